@@ -1,0 +1,238 @@
+"""What is compared: one file per way of computing attention; `load` finds them all.
+
+Dropping a file into this folder is all it takes: there is no list to edit.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import importlib
+import importlib.util
+import re
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+from impls.interface import Implementation, Missing
+from impls.interface.implementation import from_function, is_plain
+from impls.interface.template import template
+
+FOLDER: Final = Path(__file__).parent
+DEFAULT_INNER: Final = "sdpa_flash"
+_NOT_COMPARED: Final = ("__init__", "reference")
+_SPEC: Final = re.compile(
+    r"(?P<name>.*?\.py(?::\w+)?|[^\[\]()]+)(\[(?P<settings>[^\[\]]*)\])?(\((?P<inner>.+)\))?"
+)
+
+
+def own_files() -> list[Path]:
+    """The files of this folder that hold implementations."""
+    return sorted(path for path in FOLDER.glob("*.py") if path.stem not in _NOT_COMPARED)
+
+
+def load(files: Iterable[Path] | None = None) -> dict[str, Implementation | Missing]:
+    """Every implementation of these files (of this folder when none are given), by name.
+
+    A file that cannot be imported here becomes a Missing under the file's name. Raises ValueError
+    when two files use one name.
+    """
+    paths = own_files() if files is None else sorted(files)
+    found: dict[str, Implementation | Missing] = {}
+    origin: dict[str, Path] = {}
+    for path in paths:
+        for each in _in_folder_file(path):
+            if each.name in found:
+                raise ValueError(
+                    f"the name {each.name!r} is used in {origin[each.name]} and in {path}; "
+                    "rename one of the two functions"
+                )
+            found[each.name], origin[each.name] = each, path
+    return found
+
+
+def load_file(path: Path, function: str = "") -> list[Implementation]:
+    """The implementations in a user's own file, or the one called `function`.
+
+    Decorated ones count; in a file without any, every public function of (q, k, v, ...) does.
+    Raises ValueError when the file does not exist, does not import or has no such function.
+    """
+    if not path.is_file():
+        raise ValueError(
+            f"no file {str(path)!r}; expected a Python file with an attention function"
+        )
+    try:
+        module = _import(path.resolve())
+    except (Exception, SystemExit) as error:
+        raise ValueError(f"{path} does not import: {_in_words(error)}") from error
+    found = _in_module(module, path, plain_too=bool(function))
+    if function:
+        found = [each for each in found if each.name == function]
+    if not found:
+        public = ", ".join(name for name in vars(module) if not name.startswith("_"))
+        wanted = f"no attention function {function!r}" if function else "no attention function"
+        raise ValueError(
+            f"{path} has {wanted}; expected one of (q, k, v, ...), it has {public or 'nothing'}"
+        )
+    return found
+
+
+def select(
+    specs: Iterable[str], known: dict[str, Implementation | Missing]
+) -> list[Implementation]:
+    """The implementations that the specs name, in that order, each once.
+
+    A spec is NAME, FILE.py or FILE.py:FUNCTION, then `[setting=value,...]` (`*` for every value)
+    and, for a layer, `(INNER)`. New files are added to `known`. Raises ValueError for what is not
+    there, with the nearest name.
+    """
+    selected: dict[str, Implementation] = {}
+    for spec in specs:
+        for each in _expand(spec, known):
+            selected.setdefault(str(each), each)
+    return list(selected.values())
+
+
+def create(name: str) -> Path:
+    """A new file of this folder, from the template. Raises ValueError when the name is taken."""
+    text = template(name)
+    path = FOLDER / f"{name}.py"
+    taken = re.compile(rf"^(def {name}\(|{name} = )", re.MULTILINE)
+    owner = next((each for each in own_files() if taken.search(each.read_text())), path)
+    if owner != path or path.exists() or name in (*_NOT_COMPARED, "interface"):
+        raise ValueError(f"the name {name!r} is taken by {owner}; choose another")
+    try:
+        path.write_text(text)
+    except OSError as error:
+        raise ValueError(f"{path} cannot be written: {error.strerror}") from error
+    return path
+
+
+def fingerprint(path: str) -> str:
+    """The first 16 hex digits of the SHA-256 of a file's bytes."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
+
+
+def _in_folder_file(path: Path) -> list[Implementation] | list[Missing]:
+    try:
+        found = _in_module(_import(path), path)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a file that breaks here stays visible
+        return [Missing(path.stem, f"does not import here: {_in_words(error)}")]
+    return found or [Missing(path.stem, "has no attention function of (q, k, v, ...)")]
+
+
+def _in_module(module: ModuleType, path: Path, *, plain_too: bool = False) -> list[Implementation]:
+    """Implementations defined in this module; its plain functions where none is decorated."""
+    members = {id(each): each for each in vars(module).values()}.values()  # aliases once
+    decorated = [
+        each
+        for each in members
+        if isinstance(each, Implementation) and each.function.__module__ == module.__name__
+    ]
+    plain = [
+        from_function(each)
+        for each in members
+        if is_plain(each) and each.__module__ == module.__name__
+    ]
+    found = decorated + plain if plain_too else decorated or plain
+    return [replace(each, file=str(path)) for each in found]
+
+
+def _import(path: Path) -> ModuleType:
+    if path.parent == FOLDER:
+        return importlib.import_module(f"{__name__}.{path.stem}")
+    name = f"attnbench_file_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}_{path.stem}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError("the name of a Python file ends in .py")
+    if str(path.parent) not in sys.path:
+        sys.path.append(str(path.parent))  # the file may import its neighbours, after all else
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _expand(spec: str, known: dict[str, Implementation | Missing]) -> list[Implementation]:
+    match = _SPEC.fullmatch(spec.strip())
+    if match is None:
+        raise ValueError(f"implementation {spec!r}: expected NAME[setting=value](INNER)")
+    settings, swept = _settings(spec, match["settings"] or "")
+    inner = _expand(match["inner"], known) if match["inner"] else []
+    expanded: list[Implementation] = []
+    for each in _named(match["name"], known):
+        for chosen in each.sweep(swept, **settings) if settings or swept else [each]:
+            expanded += _with_inner(chosen, inner, known)
+    return expanded
+
+
+def _with_inner(
+    layer: Implementation, inner: list[Implementation], known: dict[str, Implementation | Missing]
+) -> list[Implementation]:
+    if not layer.takes_inner:
+        if inner:
+            raise ValueError(f"{layer.name} takes no inner attention; expected {layer.name} alone")
+        return [layer]
+    for each in inner:
+        if each.projections or each.takes_inner:
+            raise ValueError(f"{layer.name}({each}): expected an attention inside, not a layer")
+    return [replace(layer, inner=each) for each in inner or _named(DEFAULT_INNER, known)]
+
+
+def _named(name: str, known: dict[str, Implementation | Missing]) -> list[Implementation]:
+    file, _, function = name.partition(":")
+    if file.endswith(".py"):
+        return [_added(known, found, Path(file)) for found in load_file(Path(file), function)]
+    asked = known.get(name)
+    if isinstance(asked, Missing):
+        raise ValueError(  # noqa: TRY004 - the name is right, its file is not
+            f"implementation {name!r} is missing here: {asked.reason}"
+        )
+    if asked is None:
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]!r}?" if near else "or a file ending in .py?"
+        raise ValueError(
+            f"unknown implementation {name!r}; {hint} (python run_bench.py list implementations)"
+        )
+    return [asked]
+
+
+def _added(
+    known: dict[str, Implementation | Missing], found: Implementation, file: Path
+) -> Implementation:
+    """A user's implementation, once its name is known to be its own."""
+    other = known.setdefault(found.name, found)
+    where = Path(other.file).resolve() if isinstance(other, Implementation) else FOLDER
+    if where != file.resolve():
+        raise ValueError(f"the name {found.name!r} is used in {where} and in {file}; rename one")
+    return found
+
+
+def _settings(spec: str, text: str) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The fixed settings, and the names of those to sweep."""
+    fixed: dict[str, Any] = {}
+    swept: list[str] = []
+    for word in filter(None, text.split(",")):
+        name, equals, value = (part.strip() for part in word.partition("="))
+        if not (name and equals and value):
+            raise ValueError(f"implementation {spec!r}: {word!r} is not setting=value")
+        if name in fixed or name in swept:
+            raise ValueError(f"implementation {spec!r}: {name!r} is set twice")
+        if value == "*":
+            swept.append(name)
+        else:
+            fixed[name] = value
+    return fixed, tuple(swept)
+
+
+def _in_words(error: BaseException) -> str:
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__

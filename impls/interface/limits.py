@@ -1,0 +1,101 @@
+"""What an implementation can do, as data: printed, tested and compared with a problem."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from typing import Final
+
+from impls.interface.problem import DEVICES, DTYPES, Problem
+
+_BANDS: Final = ("full", "causal", "window")
+_PARTS: Final = ("", "padding", "documents", "padding+documents")
+EVERY_MASK: Final = tuple(
+    "+".join(word for word in (band if band != "full" or not parts else "", parts) if word)
+    for parts, band in product(_PARTS, _BANDS)
+)
+EVERY_BIAS: Final = ("none", "alibi", "relative")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The problems within an implementation's reach.
+
+    masks            kinds of mask, each combination named: "causal", "window+padding"
+    head_dims        a range, so that "multiples of 8 up to 256" is data too
+    grouped_heads    fewer key heads than query heads
+    unequal_lengths  Tq != Tk
+    backward         gradients of q, k and v
+    own_scale        a scale other than 1/sqrt(D)
+    cuda_capability  the least compute capability, where the device is an NVIDIA one
+
+    An implementation whose reach differs by device states one Limits for each.
+    """
+
+    devices: tuple[str, ...] = DEVICES
+    dtypes: tuple[str, ...] = tuple(DTYPES)
+    masks: tuple[str, ...] = _BANDS
+    biases: tuple[str, ...] = ("none",)
+    head_dims: range = range(1, 1025)
+    grouped_heads: bool = True
+    unequal_lengths: bool = True
+    backward: bool = True
+    own_scale: bool = True
+    cuda_capability: tuple[int, int] = (0, 0)
+
+    def __post_init__(self) -> None:
+        if not self.head_dims:
+            raise ValueError(f"limits: no head dimension in {self.head_dims}; expected one or more")
+        for value, known, what in (
+            (self.devices, DEVICES, "device"),
+            (self.dtypes, tuple(DTYPES), "dtype"),
+            (self.masks, EVERY_MASK, "mask"),
+            (self.biases, EVERY_BIAS, "bias"),
+        ):
+            for word in value:
+                if word not in known:
+                    raise ValueError(f"limits: {what} {word!r}; expected among {', '.join(known)}")
+
+    def refusals(
+        self, problem: Problem, capability: tuple[int, int] | None = None
+    ) -> tuple[str, ...]:
+        """Every reason this problem is out of reach, in words; empty means "I can".
+
+        capability  compute capability of the NVIDIA device at hand; None where there is none
+        """
+        p, dims = problem, self.head_dims
+        too_old = p.device == "cuda" and capability is not None
+        checks = (
+            (p.device in self.devices, f"device {p.device}: runs on {', '.join(self.devices)}"),
+            (p.dtype in self.dtypes, f"dtype {p.dtype}: takes {', '.join(self.dtypes)}"),
+            (p.mask.kind in self.masks, f"mask {p.mask.kind}: takes {', '.join(self.masks)}"),
+            (p.bias.kind in self.biases, f"bias {p.bias.kind}: takes {', '.join(self.biases)}"),
+            (p.head_dim in dims, f"head dimension {p.head_dim}: takes {words_of(dims)}"),
+            (
+                self.grouped_heads or p.query_heads == p.key_heads,
+                f"{p.query_heads} query heads over {p.key_heads} key heads: needs as many of both",
+            ),
+            (
+                self.unequal_lengths or p.query_length == p.key_length,
+                f"{p.query_length} queries and {p.key_length} keys: needs as many of both",
+            ),
+            (self.backward or not p.training, "training: forward only"),
+            (
+                self.own_scale or p.softmax_scale == p.head_dim**-0.5,
+                f"scale {p.scale}: takes 1/sqrt(D) only",
+            ),
+            (
+                not too_old or (capability or (0, 0)) >= self.cuda_capability,
+                f"CUDA capability {_version(capability)}: needs {_version(self.cuda_capability)}",
+            ),
+        )
+        return tuple(reason for holds, reason in checks if not holds)
+
+
+def words_of(sizes: range) -> str:
+    """A range of head dimensions in words."""
+    return f"{sizes[0]} to {sizes[-1]}" + (f" by {sizes.step}" if sizes.step > 1 else "")
+
+
+def _version(capability: tuple[int, int] | None) -> str:
+    return ".".join(map(str, capability or ()))

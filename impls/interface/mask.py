@@ -1,0 +1,217 @@
+"""Which keys a query may see: a value, never a tensor."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import accumulate, groupby
+from typing import Any
+
+_GRAMMAR = (
+    "full, causal, window:LEFT, window:LEFT:RIGHT (* = unlimited), padding:FRACTION, "
+    "padding:START-END/..., documents:LENGTHxCOUNT/..., joined by +"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """The intersection of a band, key ranges per batch row, and packed documents.
+
+    Positions are counted on the keys' axis, and the last query lines up with the last key: row `i`
+    of `Tq` queries stands at position `i + Tk - Tq`. A key `k` is seen from position `q` if and
+    only if `-right <= q - k < left`: the left reach counts the query's own key.
+
+    left       how many keys back, the own one included; None is unlimited
+    right      how many keys ahead; None is unlimited, 0 is causal
+    padding    the share of keys hidden in the most padded batch row, or `[start, end)` of the
+               keys that are there, one pair per batch row
+    documents  lengths of the packed sequences, which do not see each other
+
+    Raises ValueError for reaches, ranges and lengths that make no sense.
+    """
+
+    left: int | None = None
+    right: int | None = None
+    padding: float | tuple[tuple[int, int], ...] | None = None
+    documents: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.left is not None and self.left < 1:
+            raise ValueError(
+                f"window: the left reach is {self.left}, expected at least 1, the own key"
+            )
+        if self.right is not None and self.right < 0:
+            raise ValueError(f"window: the right reach is {self.right}, expected 0 or more")
+        if isinstance(self.padding, float) and not 0 < self.padding < 1:
+            raise ValueError(f"padding: {self.padding} of the keys, expected between 0 and 1")
+        if isinstance(self.padding, tuple) and not (
+            self.padding and all(0 <= s <= e for s, e in self.padding)
+        ):
+            raise ValueError(f"padding: ranges {self.padding}, expected 0 <= start <= end")
+        if self.documents is not None and (not self.documents or min(self.documents) < 1):
+            raise ValueError(f"documents: lengths {self.documents}, expected 1 or more each")
+
+    @classmethod
+    def parse(cls, text: str) -> Mask:
+        """Read a mask as `str` prints it. Raises ValueError with the grammar."""
+        parts: dict[str, Any] = {}
+        for word in text.split("+"):
+            part = _parse_part(word)
+            if part is None:
+                raise ValueError(f"unknown mask {text!r}; expected {_GRAMMAR}")
+            if parts.keys() & part.keys():
+                raise ValueError(f"mask {text!r} names one part twice; expected each at most once")
+            parts |= part
+        return cls(**parts)
+
+    def __str__(self) -> str:
+        return "+".join(self._words()) or "full"
+
+    @property
+    def kind(self) -> str:
+        """The parts without their numbers, as Limits name them: `causal`, `window+padding`."""
+        return "+".join(word.split(":")[0] for word in self._words()) or "full"
+
+    @property
+    def is_full(self) -> bool:
+        """Whether every query sees every key."""
+        return self == FULL
+
+    def visible(self, b: Any, q: Any, k: Any) -> Any:
+        """Whether batch row `b` sees key `k` from position `q`.
+
+        Only arithmetic and comparisons are used, so ints, numpy arrays and tensors all work and
+        broadcast; a query's position is its row plus `Tk - Tq`. A padding given as a share must be
+        `resolved` first; ValueError otherwise.
+        """
+        distance = q - k
+        seen = distance == distance  # noqa: PLR0124 - all true, in the shape and type of what came
+        if self.left is not None:
+            seen = seen & (distance < self.left)
+        if self.right is not None:
+            seen = seen & (distance >= -self.right)
+        if self.padding is not None:
+            ranges = self._ranges()
+            start = sum((b == row) * s for row, (s, _) in enumerate(ranges))
+            end = sum((b == row) * e for row, (_, e) in enumerate(ranges))
+            seen = seen & (k >= start) & (k < end)
+        if self.documents is not None:
+            ends = tuple(accumulate(self.documents))
+            seen = seen & (k >= 0) & (_passed(q, ends) == _passed(k, ends))
+        return seen
+
+    def interval(self, b: int, q: int, key_length: int) -> tuple[int, int]:
+        """The keys `[start, end)` that batch row `b` sees from position `q`; (0, 0) is none.
+
+        Every part of a mask lets through one run of keys, so their intersection is one run too.
+        """
+        start, end = self._run(b, q, key_length)
+        return (start, end) if start < end else (0, 0)
+
+    def span(self, first: int, last: int, key_length: int) -> tuple[int, int]:
+        """Keys `[start, end)` outside which no position from `first` to `last` sees anything."""
+        rows = self._batch_rows()
+        start = min(self._run(b, first, key_length)[0] for b in rows)
+        end = max(self._run(b, last, key_length)[1] for b in rows)
+        return (start, end) if start < end else (0, 0)
+
+    def covers(self, first: int, last: int, start: int, end: int, key_length: int) -> bool:
+        """Whether every position from `first` to `last` sees all keys `[start, end)`."""
+        return all(
+            self._run(b, last, key_length)[0] <= start and end <= self._run(b, first, key_length)[1]
+            for b in self._batch_rows()
+        )
+
+    def resolved(self, batch: int, key_length: int) -> Mask:
+        """The same mask with a padding share spelled out as key ranges.
+
+        The hidden share falls evenly from `padding` in the first batch row to nothing in the last;
+        even rows are padded on the right, odd rows on the left.
+        """
+        if not isinstance(self.padding, float):
+            return self
+        ranges = []
+        for row in range(batch):
+            hidden = round(self.padding * key_length * (1 - row / max(batch - 1, 1)))
+            ranges.append((0, key_length - hidden) if row % 2 == 0 else (hidden, key_length))
+        return replace(self, padding=tuple(ranges))
+
+    def visible_pairs(self, batch: int, query_length: int, key_length: int) -> int:
+        """How many (batch row, query, key) triples are visible: exact."""
+        return _visible_pairs(self.resolved(batch, key_length), batch, query_length, key_length)
+
+    def _ranges(self) -> tuple[tuple[int, int], ...]:
+        if not isinstance(self.padding, tuple):
+            raise ValueError(  # noqa: TRY004 - the value is unresolved, its type is right
+                f"mask {self}: resolve its padding for a batch and a key length first"
+            )
+        return self.padding
+
+    def _batch_rows(self) -> range:
+        return range(len(self._ranges()) if self.padding is not None else 1)
+
+    def _run(self, b: int, q: int, key_length: int) -> tuple[int, int]:
+        """The run of `interval`, both ends growing with `q`; empty when start >= end."""
+        start = 0 if self.left is None else q - self.left + 1
+        end = key_length if self.right is None else q + self.right + 1
+        if self.padding is not None:
+            first, last = self._ranges()[b]
+            start, end = max(start, first), min(end, last)
+        if self.documents is not None:
+            ends = tuple(accumulate(self.documents))
+            index = min(_passed(q, ends), len(ends) - 1)
+            start, end = max(start, ends[index] - self.documents[index]), min(end, ends[index])
+        return max(start, 0), min(end, key_length)
+
+    def _words(self) -> Iterator[str]:
+        if (self.left, self.right) == (None, 0):
+            yield "causal"
+        elif self.left is not None or self.right is not None:
+            left, right = ("*" if reach is None else reach for reach in (self.left, self.right))
+            yield f"window:{left}" if right == 0 else f"window:{left}:{right}"
+        if isinstance(self.padding, float):
+            yield f"padding:{self.padding}"
+        elif self.padding is not None:
+            yield "padding:" + "/".join(f"{s}-{e}" for s, e in self.padding)
+        if self.documents is not None:
+            runs = [(length, len(list(same))) for length, same in groupby(self.documents)]
+            yield "documents:" + "/".join(f"{n}x{c}" if c > 1 else f"{n}" for n, c in runs)
+
+
+FULL = Mask()
+CAUSAL = Mask(right=0)
+
+
+@lru_cache(maxsize=4096)
+def _visible_pairs(mask: Mask, batch: int, query_length: int, key_length: int) -> int:
+    offset = key_length - query_length
+    rows = range(batch) if mask.padding is not None else range(1)
+    runs = (mask.interval(b, q + offset, key_length) for b in rows for q in range(query_length))
+    return sum(end - start for start, end in runs) * (1 if mask.padding is not None else batch)
+
+
+def _passed(position: Any, ends: tuple[int, ...]) -> Any:
+    """How many documents lie wholly before the position: its document's number."""
+    return sum((position >= end) * 1 for end in ends)
+
+
+def _parse_part(word: str) -> dict[str, Any] | None:
+    """One part of a mask as fields, or None when the word is not one."""
+    if word == "full":
+        return {}
+    if word == "causal":
+        return {"left": None, "right": 0}
+    if band := re.fullmatch(r"window:(\d+|\*)(?::(\d+|\*))?", word):
+        left, right = (None if reach == "*" else int(reach or 0) for reach in band.groups())
+        return {"left": left, "right": right}
+    if share := re.fullmatch(r"padding:(0?\.\d+|\d(?:\.\d+)?e-\d+)", word):
+        return {"padding": float(share[1])}
+    if re.fullmatch(r"padding:\d+-\d+(/\d+-\d+)*", word):
+        pairs = re.findall(r"(\d+)-(\d+)", word)
+        return {"padding": tuple((int(s), int(e)) for s, e in pairs)}
+    if re.fullmatch(r"documents:\d+(x\d+)?(/\d+(x\d+)?)*", word):
+        pairs = re.findall(r"(\d+)(?:x(\d+))?(?:/|$)", word.removeprefix("documents:"))
+        return {"documents": tuple(int(n) for n, c in pairs for _ in range(int(c or 1)))}
+    return None

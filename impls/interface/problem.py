@@ -1,0 +1,190 @@
+"""One attention call to be answered, and the short grammar it is printed and typed in."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+from impls.interface.bias import Bias
+from impls.interface.mask import FULL, Mask
+
+DTYPES: Final = {"float64": "fp64", "float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
+DTYPE_BYTES: Final = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}
+DEVICES: Final = ("cpu", "cuda", "mps")
+LAYOUTS: Final = ("bhtd", "bthd")
+_BIASES: Final = ("alibi", "relative")
+_MASKS: Final = ("full", "causal", "window", "padding", "documents")
+_EXAMPLE: Final = "b2 h32/8 t4096 d128 causal bf16 train cuda"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One attention call. Equal problems get equal inputs on every machine.
+
+    query_heads / key_heads    Hq, Hk: query head h reads key head h // (Hq // Hk)
+    query_length / key_length  Tq, Tk: the last query lines up with the last key
+    scale      factor of the scores; None is 1/sqrt(D)
+    training   forward and backward (gradients of q, k and v), else forward alone
+    layout     bhtd: contiguous [B, H, T, D]; bthd: the strided view that models hand over
+
+    `str(problem)` and `Problem.parse` are inverses. Raises ValueError for sizes that make no sense.
+    """
+
+    batch: int = 1
+    query_heads: int = 8
+    key_heads: int = 8
+    query_length: int = 1024
+    key_length: int = 1024
+    head_dim: int = 64
+    mask: Mask = FULL
+    bias: Bias = Bias()
+    scale: float | None = None
+    dtype: str = "float32"
+    device: str = "cpu"
+    training: bool = False
+    layout: str = "bhtd"
+
+    def __post_init__(self) -> None:
+        self._check_sizes()
+        for value, known, what in (
+            (self.dtype, DTYPES, "dtype"),
+            (self.device, DEVICES, "device"),
+            (self.layout, LAYOUTS, "layout"),
+        ):
+            if value not in known:
+                raise ValueError(f"unknown {what} {value!r}; expected one of {', '.join(known)}")
+        if self.scale is not None and not 0 < self.scale < float("inf"):
+            raise ValueError(f"scale is {self.scale:g}, expected more than 0, and finite")
+
+    def _check_sizes(self) -> None:
+        sizes = ("batch", "query_heads", "key_heads", "query_length", "key_length", "head_dim")
+        for name in sizes:
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected at least 1")
+        if self.query_heads % self.key_heads:
+            raise ValueError(
+                f"{self.query_heads} query heads do not divide by {self.key_heads} key heads; "
+                "expected a whole number of query heads for each key head"
+            )
+        documents, padding = self.mask.documents, self.mask.padding
+        if documents and not sum(documents) == self.query_length == self.key_length:
+            raise ValueError(
+                f"documents of {sum(documents)} in all, with {self.query_length} queries and "
+                f"{self.key_length} keys; expected the same three"
+            )
+        if isinstance(padding, tuple) and (
+            len(padding) != self.batch or max(end for _, end in padding) > self.key_length
+        ):
+            raise ValueError(
+                f"padding of {len(padding)} rows up to key {max(end for _, end in padding)}; "
+                f"expected {self.batch} rows within {self.key_length} keys"
+            )
+
+    @property
+    def softmax_scale(self) -> float:
+        """The factor of the scores: `scale`, or 1/sqrt(D)."""
+        return self.head_dim**-0.5 if self.scale is None else self.scale
+
+    @property
+    def visible_pairs(self) -> int:
+        """Visible (batch row, query, key) triples, exact; times query heads gives score entries."""
+        return self.mask.visible_pairs(self.batch, self.query_length, self.key_length)
+
+    @property
+    def flops(self) -> int:
+        """Multiplications and additions of the visible area.
+
+        Two matrix products forward; five more backward, of which one repeats the scores: the same
+        count for every implementation, whatever it does in fact.
+        """
+        products = 7 if self.training else 2
+        return products * 2 * self.visible_pairs * self.query_heads * self.head_dim
+
+    @property
+    def fewest_bytes(self) -> int:
+        """Bytes that must move at least: each input read and each output written once."""
+        queries = self.batch * self.query_heads * self.query_length * self.head_dim
+        keys = self.batch * self.key_heads * self.key_length * self.head_dim
+        forward = 2 * queries + 2 * keys  # q, out; k, v
+        gradients = 2 * queries + 2 * keys  # dout, dq; dk, dv
+        return (forward + self.training * gradients) * DTYPE_BYTES[self.dtype]
+
+    def __str__(self) -> str:
+        return " ".join(
+            (
+                f"b{self.batch}",
+                f"h{_pair(self.query_heads, self.key_heads)}",
+                f"t{_pair(self.query_length, self.key_length)}",
+                f"d{self.head_dim}",
+                str(self.mask),
+                *(() if self.bias.kind == "none" else (str(self.bias),)),
+                *(() if self.scale is None else (f"scale{self.scale!r}",)),
+                DTYPES[self.dtype],
+                *(("train",) if self.training else ()),
+                *(() if self.layout == "bhtd" else (self.layout,)),
+                self.device,
+            )
+        )
+
+    @classmethod
+    def parse(cls, text: str, *, device: str = "cpu") -> Problem:
+        """Read a problem from its words, in any order; what is left out has its default.
+
+        text    for example "b2 h32/8 t4096 d128 causal bf16 train cuda"; `t128/4096` is Tq/Tk
+        device  used when the text names none
+
+        Raises ValueError naming the word that was not understood.
+        """
+        fields: dict[str, Any] = {"device": device}
+        named: set[str] = set()
+        for word in text.split():
+            try:
+                found = parse_word(word)
+            except ValueError as error:
+                raise ValueError(f"problem {text!r}: {error}") from None
+            if named & found.keys():
+                raise ValueError(f"problem {text!r}: {word!r} says a second time what was said")
+            named |= found.keys()
+            fields |= found
+        try:
+            return cls(**fields)
+        except ValueError as error:
+            raise ValueError(f"problem {text!r}: {error}") from None
+
+
+def _pair(queries: int, keys: int) -> str:
+    return f"{queries}" if queries == keys else f"{queries}/{keys}"
+
+
+def parse_dtype(word: str) -> str:
+    """The full name of a dtype given in full or short. Raises ValueError for an unknown one."""
+    for name, short in DTYPES.items():
+        if word in (name, short):
+            return name
+    raise ValueError(f"unknown dtype {word!r}; expected one of {', '.join(DTYPES)}")
+
+
+def parse_word(word: str) -> dict[str, Any]:
+    """The fields that one word of the grammar sets. Raises ValueError for an unknown word."""
+    if size := re.fullmatch(r"([bd])(\d+)", word):
+        return {{"b": "batch", "d": "head_dim"}[size[1]]: int(size[2])}
+    if pair := re.fullmatch(r"([ht])(\d+)(?:/(\d+))?", word):
+        axis = {"h": "heads", "t": "length"}[pair[1]]
+        return {f"query_{axis}": int(pair[2]), f"key_{axis}": int(pair[3] or pair[2])}
+    if scale := re.fullmatch(r"scale((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)", word):
+        return {"scale": float(scale[1])}
+    if word in ("train", "forward"):
+        return {"training": word == "train"}
+    if word in DEVICES:
+        return {"device": word}
+    if word in LAYOUTS:
+        return {"layout": word}
+    if word in DTYPES or word in DTYPES.values():
+        return {"dtype": parse_dtype(word)}
+    stem = re.split(r"[:+]", word)[0]
+    if stem in _MASKS:
+        return {"mask": Mask.parse(word)}
+    if stem in _BIASES:
+        return {"bias": Bias.parse(word)}
+    raise ValueError(f"{word!r} is not understood; expected words like those of {_EXAMPLE!r}")

@@ -1,0 +1,45 @@
+"""The file that `python run_bench.py new NAME` writes: a right but slow start."""
+
+from __future__ import annotations
+
+import keyword
+
+_TEMPLATE = '''"""{name}: say here what the idea is, and where it comes from."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from impls.interface import Limits, Mask, implementation
+
+
+@implementation(
+    Limits(
+        devices=("cpu", "cuda"),
+        masks=("full", "causal", "window"),
+        grouped_heads=True,  # fewer key heads than query heads
+        unequal_lengths=True,  # Tq != Tk; the last query lines up with the last key
+        backward=True,
+    )
+)
+def {name}(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float) -> Tensor:
+    """q [B, Hq, Tq, D], k and v [B, Hk, Tk, D], out [B, Hq, Tq, D] in q's dtype."""
+    group = q.shape[1] // k.shape[1]
+    k, v = k.repeat_interleave(group, dim=1), v.repeat_interleave(group, dim=1)
+    positions = torch.arange(q.shape[2], device=q.device)[:, None] + k.shape[2] - q.shape[2]
+    hidden = ~mask.visible(0, positions, torch.arange(k.shape[2], device=q.device))
+    scores = (scale * (q @ k.transpose(-1, -2))).masked_fill(hidden, float("-inf"))
+    weights = torch.softmax(scores, dim=-1).masked_fill(hidden, 0.0)  # a row without keys is zeros
+    return weights @ v
+'''
+
+
+def template(name: str) -> str:
+    """The text of a new implementation's file. Raises ValueError for a name it cannot use."""
+    own = ("annotations", "torch", "Tensor", "Limits", "Mask", "implementation")
+    if not name.isidentifier() or name.startswith("_") or keyword.iskeyword(name) or name in own:
+        raise ValueError(
+            f"the name {name!r} is none Python can use here; expected one like my_attention"
+        )
+    return _TEMPLATE.format(name=name)

@@ -1,0 +1,203 @@
+"""Multi-head attention as models use it: projections around an attention (arXiv 1706.03762, 3.2.2).
+
+`MultiHeadAttention` is the layer, an nn.Module usable by itself around any attention of this
+folder. `multi_head` puts the same layer behind the shared interface, with weights that follow from
+the widths alone; `torch_multi_head` is torch.nn.MultiheadAttention carrying the very same weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import torch
+from torch import Tensor, nn, unflatten
+
+from impls.interface import FULL, AttentionFunction, Limits, Mask, implementation
+from impls.interface.limits import EVERY_BIAS, EVERY_MASK
+
+Weights = tuple[Tensor, Tensor, Tensor, Tensor]
+Inner = Callable[..., AttentionFunction]
+
+
+class MultiHeadAttention(nn.Module):
+    """Queries, keys and values projected, attended to in heads, merged and projected again.
+
+    width      E, of what comes in and of what comes out
+    heads      of queries and of keys; fewer of keys is grouped-query attention (arXiv 2305.13245)
+    inner      `inner(mask=..., scale=...)` gives a function of q, k and v, as `chunked.bound` does
+    rotary     whether queries and keys are turned by their positions (arXiv 2104.09864)
+
+    Raises ValueError for sizes that do not divide.
+    """
+
+    def __init__(
+        self, width: int, heads: tuple[int, int], inner: Inner, *, rotary: bool = False
+    ) -> None:
+        super().__init__()
+        if width % heads[0] or heads[0] % heads[1]:
+            raise ValueError(
+                f"width {width} in {heads[0]} heads over {heads[1]} key heads; expected a width "
+                "that divides by the heads, and heads that divide by the key heads"
+            )
+        head_dim = width // heads[0]
+        if rotary and head_dim % 2:
+            raise ValueError(f"rotary: head dimension {head_dim}, expected an even one")
+        self.heads, self.inner, self.rotary, self.scale = heads, inner, rotary, head_dim**-0.5
+        self.wq, self.wk, self.wv, self.wo = (
+            nn.Parameter(nn.init.xavier_uniform_(torch.empty(width, columns)))
+            for columns in (width, heads[1] * head_dim, heads[1] * head_dim, width)
+        )
+
+    def forward(self, x: Tensor, context: Tensor | None = None, *, mask: Mask = FULL) -> Tensor:
+        """Attend from the rows of `x` [B, Tq, E] to those of `context` [B, Tk, E], or their own.
+
+        out    [B, Tq, E]
+        """
+        context = x if context is None else context
+        attention = self.inner(mask=mask, scale=self.scale)
+        weights = self.wq, self.wk, self.wv, self.wo
+        around = _turning(attention) if self.rotary else attention
+        return _layer((x, context, context), weights, self.heads, around)
+
+
+@lru_cache(maxsize=2)
+def orthogonal_projections(query_width: int, key_width: int) -> Weights:
+    """Weights of q, k, v and out, float64 on the CPU: what is projected is `x @ weight`.
+
+    Orthogonal matrices keep lengths, so that the scores spread as they do without them. Those of q
+    and out are [query_width, query_width], of k and v [key_width, key_width]; seeded by the widths.
+    Each is a Hartley matrix, cos + sin of 2 pi jk / width, with rows and columns mixed and signed.
+    """
+    generator = torch.Generator().manual_seed(query_width * 1_000_003 + key_width)
+
+    def orthogonal(width: int) -> Tensor:
+        rows, columns = (torch.randperm(width, generator=generator) for _ in range(2))
+        angles = torch.arange(width, dtype=torch.float64) * (2 * torch.pi / width)
+        entries = (angles.cos() + angles.sin()) / width**0.5
+        signs = torch.randint(2, (2, width), generator=generator).double() * 2 - 1
+        return entries[rows[:, None] * columns % width] * signs[0][:, None] * signs[1]
+
+    with torch.inference_mode(mode=False):  # what is kept must also serve a later training call
+        wq, wo = orthogonal(query_width), orthogonal(query_width)
+        return wq, orthogonal(key_width), orthogonal(key_width), wo
+
+
+@implementation(
+    Limits(masks=EVERY_MASK, biases=EVERY_BIAS),  # what the inner attention refuses comes on top
+    projections=orthogonal_projections,
+)
+def multi_head(
+    q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float, inner: Inner
+) -> Tensor:
+    """Attention in a layer, on activations made of merged heads.
+
+    q       [B, Hq, Tq, D], merged to activations [B, Tq, Hq * D]
+    k, v    [B, Hk, Tk, D], merged to [B, Tk, Hk * D]
+    out     [B, Hq, Tq, D], what the layer puts out, split again
+    """
+    activations = _merged(q), _merged(k), _merged(v)
+    weights = _cast(activations[0].shape[2], activations[1].shape[2], q.dtype, q.device)
+    heads = q.shape[1], k.shape[1]
+    return _split(_layer(activations, weights, heads, inner(mask=mask, scale=scale)), heads[0])
+
+
+@implementation(Limits(grouped_heads=False, own_scale=False), projections=orthogonal_projections)
+def torch_multi_head(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask) -> Tensor:
+    """torch.nn.MultiheadAttention with the weights of `multi_head`; shapes as there."""
+    layer = _torch_layer(q.shape[1], q.shape[3], q.dtype, q.device)
+    # The first queries may see no key; torch does not say what it makes of them, so they stay out.
+    blind = max(0, q.shape[2] - k.shape[2] - mask.right) if mask.right is not None else 0
+    length = q.shape[2] - blind
+    out, _ = layer(
+        _merged(q[:, :, blind:]),
+        _merged(k),
+        _merged(v),
+        attn_mask=None if mask.is_full else _hidden(mask, length, k.shape[2], q.device),
+        is_causal=mask.kind == "causal" and length == k.shape[2],  # spares torch the dense mask
+        need_weights=False,
+    )
+    return _split(nn.functional.pad(out, (0, 0, blind, 0)) if blind else out, q.shape[1])
+
+
+def _layer(
+    activations: tuple[Tensor, Tensor, Tensor],
+    weights: Weights,
+    heads: tuple[int, int],
+    attention: AttentionFunction,
+) -> Tensor:
+    """Project, split into heads, attend, merge and project again: [B, Tq, E]."""
+    split_into = (heads[0], heads[1], heads[1])
+    q, k, v = (
+        _split(x @ weight, count)
+        for x, weight, count in zip(activations, weights[:3], split_into, strict=True)
+    )
+    return _merged(attention(q, k, v)) @ weights[3]
+
+
+def _turning(attention: AttentionFunction) -> AttentionFunction:
+    """Turn queries and keys by their positions first; the last query stands at the last key."""
+    return lambda q, k, v: attention(rotated(q, k.shape[2] - q.shape[2]), rotated(k), v)
+
+
+def rotated(x: Tensor, first: int = 0) -> Tensor:
+    """Turn pairs of neighbouring features by angles that grow with the position.
+
+    x      [B, H, T, D], D even; row t stands at position first + t
+
+    The product of two rotated rows depends on the distance of their positions alone.
+    """
+    exact = torch.promote_types(x.dtype, torch.float32)
+    speeds = 10_000.0 ** -torch.arange(0, 1, 2 / x.shape[3], dtype=exact, device=x.device)
+    positions = torch.arange(first, first + x.shape[2], dtype=exact, device=x.device)
+    angles = positions[:, None] * speeds
+    cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+    even, odd = x[..., 0::2], x[..., 1::2]
+    return torch.stack((even * cos - odd * sin, even * sin + odd * cos), dim=-1).flatten(3)
+
+
+def _merged(x: Tensor) -> Tensor:
+    """[B, H, T, D] as [B, T, H * D]."""
+    return x.transpose(1, 2).flatten(2)
+
+
+def _split(x: Tensor, heads: int) -> Tensor:
+    """[B, T, H * D] as [B, H, T, D]."""
+    return unflatten(x, 2, (heads, -1)).transpose(1, 2)
+
+
+@lru_cache(maxsize=1)
+def _cast(query_width: int, key_width: int, dtype: torch.dtype, device: torch.device) -> Weights:
+    wq, wk, wv, wo = orthogonal_projections(query_width, key_width)
+    with torch.inference_mode(mode=False):
+        return (
+            wq.to(device, dtype),
+            wk.to(device, dtype),
+            wv.to(device, dtype),
+            wo.to(device, dtype),
+        )
+
+
+@lru_cache(maxsize=1)
+def _torch_layer(
+    heads: int, head_dim: int, dtype: torch.dtype, device: torch.device
+) -> nn.MultiheadAttention:
+    width = heads * head_dim
+    wq, wk, wv, wo = orthogonal_projections(width, width)
+    with torch.inference_mode(mode=False):
+        layer = nn.MultiheadAttention(
+            width, heads, bias=False, batch_first=True, dtype=dtype, device="meta"
+        ).to_empty(device=device)
+        # torch projects by x @ weight.T
+        stacked = torch.cat((wq.T, wk.T, wv.T))
+        layer.load_state_dict({"in_proj_weight": stacked, "out_proj.weight": wo.T})
+        return layer.requires_grad_(requires_grad=False).eval()
+
+
+@lru_cache(maxsize=1)
+def _hidden(mask: Mask, query_length: int, key_length: int, device: torch.device) -> Tensor:
+    """[Tq, Tk], true where a key is hidden, as torch.nn.MultiheadAttention takes it."""
+    with torch.inference_mode(mode=False):
+        positions = torch.arange(query_length, device=device)[:, None] + key_length - query_length
+        seen: Tensor = mask.visible(0, positions, torch.arange(key_length, device=device))
+        return ~seen

@@ -1,0 +1,21 @@
+"""What it means: reads a stored run, never measures, never imports torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from reports.page import Report
+    from suites.engine.record import Record
+    from suites.engine.store import Run
+
+__all__ = ["write"]
+
+
+def write(run: Run, records: Iterable[Record], folder: Path) -> Report:
+    """Write a run's page and charts into a folder, and tell where; see `reports.page.write`."""
+    from reports import page  # noqa: PLC0415 - tables and lists answer without matplotlib
+
+    return page.write(run, records, folder)

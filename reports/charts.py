@@ -1,0 +1,235 @@
+"""A run to chart descriptions: what is drawn, apart from how it is drawn.
+
+Layers never share a chart with attention: they do more work for the same problem.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from reports import words
+from reports.families import AXES, Axis, Group, groups
+from reports.palette import LINES, Look, looks
+from reports.tables import measurements, outcomes, parsed, rows_of
+from suites.engine.record import Record
+from suites.engine.store import Run
+
+PANELS: Final = ("attention", "layers")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """One line: an implementation over the sizes of a chart.
+
+    y          the stored figure at each x, exactly
+    low, high  the spread over sessions; empty where there is none to show
+    hover      a few lines of words for each point
+    """
+
+    name: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    hover: tuple[str, ...]
+    look: Look
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """One chart: several implementations on problems that differ in one size only.
+
+    key     of its family: time_vs_length, layers_memory_vs_heads, ...; unique with the label
+    panel   attention or layers
+    title   of the family, in plain words
+    label   what sets this chart apart from the others of its family; empty when it is the only one
+    common  what all charts of the family have in common
+    mask    for arranging small multiples
+    note    what a point is, who is not drawn and why
+    alt     the chart in words
+    """
+
+    key: str
+    panel: str
+    title: str
+    label: str
+    common: str
+    mask: str
+    x_title: str
+    y_title: str
+    log_x: bool
+    log_y: bool
+    series: tuple[Series, ...]
+    note: str
+    alt: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Quantity:
+    name: str
+    column: str
+    unit: str
+    divisor: int
+    note: str
+
+
+_QUANTITIES: Final = (
+    _Quantity(
+        "time",
+        "median_ms",
+        "ms",
+        1,
+        "A point is the median of the session medians; its bar is the spread over sessions, from "
+        "the smallest to the largest. No verdict is drawn from it.",
+    ),
+    _Quantity(
+        "memory",
+        "peak_bytes",
+        "MiB above the inputs",
+        2**20,
+        "A point is the peak of the bytes requested above the inputs in one call, output and "
+        "workspace included, and whatever its first call makes and keeps: masks, weights.",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Family:
+    panel: str
+    axis: Axis
+    quantity: _Quantity
+
+    @property
+    def key(self) -> str:
+        prefix = "layers_" if self.panel == "layers" else ""
+        return f"{prefix}{self.quantity.name}_vs_{self.axis.name}"
+
+    @property
+    def title(self) -> str:
+        subject = " of layers" if self.panel == "layers" else ""
+        return f"{self.quantity.name.capitalize()}{subject} against {self.axis.words}"
+
+
+def charts(run: Run, records: Iterable[Record]) -> list[Chart]:
+    """Every chart the run has the sizes for: at least two lengths, or two numbers of heads."""
+    records = list(records)
+    measured = rows_of(measurements(run, records))
+    ended = [row for row in rows_of(outcomes(run, records)) if not row["timed"]]
+    style = looks(entry.name for entry in run.plan.entries)
+    families = [_Family(p, a, q) for p in PANELS for a in AXES for q in _QUANTITIES]
+    return [
+        _chart(family, group, style)
+        for family in families
+        for group in _groups(family, measured, ended)
+    ]
+
+
+def _groups(
+    family: _Family, measured: list[dict[str, Any]], ended: list[dict[str, Any]]
+) -> list[Group]:
+    column, layers = family.quantity.column, family.panel == "layers"
+    own = [row for row in measured if row["layer"] is layers]
+    lacking = [row for row in ended if row["layer"] is layers]
+    lacking += [{**row, "status": "not recorded"} for row in own if row[column] is None]
+    return groups(family.axis, [row for row in own if row[column] is not None], lacking)
+
+
+def _chart(family: _Family, group: Group, style: dict[str, Look]) -> Chart:
+    series = _series(family, group, style)
+    absent = _absent(family.axis, group)
+    quantity = family.quantity
+    return Chart(
+        key=family.key,
+        panel=family.panel,
+        title=family.title,
+        label=group.label,
+        common=group.common,
+        mask=group.mask,
+        x_title=family.axis.label,
+        y_title=quantity.unit,
+        log_x=True,
+        log_y=all(value > 0 for each in series for value in each.y),
+        series=series,
+        note=" ".join(part for part in (quantity.note, absent) if part),
+        alt=_in_words(family, group, series),
+    )
+
+
+def _series(family: _Family, group: Group, style: dict[str, Look]) -> tuple[Series, ...]:
+    lines: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for row in group.drawn:
+        lines[row["implementation"], row["device"] if family.axis.free else ""].append(row)
+    devices = sorted({device for _, device in lines})
+    found = []
+    for (name, device), rows in sorted(lines.items()):
+        look = style[name]
+        if device:
+            line = LINES[devices.index(device) % len(LINES)]
+            look = Look(look.light, look.dark, look.marker, line)
+        found.append(_line(family, f"{name} ({device})" if device else name, rows, look))
+    return tuple(found)
+
+
+def _line(family: _Family, name: str, rows: list[dict[str, Any]], look: Look) -> Series:
+    axis, quantity = family.axis, family.quantity
+    rows = sorted(rows, key=lambda row: axis.size(parsed(row["problem"])))
+    spread = quantity.name == "time" and any(row["sessions"] > 1 for row in rows)
+    divisor = quantity.divisor
+    return Series(
+        name=name,
+        x=tuple(axis.size(parsed(row["problem"])) for row in rows),
+        y=tuple(
+            row[quantity.column] if divisor == 1 else row[quantity.column] / divisor for row in rows
+        ),
+        low=tuple(row["low_ms"] for row in rows) if spread else (),
+        high=tuple(row["high_ms"] for row in rows) if spread else (),
+        hover=tuple(_hover(name, row) for row in rows),
+        look=look,
+    )
+
+
+def _hover(name: str, row: dict[str, Any]) -> str:
+    peak, resident = words.mebibytes(row["peak_bytes"]), words.mebibytes(row["resident_bytes"])
+    lines = (
+        words.printable(name),
+        row["problem"],
+        f"median {words.milliseconds(row['median_ms'])} ms",
+        f"spread {words.spread(row['low_ms'], row['high_ms'])} ms",
+        f"{words.counted(row['sessions'], 'session')}, {words.counted(row['samples'], 'sample')}",
+        f"peak {peak} MiB above the inputs" if peak else "peak memory not recorded",
+        f"of it kept from the first call {words.mebibytes(row['kept_bytes'])} MiB"
+        if row["kept_bytes"]
+        else "",
+        f"resident {resident} MiB" if resident else "",
+        f"kernel {words.printable(row['operator'])}" if row["operator"] else "",
+    )
+    return "\n".join(line for line in lines if line)
+
+
+def _absent(axis: Axis, group: Group) -> str:
+    """Who is not drawn and why, with the sizes where that is not all of them."""
+    sizes: dict[tuple[str, str], set[int]] = defaultdict(set)
+    for row in group.lacking:
+        status = words.UNREACHED if row["status"] == "ok" else row["status"]
+        name = words.printable(row["implementation"])
+        sizes[name, words.STATUS_WORDS.get(status, status)].add(axis.size(parsed(row["problem"])))
+    parts = [
+        f"{name} ({status})"
+        if found == set(group.sizes)
+        else f"{name} ({status} at {', '.join(map(str, sorted(found)))})"
+        for (name, status), found in sorted(sizes.items())
+    ]
+    return f"Not drawn: {', '.join(parts)}." if parts else ""
+
+
+def _in_words(family: _Family, group: Group, series: tuple[Series, ...]) -> str:
+    ends = (
+        f"{words.printable(each.name)} from {words.three_digits(each.y[0])} at {each.x[0]:g} "
+        f"to {words.three_digits(each.y[-1])} at {each.x[-1]:g}"
+        for each in series
+    )
+    where = ", ".join(part for part in (group.label, group.common) if part)
+    return f"{family.title}, in {family.quantity.unit}; {where}: {'; '.join(ends)}."

@@ -1,0 +1,154 @@
+"""Problems down, implementations across: times, memory and agreement at a glance.
+
+The terminal and the page draw the same grids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from reports import words
+from reports.tables import measurements, outcomes, rows_of
+from suites.engine.record import Record
+from suites.engine.store import Run
+
+_TEXT_OF: Final[dict[str, Callable[[float | None], str]]] = {
+    "median_ms": words.milliseconds,
+    "peak_bytes": words.mebibytes,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One implementation on one problem.
+
+    text    a number or a word; empty when nothing is known
+    state   `timed`, or a key of STATUS_WORDS
+    title   the same in full: what the number is, or the reason
+    least   the smallest number of its row
+    level   for agreement: the part of the gate that was used, else None
+    """
+
+    text: str
+    state: str
+    title: str = ""
+    least: bool = False
+    level: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """Rows of cells, one row a problem and one column an implementation.
+
+    shared  the words that all problems have, which the rows leave out
+    """
+
+    title: str
+    unit: str
+    shared: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[Cell, ...]], ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no cell holds a number."""
+        return not any(cell.state == "timed" for _, cells in self.rows for cell in cells)
+
+    def states(self) -> list[str]:
+        """The states that occur, gravest first, numbers aside."""
+        found = {cell.state for _, cells in self.rows for cell in cells}
+        return [state for state in words.STATUS_WORDS if state in found]
+
+
+def time_grid(run: Run, records: Iterable[Record], *, layers: bool) -> Grid:
+    """Median milliseconds of attention, or of the layers."""
+    title = "Time of layers" if layers else "Time of attention"
+    return _measured(run, list(records), layers=layers, title=title, column="median_ms")
+
+
+def memory_grid(run: Run, records: Iterable[Record], *, layers: bool) -> Grid:
+    """Peak MiB above the inputs of attention, or of the layers."""
+    title = "Memory of layers" if layers else "Memory of attention"
+    return _measured(run, list(records), layers=layers, title=title, column="peak_bytes")
+
+
+def agreement_grid(run: Run, records: Iterable[Record]) -> Grid:
+    """The part of what the gate allows that each answer used, or how it ended instead."""
+    cells = {
+        (row["problem"], row["implementation"]): _agreement_cell(row)
+        for row in rows_of(outcomes(run, records))
+    }
+    names = tuple(entry.name for entry in run.plan.entries)
+    return _grid(run, names, cells, title="Agreement with the reference", unit="share of the gate")
+
+
+def _measured(run: Run, records: list[Record], *, layers: bool, title: str, column: str) -> Grid:
+    names = tuple(entry.name for entry in run.plan.entries if entry.layer is layers)
+    cells = {
+        (row["problem"], row["implementation"]): _ending_cell(row)
+        for row in rows_of(outcomes(run, records))
+    }
+    text = _TEXT_OF[column]
+    for row in rows_of(measurements(run, records)):
+        pair = (row["problem"], row["implementation"])
+        cells[pair] = Cell(
+            text=text(row[column]),
+            state="timed",
+            title=_spread_words(row) if column == "median_ms" else "",
+            level=row[column],
+        )
+    unit = "ms" if column == "median_ms" else "MiB above the inputs"
+    return _grid(run, names, cells, title=title, unit=unit, mark_least=True)
+
+
+def _grid(
+    run: Run,
+    names: tuple[str, ...],
+    cells: dict[tuple[str, str], Cell],
+    *,
+    title: str,
+    unit: str,
+    mark_least: bool = False,
+) -> Grid:
+    shared = words.shared_words(run.plan.problems)
+    order = [word for word in run.plan.problems[0].split() if word in shared] if shared else []
+    rows = []
+    for problem in run.plan.problems:
+        row = tuple(cells[problem, name] for name in names)
+        rows.append((words.without(problem, shared), _marked(row) if mark_least else row))
+    return Grid(title=title, unit=unit, shared=" ".join(order), columns=names, rows=tuple(rows))
+
+
+def _marked(row: tuple[Cell, ...]) -> tuple[Cell, ...]:
+    """The row with its smallest number marked, where there are at least two to choose from."""
+    levels = [cell.level for cell in row if cell.level is not None]
+    if len(levels) < 2:
+        return row
+    return tuple(replace(cell, least=cell.level == min(levels)) for cell in row)
+
+
+def _ending_cell(row: dict[str, Any]) -> Cell:
+    status, reason = row["status"], row["reason"]
+    if status == "ok":
+        return Cell(text=words.SHORT_WORDS["ok"], state="ok", title="agrees; it has no time")
+    return Cell(text=words.SHORT_WORDS[status], state=status, title=reason)
+
+
+def _agreement_cell(row: dict[str, Any]) -> Cell:
+    if row["status"] != "ok":
+        word = words.STATUS_WORDS[row["status"]]
+        return Cell(text=word, state=row["status"], title=row["reason"], level=row["share"])
+    seen = words.share(row["share"])
+    title = f"{seen} of what the gate allows" if seen else "agrees; no share was recorded"
+    if row["readout"] is not None:
+        title += "; mask read out: " + ("exact" if row["readout"] else "differs")
+    if row["rows_checked"] is not None:
+        title += f"; {words.counted(row['rows_checked'], 'query row')} compared"
+    return Cell(text=seen or "agrees", state="ok", title=title, level=row["share"])
+
+
+def _spread_words(row: dict[str, Any]) -> str:
+    between = words.spread(row["low_ms"], row["high_ms"])
+    return f"spread over {words.counted(row['sessions'], 'session')}: {between} ms"

@@ -1,0 +1,123 @@
+"""Grids as tables of a terminal: as many implementations side by side as its width holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from rich import box
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from reports import words
+from reports.grids import Cell, Grid
+
+STYLES: Final = {
+    "wrong": "bold red",
+    "failed": "bold red",
+    "crashed": "bold red",
+    "out_of_memory": "yellow",
+    "timed_out": "yellow",
+    "refused": "dim",
+    "missing": "dim",
+    words.UNREACHED: "dim",
+}
+"""How each state is marked, beside its word."""
+_WIDEST_HEAD: Final = 9
+
+
+@dataclass(frozen=True, slots=True)
+class GridTables:
+    """A grid as one table, or as several where the width does not hold all its columns."""
+
+    grid: Grid
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        grid = self.grid
+        shared = f" ({grid.shared})" if grid.shared else ""
+        heads = [words.printable(name) for name in grid.columns]
+        if len(list(self._blocks(heads, options.max_width))) > 1:
+            heads = [folded(name) for name in grid.columns]
+        for index, block in enumerate(self._blocks(heads, options.max_width)):
+            continued = ", continued" if index else ""
+            yield Text(f"\n{grid.title}, {grid.unit}{shared}{continued}", style="bold")
+            yield self._table(heads, block)
+
+    def _blocks(self, heads: list[str], width: int) -> Iterator[list[int]]:
+        """The places of the columns of each table; one column at least."""
+        labels = max((len(problem) for problem, _ in self.grid.rows), default=0) + 2
+        block: list[int] = []
+        room = width - labels
+        for place, head in enumerate(heads):
+            wide = self._width(head, place)
+            if block and wide > room:
+                yield block
+                block, room = [], width - labels
+            block.append(place)
+            room -= wide
+        yield block
+
+    def _width(self, head: str, place: int) -> int:
+        """What a column needs, the gap before it included."""
+        lines = map(len, head.split("\n"))
+        return 2 + max([*lines, *(len(cells[place].text) for _, cells in self.grid.rows)])
+
+    def _table(self, heads: list[str], block: list[int]) -> Table:
+        grid = self.grid
+        made = table()
+        made.add_column("problem", no_wrap=True)
+        for place in block:
+            made.add_column(Text(heads[place]), justify="right", no_wrap=True)
+        for problem, cells in grid.rows:
+            made.add_row(problem, *(_cell(cells[place]) for place in block))
+        return made
+
+
+def with_numbers(grid: Grid) -> Grid:
+    """The grid without the columns that hold no number."""
+    kept = [
+        place
+        for place in range(len(grid.columns))
+        if any(cells[place].state == "timed" for _, cells in grid.rows)
+    ]
+    rows = tuple((name, tuple(cells[place] for place in kept)) for name, cells in grid.rows)
+    return replace(grid, columns=tuple(grid.columns[place] for place in kept), rows=rows)
+
+
+def folded(name: str) -> str:
+    """A name on several lines, broken at its own joints, each at most nine wide if it can be."""
+    name = words.printable(name)
+    for joint in "_,":
+        name = name.replace(joint, f"{joint}\n")
+    for joint in "[(":
+        name = name.replace(joint, f"\n{joint}")
+    lines = [""]
+    for part in name.split("\n"):
+        if len(lines[-1] + part) <= _WIDEST_HEAD:
+            lines[-1] += part
+        else:
+            lines.append(part)
+    return "\n".join(line for line in lines if line)
+
+
+def table(title: str = "") -> Table:
+    """An empty table in the one form that all have."""
+    return Table(
+        title=Text(f"\n{words.printable(title)}", style="bold") if title else None,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+
+
+def state(name: str) -> Text:
+    """A status in words, marked."""
+    return Text(words.STATUS_WORDS[name], style=STYLES.get(name, ""))
+
+
+def _cell(cell: Cell) -> Text:
+    return Text(cell.text, style="bold" if cell.least else STYLES.get(cell.state, ""))

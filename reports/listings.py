@@ -1,0 +1,156 @@
+"""The tables of `list`: implementations with their limits, suites, runs and the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from impls.interface import Limits
+from impls.interface.limits import EVERY_MASK, words_of
+from impls.interface.problem import DEVICES, DTYPES
+from reports.layout import table
+from reports.machine import machine_facts
+from reports.words import moment, printable
+from suites.engine.plan import Entry, entry_from_json
+
+CAPABILITIES: Final = (
+    "implementation",
+    "devices",
+    "dtypes",
+    "masks",
+    "grouped heads",
+    "Tq != Tk",
+    "training",
+    "head dims",
+    "choices",
+)
+
+
+def capability_rows(entries: Iterable[Entry]) -> list[tuple[str, ...]]:
+    """What each implementation can do, in the columns of CAPABILITIES.
+
+    One whose reach differs by device has a row for each of its limits, the name on the first only.
+    A missing one has its reason instead.
+    """
+    rows: list[tuple[str, ...]] = []
+    for entry in entries:
+        name = f"{printable(entry.name)}{' (layer)' if entry.layer else ''}"
+        if entry.missing:
+            rows.append((name, f"missing: {printable(entry.missing)}", *[""] * 7))
+            continue
+        for place, limits in enumerate(entry.limits or (Limits(),)):
+            first = place == 0
+            choices = _choices(entry) if first else ""
+            rows.append((name if first else "", *_capabilities(limits), choices))
+    return rows
+
+
+def implementations_table(entries: Iterable[Entry]) -> Group:
+    """The tables of `list implementations`: those at hand, then those missing and why."""
+    entries = list(entries)
+    made = _table("implementation", "devices", "dtypes", "masks", "cannot", "head dims", "choices")
+    for name, *rest in capability_rows(entry for entry in entries if not entry.missing):
+        devices, dtypes, masks, grouped, unequal, training, dims, choices = rest
+        answers = zip(CAPABILITIES[4:7], (grouped, unequal, training), strict=True)
+        unable = ", ".join(what for what, answer in answers if answer == "no")
+        made.add_row(*map(Text, (name, devices, dtypes, masks, unable, dims, choices)))
+    absent = _table("missing", "reason")
+    for entry in entries:
+        if entry.missing:
+            absent.add_row(Text(printable(entry.name)), Text(printable(entry.missing)))
+    return Group(made, Text(), absent) if absent.row_count else Group(made)
+
+
+def capability_markdown(entries: Iterable[Entry]) -> str:
+    """The table of CAPABILITIES in markdown, for README."""
+    rows = [[_markdown(name) for name in CAPABILITIES], ["---"] * len(CAPABILITIES)]
+    for name, *rest in capability_rows(entries):
+        rows.append([f"`{name}`" if name else "", *map(_markdown, rest)])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
+
+
+def suites_table(suites: Iterable[Mapping[str, Any]]) -> Table:
+    """The table of `list suites`, from each one's name, problems, sessions and description."""
+    made = _table("suite", "problems", "sessions", "what it is")
+    for each in suites:
+        counts = (str(each["problems"]), str(each["sessions"]))
+        made.add_row(*map(Text, (each["name"], *counts, each["description"])))
+    return made
+
+
+def runs_table(runs: Iterable[Mapping[str, Any]]) -> Table | Text:
+    """The table of `list runs`, in the order given, from their data."""
+    made = _table("run", "suite", "problems", "started", "state")
+    for each in runs:
+        made.add_row(
+            Text(printable(each["name"])),
+            Text(printable(each["suite"])),
+            str(each["problems"]),
+            moment(each["started"]),
+            "finished" if each["ended"] else "interrupted",
+        )
+    return made if made.row_count else Text("no runs; python run_bench.py makes one")
+
+
+def machine_table(machine: Mapping[str, Any]) -> Table:
+    """The table of `list machine`."""
+    made = _table("", "")
+    made.show_header = False
+    for name, value in machine_facts(machine):
+        made.add_row(Text(printable(name), style="dim"), Text(printable(value)))
+    return made
+
+
+def _capabilities(limits: Limits) -> tuple[str, ...]:
+    least = ".".join(map(str, limits.cuda_capability))
+    newer = f"cuda {least}+" if any(limits.cuda_capability) else "cuda"
+    devices = [newer if name == "cuda" else name for name in limits.devices]
+    return (
+        _some(tuple(devices), DEVICES),
+        _some(tuple(DTYPES[each] for each in limits.dtypes), tuple(DTYPES.values())),
+        _some(limits.masks, EVERY_MASK),
+        _yes(limits.grouped_heads),
+        _yes(limits.unequal_lengths),
+        _yes(limits.backward),
+        words_of(limits.head_dims),
+    )
+
+
+def _some(named: tuple[str, ...], every: tuple[str, ...]) -> str:
+    """The names, or `all` where none of several is left out."""
+    return "all" if set(named) == set(every) else ", ".join(named)
+
+
+def _choices(entry: Entry) -> str:
+    choices = entry.choices.items()
+    return "; ".join(f"{name}: {', '.join(map(str, values))}" for name, values in choices)
+
+
+def _yes(holds: bool) -> str:  # noqa: FBT001 - the one thing it is asked
+    return "yes" if holds else "no"
+
+
+def _markdown(text: str) -> str:
+    for mark in "\\|<>*`[]":
+        text = text.replace(mark, f"\\{mark}")
+    return text
+
+
+def _table(*columns: str) -> Table:
+    made = table()
+    for place, name in enumerate(columns):
+        made.add_column(name, overflow="fold", no_wrap=place == 0)
+    return made
+
+
+TABLES: Final[dict[str, Callable[[Any], RenderableType]]] = {
+    "implementations": lambda data: implementations_table(map(entry_from_json, data)),
+    "suites": suites_table,
+    "runs": runs_table,
+    "machine": machine_table,
+}
+"""A table for each of `list`'s lists, from its data."""

@@ -1,0 +1,96 @@
+"""The machine a run was made on, as facts in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from reports.tables import parsed
+from reports.words import moment
+from suites.engine.record import Record
+from suites.engine.store import Run
+
+ABSENT: Final = "not recorded"
+_KNOWN: Final = (
+    "cpu",
+    "cores",
+    "memory_bytes",
+    "devices",
+    "threads",
+    "allocator",
+    "os",
+    "python",
+    "attnbench",
+    "versions",
+)
+"""What has a place of its own; anything else that was recorded follows under its own name."""
+NO_GPU: Final = "no implementation of this run ran on a GPU"
+
+
+def facts(run: Run, records: Iterable[Record]) -> list[tuple[str, str]]:
+    """What a reader needs to judge the run: name and value, `not recorded` where there is none."""
+    plan = run.plan
+    return [
+        *machine_facts(run.machine, threads=plan.threads),
+        ("GPU", _gpu(records)),
+        ("time limit", f"{plan.time_limit_s:g} s for one implementation on one problem"),
+        ("memory limit", f"{_gibibytes(plan.memory_limit)} that one call may add"),
+        ("seed", str(plan.seed)),
+        ("started", moment(run.started)),
+        ("ended", moment(run.ended) or ABSENT),
+    ]
+
+
+def machine_facts(
+    machine: Mapping[str, Any], *, threads: int | None = None
+) -> list[tuple[str, str]]:
+    """A machine as names and values; `threads` stands in where it tells none."""
+    cores, memory = machine.get("cores"), machine.get("memory_bytes")
+    return [
+        ("CPU", _text(machine.get("cpu"))),
+        ("cores", _text(cores)),
+        ("memory", _gibibytes(memory) if isinstance(memory, int) else ABSENT),
+        *_devices(machine.get("devices")),
+        ("threads", _text(machine.get("threads", threads))),
+        ("allocator", _text(machine.get("allocator"))),
+        ("system", _text(machine.get("os"))),
+        ("Python", _text(machine.get("python"))),
+        ("attnbench", _text(machine.get("attnbench"))),
+        *_versions(machine.get("versions")),
+        *((name.replace("_", " "), _text(machine[name])) for name in machine if name not in _KNOWN),
+    ]
+
+
+def _devices(devices: Any) -> Iterator[tuple[str, str]]:
+    if not devices:
+        yield "devices", ABSENT
+        return
+    for each in devices:
+        memory = each.get("memory_bytes")
+        parts = [str(part) for part in each.get("capability") or ()]
+        size = f", {_gibibytes(memory)}" if isinstance(memory, int) else ""
+        version = f", compute capability {'.'.join(parts)}" if parts else ""
+        yield f"device {each.get('device', '?')}", _text(each.get("name")) + size + version
+
+
+def _versions(versions: Any) -> Iterator[tuple[str, str]]:
+    if not versions:
+        yield "versions", ABSENT
+        return
+    for name, version in versions.items():
+        yield str(name), str(version) if version else "not installed"
+
+
+def _gpu(records: Iterable[Record]) -> str:
+    """On which devices other than the CPU anything was answered."""
+    answered = {parsed(record.problem).device for record in records if record.status == "ok"}
+    ran = sorted(answered - {"cpu"})
+    return f"implementations of this run ran on {', '.join(ran)}" if ran else NO_GPU
+
+
+def _gibibytes(count: int) -> str:
+    return f"{count / 2**30:.3g} GiB"
+
+
+def _text(value: Any) -> str:
+    return ABSENT if value in (None, "") else str(value)

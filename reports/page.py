@@ -1,0 +1,232 @@
+"""The report of a run: one HTML file that needs nothing else, and charts as PNG files."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from reports import png, words
+from reports.charts import PANELS, Chart, Series, charts
+from reports.grids import Grid, agreement_grid, memory_grid, time_grid
+from reports.machine import facts
+from reports.tables import measurements, not_measured, outcomes, rows_of, unfinished
+from suites.engine.plan import Entry
+from suites.engine.record import Record
+from suites.engine.store import Run
+
+NAME: Final = "report.html"
+_HERE: Final = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Where a report was written: the page, and the charts in the order of the page."""
+
+    page: Path
+    charts: tuple[Path, ...]
+
+
+def write(run: Run, records: Iterable[Record], folder: Path) -> Report:
+    """Write a run's page and charts into a folder, which is made when it is not there.
+
+    Charts that an earlier report left there go. Raises ValueError with one sentence when the
+    folder cannot be written.
+    """
+    records = list(records)
+    text = page(run, records)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in png.NAMES:
+            (folder / name).unlink(missing_ok=True)
+        path = folder / NAME
+        path.write_text(text, "utf-8")
+        return Report(path, tuple(png.draw(charts(run, records), folder)))
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def expect_folder(folder: Path) -> None:
+    """Raise ValueError when a report's folder cannot be written; nothing is made yet."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def _unwritable(folder: Path, error: OSError) -> ValueError:
+    return ValueError(
+        f"the report cannot be written to {folder}: {error.strerror or error}; name another --out"
+    )
+
+
+def page(run: Run, records: Iterable[Record]) -> str:
+    """The whole page as text."""
+    records = list(records)
+    drawn = charts(run, records)
+    entries = {entry.name: entry for entry in run.plan.entries}
+    environment = Environment(
+        loader=FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals |= {"words": words, "line": words.printable}
+    return environment.get_template("page.html.jinja").render(
+        run=run,
+        summary=summary_sentences(run, records),
+        panels=[_panel(run, records, drawn, name) for name in PANELS],
+        rows=[_row(row, entries) for row in rows_of(measurements(run, records))],
+        agreement=agreement_grid(run, records),
+        reasons=_reasons(run, records),
+        facts=facts(run, records),
+        chart_data=_script_json(_chart_data(drawn)),
+        script=_script(drawn),
+        style=Markup((_HERE / "page.css").read_text("utf-8")),  # noqa: S704 - our own file
+    )
+
+
+def summary_sentences(run: Run, records: Iterable[Record]) -> list[str]:
+    """The run in a few sentences of fact."""
+    records = list(records)
+    ended = rows_of(outcomes(run, records))
+    timed = [row for row in ended if row["timed"]]
+    asked = words.counted(len(run.plan.problems), "problem")
+    whole = words.counted(len(run.plan.entries), "implementation")
+    sentences = [f"{whole} on {asked}: {_census(run, ended)}."]
+    if timed:
+        sessions = words.counted(run.plan.sessions, "session")
+        names = len({row["implementation"] for row in timed})
+        problems = len({row["problem"] for row in timed})
+        sentences.append(
+            f"{words.counted(names, 'implementation')} measured on "
+            f"{words.counted(problems, 'problem')} in {sessions}."
+        )
+        sentences.append(
+            "The spread of a time reaches from the smallest to the largest session median; no "
+            "verdict is drawn from it."
+        )
+    elif run.plan.sessions:
+        sentences.append("Nothing was measured in this run; the reasons are below.")
+    else:
+        sentences.append("This run checks agreement and takes no times.")
+    if unfinished(run, records):
+        sentences.append("The run was interrupted: what it had not reached is listed below.")
+    return sentences
+
+
+def _census(run: Run, ended: list[dict[str, Any]]) -> str:
+    """How the answers ended, each status with its count."""
+    checked = run.plan.sessions == 0
+    states = Counter("timed" if row["timed"] else row["status"] for row in ended)
+    parts = [f"{states['timed']} of {words.counted(len(ended), 'answer')} timed"]
+    if checked:
+        parts = [f"{states['ok']} of {words.counted(len(ended), 'answer')} agree"]
+    elif states["ok"]:
+        parts.append(f"{states['ok']} agreeing but not timed")
+    named = (state for state in words.STATUS_WORDS if state != "ok" and states[state])
+    return ", ".join([*parts, *(f"{states[each]} {words.STATUS_WORDS[each]}" for each in named)])
+
+
+def _panel(run: Run, records: list[Record], drawn: list[Chart], name: str) -> dict[str, Any]:
+    layers = name == "layers"
+    grids: list[Grid] = [make(run, records, layers=layers) for make in (time_grid, memory_grid)]
+    families = [
+        {"key": key, "id": key.replace("_", "-"), "charts": list(family)}
+        for key, family in groupby(drawn, lambda chart: chart.key)
+        if key.startswith("layers_") is layers
+    ]
+    planned = any(entry.layer is layers for entry in run.plan.entries)
+    return {
+        "name": name,
+        "planned": planned,
+        "grids": [grid for grid in grids if not grid.is_empty],
+        "families": families,
+    }
+
+
+def _row(row: dict[str, Any], entries: dict[str, Entry]) -> dict[str, Any]:
+    command = words.repeat_command(row["problem"], entries[row["implementation"]])
+    return {**row, "command": command}
+
+
+def _reasons(run: Run, records: list[Record]) -> list[dict[str, Any]]:
+    """What has no time, status by status, the gravest first."""
+    rows = rows_of(not_measured(run, records))
+    return [
+        {"status": status, "rows": list(group)}
+        for status, group in groupby(rows, lambda row: row["status"])
+    ]
+
+
+def _chart_data(drawn: list[Chart]) -> dict[str, Any]:
+    """The charts for the page's script; what is said of a point is held once for all charts."""
+    hovers: dict[str, int] = {}
+    families = {
+        key: [_one_chart(chart, hovers) for chart in family]
+        for key, family in groupby(drawn, lambda chart: chart.key)
+    }
+    return {"families": families, "hovers": [chart_text(text) for text in hovers]}
+
+
+def _one_chart(chart: Chart, hovers: dict[str, int]) -> dict[str, Any]:
+    return {
+        "alt": words.printable(chart.alt),
+        "note": words.printable(chart.note),
+        "x": chart.x_title,
+        "y": chart.y_title,
+        "logX": chart.log_x,
+        "logY": chart.log_y,
+        "series": [_series_data(series, hovers) for series in chart.series],
+    }
+
+
+def _series_data(series: Series, hovers: dict[str, int]) -> dict[str, Any]:
+    return {
+        "name": chart_text(words.printable(series.name)),
+        "x": series.x,
+        "y": _rounded(series.y),
+        "low": _rounded(series.low),
+        "high": _rounded(series.high),
+        "hover": [hovers.setdefault(text, len(hovers)) for text in series.hover],
+        "colours": [series.look.light, series.look.dark],
+        "marker": series.look.marker,
+        "line": series.look.line,
+    }
+
+
+def _rounded(values: Iterable[float]) -> list[float]:
+    """To six digits: more than a screen shows, and a third of the bytes."""
+    return [float(f"{value:.6g}") for value in values]
+
+
+def chart_text(text: str) -> str:
+    """The text for the chart library, which would read tags, entities and formulas in it."""
+    safe = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return safe.replace("$", "&#36;").replace("\n", "<br>")
+
+
+def _script_json(data: Mapping[str, Any]) -> Markup:
+    """Data for a script element: no character in it can end the element."""
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)  # noqa: S704 - the three characters that HTML reads are escaped
+
+
+def _script(drawn: list[Chart]) -> Markup:
+    """Our own script, and the chart library where there is a chart."""
+    library = get_plotlyjs().replace("</script", "<\\/script") if drawn else ""
+    return Markup(library + "\n" + (_HERE / "page.js").read_text("utf-8"))  # noqa: S704

@@ -1,0 +1,249 @@
+"""Records to tidy tables: what was measured, how each answer ended, what has no time and why."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from statistics import median
+from typing import Any, Final
+
+import pandas as pd
+
+from impls.interface import Problem
+from reports.words import RUN_ENDED, STATUS_WORDS, UNREACHED
+from suites.engine.record import CHECK, Record
+from suites.engine.store import Run
+
+PROBLEM_COLUMNS: Final = (
+    "batch",
+    "query_heads",
+    "key_heads",
+    "query_length",
+    "key_length",
+    "head_dim",
+    "mask",
+    "bias",
+    "dtype",
+    "device",
+    "pass",
+)
+MEASUREMENT_COLUMNS: Final = (
+    "problem",
+    "implementation",
+    *PROBLEM_COLUMNS,
+    "layer",
+    "sessions",
+    "samples",
+    "median_ms",
+    "low_ms",
+    "high_ms",
+    "first_call_ms",
+    "peak_bytes",
+    "kept_bytes",
+    "resident_bytes",
+    "share_of_bound",
+    "operator",
+)
+OUTCOME_COLUMNS: Final = (
+    "problem",
+    "implementation",
+    "layer",
+    "status",
+    "reason",
+    "share",
+    "rows_checked",
+    "readout",
+    "timed",
+)
+NOT_MEASURED_COLUMNS: Final = ("implementation", "status", "reason", "count", "problems")
+_GRAVEST_FIRST: Final = tuple(STATUS_WORDS)
+_WHOLE_NUMBERS: Final = (
+    "peak_bytes",
+    "kept_bytes",
+    "resident_bytes",
+    "rows_checked",
+    "sessions",
+    "samples",
+)
+
+
+def measurements(run: Run, records: Iterable[Record]) -> pd.DataFrame:
+    """One row per problem and implementation with times; columns as in MEASUREMENT_COLUMNS.
+
+    median_ms         the median of the session medians
+    low_ms, high_ms   the spread over sessions: the smallest and largest session median
+    first_call_ms     the median of the sessions' first calls
+    peak_bytes, kept_bytes, resident_bytes, share_of_bound    from the check
+
+    A pair with a record that is not ok, in any session, has no row here.
+    """
+    layers = {entry.name: entry.layer for entry in run.plan.entries}
+    rows = (
+        {
+            "problem": problem,
+            "implementation": name,
+            **problem_columns(problem),
+            "layer": layers[name],
+            **_timing(timed),
+            **_checked(found),
+            "operator": next((r.operator for r in (*timed, *found) if r.operator), ""),
+        }
+        for (problem, name), found in answers(run, records).items()
+        if (timed := _timed(found))
+    )
+    return _frame(rows, MEASUREMENT_COLUMNS)
+
+
+def outcomes(run: Run, records: Iterable[Record]) -> pd.DataFrame:
+    """One row per planned problem and implementation; columns as in OUTCOME_COLUMNS.
+
+    status  of the gravest record, `not reached` without one
+    share   the part of what the agreement gate allows that was used
+    timed   whether there are times that stand
+    """
+    layers = {entry.name: entry.layer for entry in run.plan.entries}
+    rows = (
+        {
+            "problem": problem,
+            "implementation": name,
+            "layer": layers[name],
+            **_ending(found),
+            **_evidence(found),
+            "timed": bool(_timed(found)),
+        }
+        for (problem, name), found in answers(run, records).items()
+    )
+    return _frame(rows, OUTCOME_COLUMNS)
+
+
+def not_measured(run: Run, records: Iterable[Record]) -> pd.DataFrame:
+    """What was planned and has no time; columns as in NOT_MEASURED_COLUMNS.
+
+    One row per implementation, status and reason, with how many problems and which; the gravest
+    status first. A run without timed sessions lists only what does not agree.
+    """
+    lacking: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for row in rows_of(outcomes(run, records)):
+        status, reason = row["status"], row["reason"]
+        if row["timed"] or (status == "ok" and run.plan.sessions == 0):
+            continue
+        if status == "ok":
+            status, reason = UNREACHED, RUN_ENDED
+        lacking[row["implementation"], status, reason].append(row["problem"])
+    rows = (
+        (name, status, reason, len(problems), tuple(problems))
+        for (name, status, reason), problems in lacking.items()
+    )
+    place = {entry.name: index for index, entry in enumerate(run.plan.entries)}
+    ordered = sorted(rows, key=lambda row: (_GRAVEST_FIRST.index(row[1]), place[row[0]]))
+    return pd.DataFrame(ordered, columns=list(NOT_MEASURED_COLUMNS))
+
+
+def unfinished(run: Run, records: Iterable[Record]) -> bool:
+    """Whether the run ended before its plan: an answer or a session of one is not there."""
+    if run.ended is not None:
+        return False
+    records = list(records)
+    if UNREACHED in set(not_measured(run, records)["status"]):
+        return True
+    return bool((measurements(run, records)["sessions"] < run.plan.sessions).any())
+
+
+def answers(run: Run, records: Iterable[Record]) -> dict[tuple[str, str], list[Record]]:
+    """Every planned (problem, implementation), in the plan's order, with its records."""
+    found: dict[tuple[str, str], list[Record]] = {
+        (problem, entry.name): [] for problem in run.plan.problems for entry in run.plan.entries
+    }
+    for record in records:
+        if (pair := (record.problem, record.implementation)) in found:
+            found[pair].append(record)
+    return found
+
+
+def problem_columns(text: str) -> dict[str, Any]:
+    """A printed problem as columns."""
+    problem = parsed(text)
+    return {
+        "batch": problem.batch,
+        "query_heads": problem.query_heads,
+        "key_heads": problem.key_heads,
+        "query_length": problem.query_length,
+        "key_length": problem.key_length,
+        "head_dim": problem.head_dim,
+        "mask": str(problem.mask),
+        "bias": str(problem.bias),
+        "dtype": problem.dtype,
+        "device": problem.device,
+        "pass": "training" if problem.training else "forward",
+    }
+
+
+@lru_cache(maxsize=4096)
+def parsed(text: str) -> Problem:
+    """The problem that a record names."""
+    return Problem.parse(text)
+
+
+def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """A frame's rows as dictionaries, an empty cell as None."""
+    plain = frame.astype(object).where(frame.notna(), None)
+    return [{str(name): value for name, value in row.items()} for row in plain.to_dict("records")]
+
+
+def _frame(rows: Iterator[dict[str, Any]], columns: tuple[str, ...]) -> pd.DataFrame:
+    frame = pd.DataFrame(list(rows), columns=list(columns))
+    whole = {name: "Int64" for name in _WHOLE_NUMBERS if name in columns}
+    return frame.astype(whole)
+
+
+def _timed(found: list[Record]) -> list[Record]:
+    """The records that carry times; none when any record of the pair is not ok."""
+    if any(record.status != "ok" for record in found):
+        return []
+    return [record for record in found if record.times_ms]
+
+
+def _timing(timed: list[Record]) -> dict[str, Any]:
+    medians = [median(record.times_ms) for record in timed]
+    first = [record.first_call_ms for record in timed if record.first_call_ms is not None]
+    return {
+        "sessions": len(timed),
+        "samples": sum(len(record.times_ms) for record in timed),
+        "median_ms": median(medians),
+        "low_ms": min(medians),
+        "high_ms": max(medians),
+        "first_call_ms": median(first) if first else None,
+    }
+
+
+def _checked(found: list[Record]) -> dict[str, Any]:
+    check = next((record for record in found if record.session == CHECK), None)
+    return {
+        "peak_bytes": check.peak_bytes if check else None,
+        "kept_bytes": check.kept_bytes if check else None,
+        "resident_bytes": check.resident_bytes if check else None,
+        "share_of_bound": _evidence(found)["share"],
+    }
+
+
+def _ending(found: list[Record]) -> dict[str, str]:
+    if not found:
+        return {"status": UNREACHED, "reason": RUN_ENDED}
+    fallen = [record for record in found if record.status != "ok"]
+    if not fallen:
+        return {"status": "ok", "reason": ""}
+    gravest = min(fallen, key=lambda record: _GRAVEST_FIRST.index(record.status))
+    return {"status": gravest.status, "reason": gravest.reason}
+
+
+def _evidence(found: list[Record]) -> dict[str, Any]:
+    """The worst agreement that any session found."""
+    seen = [record.agreement for record in found if record.agreement is not None]
+    shares = [each.share for each in seen if each.share is not None]
+    readouts = [each.readout for each in seen if each.readout is not None]
+    return {
+        "share": max(shares, default=None),
+        "rows_checked": seen[0].rows_checked if seen else None,
+        "readout": all(readouts) if readouts else None,
+    }

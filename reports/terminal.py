@@ -1,0 +1,191 @@
+"""What a terminal shows of a run: progress while it runs, and the tables at its end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console, RenderableType
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from reports import listings, words
+from reports.grids import Grid, memory_grid, time_grid
+from reports.layout import STYLES, GridTables, state, table, with_numbers
+from reports.tables import not_measured, outcomes, rows_of
+from suites.engine.record import ANSWERS, Record
+from suites.engine.store import Run
+
+
+class Screen:
+    """Progress with the time left, and a line for every fault; silent where no terminal is.
+
+    console  where it shows; nothing is printed when that is no terminal
+    total    how many records the first phase makes; None while that is not known
+    quiet    show nothing, terminal or not
+    """
+
+    def __init__(self, console: Console, total: int | None = None, *, quiet: bool = False) -> None:
+        self._live = console.is_terminal and not quiet
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left", markup=False),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not self._live,
+            transient=True,
+        )
+        self._task = self._progress.add_task("starting", total=total)
+
+    def start(self) -> None:
+        """Begin to show."""
+        if self._live:
+            self._progress.start()
+
+    def stop(self) -> None:
+        """Take the bar away; what was printed above it stays."""
+        if self._live:
+            self._progress.stop()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def phase(self, text: str, total: int | None = None) -> None:
+        """A phase of so many records begins; without a number the bar goes on as it was."""
+        said = words.printable(text)
+        if total is None:
+            self._progress.update(self._task, description=said)
+        else:
+            self._progress.reset(self._task, description=said, total=total)
+
+    def advance(self, steps: float = 1) -> None:
+        """Some steps are done that no record tells of."""
+        self._progress.advance(self._task, steps)
+
+    def record(self, record: Record) -> None:
+        """A record was made: one step, and a line above the bar when it tells of a fault."""
+        if self._live and record.status not in ANSWERS:
+            self._progress.console.print(fault_line(record), soft_wrap=True)
+        self.advance()
+
+
+def fault_line(record: Record) -> Text:
+    """One line: how it ended, who, on what, and why."""
+    return Text.assemble(
+        state(record.status),
+        f"  {words.printable(record.implementation)} on {record.problem}: ",
+        words.printable(record.reason),
+    )
+
+
+def summary(run: Run, records: Iterable[Record]) -> list[RenderableType]:
+    """The tables at the end of a run: time, memory, and what has no time and why.
+
+    An implementation without a single number has no column: it stands in the last table only.
+    """
+    records = list(records)
+    grids = [
+        make(run, records, layers=layers)
+        for make in (time_grid, memory_grid)
+        for layers in (False, True)
+    ]
+    shown = [with_numbers(grid) for grid in grids if not grid.is_empty]
+    tables: list[RenderableType] = [GridTables(grid) for grid in shown]
+    if not shown:
+        tables.append(Text("Nothing was measured in this run."))
+    return [*tables, *legend(shown), *reasons(run, records)]
+
+
+def legend(grids: Iterable[Grid]) -> list[RenderableType]:
+    """What bold and the short words in the cells mean: one line, for those that occur."""
+    grids = list(grids)
+    found = {each for grid in grids for each in grid.states()}
+    parts = [
+        f"{words.SHORT_WORDS[each]} {words.STATUS_WORDS[each]}"
+        for each in words.STATUS_WORDS
+        if each in found and words.SHORT_WORDS[each] != words.STATUS_WORDS[each]
+    ]
+    bold = ["bold the smallest of its row"] if grids else []
+    return [Text("\n" + "   ".join([*bold, *parts]), style="dim")] if [*bold, *parts] else []
+
+
+def reasons(run: Run, records: Iterable[Record]) -> list[RenderableType]:
+    """What has no time and why: one row per implementation, status and reason."""
+    rows = rows_of(not_measured(run, records))
+    if not rows:
+        return []
+    made = table("Not measured" if run.plan.sessions else "Without agreement")
+    made.add_column("implementation", no_wrap=True)
+    made.add_column("")
+    made.add_column("problems", justify="right")
+    made.add_column("reason", overflow="fold")
+    for row in rows:
+        made.add_row(
+            Text(words.printable(row["implementation"])),
+            state(row["status"]),
+            str(row["count"]),
+            Text(words.printable(row["reason"])),
+        )
+    return [made]
+
+
+def check_tables(run: Run, records: Iterable[Record]) -> list[RenderableType]:
+    """What `check` found: a row per implementation, then the reasons of what does not agree.
+
+    The column `mask` says whether the mask an implementation saw, read out, is the one asked for.
+    """
+    records = list(records)
+    ended = rows_of(outcomes(run, records))
+    found = {row["status"] for row in ended}
+    seen = [each for each in words.STATUS_WORDS if each in found - {"ok"}]
+    made = table("Agreement with the reference")
+    made.add_column("implementation", no_wrap=True)
+    for name in ("checked", "agree", *(words.STATUS_WORDS[each] for each in seen)):
+        made.add_column(name, justify="right", min_width=max(map(len, name.split())))
+    made.add_column("worst share of the gate", justify="right")
+    made.add_column("mask")
+    for entry in run.plan.entries:
+        own = [row for row in ended if row["implementation"] == entry.name]
+        made.add_row(Text(words.printable(entry.name)), *_check_cells(own, seen))
+    return [made, *reasons(run, records)]
+
+
+def listed(what: str, data: Any) -> RenderableType:
+    """The data of one of `list`'s lists as a table: implementations, suites, runs or machine."""
+    return listings.TABLES[what](data)
+
+
+def _check_cells(own: list[dict[str, Any]], seen: list[str]) -> list[Text]:
+    counts = Counter(row["status"] for row in own)
+    untried = counts["refused"] + counts["missing"] + counts[words.UNREACHED]
+    shares = [row["share"] for row in own if row["share"] is not None]
+    readouts = {row["readout"] for row in own} - {None}
+    readout = "" if not readouts else "exact" if all(readouts) else "differs"
+    return [
+        Text(str(len(own) - untried)),
+        Text(str(counts["ok"])),
+        *(Text(str(counts[each] or ""), style=STYLES.get(each, "")) for each in seen),
+        Text(words.share(max(shares, default=None))),
+        Text(readout, style="bold red" if readout == "differs" else ""),
+    ]

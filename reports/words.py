@@ -1,0 +1,122 @@
+"""How numbers, statuses and counts read: the same in the terminal, on charts and on the page."""
+
+from __future__ import annotations
+
+import math
+import re
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from impls import FOLDER
+from suites.engine.plan import Entry
+
+UNREACHED: Final = "not reached"
+"""The state of a planned answer that no record tells of."""
+RUN_ENDED: Final = "the run ended before it"
+
+STATUS_WORDS: Final = {
+    "ok": "agrees",
+    "wrong": "wrong",
+    "crashed": "crashed",
+    "failed": "failed",
+    "out_of_memory": "out of memory",
+    "timed_out": "timed out",
+    "refused": "refused",
+    "missing": "missing",
+    UNREACHED: UNREACHED,
+}
+"""Every state in words; after `ok` the gravest first, which is the order they are shown in."""
+SHORT_WORDS: Final = {
+    **STATUS_WORDS,
+    "out_of_memory": "oom",
+    "timed_out": "timeout",
+    "refused": "-",
+    UNREACHED: "…",
+}
+MEANINGS: Final = {
+    "wrong": "its answer is not the reference's, so it is not timed",
+    "crashed": "its process ended",
+    "failed": "it raised an error",
+    "out_of_memory": "it needs more memory than there is or was allowed",
+    "timed_out": "it takes longer than was allowed",
+    "refused": "the problem is outside its declared limits",
+    "missing": "it cannot be imported here",
+    UNREACHED: RUN_ENDED,
+}
+
+
+def known(value: Any) -> bool:
+    """Whether something was measured: neither None nor a frame's empty cell."""
+    return value is not None and value == value  # noqa: PLR0124 - NaN is unequal to itself
+
+
+def three_digits(value: float) -> str:
+    """A number with three significant digits and no exponent: 0.0123, 4.12, 412, 41200."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    decimals = max(0, 2 - math.floor(math.log10(abs(value))))
+    return f"{value:.{decimals}f}"
+
+
+def milliseconds(value: float | None) -> str:
+    """A time in milliseconds, without its unit; empty when not measured."""
+    return three_digits(value) if value is not None and known(value) else ""
+
+
+def mebibytes(value: float | None) -> str:
+    """Bytes as MiB, without the unit; empty when not measured."""
+    return three_digits(value / 2**20) if value is not None and known(value) else ""
+
+
+def share(value: float | None) -> str:
+    """The part of what the gate allows that was used: 0.12; empty when nothing was compared."""
+    return f"{value:.2f}" if value is not None and known(value) else ""
+
+
+def counted(count: int, noun: str) -> str:
+    """A count with its noun: 1 problem, 2 problems."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def printable(text: str) -> str:
+    """The text on one line: line breaks become spaces, what a terminal would obey a mark."""
+    line = re.sub(r"\s+", " ", text)
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in line)
+
+
+def spread(low: float | None, high: float | None) -> str:
+    """Two ends of a spread in milliseconds, as `4.10 to 4.31`; empty when not measured."""
+    ends = (milliseconds(low), milliseconds(high))
+    return " to ".join(ends) if all(ends) else ""
+
+
+def moment(text: str | None) -> str:
+    """A stored moment as people write it: 2026-01-02 03:04:05 UTC; empty without one."""
+    return (text or "").replace("T", " ").replace("+00:00", " UTC")
+
+
+def repeat_command(problem: str, entry: Entry) -> str:
+    """The command that measures one implementation on one problem again."""
+    asked = entry.name
+    for name, file in entry.files.items():
+        if Path(file).parent != FOLDER:  # a user's own: found by its path alone
+            asked = asked.replace(name, f"{file}:{name}")
+    return f"python run_bench.py run --problem {_quoted(problem)} --impl {_quoted(asked)}"
+
+
+def shared_words(problems: Iterable[str]) -> frozenset[str]:
+    """The words that every one of several problems has; none when there is only one problem."""
+    words = [set(problem.split()) for problem in problems]
+    return frozenset(set.intersection(*words)) if len(words) > 1 else frozenset()
+
+
+def without(problem: str, shared: frozenset[str]) -> str:
+    """A problem without the words it shares with all others."""
+    return " ".join(word for word in problem.split() if word not in shared) or problem
+
+
+def _quoted(text: str) -> str:
+    """In plain double quotes where a shell leaves that alone, else quoted as the shell needs."""
+    return f'"{text}"' if re.fullmatch(r"[\w .,:;/+*()\[\]=~@-]*", text) else shlex.quote(text)

@@ -1,0 +1,404 @@
+"""The command line of attnbench: every command is a short table of contents."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
+
+import typer
+
+from suites.catalogue import SUITES, named
+from suites.engine.address import DEFAULT_STORE, without_password
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from suites.engine.record import Record
+    from suites.engine.store import Run, Store
+    from suites.request import Request
+
+RESULTS = Path("results")
+PLAN_FREE = ("resume", "store", "out", "as_json")
+
+# The class behind everything typer has to say of a command line; not all releases export it.
+COMMAND_LINE_ERROR = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[2])
+
+app = typer.Typer(
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Attention implementations behind one interface: proven to agree, then measured together.",
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Names = Annotated[
+    list[str] | None, typer.Argument(metavar="NAME", help="NAME, FILE.py or FILE.py:FUNCTION.")
+]
+StoreUrl = Annotated[str, typer.Option("--store", metavar="URL", help="Database that keeps runs.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs, and nothing else.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(help="Folder for the page and charts; results/RUN unless told.", metavar="DIR"),
+]
+TimeLimit = Annotated[
+    float,
+    typer.Option(metavar="S", help="Seconds that one implementation may spend on one problem."),
+]
+MemoryLimit = Annotated[
+    float | None,
+    typer.Option(metavar="GIB", help="GiB that one call may add; 80 % of what is available."),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="OpenMP threads, bound to CPUs; as many as there are."),
+]
+
+
+@app.callback(invoke_without_command=True)
+def default(context: typer.Context) -> None:
+    """Without a command: run the quick suite on this machine's best device, then report."""
+    if context.invoked_subcommand is None:
+        from suites.request import Request  # noqa: PLC0415 - help answers without it
+
+        _begin(Request(suite=named("quick")), DEFAULT_STORE, None, as_json=False)
+
+
+@app.command()
+def run(  # noqa: PLR0913 - each parameter is an option of the command line
+    context: typer.Context,
+    suite: Annotated[
+        str, typer.Argument(metavar="SUITE", help=f"One of {', '.join(SUITES)}.")
+    ] = "quick",
+    *,
+    impl: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="NAME, FILE.py or FILE.py:FUNCTION; again for more. All, unless told.",
+        ),
+    ] = None,
+    problem: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WORDS", help='A problem, as "b1 h8 t4096 d64 causal"; again for more.'
+        ),
+    ] = None,
+    seq: Annotated[
+        str | None, typer.Option(metavar="LIST", help="Lengths: 128,256 or Tq/Tk.")
+    ] = None,
+    heads: Annotated[str | None, typer.Option(metavar="LIST", help="Heads: 1,8 or Hq/Hk.")] = None,
+    kv_heads: Annotated[
+        int | None, typer.Option(metavar="N", help="Key heads of every problem.")
+    ] = None,
+    batch: Annotated[str | None, typer.Option(metavar="LIST", help="Batch sizes.")] = None,
+    head_dim: Annotated[str | None, typer.Option(metavar="LIST", help="Head dimensions.")] = None,
+    device: Annotated[str | None, typer.Option(metavar="LIST", help="cpu, cuda, mps.")] = None,
+    dtype: Annotated[
+        str | None, typer.Option(metavar="LIST", help="float32,bfloat16,float16,float64.")
+    ] = None,
+    mask: Annotated[
+        str | None, typer.Option(metavar="LIST", help="full,causal,window:256.")
+    ] = None,
+    passes: Annotated[
+        str | None, typer.Option("--pass", metavar="LIST", help="forward,training.")
+    ] = None,
+    sessions: Annotated[
+        int | None, typer.Option(metavar="N", help="Fresh processes that time every problem.")
+    ] = None,
+    time_limit: TimeLimit = 60.0,
+    memory_limit: MemoryLimit = None,
+    budget: Annotated[
+        float | None, typer.Option(metavar="MIN", help="Minutes for the whole run.")
+    ] = None,
+    threads: Threads = None,
+    store: StoreUrl = DEFAULT_STORE,
+    out: Out = None,
+    resume: Annotated[
+        str | None,
+        typer.Option(metavar="[RUN]", help="Finish a run: the latest, unless one is named."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check agreement, measure time and memory, and leave a page and charts."""
+    from suites.request import Request  # noqa: PLC0415 - help answers without it
+
+    if resume is not None:
+        _expect_no_plan_options(context)
+        _resume(resume, store, out, as_json=as_json)
+        return
+    if problem and _given(context, "suite"):
+        raise ValueError(f"a suite ({suite}) and --problem; expected one or the other")
+    axes = {
+        "--seq": seq,
+        "--heads": heads,
+        "--batch": batch,
+        "--head-dim": head_dim,
+        "--device": device,
+        "--dtype": dtype,
+        "--mask": mask,
+        "--pass": passes,
+    }
+    request = Request(
+        suite=named(suite),
+        specs=tuple(impl) if impl else None,
+        problems=tuple(problem or ()),
+        axes={option: text for option, text in axes.items() if text is not None},
+        key_heads=kv_heads,
+        sessions=sessions,
+        time_limit_s=time_limit,
+        memory_limit_gib=memory_limit,
+        budget_min=budget,
+        threads=threads,
+    )
+    _begin(request, store, out, as_json=as_json)
+
+
+@app.command()
+def check(
+    names: Names = None,
+    *,
+    time_limit: TimeLimit = 60.0,
+    memory_limit: MemoryLimit = None,
+    threads: Threads = None,
+    as_json: Json = False,
+) -> None:
+    """Check agreement alone, on the suite `agreement`; exit 1 for anything else than agreement."""
+    from reports import plain, terminal  # noqa: PLC0415 - help answers without them
+    from suites.engine.store import Run, Store, now  # noqa: PLC0415 - likewise
+    from suites.request import Request, prepare  # noqa: PLC0415 - likewise
+
+    request = Request(
+        suite=named("agreement"),
+        specs=tuple(names) if names else None,
+        time_limit_s=time_limit,
+        memory_limit_gib=memory_limit,
+        threads=threads,
+    )
+    plan, machine = prepare(request)
+    kept = Store.open("sqlite://")  # nothing of a check is kept
+    stored = Run(name="check", started=now(), command=_command(), plan=plan, machine=machine)
+    kept.begin(stored)
+    records = _conduct(stored, kept, quiet=as_json)
+    if as_json:
+        _print_json(plain.as_data(stored, records))
+    else:
+        _console().print(*terminal.check_tables(stored, records), sep="\n")
+    raise typer.Exit(_exit_status(records, strict=True))
+
+
+@app.command()
+def report(
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="A run's name, latest or latest~1.")
+    ] = "latest",
+    *,
+    store: StoreUrl = DEFAULT_STORE,
+    out: Out = None,
+    as_json: Json = False,
+) -> None:
+    """Make the page and the charts of a stored run."""
+    from suites.engine.store import Store  # noqa: PLC0415 - help answers without it
+
+    kept = Store.open(store, create=False)
+    stored = kept.run(run)
+    _report(stored, kept.records(stored.name), _folder(out, stored), as_json=as_json)
+
+
+@app.command("list")
+def list_(
+    what: Annotated[
+        str, typer.Argument(help="implementations, suites, runs or machine.")
+    ] = "implementations",
+    *,
+    store: StoreUrl = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
+    """List implementations with their limits, suites, stored runs, or what this machine is."""
+    from suites import listing  # noqa: PLC0415 - help answers without it
+
+    data = listing.of(what, store)
+    if as_json:
+        _print_json(data)
+        return
+    from reports import terminal  # noqa: PLC0415 - programs need no tables
+
+    _console().print(terminal.listed(what, data))
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="What the implementation is called.")],
+) -> None:
+    """Write impls/NAME.py from a template, ready to check."""
+    from impls import create  # noqa: PLC0415 - help answers without it
+
+    path = create(name)
+    _console().print(f"{path}\ncheck it with: python run_bench.py check {name}", highlight=False)
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one line and status 2."""
+    arguments = _with_latest(sys.argv[1:])
+    try:
+        status = typer.main.get_command(app)(arguments, "run_bench.py", standalone_mode=False)
+    except ValueError as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except COMMAND_LINE_ERROR as error:
+        _fail(f"{error.format_message()} (python run_bench.py --help)")
+    else:
+        sys.exit(status)
+
+
+def _begin(request: Request, url: str, out: Path | None, *, as_json: bool) -> None:
+    """Plan a run, store the plan, and carry it out."""
+    from reports.page import expect_folder  # noqa: PLC0415 - help answers without it
+    from suites.engine.store import Run, Store, now  # noqa: PLC0415 - likewise
+    from suites.request import prepare  # noqa: PLC0415 - likewise
+
+    plan, machine = prepare(request)
+    expect_folder(out or RESULTS)
+    kept = Store.open(url)
+    name = kept.unused_name(plan.suite)
+    stored = Run(name=name, started=now(), command=_command(), plan=plan, machine=machine)
+    kept.begin(stored)
+    _carry_out(stored, kept, out, as_json=as_json)
+
+
+def _resume(name: str, url: str, out: Path | None, *, as_json: bool) -> None:
+    """Carry out the plan of a stored run, minus its records."""
+    from reports.page import expect_folder  # noqa: PLC0415 - help answers without it
+    from suites.engine.store import Store  # noqa: PLC0415 - likewise
+    from suites.request import expect_unchanged  # noqa: PLC0415 - likewise
+
+    kept = Store.open(url, create=False)
+    stored = kept.run(name)
+    expect_unchanged(stored)
+    expect_folder(out or RESULTS)
+    _carry_out(stored, kept, out, as_json=as_json)
+
+
+def _carry_out(stored: Run, kept: Store, out: Path | None, *, as_json: bool) -> None:
+    try:
+        records = _conduct(stored, kept, quiet=as_json)
+    except KeyboardInterrupt:
+        url = "" if kept.url == DEFAULT_STORE else f" --store {shlex.quote(kept.shown)}"
+        _console(stderr=True).print(
+            f"stopped; {len(kept.records(stored.name))} records are stored; finish with: "
+            f"python run_bench.py run --resume {stored.name}{url}",
+            highlight=False,
+            soft_wrap=True,
+        )
+        raise
+    _report(kept.run(stored.name), records, _folder(out, stored), as_json=as_json)
+    raise typer.Exit(_exit_status(records))
+
+
+def _conduct(stored: Run, kept: Store, *, quiet: bool) -> list[Record]:
+    from reports.terminal import Screen  # noqa: PLC0415 - help answers without it
+    from suites.engine.local import Session  # noqa: PLC0415 - likewise
+    from suites.engine.run import Conductor  # noqa: PLC0415 - likewise
+
+    with Screen(_console(stderr=True), quiet=quiet) as screen:
+        return Conductor(
+            run=stored,
+            store=kept,
+            listener=screen,
+            start=lambda watch: Session(watch, threads=stored.plan.threads),
+        ).conduct()
+
+
+def _report(stored: Run, records: list[Record], folder: Path, *, as_json: bool) -> None:
+    """Write page and charts, and print the table or JSON, then the paths."""
+    from reports import plain, terminal, write  # noqa: PLC0415 - help answers without them
+
+    made = write(stored, records, folder)
+    paths = [str(path) for path in (made.page, *made.charts)]
+    if as_json:
+        _print_json({**plain.as_data(stored, records), "page": paths[0], "charts": paths[1:]})
+        return
+    console = _console()
+    console.print(*terminal.summary(stored, records), sep="\n")
+    for path in paths:
+        console.print(path, highlight=False, soft_wrap=True)
+
+
+def _exit_status(records: list[Record], *, strict: bool = False) -> int:
+    """0 when every record is an answer and one at least is ok; strict: when all asked agree."""
+    from suites.engine.record import ANSWERS  # noqa: PLC0415 - help answers without it
+
+    fine = ("ok", "refused", "missing") if strict else ANSWERS
+    if any(record.status not in fine for record in records):
+        return 1
+    if not any(record.status == "ok" for record in records):
+        _console(stderr=True).print(
+            f"nothing was measured: {_counted(records)}; the reasons stand above "
+            "(python run_bench.py list implementations)",
+            soft_wrap=True,
+        )
+        return 1
+    return 0
+
+
+def _counted(records: list[Record]) -> str:
+    found = Counter(record.status.replace("_", " ") for record in records)
+    return ", ".join(f"{count} {status}" for status, count in found.items())
+
+
+def _folder(out: Path | None, stored: Run) -> Path:
+    return out or RESULTS / stored.name
+
+
+def _expect_no_plan_options(context: typer.Context) -> None:
+    given = [
+        f"--{name.replace('_', '-').replace('passes', 'pass')}"
+        for name in context.params
+        if name not in PLAN_FREE and _given(context, name)
+    ]
+    if given:
+        raise ValueError(
+            f"--resume executes the stored plan, and {', '.join(given)} would change it; "
+            "leave it out or start a new run"
+        )
+
+
+def _given(context: typer.Context, parameter: str) -> bool:
+    return getattr(context.get_parameter_source(parameter), "name", "") == "COMMANDLINE"
+
+
+def _with_latest(arguments: list[str]) -> list[str]:
+    """`--resume` without a name means the latest run."""
+    pairs = zip(arguments, [*arguments[1:], "--"], strict=False)
+    return [
+        "--resume=latest" if word == "--resume" and after.startswith("-") else word
+        for word, after in pairs
+    ]
+
+
+def _command() -> str:
+    """The command line as it was typed, without the password of a database."""
+    return without_password(shlex.join(["python", "run_bench.py", *sys.argv[1:]]))
+
+
+def _console(*, stderr: bool = False) -> Console:
+    from rich.console import Console  # noqa: PLC0415 - help answers without it
+
+    return Console(stderr=stderr)
+
+
+def _print_json(data: Any) -> None:
+    sys.stdout.write(json.dumps(data, indent=1) + "\n")
+
+
+def _fail(message: str) -> NoReturn:
+    sys.stderr.write(f"attnbench: {' '.join(message.split())}\n")
+    sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""The named suites: lists of problems, as data."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from impls.interface import Mask, Problem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """A named list of problems and how much is spent on it unless told otherwise.
+
+    problems         the list, for the devices of a machine, its best one first
+    sessions         fresh processes that time every problem
+    round_budget_ms  what the rounds of one problem may take in one session
+    budget_s         wall time for a whole run; None is unbounded
+    """
+
+    name: str
+    description: str
+    problems: Callable[[tuple[str, ...]], tuple[Problem, ...]]
+    sessions: int = 3
+    round_budget_ms: float = 250.0
+    budget_s: float | None = None
+
+
+def named(name: str) -> Suite:
+    """The suite of that name. Raises ValueError with the nearest name for an unknown one."""
+    if name in SUITES:
+        return SUITES[name]
+    near = difflib.get_close_matches(name, SUITES, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise ValueError(f"unknown suite {name!r}; {hint}expected one of {', '.join(SUITES)}")
+
+
+def _quick(devices: tuple[str, ...]) -> tuple[Problem, ...]:
+    sizes = [(8, t) for t in (128, 256, 512, 1024, 2048)] + [(h, 1024) for h in (1, 2, 4, 16)]
+    return tuple(
+        _square(heads, length, Mask.parse(mask), devices[0])
+        for mask in ("full", "window:128")
+        for heads, length in sizes
+    )
+
+
+def _scaling(devices: tuple[str, ...]) -> tuple[Problem, ...]:
+    return tuple(
+        _square(heads, length, Mask.parse(mask), device, training=training)
+        for device in devices
+        for training in (False, True)
+        for mask in ("full", "causal", "window:256")
+        for heads in (1, 4, 8, 16)
+        for length in (128, 256, 512, 1024, 2048, 4096, 8192, 16384)
+    )
+
+
+def _agreement(devices: tuple[str, ...]) -> tuple[Problem, ...]:
+    return tuple(Problem.parse(text, device=d) for d in devices for text in _agreement_texts())
+
+
+def _agreement_texts() -> Iterator[str]:
+    """Small and awkward: odd lengths, both orders of unequal ones, grouped heads, other scales."""
+    masks = ("full", "causal", "window:16", "window:9:5")
+    for mask in masks:
+        for lengths in ("1", "7", "33", "64", "129", "33/129", "129/33"):
+            yield f"b2 h4 t{lengths} d16 {mask}"
+            yield f"b2 h4 t{lengths} d16 {mask} train"
+        yield f"b2 h4/2 t129 d64 {mask} train"
+        yield f"b1 h4 t65 d33 {mask} scale0.3"
+        yield f"b2 h4 t65 d32 {mask} bthd train"
+    for dtype in ("fp64", "bf16", "fp16"):
+        for mask in masks[:3]:
+            yield f"b1 h4 t129 d64 {mask} {dtype}"
+            yield f"b1 h4 t129 d64 {mask} {dtype} train"
+    for parts in ("padding:0.5", "causal+padding:0.5", "window:9+padding:0.5"):
+        yield f"b3 h4/2 t65 d16 {parts} train"
+    for parts in ("documents:10/23x2/9", "causal+documents:10/23x2/9"):
+        yield f"b2 h4 t65 d16 {parts} train"
+    yield "b1 h4 t1024 d64 window:128"
+    yield "b1 h4 t1024 d64 causal train"
+
+
+def _square(heads: int, length: int, mask: Mask, device: str, *, training: bool = False) -> Problem:
+    return Problem(
+        query_heads=heads,
+        key_heads=heads,
+        query_length=length,
+        key_length=length,
+        mask=mask,
+        device=device,
+        training=training,
+    )
+
+
+SUITES: Final = {
+    suite.name: suite
+    for suite in (
+        Suite(
+            name="quick",
+            description="lengths 128 to 2048 at 8 heads, heads 1 to 16 at length 1024, "
+            "full and window:128, forward: a first look in under two minutes",
+            problems=_quick,
+        ),
+        Suite(
+            name="scaling",
+            description="lengths 128 to 16384 at 1, 4, 8 and 16 heads, full, causal and "
+            "window:256, forward and training, every device: half an hour",
+            problems=_scaling,
+            budget_s=30 * 60.0,
+        ),
+        Suite(
+            name="agreement",
+            description="small and awkward problems that show whether an implementation is right: "
+            "what `check` runs",
+            problems=_agreement,
+            sessions=0,
+        ),
+    )
+}

@@ -1,0 +1,196 @@
+"""What a call will take, judged by the sizes already measured; and what fits a budget."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import lru_cache
+from math import log
+from typing import Final
+
+from impls.interface import Problem
+from suites.engine.plan import Plan
+from suites.engine.record import CHECK, Record, Status
+from suites.measure.rounds import FEWEST
+from suites.measure.timing import LEAD_IN_BELOW_MS, LONG_MS, SAMPLE_MS
+
+Pair = tuple[str, str]
+"""A problem and an implementation, both as printed."""
+
+BUDGET: Final = "(--budget)"
+"""Ends the reason of what a budget did not hold: no word on what an implementation can do."""
+CHECK_CALLS: Final = 3
+REFERENCE_NS: Final = 200.0
+"""Reference and bound take about this for one visible score entry, three times that in training."""
+
+
+class Forecast:
+    """Time and memory of calls not yet made, from the check's records of smaller problems."""
+
+    def __init__(self, records: Iterable[Record]) -> None:
+        self._known: dict[tuple[str, Problem], dict[tuple[int, int], Record]] = defaultdict(dict)
+        self._stopped: dict[tuple[str, Problem], list[Record]] = defaultdict(list)
+        self._told: dict[tuple[str, Problem], dict[tuple[str, str], float | None]] = {}
+        for record in records:
+            self.learn(record)
+
+    def learn(self, record: Record) -> None:
+        """Take in a record of the check; others say nothing of what a first call takes."""
+        if record.session != CHECK:
+            return
+        problem = _parsed(record.problem)
+        series = (record.implementation, _family(problem))
+        self._told.pop(series, None)
+        if record.spent_ms is not None:
+            self._known[series][problem.key_length, problem.query_heads] = record
+        elif record.status in ("timed_out", "out_of_memory") and BUDGET not in record.reason:
+            self._stopped[series].append(record)
+
+    def stopped(self, pair: Pair) -> Record | None:
+        """A problem of the same kind, no longer and with no more heads, that broke a limit."""
+        problem = _parsed(pair[0])
+        for record in self._stopped.get((pair[1], _family(problem)), ()):
+            other = _parsed(record.problem)
+            if (
+                other.key_length <= problem.key_length
+                and other.query_heads <= problem.query_heads
+                and other.batch <= problem.batch
+            ):
+                return record
+        return None
+
+    def call_ms(self, pair: Pair) -> float | None:
+        """Milliseconds of one call; None while no smaller problem is known."""
+        return self._foretold(pair, "spent_ms")
+
+    def peak_bytes(self, pair: Pair) -> float | None:
+        """Bytes of one call; None while no smaller problem is known."""
+        return self._foretold(pair, "peak_bytes")
+
+    def is_near(self, pair: Pair) -> bool:
+        """Whether a problem of half the length, or more, is known with a quarter of the heads."""
+        problem = _parsed(pair[0])
+        known = self._known.get((pair[1], _family(problem)), {})
+        return any(
+            length <= problem.key_length <= 2 * length and heads <= problem.query_heads <= 4 * heads
+            for length, heads in known
+        )
+
+    def _foretold(self, pair: Pair, field: str) -> float | None:
+        """What was worked out for the pair since its series was last learnt of; thousands ask."""
+        told = self._told.setdefault((pair[1], _family(_parsed(pair[0]))), {})
+        if (pair[0], field) not in told:
+            least = _exponent_of_pairs(_parsed(pair[0])) if field == "spent_ms" else 0.0
+            told[pair[0], field] = self._grown(pair, field, least)
+        return told[pair[0], field]
+
+    def _grown(self, pair: Pair, field: str, least_exponent: float) -> float | None:
+        """The largest known size within the problem's, grown to it.
+
+        Lengths grow with the exponent seen between the two longest known ones, up to 2 (and 2 when
+        there is but one), heads in proportion.
+        """
+        problem = _parsed(pair[0])
+        known = self._known.get((pair[1], _family(problem)), {})
+        wanted = (problem.key_length, problem.query_heads)
+        smaller = [s for s in known if s[0] <= wanted[0] and s[1] <= wanted[1]]
+        if not smaller:
+            return None
+        length, heads = max(smaller)
+        value = getattr(known[length, heads], field)
+        if not value:
+            return None if value is None else 0.0
+        shorter = max((s for s in known if s[1] == heads and s[0] < length), default=None)
+        exponent = 2.0
+        if shorter is not None and getattr(known[shorter], field):
+            seen = log(value / getattr(known[shorter], field)) / log(length / shorter[0])
+            exponent = min(max(least_exponent, seen), 2.0)
+        grown: float = value * (wanted[0] / length) ** exponent * wanted[1] / heads
+        return grown
+
+
+def foreseen(forecast: Forecast, pair: Pair, plan: Plan) -> tuple[Status, str] | None:
+    """The status and reason of a problem that would break a limit; None when it would not."""
+    inputs = 2 * _parsed(pair[0]).fewest_bytes  # as they are drawn, and as they are handed over
+    if inputs > plan.memory_limit:
+        return "out_of_memory", (
+            f"foreseen: its inputs alone take {inputs / 2**30:.1f} GiB, "
+            f"the limit is {plan.memory_limit / 2**30:.1f} GiB (--memory-limit)"
+        )
+    if stopped := forecast.stopped(pair):
+        return stopped.status, f"foreseen: {stopped.problem} was already too much for it"
+    if not forecast.is_near(pair):
+        return None  # too far from anything known for a claim; the limits themselves will tell
+    call_ms, peak = forecast.call_ms(pair), forecast.peak_bytes(pair)
+    if _parsed(pair[0]).device != "cpu":
+        peak = None  # the device's own allocator says when it is full
+    if peak is not None and peak > plan.memory_limit:
+        return "out_of_memory", (
+            f"foreseen: would add about {peak / 2**30:.1f} GiB by its growth so far, "
+            f"the limit is {plan.memory_limit / 2**30:.1f} GiB (--memory-limit)"
+        )
+    if call_ms is not None and call_ms * CHECK_CALLS / 1e3 > plan.time_limit_s:
+        return "timed_out", (
+            f"foreseen: one call would take about {call_ms / 1e3:.0f} s by its growth so far, "
+            f"the limit for all calls on a problem is {plan.time_limit_s:g} s (--time-limit)"
+        )
+    return None
+
+
+def session_s(forecast: Forecast, pair: Pair, plan: Plan) -> float:
+    """Seconds that one timed session of a pair takes."""
+    call_ms = forecast.call_ms(pair) or 1.0
+    if call_ms > LONG_MS:
+        return 2 * call_ms / 1e3
+    if call_ms > LEAD_IN_BELOW_MS:
+        return 3 * call_ms / 1e3  # the first, and two rounds
+    share_ms = plan.round_budget_ms / max(len(plan.entries), 1)
+    rounds_ms = FEWEST * (call_ms + max(call_ms, SAMPLE_MS))
+    return (30.0 + call_ms + max(rounds_ms, share_ms)) / 1e3
+
+
+def check_s(forecast: Forecast, pair: Pair, plan: Plan) -> float:
+    """Seconds that the check of a pair takes, with its part of the reference."""
+    problem = _parsed(pair[0])
+    entries = min(problem.visible_pairs * problem.query_heads, 1 << 23)
+    reference_s = entries * REFERENCE_NS * (3 if problem.training else 1) / 1e9
+    call_ms = forecast.call_ms(pair) or 1.0
+    return 0.05 + reference_s / max(len(plan.entries), 1) + CHECK_CALLS * call_ms / 1e3
+
+
+def cheapest(costs_s: Mapping[Pair, float], available_s: float) -> set[Pair]:
+    """The pairs that fit what is available, the cheapest first: the most answers for the time."""
+    fitting: set[Pair] = set()
+    for pair in sorted(costs_s, key=lambda each: costs_s[each]):
+        available_s -= costs_s[pair]
+        if available_s < 0:
+            break
+        fitting.add(pair)
+    return fitting
+
+
+def dense_area(problem: Problem) -> int:
+    """Scores of all heads and batch rows, hidden ones too: what the slowest work through."""
+    return problem.query_length * problem.key_length * problem.query_heads * problem.batch
+
+
+@lru_cache(maxsize=65536)
+def _parsed(text: str) -> Problem:
+    return Problem.parse(text)
+
+
+@lru_cache(maxsize=65536)
+def _family(problem: Problem) -> Problem:
+    """The problem without its length and heads: what may be compared for growth."""
+    mask = replace(problem.mask, padding=None, documents=None)
+    return replace(problem, query_length=1, key_length=1, query_heads=1, key_heads=1, mask=mask)
+
+
+@lru_cache(maxsize=65536)
+def _exponent_of_pairs(problem: Problem) -> float:
+    """How the visible area grows per doubling: no call can grow slower for ever."""
+    half = max(1, problem.key_length // 2)
+    smaller = replace(problem.mask, padding=None, documents=None).visible_pairs(1, half, half)
+    full = replace(problem.mask, padding=None, documents=None).visible_pairs(1, 2 * half, 2 * half)
+    return log(full / max(smaller, 1)) / log(2) if full else 1.0

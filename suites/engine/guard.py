@@ -1,0 +1,41 @@
+"""What calls of an implementation run within: a limit on memory, and no garbage collection."""
+
+from __future__ import annotations
+
+import gc
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def limited_memory(limit: int, device: str) -> Iterator[None]:
+    """Within this, allocations past `limit` more bytes fail as errors. On a CPU and Linux only.
+
+    A soft RLIMIT_DATA above what the process holds now: it counts what is asked for privately, not
+    address space, and can be lifted again.
+    """
+    statm = Path("/proc/self/statm")
+    if device != "cpu" or not statm.exists():
+        yield
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    held = int(statm.read_text().split()[5]) * resource.getpagesize()
+    raised = held + limit if hard == resource.RLIM_INFINITY else min(held + limit, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (raised, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """No garbage collection within samples."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

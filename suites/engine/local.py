@@ -1,0 +1,183 @@
+"""Sessions on this machine: fresh processes that are started, watched and, when needed, killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final, Self
+
+import psutil
+
+from suites.engine.messages import GarbledError, Receiver
+from suites.engine.watch import Verdict, Watch
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+LOOK_EVERY_S: Final = 0.1
+OUTPUT_KEPT: Final = 64 << 10
+PROFILER_CHATTER: Final = "USDT:"
+"""How the lines begin that torch's profiler prints each time it starts and stops."""
+
+
+class Session:
+    """A fresh process that answers tasks. Use it as a context manager; it never outlives that."""
+
+    def __init__(self, watch: Watch, *, threads: int) -> None:
+        self.watch = watch
+        self._output = b""
+        self._receiver = Receiver()
+        tasks, self._tasks = os.pipe()
+        self._messages, messages = os.pipe()
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - our own module under our own Python
+                [sys.executable, "-P", "-m", "suites.engine.session", str(tasks), str(messages)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                pass_fds=(tasks, messages),
+                env=environment(threads),
+                start_new_session=True,
+            )
+        finally:
+            os.close(tasks)
+            os.close(messages)
+        if self._process.stdout is None:
+            raise RuntimeError("a session without its output pipe")
+        self._stdout = self._process.stdout.fileno()
+        self._open = [self._messages, self._stdout]
+        watch.started(time.monotonic())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def ask(
+        self, task: dict[str, Any], receive: Callable[[dict[str, Any]], None]
+    ) -> Verdict | None:
+        """Hand over a task and pass on its messages; None when answered, else why it died."""
+        self.watch.started(time.monotonic())
+        with suppress(BrokenPipeError):
+            os.write(self._tasks, json.dumps(task).encode() + b"\n")
+        looked = time.monotonic()
+        while True:
+            try:
+                if self._listen(receive):
+                    return None
+            except GarbledError as error:
+                self.end()
+                return Verdict("crashed", f"wrote over the engine's own pipe: {error}")
+            now = time.monotonic()
+            if now - looked >= LOOK_EVERY_S:
+                looked = now
+                if verdict := self.watch.verdict(now, self._resident_bytes()):
+                    self.end()
+                    return verdict
+            if self._process.poll() is not None and not self._pending():
+                return Verdict("crashed", self._last_words())
+
+    def end(self) -> None:
+        """Kill the process with everything it started, and close the pipes."""
+        if self._tasks < 0:
+            return
+        for child in _descendants(self._process.pid):
+            with suppress(psutil.Error):
+                child.kill()
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._drain_output()
+        os.close(self._tasks)
+        os.close(self._messages)
+        if self._process.stdout:
+            self._process.stdout.close()
+        self._tasks = -1
+
+    def _listen(self, receive: Callable[[dict[str, Any]], None]) -> bool:
+        """Take what has arrived within a tenth of a second; True when the task is answered."""
+        ready, _, _ = select.select(self._open, [], [], LOOK_EVERY_S)
+        if self._stdout in ready:
+            self._keep_output()
+        if self._messages not in ready:
+            return False
+        data = os.read(self._messages, 1 << 16)
+        if not data:
+            self._open.remove(self._messages)
+        for message in self._receiver.feed(data):
+            if message["kind"] == "answered":
+                self.watch.rests(time.monotonic())
+                return True
+            self._note(message)
+            receive(message)
+        return False
+
+    def _note(self, message: dict[str, Any]) -> None:
+        now = time.monotonic()
+        if message["kind"] == "begin":
+            place = (message["problem"], message["implementation"])
+            self.watch.begins(*place, now, self._resident_bytes())
+        elif message["kind"] in ("record", "rest"):
+            self.watch.rests(now)
+
+    def _pending(self) -> bool:
+        """Whether messages of a process that is gone are still to be read."""
+        if self._messages not in self._open:
+            return False
+        return bool(select.select([self._messages], [], [], 0)[0])
+
+    def _keep_output(self) -> None:
+        data = os.read(self._stdout, 1 << 16)
+        if not data:
+            self._open.remove(self._stdout)
+        self._output = (self._output + data)[-OUTPUT_KEPT:]
+
+    def _drain_output(self) -> None:
+        while self._stdout in self._open and select.select([self._stdout], [], [], 0)[0]:
+            self._keep_output()
+
+    def _resident_bytes(self) -> int:
+        try:
+            return int(psutil.Process(self._process.pid).memory_info().rss)
+        except psutil.Error:
+            return 0  # it is gone, and will be noticed
+
+    def _last_words(self) -> str:
+        """How the process ended, and the last line it printed."""
+        self._drain_output()
+        code = self._process.returncode
+        how = f"ended with status {code} before it answered"
+        if code is not None and code < 0:
+            how = f"was killed by {signal.Signals(-code).name}"
+        text = self._output.decode(errors="replace").splitlines()
+        lines = [x for x in text if x.strip() and not x.startswith(PROFILER_CHATTER)]
+        said = f"; its last line: {lines[-1][:200]}" if lines else ""
+        return f"the process {how}{said}"
+
+
+def environment(threads: int) -> dict[str, str]:
+    """The environment of a session: ours found first, OpenMP threads counted and bound.
+
+    Unbound, two threads were seen spinning on one CPU, and small calls hundreds of times too slow.
+    """
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH", ""))))
+    return {
+        **os.environ,
+        "PYTHONPATH": path,
+        "OMP_NUM_THREADS": str(threads),
+        "OMP_PROC_BIND": "true",
+    }
+
+
+def _descendants(pid: int) -> list[psutil.Process]:
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.Error:
+        return []

@@ -1,0 +1,154 @@
+"""What a run sets out to do, stored before its first record so that it can be resumed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from impls.interface import Limits, Problem
+from impls.interface.implementation import refusals
+from suites.engine.record import CHECK, Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """An implementation as data: what the parent knows without importing it.
+
+    name         as printed: name[setting=value](inner)
+    files        the files it needs, by the names they define, and their SHA-256 (first 16 digits)
+    limits       its Limits; those of an inner attention stand in `inner_limits`
+    layer        a layer around attention: ranked among layers only
+    missing      why it cannot be imported here; empty when it can
+    description  the first line of its docstring
+    """
+
+    name: str
+    files: dict[str, str] = field(default_factory=dict)
+    hashes: dict[str, str] = field(default_factory=dict)
+    limits: tuple[Limits, ...] = ()
+    inner_limits: tuple[Limits, ...] = ()
+    choices: dict[str, list[str]] = field(default_factory=dict)
+    layer: bool = False
+    missing: str = ""
+    description: str = ""
+
+    def refusals(self, problem: Problem, capability: tuple[int, int] | None) -> tuple[str, ...]:
+        """Every reason this problem is out of reach, in words; empty means "I can"."""
+        own = refusals(self.limits, problem, capability)
+        if not self.inner_limits:
+            return own
+        return (*own, *(f"inner {r}" for r in refusals(self.inner_limits, problem, capability)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Problems, implementations, sessions and the limits they run under.
+
+    round_budget_ms  what the rounds of one problem may take in one session
+    time_limit_s     what one implementation may spend on one problem, in one process
+    memory_limit     bytes that one call may add
+    budget_s         wall time for the whole run; None is unbounded
+    threads          OpenMP threads of every session, bound to CPUs
+    """
+
+    suite: str
+    problems: tuple[str, ...]
+    entries: tuple[Entry, ...]
+    sessions: int
+    seed: int
+    round_budget_ms: float
+    time_limit_s: float
+    memory_limit: int
+    threads: int
+    budget_s: float | None = None
+    capability: tuple[int, int] | None = None
+
+    def settled(self) -> Iterator[Record]:
+        """The records known before anything runs: what is missing and what is refused, in words."""
+        for text in self.problems:
+            problem = Problem.parse(text)
+            for entry in self.entries:
+                if entry.missing:
+                    yield _answer(text, entry, "missing", entry.missing)
+                elif reasons := entry.refusals(problem, self.capability):
+                    yield _answer(text, entry, "refused", "; ".join(reasons))
+
+    def unchecked(self, records: Iterable[Record]) -> list[tuple[str, list[str]]]:
+        """Problems and the implementations whose agreement on them is not yet known."""
+        known = {(r.problem, r.implementation) for r in records if r.session == CHECK}
+        return self._pairs(lambda pair: pair not in known)
+
+    def untimed(self, records: Iterable[Record], session: int) -> list[tuple[str, list[str]]]:
+        """Problems and the implementations that agree on them and lack this session's record."""
+        records = list(records)
+        agreed = {
+            (r.problem, r.implementation)
+            for r in records
+            if r.session == CHECK and r.status == "ok"
+        }
+        fallen = {(r.problem, r.implementation) for r in records if r.status != "ok"}
+        known = {(r.problem, r.implementation) for r in records if r.session == session}
+        return self._pairs(lambda pair: pair in agreed - fallen - known)
+
+    def _pairs(self, wanted: Any) -> list[tuple[str, list[str]]]:
+        pairs = [
+            (problem, [e.name for e in self.entries if wanted((problem, e.name))])
+            for problem in self.problems
+        ]
+        return [(problem, names) for problem, names in pairs if names]
+
+
+def to_json(plan: Plan) -> dict[str, Any]:
+    """A plan as plain data."""
+    return {**asdict(plan), "entries": [entry_to_json(each) for each in plan.entries]}
+
+
+def from_json(data: dict[str, Any]) -> Plan:
+    """A plan from `to_json`'s data."""
+    entries = tuple(entry_from_json(each) for each in data["entries"])
+    capability = tuple(data["capability"]) if data["capability"] else None
+    return Plan(
+        **{
+            **data,
+            "entries": entries,
+            "problems": tuple(data["problems"]),
+            "capability": capability,
+        }
+    )
+
+
+def entry_to_json(entry: Entry) -> dict[str, Any]:
+    """An entry as plain data."""
+    data = asdict(entry)
+    for name in ("limits", "inner_limits"):
+        data[name] = [_limits_to_json(each) for each in data[name]]
+    return data
+
+
+def entry_from_json(data: dict[str, Any]) -> Entry:
+    """An entry from plain data."""
+    limits = {
+        name: tuple(_limits_from_json(each) for each in data[name])
+        for name in ("limits", "inner_limits")
+    }
+    return Entry(**{**data, **limits})
+
+
+def _limits_to_json(limits: dict[str, Any]) -> dict[str, Any]:
+    sizes: range = limits["head_dims"]
+    return {**limits, "head_dims": [sizes.start, sizes.stop, sizes.step]}
+
+
+def _limits_from_json(data: dict[str, Any]) -> Limits:
+    texts = {name: tuple(data[name]) for name in ("devices", "dtypes", "masks", "biases")}
+    capability = (data["cuda_capability"][0], data["cuda_capability"][1])
+    return Limits(
+        **{**data, **texts, "head_dims": range(*data["head_dims"]), "cuda_capability": capability}
+    )
+
+
+def _answer(problem: str, entry: Entry, status: Any, reason: str) -> Record:
+    return Record(
+        session=CHECK, problem=problem, implementation=entry.name, status=status, reason=reason
+    )

@@ -1,0 +1,284 @@
+"""A run from its plan to its last record: check first, then timed sessions, each record stored."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any, Final, Protocol
+
+from impls.interface import Problem
+from suites.engine import plan as plans
+from suites.engine import record as records
+from suites.engine.forecast import (
+    BUDGET,
+    Forecast,
+    Pair,
+    cheapest,
+    check_s,
+    dense_area,
+    foreseen,
+    session_s,
+)
+from suites.engine.local import Session
+from suites.engine.plan import Entry, Plan
+from suites.engine.record import CHECK, Record, Status
+from suites.engine.store import Run, Store
+from suites.engine.watch import Verdict, Watch
+
+CATALOGUE_LIMIT_S: Final = 120.0
+CATALOGUE_TRIES: Final = 10
+
+
+class Asked(Protocol):
+    """What a run needs of a session; tests hand in one that starts no process."""
+
+    def ask(
+        self, task: dict[str, Any], receive: Callable[[dict[str, Any]], None]
+    ) -> Verdict | None:
+        """Answer a task, passing on its messages; None when answered, else why it died."""
+
+    def end(self) -> None:
+        """Leave nothing running."""
+
+
+class Listener(Protocol):
+    """Hears of a run while it goes on."""
+
+    def phase(self, text: str, total: int) -> None:
+        """A phase of so many records begins."""
+
+    def record(self, record: Record) -> None:
+        """A record was stored."""
+
+
+def open_catalogue(
+    specs: list[str] | None, *, threads: int
+) -> tuple[dict[str, Any], tuple[Entry, ...]]:
+    """The machine, and the implementations that the specs select (None: all), as data.
+
+    A file of ours that ends the process becomes a missing one. Raises ValueError for a spec that
+    selects nothing, or whose own file ends the process.
+    """
+    without: dict[str, str] = {}
+    heard: dict[str, dict[str, Any]] = {}
+    for _ in range(CATALOGUE_TRIES):
+        heard.clear()
+        watch = Watch(time_limit_s=CATALOGUE_LIMIT_S, memory_limit=1 << 62)
+        with Session(watch, threads=threads) as session:
+            task = {"task": "catalogue", "specs": specs, "without": without, "cores": cores()}
+            verdict = session.ask(task, lambda message: heard.update({message["kind"]: message}))
+        if verdict is None:
+            if "refused" in heard:
+                raise ValueError(heard["refused"]["reason"])
+            entries = tuple(plans.entry_from_json(e) for e in heard["catalogue"]["entries"])
+            return heard["catalogue"]["machine"], entries
+        at_fault = heard.get("begin", {}).get("implementation", "")
+        if at_fault in without or not Path(at_fault).is_file():
+            raise ValueError(f"{at_fault or 'the catalogue'} cannot be imported: {verdict.reason}")
+        without[at_fault] = f"ended the process that imported it: {verdict.reason}"
+    raise ValueError(f"too many files end the process that imports them: {', '.join(without)}")
+
+
+def cores() -> int:
+    """CPUs that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(slots=True)
+class Conductor:
+    """Carries out the plan of one run: minus the records it has already.
+
+    start  starts a session under a watch
+    now_s  a clock, seconds
+    """
+
+    run: Run
+    store: Store
+    listener: Listener
+    start: Callable[[Watch], Asked]
+    now_s: Callable[[], float] = time.monotonic
+    _records: list[Record] = field(default_factory=list)
+    _forecast: Forecast = field(default_factory=lambda: Forecast(()))
+    _session: Asked | None = None
+    _watch: Watch | None = None
+    _deadline_s: float = float("inf")
+    _last_reason: str = ""
+
+    @property
+    def plan(self) -> Plan:
+        """What is to be done."""
+        return self.run.plan
+
+    def conduct(self) -> list[Record]:
+        """Do what the plan asks and the store lacks; every record of the run."""
+        self._records = self.store.records(self.run.name)
+        self._forecast = Forecast(self._records)
+        self._deadline_s = self.now_s() + (self.plan.budget_s or float("inf"))
+        try:
+            self._settle()
+            self._check()
+            for session in range(1, self.plan.sessions + 1):
+                self._measure(session)
+            self._list_unmeasured()
+        finally:
+            self._end_session()
+        self.store.end(self.run.name)
+        return self._records
+
+    def _settle(self) -> None:
+        """Store what is known before anything runs."""
+        if not any(r.session == CHECK for r in self._records):
+            self._keep(*self.plan.settled())
+
+    def _check(self) -> None:
+        """Agreement and memory of every pair; small problems first, which foretell the large."""
+        waiting = sorted(self.plan.unchecked(self._records), key=lambda each: _size(each[0]))
+        self.listener.phase("checking agreement", sum(len(names) for _, names in waiting))
+        while waiting:
+            problem, names = waiting[0]
+            within = self._within_budget(waiting)
+            able = [n for n in names if not self._foresee((problem, n), within=within)]
+            self._ask("check", CHECK, problem, able)
+            waiting = waiting[1:]
+        self._end_session()
+
+    def _measure(self, session: int) -> None:
+        """One timed session of every pair that agrees, problems in an order drawn anew."""
+        waiting = self.plan.untimed(self._records, session)
+        Random(f"{self.plan.seed}|{session}").shuffle(waiting)
+        text = f"measuring, session {session} of {self.plan.sessions}"
+        self.listener.phase(text, sum(len(names) for _, names in waiting))
+        sessions_left = self.plan.sessions - session + 1
+        until_s = self.now_s() + (self._deadline_s - self.now_s()) / sessions_left
+        while waiting:
+            problem, names = waiting[0]
+            costs = self._costs(waiting, session_s)
+            fitting = cheapest(costs, until_s - self.now_s())
+            self._ask("measure", session, problem, [n for n in names if (problem, n) in fitting])
+            waiting = waiting[1:]
+        self._end_session()
+
+    def _ask(self, task: str, session: int, problem: str, names: list[str]) -> None:
+        """Have implementations answer a problem; a death costs the guilty one its record only."""
+        names, deaths = list(names), 0
+        while names:
+            answered = {r.implementation for r in self._ask_once(task, session, problem, names)}
+            if not answered:
+                deaths += 1
+            if deaths > 1:  # twice without anyone to blame
+                reason = f"its session ended twice before anything was at work: {self._last_reason}"
+                self._keep(*(self._fault(session, problem, n, "crashed", reason) for n in names))
+                return
+            names = [name for name in names if name not in answered]
+
+    def _ask_once(self, task: str, session: int, problem: str, names: list[str]) -> list[Record]:
+        """The records that one process gave before it was done or died."""
+        if self._session is None:
+            self._watch = Watch(self.plan.time_limit_s, self.plan.memory_limit)
+            self._session = self.start(self._watch)
+        made: list[Record] = []
+
+        def receive(message: dict[str, Any]) -> None:
+            if message["kind"] == "record":
+                made.append(records.from_json(message["record"]))
+                self._keep(made[-1])
+
+        verdict = self._session.ask(self._task(task, session, problem, names), receive)
+        if verdict is not None:
+            self._last_reason = verdict.reason
+            guilty = self._watch.at_work if self._watch else None
+            self._end_session()
+            if guilty and guilty[1] not in {r.implementation for r in made}:
+                made.append(
+                    self._fault(session, problem, guilty[1], verdict.status, verdict.reason)
+                )
+                self._keep(made[-1])
+        return made
+
+    def _task(self, task: str, session: int, problem: str, names: list[str]) -> dict[str, Any]:
+        return {
+            "task": task,
+            "session": session,
+            "problem": problem,
+            "implementations": names,
+            "files": {e.name: e.files for e in self.plan.entries if e.name in names},
+            "expected_ms": {n: self._forecast.call_ms((problem, n)) or 0.0 for n in names},
+            "seed": self.plan.seed,
+            "memory_limit": self.plan.memory_limit,
+            "round_budget_ms": self.plan.round_budget_ms,
+        }
+
+    def _foresee(self, pair: Pair, *, within: set[Pair] | None) -> bool:
+        """Record a pair that would break a limit, without harming anything."""
+        answer = foreseen(self._forecast, pair, self.plan)
+        if answer is None and within is not None and pair not in within:
+            minutes = (self.plan.budget_s or 0) / 60
+            answer = (
+                "timed_out",
+                f"foreseen: the budget of {minutes:g} min does not hold it {BUDGET}",
+            )
+        if answer is not None:
+            self._keep(self._fault(CHECK, *pair, *answer))
+        return answer is not None
+
+    def _within_budget(self, waiting: list[tuple[str, list[str]]]) -> set[Pair] | None:
+        """The pairs still to be checked that the budget holds, with their timed sessions."""
+        if self.plan.budget_s is None:
+            return None
+        agreed = self.plan.untimed(self._records, 1)
+        timing_s = sum(self._costs(agreed, session_s).values()) * self.plan.sessions
+        checks, sessions = self._costs(waiting, check_s), self._costs(waiting, session_s)
+        costs = {pair: checks[pair] + self.plan.sessions * sessions[pair] for pair in checks}
+        return cheapest(costs, self._deadline_s - self.now_s() - timing_s)
+
+    def _costs(
+        self,
+        waiting: list[tuple[str, list[str]]],
+        cost_s: Callable[[Forecast, Pair, Plan], float],
+    ) -> dict[Pair, float]:
+        pairs = [(problem, name) for problem, names in waiting for name in names]
+        return {pair: cost_s(self._forecast, pair, self.plan) for pair in pairs}
+
+    def _list_unmeasured(self) -> None:
+        """Record the pairs that agree and that no session had time for."""
+        if not self.plan.sessions:
+            return
+        timed = {(r.problem, r.implementation) for r in self._records if r.session != CHECK}
+        minutes = (self.plan.budget_s or 0) / 60
+        reason = f"the budget of {minutes:g} min ended before it was timed {BUDGET}"
+        left = [
+            self._fault(1, problem, name, "timed_out", reason)
+            for problem, names in self.plan.untimed(self._records, 1)
+            for name in names
+            if (problem, name) not in timed
+        ]
+        self._keep(*left)
+
+    def _fault(self, session: int, problem: str, name: str, status: Status, reason: str) -> Record:
+        return Record(
+            session=session, problem=problem, implementation=name, status=status, reason=reason
+        )
+
+    def _keep(self, *made: Record) -> None:
+        if not made:
+            return
+        self.store.add(self.run.name, *made)
+        for record in made:
+            self._records.append(record)
+            self._forecast.learn(record)
+            self.listener.record(record)
+
+    def _end_session(self) -> None:
+        if self._session is not None:
+            self._session.end()
+            self._session = None
+
+
+def _size(text: str) -> int:
+    """What orders problems from small to large."""
+    problem = Problem.parse(text)
+    return dense_area(problem) * problem.head_dim * (3 if problem.training else 1)

@@ -1,0 +1,66 @@
+"""What `list` shows, as plain data: implementations, suites, runs and this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from suites.catalogue import SUITES
+
+
+def of(what: str, store: str) -> list[dict[str, Any]] | dict[str, Any]:
+    """The data of one list. Raises ValueError for a list that there is not."""
+    if what not in _LISTS:
+        raise ValueError(f"unknown list {what!r}; expected one of {', '.join(_LISTS)}")
+    return _LISTS[what](store)
+
+
+def _implementations(_: str) -> list[dict[str, Any]]:
+    from suites.engine import plan  # noqa: PLC0415 - the other lists answer without it
+    from suites.engine.run import cores, open_catalogue  # noqa: PLC0415 - likewise
+
+    return [plan.entry_to_json(entry) for entry in open_catalogue(None, threads=cores())[1]]
+
+
+def _suites(_: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": suite.name,
+            "description": suite.description,
+            "problems": len(suite.problems(("cpu",))),
+            "sessions": suite.sessions,
+            "budget_s": suite.budget_s,
+        }
+        for suite in SUITES.values()
+    ]
+
+
+def _runs(store: str) -> list[dict[str, Any]]:
+    from suites.engine.store import Store  # noqa: PLC0415 - the other lists answer without it
+
+    return [
+        {
+            "name": run.name,
+            "suite": run.plan.suite,
+            "started": run.started,
+            "ended": run.ended,
+            "problems": len(run.plan.problems),
+            "implementations": len(run.plan.entries),
+            "command": run.command,
+        }
+        for run in Store.open(store, create=False).runs()
+    ]
+
+
+def _machine(_: str) -> dict[str, Any]:
+    from suites.engine.run import cores, open_catalogue  # noqa: PLC0415 - needs a fresh process
+
+    return open_catalogue([], threads=cores())[0]
+
+
+_LISTS: Final[dict[str, Callable[[str], list[dict[str, Any]] | dict[str, Any]]]] = {
+    "implementations": _implementations,
+    "suites": _suites,
+    "runs": _runs,
+    "machine": _machine,
+}

@@ -1,0 +1,274 @@
+"""The float64 answer to a problem, and beside it how far rounding may carry an honest one.
+
+The bound is first order: what one rounding in the problem's dtype at every step of the textbook
+formula can add up to. Its terms follow the steps: scores, softmax, weights times values, and their
+gradients. Everything is counted in units of u, half the dtype's epsilon, and multiplied by it once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+import torch
+from torch import Tensor
+
+from impls import reference
+from impls.interface import Mask, Problem, Projections
+from suites.measure.inputs import Inputs
+
+BLOCK_ENTRIES, BLOCK_ROWS = 1 << 22, 256
+"""Score entries and query rows worked on at a time; few rows see a short run under a window."""
+ALL_ROWS_UP_TO = 1 << 23
+"""Score entries up to which every query row is compared."""
+EDGE = 128
+"""Rows on both sides of every multiple of this are always among the sampled ones."""
+
+
+@dataclass(slots=True, eq=False)
+class Expected:
+    """Reference values and bounds, by tensor: out, and dq, dk, dv in training.
+
+    rows  the query rows that `out` and `dq` hold; None is all of them
+    """
+
+    values: dict[str, Tensor]
+    bounds: dict[str, Tensor]
+    rows: Tensor | None = None
+
+
+@dataclass(slots=True, eq=False)
+class _Given:
+    """float64 inputs of attention, each with the rounding error it came with, in units of u."""
+
+    q: Tensor
+    k: Tensor
+    v: Tensor
+    grad: Tensor | None
+    q_error: Tensor
+    k_error: Tensor
+    v_error: Tensor
+    grad_error: Tensor | None
+
+
+def sampled_rows(problem: Problem, seed: int) -> Tensor | None:
+    """The query rows to compare: None (all) for small problems, a sorted sample for large ones.
+
+    Always among them: the first, the last, and both sides of every block and window edge.
+    """
+    length = problem.query_length
+    if problem.visible_pairs * problem.query_heads <= ALL_ROWS_UP_TO:
+        return None
+    edges = {0, length - 1}
+    edges |= {edge + side for edge in range(EDGE, length, EDGE) for side in (-1, 0)}
+    reaches = (problem.mask.left, problem.mask.right)
+    for reach in (r for r in reaches if r):
+        edges |= {reach - 1, reach, reach + 1, length - reach - 1, length - reach}
+    drawn = torch.randperm(length, generator=torch.Generator().manual_seed(seed))[:64].tolist()
+    return torch.tensor(sorted(row for row in {*edges, *drawn} if 0 <= row < length))
+
+
+def without_other_rows(inputs: Inputs, rows: Tensor | None) -> Inputs:
+    """The same inputs with the output's gradient zero outside `rows`: dk and dv stay exact."""
+    if inputs.grad is not None and rows is not None:
+        kept = torch.zeros(inputs.grad.shape[2], dtype=torch.bool)
+        kept[rows] = True
+        inputs.grad[:, :, ~kept.to(inputs.grad.device)] = 0
+    return inputs
+
+
+def expect(
+    problem: Problem,
+    inputs: Inputs,
+    *,
+    rows: Tensor | None,
+    projections: Projections | None = None,
+) -> Expected:
+    """The reference's answer and its bounds, for attention or for a layer around it.
+
+    projections  weights of the layer: q, k and v are merged over heads and multiplied by them
+                 before attention, and its output after
+    """
+    unit = torch.finfo(getattr(torch, problem.dtype)).eps / 2
+    wide = Inputs(*(None if x is None else x.detach().double() for x in _tensors(inputs)))  # type: ignore[arg-type] # q, k and v are there
+    weights = None
+    if projections is not None:
+        widths = (problem.query_heads * problem.head_dim, problem.key_heads * problem.head_dim)
+        weights = [w.to(wide.q.device) for w in projections(*widths)]
+    given = _plain(wide) if weights is None else _projected(wide, weights)
+    answer = _attend(problem, given, rows)
+    if weights is not None:
+        answer = _projected_back(answer, weights)
+    return Expected(
+        values={name: value for name, (value, _) in answer.items()},
+        bounds={name: unit * bound for name, (_, bound) in answer.items()},
+        rows=rows,
+    )
+
+
+def _tensors(inputs: Inputs) -> Iterator[Tensor | None]:
+    yield from (inputs.q, inputs.k, inputs.v, inputs.grad)
+
+
+def _plain(x: Inputs) -> _Given:
+    zero = torch.zeros((), dtype=torch.float64, device=x.q.device)
+    return _Given(x.q, x.k, x.v, x.grad, zero, zero, zero, None if x.grad is None else zero)
+
+
+def _projected(x: Inputs, weights: list[Tensor]) -> _Given:
+    """The inputs of the attention inside a layer, and what their projection may have added."""
+    into_q, into_k, into_v, onto_out = weights
+    q, q_error = _times(x.q, into_q)
+    k, k_error = _times(x.k, into_k)
+    v, v_error = _times(x.v, into_v)
+    if x.grad is None:
+        return _Given(q, k, v, None, q_error, k_error, v_error, None)
+    grad, grad_error = _times(x.grad, onto_out.T)
+    return _Given(q, k, v, grad, q_error, k_error, v_error, grad_error)
+
+
+def _projected_back(
+    answer: dict[str, tuple[Tensor, Tensor]], weights: list[Tensor]
+) -> dict[str, tuple[Tensor, Tensor]]:
+    into_q, into_k, into_v, onto_out = weights
+    after = {"out": onto_out, "dq": into_q.T, "dk": into_k.T, "dv": into_v.T}
+    found = {}
+    for name, (value, bound) in answer.items():
+        product_, rounding = _times(value, after[name])
+        carried = _merged_times(bound.square(), after[name].square()).sqrt()
+        found[name] = (product_, rounding + carried)
+    return found
+
+
+def _times(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Heads merged, multiplied by a weight and split again; and its rounding error.
+
+    Errors of many summands add as their squares: summed as they are, they would hide a scale that
+    is 0.1 % off behind the width of a layer.
+    """
+    product_ = _merged_times(x, weight)
+    spread = _merged_times(x.square(), weight.square()).sqrt()
+    return product_, spread + product_.abs()
+
+
+def _merged_times(x: Tensor, weight: Tensor) -> Tensor:
+    batch, heads, length, dim = x.shape
+    merged = x.transpose(1, 2).reshape(batch, length, heads * dim) @ weight
+    return merged.reshape(batch, length, heads, dim).transpose(1, 2)
+
+
+def _attend(
+    problem: Problem, given: _Given, rows: Tensor | None
+) -> dict[str, tuple[Tensor, Tensor]]:
+    """Values and bounds (in units of u) of every tensor, a block of scores at a time."""
+    all_rows = torch.arange(problem.query_length) if rows is None else rows
+    all_rows = all_rows.to(given.q.device)
+    names = ("out",) if given.grad is None else ("out", "dq", "dk", "dv")
+    like = {
+        "out": given.q[:, :, all_rows],
+        "dq": given.q[:, :, all_rows],
+        "dk": given.k,
+        "dv": given.v,
+    }
+    found = {name: (torch.zeros_like(like[name]), torch.zeros_like(like[name])) for name in names}
+    mask = problem.mask.resolved(problem.batch, problem.key_length)
+    group = problem.query_heads // problem.key_heads
+    step = max(1, min(BLOCK_ROWS, BLOCK_ENTRIES // (group * problem.key_length)))
+    blocks = product(range(problem.batch), range(problem.key_heads), range(0, len(all_rows), step))
+    for b, key_head, first in blocks:
+        places = slice(first, first + step)
+        heads = slice(key_head * group, (key_head + 1) * group)
+        block = _Block(problem, mask, given, b, key_head, heads, all_rows[places])
+        for name, value, bound in block.answers():
+            into = (b, heads, places) if name in ("out", "dq") else (b, key_head, block.keys)
+            found[name][0][into] += value
+            found[name][1][into] += bound
+    return found
+
+
+class _Block:
+    """Attention of some query rows of the heads that share a key head, with its rounding bounds.
+
+    Names follow the formula: S scores, P weights, O output; shapes are [group, rows, keys or D].
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        mask: Mask,
+        given: _Given,
+        b: int,
+        key_head: int,
+        heads: slice,
+        rows: Tensor,
+    ) -> None:
+        self._given, self._rows, self._b, self._heads = given, rows, b, heads
+        self.scale = problem.softmax_scale
+        positions = rows + problem.key_length - problem.query_length
+        start, end = mask.span(int(positions[0]), int(positions[-1]), problem.key_length)
+        self.keys = slice(start, max(end, start + 1))  # one hidden key stands for none at all
+        self.q = given.q[b, heads][:, rows]
+        self.k, self.v = given.k[b, key_head, self.keys], given.v[b, key_head, self.keys]
+        self.q_error = self._error(given.q_error, (b, heads), rows)
+        self.k_error = self._error(given.k_error, (b, key_head, self.keys))
+        self.v_error = self._error(given.v_error, (b, key_head, self.keys))
+        keys = torch.arange(problem.key_length, device=rows.device)[self.keys]
+        seen = reference.visible(mask, torch.full((1,), b, device=rows.device), positions, keys)[0]
+        self._softmax(reference.scores(self.q, self.k, seen=seen, scale=self.scale), seen)
+
+    @staticmethod
+    def _error(error: Tensor, at: tuple[int | slice, ...], rows: Tensor | None = None) -> Tensor:
+        if error.dim() == 0:
+            return error
+        return error[at] if rows is None else error[at][:, rows]
+
+    def _softmax(self, S: Tensor, seen: Tensor) -> None:
+        """Weights and output, and `rel`: the relative error of each weight."""
+        self.P = reference.weights(S)
+        top = S.amax(-1, keepdim=True)
+        w = self.scale * (self.q.abs() @ self.k.abs().T) + (top - S) + 1
+        if self.q_error.dim():
+            w += self.scale * (self.q_error @ self.k.abs().T + self.q.abs() @ self.k_error.T)
+        w = w.masked_fill(~seen, 0.0)
+        normaliser = torch.logsumexp(S, -1, keepdim=True).abs()
+        rel = w + (self.P * w).sum(-1, keepdim=True) + normaliser.masked_fill(normaliser.isinf(), 0)
+        self.P_error = self.P * rel
+        self.O = self.P @ self.v
+        self.O_error = self.P_error @ self.v.abs()
+        if self.v_error.dim():
+            self.O_error += self.P @ self.v_error
+
+    def answers(self) -> Iterator[tuple[str, Tensor, Tensor]]:
+        """(tensor, value, bound in units of u), what of it these rows make."""
+        yield "out", self.O, self.O_error + self.O.abs()
+        if self._given.grad is None or self._given.grad_error is None:
+            return
+        dO = self._given.grad[self._b, self._heads][:, self._rows]
+        dO_error = self._error(self._given.grad_error, (self._b, self._heads), self._rows)
+        yield from self._gradients(dO, dO_error)
+
+    def _gradients(self, dO: Tensor, dO_error: Tensor) -> Iterator[tuple[str, Tensor, Tensor]]:
+        P, P_error, scale = self.P, self.P_error, self.scale
+        delta = (dO * self.O).sum(-1, keepdim=True)
+        dS = P * (dO @ self.v.T - delta)
+        steps = dO.abs() @ self.v.abs().T  # rounding of dP, then of delta
+        steps = steps + (dO.abs() * (self.O_error + self.O.abs())).sum(-1, keepdim=True)
+        steps = steps + (dO * self.O).abs().sum(-1, keepdim=True)
+        if dO_error.dim():
+            steps = steps + dO_error @ self.v.abs().T + dO.abs() @ self.v_error.T
+            steps = steps + (dO_error * self.O.abs()).sum(-1, keepdim=True)
+        dS_error = P_error * (dO @ self.v.T - delta).abs() + P * steps
+        q_bound = dS_error @ self.k.abs() + dS.abs() @ (self.k.abs() + self.k_error)
+        k_bound = _over_group(dS_error, self.q.abs()) + _over_group(
+            dS.abs(), self.q.abs() + self.q_error
+        )
+        v_bound = _over_group(P_error, dO.abs()) + _over_group(P, dO.abs() + dO_error)
+        yield "dq", scale * (dS @ self.k), scale * q_bound
+        yield "dk", scale * _over_group(dS, self.q), scale * k_bound
+        yield "dv", _over_group(P, dO), v_bound
+
+
+def _over_group(left: Tensor, right: Tensor) -> Tensor:
+    """left^T right, summed over the query heads that share the key head: [keys, D]."""
+    return torch.einsum("grk,grd->kd", left, right)

@@ -1,0 +1,78 @@
+"""What the figures were measured on: hardware, versions, threads and allocator."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+import torch
+
+_PACKAGES: Final = ("torch", "xformers", "numpy", "triton", "pandas", "plotly", "matplotlib")
+_ALLOCATOR: Final = ("LD_PRELOAD", "MALLOC_", "GLIBC_TUNABLES", "PYTORCH_CUDA_ALLOC_CONF")
+
+
+def describe(*, cores: int, threads: int) -> dict[str, Any]:
+    """The machine as plain data; devices come with the fastest kind first.
+
+    cores  what the program may use; a bound thread of it sees one only
+    """
+    return {
+        "attnbench": _version("attnbench"),
+        "cpu": _cpu_name(),
+        "cores": cores,
+        "memory_bytes": psutil.virtual_memory().total,
+        "os": platform.platform(terse=True),
+        "python": platform.python_version(),
+        "versions": {name: v for name in _PACKAGES if (v := _version(name))},
+        "allocator": _allocator(),
+        "threads": threads,
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "float32_matmul_precision": torch.get_float32_matmul_precision(),
+        "devices": devices(),
+    }
+
+
+def devices() -> list[dict[str, Any]]:
+    """Every device that problems can be asked on here, the best first.
+
+    Apple's are left out: their clock and memory have no instrument here yet.
+    """
+    found: list[dict[str, Any]] = []
+    if torch.cuda.is_available():
+        properties = torch.cuda.get_device_properties(0)
+        found.append(
+            {
+                "device": "cuda",
+                "name": properties.name,
+                "capability": [properties.major, properties.minor],
+                "memory_bytes": properties.total_memory,
+            }
+        )
+    return [*found, {"device": "cpu", "name": _cpu_name()}]
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or "unknown")
+
+
+def _allocator() -> str:
+    """The C library's allocator, with every setting that changes it."""
+    library = " ".join(filter(None, platform.libc_ver())) or "unknown"
+    settings = [f"{k}={v}" for k, v in sorted(os.environ.items()) if k.startswith(_ALLOCATOR)]
+    return "; ".join([library, *settings])
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""

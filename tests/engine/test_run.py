@@ -1,0 +1,260 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from impls.interface import Limits
+from suites.engine import record as records
+from suites.engine.plan import Entry, Plan
+from suites.engine.record import CHECK, Record
+from suites.engine.run import Conductor
+from suites.engine.store import Run, Store
+from suites.engine.watch import Verdict, Watch
+
+SMALL, LARGE = "b1 h8 t128 d64 full fp32 cpu", "b1 h8 t256 d64 full fp32 cpu"
+Answer = Callable[[dict[str, Any], str], Record | Verdict]
+
+
+class FakeTime:
+    def __init__(self) -> None:
+        self.s = 0.0
+
+    def now_s(self) -> float:
+        return self.s
+
+
+class FakeSession:
+    """Answers tasks without a process: `answer` gives a record, or the verdict that ends it."""
+
+    def __init__(
+        self, watch: Watch, answer: Answer, log: list[tuple[str, int, str, tuple[str, ...]]]
+    ) -> None:
+        self._watch, self._answer, self._log = watch, answer, log
+
+    def ask(
+        self, task: dict[str, Any], receive: Callable[[dict[str, Any]], None]
+    ) -> Verdict | None:
+        names = tuple(task["implementations"])
+        self._log.append((task["task"], task["session"], task["problem"], names))
+        for name in names:
+            self._watch.begins(task["problem"], name, 0.0, 0)
+            answer = self._answer(task, name)
+            if isinstance(answer, Verdict):
+                return answer
+            receive({"kind": "record", "record": records.to_json(answer)})
+            self._watch.rests(0.0)
+        return None
+
+    def end(self) -> None:
+        self._log.append(("end", 0, "", ()))
+
+
+class Silent:
+    def __init__(self) -> None:
+        self.phases: list[tuple[str, int]] = []
+
+    def phase(self, text: str, total: int) -> None:
+        self.phases.append((text, total))
+
+    def record(self, record: Record) -> None:
+        pass
+
+
+def right(task: dict[str, Any], name: str) -> Record:
+    timed = task["session"] != CHECK
+    return Record(
+        session=task["session"],
+        problem=task["problem"],
+        implementation=name,
+        status="ok",
+        times_ms=(1.0, 2.0) if timed else (),
+        spent_ms=None if timed else 5.0,
+        peak_bytes=None if timed else 100,
+    )
+
+
+def planned(*names: str, sessions: int = 2, **changes: Any) -> Plan:
+    entries = tuple(Entry(name=name, limits=(Limits(),)) for name in names)
+    settings: dict[str, Any] = {
+        "suite": "x",
+        "problems": (SMALL, LARGE),
+        "entries": entries,
+        "sessions": sessions,
+        "seed": 4,
+        "round_budget_ms": 100.0,
+        "time_limit_s": 60.0,
+        "memory_limit": 1 << 30,
+        "threads": 2,
+    }
+    return Plan(**settings | changes)
+
+
+class Stage:
+    """A run on a store in memory, with sessions that are fakes."""
+
+    def __init__(self, plan: Plan, answer: Answer, time: FakeTime | None = None) -> None:
+        self.log: list[tuple[str, int, str, tuple[str, ...]]] = []
+        self.store = Store.open("sqlite://")
+        self.run = Run(name="r", started="now", command="c", plan=plan)
+        self.store.begin(self.run)
+        self.listener = Silent()
+        self.time = time or FakeTime()
+        self.answer = answer
+
+    def conduct(self) -> list[Record]:
+        return Conductor(
+            run=self.run,
+            store=self.store,
+            listener=self.listener,
+            start=lambda watch: FakeSession(watch, self.answer, self.log),
+            now_s=self.time.now_s,
+        ).conduct()
+
+    def asked(self, task: str) -> list[tuple[str, tuple[str, ...]]]:
+        return [(problem, names) for kind, _, problem, names in self.log if kind == task]
+
+
+def test_a_run_checks_everything_and_then_times_it_in_every_session() -> None:
+    stage = Stage(planned("a", "b"), right)
+    made = stage.conduct()
+    assert len(made) == 2 * 2 * (1 + 2)
+    assert {r.status for r in made} == {"ok"}
+    assert stage.asked("check") == [(SMALL, ("a", "b")), (LARGE, ("a", "b"))]
+    assert len(stage.asked("measure")) == 4
+    assert [text for text, _ in stage.listener.phases] == [
+        "checking agreement",
+        "measuring, session 1 of 2",
+        "measuring, session 2 of 2",
+    ]
+    assert stage.store.records("r") == made
+    assert stage.store.run("r").ended is not None
+
+
+def test_a_wrong_answer_is_never_timed() -> None:
+    def answer(task: dict[str, Any], name: str) -> Record:
+        if name == "b" and task["problem"] == SMALL and task["task"] == "check":
+            return Record(
+                session=0, problem=SMALL, implementation="b", status="wrong", reason="off"
+            )
+        return right(task, name)
+
+    stage = Stage(planned("a", "b"), answer)
+    stage.conduct()
+    assert (SMALL, ("a",)) in stage.asked("measure")
+    assert all(names == ("a",) for problem, names in stage.asked("measure") if problem == SMALL)
+
+
+def test_a_death_costs_the_guilty_record_only_and_the_others_are_asked_anew() -> None:
+    def answer(task: dict[str, Any], name: str) -> Record | Verdict:
+        if name == "b" and task["task"] == "measure" and task["problem"] == LARGE:
+            return Verdict("crashed", "killed by SIGSEGV")
+        return right(task, name)
+
+    stage = Stage(planned("a", "b", "c", sessions=1), answer)
+    made = {r.key: r for r in stage.conduct()}
+    assert made[1, LARGE, "b"].status == "crashed"
+    assert made[1, LARGE, "b"].reason == "killed by SIGSEGV"
+    assert made[1, LARGE, "a"].status == made[1, LARGE, "c"].status == "ok"
+    assert (LARGE, ("c",)) in stage.asked("measure")
+
+
+def test_an_implementation_that_fell_in_one_session_is_left_out_of_the_next() -> None:
+    def answer(task: dict[str, Any], name: str) -> Record | Verdict:
+        if name == "b" and task["session"] == 1:
+            return Verdict("timed_out", "too slow")
+        return right(task, name)
+
+    stage = Stage(planned("a", "b"), answer)
+    made = stage.conduct()
+    assert not [r for r in made if r.session == 2 and r.implementation == "b"]
+
+
+def test_a_session_that_dies_twice_with_nobody_at_work_is_not_started_for_ever() -> None:
+    class Dead(FakeSession):
+        def ask(self, task: dict[str, Any], receive: Any) -> Verdict | None:
+            return Verdict("crashed", "no reason")
+
+    stage = Stage(planned("a", sessions=0), right)
+    made = Conductor(
+        run=stage.run,
+        store=stage.store,
+        listener=stage.listener,
+        start=lambda watch: Dead(watch, right, []),
+    ).conduct()
+    assert [r.status for r in made] == ["crashed", "crashed"]
+    assert made[0].reason == "its session ended twice before anything was at work: no reason"
+
+
+def test_what_is_refused_or_missing_is_recorded_in_words_and_never_asked() -> None:
+    entries = (
+        Entry(name="a", limits=(Limits(),)),
+        Entry(name="gpu", limits=(Limits(devices=("cuda",)),)),
+        Entry(name="gone", missing="not installed"),
+    )
+    stage = Stage(planned(entries=entries, sessions=1), right)
+    made = stage.conduct()
+    reasons = {r.implementation: (r.status, r.reason) for r in made if r.implementation != "a"}
+    assert reasons == {
+        "gpu": ("refused", "device cpu: runs on cuda"),
+        "gone": ("missing", "not installed"),
+    }
+    assert all(names == ("a",) for _, names in stage.asked("measure") + stage.asked("check"))
+
+
+def test_resuming_does_what_is_left_and_nothing_twice() -> None:
+    stage = Stage(planned("a", "b"), right)
+    stopped = 0
+
+    def interrupt(task: dict[str, Any], name: str) -> Record:
+        nonlocal stopped
+        stopped += 1
+        if stopped == 7:
+            raise KeyboardInterrupt
+        return right(task, name)
+
+    stage.answer = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        stage.conduct()
+    assert len(stage.store.records("r")) == 6
+    assert stage.store.run("r").ended is None
+    assert stage.log[-1][0] == "end"  # nothing is left running
+    stage.answer = right
+    made = stage.conduct()
+    assert len(made) == len({r.key for r in made}) == 12
+
+
+def test_a_finished_run_has_nothing_to_resume() -> None:
+    stage = Stage(planned("a"), right)
+    first = stage.conduct()
+    stage.log.clear()
+    assert stage.conduct() == first
+    assert stage.asked("check") == stage.asked("measure") == []
+
+
+def test_what_a_budget_does_not_hold_is_recorded_as_foreseen() -> None:
+    stage = Stage(planned("a", "b", budget_s=0.001), right)
+    made = stage.conduct()
+    assert {(r.session, r.status) for r in made} == {(0, "timed_out")}
+    assert made[0].reason == "foreseen: the budget of 1.66667e-05 min does not hold it (--budget)"
+
+
+def test_what_a_budget_ends_before_is_listed() -> None:
+    time = FakeTime()
+
+    def slow(task: dict[str, Any], name: str) -> Record:
+        time.s += 1.0
+        return right(task, name)
+
+    stage = Stage(planned("a", sessions=1, budget_s=5.0), slow, time)
+
+    def slower(task: dict[str, Any], name: str) -> Record:
+        time.s += 100.0 if task["problem"] == LARGE else 0.0
+        return right(task, name)
+
+    stage.answer = slower
+    made = stage.conduct()
+    late = [r for r in made if r.session == 1]
+    assert {r.status for r in late} == {"timed_out"}
+    assert "ended before it was timed (--budget)" in late[0].reason

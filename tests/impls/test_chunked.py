@@ -1,0 +1,194 @@
+"""Blocks give what the whole gives, hold less, and leave out what nobody sees."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from impls import reference
+from impls.chunked import chunked
+from impls.interface import CAUSAL, Implementation, Mask, Problem
+from suites.measure.memory import measure
+
+SMALL = chunked.choosing(block_q=64, block_k=64)
+PROBLEMS = [
+    f"b2 h{heads} t{lengths} d8 {mask}"
+    for heads in ("2", "4/2")
+    for lengths in ("1", "7", "33", "64", "129", "33/129", "129/33")
+    for mask in ("full", "causal", "window:5", "window:5:3", "window:*:3", "window:70:*")
+] + [
+    "b2 h2 t129 d8 causal scale0.7",
+    "b2 h4/2 t129 d8 causal bthd",
+    "b3 h2 t129 d8 padding:0.5",
+    "b3 h2 t65/129 d8 causal+padding:0.9",
+    "b2 h4/2 t129 d8 window:70:3+padding:0-3/129-129",
+    "b2 h2 t129 d8 documents:1/70/58",
+    "b3 h4/2 t200 d8 causal+padding:0.25+documents:50x4",
+]
+
+
+def inputs(problem: Problem, dtype: torch.dtype = torch.float64) -> list[Tensor]:
+    p, generator = problem, torch.Generator().manual_seed(7)
+    drawn = []
+    for heads, length in ((p.query_heads, p.query_length), *((p.key_heads, p.key_length),) * 2):
+        x = torch.randn(p.batch, heads, length, p.head_dim, dtype=dtype, generator=generator)
+        strided = x.transpose(1, 2).contiguous().transpose(1, 2) if p.layout == "bthd" else x
+        drawn.append(strided.requires_grad_())
+    return drawn
+
+
+def answers(implementation: Implementation, problem: Problem, x: list[Tensor]) -> list[Tensor]:
+    """What an implementation gives: the output and the gradients of q, k and v."""
+    mask = problem.mask.resolved(problem.batch, problem.key_length)
+    out = implementation.bound(mask=mask, scale=problem.softmax_scale)(*x)
+    return [out, *torch.autograd.grad(out, x, torch.ones_like(out).cumsum(-1))]
+
+
+def expected(problem: Problem, x: list[Tensor]) -> list[Tensor]:
+    mask = problem.mask.resolved(problem.batch, problem.key_length)
+    out = reference.attention(*x, mask=mask, scale=problem.softmax_scale)
+    return [out, *torch.autograd.grad(out, x, torch.ones_like(out).cumsum(-1))]
+
+
+@pytest.mark.parametrize("text", PROBLEMS)
+def test_output_and_gradients_are_those_of_the_definition(text: str) -> None:
+    problem = Problem.parse(text)
+    x = inputs(problem)
+    for got, wanted in zip(answers(SMALL, problem, x), expected(problem, x), strict=True):
+        torch.testing.assert_close(got, wanted, rtol=0, atol=2e-12)
+
+
+@pytest.mark.parametrize("sizes", [(64, 128), (128, 64), (256, 512), (1024, 1024)])
+def test_the_size_of_the_blocks_changes_nothing(sizes: tuple[int, int]) -> None:
+    problem = Problem.parse("b1 h4/2 t300/333 d8 window:150:20")
+    x = inputs(problem)
+    blocks = chunked.choosing(block_q=sizes[0], block_k=sizes[1])
+    for got, wanted in zip(answers(blocks, problem, x), expected(problem, x), strict=True):
+        torch.testing.assert_close(got, wanted, rtol=0, atol=2e-12)
+
+
+def test_scores_beyond_the_range_of_exp_do_no_harm() -> None:
+    problem = Problem.parse("b1 h1 t200 d8 causal scale300.0")
+    x = inputs(problem)
+    got, wanted = answers(SMALL, problem, x), expected(problem, x)
+    torch.testing.assert_close(got[0], wanted[0], rtol=0, atol=1e-9)
+    assert all(each.isfinite().all() for each in got)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_accumulated_in_single(dtype: torch.dtype) -> None:
+    problem = Problem.parse("b1 h2 t600 d16 causal")
+    x = inputs(problem, dtype)
+    exact = expected(problem, [each.detach().double().requires_grad_() for each in x])
+    rounded = expected(problem, x)
+    for got, plain, wanted in zip(answers(SMALL, problem, x), rounded, exact, strict=True):
+        assert got.dtype == dtype
+        assert (got - wanted).norm() < (plain - wanted).norm()
+
+
+def test_queries_without_keys_give_zeros_and_take_no_gradient() -> None:
+    problem = Problem.parse("b1 h2 t200/70 d8 causal")
+    x = inputs(problem)
+    out, dq, dk, dv = answers(SMALL, problem, x)
+    assert (out[:, :, :130] == 0).all()
+    assert (dq[:, :, :130] == 0).all()
+    assert all(each.isfinite().all() for each in (dk, dv))
+
+
+@pytest.mark.parametrize(
+    ("text", "unseen"),
+    [
+        ("b1 h2 t64/256 d8 window:64", slice(0, 129)),
+        ("b1 h2 t256/512 d8 window:20:20", slice(0, 237)),
+        ("b1 h2 t256 d8 padding:64-256", slice(0, 64)),
+        ("b1 h2 t256 d8 causal+padding:0-100", slice(100, 256)),
+    ],
+)
+def test_keys_that_no_block_reaches_are_never_touched(text: str, unseen: slice) -> None:
+    problem = Problem.parse(text)
+    x = inputs(problem)
+    wanted = expected(problem, x)
+    with torch.no_grad():
+        x[1][:, :, unseen] = float("nan")
+        x[2][:, :, unseen] = float("nan")
+    for got, clean in zip(answers(SMALL, problem, x), wanted, strict=True):
+        torch.testing.assert_close(got, clean, rtol=0, atol=2e-12)
+
+
+def test_blocks_hidden_as_a_whole_are_never_computed() -> None:
+    problem = Problem.parse("b1 h2 t256 d8 causal")
+    x = inputs(problem)
+    wanted = expected(problem, x)
+    with torch.no_grad():
+        x[1][:, :, 192:] = float("nan")
+        x[2][:, :, 192:] = float("nan")
+    got = answers(SMALL, problem, x)
+    # Only the last block of queries sees these keys.
+    for index in (0, 1):
+        torch.testing.assert_close(got[index][:, :, :192], wanted[index][:, :, :192])
+
+
+@pytest.mark.parametrize("text", ["full", "causal", "window:100", "padding:0-64"])
+def test_masks_are_made_only_for_blocks_that_are_partly_visible(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    visible = Mask.visible
+
+    def spy(self: Mask, b: object, q: Tensor, k: Tensor) -> object:
+        asked.append((int(q[0]), int(k[0])))
+        return visible(self, b, q, k)
+
+    monkeypatch.setattr(Mask, "visible", spy)
+    problem = Problem.parse(f"b1 h1 t256 d8 {text}")
+    SMALL.bound(mask=problem.mask, scale=1.0)(*inputs(problem))
+    partly = {
+        "full": [],
+        "causal": [(q, q) for q in range(0, 256, 64)],
+        # The keys of a block of queries begin where its first query's window does.
+        "window:100": [
+            (q, k)
+            for q in range(0, 256, 64)
+            for k in range(max(0, q - 99), q + 64, 64)
+            if k < max(0, q - 36) or k + 63 > q
+        ],
+        "padding:0-64": [],
+    }
+    assert asked == partly[text]
+
+
+@pytest.mark.parametrize("text", ["full", "causal", "window:100", "window:100:30"])
+@pytest.mark.parametrize("training", [False, True], ids=["forward", "training"])
+def test_memory_grows_exactly_linearly(text: str, training: bool) -> None:  # noqa: FBT001 - a parameter
+    peaks = [
+        _peak(Problem.parse(f"b1 h4/2 t{t} d16 {text} fp32"), training) for t in (512, 768, 1024)
+    ]
+    assert peaks[2] - peaks[1] == peaks[1] - peaks[0] > 0
+    assert peaks[2] < 4 * 1024 * 1024 * 4 / 2  # well below the scores of four heads
+
+
+def _peak(problem: Problem, training: bool) -> int:  # noqa: FBT001 - as above
+    x = inputs(problem, torch.float32)
+    gradient = torch.ones_like(x[0])
+    blocks = chunked.choosing(block_q=128, block_k=128)
+    call = blocks.bound(mask=problem.mask, scale=problem.softmax_scale)
+
+    def step() -> tuple[Tensor, ...]:
+        return torch.autograd.grad(call(*x), x, gradient) if training else (call(*x),)
+
+    step()
+    return measure(step, "cpu")[1].peak_bytes
+
+
+def test_settings_are_declared_with_the_values_worth_trying() -> None:
+    assert {str(each) for each in chunked.sweep(("block_q",), block_k=64)} >= {
+        "chunked[block_k=64,block_q=64]",
+        "chunked[block_k=64,block_q=512]",
+    }
+
+
+def test_it_refuses_no_mask() -> None:
+    problem = Problem.parse("b3 h2 t200 d8 causal+padding:0.25+documents:50x4 train")
+    assert chunked.refusals(problem) == ()
+    assert chunked.refusals(Problem(mask=CAUSAL, query_length=3, key_length=9)) == ()

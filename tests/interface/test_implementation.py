@@ -1,0 +1,184 @@
+"""Implementations: their names, settings, what reaches their function, and plain functions."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from impls.interface import CAUSAL, FULL, Implementation, Limits, Missing, Problem, implementation
+from impls.interface.implementation import from_function, is_plain
+from impls.interface.limits import EVERY_BIAS, EVERY_MASK
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CHOICES = {"block": (64, 128), "order": ("rows", "keys")}
+
+
+@implementation(Limits(devices=("cpu",)), choices=CHOICES)
+def blocks(*qkv: Any, mask: Any, block: int = 32, order: str = "rows") -> Any:
+    return (*qkv, mask, block, order)
+
+
+@implementation(Limits(masks=("causal",)))
+def layer(*qkv: Any, mask: Any, scale: float, inner: Callable[..., Any]) -> Any:
+    return inner(mask=mask, scale=2 * scale)(*qkv)
+
+
+@implementation()
+def everything(*tensors: Any, **arguments: Any) -> Any:
+    return tensors, arguments
+
+
+def tensors_only(q: Any, k: Any, v: Any) -> Any:
+    return q, k, v
+
+
+def test_an_implementation_is_named_after_its_function() -> None:
+    assert isinstance(blocks, Implementation)
+    assert blocks.name == str(blocks) == "blocks"
+    assert blocks.limits == (Limits(devices=("cpu",)),)
+    assert blocks.choices == CHOICES
+    assert blocks.chosen == ()
+
+
+def test_without_limits_it_has_the_default_ones() -> None:
+    assert everything.limits == (Limits(),)
+
+
+def test_settings_and_the_inner_attention_stand_in_the_name() -> None:
+    chosen = blocks.choosing(order="keys", block=64)
+    assert str(chosen) == "blocks[block=64,order=keys]"
+    assert str(replace(layer, inner=chosen)) == "layer(blocks[block=64,order=keys])"
+    assert str(replace(layer, inner=everything)) == "layer(everything)"
+
+
+def test_settings_reach_the_function_and_others_keep_its_default() -> None:
+    call = blocks.choosing(block=64).bound(mask=CAUSAL, scale=0.5)
+    assert call("q", "k", "v") == ("q", "k", "v", CAUSAL, 64, "rows")
+
+
+def test_an_unknown_setting_names_the_known_ones() -> None:
+    with pytest.raises(ValueError, match="blocks has no setting 'blok'; it has block, order"):
+        blocks.choosing(blok=64)
+    with pytest.raises(ValueError, match="layer has no setting 'block'; it has none"):
+        layer.choosing(block=64)
+
+
+def test_an_unknown_value_names_the_known_ones() -> None:
+    with pytest.raises(ValueError, match=re.escape("blocks[block=65]: expected one of 64, 128")):
+        blocks.choosing(block=65)
+
+
+def test_a_sweep_is_every_combination_of_the_named_settings() -> None:
+    assert [str(each) for each in blocks.sweep(("block", "order"))] == [
+        "blocks[block=64,order=rows]",
+        "blocks[block=64,order=keys]",
+        "blocks[block=128,order=rows]",
+        "blocks[block=128,order=keys]",
+    ]
+    assert [str(each) for each in blocks.sweep(("block",), order="keys")] == [
+        "blocks[block=64,order=keys]",
+        "blocks[block=128,order=keys]",
+    ]
+    assert [str(each) for each in blocks.sweep((), block=64)] == ["blocks[block=64]"]
+
+
+def test_a_sweep_of_an_unknown_setting_names_the_known_ones() -> None:
+    with pytest.raises(ValueError, match="blocks has no setting 'rows'; it has block, order"):
+        list(blocks.sweep(("rows",)))
+    with pytest.raises(ValueError, match=re.escape("blocks[block=1]: expected one of 64, 128")):
+        list(blocks.sweep(("order",), block=1))
+
+
+def test_only_what_a_function_takes_reaches_it() -> None:
+    plain = from_function(tensors_only)
+    assert plain.bound(mask=FULL, scale=0.5)("q", "k", "v") == ("q", "k", "v")
+    assert blocks.bound(mask=FULL, scale=0.5)("q", "k", "v") == ("q", "k", "v", FULL, 32, "rows")
+
+
+def test_a_function_that_takes_anything_gets_everything() -> None:
+    call = everything.bound(mask=CAUSAL, scale=0.5)
+    assert call("q", "k", "v") == (("q", "k", "v"), {"mask": CAUSAL, "scale": 0.5, "bias": None})
+
+
+def test_a_layer_hands_mask_and_scale_to_the_attention_inside_it() -> None:
+    inside = replace(layer, inner=everything)
+    answer = inside.bound(mask=CAUSAL, scale=0.5)("q", "k", "v")
+    assert answer == (("q", "k", "v"), {"mask": CAUSAL, "scale": 1.0, "bias": None})
+
+
+def test_only_a_layer_takes_an_inner_attention() -> None:
+    assert layer.takes_inner
+    assert not blocks.takes_inner
+    assert not everything.takes_inner
+
+
+def test_a_layer_gives_its_own_reasons_and_the_inner_ones() -> None:
+    forward_only = replace(everything, limits=(Limits(backward=False),))
+    inside = replace(layer, inner=forward_only)
+    assert inside.refusals(Problem(mask=FULL, training=True)) == (
+        "mask full: takes causal",
+        "inner training: forward only",
+    )
+    assert inside.refusals(Problem(mask=CAUSAL)) == ()
+    assert layer.refusals(Problem(mask=CAUSAL, training=True)) == ()
+
+
+def test_the_capability_at_hand_reaches_the_inner_limits() -> None:
+    newest = replace(everything, limits=(Limits(cuda_capability=(9, 0)),))
+    inside = replace(layer, inner=newest)
+    problem = Problem(mask=CAUSAL, device="cuda")
+    assert inside.refusals(problem, (8, 0)) == ("inner CUDA capability 8.0: needs 9.0",)
+
+
+def test_the_reasons_of_the_nearest_limits_are_given() -> None:
+    both = implementation(Limits(devices=("cuda",)), Limits(devices=("cpu",), masks=("full",)))
+    assert both(tensors_only).refusals(Problem(mask=CAUSAL)) == ("mask causal: takes full",)
+
+
+def test_what_a_plain_function_does_not_take_is_a_limit() -> None:
+    (limits,) = from_function(tensors_only).limits
+    assert limits == Limits(masks=("full",), biases=("none",), own_scale=False)
+
+
+def test_what_a_plain_function_takes_is_permitted_entirely() -> None:
+    def masked(q: Any, k: Any, v: Any, *, mask: Any) -> Any:
+        return q, k, v, mask
+
+    def scaled(q: Any, k: Any, v: Any, scale: float) -> Any:
+        return q, k, v, scale
+
+    def biased(q: Any, k: Any, v: Any, bias: Any = None) -> Any:
+        return q, k, v, bias
+
+    assert from_function(masked).limits == (Limits(masks=EVERY_MASK, own_scale=False),)
+    assert from_function(scaled).limits == (Limits(masks=("full",)),)
+    assert from_function(biased).limits == (
+        Limits(masks=("full",), biases=EVERY_BIAS, own_scale=False),
+    )
+
+
+def test_a_plain_function_that_takes_anything_is_permitted_everything() -> None:
+    def anything(q: Any, k: Any, v: Any, **others: Any) -> Any:
+        return q, k, v, others
+
+    assert from_function(anything).limits == (Limits(masks=EVERY_MASK, biases=EVERY_BIAS),)
+
+
+def test_a_plain_function_is_public_and_begins_with_q_k_v() -> None:
+    def _hidden(q: Any, k: Any, v: Any) -> Any:
+        return q, k, v
+
+    def keys_first(k: Any, q: Any, v: Any) -> Any:
+        return k, q, v
+
+    assert is_plain(tensors_only)
+    assert not is_plain(_hidden)
+    assert not is_plain(keys_first)
+    assert not is_plain(Missing)
+    assert not is_plain(blocks)
+    assert not is_plain("tensors_only")

@@ -1,0 +1,175 @@
+"""Limits: every reason in words, all of them at once, and the nearest of several."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from impls.interface import Limits, Problem
+from impls.interface.implementation import refusals
+from impls.interface.limits import EVERY_BIAS, EVERY_MASK, words_of
+
+NARROW = Limits(
+    devices=("cuda",),
+    dtypes=("float16", "bfloat16"),
+    masks=("full", "causal"),
+    biases=("none",),
+    head_dims=range(8, 257, 8),
+    grouped_heads=False,
+    unequal_lengths=False,
+    backward=False,
+    own_scale=False,
+    cuda_capability=(8, 0),
+)
+WITHIN = "b1 h8 t128 d64 causal bf16 cuda"
+REASONS = {
+    "fp16 mps": "device mps: runs on cuda",
+    "fp32 cuda": "dtype float32: takes float16, bfloat16",
+    "fp16 cuda window:4+padding:0.5": "mask window+padding: takes full, causal",
+    "fp16 cuda alibi": "bias alibi: takes none",
+    "fp16 cuda d65": "head dimension 65: takes 8 to 256 by 8",
+    "fp16 cuda d264": "head dimension 264: takes 8 to 256 by 8",
+    "fp16 cuda h8/2": "8 query heads over 2 key heads: needs as many of both",
+    "fp16 cuda t8/16": "8 queries and 16 keys: needs as many of both",
+    "fp16 cuda train": "training: forward only",
+    "fp16 cuda scale0.7": "scale 0.7: takes 1/sqrt(D) only",
+}
+
+
+def test_a_problem_within_reach_is_not_refused() -> None:
+    assert NARROW.refusals(Problem.parse(WITHIN), (8, 0)) == ()
+    assert NARROW.refusals(Problem.parse(WITHIN), (9, 0)) == ()
+
+
+@pytest.mark.parametrize(("text", "reason"), REASONS.items())
+def test_each_reason_is_given_in_words(text: str, reason: str) -> None:
+    assert NARROW.refusals(Problem.parse(text), (8, 0)) == (reason,)
+
+
+def test_all_reasons_are_given_at_once() -> None:
+    everything = "h8/2 t8/16 d65 window:4 alibi scale0.7 fp32 train cpu"
+    assert NARROW.refusals(Problem.parse(everything)) == (
+        "device cpu: runs on cuda",
+        "dtype float32: takes float16, bfloat16",
+        "mask window: takes full, causal",
+        "bias alibi: takes none",
+        "head dimension 65: takes 8 to 256 by 8",
+        "8 query heads over 2 key heads: needs as many of both",
+        "8 queries and 16 keys: needs as many of both",
+        "training: forward only",
+        "scale 0.7: takes 1/sqrt(D) only",
+    )
+
+
+def test_an_older_device_is_refused_with_both_versions() -> None:
+    reason = "CUDA capability 7.5: needs 8.0"
+    assert NARROW.refusals(Problem.parse(WITHIN), (7, 5)) == (reason,)
+
+
+def test_the_capability_is_compared_as_a_version_not_as_text() -> None:
+    newer = replace(NARROW, cuda_capability=(9, 0))
+    assert newer.refusals(Problem.parse(WITHIN), (10, 0)) == ()
+
+
+def test_the_capability_matters_on_an_nvidia_device_only() -> None:
+    limits = Limits(cuda_capability=(8, 0))
+    assert limits.refusals(Problem.parse("t8 cpu"), (7, 5)) == ()
+    assert limits.refusals(Problem.parse("t8 cuda"), None) == ()
+    assert limits.refusals(Problem.parse("t8 cuda"), (7, 5)) != ()
+
+
+def test_without_a_word_all_but_combined_masks_and_biases_is_permitted() -> None:
+    everything = "h8/2 t8/16 d100 window:4 scale0.7 fp64 train mps"
+    assert Limits().refusals(Problem.parse(everything)) == ()
+    assert Limits().refusals(Problem.parse("causal+padding:0.5 alibi")) == (
+        "mask causal+padding: takes full, causal, window",
+        "bias alibi: takes none",
+    )
+
+
+@pytest.mark.parametrize(
+    ("sizes", "words"),
+    [
+        (range(1, 1025), "1 to 1024"),
+        (range(8, 257, 8), "8 to 256 by 8"),
+        (range(8, 256, 8), "8 to 248 by 8"),
+        (range(64, 65), "64 to 64"),
+    ],
+)
+def test_head_dimensions_in_words_name_the_last_one_that_works(sizes: range, words: str) -> None:
+    assert words_of(sizes) == words
+
+
+@pytest.mark.parametrize(
+    ("given_limits", "sentence"),
+    [
+        ({"devices": ("tpu",)}, "limits: device 'tpu'; expected among cpu, cuda, mps"),
+        ({"dtypes": ("bf16",)}, "limits: dtype 'bf16'; expected among float64, float32, float16"),
+        ({"masks": ("padding+causal",)}, "limits: mask 'padding+causal'; expected among full, ca"),
+        ({"biases": ("rope",)}, "limits: bias 'rope'; expected among none, alibi, relative"),
+        ({"devices": "cpu"}, "limits: device 'c'; expected among cpu, cuda, mps"),
+    ],
+)
+def test_limits_name_only_what_exists(given_limits: dict[str, tuple[str]], sentence: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        Limits(**given_limits)  # type: ignore[arg-type] # one field at a time
+
+
+def test_limits_without_a_head_dimension_are_refused_when_they_are_written() -> None:
+    with pytest.raises(ValueError, match="head dim"):
+        Limits(head_dims=range(8, 8))
+
+
+def test_every_mask_and_every_bias_can_be_permitted() -> None:
+    assert len(set(EVERY_MASK)) == len(EVERY_MASK) == 12
+    assert {"full", "causal", "window+padding", "documents", "causal+padding+documents"} < set(
+        EVERY_MASK
+    )
+    limits = Limits(masks=EVERY_MASK, biases=EVERY_BIAS)
+    text = "b1 t8 window:3+padding:0.5+documents:4x2 relative:4"
+    assert limits.refusals(Problem.parse(text)) == ()
+
+
+ON_CPU = Limits(devices=("cpu",), masks=("full",))
+ON_CUDA = Limits(devices=("cuda",), dtypes=("float16",))
+
+
+def test_one_of_several_limits_is_enough() -> None:
+    assert refusals((ON_CPU, ON_CUDA), Problem.parse("fp32 cpu"), None) == ()
+    assert refusals((ON_CPU, ON_CUDA), Problem.parse("fp16 causal cuda"), None) == ()
+
+
+def test_the_limits_of_the_asked_device_answer() -> None:
+    few_on_cuda = (ON_CUDA, ON_CPU)
+    problem = Problem.parse("d64 causal fp32 train scale2 cpu")
+    assert refusals(few_on_cuda, problem, None) == ("mask causal: takes full",)
+    strict_on_cpu = replace(ON_CPU, backward=False, own_scale=False)
+    # Three reasons on the asked device stand before one on another.
+    assert refusals((Limits(devices=("cuda",)), strict_on_cpu), problem, None) == (
+        "mask causal: takes full",
+        "training: forward only",
+        "scale 2.0: takes 1/sqrt(D) only",
+    )
+
+
+def test_of_two_limits_for_one_device_the_one_with_fewer_reasons_answers() -> None:
+    far = Limits(dtypes=("float16",), backward=False)
+    near = Limits(dtypes=("bfloat16",))
+    problem = Problem.parse("fp32 train cpu")
+    expected = ("dtype float32: takes bfloat16",)
+    assert refusals((far, near), problem, None) == expected
+    assert refusals((near, far), problem, None) == expected
+
+
+@settings(deadline=None)
+@given(st.sets(st.sampled_from(["cpu", "cuda"])), st.sampled_from(["cpu", "cuda", "mps"]))
+def test_limits_for_the_problem_s_device_answer_alone(devices: set[str], asked: str) -> None:
+    limits = tuple(Limits(devices=(each,)) for each in sorted(devices))
+    if not limits:
+        return
+    refused = refusals(limits, Problem(device=asked), None)
+    assert bool(refused) == (asked not in devices)

@@ -1,0 +1,269 @@
+"""Problems: their words, their sizes, their counts."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from impls.interface import CAUSAL, Bias, Mask, Problem
+from impls.interface.problem import DEVICES, DTYPES, LAYOUTS, parse_dtype
+
+UNHURRIED = settings(deadline=None)
+SIZES = st.integers(1, 4096)
+SCALES = st.none() | st.floats(1e-30, 1e15, allow_subnormal=False)
+BIASES = st.sampled_from(["none", "alibi"]).map(Bias) | SIZES.map(lambda n: Bias("relative", n))
+BANDS = st.sampled_from(["full", "causal", "window:3", "window:*:2", "causal+padding:0.25"])
+
+
+@st.composite
+def problems(draw: st.DrawFn) -> Problem:
+    key_heads, key_length = draw(SIZES), draw(SIZES)
+    query_length = draw(SIZES)
+    mask = Mask.parse(draw(BANDS))
+    if draw(st.booleans()):
+        query_length = key_length
+        mask = Mask(mask.left, mask.right, mask.padding, documents=(key_length,))
+    return Problem(
+        batch=draw(SIZES),
+        query_heads=key_heads * draw(st.integers(1, 8)),
+        key_heads=key_heads,
+        query_length=query_length,
+        key_length=key_length,
+        head_dim=draw(SIZES),
+        mask=mask,
+        bias=draw(BIASES),
+        scale=draw(SCALES),
+        dtype=draw(st.sampled_from(list(DTYPES))),
+        device=draw(st.sampled_from(DEVICES)),
+        training=draw(st.booleans()),
+        layout=draw(st.sampled_from(LAYOUTS)),
+    )
+
+
+@UNHURRIED
+@given(problems())
+def test_a_printed_problem_is_read_back_as_itself(problem: Problem) -> None:
+    assert Problem.parse(str(problem)) == problem
+
+
+@UNHURRIED
+@given(problems(), st.data())
+def test_the_words_of_a_problem_come_in_any_order(problem: Problem, data: st.DataObject) -> None:
+    words = data.draw(st.permutations(str(problem).split()))
+    assert Problem.parse("  ".join(words)) == problem
+
+
+@UNHURRIED
+@given(st.floats(min_value=0, exclude_min=True, allow_infinity=False))
+def test_any_scale_is_read_back_as_itself(scale: float) -> None:
+    problem = Problem(scale=scale)
+    assert Problem.parse(str(problem)) == problem
+
+
+def test_the_example_of_the_design_reads_as_it_says() -> None:
+    text = "b2 h32/8 t4096 d128 causal bf16 train cuda"
+    problem = Problem.parse(text)
+    assert problem == Problem(
+        batch=2,
+        query_heads=32,
+        key_heads=8,
+        query_length=4096,
+        key_length=4096,
+        head_dim=128,
+        mask=CAUSAL,
+        dtype="bfloat16",
+        training=True,
+        device="cuda",
+    )
+    assert str(problem) == text
+
+
+def test_every_part_that_is_not_the_default_is_printed() -> None:
+    problem = Problem(
+        query_length=8,
+        key_length=16,
+        mask=Mask(left=4, right=2, padding=((0, 9),)),
+        bias=Bias("relative", 32),
+        scale=0.5,
+        training=True,
+        layout="bthd",
+    )
+    words = "b1 h8 t8/16 d64 window:4:2+padding:0-9 relative:32 scale0.5 fp32 train bthd cpu"
+    assert str(problem) == words
+
+
+def test_what_is_left_out_has_its_default() -> None:
+    assert Problem.parse("") == Problem()
+    assert Problem.parse("t2048") == Problem(query_length=2048, key_length=2048)
+    assert Problem.parse("forward fp32 bhtd full") == Problem()
+
+
+def test_the_device_is_the_one_named_else_the_one_given() -> None:
+    assert Problem.parse("t8", device="cuda").device == "cuda"
+    assert Problem.parse("t8 cpu", device="cuda").device == "cpu"
+
+
+@pytest.mark.parametrize("word", ["x3", "b", "t4/", "h8/2/1", "fp8", "tpu", "none", "b-1", "scale"])
+def test_a_word_that_is_not_understood_is_named(word: str) -> None:
+    expected = (
+        rf"^problem 't8 {word}': '{word}' is not understood; expected words like those of 'b2 h32"
+    )
+    with pytest.raises(ValueError, match=expected):
+        Problem.parse(f"t8 {word}")
+
+
+@pytest.mark.parametrize("word", ["scale1.2.3", "scale.", "scale1.5.e-3"])
+def test_a_scale_that_is_no_number_is_named(word: str) -> None:
+    with pytest.raises(ValueError, match=f"^problem 't8 {word}': .*{word.removeprefix('scale')}"):
+        Problem.parse(f"t8 {word}")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("t8", "t9/8"), ("b1", "b1"), ("cpu", "cuda"), ("fp32", "float32"), ("full", "causal"),
+     ("train", "forward"), ("alibi", "relative:4"), ("h8", "h8/4"), ("scale1", "scale2")],
+)  # fmt: skip
+def test_saying_a_thing_twice_is_refused(first: str, second: str) -> None:
+    with pytest.raises(ValueError, match=f"{second!r} says a second time what was said"):
+        Problem.parse(f"{first} {second}")
+
+
+def test_errors_inside_a_word_name_the_problem() -> None:
+    with pytest.raises(
+        ValueError, match=r"^problem 't8 window:x': unknown mask 'window:x'; expected"
+    ):
+        Problem.parse("t8 window:x")
+    with pytest.raises(ValueError, match=r"^problem 'relative': bias relative with 0 buckets; exp"):
+        Problem.parse("relative")
+    with pytest.raises(ValueError, match=r"^problem 'h8/3': 8 query heads do not divide by 3 key"):
+        Problem.parse("h8/3")
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("b0", "batch"), ("h0", "query_heads"), ("h8/0", "key_heads"), ("t0", "query_length"),
+     ("t8/0", "key_length"), ("d0", "head_dim")],
+)  # fmt: skip
+def test_a_size_of_nothing_is_refused(text: str, name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} is 0, expected at least 1"):
+        Problem.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("what", "known"),
+    [("dtype", "float64, float32"), ("device", "cpu, cuda, mps"), ("layout", "bhtd, bthd")],
+)
+def test_an_unknown_dtype_device_or_layout_names_the_known_ones(what: str, known: str) -> None:
+    with pytest.raises(ValueError, match=f"unknown {what} 'int4'; expected one of {known}"):
+        Problem(**{what: "int4"})  # type: ignore[arg-type] # one field at a time
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0])
+def test_a_scale_that_is_not_positive_is_refused(scale: float) -> None:
+    with pytest.raises(ValueError, match=f"scale is {scale:g}, expected more than 0"):
+        Problem(scale=scale)
+
+
+@pytest.mark.parametrize("scale", [float("nan"), float("inf")])
+def test_a_scale_that_is_not_finite_is_refused(scale: float) -> None:
+    with pytest.raises(ValueError, match=f"scale is {scale:g}, expected"):
+        Problem(scale=scale)
+
+
+@pytest.mark.parametrize("text", ["t9 documents:4x2", "t8/9 documents:4x2", "t9/8 documents:4x2"])
+def test_documents_that_do_not_add_up_to_both_lengths_are_refused(text: str) -> None:
+    with pytest.raises(
+        ValueError, match=r"documents of 8 in all, with \d queries and \d keys; expec"
+    ):
+        Problem.parse(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["b1 t4 padding:0-1/0-1", "b3 t4 padding:0-1/0-1", "b2 t4 padding:0-1/0-5"]
+)
+def test_padding_must_fit_the_batch_and_the_keys(text: str) -> None:
+    with pytest.raises(
+        ValueError, match=r"padding of 2 rows up to key \d; expected \d rows within 4"
+    ):
+        Problem.parse(text)
+
+
+def test_the_scale_is_one_over_the_root_of_the_head_dimension_unless_given() -> None:
+    assert Problem(head_dim=64).softmax_scale == 0.125
+    assert Problem(head_dim=64, scale=2.0).softmax_scale == 2.0
+
+
+@pytest.mark.parametrize(
+    ("text", "pairs"),
+    [
+        ("b2 t3/5", 30),
+        ("b2 t4 causal", 20),
+        ("b1 t2/4 causal", 7),
+        ("b1 t4/2 causal", 3),
+        ("b3 t4 window:2", 21),
+        ("b2 t10 padding:0.5", 150),
+        ("b2 t6 causal+documents:2/4", 26),
+    ],
+)
+def test_visible_pairs_counted_by_hand(text: str, pairs: int) -> None:
+    assert Problem.parse(text).visible_pairs == pairs
+
+
+@pytest.mark.parametrize(
+    ("text", "flops"),
+    [
+        ("b1 h1 t1 d1", 4),
+        ("b2 h4/2 t3/5 d8", 4 * 30 * 4 * 8),
+        ("b2 h4/2 t4 d8 causal", 4 * 20 * 4 * 8),
+        ("b2 h4/2 t4 d8 causal train", 14 * 20 * 4 * 8),
+    ],
+)
+def test_flops_follow_the_visible_area(text: str, flops: int) -> None:
+    assert Problem.parse(text).flops == flops
+
+
+@pytest.mark.parametrize(
+    ("text", "elements", "size"),
+    [
+        ("b1 h1 t1 d1 fp32", 4, 4),
+        ("b2 h4/2 t3/5 d8 bf16", 2 * 192 + 2 * 160, 2),
+        ("b2 h4/2 t3/5 d8 fp16 train", 4 * 192 + 4 * 160, 2),
+        ("b1 h1 t1 d1 fp64 train", 8, 8),
+    ],
+)
+def test_fewest_bytes_are_each_input_and_output_once(text: str, elements: int, size: int) -> None:
+    assert Problem.parse(text).fewest_bytes == elements * size
+
+
+@pytest.mark.parametrize(("name", "short"), DTYPES.items())
+def test_a_dtype_is_understood_in_full_and_short(name: str, short: str) -> None:
+    assert parse_dtype(name) == parse_dtype(short) == name
+    assert Problem.parse(name).dtype == name
+
+
+def test_an_unknown_dtype_names_the_known_ones() -> None:
+    with pytest.raises(
+        ValueError, match="unknown dtype 'fp8'; expected one of float64, float32, fl"
+    ):
+        parse_dtype("fp8")
+
+
+@pytest.mark.parametrize("text", ["none", "alibi", "relative:32"])
+def test_a_printed_bias_is_read_back_as_itself(text: str) -> None:
+    assert str(Bias.parse(text)) == text
+
+
+def test_an_unknown_bias_names_the_known_ones() -> None:
+    with pytest.raises(
+        ValueError, match="unknown bias 'rope'; expected none, alibi or relative:BUC"
+    ):
+        Bias.parse("rope")
+
+
+@pytest.mark.parametrize(("kind", "buckets"), [("relative", 0), ("alibi", 4), ("none", 1)])
+def test_buckets_belong_to_relative_biases_only(kind: str, buckets: int) -> None:
+    with pytest.raises(
+        ValueError, match=f"bias {kind} with {buckets} buckets; expected relative:B"
+    ):
+        Bias(kind, buckets)

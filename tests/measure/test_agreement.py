@@ -1,0 +1,252 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+import impls
+from impls import reference
+from impls.interface import FULL, Implementation, Limits, Mask, Problem, implementation
+from impls.interface.implementation import from_function
+from suites.measure import expected
+from suites.measure.agreement import Checker, judge
+from suites.measure.expected import expect, sampled_rows, without_other_rows
+from suites.measure.inputs import Inputs, call_of, make_inputs
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float) -> Tensor:
+    return reference.attention(q, k, v, mask=mask, scale=scale)
+
+
+def fault_of(candidate: Any, text: str) -> str:
+    checked = candidate if isinstance(candidate, Implementation) else from_function(candidate)
+    return Checker(Problem.parse(text), seed=7).check(checked).fault
+
+
+def in_double(inputs: Inputs) -> Inputs:
+    grad = None if inputs.grad is None else inputs.grad.double()
+    return Inputs(inputs.q.double(), inputs.k.double(), inputs.v.double(), grad)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "b2 h4/2 t33/65 d16 window:9:5 train",
+        "b1 h4 t65/33 d8 causal train",
+        "b2 h2 t300 d8 window:16 train bthd",
+        "b2 h2 t40 d8 causal+padding:0.5 train scale0.3",
+        "b1 h2 t40 d8 causal+documents:10x4 train",
+    ],
+)
+def test_the_closed_form_is_the_reference_and_its_gradients(text: str) -> None:
+    problem = Problem.parse(text)
+    inputs = make_inputs(problem, purpose="test")
+    found = expect(problem, inputs, rows=None)
+    mask = problem.mask.resolved(problem.batch, problem.key_length)
+    wide = in_double(inputs)
+    made = call_of(lambda q, k, v: attend(q, k, v, mask=mask, scale=problem.softmax_scale), wide)()
+    for name, tensor in zip(("out", "dq", "dk", "dv"), made, strict=True):
+        torch.testing.assert_close(tensor, found.values[name], rtol=1e-10, atol=1e-12)
+
+
+def test_sampled_rows_give_the_same_values_and_exact_gradients_of_k_and_v(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(expected, "ALL_ROWS_UP_TO", 100)
+    problem = Problem.parse("b1 h2 t300 d8 window:40 train")
+    rows = sampled_rows(problem, 3)
+    assert rows is not None
+    assert {0, 39, 40, 127, 128, 255, 256, 260, 299} <= set(rows.tolist())
+    assert len(rows) < 300
+    inputs = without_other_rows(make_inputs(problem, purpose="test"), rows)
+    some, every = (expect(problem, inputs, rows=r) for r in (rows, None))
+    for name in ("out", "dq"):
+        torch.testing.assert_close(some.values[name], every.values[name][:, :, rows])
+        torch.testing.assert_close(some.bounds[name], every.bounds[name][:, :, rows])
+    for name in ("dk", "dv"):
+        torch.testing.assert_close(some.values[name], every.values[name])
+
+
+def test_small_problems_are_compared_whole() -> None:
+    assert sampled_rows(Problem.parse("t512"), 3) is None
+
+
+def test_a_layer_is_held_against_its_own_projections() -> None:
+    torch.manual_seed(0)
+    width = 32
+    weights = tuple(torch.linalg.qr(torch.randn(width, width).double())[0] for _ in range(4))
+
+    def merged(x: Tensor, w: Tensor) -> Tensor:
+        flat = x.transpose(1, 2).reshape(x.shape[0], x.shape[2], width) @ w.to(x.dtype)
+        return flat.reshape(x.shape[0], x.shape[2], 4, 8).transpose(1, 2)
+
+    def layer(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float) -> Tensor:
+        inside = (merged(x, w) for x, w in zip((q, k, v), weights, strict=False))
+        return merged(attend(*inside, mask=mask, scale=scale), weights[3])
+
+    def swapped(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float) -> Tensor:
+        return merged(attend(q, k, v, mask=mask, scale=scale), weights[3])
+
+    def off(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float) -> Tensor:
+        return layer(q, k, v, mask=mask, scale=scale * 1.001)
+
+    def blurred(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float) -> Tensor:
+        halves = (x.bfloat16() for x in (q, k, v))
+        return layer(*halves, mask=mask, scale=scale).to(q.dtype)
+
+    decorate = implementation(Limits(), projections=lambda *_: weights)
+    for text in ("h4 t65 d8 causal train", "h4 t64 d8 window:9"):
+        assert fault_of(decorate(layer), text) == ""
+        for impostor in (swapped, off, blurred):
+            assert "out is wrong" in fault_of(decorate(impostor), text)
+
+
+# Impostors: each is wrong in one way, and named in words that point at it.
+
+
+def window_one_too_wide(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float) -> Tensor:
+    return attend(q, k, v, mask=replace(mask, left=(mask.left or 0) + 1), scale=scale)
+
+
+def window_one_too_narrow(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float) -> Tensor:
+    return attend(q, k, v, mask=replace(mask, left=(mask.left or 2) - 1), scale=scale)
+
+
+def scale_missing(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float) -> Tensor:
+    return attend(q, k, v, mask=mask, scale=1.0)
+
+
+def scale_off_by_a_thousandth(
+    q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float
+) -> Tensor:
+    return attend(q, k, v, mask=mask, scale=scale * 1.001)
+
+
+def mask_ignored(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float) -> Tensor:
+    return attend(q, k, v, mask=FULL, scale=scale)
+
+
+def top_left_alignment(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float) -> Tensor:
+    square = torch.ones(q.shape[2], k.shape[2]).tril().bool()
+    scores = (scale * q @ k.transpose(-1, -2)).masked_fill(~square, float("-inf"))
+    return torch.softmax(scores, -1) @ v
+
+
+def zeros(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float) -> Tensor:
+    return torch.zeros_like(q) + 0 * (q.sum() + k.sum() + v.sum())
+
+
+def mean_of_values(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float) -> Tensor:
+    return v.mean(2, keepdim=True).expand_as(q) + 0 * (q + k[:, :, :1])
+
+
+def half_inside(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float) -> Tensor:
+    return attend(q.bfloat16(), k.bfloat16(), v.bfloat16(), mask=mask, scale=scale).to(q.dtype)
+
+
+class _KeyGradientZero(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, k: Tensor) -> Tensor:
+        return k.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        return torch.zeros_like(grads[0])
+
+
+def no_gradient_for_keys(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float) -> Tensor:
+    return attend(q, _KeyGradientZero.apply(k), v, mask=mask, scale=scale)  # type: ignore[no-untyped-call] # torch's
+
+
+def scales_in_place(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float) -> Tensor:
+    return attend(q.mul_(scale), k, v, mask=mask, scale=1.0)
+
+
+def gives_float64(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float) -> Tensor:
+    return attend(q.double(), k.double(), v.double(), mask=mask, scale=scale)
+
+
+def gives_merged_heads(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float) -> Tensor:
+    return attend(q, k, v, mask=mask, scale=scale).transpose(1, 2).flatten(2)
+
+
+def nan_for_rows_without_keys(
+    q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float
+) -> Tensor:
+    out = attend(q, k, v, mask=mask, scale=scale)
+    blind = max(0, q.shape[2] - k.shape[2])
+    return torch.cat([out[:, :, :blind] * float("nan"), out[:, :, blind:]], 2)
+
+
+@pytest.mark.parametrize(
+    ("impostor", "text", "words"),
+    [
+        (window_one_too_wide, "h4 t200 d16 window:16", r"sees keys 0\.\.16, should see 1\.\.16"),
+        (window_one_too_narrow, "h4 t200 d16 window:16", r"query 15 .* sees keys 1\.\.15, should"),
+        (scale_missing, "h4 t64 d16 full", "out is wrong: RMS error"),
+        (scale_off_by_a_thousandth, "h4 t128 d64 full", "out is wrong"),
+        (mask_ignored, "h4 t64 d16 causal", r"query 0 .* sees keys 0\.\.63, should see 0\.\.0"),
+        (top_left_alignment, "h4 t33/65 d16 causal", r"sees keys 0\.\.0, should see 0\.\.32"),
+        (zeros, "h4 t64 d16 full", "sees keys none, should see 0..63"),
+        (mean_of_values, "h4 t64 d16 full", "out is wrong"),
+        (half_inside, "h4 t64 d16 full", "out is wrong"),
+        (no_gradient_for_keys, "h4 t64 d16 full train", "dk is wrong"),
+        (scales_in_place, "h4 t64 d16 full", "its input q was changed in place"),
+        (gives_float64, "h4 t64 d16 full", "out is torch.float64, expected torch.float32"),
+        (gives_merged_heads, "h4 t64 d16 full", r"out has shape \[1, 64, 64\], expected"),
+        (nan_for_rows_without_keys, "h4 t65/33 d16 causal", r"out is nan at \[0, 0, 0, 0\]"),
+    ],
+)
+def test_an_impostor_is_rejected_with_the_reason(impostor: Any, text: str, words: str) -> None:
+    assert re.search(words, fault_of(impostor, text))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])
+@pytest.mark.parametrize("mask", ["full", "causal", "window:16"])
+def test_the_honest_formula_agrees_in_every_dtype(dtype: str, mask: str) -> None:
+    assert fault_of(attend, f"h4 t129 d64 {mask} {dtype} train") == ""
+
+
+def test_the_mask_is_read_out_at_lengths_where_half_precision_counts_badly() -> None:
+    assert fault_of(attend, "h4 t4096 d32 causal bf16") == ""
+    assert "does not see keys 0..0" in fault_of(mask_ignored, "h1 t4097 d64 window:4000 bf16")
+
+
+def test_an_error_where_none_may_be_is_wrong() -> None:
+    problem = Problem.parse("h1 t9/4 d4 causal")
+    inputs = make_inputs(problem, purpose="test")
+    found = expect(problem, inputs, rows=None)
+    assert not found.bounds["out"][:, :, :5].any()
+    made = found.values["out"].float()
+    assert judge((made,), found)[1] == ""
+    made[0, 0, 0, 0] = 1e-30
+    errors, fault = judge((made,), found)
+    assert errors[0].worst_share == float("inf")
+    assert "out is wrong" in fault
+
+
+def test_inputs_are_equal_on_every_device_and_differ_by_purpose_and_session() -> None:
+    problem = Problem.parse("t16 d4 train")
+    first = make_inputs(problem, purpose="a", session=1)
+    assert torch.equal(first.q, make_inputs(problem, purpose="a", session=1).q)
+    assert not torch.equal(first.q, make_inputs(problem, purpose="b", session=1).q)
+    assert not torch.equal(first.q, make_inputs(problem, purpose="a", session=2).q)
+    strided = make_inputs(replace(problem, layout="bthd"), purpose="a", session=1)
+    assert strided.q.shape == first.q.shape
+    assert not strided.q.is_contiguous()
+    assert strided.q.transpose(1, 2).is_contiguous()
+
+
+def test_the_gate_uses_a_small_part_of_what_it_allows_on_honest_float32() -> None:
+    shares = []
+    for seed in range(5):
+        checker = Checker(Problem.parse("b2 h4 t129 d64 causal train"), seed)
+        for name in ("naive", "sdpa_math", "sdpa_flash"):
+            found = checker.check(impls.select([name], impls.load())[0])
+            assert found.fault == ""
+            shares.append(found.agreement.share or 0)
+    assert max(shares) < 0.5

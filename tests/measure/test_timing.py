@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+import pytest
+
+from suites.measure import rounds, timing
+from suites.measure.rounds import Arm, orders, rounds_within, run_rounds
+from suites.measure.timing import CudaClock, HostClock, calls_for, sample, warm_up
+
+
+class FakeTime:
+    """A clock that stands still until work is done on it."""
+
+    def __init__(self) -> None:
+        self.ns = 0
+
+    def now_ns(self) -> int:
+        return self.ns
+
+    def work(self, ms: float) -> Callable[[], None]:
+        def call() -> None:
+            self.ns += int(ms * 1e6)
+
+        return call
+
+
+def test_a_sample_is_the_mean_of_its_calls() -> None:
+    time = FakeTime()
+    assert sample(time.work(2.5), 4, HostClock(time.now_ns)) == 2.5
+
+
+@pytest.mark.parametrize(
+    ("call_ms", "calls"), [(0.5, 20), (3.0, 4), (10.0, 1), (50.0, 1), (5000.0, 1)]
+)
+def test_a_sample_holds_at_least_ten_milliseconds(call_ms: float, calls: int) -> None:
+    assert calls_for(call_ms) == calls
+    assert calls_for(call_ms) * call_ms >= timing.SAMPLE_MS
+
+
+def test_a_call_too_short_to_see_does_not_make_an_endless_sample() -> None:
+    assert calls_for(0.0) == 10_000
+
+
+@pytest.mark.parametrize(("call_ms", "calls"), [(1.0, 30), (20.0, 3), (400.0, 1), (2000.0, 1)])
+def test_warming_up_takes_three_calls_and_thirty_milliseconds_or_one_long_call(
+    call_ms: float, calls: int
+) -> None:
+    time = FakeTime()
+    assert warm_up(time.work(call_ms), HostClock(time.now_ns)) == call_ms
+    assert time.ns == calls * call_ms * 1e6
+
+
+def test_a_clock_that_stands_still_does_not_hang_the_warm_up() -> None:
+    assert warm_up(lambda: None, HostClock(lambda: 0)) == 0
+
+
+def test_every_arm_stands_once_at_every_place_of_a_square() -> None:
+    order = orders(5, Random(3))
+    for _ in range(4):
+        square = [next(order) for _ in range(5)]
+        for place in range(5):
+            assert sorted(row[place] for row in square) == list(range(5))
+
+
+def test_two_arms_make_abba() -> None:
+    order = orders(2, Random(1))
+    for _ in range(10):
+        assert next(order) == next(order)[::-1]
+
+
+def test_the_order_is_drawn_anew_for_each_square() -> None:
+    order = orders(4, Random(5))
+    assert len({tuple(next(order)) for _ in range(40)}) > 4
+
+
+def arm(time: FakeTime, name: str, ms: float) -> Arm:
+    return Arm(name, time.work(ms), ms)
+
+
+def test_rounds_are_allotted_by_cost() -> None:
+    time = FakeTime()
+    short, middling, long = (arm(time, "x", ms) for ms in (1.0, 60.0, 900.0))
+    assert rounds_within(400, [short]) == rounds.MOST
+    assert rounds_within(400, [short, middling]) == 3
+    assert rounds_within(400, [short, long]) == rounds.FEWEST
+
+
+def test_rounds_interleave_with_a_lead_in_call_before_each_short_sample() -> None:
+    time = FakeTime()
+    arms = [arm(time, "short", 4.0), arm(time, "long", 200.0)]
+    announced: list[str] = []
+    run_rounds(
+        arms,
+        3,
+        HostClock(time.now_ns),
+        Random(1),
+        announce=announced.append,
+        page_faults=lambda: time.ns // 4_000_000,
+    )
+    assert sorted(announced[:2]) == sorted(announced[2:4]) == ["long", "short"]
+    assert [len(each.times_ms) for each in arms] == [3, 3]
+    assert arms[0].times_ms == [4.0] * 3
+    assert arms[1].times_ms == [200.0] * 3
+    assert time.ns == 3 * ((1 + 3) * 4 + 200) * 1e6  # one lead-in and three calls; one call
+    assert arms[0].faults == [3] * 3  # the lead-in's faults do not count
+
+
+class FakeEvent:
+    def __init__(self, device: FakeDevice) -> None:
+        self._device, self.at_ms = device, 0.0
+
+    def record(self) -> None:
+        self._device.called.append("record")
+        self.at_ms = self._device.ms
+
+    def elapsed_time(self, end: FakeEvent) -> float:
+        return end.at_ms - self.at_ms
+
+
+class FakeDevice:
+    """Stands in for torch.cuda: events on a clock of its own."""
+
+    def __init__(self) -> None:
+        self.ms = 0.0
+        self.called: list[str] = []
+
+    def Event(self, *, enable_timing: bool) -> FakeEvent:  # noqa: N802 - torch's own name
+        assert enable_timing
+        return FakeEvent(self)
+
+    def synchronize(self) -> None:
+        self.called.append("synchronize")
+
+
+def test_on_a_device_time_is_taken_between_events_with_the_device_synchronised() -> None:
+    device = FakeDevice()
+
+    def call() -> None:
+        device.ms += 1.5
+
+    assert sample(call, 4, CudaClock(device)) == 1.5
+    assert device.called == ["synchronize", "record", "record", "synchronize"]

@@ -1,0 +1,181 @@
+"""Chart descriptions: what is drawn is what was stored, and never what may not be compared."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+
+import pytest
+from PIL import Image
+
+from impls.interface import Limits, Problem
+from reports import png
+from reports.charts import Chart, charts
+from reports.palette import looks
+from suites.engine.plan import Entry
+from tests.saved_run import LENGTHS, peak_bytes, small_run, times
+
+ANY = (Limits(),)
+LAYERS = {"multi_head", "torch_multi_head"}
+
+
+def chart(found: list[Chart], key: str, label: str) -> Chart:
+    return next(each for each in found if (each.key, each.label) == (key, label))
+
+
+def names(drawn: Chart) -> set[str]:
+    return {series.name for series in drawn.series}
+
+
+def test_a_chart_holds_the_stored_medians() -> None:
+    drawn = chart(charts(*small_run()), "time_vs_length", "full mask")
+    (series,) = [each for each in drawn.series if each.name == "chunked"]
+    problems = [f"b1 h8 t{length} d64 full fp32 cpu" for length in LENGTHS]
+    medians = [[median(times(p, "chunked", s)) for s in (1, 2, 3)] for p in problems]
+    assert series.x == LENGTHS
+    assert series.y == tuple(median(each) for each in medians)
+    assert series.low == tuple(min(each) for each in medians)
+    assert series.high == tuple(max(each) for each in medians)
+
+
+def test_a_memory_chart_holds_the_stored_bytes_as_mib() -> None:
+    drawn = chart(charts(*small_run()), "memory_vs_heads", "window:128 mask")
+    (series,) = [each for each in drawn.series if each.name == "naive"]
+    assert series.x == (1, 2, 4, 8, 16)
+    problems = [f"b1 h{heads} t1024 d64 window:128 fp32 cpu" for heads in (1, 2, 4, 8, 16)]
+    assert series.y == tuple(peak_bytes(p, "naive") / 2**20 for p in problems)
+    assert series.low == ()
+    assert drawn.y_title == "MiB above the inputs"
+
+
+def test_layers_never_share_a_chart_with_attention() -> None:
+    for drawn in charts(*small_run()):
+        assert names(drawn) <= LAYERS if drawn.panel == "layers" else not names(drawn) & LAYERS
+        assert drawn.key.startswith("layers_") is (drawn.panel == "layers")
+
+
+def test_a_wrong_implementation_is_never_drawn_and_the_chart_says_so() -> None:
+    for drawn in charts(*small_run()):
+        assert "off_by_one" not in names(drawn)
+        assert drawn.panel == "layers" or "off_by_one (wrong)" in drawn.note
+
+
+def test_a_chart_names_the_sizes_where_a_line_ends() -> None:
+    drawn = chart(charts(*small_run()), "time_vs_length", "full mask")
+    assert "sdpa_math (out of memory at 2048)" in drawn.note
+    assert "local_window (refused)" in drawn.note
+    assert "xformers (refused)" in drawn.note
+
+
+def test_a_chart_is_told_in_words() -> None:
+    drawn = chart(charts(*small_run()), "time_vs_length", "full mask")
+    assert drawn.alt.startswith("Time against sequence length, in ms; full mask, forward, 8 heads")
+    assert "sdpa_flash from 0.0289 at 128 to 4.10 at 2048" in drawn.alt
+
+
+def test_a_size_alone_makes_no_chart() -> None:
+    assert charts(*small_run(problems=["b1 h8 t128 d64 full fp32 cpu"])) == []
+
+
+def test_problems_that_differ_in_more_than_one_size_share_no_chart() -> None:
+    problems = ["b1 h8 t128 d64 full fp32 cpu", "b1 h4 t256 d64 full fp32 cpu"]
+    assert charts(*small_run(problems=problems)) == []
+
+
+def test_decoding_is_drawn_over_its_keys() -> None:
+    problems = [f"b1 h8 t1/{keys} d64 full fp32 cpu" for keys in (128, 256)]
+    drawn = charts(*small_run(problems=problems))[0]
+    assert "1 query row" in drawn.common
+    assert drawn.series[0].x == (128, 256)
+
+
+def test_grouped_heads_are_drawn_over_either_kind_of_growth() -> None:
+    heads = ("2/2", "4/2", "8/4")
+    run, records = small_run(problems=[f"b1 h{pair} t128 d64 full fp32 cpu" for pair in heads])
+    found = [each for each in charts(run, records) if each.key == "time_vs_heads"]
+    assert [each.series[0].x for each in found] == [(2, 4), (4, 8)]
+    assert "over 2 key heads" in found[0].label
+    assert "2 query heads for each key head" in found[1].label
+
+
+def test_several_devices_also_share_a_chart() -> None:
+    sizes = [f"b1 h8 t{length} d64 full bf16" for length in (128, 256)]
+    run, records = small_run(problems=[f"{size} {d}" for size in sizes for d in ("cpu", "cuda")])
+    found = charts(run, records)
+    apart = [each.label for each in found if each.key == "time_vs_length"]
+    assert apart == ["cpu", "cuda"]
+    (together,) = [each for each in found if each.key == "time_vs_length_by_device"]
+    assert {"naive (cpu)", "naive (cuda)", "xformers (cuda)"} <= names(together)
+    lines = {s.look.line for s in together.series if s.name.startswith("naive")}
+    assert len(lines) == 2
+
+
+def test_a_zero_is_drawn_on_a_plain_axis() -> None:
+    run, records = small_run()
+    zero = [replace(r, peak_bytes=0) if r.peak_bytes else r for r in records]
+    drawn = [each for each in charts(run, zero) if each.key == "memory_vs_length"]
+    assert drawn
+    assert not any(each.log_y for each in drawn)
+
+
+def test_what_has_a_time_and_no_memory_is_named_on_the_memory_chart() -> None:
+    run, records = small_run()
+    bare = [replace(r, peak_bytes=None) if r.implementation == "naive" else r for r in records]
+    drawn = chart(charts(run, bare), "memory_vs_length", "full mask")
+    assert "naive" not in names(drawn)
+    assert "naive (not recorded)" in drawn.note
+
+
+def test_one_session_shows_no_spread() -> None:
+    for drawn in charts(*small_run(sessions=1)):
+        assert all(series.low == series.high == () for series in drawn.series)
+
+
+def test_a_look_follows_from_the_place_among_the_names() -> None:
+    given = ["b", "a", "c"]
+    assert looks(given) == looks(sorted(given))
+    assert looks(given)["a"] == looks(["a", "z"])["a"]
+
+
+def test_the_first_56_names_look_different() -> None:
+    found = looks(f"name{place:03}" for place in range(56))
+    assert len({(look.light, look.marker) for look in found.values()}) == 56
+
+
+def test_each_family_becomes_one_valid_png(tmp_path: Path) -> None:
+    written = png.draw(charts(*small_run()), tmp_path)
+    assert {path.name for path in written} == {
+        f"{panel}{quantity}_vs_{axis}.png"
+        for panel in ("", "layers_")
+        for quantity in ("time", "memory")
+        for axis in ("length", "heads")
+    }
+    assert {path.name for path in written} <= set(png.NAMES)
+    for path in written:
+        with Image.open(path) as image:
+            image.verify()
+            assert min(image.size) > 400
+
+
+@pytest.mark.parametrize("name", ["_hidden", "$x$", "a" * 120, "<b>&", "1\n2", "% {x}"])
+def test_any_name_can_be_drawn(name: str, tmp_path: Path) -> None:
+    problems = [f"b1 h8 t{length} d64 full fp32 cpu" for length in (128, 256)]
+    run, records = small_run(
+        problems=problems, made=(Entry(name=name, limits=ANY), Entry(name="naive", limits=ANY))
+    )
+    drawn = charts(run, records)
+    assert len(png.draw(drawn, tmp_path)) == 2
+    legend = png.figure(drawn[:1]).legends[0]
+    assert len(legend.get_texts()) == 2
+
+
+def test_a_png_says_when_it_holds_only_part(tmp_path: Path) -> None:
+    problems = [
+        str(Problem.parse(f"b{batch} h1 t{length}"))
+        for batch in range(1, png.MOST_ON_ONE + 2)
+        for length in (16, 32)
+    ]
+    drawn = charts(*small_run(problems=problems, made=(Entry(name="naive", limits=ANY),)))
+    figure = png.figure([each for each in drawn if each.key == "time_vs_length"])
+    assert f"{png.MOST_ON_ONE} of {png.MOST_ON_ONE + 1} charts" in figure.get_suptitle()

@@ -1,0 +1,305 @@
+"""The page: whole in one file, quiet offline, and no name can become part of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import reports
+from impls.interface import Limits
+from reports.page import NAME, expect_folder, page, write
+from suites.engine.plan import Entry
+from suites.engine.record import Record
+from suites.engine.store import Run
+from tests.saved_run import MACHINE, PROBLEMS, entries, small_run
+
+ANY = (Limits(),)
+HOSTILE = "</script><script>document.title='taken'</script>\"'<b>&amp;\n{{ 7*7 }} $x$"
+MARKED = [
+    f"b1 h8 t{length} d64 {mask} fp32 cpu"
+    for mask in ("full", "window:128")
+    for length in (128, 256)
+]
+
+
+class Outline(HTMLParser):
+    """What a page refers to, its headings, and its visible text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.references: list[str] = []
+        self.headings: list[int] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self._inside = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        self._inside = tag
+        self.tags.append((tag, found))
+        self.references += [v for n, v in found.items() if n in {"src", "href"} and v]
+        if re.fullmatch(r"h[1-6]", tag):
+            self.headings.append(int(tag[1]))
+
+    def handle_data(self, data: str) -> None:
+        if self._inside not in {"script", "style"}:
+            self.words.append(data)
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = ""
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+@pytest.fixture(scope="module")
+def whole() -> str:
+    return page(*small_run())
+
+
+def hostile_run() -> tuple[Run, list[Record]]:
+    made = (
+        Entry(name=HOSTILE, limits=ANY),
+        Entry(name="naive", limits=ANY),
+        Entry(name="gone", missing=HOSTILE),
+    )
+    run, records = small_run(problems=MARKED, made=made)
+    machine = {**MACHINE, "cpu": HOSTILE, "allocator": HOSTILE}
+    run = replace(run, name=HOSTILE, command=HOSTILE, machine=machine)
+    wrong = replace(run.plan, entries=(*run.plan.entries, Entry(name="bad", limits=ANY)))
+    bad = [
+        Record(session=0, problem=p, implementation="bad", status="failed", reason=HOSTILE)
+        for p in MARKED
+    ]
+    return replace(run, plan=wrong), records + bad
+
+
+def test_nothing_on_the_page_is_fetched(whole: str) -> None:
+    references = Outline(whole).references
+    assert [each for each in references if not each.startswith(("#", "data:"))] == []
+    assert not re.search(r"url\(|@import", whole[whole.index("<style>") : whole.index("</style>")])
+    assert "default-src 'none'" in whole
+
+
+def test_the_page_stays_small_enough_to_send(whole: str) -> None:
+    assert len(whole.encode()) < 7_000_000
+
+
+def test_headings_follow_in_order(whole: str) -> None:
+    levels = Outline(whole).headings
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(later <= earlier + 1 for earlier, later in pairwise(levels))
+
+
+def test_tables_have_captions_and_headings_with_a_scope(whole: str) -> None:
+    tags = Outline(whole).tags
+    assert sum(tag == "table" for tag, _ in tags) == sum(tag == "caption" for tag, _ in tags) > 5
+    assert all(found.get("scope") in {"row", "col"} for tag, found in tags if tag == "th")
+
+
+def test_charts_have_words_for_those_who_do_not_see_them(whole: str) -> None:
+    places = [found for _, found in Outline(whole).tags if found.get("class") == "chart"]
+    assert len(places) == 8
+    assert all(place["role"] == "img" and place["aria-label"] for place in places)
+
+
+def test_the_page_says_what_was_measured_and_what_not(whole: str) -> None:
+    text = Outline(whole).text
+    assert "10 implementations on 18 problems: 115 of 180 answers timed, 18 wrong," in text
+    assert "2 out of memory, 27 refused, 18 missing." in text
+    assert "7 implementations measured on 18 problems in 3 sessions." in text
+    assert "no verdict is drawn from it" in text
+    for reason in ("mask full: takes window", "No module named 'flash_attn'", "--memory-limit"):
+        assert reason in text
+    assert "no implementation of this run ran on a GPU" in text
+
+
+def test_each_row_has_the_command_that_repeats_it(whole: str) -> None:
+    command = f'python run_bench.py run --problem "{PROBLEMS[0]}" --impl "chunked"'
+    assert command in Outline(whole).text
+    assert "python run_bench.py run quick" in Outline(whole).text
+
+
+def test_a_share_and_each_other_state_stand_in_the_agreement_matrix(whole: str) -> None:
+    matrix = whole[whole.index('id="agreement"') : whole.index('id="not-measured"')]
+    for word in (">0.05<", ">refused<", ">wrong<", ">missing<", ">out of memory<"):
+        assert word in matrix
+    assert 'title="mask full: takes window"' in matrix
+
+
+def test_a_run_in_which_all_refused_says_so() -> None:
+    refusing = tuple(each for each in entries() if each.name in {"xformers", "flash_attn"})
+    text = Outline(page(*small_run(made=refusing))).text
+    assert "0 of 36 answers timed, 18 refused, 18 missing." in text
+    assert "Nothing was measured in this run; the reasons are below." in text
+    assert "No implementation of attention has a time in this run" in text
+
+
+def test_an_interrupted_run_says_so() -> None:
+    run, records = small_run()
+    text = Outline(page(replace(run, ended=None), records[:40])).text
+    assert "The run was interrupted" in text
+    assert "the run ended before it" in text
+
+
+def test_a_run_that_did_all_it_planned_is_not_called_interrupted() -> None:
+    run, records = small_run(problems=MARKED)
+    unmarked = replace(run, ended=None)
+    assert "interrupted" not in Outline(page(unmarked, records)).text
+    short = [record for record in records if record.session < run.plan.sessions]
+    assert "The run was interrupted" in Outline(page(unmarked, short)).text
+
+
+def test_a_check_says_that_it_takes_no_times() -> None:
+    text = Outline(page(*small_run(sessions=0))).text
+    assert "This run checks agreement and takes no times." in text
+    assert "115 of 180 answers agree" in text
+
+
+def test_a_machine_that_told_nothing_is_not_recorded() -> None:
+    run, records = small_run()
+    text = Outline(page(replace(run, machine={}), records)).text
+    assert "CPU not recorded" in text
+    assert "versions not recorded" in text
+
+
+def test_a_gpu_is_named_with_what_ran_on_it() -> None:
+    problems = [f"b1 h8 t{length} d64 full bf16 cuda" for length in (128, 256)]
+    run, records = small_run(problems=problems)
+    gpu = {"device": "cuda", "name": "Example GPU", "capability": [9, 0], "memory_bytes": 2**37}
+    run = replace(run, machine={**MACHINE, "devices": [gpu]})
+    text = Outline(page(run, records)).text
+    assert "device cuda Example GPU, 128 GiB, compute capability 9.0" in text
+    assert "implementations of this run ran on cuda" in text
+
+
+def test_a_name_cannot_become_part_of_the_page() -> None:
+    text = page(*hostile_run())
+    scripts = [found for tag, found in Outline(text).tags if tag == "script"]
+    assert scripts == [{"type": "application/json", "id": "chart-data"}, {}]
+    assert all(found for tag, found in Outline(text).tags if tag == "b")  # ours have a class
+    assert "document.title='taken'" in Outline(text).text
+    assert "{{ 7*7 }}" in Outline(text).text
+
+
+def test_a_report_is_a_page_and_its_charts(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "folder"
+    made = reports.write(*small_run(problems=MARKED), folder)
+    assert made.page == folder / NAME
+    assert [path.name for path in made.charts] == [
+        "time_vs_length.png",
+        "memory_vs_length.png",
+        "layers_time_vs_length.png",
+        "layers_memory_vs_length.png",
+    ]
+    assert all(path.is_file() for path in made.charts)
+
+
+def test_a_chart_of_an_earlier_report_does_not_stay(tmp_path: Path) -> None:
+    (tmp_path / "time_vs_heads.png").write_bytes(b"old")
+    (tmp_path / "mine.png").write_bytes(b"kept")
+    write(*small_run(problems=MARKED[:1]), tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {NAME, "mine.png"}
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for attempt in (expect_folder, lambda folder: write(*small_run(problems=MARKED[:1]), folder)):
+        with pytest.raises(ValueError, match=r"^the report cannot be written to .*another --out$"):
+            attempt(tmp_path / "file")
+
+
+def test_asking_for_a_folder_makes_none(tmp_path: Path) -> None:
+    expect_folder(tmp_path / "not" / "there")
+    assert list(tmp_path.iterdir()) == []
+
+
+@dataclass
+class Opened:
+    """A page in a browser, and what the browser complained of or asked for."""
+
+    view: Any
+    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def opened(path: Path, **looks: Any) -> Iterator[Opened]:
+    binary = shutil.which("chromium") or shutil.which("google-chrome")
+    if binary is None:
+        if "chromium" in os.environ.get("ATTNBENCH_REQUIRE", ""):
+            pytest.fail("ATTNBENCH_REQUIRE names chromium, and there is none on the PATH")
+        pytest.skip("no chromium on the PATH")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=binary, args=["--no-sandbox", "--disable-gpu"]
+        )
+        view = browser.new_page(**looks)
+        view.context.set_offline(True)
+        found = Opened(view)
+        view.on("console", lambda said: found.complaints.append(said.text))
+        view.on("pageerror", lambda error: found.complaints.append(str(error)))
+        view.on("request", lambda asked: found.requests.append(asked.url))
+        view.goto(path.as_uri())
+        yield found
+        browser.close()
+
+
+@pytest.mark.browser
+def test_the_page_opens_offline_without_a_complaint_or_a_request(tmp_path: Path) -> None:
+    path = tmp_path / NAME
+    path.write_text(page(*small_run()), "utf-8")
+    with opened(path) as found:
+        found.view.wait_for_selector(".chart .legendtext")
+        assert found.view.locator(".chart svg.main-svg").count() > 8
+        found.view.select_option("select", label="window:128 mask")
+        found.view.wait_for_selector(".chart .legendtext >> text=local_window")
+        found.view.click("#all button >> text=median ms")
+        values = found.view.eval_on_selector_all(
+            "#all tbody tr", "rows => rows.map(row => Number(row.cells[2].dataset.value))"
+        )
+        found.view.fill("#filter", "chunked t2048")
+        assert "2 of 115 rows" in found.view.inner_text("#shown")
+        assert values == sorted(values)
+        assert found.complaints == []
+        assert found.requests == [path.as_uri()]
+
+
+@pytest.mark.browser
+def test_the_page_fits_a_narrow_dark_screen(tmp_path: Path) -> None:
+    path = tmp_path / NAME
+    path.write_text(page(*small_run()), "utf-8")
+    looks = {"viewport": {"width": 360, "height": 740}, "color_scheme": "dark"}
+    with opened(path, **looks) as found:
+        found.view.wait_for_selector(".chart .legendtext")
+        assert found.view.evaluate("document.documentElement.scrollWidth") <= 360
+        assert found.complaints == []
+
+
+@pytest.mark.browser
+def test_a_hostile_name_is_shown_as_text(tmp_path: Path) -> None:
+    path = tmp_path / NAME
+    path.write_text(page(*hostile_run()), "utf-8")
+    with opened(path) as found:
+        found.view.wait_for_selector(".chart .legendtext")
+        assert found.view.title() != "taken"
+        legend = found.view.locator(".chart").first.locator(".legendtext").all_text_contents()
+        shown = [each.replace("\xa0", " ") for each in legend]
+        assert any("<script>document.title='taken'</script>" in each for each in shown), shown
+        assert any("&amp;" in each for each in shown), shown
+        assert found.complaints == []

@@ -1,0 +1,222 @@
+"""The terminal: tables that fit, states that differ, and silence where nobody watches."""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console, RenderableType
+
+from impls.interface import Limits
+from reports import listings, terminal
+from reports.layout import folded
+from reports.listings import capability_markdown
+from suites.engine.plan import Entry, entry_to_json
+from suites.engine.record import Record
+from tests.saved_run import MACHINE, PROBLEMS, entries, small_run
+
+ANY = (Limits(),)
+FAULT = Record(
+    session=1, problem=PROBLEMS[0], implementation="bad[x=1]", status="crashed", reason="SIGSEGV"
+)
+
+
+def shown(*what: RenderableType, width: int = 100, coloured: bool = False) -> str:
+    kept = io.StringIO()
+    console = Console(
+        file=kept,
+        width=width,
+        force_terminal=coloured,
+        color_system="standard" if coloured else None,
+    )
+    console.print(*what, sep="\n")
+    return kept.getvalue()
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_the_tables_at_the_end_fit_the_width(width: int) -> None:
+    text = shown(*terminal.summary(*small_run()), width=width)
+    assert max(map(len, text.splitlines())) <= width
+    assert "Time of attention, ms (b1 d64 fp32 cpu)" in text
+    assert "Memory of layers, MiB above the inputs" in " ".join(text.split())
+
+
+def test_a_row_of_the_table_holds_times_and_words() -> None:
+    lines = shown(*terminal.summary(*small_run())).splitlines()
+    (row,) = [line for line in lines if line.startswith("h8 t2048 full")][:1]
+    assert row.split() == ["h8", "t2048", "full", "36.8", "20.4", "-", "4.10", "oom"]
+
+
+def test_layers_have_a_table_of_their_own() -> None:
+    text = shown(*terminal.summary(*small_run()))
+    attention = text[text.index("Time of attention") : text.index("Time of layers")]
+    assert "multi_" not in attention
+
+
+def test_the_fastest_is_bold() -> None:
+    text = shown(*terminal.summary(*small_run(problems=PROBLEMS[:2])), coloured=True)
+    (row,) = [line for line in text.splitlines() if "h8 t128" in line or "t128" in line][:1]
+    assert re.search(r"\x1b\[1m *0\.0289\x1b\[0m", row)
+
+
+def test_many_implementations_go_into_further_tables() -> None:
+    made = tuple(Entry(name=f"implementation_{place}", limits=ANY) for place in range(12))
+    text = shown(*terminal.summary(*small_run(problems=PROBLEMS[:2], made=made)), width=80)
+    assert "continued" in text
+    assert max(map(len, text.splitlines())) <= 80
+    assert text.count("t128") == text.count("continued") + 2
+
+
+def test_one_wide_name_still_gets_its_column() -> None:
+    made = (Entry(name="x" * 200, limits=ANY),)
+    assert "0." in shown(*terminal.summary(*small_run(problems=PROBLEMS[:2], made=made)), width=80)
+
+
+def test_what_was_not_measured_is_listed_with_its_reason() -> None:
+    text = " ".join(shown(*terminal.summary(*small_run()), width=120).split())
+    assert "local_window refused 9 mask full: takes window" in text
+    assert "off_by_one wrong 18 out: 41 times what rounding explains" in text
+
+
+def test_a_run_without_a_time_says_so() -> None:
+    refusing = tuple(each for each in entries() if each.name == "xformers")
+    text = shown(*terminal.summary(*small_run(made=refusing)))
+    assert "Nothing was measured in this run." in text
+    assert "device cpu: runs on cuda" in text
+
+
+def test_check_counts_what_agreed_and_what_did_not() -> None:
+    text = shown(*terminal.check_tables(*small_run(sessions=0)), width=120)
+    table = text[: text.index("Without agreement")].splitlines()
+    rows = {line.split()[0]: line.split()[1:] for line in table if line.strip()}
+    assert rows["naive"] == ["18", "18", "0.05", "exact"]
+    assert rows["local_window"] == ["9", "9", "9", "0.07", "exact"]
+    assert rows["flash_attn"] == ["0", "0", "18"]
+
+
+def test_check_says_when_a_mask_differs() -> None:
+    run, records = small_run(problems=PROBLEMS[:1], sessions=0)
+    turned = [
+        replace(r, agreement=replace(r.agreement, readout=False)) if r.agreement else r
+        for r in records
+    ]
+    assert "differs" in shown(*terminal.check_tables(run, turned))
+
+
+def test_brackets_in_a_name_are_no_markup() -> None:
+    made = (Entry(name="chunked[red]", limits=ANY), Entry(name="gone", missing="[bold]no\x1b[31m"))
+    text = shown(*terminal.summary(*small_run(problems=PROBLEMS[:1], made=made)))
+    assert "[red]" in text
+    assert "[bold]no" in text
+    assert "\x1b" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("naive", ["naive"]),
+        ("torch_multi_head", ["torch_", "multi_", "head"]),
+        ("chunked[block_q=128]", ["chunked", "[block_", "q=128]"]),
+        ("multi_head(sdpa_flash)", ["multi_", "head", "(sdpa_", "flash)"]),
+    ],
+)
+def test_a_long_name_is_folded_at_its_joints(name: str, lines: list[str]) -> None:
+    assert folded(name).split("\n") == lines
+
+
+def test_the_screen_is_silent_where_no_terminal_is() -> None:
+    kept = io.StringIO()
+    with terminal.Screen(Console(file=kept), total=2) as screen:
+        screen.phase("checking agreement", 2)
+        screen.record(FAULT)
+        screen.advance()
+    assert kept.getvalue() == ""
+
+
+def test_the_screen_is_silent_when_asked() -> None:
+    kept = io.StringIO()
+    with terminal.Screen(Console(file=kept, force_terminal=True), quiet=True) as screen:
+        screen.record(FAULT)
+    assert kept.getvalue() == ""
+
+
+def test_the_screen_shows_phases_and_prints_faults_only() -> None:
+    kept = io.StringIO()
+    console = Console(file=kept, force_terminal=True, width=100, color_system=None)
+    with terminal.Screen(console, total=3) as screen:
+        screen.phase("checking agreement", 3)
+        screen.record(replace(FAULT, status="refused", reason="not said here"))
+        screen.record(FAULT)
+        screen.phase("session 1 of 3")
+        screen._progress.refresh()
+    text = kept.getvalue()
+    assert f"crashed  bad[x=1] on {PROBLEMS[0]}: SIGSEGV" in text
+    assert "session 1 of 3" in text
+    assert "2/3" in text
+    assert "not said here" not in text
+
+
+def test_the_list_of_implementations_says_what_each_cannot() -> None:
+    data = [entry_to_json(entry) for entry in entries()]
+    text = shown(terminal.listed("implementations", data), width=120)
+    rows = [" ".join(line.split()) for line in text.splitlines()]
+    assert "local_window all all window grouped heads 1 to 1024" in rows
+    assert "flash_attn No module named 'flash_attn'" in rows
+    assert any(row.startswith("cuda bf16") for row in rows)
+
+
+def test_the_capabilities_are_a_markdown_table() -> None:
+    lines = capability_markdown(entries()).splitlines()
+    assert len({line.count("|") for line in lines}) == 1
+    assert "| `local_window` | all | all | window | no | yes | yes | 1 to 1024 |  |" in lines
+    assert any("block_q: 64, 128" in line for line in lines)
+    assert any("missing: No module named 'flash_attn'" in line for line in lines)
+
+
+RUN = {
+    "name": "quick-1",
+    "suite": "quick",
+    "problems": 18,
+    "implementations": 8,
+    "started": "2026-01-02T03:04:05+00:00",
+    "ended": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("what", "data", "expected"),
+    [
+        ("runs", [RUN], "quick-1 quick 18 2026-01-02 03:04:05 UTC interrupted"),
+        ("runs", [], "no runs; python run_bench.py makes one"),
+        (
+            "suites",
+            [{"name": "quick", "problems": 18, "sessions": 3, "description": "a first look"}],
+            "quick 18 3 a first look",
+        ),
+        ("machine", MACHINE, "torch 2.13.0+cpu"),
+        ("machine", {"cpu_capability": "AVX2"}, "cpu capability AVX2"),
+        ("machine", {}, "CPU not recorded"),
+    ],
+)
+def test_each_list_is_a_table(what: str, data: Any, expected: str) -> None:
+    rows = [" ".join(line.split()) for line in shown(terminal.listed(what, data)).splitlines()]
+    assert expected in rows
+
+
+def test_there_is_a_table_for_each_list() -> None:
+    assert set(listings.TABLES) == {"implementations", "suites", "runs", "machine"}
+
+
+def test_no_report_imports_torch() -> None:
+    root = Path(__file__).parents[2]
+    names = sorted(f"reports.{path.stem}" for path in (root / "reports").glob("[a-z]*.py"))
+    code = f"import sys, {', '.join(names)}; sys.exit('torch' in sys.modules)"
+    child = subprocess.run([sys.executable, "-c", code], cwd=root, check=False)
+    assert len(names) > 8
+    assert child.returncode == 0

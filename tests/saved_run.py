@@ -1,0 +1,175 @@
+"""A small run made up in code, with every way an answer can end; for tests of what reads runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from impls.interface import Limits, Problem
+from suites.engine.plan import Entry, Plan
+from suites.engine.record import Agreement, Record, TensorError
+from suites.engine.store import Run
+
+MASKS: Final = ("full", "window:128")
+LENGTHS: Final = (128, 256, 512, 1024, 2048)
+HEADS: Final = (1, 2, 4, 16)
+PROBLEMS: Final = tuple(
+    str(Problem.parse(f"{sizes} {mask} fp32 cpu"))
+    for mask in MASKS
+    for sizes in (
+        *(f"h8 t{length}" for length in LENGTHS),
+        *(f"h{heads} t1024" for heads in HEADS),
+    )
+)
+"""Eighteen: five lengths at 8 heads and four more numbers of heads at 1024, with two masks."""
+
+MACHINE: Final[dict[str, Any]] = {
+    "cpu": "Example CPU 9000",
+    "cores": 2,
+    "memory_bytes": 8 * 2**30,
+    "os": "Linux 6.1",
+    "python": "3.11.9",
+    "attnbench": "0.1.0",
+    "versions": {"torch": "2.13.0+cpu", "xformers": None},
+    "allocator": "glibc 2.36, default",
+    "threads": 2,
+    "devices": [{"device": "cpu", "name": "Example CPU 9000"}],
+}
+
+_SPEED: Final = {
+    "naive": 9.0,
+    "chunked": 5.0,
+    "local_window": 3.0,
+    "sdpa_flash": 1.0,
+    "sdpa_math": 7.0,
+    "multi_head": 2.5,
+    "torch_multi_head": 2.9,
+}
+
+
+def entries() -> tuple[Entry, ...]:
+    """Six of attention, one of them missing and one wrong, a refusing one, and two layers."""
+    narrow = Limits(masks=("window",), grouped_heads=False)
+    cuda = Limits(devices=("cuda",), dtypes=("float16", "bfloat16"), cuda_capability=(8, 0))
+    either = (Limits(devices=("cpu",)), Limits(devices=("cuda",), dtypes=("bfloat16",)))
+    return (
+        Entry(name="naive", limits=(Limits(),), description="The textbook formula."),
+        Entry(name="chunked", limits=(Limits(),), choices={"block_q": ["64", "128"]}),
+        Entry(name="local_window", limits=(narrow,), description="Only what the window shows."),
+        Entry(name="sdpa_flash", limits=either),
+        Entry(name="sdpa_math", limits=(Limits(),)),
+        Entry(name="off_by_one", limits=(Limits(),)),
+        Entry(name="xformers", limits=(cuda,)),
+        Entry(name="flash_attn", missing="No module named 'flash_attn'"),
+        Entry(name="multi_head", limits=(Limits(),), layer=True),
+        Entry(name="torch_multi_head", limits=(Limits(),), layer=True),
+    )
+
+
+def small_run(
+    *, problems: Sequence[str] = PROBLEMS, sessions: int = 3, made: tuple[Entry, ...] | None = None
+) -> tuple[Run, list[Record]]:
+    """A run and its records: each implementation answers what its limits let through."""
+    plan = Plan(
+        suite="quick",
+        problems=tuple(problems),
+        entries=entries() if made is None else made,
+        sessions=sessions,
+        seed=1,
+        round_budget_ms=1000,
+        time_limit_s=60,
+        memory_limit=6 * 2**30,
+        threads=2,
+    )
+    run = Run(
+        name="2026-01-02-quick",
+        started="2026-01-02T03:04:05+00:00",
+        ended="2026-01-02T03:05:45+00:00",
+        command="python run_bench.py run quick",
+        plan=plan,
+        machine=MACHINE,
+    )
+    return run, list(_records(plan))
+
+
+def times(problem: str, implementation: str, session: int) -> tuple[float, ...]:
+    """Five made-up samples, milliseconds: their median is no round number."""
+    asked = Problem.parse(problem)
+    size = asked.query_heads * asked.query_length**2 / 2**23
+    if implementation == "local_window":
+        size = asked.query_heads * asked.query_length * 128 / 2**23
+    middle = _SPEED.get(implementation, 4.0) * size * (1 + session / 97) + 0.013
+    return tuple(middle * (1 + shift / 1000) for shift in (-7, 12, 0, -3, 31))
+
+
+def peak_bytes(problem: str, implementation: str) -> int:
+    """Made-up bytes: a square for some, a line for others."""
+    asked = Problem.parse(problem)
+    rows = asked.query_heads * asked.query_length
+    square = implementation in {"naive", "sdpa_math"}
+    return rows * (asked.query_length * 8 if square else 260 + len(implementation) * 40)
+
+
+def agreement(share: float = 0.24) -> Agreement:
+    """Evidence that uses this part of the gate."""
+    error = TensorError(
+        tensor="out",
+        rms_share=share * 2,
+        worst_share=share * 8,
+        relative_rms=3e-7,
+        max_error=2e-6,
+    )
+    return Agreement(tensors=(error,), rows_checked=None, readout=True)
+
+
+def _records(plan: Plan) -> Iterator[Record]:
+    settled = {(record.problem, record.implementation): record for record in plan.settled()}
+    yield from settled.values()
+    for problem in plan.problems:
+        for place, entry in enumerate(plan.entries):
+            if (problem, entry.name) not in settled:
+                yield from _answers(plan, problem, entry.name, place)
+
+
+def _answers(plan: Plan, problem: str, name: str, place: int) -> Iterator[Record]:
+    if name == "off_by_one":
+        yield Record(
+            session=0,
+            problem=problem,
+            implementation=name,
+            status="wrong",
+            reason="out: 41 times what rounding explains; query 17 sees keys 9..17, not 10..17",
+            agreement=agreement(20.7),
+        )
+        return
+    if name == "sdpa_math" and Problem.parse(problem).query_length == LENGTHS[-1]:
+        yield Record(
+            session=0,
+            problem=problem,
+            implementation=name,
+            status="out_of_memory",
+            reason="asked for 6.2 GiB, 6.0 GiB are allowed (--memory-limit)",
+        )
+        return
+    yield Record(
+        session=0,
+        problem=problem,
+        implementation=name,
+        status="ok",
+        agreement=agreement(0.05 + place / 100),
+        peak_bytes=peak_bytes(problem, name),
+        resident_bytes=peak_bytes(problem, name) * 2,
+        spent_ms=10.0,
+    )
+    for session in range(1, plan.sessions + 1):
+        samples = times(problem, name, session)
+        yield Record(
+            session=session,
+            problem=problem,
+            implementation=name,
+            status="ok",
+            times_ms=samples,
+            first_call_ms=samples[0] * 4,
+            calls_per_sample=3,
+            operator="flash_cpu" if name == "sdpa_flash" else "",
+        )

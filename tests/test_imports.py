@@ -1,0 +1,202 @@
+"""The rooms of the program: imports point one way, torch stays where it is needed, no loose prints.
+
+All of it is read from the syntax trees of the files that git knows or would take.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[1]
+ROOMS = ("impls", "suites", "reports", "run_bench")
+"""Each may import itself and those before it."""
+
+PRINTERS = ("run_bench.py", "reports/terminal.py")
+WITHOUT_TORCH = (
+    "impls.interface",
+    "suites.engine.record",
+    "suites.engine.plan",
+    "suites.engine.store",
+)
+FIRST_TO_IMPORT_TORCH = """
+import importlib, sys
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+    if "torch" in sys.modules:
+        sys.exit(f"{name} imports torch")
+"""
+
+
+def listed() -> list[Path]:
+    """The Python files that git tracks or would take, relative to the root."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.py"]
+    names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return sorted({Path(name) for name in names.splitlines() if (ROOT / name).is_file()})
+
+
+def ours(*rooms: str) -> list[Path]:
+    return [path for path in listed() if path.parts[0].removesuffix(".py") in rooms]
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported(tree: ast.AST, path: Path) -> Iterator[str]:
+    """Every module a file imports, wherever it does, with the names taken from each."""
+    package = path.parent.parts
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else ()
+            module = ".".join((*above, *filter(None, [node.module])))
+            yield from (f"{module}.{each.name}" for each in node.names)
+
+
+def prints(tree: ast.AST) -> Iterator[int]:
+    """The lines that print: `print(...)`, `console.print(...)`, `sys.stdout`, `sys.stderr`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+            if name in ("print", "echo") or (
+                isinstance(node.func, ast.Name) and node.func.id in ("print", "pprint")
+            ):
+                yield node.lineno
+
+
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse((ROOT / path).read_text(), filename=str(path))
+
+
+def against_the_direction(path: Path, tree: ast.AST) -> list[str]:
+    room = path.parts[0].removesuffix(".py")
+    later = ROOMS[ROOMS.index(room) + 1 :]
+    return [
+        f"{path} imports {name}" for name in imported(tree, path) if name.split(".")[0] in later
+    ]
+
+
+def beyond_the_contract(path: Path, tree: ast.AST) -> list[str]:
+    return [
+        f"{path} imports {name}"
+        for name in imported(tree, path)
+        if name.split(".")[0] in (*ROOMS, "tests") and name.split(".")[:2] != ["impls", "interface"]
+    ]
+
+
+def test_every_room_is_looked_at() -> None:
+    names = {str(path) for path in ours(*ROOMS)}
+    assert {"impls/naive.py", "suites/engine/store.py", "reports/__init__.py"} <= names
+
+
+def test_imports_point_one_way() -> None:
+    assert [
+        wrong for path in ours(*ROOMS) for wrong in against_the_direction(path, tree_of(path))
+    ] == []
+
+
+def test_nothing_of_ours_imports_a_test() -> None:
+    names = [
+        f"{path} imports {name}"
+        for path in ours(*ROOMS)
+        for name in imported(tree_of(path), path)
+        if name.split(".")[0] in ("tests", "conftest")
+    ]
+    assert names == []
+
+
+def test_an_implementation_imports_nothing_of_ours_but_the_contract() -> None:
+    files = [p for p in ours("impls") if len(p.parts) == 2 and p.name != "__init__.py"]
+    assert Path("impls/naive.py") in files
+    assert [wrong for path in files for wrong in beyond_the_contract(path, tree_of(path))] == []
+
+
+def test_the_contract_imports_nothing_of_ours_but_itself() -> None:
+    files = [path for path in ours("impls") if path.parts[1] == "interface"]
+    assert Path("impls/interface/mask.py") in files
+    assert [wrong for path in files for wrong in beyond_the_contract(path, tree_of(path))] == []
+
+
+def test_only_the_command_line_and_the_live_screen_print() -> None:
+    lines = [
+        f"{path}:{line} prints"
+        for path in ours(*ROOMS)
+        if str(path) not in PRINTERS
+        for line in prints(tree_of(path))
+    ]
+    assert lines == []
+
+
+def test_plans_stores_and_pages_do_not_import_torch() -> None:
+    names = [*WITHOUT_TORCH, *map(module_of, ours("reports"))]
+    assert "reports" in names
+    child = subprocess.run(
+        [sys.executable, "-c", FIRST_TO_IMPORT_TORCH, *names],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (child.returncode, child.stderr) == (0, "")
+
+
+def test_a_module_that_imports_torch_would_be_named() -> None:
+    child = subprocess.run(
+        [sys.executable, "-c", FIRST_TO_IMPORT_TORCH, "impls.interface", "impls.reference"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (child.returncode, child.stderr) == (1, "impls.reference imports torch\n")
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("impls/new.py", "import suites.engine"),
+        ("impls/new.py", "def f():\n    from suites import catalogue"),
+        ("impls/interface/new.py", "if TYPE_CHECKING:\n    from reports.tables import Table"),
+        ("impls/interface/new.py", "from ...suites import engine"),
+        ("suites/engine/new.py", "from reports import tables"),
+        ("suites/engine/new.py", "import os, run_bench"),
+        ("reports/new.py", "from run_bench import main"),
+    ],
+)
+def test_an_import_against_the_direction_would_be_found(path: str, text: str) -> None:
+    assert len(against_the_direction(Path(path), ast.parse(text))) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["import impls.naive", "from impls import naive", "from . import naive", "from .naive import f",
+     "from suites.engine import record", "import impls"],
+)  # fmt: skip
+def test_an_import_beyond_the_contract_would_be_found(text: str) -> None:
+    assert len(beyond_the_contract(Path("impls/new.py"), ast.parse(text))) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["from impls.interface import Mask", "import impls.interface", "import torch",
+     "from .interface import Mask", "from impls import interface"],
+)  # fmt: skip
+def test_the_contract_itself_may_be_imported(text: str) -> None:
+    assert beyond_the_contract(Path("impls/new.py"), ast.parse(text)) == []
+
+
+@pytest.mark.parametrize("text", ["print(1)", "console.print(1)", "def f():\n    pprint(2)"])
+def test_a_loose_print_would_be_found(text: str) -> None:
+    assert len(list(prints(ast.parse(text)))) == 1

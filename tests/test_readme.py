@@ -1,0 +1,102 @@
+"""README says what the program says: its commands run, its help and tables are its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import impls
+from impls.interface import Implementation
+from reports.listings import capability_markdown
+from suites.catalogue import SUITES
+from suites.engine.tasks import _entry
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
+
+
+def between(name: str) -> str:
+    found = re.search(rf"<!-- begin {name} -->\n(.*?)<!-- end {name} -->", README, re.DOTALL)
+    assert found
+    return found[1]
+
+
+def start(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(ROOT / "run_bench.py"), *words],
+        cwd=cwd,
+        env={**os.environ, "COLUMNS": "80", "TERMINAL_WIDTH": "80"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=170,
+    )
+
+
+def test_the_help_in_readme_is_the_programs_own() -> None:
+    assert between("help") == f"```text\n{start('run', '--help').stdout.strip()}\n```\n"
+
+
+def test_the_capability_table_in_readme_is_the_programs_own() -> None:
+    known = impls.load()
+    names = [name for name, each in known.items() if isinstance(each, Implementation)]
+    assert between("capabilities") == capability_markdown(map(_entry, impls.select(names, known)))
+
+
+def test_every_suite_and_command_is_named_in_readme() -> None:
+    for name in SUITES:
+        assert f"`{name}`" in README
+    listed = start("--help").stdout.split("Commands:")[1]
+    for command in re.findall(r"^  (\w+)", listed, re.MULTILINE):
+        assert f"run_bench.py {command}" in README, command
+
+
+def test_the_two_commands_of_the_first_screen_stand_alone_on_their_lines() -> None:
+    first = README.split("## ")[0]
+    assert "\npython -m pip install -c constraints.txt -e . && python run_bench.py\n" in first
+    assert '\npython -m pip install -c constraints.txt -e ".[test]" && python -m pytest\n' in first
+
+
+def commands() -> list[str]:
+    blocks = re.findall(r"```sh\n(.*?)```", README.split("## Use")[1], re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if line]
+
+
+@pytest.mark.parametrize("line", commands())
+def test_every_command_of_readme_is_understood(line: str, tmp_path: Path) -> None:
+    """Understood, not carried out: each ends at a folder that cannot be written, or is quick."""
+    words = shlex.split(line)[2:]
+    (tmp_path / "my_attention.py").write_text(example())
+    if words[0] == "run" and "--resume" not in words:
+        words += ["--out", "/proc/nowhere"]
+    said = start(*words, cwd=tmp_path)
+    if words[0] == "check":
+        assert said.returncode == 0, said.stdout + said.stderr
+        return
+    assert said.returncode == 2
+    assert re.search(
+        r"cannot be written to /proc/nowhere|no store at results/bench.db", said.stderr
+    )
+
+
+def example() -> str:
+    found = re.search(r"   ```python\n(.*?)   ```", CONTRIBUTING, re.DOTALL)
+    assert found
+    return re.sub(r"^   ", "", found[1], flags=re.MULTILINE)
+
+
+def test_the_constraints_pin_what_pyproject_asks_for() -> None:
+    pins = dict(
+        re.findall(r"^([\w-]+)==(\S+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+    )
+    asked = re.findall(r'^    "([\w-]+)[>=<]', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert pins["torch"] == "2.13.0"
+    normal = {name.lower().replace("_", "-") for name in pins}
+    assert {name.lower() for name in asked} <= normal
