@@ -312,6 +312,7 @@ def test_new_writes_a_file_that_passes_its_check() -> None:
         result = start("new", "made_by_a_test", cwd=ROOT)
         assert result.returncode == 0, result.stderr
         assert str(path) in result.stdout.replace("\n", "")
-        assert start("check", "made_by_a_test", cwd=ROOT).returncode == 0
+        checked = start("check", "made_by_a_test", cwd=ROOT)
+        assert checked.returncode == 0, checked.stdout
     finally:
         path.unlink(missing_ok=True)

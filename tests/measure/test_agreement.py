@@ -250,3 +250,23 @@ def test_the_gate_uses_a_small_part_of_what_it_allows_on_honest_float32() -> Non
             assert found.fault == ""
             shares.append(found.agreement.share or 0)
     assert max(shares) < 0.5
+
+
+@pytest.mark.parametrize("mask", [FULL, Mask.parse("causal"), Mask.parse("window:9")])
+def test_honest_gradients_below_the_smallest_normal_number_agree(mask: Mask) -> None:
+    problem = replace(Problem.parse("b1 h4 t65 d16 fp16 train"), mask=mask)
+    inputs = make_inputs(problem, purpose="test")
+    assert inputs.grad is not None
+    inputs.grad.mul_(2.0**-16)  # its last roundings are off by up to half, whatever the value
+    made = call_of(lambda q, k, v: attend(q, k, v, mask=mask, scale=0.25), inputs)()
+    assert float(made[3].abs().max()) < torch.finfo(torch.float16).smallest_normal
+    _, fault = judge(made, expect(problem, inputs, rows=None))
+    assert not fault
+
+
+def test_the_bound_stays_zero_where_nothing_is_seen() -> None:
+    problem = Problem.parse("b1 h2 t9/5 d8 causal fp16 train")
+    found = expect(problem, make_inputs(problem, purpose="test"), rows=None)
+    assert not found.bounds["out"][:, :, :4].any()
+    assert not found.bounds["dq"][:, :, :4].any()
+    assert found.bounds["out"][:, :, 4:].all()
