@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 import typer
 
 from suites.catalogue import SUITES, named
-from suites.engine.address import DEFAULT_STORE, without_password
+from suites.records.address import DEFAULT_STORE, without_password
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from suites.engine.record import Record
-    from suites.engine.store import Run, Store
+    from suites.records.record import Record
+    from suites.records.store import Run, Store
     from suites.request import Request
 
 RESULTS = Path("results")
@@ -168,7 +168,7 @@ def check(
 ) -> None:
     """Check agreement alone, on the suite `agreement`; exit 1 for anything else than agreement."""
     from reports import plain, terminal  # noqa: PLC0415 - help answers without them
-    from suites.engine.store import Run, Store, now  # noqa: PLC0415 - likewise
+    from suites.records.store import Run, Store, now  # noqa: PLC0415 - likewise
     from suites.request import Request, prepare  # noqa: PLC0415 - likewise
 
     request = Request(
@@ -201,7 +201,7 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Make the page and the charts of a stored run."""
-    from suites.engine.store import Store  # noqa: PLC0415 - help answers without it
+    from suites.records.store import Store  # noqa: PLC0415 - help answers without it
 
     kept = Store.open(store, create=False)
     stored = kept.run(run)
@@ -258,7 +258,7 @@ def main() -> None:
 def _begin(request: Request, url: str, out: Path | None, *, as_json: bool) -> None:
     """Plan a run, store the plan, and carry it out."""
     from reports.page import expect_folder  # noqa: PLC0415 - help answers without it
-    from suites.engine.store import Run, Store, now  # noqa: PLC0415 - likewise
+    from suites.records.store import Run, Store, now  # noqa: PLC0415 - likewise
     from suites.request import prepare  # noqa: PLC0415 - likewise
 
     plan, machine = prepare(request)
@@ -273,7 +273,7 @@ def _begin(request: Request, url: str, out: Path | None, *, as_json: bool) -> No
 def _resume(name: str, url: str, out: Path | None, *, as_json: bool) -> None:
     """Carry out the plan of a stored run, minus its records."""
     from reports.page import expect_folder  # noqa: PLC0415 - help answers without it
-    from suites.engine.store import Store  # noqa: PLC0415 - likewise
+    from suites.records.store import Store  # noqa: PLC0415 - likewise
     from suites.request import expect_unchanged  # noqa: PLC0415 - likewise
 
     kept = Store.open(url, create=False)
@@ -330,7 +330,7 @@ def _report(stored: Run, records: list[Record], folder: Path, *, as_json: bool) 
 
 def _exit_status(records: list[Record], *, strict: bool = False) -> int:
     """0 when every record is an answer and one at least is ok; strict: when all asked agree."""
-    from suites.engine.record import ANSWERS  # noqa: PLC0415 - help answers without it
+    from suites.records.record import ANSWERS  # noqa: PLC0415 - help answers without it
 
     fine = ("ok", "refused", "missing") if strict else ANSWERS
     if any(record.status not in fine for record in records):

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from reports.page import Report
-    from suites.engine.record import Record
-    from suites.engine.store import Run
+    from suites.records.record import Record
+    from suites.records.store import Run
 
 __all__ = ["write"]
 

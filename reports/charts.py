@@ -14,8 +14,8 @@ from reports import words
 from reports.families import AXES, Axis, Group, groups
 from reports.palette import LINES, Look, looks
 from reports.tables import measurements, outcomes, parsed, rows_of
-from suites.engine.record import Record
-from suites.engine.store import Run
+from suites.records.record import Record
+from suites.records.store import Run
 
 PANELS: Final = ("attention", "layers")
 

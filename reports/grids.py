@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from reports import words
 from reports.tables import measurements, outcomes, rows_of
-from suites.engine.record import Record
-from suites.engine.store import Run
+from suites.records.record import Record
+from suites.records.store import Run
 
 _TEXT_OF: Final[dict[str, Callable[[float | None], str]]] = {
     "median_ms": words.milliseconds,

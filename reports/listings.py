@@ -15,7 +15,7 @@ from impls.interface.problem import DEVICES, DTYPES
 from reports.layout import table
 from reports.machine import machine_facts
 from reports.words import moment, printable
-from suites.engine.plan import Entry, entry_from_json
+from suites.records.plan import Entry, entry_from_json
 
 CAPABILITIES: Final = (
     "implementation",

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from reports.tables import parsed
 from reports.words import moment
-from suites.engine.record import Record
-from suites.engine.store import Run
+from suites.records.record import Record
+from suites.records.store import Run
 
 ABSENT: Final = "not recorded"
 _KNOWN: Final = (

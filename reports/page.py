@@ -20,9 +20,9 @@ from reports.charts import PANELS, Chart, Series, charts
 from reports.grids import Grid, agreement_grid, memory_grid, time_grid
 from reports.machine import facts
 from reports.tables import measurements, not_measured, outcomes, rows_of, unfinished
-from suites.engine.plan import Entry
-from suites.engine.record import Record
-from suites.engine.store import Run
+from suites.records.plan import Entry
+from suites.records.record import Record
+from suites.records.store import Run
 
 NAME: Final = "report.html"
 _HERE: Final = Path(__file__).parent

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from reports.tables import measurements, not_measured, outcomes, rows_of
-from suites.engine.record import Record
-from suites.engine.store import Run
+from suites.records.record import Record
+from suites.records.store import Run
 
 
 def as_data(run: Run, records: Iterable[Record]) -> dict[str, Any]:

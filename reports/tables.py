@@ -12,8 +12,8 @@ import pandas as pd
 
 from impls.interface import Problem
 from reports.words import RUN_ENDED, STATUS_WORDS, UNREACHED
-from suites.engine.record import CHECK, Record
-from suites.engine.store import Run
+from suites.records.record import CHECK, Record
+from suites.records.store import Run
 
 PROBLEM_COLUMNS: Final = (
     "batch",

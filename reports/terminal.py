@@ -22,8 +22,8 @@ from reports import listings, words
 from reports.grids import Grid, memory_grid, time_grid
 from reports.layout import STYLES, GridTables, state, table, with_numbers
 from reports.tables import not_measured, outcomes, rows_of
-from suites.engine.record import ANSWERS, Record
-from suites.engine.store import Run
+from suites.records.record import ANSWERS, Record
+from suites.records.store import Run
 
 
 class Screen:

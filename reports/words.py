@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from impls import FOLDER
-from suites.engine.plan import Entry
+from suites.records.plan import Entry
 
 UNREACHED: Final = "not reached"
 """The state of a planned answer that no record tells of."""

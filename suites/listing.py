@@ -16,8 +16,8 @@ def of(what: str, store: str) -> list[dict[str, Any]] | dict[str, Any]:
 
 
 def _implementations(_: str) -> list[dict[str, Any]]:
-    from suites.engine import plan  # noqa: PLC0415 - the other lists answer without it
     from suites.engine.run import cores, open_catalogue  # noqa: PLC0415 - likewise
+    from suites.records import plan  # noqa: PLC0415 - the other lists answer without it
 
     return [plan.entry_to_json(entry) for entry in open_catalogue(None, threads=cores())[1]]
 
@@ -36,7 +36,7 @@ def _suites(_: str) -> list[dict[str, Any]]:
 
 
 def _runs(store: str) -> list[dict[str, Any]]:
-    from suites.engine.store import Store  # noqa: PLC0415 - the other lists answer without it
+    from suites.records.store import Store  # noqa: PLC0415 - the other lists answer without it
 
     return [
         {

@@ -16,9 +16,9 @@ from impls import fingerprint
 from impls.interface import Problem
 from impls.interface.problem import DEVICES, parse_word
 from suites.catalogue import Suite
-from suites.engine.plan import Plan
 from suites.engine.run import cores, open_catalogue
-from suites.engine.store import Run
+from suites.records.plan import Plan
+from suites.records.store import Run
 
 AXES: Final[dict[str, str]] = {
     "--seq": "t{}",

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from impls.interface import Limits, Problem
-from suites.engine.plan import Entry, Plan
-from suites.engine.record import Agreement, Record, TensorError
-from suites.engine.store import Run
+from suites.records.plan import Entry, Plan
+from suites.records.record import Agreement, Record, TensorError
+from suites.records.store import Run
 
 MASKS: Final = ("full", "window:128")
 LENGTHS: Final = (128, 256, 512, 1024, 2048)

@@ -24,9 +24,9 @@ ROOMS = ("impls", "suites", "reports", "run_bench")
 PRINTERS = ("run_bench.py", "reports/terminal.py")
 WITHOUT_TORCH = (
     "impls.interface",
-    "suites.engine.record",
-    "suites.engine.plan",
-    "suites.engine.store",
+    "suites.records.record",
+    "suites.records.plan",
+    "suites.records.store",
 )
 FIRST_TO_IMPORT_TORCH = """
 import importlib, sys
@@ -97,7 +97,7 @@ def beyond_the_contract(path: Path, tree: ast.AST) -> list[str]:
 
 def test_every_room_is_looked_at() -> None:
     names = {str(path) for path in ours(*ROOMS)}
-    assert {"impls/naive.py", "suites/engine/store.py", "reports/__init__.py"} <= names
+    assert {"impls/naive.py", "suites/records/store.py", "reports/__init__.py"} <= names
 
 
 def test_imports_point_one_way() -> None:
@@ -182,7 +182,7 @@ def test_an_import_against_the_direction_would_be_found(path: str, text: str) ->
 @pytest.mark.parametrize(
     "text",
     ["import impls.naive", "from impls import naive", "from . import naive", "from .naive import f",
-     "from suites.engine import record", "import impls"],
+     "from suites.records import record", "import impls"],
 )  # fmt: skip
 def test_an_import_beyond_the_contract_would_be_found(text: str) -> None:
     assert len(beyond_the_contract(Path("impls/new.py"), ast.parse(text))) == 1

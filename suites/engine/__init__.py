@@ -1,1 +1,1 @@
-"""The engine: plans, fresh processes, limits, and the store of what they found."""
+"""The engine: fresh processes, their limits, and a run from its plan to its last record."""

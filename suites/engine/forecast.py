@@ -10,10 +10,10 @@ from math import log
 from typing import Final
 
 from impls.interface import Problem
-from suites.engine.plan import Plan
-from suites.engine.record import CHECK, Record, Status
 from suites.measure.rounds import FEWEST
 from suites.measure.timing import LEAD_IN_BELOW_MS, LONG_MS, SAMPLE_MS
+from suites.records.plan import Plan
+from suites.records.record import CHECK, Record, Status
 
 Pair = tuple[str, str]
 """A problem and an implementation, both as printed."""

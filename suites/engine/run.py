@@ -11,8 +11,6 @@ from random import Random
 from typing import Any, Final, Protocol
 
 from impls.interface import Problem
-from suites.engine import plan as plans
-from suites.engine import record as records
 from suites.engine.forecast import (
     BUDGET,
     Forecast,
@@ -24,10 +22,12 @@ from suites.engine.forecast import (
     session_s,
 )
 from suites.engine.local import Session
-from suites.engine.plan import Entry, Plan
-from suites.engine.record import CHECK, Record, Status
-from suites.engine.store import Run, Store
 from suites.engine.watch import Verdict, Watch
+from suites.records import plan as plans
+from suites.records import record as records
+from suites.records.plan import Entry, Plan
+from suites.records.record import CHECK, Record, Status
+from suites.records.store import Run, Store
 
 CATALOGUE_LIMIT_S: Final = 120.0
 CATALOGUE_TRIES: Final = 10

@@ -21,14 +21,14 @@ import torch
 
 import impls
 from impls.interface import Implementation, Missing, Problem
-from suites.engine import plan, record
+from suites.agreement.checker import Checker
 from suites.engine.guard import limited_memory, quiet
 from suites.engine.messages import Sender
-from suites.engine.plan import Entry
-from suites.engine.record import CHECK, Record, Status
 from suites.measure import machine, memory, rounds, timing
-from suites.measure.agreement import Checker
 from suites.measure.inputs import call_of, make_inputs
+from suites.records import plan, record
+from suites.records.plan import Entry
+from suites.records.record import CHECK, Record, Status
 
 Task = dict[str, Any]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from suites.engine.record import Status
+from suites.records.record import Status
 
 START_LIMIT_S = 180.0
 """Importing torch and what it brings."""

@@ -1,1 +1,1 @@
-"""The instruments, one a file."""
+"""The instruments, one a file: time, memory, the machine, and what may be concluded."""

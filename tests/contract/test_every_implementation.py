@@ -14,8 +14,8 @@ import impls
 from impls.interface import Implementation, Limits, Missing, Problem
 from impls.interface.implementation import from_function
 from impls.interface.template import template
+from suites.agreement.checker import Checker
 from suites.catalogue import named
-from suites.measure.agreement import Checker
 from suites.measure.inputs import call_of, make_inputs
 
 KNOWN = impls.load()

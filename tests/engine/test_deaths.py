@@ -8,10 +8,10 @@ import psutil
 import pytest
 
 from suites.engine.local import Session
-from suites.engine.plan import Plan
-from suites.engine.record import Record
 from suites.engine.run import Conductor, open_catalogue
-from suites.engine.store import Run, Store, now
+from suites.records.plan import Plan
+from suites.records.record import Record
+from suites.records.store import Run, Store, now
 
 HOSTILE = Path(__file__).with_name("hostile.py")
 PROBLEM = "b1 h4 t64 d16 full fp32 cpu"

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from suites.engine.forecast import Forecast, cheapest, check_s, foreseen, session_s
-from suites.engine.plan import Entry, Plan
-from suites.engine.record import CHECK, Record
+from suites.records.plan import Entry, Plan
+from suites.records.record import CHECK, Record
 
 GIB = 1 << 30
 

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from impls.interface import Limits
-from suites.engine import record as records
-from suites.engine.plan import Entry, Plan
-from suites.engine.record import CHECK, Record
 from suites.engine.run import Conductor
-from suites.engine.store import Run, Store
 from suites.engine.watch import Verdict, Watch
+from suites.records import record as records
+from suites.records.plan import Entry, Plan
+from suites.records.record import CHECK, Record
+from suites.records.store import Run, Store
 
 SMALL, LARGE = "b1 h8 t128 d64 full fp32 cpu", "b1 h8 t256 d64 full fp32 cpu"
 Answer = Callable[[dict[str, Any], str], Record | Verdict]

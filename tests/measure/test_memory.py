@@ -5,8 +5,8 @@ import torch
 
 import impls
 from impls.interface import Implementation, Problem
+from suites.agreement.checker import Checker
 from suites.measure import memory
-from suites.measure.agreement import Checker
 from suites.measure.memory import Usage
 
 

@@ -13,7 +13,7 @@ from impls.interface import Limits, Problem
 from reports import png
 from reports.charts import Chart, charts
 from reports.palette import looks
-from suites.engine.plan import Entry
+from suites.records.plan import Entry
 from tests.saved_run import LENGTHS, peak_bytes, small_run, times
 
 ANY = (Limits(),)

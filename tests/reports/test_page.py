@@ -18,9 +18,9 @@ import pytest
 import reports
 from impls.interface import Limits
 from reports.page import NAME, expect_folder, page, write
-from suites.engine.plan import Entry
-from suites.engine.record import Record
-from suites.engine.store import Run
+from suites.records.plan import Entry
+from suites.records.record import Record
+from suites.records.store import Run
 from tests.saved_run import MACHINE, PROBLEMS, entries, small_run
 
 ANY = (Limits(),)

@@ -17,7 +17,7 @@ from reports.tables import (
     outcomes,
     rows_of,
 )
-from suites.engine.record import Record
+from suites.records.record import Record
 from tests.saved_run import PROBLEMS, entries, peak_bytes, small_run, times
 
 ONE = PROBLEMS[1]

@@ -17,8 +17,8 @@ from impls.interface import Limits
 from reports import listings, terminal
 from reports.layout import folded
 from reports.listings import capability_markdown
-from suites.engine.plan import Entry, entry_to_json
-from suites.engine.record import Record
+from suites.records.plan import Entry, entry_to_json
+from suites.records.record import Record
 from tests.saved_run import MACHINE, PROBLEMS, entries, small_run
 
 ANY = (Limits(),)

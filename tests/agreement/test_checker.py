@@ -12,9 +12,9 @@ import impls
 from impls import reference
 from impls.interface import FULL, Implementation, Limits, Mask, Problem, implementation
 from impls.interface.implementation import from_function
-from suites.measure import expected
-from suites.measure.agreement import Checker, judge
-from suites.measure.expected import expect, sampled_rows, without_other_rows
+from suites.agreement import expected
+from suites.agreement.checker import Checker, judge
+from suites.agreement.expected import expect, sampled_rows, without_other_rows
 from suites.measure.inputs import Inputs, call_of, make_inputs
 
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from impls.interface import Limits
-from suites.engine.plan import Entry, Plan
-from suites.engine.record import CHECK, Agreement, Record, TensorError
-from suites.engine.store import FORMAT, Run, Store, StoreError, now
+from suites.records.plan import Entry, Plan
+from suites.records.record import CHECK, Agreement, Record, TensorError
+from suites.records.store import FORMAT, Run, Store, StoreError, now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,8 +40,8 @@ MACHINE: dict[str, Any] = {"cpu": "some CPU", "cores": 2, "versions": {"torch": 
 WRITER = """
 import sys
 from itertools import count, islice
-from suites.engine.record import Record
-from suites.engine.store import Store
+from suites.records.record import Record
+from suites.records.store import Store
 
 url, name, number = sys.argv[1], sys.argv[2], int(sys.argv[3])
 store = Store.open(url)
@@ -56,7 +56,7 @@ for session in islice(count(1), number or None):
 KILLED_WHILE_MAKING = """
 import os, sys
 import sqlalchemy as sa
-from suites.engine.store import Store
+from suites.records.store import Store
 
 tables = 0
 

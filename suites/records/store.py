@@ -17,11 +17,11 @@ from typing import Any, Final, Self, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
-from suites.engine import plan as plans
-from suites.engine import record as records
-from suites.engine.address import DEFAULT_STORE, without_password
-from suites.engine.plan import Plan
-from suites.engine.record import Record
+from suites.records import plan as plans
+from suites.records import record as records
+from suites.records.address import DEFAULT_STORE, without_password
+from suites.records.plan import Plan
+from suites.records.record import Record
 
 FORMAT: Final = 1
 """1: runs with their plan and machine, records with their evidence."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from impls.interface import Limits, Problem
 from impls.interface.implementation import refusals
-from suites.engine.record import CHECK, Record
+from suites.records.record import CHECK, Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,10 +17,11 @@ import torch
 from torch import Tensor
 
 from impls.interface import Implementation, Problem
-from suites.engine.record import Agreement, TensorError
-from suites.measure import memory, probe
-from suites.measure.expected import Expected, expect, sampled_rows, without_other_rows
+from suites.agreement import readout
+from suites.agreement.expected import Expected, expect, sampled_rows, without_other_rows
+from suites.measure import memory
 from suites.measure.inputs import Inputs, call_of, copies, make_inputs
+from suites.records.record import Agreement, TensorError
 
 Guard = contextlib.AbstractContextManager[None]
 RMS_ALLOWED, WORST_ALLOWED = 2.0, 16.0
@@ -81,7 +82,7 @@ class Checker:
         # In training the calls of the probe, which are forward, say nothing of the time.
         probed = self._watched(bound, [] if problem.training else took_ms)
         layer = implementation.projections is not None
-        seen = None if layer else probe.differences(probed, problem, self._seed)
+        seen = None if layer else readout.differences(probed, problem, self._seed)
         agreement = Agreement(
             tensors=errors,
             rows_checked=None if self._rows is None else len(self._rows),

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from impls.interface import Limits, Problem
 from impls.interface.limits import EVERY_BIAS, EVERY_MASK
 from impls.interface.problem import DEVICES, DTYPES
-from suites.engine import plan as plans
-from suites.engine.plan import Entry, Plan
-from suites.engine.record import CHECK, Record, Status
+from suites.records import plan as plans
+from suites.records.plan import Entry, Plan
+from suites.records.record import CHECK, Record, Status
 
 SHORT, LONG = str(Problem.parse("t8")), str(Problem.parse("t16 causal"))
 TEXTS = st.text(max_size=20)

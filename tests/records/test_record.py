@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from suites.engine import record as records
-from suites.engine.record import ANSWERS, CHECK, STATUSES, Agreement, Record, Status, TensorError
+from suites.records import record as records
+from suites.records.record import ANSWERS, CHECK, STATUSES, Agreement, Record, Status, TensorError
 
 NOT_OK = tuple(status for status in STATUSES if status != "ok")
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
