@@ -6,6 +6,7 @@ import json
 import shlex
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 
@@ -53,8 +54,8 @@ MemoryLimit = Annotated[
     typer.Option(metavar="GIB", help="GiB that one call may add; 80 % of what is available."),
 ]
 Threads = Annotated[
-    int | None,
-    typer.Option(metavar="N", help="OpenMP threads, bound to CPUs; as many as there are."),
+    str | None,
+    typer.Option(metavar="LIST", help="OpenMP threads, bound to CPUs: 1,2; as many as there are."),
 ]
 
 
@@ -87,6 +88,10 @@ def run(  # noqa: PLR0913 - each parameter is an option of the command line
             metavar="WORDS", help='A problem, as "b1 h8 t4096 d64 causal"; again for more.'
         ),
     ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Whom the others are compared with; sdpa_flash."),
+    ] = None,
     seq: Annotated[
         str | None, typer.Option(metavar="LIST", help="Lengths: 128,256 or Tq/Tk.")
     ] = None,
@@ -109,6 +114,22 @@ def run(  # noqa: PLR0913 - each parameter is an option of the command line
     sessions: Annotated[
         int | None, typer.Option(metavar="N", help="Fresh processes that time every problem.")
     ] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PART",
+            help="Half-width of a ratio's interval, as 1%, that ends the sessions of a problem; "
+            "--sessions, 20 unless told, is then the most.",
+        ),
+    ] = None,
+    delta: Annotated[str, typer.Option(metavar="PART", help="What counts as a difference.")] = "1%",
+    cache: Annotated[
+        str, typer.Option(metavar="STATE", help="hot, or cold: emptied before each call.")
+    ] = "hot",
+    allocator: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="default, or retain: freed memory is kept."),
+    ] = "default",
     time_limit: TimeLimit = 60.0,
     memory_limit: MemoryLimit = None,
     budget: Annotated[
@@ -153,6 +174,11 @@ def run(  # noqa: PLR0913 - each parameter is an option of the command line
         memory_limit_gib=memory_limit,
         budget_min=budget,
         threads=threads,
+        against=against,
+        precision=precision,
+        delta=delta,
+        cache=cache,
+        allocator=allocator,
     )
     _begin(request, store, out, as_json=as_json)
 
@@ -208,6 +234,86 @@ def report(
     _report(stored, kept.records(stored.name), _folder(out, stored), as_json=as_json)
 
 
+@app.command()
+def compare(  # noqa: PLR0913 - each parameter is an option of the command line
+    base: Annotated[str, typer.Argument(metavar="BASE", help="A run, or with --run a name.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="What is held against it.")],
+    *,
+    run: Annotated[
+        str | None,
+        typer.Option(metavar="RUN", help="BASE and NEW are implementations of this run."),
+    ] = None,
+    delta: Annotated[
+        str | None, typer.Option(metavar="PART", help="What counts as a difference; the run's.")
+    ] = None,
+    fail_if_slower: Annotated[
+        str | None,
+        typer.Option(metavar="PART", help="Exit 1 when NEW is slower by more than this, as 3%."),
+    ] = None,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Compare runs of machines or settings that differ.")
+    ] = False,
+    store: StoreUrl = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
+    """Compare two runs, or two implementations of one run: ratio, interval, verdict."""
+    from reports import compare as compared  # noqa: PLC0415 - help answers without them
+    from reports import plain  # noqa: PLC0415 - likewise
+    from reports.verdict_tables import compare_tables  # noqa: PLC0415 - likewise
+    from suites.records.store import Store  # noqa: PLC0415 - likewise
+    from suites.request import fraction  # noqa: PLC0415 - likewise
+
+    limit = None if fail_if_slower is None else fraction("--fail-if-slower", fail_if_slower)
+    counts = None if delta is None else fraction("--delta", delta)
+    kept = Store.open(store, create=False)
+    if run is not None:
+        of = kept.run(run)
+        if counts is not None:
+            of = replace(of, plan=replace(of.plan, delta=counts))
+        found = compared.implementations(of, kept.records(of.name), base, new)
+    else:
+        pair = [kept.run(base), kept.run(new)]
+        sides = [(each, kept.records(each.name)) for each in pair]
+        found = compared.runs(*sides[0], *sides[1], delta=counts)
+    if found.differences and not anyway:
+        raise ValueError(
+            f"{found.base} and {found.new} are not comparable: {'; '.join(found.differences)}; "
+            "--anyway compares them all the same, marked"
+        )
+    if as_json:
+        _print_json(plain.compared(found))
+    else:
+        _console().print(*compare_tables(found), sep="\n")
+    slower = limit is not None and len(compared.slower_beyond(found.table, limit)) > 0
+    raise typer.Exit(1 if slower else 0)
+
+
+@app.command()
+def export(
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="A run's name, latest or latest~1.")
+    ] = "latest",
+    *,
+    form: Annotated[
+        str, typer.Option("--format", metavar="NAME", help="csv, json or pytest-benchmark.")
+    ] = "csv",
+    to: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Where to; beside the run's page.")
+    ] = None,
+    store: StoreUrl = DEFAULT_STORE,
+) -> None:
+    """Write a stored run for other programs."""
+    from reports.export import export as written  # noqa: PLC0415 - help answers without them
+    from suites.records.store import Store  # noqa: PLC0415 - likewise
+
+    kept = Store.open(store, create=False)
+    stored = kept.run(run)
+    extension = "csv" if form == "csv" else "json"
+    target = RESULTS / stored.name / f"{form}.{extension}" if to is None else to
+    for path in written(stored, kept.records(stored.name), form, target):
+        _console().print(str(path), highlight=False, soft_wrap=True)
+
+
 @app.command("list")
 def list_(
     what: Annotated[
@@ -227,6 +333,30 @@ def list_(
     from reports import terminal  # noqa: PLC0415 - programs need no tables
 
     _console().print(terminal.listed(what, data))
+
+
+@app.command()
+def selftest(
+    *,
+    sessions: Annotated[
+        int, typer.Option(metavar="N", min=2, help="Fresh processes that measure every pair.")
+    ] = 5,
+    threads: Annotated[int, typer.Option(metavar="N", min=1, help="OpenMP threads.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Are the instruments right, and is this machine quiet enough? Exit 1 for a wrong one."""
+    from reports import selftest as found  # noqa: PLC0415 - help answers without them
+    from reports.terminal import Screen  # noqa: PLC0415 - likewise
+    from suites import selftest as test  # noqa: PLC0415 - likewise
+
+    with Screen(_console(stderr=True), quiet=as_json) as screen:
+        screen.phase("measuring what is known", test.steps(sessions))
+        findings = test.conduct(sessions=sessions, threads=threads, advance=screen.advance)
+    if as_json:
+        _print_json(found.as_data(findings))
+    else:
+        _console().print(*found.tables(findings), sep="\n")
+    raise typer.Exit(1 if findings.faults else 0)
 
 
 @app.command()
@@ -309,7 +439,9 @@ def _conduct(stored: Run, kept: Store, *, quiet: bool) -> list[Record]:
             run=stored,
             store=kept,
             listener=screen,
-            start=lambda watch: Session(watch, threads=stored.plan.threads),
+            start=lambda watch, threads: Session(
+                watch, threads=threads, allocator=stored.plan.allocator
+            ),
         ).conduct()
 
 

@@ -31,7 +31,7 @@ def facts(run: Run, records: Iterable[Record]) -> list[tuple[str, str]]:
     """What a reader needs to judge the run: name and value, `not recorded` where there is none."""
     plan = run.plan
     return [
-        *machine_facts(run.machine, threads=plan.threads),
+        *machine_facts(run.machine, threads=max(plan.threads)),
         ("GPU", _gpu(records)),
         ("time limit", f"{plan.time_limit_s:g} s for one implementation on one problem"),
         ("memory limit", f"{_gibibytes(plan.memory_limit)} that one call may add"),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from reports.compare import Comparison
 from reports.tables import measurements, not_measured, outcomes, rows_of
 from suites.records.record import Record
 from suites.records.store import Run
@@ -27,6 +28,17 @@ def as_data(run: Run, records: Iterable[Record]) -> dict[str, Any]:
         "measurements": _rows(measurements(run, records)),
         "outcomes": _rows(outcomes(run, records)),
         "not_measured": _rows(not_measured(run, records)),
+    }
+
+
+def compared(comparison: Comparison) -> dict[str, Any]:
+    """A comparison: its rows, what has to be known of them, and what differs between machines."""
+    return {
+        "base": comparison.base,
+        "new": comparison.new,
+        "rows": _rows(comparison.table),
+        "sentences": list(comparison.sentences),
+        "differences": list(comparison.differences),
     }
 
 

@@ -90,7 +90,7 @@ def measurements(run: Run, records: Iterable[Record]) -> pd.DataFrame:
             "operator": next((r.operator for r in (*timed, *found) if r.operator), ""),
         }
         for (problem, name), found in answers(run, records).items()
-        if (timed := _timed(found))
+        if (timed := with_times(found))
     )
     return _frame(rows, MEASUREMENT_COLUMNS)
 
@@ -110,7 +110,7 @@ def outcomes(run: Run, records: Iterable[Record]) -> pd.DataFrame:
             "layer": layers[name],
             **_ending(found),
             **_evidence(found),
-            "timed": bool(_timed(found)),
+            "timed": bool(with_times(found)),
         }
         for (problem, name), found in answers(run, records).items()
     )
@@ -161,6 +161,14 @@ def answers(run: Run, records: Iterable[Record]) -> dict[tuple[str, str], list[R
     return found
 
 
+def with_times(found: Iterable[Record]) -> list[Record]:
+    """The records of a pair that carry times; none when any of the pair's is not ok."""
+    found = list(found)
+    if any(record.status != "ok" for record in found):
+        return []
+    return [record for record in found if record.times_ms]
+
+
 def problem_columns(text: str) -> dict[str, Any]:
     """A printed problem as columns."""
     problem = parsed(text)
@@ -195,13 +203,6 @@ def _frame(rows: Iterator[dict[str, Any]], columns: tuple[str, ...]) -> pd.DataF
     frame = pd.DataFrame(list(rows), columns=list(columns))
     whole = {name: "Int64" for name in _WHOLE_NUMBERS if name in columns}
     return frame.astype(whole)
-
-
-def _timed(found: list[Record]) -> list[Record]:
-    """The records that carry times; none when any record of the pair is not ok."""
-    if any(record.status != "ok" for record in found):
-        return []
-    return [record for record in found if record.times_ms]
 
 
 def _timing(timed: list[Record]) -> dict[str, Any]:

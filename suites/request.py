@@ -16,8 +16,9 @@ from impls import fingerprint
 from impls.interface import Problem
 from impls.interface.problem import DEVICES, parse_word
 from suites.catalogue import Suite
+from suites.engine.allocator import ALLOCATORS
 from suites.engine.run import cores, open_catalogue
-from suites.records.plan import Plan
+from suites.records.plan import Entry, Plan
 from suites.records.store import Run
 
 AXES: Final[dict[str, str]] = {
@@ -43,6 +44,13 @@ _FIELDS: Final = {
 }
 MOST: Final = 1e6
 """Seconds, minutes or GiB beyond which a limit is a typing error."""
+BASELINE: Final = "sdpa_flash"
+"""Whom the others are compared with unless told otherwise: what most models call today."""
+ROUND_BUDGET_MS: Final = 500.0
+"""For the rounds of a problem that was asked for by itself."""
+MOST_SESSIONS: Final = 20
+"""Sessions at which a precision is given up, unless --sessions says otherwise."""
+CACHES: Final = ("hot", "cold")
 MEMORY_SHARE: Final = 0.8
 """The part of the available memory that one call may add unless told otherwise."""
 
@@ -56,6 +64,9 @@ class Request:
     problems   problems as typed
     axes       comma-separated values by option
     key_heads  key heads of every problem
+    against    the implementation that the others are compared with
+    threads    comma-separated numbers of threads
+    precision  half-width of a ratio's interval that is enough: 1% or 0.01; so is delta written
     """
 
     suite: Suite
@@ -67,7 +78,12 @@ class Request:
     time_limit_s: float = 60.0
     memory_limit_gib: float | None = None
     budget_min: float | None = None
-    threads: int | None = None
+    threads: str | None = None
+    against: str | None = None
+    precision: str | None = None
+    delta: str = "1%"
+    cache: str = "hot"
+    allocator: str = "default"
 
 
 def prepare(request: Request) -> tuple[Plan, dict[str, Any]]:
@@ -76,9 +92,11 @@ def prepare(request: Request) -> tuple[Plan, dict[str, Any]]:
     axes = {option: _values(option, text) for option, text in request.axes.items()}
     for text in request.problems:
         Problem.parse(text)  # a typing error is told before anything is started
-    threads = request.threads or cores()
+    threads = _threads(request.threads)
+    precision = None if request.precision is None else fraction("--precision", request.precision)
+    delta = fraction("--delta", request.delta)
     machine, entries = open_catalogue(
-        None if request.specs is None else list(request.specs), threads=threads
+        _specs(request), threads=max(threads), allocator=request.allocator
     )
     devices = tuple(each["device"] for each in machine["devices"])
     problems = _problems(request, axes, devices)
@@ -87,14 +105,19 @@ def prepare(request: Request) -> tuple[Plan, dict[str, Any]]:
             suite=request.suite.name,
             problems=tuple(map(str, problems)),
             entries=entries,
-            sessions=request.suite.sessions if request.sessions is None else request.sessions,
+            **_sessions(request, precision),
             seed=secrets.randbits(31),
-            round_budget_ms=request.suite.round_budget_ms,
+            round_budget_ms=ROUND_BUDGET_MS if request.problems else request.suite.round_budget_ms,
             time_limit_s=request.time_limit_s,
             memory_limit=_memory_limit(request.memory_limit_gib),
             budget_s=_budget_s(request),
             threads=threads,
             capability=_capability(machine),
+            precision=precision,
+            delta=delta,
+            baseline=_baseline(request.against, entries),
+            cache=request.cache,
+            allocator=request.allocator,
         ),
         machine,
     )
@@ -109,7 +132,7 @@ def expect_unchanged(run: Run) -> None:
                     f"{path} has changed since run {run.name!r} began; its records would not "
                     "belong together: start a new run"
                 )
-    machine, _ = open_catalogue([], threads=run.plan.threads)
+    machine, _ = open_catalogue([], threads=max(run.plan.threads), allocator=run.plan.allocator)
     for fact in ("cpu", "cores", "versions", "allocator", "devices"):
         if machine[fact] != run.machine[fact]:
             raise ValueError(
@@ -183,7 +206,6 @@ def _check_numbers(request: Request) -> None:
     for option, value, least in (
         ("--kv-heads", request.key_heads, 1),
         ("--sessions", request.sessions, 1),
-        ("--threads", request.threads, 1),
     ):
         if value is not None and value < least:
             raise ValueError(f"{option} is {value}, expected at least {least}")
@@ -194,8 +216,73 @@ def _check_numbers(request: Request) -> None:
     ):
         if limit is not None and not 0 < limit < MOST:
             raise ValueError(f"{option} is {limit:g}, expected more than 0 and less than {MOST:g}")
-    if request.threads is not None and request.threads > cores():
-        raise ValueError(f"--threads is {request.threads}, this program may use {cores()} CPUs")
+    for option, word, words in (
+        ("--cache", request.cache, CACHES),
+        ("--allocator", request.allocator, ALLOCATORS),
+    ):
+        if word not in words:
+            raise ValueError(f"{option} is {word!r}, expected one of {', '.join(words)}")
+
+
+def _threads(text: str | None) -> tuple[int, ...]:
+    """Numbers of threads, each once, in order."""
+    if text is None:
+        return (cores(),)
+    words = [word.strip() for word in text.split(",")]
+    if not all(word.isdecimal() and int(word) for word in words):
+        raise ValueError(f"--threads {text!r}: expected numbers from 1 up, like 1,2")
+    found = tuple(sorted({int(word) for word in words}))
+    if found[-1] > cores():
+        raise ValueError(f"--threads is {found[-1]}, this program may use {cores()} CPUs")
+    return found
+
+
+def fraction(option: str, text: str) -> float:
+    """What `1%` or `0.01` says. Raises ValueError for anything else, and for 0 and 1."""
+    try:
+        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < 1:
+        raise ValueError(f"{option} is {text!r}, expected a part of the time like 1% or 0.01")
+    return value
+
+
+def _sessions(request: Request, precision: float | None) -> dict[str, int]:
+    """How many sessions there are, and after how many a precision may end them."""
+    usual = request.suite.sessions
+    most = request.sessions or (usual if precision is None else MOST_SESSIONS)
+    return {"sessions": most, "fewest_sessions": min(usual, most)}
+
+
+def _specs(request: Request) -> list[str] | None:
+    """The implementations asked for, the one to compare with among them."""
+    if request.specs is None:
+        return None
+    added = [] if request.against in (None, *request.specs) else [request.against]
+    return [*request.specs, *(spec for spec in added if spec)]
+
+
+def _baseline(against: str | None, entries: tuple[Entry, ...]) -> str:
+    """The name of the baseline. Raises ValueError when it is not among the implementations."""
+    names = [entry.name for entry in entries]
+    if against is None:
+        return BASELINE if BASELINE in names else ""
+    found = [entry.name for entry in entries if _is(entry, against)]
+    if not found:
+        raise ValueError(
+            f"--against {against!r} is none of the implementations of this run: {', '.join(names)}"
+        )
+    return found[0]
+
+
+def _is(entry: Entry, spec: str) -> bool:
+    """Whether NAME, FILE.py or FILE.py:NAME means this implementation."""
+    file, extension, name = spec.rpartition(".py")
+    if not extension:
+        return entry.name == spec
+    path = Path(file + extension).resolve()
+    return str(path) in entry.files.values() and name.removeprefix(":") in ("", entry.name)
 
 
 def _memory_limit(gib: float | None) -> int:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from impls.interface import Limits, Problem
 from suites.records.plan import Entry, Plan
-from suites.records.record import Agreement, Record, TensorError
+from suites.records.record import Agreement, Conditions, Record, TensorError
 from suites.records.store import Run
 
 MASKS: Final = ("full", "window:128")
@@ -35,6 +36,8 @@ MACHINE: Final[dict[str, Any]] = {
     "threads": 2,
     "devices": [{"device": "cpu", "name": "Example CPU 9000"}],
 }
+
+TWO: Final = (Entry(name="base", limits=(Limits(),)), Entry(name="other", limits=(Limits(),)))
 
 _SPEED: Final = {
     "naive": 9.0,
@@ -67,7 +70,12 @@ def entries() -> tuple[Entry, ...]:
 
 
 def small_run(
-    *, problems: Sequence[str] = PROBLEMS, sessions: int = 3, made: tuple[Entry, ...] | None = None
+    *,
+    problems: Sequence[str] = PROBLEMS,
+    sessions: int = 3,
+    made: tuple[Entry, ...] | None = None,
+    threads: tuple[int, ...] = (2,),
+    baseline: str = "",
 ) -> tuple[Run, list[Record]]:
     """A run and its records: each implementation answers what its limits let through."""
     plan = Plan(
@@ -79,7 +87,8 @@ def small_run(
         round_budget_ms=1000,
         time_limit_s=60,
         memory_limit=6 * 2**30,
-        threads=2,
+        threads=threads,
+        baseline=baseline,
     )
     run = Run(
         name="2026-01-02-quick",
@@ -92,6 +101,34 @@ def small_run(
     return run, list(_records(plan))
 
 
+def two(
+    factor: float,
+    off: tuple[float, ...] = (1.0, 1.002, 0.998, 1.001, 0.999),
+    *,
+    twin: float = 0.001,
+    **plan: Any,
+) -> tuple[Run, list[Record]]:
+    """A run of two on one problem: the other takes `factor` times as long as the base.
+
+    off   how far each session is off that; there are as many sessions
+    twin  how far the twin of the base is off, up and down in turn
+    plan  fields of the plan that are to be others
+    """
+    run, records = small_run(problems=PROBLEMS[1:2], sessions=len(off), made=TWO)
+    made = []
+    for record in records:
+        base = times(record.problem, "base", record.session)
+        if not record.times_ms:
+            made.append(record)
+        elif record.implementation == "base":
+            side = 1 + twin if record.session % 2 else 1 - twin
+            made.append(replace(record, twin_ms=tuple(side * t for t in base)))
+        else:
+            slower = factor * off[record.session - 1]
+            made.append(replace(record, times_ms=tuple(slower * t for t in base)))
+    return replace(run, plan=replace(run.plan, **plan)), made
+
+
 def times(problem: str, implementation: str, session: int) -> tuple[float, ...]:
     """Five made-up samples, milliseconds: their median is no round number."""
     asked = Problem.parse(problem)
@@ -100,6 +137,22 @@ def times(problem: str, implementation: str, session: int) -> tuple[float, ...]:
         size = asked.query_heads * asked.query_length * 128 / 2**23
     middle = _SPEED.get(implementation, 4.0) * size * (1 + session / 97) + 0.013
     return tuple(middle * (1 + shift / 1000) for shift in (-7, 12, 0, -3, 31))
+
+
+def twin_times(problem: str, implementation: str, session: int) -> tuple[float, ...]:
+    """The same of its twin: off by 0.2 % in one session and by -0.1 % in the next."""
+    off = 1.002 if session % 2 else 0.999
+    return tuple(sample * off for sample in times(problem, implementation, session))
+
+
+def conditions() -> Conditions:
+    """Five rounds, the last of them disturbed."""
+    return Conditions(
+        probe_ms=(0.5, 0.51, 0.5, 0.49, 0.7),
+        run_delay_ms=(0.0, 0.1, 0.0, 0.0, 9.2),
+        involuntary_switches=(0, 1, 0, 0, 14),
+        disturbed=("", "", "", "", "waited 9.2 ms for a CPU"),
+    )
 
 
 def peak_bytes(problem: str, implementation: str) -> int:
@@ -126,12 +179,14 @@ def _records(plan: Plan) -> Iterator[Record]:
     settled = {(record.problem, record.implementation): record for record in plan.settled()}
     yield from settled.values()
     for problem in plan.problems:
+        able = [entry.name for entry in plan.entries if (problem, entry.name) not in settled]
         for place, entry in enumerate(plan.entries):
-            if (problem, entry.name) not in settled:
-                yield from _answers(plan, problem, entry.name, place)
+            if entry.name in able:
+                twinned = entry.name == plan.twin_of(able)
+                yield from _answers(plan, problem, entry.name, place, twinned=twinned)
 
 
-def _answers(plan: Plan, problem: str, name: str, place: int) -> Iterator[Record]:
+def _answers(plan: Plan, problem: str, name: str, place: int, *, twinned: bool) -> Iterator[Record]:
     if name == "off_by_one":
         yield Record(
             session=0,
@@ -161,7 +216,7 @@ def _answers(plan: Plan, problem: str, name: str, place: int) -> Iterator[Record
         resident_bytes=peak_bytes(problem, name) * 2,
         spent_ms=10.0,
     )
-    for session in range(1, plan.sessions + 1):
+    for session in plan.session_numbers:
         samples = times(problem, name, session)
         yield Record(
             session=session,
@@ -169,6 +224,10 @@ def _answers(plan: Plan, problem: str, name: str, place: int) -> Iterator[Record
             implementation=name,
             status="ok",
             times_ms=samples,
+            twin_ms=twin_times(problem, name, session) if twinned else (),
+            conditions=conditions(),
+            threads=plan.threads_of(session),
+            clock="host",
             first_call_ms=samples[0] * 4,
             calls_per_sample=3,
             operator="flash_cpu" if name == "sdpa_flash" else "",

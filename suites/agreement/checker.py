@@ -32,13 +32,15 @@ _NAMES = ("out", "dq", "dk", "dv")
 class Finding:
     """What a check found; no fault means that the implementation agrees.
 
-    call_ms  wall time of the quickest call, instruments at work: for plans only
+    call_ms   wall time of the quickest call, instruments at work: for plans only
+    calls_ms  wall time of all its calls
     """
 
     fault: str
     agreement: Agreement
     usage: memory.Usage
     call_ms: float
+    calls_ms: float
     operator: str = ""
 
 
@@ -77,10 +79,11 @@ class Checker:
         made, usage = memory.measure(call, problem.device)
         fault = _malformed(made, self._inputs) or _changed(given, self._inputs)
         if fault:
-            return Finding(fault, Agreement(), usage, min(took_ms))
+            return Finding(fault, Agreement(), usage, min(took_ms), sum(took_ms))
         errors, fault = judge(made, self._expected[implementation.projections])
         # In training the calls of the probe, which are forward, say nothing of the time.
-        probed = self._watched(bound, [] if problem.training else took_ms)
+        probed_ms: list[float] = [] if problem.training else took_ms
+        probed = self._watched(bound, probed_ms)
         layer = implementation.projections is not None
         seen = None if layer else readout.differences(probed, problem, self._seed)
         agreement = Agreement(
@@ -91,7 +94,8 @@ class Checker:
         operator = implementation.operator
         leaves = [x.detach().requires_grad_(problem.training) for x in (given.q, given.k, given.v)]
         name = operator(*leaves, mask=mask, scale=problem.softmax_scale) if operator else ""
-        return Finding(seen or fault, agreement, usage, min(took_ms), name)
+        calls_ms = sum(took_ms) + (sum(probed_ms) if problem.training else 0.0)
+        return Finding(seen or fault, agreement, usage, min(took_ms), calls_ms, name)
 
     def _watched(self, function: Callable[..., Any], took_ms: list[float]) -> Callable[..., Any]:
         """The function, each call of it within the guard, and its milliseconds added to a list."""

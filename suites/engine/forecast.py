@@ -112,7 +112,7 @@ class Forecast:
 
 def foreseen(forecast: Forecast, pair: Pair, plan: Plan) -> tuple[Status, str] | None:
     """The status and reason of a problem that would break a limit; None when it would not."""
-    inputs = 2 * _parsed(pair[0]).fewest_bytes  # as they are drawn, and as they are handed over
+    inputs = 3 * _parsed(pair[0]).fewest_bytes  # as they are drawn, and the two sets handed over
     if inputs > plan.memory_limit:
         return "out_of_memory", (
             f"foreseen: its inputs alone take {inputs / 2**30:.1f} GiB, "
@@ -144,7 +144,7 @@ def session_s(forecast: Forecast, pair: Pair, plan: Plan) -> float:
     if call_ms > LONG_MS:
         return 2 * call_ms / 1e3
     if call_ms > LEAD_IN_BELOW_MS:
-        return 3 * call_ms / 1e3  # the first, and two rounds
+        return 2.5 * call_ms / 1e3  # the first, one round, and a part of the twin
     share_ms = plan.round_budget_ms / max(len(plan.entries), 1)
     rounds_ms = FEWEST * (call_ms + max(call_ms, SAMPLE_MS))
     return (30.0 + call_ms + max(rounds_ms, share_ms)) / 1e3

@@ -16,6 +16,7 @@ from typing import Any, Final, Self
 
 import psutil
 
+from suites.engine.allocator import settings
 from suites.engine.messages import GarbledError, Receiver
 from suites.engine.watch import Verdict, Watch
 
@@ -29,7 +30,7 @@ PROFILER_CHATTER: Final = "USDT:"
 class Session:
     """A fresh process that answers tasks. Use it as a context manager; it never outlives that."""
 
-    def __init__(self, watch: Watch, *, threads: int) -> None:
+    def __init__(self, watch: Watch, *, threads: int, allocator: str = "default") -> None:
         self.watch = watch
         self._output = b""
         self._receiver = Receiver()
@@ -42,7 +43,7 @@ class Session:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 pass_fds=(tasks, messages),
-                env=environment(threads),
+                env={**environment(threads), **settings(allocator)},
                 start_new_session=True,
             )
         finally:

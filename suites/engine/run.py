@@ -11,6 +11,7 @@ from random import Random
 from typing import Any, Final, Protocol
 
 from impls.interface import Problem
+from suites.engine import stopping
 from suites.engine.forecast import (
     BUDGET,
     Forecast,
@@ -31,6 +32,8 @@ from suites.records.store import Run, Store
 
 CATALOGUE_LIMIT_S: Final = 120.0
 CATALOGUE_TRIES: Final = 10
+AHEAD: Final = 8
+"""Timed sessions whose processes are started before the check."""
 
 
 class Asked(Protocol):
@@ -45,6 +48,10 @@ class Asked(Protocol):
         """Leave nothing running."""
 
 
+Process = tuple[Watch, Asked]
+"""A session's process, and the watch over it."""
+
+
 class Listener(Protocol):
     """Hears of a run while it goes on."""
 
@@ -56,7 +63,7 @@ class Listener(Protocol):
 
 
 def open_catalogue(
-    specs: list[str] | None, *, threads: int
+    specs: list[str] | None, *, threads: int, allocator: str = "default"
 ) -> tuple[dict[str, Any], tuple[Entry, ...]]:
     """The machine, and the implementations that the specs select (None: all), as data.
 
@@ -68,7 +75,7 @@ def open_catalogue(
     for _ in range(CATALOGUE_TRIES):
         heard.clear()
         watch = Watch(time_limit_s=CATALOGUE_LIMIT_S, memory_limit=1 << 62)
-        with Session(watch, threads=threads) as session:
+        with Session(watch, threads=threads, allocator=allocator) as session:
             task = {"task": "catalogue", "specs": specs, "without": without, "cores": cores()}
             verdict = session.ask(task, lambda message: heard.update({message["kind"]: message}))
         if verdict is None:
@@ -92,19 +99,20 @@ def cores() -> int:
 class Conductor:
     """Carries out the plan of one run: minus the records it has already.
 
-    start  starts a session under a watch
+    start  starts a session under a watch, with so many threads
     now_s  a clock, seconds
     """
 
     run: Run
     store: Store
     listener: Listener
-    start: Callable[[Watch], Asked]
+    start: Callable[[Watch, int], Asked]
     now_s: Callable[[], float] = time.monotonic
     _records: list[Record] = field(default_factory=list)
     _forecast: Forecast = field(default_factory=lambda: Forecast(()))
-    _session: Asked | None = None
-    _watch: Watch | None = None
+    _current: Process | None = None
+    _ahead: dict[int, Process] = field(default_factory=dict)
+    _ceilings: list[dict[str, Any]] = field(default_factory=list)
     _deadline_s: float = float("inf")
     _last_reason: str = ""
 
@@ -120,12 +128,15 @@ class Conductor:
         self._deadline_s = self.now_s() + (self.plan.budget_s or float("inf"))
         try:
             self._settle()
+            self._start_ahead()
             self._check()
-            for session in range(1, self.plan.sessions + 1):
+            for session in self.plan.session_numbers:
                 self._measure(session)
             self._list_unmeasured()
         finally:
             self._end_session()
+            for _, asked in self._ahead.values():
+                asked.end()
         self.store.end(self.run.name)
         return self._records
 
@@ -133,6 +144,20 @@ class Conductor:
         """Store what is known before anything runs."""
         if not any(r.session == CHECK for r in self._records):
             self._keep(*self.plan.settled())
+
+    def _start_ahead(self) -> None:
+        """Start the processes of the first sessions: they import while nothing is timed.
+
+        Each waits for its first task without work of its own, as fresh as one started later.
+        """
+        unchecked = bool(self.plan.unchecked(self._records))
+        for session in (CHECK, *self.plan.session_numbers[:AHEAD]):
+            if unchecked or (session != CHECK and self._untimed(session)):
+                self._ahead[session] = self._started(session)
+
+    def _started(self, session: int) -> Process:
+        watch = Watch(self.plan.time_limit_s, self.plan.memory_limit)
+        return watch, self.start(watch, self.plan.threads_of(session))
 
     def _check(self) -> None:
         """Agreement and memory of every pair; small problems first, which foretell the large."""
@@ -148,11 +173,13 @@ class Conductor:
 
     def _measure(self, session: int) -> None:
         """One timed session of every pair that agrees, problems in an order drawn anew."""
-        waiting = self.plan.untimed(self._records, session)
+        waiting = self._untimed(session)
+        if not waiting:
+            self._drop_ahead(session)
+            return
         Random(f"{self.plan.seed}|{session}").shuffle(waiting)
-        text = f"measuring, session {session} of {self.plan.sessions}"
-        self.listener.phase(text, sum(len(names) for _, names in waiting))
-        sessions_left = self.plan.sessions - session + 1
+        self.listener.phase(self._title(session), sum(len(names) for _, names in waiting))
+        sessions_left = len(self.plan.session_numbers) - session + 1
         until_s = self.now_s() + (self._deadline_s - self.now_s()) / sessions_left
         while waiting:
             problem, names = waiting[0]
@@ -161,6 +188,18 @@ class Conductor:
             self._ask("measure", session, problem, [n for n in names if (problem, n) in fitting])
             waiting = waiting[1:]
         self._end_session()
+
+    def _untimed(self, session: int) -> list[tuple[str, list[str]]]:
+        """What a session still has to time, without the problems known precisely enough."""
+        enough = stopping.settled(self.plan, self._records, session)
+        left = self.plan.untimed(self._records, session)
+        return [(problem, names) for problem, names in left if problem not in enough]
+
+    def _title(self, session: int) -> str:
+        words = f"measuring, session {session} of {len(self.plan.session_numbers)}"
+        if len(self.plan.threads) > 1:
+            words += f", threads {self.plan.threads_of(session)}"
+        return words if self.plan.precision is None else words.replace(" of ", " of at most ")
 
     def _ask(self, task: str, session: int, problem: str, names: list[str]) -> None:
         """Have implementations answer a problem; a death costs the guilty one its record only."""
@@ -177,9 +216,7 @@ class Conductor:
 
     def _ask_once(self, task: str, session: int, problem: str, names: list[str]) -> list[Record]:
         """The records that one process gave before it was done or died."""
-        if self._session is None:
-            self._watch = Watch(self.plan.time_limit_s, self.plan.memory_limit)
-            self._session = self.start(self._watch)
+        watch, asked = self._current or self._begin(session)
         made: list[Record] = []
 
         def receive(message: dict[str, Any]) -> None:
@@ -187,10 +224,10 @@ class Conductor:
                 made.append(records.from_json(message["record"]))
                 self._keep(made[-1])
 
-        verdict = self._session.ask(self._task(task, session, problem, names), receive)
+        verdict = asked.ask(self._task(task, session, problem, names), receive)
         if verdict is not None:
             self._last_reason = verdict.reason
-            guilty = self._watch.at_work if self._watch else None
+            guilty = watch.at_work
             self._end_session()
             if guilty and guilty[1] not in {r.implementation for r in made}:
                 made.append(
@@ -198,6 +235,33 @@ class Conductor:
                 )
                 self._keep(made[-1])
         return made
+
+    def _begin(self, session: int) -> Process:
+        """The process of a session; one that times has told its ceilings before anything else."""
+        self._current = self._ahead.pop(session, None) or self._started(session)
+        self._ceilings = []
+        if session != CHECK and self._current[1].ask(self._survey(), self._note(session)):
+            self._end_session()  # it died of that: another one measures without ceilings
+            self._current = self._started(session)
+        return self._current
+
+    def _survey(self) -> dict[str, Any]:
+        problems = [Problem.parse(text) for text in self.plan.problems]
+        return {
+            "task": "survey",
+            "devices": sorted({problem.device for problem in problems}),
+            "dtypes": sorted({problem.dtype for problem in problems}),
+        }
+
+    def _note(self, session: int) -> Callable[[dict[str, Any]], None]:
+        """What keeps the facts that a process tells of itself."""
+
+        def receive(message: dict[str, Any]) -> None:
+            if message["kind"] == "facts":
+                self._ceilings = message["facts"]["ceilings"]
+                self.store.note(self.run.name, session, message["facts"])
+
+        return receive
 
     def _task(self, task: str, session: int, problem: str, names: list[str]) -> dict[str, Any]:
         return {
@@ -210,6 +274,10 @@ class Conductor:
             "seed": self.plan.seed,
             "memory_limit": self.plan.memory_limit,
             "round_budget_ms": self.plan.round_budget_ms,
+            "threads": self.plan.threads_of(session),
+            "cache": self.plan.cache,
+            "twin_of": self.plan.twin_of(names),
+            "ceilings": self._ceilings,
         }
 
     def _foresee(self, pair: Pair, *, within: set[Pair] | None) -> bool:
@@ -230,9 +298,10 @@ class Conductor:
         if self.plan.budget_s is None:
             return None
         agreed = self.plan.untimed(self._records, 1)
-        timing_s = sum(self._costs(agreed, session_s).values()) * self.plan.sessions
+        times = len(self.plan.session_numbers)
+        timing_s = sum(self._costs(agreed, session_s).values()) * times
         checks, sessions = self._costs(waiting, check_s), self._costs(waiting, session_s)
-        costs = {pair: checks[pair] + self.plan.sessions * sessions[pair] for pair in checks}
+        costs = {pair: checks[pair] + times * sessions[pair] for pair in checks}
         return cheapest(costs, self._deadline_s - self.now_s() - timing_s)
 
     def _costs(
@@ -272,10 +341,15 @@ class Conductor:
             self._forecast.learn(record)
             self.listener.record(record)
 
+    def _drop_ahead(self, session: int) -> None:
+        """End the process of a session that has nothing to do."""
+        if session in self._ahead:
+            self._ahead.pop(session)[1].end()
+
     def _end_session(self) -> None:
-        if self._session is not None:
-            self._session.end()
-            self._session = None
+        if self._current is not None:
+            self._current[1].end()
+            self._current = None
 
 
 def _size(text: str) -> int:

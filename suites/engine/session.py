@@ -6,10 +6,13 @@ Started as `python -P -m suites.engine.session TASKS MESSAGES`, with the two des
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
+import importlib.util
 import json
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from suites.engine.messages import Sender
@@ -22,7 +25,8 @@ def main() -> None:
         os.set_inheritable(descriptor, False)
     _volunteer_for_the_oom_killer()
     sender = Sender(messages)
-    from suites.engine.tasks import TASKS  # noqa: PLC0415 - torch, once the pipe is ours
+    with _on_any_cpu():
+        from suites.engine.tasks import TASKS  # noqa: PLC0415 - torch, once the pipe is ours
 
     gc.freeze()  # what was imported need not be searched before every round
     with os.fdopen(tasks) as lines:
@@ -30,6 +34,29 @@ def main() -> None:
             task = json.loads(line)
             TASKS[task["task"]](task, sender)
             sender.send("answered")
+
+
+@contextlib.contextmanager
+def _on_any_cpu() -> Iterator[None]:
+    """Import torch on any CPU; afterwards this thread is bound as its OpenMP runtime wanted.
+
+    The runtime binds the thread that loads it to the first CPU, and processes that import at the
+    same time would share that one.
+    """
+    torch = importlib.util.find_spec("torch")
+    folder = Path(torch.origin).parent / "lib" if torch and torch.origin else Path()
+    library = next(folder.glob("libgomp*"), None)
+    if library is None or not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    anywhere = os.sched_getaffinity(0)
+    ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
+    bound = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, anywhere)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, bound)
 
 
 def _volunteer_for_the_oom_killer() -> None:

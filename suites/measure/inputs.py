@@ -71,6 +71,17 @@ def copies(inputs: Inputs) -> Inputs:
     return replace(inputs, q=inputs.q.clone(), k=inputs.k.clone(), v=inputs.v.clone(), grad=grad)
 
 
+def change(inputs: Inputs) -> None:
+    """Give the inputs other values, in place: q and v change sign.
+
+    The values stay standard normal and the answer differs in every row, so an implementation that
+    remembers what it was given by address or version is off.
+    """
+    with torch.no_grad():
+        inputs.q.neg_()
+        inputs.v.neg_()
+
+
 def _forward(function: Callable[..., Tensor], inputs: Inputs) -> tuple[Tensor, ...]:
     with torch.no_grad():
         out = function(inputs.q, inputs.k, inputs.v)

@@ -1,41 +1,44 @@
-"""Rounds: every implementation once, in an order that favours none."""
+"""Rounds: every implementation once, in an order that favours none, with the machine watched."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
+from typing import Any, Protocol
 
-from suites.measure.timing import (
-    LEAD_IN_BELOW_MS,
-    Clock,
-    calls_for,
-    sample,
-)
+from suites.measure.timing import LEAD_IN_BELOW_MS, Call, Sampler, calls_for
+from suites.records.record import Conditions
 
 FEWEST, MOST = 2, 10
+"""Rounds of a problem in one session; a single one where it alone is beyond the budget."""
+REPEATS = 2
+"""How often a disturbed round is taken once more."""
 
 
 @dataclass(slots=True)
 class Arm:
-    """One implementation in the rounds.
+    """One implementation in the rounds, or the twin of one.
 
-    call      one call of it
+    calls     the same call on different inputs, taken in turn
     call_ms   what a call takes, from warming up
-    times_ms  the samples, one a round: milliseconds for one call
+    times_ms  the samples, one for each round tried: milliseconds for one call
     faults    minor page faults during each sample
+    fewest_calls    that a sample averages over, however long one takes
     """
 
     name: str
-    call: Callable[[], object]
+    calls: Sequence[Call]
     call_ms: float
+    sampler: Sampler
     times_ms: list[float] = field(default_factory=list)
     faults: list[int] = field(default_factory=list)
+    fewest_calls: int = 1
 
     @property
-    def calls(self) -> int:
+    def count(self) -> int:
         """Calls in one sample."""
-        return calls_for(self.call_ms)
+        return max(self.fewest_calls, calls_for(self.call_ms))
 
     @property
     def leads_in(self) -> bool:
@@ -45,7 +48,32 @@ class Arm:
     @property
     def round_ms(self) -> float:
         """What one round costs for this arm."""
-        return self.call_ms * (self.calls + self.leads_in)
+        return self.call_ms * (self.count + self.leads_in)
+
+    def again(self) -> Arm:
+        """The same arm without what it has measured."""
+        return replace(self, times_ms=[], faults=[])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """What the machine did during one round; as in Conditions."""
+
+    probe_ms: float
+    run_delay_ms: float | None
+    involuntary_switches: int
+    disturbed: str
+    device: dict[str, Any] | None = None
+
+
+class Gauge(Protocol):
+    """Watches the machine during a round."""
+
+    def start(self) -> None:
+        """A round begins."""
+
+    def stop(self) -> Moment:
+        """It has ended: what the machine did meanwhile."""
 
 
 def orders(arms: int, random: Random) -> Iterator[list[int]]:
@@ -60,32 +88,65 @@ def orders(arms: int, random: Random) -> Iterator[list[int]]:
 
 
 def rounds_within(budget_ms: float, arms: Sequence[Arm]) -> int:
-    """How many rounds a budget pays for: 2 to 10."""
+    """How many rounds a budget pays for: 2 to 10, and 1 where one alone costs more."""
     cost_ms = sum(arm.round_ms for arm in arms)
+    if cost_ms > budget_ms:
+        return 1
     return max(FEWEST, min(MOST, int(budget_ms / max(cost_ms, 1e-3))))
 
 
 def run_rounds(
     arms: Sequence[Arm],
     rounds: int,
-    clock: Clock,
     random: Random,
     *,
+    gauge: Gauge,
+    refresh: Call,
     announce: Callable[[str], None],
     page_faults: Callable[[], int],
-) -> None:
+) -> Conditions:
     """Take one sample of every arm in each round, and keep it with the arm.
 
+    A disturbed round is taken again, whole, at most twice, and no more rounds are repeated than
+    were asked for. Every attempt is kept, with what disturbed it.
+
+    refresh      changes the inputs in place, before each sample
     announce     told whose turn it is, before anything of it runs
     page_faults  the process's minor page faults so far
     """
     order = orders(len(arms), random)
+    moments: list[Moment] = []
     for _ in range(rounds):
-        for index in next(order):
-            arm = arms[index]
-            announce(arm.name)
-            if arm.leads_in:
-                arm.call()
-            before = page_faults()
-            arm.times_ms.append(sample(arm.call, arm.calls, clock))
-            arm.faults.append(page_faults() - before)
+        places = next(order)
+        for attempt in range(REPEATS + 1):
+            gauge.start()
+            for index in places:
+                _take(arms[index], refresh, announce, page_faults)
+            moments.append(gauge.stop())
+            if not moments[-1].disturbed or attempt == REPEATS or len(moments) >= 2 * rounds:
+                break
+        if len(moments) >= 2 * rounds:
+            break
+    return _together(moments)
+
+
+def _take(
+    arm: Arm, refresh: Call, announce: Callable[[str], None], page_faults: Callable[[], int]
+) -> None:
+    announce(arm.name)
+    refresh()
+    if arm.leads_in:
+        arm.calls[-1]()
+    before = page_faults()
+    arm.times_ms.append(arm.sampler.take(arm.calls, arm.count))
+    arm.faults.append(page_faults() - before)
+
+
+def _together(moments: Sequence[Moment]) -> Conditions:
+    return Conditions(
+        probe_ms=tuple(each.probe_ms for each in moments),
+        run_delay_ms=tuple(each.run_delay_ms for each in moments),
+        involuntary_switches=tuple(each.involuntary_switches for each in moments),
+        disturbed=tuple(each.disturbed for each in moments),
+        device=tuple(each.device for each in moments if each.device is not None),
+    )

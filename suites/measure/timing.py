@@ -6,7 +6,8 @@ The CUDA clock has been tested on a stand-in device only; it never ran on a GPU.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from math import ceil
 from typing import Any, Protocol
 
@@ -15,8 +16,14 @@ SAMPLE_MS = 10.0
 LEAD_IN_BELOW_MS = 100.0
 """Calls shorter than this are preceded by an untimed one: a 3 ms call was measured 18 % slower
 straight after a large one."""
+WARM_CALLS, WARM_MS, WARM_MOST_MS = 3, 30.0, 300.0
+"""Warming up takes at least so many calls and milliseconds, and at most so many milliseconds."""
+MOST_CALLS = 10_000
 LONG_MS = 1000.0
 """Calls longer than this are timed once in a session, straight after the first call."""
+
+
+Call = Callable[[], object]
 
 
 class Clock(Protocol):
@@ -77,25 +84,123 @@ def clock_for(device: str) -> Clock:
     return CudaClock(torch.cuda)
 
 
-def sample(call: Callable[[], object], calls: int, clock: Clock) -> float:
-    """Milliseconds for one call, averaged over `calls` of them."""
+class Sampler(Protocol):
+    """Takes one sample of an implementation's calls on a device.
+
+    name  how it was timed, kept with the record: host, events, graph; cold in front when the
+          caches are emptied before each call
+    """
+
+    @property
+    def name(self) -> str:
+        """How it was timed."""
+
+    def take(self, calls: Sequence[Call], count: int) -> float:
+        """Milliseconds for one call, averaged over `count` that take the `calls` in turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class HotSampler:
+    """Calls follow each other at once; `calls` are the same call on different inputs."""
+
+    clock: Clock
+    name: str = "host"
+
+    def take(self, calls: Sequence[Call], count: int) -> float:
+        """Milliseconds for one call, averaged over `count` of them."""
+        turns = [calls[index % len(calls)] for index in range(count)]
+        self.clock.start()
+        for call in turns:
+            call()
+        return self.clock.stop() / count
+
+
+@dataclass(frozen=True, slots=True)
+class ColdSampler:
+    """The caches are emptied before each call, outside the timer.
+
+    flush  empties them
+    """
+
+    clock: Clock
+    flush: Call
+    name: str = "cold host"
+
+    def take(self, calls: Sequence[Call], count: int) -> float:
+        """Milliseconds for one call, averaged over `count` of them."""
+        total_ms = 0.0
+        for index in range(count):
+            self.flush()
+            self.clock.start()
+            calls[index % len(calls)]()
+            total_ms += self.clock.stop()
+        return total_ms / count
+
+
+@dataclass(frozen=True, slots=True)
+class SlowedSampler:
+    """Makes calls slower by a known part: some of them are made once more within the timer.
+
+    part  of the calls of a sample that is added, at least one
+    """
+
+    sampler: Sampler
+    part: float
+
+    @property
+    def name(self) -> str:
+        """How it was timed."""
+        return self.sampler.name
+
+    def truth(self, count: int) -> float:
+        """How many times slower a sample of so many calls is."""
+        return (count + max(1, round(count * self.part))) / count
+
+    def take(self, calls: Sequence[Call], count: int) -> float:
+        """Milliseconds for one call, the added ones shared out among `count`."""
+        truth = self.truth(count)
+        return self.sampler.take(calls, round(count * truth)) * truth
+
+
+def one_call_ms(call: Call, clock: Clock) -> float:
+    """Milliseconds of one call."""
     clock.start()
-    for _ in range(calls):
-        call()
-    return clock.stop() / calls
+    call()
+    return clock.stop()
 
 
-def warm_up(call: Callable[[], object], clock: Clock) -> float:
-    """At least 3 calls and 30 ms, or one call above 100 ms; milliseconds of the last."""
-    took = total = sample(call, 1, clock)
-    calls = 1
-    while took < LEAD_IN_BELOW_MS and (calls < 3 or total < 30.0) and calls < 1000:
-        took = sample(call, 1, clock)
-        total += took
-        calls += 1
-    return took
+def warm_up(call: Call, clock: Clock) -> list[float]:
+    """Call until the times stop moving; milliseconds of every call.
+
+    At least 3 calls and 30 ms, then until a call is no more than 1 % quicker than the quickest
+    before it; at most 300 ms. One call alone where it takes more than 100 ms.
+    """
+    took_ms = [one_call_ms(call, clock)]
+    while took_ms[-1] < LEAD_IN_BELOW_MS and sum(took_ms) < WARM_MOST_MS:
+        enough = len(took_ms) >= WARM_CALLS and sum(took_ms) >= WARM_MS
+        if enough and took_ms[-1] >= 0.99 * min(took_ms[:-1]):
+            break
+        if len(took_ms) >= MOST_CALLS:
+            break
+        took_ms.append(one_call_ms(call, clock))
+    return took_ms
+
+
+def resolution_ms(now_ns: Callable[[], int] = time.perf_counter_ns, tries: int = 100) -> float:
+    """The smallest step that the host's clock was seen to make. Raises ValueError: it stands still.
+
+    tries  how many steps are looked at
+    """
+    steps = []
+    for _ in range(tries):
+        began_ns = now_ns()
+        later_ns = next((now for _ in range(100_000) if (now := now_ns()) != began_ns), began_ns)
+        steps.append(later_ns - began_ns)
+    if min(steps) <= 0:
+        raise ValueError("the clock stands still; no time can be taken here")
+    return min(steps) / 1e6
 
 
 def calls_for(call_ms: float) -> int:
     """How many calls of this length make one sample."""
-    return max(1, min(10_000, ceil(SAMPLE_MS / max(call_ms, 1e-3))))
+    return max(1, min(MOST_CALLS, ceil(SAMPLE_MS / max(call_ms, 1e-3))))

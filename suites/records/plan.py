@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -45,11 +45,19 @@ class Entry:
 class Plan:
     """Problems, implementations, sessions and the limits they run under.
 
+    sessions         timed sessions for each number of threads; with a precision, at most
+    fewest_sessions  how many of them there are before a precision may end them
+    precision        half-width of every ratio's interval, relative, that ends the sessions of a
+                     problem; None: all sessions
+    delta            what counts as a difference, relative
+    baseline         whom the others are compared with, where it answers; "" is the first that does
+    cache            hot: calls follow each other; cold: caches are emptied before each call
+    allocator        default or retain: whether the C library keeps freed memory
     round_budget_ms  what the rounds of one problem may take in one session
     time_limit_s     what one implementation may spend on one problem, in one process
     memory_limit     bytes that one call may add
     budget_s         wall time for the whole run; None is unbounded
-    threads          OpenMP threads of every session, bound to CPUs
+    threads          OpenMP threads, bound to CPUs: sessions take these numbers in turn
     """
 
     suite: str
@@ -60,9 +68,43 @@ class Plan:
     round_budget_ms: float
     time_limit_s: float
     memory_limit: int
-    threads: int
+    threads: tuple[int, ...]
     budget_s: float | None = None
     capability: tuple[int, int] | None = None
+    fewest_sessions: int = 0
+    precision: float | None = None
+    delta: float = 0.01
+    baseline: str = ""
+    cache: str = "hot"
+    allocator: str = "default"
+
+    @property
+    def session_numbers(self) -> range:
+        """The timed sessions, for all numbers of threads together."""
+        return range(1, self.sessions * len(self.threads) + 1)
+
+    def threads_of(self, session: int) -> int:
+        """OpenMP threads of a session; the check has the most."""
+        if session == CHECK:
+            return max(self.threads)
+        return self.threads[(session - 1) % len(self.threads)]
+
+    def baseline_of(self, names: Collection[str]) -> str:
+        """Whom these implementations, on one problem, are compared with; "" for none at all.
+
+        The plan's baseline where it is among them, else the first in the plan's order: never one
+        that the times have picked. Layers are compared among themselves.
+        """
+        able = [entry.name for entry in self.entries if entry.name in names]
+        return self.baseline if self.baseline in able else next(iter(able), "")
+
+    def twin_of(self, names: Collection[str]) -> str:
+        """Which of these, measured together, has its twin beside it: the baseline of attention.
+
+        Among layers alone, that of the layers.
+        """
+        attention = {entry.name for entry in self.entries if not entry.layer}
+        return self.baseline_of([n for n in names if n in attention] or names)
 
     def settled(self) -> Iterator[Record]:
         """The records known before anything runs: what is missing and what is refused, in words."""
@@ -113,6 +155,7 @@ def from_json(data: dict[str, Any]) -> Plan:
             **data,
             "entries": entries,
             "problems": tuple(data["problems"]),
+            "threads": tuple(data["threads"]),
             "capability": capability,
         }
     )

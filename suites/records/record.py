@@ -56,6 +56,29 @@ class Agreement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """What the machine did while the rounds of one problem ran: one entry for each round tried.
+
+    probe_ms              a fixed small matrix product, taken before the round
+    run_delay_ms          time the process's threads waited for a CPU; None: not told here
+    involuntary_switches  times it was taken off a CPU
+    disturbed             why the round does not count as quiet, in words; empty when it does
+    device                clocks, power, temperature and throttle reasons of an NVIDIA device
+    """
+
+    probe_ms: tuple[float, ...] = ()
+    run_delay_ms: tuple[float | None, ...] = ()
+    involuntary_switches: tuple[int, ...] = ()
+    disturbed: tuple[str, ...] = ()
+    device: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def quiet(self) -> tuple[int, ...]:
+        """The rounds that nothing disturbed."""
+        return tuple(index for index, why in enumerate(self.disturbed) if not why)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """One session's answer of one implementation to one problem.
 
@@ -64,14 +87,26 @@ class Record:
     implementation    as printed: name[setting=value](inner)
     reason            why it is not ok, in words
     first_call_ms     the first call of the session: compiling, tuning and building masks included
-    times_ms          per timed sample, milliseconds for one call
+    times_ms          milliseconds for one call, a sample for every round tried, disturbed or not
+    twin_ms           the same of the twin: this implementation once more, as an arm of its own.
+                      The baseline of the problem has one; nobody else
+    in_rounds         whether the samples were taken in rounds with the others; False: apart from
+                      them, as the one call after the first is where a call takes long
+    conditions        what the machine did in those rounds
+    threads           OpenMP threads of the session
     calls_per_sample  calls that each sample averages over
+    clock             how samples are timed: host, events, graph, cold host, ...
+    host_ms           on a GPU: what the host takes to ask for one call
+    sustained_ms      on a GPU: one call after seconds without a rest
+    checked_again     whether its time was beyond what the machine can do, so that its answer was
+                      compared once more, on fresh inputs
     peak_bytes        requested bytes above the inputs: output, workspace and what is kept
     kept_bytes        the part of it that the first call makes and keeps: masks, weights, caches
     resident_bytes    growth of the process's resident memory in that call
     page_faults       minor page faults for one call, over the timed samples
     operator          the kernel that a library picked, where it tells
     spent_ms          wall time of the check's quickest call; plans are made from it, nothing else
+    calls_ms          wall time spent inside its calls, timed or not, in this session
 
     None is "not measured", zero is zero. Raises ValueError for times without an `ok`.
     """
@@ -84,13 +119,22 @@ class Record:
     agreement: Agreement | None = None
     first_call_ms: float | None = None
     times_ms: tuple[float, ...] = field(default=())
+    twin_ms: tuple[float, ...] = field(default=())
+    in_rounds: bool = True
+    conditions: Conditions | None = None
+    threads: int | None = None
     calls_per_sample: int | None = None
+    clock: str = ""
+    host_ms: float | None = None
+    sustained_ms: float | None = None
+    checked_again: bool = False
     peak_bytes: int | None = None
     kept_bytes: int | None = None
     resident_bytes: int | None = None
     page_faults: float | None = None
     operator: str = ""
     spent_ms: float | None = None
+    calls_ms: float | None = None
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:
@@ -102,6 +146,11 @@ class Record:
             raise ValueError("the check takes no times; expected a session of 1 or more")
         if self.status == "ok" and self.session != CHECK and not self.times_ms:
             raise ValueError("an ok record of a timed session needs times")
+        if self.twin_ms and len(self.twin_ms) != len(self.times_ms):
+            raise ValueError(
+                f"{len(self.twin_ms)} samples of the twin beside {len(self.times_ms)}; "
+                "expected as many: they stand in the same rounds"
+            )
         if self.status != "ok" and not self.reason:
             raise ValueError(f"a record that is {self.status!r} says why")
 
@@ -109,6 +158,12 @@ class Record:
     def key(self) -> tuple[int, str, str]:
         """What a run holds at most once."""
         return self.session, self.problem, self.implementation
+
+    @property
+    def rounds(self) -> tuple[int, ...]:
+        """The rounds that figures are made from: the quiet ones where 2 remain, else all."""
+        quiet = self.conditions.quiet if self.conditions is not None else ()
+        return quiet if len(quiet) >= 2 else tuple(range(len(self.times_ms)))
 
 
 def to_json(record: Record) -> dict[str, Any]:
@@ -118,8 +173,11 @@ def to_json(record: Record) -> dict[str, Any]:
 
 def from_json(data: dict[str, Any]) -> Record:
     """A record from `to_json`'s data. Raises ValueError or TypeError for anything else."""
-    agreement = data.get("agreement")
+    agreement, conditions = data.get("agreement"), data.get("conditions")
     if agreement is not None:
         tensors = tuple(TensorError(**each) for each in agreement.get("tensors", ()))
         agreement = Agreement(**{**agreement, "tensors": tensors})
-    return Record(**{**data, "agreement": agreement, "times_ms": tuple(data.get("times_ms", ()))})
+    if conditions is not None:
+        conditions = Conditions(**{name: tuple(each) for name, each in conditions.items()})
+    lists = {name: tuple(data.get(name, ())) for name in ("times_ms", "twin_ms")}
+    return Record(**{**data, **lists, "agreement": agreement, "conditions": conditions})

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
@@ -23,8 +23,9 @@ from suites.records.address import DEFAULT_STORE, without_password
 from suites.records.plan import Plan
 from suites.records.record import Record
 
-FORMAT: Final = 1
-"""1: runs with their plan and machine, records with their evidence."""
+FORMAT: Final = 2
+"""1: runs with their plan and machine, records with their evidence. 2: sessions with their facts,
+records with twins and conditions."""
 
 _METADATA: Final = sa.MetaData()
 _FORMATS: Final = sa.Table(
@@ -53,7 +54,14 @@ _RECORDS: Final = sa.Table(
     sa.Column("data", sa.Text, nullable=False),
     sa.UniqueConstraint("run", "session", "problem", "implementation"),
 )
-
+_SESSIONS: Final = sa.Table(
+    "sessions",
+    _METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("run", sa.ForeignKey("runs.id"), nullable=False),
+    sa.Column("session", sa.Integer, nullable=False),
+    sa.Column("data", sa.Text, nullable=False),
+)
 
 Row = TypeVar("Row")
 
@@ -69,6 +77,7 @@ class Run:
     started, ended  ISO 8601, UTC; ended is None for a run that was interrupted
     command         the command line that started it
     machine         hardware, versions, threads and allocator, as suites.measure.machine reads them
+    facts           what the processes of its sessions told of themselves: ceilings, clock, ...
     """
 
     name: str
@@ -77,6 +86,7 @@ class Run:
     plan: Plan
     machine: dict[str, Any] = field(default_factory=dict)
     ended: str | None = None
+    facts: tuple[dict[str, Any], ...] = ()
 
 
 def now() -> str:
@@ -164,6 +174,26 @@ class Store:
                     )
                 )
 
+    def note(self, run: str, session: int, facts: dict[str, Any]) -> None:
+        """Commit what a process of a session told of itself: its ceilings, clock and threads."""
+        with self._transaction("written") as connection:
+            row = connection.scalar(sa.select(_RUNS.c.id).where(_RUNS.c.name == run))
+            connection.execute(
+                _SESSIONS.insert().values(run=row, session=session, data=json.dumps(facts))
+            )
+
+    def sessions(self, run: str) -> list[dict[str, Any]]:
+        """What the processes of a run told of themselves, each with its number, `session`."""
+        query = (
+            sa.select(_SESSIONS.c.session, _SESSIONS.c.data)
+            .join(_RUNS, _RUNS.c.id == _SESSIONS.c.run)
+            .where(_RUNS.c.name == run)
+            .order_by(_SESSIONS.c.id)
+        )
+        with self._transaction("read") as connection:
+            rows = connection.execute(query).all()
+        return [{**json.loads(data), "session": session} for session, data in rows]
+
     def end(self, run: str) -> None:
         """Mark a run as finished."""
         with self._transaction("written") as connection:
@@ -187,7 +217,11 @@ class Store:
             ) from error
 
     def run(self, name: str = "latest") -> Run:
-        """A run by name, `latest` or `latest~N`. Raises StoreError when there is no such run."""
+        """A run by name, `latest` or `latest~N`, with its facts. Raises StoreError for no run."""
+        found = self._named(name)
+        return replace(found, facts=tuple(self.sessions(found.name)))
+
+    def _named(self, name: str) -> Run:
         runs = self.runs()
         if not runs:
             raise StoreError(f"the store {self.shown} holds no run; python run_bench.py makes one")

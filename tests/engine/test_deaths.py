@@ -59,13 +59,16 @@ def made() -> dict[str, list[Record]]:
         round_budget_ms=10,
         time_limit_s=6,
         memory_limit=1 << 28,
-        threads=1,
+        threads=(1,),
     )
     store = Store.open("sqlite://")
     run = Run(name="r", started=now(), command="c", plan=plan, machine=machine)
     store.begin(run)
     found = Conductor(
-        run=run, store=store, listener=Silent(), start=lambda watch: Session(watch, threads=1)
+        run=run,
+        store=store,
+        listener=Silent(),
+        start=lambda watch, threads: Session(watch, threads=threads),
     ).conduct()
     return {e.name: [r for r in found if r.implementation == e.name] for e in entries}
 

@@ -34,7 +34,7 @@ def plan(**changes: float) -> Plan:
         round_budget_ms=400,
         time_limit_s=changes.get("time", 60.0),
         memory_limit=int(changes.get("memory", 16 * GIB)),
-        threads=2,
+        threads=(2,),
     )
 
 
@@ -119,7 +119,7 @@ def test_what_a_budget_did_not_hold_says_nothing_of_the_implementation() -> None
 def test_inputs_that_alone_are_too_large_are_foreseen() -> None:
     status, reason = foreseen(Forecast(()), (problem(1 << 20, 64), "a"), plan()) or ("", "")
     assert status == "out_of_memory"
-    assert reason.startswith("foreseen: its inputs alone take 128.0 GiB, the limit is 16.0 GiB")
+    assert reason.startswith("foreseen: its inputs alone take 192.0 GiB, the limit is 16.0 GiB")
 
 
 def test_a_peak_of_nothing_stays_nothing() -> None:

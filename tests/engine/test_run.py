@@ -36,6 +36,9 @@ class FakeSession:
     def ask(
         self, task: dict[str, Any], receive: Callable[[dict[str, Any]], None]
     ) -> Verdict | None:
+        if task["task"] == "survey":
+            receive({"kind": "facts", "facts": {"ceilings": [], "threads": 2}})
+            return None
         names = tuple(task["implementations"])
         self._log.append((task["task"], task["session"], task["problem"], names))
         for name in names:
@@ -86,7 +89,7 @@ def planned(*names: str, sessions: int = 2, **changes: Any) -> Plan:
         "round_budget_ms": 100.0,
         "time_limit_s": 60.0,
         "memory_limit": 1 << 30,
-        "threads": 2,
+        "threads": (2,),
     }
     return Plan(**settings | changes)
 
@@ -108,7 +111,7 @@ class Stage:
             run=self.run,
             store=self.store,
             listener=self.listener,
-            start=lambda watch: FakeSession(watch, self.answer, self.log),
+            start=lambda watch, _: FakeSession(watch, self.answer, self.log),
             now_s=self.time.now_s,
         ).conduct()
 
@@ -181,7 +184,7 @@ def test_a_session_that_dies_twice_with_nobody_at_work_is_not_started_for_ever()
         run=stage.run,
         store=stage.store,
         listener=stage.listener,
-        start=lambda watch: Dead(watch, right, []),
+        start=lambda watch, _: Dead(watch, right, []),
     ).conduct()
     assert [r.status for r in made] == ["crashed", "crashed"]
     assert made[0].reason == "its session ended twice before anything was at work: no reason"

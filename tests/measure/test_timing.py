@@ -6,8 +6,17 @@ from random import Random
 import pytest
 
 from suites.measure import rounds, timing
-from suites.measure.rounds import Arm, orders, rounds_within, run_rounds
-from suites.measure.timing import CudaClock, HostClock, calls_for, sample, warm_up
+from suites.measure.rounds import Arm, Moment, orders, rounds_within, run_rounds
+from suites.measure.timing import (
+    ColdSampler,
+    CudaClock,
+    HostClock,
+    HotSampler,
+    SlowedSampler,
+    calls_for,
+    resolution_ms,
+    warm_up,
+)
 
 
 class FakeTime:
@@ -25,10 +34,19 @@ class FakeTime:
 
         return call
 
+    def works(self, *times_ms: float) -> Callable[[], None]:
+        """One of these a call."""
+        left = iter(times_ms)
+
+        def call() -> None:
+            self.ns += int(next(left) * 1e6)
+
+        return call
+
 
 def test_a_sample_is_the_mean_of_its_calls() -> None:
     time = FakeTime()
-    assert sample(time.work(2.5), 4, HostClock(time.now_ns)) == 2.5
+    assert HotSampler(HostClock(time.now_ns)).take([time.work(2.0), time.work(3.0)], 4) == 2.5
 
 
 @pytest.mark.parametrize(
@@ -48,12 +66,56 @@ def test_warming_up_takes_three_calls_and_thirty_milliseconds_or_one_long_call(
     call_ms: float, calls: int
 ) -> None:
     time = FakeTime()
-    assert warm_up(time.work(call_ms), HostClock(time.now_ns)) == call_ms
-    assert time.ns == calls * call_ms * 1e6
+    assert warm_up(time.work(call_ms), HostClock(time.now_ns)) == [call_ms] * calls
+
+
+def test_warming_up_goes_on_while_the_calls_get_quicker() -> None:
+    time = FakeTime()
+    took_ms = warm_up(
+        time.works(40.0, 30.0, 20.0, 15.0, 12.0, 11.95, 11.9), HostClock(time.now_ns)
+    )
+    assert took_ms == [40.0, 30.0, 20.0, 15.0, 12.0, 11.95]
+
+
+def test_warming_up_ends_after_300_milliseconds_however_the_times_move() -> None:
+    time = FakeTime()
+    took_ms = warm_up(time.works(*range(99, 0, -2)), HostClock(time.now_ns))
+    assert sum(took_ms[:-1]) < timing.WARM_MOST_MS <= sum(took_ms)
 
 
 def test_a_clock_that_stands_still_does_not_hang_the_warm_up() -> None:
-    assert warm_up(lambda: None, HostClock(lambda: 0)) == 0
+    assert max(warm_up(lambda: None, HostClock(lambda: 0))) == 0
+
+
+def test_a_clock_that_stands_still_is_said() -> None:
+    with pytest.raises(ValueError, match="the clock stands still"):
+        resolution_ms(lambda: 7, tries=1)
+
+
+def test_the_resolution_is_the_smallest_step_seen() -> None:
+    steps = iter([0, 0, 500, 1000, 1000, 1040])
+    assert resolution_ms(lambda: next(steps), tries=2) == 40 / 1e6
+
+
+def test_a_cold_sample_empties_the_caches_before_each_call_outside_the_timer() -> None:
+    time, flushed = FakeTime(), []
+
+    def flush() -> None:
+        flushed.append(time.ns)
+        time.work(100.0)()
+
+    assert ColdSampler(HostClock(time.now_ns), flush).take([time.work(2.0)], 3) == 2.0
+    assert len(flushed) == 3
+
+
+@pytest.mark.parametrize(("count", "truth"), [(34, 35 / 34), (100, 1.03), (200, 1.03), (1, 2.0)])
+def test_a_slowed_sample_is_slower_by_the_calls_it_makes_once_more(
+    count: int, truth: float
+) -> None:
+    time = FakeTime()
+    slowed = SlowedSampler(HotSampler(HostClock(time.now_ns)), 0.03)
+    assert slowed.truth(count) == truth
+    assert slowed.take([time.work(1.0)], count) == pytest.approx(truth)
 
 
 def test_every_arm_stands_once_at_every_place_of_a_square() -> None:
@@ -76,7 +138,21 @@ def test_the_order_is_drawn_anew_for_each_square() -> None:
 
 
 def arm(time: FakeTime, name: str, ms: float) -> Arm:
-    return Arm(name, time.work(ms), ms)
+    return Arm(name, [time.work(ms)], ms, HotSampler(HostClock(time.now_ns)))
+
+
+class FakeGauge:
+    """Tells what it was told to tell of each round, then nothing."""
+
+    def __init__(self, *disturbed: str) -> None:
+        self.disturbed = list(disturbed)
+
+    def start(self) -> None:
+        pass
+
+    def stop(self) -> Moment:
+        why = self.disturbed.pop(0) if self.disturbed else ""
+        return Moment(probe_ms=0.3, run_delay_ms=0.0, involuntary_switches=1, disturbed=why)
 
 
 def test_rounds_are_allotted_by_cost() -> None:
@@ -84,18 +160,21 @@ def test_rounds_are_allotted_by_cost() -> None:
     short, middling, long = (arm(time, "x", ms) for ms in (1.0, 60.0, 900.0))
     assert rounds_within(400, [short]) == rounds.MOST
     assert rounds_within(400, [short, middling]) == 3
-    assert rounds_within(400, [short, long]) == rounds.FEWEST
+    assert rounds_within(170, [short, middling]) == rounds.FEWEST
+    assert rounds_within(400, [short, long]) == 1
 
 
 def test_rounds_interleave_with_a_lead_in_call_before_each_short_sample() -> None:
     time = FakeTime()
     arms = [arm(time, "short", 4.0), arm(time, "long", 200.0)]
     announced: list[str] = []
-    run_rounds(
+    changed: list[int] = []
+    made = run_rounds(
         arms,
         3,
-        HostClock(time.now_ns),
         Random(1),
+        gauge=FakeGauge(),
+        refresh=lambda: changed.append(time.ns),
         announce=announced.append,
         page_faults=lambda: time.ns // 4_000_000,
     )
@@ -105,6 +184,37 @@ def test_rounds_interleave_with_a_lead_in_call_before_each_short_sample() -> Non
     assert arms[1].times_ms == [200.0] * 3
     assert time.ns == 3 * ((1 + 3) * 4 + 200) * 1e6  # one lead-in and three calls; one call
     assert arms[0].faults == [3] * 3  # the lead-in's faults do not count
+    assert len(changed) == 6  # the inputs, before each sample
+    assert made.disturbed == ("", "", "")
+    assert made.quiet == (0, 1, 2)
+    assert made.involuntary_switches == (1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("disturbed", "kept"),
+    [
+        (["x"], ["x", "", ""]),
+        (["", "x", "x"], ["", "x", "x", ""]),
+        (["x", "x", "x"], ["x", "x", "x", ""]),
+        (["x"] * 9, ["x"] * 4),
+    ],
+)
+def test_a_disturbed_round_is_taken_again_whole_and_every_attempt_is_kept(
+    disturbed: list[str], kept: list[str]
+) -> None:
+    time = FakeTime()
+    arms = [arm(time, "a", 4.0), arm(time, "b", 5.0)]
+    made = run_rounds(
+        arms,
+        2,
+        Random(1),
+        gauge=FakeGauge(*disturbed),
+        refresh=lambda: None,
+        announce=lambda _: None,
+        page_faults=lambda: 0,
+    )
+    assert list(made.disturbed) == kept
+    assert [len(each.times_ms) for each in arms] == [len(kept)] * 2
 
 
 class FakeEvent:
@@ -140,5 +250,5 @@ def test_on_a_device_time_is_taken_between_events_with_the_device_synchronised()
     def call() -> None:
         device.ms += 1.5
 
-    assert sample(call, 4, CudaClock(device)) == 1.5
+    assert HotSampler(CudaClock(device)).take([call], 4) == 1.5
     assert device.called == ["synchronize", "record", "record", "synchronize"]

@@ -71,7 +71,11 @@ def any_plan() -> st.SearchStrategy[Plan]:
         round_budget_ms=seconds,
         time_limit_s=seconds,
         memory_limit=st.integers(0, 2**63),
-        threads=st.integers(1, 512),
+        threads=st.lists(st.integers(1, 512), min_size=1, max_size=3).map(tuple),
+        fewest_sessions=st.integers(0, 9),
+        precision=st.none() | st.floats(0.001, 0.5),
+        delta=st.floats(0.001, 0.5),
+        baseline=TEXTS,
         budget_s=st.none() | seconds,
         capability=st.none() | CAPABILITIES,
     )
@@ -87,7 +91,7 @@ def plan(*planned: Entry, capability: tuple[int, int] | None = None) -> Plan:
         round_budget_ms=100.0,
         time_limit_s=60.0,
         memory_limit=2**30,
-        threads=2,
+        threads=(2,),
         capability=capability,
     )
 

@@ -33,7 +33,7 @@ PLAN = Plan(
     round_budget_ms=100.0,
     time_limit_s=60.0,
     memory_limit=2**40,
-    threads=2,
+    threads=(2,),
     capability=(9, 0),
 )
 MACHINE: dict[str, Any] = {"cpu": "some CPU", "cores": 2, "versions": {"torch": None}}

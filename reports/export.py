@@ -1,0 +1,231 @@
+"""A stored run in the formats that other programs read: csv, json and pytest-benchmark's."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from statistics import fmean, median, stdev
+from typing import Any, Final
+
+import pandas as pd
+
+from reports.plain import as_data
+from reports.tables import measurements, rows_of
+from reports.verdicts import timed, verdicts
+from suites.records.record import CHECK, Record
+from suites.records.store import Run
+
+SAMPLE_COLUMNS: Final = (
+    "problem",
+    "implementation",
+    "session",
+    "threads",
+    "round",
+    "time_ms",
+    "twin_ms",
+    "disturbed",
+)
+WRITTEN_AS: Final = "5.3.1"
+"""The release of pytest-benchmark whose file format is written."""
+_NO_COMMIT: Final = {
+    "id": "unversioned",
+    "time": None,
+    "author_time": None,
+    "dirty": False,
+    "project": "attnbench",
+    "branch": "(unknown)",
+}
+"""What pytest-benchmark itself writes outside a repository: runs know files, not commits."""
+
+
+def export(run: Run, records: Iterable[Record], format_name: str, path: Path) -> tuple[Path, ...]:
+    """Write a run in one of FORMATS; the files written. Pairs that are not ok do not appear.
+
+    csv               the measurements, and the samples beside them in NAME-samples.csv
+    json              what --json prints, and the samples
+    pytest-benchmark  what `pytest-benchmark compare` reads: one benchmark a pair, from all samples
+
+    Raises ValueError for an unknown format and for a path that cannot be written.
+    """
+    if format_name not in _TEXTS:
+        near = difflib.get_close_matches(format_name, FORMATS, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise ValueError(
+            f"unknown format {format_name!r}; {hint}expected one of {', '.join(FORMATS)}"
+        )
+    texts = _TEXTS[format_name](run, list(records), path)
+    for file, text in texts.items():
+        _write(file, text)
+    return tuple(texts)
+
+
+def samples(run: Run, records: Iterable[Record]) -> list[dict[str, Any]]:
+    """One row per record and sample; columns as in SAMPLE_COLUMNS.
+
+    round      counted from 1, over the rounds tried; None for a call timed apart from rounds
+    twin_ms    the twin's sample of that round; None for all but the baseline
+    disturbed  why the round does not count as quiet; empty when it does
+    """
+    return [
+        {"problem": problem, "implementation": name, "threads": threads, **row}
+        for (problem, threads), found in timed(run, records).items()
+        for name, own in found.items()
+        for record in own
+        for row in _sample_rows(record)
+    ]
+
+
+def stats(seconds: Sequence[float]) -> dict[str, Any]:
+    """What pytest-benchmark computes from the times of one benchmark, under its names."""
+    ordered = sorted(seconds)
+    low, high = _quartile(ordered), _quartile(ordered[::-1])
+    reach, mean = 1.5 * (high - low), fmean(ordered)
+    spread = stdev(ordered) if len(ordered) > 1 else 0.0
+    far = sum(abs(each - mean) > spread for each in ordered)
+    beyond = sum(not low - reach <= each <= high + reach for each in ordered)
+    return {
+        "min": ordered[0],
+        "max": ordered[-1],
+        "mean": mean,
+        "stddev": spread,
+        "rounds": len(ordered),
+        "median": median(ordered),
+        "iqr": high - low,
+        "q1": low,
+        "q3": high,
+        "iqr_outliers": beyond,
+        "stddev_outliers": far,
+        "outliers": f"{far};{beyond}",
+        "ld15iqr": ordered[bisect_left(ordered, low - reach)],
+        "hd15iqr": ordered[bisect_right(ordered, high + reach) - 1],
+        "ops": 1 / mean if mean else 0,
+        "total": sum(ordered),
+        "data": list(seconds),
+    }
+
+
+def _csv(run: Run, records: list[Record], path: Path) -> dict[Path, str]:
+    beside = path.with_name(f"{path.stem}-samples{path.suffix}")
+    rows = pd.DataFrame(samples(run, records), columns=list(SAMPLE_COLUMNS), dtype=object)
+    frames = {path: measurements(run, records), beside: rows}
+    return {file: frame.to_csv(index=False) for file, frame in frames.items()}
+
+
+def _json(run: Run, records: list[Record], path: Path) -> dict[Path, str]:
+    return {path: _dumped({**as_data(run, records), "samples": samples(run, records)})}
+
+
+def _pytest_benchmark(run: Run, records: list[Record], path: Path) -> dict[Path, str]:
+    cpu = {"brand_raw": run.machine.get("cpu"), "count": run.machine.get("cores")}
+    data = {
+        "machine_info": {**run.machine, "cpu": cpu},
+        "commit_info": _NO_COMMIT,
+        "benchmarks": list(_benchmarks(run, records)),
+        "datetime": run.started,
+        "version": WRITTEN_AS,
+    }
+    return {path: _dumped(data)}
+
+
+_TEXTS: Final[dict[str, Callable[[Run, list[Record], Path], dict[Path, str]]]] = {
+    "csv": _csv,
+    "json": _json,
+    "pytest-benchmark": _pytest_benchmark,
+}
+FORMATS: Final = tuple(_TEXTS)
+"""What --format takes."""
+
+
+def _benchmarks(run: Run, records: list[Record]) -> Iterator[dict[str, Any]]:
+    """One for each pair; for each number of threads, where there are several."""
+    checks = {(r.problem, r.implementation): r for r in records if r.session == CHECK}
+    judged = {
+        (row["problem"], row["threads"], row["implementation"]): row
+        for row in rows_of(verdicts(run, records))
+    }
+    for (problem, threads), found in timed(run, records).items():
+        group = problem if len(run.plan.threads) == 1 else f"{problem} threads {threads}"
+        for name, own in found.items():
+            yield {
+                **_named(group, name),
+                "extra_info": {
+                    "run": run.name,
+                    "threads": threads,
+                    **_ours(own, checks.get((problem, name))),
+                    **_verdict(judged.get((problem, threads, name), {})),
+                },
+                "options": {"disable_gc": True, "timer": own[0].clock, "warmup": True},
+                "stats": {
+                    **stats([each / 1000 for record in own for each in record.times_ms]),
+                    "iterations": min(record.calls_per_sample or 1 for record in own),
+                },
+            }
+
+
+def _named(group: str, implementation: str) -> dict[str, Any]:
+    """The names that a benchmark is grouped, shown and found again by."""
+    name = f"{implementation}[{group}]"
+    params = {"implementation": implementation, "problem": group}
+    param = f"{implementation}-{group}"
+    return {"group": group, "name": name, "fullname": name, "params": params, "param": param}
+
+
+def _ours(own: Sequence[Record], check: Record | None) -> dict[str, Any]:
+    """Time, spread and memory as the report shows them."""
+    medians = [median(record.times_ms) for record in own]
+    return {
+        "sessions": len(own),
+        "median_ms": median(medians),
+        "low_ms": min(medians),
+        "high_ms": max(medians),
+        "peak_bytes": check.peak_bytes if check else None,
+        "kept_bytes": check.kept_bytes if check else None,
+    }
+
+
+def _verdict(row: dict[str, Any]) -> dict[str, Any]:
+    """The comparison with the baseline; nothing for the baseline itself."""
+    names = {"low": "ratio_low", "high": "ratio_high"}
+    wanted = ("baseline", "ratio", "low", "high", "floor", "verdict")
+    return {names.get(column, column): row[column] for column in wanted if column in row}
+
+
+def _sample_rows(record: Record) -> Iterator[dict[str, Any]]:
+    disturbed = record.conditions.disturbed if record.conditions else ()
+    for index, time_ms in enumerate(record.times_ms):
+        yield {
+            "session": record.session,
+            "round": index + 1 if record.in_rounds else None,
+            "time_ms": time_ms,
+            "twin_ms": record.twin_ms[index] if record.twin_ms else None,
+            "disturbed": disturbed[index] if disturbed else "",
+        }
+
+
+def _quartile(ordered: Sequence[float]) -> float:
+    """The quartile at the beginning, as pytest-benchmark takes it: of an odd count by method 3."""
+    count, place = len(ordered), len(ordered) // 4
+    if count == 1:
+        return ordered[0]
+    if count % 2 == 0:
+        return median(ordered[: count // 2])
+    if count % 4 == 1:
+        return 0.25 * ordered[place - 1] + 0.75 * ordered[place]
+    return 0.75 * ordered[place] + 0.25 * ordered[place + 1]
+
+
+def _dumped(data: dict[str, Any]) -> str:
+    return json.dumps(data, indent=1) + "\n"
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ValueError(
+            f"the export cannot be written to {path}: {error.strerror or error}; name another --to"
+        ) from error

@@ -1,0 +1,108 @@
+"""How ratios, intervals and verdicts read, and what a run concludes, in sentences."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from reports import words
+from reports.tables import rows_of
+from reports.verdicts import run_floor, verdicts
+from suites.measure.verdict import WORDS, false_verdicts
+from suites.records.plan import Plan
+from suites.records.record import Record
+from suites.records.store import Run
+
+
+def percent(value: float | None) -> str:
+    """A relative difference: 0.34 %, 1 %, 12 %; empty when not measured."""
+    if value is None or not words.known(value):
+        return ""
+    return f"{words.three_digits(100 * value) if abs(value) >= 1 else f'{100 * value:.2g}'} %"
+
+
+def ratio(value: float | None) -> str:
+    """A ratio, to a thousandth where it is near 1: 0.0123, 0.998, 41.2; empty for none."""
+    if value is None or not words.known(value):
+        return ""
+    return f"{value:.3f}" if 0.1 <= value < 10 else words.three_digits(value)
+
+
+def ratio_in(value: float | None, low: float | None, high: float | None) -> str:
+    """A ratio with its interval, where it has one: 0.998 [0.991, 1.005]."""
+    ends = (ratio(low), ratio(high))
+    return f"{ratio(value)} [{', '.join(ends)}]" if all(ends) else ratio(value)
+
+
+def summary_sentences(run: Run, records: Iterable[Record]) -> list[str]:
+    """What was concluded and what was not; no sentence without a comparison."""
+    records = list(records)
+    rows = rows_of(verdicts(run, records))
+    if not rows:
+        return []
+    said = (
+        tally(rows, run.plan.delta),
+        chance(rows),
+        _one_process(rows),
+        _open(rows),
+        _imprecise(run.plan, rows),
+        floor_words(run_floor(run, records)),
+    )
+    return [sentence for sentence in said if sentence]
+
+
+def tally(rows: Iterable[dict[str, Any]], delta: float) -> str:
+    """The verdicts counted: 12 comparisons: 7 faster, 1 slower, 4 inconclusive; ..."""
+    found = Counter(row["verdict"] for row in rows)
+    parts = ", ".join(f"{found[word]} {word}" for word in WORDS if found[word])
+    counted = words.counted(found.total(), "comparison")
+    return f"{counted}: {parts}; a difference counts from {percent(delta)}."
+
+
+def chance(rows: Iterable[dict[str, Any]]) -> str:
+    """How many false verdicts a table of this size is expected to hold; empty without intervals."""
+    judged = sum(row["low"] is not None for row in rows)
+    if not judged:
+        return ""
+    return (
+        f"Where nothing differs, {percent(false_verdicts(1))} of intervals exclude 1 all the same: "
+        f"of {words.counted(judged, 'interval')} up to {false_verdicts(judged):.2g}."
+    )
+
+
+def floor_words(floor: float | None) -> str:
+    """What the twins of a run tell."""
+    if floor is None:
+        return "No twin was measured: what identical code may differ by is not known."
+    return f"Identical code, the baseline and its twin, may differ by {percent(floor)} in this run."
+
+
+def _one_process(rows: list[dict[str, Any]]) -> str:
+    alone = sum(row["basis"] == "this process" for row in rows)
+    if not alone:
+        return ""
+    return (
+        f"{words.counted(alone, 'ratio')} from a single session: true of that process, and the "
+        "next may differ (--sessions)."
+    )
+
+
+def _open(rows: list[dict[str, Any]]) -> str:
+    """What it would take to settle what is inconclusive."""
+    more = [row["more_sessions"] for row in rows if row["verdict"] == "inconclusive"]
+    told = [each for each in more if each is not None]
+    if not told:
+        return ""
+    least = f"{min(told)} to " if min(told) < max(told) else ""
+    return (
+        f"About {least}{words.counted(max(told), 'more session')} would settle {len(told)} of the "
+        f"{len(more)} inconclusive, if their spread stays as it is."
+    )
+
+
+def _imprecise(plan: Plan, rows: list[dict[str, Any]]) -> str:
+    short = sum(row["reached"] is False for row in rows)
+    if plan.precision is None or not short:
+        return ""
+    return f"The precision of {percent(plan.precision)} was not reached for {short} of {len(rows)}."

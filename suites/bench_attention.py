@@ -1,0 +1,221 @@
+"""The problems of the suite `quick` as pytest-benchmark cases, for `python -m pytest suites/`.
+
+A case is one implementation on one problem. What cannot run is a case too, skipped with its reason:
+here as everywhere nothing leaves the table in silence, and pytest -rs folds equal reasons into one.
+
+pytest-benchmark times its cases one after another in this one process, so its columns tell what a
+call takes here, not whose call is faster. That is told by this program's own protocol: one run of
+the selected cases comes before the first of them, and its figures stand in each case's extra_info
+(--benchmark-json FILE). With --benchmark-disable agreement is checked and nothing is timed.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+import pytest
+
+from suites.catalogue import named
+from suites.engine.local import Session, environment
+from suites.engine.run import Conductor
+from suites.measure.statistics import noise_floor
+from suites.measure.verdict import judge
+from suites.records.pairs import pair, twin_log_ratios
+from suites.records.plan import Entry, Plan
+from suites.records.record import ANSWERS, CHECK, Record
+from suites.records.store import Run, Store, now
+from suites.request import Request, prepare
+
+COMMAND: Final = "python -m pytest suites/"
+PARAMETERS: Final = ("implementation", "problem")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A case for every implementation on every problem, problem by problem."""
+    plan, _ = _prepared(metafunc.config.getoption("attnbench_sessions", None))
+    reasons = {(r.problem, r.implementation): f"{r.status}: {r.reason}" for r in plan.settled()}
+    cases = [
+        pytest.param(entry.name, problem, marks=_marks(reasons.get((problem, entry.name))))
+        for problem in plan.problems
+        for entry in plan.entries
+    ]
+    metafunc.parametrize(PARAMETERS, cases)
+
+
+def test_attention(implementation: str, problem: str, measured: Measured, benchmark: Any) -> None:
+    """It agrees, in the run and here; then pytest-benchmark times it."""
+    benchmark.group = problem
+    measured.expect_answer(implementation, problem)
+    from suites import in_process  # noqa: PLC0415 - torch, with its threads bound: see `measured`
+
+    entry = measured.entry(implementation)
+    if fault := in_process.fault(entry, problem, measured.plan.seed):
+        pytest.fail(fault, pytrace=False)
+    benchmark(in_process.warm_call(entry, problem))
+    if benchmark.enabled:
+        benchmark.extra_info |= figures(measured.plan, measured.records, implementation, problem)
+
+
+@pytest.fixture(scope="session")
+def measured(request: pytest.FixtureRequest) -> Iterator[Measured]:
+    """One run of the cases that were selected, by this program's own protocol.
+
+    After it this process gets a session's environment, for the torch that it imports only then:
+    bound earlier, it would hand its one CPU down to the sessions; unbound, a small call was seen to
+    take 60 times as long.
+    """
+    option = request.config.getoption
+    whole, machine = _prepared(option("attnbench_sessions", None))
+    timed = option("benchmark_enable") or not option("benchmark_disable")
+    plan = restricted(whole, _selected(request.session.items), timed=timed)
+    run = Run(name="pytest", started=now(), command=COMMAND, plan=plan, machine=machine)
+    records = _carried_out(run, request.config)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment(max(plan.threads)).items():
+            patch.setenv(name, value)
+        yield Measured(plan, records)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A run that has ended."""
+
+    plan: Plan
+    records: list[Record]
+
+    def expect_answer(self, implementation: str, problem: str) -> None:
+        """Skip the case where the run met a limit; fail it where it met a fault."""
+        for record in _of(self.records, implementation, problem):
+            if record.status != "ok":
+                end = pytest.skip if record.status in ANSWERS else _fail
+                end(f"{record.status}: {record.reason}")
+
+    def entry(self, implementation: str) -> Entry:
+        """Where an implementation is found."""
+        return next(each for each in self.plan.entries if each.name == implementation)
+
+
+def restricted(plan: Plan, cases: Collection[Mapping[str, Any]], *, timed: bool) -> Plan:
+    """The plan without what no case asks for; the baseline stays. Not timed, it has no sessions."""
+    asked = {name: {case[name] for case in cases} for name in PARAMETERS}
+    return replace(
+        plan,
+        problems=tuple(text for text in plan.problems if text in asked["problem"]),
+        entries=tuple(
+            entry
+            for entry in plan.entries
+            if entry.name in asked["implementation"] or entry.name == plan.baseline
+        ),
+        sessions=plan.sessions if timed else 0,
+    )
+
+
+def figures(
+    plan: Plan, records: Iterable[Record], implementation: str, problem: str
+) -> dict[str, Any]:
+    """What the run tells of a pair that is ok and was timed; the same as in its report.
+
+    share_of_bound        the part of what the agreement gate allows that was used
+    median_ms             the median of the session medians; low_ms and high_ms are their spread
+    floor                 what identical code may differ by on this problem, relative
+    ratio, verdict        time over the baseline's, with its 95 % interval; not for the baseline
+    """
+    records = list(records)
+    own = _of(records, implementation, problem)
+    check = next(record for record in own if record.session == CHECK)
+    medians = [median(record.times_ms) for record in own if record.times_ms]
+    return {
+        "share_of_bound": check.agreement.share if check.agreement else None,
+        "peak_bytes": check.peak_bytes,
+        "kept_bytes": check.kept_bytes,
+        "sessions": len(medians),
+        "median_ms": median(medians),
+        "low_ms": min(medians),
+        "high_ms": max(medians),
+        **_comparison(plan, records, implementation, problem),
+    }
+
+
+def _comparison(
+    plan: Plan, records: list[Record], implementation: str, problem: str
+) -> dict[str, Any]:
+    """The implementation against the baseline of its kind: attention, or layers around it."""
+    layers = {entry.name: entry.layer for entry in plan.entries}
+    found = {name: _of(records, name, problem) for name in layers}
+    able = [name for name, own in found.items() if own and all(r.status == "ok" for r in own)]
+    baseline = plan.baseline_of([n for n in able if layers[n] is layers[implementation]])
+    beside = pair(found[baseline], found[implementation])
+    twins = twin_log_ratios(record for name in able for record in found[name])
+    floor = noise_floor(twins, len(beside.log_ratios))
+    if implementation == baseline:
+        return {"baseline": baseline, "floor": floor}
+    given = judge(beside.log_ratios, delta=plan.delta, floor=floor, rounds=beside.rounds)
+    return {
+        "baseline": baseline,
+        "floor": floor,
+        "ratio": given.ratio,
+        "ratio_low": given.interval.low if given.interval else None,
+        "ratio_high": given.interval.high if given.interval else None,
+        "verdict": given.word,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Progress:
+    """Tells on the terminal what the run is doing: the first case waits for all of it."""
+
+    config: pytest.Config
+
+    def phase(self, text: str, total: int) -> None:
+        """A phase of so many records begins."""
+        plugins: Any = self.config.pluginmanager
+        with plugins.get_plugin("capturemanager").global_and_fixture_disabled():
+            plugins.get_plugin("terminalreporter").write_line(f"attnbench: {text} ({total})")
+
+    def record(self, record: Record) -> None:
+        """Nothing: a phase is a matter of seconds."""
+
+
+def _carried_out(run: Run, config: pytest.Config) -> list[Record]:
+    store = Store.open("sqlite://")  # what is kept is what pytest-benchmark writes
+    store.begin(run)
+    return Conductor(
+        run=run,
+        store=store,
+        listener=_Progress(config),
+        start=lambda watch, threads: Session(watch, threads=threads, allocator=run.plan.allocator),
+    ).conduct()
+
+
+@functools.cache
+def _prepared(sessions: int | None) -> tuple[Plan, dict[str, Any]]:
+    return prepare(Request(suite=named("quick"), sessions=sessions))
+
+
+def _marks(why: str | None) -> list[pytest.MarkDecorator]:
+    """What keeps a case from running, if anything does."""
+    return [] if why is None else [pytest.mark.skip(reason=why)]
+
+
+def _selected(items: Iterable[pytest.Item]) -> list[dict[str, Any]]:
+    """The parameters of the cases that will run."""
+    return [
+        dict(item.callspec.params)
+        for item in items
+        if isinstance(item, pytest.Function)
+        and item.path == Path(__file__)
+        and item.get_closest_marker("skip") is None
+    ]
+
+
+def _of(records: Iterable[Record], implementation: str, problem: str) -> list[Record]:
+    return [r for r in records if (r.implementation, r.problem) == (implementation, problem)]
+
+
+def _fail(reason: str) -> None:
+    pytest.fail(reason, pytrace=False)

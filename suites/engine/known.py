@@ -1,0 +1,70 @@
+"""What is known beforehand, measured: equal arms, one slower by a known part, a call of known size.
+
+It tells what the instruments can see on the machine at hand.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import torch
+
+from impls.interface import Problem
+from suites.engine.answering import Task
+from suites.engine.messages import Sender
+from suites.engine.timed import Bench
+from suites.measure import memory
+from suites.measure.timing import HostClock, HotSampler, SlowedSampler, resolution_ms
+
+FEWEST_CALLS: Final = 34
+"""Calls in a sample, so that one call more is about 3 %."""
+
+
+def calibrate(task: Task, sender: Sender) -> None:
+    """Send the times of a baseline, its twin, a slowed copy of it and any others on one problem.
+
+    implementations  the baseline first
+    slowed           the part by which the copy is slower
+
+    The message names every arm's times, a sample a round, and how much slower the copy is in truth.
+    Raises what an implementation raises: these are ours, and have agreed.
+    """
+    bench = Bench(task, sender, Problem.parse(task["problem"]))
+    for name in task["implementations"]:
+        bench.set_up(name)
+    base = bench.arms[task["implementations"][0]]
+    base.fewest_calls = FEWEST_CALLS
+    sampler = SlowedSampler(base.sampler, task["slowed"])
+    slowed = replace(base.again(), name="slowed", sampler=sampler)
+    twin = replace(base.again(), name="twin")
+    arms = [base, twin, slowed, *(arm for arm in bench.arms.values() if arm is not base)]
+    conditions = bench.run(arms, announce=lambda _: None)
+    sender.send(
+        "calibration",
+        problem=task["problem"],
+        times_ms={arm.name: arm.times_ms for arm in arms},
+        quiet=conditions.quiet,
+        truth=sampler.truth(base.count),
+    )
+
+
+def instruments(task: Task, sender: Sender) -> None:
+    """Send what the instruments read where the answer is known.
+
+    known_bytes  size of an operation whose memory is measured
+    """
+    size = task["known_bytes"]
+    made, usage = memory.measure(
+        lambda: (torch.empty(size, dtype=torch.uint8).fill_(0),), task["device"]
+    )
+    del made
+    sampler = HotSampler(HostClock())
+    empty = [lambda: None, lambda: None]
+    sender.send(
+        "instruments",
+        read_bytes=usage.peak_bytes,
+        resolution_ms=resolution_ms(),
+        sample_overhead_ms=min(sampler.take(empty, 1) for _ in range(200)),
+        call_overhead_ms=min(sampler.take(empty, 1000) for _ in range(20)),
+    )

@@ -1,0 +1,52 @@
+"""When a problem is known precisely enough: sessions end on precision, never on significance."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from suites.measure.statistics import Interval, over_sessions
+from suites.records.pairs import pair
+from suites.records.plan import Plan
+from suites.records.record import Record
+
+Sessions = dict[int, Record]
+
+
+def settled(plan: Plan, records: Iterable[Record], session: int) -> set[str]:
+    """The problems that a session need not time again.
+
+    Those whose every ratio to the baseline, with this session's number of threads, has an interval
+    at most the plan's precision to either side, after the fewest sessions.
+    """
+    if plan.precision is None:
+        return set()
+    numbers = {n for n in plan.session_numbers if plan.threads_of(n) == plan.threads_of(session)}
+    timed: dict[str, dict[str, Sessions]] = defaultdict(lambda: defaultdict(dict))
+    for record in records:
+        if record.session in numbers and record.times_ms:
+            timed[record.problem][record.implementation][record.session] = record
+    return {problem for problem, found in timed.items() if _is_precise(plan, found)}
+
+
+def _is_precise(plan: Plan, timed: Mapping[str, Sessions]) -> bool:
+    layers = {entry.name for entry in plan.entries if entry.layer}
+    panels = ([n for n in timed if n in layers], [n for n in timed if n not in layers])
+    return all(_panel_is_precise(plan, {n: timed[n] for n in names}) for names in panels if names)
+
+
+def _panel_is_precise(plan: Plan, timed: Mapping[str, Sessions]) -> bool:
+    if min(map(len, timed.values())) < plan.fewest_sessions:
+        return False
+    baseline = plan.baseline_of(timed)
+    return all(
+        _half_width(timed[baseline], found) <= (plan.precision or 0)
+        for name, found in timed.items()
+        if name != baseline
+    )
+
+
+def _half_width(base: Sessions, other: Sessions) -> float:
+    """How far the interval of a ratio reaches to either side; infinite when there is none."""
+    found = over_sessions(pair(base.values(), other.values()).log_ratios)
+    return found.half_width if isinstance(found, Interval) else float("inf")

@@ -1,0 +1,138 @@
+"""How calls are timed on each kind of device: inputs in turn, the sampler, what else is told.
+
+What concerns a GPU has been tested on stand-ins only; it never ran on one.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, Protocol
+
+from impls.interface import Problem
+from suites.measure import cache, nvidia
+from suites.measure.timing import (
+    Call,
+    Clock,
+    ColdSampler,
+    CudaClock,
+    HostClock,
+    HotSampler,
+    Sampler,
+)
+
+FEWEST_SETS = 2
+"""Calls take their inputs in turn, so that none has those of the call before it."""
+SUSTAINED_FROM_MS = 1.0
+"""Shorter calls are not kept up for seconds: launches leave the device time to rest."""
+
+
+class Device(Protocol):
+    """Where a problem is answered, and how its calls are timed there."""
+
+    @property
+    def clock(self) -> Clock:
+        """For calls one at a time: the first ones."""
+
+    def input_sets(self, problem: Problem) -> int:
+        """How many sets of inputs the calls take in turn."""
+
+    def sampler(self, calls: Sequence[Call]) -> Sampler:
+        """What takes the samples of these calls, warm by now."""
+
+    def state(self) -> dict[str, Any] | None:
+        """Clocks, power and throttle reasons now; None where there are none to tell."""
+
+    def beside(self, call: Call, call_ms: float) -> dict[str, float | None]:
+        """Figures beside the times: host_ms and sustained_ms of a record."""
+
+
+def device(name: str, *, cold: bool) -> Device:
+    """The device of a problem.
+
+    cold  caches are emptied before each call
+    """
+    if name == "cuda":
+        import torch  # noqa: PLC0415 - a CPU's samples need none of it
+
+        return Cuda(torch.cuda, cold=cold)
+    return Host(cold=cold)
+
+
+class Host:
+    """A CPU: the work is done when the call returns."""
+
+    def __init__(self, *, cold: bool) -> None:
+        self.clock: Clock = HostClock()
+        self._cold = cold
+
+    def input_sets(self, problem: Problem) -> int:  # noqa: ARG002 - the same for all of them
+        """Two."""
+        return FEWEST_SETS
+
+    def sampler(self, calls: Sequence[Call]) -> Sampler:  # noqa: ARG002 - the same for all of them
+        """The host's clock around the calls, with a flush before each when cold."""
+        return ColdSampler(self.clock, _flush("cpu")) if self._cold else HotSampler(self.clock)
+
+    def state(self) -> None:
+        """Nothing that a probe would not tell."""
+
+    def beside(self, call: Call, call_ms: float) -> dict[str, float | None]:  # noqa: ARG002 - a GPU's
+        """Nothing: the host does the work itself."""
+        return {}
+
+
+class Cuda:
+    """An NVIDIA device; `cuda` is torch.cuda, or a stand-in."""
+
+    def __init__(self, cuda: Any, *, cold: bool) -> None:
+        self.clock: Clock = CudaClock(cuda)
+        self._cuda, self._cold = cuda, cold
+        self._properties = cuda.get_device_properties(0)
+
+    def input_sets(self, problem: Problem) -> int:
+        """As many as it takes to exceed the second-level cache three times."""
+        from suites.measure.cuda import input_sets  # noqa: PLC0415 - it builds on timing
+
+        return input_sets(problem.fewest_bytes, self._properties.L2_cache_size)
+
+    def sampler(self, calls: Sequence[Call]) -> Sampler:
+        """Events behind a spin; a graph for short calls that can be captured as one."""
+        from suites.measure.cuda import EventSampler  # noqa: PLC0415 - it builds on timing
+        from suites.measure.graph import NotCapturableError, sampler_for  # noqa: PLC0415 - likewise
+
+        flush = _flush("cuda") if self._cold else None
+        events = EventSampler(self._cuda, spin=_spin(self._cuda), flush=flush)
+        call_ms = events.take(calls, len(calls))
+        sampler: Sampler = sampler_for(call_ms, self._cuda, spin=_spin(self._cuda), flush=flush)
+        try:
+            sampler.take(calls, len(calls))
+        except NotCapturableError:
+            return events
+        return sampler
+
+    def state(self) -> dict[str, Any] | None:
+        """What the driver tells of the device now."""
+        found = nvidia.read(str(self._properties.uuid))
+        return None if found is None else asdict(found)
+
+    def beside(self, call: Call, call_ms: float) -> dict[str, float | None]:
+        """Host time of asking for one call; time of one after seconds without a rest."""
+        from suites.measure.cuda import host_overhead_ms, sustained_ms  # noqa: PLC0415 - likewise
+
+        kept_up = sustained_ms(call, self._cuda) if call_ms >= SUSTAINED_FROM_MS else None
+        return {"host_ms": host_overhead_ms(call, self._cuda), "sustained_ms": kept_up}
+
+
+@functools.cache
+def _flush(name: str) -> cache.Flush:
+    return cache.Flush(name, cache.last_level_bytes())
+
+
+@functools.cache
+def _spin(cuda: Any) -> Any:
+    """One for the process: finding its rate takes a while."""
+    from suites.measure.cuda import Spin  # noqa: PLC0415 - it builds on timing
+
+    return Spin(cuda)

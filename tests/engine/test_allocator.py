@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+
+import pytest
+
+from suites.engine.allocator import ALLOCATORS, settings
+
+FAULTS_OF_A_CALL = """
+import resource
+def call():
+    bytearray(b"x") * (48 << 20)
+for _ in range(3):
+    call()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(4):
+    call()
+print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 4)
+"""
+PAGES = (48 << 20) // os.sysconf("SC_PAGE_SIZE")
+
+
+def faults_under(allocator: str) -> float:
+    """Page faults per call of a fresh process that touches 48 MiB in each and frees them."""
+    own = {name: v for name, v in os.environ.items() if not name.startswith("MALLOC_")}
+    command = [sys.executable, "-c", FAULTS_OF_A_CALL]
+    environment = {**own, **settings(allocator)}
+    out = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return float(out.stdout)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the variables are glibc's")
+def test_memory_that_is_retained_does_not_fault_again() -> None:
+    # Huge pages fault once for 512 small ones, so the default's count has no fixed lower end.
+    default, retained = faults_under("default"), faults_under("retain")
+    assert default > retained
+    assert retained < PAGES / 1000
+
+
+def test_the_default_leaves_the_environment_as_the_user_has_set_it() -> None:
+    assert settings("default") == {}
+
+
+def test_every_allocator_has_settings() -> None:
+    assert [bool(settings(name)) for name in ALLOCATORS] == [False, True]
+
+
+def test_another_allocator_is_refused_in_words() -> None:
+    with pytest.raises(
+        ValueError, match="unknown allocator 'jemalloc'; expected one of default, retain"
+    ):
+        settings("jemalloc")

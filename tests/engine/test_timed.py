@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from suites.engine import timed
+from suites.engine.known import calibrate, instruments
+from suites.engine.messages import Sender
+from suites.measure import ceilings, timing
+from suites.measure.ceilings import Ceiling
+from suites.records import record as records
+from suites.records.record import Record
+
+IMPLS = Path(__file__).parents[2] / "impls"
+PROBLEM = "b1 h2 t32 d16 causal fp32 cpu"
+MEMORISING = '''
+KEPT = {}
+
+
+def remembers(q, k, v, *, mask, scale):
+    """The first answer that an address got."""
+    if q.data_ptr() not in KEPT:
+        KEPT[q.data_ptr()] = v[:, :, :1].expand_as(q).clone()
+    return KEPT[q.data_ptr()]
+
+
+def fails_late(q, k, v, *, mask, scale):
+    """Raises at its fiftieth call."""
+    KEPT["calls"] = KEPT.get("calls", 0) + 1
+    if KEPT["calls"] > 50:
+        raise RuntimeError("late")
+    return v[:, :, : q.shape[2]] * 1.0
+'''
+
+
+class Log(Sender):
+    """Keeps the messages instead of sending them."""
+
+    def __init__(self) -> None:
+        self.messages: list[dict[str, Any]] = []
+
+    def send(self, kind: str, **fields: Any) -> None:
+        self.messages.append({"kind": kind, **fields})
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        return [message for message in self.messages if message["kind"] == kind]
+
+    @property
+    def records(self) -> dict[str, Record]:
+        made = [records.from_json(message["record"]) for message in self.of("record")]
+        return {record.implementation: record for record in made}
+
+
+def task(*names: str, own: Path | None = None, **changes: Any) -> dict[str, Any]:
+    files = {name: {name: str(own or IMPLS / f"{name.partition('_')[0]}.py")} for name in names}
+    return {
+        "session": 1,
+        "problem": PROBLEM,
+        "implementations": list(names),
+        "files": files,
+        "expected_ms": dict.fromkeys(names, 0.0),
+        "seed": 3,
+        "memory_limit": 1 << 40,
+        "round_budget_ms": 60.0,
+        "threads": 2,
+        "cache": "hot",
+        "twin_of": names[0],
+        "ceilings": [],
+        **changes,
+    }
+
+
+def measured(*names: str, **changes: Any) -> dict[str, Record]:
+    log = Log()
+    timed.measure(task(*names, **changes), log)
+    return log.records
+
+
+def test_the_baseline_has_a_twin_in_its_rounds_and_nobody_else() -> None:
+    made = measured("sdpa_math", "naive")
+    base, other = made["sdpa_math"], made["naive"]
+    assert len(base.twin_ms) == len(base.times_ms) == len(other.times_ms) >= 2
+    assert other.twin_ms == ()
+    assert base.conditions == other.conditions
+    assert base.conditions is not None
+    assert len(base.conditions.disturbed) == len(base.times_ms)
+    assert (base.clock, base.threads, base.in_rounds) == ("host", 2, True)
+    assert base.calls_ms is not None
+    assert base.calls_ms > sum(base.times_ms)
+
+
+def test_a_cold_sample_says_so() -> None:
+    assert measured("naive", cache="cold")["naive"].clock == "cold host"
+
+
+def test_an_arm_that_fails_in_the_rounds_costs_its_own_record_only(tmp_path: Path) -> None:
+    own = tmp_path / "own.py"
+    own.write_text(MEMORISING)
+    files = {"fails_late": {"fails_late": str(own)}, "naive": {"naive": str(IMPLS / "naive.py")}}
+    made = measured("fails_late", "naive", files=files)
+    assert (made["fails_late"].status, made["fails_late"].reason) == (
+        "failed",
+        "RuntimeError: late",
+    )
+    assert made["naive"].status == "ok"
+    assert made["naive"].twin_ms == ()  # the baseline fell, and its twin with it
+
+
+def test_a_long_call_is_timed_once_apart_from_the_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timing, "LONG_MS", 0.0)
+    made = measured("naive")["naive"]
+    assert len(made.times_ms) == 1
+    assert not made.in_rounds
+    assert made.conditions is None
+    assert made.twin_ms == ()
+
+
+def slow_machine(rate: float) -> list[dict[str, Any]]:
+    found = [
+        Ceiling(kind="matmul", dtype="float32", residency="cache", value=rate, device="cpu"),
+        Ceiling(kind="read", residency="cache", value=rate, device="cpu"),
+    ]
+    return ceilings.to_json(found)
+
+
+def test_a_time_beyond_the_ceilings_is_believed_after_a_second_check() -> None:
+    assert not measured("naive", ceilings=slow_machine(1e15))["naive"].checked_again
+    made = measured("naive", ceilings=slow_machine(1.0))["naive"]
+    assert made.status == "ok"
+    assert made.checked_again
+
+
+def test_a_wrong_answer_beyond_the_ceilings_loses_its_time(tmp_path: Path) -> None:
+    own = tmp_path / "own.py"
+    own.write_text(MEMORISING)
+    made = measured("remembers", own=own, ceilings=slow_machine(1.0))["remembers"]
+    assert made.status == "wrong"
+    assert made.times_ms == ()
+    assert "of what this machine can do, and checked again: " in made.reason
+
+
+def test_the_known_arms_stand_in_the_same_rounds() -> None:
+    log = Log()
+    calibrate(task("sdpa_math", "naive", slowed=0.03), log)
+    [found] = log.of("calibration")
+    assert set(found["times_ms"]) == {"sdpa_math", "twin", "slowed", "naive"}
+    assert len({len(times) for times in found["times_ms"].values()}) == 1
+    assert 1.02 < found["truth"] < 1.04
+
+
+def test_the_memory_of_a_known_operation_is_read_to_the_byte() -> None:
+    log = Log()
+    instruments({"known_bytes": 12345, "device": "cpu"}, log)
+    [found] = log.of("instruments")
+    assert found["read_bytes"] == 12345
+    assert found["resolution_ms"] > 0

@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from impls.interface import Problem
+from suites.measure import ceilings
+from suites.measure.ceilings import Ceiling, attainable_ms, from_json, measure, share, to_json
+
+ROOT = Path(__file__).parents[2]
+PROBLEM = Problem.parse("b1 h1 t1000 d50 full")
+"""2e8 FLOP and 8e5 bytes."""
+
+
+def ceiling(value: float, **changes: Any) -> Ceiling:
+    fields: dict[str, Any] = {"kind": "read", "residency": "cache", "device": "cpu"}
+    return Ceiling(value=value, **{**fields, **changes})
+
+
+def product(value: float, **changes: Any) -> Ceiling:
+    return ceiling(value, kind="matmul", **{"dtype": "float32", **changes})
+
+
+def test_the_arithmetic_takes_longer_where_the_bandwidth_is_ample() -> None:
+    assert attainable_ms(PROBLEM, [ceiling(1e12), product(1e9)]) == 200.0
+
+
+def test_moving_the_bytes_takes_longer_where_the_arithmetic_is_quick() -> None:
+    assert attainable_ms(PROBLEM, [ceiling(1e6), product(1e15)]) == 800.0
+
+
+def test_the_best_ceiling_of_the_device_and_dtype_counts() -> None:
+    found = [
+        ceiling(1e12),
+        ceiling(1e6, kind="copy", residency="memory"),
+        product(1e9, residency="memory"),
+        product(2e9),
+        product(9e9, dtype="bfloat16"),
+        product(9e9, device="cuda"),
+    ]
+    assert attainable_ms(PROBLEM, found) == 100.0
+    assert attainable_ms(PROBLEM, iter(found)) == 100.0
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        [],
+        [ceiling(1e12)],
+        [product(1e9)],
+        [ceiling(1e12), product(1e9, dtype="float64")],
+        [ceiling(1e12, device="cuda"), product(1e9)],
+    ],
+)
+def test_without_a_ceiling_that_is_needed_nothing_is_attainable(found: list[Ceiling]) -> None:
+    assert attainable_ms(PROBLEM, found) is None
+    assert share(PROBLEM, 1.0, found) is None
+
+
+def test_the_share_may_lie_above_the_ceiling() -> None:
+    found = [ceiling(1e12), product(1e9)]
+    assert share(PROBLEM, 400.0, found) == 0.5
+    assert share(PROBLEM, 100.0, found) == 2.0
+
+
+def test_ceilings_come_back_from_plain_data() -> None:
+    found = (ceiling(1e12), product(2e9, residency="memory"))
+    assert from_json(json.loads(json.dumps(to_json(found)))) == found
+    with pytest.raises(TypeError, match="colour"):
+        from_json([{**to_json(found)[0], "colour": "red"}])
+
+
+def test_pages_work_with_ceilings_without_torch() -> None:
+    code = "import sys, suites.measure.ceilings; sys.exit('torch' in sys.modules)"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    child = subprocess.run([sys.executable, "-c", code], env=environment, check=False)
+    assert child.returncode == 0
+
+
+class FakeClock:
+    """Every stretch of work takes the same time on it."""
+
+    def __init__(self, ms: float) -> None:
+        self.ms = ms
+        self.stops = 0
+
+    def start(self) -> None:
+        pass
+
+    def stop(self) -> float:
+        self.stops += 1
+        return self.ms
+
+
+def test_rates_are_work_by_time() -> None:
+    found = measure("cpu", ["float32"], clock=FakeClock(2.0), last_level_bytes=1 << 20)
+    of = {(each.kind, each.residency): each for each in found}
+    assert of["read", "cache"].value == (1 << 18) / 2e-3
+    assert of["copy", "memory"].value == (64 << 20) / 2e-3
+    assert of["matmul", "cache"].value == 2 * 256**3 / 2e-3
+    assert of["matmul", "memory"].value == 2 * 576**3 / 2e-3  # half as much again as 384 rows
+    assert {(each.device, each.dtype) for each in found} == {("cpu", ""), ("cpu", "float32")}
+    assert len(found) == len(of) == 6
+
+
+def test_a_product_that_would_take_long_is_left_out_and_each_is_tried_once() -> None:
+    clock = FakeClock(ceilings.LONGEST_MS + 1)
+    found = measure("cpu", ["float32"], clock=clock, last_level_bytes=1 << 20)
+    assert [each.residency for each in found if each.kind == "matmul"] == ["cache"]
+    assert clock.stops == 2 * (2 + 1) + 1
+
+
+def bench_on(clock: FakeClock) -> ceilings._Bench:
+    pool = torch.ones(1 << 17, dtype=torch.uint8)
+    return ceilings._Bench(torch, pool, clock, ceilings.BUDGET_MS)
+
+
+def taking(clock: FakeClock, *took_ms: float) -> Callable[[], None]:
+    """A call that takes the next of these times."""
+    left = iter(took_ms)
+
+    def call() -> None:
+        clock.ms = next(left)
+
+    return call
+
+
+def test_repeats_end_with_the_budget_and_the_best_counts() -> None:
+    clock = FakeClock(0.0)
+    call = taking(clock, 4.0, 3.0, 2.0, 3.0, 4.0, 4.0, 1.0)
+    assert bench_on(clock).best_ms(call, budget_ms=20.0) == 2.0
+    assert clock.stops == 6
+
+
+def test_a_single_hiccup_does_not_pass_for_the_best() -> None:
+    clock = FakeClock(0.0)
+    call = taking(clock, 40.0, 11.0, 12.0, 10.0, 11.0, 1.0)
+    assert bench_on(clock).best_ms(call, budget_ms=30.0) == 10.0
+    assert clock.stops == 5
+
+
+def test_a_call_far_beyond_the_budget_is_made_once() -> None:
+    clock = FakeClock(36.0)
+    assert bench_on(clock).best_ms(lambda: None, budget_ms=9.0) == 36.0
+    assert clock.stops == 1
+
+
+def test_short_calls_are_timed_several_at_once() -> None:
+    calls: list[str] = []
+    assert bench_on(FakeClock(0.25)).best_ms(lambda: calls.append("x"), 1.5) == 0.25 / 4
+    assert len(calls) == 1 + 5 * 4
+
+
+def test_half_precision_by_way_of_float32_is_the_same_product() -> None:
+    made = []
+    for widen in (False, True):
+        call = ceilings._product(bench_on(FakeClock(1.0)), "bfloat16", 64, widen=widen)
+        assert call is not None
+        made.append(call())
+    plain, widened = made
+    assert isinstance(plain, torch.Tensor)
+    assert isinstance(widened, torch.Tensor)
+    assert plain.dtype == widened.dtype == torch.bfloat16
+    torch.testing.assert_close(plain, widened)
+
+
+def test_a_product_that_does_not_fit_is_left_out() -> None:
+    bench = bench_on(FakeClock(1.0))
+    assert ceilings._product(bench, "float32", 64, widen=False) is not None
+    assert ceilings._product(bench, "float32", 128, widen=False) is None
+    assert list(ceilings._rates(bench, "float32", [(128, "cache")], widen=False)) == []
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16", "float16"])
+def test_every_dtype_has_ceilings_on_this_machine(dtype: str) -> None:
+    state = torch.get_rng_state()
+    found = measure("cpu", [dtype], budget_ms=1.0, last_level_bytes=1 << 20)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(0 < each.value < float("inf") for each in found)
+    assert attainable_ms(Problem(dtype=dtype), found) is not None
+
+
+def test_the_code_says_plainly_what_never_ran_on_a_gpu() -> None:
+    assert "it never ran on a GPU" in " ".join((ceilings.__doc__ or "").split())

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from suites.measure.interference import Probe, Snapshot, disturbance, snapshot
+
+
+def threads(root: Path, *counts: str) -> Path:
+    for number, text in enumerate(counts):
+        thread = root / str(number)
+        thread.mkdir()
+        (thread / "schedstat").write_text(text)
+    return root
+
+
+def test_a_snapshot_sums_what_the_threads_waited(tmp_path: Path) -> None:
+    threads(tmp_path, "900 1500000 3\n", "800 2000000 1\n")
+    taken = snapshot(tmp_path, lambda: 7_000_000)
+    assert (taken.run_delay_ms, taken.at_ms) == (3.5, 7.0)
+
+
+def test_a_thread_that_ends_meanwhile_is_left_out(tmp_path: Path) -> None:
+    threads(tmp_path, "900 1500000 3\n", "")
+    (tmp_path / "gone").mkdir()
+    assert snapshot(tmp_path).run_delay_ms == 1.5
+
+
+@pytest.mark.parametrize("counts", [(), ("0 0 0\n", "0 0 0\n"), ("",)])
+def test_a_system_that_keeps_no_count_leaves_it_unknown(
+    tmp_path: Path, counts: tuple[str, ...]
+) -> None:
+    assert snapshot(threads(tmp_path, *counts)).run_delay_ms is None
+    assert snapshot(tmp_path / "absent").run_delay_ms is None
+
+
+def test_threads_that_never_waited_have_waited_for_zero(tmp_path: Path) -> None:
+    assert snapshot(threads(tmp_path, "900 0 3\n")).run_delay_ms == 0
+
+
+def test_counts_of_this_process_only_grow() -> None:
+    before, after = snapshot(), snapshot()
+    assert after.involuntary_switches >= before.involuntary_switches >= 0
+    assert after.at_ms >= before.at_ms
+    assert (after.run_delay_ms or 0) >= (before.run_delay_ms or 0)
+
+
+def around(waited_ms: float | None, round_ms: float = 100.0) -> tuple[Snapshot, Snapshot]:
+    after = None if waited_ms is None else 5.0 + waited_ms
+    return Snapshot(5.0, 10, 1000.0), Snapshot(after, 70, 1000.0 + round_ms)
+
+
+@pytest.mark.parametrize("waited_ms", [None, 0.0, 2.0, -3.0])
+@pytest.mark.parametrize(("probe_ms", "usual_ms"), [(1.0, 1.0), (1.15, 1.0), (0.1, 1.0), (9, None)])
+def test_up_to_the_limits_a_round_is_quiet(
+    waited_ms: float | None, probe_ms: float, usual_ms: float | None
+) -> None:
+    assert disturbance(*around(waited_ms), probe_ms, usual_ms) == ""
+
+
+def test_waiting_for_a_cpu_disturbs_a_round() -> None:
+    told = disturbance(*around(2.125), 1.0, 1.0)
+    assert told == "the threads waited 2.1 ms for a CPU in a round of 100.0 ms"
+
+
+def test_a_slow_probe_disturbs_a_round() -> None:
+    assert disturbance(*around(None), 0.5, 0.4) == "the probe took 0.50 ms, usually 0.40 ms"
+
+
+def test_both_reasons_are_told() -> None:
+    assert disturbance(*around(50.0), 2.0, 1.0) == (
+        "the threads waited 50.0 ms for a CPU in a round of 100.0 ms; "
+        "the probe took 2.00 ms, usually 1.00 ms"
+    )
+
+
+class FakeTime:
+    """A clock on which each piece of work takes the next of the given times."""
+
+    def __init__(self, *took_ms: float) -> None:
+        self._steps: Iterator[float] = (step for ms in took_ms for step in (0.0, ms))
+        self._ns = 0
+
+    def now_ns(self) -> int:
+        self._ns += int(next(self._steps) * 1e6)
+        return self._ns
+
+
+def test_a_reading_is_the_quicker_of_two_products() -> None:
+    probe = Probe(FakeTime(5.0, 3.0, 2.0, 4.0).now_ns)
+    assert [probe.read(), probe.read()] == [3.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("readings", "usual"),
+    [
+        ((), None),
+        ((1.0, 2.0, 3.0, 4.0), None),
+        ((5.0, 4.0, 3.0, 2.0, 1.0), 1.0),
+        ((6.0, 1.0, 5.0, 2.0, 4.0, 3.0), 2.0),
+        ((2.0, 2.0, 2.0, 2.0, 2.0, 1.0), 2.0),
+        (tuple(float(ms) for ms in range(20, 0, -1)), 4.0),
+    ],
+)
+def test_what_is_usual_is_the_20th_percentile_of_five_or_more(
+    readings: tuple[float, ...], usual: float | None
+) -> None:
+    probe = Probe(FakeTime(*(ms for ms in readings for _ in range(2))).now_ns)
+    for expected in readings:
+        assert probe.read() == expected
+    assert probe.usual_ms == usual
+
+
+def test_the_work_of_the_probe_never_changes_and_leaves_the_generator_alone() -> None:
+    state = torch.get_rng_state()
+    first, second = Probe(), Probe()
+    for _ in range(3):
+        first.read()
+    assert torch.equal(first._product, second._product)
+    assert torch.equal(torch.get_rng_state(), state)

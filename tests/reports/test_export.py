@@ -1,0 +1,162 @@
+"""Exports: another program reads them, and finds what was stored, no more and no less."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import pytest
+from pytest_benchmark.stats import Stats
+
+from reports.export import FORMATS, SAMPLE_COLUMNS, export, samples, stats
+from reports.tables import MEASUREMENT_COLUMNS, measurements
+from suites.records.record import Record
+from suites.records.store import Run
+from tests.saved_run import PROBLEMS, conditions, peak_bytes, small_run, times, twin_times
+
+ONE = PROBLEMS[1]
+NEVER_OK = {"off_by_one", "xformers", "flash_attn"}
+
+
+def run_with_one_apart() -> tuple[Run, list[Record]]:
+    """The small run on one problem; chunked is timed once in a session, apart from the rounds."""
+    run, records = small_run(problems=(ONE,))
+    return run, [_apart(r) if r.times_ms and r.implementation == "chunked" else r for r in records]
+
+
+def _apart(record: Record) -> Record:
+    return replace(record, times_ms=(12.0,), in_rounds=False, conditions=None)
+
+
+def rows(file: Path) -> list[dict[str, str]]:
+    with file.open(newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def made(folder: Path, format_name: str, run: Run, records: list[Record]) -> dict[str, Any]:
+    (file,) = export(run, records, format_name, folder / "run.json")
+    data: dict[str, Any] = json.loads(file.read_text())
+    return data
+
+
+def test_csv_holds_the_measurements_and_beside_them_every_sample(tmp_path: Path) -> None:
+    run, records = run_with_one_apart()
+    table, beside = export(run, records, "csv", tmp_path / "folder" / "run.csv")
+    assert (table.name, beside.name) == ("run.csv", "run-samples.csv")
+    found = rows(table)
+    assert tuple(found[0]) == MEASUREMENT_COLUMNS
+    assert len(found) == len(measurements(run, records))
+    assert {row["implementation"] for row in found}.isdisjoint(NEVER_OK)
+    taken = rows(beside)
+    assert tuple(taken[0]) == SAMPLE_COLUMNS
+    assert [float(row["time_ms"]) for row in taken] == [
+        row["time_ms"] for row in samples(run, records)
+    ]
+
+
+def test_a_sample_says_its_round_its_twin_and_what_disturbed_it() -> None:
+    run, records = run_with_one_apart()
+    taken = [row for row in samples(run, records) if row["session"] == 2]
+    naive = [row for row in taken if row["implementation"] == "naive"]
+    assert [row["time_ms"] for row in naive] == list(times(ONE, "naive", 2))
+    assert [row["twin_ms"] for row in naive] == list(twin_times(ONE, "naive", 2))
+    assert [row["round"] for row in naive] == [1, 2, 3, 4, 5]
+    assert [row["disturbed"] for row in naive] == list(conditions().disturbed)
+    (alone,) = [row for row in taken if row["implementation"] == "chunked"]
+    assert (alone["round"], alone["twin_ms"], alone["disturbed"]) == (None, None, "")
+    assert (alone["problem"], alone["threads"]) == (ONE, 2)
+
+
+def test_json_holds_what_the_program_prints_for_programs_and_the_samples(tmp_path: Path) -> None:
+    run, records = run_with_one_apart()
+    data = made(tmp_path, "json", run, records)
+    assert data["run"] == run.name
+    assert data["samples"] == samples(run, records)
+    assert {row["implementation"] for row in data["measurements"]}.isdisjoint(NEVER_OK)
+
+
+def test_a_pytest_benchmark_file_holds_every_sample_in_seconds(tmp_path: Path) -> None:
+    run, records = small_run()
+    data = made(tmp_path, "pytest-benchmark", run, records)
+    assert len(data["benchmarks"]) == len(measurements(run, records))
+    assert {each["params"]["implementation"] for each in data["benchmarks"]}.isdisjoint(NEVER_OK)
+    each = next(e for e in data["benchmarks"] if e["name"] == f"chunked[{ONE}]")
+    assert (each["group"], each["params"]["problem"]) == (ONE, ONE)
+    taken = [ms / 1000 for session in (1, 2, 3) for ms in times(ONE, "chunked", session)]
+    assert each["stats"]["data"] == taken
+    assert (each["stats"]["rounds"], each["stats"]["iterations"]) == (15, 3)
+
+
+def test_a_pytest_benchmark_file_carries_our_own_figures(tmp_path: Path) -> None:
+    data = made(tmp_path, "pytest-benchmark", *small_run())
+    found = {each["name"]: each["extra_info"] for each in data["benchmarks"]}
+    told = found[f"chunked[{ONE}]"]
+    medians = [median(times(ONE, "chunked", session)) for session in (1, 2, 3)]
+    assert told["median_ms"] == median(medians)
+    assert (told["low_ms"], told["high_ms"]) == (min(medians), max(medians))
+    assert (told["sessions"], told["peak_bytes"]) == (3, peak_bytes(ONE, "chunked"))
+    assert (told["baseline"], told["verdict"]) == ("naive", "faster")
+    assert told["ratio_low"] <= told["ratio"] <= told["ratio_high"]
+    assert "ratio" not in found[f"naive[{ONE}]"]
+
+
+def test_threads_are_never_mixed_in_one_benchmark(tmp_path: Path) -> None:
+    run, records = small_run(problems=(ONE,), sessions=2, threads=(1, 2))
+    data = made(tmp_path, "pytest-benchmark", run, records)
+    chunked = {e["group"]: e for e in data["benchmarks"] if e["name"].startswith("chunked[")}
+    assert set(chunked) == {f"{ONE} threads 1", f"{ONE} threads 2"}
+    assert [e["extra_info"]["sessions"] for e in chunked.values()] == [2, 2]
+
+
+def test_pytest_benchmark_itself_reads_the_file_and_compares_it(tmp_path: Path) -> None:
+    run, records = small_run(problems=PROBLEMS[:2])
+    (file,) = export(run, records, "pytest-benchmark", tmp_path / "run.json")
+    child = subprocess.run(
+        [sys.executable, "-m", "pytest_benchmark", "compare", str(file), "--columns=median,ops"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert child.returncode == 0, child.stderr
+    for problem in PROBLEMS[:2]:
+        assert f"benchmark '{problem}': 6 tests" in child.stdout
+        assert f"sdpa_flash[{problem}] (" in child.stdout
+    assert "off_by_one" not in child.stdout
+
+
+@pytest.mark.parametrize("count", range(1, 14))
+def test_the_statistics_are_those_of_pytest_benchmark(count: int) -> None:
+    seconds = [0.003 + ((7 * place) % 13) / 1000 for place in range(count)]
+    seconds[count // 2] += 0.2  # an outlier
+    theirs: Any = Stats()  # type: ignore[no-untyped-call]
+    for each in seconds:
+        theirs.update(each)
+    ours = {**stats(seconds), "data": None}
+    assert ours.pop("outliers") == theirs.outliers
+    wanted = {name: value for name, value in theirs.as_dict().items() if name != "outliers"}
+    assert ours == pytest.approx({**wanted, "data": None})
+
+
+def test_an_unknown_format_is_told_in_words_with_the_nearest(tmp_path: Path) -> None:
+    run, records = small_run()
+    path = tmp_path / "run"
+    with pytest.raises(ValueError, match=r"^unknown format 'cvs'; did you mean 'csv'\? expected"):
+        export(run, records, "cvs", path)
+    with pytest.raises(ValueError, match=r"^unknown format 'x'; expected one of csv, json, pytest"):
+        export(run, records, "x", path)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_a_path_that_cannot_be_written_is_told_in_words(format_name: str, tmp_path: Path) -> None:
+    run, records = small_run(problems=(ONE,))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match=r"the export cannot be written to .*; name another --to"):
+        export(run, records, format_name, tmp_path / "file" / "run.json")
