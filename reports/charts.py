@@ -11,60 +11,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from reports import words
+from reports.efficiency import efficiency_charts
 from reports.families import AXES, Axis, Group, groups
 from reports.palette import LINES, Look, looks
-from reports.tables import measurements, outcomes, parsed, rows_of
+from reports.series import PANELS, Chart, Series
+from reports.tables import measurements, outcomes, parsed, rows_of, with_most_threads
 from suites.records.record import Record
 from suites.records.store import Run
-
-PANELS: Final = ("attention", "layers")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Series:
-    """One line: an implementation over the sizes of a chart.
-
-    y          the stored figure at each x, exactly
-    low, high  the spread over sessions; empty where there is none to show
-    hover      a few lines of words for each point
-    """
-
-    name: str
-    x: tuple[float, ...]
-    y: tuple[float, ...]
-    low: tuple[float, ...]
-    high: tuple[float, ...]
-    hover: tuple[str, ...]
-    look: Look
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chart:
-    """One chart: several implementations on problems that differ in one size only.
-
-    key     of its family: time_vs_length, layers_memory_vs_heads, ...; unique with the label
-    panel   attention or layers
-    title   of the family, in plain words
-    label   what sets this chart apart from the others of its family; empty when it is the only one
-    common  what all charts of the family have in common
-    mask    for arranging small multiples
-    note    what a point is, who is not drawn and why
-    alt     the chart in words
-    """
-
-    key: str
-    panel: str
-    title: str
-    label: str
-    common: str
-    mask: str
-    x_title: str
-    y_title: str
-    log_x: bool
-    log_y: bool
-    series: tuple[Series, ...]
-    note: str
-    alt: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +36,7 @@ _QUANTITIES: Final = (
         "ms",
         1,
         "A point is the median of the session medians; its bar is the spread over sessions, from "
-        "the smallest to the largest. No verdict is drawn from it.",
+        "the smallest to the largest. Verdicts are drawn from pairs within sessions instead.",
     ),
     _Quantity(
         "memory",
@@ -114,17 +67,28 @@ class _Family:
 
 
 def charts(run: Run, records: Iterable[Record]) -> list[Chart]:
-    """Every chart the run has the sizes for: at least two lengths, or two numbers of heads."""
+    """Every chart the run has the sizes for: two lengths, two numbers of heads or of threads.
+
+    With several numbers of threads, times and memory are those with the most.
+    """
     records = list(records)
-    measured = rows_of(measurements(run, records))
-    ended = [row for row in rows_of(outcomes(run, records)) if not row["timed"]]
+    every = rows_of(measurements(run, records))
+    measured = with_most_threads(run, every)
+    drawn = {(row["problem"], row["implementation"]) for row in measured}
+    ended = [
+        row
+        for row in rows_of(outcomes(run, records))
+        if (row["problem"], row["implementation"]) not in drawn
+    ]
     style = looks(entry.name for entry in run.plan.entries)
+    labels = words.labels(run.plan)
     families = [_Family(p, a, q) for p in PANELS for a in AXES for q in _QUANTITIES]
-    return [
-        _chart(family, group, style)
+    over_sizes = [
+        _chart(family, group, style, labels)
         for family in families
         for group in _groups(family, measured, ended)
     ]
+    return [*over_sizes, *efficiency_charts(run.plan, every, style)]
 
 
 def _groups(
@@ -137,7 +101,7 @@ def _groups(
     return groups(family.axis, [row for row in own if row[column] is not None], lacking)
 
 
-def _chart(family: _Family, group: Group, style: dict[str, Look]) -> Chart:
+def _chart(family: _Family, group: Group, style: dict[str, Look], labels: list[str]) -> Chart:
     series = _series(family, group, style)
     absent = _absent(family.axis, group)
     quantity = family.quantity
@@ -146,7 +110,7 @@ def _chart(family: _Family, group: Group, style: dict[str, Look]) -> Chart:
         panel=family.panel,
         title=family.title,
         label=group.label,
-        common=group.common,
+        common=", ".join(part for part in (group.common, *labels) if part),
         mask=group.mask,
         x_title=family.axis.label,
         y_title=quantity.unit,

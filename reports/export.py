@@ -15,7 +15,7 @@ import pandas as pd
 from reports.plain import as_data
 from reports.tables import measurements, rows_of
 from reports.verdicts import timed, verdicts
-from suites.records.record import CHECK, Record
+from suites.records.record import Record
 from suites.records.store import Run
 
 SAMPLE_COLUMNS: Final = (
@@ -30,6 +30,17 @@ SAMPLE_COLUMNS: Final = (
 )
 WRITTEN_AS: Final = "5.3.1"
 """The release of pytest-benchmark whose file format is written."""
+_FIGURES: Final = (
+    "threads",
+    "sessions",
+    "median_ms",
+    "low_ms",
+    "high_ms",
+    "peak_bytes",
+    "kept_bytes",
+    "share_of_bound",
+)
+_COMPARISON: Final = ("baseline", "floor", "ratio", "low", "high", "verdict")
 _NO_COMMIT: Final = {
     "id": "unversioned",
     "time": None,
@@ -141,21 +152,17 @@ FORMATS: Final = tuple(_TEXTS)
 
 def _benchmarks(run: Run, records: list[Record]) -> Iterator[dict[str, Any]]:
     """One for each pair; for each number of threads, where there are several."""
-    checks = {(r.problem, r.implementation): r for r in records if r.session == CHECK}
-    judged = {
-        (row["problem"], row["threads"], row["implementation"]): row
-        for row in rows_of(verdicts(run, records))
-    }
+    figures, judged = (_by_benchmark(f(run, records)) for f in (measurements, verdicts))
     for (problem, threads), found in timed(run, records).items():
         group = problem if len(run.plan.threads) == 1 else f"{problem} threads {threads}"
         for name, own in found.items():
+            key = (problem, threads, name)
             yield {
                 **_named(group, name),
                 "extra_info": {
                     "run": run.name,
-                    "threads": threads,
-                    **_ours(own, checks.get((problem, name))),
-                    **_verdict(judged.get((problem, threads, name), {})),
+                    **_told(figures[key], _FIGURES),
+                    **_told(judged.get(key, {}), _COMPARISON),
                 },
                 "options": {"disable_gc": True, "timer": own[0].clock, "warmup": True},
                 "stats": {
@@ -163,6 +170,11 @@ def _benchmarks(run: Run, records: list[Record]) -> Iterator[dict[str, Any]]:
                     "iterations": min(record.calls_per_sample or 1 for record in own),
                 },
             }
+
+
+def _by_benchmark(frame: pd.DataFrame) -> dict[tuple[str, int, str], dict[str, Any]]:
+    rows = rows_of(frame)
+    return {(row["problem"], row["threads"], row["implementation"]): row for row in rows}
 
 
 def _named(group: str, implementation: str) -> dict[str, Any]:
@@ -173,24 +185,10 @@ def _named(group: str, implementation: str) -> dict[str, Any]:
     return {"group": group, "name": name, "fullname": name, "params": params, "param": param}
 
 
-def _ours(own: Sequence[Record], check: Record | None) -> dict[str, Any]:
-    """Time, spread and memory as the report shows them."""
-    medians = [median(record.times_ms) for record in own]
-    return {
-        "sessions": len(own),
-        "median_ms": median(medians),
-        "low_ms": min(medians),
-        "high_ms": max(medians),
-        "peak_bytes": check.peak_bytes if check else None,
-        "kept_bytes": check.kept_bytes if check else None,
-    }
-
-
-def _verdict(row: dict[str, Any]) -> dict[str, Any]:
-    """The comparison with the baseline; nothing for the baseline itself."""
+def _told(row: dict[str, Any], columns: Iterable[str]) -> dict[str, Any]:
+    """What a row tells in these columns; an interval's ends under a name that says of what."""
     names = {"low": "ratio_low", "high": "ratio_high"}
-    wanted = ("baseline", "ratio", "low", "high", "floor", "verdict")
-    return {names.get(column, column): row[column] for column in wanted if column in row}
+    return {names.get(column, column): row[column] for column in columns if column in row}
 
 
 def _sample_rows(record: Record) -> Iterator[dict[str, Any]]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from reports import words
-from reports.tables import measurements, outcomes, rows_of
+from reports.tables import measurements, outcomes, rows_of, with_most_threads
 from suites.records.record import Record
 from suites.records.store import Run
 
@@ -91,7 +91,7 @@ def _measured(run: Run, records: list[Record], *, layers: bool, title: str, colu
         for row in rows_of(outcomes(run, records))
     }
     text = _TEXT_OF[column]
-    for row in rows_of(measurements(run, records)):
+    for row in with_most_threads(run, rows_of(measurements(run, records))):
         pair = (row["problem"], row["implementation"])
         cells[pair] = Cell(
             text=text(row[column]),
@@ -100,6 +100,7 @@ def _measured(run: Run, records: list[Record], *, layers: bool, title: str, colu
             level=row[column],
         )
     unit = "ms" if column == "median_ms" else "MiB above the inputs"
+    title = ", ".join([title, *words.labels(run.plan)])
     return _grid(run, names, cells, title=title, unit=unit, mark_least=True)
 
 

@@ -16,9 +16,10 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from reports import png, words
-from reports.charts import PANELS, Chart, Series, charts
+from reports.charts import charts
 from reports.grids import Grid, agreement_grid, memory_grid, time_grid
 from reports.machine import facts
+from reports.series import PANELS, Chart, Series
 from reports.tables import measurements, not_measured, outcomes, rows_of, unfinished
 from suites.records.plan import Entry
 from suites.records.record import Record

@@ -14,17 +14,20 @@ from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
-from reports.charts import PANELS, Chart, Series
+from reports.efficiency import KEY
 from reports.families import AXES
+from reports.series import PANELS, Chart, Series
 from reports.words import printable
 
 MOST_ON_ONE: Final = 24
 """A file holds so many small multiples at most; the page holds all."""
 NAMES: Final = tuple(
-    f"{'layers_' if panel == 'layers' else ''}{quantity}_vs_{axis.name}.png"
+    f"{'layers_' if panel == 'layers' else ''}{family}.png"
     for panel in PANELS
-    for axis in AXES
-    for quantity in ("time", "memory")
+    for family in (
+        *(f"{quantity}_vs_{axis.name}" for axis in AXES for quantity in ("time", "memory")),
+        KEY,
+    )
 )
 """Every file that `draw` may write."""
 
@@ -94,6 +97,8 @@ def _fill(axes: Axes, chart: Chart) -> None:
         axes.yaxis.set_major_locator(LogLocator(subs=_steps(chart), numticks=12))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
         axes.yaxis.set_minor_locator(NullLocator())
+    else:
+        axes.set_ylim(bottom=0)
     axes.xaxis.set_major_locator(FixedLocator(sizes))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from statistics import median
 from typing import Any, Final
 
 import pandas as pd
 
 from impls.interface import Problem
+from reports.timings import TIMING_COLUMNS, by_threads, ceilings, timing
 from reports.words import RUN_ENDED, STATUS_WORDS, UNREACHED
 from suites.records.record import CHECK, Record
 from suites.records.store import Run
@@ -33,12 +33,8 @@ MEASUREMENT_COLUMNS: Final = (
     "implementation",
     *PROBLEM_COLUMNS,
     "layer",
-    "sessions",
-    "samples",
-    "median_ms",
-    "low_ms",
-    "high_ms",
-    "first_call_ms",
+    "threads",
+    *TIMING_COLUMNS,
     "peak_bytes",
     "kept_bytes",
     "resident_bytes",
@@ -63,36 +59,58 @@ _WHOLE_NUMBERS: Final = (
     "kept_bytes",
     "resident_bytes",
     "rows_checked",
+    "threads",
     "sessions",
     "samples",
+    "disturbed",
+)
+_FIGURES: Final = (
+    "first_call_ms",
+    "page_faults",
+    "share_of_attainable",
+    "host_ms",
+    "sustained_ms",
+    "share_of_bound",
 )
 
 
 def measurements(run: Run, records: Iterable[Record]) -> pd.DataFrame:
-    """One row per problem and implementation with times; columns as in MEASUREMENT_COLUMNS.
+    """One row per problem, implementation and threads with times, as in MEASUREMENT_COLUMNS.
 
-    median_ms         the median of the session medians
-    low_ms, high_ms   the spread over sessions: the smallest and largest session median
-    first_call_ms     the median of the sessions' first calls
-    peak_bytes, kept_bytes, resident_bytes, share_of_bound    from the check
+    samples, disturbed   rounds of all sessions, of which so many did not count as quiet
+    median_ms            the median of the session medians, those of quiet rounds where 2 remain
+    low_ms, high_ms      the spread over sessions: the smallest and largest session median
+    first_call_ms, page_faults, host_ms, sustained_ms    medians over the sessions
+    share_of_attainable  the same of the part that each session reached of its own ceilings
+    checked_again        whether a time beyond what the machine can do had its answer compared anew
+    peak_bytes, kept_bytes, resident_bytes    from the check, which has the most threads: None with fewer
+    share_of_bound       the worst agreement that any session found
 
     A pair with a record that is not ok, in any session, has no row here.
     """
     layers = {entry.name: entry.layer for entry in run.plan.entries}
+    best, most = ceilings(run), max(run.plan.threads)
     rows = (
         {
             "problem": problem,
             "implementation": name,
             **problem_columns(problem),
             "layer": layers[name],
-            **_timing(timed),
-            **_checked(found),
+            "threads": threads,
+            **timing(parsed(problem), timed, best),
+            **_checked(found if threads == most else []),
+            "share_of_bound": _evidence(found)["share"],
             "operator": next((r.operator for r in (*timed, *found) if r.operator), ""),
         }
         for (problem, name), found in answers(run, records).items()
-        if (timed := with_times(found))
+        for threads, timed in by_threads(run.plan, with_times(found)).items()
     )
     return _frame(rows, MEASUREMENT_COLUMNS)
+
+
+def with_most_threads(run: Run, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those of `measurements`' rows that have the plan's largest number of threads."""
+    return [row for row in rows if row["threads"] == max(run.plan.threads)]
 
 
 def outcomes(run: Run, records: Iterable[Record]) -> pd.DataFrame:
@@ -147,7 +165,8 @@ def unfinished(run: Run, records: Iterable[Record]) -> bool:
     records = list(records)
     if UNREACHED in set(not_measured(run, records)["status"]):
         return True
-    return bool((measurements(run, records)["sessions"] < run.plan.sessions).any())
+    planned = outcomes(run, records)["timed"].sum() * len(run.plan.session_numbers)
+    return bool(measurements(run, records)["sessions"].sum() < planned)
 
 
 def answers(run: Run, records: Iterable[Record]) -> dict[tuple[str, str], list[Record]]:
@@ -201,21 +220,8 @@ def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _frame(rows: Iterator[dict[str, Any]], columns: tuple[str, ...]) -> pd.DataFrame:
     frame = pd.DataFrame(list(rows), columns=list(columns))
-    whole = {name: "Int64" for name in _WHOLE_NUMBERS if name in columns}
-    return frame.astype(whole)
-
-
-def _timing(timed: list[Record]) -> dict[str, Any]:
-    medians = [median(record.times_ms) for record in timed]
-    first = [record.first_call_ms for record in timed if record.first_call_ms is not None]
-    return {
-        "sessions": len(timed),
-        "samples": sum(len(record.times_ms) for record in timed),
-        "median_ms": median(medians),
-        "low_ms": min(medians),
-        "high_ms": max(medians),
-        "first_call_ms": median(first) if first else None,
-    }
+    kinds = [(_WHOLE_NUMBERS, "Int64"), (_FIGURES, "Float64")]
+    return frame.astype({n: kind for names, kind in kinds for n in names if n in columns})
 
 
 def _checked(found: list[Record]) -> dict[str, Any]:
@@ -224,7 +230,6 @@ def _checked(found: list[Record]) -> dict[str, Any]:
         "peak_bytes": check.peak_bytes if check else None,
         "kept_bytes": check.kept_bytes if check else None,
         "resident_bytes": check.resident_bytes if check else None,
-        "share_of_bound": _evidence(found)["share"],
     }
 
 

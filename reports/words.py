@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from impls import FOLDER
-from suites.records.plan import Entry
+from suites.records.plan import Entry, Plan
 
 UNREACHED: Final = "not reached"
 """The state of a planned answer that no record tells of."""
@@ -75,6 +75,28 @@ def share(value: float | None) -> str:
     return f"{value:.2f}" if value is not None and known(value) else ""
 
 
+def attainable(share: float | None, *, checked_again: bool = False) -> str:
+    """The part of the attainable that was reached; empty when not measured.
+
+    Beyond the measured ceiling no number is worth showing: what was read came from nearer by.
+    """
+    if share is None or not known(share):
+        return ""
+    if share > 1:
+        return "above the measured ceiling" + (", checked again" if checked_again else "")
+    return f"{three_digits(100 * share)} %"
+
+
+def duration(seconds: float) -> str:
+    """A time that people wait: 12 s, 20 min 17 s, 2 h 5 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
 def counted(count: int, noun: str) -> str:
     """A count with its noun: 1 problem, 2 problems."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
@@ -104,6 +126,30 @@ def repeat_command(problem: str, entry: Entry) -> str:
         if Path(file).parent != FOLDER:  # a user's own: found by its path alone
             asked = asked.replace(name, f"{file}:{name}")
     return f"python run_bench.py run --problem {_quoted(problem)} --impl {_quoted(asked)}"
+
+
+def labels(plan: Plan, *, threads: bool = True) -> list[str]:
+    """What is not as usual in how a run was measured, which every title of its figures names.
+
+    threads  with the largest number of them, where the figures are of one of several
+    """
+    some = threads and len(plan.threads) > 1
+    return [
+        *([f"cache {plan.cache}"] if plan.cache != "hot" else []),
+        *([f"allocator {plan.allocator}"] if plan.allocator != "default" else []),
+        *([counted(max(plan.threads), "thread")] if some else []),
+    ]
+
+
+def setting_options(plan: Plan, threads: int) -> str:
+    """The options that measure under the settings of a plan again, after the command."""
+    return "".join(
+        (
+            f" --threads {threads}",
+            f" --cache {plan.cache}" if plan.cache != "hot" else "",
+            f" --allocator {plan.allocator}" if plan.allocator != "default" else "",
+        )
+    )
 
 
 def shared_words(problems: Iterable[str]) -> frozenset[str]:

@@ -121,14 +121,16 @@ def figures(
     """What the run tells of a pair that is ok and was timed; the same as in its report.
 
     share_of_bound        the part of what the agreement gate allows that was used
-    median_ms             the median of the session medians; low_ms and high_ms are their spread
+    median_ms             the median of the session medians, those of quiet rounds where 2 remain;
+                          low_ms and high_ms are their spread
     floor                 what identical code may differ by on this problem, relative
     ratio, verdict        time over the baseline's, with its 95 % interval; not for the baseline
     """
     records = list(records)
     own = _of(records, implementation, problem)
     check = next(record for record in own if record.session == CHECK)
-    medians = [median(record.times_ms) for record in own if record.times_ms]
+    timed = [record for record in own if record.times_ms]
+    medians = [median(record.times_ms[index] for index in record.rounds) for record in timed]
     return {
         "share_of_bound": check.agreement.share if check.agreement else None,
         "peak_bytes": check.peak_bytes,

@@ -107,9 +107,9 @@ class Protocol:
 def ask(session: Session, task: dict[str, Any], kind: str) -> dict[str, Any]:
     """The message of that kind that answers a task. Raises ValueError when there is none."""
     heard: dict[str, dict[str, Any]] = {}
-    verdict = session.ask(task, lambda message: heard.update({message["kind"]: message}))
-    if verdict is not None or kind not in heard:
-        reason = verdict.reason if verdict else "it did not answer"
+    ending = session.ask(task, lambda message: heard.update({message["kind"]: message}))
+    if ending is not None or kind not in heard:
+        reason = ending.reason if ending else "it did not answer"
         raise ValueError(f"the session that measures {task['task']} ended: {reason}")
     return heard[kind]
 

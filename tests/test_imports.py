@@ -27,6 +27,12 @@ WITHOUT_TORCH = (
     "suites.records.record",
     "suites.records.plan",
     "suites.records.store",
+    "suites.records.pairs",
+    "suites.measure.statistics",
+    "suites.measure.verdict",
+    "suites.measure.ceilings",
+    "suites.engine.run",
+    "suites.selftest",
 )
 FIRST_TO_IMPORT_TORCH = """
 import importlib, sys

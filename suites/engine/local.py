@@ -18,7 +18,7 @@ import psutil
 
 from suites.engine.allocator import settings
 from suites.engine.messages import GarbledError, Receiver
-from suites.engine.watch import Verdict, Watch
+from suites.engine.watch import Ending, Watch
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 LOOK_EVERY_S: Final = 0.1
@@ -63,7 +63,7 @@ class Session:
 
     def ask(
         self, task: dict[str, Any], receive: Callable[[dict[str, Any]], None]
-    ) -> Verdict | None:
+    ) -> Ending | None:
         """Hand over a task and pass on its messages; None when answered, else why it died."""
         self.watch.started(time.monotonic())
         with suppress(BrokenPipeError):
@@ -75,15 +75,15 @@ class Session:
                     return None
             except GarbledError as error:
                 self.end()
-                return Verdict("crashed", f"wrote over the engine's own pipe: {error}")
+                return Ending("crashed", f"wrote over the engine's own pipe: {error}")
             now = time.monotonic()
             if now - looked >= LOOK_EVERY_S:
                 looked = now
-                if verdict := self.watch.verdict(now, self._resident_bytes()):
+                if ending := self.watch.ending(now, self._resident_bytes()):
                     self.end()
-                    return verdict
+                    return ending
             if self._process.poll() is not None and not self._pending():
-                return Verdict("crashed", self._last_words())
+                return Ending("crashed", self._last_words())
 
     def end(self) -> None:
         """Kill the process with everything it started, and close the pipes."""

@@ -23,7 +23,7 @@ from suites.engine.forecast import (
     session_s,
 )
 from suites.engine.local import Session
-from suites.engine.watch import Verdict, Watch
+from suites.engine.watch import Ending, Watch
 from suites.records import plan as plans
 from suites.records import record as records
 from suites.records.plan import Entry, Plan
@@ -41,7 +41,7 @@ class Asked(Protocol):
 
     def ask(
         self, task: dict[str, Any], receive: Callable[[dict[str, Any]], None]
-    ) -> Verdict | None:
+    ) -> Ending | None:
         """Answer a task, passing on its messages; None when answered, else why it died."""
 
     def end(self) -> None:
@@ -77,16 +77,16 @@ def open_catalogue(
         watch = Watch(time_limit_s=CATALOGUE_LIMIT_S, memory_limit=1 << 62)
         with Session(watch, threads=threads, allocator=allocator) as session:
             task = {"task": "catalogue", "specs": specs, "without": without, "cores": cores()}
-            verdict = session.ask(task, lambda message: heard.update({message["kind"]: message}))
-        if verdict is None:
+            ending = session.ask(task, lambda message: heard.update({message["kind"]: message}))
+        if ending is None:
             if "refused" in heard:
                 raise ValueError(heard["refused"]["reason"])
             entries = tuple(plans.entry_from_json(e) for e in heard["catalogue"]["entries"])
             return heard["catalogue"]["machine"], entries
         at_fault = heard.get("begin", {}).get("implementation", "")
         if at_fault in without or not Path(at_fault).is_file():
-            raise ValueError(f"{at_fault or 'the catalogue'} cannot be imported: {verdict.reason}")
-        without[at_fault] = f"ended the process that imported it: {verdict.reason}"
+            raise ValueError(f"{at_fault or 'the catalogue'} cannot be imported: {ending.reason}")
+        without[at_fault] = f"ended the process that imported it: {ending.reason}"
     raise ValueError(f"too many files end the process that imports them: {', '.join(without)}")
 
 
@@ -224,14 +224,14 @@ class Conductor:
                 made.append(records.from_json(message["record"]))
                 self._keep(made[-1])
 
-        verdict = asked.ask(self._task(task, session, problem, names), receive)
-        if verdict is not None:
-            self._last_reason = verdict.reason
+        ending = asked.ask(self._task(task, session, problem, names), receive)
+        if ending is not None:
+            self._last_reason = ending.reason
             guilty = watch.at_work
             self._end_session()
             if guilty and guilty[1] not in {r.implementation for r in made}:
                 made.append(
-                    self._fault(session, problem, guilty[1], verdict.status, verdict.reason)
+                    self._fault(session, problem, guilty[1], ending.status, ending.reason)
                 )
                 self._keep(made[-1])
         return made

@@ -13,7 +13,7 @@ OWN_LIMIT_S = 1800.0
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Ending:
     """Why a session is ended: the status of the implementation at work, and the reason in words."""
 
     status: Status
@@ -54,22 +54,22 @@ class Watch:
             self._spent_s[self.at_work] = spent + now_s - self._since_s
         self.at_work, self._since_s, self._heard = None, now_s, True
 
-    def verdict(self, now_s: float, resident_bytes: int) -> Verdict | None:
+    def ending(self, now_s: float, resident_bytes: int) -> Ending | None:
         """Why the session has to end now; None while all is well."""
         turn_s = now_s - self._since_s
         if self.at_work is None:
             if turn_s > (OWN_LIMIT_S if self._heard else START_LIMIT_S):
-                return Verdict("timed_out", f"the session itself was silent for {turn_s:.0f} s")
+                return Ending("timed_out", f"the session itself was silent for {turn_s:.0f} s")
             return None
         spent_s = self._spent_s.get(self.at_work, 0.0) + turn_s
         if spent_s > self.time_limit_s:
-            return Verdict(
+            return Ending(
                 "timed_out",
                 f"spent more than {self.time_limit_s:g} s on this problem (--time-limit)",
             )
         added = resident_bytes - self._base_bytes
         if added > self.memory_limit:
-            return Verdict("out_of_memory", over_limit(added, self.memory_limit))
+            return Ending("out_of_memory", over_limit(added, self.memory_limit))
         return None
 
 

@@ -7,14 +7,14 @@ import pytest
 
 from impls.interface import Limits
 from suites.engine.run import Conductor
-from suites.engine.watch import Verdict, Watch
+from suites.engine.watch import Ending, Watch
 from suites.records import record as records
 from suites.records.plan import Entry, Plan
 from suites.records.record import CHECK, Record
 from suites.records.store import Run, Store
 
 SMALL, LARGE = "b1 h8 t128 d64 full fp32 cpu", "b1 h8 t256 d64 full fp32 cpu"
-Answer = Callable[[dict[str, Any], str], Record | Verdict]
+Answer = Callable[[dict[str, Any], str], Record | Ending]
 
 
 class FakeTime:
@@ -26,7 +26,7 @@ class FakeTime:
 
 
 class FakeSession:
-    """Answers tasks without a process: `answer` gives a record, or the verdict that ends it."""
+    """Answers tasks without a process: `answer` gives a record, or the ending that ends it."""
 
     def __init__(
         self, watch: Watch, answer: Answer, log: list[tuple[str, int, str, tuple[str, ...]]]
@@ -35,7 +35,7 @@ class FakeSession:
 
     def ask(
         self, task: dict[str, Any], receive: Callable[[dict[str, Any]], None]
-    ) -> Verdict | None:
+    ) -> Ending | None:
         if task["task"] == "survey":
             receive({"kind": "facts", "facts": {"ceilings": [], "threads": 2}})
             return None
@@ -44,7 +44,7 @@ class FakeSession:
         for name in names:
             self._watch.begins(task["problem"], name, 0.0, 0)
             answer = self._answer(task, name)
-            if isinstance(answer, Verdict):
+            if isinstance(answer, Ending):
                 return answer
             receive({"kind": "record", "record": records.to_json(answer)})
             self._watch.rests(0.0)
@@ -150,9 +150,9 @@ def test_a_wrong_answer_is_never_timed() -> None:
 
 
 def test_a_death_costs_the_guilty_record_only_and_the_others_are_asked_anew() -> None:
-    def answer(task: dict[str, Any], name: str) -> Record | Verdict:
+    def answer(task: dict[str, Any], name: str) -> Record | Ending:
         if name == "b" and task["task"] == "measure" and task["problem"] == LARGE:
-            return Verdict("crashed", "killed by SIGSEGV")
+            return Ending("crashed", "killed by SIGSEGV")
         return right(task, name)
 
     stage = Stage(planned("a", "b", "c", sessions=1), answer)
@@ -164,9 +164,9 @@ def test_a_death_costs_the_guilty_record_only_and_the_others_are_asked_anew() ->
 
 
 def test_an_implementation_that_fell_in_one_session_is_left_out_of_the_next() -> None:
-    def answer(task: dict[str, Any], name: str) -> Record | Verdict:
+    def answer(task: dict[str, Any], name: str) -> Record | Ending:
         if name == "b" and task["session"] == 1:
-            return Verdict("timed_out", "too slow")
+            return Ending("timed_out", "too slow")
         return right(task, name)
 
     stage = Stage(planned("a", "b"), answer)
@@ -176,8 +176,8 @@ def test_an_implementation_that_fell_in_one_session_is_left_out_of_the_next() ->
 
 def test_a_session_that_dies_twice_with_nobody_at_work_is_not_started_for_ever() -> None:
     class Dead(FakeSession):
-        def ask(self, task: dict[str, Any], receive: Any) -> Verdict | None:
-            return Verdict("crashed", "no reason")
+        def ask(self, task: dict[str, Any], receive: Any) -> Ending | None:
+            return Ending("crashed", "no reason")
 
     stage = Stage(planned("a", sessions=0), right)
     made = Conductor(

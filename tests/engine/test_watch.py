@@ -15,14 +15,14 @@ def working(**limits: float) -> Watch:
 
 
 def test_all_is_well_within_the_limits() -> None:
-    assert working().verdict(110.0, 3 * GIB) is None
+    assert working().ending(110.0, 3 * GIB) is None
 
 
 def test_too_long_on_one_problem_is_timed_out() -> None:
-    verdict = working().verdict(110.1, 0)
-    assert verdict is not None
-    assert verdict.status == "timed_out"
-    assert verdict.reason == "spent more than 10 s on this problem (--time-limit)"
+    ending = working().ending(110.1, 0)
+    assert ending is not None
+    assert ending.status == "timed_out"
+    assert ending.reason == "spent more than 10 s on this problem (--time-limit)"
 
 
 def test_time_adds_up_over_the_turns_of_one_implementation() -> None:
@@ -31,41 +31,41 @@ def test_time_adds_up_over_the_turns_of_one_implementation() -> None:
         watch.begins("p", "a", 100.0 + 5 * turn, 0)
         watch.begins("p", "b", 104.0 + 5 * turn, 0)
     watch.begins("p", "a", 115.0, 0)
-    assert watch.verdict(112.0 + 4, 0) is not None  # 4 + 4 + 4 seconds, and one more
+    assert watch.ending(112.0 + 4, 0) is not None  # 4 + 4 + 4 seconds, and one more
     assert watch.at_work == ("p", "a")
 
 
 def test_the_time_of_others_and_of_the_engine_does_not_count() -> None:
     watch = working()
     watch.rests(101.0)
-    assert watch.verdict(101.0 + OWN_LIMIT_S, 0) is None
+    assert watch.ending(101.0 + OWN_LIMIT_S, 0) is None
     watch.begins("p", "a", 1000.0, 0)
-    assert watch.verdict(1008.9, 0) is None
-    assert watch.verdict(1009.1, 0) is not None
+    assert watch.ending(1008.9, 0) is None
+    assert watch.ending(1009.1, 0) is not None
 
 
 def test_a_session_that_is_silent_itself_is_ended_too() -> None:
     watch = working()
     watch.rests(101.0)
-    verdict = watch.verdict(102.0 + OWN_LIMIT_S, 0)
-    assert verdict is not None
-    assert "the session itself was silent" in verdict.reason
+    ending = watch.ending(102.0 + OWN_LIMIT_S, 0)
+    assert ending is not None
+    assert "the session itself was silent" in ending.reason
 
 
 def test_memory_counts_from_what_was_held_when_the_turn_began() -> None:
     watch = working()
-    assert watch.verdict(100.0, 3 * GIB) is None
+    assert watch.ending(100.0, 3 * GIB) is None
     watch.begins("p", "b", 101.0, 5 * GIB)
-    assert watch.verdict(101.0, 6 * GIB) is None
+    assert watch.ending(101.0, 6 * GIB) is None
     watch.begins("p", "a", 102.0, 7 * GIB)
-    verdict = watch.verdict(102.0, 8 * GIB + 1)
-    assert verdict is not None
-    assert verdict.status == "out_of_memory"
-    assert verdict.reason == "added 1.00 GiB, the limit is 1.00 GiB (--memory-limit)"
+    ending = watch.ending(102.0, 8 * GIB + 1)
+    assert ending is not None
+    assert ending.status == "out_of_memory"
+    assert ending.reason == "added 1.00 GiB, the limit is 1.00 GiB (--memory-limit)"
 
 
 def test_a_process_that_never_says_a_word_is_ended_sooner() -> None:
     watch = Watch(time_limit_s=10.0, memory_limit=GIB)
     watch.started(0.0)
-    assert watch.verdict(START_LIMIT_S, 0) is None
-    assert watch.verdict(START_LIMIT_S + 1, 0) is not None
+    assert watch.ending(START_LIMIT_S, 0) is None
+    assert watch.ending(START_LIMIT_S + 1, 0) is not None

@@ -111,6 +111,15 @@ def test_one_session_is_judged_by_its_rounds_and_says_so() -> None:
     assert (wide.word, wide.more_sessions) == ("slower", None)
 
 
+def test_same_is_withheld_within_a_process_too() -> None:
+    given = judge([0.0], delta=0.01, floor=0.02, rounds=[*SPREAD, *SPREAD])
+    assert (given.word, given.more_sessions) == ("inconclusive", None)
+    assert given.reason == (
+        "one session: it holds within this process only; "
+        "within 1 %, but identical code may differ by more here"
+    )
+
+
 @pytest.mark.parametrize("rounds", [[], [0.1], [0.1, 0.2, 0.3, 0.4, 0.5]])
 def test_too_few_samples_are_not_judged(rounds: list[float]) -> None:
     given = judge([0.3], delta=0.01, rounds=rounds)

@@ -36,10 +36,10 @@ def only(frame: pd.DataFrame, problem: str, implementation: str) -> dict[str, ob
 def test_a_row_holds_the_median_of_the_session_medians_and_their_spread() -> None:
     run, records = small_run()
     row = only(measurements(run, records), ONE, "chunked")
-    medians = [median(times(ONE, "chunked", session)) for session in (1, 2, 3)]
+    medians = [median(times(ONE, "chunked", session)[:4]) for session in (1, 2, 3)]
     assert row["median_ms"] == median(medians)
     assert (row["low_ms"], row["high_ms"]) == (min(medians), max(medians))
-    assert (row["sessions"], row["samples"]) == (3, 15)
+    assert (row["sessions"], row["samples"], row["disturbed"]) == (3, 15, 3)
     assert row["first_call_ms"] == times(ONE, "chunked", 2)[0] * 4
 
 
