@@ -18,11 +18,14 @@ from suites.records.address import DEFAULT_STORE, without_password
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from suites.engine.processes import Processes
     from suites.records.record import Record
     from suites.records.store import Run, Store
     from suites.request import Request
 
 RESULTS = Path("results")
+NOT_KEPT = "sqlite://"
+"""The store of a check: nothing of it is kept."""
 PLAN_FREE = ("resume", "store", "out", "as_json")
 
 # The class behind everything typer has to say of a command line; not all releases export it.
@@ -195,7 +198,7 @@ def check(
     """Check agreement alone, on the suite `agreement`; exit 1 for anything else than agreement."""
     from reports import plain, terminal  # noqa: PLC0415 - help answers without them
     from suites.records.store import Run, Store, now  # noqa: PLC0415 - likewise
-    from suites.request import Request, prepare  # noqa: PLC0415 - likewise
+    from suites.request import Request, prepare, processes_for  # noqa: PLC0415 - likewise
 
     request = Request(
         suite=named("agreement"),
@@ -204,11 +207,12 @@ def check(
         memory_limit_gib=memory_limit,
         threads=threads,
     )
-    plan, machine = prepare(request)
-    kept = Store.open("sqlite://")  # nothing of a check is kept
-    stored = Run(name="check", started=now(), command=_command(), plan=plan, machine=machine)
-    kept.begin(stored)
-    records = _conduct(stored, kept, quiet=as_json)
+    with processes_for(request) as processes:
+        plan, machine = prepare(request, processes)
+        kept = Store.open(NOT_KEPT)
+        stored = Run(name="check", started=now(), command=_command(), plan=plan, machine=machine)
+        kept.begin(stored)
+        records = _conduct(stored, kept, processes, quiet=as_json)
     if as_json:
         _print_json(plain.as_data(stored, records))
     else:
@@ -387,36 +391,56 @@ def main() -> None:
 
 def _begin(request: Request, url: str, out: Path | None, *, as_json: bool) -> None:
     """Plan a run, store the plan, and carry it out."""
-    from reports.page import expect_folder  # noqa: PLC0415 - help answers without it
-    from suites.records.store import Run, Store, now  # noqa: PLC0415 - likewise
-    from suites.request import prepare  # noqa: PLC0415 - likewise
+    from suites.records.store import Run, Store, now  # noqa: PLC0415 - help answers without them
+    from suites.request import prepare, processes_for  # noqa: PLC0415 - likewise
 
-    plan, machine = prepare(request)
-    expect_folder(out or RESULTS)
-    kept = Store.open(url)
-    name = kept.unused_name(plan.suite)
-    stored = Run(name=name, started=now(), command=_command(), plan=plan, machine=machine)
-    kept.begin(stored)
-    _carry_out(stored, kept, out, as_json=as_json)
+    with processes_for(request) as processes:
+        from reports.page import expect_folder  # noqa: PLC0415 - imported while they import
+
+        plan, machine = prepare(request, processes)
+        expect_folder(out or RESULTS)
+        kept = Store.open(url)
+        name = kept.unused_name(plan.suite)
+        stored = Run(name=name, started=now(), command=_command(), plan=plan, machine=machine)
+        kept.begin(stored)
+        records = _conduct(stored, kept, processes, quiet=as_json)
+    _end(stored, kept, records, out, as_json=as_json)
 
 
 def _resume(name: str, url: str, out: Path | None, *, as_json: bool) -> None:
     """Carry out the plan of a stored run, minus its records."""
     from reports.page import expect_folder  # noqa: PLC0415 - help answers without it
     from suites.records.store import Store  # noqa: PLC0415 - likewise
-    from suites.request import expect_unchanged  # noqa: PLC0415 - likewise
+    from suites.request import expect_unchanged, processes_of  # noqa: PLC0415 - likewise
 
     kept = Store.open(url, create=False)
     stored = kept.run(name)
     expect_unchanged(stored)
     expect_folder(out or RESULTS)
-    _carry_out(stored, kept, out, as_json=as_json)
+    with processes_of(stored.plan) as processes:
+        records = _conduct(stored, kept, processes, quiet=as_json)
+    _end(stored, kept, records, out, as_json=as_json)
 
 
-def _carry_out(stored: Run, kept: Store, out: Path | None, *, as_json: bool) -> None:
+def _end(
+    stored: Run, kept: Store, records: list[Record], out: Path | None, *, as_json: bool
+) -> None:
+    """The report of a run that is done."""
+    _report(kept.run(stored.name), records, _folder(out, stored), as_json=as_json)
+    raise typer.Exit(_exit_status(records))
+
+
+def _conduct(stored: Run, kept: Store, processes: Processes, *, quiet: bool) -> list[Record]:
+    """The records of a run that is carried out; stopped by hand, it says how to finish it."""
+    from reports.terminal import Screen  # noqa: PLC0415 - help answers without it
+    from suites.engine.run import Conductor  # noqa: PLC0415 - likewise
+
     try:
-        records = _conduct(stored, kept, quiet=as_json)
+        with Screen(_console(stderr=True), quiet=quiet) as screen:
+            return Conductor(run=stored, store=kept, listener=screen, processes=processes).conduct()
     except KeyboardInterrupt:
+        if kept.url == NOT_KEPT:
+            raise
         url = "" if kept.url == DEFAULT_STORE else f" --store {shlex.quote(kept.shown)}"
         _console(stderr=True).print(
             f"stopped; {len(kept.records(stored.name))} records are stored; finish with: "
@@ -425,24 +449,6 @@ def _carry_out(stored: Run, kept: Store, out: Path | None, *, as_json: bool) -> 
             soft_wrap=True,
         )
         raise
-    _report(kept.run(stored.name), records, _folder(out, stored), as_json=as_json)
-    raise typer.Exit(_exit_status(records))
-
-
-def _conduct(stored: Run, kept: Store, *, quiet: bool) -> list[Record]:
-    from reports.terminal import Screen  # noqa: PLC0415 - help answers without it
-    from suites.engine.local import Session  # noqa: PLC0415 - likewise
-    from suites.engine.run import Conductor  # noqa: PLC0415 - likewise
-
-    with Screen(_console(stderr=True), quiet=quiet) as screen:
-        return Conductor(
-            run=stored,
-            store=kept,
-            listener=screen,
-            start=lambda watch, threads: Session(
-                watch, threads=threads, allocator=stored.plan.allocator
-            ),
-        ).conduct()
 
 
 def _report(stored: Run, records: list[Record], folder: Path, *, as_json: bool) -> None:

@@ -124,10 +124,9 @@ def _chart(
 
 
 def _note(fewest: int) -> str:
-    base = words.counted(fewest, "thread")
     return (
-        f"1 means that n times the threads take an nth of the time that {base} take; below 1 part "
-        f"of them is wasted. A point is t({fewest}) x {fewest} / (t(n) x n), of medians of session "
+        f"1 means that n times the threads take an nth of the time; below 1, part of them is "
+        f"wasted. A point is t({fewest}) x {fewest} / (t(n) x n), of medians of session "
         "medians; the numbers of threads were measured in sessions of their own, so that no "
         "interval is drawn."
     )

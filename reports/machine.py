@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from reports import sessions
 from reports.tables import parsed
+from reports.verdict_words import percent
 from reports.words import moment
+from suites.records.plan import Plan
 from suites.records.record import Record
 from suites.records.store import Run
 
@@ -33,11 +36,26 @@ def facts(run: Run, records: Iterable[Record]) -> list[tuple[str, str]]:
     return [
         *machine_facts(run.machine, threads=max(plan.threads)),
         ("GPU", _gpu(records)),
+        *sessions.facts(run),
+        *settings(plan),
         ("time limit", f"{plan.time_limit_s:g} s for one implementation on one problem"),
         ("memory limit", f"{_gibibytes(plan.memory_limit)} that one call may add"),
         ("seed", str(plan.seed)),
         ("started", moment(run.started)),
         ("ended", moment(run.ended) or ABSENT),
+    ]
+
+
+def settings(plan: Plan) -> list[tuple[str, str]]:
+    """How the figures were obtained: what may be set for a run and changes them."""
+    numbers = ", ".join(map(str, plan.threads))
+    return [
+        ("baseline", plan.baseline or "the first in the plan that answers"),
+        ("delta", f"{percent(plan.delta)}: from there on a difference counts"),
+        ("precision", f"{percent(plan.precision)} asked for" if plan.precision else "none asked"),
+        ("cache", plan.cache),
+        ("allocator setting", plan.allocator),
+        ("threads asked", f"{numbers}, in turn" if len(plan.threads) > 1 else numbers),
     ]
 
 
@@ -81,10 +99,14 @@ def _versions(versions: Any) -> Iterator[tuple[str, str]]:
         yield str(name), str(version) if version else "not installed"
 
 
-def _gpu(records: Iterable[Record]) -> str:
-    """On which devices other than the CPU anything was answered."""
+def ran_on(records: Iterable[Record]) -> list[str]:
+    """The devices other than the CPU on which anything was answered."""
     answered = {parsed(record.problem).device for record in records if record.status == "ok"}
-    ran = sorted(answered - {"cpu"})
+    return sorted(answered - {"cpu"})
+
+
+def _gpu(records: Iterable[Record]) -> str:
+    ran = ran_on(records)
     return f"implementations of this run ran on {', '.join(ran)}" if ran else NO_GPU
 
 

@@ -81,39 +81,47 @@
     });
   }
 
-  const table = document.getElementById("all");
-  if (!table) return;
-  const body = table.tBodies[0];
+  // Columns with numbers carry them as data-value, empty where nothing was measured.
   const valueOf = (row, column) => {
-    const cell = row.cells[column];
-    if (column < 2) return cell.textContent;
-    return Number(cell.dataset.value ?? cell.textContent) || (cell.dataset.value === "" ? NaN : 0);
+    const { dataset, textContent } = row.cells[column];
+    if (dataset.value === undefined) return textContent;
+    return dataset.value === "" ? NaN : Number(dataset.value);
   };
   const compare = (a, b) => {
     if (typeof a === "string") return a.localeCompare(b, "en", { numeric: true });
     return (Number.isNaN(a) - Number.isNaN(b)) || a - b;
   };
-  [...table.tHead.rows[0].cells].forEach((head, column) => {
-    const button = head.querySelector("button");
-    if (!button) return;
-    button.addEventListener("click", () => {
-      const down = head.getAttribute("aria-sort") === "ascending";
-      for (const other of table.tHead.querySelectorAll("[aria-sort]")) other.setAttribute("aria-sort", "none");
-      head.setAttribute("aria-sort", down ? "descending" : "ascending");
-      const rows = [...body.rows].sort((a, b) => compare(valueOf(a, column), valueOf(b, column)));
-      body.append(...(down ? rows.reverse() : rows));
+  const sortable = (table) => {
+    const body = table.tBodies[0];
+    [...table.tHead.rows[0].cells].forEach((head, column) => {
+      const button = head.querySelector("button");
+      if (!button) return;
+      button.addEventListener("click", () => {
+        const down = head.getAttribute("aria-sort") === "ascending";
+        for (const other of table.tHead.querySelectorAll("[aria-sort]")) other.setAttribute("aria-sort", "none");
+        head.setAttribute("aria-sort", down ? "descending" : "ascending");
+        const rows = [...body.rows].sort((a, b) => compare(valueOf(a, column), valueOf(b, column)));
+        body.append(...(down ? rows.reverse() : rows));
+      });
     });
-  });
-  const filter = document.getElementById("filter");
-  const shown = document.getElementById("shown");
-  filter.addEventListener("input", () => {
-    const wanted = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
-    let count = 0;
-    for (const row of body.rows) {
-      const text = `${row.cells[0].textContent} ${row.cells[1].textContent}`.toLowerCase();
-      row.hidden = !wanted.every((word) => text.includes(word));
-      count += row.hidden ? 0 : 1;
-    }
-    shown.textContent = wanted.length ? `${count} of ${body.rows.length} rows` : "";
-  });
+  };
+  const textOf = (row) =>
+    [...row.cells].filter((cell) => cell.matches(".words, th, .verdict") && !cell.querySelector("details"))
+      .map((cell) => cell.textContent).join(" ").toLowerCase();
+  const filtering = (field) => {
+    const body = document.getElementById(field.dataset.filter).tBodies[0];
+    const shown = field.closest("p").querySelector("[role=status]");
+    field.addEventListener("input", () => {
+      const wanted = field.value.toLowerCase().split(/\s+/).filter(Boolean);
+      let count = 0;
+      for (const row of body.rows) {
+        const text = textOf(row);
+        row.hidden = !wanted.every((word) => text.includes(word));
+        count += row.hidden ? 0 : 1;
+      }
+      shown.textContent = wanted.length ? `${count} of ${body.rows.length} rows` : "";
+    });
+  };
+  document.querySelectorAll("table.sortable").forEach(sortable);
+  document.querySelectorAll("[data-filter]").forEach(filtering);
 })();

@@ -15,13 +15,16 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from reports import png, words
+from reports import choices, png, unknowns, verdict_words, words
 from reports.charts import charts
+from reports.differences import interleaved_command
 from reports.grids import Grid, agreement_grid, memory_grid, time_grid
 from reports.machine import facts
 from reports.series import PANELS, Chart, Series
+from reports.sessions import inside_words
 from reports.tables import measurements, not_measured, outcomes, rows_of, unfinished
-from suites.records.plan import Entry
+from reports.verdicts import verdicts
+from suites.records.plan import Entry, Plan
 from suites.records.record import Record
 from suites.records.store import Run
 
@@ -84,12 +87,18 @@ def page(run: Run, records: Iterable[Record]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"words": words, "line": words.printable}
+    environment.globals |= {"words": words, "told": verdict_words, "line": words.printable}
     return environment.get_template("page.html.jinja").render(
         run=run,
         summary=summary_sentences(run, records),
         panels=[_panel(run, records, drawn, name) for name in PANELS],
-        rows=[_row(row, entries) for row in rows_of(measurements(run, records))],
+        verdicts=_verdicts(run, records, entries),
+        several=len(run.plan.threads) > 1,
+        concluded=verdict_words.summary_sentences(run, records),
+        choices=choices.sentences(run, records),
+        unknown=unknowns.sentences(run, records),
+        inside=inside_words(run, records),
+        rows=[_row(row, run.plan, entries) for row in rows_of(measurements(run, records))],
         agreement=agreement_grid(run, records),
         reasons=_reasons(run, records),
         facts=facts(run, records),
@@ -116,8 +125,8 @@ def summary_sentences(run: Run, records: Iterable[Record]) -> list[str]:
             f"{words.counted(problems, 'problem')} in {sessions}."
         )
         sentences.append(
-            "The spread of a time reaches from the smallest to the largest session median; no "
-            "verdict is drawn from it."
+            "The spread of a time reaches from the smallest to the largest session median; "
+            "verdicts are drawn from pairs within a session instead."
         )
     elif run.plan.sessions:
         sentences.append("Nothing was measured in this run; the reasons are below.")
@@ -158,9 +167,31 @@ def _panel(run: Run, records: list[Record], drawn: list[Chart], name: str) -> di
     }
 
 
-def _row(row: dict[str, Any], entries: dict[str, Entry]) -> dict[str, Any]:
+def _row(row: dict[str, Any], plan: Plan, entries: dict[str, Entry]) -> dict[str, Any]:
     command = words.repeat_command(row["problem"], entries[row["implementation"]])
-    return {**row, "command": command}
+    return {**row, "command": command + words.setting_options(plan, row["threads"])}
+
+
+def _verdicts(
+    run: Run, records: list[Record], entries: dict[str, Entry]
+) -> dict[str, list[dict[str, Any]]]:
+    """The comparisons of each panel that has any, with the command that makes each again."""
+    rows = rows_of(verdicts(run, records))
+    found = {
+        name: [_compared(row, run.plan, entries) for row in rows if row["layer"] is layers]
+        for name, layers in (("attention", False), ("layers", True))
+    }
+    return {name: own for name, own in found.items() if own}
+
+
+def _compared(row: dict[str, Any], plan: Plan, entries: dict[str, Entry]) -> dict[str, Any]:
+    command = interleaved_command(
+        row["problem"],
+        entries[row["baseline"]],
+        entries[row["implementation"]],
+        sessions=plan.sessions,
+    )
+    return {**row, "command": command + words.setting_options(plan, row["threads"])}
 
 
 def _reasons(run: Run, records: list[Record]) -> list[dict[str, Any]]:

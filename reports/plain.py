@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
 from reports.compare import Comparison
+from reports.sessions import median_ceilings, share_inside_calls
 from reports.tables import measurements, not_measured, outcomes, rows_of
+from reports.verdicts import verdicts
+from suites.measure import ceilings
 from suites.records.record import Record
 from suites.records.store import Run
 
+SETTINGS: Final = ("baseline", "delta", "precision", "cache", "allocator", "threads", "seed")
+"""Fields of the plan that say how its figures were obtained."""
+
 
 def as_data(run: Run, records: Iterable[Record]) -> dict[str, Any]:
-    """The run, its machine, measurements and outcomes; JSON can hold it, None is "not measured"."""
+    """The run, its settings and machine, and its tables; JSON can hold it, None is "not measured".
+
+    share_inside_calls  the part of the run's wall time spent inside calls of implementations
+    ceilings            what the machine reached at best, medians over the sessions
+    """
     records = list(records)
     return {
         "run": run.name,
@@ -24,8 +34,12 @@ def as_data(run: Run, records: Iterable[Record]) -> dict[str, Any]:
         "started": run.started,
         "ended": run.ended,
         "sessions": run.plan.sessions,
+        "settings": {name: _plain(getattr(run.plan, name)) for name in SETTINGS},
+        "share_inside_calls": share_inside_calls(run, records),
         "machine": _plain(run.machine),
+        "ceilings": ceilings.to_json(median_ceilings(run)),
         "measurements": _rows(measurements(run, records)),
+        "verdicts": _rows(verdicts(run, records)),
         "outcomes": _rows(outcomes(run, records)),
         "not_measured": _rows(not_measured(run, records)),
     }

@@ -83,7 +83,8 @@ def measurements(run: Run, records: Iterable[Record]) -> pd.DataFrame:
     first_call_ms, page_faults, host_ms, sustained_ms    medians over the sessions
     share_of_attainable  the same of the part that each session reached of its own ceilings
     checked_again        whether a time beyond what the machine can do had its answer compared anew
-    peak_bytes, kept_bytes, resident_bytes    from the check, which has the most threads: None with fewer
+    peak_bytes, kept_bytes, resident_bytes
+                         from the check, which has the most threads: None with fewer
     share_of_bound       the worst agreement that any session found
 
     A pair with a record that is not ok, in any session, has no row here.

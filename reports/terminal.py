@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from rich.console import Console, RenderableType
 from rich.progress import (
@@ -18,12 +18,17 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from reports import listings, words
+from reports import choices, listings, words
 from reports.grids import Grid, memory_grid, time_grid
 from reports.layout import STYLES, GridTables, state, table, with_numbers
+from reports.sessions import inside_words
 from reports.tables import not_measured, outcomes, rows_of
+from reports.verdict_tables import verdict_tables
 from suites.records.record import ANSWERS, Record
 from suites.records.store import Run
+
+MOST_CHOICES: Final = 12
+"""Sentences on choices; more are counted."""
 
 
 class Screen:
@@ -100,7 +105,7 @@ def fault_line(record: Record) -> Text:
 
 
 def summary(run: Run, records: Iterable[Record]) -> list[RenderableType]:
-    """The tables at the end of a run: time, memory, and what has no time and why.
+    """The tables at the end of a run: time, memory, verdicts, and what has no time and why.
 
     An implementation without a single number has no column: it stands in the last table only.
     """
@@ -114,7 +119,14 @@ def summary(run: Run, records: Iterable[Record]) -> list[RenderableType]:
     tables: list[RenderableType] = [GridTables(grid) for grid in shown]
     if not shown:
         tables.append(Text("Nothing was measured in this run."))
-    return [*tables, *legend(shown), *reasons(run, records)]
+    return [
+        *tables,
+        *legend(shown),
+        *verdict_tables(run, records),
+        *_lines(choices.some(run, records, MOST_CHOICES)),
+        *reasons(run, records),
+        *_lines([inside_words(run, records)]),
+    ]
 
 
 def legend(grids: Iterable[Grid]) -> list[RenderableType]:
@@ -174,6 +186,12 @@ def check_tables(run: Run, records: Iterable[Record]) -> list[RenderableType]:
 def listed(what: str, data: Any) -> RenderableType:
     """The data of one of `list`'s lists as a table: implementations, suites, runs or machine."""
     return listings.TABLES[what](data)
+
+
+def _lines(sentences: Iterable[str]) -> list[RenderableType]:
+    """A line for each sentence, set off from what stands above."""
+    found = [each for each in sentences if each]
+    return [Text("\n" + "\n".join(found))] if found else []
 
 
 def _check_cells(own: list[dict[str, Any]], seen: list[str]) -> list[Text]:

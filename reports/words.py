@@ -87,6 +87,11 @@ def attainable(share: float | None, *, checked_again: bool = False) -> str:
     return f"{three_digits(100 * share)} %"
 
 
+def number(value: float | None) -> str:
+    """A count that may be an average: 0, 1.5, 412; empty when not measured."""
+    return three_digits(value) if value is not None and known(value) else ""
+
+
 def duration(seconds: float) -> str:
     """A time that people wait: 12 s, 20 min 17 s, 2 h 5 min."""
     whole = round(seconds)

@@ -21,7 +21,7 @@ from typing import Any, Final
 import pytest
 
 from suites.catalogue import named
-from suites.engine.local import Session, environment
+from suites.engine.local import environment
 from suites.engine.run import Conductor
 from suites.measure.statistics import noise_floor
 from suites.measure.verdict import judge
@@ -29,7 +29,7 @@ from suites.records.pairs import pair, twin_log_ratios
 from suites.records.plan import Entry, Plan
 from suites.records.record import ANSWERS, CHECK, Record
 from suites.records.store import Run, Store, now
-from suites.request import Request, prepare
+from suites.request import Request, prepare, processes_of
 
 COMMAND: Final = "python -m pytest suites/"
 PARAMETERS: Final = ("implementation", "problem")
@@ -186,12 +186,10 @@ class _Progress:
 def _carried_out(run: Run, config: pytest.Config) -> list[Record]:
     store = Store.open("sqlite://")  # what is kept is what pytest-benchmark writes
     store.begin(run)
-    return Conductor(
-        run=run,
-        store=store,
-        listener=_Progress(config),
-        start=lambda watch, threads: Session(watch, threads=threads, allocator=run.plan.allocator),
-    ).conduct()
+    with processes_of(run.plan) as processes:
+        return Conductor(
+            run=run, store=store, listener=_Progress(config), processes=processes
+        ).conduct()
 
 
 @functools.cache

@@ -9,8 +9,8 @@ from random import Random
 from typing import Any, Final
 
 from impls.interface import Problem
+from suites.engine.catalogue import open_catalogue
 from suites.engine.local import Session
-from suites.engine.run import open_catalogue
 from suites.engine.watch import Watch
 from suites.measure.statistics import log_ratio
 

@@ -16,7 +16,7 @@ def of(what: str, store: str) -> list[dict[str, Any]] | dict[str, Any]:
 
 
 def _implementations(_: str) -> list[dict[str, Any]]:
-    from suites.engine.run import cores, open_catalogue  # noqa: PLC0415 - likewise
+    from suites.engine.catalogue import cores, open_catalogue  # noqa: PLC0415 - likewise
     from suites.records import plan  # noqa: PLC0415 - the other lists answer without it
 
     return [plan.entry_to_json(entry) for entry in open_catalogue(None, threads=cores())[1]]
@@ -53,7 +53,7 @@ def _runs(store: str) -> list[dict[str, Any]]:
 
 
 def _machine(_: str) -> dict[str, Any]:
-    from suites.engine.run import cores, open_catalogue  # noqa: PLC0415 - needs a fresh process
+    from suites.engine.catalogue import cores, open_catalogue  # noqa: PLC0415 - needs a fresh process
 
     return open_catalogue([], threads=cores())[0]
 

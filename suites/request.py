@@ -17,8 +17,11 @@ from impls.interface import Problem
 from impls.interface.problem import DEVICES, parse_word
 from suites.catalogue import Suite
 from suites.engine.allocator import ALLOCATORS
-from suites.engine.run import cores, open_catalogue
+from suites.engine.catalogue import cores, open_catalogue
+from suites.engine.processes import Processes
+from suites.engine.run import AHEAD
 from suites.records.plan import Entry, Plan
+from suites.records.record import CHECK
 from suites.records.store import Run
 
 AXES: Final[dict[str, str]] = {
@@ -48,6 +51,10 @@ BASELINE: Final = "sdpa_flash"
 """Whom the others are compared with unless told otherwise: what most models call today."""
 ROUND_BUDGET_MS: Final = 500.0
 """For the rounds of a problem that was asked for by itself."""
+FEWEST_SESSIONS: Final = 3
+ENOUGH_S: Final = 8.0
+"""A problem asked for by itself has at least so many sessions, and no further one after so many
+seconds: whoever writes a kernel waits for it."""
 MOST_SESSIONS: Final = 20
 """Sessions at which a precision is given up, unless --sessions says otherwise."""
 CACHES: Final = ("hot", "cold")
@@ -86,17 +93,38 @@ class Request:
     allocator: str = "default"
 
 
-def prepare(request: Request) -> tuple[Plan, dict[str, Any]]:
-    """The plan, and the machine it is for. Raises ValueError for what makes no sense."""
-    _check_numbers(request)
-    axes = {option: _values(option, text) for option, text in request.axes.items()}
-    for text in request.problems:
-        Problem.parse(text)  # a typing error is told before anything is started
+def processes_for(request: Request) -> Processes:
+    """Processes under the request's limits, those of the check and the first sessions started.
+
+    Raises ValueError for what makes no sense, before anything is started.
+    """
+    _understood_axes(request)
     threads = _threads(request.threads)
+    made = Processes(
+        request.time_limit_s, _memory_limit(request.memory_limit_gib), request.allocator
+    )
+    made.start(CHECK, max(threads))
+    first = range(min(AHEAD, _sessions(request)["fewest_sessions"] * len(threads)))
+    for index in first:
+        made.start(index + 1, threads[index % len(threads)])
+    return made
+
+
+def processes_of(plan: Plan) -> Processes:
+    """Processes under a stored plan's limits."""
+    return Processes(plan.time_limit_s, plan.memory_limit, plan.allocator)
+
+
+def prepare(request: Request, processes: Processes | None = None) -> tuple[Plan, dict[str, Any]]:
+    """The plan, and the machine it is for. Raises ValueError for what makes no sense.
+
+    processes  for the run that follows
+    """
+    axes, threads = _understood_axes(request), _threads(request.threads)
     precision = None if request.precision is None else fraction("--precision", request.precision)
     delta = fraction("--delta", request.delta)
     machine, entries = open_catalogue(
-        _specs(request), threads=max(threads), allocator=request.allocator
+        _specs(request), threads=max(threads), allocator=request.allocator, processes=processes
     )
     devices = tuple(each["device"] for each in machine["devices"])
     problems = _problems(request, axes, devices)
@@ -105,7 +133,8 @@ def prepare(request: Request) -> tuple[Plan, dict[str, Any]]:
             suite=request.suite.name,
             problems=tuple(map(str, problems)),
             entries=entries,
-            **_sessions(request, precision),
+            **_sessions(request),
+            enough_s=_enough_s(request),
             seed=secrets.randbits(31),
             round_budget_ms=ROUND_BUDGET_MS if request.problems else request.suite.round_budget_ms,
             time_limit_s=request.time_limit_s,
@@ -216,6 +245,9 @@ def _check_numbers(request: Request) -> None:
     ):
         if limit is not None and not 0 < limit < MOST:
             raise ValueError(f"{option} is {limit:g}, expected more than 0 and less than {MOST:g}")
+    fraction("--delta", request.delta)
+    if request.precision is not None:
+        fraction("--precision", request.precision)
     for option, word, words in (
         ("--cache", request.cache, CACHES),
         ("--allocator", request.allocator, ALLOCATORS),
@@ -248,11 +280,28 @@ def fraction(option: str, text: str) -> float:
     return value
 
 
-def _sessions(request: Request, precision: float | None) -> dict[str, int]:
-    """How many sessions there are, and after how many a precision may end them."""
+def _sessions(request: Request) -> dict[str, int]:
+    """How many sessions there are, and after how many a precision or enough time may end them."""
     usual = request.suite.sessions
-    most = request.sessions or (usual if precision is None else MOST_SESSIONS)
-    return {"sessions": most, "fewest_sessions": min(usual, most)}
+    most = request.sessions or (usual if request.precision is None else MOST_SESSIONS)
+    fewest = FEWEST_SESSIONS if _enough_s(request) else usual
+    return {"sessions": most, "fewest_sessions": min(fewest, most)}
+
+
+def _enough_s(request: Request) -> float | None:
+    """Problems asked for by themselves get their sessions while that is quickly done."""
+    asked = (request.sessions, request.precision, request.budget_min)
+    if not request.problems or any(each is not None for each in asked):
+        return None
+    return ENOUGH_S * len(request.problems)
+
+
+def _understood_axes(request: Request) -> dict[str, list[dict[str, Any]]]:
+    """The values of the axes; a typing error of any kind is told before anything is started."""
+    _check_numbers(request)
+    for text in request.problems:
+        Problem.parse(text)
+    return {option: _values(option, text) for option, text in request.axes.items()}
 
 
 def _specs(request: Request) -> list[str] | None:

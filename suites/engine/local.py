@@ -61,9 +61,7 @@ class Session:
     def __exit__(self, *_: object) -> None:
         self.end()
 
-    def ask(
-        self, task: dict[str, Any], receive: Callable[[dict[str, Any]], None]
-    ) -> Ending | None:
+    def ask(self, task: dict[str, Any], receive: Callable[[dict[str, Any]], None]) -> Ending | None:
         """Hand over a task and pass on its messages; None when answered, else why it died."""
         self.watch.started(time.monotonic())
         with suppress(BrokenPipeError):

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from random import Random
 from typing import Any, Final, Protocol
 
@@ -22,34 +20,43 @@ from suites.engine.forecast import (
     foreseen,
     session_s,
 )
-from suites.engine.local import Session
 from suites.engine.watch import Ending, Watch
-from suites.records import plan as plans
+from suites.measure import ceilings
 from suites.records import record as records
-from suites.records.plan import Entry, Plan
+from suites.records.plan import Plan
 from suites.records.record import CHECK, Record, Status
 from suites.records.store import Run, Store
 
-CATALOGUE_LIMIT_S: Final = 120.0
-CATALOGUE_TRIES: Final = 10
+CEILING_MS: Final = 4.0
+"""What finding a ceiling may take, for each problem of a session."""
 AHEAD: Final = 8
-"""Timed sessions whose processes are started before the check."""
+"""Timed sessions whose processes are started before the check, at most."""
 
 
 class Asked(Protocol):
     """What a run needs of a session; tests hand in one that starts no process."""
 
-    def ask(
-        self, task: dict[str, Any], receive: Callable[[dict[str, Any]], None]
-    ) -> Ending | None:
+    def ask(self, task: dict[str, Any], receive: Callable[[dict[str, Any]], None]) -> Ending | None:
         """Answer a task, passing on its messages; None when answered, else why it died."""
 
     def end(self) -> None:
         """Leave nothing running."""
 
 
-Process = tuple[Watch, Asked]
-"""A session's process, and the watch over it."""
+class Pool(Protocol):
+    """Where a run takes the processes of its sessions from."""
+
+    def start(self, session: int, threads: int) -> None:
+        """Start one before its turn."""
+
+    def take(self, session: int, threads: int) -> tuple[Watch, Asked]:
+        """One to be asked, under a watch."""
+
+    def settle(self) -> None:
+        """Wait until those started are ready."""
+
+    def drop(self, session: int) -> None:
+        """End one that has nothing to do."""
 
 
 class Listener(Protocol):
@@ -62,57 +69,24 @@ class Listener(Protocol):
         """A record was stored."""
 
 
-def open_catalogue(
-    specs: list[str] | None, *, threads: int, allocator: str = "default"
-) -> tuple[dict[str, Any], tuple[Entry, ...]]:
-    """The machine, and the implementations that the specs select (None: all), as data.
-
-    A file of ours that ends the process becomes a missing one. Raises ValueError for a spec that
-    selects nothing, or whose own file ends the process.
-    """
-    without: dict[str, str] = {}
-    heard: dict[str, dict[str, Any]] = {}
-    for _ in range(CATALOGUE_TRIES):
-        heard.clear()
-        watch = Watch(time_limit_s=CATALOGUE_LIMIT_S, memory_limit=1 << 62)
-        with Session(watch, threads=threads, allocator=allocator) as session:
-            task = {"task": "catalogue", "specs": specs, "without": without, "cores": cores()}
-            ending = session.ask(task, lambda message: heard.update({message["kind"]: message}))
-        if ending is None:
-            if "refused" in heard:
-                raise ValueError(heard["refused"]["reason"])
-            entries = tuple(plans.entry_from_json(e) for e in heard["catalogue"]["entries"])
-            return heard["catalogue"]["machine"], entries
-        at_fault = heard.get("begin", {}).get("implementation", "")
-        if at_fault in without or not Path(at_fault).is_file():
-            raise ValueError(f"{at_fault or 'the catalogue'} cannot be imported: {ending.reason}")
-        without[at_fault] = f"ended the process that imported it: {ending.reason}"
-    raise ValueError(f"too many files end the process that imports them: {', '.join(without)}")
-
-
-def cores() -> int:
-    """CPUs that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 @dataclass(slots=True)
 class Conductor:
     """Carries out the plan of one run: minus the records it has already.
 
-    start  starts a session under a watch, with so many threads
-    now_s  a clock, seconds
+    processes  where the sessions' processes come from
+    now_s      a clock, seconds
     """
 
     run: Run
     store: Store
     listener: Listener
-    start: Callable[[Watch, int], Asked]
+    processes: Pool
     now_s: Callable[[], float] = time.monotonic
     _records: list[Record] = field(default_factory=list)
     _forecast: Forecast = field(default_factory=lambda: Forecast(()))
-    _current: Process | None = None
-    _ahead: dict[int, Process] = field(default_factory=dict)
+    _current: tuple[Watch, Asked] | None = None
     _ceilings: list[dict[str, Any]] = field(default_factory=list)
+    _began_s: float = 0.0
     _deadline_s: float = float("inf")
     _last_reason: str = ""
 
@@ -125,18 +99,19 @@ class Conductor:
         """Do what the plan asks and the store lacks; every record of the run."""
         self._records = self.store.records(self.run.name)
         self._forecast = Forecast(self._records)
-        self._deadline_s = self.now_s() + (self.plan.budget_s or float("inf"))
+        self._began_s = self.now_s()
+        self._deadline_s = self._began_s + (self.plan.budget_s or float("inf"))
         try:
             self._settle()
             self._start_ahead()
             self._check()
+            self.processes.settle()
             for session in self.plan.session_numbers:
-                self._measure(session)
+                if not self._is_enough(session):
+                    self._measure(session)
             self._list_unmeasured()
         finally:
             self._end_session()
-            for _, asked in self._ahead.values():
-                asked.end()
         self.store.end(self.run.name)
         return self._records
 
@@ -146,18 +121,11 @@ class Conductor:
             self._keep(*self.plan.settled())
 
     def _start_ahead(self) -> None:
-        """Start the processes of the first sessions: they import while nothing is timed.
-
-        Each waits for its first task without work of its own, as fresh as one started later.
-        """
+        """Have the processes of the check and of the first sessions import, nothing timed yet."""
         unchecked = bool(self.plan.unchecked(self._records))
-        for session in (CHECK, *self.plan.session_numbers[:AHEAD]):
+        for session in (CHECK, *self.plan.session_numbers[: min(AHEAD, self.plan.fewest)]):
             if unchecked or (session != CHECK and self._untimed(session)):
-                self._ahead[session] = self._started(session)
-
-    def _started(self, session: int) -> Process:
-        watch = Watch(self.plan.time_limit_s, self.plan.memory_limit)
-        return watch, self.start(watch, self.plan.threads_of(session))
+                self.processes.start(session, self.plan.threads_of(session))
 
     def _check(self) -> None:
         """Agreement and memory of every pair; small problems first, which foretell the large."""
@@ -175,7 +143,7 @@ class Conductor:
         """One timed session of every pair that agrees, problems in an order drawn anew."""
         waiting = self._untimed(session)
         if not waiting:
-            self._drop_ahead(session)
+            self.processes.drop(session)
             return
         Random(f"{self.plan.seed}|{session}").shuffle(waiting)
         self.listener.phase(self._title(session), sum(len(names) for _, names in waiting))
@@ -188,6 +156,11 @@ class Conductor:
             self._ask("measure", session, problem, [n for n in names if (problem, n) in fitting])
             waiting = waiting[1:]
         self._end_session()
+
+    def _is_enough(self, session: int) -> bool:
+        """Whether a session beyond the fewest need not begin: the run has lasted long enough."""
+        lasted_s = self.now_s() - self._began_s
+        return session > self.plan.fewest and lasted_s > (self.plan.enough_s or float("inf"))
 
     def _untimed(self, session: int) -> list[tuple[str, list[str]]]:
         """What a session still has to time, without the problems known precisely enough."""
@@ -230,19 +203,18 @@ class Conductor:
             guilty = watch.at_work
             self._end_session()
             if guilty and guilty[1] not in {r.implementation for r in made}:
-                made.append(
-                    self._fault(session, problem, guilty[1], ending.status, ending.reason)
-                )
+                made.append(self._fault(session, problem, guilty[1], ending.status, ending.reason))
                 self._keep(made[-1])
         return made
 
-    def _begin(self, session: int) -> Process:
+    def _begin(self, session: int) -> tuple[Watch, Asked]:
         """The process of a session; one that times has told its ceilings before anything else."""
-        self._current = self._ahead.pop(session, None) or self._started(session)
+        threads = self.plan.threads_of(session)
+        self._current = self.processes.take(session, threads)
         self._ceilings = []
         if session != CHECK and self._current[1].ask(self._survey(), self._note(session)):
             self._end_session()  # it died of that: another one measures without ceilings
-            self._current = self._started(session)
+            self._current = self.processes.take(session, threads)
         return self._current
 
     def _survey(self) -> dict[str, Any]:
@@ -251,6 +223,7 @@ class Conductor:
             "task": "survey",
             "devices": sorted({problem.device for problem in problems}),
             "dtypes": sorted({problem.dtype for problem in problems}),
+            "budget_ms": min(ceilings.BUDGET_MS, CEILING_MS * len(problems)),
         }
 
     def _note(self, session: int) -> Callable[[dict[str, Any]], None]:
@@ -340,11 +313,6 @@ class Conductor:
             self._records.append(record)
             self._forecast.learn(record)
             self.listener.record(record)
-
-    def _drop_ahead(self, session: int) -> None:
-        """End the process of a session that has nothing to do."""
-        if session in self._ahead:
-            self._ahead.pop(session)[1].end()
 
     def _end_session(self) -> None:
         if self._current is not None:

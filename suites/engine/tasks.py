@@ -93,13 +93,14 @@ def check(task: Task, sender: Sender) -> None:
 def survey(task: Task, sender: Sender) -> None:
     """Tell what this process can do at best, and what it runs with: told once, before any time.
 
-    devices  whose ceilings are wanted
-    dtypes   of the matrix products among them
+    devices    whose ceilings are wanted
+    dtypes     of the matrix products among them
+    budget_ms  what finding one of them may take
     """
     found = [
         ceiling
         for device in task["devices"]
-        for ceiling in ceilings.measure(device, task["dtypes"])
+        for ceiling in ceilings.measure(device, task["dtypes"], budget_ms=task["budget_ms"])
     ]
     sender.send(
         "facts",
@@ -115,6 +116,10 @@ def survey(task: Task, sender: Sender) -> None:
     )
 
 
+def wait(_: Task, __: Sender) -> None:
+    """Nothing: answered as soon as this process has imported what it needs."""
+
+
 SET_HERE: Final = (
     "OMP_NUM_THREADS",
     "OMP_PROC_BIND",
@@ -127,6 +132,7 @@ SET_HERE: Final = (
 TASKS: Final[dict[str, Callable[[Task, Sender], None]]] = {
     "catalogue": catalogue,
     "survey": survey,
+    "wait": wait,
     "check": check,
     "calibrate": calibrate,
     "instruments": instruments,

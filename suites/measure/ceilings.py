@@ -22,6 +22,8 @@ Residency = Literal["cache", "memory"]
 
 BUDGET_MS: Final = 40.0
 """What finding one rate may take; a single call may take longer, up to `LONGEST_MS`."""
+_LONGEST_SHARE: Final = 10
+"""A small budget leaves out products that would take so many times as long."""
 LONGEST_MS: Final = 250.0
 """Products that are forecast to take longer are left out: smaller ones have told the rate."""
 SAMPLE_MS: Final = 1.0
@@ -212,7 +214,7 @@ def _rates(
     best = 0.0
     for rows, residency in sizes:
         flop = 2 * rows**3
-        if best and 1e3 * flop / best > LONGEST_MS:
+        if best and 1e3 * flop / best > min(LONGEST_MS, _LONGEST_SHARE * bench.budget_ms):
             continue
         if product := _product(bench, dtype, rows, widen=widen):
             rate = 1e3 * flop / bench.best_ms(product, bench.budget_ms / 2)

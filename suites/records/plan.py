@@ -50,6 +50,7 @@ class Plan:
     precision        half-width of every ratio's interval, relative, that ends the sessions of a
                      problem; None: all sessions
     delta            what counts as a difference, relative
+    enough_s         seconds after which no session beyond the fewest begins; None: all do
     baseline         whom the others are compared with, where it answers; "" is the first that does
     cache            hot: calls follow each other; cold: caches are emptied before each call
     allocator        default or retain: whether the C library keeps freed memory
@@ -75,6 +76,7 @@ class Plan:
     precision: float | None = None
     delta: float = 0.01
     baseline: str = ""
+    enough_s: float | None = None
     cache: str = "hot"
     allocator: str = "default"
 
@@ -82,6 +84,11 @@ class Plan:
     def session_numbers(self) -> range:
         """The timed sessions, for all numbers of threads together."""
         return range(1, self.sessions * len(self.threads) + 1)
+
+    @property
+    def fewest(self) -> int:
+        """The number of the last session that every run has."""
+        return self.fewest_sessions * len(self.threads)
 
     def threads_of(self, session: int) -> int:
         """OpenMP threads of a session; the check has the most."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NoReturn, Self
 
 from suites.calibration import BASELINE, PROBLEMS
-from suites.engine.run import cores, open_catalogue
+from suites.engine.catalogue import cores, open_catalogue
 from suites.study import summary
 from suites.study.methods import Setting
 from suites.study.schedule import Study, Turn

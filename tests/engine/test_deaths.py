@@ -7,8 +7,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from suites.engine.local import Session
-from suites.engine.run import Conductor, open_catalogue
+from suites.engine.catalogue import open_catalogue
+from suites.engine.processes import Processes
+from suites.engine.run import Conductor
 from suites.records.plan import Plan
 from suites.records.record import Record
 from suites.records.store import Run, Store, now
@@ -64,12 +65,8 @@ def made() -> dict[str, list[Record]]:
     store = Store.open("sqlite://")
     run = Run(name="r", started=now(), command="c", plan=plan, machine=machine)
     store.begin(run)
-    found = Conductor(
-        run=run,
-        store=store,
-        listener=Silent(),
-        start=lambda watch, threads: Session(watch, threads=threads),
-    ).conduct()
+    with Processes(plan.time_limit_s, plan.memory_limit) as processes:
+        found = Conductor(run=run, store=store, listener=Silent(), processes=processes).conduct()
     return {e.name: [r for r in found if r.implementation == e.name] for e in entries}
 
 

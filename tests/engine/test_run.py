@@ -33,9 +33,7 @@ class FakeSession:
     ) -> None:
         self._watch, self._answer, self._log = watch, answer, log
 
-    def ask(
-        self, task: dict[str, Any], receive: Callable[[dict[str, Any]], None]
-    ) -> Ending | None:
+    def ask(self, task: dict[str, Any], receive: Callable[[dict[str, Any]], None]) -> Ending | None:
         if task["task"] == "survey":
             receive({"kind": "facts", "facts": {"ceilings": [], "threads": 2}})
             return None
@@ -52,6 +50,28 @@ class FakeSession:
 
     def end(self) -> None:
         self._log.append(("end", 0, "", ()))
+
+
+class FakePool:
+    """Hands out sessions that are fakes, and keeps what was started ahead or dropped."""
+
+    def __init__(self, make: Callable[[Watch], FakeSession]) -> None:
+        self._make = make
+        self.ahead: list[int] = []
+        self.dropped: list[int] = []
+
+    def start(self, session: int, threads: int) -> None:
+        self.ahead.append(session)
+
+    def take(self, session: int, threads: int) -> tuple[Watch, FakeSession]:
+        watch = Watch(60.0, 1 << 30)
+        return watch, self._make(watch)
+
+    def settle(self) -> None:
+        pass
+
+    def drop(self, session: int) -> None:
+        self.dropped.append(session)
 
 
 class Silent:
@@ -111,7 +131,7 @@ class Stage:
             run=self.run,
             store=self.store,
             listener=self.listener,
-            start=lambda watch, _: FakeSession(watch, self.answer, self.log),
+            processes=FakePool(lambda watch: FakeSession(watch, self.answer, self.log)),
             now_s=self.time.now_s,
         ).conduct()
 
@@ -184,7 +204,7 @@ def test_a_session_that_dies_twice_with_nobody_at_work_is_not_started_for_ever()
         run=stage.run,
         store=stage.store,
         listener=stage.listener,
-        start=lambda watch, _: Dead(watch, right, []),
+        processes=FakePool(lambda watch: Dead(watch, right, [])),
     ).conduct()
     assert [r.status for r in made] == ["crashed", "crashed"]
     assert made[0].reason == "its session ended twice before anything was at work: no reason"

@@ -12,6 +12,7 @@ from PIL import Image
 from impls.interface import Limits, Problem
 from reports import png
 from reports.charts import charts
+from reports.efficiency import KEY, MOST_CHARTS
 from reports.palette import looks
 from reports.series import Chart
 from suites.records.plan import Entry
@@ -72,7 +73,61 @@ def test_a_chart_names_the_sizes_where_a_line_ends() -> None:
 def test_a_chart_is_told_in_words() -> None:
     drawn = chart(charts(*small_run()), "time_vs_length", "full mask")
     assert drawn.alt.startswith("Time against sequence length, in ms; full mask, forward, 8 heads")
-    assert "sdpa_flash from 0.0289 at 128 to 4.10 at 2048" in drawn.alt
+    assert "sdpa_flash from 0.0289 at 128 to 4.09 at 2048" in drawn.alt
+
+
+def test_with_several_numbers_of_threads_charts_show_the_most_and_say_so() -> None:
+    drawn = chart(charts(*small_run(threads=(1, 2))), "time_vs_length", "full mask")
+    (series,) = [each for each in drawn.series if each.name == "chunked"]
+    problem = f"b1 h8 t{LENGTHS[0]} d64 full fp32 cpu"
+    assert series.y[0] == median(median(times(problem, "chunked", s)[:4]) for s in (2, 4, 6))
+    assert drawn.common.endswith("cpu, 2 threads")
+
+
+def test_who_lacks_a_time_with_the_most_threads_is_not_drawn() -> None:
+    run, records = small_run(threads=(1, 2))
+    short = [r for r in records if r.implementation != "naive" or r.session in {0, 1, 3, 5}]
+    drawn = chart(charts(run, short), "time_vs_length", "full mask")
+    assert "naive" not in names(drawn)
+    assert "naive (not reached)" in drawn.note
+
+
+def test_parallel_efficiency_is_drawn_for_the_longest_of_each_kind() -> None:
+    found = charts(*small_run(threads=(1, 2)))
+    drawn = [each for each in found if each.key == KEY]
+    assert [each.label for each in drawn][:2] == ["h8 t2048 full", "h1 t1024 full"]
+    (series,) = [each for each in drawn[0].series if each.name == "chunked"]
+    problem = f"b1 h8 t{LENGTHS[-1]} d64 full fp32 cpu"
+    one, two = (
+        median(median(times(problem, "chunked", s)[:4]) for s in own)
+        for own in ((1, 3, 5), (2, 4, 6))
+    )
+    assert (series.x, series.y) == ((1, 2), (1.0, one / (two * 2)))
+    assert not drawn[0].log_x
+    assert not drawn[0].log_y
+    assert drawn[0].note.startswith("1 means that n times the threads take an nth of the time")
+    assert {each.panel for each in found if each.key == f"layers_{KEY}"} == {"layers"}
+
+
+def test_parallel_efficiency_takes_two_numbers_of_threads() -> None:
+    assert not [each for each in charts(*small_run()) if KEY in each.key]
+    run, records = small_run(threads=(1, 2))
+    one = [r for r in records if r.session in {0, 1, 3, 5}]
+    assert not [each for each in charts(run, one) if KEY in each.key]
+
+
+def test_only_so_many_problems_get_a_chart_of_efficiency() -> None:
+    problems = [f"b{batch} h1 t16 d64 full fp32 cpu" for batch in range(1, MOST_CHARTS + 3)]
+    found = charts(*small_run(problems=problems, threads=(1, 2)))
+    assert sum(each.key == KEY for each in found) == MOST_CHARTS
+
+
+def test_labels_that_are_not_the_default_stand_in_the_common_words() -> None:
+    run, records = small_run()
+    run = replace(run, plan=replace(run.plan, cache="cold", allocator="retain"))
+    assert all(
+        each.common.endswith("cache cold, allocator retain") for each in charts(run, records)
+    )
 
 
 def test_a_size_alone_makes_no_chart() -> None:
@@ -145,12 +200,16 @@ def test_the_first_56_names_look_different() -> None:
 
 
 def test_each_family_becomes_one_valid_png(tmp_path: Path) -> None:
-    written = png.draw(charts(*small_run()), tmp_path)
+    written = png.draw(charts(*small_run(threads=(1, 2))), tmp_path)
     assert {path.name for path in written} == {
-        f"{panel}{quantity}_vs_{axis}.png"
-        for panel in ("", "layers_")
-        for quantity in ("time", "memory")
-        for axis in ("length", "heads")
+        *(
+            f"{panel}{quantity}_vs_{axis}.png"
+            for panel in ("", "layers_")
+            for quantity in ("time", "memory")
+            for axis in ("length", "heads")
+        ),
+        f"{KEY}.png",
+        f"layers_{KEY}.png",
     }
     assert {path.name for path in written} <= set(png.NAMES)
     for path in written:

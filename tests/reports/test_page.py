@@ -21,7 +21,7 @@ from reports.page import NAME, expect_folder, page, write
 from suites.records.plan import Entry
 from suites.records.record import Record
 from suites.records.store import Run
-from tests.saved_run import MACHINE, PROBLEMS, entries, small_run
+from tests.saved_run import MACHINE, PROBLEMS, entries, facts, small_run, two
 
 ANY = (Limits(),)
 HOSTILE = "</script><script>document.title='taken'</script>\"'<b>&amp;\n{{ 7*7 }} $x$"
@@ -121,7 +121,7 @@ def test_the_page_says_what_was_measured_and_what_not(whole: str) -> None:
     assert "10 implementations on 18 problems: 115 of 180 answers timed, 18 wrong," in text
     assert "2 out of memory, 27 refused, 18 missing." in text
     assert "7 implementations measured on 18 problems in 3 sessions." in text
-    assert "no verdict is drawn from it" in text
+    assert "verdicts are drawn from pairs within a session" in text
     for reason in ("mask full: takes window", "No module named 'flash_attn'", "--memory-limit"):
         assert reason in text
     assert "no implementation of this run ran on a GPU" in text
@@ -131,6 +131,54 @@ def test_each_row_has_the_command_that_repeats_it(whole: str) -> None:
     command = f'python run_bench.py run --problem "{PROBLEMS[0]}" --impl "chunked"'
     assert command in Outline(whole).text
     assert "python run_bench.py run quick" in Outline(whole).text
+
+
+def test_each_verdict_has_a_row_and_the_command_that_repeats_it(whole: str) -> None:
+    text = Outline(whole).text
+    assert "79 comparisons: 61 faster, 18 slower; a difference counts from 1 %." in text
+    command = f'--problem "{PROBLEMS[0]}" --impl "chunked" --against "naive" --sessions 3'
+    assert f"python run_bench.py run {command} --threads 2" in text
+    for row in ('<td class="verdict faster">faster</td>', '<td class="verdict slower">slower</td>'):
+        assert row in whole
+    assert "3 of 15" in text
+
+
+def test_the_page_says_what_the_run_cannot_tell() -> None:
+    text = Outline(page(*two(1.0095))).text
+    assert "1 of 1 comparison inconclusive: it differs, but perhaps by less than 1 %." in text
+    assert "No implementation of this run ran on a GPU." in text
+
+
+def test_a_run_without_a_comparison_has_no_verdicts() -> None:
+    text = page(*small_run(sessions=0))
+    assert 'id="verdicts"' not in text
+    assert 'href="#verdicts"' not in text
+
+
+def test_threads_have_a_column_where_there_are_several(whole: str) -> None:
+    head = '<button type="button">threads</button>'
+    assert head not in whole
+    assert page(*small_run(problems=MARKED[:1], threads=(1, 2))).count(head) == 3
+
+
+def with_ceilings(run: Run, value: float) -> Run:
+    told = facts(run.plan)
+    for each in (each for fact in told for each in fact["ceilings"]):
+        each["value"] = value
+    return replace(run, facts=told)
+
+
+def test_measurements_say_how_close_they_came_to_the_ceiling() -> None:
+    run, records = small_run(problems=MARKED)
+    high = Outline(page(with_ceilings(run, 1e15), records)).text
+    assert "above the measured ceiling" not in high
+    assert "measured matmul float32 in cache 1000000 GFLOP/s on cpu" in high
+    assert "above the measured ceiling" in Outline(page(with_ceilings(run, 1e6), records)).text
+
+
+def test_choices_stand_with_the_verdicts() -> None:
+    made = tuple(Entry(name=f"chunked[b={b}]", limits=ANY) for b in (64, 128))
+    assert "b=64 and b=128" in Outline(page(*small_run(problems=MARKED[:1], made=made))).text
 
 
 def test_a_share_and_each_other_state_stand_in_the_agreement_matrix(whole: str) -> None:
@@ -276,6 +324,9 @@ def test_the_page_opens_offline_without_a_complaint_or_a_request(tmp_path: Path)
         found.view.fill("#filter", "chunked t2048")
         assert "2 of 115 rows" in found.view.inner_text("#shown")
         assert values == sorted(values)
+        found.view.fill("[data-filter=verdicts-attention]", "faster sdpa_flash t2048")
+        assert "2 of 61 rows" in found.view.inner_text("#verdicts [role=status] >> nth=0")
+        found.view.click("#verdicts-attention button >> text=verdict")
         assert found.complaints == []
         assert found.requests == [path.as_uri()]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from statistics import median
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -15,19 +16,26 @@ from reports.tables import (
     measurements,
     not_measured,
     outcomes,
+    parsed,
     rows_of,
+    unfinished,
 )
+from reports.timings import ceilings
+from suites.measure.ceilings import share
 from suites.records.record import Record
-from tests.saved_run import PROBLEMS, entries, peak_bytes, small_run, times
+from tests.saved_run import PROBLEMS, entries, facts, peak_bytes, small_run, times
 
 ONE = PROBLEMS[1]
 
 
-def only(frame: pd.DataFrame, problem: str, implementation: str) -> dict[str, object]:
+def only(
+    frame: pd.DataFrame, problem: str, implementation: str, **wanted: object
+) -> dict[str, object]:
     found = [
         row
         for row in rows_of(frame)
         if (row["problem"], row["implementation"]) == (problem, implementation)
+        and wanted.items() <= row.items()
     ]
     assert len(found) == 1
     return found[0]
@@ -41,6 +49,63 @@ def test_a_row_holds_the_median_of_the_session_medians_and_their_spread() -> Non
     assert (row["low_ms"], row["high_ms"]) == (min(medians), max(medians))
     assert (row["sessions"], row["samples"], row["disturbed"]) == (3, 15, 3)
     assert row["first_call_ms"] == times(ONE, "chunked", 2)[0] * 4
+
+
+def test_numbers_of_threads_have_rows_of_their_own() -> None:
+    run, records = small_run(problems=[ONE], threads=(1, 2))
+    frame = measurements(run, records)
+    one, two = (only(frame, ONE, "chunked", threads=threads) for threads in (1, 2))
+    for row, sessions in ((one, (1, 3, 5)), (two, (2, 4, 6))):
+        assert row["sessions"] == 3
+        assert row["median_ms"] == median(
+            median(times(ONE, "chunked", each)[:4]) for each in sessions
+        )
+    assert (one["peak_bytes"], two["peak_bytes"]) == (None, peak_bytes(ONE, "chunked"))
+    assert one["share_of_bound"] == two["share_of_bound"] is not None
+
+
+def test_a_disturbed_round_moves_no_median() -> None:
+    run, records = small_run(problems=[ONE])
+    late = [replace(r, times_ms=(*r.times_ms[:4], 1e6)) if r.times_ms else r for r in records]
+    assert measurements(run, late)["median_ms"].equals(measurements(run, records)["median_ms"])
+    untold = [replace(r, conditions=None) for r in records]
+    assert only(measurements(run, untold), ONE, "chunked")["disturbed"] is None
+
+
+def test_a_row_holds_how_close_it_came_to_its_sessions_own_ceilings() -> None:
+    run, records = small_run(problems=[ONE])
+    assert only(measurements(run, records), ONE, "chunked")["share_of_attainable"] is None
+    run = replace(run, facts=facts(run.plan))
+    found = ceilings(run)
+    expected = median(
+        share(parsed(ONE), median(times(ONE, "chunked", s)[:4]), found[s]) or 0 for s in (1, 2, 3)
+    )
+    assert only(measurements(run, records), ONE, "chunked")["share_of_attainable"] == expected
+    still = [replace(r, times_ms=(0.0,) * 5) if r.times_ms else r for r in records]
+    assert only(measurements(run, still), ONE, "chunked")["share_of_attainable"] is None
+
+
+def test_a_row_holds_what_was_told_of_its_samples() -> None:
+    run, records = small_run(problems=[ONE])
+    gpu: dict[str, Any] = {
+        "host_ms": 0.02,
+        "sustained_ms": 0.4,
+        "clock": "graph",
+        "checked_again": True,
+    }
+    row = only(measurements(run, records), ONE, "chunked")
+    assert (row["clock"], row["page_faults"], row["checked_again"]) == ("host", 1.0, False)
+    told = [replace(r, **gpu) if r.session == 2 else r for r in records]
+    row = only(measurements(run, told), ONE, "chunked")
+    assert (row["clock"], row["host_ms"], row["sustained_ms"]) == ("graph, host", 0.02, 0.4)
+    assert row["checked_again"] is True
+
+
+def test_a_run_that_lacks_a_number_of_threads_is_unfinished() -> None:
+    run, records = small_run(problems=[ONE], threads=(1, 2))
+    run = replace(run, ended=None)
+    assert not unfinished(run, records)
+    assert unfinished(run, [r for r in records if r.session in {0, 1, 3, 5}])
 
 
 def test_a_row_holds_the_problem_and_the_memory_of_the_check() -> None:
@@ -146,6 +211,10 @@ def test_plain_data_survives_strict_json(sessions: int) -> None:
     assert len(data["outcomes"]) == len(PROBLEMS) * len(entries())
     assert data["machine"]["versions"]["xformers"] is None
     assert len(data["measurements"]) == (115 if sessions else 0)
+    assert len(data["verdicts"]) == (79 if sessions else 0)
+    assert (data["settings"]["threads"], data["settings"]["cache"]) == ([2], "hot")
+    assert data["ceilings"] == []
+    assert (data["share_inside_calls"] is None) is (sessions == 0)
 
 
 def test_what_was_not_measured_is_null_and_zero_is_zero() -> None:

@@ -50,7 +50,30 @@ def test_the_tables_at_the_end_fit_the_width(width: int) -> None:
 def test_a_row_of_the_table_holds_times_and_words() -> None:
     lines = shown(*terminal.summary(*small_run())).splitlines()
     (row,) = [line for line in lines if line.startswith("h8 t2048 full")][:1]
-    assert row.split() == ["h8", "t2048", "full", "36.8", "20.4", "-", "4.10", "oom"]
+    assert row.split() == ["h8", "t2048", "full", "36.7", "20.4", "-", "4.09", "oom"]
+
+
+def test_verdicts_and_time_inside_calls_stand_below_the_tables() -> None:
+    text = " ".join(shown(*terminal.summary(*small_run(problems=PROBLEMS[:2]))).split())
+    assert text.index("Memory of layers") < text.index("Attention against naive")
+    assert "Identical code, the baseline and its twin, may differ by" in text
+    assert re.search(r"[\d.]+ % of 1 min 40 s inside calls of implementations$", text)
+
+
+def test_titles_name_the_labels_that_are_not_the_default() -> None:
+    run, records = small_run(problems=PROBLEMS[:2], threads=(1, 2))
+    run = replace(run, plan=replace(run.plan, cache="cold", allocator="retain"))
+    text = " ".join(shown(*terminal.summary(run, records)).split())
+    for what in ("Time of attention", "Memory of layers"):
+        assert f"{what}, cache cold, allocator retain, 2 threads," in text
+
+
+def test_the_best_choices_are_named_and_many_are_counted() -> None:
+    made = tuple(Entry(name=f"chunked[b={b}]", limits=ANY) for b in (64, 128))
+    run, records = small_run(made=made)
+    text = " ".join(shown(*terminal.summary(run, records)).split())
+    assert f"chunked on {PROBLEMS[0]}: b=64 and b=128" in text
+    assert f"Choices on {len(PROBLEMS) - terminal.MOST_CHOICES} more" in text
 
 
 def test_layers_have_a_table_of_their_own() -> None:
@@ -70,7 +93,8 @@ def test_many_implementations_go_into_further_tables() -> None:
     text = shown(*terminal.summary(*small_run(problems=PROBLEMS[:2], made=made)), width=80)
     assert "continued" in text
     assert max(map(len, text.splitlines())) <= 80
-    assert text.count("t128") == text.count("continued") + 2
+    grids = text[: text.index("Attention against")]
+    assert grids.count("t128") == grids.count("continued") + 2
 
 
 def test_one_wide_name_still_gets_its_column() -> None:

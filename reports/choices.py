@@ -1,0 +1,92 @@
+"""Which choice of an implementation is best on each problem, and how far the next one is."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from statistics import median
+from typing import Final
+
+from reports import words
+from reports.timings import session_ms
+from reports.verdict_words import ratio, ratio_in
+from reports.verdicts import timed
+from suites.measure.statistics import Interval, Unsettled, over_sessions
+from suites.records.pairs import pair
+from suites.records.record import Record
+from suites.records.store import Run
+
+DEFAULT: Final = "its default"
+_BRACKETS: Final = re.compile(r"\[([^]]*)\]")
+
+
+def sentences(run: Run, records: Iterable[Record]) -> list[str]:
+    """For each problem and implementation of which several choices were timed, the best of them.
+
+    With several numbers of threads, those with the most.
+    """
+    return [
+        _sentence(name, problem, choices)
+        for (problem, threads), found in timed(run, records).items()
+        if threads == max(run.plan.threads)
+        for name, choices in _chosen(found).items()
+        if len(choices) > 1
+    ]
+
+
+def some(run: Run, records: Iterable[Record], most: int) -> list[str]:
+    """The first of the sentences, then how many more there are."""
+    every = sentences(run, records)
+    if len(every) <= most:
+        return every
+    return [*every[:most], f"Choices on {len(every) - most} more: they stand on the page."]
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """A choice as it is set, block_q=64, and its records."""
+
+    name: str
+    timed: list[Record]
+
+    @property
+    def median_ms(self) -> float:
+        return median(map(session_ms, self.timed))
+
+
+def _chosen(found: dict[str, list[Record]]) -> dict[str, list[_Choice]]:
+    """The choices of each implementation that has any, the fastest first."""
+    choices: dict[str, list[_Choice]] = defaultdict(list)
+    for name, own in found.items():
+        setting = "; ".join(_BRACKETS.findall(name)) or DEFAULT
+        choices[_BRACKETS.sub("", name)].append(_Choice(setting, own))
+    return {name: sorted(own, key=lambda choice: choice.median_ms) for name, own in choices.items()}
+
+
+def _sentence(name: str, problem: str, choices: list[_Choice]) -> str:
+    best, second = choices[:2]
+    found = _between(best, second)
+    if isinstance(found, Interval) and found.high < 1:  # medians and pairs disagree: pairs decide
+        best, second = second, best
+        found = _between(best, second)
+    return words.printable(f"{name} on {problem}: {_told(best, second, found)}.")
+
+
+def _between(best: _Choice, second: _Choice) -> Interval | Unsettled:
+    try:
+        return over_sessions(pair(best.timed, second.timed).log_ratios)
+    except ValueError as error:  # the clock stood still
+        return Unsettled(str(error))
+
+
+def _told(best: _Choice, second: _Choice, found: Interval | Unsettled) -> str:
+    if isinstance(found, Unsettled):
+        apart = f"{best.name} and {second.name} were not judged ({found.reason})"
+        times = ratio(second.median_ms / best.median_ms) if best.median_ms else ""
+        return f"{apart}; their medians differ by a factor of {times}" if times else apart
+    interval = ratio_in(found.estimate, found.low, found.high)
+    if found.excludes_one:
+        return f"{best.name} is best; {second.name} takes {interval} times as long"
+    return f"{best.name} and {second.name} cannot be told apart ({interval})"

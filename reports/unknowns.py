@@ -1,0 +1,55 @@
+"""What a run cannot tell, in sentences: nothing is claimed that was not concluded."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from reports import words
+from reports.machine import NO_GPU, ran_on
+from reports.tables import rows_of
+from reports.verdict_words import floor_words, percent
+from reports.verdicts import run_floor, verdicts
+from suites.records.plan import Plan
+from suites.records.record import Record
+from suites.records.store import Run
+
+
+def sentences(run: Run, records: Iterable[Record]) -> list[str]:
+    """What was not concluded and why, how precise the rest is, and where nothing ever ran."""
+    records = list(records)
+    rows = rows_of(verdicts(run, records))
+    timed = any(record.times_ms for record in records)
+    said = (
+        *_open(rows),
+        "" if rows or not timed else "Nothing was compared: no problem was answered by two.",
+        floor_words(run_floor(run, records)) if timed else "",
+        _imprecise(run.plan, rows),
+        "" if ran_on(records) else f"{NO_GPU[0].upper()}{NO_GPU[1:]}.",
+    )
+    return [sentence for sentence in said if sentence]
+
+
+def _open(rows: list[dict[str, Any]]) -> list[str]:
+    """Comparisons without a conclusion, those with the same reason counted together."""
+    found = Counter(
+        (row["verdict"], row["reason"])
+        for row in rows
+        if row["verdict"] in {"inconclusive", "not judged"}
+    )
+    return [
+        f"{count} of {words.counted(len(rows), 'comparison')} {verdict}"
+        + (f": {words.printable(reason)}." if reason else ".")
+        for (verdict, reason), count in found.most_common()
+    ]
+
+
+def _imprecise(plan: Plan, rows: list[dict[str, Any]]) -> str:
+    if plan.precision is None:
+        return ""
+    short = sum(row["reached"] is False for row in rows)
+    if not short:
+        return ""
+    asked = f"The precision asked for, {percent(plan.precision)} either way,"
+    return f"{asked} was not reached in {short} of {words.counted(len(rows), 'comparison')}."
