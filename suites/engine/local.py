@@ -22,6 +22,7 @@ from suites.engine.watch import Ending, Watch
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 LOOK_EVERY_S: Final = 0.1
+PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 OUTPUT_KEPT: Final = 64 << 10
 PROFILER_CHATTER: Final = "USDT:"
 """How the lines begin that torch's profiler prints each time it starts and stops."""
@@ -143,10 +144,12 @@ class Session:
             self._keep_output()
 
     def _resident_bytes(self) -> int:
+        """Read straight from the system: this happens while the other process is being timed."""
         try:
-            return int(psutil.Process(self._process.pid).memory_info().rss)
-        except psutil.Error:
-            return 0  # it is gone, and will be noticed
+            pages = Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]
+        except OSError:
+            return 0  # it is gone, and will be noticed; or this system tells none
+        return int(pages) * PAGE_BYTES
 
     def _last_words(self) -> str:
         """How the process ended, and the last line it printed."""

@@ -20,7 +20,7 @@ from suites.engine.messages import Sender
 from suites.measure import ceilings, timing
 from suites.measure.devices import Device, device
 from suites.measure.inputs import Inputs, call_of, change, make_inputs
-from suites.measure.interference import Probe, Snapshot, disturbance, snapshot
+from suites.measure.interference import Probe, Snapshot, disturbance, snapshot, waited_over
 from suites.measure.rounds import Arm, Moment, rounds_within, run_rounds
 from suites.records.record import Conditions, Record
 
@@ -212,29 +212,36 @@ class Bench:
 
 @dataclass(slots=True)
 class _Gauge:
-    """The machine during a round: a probe before it, the scheduler's counters around it."""
+    """The machine during a round: a probe before it, the scheduler's counters over its samples."""
 
     probe: Probe
     device: Device
     _probe_ms: float = 0.0
     _before: Snapshot | None = None
+    _seen: list[tuple[Snapshot, Snapshot]] = field(default_factory=list)
 
     def start(self) -> None:
         """A round begins."""
+        self._seen.clear()
         self._probe_ms = self.probe.read()
+
+    def enter(self) -> None:
+        """A sample begins."""
         self._before = snapshot()
 
-    def stop(self) -> Moment:
+    def leave(self) -> None:
         """It has ended."""
-        before, after = self._before or snapshot(), snapshot()
-        waited_ms = None
-        if before.run_delay_ms is not None and after.run_delay_ms is not None:
-            waited_ms = after.run_delay_ms - before.run_delay_ms
+        if self._before is not None:
+            self._seen.append((self._before, snapshot()))
+
+    def stop(self) -> Moment:
+        """The round has ended."""
+        waited = waited_over(self._seen)
         return Moment(
             probe_ms=self._probe_ms,
-            run_delay_ms=waited_ms,
-            involuntary_switches=after.involuntary_switches - before.involuntary_switches,
-            disturbed=disturbance(before, after, self._probe_ms, self.probe.usual_ms),
+            run_delay_ms=waited.run_delay_ms,
+            involuntary_switches=waited.involuntary_switches,
+            disturbed=disturbance(waited, self._probe_ms, self.probe.usual_ms),
             device=self.device.state(),
         )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import resource
 import time
 from bisect import insort
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,6 +26,8 @@ USUAL_PERCENTILE: Final = 20
 """What is usual is this percentile: quick, since the machine can do it, and no lucky exception."""
 FEWEST_READINGS: Final = 5
 """Before so many readings nothing is usual."""
+PRODUCTS: Final = 6
+"""Of so many products the quickest is a reading."""
 _PROBE_SIZE: Final = 256
 
 
@@ -78,11 +80,11 @@ class Probe:
     def read(self) -> float:
         """Milliseconds of the product now, which is remembered.
 
-        The quicker of two. The first finds the caches full of whoever ran last and took 30 to 50 %
-        longer: alone it would tell of the order too, and of hiccups too short to matter. A third
-        added nothing.
+        The quickest of six. The first finds the caches full of whoever ran last and takes 30 to
+        50 % longer; the quicker of two still varied so much on an idle machine that one in three
+        passed the limit, of six one in seven.
         """
-        took_ms = min(self._product_ms(), self._product_ms())
+        took_ms = min(self._product_ms() for _ in range(PRODUCTS))
         insort(self._sorted_ms, took_ms)
         return took_ms
 
@@ -100,23 +102,49 @@ class Probe:
         return (self._now_ns() - began_ns) / 1e6
 
 
-def disturbance(before: Snapshot, after: Snapshot, probe_ms: float, usual_ms: float | None) -> str:
-    """Why the round between two snapshots does not count as quiet, in words; empty when it does.
+@dataclass(frozen=True, slots=True)
+class Waited:
+    """What the scheduler did to this process over some stretches of time, as in Snapshot.
 
+    wall_ms  how long they were
+    """
+
+    run_delay_ms: float | None
+    involuntary_switches: int
+    wall_ms: float
+
+
+def waited_over(stretches: Iterable[tuple[Snapshot, Snapshot]]) -> Waited:
+    """Between the two snapshots of each stretch, all stretches together."""
+    pairs = list(stretches)
+    ends = [(before.run_delay_ms, after.run_delay_ms) for before, after in pairs]
+    told = [after - before for before, after in ends if before is not None and after is not None]
+    return Waited(
+        run_delay_ms=sum(told) if len(told) == len(pairs) else None,
+        involuntary_switches=sum(
+            after.involuntary_switches - before.involuntary_switches for before, after in pairs
+        ),
+        wall_ms=sum(after.at_ms - before.at_ms for before, after in pairs),
+    )
+
+
+def disturbance(waited: Waited, probe_ms: float, usual_ms: float | None) -> str:
+    """Why a round does not count as quiet, in words; empty when it does.
+
+    waited    over its samples
     probe_ms  what the probe read at the round
     usual_ms  what it usually reads; None: not known yet, so that it tells nothing
     """
-    return "; ".join(filter(None, (_waiting(before, after), _slowness(probe_ms, usual_ms))))
+    return "; ".join(filter(None, (_waiting(waited), _slowness(probe_ms, usual_ms))))
 
 
-def _waiting(before: Snapshot, after: Snapshot) -> str:
-    if before.run_delay_ms is None or after.run_delay_ms is None:
+def _waiting(waited: Waited) -> str:
+    if waited.run_delay_ms is None or waited.run_delay_ms <= WAITED_SHARE * waited.wall_ms:
         return ""
-    waited_ms = after.run_delay_ms - before.run_delay_ms
-    round_ms = after.at_ms - before.at_ms
-    if waited_ms <= WAITED_SHARE * round_ms:
-        return ""
-    return f"the threads waited {waited_ms:.1f} ms for a CPU in a round of {round_ms:.1f} ms"
+    return (
+        f"the threads waited {waited.run_delay_ms:.1f} ms for a CPU "
+        f"in samples of {waited.wall_ms:.1f} ms"
+    )
 
 
 def _slowness(probe_ms: float, usual_ms: float | None) -> str:

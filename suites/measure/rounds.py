@@ -72,8 +72,14 @@ class Gauge(Protocol):
     def start(self) -> None:
         """A round begins."""
 
+    def enter(self) -> None:
+        """A sample begins: what is done between samples is nobody's."""
+
+    def leave(self) -> None:
+        """It has ended."""
+
     def stop(self) -> Moment:
-        """It has ended: what the machine did meanwhile."""
+        """The round has ended: what the machine did during its samples."""
 
 
 def orders(arms: int, random: Random) -> Iterator[list[int]]:
@@ -121,7 +127,7 @@ def run_rounds(
         for attempt in range(REPEATS + 1):
             gauge.start()
             for index in places:
-                _take(arms[index], refresh, announce, page_faults)
+                _take(arms[index], gauge, refresh, announce, page_faults)
             moments.append(gauge.stop())
             if not moments[-1].disturbed or attempt == REPEATS or len(moments) >= 2 * rounds:
                 break
@@ -131,15 +137,21 @@ def run_rounds(
 
 
 def _take(
-    arm: Arm, refresh: Call, announce: Callable[[str], None], page_faults: Callable[[], int]
+    arm: Arm,
+    gauge: Gauge,
+    refresh: Call,
+    announce: Callable[[str], None],
+    page_faults: Callable[[], int],
 ) -> None:
     announce(arm.name)
     refresh()
     if arm.leads_in:
         arm.calls[-1]()
+    gauge.enter()
     before = page_faults()
     arm.times_ms.append(arm.sampler.take(arm.calls, arm.count))
     arm.faults.append(page_faults() - before)
+    gauge.leave()
 
 
 def _together(moments: Sequence[Moment]) -> Conditions:

@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from suites.measure.interference import Probe, Snapshot, disturbance, snapshot
+from suites.measure.interference import (
+    PRODUCTS,
+    Probe,
+    Snapshot,
+    Waited,
+    disturbance,
+    snapshot,
+    waited_over,
+)
 
 
 def threads(root: Path, *counts: str) -> Path:
@@ -48,9 +56,17 @@ def test_counts_of_this_process_only_grow() -> None:
     assert (after.run_delay_ms or 0) >= (before.run_delay_ms or 0)
 
 
-def around(waited_ms: float | None, round_ms: float = 100.0) -> tuple[Snapshot, Snapshot]:
+def around(waited_ms: float | None) -> Waited:
+    """Two stretches of 50 ms, the waiting in the second."""
     after = None if waited_ms is None else 5.0 + waited_ms
-    return Snapshot(5.0, 10, 1000.0), Snapshot(after, 70, 1000.0 + round_ms)
+    first = Snapshot(5.0, 10, 900.0), Snapshot(5.0, 12, 950.0)
+    return waited_over([first, (Snapshot(5.0, 20, 1000.0), Snapshot(after, 80, 1050.0))])
+
+
+def test_what_happens_between_the_stretches_is_nobodys() -> None:
+    assert around(3.0) == Waited(3.0, 62, 100.0)
+    assert around(None) == Waited(None, 62, 100.0)
+    assert waited_over([]) == Waited(0, 0, 0)
 
 
 @pytest.mark.parametrize("waited_ms", [None, 0.0, 2.0, -3.0])
@@ -58,21 +74,21 @@ def around(waited_ms: float | None, round_ms: float = 100.0) -> tuple[Snapshot, 
 def test_up_to_the_limits_a_round_is_quiet(
     waited_ms: float | None, probe_ms: float, usual_ms: float | None
 ) -> None:
-    assert disturbance(*around(waited_ms), probe_ms, usual_ms) == ""
+    assert disturbance(around(waited_ms), probe_ms, usual_ms) == ""
 
 
 def test_waiting_for_a_cpu_disturbs_a_round() -> None:
-    told = disturbance(*around(2.125), 1.0, 1.0)
-    assert told == "the threads waited 2.1 ms for a CPU in a round of 100.0 ms"
+    told = disturbance(around(2.125), 1.0, 1.0)
+    assert told == "the threads waited 2.1 ms for a CPU in samples of 100.0 ms"
 
 
 def test_a_slow_probe_disturbs_a_round() -> None:
-    assert disturbance(*around(None), 0.5, 0.4) == "the probe took 0.50 ms, usually 0.40 ms"
+    assert disturbance(around(None), 0.5, 0.4) == "the probe took 0.50 ms, usually 0.40 ms"
 
 
 def test_both_reasons_are_told() -> None:
-    assert disturbance(*around(50.0), 2.0, 1.0) == (
-        "the threads waited 50.0 ms for a CPU in a round of 100.0 ms; "
+    assert disturbance(around(50.0), 2.0, 1.0) == (
+        "the threads waited 50.0 ms for a CPU in samples of 100.0 ms; "
         "the probe took 2.00 ms, usually 1.00 ms"
     )
 
@@ -89,8 +105,8 @@ class FakeTime:
         return self._ns
 
 
-def test_a_reading_is_the_quicker_of_two_products() -> None:
-    probe = Probe(FakeTime(5.0, 3.0, 2.0, 4.0).now_ns)
+def test_a_reading_is_the_quickest_of_its_products() -> None:
+    probe = Probe(FakeTime(5.0, 3.0, 7.0, 7.0, 4.0, 9.0, 2.0, *[4.0] * 5).now_ns)
     assert [probe.read(), probe.read()] == [3.0, 2.0]
 
 
@@ -108,7 +124,7 @@ def test_a_reading_is_the_quicker_of_two_products() -> None:
 def test_what_is_usual_is_the_20th_percentile_of_five_or_more(
     readings: tuple[float, ...], usual: float | None
 ) -> None:
-    probe = Probe(FakeTime(*(ms for ms in readings for _ in range(2))).now_ns)
+    probe = Probe(FakeTime(*(ms for ms in readings for _ in range(PRODUCTS))).now_ns)
     for expected in readings:
         assert probe.read() == expected
     assert probe.usual_ms == usual

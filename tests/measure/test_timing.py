@@ -71,9 +71,7 @@ def test_warming_up_takes_three_calls_and_thirty_milliseconds_or_one_long_call(
 
 def test_warming_up_goes_on_while_the_calls_get_quicker() -> None:
     time = FakeTime()
-    took_ms = warm_up(
-        time.works(40.0, 30.0, 20.0, 15.0, 12.0, 11.95, 11.9), HostClock(time.now_ns)
-    )
+    took_ms = warm_up(time.works(40.0, 30.0, 20.0, 15.0, 12.0, 11.95, 11.9), HostClock(time.now_ns))
     assert took_ms == [40.0, 30.0, 20.0, 15.0, 12.0, 11.95]
 
 
@@ -148,6 +146,12 @@ class FakeGauge:
         self.disturbed = list(disturbed)
 
     def start(self) -> None:
+        pass
+
+    def enter(self) -> None:
+        pass
+
+    def leave(self) -> None:
         pass
 
     def stop(self) -> Moment:
