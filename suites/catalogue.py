@@ -39,7 +39,7 @@ def named(name: str) -> Suite:
 
 
 def _quick(devices: tuple[str, ...]) -> tuple[Problem, ...]:
-    sizes = [(8, t) for t in (128, 256, 512, 1024, 2048)] + [(h, 1024) for h in (1, 2, 4, 16)]
+    sizes = [(4, t) for t in (128, 256, 512, 1024, 2048)] + [(h, 512) for h in (1, 2, 8)]
     return tuple(
         _square(heads, length, Mask.parse(mask), devices[0])
         for mask in ("full", "window:128")
@@ -101,7 +101,7 @@ SUITES: Final = {
     for suite in (
         Suite(
             name="quick",
-            description="lengths 128 to 2048 at 8 heads, heads 1 to 16 at length 1024, "
+            description="lengths 128 to 2048 at 4 heads, heads 1 to 8 at length 512, "
             "full and window:128, forward: a first look in under two minutes",
             problems=_quick,
         ),

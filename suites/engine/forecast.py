@@ -11,7 +11,7 @@ from typing import Final
 
 from impls.interface import Problem
 from suites.measure.rounds import FEWEST
-from suites.measure.timing import LEAD_IN_BELOW_MS, LONG_MS, SAMPLE_MS
+from suites.measure.timing import LONG_MS, SAMPLE_MS, WARM_MS
 from suites.records.plan import Plan
 from suites.records.record import CHECK, Record, Status
 
@@ -143,7 +143,7 @@ def session_s(forecast: Forecast, pair: Pair, plan: Plan) -> float:
     call_ms = forecast.call_ms(pair) or 1.0
     if call_ms > LONG_MS:
         return 2 * call_ms / 1e3
-    if call_ms > LEAD_IN_BELOW_MS:
+    if call_ms > WARM_MS:
         return 2.5 * call_ms / 1e3  # the first, one round, and a part of the twin
     share_ms = plan.round_budget_ms / max(len(plan.entries), 1)
     rounds_ms = FEWEST * (call_ms + max(call_ms, SAMPLE_MS))

@@ -97,7 +97,7 @@ class Bench:
         with self._limited():
             first_ms = timing.one_call_ms(calls[0], self._device.clock)
             before = _page_faults()
-            if timing.LEAD_IN_BELOW_MS < expected_ms <= timing.LONG_MS:
+            if timing.WARM_MS < expected_ms <= timing.LONG_MS:
                 warm_ms, call_ms = [], expected_ms  # its first call has warmed it
             else:
                 warm_ms = timing.warm_up(calls[-1], self._device.clock)

@@ -17,7 +17,8 @@ LEAD_IN_BELOW_MS = 100.0
 """Calls shorter than this are preceded by an untimed one: a 3 ms call was measured 18 % slower
 straight after a large one."""
 WARM_CALLS, WARM_MS, WARM_MOST_MS = 3, 30.0, 300.0
-"""Warming up takes at least so many calls and milliseconds, and at most so many milliseconds."""
+"""Warming up takes at least so many calls and milliseconds, and at most so many milliseconds. A
+call known to take longer than the least is warmed by its first one."""
 MOST_CALLS = 10_000
 LONG_MS = 1000.0
 """Calls longer than this are timed once in a session, straight after the first call."""
