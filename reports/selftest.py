@@ -22,7 +22,7 @@ def tables(found: Findings) -> list[RenderableType]:
     for name, value in _facts(found):
         made.add_row(name, value)
     ratios = table("Seconds to a half-width of 1 %, by themselves")
-    ratios.add_column("naive / sdpa_flash on", no_wrap=True)
+    ratios.add_column("naive / torch's own on", no_wrap=True)
     for name in ("ratio", "95 % interval", "sessions", "seconds"):
         ratios.add_column(name, justify="right")
     for each in found.ratios:

@@ -114,7 +114,7 @@ def conduct(*, sessions: int, threads: int, advance: Callable[[], None]) -> Find
     advance  called after each problem of each session
     """
     protocol = Protocol(others=(OTHER,), threads=threads, seed=secrets.randbits(31))
-    files = files_of(["sdpa_flash", OTHER], threads=threads)
+    files = files_of([OTHER], threads=threads)
     began_s = time.monotonic()
     found: list[Calibration] = []
     for number in range(1, sessions + 1):

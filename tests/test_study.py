@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 from torch import Tensor
 
-import impls
-from suites.calibration import BASELINE, PROBLEMS, Calibration
+from suites.calibration import PROBLEMS, Calibration
 from suites.study import __main__ as command
 from suites.study import child, schedule, summary
 from suites.study.methods import METHODS, OURS, Measured, Setting, measured, of_benchmarks
@@ -32,8 +31,6 @@ MACHINE = {
     "versions": {"torch": "2.13.0"},
 }
 TASK = {
-    "implementation": BASELINE,
-    "files": {},
     "slowed": 0.03,
     "repeat": 1,
     "threads": 1,
@@ -53,14 +50,13 @@ def turn(method: str, wall_s: float, pairs: Sequence[Pair] = (), timed_s: float 
 
 def calibration(session: int, *, twin: float, slowed: float) -> Calibration:
     times_ms = {
-        "sdpa_flash": (1.0, 1.0),
+        "base": (1.0, 1.0),
         "twin": (twin, twin),
         "slowed": (slowed, slowed),
     }
     return Calibration(
         session=session,
         problem="b1",
-        baseline="sdpa_flash",
         times_ms=times_ms,
         quiet=(0, 1),
         truth=1.03,
@@ -69,7 +65,7 @@ def calibration(session: int, *, twin: float, slowed: float) -> Calibration:
 
 
 def setting(problems: Sequence[str] = ("b1", "b2"), sessions: int = 5) -> Setting:
-    return Setting(problems=problems, sessions=sessions, threads=1, files={})
+    return Setting(problems=problems, sessions=sessions, threads=1)
 
 
 def a_turn_of(*names: str) -> dict[str, Turn]:
@@ -241,7 +237,7 @@ def test_a_slowed_block_makes_so_many_calls_more(monkeypatch: pytest.MonkeyPatch
         return q
 
     stand_in = SimpleNamespace(bound=lambda **_: counted)
-    monkeypatch.setattr(child, "resolve", lambda name, files: stand_in)
+    monkeypatch.setattr(child, "from_function", lambda function: stand_in)
     monkeypatch.setattr(child, "calls_for", lambda call_ms: 100)
     blocks = child.blocks_of("b1 h1 t4 d4", TASK)
     calls = {}
@@ -325,8 +321,7 @@ def test_a_method_that_fails_is_one_line_and_status_1(
     stub_methods = dict.fromkeys(METHODS, METHODS["do_bench"])
     monkeypatch.setattr(schedule, "METHODS", stub_methods)
     monkeypatch.setattr(command, "PROBLEMS", ("b1 nonsense",))
-    files = SimpleNamespace(name=BASELINE, files={})
-    monkeypatch.setattr(command, "open_catalogue", lambda names, threads: (MACHINE, [files]))
+    monkeypatch.setattr(command, "open_catalogue", lambda names, threads: (MACHINE, ()))
     assert command.main([]) == 1
     err = capsys.readouterr().err
     assert err.startswith("attnbench: suites.study.child ended with status 1: ValueError: ")
@@ -334,8 +329,7 @@ def test_a_method_that_fails_is_one_line_and_status_1(
 
 
 def test_every_method_measures_both_pairs_of_every_problem() -> None:
-    files = {BASELINE: {BASELINE: str(impls.FOLDER / "sdpa.py")}}
-    small = Setting(problems=PROBLEMS[:2], sessions=2, threads=1, files=files)
+    small = Setting(problems=PROBLEMS[:2], sessions=2, threads=1)
     shares = Shares(arms=6, foreseen_s=0.0)
     for name in METHODS:  # so much besides measuring that an arm gets the least
         shares.pilot(turn(name, 1e6))

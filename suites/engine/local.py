@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import select
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,7 +19,7 @@ from typing import Any, Final, Self
 import psutil
 
 from suites.engine.allocator import settings
-from suites.engine.messages import GarbledError, Receiver
+from suites.engine.messages import TURN_BYTES, GarbledError, Receiver
 from suites.engine.watch import Ending, Watch
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -37,19 +39,25 @@ class Session:
         self._receiver = Receiver()
         tasks, self._tasks = os.pipe()
         self._messages, messages = os.pipe()
+        with tempfile.TemporaryFile() as file:
+            file.truncate(TURN_BYTES)
+            self._turn = mmap.mmap(file.fileno(), TURN_BYTES)
+            turn = os.dup(file.fileno())
+        self._turns: tuple[str, list[str]] | None = None
+        handed = (tasks, messages, turn)
         try:
             self._process = subprocess.Popen(  # noqa: S603 - our own module under our own Python
-                [sys.executable, "-P", "-m", "suites.engine.session", str(tasks), str(messages)],
+                [sys.executable, "-P", "-m", "suites.engine.session", *map(str, handed)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                pass_fds=(tasks, messages),
+                pass_fds=handed,
                 env={**environment(threads), **settings(allocator)},
                 start_new_session=True,
             )
         finally:
-            os.close(tasks)
-            os.close(messages)
+            for descriptor in handed:
+                os.close(descriptor)
         if self._process.stdout is None:
             raise RuntimeError("a session without its output pipe")
         self._stdout = self._process.stdout.fileno()
@@ -73,15 +81,18 @@ class Session:
                 if self._listen(receive):
                     return None
             except GarbledError as error:
+                self._look_whose_turn()
                 self.end()
                 return Ending("crashed", f"wrote over the engine's own pipe: {error}")
             now = time.monotonic()
             if now - looked >= LOOK_EVERY_S:
                 looked = now
+                self._look_whose_turn()
                 if ending := self.watch.ending(now, self._resident_bytes()):
                     self.end()
                     return ending
             if self._process.poll() is not None and not self._pending():
+                self._look_whose_turn()
                 return Ending("crashed", self._last_words())
 
     def end(self) -> None:
@@ -99,6 +110,7 @@ class Session:
         os.close(self._messages)
         if self._process.stdout:
             self._process.stdout.close()
+        self._turn.close()
         self._tasks = -1
 
     def _listen(self, receive: Callable[[dict[str, Any]], None]) -> bool:
@@ -113,6 +125,7 @@ class Session:
             self._open.remove(self._messages)
         for message in self._receiver.feed(data):
             if message["kind"] == "answered":
+                self._turns = None
                 self.watch.rests(time.monotonic())
                 return True
             self._note(message)
@@ -121,11 +134,24 @@ class Session:
 
     def _note(self, message: dict[str, Any]) -> None:
         now = time.monotonic()
-        if message["kind"] == "begin":
+        self._turns = None
+        if message["kind"] == "turns":
+            self._turns = (message["problem"], message["implementations"])
+            self.watch.rests(now)
+        elif message["kind"] == "begin":
             place = (message["problem"], message["implementation"])
             self.watch.begins(*place, now, self._resident_bytes())
         elif message["kind"] in ("record", "rest"):
             self.watch.rests(now)
+
+    def _look_whose_turn(self) -> None:
+        """Have the watch know who is at work while implementations take turns."""
+        number = int.from_bytes(self._turn[:TURN_BYTES], "little")
+        if self._turns is None or not number:
+            return
+        place = (self._turns[0], self._turns[1][number - 1])
+        if self.watch.at_work != place:
+            self.watch.begins(*place, time.monotonic(), self._resident_bytes())
 
     def _pending(self) -> bool:
         """Whether messages of a process that is gone are still to be read."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableSequence, Sequence
 from typing import Any
 
 MOST_BYTES = 64 << 20
@@ -15,11 +16,45 @@ class GarbledError(ValueError):
     """Something else than our messages came through the pipe."""
 
 
-class Sender:
-    """Writes messages; a process forked off by an implementation writes nothing."""
+TURN_BYTES = 2
+"""What is shared with the parent: the number of the arm at work, from 1; 0 is nobody."""
 
-    def __init__(self, descriptor: int) -> None:
+
+class Turns:
+    """Whose turn it is, in memory that the parent reads when it wants to know.
+
+    A message at each of thousands of samples would wake it, on cores that are being measured.
+    """
+
+    def __init__(self, shared: MutableSequence[int] | mmap.mmap) -> None:
+        self.latest: int | None = None
+        self._shared, self._owner = shared, os.getpid()
+
+    def announce(self, index: int) -> None:
+        """It is this arm's turn. A forked copy of this process ends here instead."""
+        if os.getpid() != self._owner:
+            os._exit(0)
+        self.latest = index
+        self._shared[0], self._shared[1] = (index + 1) & 255, (index + 1) >> 8
+
+
+class Sender:
+    """Writes messages; a process forked off by an implementation writes nothing.
+
+    shared  memory in which the parent reads whose turn it is
+    """
+
+    def __init__(
+        self, descriptor: int, shared: MutableSequence[int] | mmap.mmap | None = None
+    ) -> None:
         self._descriptor, self._owner = descriptor, os.getpid()
+        self._shared = bytearray(TURN_BYTES) if shared is None else shared
+
+    def turns(self, problem: str, implementations: Sequence[str]) -> Turns:
+        """From now on these take turns on a problem; nobody's has come yet."""
+        self._shared[0] = self._shared[1] = 0
+        self.send("turns", problem=problem, implementations=list(implementations))
+        return Turns(self._shared)
 
     def send(self, kind: str, **fields: Any) -> None:
         """Write one message. A forked copy of this process ends here instead."""

@@ -1,6 +1,7 @@
 """The program of a session: a fresh process that takes tasks from one pipe and answers on another.
 
-Started as `python -P -m suites.engine.session TASKS MESSAGES`, with the two descriptors.
+Started as `python -P -m suites.engine.session TASKS MESSAGES TURN`, with the descriptors of two
+pipes and of what is shared.
 """
 
 from __future__ import annotations
@@ -10,21 +11,22 @@ import ctypes
 import gc
 import importlib.util
 import json
+import mmap
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from suites.engine.messages import Sender
+from suites.engine.messages import TURN_BYTES, Sender
 
 
 def main() -> None:
     """Answer tasks until the pipe closes."""
-    tasks, messages = (int(word) for word in sys.argv[1:3])
-    for descriptor in (tasks, messages):
+    tasks, messages, turn = (int(word) for word in sys.argv[1:4])
+    for descriptor in (tasks, messages, turn):
         os.set_inheritable(descriptor, False)
     _volunteer_for_the_oom_killer()
-    sender = Sender(messages)
+    sender = Sender(messages, mmap.mmap(turn, TURN_BYTES))
     with _on_any_cpu():
         from suites.engine.tasks import TASKS  # noqa: PLC0415 - torch, once the pipe is ours
 

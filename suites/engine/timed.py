@@ -20,7 +20,7 @@ from suites.engine.messages import Sender
 from suites.measure import ceilings, timing
 from suites.measure.devices import Device, device
 from suites.measure.inputs import Inputs, call_of, change, make_inputs
-from suites.measure.interference import Probe, Snapshot, disturbance, snapshot, waited_over
+from suites.measure.interference import Probe, Snapshot, disturbance, snapshot, waited_between
 from suites.measure.rounds import Arm, Moment, rounds_within, run_rounds
 from suites.records.record import Conditions, Record
 
@@ -87,13 +87,17 @@ class Bench:
         ]
 
     def set_up(self, name: str) -> None:
-        """The first call, apart; then warm."""
-        mask = self.problem.mask.resolved(self.problem.batch, self.problem.key_length)
+        """Make an implementation an arm."""
         each = resolve(name, self.task["files"][name])
         forget(each)
+        self.arms[name] = self.warmed(name, each)
+
+    def warmed(self, name: str, each: Implementation) -> Arm:
+        """An arm for an implementation: its first call apart, then warm."""
+        mask = self.problem.mask.resolved(self.problem.batch, self.problem.key_length)
         function = each.bound(mask=mask, scale=self.problem.softmax_scale)
         calls = [call_of(function, inputs) for inputs in self._inputs]
-        expected_ms = self.task["expected_ms"][name]
+        expected_ms = self.task["expected_ms"].get(name, 0.0)
         with self._limited():
             first_ms = timing.one_call_ms(calls[0], self._device.clock)
             before = _page_faults()
@@ -101,31 +105,27 @@ class Bench:
                 warm_ms, call_ms = [], expected_ms  # its first call has warmed it
             else:
                 warm_ms = timing.warm_up(calls[-1], self._device.clock)
-                call_ms = warm_ms[-1]
+                call_ms = median(warm_ms[len(warm_ms) // 2 :])
             sampler = self._device.sampler(calls)
             beside = self._device.beside(calls[0], call_ms) if self.task["session"] == 1 else {}
-        arm = Arm(name, calls, call_ms, sampler)
+        arm = Arm(name, calls, call_ms, sampler, sample_ms=self._device.sample_ms)
         self._found[name] = _SetUp(each, first_ms, first_ms + sum(warm_ms), beside)
         if call_ms > timing.LONG_MS:  # its one warming call is its one sample
             arm.times_ms, arm.faults = [call_ms], [_page_faults() - before]
             self._found[name].alone = arm
-        self.arms[name] = arm
+        return arm
 
     def take_times(self) -> None:
         """Run the rounds; an arm that fails in them is recorded, and the others start over."""
-        turn = ""
-
-        def announce(name: str) -> None:
-            nonlocal turn
-            turn = name.removeprefix(TWIN)
-            self.sender.send("begin", problem=self.task["problem"], implementation=turn)
-
         while arms := self._in_rounds():
+            names = [arm.name.removeprefix(TWIN) for arm in arms]
+            turns = self.sender.turns(self.task["problem"], names)
             try:
-                self.conditions = self.run(arms, announce)
+                self.conditions = self.run(arms, turns.announce)
             except BaseException as error:
-                if not turn:
+                if turns.latest is None:
                     raise  # nobody's turn had come: this is ours
+                turn = names[turns.latest]
                 send_fault(self.task, turn, self.sender, error)
                 del self.arms[turn]
                 self.arms |= {name: self.arms[name].again() for name in self._names_in_rounds()}
@@ -174,7 +174,7 @@ class Bench:
             reason=f"{share:.0%} of what this machine can do, and checked again: {fault}",
         )
 
-    def run(self, arms: list[Arm], announce: Callable[[str], None]) -> Conditions:
+    def run(self, arms: list[Arm], announce: Callable[[int], None]) -> Conditions:
         """Rounds of these arms, as many as the budget pays for."""
         seed = f"{self.task['seed']}|{self.task['session']}|{self.task['problem']}"
         count = rounds_within(self.task["round_budget_ms"], arms)
@@ -212,31 +212,22 @@ class Bench:
 
 @dataclass(slots=True)
 class _Gauge:
-    """The machine during a round: a probe before it, the scheduler's counters over its samples."""
+    """The machine during some rounds: a probe before them, the scheduler's counters around them."""
 
     probe: Probe
     device: Device
     _probe_ms: float = 0.0
     _before: Snapshot | None = None
-    _seen: list[tuple[Snapshot, Snapshot]] = field(default_factory=list)
 
     def start(self) -> None:
-        """A round begins."""
-        self._seen.clear()
+        """They begin."""
         self._probe_ms = self.probe.read()
-
-    def enter(self) -> None:
-        """A sample begins."""
         self._before = snapshot()
 
-    def leave(self) -> None:
-        """It has ended."""
-        if self._before is not None:
-            self._seen.append((self._before, snapshot()))
-
     def stop(self) -> Moment:
-        """The round has ended."""
-        waited = waited_over(self._seen)
+        """They have ended."""
+        after = snapshot()
+        waited = waited_between(self._before or after, after)
         return Moment(
             probe_ms=self._probe_ms,
             run_delay_ms=waited.run_delay_ms,

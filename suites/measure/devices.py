@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from impls.interface import Problem
 from suites.measure import cache, nvidia
 from suites.measure.timing import (
+    SAMPLE_MS,
     Call,
     Clock,
     ColdSampler,
@@ -24,6 +25,8 @@ from suites.measure.timing import (
 
 FEWEST_SETS = 2
 """Calls take their inputs in turn, so that none has those of the call before it."""
+CUDA_SAMPLE_MS = 10.0
+"""A sample on a GPU waits for the device at both ends, so it has to be worth it."""
 SUSTAINED_FROM_MS = 1.0
 """Shorter calls are not kept up for seconds: launches leave the device time to rest."""
 
@@ -34,6 +37,10 @@ class Device(Protocol):
     @property
     def clock(self) -> Clock:
         """For calls one at a time: the first ones."""
+
+    @property
+    def sample_ms(self) -> float:
+        """What a sample holds at least."""
 
     def input_sets(self, problem: Problem) -> int:
         """How many sets of inputs the calls take in turn."""
@@ -65,6 +72,7 @@ class Host:
 
     def __init__(self, *, cold: bool) -> None:
         self.clock: Clock = HostClock()
+        self.sample_ms = SAMPLE_MS
         self._cold = cold
 
     def input_sets(self, problem: Problem) -> int:  # noqa: ARG002 - the same for all of them
@@ -88,6 +96,7 @@ class Cuda:
 
     def __init__(self, cuda: Any, *, cold: bool) -> None:
         self.clock: Clock = CudaClock(cuda)
+        self.sample_ms = CUDA_SAMPLE_MS
         self._cuda, self._cold = cuda, cold
         self._properties = cuda.get_device_properties(0)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import resource
 import time
 from bisect import insort
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -104,9 +104,9 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Waited:
-    """What the scheduler did to this process over some stretches of time, as in Snapshot.
+    """What the scheduler did to this process for a while, as in Snapshot.
 
-    wall_ms  how long they were
+    wall_ms  how long that was
     """
 
     run_delay_ms: float | None
@@ -114,24 +114,20 @@ class Waited:
     wall_ms: float
 
 
-def waited_over(stretches: Iterable[tuple[Snapshot, Snapshot]]) -> Waited:
-    """Between the two snapshots of each stretch, all stretches together."""
-    pairs = list(stretches)
-    ends = [(before.run_delay_ms, after.run_delay_ms) for before, after in pairs]
-    told = [after - before for before, after in ends if before is not None and after is not None]
+def waited_between(before: Snapshot, after: Snapshot) -> Waited:
+    """Between two snapshots."""
+    told = before.run_delay_ms is not None and after.run_delay_ms is not None
     return Waited(
-        run_delay_ms=sum(told) if len(told) == len(pairs) else None,
-        involuntary_switches=sum(
-            after.involuntary_switches - before.involuntary_switches for before, after in pairs
-        ),
-        wall_ms=sum(after.at_ms - before.at_ms for before, after in pairs),
+        run_delay_ms=(after.run_delay_ms or 0) - (before.run_delay_ms or 0) if told else None,
+        involuntary_switches=after.involuntary_switches - before.involuntary_switches,
+        wall_ms=after.at_ms - before.at_ms,
     )
 
 
 def disturbance(waited: Waited, probe_ms: float, usual_ms: float | None) -> str:
     """Why a round does not count as quiet, in words; empty when it does.
 
-    waited    over its samples
+    waited    over the round
     probe_ms  what the probe read at the round
     usual_ms  what it usually reads; None: not known yet, so that it tells nothing
     """
@@ -141,10 +137,7 @@ def disturbance(waited: Waited, probe_ms: float, usual_ms: float | None) -> str:
 def _waiting(waited: Waited) -> str:
     if waited.run_delay_ms is None or waited.run_delay_ms <= WAITED_SHARE * waited.wall_ms:
         return ""
-    return (
-        f"the threads waited {waited.run_delay_ms:.1f} ms for a CPU "
-        f"in samples of {waited.wall_ms:.1f} ms"
-    )
+    return f"the threads waited {waited.run_delay_ms:.1f} ms for a CPU in {waited.wall_ms:.1f} ms"
 
 
 def _slowness(probe_ms: float, usual_ms: float | None) -> str:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from math import ceil
 from random import Random
 from typing import Any, Protocol
 
-from suites.measure.timing import LEAD_IN_BELOW_MS, Call, Sampler, calls_for
+from suites.measure.timing import LEAD_IN_BELOW_MS, SAMPLE_MS, Call, Sampler, calls_for
 from suites.records.record import Conditions
 
-FEWEST, MOST = 2, 10
+FEWEST, MOST = 2, 250
 """Rounds of a problem in one session; a single one where it alone is beyond the budget."""
+WATCHED_MS = 50.0
+"""Rounds are watched together until they have lasted so long: a look at the machine costs 2 ms."""
 REPEATS = 2
-"""How often a disturbed round is taken once more."""
+"""How often disturbed rounds are taken once more."""
 
 
 @dataclass(slots=True)
@@ -25,6 +28,7 @@ class Arm:
     times_ms  the samples, one for each round tried: milliseconds for one call
     faults    minor page faults during each sample
     fewest_calls    that a sample averages over, however long one takes
+    sample_ms       what a sample holds at least
     """
 
     name: str
@@ -34,11 +38,12 @@ class Arm:
     times_ms: list[float] = field(default_factory=list)
     faults: list[int] = field(default_factory=list)
     fewest_calls: int = 1
+    sample_ms: float = SAMPLE_MS
 
     @property
     def count(self) -> int:
         """Calls in one sample."""
-        return max(self.fewest_calls, calls_for(self.call_ms))
+        return max(self.fewest_calls, calls_for(self.call_ms, self.sample_ms))
 
     @property
     def leads_in(self) -> bool:
@@ -57,7 +62,7 @@ class Arm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """What the machine did during one round; as in Conditions."""
+    """What the machine did during rounds that were watched together; as in Conditions."""
 
     probe_ms: float
     run_delay_ms: float | None
@@ -67,19 +72,13 @@ class Moment:
 
 
 class Gauge(Protocol):
-    """Watches the machine during a round."""
+    """Watches the machine during some rounds."""
 
     def start(self) -> None:
-        """A round begins."""
-
-    def enter(self) -> None:
-        """A sample begins: what is done between samples is nobody's."""
-
-    def leave(self) -> None:
-        """It has ended."""
+        """They begin."""
 
     def stop(self) -> Moment:
-        """The round has ended: what the machine did during its samples."""
+        """They have ended: what the machine did meanwhile."""
 
 
 def orders(arms: int, random: Random) -> Iterator[list[int]]:
@@ -94,7 +93,7 @@ def orders(arms: int, random: Random) -> Iterator[list[int]]:
 
 
 def rounds_within(budget_ms: float, arms: Sequence[Arm]) -> int:
-    """How many rounds a budget pays for: 2 to 10, and 1 where one alone costs more."""
+    """How many rounds a budget pays for: 2 to 250, and 1 where one alone costs more."""
     cost_ms = sum(arm.round_ms for arm in arms)
     if cost_ms > budget_ms:
         return 1
@@ -108,50 +107,45 @@ def run_rounds(
     *,
     gauge: Gauge,
     refresh: Call,
-    announce: Callable[[str], None],
+    announce: Callable[[int], None],
     page_faults: Callable[[], int],
 ) -> Conditions:
     """Take one sample of every arm in each round, and keep it with the arm.
 
-    A disturbed round is taken again, whole, at most twice, and no more rounds are repeated than
-    were asked for. Every attempt is kept, with what disturbed it.
+    Short rounds are watched several together. Disturbed ones are taken again, whole, at most twice,
+    and no more are repeated than were asked for. Every attempt is kept, with what disturbed it.
 
     refresh      changes the inputs in place, before each sample
-    announce     told whose turn it is, before anything of it runs
+    announce     told which arm's turn it is, before anything of it runs
     page_faults  the process's minor page faults so far
     """
     order = orders(len(arms), random)
+    together = min(rounds, ceil(WATCHED_MS / max(sum(arm.round_ms for arm in arms), 1e-3)))
     moments: list[Moment] = []
-    for _ in range(rounds):
-        places = next(order)
-        for attempt in range(REPEATS + 1):
+    for first in range(0, rounds, together):
+        count = min(together, rounds - first)
+        for _ in range(1 + REPEATS):
             gauge.start()
-            for index in places:
-                _take(arms[index], gauge, refresh, announce, page_faults)
-            moments.append(gauge.stop())
-            if not moments[-1].disturbed or attempt == REPEATS or len(moments) >= 2 * rounds:
+            for _ in range(count):
+                for index in next(order):
+                    announce(index)
+                    _take(arms[index], refresh, page_faults)
+            moment = gauge.stop()
+            moments += [moment] * count
+            if not moment.disturbed or len(moments) + count > 2 * rounds:
                 break
-        if len(moments) >= 2 * rounds:
+        if len(moments) + count > 2 * rounds:
             break
     return _together(moments)
 
 
-def _take(
-    arm: Arm,
-    gauge: Gauge,
-    refresh: Call,
-    announce: Callable[[str], None],
-    page_faults: Callable[[], int],
-) -> None:
-    announce(arm.name)
+def _take(arm: Arm, refresh: Call, page_faults: Callable[[], int]) -> None:
     refresh()
     if arm.leads_in:
         arm.calls[-1]()
-    gauge.enter()
     before = page_faults()
     arm.times_ms.append(arm.sampler.take(arm.calls, arm.count))
     arm.faults.append(page_faults() - before)
-    gauge.leave()
 
 
 def _together(moments: Sequence[Moment]) -> Conditions:

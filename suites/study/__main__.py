@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn, Self
 
-from suites.calibration import BASELINE, PROBLEMS
+from suites.calibration import PROBLEMS
 from suites.engine.catalogue import cores, open_catalogue
 from suites.study import summary
 from suites.study.methods import Setting
@@ -59,12 +59,9 @@ def main(words: Sequence[str]) -> int:
 
 def _carry_out(options: Options) -> None:
     began = datetime.now(UTC)
-    machine, entries = open_catalogue([BASELINE], threads=options.threads)
-    files = {entry.name: entry.files for entry in entries}
+    machine, _ = open_catalogue([], threads=options.threads)
     study = Study(
-        setting=Setting(
-            problems=PROBLEMS, sessions=options.sessions, threads=options.threads, files=files
-        )
+        setting=Setting(problems=PROBLEMS, sessions=options.sessions, threads=options.threads)
     )
     _say("a pilot of every method")
     turns: list[Turn] = []

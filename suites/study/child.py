@@ -11,11 +11,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any, Final
 
 from impls.interface import Problem
-from suites.engine.answering import resolve
-from suites.engine.known import FEWEST_CALLS
+from impls.interface.implementation import from_function
+from suites.engine.known import FEWEST_CALLS, attend
 from suites.measure.devices import device
 from suites.measure.inputs import call_of, make_inputs
 from suites.measure.timing import Call, HostClock, HotSampler, SlowedSampler, calls_for, warm_up
@@ -40,16 +41,14 @@ def blocks_of(text: str, task: Mapping[str, Any]) -> Blocks:
     """The arms of a problem, warm: as many calls in a block as this program has in a sample."""
     problem = Problem.parse(text)
     mask = problem.mask.resolved(problem.batch, problem.key_length)
-    function = resolve(task["implementation"], task["files"]).bound(
-        mask=mask, scale=problem.softmax_scale
-    )
+    function = from_function(attend).bound(mask=mask, scale=problem.softmax_scale)
     sets = [
         make_inputs(problem, purpose=f"time {index}", seed=task["repeat"])
         for index in range(device(problem.device, cold=False).input_sets(problem))
     ]
     calls = [call_of(function, inputs) for inputs in sets]
     clock = HostClock()
-    count = max(FEWEST_CALLS, calls_for(warm_up(calls[-1], clock)[-1]))
+    count = max(FEWEST_CALLS, calls_for(median(warm_up(calls[-1], clock))))
     truth = SlowedSampler(HotSampler(clock), task["slowed"]).truth(count)
     counts = dict(zip(ARMS, (count, count, round(count * truth)), strict=True))
     return Blocks({arm: _block(calls, counts[arm]) for arm in ARMS}, truth)

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from suites.calibration import BASELINE, SLOWED, Protocol
+from suites.calibration import SLOWED, Protocol
 from suites.engine.local import environment
 from suites.study.pairs import Pair, from_samples, from_sessions
 
@@ -48,13 +48,11 @@ class Setting:
     """What all methods measure, and under which conditions.
 
     sessions  fresh processes in which this program measures every problem
-    files     the files that define the implementation, as calibration takes them
     """
 
     problems: Sequence[str]
     sessions: int
     threads: int
-    files: Mapping[str, dict[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,7 @@ def with_sessions(setting: Setting, repeat: int, arm_s: float) -> Measured:  # n
     found = [
         calibration
         for number in range(1, setting.sessions + 1)
-        for calibration in protocol.session(number, setting.files)
+        for calibration in protocol.session(number, {})
     ]
     of_problem = [[each for each in found if each.problem == p] for p in setting.problems]
     return Measured([pair for each in of_problem for pair in from_sessions(each)], 0.0)
@@ -126,8 +124,6 @@ def measured(found: Mapping[str, Mapping[str, Any]]) -> Measured:
 def _write_task(folder: Path, setting: Setting, repeat: int, **more: Any) -> None:
     task = {
         "problems": list(setting.problems),
-        "implementation": BASELINE,
-        "files": setting.files[BASELINE],
         "slowed": SLOWED,
         "threads": setting.threads,
         "repeat": repeat,

@@ -50,15 +50,16 @@ def test_a_sample_is_the_mean_of_its_calls() -> None:
 
 
 @pytest.mark.parametrize(
-    ("call_ms", "calls"), [(0.5, 20), (3.0, 4), (10.0, 1), (50.0, 1), (5000.0, 1)]
+    ("call_ms", "calls"), [(0.005, 20), (0.03, 4), (0.1, 1), (50.0, 1), (5000.0, 1)]
 )
-def test_a_sample_holds_at_least_ten_milliseconds(call_ms: float, calls: int) -> None:
+def test_a_sample_holds_at_least_a_tenth_of_a_millisecond(call_ms: float, calls: int) -> None:
     assert calls_for(call_ms) == calls
     assert calls_for(call_ms) * call_ms >= timing.SAMPLE_MS
 
 
 def test_a_call_too_short_to_see_does_not_make_an_endless_sample() -> None:
-    assert calls_for(0.0) == 10_000
+    assert calls_for(0.0) == 100
+    assert calls_for(0.0, 1000.0) == timing.MOST_CALLS
 
 
 @pytest.mark.parametrize(("call_ms", "calls"), [(1.0, 30), (20.0, 3), (400.0, 1), (2000.0, 1)])
@@ -148,12 +149,6 @@ class FakeGauge:
     def start(self) -> None:
         pass
 
-    def enter(self) -> None:
-        pass
-
-    def leave(self) -> None:
-        pass
-
     def stop(self) -> Moment:
         why = self.disturbed.pop(0) if self.disturbed else ""
         return Moment(probe_ms=0.3, run_delay_ms=0.0, involuntary_switches=1, disturbed=why)
@@ -171,7 +166,7 @@ def test_rounds_are_allotted_by_cost() -> None:
 def test_rounds_interleave_with_a_lead_in_call_before_each_short_sample() -> None:
     time = FakeTime()
     arms = [arm(time, "short", 4.0), arm(time, "long", 200.0)]
-    announced: list[str] = []
+    announced: list[int] = []
     changed: list[int] = []
     made = run_rounds(
         arms,
@@ -182,12 +177,12 @@ def test_rounds_interleave_with_a_lead_in_call_before_each_short_sample() -> Non
         announce=announced.append,
         page_faults=lambda: time.ns // 4_000_000,
     )
-    assert sorted(announced[:2]) == sorted(announced[2:4]) == ["long", "short"]
+    assert sorted(announced[:2]) == sorted(announced[2:4]) == [0, 1]
     assert [len(each.times_ms) for each in arms] == [3, 3]
     assert arms[0].times_ms == [4.0] * 3
     assert arms[1].times_ms == [200.0] * 3
-    assert time.ns == 3 * ((1 + 3) * 4 + 200) * 1e6  # one lead-in and three calls; one call
-    assert arms[0].faults == [3] * 3  # the lead-in's faults do not count
+    assert time.ns == 3 * ((1 + 1) * 4 + 200) * 1e6  # one lead-in and one call; one call
+    assert arms[0].faults == [1] * 3  # the lead-in's faults do not count
     assert len(changed) == 6  # the inputs, before each sample
     assert made.disturbed == ("", "", "")
     assert made.quiet == (0, 1, 2)
@@ -207,7 +202,7 @@ def test_a_disturbed_round_is_taken_again_whole_and_every_attempt_is_kept(
     disturbed: list[str], kept: list[str]
 ) -> None:
     time = FakeTime()
-    arms = [arm(time, "a", 4.0), arm(time, "b", 5.0)]
+    arms = [arm(time, "a", 40.0), arm(time, "b", 50.0)]
     made = run_rounds(
         arms,
         2,
@@ -219,6 +214,23 @@ def test_a_disturbed_round_is_taken_again_whole_and_every_attempt_is_kept(
     )
     assert list(made.disturbed) == kept
     assert [len(each.times_ms) for each in arms] == [len(kept)] * 2
+
+
+def test_short_rounds_are_watched_and_repeated_together() -> None:
+    time = FakeTime()
+    arms = [arm(time, "a", 4.0), arm(time, "b", 5.0)]  # a round takes 18 ms, so three are watched
+    made = run_rounds(
+        arms,
+        4,
+        Random(1),
+        gauge=FakeGauge("x", "", ""),
+        refresh=lambda: None,
+        announce=lambda _: None,
+        page_faults=lambda: 0,
+    )
+    assert made.disturbed == ("x", "x", "x", "", "", "")
+    assert made.quiet == (3, 4, 5)
+    assert [len(each.times_ms) for each in arms] == [6, 6]
 
 
 class FakeEvent:
