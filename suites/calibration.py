@@ -19,19 +19,19 @@ BASELINE: Final = "base"
 PROBLEMS: Final = tuple(
     str(Problem.parse(text))
     for text in (
-        "b1 h1 t16 d16",
-        "b1 h1 t32 d32 causal",
-        "b1 h2 t32 d32",
-        "b1 h4 t32 d32",
-        "b1 h1 t64 d32",
-        "b1 h1 t64 d64",
-        "b1 h2 t64 d32 causal",
-        "b2 h2 t48 d32",
-        "b1 h4 t64 d32 causal",
         "b1 h1 t128 d32",
+        "b1 h4 t64 d32 causal",
+        "b1 h1 t128 d64",
+        "b1 h2 t128 d64 causal",
+        "b1 h4 t128 d32",
+        "b2 h2 t128 d64",
+        "b1 h1 t256 d64",
+        "b1 h4 t128 d64",
+        "b1 h8 t128 d32 causal",
+        "b1 h2 t256 d64 causal",
     )
 )
-"""Calls of 10 to 100 microseconds, so that 34 of them, of which one is 3 %, are a short sample."""
+"""Calls of a tenth of a millisecond to one."""
 SLOWED: Final = 0.03
 LIMIT_S, LIMIT_BYTES = 120.0, 8 << 30
 

@@ -6,7 +6,6 @@ It tells what the instruments can see on the machine at hand.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
 
 import torch
 from torch import Tensor
@@ -18,10 +17,7 @@ from suites.engine.answering import Task
 from suites.engine.messages import Sender
 from suites.engine.timed import Bench
 from suites.measure import memory
-from suites.measure.timing import HostClock, HotSampler, SlowedSampler, resolution_ms
-
-FEWEST_CALLS: Final = 34
-"""Calls in a sample, so that one call more is about 3 %."""
+from suites.measure.timing import HostClock, HotSampler, resolution_ms, stretched
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float) -> Tensor:
@@ -42,17 +38,20 @@ def calibrate(task: Task, sender: Sender) -> None:
     bench = Bench(task, sender, Problem.parse(task["problem"]))
     for name in task["implementations"]:
         bench.set_up(name)
-    base = replace(bench.warmed("base", from_function(attend)), fewest_calls=FEWEST_CALLS)
-    sampler = SlowedSampler(base.sampler, task["slowed"])
-    slowed = replace(base.again(), name="slowed", sampler=sampler)
-    arms = [base, replace(base.again(), name="twin"), slowed, *bench.arms.values()]
+    plain = bench.warmed("base", from_function(attend))
+    parts = {"base": 0.0, "twin": 0.0, "slowed": task["slowed"]}
+    known = [
+        replace(plain.again(), name=name, calls=[stretched(call, part) for call in plain.calls])
+        for name, part in parts.items()
+    ]
+    arms = [*known, *bench.arms.values()]
     conditions = bench.run(arms, announce=lambda _: None)
     sender.send(
         "calibration",
         problem=task["problem"],
         times_ms={arm.name: arm.times_ms for arm in arms},
         quiet=conditions.quiet,
-        truth=sampler.truth(base.count),
+        truth=1 + task["slowed"],
     )
 
 

@@ -27,8 +27,7 @@ class Arm:
     call_ms   what a call takes, from warming up
     times_ms  the samples, one for each round tried: milliseconds for one call
     faults    minor page faults during each sample
-    fewest_calls    that a sample averages over, however long one takes
-    sample_ms       what a sample holds at least
+    sample_ms what a sample holds at least
     """
 
     name: str
@@ -37,13 +36,12 @@ class Arm:
     sampler: Sampler
     times_ms: list[float] = field(default_factory=list)
     faults: list[int] = field(default_factory=list)
-    fewest_calls: int = 1
     sample_ms: float = SAMPLE_MS
 
     @property
     def count(self) -> int:
         """Calls in one sample."""
-        return max(self.fewest_calls, calls_for(self.call_ms, self.sample_ms))
+        return calls_for(self.call_ms, self.sample_ms)
 
     @property
     def leads_in(self) -> bool:

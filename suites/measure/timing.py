@@ -141,29 +141,23 @@ class ColdSampler:
         return total_ms / count
 
 
-@dataclass(frozen=True, slots=True)
-class SlowedSampler:
-    """Makes calls slower by a known part: some of them are made once more within the timer.
+def stretched(
+    call: Call, part: float, now_ns: Callable[[], int] = time.perf_counter_ns
+) -> Callable[[], None]:
+    """The call made slower by a known part: it returns that much later than it would have.
 
-    part  of the calls of a sample that is added, at least one
+    However fast the machine is at the moment, since it is this call's own time that is stretched. A
+    part of 0 costs the same few readings of the clock.
     """
 
-    sampler: Sampler
-    part: float
+    def call_slowly() -> None:
+        began_ns = now_ns()
+        call()
+        until_ns = began_ns + (now_ns() - began_ns) * (1 + part)
+        while now_ns() < until_ns:
+            pass
 
-    @property
-    def name(self) -> str:
-        """How it was timed."""
-        return self.sampler.name
-
-    def truth(self, count: int) -> float:
-        """How many times slower a sample of so many calls is."""
-        return (count + max(1, round(count * self.part))) / count
-
-    def take(self, calls: Sequence[Call], count: int) -> float:
-        """Milliseconds for one call, the added ones shared out among `count`."""
-        truth = self.truth(count)
-        return self.sampler.take(calls, round(count * truth)) * truth
+    return call_slowly
 
 
 def one_call_ms(call: Call, clock: Clock) -> float:

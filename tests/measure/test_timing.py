@@ -12,9 +12,9 @@ from suites.measure.timing import (
     CudaClock,
     HostClock,
     HotSampler,
-    SlowedSampler,
     calls_for,
     resolution_ms,
+    stretched,
     warm_up,
 )
 
@@ -107,14 +107,20 @@ def test_a_cold_sample_empties_the_caches_before_each_call_outside_the_timer() -
     assert len(flushed) == 3
 
 
-@pytest.mark.parametrize(("count", "truth"), [(34, 35 / 34), (100, 1.03), (200, 1.03), (1, 2.0)])
-def test_a_slowed_sample_is_slower_by_the_calls_it_makes_once_more(
-    count: int, truth: float
-) -> None:
+@pytest.mark.parametrize("call_ms", [0.5, 2.0])
+def test_a_stretched_call_returns_that_much_later_however_fast_it_is(call_ms: float) -> None:
     time = FakeTime()
-    slowed = SlowedSampler(HotSampler(HostClock(time.now_ns)), 0.03)
-    assert slowed.truth(count) == truth
-    assert slowed.take([time.work(1.0)], count) == pytest.approx(truth)
+
+    def now_ns() -> int:
+        time.ns += 10  # each look at the clock takes a while
+        return time.ns
+
+    plain, slowed = (stretched(time.work(call_ms), part, now_ns) for part in (0.0, 0.03))
+    plain()
+    assert time.ns == pytest.approx(call_ms * 1e6, abs=50)
+    time.ns = 0
+    slowed()
+    assert time.ns == pytest.approx(1.03 * call_ms * 1e6, abs=50)
 
 
 def test_every_arm_stands_once_at_every_place_of_a_square() -> None:
@@ -157,7 +163,7 @@ class FakeGauge:
 def test_rounds_are_allotted_by_cost() -> None:
     time = FakeTime()
     short, middling, long = (arm(time, "x", ms) for ms in (1.0, 60.0, 900.0))
-    assert rounds_within(400, [short]) == rounds.MOST
+    assert rounds_within(4000, [short]) == rounds.MOST
     assert rounds_within(400, [short, middling]) == 3
     assert rounds_within(170, [short, middling]) == rounds.FEWEST
     assert rounds_within(400, [short, long]) == 1
