@@ -391,14 +391,15 @@ def main() -> None:
 
 def _begin(request: Request, url: str, out: Path | None, *, as_json: bool) -> None:
     """Plan a run, store the plan, and carry it out."""
-    from suites.records.store import Run, Store, now  # noqa: PLC0415 - help answers without them
+    from reports.folder import expect_folder  # noqa: PLC0415 - help answers without them
+    from suites.records.store import Run, Store, now  # noqa: PLC0415 - likewise
     from suites.request import prepare, processes_for  # noqa: PLC0415 - likewise
 
+    expect_folder(out or RESULTS)
     with processes_for(request) as processes:
-        from reports.page import expect_folder  # noqa: PLC0415 - imported while they import
+        import reports.page  # noqa: F401, PLC0415 - while they import, too
 
         plan, machine = prepare(request, processes)
-        expect_folder(out or RESULTS)
         kept = Store.open(url)
         name = kept.unused_name(plan.suite)
         stored = Run(name=name, started=now(), command=_command(), plan=plan, machine=machine)
@@ -409,7 +410,7 @@ def _begin(request: Request, url: str, out: Path | None, *, as_json: bool) -> No
 
 def _resume(name: str, url: str, out: Path | None, *, as_json: bool) -> None:
     """Carry out the plan of a stored run, minus its records."""
-    from reports.page import expect_folder  # noqa: PLC0415 - help answers without it
+    from reports.folder import expect_folder  # noqa: PLC0415 - help answers without it
     from suites.records.store import Store  # noqa: PLC0415 - likewise
     from suites.request import expect_unchanged, processes_of  # noqa: PLC0415 - likewise
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from plotly.offline import get_plotlyjs
 from reports import choices, png, unknowns, verdict_words, words
 from reports.charts import charts
 from reports.differences import interleaved_command
+from reports.folder import unwritable
 from reports.grids import Grid, agreement_grid, memory_grid, time_grid
 from reports.machine import facts
 from reports.series import PANELS, Chart, Series
@@ -56,23 +56,7 @@ def write(run: Run, records: Iterable[Record], folder: Path) -> Report:
         path.write_text(text, "utf-8")
         return Report(path, tuple(png.draw(charts(run, records), folder)))
     except OSError as error:
-        raise _unwritable(folder, error) from error
-
-
-def expect_folder(folder: Path) -> None:
-    """Raise ValueError when a report's folder cannot be written; nothing is made yet."""
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    try:
-        with tempfile.TemporaryFile(dir=there):
-            pass
-    except OSError as error:
-        raise _unwritable(folder, error) from error
-
-
-def _unwritable(folder: Path, error: OSError) -> ValueError:
-    return ValueError(
-        f"the report cannot be written to {folder}: {error.strerror or error}; name another --out"
-    )
+        raise unwritable(folder, error) from error
 
 
 def page(run: Run, records: Iterable[Record]) -> str:

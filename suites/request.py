@@ -94,7 +94,7 @@ class Request:
 
 
 def processes_for(request: Request) -> Processes:
-    """Processes under the request's limits, those of the check and the first sessions started.
+    """Processes under the request's limits, started: the check's and, where seconds matter, sessions'.
 
     Raises ValueError for what makes no sense, before anything is started.
     """
@@ -104,6 +104,8 @@ def processes_for(request: Request) -> Processes:
         request.time_limit_s, _memory_limit(request.memory_limit_gib), request.allocator
     )
     made.start(CHECK, max(threads))
+    if not request.problems:
+        return made  # what is asked for may be unknown, and seconds do not matter
     first = range(min(AHEAD, _sessions(request)["fewest_sessions"] * len(threads)))
     for index in first:
         made.start(index + 1, threads[index % len(threads)])

@@ -22,8 +22,8 @@ from suites.records.record import Record, Status
 from tests.saved_run import PROBLEMS, small_run
 
 ROOT = Path(__file__).resolve().parents[1]
-ONE = "b1 h8 t128 d64 full fp32 cpu"
-CASES = "t128 and h8 and full and (naive or sdpa_flash or local_window) and not multi_head"
+ONE = "b1 h4 t128 d64 full fp32 cpu"
+CASES = "t128 and h4 and full and (naive or sdpa_flash or local_window) and not multi_head"
 
 
 def start(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:

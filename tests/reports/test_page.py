@@ -17,7 +17,8 @@ import pytest
 
 import reports
 from impls.interface import Limits
-from reports.page import NAME, expect_folder, page, write
+from reports.folder import expect_folder
+from reports.page import NAME, page, write
 from suites.records.plan import Entry
 from suites.records.record import Record
 from suites.records.store import Run

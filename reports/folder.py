@@ -1,0 +1,23 @@
+"""Whether a report can be written where it is wanted: told before anything is measured."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+
+def expect_folder(folder: Path) -> None:
+    """Raise ValueError when a report's folder cannot be written; nothing is made yet."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise unwritable(folder, error) from error
+
+
+def unwritable(folder: Path, error: OSError) -> ValueError:
+    """The error that says so, and what to do."""
+    return ValueError(
+        f"the report cannot be written to {folder}: {error.strerror or error}; name another --out"
+    )
