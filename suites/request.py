@@ -94,7 +94,7 @@ class Request:
 
 
 def processes_for(request: Request) -> Processes:
-    """Processes under the request's limits, started: the check's and, where seconds matter, sessions'.
+    """Processes under the request's limits, the check's started, and sessions' where it matters.
 
     Raises ValueError for what makes no sense, before anything is started.
     """
