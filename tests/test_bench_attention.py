@@ -177,7 +177,7 @@ def test_an_answer_that_agrees_is_called_here_once_it_is_warm() -> None:
     bench_attention.test_attention("naive", ONE, Measured(run.plan, []), benchmark)
     assert benchmark.calls == 1
     (out,) = in_process.warm_call(entry, ONE)()
-    assert out.shape == (1, 8, 128, 64)
+    assert out.shape == (1, 4, 128, 64)
 
 
 def read(file: Path) -> dict[str, Any]:
