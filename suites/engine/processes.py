@@ -49,7 +49,7 @@ class Processes:
         """Wait until all that were started ahead have imported what they need."""
         for session, (_, process) in list(self._ahead.items()):
             if process.ask({"task": "wait"}, lambda _: None) is not None:
-                del self._ahead[session]  # it died of importing; another one is started in its turn
+                self.drop(session)  # it died of importing; another one is started in its turn
 
     def drop(self, session: int) -> None:
         """End the process of a session that has nothing to do."""
