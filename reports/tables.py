@@ -78,7 +78,7 @@ def measurements(run: Run, records: Iterable[Record]) -> pd.DataFrame:
     """One row per problem, implementation and threads with times, as in MEASUREMENT_COLUMNS.
 
     samples, disturbed   rounds of all sessions, of which so many did not count as quiet
-    median_ms            the median of the session medians, those of quiet rounds where 2 remain
+    median_ms            the median of the session medians, of the rounds that count
     low_ms, high_ms      the spread over sessions: the smallest and largest session median
     first_call_ms, page_faults, host_ms, sustained_ms    medians over the sessions
     share_of_attainable  the same of the part that each session reached of its own ceilings

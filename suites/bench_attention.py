@@ -121,7 +121,7 @@ def figures(
     """What the run tells of a pair that is ok and was timed; the same as in its report.
 
     share_of_bound        the part of what the agreement gate allows that was used
-    median_ms             the median of the session medians, those of quiet rounds where 2 remain;
+    median_ms             the median of the session medians, of the rounds that count;
                           low_ms and high_ms are their spread
     floor                 what identical code may differ by on this problem, relative
     ratio, verdict        time over the baseline's, with its 95 % interval; not for the baseline

@@ -13,6 +13,7 @@ from suites.engine.catalogue import open_catalogue
 from suites.engine.local import Session
 from suites.engine.watch import Watch
 from suites.measure.statistics import log_ratio
+from suites.records.record import counted
 
 BASELINE: Final = "base"
 """The arm that is torch's own attention with nothing around it."""
@@ -52,8 +53,8 @@ class Calibration:
     wall_s: float
 
     def log_ratio(self, arm: str) -> float:
-        """The session's logarithm of an arm's time over the baseline's, from quiet rounds."""
-        rounds = self.quiet if len(self.quiet) > 1 else range(len(self.times_ms[arm]))
+        """The session's logarithm of an arm's time over the baseline's, as a record's is made."""
+        rounds = counted(self.quiet, len(self.times_ms[arm]))
         base, other = ([self.times_ms[name][i] for i in rounds] for name in (BASELINE, arm))
         return log_ratio(base, other, paired=True)
 

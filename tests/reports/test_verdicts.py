@@ -77,15 +77,17 @@ def test_a_ratio_is_the_mean_over_sessions_with_its_interval() -> None:
 
 def test_disturbed_rounds_move_only_the_other_ratio() -> None:
     run, records = two(1.2)
-    late = Conditions(disturbed=("", "waited", "waited", "", "waited"))
+    late = Conditions(disturbed=("", "waited", "", "", "waited"))
     records = [replace(r, conditions=late) if r.times_ms else r for r in records]
-    found = row(
-        run,
-        changed(records, lambda r: replace(r, times_ms=(r.times_ms[0], 9, 9, r.times_ms[3], 9))),
-    )
+
+    def spread(r: Record) -> Record:
+        parts = (0.9, 9, 1, 1.1, 9)
+        return replace(r, times_ms=tuple(p * t for p, t in zip(parts, r.times_ms, strict=True)))
+
+    found = row(run, changed(records, spread))
     assert found["ratio"] == pytest.approx(1.2, rel=1e-3)
-    assert found["ratio_all"] > 5
-    assert (found["rounds"], found["disturbed"]) == (25, 15)
+    assert found["ratio_all"] == pytest.approx(1.32, rel=1e-3)
+    assert (found["rounds"], found["disturbed"]) == (25, 10)
 
 
 def test_the_floor_comes_from_the_twins_of_the_problem() -> None:
