@@ -9,28 +9,55 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from impls.interface import Limits, Mask, implementation
-from impls.interface.limits import EVERY_MASK
+from impls.interface import BiasValues, Limits, Mask, implementation
+from impls.interface.limits import EVERY_BIAS, EVERY_MASK
 
 
-@implementation(Limits(masks=EVERY_MASK))
-def naive(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float) -> Tensor:
+@implementation(
+    Limits(masks=EVERY_MASK, biases=EVERY_BIAS, own_value_dim=True, softcap=True, sink=True)
+)
+def naive(  # noqa: PLR0913 - the contract's own arguments
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    *,
+    mask: Mask,
+    scale: float,
+    bias: BiasValues | None = None,
+    softcap: float | None = None,
+    sink: Tensor | None = None,
+) -> Tensor:
     """softmax(scale * q k^T + mask) v, written down as it is read.
 
     q       [B, Hq, Tq, D]
-    k, v    [B, Hk, Tk, D]
-    out     [B, Hq, Tq, D]
+    k       [B, Hk, Tk, D]
+    v       [B, Hk, Tk, Dv]
+    out     [B, Hq, Tq, Dv]
     """
     group = q.shape[1] // k.shape[1]
     if group > 1:
         k, v = k.repeat_interleave(group, dim=1), v.repeat_interleave(group, dim=1)
     scores = (scale * q) @ k.transpose(-1, -2)
-    if mask.is_full:
-        return torch.softmax(scores, dim=-1) @ v
-    hidden = ~_visible(mask, q, k)
-    # The least number, not -inf: a row that sees nothing stays finite, gradients too, until zeroed.
-    weights = torch.softmax(scores.masked_fill_(hidden, torch.finfo(q.dtype).min), dim=-1)
-    return (weights @ v).masked_fill(hidden.all(-1, keepdim=True), 0.0)
+    if softcap is not None:
+        scores = softcap * torch.tanh(scores / softcap)
+    if bias is not None:
+        first = k.shape[2] - q.shape[2]
+        added = bias.between(range(first, k.shape[2]), range(k.shape[2]))
+        scores = scores + added.to(scores.dtype)
+    hidden = None if mask.is_full else ~_visible(mask, q, k)
+    if hidden is not None:
+        # The least number, not -inf: a row that sees nothing stays finite, gradients too.
+        scores = scores.masked_fill_(hidden, torch.finfo(q.dtype).min)
+    out = _weights(scores, sink) @ v
+    return out if hidden is None else out.masked_fill(hidden.all(-1, keepdim=True), 0.0)
+
+
+def _weights(scores: Tensor, sink: Tensor | None) -> Tensor:
+    """Softmax over the keys, beside a sink where there is one: its column is weighed, then left."""
+    if sink is None:
+        return torch.softmax(scores, dim=-1)
+    column = sink.to(scores.dtype)[:, None, None].expand(*scores.shape[:-1], 1)
+    return torch.softmax(torch.cat((scores, column), dim=-1), dim=-1)[..., :-1]
 
 
 def _visible(mask: Mask, q: Tensor, k: Tensor) -> Tensor:

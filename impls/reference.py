@@ -1,6 +1,7 @@
 """The definition of correct: plain, dense and slow. Agreement calls it in float64; nobody times it.
 
-Scaled dot-product attention is that of arXiv 1706.03762, section 3.2.1, on the visible keys.
+Scaled dot-product attention is that of arXiv 1706.03762, section 3.2.1, on the visible keys. Scores
+are capped, then biased, then hidden; a sink takes its part of the sum and of nothing else.
 """
 
 from __future__ import annotations
@@ -11,23 +12,35 @@ from torch import Tensor
 from impls.interface import BiasValues, Mask
 
 
-def attention(
-    q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, bias: BiasValues | None = None, scale: float
+def attention(  # noqa: PLR0913 - the contract's own arguments
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    *,
+    mask: Mask,
+    scale: float,
+    bias: BiasValues | None = None,
+    softcap: float | None = None,
+    sink: Tensor | None = None,
 ) -> Tensor:
     """Attention of every query over the keys it may see; zeros for one that sees none.
 
     q       [B, Hq, Tq, D]
-    k, v    [B, Hk, Tk, D], query head h reads key head h // (Hq // Hk)
-    out     [B, Hq, Tq, D] in the dtype of the inputs
+    k       [B, Hk, Tk, D], query head h reads key head h // (Hq // Hk)
+    v       [B, Hk, Tk, Dv]
+    sink    [Hq]
+    out     [B, Hq, Tq, Dv] in the dtype of the inputs
     """
-    if bias is not None:
-        raise ValueError(f"bias {bias.kind}: the reference has no biases yet")
     positions = torch.arange(q.shape[2], device=q.device) + k.shape[2] - q.shape[2]
     rows = torch.arange(q.shape[0], device=q.device)
     group = q.shape[1] // k.shape[1]
     keys, values = (x.repeat_interleave(group, dim=1) for x in (k, v))
-    seen = visible(mask, rows, positions, torch.arange(k.shape[2], device=q.device))
-    return weights(scores(q, keys, seen=seen, scale=scale)) @ values
+    columns = torch.arange(k.shape[2], device=q.device)
+    seen = visible(mask, rows, positions, columns)
+    added = None if bias is None else bias.at(positions[:, None] - columns).to(q.dtype)
+    every = scores(scale * (q @ keys.mT), seen=seen, softcap=softcap, added=added)
+    beside = None if sink is None else sink.to(q.dtype)[:, None, None]
+    return weights(every, beside) @ values
 
 
 def visible(mask: Mask, rows: Tensor, positions: Tensor, keys: Tensor) -> Tensor:
@@ -36,14 +49,31 @@ def visible(mask: Mask, rows: Tensor, positions: Tensor, keys: Tensor) -> Tensor
     return seen.expand(len(rows), 1, len(positions), len(keys))
 
 
-def scores(q: Tensor, k: Tensor, *, seen: Tensor, scale: float) -> Tensor:
-    """Scaled products of queries and keys, -inf where a key is not seen: [B, H, T, Tk]."""
-    return (scale * (q @ k.transpose(-1, -2))).masked_fill(~seen, float("-inf"))
+def scores(
+    products: Tensor, *, seen: Tensor, softcap: float | None = None, added: Tensor | None = None
+) -> Tensor:
+    """Scaled products, capped, with what is added to them; -inf where a key is not seen.
+
+    products  [..., T, Tk], the scale in them
+    added     the bias, of a shape that broadcasts
+    """
+    capped = products if softcap is None else softcap * torch.tanh(products / softcap)
+    biased = capped if added is None else capped + added
+    return biased.masked_fill(~seen, float("-inf"))
 
 
-def weights(scores: Tensor) -> Tensor:
-    """Softmax over the keys: rows sum to one, or to zero where no key is seen."""
+def weights(scores: Tensor, sink: Tensor | None = None) -> Tensor:
+    """Softmax over the keys: rows sum to one, to less beside a sink, to zero where none is seen.
+
+    sink  logits of a shape that broadcasts with one column of the scores
+    """
     top = scores.amax(dim=-1, keepdim=True)
-    exponentials = torch.exp(scores - top.clamp_min(torch.finfo(scores.dtype).min))
+    if sink is not None:
+        top = torch.maximum(top, sink)
+    top = top.clamp_min(torch.finfo(scores.dtype).min)
+    exponentials = torch.exp(scores - top)
+    total = exponentials.sum(dim=-1, keepdim=True)
+    if sink is not None:
+        return exponentials / (total + torch.exp(sink - top))
     # The sum is at least 1, the top score's own share, unless nothing is seen and it is 0.
-    return exponentials / exponentials.sum(dim=-1, keepdim=True).clamp_min(1.0)
+    return exponentials / total.clamp_min(1.0)

@@ -11,13 +11,23 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from reports import words
-from reports.efficiency import efficiency_charts
+from reports.efficiency import KEY, efficiency_charts
 from reports.families import AXES, Axis, Group, groups
 from reports.palette import LINES, Look, looks
 from reports.series import PANELS, Chart, Series
 from reports.tables import measurements, outcomes, parsed, rows_of, with_most_threads
 from suites.records.record import Record
 from suites.records.store import Run
+
+FILES: Final = tuple(
+    f"{'layers_' if panel == 'layers' else ''}{family}.png"
+    for panel in PANELS
+    for family in (
+        *(f"{quantity}_vs_{axis.name}" for axis in AXES for quantity in ("time", "memory")),
+        KEY,
+    )
+)
+"""Every PNG file that the charts of a run may make."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from reports import choices, png, unknowns, verdict_words, words
-from reports.charts import charts
+from reports import choices, unknowns, verdict_words, words
+from reports.charts import FILES, charts
 from reports.differences import interleaved_command
 from reports.folder import unwritable
 from reports.grids import Grid, agreement_grid, memory_grid, time_grid
@@ -47,14 +47,18 @@ def write(run: Run, records: Iterable[Record], folder: Path) -> Report:
     folder cannot be written.
     """
     records = list(records)
-    text = page(run, records)
+    text, drawn = page(run, records), charts(run, records)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in png.NAMES:
+        for name in FILES:
             (folder / name).unlink(missing_ok=True)
         path = folder / NAME
         path.write_text(text, "utf-8")
-        return Report(path, tuple(png.draw(charts(run, records), folder)))
+        if not drawn:
+            return Report(path, ())
+        from reports import png  # noqa: PLC0415 - matplotlib, which a page without charts needs not
+
+        return Report(path, tuple(png.draw(drawn, folder)))
     except OSError as error:
         raise unwritable(folder, error) from error
 

@@ -14,23 +14,11 @@ from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
-from reports.efficiency import KEY
-from reports.families import AXES
-from reports.series import PANELS, Chart, Series
+from reports.series import Chart, Series
 from reports.words import printable
 
 MOST_ON_ONE: Final = 24
 """A file holds so many small multiples at most; the page holds all."""
-NAMES: Final = tuple(
-    f"{'layers_' if panel == 'layers' else ''}{family}.png"
-    for panel in PANELS
-    for family in (
-        *(f"{quantity}_vs_{axis.name}" for axis in AXES for quantity in ("time", "memory")),
-        KEY,
-    )
-)
-"""Every file that `draw` may write."""
-
 _MARKERS: Final = {
     "circle": "o",
     "square": "s",

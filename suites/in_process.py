@@ -11,7 +11,7 @@ import torch
 from impls.interface import Problem
 from suites.agreement.checker import Checker
 from suites.engine.answering import resolve
-from suites.measure.inputs import call_of, make_inputs
+from suites.measure.inputs import bind, call_of, make_inputs
 from suites.measure.timing import clock_for, warm_up
 from suites.records.plan import Entry
 
@@ -27,9 +27,8 @@ def warm_call(entry: Entry, problem: str) -> Callable[[], Any]:
     When it returns, the work is done: on a GPU the host waits for the device.
     """
     asked = Problem.parse(problem)
-    mask = asked.mask.resolved(asked.batch, asked.key_length)
-    function = resolve(entry.name, entry.files).bound(mask=mask, scale=asked.softmax_scale)
-    call = call_of(function, make_inputs(asked, purpose="in process"))
+    inputs = make_inputs(asked, purpose="in process")
+    call = call_of(bind(resolve(entry.name, entry.files), asked, inputs), inputs)
     warm_up(call, clock_for(asked.device))
     return call if asked.device != "cuda" else partial(_finished, call)
 

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from impls.interface.problem import Problem
 
 AttentionFunction: TypeAlias = Callable[..., "Tensor"]
-"""`f(q, k, v, *, mask, bias, scale) -> out`: q and out [B, Hq, Tq, D]; k and v [B, Hk, Tk, D]."""
+"""`f(q, k, v, *, mask, scale) -> out`: q and out [B, Hq, Tq, D]; k and v [B, Hk, Tk, D].
+
+Of what is optional (`bias`, `softcap`, `sink`) it is handed what the problem has, and no more.
+"""
 
 Projections: TypeAlias = Callable[[int, int], "tuple[Tensor, Tensor, Tensor, Tensor]"]
 """Widths of queries and keys to float64 weights of q, k, v and out, each [width, width]."""
@@ -67,16 +70,36 @@ class Implementation:
         return (*refusals(self.limits, problem, capability), *(f"inner {r}" for r in inner))
 
     def bound(
-        self, *, mask: Mask, scale: float, bias: BiasValues | None = None
+        self,
+        *,
+        mask: Mask,
+        scale: float,
+        bias: BiasValues | None = None,
+        softcap: float | None = None,
+        sink: Tensor | None = None,
     ) -> AttentionFunction:
-        """The function of q, k and v alone: everything else is fixed outside the timed region."""
+        """The function of q, k and v alone: everything else is fixed outside the timed region.
+
+        bias     added to the scores after softcap
+        softcap  scores become softcap * tanh(score / softcap)
+        sink     [Hq] logits that join the sum of the softmax and carry no value
+
+        A layer hands what is optional to the attention inside it. Raises ValueError when the
+        function has no place for something optional: it must never be left out silently.
+        """
         parameters = inspect.signature(self.function).parameters
         anything = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-        given: dict[str, Any] = {"mask": mask, "scale": scale, "bias": bias}
-        settings = {n: value for n, value in given.items() if anything or n in parameters}
+        offered: dict[str, Any] = {"bias": bias, "softcap": softcap, "sink": sink}
+        optional = {name: value for name, value in offered.items() if value is not None}
+        settings: dict[str, Any] = {"mask": mask, "scale": scale}
         if self.inner:
-            settings["inner"] = partial(self.inner.bound, bias=bias)
-        return partial(self.function, **settings, **dict(self.chosen))
+            settings["inner"] = partial(self.inner.bound, **optional)
+        else:
+            settings |= optional
+        taken = {n: value for n, value in settings.items() if anything or n in parameters}
+        if unknown := optional.keys() & (settings.keys() - taken.keys()):
+            raise ValueError(f"{self.name} takes no {', '.join(sorted(unknown))}")
+        return partial(self.function, **taken, **dict(self.chosen))
 
     def choosing(self, /, **settings: Any) -> Implementation:
         """The same with these settings. Raises ValueError for an unknown setting or value."""
@@ -154,7 +177,7 @@ def from_function(function: AttentionFunction) -> Implementation:
     """An implementation from a plain function: what it does not take becomes a limit.
 
     Without `mask` it is asked for full attention only, without `scale` for 1/sqrt(D) only, without
-    `bias` for none; everything else is permitted, and checked.
+    `bias`, `softcap` or `sink` for none; everything else is permitted, and checked.
     """
     parameters = inspect.signature(function).parameters
     anything = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
@@ -162,5 +185,8 @@ def from_function(function: AttentionFunction) -> Implementation:
         masks=EVERY_MASK if anything or "mask" in parameters else ("full",),
         biases=EVERY_BIAS if anything or "bias" in parameters else ("none",),
         own_scale=anything or "scale" in parameters,
+        own_value_dim=True,
+        softcap=anything or "softcap" in parameters,
+        sink=anything or "sink" in parameters,
     )
     return implementation(limits)(function)

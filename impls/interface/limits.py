@@ -27,6 +27,8 @@ class Limits:
     unequal_lengths  Tq != Tk
     backward         gradients of q, k and v
     own_scale        a scale other than 1/sqrt(D)
+    own_value_dim    values of another head dimension than queries and keys
+    softcap, sink    scores kept within bounds, and a logit per head that takes part of the sum
     cuda_capability  the least compute capability, where the device is an NVIDIA one
 
     An implementation whose reach differs by device states one Limits for each.
@@ -41,6 +43,9 @@ class Limits:
     unequal_lengths: bool = True
     backward: bool = True
     own_scale: bool = True
+    own_value_dim: bool = False
+    softcap: bool = False
+    sink: bool = False
     cuda_capability: tuple[int, int] = (0, 0)
 
     def __post_init__(self) -> None:
@@ -84,6 +89,12 @@ class Limits:
                 self.own_scale or p.softmax_scale == p.head_dim**-0.5,
                 f"scale {p.scale}: takes 1/sqrt(D) only",
             ),
+            (
+                self.own_value_dim or p.value_dim is None,
+                f"value dimension {p.value_dim}: takes the head dimension only",
+            ),
+            (self.softcap or p.softcap is None, f"softcap {p.softcap}: takes scores as they are"),
+            (self.sink or not p.sink, "sink: takes a softmax over the keys alone"),
             (
                 not too_old or (capability or (0, 0)) >= self.cuda_capability,
                 f"CUDA capability {_version(capability)}: needs {_version(self.cuda_capability)}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,6 +26,11 @@ class Problem:
     query_heads / key_heads    Hq, Hk: query head h reads key head h // (Hq // Hk)
     query_length / key_length  Tq, Tk: the last query lines up with the last key
     scale      factor of the scores; None is 1/sqrt(D)
+    value_dim  head dimension of v and of the output where it is another; None is head_dim
+    softcap    scores become softcap * tanh(score / softcap), before the bias; None leaves them
+               (arXiv 2408.00118)
+    sink       whether a logit per query head joins the sum of the softmax and carries no value
+               (arXiv 2508.10925)
     training   forward and backward (gradients of q, k and v), else forward alone
     layout     bhtd: contiguous [B, H, T, D]; bthd: the strided view that models hand over
 
@@ -44,6 +50,9 @@ class Problem:
     device: str = "cpu"
     training: bool = False
     layout: str = "bhtd"
+    value_dim: int | None = None
+    softcap: float | None = None
+    sink: bool = False
 
     def __post_init__(self) -> None:
         self._check_sizes()
@@ -54,8 +63,14 @@ class Problem:
         ):
             if value not in known:
                 raise ValueError(f"unknown {what} {value!r}; expected one of {', '.join(known)}")
-        if self.scale is not None and not 0 < self.scale < float("inf"):
-            raise ValueError(f"scale is {self.scale:g}, expected more than 0, and finite")
+        for name, number in (("scale", self.scale), ("softcap", self.softcap)):
+            if number is not None and not 0 < number < float("inf"):
+                raise ValueError(f"{name} is {number:g}, expected more than 0, and finite")
+        if self.value_dim is not None and (self.value_dim < 1 or self.value_dim == self.head_dim):
+            raise ValueError(
+                f"value_dim is {self.value_dim}, expected at least 1 and another than head_dim, "
+                f"{self.head_dim}; leave it out where they are the same"
+            )
 
     def _check_sizes(self) -> None:
         sizes = ("batch", "query_heads", "key_heads", "query_length", "key_length", "head_dim")
@@ -87,6 +102,11 @@ class Problem:
         return self.head_dim**-0.5 if self.scale is None else self.scale
 
     @property
+    def value_size(self) -> int:
+        """Head dimension of v and of the output: `value_dim`, or `head_dim`."""
+        return self.value_dim or self.head_dim
+
+    @property
     def visible_pairs(self) -> int:
         """Visible (batch row, query, key) triples, exact; times query heads gives score entries."""
         return self.mask.visible_pairs(self.batch, self.query_length, self.key_length)
@@ -95,20 +115,22 @@ class Problem:
     def flops(self) -> int:
         """Multiplications and additions of the visible area.
 
-        Two matrix products forward; five more backward, of which one repeats the scores: the same
-        count for every implementation, whatever it does in fact.
+        Two matrix products forward, one over D and one over the dimension of v; five more
+        backward, three and two of them, of which one repeats the scores: the same count for every
+        implementation, whatever it does in fact.
         """
-        products = 7 if self.training else 2
-        return products * 2 * self.visible_pairs * self.query_heads * self.head_dim
+        wide, narrow = (4, 3) if self.training else (1, 1)
+        columns = wide * self.head_dim + narrow * self.value_size
+        return 2 * self.visible_pairs * self.query_heads * columns
 
     @property
     def fewest_bytes(self) -> int:
         """Bytes that must move at least: each input read and each output written once."""
-        queries = self.batch * self.query_heads * self.query_length * self.head_dim
-        keys = self.batch * self.key_heads * self.key_length * self.head_dim
-        forward = 2 * queries + 2 * keys  # q, out; k, v
-        gradients = 2 * queries + 2 * keys  # dout, dq; dk, dv
-        return (forward + self.training * gradients) * DTYPE_BYTES[self.dtype]
+        columns = self.head_dim + self.value_size
+        queries = self.batch * self.query_heads * self.query_length * columns  # q, out
+        keys = self.batch * self.key_heads * self.key_length * columns  # k, v
+        # Training adds the gradients of all four.
+        return (queries + keys) * (1 + self.training) * DTYPE_BYTES[self.dtype]
 
     def __str__(self) -> str:
         return " ".join(
@@ -117,9 +139,12 @@ class Problem:
                 f"h{_pair(self.query_heads, self.key_heads)}",
                 f"t{_pair(self.query_length, self.key_length)}",
                 f"d{self.head_dim}",
+                *(() if self.value_dim is None else (f"dv{self.value_dim}",)),
                 str(self.mask),
                 *(() if self.bias.kind == "none" else (str(self.bias),)),
                 *(() if self.scale is None else (f"scale{self.scale!r}",)),
+                *(() if self.softcap is None else (f"softcap{self.softcap!r}",)),
+                *(("sink",) if self.sink else ()),
                 DTYPES[self.dtype],
                 *(("train",) if self.training else ()),
                 *(() if self.layout == "bhtd" else (self.layout,)),
@@ -167,19 +192,11 @@ def parse_dtype(word: str) -> str:
 
 def parse_word(word: str) -> dict[str, Any]:
     """The fields that one word of the grammar sets. Raises ValueError for an unknown word."""
-    if size := re.fullmatch(r"([bd])(\d+)", word):
-        return {{"b": "batch", "d": "head_dim"}[size[1]]: int(size[2])}
-    if pair := re.fullmatch(r"([ht])(\d+)(?:/(\d+))?", word):
-        axis = {"h": "heads", "t": "length"}[pair[1]]
-        return {f"query_{axis}": int(pair[2]), f"key_{axis}": int(pair[3] or pair[2])}
-    if scale := re.fullmatch(r"scale((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)", word):
-        return {"scale": float(scale[1])}
-    if word in ("train", "forward"):
-        return {"training": word == "train"}
-    if word in DEVICES:
-        return {"device": word}
-    if word in LAYOUTS:
-        return {"layout": word}
+    if field := _NAMED.get(word):
+        return dict([field])
+    for pattern, fields in _NUMBERED:
+        if found := re.fullmatch(pattern, word):
+            return fields(found)
     if word in DTYPES or word in DTYPES.values():
         return {"dtype": parse_dtype(word)}
     stem = re.split(r"[:+]", word)[0]
@@ -188,3 +205,29 @@ def parse_word(word: str) -> dict[str, Any]:
     if stem in _BIASES:
         return {"bias": Bias.parse(word)}
     raise ValueError(f"{word!r} is not understood; expected words like those of {_EXAMPLE!r}")
+
+
+def _lengths(found: re.Match[str]) -> dict[str, Any]:
+    axis = {"h": "heads", "t": "length"}[found[1]]
+    return {f"query_{axis}": int(found[2]), f"key_{axis}": int(found[3] or found[2])}
+
+
+_NAMED: Final[dict[str, tuple[str, Any]]] = {
+    "train": ("training", True),
+    "forward": ("training", False),
+    "sink": ("sink", True),
+    **{device: ("device", device) for device in DEVICES},
+    **{layout: ("layout", layout) for layout in LAYOUTS},
+}
+"""Words that are names, and the field that each sets."""
+_NUMBERED: Final[tuple[tuple[str, Callable[[re.Match[str]], dict[str, Any]]], ...]] = (
+    (r"b(\d+)", lambda found: {"batch": int(found[1])}),
+    (r"d(\d+)", lambda found: {"head_dim": int(found[1])}),
+    (r"dv(\d+)", lambda found: {"value_dim": int(found[1])}),
+    (r"([ht])(\d+)(?:/(\d+))?", _lengths),
+    (
+        r"(scale|softcap)((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)",
+        lambda found: {found[1]: float(found[2])},
+    ),
+)
+"""Words that hold numbers, and the fields that each sets."""

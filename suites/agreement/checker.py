@@ -1,31 +1,42 @@
-"""Right before fast: whether an implementation computes what was asked, with the evidence.
-
-The gate compares the error with a rounding-error bound computed beside the float64 reference. It
-was chosen over absolute tolerances (zeros pass those at long sequences) and over twice the error
-of a plain formula (honest implementations fail that element by element); CHANGELOG has the figures.
-"""
+"""Right before fast: whether an implementation computes what was asked, with the evidence."""
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import torch
 from torch import Tensor
 
-from impls.interface import Implementation, Problem
-from suites.agreement import readout
+from impls.interface import BiasValues, Implementation, Problem, Projections
+from suites.agreement import biases, perturbation, readout
 from suites.agreement.expected import Expected, expect, sampled_rows, without_other_rows
+from suites.agreement.gate import changed, judge, malformed, slope_fault, slope_of, versions_of
+from suites.agreement.hard import HardInput, hard_inputs, kind_of
 from suites.measure import memory
-from suites.measure.inputs import Inputs, call_of, copies, make_inputs
-from suites.records.record import Agreement, TensorError
+from suites.measure.inputs import Inputs, bind, call_of, copies, make_inputs, overwrite
+from suites.records.record import Agreement
 
 Guard = contextlib.AbstractContextManager[None]
-RMS_ALLOWED, WORST_ALLOWED = 2.0, 16.0
-_NAMES = ("out", "dq", "dk", "dv")
+QUICK_MS: Final = 300.0
+"""Calls up to so long are asked several times for what only more calls can tell."""
+_DRAWS: Final = 3
+
+HardAnswers = dict[tuple[str, Problem], "HardFinding"]
+"""What hard inputs found, by implementation and by the problem that stands for its features."""
+
+
+@dataclass(frozen=True, slots=True)
+class HardFinding:
+    """What hard inputs found: how many were answered right, and the first fault in words."""
+
+    fault: str
+    count: int
+    slope: float | None = None
+    calls_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,55 +58,157 @@ class Finding:
 class Checker:
     """Checks implementations on one problem; the reference is computed once for all of them.
 
-    guard  what every call of an implementation runs within: a limit on its memory
+    guard     what every call of an implementation runs within: a limit on its memory
+    answered  hard inputs answered before, by this and other checkers of the process: they are asked
+              once for all problems with the same features
     """
 
     def __init__(
-        self, problem: Problem, seed: int, guard: Callable[[], Guard] = contextlib.nullcontext
+        self,
+        problem: Problem,
+        seed: int,
+        guard: Callable[[], Guard] = contextlib.nullcontext,
+        answered: HardAnswers | None = None,
     ) -> None:
         self.problem, self._seed, self._guard = problem, seed, guard
+        self._answered = {} if answered is None else answered
         self._rows = sampled_rows(problem, seed)
         made = make_inputs(problem, purpose="check", seed=seed)
         self._inputs = without_other_rows(made, self._rows)
         self._expected: dict[object, Expected] = {}
+        self._hard: dict[tuple[object, HardInput], tuple[Inputs, Expected]] = {}
 
     def prepare(self, implementation: Implementation) -> None:
-        """Compute the reference for this implementation, if it is not known yet."""
+        """Compute the references for this implementation, if they are not known yet."""
         kind = implementation.projections
         if kind not in self._expected:
             self._expected[kind] = expect(
                 self.problem, self._inputs, rows=self._rows, projections=kind
             )
+        if self._hard_key(implementation) not in self._answered:
+            for each in hard_inputs(self.problem, implementation):
+                self._hard_reference(each, kind)
 
     def check(self, implementation: Implementation) -> Finding:
-        """Call it once with its memory measured, compare the answer, read its mask out."""
+        """Call it once with its memory measured, compare the answer, read out what it sees."""
         self.prepare(implementation)
         problem = self.problem
-        mask = problem.mask.resolved(problem.batch, problem.key_length)
-        bound = implementation.bound(mask=mask, scale=problem.softmax_scale)
         given = copies(self._inputs)
+        bound = bind(implementation, problem, given)
         took_ms: list[float] = []
         call = self._watched(call_of(bound, given), took_ms)
+        versions = versions_of(given)
         made, usage = memory.measure(call, problem.device)
-        fault = _malformed(made, self._inputs) or _changed(given, self._inputs)
+        fault = malformed(made, self._inputs) or changed(given, self._inputs, versions)
         if fault:
             return Finding(fault, Agreement(), usage, min(took_ms), sum(took_ms))
-        errors, fault = judge(made, self._expected[implementation.projections])
+        expected = self._expected[implementation.projections]
+        errors, fault = judge(made, expected)
+        slope = slope_of(made[0], expected)
         # In training the calls of the probe, which are forward, say nothing of the time.
         probed_ms: list[float] = [] if problem.training else took_ms
-        probed = self._watched(bound, probed_ms)
-        layer = implementation.projections is not None
-        seen = None if layer else readout.differences(probed, problem, self._seed)
+        again, seen, read_out = self._seen(implementation, given, probed_ms)
+        hard = self._answer_hard(implementation)
         agreement = Agreement(
             tensors=errors,
             rows_checked=None if self._rows is None else len(self._rows),
-            readout=None if seen is None else not seen,
+            readout=None if not read_out else not seen,
+            repeatable=None if again is None else torch.equal(again, made[0]),
+            slope=hard.slope if slope is None else slope,
+            hard_inputs=hard.count,
         )
-        operator = implementation.operator
+        calls_ms = sum(took_ms) + (sum(probed_ms) if problem.training else 0.0) + hard.calls_ms
+        fault = seen or fault or slope_fault(slope) or hard.fault
+        operator = self._operator(implementation, given)
+        return Finding(fault, agreement, usage, min(took_ms), calls_ms, operator)
+
+    def _seen(
+        self, implementation: Implementation, given: Inputs, took_ms: list[float]
+    ) -> tuple[Tensor | None, str, bool]:
+        """The answer once more, what is wrong with the keys it sees, and whether they were read."""
+        problem, seed = self.problem, self._seed
+        function = self._watched(bind(implementation, problem, given), took_ms)
+        with torch.no_grad():
+            again = function(given.q, given.k, given.v)
+            repeatable = torch.equal(again, function(given.q, given.k, given.v))
+        draws = _DRAWS if min(took_ms) < QUICK_MS else 1
+        fault, layer = "", implementation.projections is not None
+        if not layer:
+            plain = self._watched(bind(implementation, problem, _unbiased(given)), took_ms)
+            fault = readout.differences(plain, problem, seed)
+        if repeatable and not fault:
+            fault = perturbation.differences(function, problem, given, again, seed, draws=draws)
+        return again, fault, not layer or repeatable
+
+    def _answer_hard(self, implementation: Implementation) -> HardFinding:
+        key = self._hard_key(implementation)
+        if key not in self._answered:
+            took_ms: list[float] = []
+            found = self._ask_hard(implementation, took_ms)
+            self._answered[key] = replace(found, calls_ms=sum(took_ms))
+            return self._answered[key]
+        return replace(self._answered[key], calls_ms=0.0)
+
+    def _ask_hard(self, implementation: Implementation, took_ms: list[float]) -> HardFinding:
+        """Ask for each hard input, in turn, until one is answered wrong."""
+        count, slope = 0, None
+        given: Inputs | None = None
+        call: Callable[[], tuple[Tensor, ...]] | None = None
+        for each in hard_inputs(self.problem, implementation):
+            inputs, expected = self._hard_reference(each, implementation.projections)
+            if each.same_call and given is not None and call is not None:
+                overwrite(given, inputs)
+            else:
+                given = copies(inputs)
+                bound = bind(implementation, each.problem, given)
+                call = self._watched(call_of(bound, given), took_ms)
+            versions = versions_of(given)
+            with _poisoned() if each.poisoned else contextlib.nullcontext():
+                made = call()
+            fault = malformed(made, inputs) or changed(given, inputs, versions)
+            fault = fault or judge(made, expected)[1]
+            if not fault and (found := slope_of(made[0], expected)) is not None:
+                slope, fault = found, slope_fault(found)
+            if not fault and each.problem == kind_of(self.problem) and not each.numbers:
+                fault = self._bias_fault(implementation, each.problem, given, took_ms)
+            if fault:
+                return HardFinding(
+                    f"on a hard input ({each.label}: {each.problem}), {fault}", count
+                )
+            count += 1
+        return HardFinding("", count, slope)
+
+    def _bias_fault(
+        self, implementation: Implementation, problem: Problem, given: Inputs, took_ms: list[float]
+    ) -> str:
+        """What is wrong with what it adds to the scores; layers turn q = k = 0 into the same."""
+        if given.bias is None or implementation.projections is not None:
+            return ""
+        unsunk = replace(given, sink=_nothing(given.sink))
+        function = self._watched(bind(implementation, problem, unsunk), took_ms)
+        return biases.differences(function, problem, given.bias)
+
+    def _hard_reference(
+        self, each: HardInput, projections: Projections | None
+    ) -> tuple[Inputs, Expected]:
+        key = (projections, each)
+        if key not in self._hard:
+            inputs = each.inputs(self._seed)
+            expected = expect(each.problem, inputs, rows=None, projections=projections)
+            self._hard[key] = inputs, expected
+        return self._hard[key]
+
+    def _hard_key(self, implementation: Implementation) -> tuple[str, Problem]:
+        return str(implementation), kind_of(self.problem)
+
+    def _operator(self, implementation: Implementation, given: Inputs) -> str:
+        """The kernel that a library picks, where it tells."""
+        if implementation.operator is None:
+            return ""
+        problem = self.problem
         leaves = [x.detach().requires_grad_(problem.training) for x in (given.q, given.k, given.v)]
-        name = operator(*leaves, mask=mask, scale=problem.softmax_scale) if operator else ""
-        calls_ms = sum(took_ms) + (sum(probed_ms) if problem.training else 0.0)
-        return Finding(seen or fault, agreement, usage, min(took_ms), calls_ms, name)
+        mask = problem.mask.resolved(problem.batch, problem.key_length)
+        return implementation.operator(*leaves, mask=mask, scale=problem.softmax_scale)
 
     def _watched(self, function: Callable[..., Any], took_ms: list[float]) -> Callable[..., Any]:
         """The function, each call of it within the guard, and its milliseconds added to a list."""
@@ -110,76 +223,24 @@ class Checker:
         return watched
 
 
-def judge(made: tuple[Tensor, ...], expected: Expected) -> tuple[tuple[TensorError, ...], str]:
-    """The error of every tensor against its bound, and the first fault in words (empty: agrees).
-
-    Agrees when RMS(error) / RMS(bound) <= 2, max(error / bound) <= 16, and the error is zero where
-    the bound is.
-    """
-    errors, faults = [], []
-    for name, tensor in zip(_NAMES, made, strict=False):
-        got = tensor.detach().double()
-        if expected.rows is not None and name in ("out", "dq"):
-            got = got[:, :, expected.rows.to(got.device)]
-        value, bound = expected.values[name], expected.bounds[name]
-        error = _error_of(name, got, value, bound)
-        errors.append(error)
-        if not (error.rms_share <= RMS_ALLOWED and error.worst_share <= WORST_ALLOWED):
-            faults.append(_in_words(error, got, value, bound))
-    return tuple(errors), next(iter(faults), "")
+def _unbiased(inputs: Inputs) -> Inputs:
+    """The same with a bias that adds nothing and a sink that takes nothing."""
+    bias = inputs.bias
+    if bias is not None:
+        bias = BiasValues(bias.kind, torch.zeros_like(bias.values))
+    return replace(inputs, bias=bias, sink=_nothing(inputs.sink))
 
 
-def _error_of(name: str, got: Tensor, value: Tensor, bound: Tensor) -> TensorError:
-    error = (got - value).abs()
-    share = torch.where(bound > 0, error / bound.clamp_min(1e-300), error.sign() * float("inf"))
-    share = share.nan_to_num(nan=0.0, posinf=float("inf"))  # 0 * inf: no error where none may be
-    return TensorError(
-        tensor=name,
-        rms_share=_ratio(_rms(error), _rms(bound)),
-        worst_share=float(share.max()),
-        relative_rms=_ratio(_rms(error), _rms(value)),
-        max_error=float(error.max()),
-    )
+def _nothing(sink: Tensor | None) -> Tensor | None:
+    return None if sink is None else torch.full_like(sink, -1e4)
 
 
-def _in_words(error: TensorError, got: Tensor, value: Tensor, bound: Tensor) -> str:
-    worst = ((got - value).abs() / bound.clamp_min(1e-300)).argmax()
-    place = [int(i) for i in torch.unravel_index(worst, got.shape)]
-    return (
-        f"{error.tensor} is wrong: RMS error {error.rms_share:.3g} times the rounding bound "
-        f"(2 allowed), worst {error.worst_share:.3g} times (16 allowed); at {place} it is "
-        f"{float(got[tuple(place)]):.6g}, expected {float(value[tuple(place)]):.6g}"
-    )
-
-
-def _malformed(made: tuple[Tensor, ...], inputs: Inputs) -> str:
-    """What is wrong with the form of an answer; empty when nothing is."""
-    wanted = (inputs.q, inputs.q, inputs.k, inputs.v)
-    for name, tensor, like in zip(_NAMES, made, wanted, strict=False):
-        if tensor.shape != like.shape:
-            return f"{name} has shape {list(tensor.shape)}, expected {list(like.shape)}"
-        if tensor.dtype != like.dtype:
-            return f"{name} is {tensor.dtype}, expected {like.dtype}"
-        if tensor.device.type != like.device.type:
-            return f"{name} is on {tensor.device}, expected {like.device}"
-        finite = torch.isfinite(tensor)
-        if not finite.all():
-            place = [int(i) for i in (~finite).nonzero()[0]]
-            return f"{name} is {float(tensor[tuple(place)])} at {place}"
-    return ""
-
-
-def _changed(given: Inputs, original: Inputs) -> str:
-    for name in ("q", "k", "v", *(() if original.grad is None else ("grad",))):
-        if not torch.equal(getattr(given, name), getattr(original, name)):
-            return f"its input {name} was changed in place"
-    return ""
-
-
-def _rms(x: Tensor) -> float:
-    return float(x.square().mean().sqrt())
-
-
-def _ratio(above: float, below: float) -> float:
-    """0 / 0 is 0: nothing where nothing is expected."""
-    return above / below if below else (float("inf") if above else 0.0)
+@contextlib.contextmanager
+def _poisoned() -> Iterator[None]:
+    """Within this, memory that is handed out unwritten holds NaN, and kernels may be others."""
+    before = torch.get_deterministic_debug_mode()
+    torch.set_deterministic_debug_mode("warn")  # its newer sibling imports the compiler first
+    try:
+        yield
+    finally:
+        torch.set_deterministic_debug_mode(before)

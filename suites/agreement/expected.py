@@ -12,14 +12,14 @@ rounding alone took honest ones to 3.7 times the bound in 60 draws.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import torch
 from torch import Tensor
 
 from impls import reference
-from impls.interface import Mask, Problem, Projections
+from impls.interface import BiasValues, Mask, Problem, Projections
 from suites.measure.inputs import Inputs
 
 BLOCK_ENTRIES, BLOCK_ROWS = 1 << 22, 256
@@ -34,12 +34,14 @@ EDGE = 128
 class Expected:
     """Reference values and bounds, by tensor: out, and dq, dk, dv in training.
 
-    rows  the query rows that `out` and `dq` hold; None is all of them
+    rows       the query rows that `out` and `dq` hold; None is all of them
+    direction  in half precision, of attention itself: d out / d log(scale), shaped like `out`
     """
 
     values: dict[str, Tensor]
     bounds: dict[str, Tensor]
     rows: Tensor | None = None
+    direction: Tensor | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -54,6 +56,8 @@ class _Given:
     k_error: Tensor
     v_error: Tensor
     grad_error: Tensor | None
+    bias: BiasValues | None = None
+    sink: Tensor | None = None
 
 
 def sampled_rows(problem: Problem, seed: int) -> Tensor | None:
@@ -95,24 +99,25 @@ def expect(
                  before attention, and its output after
     """
     unit = torch.finfo(getattr(torch, problem.dtype)).eps / 2
-    wide = Inputs(*(None if x is None else x.detach().double() for x in _tensors(inputs)))  # type: ignore[arg-type] # q, k and v are there
+    q, k, v = (x.detach().double() for x in (inputs.q, inputs.k, inputs.v))
+    grad = None if inputs.grad is None else inputs.grad.double()
+    wide = replace(inputs, q=q, k=k, v=v, grad=grad)
     weights = None
     if projections is not None:
         widths = (problem.query_heads * problem.head_dim, problem.key_heads * problem.head_dim)
         weights = [w.to(wide.q.device) for w in projections(*widths)]
     given = _plain(wide) if weights is None else _projected(wide, weights)
+    given.bias, given.sink = inputs.bias, inputs.sink
     answer = _attend(problem, given, rows)
+    direction, _ = answer.pop("direction", (None, None))
     if weights is not None:
-        answer = _projected_back(answer, weights)
+        answer, direction = _projected_back(answer, weights), None
     return Expected(
         values={name: value for name, (value, _) in answer.items()},
         bounds={name: unit * bound for name, (_, bound) in answer.items()},
         rows=rows,
+        direction=direction,
     )
-
-
-def _tensors(inputs: Inputs) -> Iterator[Tensor | None]:
-    yield from (inputs.q, inputs.k, inputs.v, inputs.grad)
 
 
 def _plain(x: Inputs) -> _Given:
@@ -168,13 +173,12 @@ def _attend(
     """Values and bounds (in units of u) of every tensor, a block of scores at a time."""
     all_rows = torch.arange(problem.query_length) if rows is None else rows
     all_rows = all_rows.to(given.q.device)
-    names = ("out",) if given.grad is None else ("out", "dq", "dk", "dv")
-    like = {
-        "out": given.q[:, :, all_rows],
-        "dq": given.q[:, :, all_rows],
-        "dk": given.k,
-        "dv": given.v,
-    }
+    names = ["out"] if given.grad is None else ["out", "dq", "dk", "dv"]
+    queries = given.q[:, :, all_rows]
+    out = queries.new_empty(()).expand(*queries.shape[:-1], problem.value_size)
+    like = {"out": out, "dq": queries, "dk": given.k, "dv": given.v, "direction": out}
+    if problem.dtype in ("float16", "bfloat16"):
+        names.append("direction")
     found = {name: (torch.zeros_like(like[name]), torch.zeros_like(like[name])) for name in names}
     mask = problem.mask.resolved(problem.batch, problem.key_length)
     group = problem.query_heads // problem.key_heads
@@ -185,7 +189,8 @@ def _attend(
         heads = slice(key_head * group, (key_head + 1) * group)
         block = _Block(problem, mask, given, b, key_head, heads, all_rows[places])
         for name, value, bound in block.answers():
-            into = (b, heads, places) if name in ("out", "dq") else (b, key_head, block.keys)
+            of_keys = name in ("dk", "dv")
+            into = (b, key_head, block.keys) if of_keys else (b, heads, places)
             found[name][0][into] += value
             found[name][1][into] += bound
     return found
@@ -208,6 +213,7 @@ class _Block:
         rows: Tensor,
     ) -> None:
         self._given, self._rows, self._b, self._heads = given, rows, b, heads
+        self._half = problem.dtype in ("float16", "bfloat16")
         self.scale = problem.softmax_scale
         self.tiny = torch.finfo(getattr(torch, problem.dtype)).smallest_normal
         positions = rows + problem.key_length - problem.query_length
@@ -220,7 +226,14 @@ class _Block:
         self.v_error = self._error(given.v_error, (b, key_head, self.keys))
         keys = torch.arange(problem.key_length, device=rows.device)[self.keys]
         seen = reference.visible(mask, torch.full((1,), b, device=rows.device), positions, keys)[0]
-        self._softmax(reference.scores(self.q, self.k, seen=seen, scale=self.scale), seen)
+        self.softcap = problem.softcap
+        bias, sink = given.bias, given.sink
+        added = (
+            None
+            if bias is None
+            else BiasValues(bias.kind, bias.values[heads].double()).at(positions[:, None] - keys)
+        )
+        self._softmax(seen, added, None if sink is None else sink[heads, None, None].double())
 
     @staticmethod
     def _error(error: Tensor, at: tuple[int | slice, ...], rows: Tensor | None = None) -> Tensor:
@@ -228,16 +241,28 @@ class _Block:
             return error
         return error[at] if rows is None else error[at][:, rows]
 
-    def _softmax(self, S: Tensor, seen: Tensor) -> None:
+    def _softmax(self, seen: Tensor, added: Tensor | None, sink: Tensor | None) -> None:
         """Weights and output, and `rel`: the relative error of each weight."""
-        self.P = reference.weights(S)
-        top = S.amax(-1, keepdim=True)
-        w = self.scale * (self.q.abs() @ self.k.abs().T) + (top - S) + 1
+        products = self.products = self.scale * (self.q @ self.k.T)
+        error = self.scale * (self.q.abs() @ self.k.abs().T)
         if self.q_error.dim():
-            w += self.scale * (self.q_error @ self.k.abs().T + self.q.abs() @ self.k_error.T)
-        w = w.masked_fill(~seen, 0.0)
-        normaliser = torch.logsumexp(S, -1, keepdim=True).abs()
-        rel = w + (self.P * w).sum(-1, keepdim=True) + normaliser.masked_fill(normaliser.isinf(), 0)
+            error = error + self.scale * (
+                self.q_error @ self.k.abs().T + self.q.abs() @ self.k_error.T
+            )
+        S = reference.scores(products, seen=seen, softcap=self.softcap, added=added)
+        self.P = reference.weights(S, sink)
+        if self.softcap is not None:
+            error = self._capped(products, error)
+        if added is not None:
+            error = error + 3 * added.abs()  # made, rounded and summed up
+        every = S if sink is None else torch.cat((S, sink.expand(*S.shape[:-1], 1)), -1)
+        top = every.amax(-1, keepdim=True)
+        w = (error + (top - S) + 1).masked_fill(~seen, 0.0)
+        normaliser = torch.logsumexp(every, -1, keepdim=True)
+        rel = w + (self.P * w).sum(-1, keepdim=True)
+        rel = rel + normaliser.abs().masked_fill(normaliser.isinf(), 0)
+        if sink is not None:
+            rel = rel + torch.exp(sink - normaliser) * (top - sink + sink.abs() + 1)
         self.underflow = self.tiny * seen
         self.P_error = self.P * rel + self.underflow
         self.O = self.P @ self.v
@@ -245,9 +270,22 @@ class _Block:
         if self.v_error.dim():
             self.O_error += self.P @ self.v_error
 
+    def _capped(self, products: Tensor, error: Tensor) -> Tensor:
+        """The error of capped scores; and how their gradient shrinks, with what that is off by."""
+        softcap = self.softcap or 1.0
+        bent = torch.tanh(products / softcap)
+        self.slope = 1 - bent.square()
+        before = error + products.abs()  # the division rounds once more
+        self.slope_error = 2 * bent.abs() * (self.slope * before / softcap + bent.abs()) + 1
+        return self.slope * before + 2 * softcap * bent.abs()
+
     def answers(self) -> Iterator[tuple[str, Tensor, Tensor]]:
         """(tensor, value, bound in units of u), what of it these rows make."""
         yield "out", self.O, self.O_error + self.O.abs() + self.underflow.amax(-1, keepdim=True)
+        if self._half:
+            bent = self.P * self.products * (1 if self.softcap is None else self.slope)
+            direction = (bent - self.P * bent.sum(-1, keepdim=True)) @ self.v
+            yield "direction", direction, direction
         if self._given.grad is None or self._given.grad_error is None:
             return
         dO = self._given.grad[self._b, self._heads][:, self._rows]
@@ -266,6 +304,9 @@ class _Block:
             steps = steps + dO_error @ self.v.abs().T + dO.abs() @ self.v_error.T
             steps = steps + (dO_error * self.O.abs()).sum(-1, keepdim=True)
         dS_error = P_error * (dO @ self.v.T - delta).abs() + P * steps + self.underflow
+        if self.softcap is not None:
+            dS_error = dS_error * self.slope + dS.abs() * self.slope_error
+            dS = dS * self.slope
         q_bound = dS_error @ self.k.abs() + dS.abs() @ (self.k.abs() + self.k_error)
         k_bound = _over_group(dS_error, self.q.abs()) + _over_group(
             dS.abs(), self.q.abs() + self.q_error

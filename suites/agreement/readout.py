@@ -37,16 +37,16 @@ def differences(function: Callable[..., Tensor], problem: Problem, seed: int) ->
 def _draw(problem: Problem, generator: torch.Generator) -> Tensor:
     """A bucket for every key in every key head, [Hk, Tk]; -1 for a key that is left out."""
     shape = (problem.key_heads, problem.key_length)
-    buckets = torch.randint(problem.head_dim, shape, generator=generator)
+    buckets = torch.randint(problem.value_size, shape, generator=generator)
     if problem.dtype in ("float16", "bfloat16"):
-        share = FEW_IN_HALVES * problem.head_dim / problem.key_length
+        share = FEW_IN_HALVES * problem.value_size / problem.key_length
         buckets[torch.rand(shape, generator=generator) > share] = -1
     return buckets
 
 
 def _one_hot(buckets: Tensor, problem: Problem) -> Tensor:
     """[B, Hk, Tk, D], in float32: one where the key's bucket is the column."""
-    hot = (buckets[..., None] == torch.arange(problem.head_dim)).float()
+    hot = (buckets[..., None] == torch.arange(problem.value_size)).float()
     return hot.expand(problem.batch, *hot.shape)
 
 
@@ -59,14 +59,15 @@ def _counts(function: Callable[..., Tensor], problem: Problem, v: Tensor) -> Ten
 
 def _answer(function: Callable[..., Tensor], problem: Problem, v: Tensor) -> Tensor:
     """The output for q = k = 0 and these values, on the CPU in float64."""
-    size = (problem.batch, problem.query_heads, problem.query_length, problem.head_dim)
-    q = laid_out(torch.zeros(size), problem)
-    k = laid_out(torch.zeros(v.shape), problem)
+    heads = (problem.query_heads, problem.query_length), (problem.key_heads, problem.key_length)
+    q, k = (
+        laid_out(torch.zeros(problem.batch, *each, problem.head_dim), problem) for each in heads
+    )
     with torch.no_grad():
         return function(q, k, laid_out(v, problem)).cpu().double()
 
 
-def _intervals(problem: Problem) -> Tensor:
+def intervals(problem: Problem) -> Tensor:
     """First and end of the keys that every query sees, [B, Tq, 2]."""
     mask = problem.mask.resolved(problem.batch, problem.key_length)
     offset = problem.key_length - problem.query_length
@@ -79,15 +80,15 @@ def _intervals(problem: Problem) -> Tensor:
 
 
 def _visible_counts(problem: Problem) -> Tensor:
-    start, end = _intervals(problem).unbind(-1)
+    start, end = intervals(problem).unbind(-1)
     return (end - start).double()
 
 
 def _expected_counts(problem: Problem, buckets: Tensor) -> Tensor:
     """Visible keys per bucket by the mask, [B, Hq, Tq, D]."""
-    hot = (buckets[..., None] == torch.arange(problem.head_dim)).long()
-    sums = torch.cat([hot.new_zeros(problem.key_heads, 1, problem.head_dim), hot.cumsum(1)], 1)
-    start, end = _intervals(problem).unbind(-1)
+    hot = (buckets[..., None] == torch.arange(problem.value_size)).long()
+    sums = torch.cat([hot.new_zeros(problem.key_heads, 1, problem.value_size), hot.cumsum(1)], 1)
+    start, end = intervals(problem).unbind(-1)
     counts = (sums[:, end] - sums[:, start]).transpose(0, 1)
     return counts.repeat_interleave(problem.query_heads // problem.key_heads, dim=1)
 
@@ -95,7 +96,7 @@ def _expected_counts(problem: Problem, buckets: Tensor) -> Tensor:
 def _in_words(function: Callable[..., Tensor], problem: Problem, wrong: Tensor) -> str:
     """One query that differs, with the keys it sees and should see; `wrong` is [B, Hq, Tq]."""
     b, head, row = (int(i) for i in wrong.nonzero()[0])
-    start, end = _intervals(problem)[b, row].tolist()
+    start, end = intervals(problem)[b, row].tolist()
     rows = int(wrong.any(0).any(0).sum())
     query = f"query {row} (of {rows} that differ; batch row {b}, head {head})"
     if problem.key_length > NAMED_UP_TO:
@@ -109,9 +110,9 @@ def _seen_keys(
 ) -> list[int]:
     """The keys that one query sees, read out with one column of V for each key."""
     seen: list[int] = []
-    for first in range(0, problem.key_length, problem.head_dim):
-        v = torch.zeros(problem.batch, problem.key_heads, problem.key_length, problem.head_dim)
-        columns = range(min(problem.head_dim, problem.key_length - first))
+    for first in range(0, problem.key_length, problem.value_size):
+        v = torch.zeros(problem.batch, problem.key_heads, problem.key_length, problem.value_size)
+        columns = range(min(problem.value_size, problem.key_length - first))
         for column in columns:
             v[:, :, first + column, column] = 1
         out = _answer(function, problem, v)[b, head, row]

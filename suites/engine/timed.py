@@ -19,7 +19,7 @@ from suites.engine.guard import limited_memory, quiet
 from suites.engine.messages import Sender
 from suites.measure import ceilings, timing
 from suites.measure.devices import Device, device
-from suites.measure.inputs import Inputs, call_of, change, make_inputs
+from suites.measure.inputs import Inputs, bind, call_of, change, make_inputs
 from suites.measure.interference import Probe, Snapshot, disturbance, snapshot, waited_between
 from suites.measure.rounds import Arm, Moment, rounds_within, run_rounds
 from suites.records.record import Conditions, Record
@@ -94,9 +94,7 @@ class Bench:
 
     def warmed(self, name: str, each: Implementation) -> Arm:
         """An arm for an implementation: its first call apart, then warm."""
-        mask = self.problem.mask.resolved(self.problem.batch, self.problem.key_length)
-        function = each.bound(mask=mask, scale=self.problem.softmax_scale)
-        calls = [call_of(function, inputs) for inputs in self._inputs]
+        calls = [call_of(bind(each, self.problem, inputs), inputs) for inputs in self._inputs]
         expected_ms = self.task["expected_ms"].get(name, 0.0)
         with self._limited():
             first_ms = timing.one_call_ms(calls[0], self._device.clock)

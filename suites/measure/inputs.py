@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from impls.interface import Problem
+from impls.interface import BiasValues, Implementation, Problem
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -17,29 +17,76 @@ class Inputs:
     """What an implementation is handed.
 
     q      [B, Hq, Tq, D]
-    k, v   [B, Hk, Tk, D]
-    grad   [B, Hq, Tq, D], the gradient of the output, for training only
+    k      [B, Hk, Tk, D]
+    v      [B, Hk, Tk, Dv]
+    grad   [B, Hq, Tq, Dv], the gradient of the output, for training only
+    bias   what the problem's positional encoding adds to the scores; None where it has none
+    sink   [Hq] logits, where the problem has them
     """
 
     q: Tensor
     k: Tensor
     v: Tensor
     grad: Tensor | None = None
+    bias: BiasValues | None = None
+    sink: Tensor | None = None
 
 
 def make_inputs(problem: Problem, *, purpose: str, session: int = 0, seed: int = 0) -> Inputs:
     """Standard-normal inputs, drawn on the CPU in float32 and then moved and rounded."""
     generator = torch.Generator().manual_seed(_seed(problem, purpose, session, seed))
 
-    def draw(heads: int, length: int) -> Tensor:
-        shape = (problem.batch, heads, length, problem.head_dim)
+    def draw(heads: int, length: int, columns: int) -> Tensor:
+        shape = (problem.batch, heads, length, columns)
         return laid_out(torch.randn(shape, generator=generator), problem)
 
-    q = draw(problem.query_heads, problem.query_length)
-    k = draw(problem.key_heads, problem.key_length)
-    v = draw(problem.key_heads, problem.key_length)
-    grad = draw(problem.query_heads, problem.query_length) if problem.training else None
-    return Inputs(q, k, v, grad)
+    queries = problem.query_heads, problem.query_length
+    keys = problem.key_heads, problem.key_length
+    q, k, v = (
+        draw(*queries, problem.head_dim),
+        draw(*keys, problem.head_dim),
+        draw(*keys, problem.value_size),
+    )
+    grad = draw(*queries, problem.value_size) if problem.training else None
+    return Inputs(q, k, v, grad, _bias(problem, generator), _sink(problem, generator))
+
+
+def bind(implementation: Implementation, problem: Problem, inputs: Inputs) -> Callable[..., Tensor]:
+    """The implementation as a function of q, k and v, all else as the problem and inputs have it.
+
+    Raises ValueError for a mask whose padding makes no sense for the sizes.
+    """
+    return implementation.bound(
+        mask=problem.mask.resolved(problem.batch, problem.key_length),
+        scale=problem.softmax_scale,
+        bias=inputs.bias,
+        softcap=problem.softcap,
+        sink=inputs.sink,
+    )
+
+
+def _bias(problem: Problem, generator: torch.Generator) -> BiasValues | None:
+    """Slopes 2^(-8/H), 2^(-16/H), ... as arXiv 2108.12409 has them, or a standard-normal table."""
+    if problem.bias.kind == "none":
+        return None
+    heads = torch.arange(1, problem.query_heads + 1)
+    values = 2.0 ** (-8 * heads / problem.query_heads)
+    if problem.bias.kind == "relative":
+        values = torch.randn(problem.query_heads, problem.bias.buckets, generator=generator)
+    return BiasValues(problem.bias.kind, _small(values, problem))
+
+
+def _sink(problem: Problem, generator: torch.Generator) -> Tensor | None:
+    """Standard-normal logits, as large as scores are."""
+    if not problem.sink:
+        return None
+    return _small(torch.randn(problem.query_heads, generator=generator), problem)
+
+
+def _small(x: Tensor, problem: Problem) -> Tensor:
+    """On the problem's device, in its dtype, but never narrower than float32."""
+    dtype = torch.promote_types(getattr(torch, problem.dtype), torch.float32)
+    return x.to(problem.device, dtype)
 
 
 def laid_out(x: Tensor, problem: Problem) -> Tensor:
@@ -69,6 +116,17 @@ def copies(inputs: Inputs) -> Inputs:
     """The same values in memory of their own."""
     grad = None if inputs.grad is None else inputs.grad.clone()
     return replace(inputs, q=inputs.q.clone(), k=inputs.k.clone(), v=inputs.v.clone(), grad=grad)
+
+
+def overwrite(inputs: Inputs, values: Inputs) -> None:
+    """Put other values where these stand, with no write counted.
+
+    An implementation that goes by address, or by how often its inputs were written to, is off.
+    """
+    pairs = ((inputs.q, values.q), (inputs.k, values.k), (inputs.v, values.v))
+    for into, value in (*pairs, (inputs.grad, values.grad)):
+        if into is not None and value is not None:
+            into.data.copy_(value)
 
 
 def change(inputs: Inputs) -> None:

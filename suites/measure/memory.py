@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch._C._autograd import DeviceType
-from torch.profiler import ProfilerActivity, profile
+from torch.autograd.profiler import profile
 
 _CLEAR_PEAK = "5"
 _CLEAR_REFS = Path("/proc/self/clear_refs")
@@ -97,12 +97,13 @@ def _held_by(made: Made, block: int) -> int:
 
 
 def _read_cpu(call: Callable[[], Made]) -> tuple[Made, _Reading]:
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as p:
+    # torch.profiler.profile around it would first import the compiler: two seconds of each check.
+    with profile(profile_memory=True, acc_events=True, use_kineto=True) as p:
         before = _reset_resident_peak()
         made = call()
         after = _resident("VmHWM")
     running = peak = 0
-    for event in p.profiler.kineto_results.events():
+    for event in p.kineto_results.events():
         if event.name() == "[memory]" and event.device_type() == DeviceType.CPU:
             running += event.nbytes()
             peak = max(peak, running)

@@ -26,6 +26,8 @@ class TensorError:
     worst_share   max(error / bound); agrees up to 16
     relative_rms  RMS(error) / RMS(reference)
     max_error     the largest absolute error
+    worst_row     the largest RMS(error) / RMS(reference) of any row
+    cosine        of the angle between the two, as vectors; None where either is zero
     """
 
     tensor: str
@@ -33,6 +35,8 @@ class TensorError:
     worst_share: float
     relative_rms: float
     max_error: float
+    worst_row: float | None = None
+    cosine: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +46,18 @@ class Agreement:
     tensors       one entry for each tensor that was compared
     rows_checked  query rows compared with the reference; None is all of them
     readout       whether the mask it saw, read out, is the mask asked for; None: not read out
+    repeatable    whether a second call on the same inputs gave the same bits; None: not asked
+    slope         in half precision: how far the scale lies off, relative, by the error's part
+                  along its derivative; None: too few outputs to tell
+    hard_inputs   hard inputs of small sizes that it answered right; 0: none were asked here
     """
 
     tensors: tuple[TensorError, ...] = ()
     rows_checked: int | None = None
     readout: bool | None = None
+    repeatable: bool | None = None
+    slope: float | None = None
+    hard_inputs: int = 0
 
     @property
     def share(self) -> float | None:

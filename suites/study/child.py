@@ -17,7 +17,7 @@ from impls.interface import Problem
 from impls.interface.implementation import from_function
 from suites.engine.known import attend
 from suites.measure.devices import device
-from suites.measure.inputs import call_of, make_inputs
+from suites.measure.inputs import bind, call_of, make_inputs
 from suites.measure.timing import Call, HostClock, stretched, warm_up
 
 ARMS: Final = ("base", "same", "slowed")
@@ -28,13 +28,12 @@ WARM_UP_S: Final = 0.025
 def arms_of(text: str, task: Mapping[str, Any]) -> dict[str, Call]:
     """The arms of a problem, warm: the call, the same again, and the call made slower."""
     problem = Problem.parse(text)
-    mask = problem.mask.resolved(problem.batch, problem.key_length)
-    function = from_function(attend).bound(mask=mask, scale=problem.softmax_scale)
+    attention = from_function(attend)
     sets = [
         make_inputs(problem, purpose=f"time {index}", seed=task["repeat"])
         for index in range(device(problem.device, cold=False).input_sets(problem))
     ]
-    call = _in_turn([call_of(function, inputs) for inputs in sets])
+    call = _in_turn([call_of(bind(attention, problem, inputs), inputs) for inputs in sets])
     warm_up(call, HostClock())
     parts = zip(ARMS, (0.0, 0.0, task["slowed"]), strict=True)
     return {arm: stretched(call, part) for arm, part in parts}

@@ -13,8 +13,9 @@ from impls import reference
 from impls.interface import FULL, Implementation, Limits, Mask, Problem, implementation
 from impls.interface.implementation import from_function
 from suites.agreement import expected
-from suites.agreement.checker import Checker, judge
+from suites.agreement.checker import Checker
 from suites.agreement.expected import expect, sampled_rows, without_other_rows
+from suites.agreement.gate import judge
 from suites.measure.inputs import Inputs, call_of, make_inputs
 
 
@@ -76,20 +77,25 @@ def test_small_problems_are_compared_whole() -> None:
 
 
 def test_a_layer_is_held_against_its_own_projections() -> None:
-    torch.manual_seed(0)
-    width = 32
-    weights = tuple(torch.linalg.qr(torch.randn(width, width).double())[0] for _ in range(4))
+    def weights(query_width: int, key_width: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        generator = torch.Generator().manual_seed(query_width + 1000 * key_width)
+        widths = (query_width, key_width, key_width, query_width)
+        drawn = (torch.randn(n, n, generator=generator, dtype=torch.float64) for n in widths)
+        q, k, v, out = (torch.linalg.qr(each)[0] for each in drawn)
+        return q, k, v, out
 
     def merged(x: Tensor, w: Tensor) -> Tensor:
-        flat = x.transpose(1, 2).reshape(x.shape[0], x.shape[2], width) @ w.to(x.dtype)
-        return flat.reshape(x.shape[0], x.shape[2], 4, 8).transpose(1, 2)
+        flat = x.transpose(1, 2).flatten(2) @ w.to(x.dtype)
+        return torch.unflatten(flat, 2, (x.shape[1], -1)).transpose(1, 2)
 
     def layer(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float) -> Tensor:
-        inside = (merged(x, w) for x, w in zip((q, k, v), weights, strict=False))
-        return merged(attend(*inside, mask=mask, scale=scale), weights[3])
+        of = weights(q.shape[1] * q.shape[3], k.shape[1] * k.shape[3])
+        inside = (merged(x, w) for x, w in zip((q, k, v), of, strict=False))
+        return merged(attend(*inside, mask=mask, scale=scale), of[3])
 
     def swapped(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float) -> Tensor:
-        return merged(attend(q, k, v, mask=mask, scale=scale), weights[3])
+        of = weights(q.shape[1] * q.shape[3], k.shape[1] * k.shape[3])
+        return merged(attend(q, k, v, mask=mask, scale=scale), of[3])
 
     def off(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float) -> Tensor:
         return layer(q, k, v, mask=mask, scale=scale * 1.001)
@@ -98,7 +104,7 @@ def test_a_layer_is_held_against_its_own_projections() -> None:
         halves = (x.bfloat16() for x in (q, k, v))
         return layer(*halves, mask=mask, scale=scale).to(q.dtype)
 
-    decorate = implementation(Limits(), projections=lambda *_: weights)
+    decorate = implementation(Limits(), projections=weights)
     for text in ("h4 t65 d8 causal train", "h4 t64 d8 window:9"):
         assert fault_of(decorate(layer), text) == ""
         for impostor in (swapped, off, blurred):

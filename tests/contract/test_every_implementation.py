@@ -14,7 +14,7 @@ import impls
 from impls.interface import Implementation, Limits, Missing, Problem
 from impls.interface.implementation import from_function
 from impls.interface.template import template
-from suites.agreement.checker import Checker
+from suites.agreement.checker import Checker, HardAnswers
 from suites.catalogue import named
 from suites.measure.inputs import call_of, make_inputs
 
@@ -22,6 +22,8 @@ KNOWN = impls.load()
 FOUND = impls.select([n for n, each in KNOWN.items() if isinstance(each, Implementation)], KNOWN)
 EVERY = pytest.mark.parametrize("each", FOUND, ids=str)
 HERE = "cuda" if torch.cuda.is_available() else "cpu"
+ANSWERED: HardAnswers = {}
+"""Hard inputs are asked once for problems with the same features, as in a run."""
 
 
 def problems(device: str = "cpu") -> list[Problem]:
@@ -30,7 +32,7 @@ def problems(device: str = "cpu") -> list[Problem]:
 
 @cache
 def checker(problem: Problem) -> Checker:
-    return Checker(problem, seed=11)
+    return Checker(problem, seed=11, answered=ANSWERED)
 
 
 def within_reach(each: Implementation) -> list[Problem]:

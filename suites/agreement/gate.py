@@ -1,0 +1,163 @@
+"""Whether an answer is within what rounding may do to it, and in what form it has to come.
+
+The gate compares the error with a rounding-error bound computed beside the float64 reference. It
+was chosen over absolute tolerances (zeros pass those at long sequences) and over twice the error
+of a plain formula (honest implementations fail that element by element); CHANGELOG has the figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from suites.agreement.expected import Expected
+from suites.measure.inputs import Inputs
+from suites.records.record import TensorError
+
+RMS_ALLOWED, WORST_ALLOWED = 2.0, 16.0
+SLOPE_ALLOWED: Final = 3e-4
+"""How far the scale of scores may lie off in half precision, relative."""
+SLOPE_OUTPUTS: Final = 100_000
+"""Outputs that it takes to tell."""
+NAMES: Final = ("out", "dq", "dk", "dv")
+
+
+def judge(made: Sequence[Tensor], expected: Expected) -> tuple[tuple[TensorError, ...], str]:
+    """The error of every tensor against its bound, and the first fault in words (empty: agrees).
+
+    Agrees when RMS(error) / RMS(bound) <= 2, max(error / bound) <= 16, and the error is zero where
+    the bound is.
+    """
+    errors, faults = [], []
+    for name, tensor in zip(NAMES, made, strict=False):
+        got = _compared(tensor, name, expected)
+        value, bound = expected.values[name], expected.bounds[name]
+        error = _error_of(name, got, value, bound)
+        errors.append(error)
+        if not (error.rms_share <= RMS_ALLOWED and error.worst_share <= WORST_ALLOWED):
+            faults.append(_in_words(error, got, value, bound))
+    return tuple(errors), next(iter(faults), "")
+
+
+def slope_of(out: Tensor, expected: Expected) -> float | None:
+    """How far the scale lies off, relative: the part of the error along d out / d log(scale).
+
+    In half precision the bound hides a scale that is 0.1 % off, and this does not: the part is
+    summed up over all outputs, weighed by the bound. None where the direction is not known, or
+    outputs are too few.
+    """
+    if expected.direction is None or expected.direction.numel() < SLOPE_OUTPUTS:
+        return None
+    error = _compared(out, "out", expected) - expected.values["out"]
+    bound = expected.bounds["out"]
+    weight = torch.where(bound > 0, bound, torch.inf).pow(-2)
+    along = (weight * expected.direction).flatten()
+    return float(along @ error.flatten() / (along @ expected.direction.flatten()))
+
+
+def slope_fault(slope: float | None) -> str:
+    """What is wrong with a slope, in words; empty when nothing is."""
+    if slope is None or abs(slope) <= SLOPE_ALLOWED:
+        return ""
+    return (
+        f"out is wrong: it is what a scale {abs(slope):.2%} too "
+        f"{'large' if slope > 0 else 'small'} would give ({SLOPE_ALLOWED:.2%} allowed)"
+    )
+
+
+def malformed(made: Sequence[Tensor], inputs: Inputs) -> str:
+    """What is wrong with the form of an answer; empty when nothing is."""
+    out_shape = (*inputs.q.shape[:3], inputs.v.shape[3])
+    wanted = (out_shape, inputs.q.shape, inputs.k.shape, inputs.v.shape)
+    for name, tensor, shape in zip(NAMES, made, wanted, strict=False):
+        if tensor.shape != shape:
+            return f"{name} has shape {list(tensor.shape)}, expected {list(shape)}"
+        if tensor.dtype != inputs.q.dtype:
+            return f"{name} is {tensor.dtype}, expected {inputs.q.dtype}"
+        if tensor.device.type != inputs.q.device.type:
+            return f"{name} is on {tensor.device}, expected {inputs.q.device}"
+        if tensor.layout != torch.strided:
+            return f"{name} is {tensor.layout}, expected a plain tensor"
+        finite = torch.isfinite(tensor)
+        if not finite.all():
+            place = [int(i) for i in (~finite).nonzero()[0]]
+            return f"{name} is {float(tensor[tuple(place)])} at {place}"
+    return ""
+
+
+def changed(given: Inputs, original: Inputs, versions: Sequence[int]) -> str:
+    """Which input a call wrote to, whatever it wrote; empty when none.
+
+    versions  as `versions_of` told before the call: they count every write
+    """
+    now = versions_of(given)
+    for place, (name, tensor) in enumerate(tensors_of(given)):
+        if not torch.equal(tensor, dict(tensors_of(original))[name]):
+            return f"its input {name} was changed in place"
+        if now[place] != versions[place]:
+            return f"its input {name} was written to, and restored"
+    return ""
+
+
+def versions_of(inputs: Inputs) -> list[int]:
+    """How often each input has been written to."""
+    return [tensor._version for _, tensor in tensors_of(inputs)]  # noqa: SLF001 - no public name
+
+
+def tensors_of(inputs: Inputs) -> Iterator[tuple[str, Tensor]]:
+    """Every tensor that an implementation is handed, by name."""
+    yield from (("q", inputs.q), ("k", inputs.k), ("v", inputs.v))
+    if inputs.grad is not None:
+        yield "grad", inputs.grad
+    if inputs.bias is not None:
+        yield "bias", inputs.bias.values
+    if inputs.sink is not None:
+        yield "sink", inputs.sink
+
+
+def _compared(tensor: Tensor, name: str, expected: Expected) -> Tensor:
+    """In float64, the rows that the reference has."""
+    got = tensor.detach().double()
+    if expected.rows is not None and name in ("out", "dq"):
+        got = got[:, :, expected.rows.to(got.device)]
+    return got
+
+
+def _error_of(name: str, got: Tensor, value: Tensor, bound: Tensor) -> TensorError:
+    error = (got - value).abs()
+    share = torch.where(bound > 0, error / bound.clamp_min(1e-300), error.sign() * float("inf"))
+    share = share.nan_to_num(nan=0.0, posinf=float("inf"))  # 0 * inf: no error where none may be
+    rows = value.square().mean(-1).sqrt()
+    worst_row = (error.square().mean(-1).sqrt() / rows.clamp_min(1e-300))[rows > 0]
+    lengths = float(got.norm() * value.norm())
+    return TensorError(
+        tensor=name,
+        rms_share=_ratio(_rms(error), _rms(bound)),
+        worst_share=float(share.max()),
+        relative_rms=_ratio(_rms(error), _rms(value)),
+        max_error=float(error.max()),
+        worst_row=float(worst_row.max()) if len(worst_row) else None,
+        cosine=float((got * value).sum() / lengths) if lengths else None,
+    )
+
+
+def _in_words(error: TensorError, got: Tensor, value: Tensor, bound: Tensor) -> str:
+    worst = ((got - value).abs() / bound.clamp_min(1e-300)).argmax()
+    place = [int(i) for i in torch.unravel_index(worst, got.shape)]
+    return (
+        f"{error.tensor} is wrong: RMS error {error.rms_share:.3g} times the rounding bound "
+        f"(2 allowed), worst {error.worst_share:.3g} times (16 allowed); at {place} it is "
+        f"{float(got[tuple(place)]):.6g}, expected {float(value[tuple(place)]):.6g}"
+    )
+
+
+def _rms(x: Tensor) -> float:
+    return float(x.square().mean().sqrt())
+
+
+def _ratio(above: float, below: float) -> float:
+    """0 / 0 is 0: nothing where nothing is expected."""
+    return above / below if below else (float("inf") if above else 0.0)

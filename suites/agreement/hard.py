@@ -1,0 +1,154 @@
+"""Hard inputs: small problems with the features of a large one, and numbers that are no accident.
+
+Standard-normal inputs at one size leave much unasked: short and odd lengths, a row that one key
+dominates, keys that are all alike, memory that is not contiguous. Every implementation answers
+these once for each kind of mask, bias, dtype and pass that it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from math import ceil
+from typing import Final
+
+from torch import Tensor
+
+from impls.interface import Implementation, Mask, Problem
+from suites.agreement.gate import SLOPE_OUTPUTS
+from suites.measure.inputs import Inputs, laid_out, make_inputs
+
+LENGTHS: Final = ("1", "7", "33", "64", "129", "33/129", "129/33")
+"""Tq/Tk: single and odd ones, both sides of the blocks that kernels work in, both orders."""
+DOCUMENT: Final = 21
+"""Length of a document in a small problem."""
+REUSED: Final = 65
+"""The length at which different numbers stand, one after the other, in the same memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class HardInput:
+    """One small problem and what is special about it.
+
+    numbers    which numbers stand in its inputs, by name in NUMBERS; empty: standard normal
+    poisoned   whether memory that is handed out unwritten holds NaN meanwhile
+    same_call  whether it stands where the hard input before it stood, for the same bound call
+    """
+
+    label: str
+    problem: Problem
+    numbers: str = ""
+    poisoned: bool = False
+    same_call: bool = False
+
+    def inputs(self, seed: int) -> Inputs:
+        """Its tensors."""
+        made = make_inputs(self.problem, purpose="hard", seed=seed)
+        if self.numbers:
+            numbers = NUMBERS[self.numbers](made.q.float(), made.k.float(), made.v.float())
+            q, k, v = (laid_out(x, self.problem) for x in numbers)
+            made = replace(made, q=q, k=k, v=v)
+        return made
+
+
+def hard_inputs(problem: Problem, implementation: Implementation) -> Iterator[HardInput]:
+    """Those within an implementation's reach that share the features of a problem."""
+    for each in _all(problem):
+        capability = (99, 0) if problem.device == "cuda" else None  # the problem itself was let in
+        if not implementation.refusals(each.problem, capability):
+            yield each
+
+
+def kind_of(problem: Problem) -> Problem:
+    """The problem that stands for all with the same features: answered once, it is answered."""
+    group = problem.query_heads // problem.key_heads
+    heads = 2 if problem.key_heads > 1 or group == 1 else 1
+    return replace(
+        problem,
+        batch=2,
+        query_heads=heads * min(group, 4),
+        key_heads=heads,
+        query_length=REUSED,
+        key_length=REUSED,
+        mask=_small(problem.mask, REUSED),
+    )
+
+
+def _all(problem: Problem) -> Iterator[HardInput]:
+    base = kind_of(problem)
+    for lengths in LENGTHS:
+        queries, _, keys = lengths.partition("/")
+        if keys and base.mask.documents is not None:
+            continue  # documents are of queries and keys alike
+        small = _of_lengths(base, int(queries), int(keys or queries))
+        yield HardInput(f"lengths {lengths}", small, poisoned=True)
+    yield HardInput("standard-normal", base)
+    for name in NUMBERS:
+        yield HardInput(name, base, numbers=name, same_call=True)
+    other = "bhtd" if base.layout == "bthd" else "bthd"
+    yield HardInput(f"layout {other}", replace(base, layout=other))
+    yield HardInput("batch 1", replace(base, batch=1, mask=_small(problem.mask, REUSED)))
+    yield HardInput("another scale", replace(base, scale=1.7 * base.softmax_scale))
+    if base.query_heads == base.key_heads:
+        yield HardInput("grouped heads", replace(base, query_heads=4, key_heads=2))
+    if base.dtype in ("float16", "bfloat16"):
+        yield HardInput("in float32", replace(base, dtype="float32"))
+        length = ceil(SLOPE_OUTPUTS / (base.batch * base.query_heads * base.value_size))
+        yield HardInput("many outputs", _of_lengths(base, length, length))
+
+
+def _of_lengths(base: Problem, queries: int, keys: int) -> Problem:
+    mask = _small(base.mask, keys)
+    return replace(base, query_length=queries, key_length=keys, mask=mask)
+
+
+def _small(mask: Mask, length: int) -> Mask:
+    """A mask of the same kind that still hides something at this length."""
+    documents = mask.documents
+    if documents is not None:
+        whole, rest = divmod(length, DOCUMENT)
+        documents = (*[DOCUMENT] * whole, *([rest] if rest else []))
+    return Mask(
+        left=None if mask.left is None else min(mask.left, 16),
+        right=None if mask.right is None else min(mask.right, 5),
+        padding=None if mask.padding is None else 0.5,
+        documents=documents,
+    )
+
+
+def _one_dominant_key(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Scores beyond what exp can take, and one key in the middle that nearly every row follows."""
+    q, k = 8 * q, 4 * k
+    k[:, :, k.shape[2] // 2] = 2 * q.mean((1, 2), keepdim=True).sign()[:, 0]
+    q = q + 6 * k[:, :1, k.shape[2] // 2 : k.shape[2] // 2 + 1].sign()
+    return q, k, v
+
+
+def _outliers(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Every 97th number is 30 times as large."""
+    return tuple(_with_outliers(x) for x in (q, k, v))  # type: ignore[return-value] # three of them
+
+
+def _with_outliers(x: Tensor) -> Tensor:
+    flat = x.flatten().clone()
+    flat[::97] *= 30
+    return flat.reshape(x.shape)
+
+
+def _equal_scores(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    return q, k[:, :, :1].expand_as(k).clone(), v
+
+
+def _shifted_column(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    v = v.clone()
+    v[..., 0] += 100
+    return q, k, v
+
+
+NUMBERS: Final[dict[str, Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]]] = {
+    "one dominant key": _one_dominant_key,
+    "outliers": _outliers,
+    "equal scores": _equal_scores,
+    "a shifted column of v": _shifted_column,
+}
+"""What stands in q, k and v, made from standard-normal numbers in float32."""

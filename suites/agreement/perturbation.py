@@ -1,0 +1,80 @@
+"""What an implementation sees, told by what changes its answers: for layers, and on real inputs.
+
+Other finite numbers in keys and values that a row may not see must not change a bit of that row;
+in most of those that it sees, they must. (NaN would be no fair test: zero times NaN is NaN in any
+dense product.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from impls.interface import Problem
+from suites.agreement.readout import intervals
+from suites.measure.inputs import Inputs, laid_out
+
+MUST_CHANGE_FROM = 0.5
+"""The part of a row's visible keys that has to be changed before the row has to change."""
+
+
+def differences(
+    function: Callable[..., Tensor],
+    problem: Problem,
+    inputs: Inputs,
+    out: Tensor,
+    seed: int,
+    *,
+    draws: int,
+) -> str:
+    """Where an answer depends on keys it should not see, in words; empty where it never does.
+
+    out    what the function answers on these inputs; it has to be repeatable
+    draws  how many sets of keys are changed, one after the other
+    """
+    generator = torch.Generator().manual_seed(seed)
+    start, end = intervals(problem).unbind(-1)
+    for _, keys in zip(range(draws), _sets_of_keys(problem, generator), strict=False):
+        k, v = (_changed(x, keys, problem, generator) for x in (inputs.k, inputs.v))
+        with torch.no_grad():
+            made = function(inputs.q, k, v)
+        moved = (made != out).any(-1).any(1).cpu()  # [B, Tq]
+        sums = torch.cat([keys.new_zeros(1, dtype=torch.long), keys.long().cumsum(0)])
+        seen = sums[end] - sums[start]
+        if (moved & (seen == 0)).any():
+            return _in_words(moved & (seen == 0), keys, "changes with keys it may not see")
+        must = (seen > 0) & (seen >= MUST_CHANGE_FROM * (end - start))
+        if problem.bias.kind == "none" and (must & ~moved).any():
+            return _in_words(must & ~moved, keys, "does not change with keys it should see")
+    return ""
+
+
+def _sets_of_keys(problem: Problem, generator: torch.Generator) -> Iterator[Tensor]:
+    """Keys to change, [Tk]: all that some row may not see, then those on one side of some key."""
+    spans = intervals(problem)
+    places = torch.arange(problem.key_length)
+    while True:
+        b, row = (int(torch.randint(n, (), generator=generator)) for n in spans.shape[:2])
+        start, end = spans[b, row].tolist()
+        hidden = (places < start) | (places >= end)
+        yield hidden if hidden.any() else torch.ones_like(hidden)
+        cut = int(torch.randint(problem.key_length, (), generator=generator))
+        yield places >= cut
+        yield places <= cut
+
+
+def _changed(x: Tensor, keys: Tensor, problem: Problem, generator: torch.Generator) -> Tensor:
+    """Other numbers at these keys, [B, Hk, Tk, D]."""
+    other = laid_out(2 * torch.randn(x.shape, generator=generator), problem)
+    return laid_out(torch.where(keys[:, None].to(x.device), other, x), problem)
+
+
+def _in_words(rows: Tensor, keys: Tensor, what: str) -> str:
+    b, row = (int(i) for i in rows.nonzero()[0])
+    places = keys.nonzero().flatten()
+    return (
+        f"query {row} (of {int(rows.any(0).sum())} such; batch row {b}) {what}: "
+        f"{len(places)} of keys {int(places[0])}..{int(places[-1])} were changed"
+    )
