@@ -52,7 +52,7 @@ BASELINE: Final = "sdpa_flash"
 ROUND_BUDGET_MS: Final = 500.0
 """For the rounds of a problem that was asked for by itself."""
 FEWEST_SESSIONS: Final = 3
-ENOUGH_S: Final = 6.0
+ENOUGH_S: Final = 5.0
 """A problem asked for by itself has at least so many sessions, and no further one after so many
 seconds: whoever writes a kernel waits for it."""
 MOST_SESSIONS: Final = 20

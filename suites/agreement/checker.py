@@ -15,15 +15,16 @@ from impls.interface import BiasValues, Implementation, Problem, Projections
 from suites.agreement import biases, perturbation, readout
 from suites.agreement.expected import Expected, expect, sampled_rows, without_other_rows
 from suites.agreement.gate import changed, judge, malformed, slope_fault, slope_of, versions_of
-from suites.agreement.hard import HardInput, hard_inputs, kind_of
+from suites.agreement.hard import PLAIN, HardInput, hard_inputs, kind_of
 from suites.measure import memory
 from suites.measure.inputs import Inputs, bind, call_of, copies, make_inputs, overwrite
 from suites.records.record import Agreement
 
 Guard = contextlib.AbstractContextManager[None]
-QUICK_MS: Final = 300.0
-"""Calls up to so long are asked several times for what only more calls can tell."""
-_DRAWS: Final = 3
+QUICK_MS: Final = 50.0
+"""Calls up to so long are repeated at their own size for what only more calls can tell."""
+DRAWS: Final = 3
+"""Sets of keys that are changed, one after the other."""
 
 HardAnswers = dict[tuple[str, Problem], "HardFinding"]
 """What hard inputs found, by implementation and by the problem that stands for its features."""
@@ -36,7 +37,16 @@ class HardFinding:
     fault: str
     count: int
     slope: float | None = None
+    repeatable: bool | None = None
     calls_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What more calls on the same inputs told: the first fault in words, and if bits repeat."""
+
+    fault: str = ""
+    repeatable: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,38 +117,49 @@ class Checker:
         slope = slope_of(made[0], expected)
         # In training the calls of the probe, which are forward, say nothing of the time.
         probed_ms: list[float] = [] if problem.training else took_ms
-        again, seen, read_out = self._seen(implementation, given, probed_ms)
+        layer = implementation.projections is not None
+        seen = "" if layer else self._misread(implementation, given, probed_ms)
+        own = _Told()
+        if not seen and min(took_ms) < QUICK_MS:  # longer calls are asked at the small size alone
+            own = self._told_apart(implementation, problem, given, made[0], probed_ms)
         hard = self._answer_hard(implementation)
         agreement = Agreement(
             tensors=errors,
             rows_checked=None if self._rows is None else len(self._rows),
-            readout=None if not read_out else not seen,
-            repeatable=None if again is None else torch.equal(again, made[0]),
+            readout=None if layer and own.repeatable is not True else not (seen or own.fault),
+            repeatable=hard.repeatable if own.repeatable is None else own.repeatable,
             slope=hard.slope if slope is None else slope,
             hard_inputs=hard.count,
         )
         calls_ms = sum(took_ms) + (sum(probed_ms) if problem.training else 0.0) + hard.calls_ms
-        fault = seen or fault or slope_fault(slope) or hard.fault
+        fault = seen or own.fault or fault or slope_fault(slope) or hard.fault
         operator = self._operator(implementation, given)
         return Finding(fault, agreement, usage, min(took_ms), calls_ms, operator)
 
-    def _seen(
-        self, implementation: Implementation, given: Inputs, took_ms: list[float]
-    ) -> tuple[Tensor | None, str, bool]:
-        """The answer once more, what is wrong with the keys it sees, and whether they were read."""
-        problem, seed = self.problem, self._seed
+    def _misread(self, implementation: Implementation, given: Inputs, took_ms: list[float]) -> str:
+        """Where the keys that it sees, read out, are not those of the mask, in words."""
+        bound = bind(implementation, self.problem, _unbiased(given))
+        return readout.differences(self._watched(bound, took_ms), self.problem, self._seed)
+
+    def _told_apart(
+        self,
+        implementation: Implementation,
+        problem: Problem,
+        given: Inputs,
+        out: Tensor,
+        took_ms: list[float],
+    ) -> _Told:
+        """Whether it repeats itself bit for bit; if so, which keys its answers depend on."""
         function = self._watched(bind(implementation, problem, given), took_ms)
         with torch.no_grad():
             again = function(given.q, given.k, given.v)
-            repeatable = torch.equal(again, function(given.q, given.k, given.v))
-        draws = _DRAWS if min(took_ms) < QUICK_MS else 1
-        fault, layer = "", implementation.projections is not None
-        if not layer:
-            plain = self._watched(bind(implementation, problem, _unbiased(given)), took_ms)
-            fault = readout.differences(plain, problem, seed)
-        if repeatable and not fault:
-            fault = perturbation.differences(function, problem, given, again, seed, draws=draws)
-        return again, fault, not layer or repeatable
+            repeatable = torch.equal(again, out)
+            if not repeatable and problem.training:  # forward alone may take other kernels
+                repeatable = torch.equal(again, function(given.q, given.k, given.v))
+        if not repeatable:
+            return _Told("", repeatable=False)
+        fault = perturbation.differences(function, problem, given, again, self._seed, draws=DRAWS)
+        return _Told(fault, repeatable=True)
 
     def _answer_hard(self, implementation: Implementation) -> HardFinding:
         key = self._hard_key(implementation)
@@ -151,7 +172,7 @@ class Checker:
 
     def _ask_hard(self, implementation: Implementation, took_ms: list[float]) -> HardFinding:
         """Ask for each hard input, in turn, until one is answered wrong."""
-        count, slope = 0, None
+        count, slope, told = 0, None, _Told()
         given: Inputs | None = None
         call: Callable[[], tuple[Tensor, ...]] | None = None
         for each in hard_inputs(self.problem, implementation):
@@ -163,20 +184,21 @@ class Checker:
                 bound = bind(implementation, each.problem, given)
                 call = self._watched(call_of(bound, given), took_ms)
             versions = versions_of(given)
-            with _poisoned() if each.poisoned else contextlib.nullcontext():
+            where = f"on a hard input ({each.label}: {each.problem})"
+            with _said(where), _poisoned() if each.poisoned else contextlib.nullcontext():
                 made = call()
             fault = malformed(made, inputs) or changed(given, inputs, versions)
             fault = fault or judge(made, expected)[1]
             if not fault and (found := slope_of(made[0], expected)) is not None:
                 slope, fault = found, slope_fault(found)
-            if not fault and each.problem == kind_of(self.problem) and not each.numbers:
-                fault = self._bias_fault(implementation, each.problem, given, took_ms)
+            if not fault and each.label == PLAIN:
+                told = self._told_apart(implementation, each.problem, given, made[0], took_ms)
+                bias = self._bias_fault(implementation, each.problem, given, took_ms)
+                fault = told.fault or bias
             if fault:
-                return HardFinding(
-                    f"on a hard input ({each.label}: {each.problem}), {fault}", count
-                )
+                return HardFinding(f"{where}, {fault}", count)
             count += 1
-        return HardFinding("", count, slope)
+        return HardFinding("", count, slope, told.repeatable)
 
     def _bias_fault(
         self, implementation: Implementation, problem: Problem, given: Inputs, took_ms: list[float]
@@ -233,6 +255,16 @@ def _unbiased(inputs: Inputs) -> Inputs:
 
 def _nothing(sink: Tensor | None) -> Tensor | None:
     return None if sink is None else torch.full_like(sink, -1e4)
+
+
+@contextlib.contextmanager
+def _said(where: str) -> Iterator[None]:
+    """What is raised within this carries a note that says where."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(where)
+        raise
 
 
 @contextlib.contextmanager

@@ -22,6 +22,8 @@ LENGTHS: Final = ("1", "7", "33", "64", "129", "33/129", "129/33")
 """Tq/Tk: single and odd ones, both sides of the blocks that kernels work in, both orders."""
 DOCUMENT: Final = 21
 """Length of a document in a small problem."""
+PLAIN: Final = "standard-normal numbers"
+"""The label of the hard input that is none: what stands in the memory that is used again."""
 REUSED: Final = 65
 """The length at which different numbers stand, one after the other, in the same memory."""
 
@@ -82,7 +84,7 @@ def _all(problem: Problem) -> Iterator[HardInput]:
             continue  # documents are of queries and keys alike
         small = _of_lengths(base, int(queries), int(keys or queries))
         yield HardInput(f"lengths {lengths}", small, poisoned=True)
-    yield HardInput("standard-normal", base)
+    yield HardInput(PLAIN, base)
     for name in NUMBERS:
         yield HardInput(name, base, numbers=name, same_call=True)
     other = "bhtd" if base.layout == "bthd" else "bthd"

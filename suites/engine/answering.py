@@ -51,7 +51,8 @@ def send_fault(task: Task, name: str, sender: Sender, error: BaseException) -> N
 
 
 def _fault(error: BaseException, memory_limit: int) -> tuple[Status, str]:
-    text = " ".join(str(error).split())[:300]
+    notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
+    text = " ".join(str(error).split())[:300] + notes
     if isinstance(error, torch.OutOfMemoryError):
         return "out_of_memory", text
     if isinstance(error, MemoryError) or "can't allocate memory" in text:

@@ -27,9 +27,12 @@ def main() -> None:
         os.set_inheritable(descriptor, False)
     _volunteer_for_the_oom_killer()
     sender = Sender(messages, mmap.mmap(turn, TURN_BYTES))
+    usual = gc.get_threshold()
+    gc.set_threshold(100_000, 50, 50)  # importing makes much and leaves little to collect
     with _on_any_cpu():
         from suites.engine.tasks import TASKS  # noqa: PLC0415 - torch, once the pipe is ours
 
+    gc.set_threshold(*usual)
     gc.freeze()  # what was imported need not be searched before every round
     with os.fdopen(tasks) as lines:
         for line in lines:
