@@ -14,20 +14,12 @@ from reports import words
 from reports.efficiency import KEY, efficiency_charts
 from reports.families import AXES, Axis, Group, groups
 from reports.palette import LINES, Look, looks
-from reports.series import PANELS, Chart, Series
+from reports.panels import ATTENTION, panels_of, prefix, subject
+from reports.series import Chart, Series
 from reports.tables import measurements, outcomes, parsed, rows_of, with_most_threads
+from suites.records.plan import Plan
 from suites.records.record import Record
 from suites.records.store import Run
-
-FILES: Final = tuple(
-    f"{'layers_' if panel == 'layers' else ''}{family}.png"
-    for panel in PANELS
-    for family in (
-        *(f"{quantity}_vs_{axis.name}" for axis in AXES for quantity in ("time", "memory")),
-        KEY,
-    )
-)
-"""Every PNG file that the charts of a run may make."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +59,18 @@ class _Family:
 
     @property
     def key(self) -> str:
-        prefix = "layers_" if self.panel == "layers" else ""
-        return f"{prefix}{self.quantity.name}_vs_{self.axis.name}"
+        return f"{prefix(self.panel)}{self.quantity.name}_vs_{self.axis.name}"
 
     @property
     def title(self) -> str:
-        subject = " of layers" if self.panel == "layers" else ""
-        return f"{self.quantity.name.capitalize()}{subject} against {self.axis.words}"
+        whose = "" if self.panel == ATTENTION else f" of {subject(self.panel)}"
+        return f"{self.quantity.name.capitalize()}{whose} against {self.axis.words}"
+
+
+def files(plan: Plan) -> list[str]:
+    """The name of every PNG file that the charts of a run may make."""
+    families = [f"{quantity}_vs_{axis.name}" for axis in AXES for quantity in ("time", "memory")]
+    return [f"{prefix(p)}{key}.png" for p in panels_of(plan) for key in (*families, KEY)]
 
 
 def charts(run: Run, records: Iterable[Record]) -> list[Chart]:
@@ -92,7 +89,7 @@ def charts(run: Run, records: Iterable[Record]) -> list[Chart]:
     ]
     style = looks(entry.name for entry in run.plan.entries)
     labels = words.labels(run.plan)
-    families = [_Family(p, a, q) for p in PANELS for a in AXES for q in _QUANTITIES]
+    families = [_Family(p, a, q) for p in panels_of(run.plan) for a in AXES for q in _QUANTITIES]
     over_sizes = [
         _chart(family, group, style, labels)
         for family in families
@@ -104,9 +101,9 @@ def charts(run: Run, records: Iterable[Record]) -> list[Chart]:
 def _groups(
     family: _Family, measured: list[dict[str, Any]], ended: list[dict[str, Any]]
 ) -> list[Group]:
-    column, layers = family.quantity.column, family.panel == "layers"
-    own = [row for row in measured if row["layer"] is layers]
-    lacking = [row for row in ended if row["layer"] is layers]
+    column, panel = family.quantity.column, family.panel
+    own = [row for row in measured if row["panel"] == panel]
+    lacking = [row for row in ended if row["panel"] == panel]
     lacking += [{**row, "status": "not recorded"} for row in own if row[column] is None]
     return groups(family.axis, [row for row in own if row[column] is not None], lacking)
 
@@ -168,7 +165,7 @@ def _line(family: _Family, name: str, rows: list[dict[str, Any]], look: Look) ->
 def _hover(name: str, row: dict[str, Any]) -> str:
     peak, resident = words.mebibytes(row["peak_bytes"]), words.mebibytes(row["resident_bytes"])
     lines = (
-        words.printable(name),
+        words.abbreviated(name),
         row["problem"],
         f"median {words.milliseconds(row['median_ms'])} ms",
         f"spread {words.spread(row['low_ms'], row['high_ms'])} ms",
@@ -178,7 +175,7 @@ def _hover(name: str, row: dict[str, Any]) -> str:
         if row["kept_bytes"]
         else "",
         f"resident {resident} MiB" if resident else "",
-        f"kernel {words.printable(row['operator'])}" if row["operator"] else "",
+        f"kernel {words.abbreviated(row['operator'])}" if row["operator"] else "",
     )
     return "\n".join(line for line in lines if line)
 
@@ -188,7 +185,7 @@ def _absent(axis: Axis, group: Group) -> str:
     sizes: dict[tuple[str, str], set[int]] = defaultdict(set)
     for row in group.lacking:
         status = words.UNREACHED if row["status"] == "ok" else row["status"]
-        name = words.printable(row["implementation"])
+        name = words.abbreviated(row["implementation"])
         sizes[name, words.STATUS_WORDS.get(status, status)].add(axis.size(parsed(row["problem"])))
     parts = [
         f"{name} ({status})"
@@ -201,7 +198,7 @@ def _absent(axis: Axis, group: Group) -> str:
 
 def _in_words(family: _Family, group: Group, series: tuple[Series, ...]) -> str:
     ends = (
-        f"{words.printable(each.name)} from {words.three_digits(each.y[0])} at {each.x[0]:g} "
+        f"{words.abbreviated(each.name)} from {words.three_digits(each.y[0])} at {each.x[0]:g} "
         f"to {words.three_digits(each.y[-1])} at {each.x[-1]:g}"
         for each in series
     )

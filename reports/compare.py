@@ -16,6 +16,7 @@ from typing import Any, Final, Self
 import pandas as pd
 
 from reports.differences import differences, side_by_side
+from reports.panels import subject
 from reports.tables import outcomes, rows_of
 from reports.verdict_words import chance, floor_words, tally
 from reports.verdicts import (
@@ -81,8 +82,12 @@ def implementations(run: Run, records: Iterable[Record], base: str, new: str) ->
     Raises ValueError for a name that the run does not hold, and for a layer beside none.
     """
     records = list(records)
-    if _entry(run, base).layer is not _entry(run, new).layer:
-        raise ValueError(f"of {base} and {new} one is a layer around attention; expected two alike")
+    shown = [_entry(run, name).panel for name in (base, new)]
+    if shown[0] != shown[1]:
+        raise ValueError(
+            f"{base} is among the {subject(shown[0])} and {new} among the {subject(shown[1])}; "
+            "expected two of a kind"
+        )
     rows = (
         {
             "problem": problem,

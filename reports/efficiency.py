@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from reports import words
 from reports.palette import Look
-from reports.series import PANELS, Chart, Series
+from reports.panels import ATTENTION, panels_of, prefix, subject
+from reports.series import Chart, Series
 from reports.tables import parsed
 from suites.records.plan import Plan
 
@@ -32,10 +33,8 @@ def efficiency_charts(
     rows = list(rows)
     return [
         chart
-        for panel in PANELS
-        for chart in _of_panel(
-            plan, panel, [row for row in rows if row["layer"] is (panel == "layers")], style
-        )
+        for panel in panels_of(plan)
+        for chart in _of_panel(plan, panel, [row for row in rows if row["panel"] == panel], style)
     ]
 
 
@@ -96,18 +95,18 @@ def _line(name: str, own: dict[int, dict[str, Any]], look: Look) -> Series:
 def _hover(name: str, row: dict[str, Any]) -> str:
     median = f"median {words.milliseconds(row['median_ms'])} ms"
     threads = words.counted(row["threads"], "thread")
-    return "\n".join((words.printable(name), row["problem"], f"{median} with {threads}"))
+    return "\n".join((words.abbreviated(name), row["problem"], f"{median} with {threads}"))
 
 
 def _chart(
     plan: Plan, panel: str, problem: str, series: Sequence[Series], shared: frozenset[str]
 ) -> Chart:
-    layers = panel == "layers"
     common = " ".join(word for word in problem.split() if word in shared)
     label = words.without(problem, shared)
-    title = f"Parallel efficiency{' of layers' if layers else ''} against threads"
+    whose = "" if panel == ATTENTION else f" of {subject(panel)}"
+    title = f"Parallel efficiency{whose} against threads"
     return Chart(
-        key=f"layers_{KEY}" if layers else KEY,
+        key=f"{prefix(panel)}{KEY}",
         panel=panel,
         title=title,
         label=label,
@@ -134,7 +133,7 @@ def _note(fewest: int) -> str:
 
 def _in_words(title: str, label: str, series: Iterable[Series]) -> str:
     ends = (
-        f"{words.printable(each.name)} {words.three_digits(each.y[-1])} with {each.x[-1]:g}"
+        f"{words.abbreviated(each.name)} {words.three_digits(each.y[-1])} with {each.x[-1]:g}"
         for each in series
     )
     return f"{title}; {label}: {'; '.join(ends)}."

@@ -10,14 +10,29 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from reports import words
+from reports.evidence import sentence
+from reports.panels import APPROXIMATIONS, subject
 from reports.tables import measurements, outcomes, rows_of, with_most_threads
+from reports.verdict_words import percent
 from suites.records.record import Record
 from suites.records.store import Run
 
 _TEXT_OF: Final[dict[str, Callable[[float | None], str]]] = {
     "median_ms": words.milliseconds,
     "peak_bytes": words.mebibytes,
+    "relative_error": percent,
 }
+_UNITS: Final = {
+    "median_ms": "ms",
+    "peak_bytes": "MiB above the inputs",
+    "relative_error": "RMS error over RMS of the output",
+}
+CAPTIONS: Final = {
+    _UNITS["median_ms"]: "Median milliseconds",
+    _UNITS["peak_bytes"]: "Peak MiB above the inputs",
+    _UNITS["relative_error"]: "How far the output lies from that of exact attention",
+}
+"""What the numbers of a grid are, by its unit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,16 +77,24 @@ class Grid:
         return [state for state in words.STATUS_WORDS if state in found]
 
 
-def time_grid(run: Run, records: Iterable[Record], *, layers: bool) -> Grid:
-    """Median milliseconds of attention, or of the layers."""
-    title = "Time of layers" if layers else "Time of attention"
-    return _measured(run, list(records), layers=layers, title=title, column="median_ms")
+def time_grid(run: Run, records: Iterable[Record], *, panel: str) -> Grid:
+    """Median milliseconds of those in a panel."""
+    title = f"Time of {subject(panel)}"
+    return _measured(run, list(records), panel=panel, title=title, column="median_ms")
 
 
-def memory_grid(run: Run, records: Iterable[Record], *, layers: bool) -> Grid:
-    """Peak MiB above the inputs of attention, or of the layers."""
-    title = "Memory of layers" if layers else "Memory of attention"
-    return _measured(run, list(records), layers=layers, title=title, column="peak_bytes")
+def memory_grid(run: Run, records: Iterable[Record], *, panel: str) -> Grid:
+    """Peak MiB above the inputs of those in a panel."""
+    title = f"Memory of {subject(panel)}"
+    return _measured(run, list(records), panel=panel, title=title, column="peak_bytes")
+
+
+def error_grid(run: Run, records: Iterable[Record], *, panel: str) -> Grid:
+    """How far approximations lie from exact attention; nothing for any other panel."""
+    if panel != APPROXIMATIONS:
+        return Grid(title="", unit="", shared="", columns=(), rows=())
+    title = f"Error of {subject(panel)}"
+    return _measured(run, list(records), panel=panel, title=title, column="relative_error")
 
 
 def agreement_grid(run: Run, records: Iterable[Record]) -> Grid:
@@ -84,8 +107,8 @@ def agreement_grid(run: Run, records: Iterable[Record]) -> Grid:
     return _grid(run, names, cells, title="Agreement with the reference", unit="share of the gate")
 
 
-def _measured(run: Run, records: list[Record], *, layers: bool, title: str, column: str) -> Grid:
-    names = tuple(entry.name for entry in run.plan.entries if entry.layer is layers)
+def _measured(run: Run, records: list[Record], *, panel: str, title: str, column: str) -> Grid:
+    names = tuple(entry.name for entry in run.plan.entries if entry.panel == panel)
     cells = {
         (row["problem"], row["implementation"]): _ending_cell(row)
         for row in rows_of(outcomes(run, records))
@@ -99,9 +122,8 @@ def _measured(run: Run, records: list[Record], *, layers: bool, title: str, colu
             title=_spread_words(row) if column == "median_ms" else "",
             level=row[column],
         )
-    unit = "ms" if column == "median_ms" else "MiB above the inputs"
     title = ", ".join([title, *words.labels(run.plan)])
-    return _grid(run, names, cells, title=title, unit=unit, mark_least=True)
+    return _grid(run, names, cells, title=title, unit=_UNITS[column], mark_least=True)
 
 
 def _grid(
@@ -141,12 +163,17 @@ def _agreement_cell(row: dict[str, Any]) -> Cell:
     if row["status"] != "ok":
         word = words.STATUS_WORDS[row["status"]]
         return Cell(text=word, state=row["status"], title=row["reason"], level=row["share"])
+    if row["panel"] == APPROXIMATIONS:
+        off = percent(row["relative_error"])
+        title = f"RMS error of the output over its RMS: {off}; no share of the gate, it claims none"
+        return Cell(text=f"off by {off}", state="ok", title=title, level=row["relative_error"])
     seen = words.share(row["share"])
     title = f"{seen} of what the gate allows" if seen else "agrees; no share was recorded"
     if row["readout"] is not None:
         title += "; mask read out: " + ("exact" if row["readout"] else "differs")
     if row["rows_checked"] is not None:
         title += f"; {words.counted(row['rows_checked'], 'query row')} compared"
+    title = "; ".join(filter(None, [title, sentence(row)]))
     return Cell(text=seen or "agrees", state="ok", title=title, level=row["share"])
 
 

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from plotly.offline import get_plotlyjs
 
 from reports import choices, unknowns, verdict_words, words
-from reports.charts import FILES, charts
+from reports.charts import charts, files
 from reports.differences import interleaved_command
+from reports.evidence import evidence
 from reports.folder import unwritable
-from reports.grids import Grid, agreement_grid, memory_grid, time_grid
+from reports.grids import CAPTIONS, Grid, agreement_grid, error_grid, memory_grid, time_grid
 from reports.machine import facts
-from reports.series import PANELS, Chart, Series
+from reports.panels import heading, note, panels_of, slug
+from reports.series import Chart, Series
 from reports.sessions import inside_words
 from reports.tables import measurements, not_measured, outcomes, rows_of, unfinished
 from reports.verdicts import verdicts
@@ -50,7 +54,7 @@ def write(run: Run, records: Iterable[Record], folder: Path) -> Report:
     text, drawn = page(run, records), charts(run, records)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in FILES:
+        for name in files(run.plan):
             (folder / name).unlink(missing_ok=True)
         path = folder / NAME
         path.write_text(text, "utf-8")
@@ -72,14 +76,18 @@ def page(run: Run, records: Iterable[Record]) -> str:
         loader=FileSystemLoader(_HERE),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_harmless,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.globals |= {"words": words, "told": verdict_words, "line": words.printable}
+    environment.globals |= {"short": short, "folded": folded}
+    environment.globals |= {"heading": heading, "slug": slug, "captions": CAPTIONS}
+    script = _script(drawn)
     return environment.get_template("page.html.jinja").render(
         run=run,
         summary=summary_sentences(run, records),
-        panels=[_panel(run, records, drawn, name) for name in PANELS],
+        panels=[_panel(run, records, drawn, name) for name in panels_of(run.plan)],
         verdicts=_verdicts(run, records, entries),
         several=len(run.plan.threads) > 1,
         concluded=verdict_words.summary_sentences(run, records),
@@ -88,10 +96,12 @@ def page(run: Run, records: Iterable[Record]) -> str:
         inside=inside_words(run, records),
         rows=[_row(row, run.plan, entries) for row in rows_of(measurements(run, records))],
         agreement=agreement_grid(run, records),
+        evidence=evidence(run, records),
         reasons=_reasons(run, records),
         facts=facts(run, records),
         chart_data=_script_json(_chart_data(drawn)),
-        script=_script(drawn),
+        script=script,
+        script_hash=_hash(script),
         style=Markup((_HERE / "page.css").read_text("utf-8")),  # noqa: S704 - our own file
     )
 
@@ -139,17 +149,19 @@ def _census(run: Run, ended: list[dict[str, Any]]) -> str:
 
 
 def _panel(run: Run, records: list[Record], drawn: list[Chart], name: str) -> dict[str, Any]:
-    layers = name == "layers"
-    grids: list[Grid] = [make(run, records, layers=layers) for make in (time_grid, memory_grid)]
+    makers = (time_grid, memory_grid, error_grid)
+    grids: list[Grid] = [make(run, records, panel=name) for make in makers]
     families = [
         {"key": key, "id": key.replace("_", "-"), "charts": list(family)}
-        for key, family in groupby(drawn, lambda chart: chart.key)
-        if key.startswith("layers_") is layers
+        for key, family in groupby(
+            (chart for chart in drawn if chart.panel == name), lambda chart: chart.key
+        )
     ]
-    planned = any(entry.layer is layers for entry in run.plan.entries)
     return {
         "name": name,
-        "planned": planned,
+        "id": slug(name),
+        "heading": heading(name),
+        "note": note(name),
         "grids": [grid for grid in grids if not grid.is_empty],
         "families": families,
     }
@@ -166,8 +178,8 @@ def _verdicts(
     """The comparisons of each panel that has any, with the command that makes each again."""
     rows = rows_of(verdicts(run, records))
     found = {
-        name: [_compared(row, run.plan, entries) for row in rows if row["layer"] is layers]
-        for name, layers in (("attention", False), ("layers", True))
+        name: [_compared(row, run.plan, entries) for row in rows if row["panel"] == name]
+        for name in panels_of(run.plan)
     }
     return {name: own for name, own in found.items() if own}
 
@@ -215,7 +227,7 @@ def _one_chart(chart: Chart, hovers: dict[str, int]) -> dict[str, Any]:
 
 def _series_data(series: Series, hovers: dict[str, int]) -> dict[str, Any]:
     return {
-        "name": chart_text(words.printable(series.name)),
+        "name": chart_text(words.abbreviated(series.name)),
         "x": series.x,
         "y": _rounded(series.y),
         "low": _rounded(series.low),
@@ -236,6 +248,34 @@ def chart_text(text: str) -> str:
     """The text for the chart library, which would read tags, entities and formulas in it."""
     safe = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return safe.replace("$", "&#36;").replace("\n", "<br>")
+
+
+def short(text: str) -> Markup:
+    """A name, abbreviated where it is long; the whole of it is its title."""
+    told, line = words.abbreviated(text), words.printable(text)
+    if told == line:
+        return escape(told)
+    return Markup('<span title="{}">{}</span>').format(line, told)
+
+
+def folded(text: str) -> Markup:
+    """A text of any length: a long one is folded, and opens to the whole of it."""
+    whole = words.readable(text)
+    if len(whole) <= words.LONGEST_TEXT:
+        return escape(whole)
+    some = words.abbreviated(text, words.LONGEST_TEXT // 3)
+    unfold = Markup("<details><summary>{}</summary>{}</details>")
+    return unfold.format(some, whole)
+
+
+def _harmless(value: Any) -> Any:
+    """What the template writes: no text of a run reorders, hides or ends what stands around it."""
+    return words.readable(value) if type(value) is str else value
+
+
+def _hash(script: str) -> str:
+    """What the page's policy knows our script by, so that no other runs."""
+    return f"sha256-{b64encode(sha256(script.encode()).digest()).decode()}"
 
 
 def _script_json(data: Mapping[str, Any]) -> Markup:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from reports.palette import Look
-
-PANELS: Final = ("attention", "layers")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +30,7 @@ class Chart:
     """One chart: several implementations on problems that differ in one size only.
 
     key     of its family: time_vs_length, layers_memory_vs_heads, ...; unique with the label
-    panel   attention or layers
+    panel   who is drawn: those of one panel only
     title   of the family, in plain words
     label   what sets this chart apart from the others of its family; empty when it is the only one
     common  what all charts of the family have in common

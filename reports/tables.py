@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -10,6 +11,7 @@ from typing import Any, Final
 import pandas as pd
 
 from impls.interface import Problem
+from reports.panels import APPROXIMATIONS, ATTENTION, LAYERS
 from reports.timings import TIMING_COLUMNS, by_threads, ceilings, timing
 from reports.words import RUN_ENDED, STATUS_WORDS, UNREACHED
 from suites.records.record import CHECK, Record
@@ -28,28 +30,33 @@ PROBLEM_COLUMNS: Final = (
     "device",
     "pass",
 )
+EVIDENCE_COLUMNS: Final = ("worst_row", "cosine", "slope", "repeatable", "hard_inputs")
 MEASUREMENT_COLUMNS: Final = (
     "problem",
     "implementation",
     *PROBLEM_COLUMNS,
-    "layer",
+    "panel",
     "threads",
     *TIMING_COLUMNS,
     "peak_bytes",
     "kept_bytes",
     "resident_bytes",
     "share_of_bound",
+    "relative_error",
+    *EVIDENCE_COLUMNS,
     "operator",
 )
 OUTCOME_COLUMNS: Final = (
     "problem",
     "implementation",
-    "layer",
+    "panel",
     "status",
     "reason",
     "share",
+    "relative_error",
     "rows_checked",
     "readout",
+    *EVIDENCE_COLUMNS,
     "timed",
 )
 NOT_MEASURED_COLUMNS: Final = ("implementation", "status", "reason", "count", "problems")
@@ -63,6 +70,7 @@ _WHOLE_NUMBERS: Final = (
     "sessions",
     "samples",
     "disturbed",
+    "hard_inputs",
 )
 _FIGURES: Final = (
     "first_call_ms",
@@ -71,6 +79,9 @@ _FIGURES: Final = (
     "host_ms",
     "sustained_ms",
     "share_of_bound",
+    "worst_row",
+    "cosine",
+    "slope",
 )
 
 
@@ -85,22 +96,28 @@ def measurements(run: Run, records: Iterable[Record]) -> pd.DataFrame:
     checked_again        whether a time beyond what the machine can do had its answer compared anew
     peak_bytes, kept_bytes, resident_bytes
                          from the check, which has the most threads: None with fewer
-    share_of_bound       the worst agreement that any session found
+    share_of_bound       the worst agreement that any session found; None for approximations
+    relative_error       RMS(error) / RMS(reference) of the output, at worst
+    worst_row            the same of the worst row of any tensor that was compared
+    cosine               of the angle between a tensor and its reference, the smallest
+    slope                in half precision: how far the scale lies off, relative, the largest
+    repeatable           whether a second call on the same inputs gave the same bits
+    hard_inputs          hard inputs of small sizes that were answered right
 
     A pair with a record that is not ok, in any session, has no row here.
     """
-    layers = {entry.name: entry.layer for entry in run.plan.entries}
+    panels = {entry.name: entry.panel for entry in run.plan.entries}
     best, most = ceilings(run), max(run.plan.threads)
     rows = (
         {
             "problem": problem,
             "implementation": name,
             **problem_columns(problem),
-            "layer": layers[name],
+            "panel": panels[name],
             "threads": threads,
-            **timing(parsed(problem), timed, best),
+            **timing(parsed(problem), timed, best if panels[name] in (ATTENTION, LAYERS) else {}),
             **_checked(found if threads == most else []),
-            "share_of_bound": _evidence(found)["share"],
+            **_agreement(found, panels[name]),
             "operator": next((r.operator for r in (*timed, *found) if r.operator), ""),
         }
         for (problem, name), found in answers(run, records).items()
@@ -118,17 +135,20 @@ def outcomes(run: Run, records: Iterable[Record]) -> pd.DataFrame:
     """One row per planned problem and implementation; columns as in OUTCOME_COLUMNS.
 
     status  of the gravest record, `not reached` without one
-    share   the part of what the agreement gate allows that was used
+    share   the part of what the agreement gate allows that was used; None for approximations,
+            which are not judged by it: their relative_error says how far they lie from attention
     timed   whether there are times that stand
+
+    The columns of EVIDENCE_COLUMNS are those of `measurements`.
     """
-    layers = {entry.name: entry.layer for entry in run.plan.entries}
+    panels = {entry.name: entry.panel for entry in run.plan.entries}
     rows = (
         {
             "problem": problem,
             "implementation": name,
-            "layer": layers[name],
+            "panel": panels[name],
             **_ending(found),
-            **_evidence(found),
+            **_evidence(found, panels[name]),
             "timed": bool(with_times(found)),
         }
         for (problem, name), found in answers(run, records).items()
@@ -244,13 +264,34 @@ def _ending(found: list[Record]) -> dict[str, str]:
     return {"status": gravest.status, "reason": gravest.reason}
 
 
-def _evidence(found: list[Record]) -> dict[str, Any]:
-    """The worst agreement that any session found."""
+def _evidence(found: list[Record], panel: str) -> dict[str, Any]:
+    """The worst agreement that any session found; for an approximation, what it is off by."""
     seen = [record.agreement for record in found if record.agreement is not None]
     shares = [each.share for each in seen if each.share is not None]
     readouts = [each.readout for each in seen if each.readout is not None]
+    tensors = [error for each in seen for error in each.tensors]
+    outs = [error for error in tensors if error.tensor == "out"]
+    repeats = [each.repeatable for each in seen if each.repeatable is not None]
     return {
-        "share": max(shares, default=None),
+        "share": None if panel == APPROXIMATIONS else max(shares, default=None),
+        "relative_error": max((error.relative_rms for error in outs), default=None),
         "rows_checked": seen[0].rows_checked if seen else None,
         "readout": all(readouts) if readouts else None,
+        "worst_row": max(_numbers(error.worst_row for error in tensors), default=None),
+        "cosine": min(_numbers(error.cosine for error in tensors), default=None),
+        "slope": max(_numbers(each.slope for each in seen), key=abs, default=None),
+        "repeatable": all(repeats) if repeats else None,
+        "hard_inputs": max((each.hard_inputs for each in seen), default=None),
     }
+
+
+def _agreement(found: list[Record], panel: str) -> dict[str, Any]:
+    """The evidence as columns of a measurement."""
+    evidence = _evidence(found, panel)
+    kept = {name: evidence[name] for name in ("relative_error", *EVIDENCE_COLUMNS)}
+    return {"share_of_bound": evidence["share"], **kept}
+
+
+def _numbers(values: Iterable[float | None]) -> list[float]:
+    """Those that are numbers."""
+    return [value for value in values if value is not None and not math.isnan(value)]

@@ -19,8 +19,9 @@ from rich.progress import (
 from rich.text import Text
 
 from reports import choices, listings, words
-from reports.grids import Grid, memory_grid, time_grid
-from reports.layout import STYLES, GridTables, state, table, with_numbers
+from reports.grids import Grid, error_grid, memory_grid, time_grid
+from reports.layout import MOST, STYLES, GridTables, state, table, with_numbers
+from reports.panels import panels_of
 from reports.sessions import inside_words
 from reports.tables import not_measured, outcomes, rows_of
 from reports.verdict_tables import verdict_tables
@@ -99,8 +100,8 @@ def fault_line(record: Record) -> Text:
     """One line: how it ended, who, on what, and why."""
     return Text.assemble(
         state(record.status),
-        f"  {words.printable(record.implementation)} on {record.problem}: ",
-        words.printable(record.reason),
+        f"  {words.abbreviated(record.implementation)} on {words.printable(record.problem)}: ",
+        words.abbreviated(record.reason, words.LONGEST_TEXT),
     )
 
 
@@ -111,9 +112,9 @@ def summary(run: Run, records: Iterable[Record]) -> list[RenderableType]:
     """
     records = list(records)
     grids = [
-        make(run, records, layers=layers)
-        for make in (time_grid, memory_grid)
-        for layers in (False, True)
+        make(run, records, panel=panel)
+        for make in (time_grid, memory_grid, error_grid)
+        for panel in panels_of(run.plan)
     ]
     shown = [with_numbers(grid) for grid in grids if not grid.is_empty]
     tables: list[RenderableType] = [GridTables(grid) for grid in shown]
@@ -154,10 +155,10 @@ def reasons(run: Run, records: Iterable[Record]) -> list[RenderableType]:
     made.add_column("reason", overflow="fold")
     for row in rows:
         made.add_row(
-            Text(words.printable(row["implementation"])),
+            Text(words.abbreviated(row["implementation"], MOST)),
             state(row["status"]),
             str(row["count"]),
-            Text(words.printable(row["reason"])),
+            Text(words.abbreviated(row["reason"], words.LONGEST_TEXT)),
         )
     return [made]
 
@@ -179,7 +180,7 @@ def check_tables(run: Run, records: Iterable[Record]) -> list[RenderableType]:
     made.add_column("mask")
     for entry in run.plan.entries:
         own = [row for row in ended if row["implementation"] == entry.name]
-        made.add_row(Text(words.printable(entry.name)), *_check_cells(own, seen))
+        made.add_row(Text(words.abbreviated(entry.name, MOST)), *_check_cells(own, seen))
     return [made, *reasons(run, records)]
 
 

@@ -12,7 +12,8 @@ from rich.text import Text
 
 from reports import words
 from reports.compare import Comparison
-from reports.layout import table
+from reports.layout import MOST, table
+from reports.panels import heading, panels_of
 from reports.tables import rows_of
 from reports.verdict_words import percent, ratio, ratio_in, summary_sentences
 from reports.verdicts import verdicts
@@ -57,15 +58,15 @@ def verdict_tables(run: Run, records: Iterable[Record]) -> list[RenderableType]:
     """A table for each baseline, then what was concluded; nothing where nothing was compared."""
     records = list(records)
     rows = rows_of(verdicts(run, records))
-    grouped: dict[tuple[bool, str], list[dict[str, Any]]] = defaultdict(list)
+    grouped: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
-        grouped[row["layer"], row["baseline"]].append(row)
+        grouped[row["panel"], row["baseline"]].append(row)
     few = len(rows) <= MOST_ROWS
     tables = [
-        _table(own, f"{_who(own) or kind} against {baseline}", _OF_VERDICTS, few=few)
-        for kind, layers in (("Attention", False), ("Layers", True))
-        for (layer, baseline), own in grouped.items()
-        if layer is layers
+        _table(own, f"{_who(own) or heading(panel)} against {baseline}", _OF_VERDICTS, few=few)
+        for panel in panels_of(run.plan)
+        for (of, baseline), own in grouped.items()
+        if of == panel
     ]
     where = [] if few else ["Every row stands on the page."]
     return [*tables, *_lines([*summary_sentences(run, records), *where]), *notes(rows)]
@@ -87,7 +88,7 @@ def notes(rows: Iterable[dict[str, Any]]) -> list[RenderableType]:
     """What is to be said of verdicts, each reason once with how many rows it is said of."""
     found = Counter((row["verdict"], row["reason"]) for row in rows if row["reason"])
     lines = [f"{count} {verdict}: {reason}" for (verdict, reason), count in found.items()]
-    return [Text(words.printable(line), style="dim") for line in lines]
+    return [Text(words.abbreviated(line, words.LONGEST_TEXT), style="dim") for line in lines]
 
 
 def _who(rows: Rows) -> str:
@@ -106,7 +107,7 @@ def _table(rows: Rows, title: str, columns: tuple[Column, ...], *, few: bool) ->
         _add_rows(made, _leads(rows, shared), columns)
     else:
         _add_counts(made, rows)
-    said = words.printable(f"{title} ({kept})" if kept and few else title)
+    said = words.abbreviated(f"{title} ({kept})" if kept and few else title, 2 * words.LONGEST_NAME)
     return Group(Text(f"\n{said}", style="bold"), made)  # a title is as wide as the terminal
 
 
@@ -116,7 +117,7 @@ def _leads(rows: Rows, shared: frozenset[str]) -> Iterator[Lead]:
     several = len(set(wheres)) > 1
     before = ""
     for where, row in zip(wheres, rows, strict=True):
-        name = words.printable(row["implementation"])
+        name = words.abbreviated(row["implementation"], MOST)
         if several and not _who(rows):
             if where != before:
                 yield where, None
@@ -155,7 +156,7 @@ def _add_counts(made: Table, rows: Rows) -> None:
         own = [row for row in rows if row["implementation"] == name]
         counts = Counter(row["verdict"] for row in own)
         cells = (Text(str(counts[word] or ""), style=STYLES.get(word, "")) for word in found)
-        made.add_row(Text(words.printable(name)), *cells, _range(own))
+        made.add_row(Text(words.abbreviated(name, MOST)), *cells, _range(own))
 
 
 def _range(rows: Rows) -> str:
@@ -179,5 +180,5 @@ def _number(value: int | None) -> str:
 
 def _lines(sentences: Iterable[str]) -> list[RenderableType]:
     """Sentences, a line each, set off from what stands above."""
-    lines = [words.printable(each) for each in sentences]
+    lines = [words.abbreviated(each, words.LONGEST_TEXT) for each in sentences]
     return [Text("\n" + "\n".join(lines))] if lines else []

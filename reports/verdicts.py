@@ -25,7 +25,7 @@ VERDICT_COLUMNS: Final = (
     "problem",
     "implementation",
     "baseline",
-    "layer",
+    "panel",
     "threads",
     "ratio",
     "low",
@@ -76,9 +76,9 @@ def verdicts(run: Run, records: Iterable[Record]) -> pd.DataFrame:
     A pair with a record that is not ok, in any session, has no row here.
     """
     rows = (
-        {"problem": problem, "baseline": baseline, "layer": layer, "threads": threads, **row}
+        {"problem": problem, "baseline": baseline, "panel": name, "threads": threads, **row}
         for (problem, threads), found in timed(run, records).items()
-        for layer, panel in panels(run.plan, found)
+        for name, panel in panels(run.plan, found)
         if (baseline := run.plan.baseline_of(panel))
         for row in _against(run.plan, baseline, panel, twins_of(found))
     )
@@ -139,12 +139,11 @@ def timed(run: Run, records: Iterable[Record]) -> Timed:
     return found
 
 
-def panels(plan: Plan, found: dict[str, list[Record]]) -> list[tuple[bool, Panel]]:
-    """What may be ranked together: False with attention, True with the layers around it."""
-    layers = {entry.name for entry in plan.entries if entry.layer}
+def panels(plan: Plan, found: dict[str, list[Record]]) -> list[tuple[str, Panel]]:
+    """What may be ranked together, by panel."""
     return [
-        (layer, {name: own for name, own in found.items() if (name in layers) is layer})
-        for layer in (False, True)
+        (panel, {name: found[name] for name in names})
+        for panel, names in plan.panels(found).items()
     ]
 
 

@@ -146,11 +146,11 @@ def figures(
 def _comparison(
     plan: Plan, records: list[Record], implementation: str, problem: str
 ) -> dict[str, Any]:
-    """The implementation against the baseline of its kind: attention, or layers around it."""
-    layers = {entry.name: entry.layer for entry in plan.entries}
-    found = {name: _of(records, name, problem) for name in layers}
+    """The implementation against the baseline of its panel."""
+    panels = {entry.name: entry.panel for entry in plan.entries}
+    found = {name: _of(records, name, problem) for name in panels}
     able = [name for name, own in found.items() if own and all(r.status == "ok" for r in own)]
-    baseline = plan.baseline_of([n for n in able if layers[n] is layers[implementation]])
+    baseline = plan.baseline_of([n for n in able if panels[n] == panels[implementation]])
     beside = pair(found[baseline], found[implementation])
     twins = twin_log_ratios(record for name in able for record in found[name])
     floor = noise_floor(twins, len(beside.log_ratios))

@@ -64,8 +64,8 @@ def entries() -> tuple[Entry, ...]:
         Entry(name="off_by_one", limits=(Limits(),)),
         Entry(name="xformers", limits=(cuda,)),
         Entry(name="flash_attn", missing="No module named 'flash_attn'"),
-        Entry(name="multi_head", limits=(Limits(),), layer=True),
-        Entry(name="torch_multi_head", limits=(Limits(),), layer=True),
+        Entry(name="multi_head", limits=(Limits(),), panel="layers"),
+        Entry(name="torch_multi_head", limits=(Limits(),), panel="layers"),
     )
 
 

@@ -36,6 +36,9 @@ class Implementation:
     choices      settings of the function and the values worth trying, by parameter name
     projections  for a layer: the weights it applies around attention, so that its reference can
                  be computed apart from it; None for attention itself
+    reference    for another function than attention: its definition, plain, dense and slow, called
+                 in float64 as an attention function is; None: impls.reference
+    approximates whether it comes near to its reference only: what it is off by is told, not judged
     operator     names the kernel that a library picks for q, k and v, where it picks one itself
     chosen       settings asked for, as `name[setting=value]`; others keep the function's default
     inner        for a layer that takes one: the attention inside it
@@ -47,6 +50,8 @@ class Implementation:
     limits: tuple[Limits, ...]
     choices: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     projections: Projections | None = None
+    reference: AttentionFunction | None = None
+    approximates: bool = False
     operator: Callable[..., str] | None = None
     chosen: tuple[tuple[str, Any], ...] = ()
     inner: Implementation | None = None
@@ -56,6 +61,15 @@ class Implementation:
         settings = ",".join(f"{name}={value}" for name, value in self.chosen)
         inner = f"({self.inner})" if self.inner else ""
         return f"{self.name}{f'[{settings}]' if settings else ''}{inner}"
+
+    @property
+    def panel(self) -> str:
+        """Whom it is shown and ranked with: those that compute the same, and claim the same."""
+        if self.approximates:
+            return "approximations"
+        if self.reference is not None:
+            return self.reference.__name__
+        return "attention" if self.projections is None else "layers"
 
     @property
     def takes_inner(self) -> bool:
@@ -149,6 +163,8 @@ def implementation(
     *limits: Limits,
     choices: Mapping[str, tuple[Any, ...]] | None = None,
     projections: Projections | None = None,
+    reference: AttentionFunction | None = None,
+    approximates: bool = False,
     operator: Callable[..., str] | None = None,
 ) -> Callable[[AttentionFunction], Implementation]:
     """Turn an attention function into an Implementation named after it."""
@@ -160,6 +176,8 @@ def implementation(
             limits=limits or (Limits(),),
             choices=dict(choices or {}),
             projections=projections,
+            reference=reference,
+            approximates=approximates,
             operator=operator,
         )
 

@@ -11,11 +11,12 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from impls.interface import BiasValues, Implementation, Problem, Projections
+from impls.interface import BiasValues, Implementation, Problem
 from suites.agreement import biases, perturbation, readout
 from suites.agreement.expected import Expected, expect, sampled_rows, without_other_rows
 from suites.agreement.gate import changed, judge, malformed, slope_fault, slope_of, versions_of
 from suites.agreement.hard import PLAIN, HardInput, hard_inputs, kind_of
+from suites.agreement.own_reference import expect_from
 from suites.measure import memory
 from suites.measure.inputs import Inputs, bind, call_of, copies, make_inputs, overwrite
 from suites.records.record import Agreement
@@ -90,14 +91,12 @@ class Checker:
 
     def prepare(self, implementation: Implementation) -> None:
         """Compute the references for this implementation, if they are not known yet."""
-        kind = implementation.projections
+        kind = implementation.projections or implementation.reference
         if kind not in self._expected:
-            self._expected[kind] = expect(
-                self.problem, self._inputs, rows=self._rows, projections=kind
-            )
+            self._expected[kind] = _expect(implementation, self.problem, self._inputs, self._rows)
         if self._hard_key(implementation) not in self._answered:
             for each in hard_inputs(self.problem, implementation):
-                self._hard_reference(each, kind)
+                self._hard_reference(each, implementation)
 
     def check(self, implementation: Implementation) -> Finding:
         """Call it once with its memory measured, compare the answer, read out what it sees."""
@@ -112,13 +111,15 @@ class Checker:
         fault = malformed(made, self._inputs) or changed(given, self._inputs, versions)
         if fault:
             return Finding(fault, Agreement(), usage, min(took_ms), sum(took_ms))
-        expected = self._expected[implementation.projections]
+        expected = self._expected[implementation.projections or implementation.reference]
         errors, fault = judge(made, expected)
         slope = slope_of(made[0], expected)
+        if implementation.approximates:
+            fault, slope = "", None
         # In training the calls of the probe, which are forward, say nothing of the time.
         probed_ms: list[float] = [] if problem.training else took_ms
-        layer = implementation.projections is not None
-        seen = "" if layer else self._misread(implementation, given, probed_ms)
+        unread = implementation.projections is not None or implementation.approximates
+        seen = "" if unread else self._misread(implementation, given, probed_ms)
         own = _Told()
         if not seen and min(took_ms) < QUICK_MS:  # longer calls are asked at the small size alone
             own = self._told_apart(implementation, problem, given, made[0], probed_ms)
@@ -126,7 +127,7 @@ class Checker:
         agreement = Agreement(
             tensors=errors,
             rows_checked=None if self._rows is None else len(self._rows),
-            readout=None if layer and own.repeatable is not True else not (seen or own.fault),
+            readout=None if unread and own.repeatable is not True else not (seen or own.fault),
             repeatable=hard.repeatable if own.repeatable is None else own.repeatable,
             slope=hard.slope if slope is None else slope,
             hard_inputs=hard.count,
@@ -176,7 +177,7 @@ class Checker:
         given: Inputs | None = None
         call: Callable[[], tuple[Tensor, ...]] | None = None
         for each in hard_inputs(self.problem, implementation):
-            inputs, expected = self._hard_reference(each, implementation.projections)
+            inputs, expected = self._hard_reference(each, implementation)
             if each.same_call and given is not None and call is not None:
                 overwrite(given, inputs)
             else:
@@ -188,9 +189,9 @@ class Checker:
             with _said(where), _poisoned() if each.poisoned else contextlib.nullcontext():
                 made = call()
             fault = malformed(made, inputs) or changed(given, inputs, versions)
-            fault = fault or judge(made, expected)[1]
-            if not fault and (found := slope_of(made[0], expected)) is not None:
-                slope, fault = found, slope_fault(found)
+            if not fault and not implementation.approximates:
+                slope = slope_of(made[0], expected) or slope
+                fault = judge(made, expected)[1] or slope_fault(slope)
             if not fault and each.label == PLAIN:
                 told = self._told_apart(implementation, each.problem, given, made[0], took_ms)
                 bias = self._bias_fault(implementation, each.problem, given, took_ms)
@@ -211,13 +212,12 @@ class Checker:
         return biases.differences(function, problem, given.bias)
 
     def _hard_reference(
-        self, each: HardInput, projections: Projections | None
+        self, each: HardInput, implementation: Implementation
     ) -> tuple[Inputs, Expected]:
-        key = (projections, each)
+        key = (implementation.projections or implementation.reference, each)
         if key not in self._hard:
             inputs = each.inputs(self._seed)
-            expected = expect(each.problem, inputs, rows=None, projections=projections)
-            self._hard[key] = inputs, expected
+            self._hard[key] = inputs, _expect(implementation, each.problem, inputs, None)
         return self._hard[key]
 
     def _hard_key(self, implementation: Implementation) -> tuple[str, Problem]:
@@ -243,6 +243,15 @@ class Checker:
             return result
 
         return watched
+
+
+def _expect(
+    implementation: Implementation, problem: Problem, inputs: Inputs, rows: Tensor | None
+) -> Expected:
+    """What is expected of an implementation: of attention, of a layer, of a function of its own."""
+    if implementation.reference is not None:
+        return expect_from(implementation.reference, problem, inputs, rows)
+    return expect(problem, inputs, rows=rows, projections=implementation.projections)
 
 
 def _unbiased(inputs: Inputs) -> Inputs:

@@ -30,9 +30,8 @@ def settled(plan: Plan, records: Iterable[Record], session: int) -> set[str]:
 
 
 def _is_precise(plan: Plan, timed: Mapping[str, Sessions]) -> bool:
-    layers = {entry.name for entry in plan.entries if entry.layer}
-    panels = ([n for n in timed if n in layers], [n for n in timed if n not in layers])
-    return all(_panel_is_precise(plan, {n: timed[n] for n in names}) for names in panels if names)
+    panels = plan.panels(timed).values()
+    return all(_panel_is_precise(plan, {n: timed[n] for n in names}) for names in panels)
 
 
 def _panel_is_precise(plan: Plan, timed: Mapping[str, Sessions]) -> bool:

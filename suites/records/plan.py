@@ -18,7 +18,8 @@ class Entry:
     name         as printed: name[setting=value](inner)
     files        the files it needs, by the names they define, and their SHA-256 (first 16 digits)
     limits       its Limits; those of an inner attention stand in `inner_limits`
-    layer        a layer around attention: ranked among layers only
+    panel        whom it is shown and ranked with: attention, layers, approximations, or those
+                 that have a reference of that name
     missing      why it cannot be imported here; empty when it can
     description  the first line of its docstring
     """
@@ -29,9 +30,14 @@ class Entry:
     limits: tuple[Limits, ...] = ()
     inner_limits: tuple[Limits, ...] = ()
     choices: dict[str, list[str]] = field(default_factory=dict)
-    layer: bool = False
+    panel: str = "attention"
     missing: str = ""
     description: str = ""
+
+    @property
+    def layer(self) -> bool:
+        """Whether it is a layer around attention."""
+        return self.panel == "layers"
 
     def refusals(self, problem: Problem, capability: tuple[int, int] | None) -> tuple[str, ...]:
         """Every reason this problem is out of reach, in words; empty means "I can"."""
@@ -100,7 +106,7 @@ class Plan:
         """Whom these implementations, on one problem, are compared with; "" for none at all.
 
         The plan's baseline where it is among them, else the first in the plan's order: never one
-        that the times have picked. Layers are compared among themselves.
+        that the times have picked. Every panel is compared within itself.
         """
         able = [entry.name for entry in self.entries if entry.name in names]
         return self.baseline if self.baseline in able else next(iter(able), "")
@@ -108,10 +114,18 @@ class Plan:
     def twin_of(self, names: Collection[str]) -> str:
         """Which of these, measured together, has its twin beside it: the baseline of attention.
 
-        Among layers alone, that of the layers.
+        Where there is none, that of the first panel.
         """
-        attention = {entry.name for entry in self.entries if not entry.layer}
-        return self.baseline_of([n for n in names if n in attention] or names)
+        panels = self.panels(names)
+        return self.baseline_of(panels.get("attention") or next(iter(panels.values()), []))
+
+    def panels(self, names: Collection[str]) -> dict[str, list[str]]:
+        """These implementations by panel, attention first, each in the plan's order."""
+        found: dict[str, list[str]] = {}
+        for entry in sorted(self.entries, key=lambda each: each.panel != "attention"):
+            if entry.name in names:
+                found.setdefault(entry.panel, []).append(entry.name)
+        return found
 
     def settled(self) -> Iterator[Record]:
         """The records known before anything runs: what is missing and what is refused, in words."""
@@ -182,7 +196,10 @@ def entry_from_json(data: dict[str, Any]) -> Entry:
         name: tuple(_limits_from_json(each) for each in data[name])
         for name in ("limits", "inner_limits")
     }
-    return Entry(**{**data, **limits})
+    kept = {name: value for name, value in data.items() if name != "layer"}
+    if data.get("layer"):  # as plans said it before there were other panels
+        kept["panel"] = "layers"
+    return Entry(**{**kept, **limits})
 
 
 def _limits_to_json(limits: dict[str, Any]) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def test_layers_are_judged_among_themselves() -> None:
     entries = (
         Entry(name="a", limits=(Limits(),)),
         Entry(name="b", limits=(Limits(),)),
-        Entry(name="layer", limits=(Limits(),), layer=True),
+        Entry(name="layer", limits=(Limits(),), panel="layers"),
     )
     alone = [r for r in sessions(4, 0.3, "layer") if r.implementation == "layer"]
     found = [*sessions(4, 0.001, "b"), *alone]

@@ -53,7 +53,7 @@ def entries() -> st.SearchStrategy[Entry]:
         limits=several,
         inner_limits=several,
         choices=st.dictionaries(TEXTS, st.lists(VALUES, max_size=3), max_size=2),
-        layer=st.booleans(),
+        panel=st.sampled_from(("attention", "layers", "dense_linear", "approximations")),
         missing=TEXTS,
         description=TEXTS,
     )
@@ -156,7 +156,7 @@ def test_a_refused_problem_is_settled_with_every_reason() -> None:
 
 def test_what_the_inner_attention_refuses_is_refused_for_the_layer() -> None:
     narrow = (Limits(masks=("full",)),)
-    (settled,) = plan(entry("layer(narrow)", inner_limits=narrow, layer=True)).settled()
+    (settled,) = plan(entry("layer(narrow)", inner_limits=narrow, panel="layers")).settled()
     assert settled.problem == LONG
     assert settled.reason == "inner mask causal: takes full"
 

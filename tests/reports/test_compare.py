@@ -82,7 +82,9 @@ def test_an_unknown_implementation_is_refused_with_the_nearest_name() -> None:
 
 
 def test_a_layer_is_not_compared_with_attention() -> None:
-    with pytest.raises(ValueError, match="of naive and multi_head one is a layer"):
+    with pytest.raises(
+        ValueError, match="naive is among the attention and multi_head among the layers"
+    ):
         implementations(*small_run(), "naive", "multi_head")
     assert len(implementations(*small_run(), "multi_head", "torch_multi_head").table) == 18
 

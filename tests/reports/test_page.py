@@ -194,7 +194,7 @@ def test_a_run_in_which_all_refused_says_so() -> None:
     text = Outline(page(*small_run(made=refusing))).text
     assert "0 of 36 answers timed, 18 refused, 18 missing." in text
     assert "Nothing was measured in this run; the reasons are below." in text
-    assert "No implementation of attention has a time in this run" in text
+    assert "No implementation here has a time in this run" in text
 
 
 def test_an_interrupted_run_says_so() -> None:

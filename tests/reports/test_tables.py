@@ -115,7 +115,7 @@ def test_a_row_holds_the_problem_and_the_memory_of_the_check() -> None:
     assert (row["dtype"], row["device"], row["pass"]) == ("float32", "cpu", "forward")
     assert row["peak_bytes"] == peak_bytes(ONE, "multi_head")
     assert row["resident_bytes"] == 2 * peak_bytes(ONE, "multi_head")
-    assert row["layer"] is True
+    assert row["panel"] == "layers"
 
 
 def test_a_wrong_answer_in_one_session_takes_all_its_times_away() -> None:

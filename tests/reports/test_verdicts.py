@@ -44,9 +44,12 @@ def changed(
 def test_each_implementation_stands_beside_the_baseline_of_its_kind() -> None:
     run, records = small_run()
     rows = rows_of(verdicts(run, records))
-    assert {(r["baseline"], r["layer"]) for r in rows} == {("naive", False), ("multi_head", True)}
-    assert {r["implementation"] for r in rows if r["layer"]} == {"torch_multi_head"}
-    assert {r["implementation"] for r in rows if not r["layer"]} == {
+    assert {(r["baseline"], r["panel"]) for r in rows} == {
+        ("naive", "attention"),
+        ("multi_head", "layers"),
+    }
+    assert {r["implementation"] for r in rows if r["panel"] == "layers"} == {"torch_multi_head"}
+    assert {r["implementation"] for r in rows if r["panel"] == "attention"} == {
         "chunked",
         "local_window",
         "sdpa_flash",
@@ -58,7 +61,7 @@ def test_each_implementation_stands_beside_the_baseline_of_its_kind() -> None:
 def test_the_planned_baseline_is_used_where_it_answers() -> None:
     run, records = small_run(problems=[ONE, WINDOW], baseline="local_window")
     found = {row["problem"]: row["baseline"] for row in rows_of(verdicts(run, records))
-             if not row["layer"]}  # fmt: skip
+             if row["panel"] == "attention"}  # fmt: skip
     assert found == {ONE: "naive", WINDOW: "local_window"}
 
 
@@ -96,7 +99,7 @@ def test_the_floor_comes_from_the_twins_of_the_problem() -> None:
     assert len(twins) == 3
     found = row(run, records, problem=ONE, name="chunked")
     assert found["floor"] == noise_floor(twins, 3)
-    assert row(run, records, problem=ONE, layer=True)["floor"] == found["floor"]
+    assert row(run, records, problem=ONE, panel="layers")["floor"] == found["floor"]
     assert run_floor(run, records) == noise_floor(twins * 2, 3)
 
 

@@ -1,0 +1,124 @@
+"""Panels: those that compute another function, or nearly the same, are never ranked with others."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from impls.interface import Limits
+from reports import terminal
+from reports.charts import charts
+from reports.compare import implementations
+from reports.grids import agreement_grid, error_grid
+from reports.page import page
+from reports.panels import heading, note, panels_of, prefix, slug, subject
+from reports.tables import measurements, outcomes, rows_of
+from reports.verdicts import verdicts
+from suites.records.plan import Entry
+from suites.records.record import Record
+from suites.records.store import Run
+from tests.saved_run import agreement, facts, small_run
+
+NAMES = {
+    "naive": "attention",
+    "sdpa_flash": "attention",
+    "multi_head": "layers",
+    "linear": "dense_linear",
+    "linear[block=32]": "dense_linear",
+    "performer": "approximations",
+}
+
+
+@pytest.fixture
+def made() -> tuple[Run, list[Record]]:
+    entries = tuple(Entry(name=n, limits=(Limits(),), panel=p) for n, p in NAMES.items())
+    run, records = small_run(made=entries)
+    far = agreement(400.0)
+    far = replace(far, tensors=(replace(far.tensors[0], relative_rms=0.123),))
+    records = [
+        replace(r, agreement=far) if r.implementation == "performer" and r.agreement else r
+        for r in records
+    ]
+    return run, records
+
+
+def test_panels_stand_in_a_fixed_order_with_a_heading_each(made: tuple[Run, list[Record]]) -> None:
+    found = panels_of(made[0].plan)
+    assert found == ["attention", "layers", "dense_linear", "approximations"]
+    assert [subject(panel) for panel in found] == [
+        "attention",
+        "layers",
+        "functions like dense_linear",
+        "approximations",
+    ]
+    assert heading("dense_linear") == "Functions like dense_linear"
+    assert [bool(note(panel)) for panel in found] == [False, True, True, True]
+    assert "agrees with the reference dense_linear" in note("dense_linear")
+
+
+def test_a_hostile_reference_name_makes_a_harmless_address() -> None:
+    assert slug("<lambda>/../x") == "-lambda-x"
+    assert prefix("attention") == ""
+    assert prefix("a b") == "a-b_"
+
+
+def test_every_comparison_stays_within_a_panel(made: tuple[Run, list[Record]]) -> None:
+    rows = rows_of(verdicts(*made))
+    pairs = {(row["panel"], row["baseline"], row["implementation"]) for row in rows}
+    assert pairs == {
+        ("attention", "naive", "sdpa_flash"),
+        ("dense_linear", "linear", "linear[block=32]"),
+    }
+    with pytest.raises(ValueError, match="linear is among the functions like dense_linear and"):
+        implementations(*made, "linear", "naive")
+
+
+def test_no_chart_holds_two_panels(made: tuple[Run, list[Record]]) -> None:
+    for drawn in charts(*made):
+        assert {NAMES[each.name] for each in drawn.series} == {drawn.panel}
+        assert drawn.key.startswith(prefix(drawn.panel))
+
+
+def test_an_approximation_shows_what_it_is_off_by_and_never_agrees(
+    made: tuple[Run, list[Record]],
+) -> None:
+    run, records = made
+    grid = error_grid(run, records, panel="approximations")
+    assert grid.columns == ("performer",)
+    assert {cell.text for _, cells in grid.rows for cell in cells} == {"12 %"}
+    assert error_grid(run, records, panel="attention").is_empty
+    for row in rows_of(outcomes(run, records)):
+        assert (row["share"] is None) == (row["implementation"] == "performer")
+    titles = {
+        cell.text
+        for _, cells in agreement_grid(run, records).rows
+        for name, cell in zip(NAMES, cells, strict=True)
+        if name == "performer"
+    }
+    assert titles == {"off by 12 %"}
+
+
+def test_only_attention_and_layers_are_held_against_the_ceilings_of_the_machine(
+    made: tuple[Run, list[Record]],
+) -> None:
+    run, records = made
+    for row in rows_of(measurements(replace(run, facts=facts(run.plan)), records)):
+        held = NAMES[row["implementation"]] in ("attention", "layers")
+        assert (row["share_of_attainable"] is not None) == held
+
+
+def test_page_and_terminal_have_a_place_for_each_panel(made: tuple[Run, list[Record]]) -> None:
+    text = page(*made)
+    for panel in panels_of(made[0].plan):
+        assert f'<section id="{slug(panel)}">' in text
+        assert heading(panel) in text
+    written = StringIO()
+    console = Console(width=200, file=written)
+    for each in terminal.summary(*made):
+        console.print(each)
+    shown = written.getvalue()
+    assert "Error of approximations" in shown
+    assert "Time of functions like dense_linear" in shown
