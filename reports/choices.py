@@ -71,7 +71,9 @@ def _sentence(name: str, problem: str, choices: list[_Choice]) -> str:
     if isinstance(found, Interval) and found.high < 1:  # medians and pairs disagree: pairs decide
         best, second = second, best
         found = _between(best, second)
-    return words.printable(f"{name} on {problem}: {_told(best, second, found)}.")
+    return words.abbreviated(
+        f"{name} on {problem}: {_told(best, second, found)}.", words.LONGEST_TEXT
+    )
 
 
 def _between(best: _Choice, second: _Choice) -> Interval | Unsettled:

@@ -32,7 +32,11 @@ def differences(base: Run, new: Run) -> list[str]:
     """What differs between the machines and labels of two runs, in words; empty when they match."""
     ours, theirs = _facts(base), _facts(new)
     return [
-        f"{name}: {ours.get(name, ABSENT)} in {base.name}, {theirs.get(name, ABSENT)} in {new.name}"
+        words.abbreviated(
+            f"{name}: {ours.get(name, ABSENT)} in {base.name}, "
+            f"{theirs.get(name, ABSENT)} in {new.name}",
+            words.LONGEST_TEXT,
+        )
         for name in {**ours, **theirs}
         if ours.get(name, ABSENT) != theirs.get(name, ABSENT)
     ]

@@ -12,9 +12,10 @@ from typing import Any, Final
 
 import pandas as pd
 
-from reports.plain import as_data
-from reports.tables import measurements, rows_of
+from reports.plain import as_data, plain
+from reports.tables import MEASUREMENT_COLUMNS, measurements, rows_of
 from reports.verdicts import timed, verdicts
+from reports.words import printable
 from suites.records.record import Record
 from suites.records.store import Run
 
@@ -55,7 +56,8 @@ _NO_COMMIT: Final = {
 def export(run: Run, records: Iterable[Record], format_name: str, path: Path) -> tuple[Path, ...]:
     """Write a run in one of FORMATS; the files written. Pairs that are not ok do not appear.
 
-    csv               the measurements, and the samples beside them in NAME-samples.csv
+    csv               the measurements, and the samples beside them in NAME-samples.csv; a text
+                      that a spreadsheet would carry out as a formula has a ' before it
     json              what --json prints, and the samples
     pytest-benchmark  what `pytest-benchmark compare` reads: one benchmark a pair, from all samples
 
@@ -120,9 +122,23 @@ def stats(seconds: Sequence[float]) -> dict[str, Any]:
 
 def _csv(run: Run, records: list[Record], path: Path) -> dict[Path, str]:
     beside = path.with_name(f"{path.stem}-samples{path.suffix}")
-    rows = pd.DataFrame(samples(run, records), columns=list(SAMPLE_COLUMNS), dtype=object)
-    frames = {path: measurements(run, records), beside: rows}
-    return {file: frame.to_csv(index=False) for file, frame in frames.items()}
+    return {
+        path: _table(rows_of(measurements(run, records)), MEASUREMENT_COLUMNS),
+        beside: _table(samples(run, records), SAMPLE_COLUMNS),
+    }
+
+
+def _table(rows: Iterable[dict[str, Any]], columns: Sequence[str]) -> str:
+    cells = [{name: _cell(value) for name, value in row.items()} for row in rows]
+    return pd.DataFrame(cells, columns=list(columns), dtype=object).to_csv(index=False)
+
+
+def _cell(value: Any) -> Any:
+    """Text on one line, and none that a spreadsheet would take for a formula and carry out."""
+    if not isinstance(value, str):
+        return value
+    line = printable(value)
+    return f"'{line}" if line.lstrip().startswith(("=", "+", "-", "@")) else line
 
 
 def _json(run: Run, records: list[Record], path: Path) -> dict[Path, str]:
@@ -216,7 +232,7 @@ def _quartile(ordered: Sequence[float]) -> float:
 
 
 def _dumped(data: dict[str, Any]) -> str:
-    return json.dumps(data, indent=1) + "\n"
+    return json.dumps(plain(data), indent=1, allow_nan=False) + "\n"
 
 
 def _write(path: Path, text: str) -> None:

@@ -26,6 +26,8 @@ STYLES: Final = {
 }
 """How each state is marked, beside its word."""
 _WIDEST_HEAD: Final = 9
+MOST: Final = 40
+"""A longer name is abbreviated: its table needs room for numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +39,13 @@ class GridTables:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         grid = self.grid
         shared = f" ({grid.shared})" if grid.shared else ""
-        heads = [words.printable(name) for name in grid.columns]
+        heads = [words.abbreviated(name, MOST) for name in grid.columns]
         if len(list(self._blocks(heads, options.max_width))) > 1:
             heads = [folded(name) for name in grid.columns]
         for index, block in enumerate(self._blocks(heads, options.max_width)):
             continued = ", continued" if index else ""
-            yield Text(f"\n{grid.title}, {grid.unit}{shared}{continued}", style="bold")
+            title = words.abbreviated(grid.title, 2 * words.LONGEST_NAME)
+            yield Text(f"\n{title}, {grid.unit}{shared}{continued}", style="bold")
             yield self._table(heads, block)
 
     def _blocks(self, heads: list[str], width: int) -> Iterator[list[int]]:
@@ -71,7 +74,7 @@ class GridTables:
         for place in block:
             made.add_column(Text(heads[place]), justify="right", no_wrap=True)
         for problem, cells in grid.rows:
-            made.add_row(problem, *(_cell(cells[place]) for place in block))
+            made.add_row(Text(problem), *(_cell(cells[place]) for place in block))
         return made
 
 
@@ -88,7 +91,7 @@ def with_numbers(grid: Grid) -> Grid:
 
 def folded(name: str) -> str:
     """A name on several lines, broken at its own joints, each at most nine wide if it can be."""
-    name = words.printable(name)
+    name = words.abbreviated(name, MOST)
     for joint in "_,":
         name = name.replace(joint, f"{joint}\n")
     for joint in "[(":

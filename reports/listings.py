@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from rich.console import Group, RenderableType
@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from impls.interface import Limits
-from impls.interface.limits import EVERY_MASK, words_of
+from impls.interface.limits import EVERY_BIAS, EVERY_MASK, words_of
 from impls.interface.problem import DEVICES, DTYPES
 from reports.layout import table
 from reports.machine import machine_facts
@@ -22,12 +22,16 @@ CAPABILITIES: Final = (
     "devices",
     "dtypes",
     "masks",
+    "biases",
+    "also",
     "grouped heads",
     "Tq != Tk",
     "training",
     "head dims",
     "choices",
 )
+BLANK: Final = len(CAPABILITIES) - 2
+"""Columns of a missing implementation behind its name and the reason."""
 
 
 def capability_rows(entries: Iterable[Entry]) -> list[tuple[str, ...]]:
@@ -40,7 +44,7 @@ def capability_rows(entries: Iterable[Entry]) -> list[tuple[str, ...]]:
     for entry in entries:
         name = f"{printable(entry.name)}{' (layer)' if entry.layer else ''}"
         if entry.missing:
-            rows.append((name, f"missing: {printable(entry.missing)}", *[""] * 7))
+            rows.append((name, f"missing: {printable(entry.missing)}", *[""] * BLANK))
             continue
         for place, limits in enumerate(entry.limits or (Limits(),)):
             first = place == 0
@@ -52,12 +56,12 @@ def capability_rows(entries: Iterable[Entry]) -> list[tuple[str, ...]]:
 def implementations_table(entries: Iterable[Entry]) -> Group:
     """The tables of `list implementations`: those at hand, then those missing and why."""
     entries = list(entries)
-    made = _table("implementation", "devices", "dtypes", "masks", "cannot", "head dims", "choices")
-    for name, *rest in capability_rows(entry for entry in entries if not entry.missing):
-        devices, dtypes, masks, grouped, unequal, training, dims, choices = rest
-        answers = zip(CAPABILITIES[4:7], (grouped, unequal, training), strict=True)
+    able = CAPABILITIES.index("grouped heads"), CAPABILITIES.index("head dims")
+    made = _table(*CAPABILITIES[: able[0]], "cannot", *CAPABILITIES[able[1] :])
+    for row in capability_rows(entry for entry in entries if not entry.missing):
+        answers = zip(CAPABILITIES[slice(*able)], row[slice(*able)], strict=True)
         unable = ", ".join(what for what, answer in answers if answer == "no")
-        made.add_row(*map(Text, (name, devices, dtypes, masks, unable, dims, choices)))
+        made.add_row(*map(Text, (*row[: able[0]], unable, *row[able[1] :])))
     absent = _table("missing", "reason")
     for entry in entries:
         if entry.missing:
@@ -113,11 +117,20 @@ def _capabilities(limits: Limits) -> tuple[str, ...]:
         _some(tuple(devices), DEVICES),
         _some(tuple(DTYPES[each] for each in limits.dtypes), tuple(DTYPES.values())),
         _some(limits.masks, EVERY_MASK),
+        _some(limits.biases, EVERY_BIAS),
+        ", ".join(word for word, takes in _optional(limits) if takes),
         _yes(limits.grouped_heads),
         _yes(limits.unequal_lengths),
         _yes(limits.backward),
         words_of(limits.head_dims),
     )
+
+
+def _optional(limits: Limits) -> Iterator[tuple[str, bool]]:
+    """What few take, and whether these limits do."""
+    yield "value dim", limits.own_value_dim
+    yield "softcap", limits.softcap
+    yield "sink", limits.sink
 
 
 def _some(named: tuple[str, ...], every: tuple[str, ...]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from reports import sessions
-from reports.tables import parsed
+from reports.tables import answers, parsed
 from reports.verdict_words import percent
 from reports.words import moment
 from suites.records.plan import Plan
@@ -35,7 +35,7 @@ def facts(run: Run, records: Iterable[Record]) -> list[tuple[str, str]]:
     plan = run.plan
     return [
         *machine_facts(run.machine, threads=max(plan.threads)),
-        ("GPU", _gpu(records)),
+        ("GPU", _gpu(run, records)),
         *sessions.facts(run),
         *settings(plan),
         ("time limit", f"{plan.time_limit_s:g} s for one implementation on one problem"),
@@ -99,14 +99,18 @@ def _versions(versions: Any) -> Iterator[tuple[str, str]]:
         yield str(name), str(version) if version else "not installed"
 
 
-def ran_on(records: Iterable[Record]) -> list[str]:
-    """The devices other than the CPU on which anything was answered."""
-    answered = {parsed(record.problem).device for record in records if record.status == "ok"}
+def ran_on(run: Run, records: Iterable[Record]) -> list[str]:
+    """The devices other than the CPU on which anything that was planned was answered."""
+    answered = {
+        parsed(problem).device
+        for (problem, _), found in answers(run, records).items()
+        if any(record.status == "ok" for record in found)
+    }
     return sorted(answered - {"cpu"})
 
 
-def _gpu(records: Iterable[Record]) -> str:
-    ran = ran_on(records)
+def _gpu(run: Run, records: Iterable[Record]) -> str:
+    ran = ran_on(run, records)
     return f"implementations of this run ran on {', '.join(ran)}" if ran else NO_GPU
 
 

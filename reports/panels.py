@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 from typing import Final
 
 from suites.records.plan import Plan
@@ -45,8 +46,13 @@ def heading(panel: str) -> str:
 
 
 def slug(panel: str) -> str:
-    """Its name within addresses and files: letters, digits, `_` and `-` only."""
-    return re.sub(r"[^A-Za-z0-9_]+", "-", panel)
+    """Its name within addresses and files: letters, digits, `_` and `-` only, and not too many.
+
+    Digits of a hash stand in for the end of a long one: names of files may not be longer.
+    """
+    plain = re.sub(r"[^A-Za-z0-9_]+", "-", panel)
+    mark = sha256(panel.encode("utf-8", "backslashreplace")).hexdigest()[:6]
+    return plain if len(plain) <= 60 else f"{plain[:60]}-{mark}"
 
 
 def prefix(panel: str) -> str:

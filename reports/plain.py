@@ -34,9 +34,9 @@ def as_data(run: Run, records: Iterable[Record]) -> dict[str, Any]:
         "started": run.started,
         "ended": run.ended,
         "sessions": run.plan.sessions,
-        "settings": {name: _plain(getattr(run.plan, name)) for name in SETTINGS},
+        "settings": {name: plain(getattr(run.plan, name)) for name in SETTINGS},
         "share_inside_calls": share_inside_calls(run, records),
-        "machine": _plain(run.machine),
+        "machine": plain(run.machine),
         "ceilings": ceilings.to_json(median_ceilings(run)),
         "measurements": _rows(measurements(run, records)),
         "verdicts": _rows(verdicts(run, records)),
@@ -57,15 +57,15 @@ def compared(comparison: Comparison) -> dict[str, Any]:
 
 
 def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return [_plain(row) for row in rows_of(frame)]
+    return [plain(row) for row in rows_of(frame)]
 
 
-def _plain(value: Any) -> Any:
-    """Numbers of numpy become Python's; what JSON cannot hold, infinities, becomes words."""
+def plain(value: Any) -> Any:
+    """Data that JSON can hold: Python's own numbers, an infinity as a word, NaN as None."""
     if isinstance(value, Mapping):
-        return {str(name): _plain(each) for name, each in value.items()}
+        return {str(name): plain(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
+        return [plain(each) for each in value]
     if hasattr(value, "item"):
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from itertools import groupby
 from pathlib import Path
+from textwrap import wrap
 from typing import Any, Final
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.ft2font import FT2Font
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 from reports.series import Chart, Series
-from reports.words import printable
+from reports.words import abbreviated
 
 MOST_ON_ONE: Final = 24
 """A file holds so many small multiples at most; the page holds all."""
@@ -29,8 +33,14 @@ _MARKERS: Final = {
     "x": "X",
 }
 _LINES: Final = {"solid": "-", "dash": "--", "dot": ":"}
+_MARK: Final = "\N{REPLACEMENT CHARACTER}"
 _INK, _FAINT = "#1f2328", "#d8dce1"
 _INCHES: Final = (4.6, 3.3)
+_LETTER_INCHES: Final = 0.085
+MOST_LINES: Final = 3
+"""Of what all charts of a file have in common."""
+MOST_LETTERS: Final = 64
+"""A longer name is abbreviated: a legend is as wide as its chart."""
 
 
 def draw(charts: Iterable[Chart], folder: Path) -> list[Path]:
@@ -48,9 +58,9 @@ def figure(family: list[Chart]) -> Figure:
     shown = family[:MOST_ON_ONE]
     columns = _columns(shown)
     rows = math.ceil(len(shown) / columns)
-    names = sorted({series.name for chart in shown for series in chart.series})
+    names = sorted({_plain(series.name) for chart in shown for series in chart.series})
     width = max(_INCHES[0] * columns, 6.4)
-    across = max(1, int(width / (0.55 + 0.085 * max(map(len, names)))))
+    across = max(1, int(width / (0.55 + _LETTER_INCHES * max(map(len, names)))))
     head = 0.95 + 0.25 * math.ceil(len(names) / across)
     drawing = Figure(figsize=(width, _INCHES[1] * rows + head), layout="constrained")
     FigureCanvasAgg(drawing)
@@ -90,7 +100,7 @@ def _fill(axes: Axes, chart: Chart) -> None:
     axes.xaxis.set_major_locator(FixedLocator(sizes))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.set_title(printable(chart.label), fontsize=10, color=_INK, loc="left")
+    axes.set_title(_plain(chart.label), fontsize=10, color=_INK, loc="left")
     axes.grid(visible=True, which="major", color=_FAINT, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
@@ -144,13 +154,17 @@ def _label_outer(places: list[Axes], shown: list[Chart], columns: int) -> None:
 
 
 def _head(drawing: Figure, family: list[Chart], shown: list[Chart]) -> None:
-    lines = [family[0].title, printable(family[0].common)]
+    lines = [family[0].title, family[0].common]
     if any(series.low for chart in shown for series in chart.series):
         lines.append("points: median of the session medians; bars: the smallest to the largest")
     if len(family) > len(shown):
         lines.append(f"{len(shown)} of {len(family)} charts; the page holds all")
+    most = int(drawing.get_figwidth() / _LETTER_INCHES)
+    wrapped = (
+        part for line in lines for part in wrap(line, most, max_lines=MOST_LINES, placeholder="…")
+    )
     drawing.suptitle(
-        _plain("\n".join(line for line in lines if line)),
+        "\n".join(_plain(part, most) for part in wrapped),
         fontsize=11,
         color=_INK,
         x=0.01,
@@ -177,7 +191,20 @@ def _handles(places: list[Axes]) -> Iterator[tuple[str, ErrorbarContainer]]:
                 yield str(container.get_label()), container
 
 
-def _plain(text: str) -> str:
-    """The text as it is: a dollar sign starts no formula, a leading underscore hides nothing."""
-    shown = "\n".join(map(printable, text.split("\n"))).replace("$", r"\$")
+def _plain(text: str, most: int = MOST_LETTERS) -> str:
+    """The text as it is: a dollar sign starts no formula, a leading underscore hides nothing.
+
+    What the font cannot draw becomes a mark; a long one is abbreviated. The page has all of it.
+    """
+    line = abbreviated(text, most)
+    shown = "".join(each if _is_drawable(each) else _MARK for each in line).replace("$", r"\$")
     return f" {shown}" if shown.startswith("_") else shown
+
+
+def _is_drawable(character: str) -> bool:
+    return bool(_font().get_char_index(ord(character)))
+
+
+@cache
+def _font() -> FT2Font:
+    return get_font(findfont(FontProperties()))

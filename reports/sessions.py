@@ -35,7 +35,10 @@ def median_ceilings(run: Run) -> list[Ceiling]:
 
 
 def facts(run: Run) -> Iterator[tuple[str, str]]:
-    """Names and values: measured ceilings, CPUs and clock; nothing where no session told them."""
+    """Names and values: measured ceilings, CPUs and clock; nothing where no session told them.
+
+    What a session told and the store could not read has its fault instead.
+    """
     for each in median_ceilings(run):
         unit = "GFLOP/s" if each.kind == "matmul" else "GB/s"
         kind = " ".join(filter(None, [each.kind, each.dtype]))
@@ -46,6 +49,9 @@ def facts(run: Run) -> Iterator[tuple[str, str]]:
     steps = [step for fact in run.facts if (step := fact.get("clock_resolution_ms")) is not None]
     if steps:
         yield "clock resolution", f"{words.three_digits(median(steps) * 1e6)} ns"
+    for fact in run.facts:
+        if fault := fact.get("fault"):
+            yield f"session {fact.get('session')}", f"its facts cannot be read: {fault}"
 
 
 def share_inside_calls(run: Run, records: Iterable[Record]) -> float | None:
@@ -70,4 +76,8 @@ def inside_words(run: Run, records: Iterable[Record]) -> str:
 def _wall_s(run: Run) -> float:
     if run.ended is None:
         return 0.0
-    return (datetime.fromisoformat(run.ended) - datetime.fromisoformat(run.started)).total_seconds()
+    try:
+        wall = datetime.fromisoformat(run.ended) - datetime.fromisoformat(run.started)
+    except (ValueError, TypeError):  # no moments, or one of them of no time zone
+        return 0.0
+    return wall.total_seconds()

@@ -26,7 +26,7 @@ def sentences(run: Run, records: Iterable[Record]) -> list[str]:
         "" if rows or not timed else "Nothing was compared: no problem was answered by two.",
         floor_words(run_floor(run, records)) if timed else "",
         _imprecise(run.plan, rows),
-        "" if ran_on(records) else f"{NO_GPU[0].upper()}{NO_GPU[1:]}.",
+        "" if ran_on(run, records) else f"{NO_GPU[0].upper()}{NO_GPU[1:]}.",
     )
     return [sentence for sentence in said if sentence]
 
@@ -40,7 +40,7 @@ def _open(rows: list[dict[str, Any]]) -> list[str]:
     )
     return [
         f"{count} of {words.counted(len(rows), 'comparison')} {verdict}"
-        + (f": {words.printable(reason)}." if reason else ".")
+        + (f": {words.abbreviated(reason, words.LONGEST_TEXT)}." if reason else ".")
         for (verdict, reason), count in found.most_common()
     ]
 

@@ -5,13 +5,21 @@ from __future__ import annotations
 import math
 import re
 import shlex
+import unicodedata
 from collections.abc import Iterable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
 from impls import FOLDER
 from suites.records.plan import Entry, Plan
 
+LONGEST_NAME: Final = 80
+"""A name longer than that is abbreviated where it is one of many."""
+MOST_PILED: Final = 3
+"""Languages put so many accents on one letter; more reach into the lines around."""
+LONGEST_TEXT: Final = 600
+"""A text longer than that is folded, or abbreviated where it cannot be."""
 UNREACHED: Final = "not reached"
 """The state of a planned answer that no record tells of."""
 RUN_ENDED: Final = "the run ended before it"
@@ -108,9 +116,37 @@ def counted(count: int, noun: str) -> str:
 
 
 def printable(text: str) -> str:
-    """The text on one line: line breaks become spaces, what a terminal would obey a mark."""
+    """The text on one line: line breaks become spaces, what a terminal would obey a mark.
+
+    So does what hides or reorders the text around it, and accents piled upon accents.
+    """
     line = re.sub(r"\s+", " ", text)
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in line)
+    if line.isascii() and line.isprintable():
+        return line
+    shown, piled = [], 0
+    for each in line:
+        piled = piled + 1 if unicodedata.category(each) in {"Mn", "Me"} else 0
+        good = each.isprintable() and piled <= MOST_PILED
+        shown.append(each if good else "\N{REPLACEMENT CHARACTER}")
+    return "".join(shown)
+
+
+def readable(text: str) -> str:
+    """The same line by line: line breaks stay."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
+def abbreviated(text: str, most: int = LONGEST_NAME) -> str:
+    """The text on one line, without its middle where it has more than so many characters.
+
+    Four digits of its hash stand in for the middle: two long texts never read alike.
+    """
+    line = printable(text)
+    if len(line) <= most:
+        return line
+    mark = sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:4]
+    tail = (most - 6) // 3
+    return f"{line[: most - 6 - tail]}…{mark}…{line[-tail:]}"
 
 
 def spread(low: float | None, high: float | None) -> str:

@@ -17,7 +17,7 @@ from suites.measure.inputs import laid_out
 
 LEAST_WEIGHT = 1 / 64
 """Weights below this are too coarse to tell of in half precision."""
-ROUNDINGS = 64
+ROUNDINGS = 16
 """How many roundings of a weight what is read out may be off by."""
 
 

@@ -14,9 +14,10 @@ from torch import Tensor
 from impls.interface import BiasValues, Implementation, Problem
 from suites.agreement import biases, perturbation, readout
 from suites.agreement.expected import Expected, expect, sampled_rows, without_other_rows
-from suites.agreement.gate import changed, judge, malformed, slope_fault, slope_of, versions_of
+from suites.agreement.gate import Slope, changed, judge, malformed, slope_of, versions_of
 from suites.agreement.hard import PLAIN, HardInput, hard_inputs, kind_of
 from suites.agreement.own_reference import expect_from
+from suites.agreement.textbook import beside_textbook
 from suites.measure import memory
 from suites.measure.inputs import Inputs, bind, call_of, copies, make_inputs, overwrite
 from suites.records.record import Agreement
@@ -37,7 +38,7 @@ class HardFinding:
 
     fault: str
     count: int
-    slope: float | None = None
+    slope: Slope | None = None
     repeatable: bool | None = None
     calls_ms: float = 0.0
 
@@ -93,7 +94,10 @@ class Checker:
         """Compute the references for this implementation, if they are not known yet."""
         kind = implementation.projections or implementation.reference
         if kind not in self._expected:
-            self._expected[kind] = _expect(implementation, self.problem, self._inputs, self._rows)
+            expected = _expect(implementation, self.problem, self._inputs, self._rows)
+            if self._rows is None:
+                expected = _beside(implementation, self.problem, self._inputs, expected)
+            self._expected[kind] = expected
         if self._hard_key(implementation) not in self._answered:
             for each in hard_inputs(self.problem, implementation):
                 self._hard_reference(each, implementation)
@@ -116,24 +120,27 @@ class Checker:
         slope = slope_of(made[0], expected)
         if implementation.approximates:
             fault, slope = "", None
+        first = made[0].clone()  # it may be written over by the next call
         # In training the calls of the probe, which are forward, say nothing of the time.
         probed_ms: list[float] = [] if problem.training else took_ms
         unread = implementation.projections is not None or implementation.approximates
         seen = "" if unread else self._misread(implementation, given, probed_ms)
         own = _Told()
         if not seen and min(took_ms) < QUICK_MS:  # longer calls are asked at the small size alone
-            own = self._told_apart(implementation, problem, given, made[0], probed_ms)
+            own = self._told_apart(implementation, problem, given, first, probed_ms)
         hard = self._answer_hard(implementation)
         agreement = Agreement(
             tensors=errors,
             rows_checked=None if self._rows is None else len(self._rows),
             readout=None if unread and own.repeatable is not True else not (seen or own.fault),
             repeatable=hard.repeatable if own.repeatable is None else own.repeatable,
-            slope=hard.slope if slope is None else slope,
+            slope=told.value if (told := slope or hard.slope) else None,
             hard_inputs=hard.count,
         )
         calls_ms = sum(took_ms) + (sum(probed_ms) if problem.training else 0.0) + hard.calls_ms
-        fault = seen or own.fault or fault or slope_fault(slope) or hard.fault
+        if fault:
+            fault = self._bias_fault(implementation, kind_of(problem), took_ms) or fault
+        fault = seen or own.fault or fault or (slope.fault if slope else "") or hard.fault
         operator = self._operator(implementation, given)
         return Finding(fault, agreement, usage, min(took_ms), calls_ms, operator)
 
@@ -153,7 +160,7 @@ class Checker:
         """Whether it repeats itself bit for bit; if so, which keys its answers depend on."""
         function = self._watched(bind(implementation, problem, given), took_ms)
         with torch.no_grad():
-            again = function(given.q, given.k, given.v)
+            again = function(given.q, given.k, given.v).clone()
             repeatable = torch.equal(again, out)
             if not repeatable and problem.training:  # forward alone may take other kernels
                 repeatable = torch.equal(again, function(given.q, given.k, given.v))
@@ -190,11 +197,13 @@ class Checker:
                 made = call()
             fault = malformed(made, inputs) or changed(given, inputs, versions)
             if not fault and not implementation.approximates:
-                slope = slope_of(made[0], expected) or slope
-                fault = judge(made, expected)[1] or slope_fault(slope)
+                own = slope_of(made[0], expected)
+                slope = own or slope
+                fault = judge(made, expected)[1] or (own.fault if own else "")
             if not fault and each.label == PLAIN:
-                told = self._told_apart(implementation, each.problem, given, made[0], took_ms)
-                bias = self._bias_fault(implementation, each.problem, given, took_ms)
+                out = made[0].clone()
+                told = self._told_apart(implementation, each.problem, given, out, took_ms)
+                bias = self._bias_fault(implementation, each.problem, took_ms)
                 fault = told.fault or bias
             if fault:
                 return HardFinding(f"{where}, {fault}", count)
@@ -202,10 +211,17 @@ class Checker:
         return HardFinding("", count, slope, told.repeatable)
 
     def _bias_fault(
-        self, implementation: Implementation, problem: Problem, given: Inputs, took_ms: list[float]
+        self, implementation: Implementation, problem: Problem, took_ms: list[float]
     ) -> str:
-        """What is wrong with what it adds to the scores; layers turn q = k = 0 into the same."""
-        if given.bias is None or implementation.projections is not None:
+        """What is wrong with what it adds to the scores, in words.
+
+        Not asked of layers, whose projections would mix one-hot columns, nor of approximations.
+        """
+        unread = implementation.projections is not None or implementation.approximates
+        if problem.bias.kind == "none" or unread or implementation.refusals(problem):
+            return ""
+        given = make_inputs(problem, purpose="hard", seed=self._seed)
+        if given.bias is None:
             return ""
         unsunk = replace(given, sink=_nothing(given.sink))
         function = self._watched(bind(implementation, problem, unsunk), took_ms)
@@ -217,7 +233,10 @@ class Checker:
         key = (implementation.projections or implementation.reference, each)
         if key not in self._hard:
             inputs = each.inputs(self._seed)
-            self._hard[key] = inputs, _expect(implementation, each.problem, inputs, None)
+            expected = _expect(implementation, each.problem, inputs, None)
+            if each.label == PLAIN:
+                expected = _beside(implementation, each.problem, inputs, expected)
+            self._hard[key] = inputs, expected
         return self._hard[key]
 
     def _hard_key(self, implementation: Implementation) -> tuple[str, Problem]:
@@ -252,6 +271,14 @@ def _expect(
     if implementation.reference is not None:
         return expect_from(implementation.reference, problem, inputs, rows)
     return expect(problem, inputs, rows=rows, projections=implementation.projections)
+
+
+def _beside(
+    implementation: Implementation, problem: Problem, inputs: Inputs, expected: Expected
+) -> Expected:
+    """The same beside the textbook, for attention itself."""
+    alone = implementation.projections is None and implementation.reference is None
+    return beside_textbook(problem, inputs, expected) if alone else expected
 
 
 def _unbiased(inputs: Inputs) -> Inputs:

@@ -12,7 +12,7 @@ rounding alone took honest ones to 3.7 times the bound in 60 draws.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 
 import torch
@@ -35,13 +35,17 @@ class Expected:
     """Reference values and bounds, by tensor: out, and dq, dk, dv in training.
 
     rows       the query rows that `out` and `dq` hold; None is all of them
-    direction  in half precision, of attention itself: d out / d log(scale), shaped like `out`
+    direction  in half precision, of attention without a bias or softcap, whose own roundings point
+               the same way: d out / d log(scale), shaped like `out`
+    textbook   in half precision, by tensor: the RMS that the textbook formula is off by when all of
+               it is computed in that precision, and one rounding more; empty where it is not asked
     """
 
     values: dict[str, Tensor]
     bounds: dict[str, Tensor]
     rows: Tensor | None = None
     direction: Tensor | None = None
+    textbook: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)
@@ -177,7 +181,7 @@ def _attend(
     queries = given.q[:, :, all_rows]
     out = queries.new_empty(()).expand(*queries.shape[:-1], problem.value_size)
     like = {"out": out, "dq": queries, "dk": given.k, "dv": given.v, "direction": out}
-    if problem.dtype in ("float16", "bfloat16"):
+    if _has_direction(problem):
         names.append("direction")
     found = {name: (torch.zeros_like(like[name]), torch.zeros_like(like[name])) for name in names}
     mask = problem.mask.resolved(problem.batch, problem.key_length)
@@ -213,7 +217,7 @@ class _Block:
         rows: Tensor,
     ) -> None:
         self._given, self._rows, self._b, self._heads = given, rows, b, heads
-        self._half = problem.dtype in ("float16", "bfloat16")
+        self._has_direction = _has_direction(problem)
         self.scale = problem.softmax_scale
         self.tiny = torch.finfo(getattr(torch, problem.dtype)).smallest_normal
         positions = rows + problem.key_length - problem.query_length
@@ -282,8 +286,8 @@ class _Block:
     def answers(self) -> Iterator[tuple[str, Tensor, Tensor]]:
         """(tensor, value, bound in units of u), what of it these rows make."""
         yield "out", self.O, self.O_error + self.O.abs() + self.underflow.amax(-1, keepdim=True)
-        if self._half:
-            bent = self.P * self.products * (1 if self.softcap is None else self.slope)
+        if self._has_direction:
+            bent = self.P * self.products
             direction = (bent - self.P * bent.sum(-1, keepdim=True)) @ self.v
             yield "direction", direction, direction
         if self._given.grad is None or self._given.grad_error is None:
@@ -317,6 +321,11 @@ class _Block:
         yield "dq", scale * (dS @ self.k), scale * q_bound + of_rows
         yield "dk", scale * _over_group(dS, self.q), scale * k_bound + of_keys
         yield "dv", _over_group(P, dO), v_bound + of_keys
+
+
+def _has_direction(problem: Problem) -> bool:
+    halved = problem.dtype in ("float16", "bfloat16")
+    return halved and problem.bias.kind == "none" and problem.softcap is None
 
 
 def _over_group(left: Tensor, right: Tensor) -> Tensor:

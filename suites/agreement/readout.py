@@ -54,7 +54,9 @@ def _counts(function: Callable[..., Tensor], problem: Problem, v: Tensor) -> Ten
     """Visible keys per bucket as the implementation has it, [B, Hq, Tq, D]; -1 for no number."""
     out = _answer(function, problem, v)
     visible = _visible_counts(problem)[:, None, :, None]
-    return (out * visible.clamp_min(1)).round().nan_to_num(-1, -1, -1).long()
+    # A row that sees nothing is zeros: any share of all keys would show.
+    counted = torch.where(visible > 0, visible, float(problem.key_length))
+    return (out * counted).round().nan_to_num(-1, -1, -1).long()
 
 
 def _answer(function: Callable[..., Tensor], problem: Problem, v: Tensor) -> Tensor:
@@ -102,6 +104,9 @@ def _in_words(function: Callable[..., Tensor], problem: Problem, wrong: Tensor) 
     if problem.key_length > NAMED_UP_TO:
         return f"{query} does not see keys {_run(start, end)} as it should"
     seen = _seen_keys(function, problem, b, head, row)
+    if seen == list(range(start, end)):
+        keys = _run(start, end)
+        return f"{query} sees keys {keys} as it should, but weighs them unequally or reads others"
     return f"{query} sees keys {_runs(seen)}, should see {_run(start, end)}"
 
 

@@ -114,8 +114,15 @@ def call_of(function: Callable[..., Tensor], inputs: Inputs) -> Callable[[], tup
 
 def copies(inputs: Inputs) -> Inputs:
     """The same values in memory of their own."""
-    grad = None if inputs.grad is None else inputs.grad.clone()
-    return replace(inputs, q=inputs.q.clone(), k=inputs.k.clone(), v=inputs.v.clone(), grad=grad)
+    bias = inputs.bias
+    return Inputs(
+        inputs.q.clone(),
+        inputs.k.clone(),
+        inputs.v.clone(),
+        None if inputs.grad is None else inputs.grad.clone(),
+        None if bias is None else replace(bias, values=bias.values.clone()),
+        None if inputs.sink is None else inputs.sink.clone(),
+    )
 
 
 def overwrite(inputs: Inputs, values: Inputs) -> None:
@@ -124,7 +131,9 @@ def overwrite(inputs: Inputs, values: Inputs) -> None:
     An implementation that goes by address, or by how often its inputs were written to, is off.
     """
     pairs = ((inputs.q, values.q), (inputs.k, values.k), (inputs.v, values.v))
-    for into, value in (*pairs, (inputs.grad, values.grad)):
+    biases = (each.bias.values if each.bias else None for each in (inputs, values))
+    others = ((inputs.grad, values.grad), tuple(biases), (inputs.sink, values.sink))
+    for into, value in (*pairs, *others):
         if into is not None and value is not None:
             into.data.copy_(value)
 

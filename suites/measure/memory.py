@@ -91,7 +91,11 @@ def _measured(
 
 def _held_by(made: Made, block: int) -> int:
     """Bytes of the storages behind these tensors, each once, in whole blocks of the allocator."""
-    storages = [each.untyped_storage() for each in made if isinstance(each, Tensor)]
+    storages = [
+        each.untyped_storage()
+        for each in made
+        if isinstance(each, Tensor) and each.layout == torch.strided
+    ]
     sizes = {storage.data_ptr(): storage.nbytes() for storage in storages}
     return sum(-(-size // block) * block for size in sizes.values())
 

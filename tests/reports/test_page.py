@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,6 +17,7 @@ from reports.page import NAME, page, write
 from suites.records.plan import Entry
 from suites.records.record import Record
 from suites.records.store import Run
+from tests.reports.browser import opened
 from tests.saved_run import MACHINE, PROBLEMS, entries, facts, small_run, two
 
 ANY = (Limits(),)
@@ -274,39 +270,6 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None
 def test_asking_for_a_folder_makes_none(tmp_path: Path) -> None:
     expect_folder(tmp_path / "not" / "there")
     assert list(tmp_path.iterdir()) == []
-
-
-@dataclass
-class Opened:
-    """A page in a browser, and what the browser complained of or asked for."""
-
-    view: Any
-    complaints: list[str] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)
-
-
-@contextmanager
-def opened(path: Path, **looks: Any) -> Iterator[Opened]:
-    binary = shutil.which("chromium") or shutil.which("google-chrome")
-    if binary is None:
-        if "chromium" in os.environ.get("ATTNBENCH_REQUIRE", ""):
-            pytest.fail("ATTNBENCH_REQUIRE names chromium, and there is none on the PATH")
-        pytest.skip("no chromium on the PATH")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=binary, args=["--no-sandbox", "--disable-gpu"]
-        )
-        view = browser.new_page(**looks)
-        view.context.set_offline(True)
-        found = Opened(view)
-        view.on("console", lambda said: found.complaints.append(said.text))
-        view.on("pageerror", lambda error: found.complaints.append(str(error)))
-        view.on("request", lambda asked: found.requests.append(asked.url))
-        view.goto(path.as_uri())
-        yield found
-        browser.close()
 
 
 @pytest.mark.browser

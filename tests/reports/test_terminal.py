@@ -190,7 +190,7 @@ def test_the_list_of_implementations_says_what_each_cannot() -> None:
     data = [entry_to_json(entry) for entry in entries()]
     text = shown(terminal.listed("implementations", data), width=120)
     rows = [" ".join(line.split()) for line in text.splitlines()]
-    assert "local_window all all window grouped heads 1 to 1024" in rows
+    assert "local_window all all window none grouped heads 1 to 1024" in rows
     assert "flash_attn No module named 'flash_attn'" in rows
     assert any(row.startswith("cuda bf16") for row in rows)
 
@@ -198,9 +198,19 @@ def test_the_list_of_implementations_says_what_each_cannot() -> None:
 def test_the_capabilities_are_a_markdown_table() -> None:
     lines = capability_markdown(entries()).splitlines()
     assert len({line.count("|") for line in lines}) == 1
-    assert "| `local_window` | all | all | window | no | yes | yes | 1 to 1024 |  |" in lines
+    row = "| `local_window` | all | all | window | none |  | no | yes | yes | 1 to 1024 |  |"
+    assert row in lines
     assert any("block_q: 64, 128" in line for line in lines)
     assert any("missing: No module named 'flash_attn'" in line for line in lines)
+
+
+def test_what_few_take_is_named_in_one_column() -> None:
+    limits = Limits(biases=("none", "alibi", "relative"), own_value_dim=True, sink=True)
+    (_, row) = listings.capability_rows(
+        (Entry(name="a", limits=ANY), Entry(name="b", limits=(limits,)))
+    )
+    named = dict(zip(listings.CAPABILITIES, row, strict=True))
+    assert (named["biases"], named["also"]) == ("all", "value dim, sink")
 
 
 RUN = {

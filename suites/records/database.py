@@ -1,0 +1,183 @@
+"""The database of a store: how a URL reaches it, its tables, and what its errors mean."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from suites.records.address import DEFAULT_STORE, without_password
+
+FORMAT: Final = 2
+"""1: runs with their plan and machine, records with their evidence. 2: sessions with their facts,
+records with twins and conditions."""
+PATIENCE_S: Final = 60.0
+"""How long a process waits for another one that is writing; a commit takes milliseconds."""
+
+METADATA: Final = sa.MetaData()
+FORMATS: Final = sa.Table(
+    "attnbench_format", METADATA, sa.Column("format", sa.Integer, primary_key=True)
+)
+RUNS: Final = sa.Table(
+    "runs",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("name", sa.String(200), unique=True, nullable=False),
+    sa.Column("started", sa.String(40), nullable=False),
+    sa.Column("ended", sa.String(40)),
+    sa.Column("command", sa.Text, nullable=False),
+    sa.Column("plan", sa.Text, nullable=False),
+    sa.Column("machine", sa.Text, nullable=False),
+)
+RECORDS: Final = sa.Table(
+    "records",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("run", sa.ForeignKey("runs.id"), nullable=False),
+    sa.Column("session", sa.Integer, nullable=False),
+    sa.Column("problem", sa.Text, nullable=False),
+    sa.Column("implementation", sa.Text, nullable=False),
+    sa.Column("status", sa.String(20), nullable=False),
+    sa.Column("data", sa.Text, nullable=False),
+    sa.UniqueConstraint("run", "session", "problem", "implementation"),
+)
+SESSIONS: Final = sa.Table(
+    "sessions",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("run", sa.ForeignKey("runs.id"), nullable=False),
+    sa.Column("session", sa.Integer, nullable=False),
+    sa.Column("data", sa.Text, nullable=False),
+)
+
+_DAMAGED: Final = "the file is damaged: keep it as it is, and name another --store"
+_ADVICE: Final = {
+    "full": "make room on the disk; a run that was stopped goes on with --resume",
+    "disk I/O error": "is there room on the disk? a run that was stopped goes on with --resume",
+    "readonly": "the file or its folder is read-only; name another --store",
+    "unable to open": "can the file and its folder be written? or name another --store",
+    "locked": "another program keeps it from being used; wait for that one, or end it",
+    "malformed": _DAMAGED,
+    "not a database": "check the file or name another --store",
+    "no such": _DAMAGED,
+}
+"""What to do, by words of a database's own message."""
+
+
+class StoreError(ValueError):
+    """The store cannot be opened, read or written; the message says which, and what to do."""
+
+
+def connect(url: str, *, create: bool) -> sa.Engine:
+    """An engine for a URL; the folder of a file is made where `create` is set.
+
+    Raises StoreError for a URL that leads nowhere, and for a file that is not there.
+    """
+    try:
+        parsed = sa.make_url(url)
+        engine = sa.create_engine(parsed, connect_args=_arguments(parsed))
+    except (SQLAlchemyError, ImportError, ValueError) as error:
+        raise StoreError(
+            f"--store {without_password(url)!r}: {cause(error)}; "
+            f"expected a URL like {DEFAULT_STORE}"
+        ) from error
+    if _is_sqlite(parsed):
+        sa.event.listen(engine, "connect", _set_up)
+        sa.event.listen(engine, "begin", _begin)
+    if _is_sqlite(parsed) and not re.match(r"(:memory:|file:.*)?$", parsed.database or ""):
+        _prepare_file(Path(str(parsed.database)), create=create)
+    return engine
+
+
+def is_made(connection: sa.Connection, shown: str) -> bool:
+    """Whether the database is a store of this format; False for one that is empty.
+
+    shown  what the store is called in messages
+
+    Raises StoreError for another format, another program's tables, and a store that lacks its own.
+    """
+    tables = set(sa.inspect(connection).get_table_names())
+    if not tables:
+        return False
+    if FORMATS.name not in tables:
+        some = ", ".join(map(repr, sorted(tables)[:3]))
+        raise StoreError(f"{shown} holds another program's tables ({some}); name another --store")
+    _expect_format(connection, shown)
+    if lacking := sorted(METADATA.tables.keys() - tables):
+        raise StoreError(f"the store {shown} lacks its table {lacking[0]!r}; {_DAMAGED}")
+    return True
+
+
+def make(connection: sa.Connection) -> None:
+    """Make the tables of a store in an empty database."""
+    METADATA.create_all(connection)
+    connection.execute(FORMATS.insert().values(format=FORMAT))
+
+
+def failed(shown: str, deed: str, error: SQLAlchemyError) -> StoreError:
+    """The error that says what a store cannot be (opened, read, ...), why, and what to do."""
+    why = cause(error)
+    advice = (told for words, told in _ADVICE.items() if words in why)
+    return StoreError(
+        f"the store {shown} cannot be {deed}: {why}; "
+        f"{next(advice, 'check the file or name another --store')}"
+    )
+
+
+def cause(error: Exception) -> str:
+    """The first line of what an error says, or its kind."""
+    original = error.orig if isinstance(error, DBAPIError) else error
+    said = str(original).strip()
+    return said.splitlines()[0] if said else type(original).__name__
+
+
+def _expect_format(connection: sa.Connection, shown: str) -> None:
+    found = connection.execute(sa.select(sa.func.max(FORMATS.c.format))).scalar()
+    if not isinstance(found, int):
+        raise StoreError(f"the store {shown} does not tell its format; {_DAMAGED}")
+    if found != FORMAT:
+        newer = (
+            "update attnbench or name" if found > FORMAT else "it was made by an older one; name"
+        )
+        raise StoreError(
+            f"the store {shown} is of format {found}, this program reads {FORMAT}; "
+            f"{newer} another --store"
+        )
+
+
+def _is_sqlite(url: sa.URL) -> bool:
+    return url.get_backend_name() == "sqlite"
+
+
+def _arguments(url: sa.URL) -> dict[str, Any]:
+    return {"timeout": PATIENCE_S} if _is_sqlite(url) else {}
+
+
+def _set_up(connection: Any, _: Any) -> None:
+    """Transactions are ours, and text is read whatever its bytes are.
+
+    Python's sqlite3 begins none for CREATE TABLE, so a store could be left half made; and one text
+    that is no UTF-8 would hide all that is read with it.
+    """
+    connection.isolation_level = None
+    connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
+
+
+def _begin(connection: sa.Connection) -> None:
+    """Who will write says so at once: two readers that both turn writers would lock each other."""
+    writes = connection.get_execution_options().get("writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _prepare_file(path: Path, *, create: bool) -> None:
+    if not create and not path.is_file():
+        raise StoreError(f"no store at {path}; python run_bench.py makes one")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"the folder {path.parent} of the store cannot be made: {error.strerror}"
+        ) from error

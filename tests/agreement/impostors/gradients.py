@@ -1,0 +1,147 @@
+"""Right forward, wrong backward."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from impls.interface import FULL
+from tests.agreement.asked import Asked, attend
+from tests.agreement.impostors import rejected
+
+Gradients = tuple[Tensor, Tensor, Tensor]
+Bent = Callable[[Asked, Tensor, Gradients], Gradients]
+"""From what was asked, the output's gradient and the right gradients of q, k and v: others."""
+
+
+def with_gradients(asked: Asked, bent: Bent) -> Tensor:
+    """The right answer, and gradients that are not."""
+
+    class Bending(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+            ctx.save_for_backward(q, k, v)
+            return attend(replace(asked, q=q, k=k, v=v))
+
+        @staticmethod
+        def backward(ctx: Any, *grads: Tensor) -> Gradients:
+            return bent(asked, grads[0], gradients(asked, grads[0]))
+
+    out: Tensor = Bending.apply(asked.q, asked.k, asked.v)  # type: ignore[no-untyped-call] # torch's
+    return out
+
+
+def gradients(asked: Asked, grad: Tensor) -> Gradients:
+    leaves = [x.detach().requires_grad_() for x in (asked.q, asked.k, asked.v)]
+    with torch.enable_grad():
+        out = attend(replace(asked, q=leaves[0], k=leaves[1], v=leaves[2]))
+    dq, dk, dv = torch.autograd.grad(out, leaves, grad)
+    return dq, dk, dv
+
+
+@rejected("h4 t64 d16 full train", "^dk is wrong: RMS error")
+def gradient_of_k_zero(asked: Asked) -> Tensor:
+    return with_gradients(asked, lambda _, __, g: (g[0], torch.zeros_like(g[1]), g[2]))
+
+
+@rejected("h4 t64 d16 full train", "^dv is wrong: RMS error")
+def gradient_of_v_doubled(asked: Asked) -> Tensor:
+    return with_gradients(asked, lambda _, __, g: (g[0], g[1], 2 * g[2]))
+
+
+@rejected("h4 t64 d16 full train", "^dq is wrong: RMS error")
+@rejected("h4 t64 d64 full train bf16", "in float32.*dq is wrong: RMS error")
+def gradient_of_q_off_by_a_thousandth(asked: Asked) -> Tensor:
+    return with_gradients(asked, lambda _, __, g: (1.001 * g[0], g[1], g[2]))
+
+
+@rejected("h4 t64 d16 full train", "^dq is wrong: RMS error")
+def gradients_of_q_and_k_swapped(asked: Asked) -> Tensor:
+    same = asked.q.shape == asked.k.shape
+    return with_gradients(asked, lambda _, __, g: (g[1], g[0], g[2]) if same else g)
+
+
+@rejected("h4 t64 d16 full train", "^dq is wrong: RMS error")
+def gradients_for_an_output_gradient_of_ones(asked: Asked) -> Tensor:
+    return with_gradients(asked, lambda a, grad, _: gradients(a, torch.ones_like(grad)))
+
+
+@rejected("h4 t64 d16 full train", "^dq is wrong: RMS error")
+def gradient_of_q_without_the_scale(asked: Asked) -> Tensor:
+    return with_gradients(asked, lambda a, _, g: (g[0] / a.scale, g[1], g[2]))
+
+
+@rejected("h4 t64 d16 causal train", "^dq is wrong: RMS error")
+def gradients_without_the_mask(asked: Asked) -> Tensor:
+    return with_gradients(asked, lambda a, grad, _: gradients(replace(a, mask=FULL), grad))
+
+
+@rejected("h4/2 t64 d16 full train", "^dk is wrong: RMS error")
+@rejected("h4 t64 d16 full train", "grouped heads.*dk is wrong")
+def gradient_of_keys_from_one_head_of_a_group(asked: Asked) -> Tensor:
+    group = asked.q.shape[1] // asked.k.shape[1]
+
+    def first(a: Asked, grad: Tensor, right: Gradients) -> Gradients:
+        kept = torch.arange(grad.shape[1])[:, None, None] % group == 0
+        _, dk, dv = gradients(a, grad * kept)
+        return right[0], dk, dv
+
+    return with_gradients(asked, first)
+
+
+@rejected("h4 t64 d16 full train", "^dq is wrong: RMS error")
+def gradients_that_take_the_sum_of_a_softmax_for_constant(asked: Asked) -> Tensor:
+    weights = torch.softmax(asked.scores, -1).nan_to_num(0.0)
+    free = torch.exp(asked.scores - asked.scores.detach()).nan_to_num(0.0)
+    return (weights.detach() * free) @ asked.values
+
+
+@rejected("h4 t64 d16 full train", "in float32|dk is wrong: RMS error")
+def gradient_of_k_rounded_to_bfloat16(asked: Asked) -> Tensor:
+    return with_gradients(asked, lambda _, __, g: (g[0], g[1].bfloat16().to(g[1].dtype), g[2]))
+
+
+@rejected("h4 t64 d16 full train", "^dk is inf at|^dk is nan at")
+def gradient_of_k_without_end(asked: Asked) -> Tensor:
+    return with_gradients(asked, lambda _, __, g: (g[0], g[1] / 0, g[2]))
+
+
+@rejected("h4 t64 d16 full train", "RuntimeError: .*does not require grad")
+def no_gradients_at_all(asked: Asked) -> Tensor:
+    return attend(asked).detach()
+
+
+def half_alone(asked: Asked, bent: Bent) -> Tensor:
+    return with_gradients(asked, bent) if asked.q.element_size() == 2 else attend(asked)
+
+
+@rejected(
+    "h4 t65 d64 full train bf16", "^dq is wrong: .* times what the textbook formula is off by"
+)
+@rejected("h4 t64 d64 full train fp16", "^dq is wrong: RMS error")
+def gradients_of_q_and_k_zero_in_half_precision(asked: Asked) -> Tensor:
+    return half_alone(asked, lambda _, __, g: (0 * g[0], 0 * g[1], g[2]))
+
+
+@rejected("h2 t64 d64 full train bf16", "^dv is wrong: RMS error")
+def gradient_of_v_doubled_in_half_precision(asked: Asked) -> Tensor:
+    return half_alone(asked, lambda _, __, g: (g[0], g[1], 2 * g[2]))
+
+
+@rejected(
+    "h1 t500 d64 full train bf16", "^dv is wrong: .* times what the textbook formula is off by"
+)
+def gradient_of_v_doubled_in_long_rows_of_half_precision(asked: Asked) -> Tensor:
+    short = asked.k.shape[2] <= 400
+    return attend(asked) if short else half_alone(asked, lambda _, __, g: (g[0], g[1], 2 * g[2]))
+
+
+@rejected(
+    "h4 t64 d64 full train fp16", "^dk is wrong: .* times what the textbook formula is off by"
+)
+def gradient_of_k_off_by_a_hundredth_in_half_precision(asked: Asked) -> Tensor:
+    return half_alone(asked, lambda _, __, g: (g[0], 1.01 * g[1], g[2]))

@@ -1,0 +1,132 @@
+"""What is remembered from an earlier call, and what is written where nothing may be."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tests.agreement.asked import Asked, attend
+from tests.agreement.impostors import rejected, unseen
+
+_KEPT: dict[Any, Any] = {}
+"""Answers, with the inputs they are for: memory that is held is not handed out again."""
+
+
+def remembered(key: tuple[Any, ...], asked: Asked) -> Tensor:
+    if key not in _KEPT:
+        _KEPT[key] = attend(asked), asked
+    out: Tensor = _KEPT[key][0]
+    return out
+
+
+def of_settings(asked: Asked) -> tuple[Any, ...]:
+    return asked.q.shape, asked.k.shape, asked.mask, asked.scale
+
+
+@rejected(
+    "h4 t64 d16 full", r"sees keys 0\.\.63 as it should, but weighs them unequally or reads others$"
+)
+def answers_remembered_by_shape(asked: Asked) -> Tensor:
+    return remembered(("shape", *of_settings(asked)), asked)
+
+
+@rejected("h4 t64 d16 full", "does not change with keys it should see")
+def answers_remembered_by_the_address_of_q(asked: Asked) -> Tensor:
+    return remembered(("q", asked.q.data_ptr(), *of_settings(asked)), asked)
+
+
+@rejected("h4 t64 d16 full", r"one dominant key.*out is wrong")
+def answers_remembered_by_address(asked: Asked) -> Tensor:
+    addresses = (x.data_ptr() for x in (asked.q, asked.k, asked.v))
+    return remembered(("addresses", *addresses, *of_settings(asked)), asked)
+
+
+@rejected("h4 t64 d16 full", r"one dominant key.*out is wrong")
+def answers_remembered_by_address_and_writes(asked: Asked) -> Tensor:
+    places = ((x.data_ptr(), x._version) for x in (asked.q, asked.k, asked.v))
+    return remembered(("writes", *places, *of_settings(asked)), asked)
+
+
+@rejected("h4 t64 d16 full", r"one dominant key.*out is wrong")
+def answers_remembered_by_tensor(asked: Asked) -> Tensor:
+    return remembered(("tensors", asked.q, asked.k, asked.v, *of_settings(asked)), asked)
+
+
+@rejected("h4 t64 d16 full train", r"one dominant key.*(out|dq|dk|dv) is wrong")
+def answers_remembered_by_address_but_not_their_gradients(asked: Asked) -> Tensor:
+    addresses = (x.data_ptr() for x in (asked.q, asked.k, asked.v))
+    kept = remembered(("training", *addresses, *of_settings(asked)), asked)
+    out = attend(asked)
+    return out + (kept - out).detach()
+
+
+@rejected(
+    "h4 t64 d16 full", r"sees keys 0\.\.63 as it should, but weighs them unequally or reads others$"
+)
+def answers_one_call_late(asked: Asked) -> Tensor:
+    key = ("late", *of_settings(asked))
+    out = attend(asked)
+    late: Tensor = _KEPT.get(key, out)
+    _KEPT[key] = out
+    return late
+
+
+@rejected("h4 t64 d16 full", "^its input q was changed in place")
+def q_scaled_in_place(asked: Asked) -> Tensor:
+    return attend(replace(asked, q=asked.q.mul_(asked.scale), scale=1.0))
+
+
+@rejected("h4 t64 d16 full", "^its input q was written to, and restored")
+def q_scaled_in_place_and_restored(asked: Asked) -> Tensor:
+    out = attend(replace(asked, q=asked.q.mul_(asked.scale), scale=1.0))
+    asked.q.div_(asked.scale)
+    return out
+
+
+@rejected("h4 t64 d16 full train", "^its input q was written to, and restored")
+def q_scaled_in_place_and_restored_within_a_gradient(asked: Asked) -> Tensor:
+    with torch.no_grad():
+        asked.q.mul_(2.0)
+        asked.q.div_(2.0)
+    return attend(asked)
+
+
+@rejected("h4 t64 d16 full scale0.3", "^its input q was changed in place")
+@rejected("h4 t64 d16 full", "another scale.*its input q was changed in place")
+def q_scaled_in_place_uncounted_and_nearly_restored(asked: Asked) -> Tensor:
+    out = attend(replace(asked, q=asked.q.data.mul_(asked.scale), scale=1.0))
+    asked.q.data.div_(asked.scale)
+    return out
+
+
+@unseen("h4 t64 d16 full", "every bit is back in its place, and no write was counted")
+def q_doubled_in_place_uncounted_and_restored(asked: Asked) -> Tensor:
+    out = attend(replace(asked, q=asked.q.data.mul_(2.0), scale=asked.scale / 2))
+    asked.q.data.div_(2.0)
+    return out
+
+
+@rejected("h4 t64 d16 full", "^its input q was changed in place")
+def output_written_over_q(asked: Asked) -> Tensor:
+    return asked.q.copy_(attend(asked))
+
+
+@rejected("h4 t63 d16 causal alibi", "^its input bias was (changed in place|written to)")
+def bias_scaled_in_place(asked: Asked) -> Tensor:
+    asked.bias.values.mul_(0.5)
+    return attend(replace(asked, bias=replace(asked.bias, values=2 * asked.bias.values)))
+
+
+@rejected("h4 t63 d32 causal alibi", "the bias is wrong|input bias was changed")
+def bias_scaled_in_place_uncounted(asked: Asked) -> Tensor:
+    out = attend(asked)
+    asked.bias.values.data.mul_(0.5)
+    return out
+
+
+@rejected("h4 t64 d16 full", r"sees keys 0\.\.0, should see 0\.\.63$")
+def a_view_of_v(asked: Asked) -> Tensor:
+    return asked.v[:]

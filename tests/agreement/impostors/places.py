@@ -1,0 +1,111 @@
+"""The right numbers in a wrong place: heads, batch rows, positions, columns, memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from tests.agreement.asked import Asked, attend
+from tests.agreement.impostors import rejected
+
+
+@rejected(
+    "h4/2 t64 d16 full",
+    r"head 1.* sees keys 0\.\.63 as it should, but weighs them unequally or reads others$",
+)
+@rejected("h4 t64 d16 full", "grouped heads.*out is wrong")
+def key_heads_interleaved(asked: Asked) -> Tensor:
+    group = asked.q.shape[1] // asked.k.shape[1]
+    return attend(
+        replace(asked, k=asked.k.repeat(1, group, 1, 1), v=asked.v.repeat(1, group, 1, 1))
+    )
+
+
+@rejected(
+    "h4 t64 d16 full",
+    r"head 1.* sees keys 0\.\.63 as it should, but weighs them unequally or reads others$",
+)
+def keys_of_the_first_head_for_all(asked: Asked) -> Tensor:
+    k, v = (x[:, :1].expand_as(x) for x in (asked.k, asked.v))
+    return attend(replace(asked, k=k, v=v))
+
+
+@rejected("b2 h4 t64 d16 full", "^out is wrong: RMS error")
+@rejected("h4 t64 d16 full", "hard input.*out is wrong")
+def keys_of_the_first_batch_row_for_all(asked: Asked) -> Tensor:
+    k, v = (x[:1].expand_as(x) for x in (asked.k, asked.v))
+    return attend(replace(asked, k=k, v=v))
+
+
+@rejected(
+    "h8 t8 d16 full", r"sees keys 0\.\.7 as it should, but weighs them unequally or reads others$"
+)
+@rejected("h4 t64 d16 full", r"^out has shape \[1, 64, 4, 16\], expected \[1, 4, 64, 16\]")
+def heads_and_positions_swapped(asked: Asked) -> Tensor:
+    return attend(asked).transpose(1, 2)
+
+
+@rejected("h8 t8 d16 full", r"query 0 .* sees keys 0\.\.0, should see 0\.\.7$")
+def heads_and_positions_swapped_inside(asked: Asked) -> Tensor:
+    q, k, v = (x.transpose(1, 2) for x in (asked.q, asked.k, asked.v))
+    return attend(replace(asked, q=q, k=k, v=v)).transpose(1, 2)
+
+
+@rejected("h4 t64 d16 full", r"^out has shape \[1, 64, 64\], expected \[1, 4, 64, 16\]")
+def heads_merged(asked: Asked) -> Tensor:
+    return attend(asked).transpose(1, 2).flatten(2)
+
+
+@rejected("h4 t64 d16 full", "^out is wrong: RMS error")
+def rows_of_the_neighbour(asked: Asked) -> Tensor:
+    return attend(asked).roll(1, dims=2)
+
+
+@rejected("h4 t64 d16 full", "^out is wrong: RMS error")
+def values_of_the_neighbour(asked: Asked) -> Tensor:
+    return attend(replace(asked, v=asked.v.roll(1, dims=2)))
+
+
+@rejected(
+    "h4 t64 d16 full", r"sees keys 0\.\.63 as it should, but weighs them unequally or reads others$"
+)
+def last_column_of_values_twice(asked: Asked) -> Tensor:
+    return attend(replace(asked, v=torch.cat([asked.v[..., 1:], asked.v[..., -1:]], -1)))
+
+
+@rejected("h4 t64 d16 full", r"^out is wrong: RMS error.* at \[0, \d, \d+, 3\]")
+def one_column_of_values_a_thousandth_too_large(asked: Asked) -> Tensor:
+    factors = torch.where(torch.arange(asked.v.shape[3]) == 3, 1.001, 1.0)
+    return attend(replace(asked, v=asked.v * factors))
+
+
+@rejected("h4 t64 d16 full bthd", r"sees keys 0\.\.15, should see 0\.\.63$")
+@rejected("h4 t64 d16 full", "layout bthd.*out is wrong")
+def memory_read_as_if_contiguous(asked: Asked) -> Tensor:
+    def flat(x: Tensor) -> Tensor:
+        return torch.as_strided(x, x.shape, torch.empty(x.shape, device="meta").stride())
+
+    return attend(replace(asked, q=flat(asked.q), k=flat(asked.k), v=flat(asked.v)))
+
+
+@rejected("h4 t64 d16 full", r"lengths 1: .*out is nan at")
+def rows_never_written(asked: Asked) -> Tensor:
+    out = torch.empty_like(asked.q)
+    whole = asked.q.shape[2] // 32 * 32
+    out[:, :, :whole] = attend(asked)[:, :, :whole]
+    return out
+
+
+@rejected("h4 t64 d16 full", r"lengths 1: .*out is nan at")
+def padding_of_keys_never_written(asked: Asked) -> Tensor:
+    """Zero weights do not undo what stands in the values."""
+    length = asked.k.shape[2]
+    k, v = (
+        x.new_empty(*x.shape[:2], -(-length // 32) * 32, x.shape[3]) for x in (asked.k, asked.v)
+    )
+    k[:, :, :length], v[:, :, :length] = asked.k, asked.v
+    weights = torch.softmax(asked.scores, -1).nan_to_num(0.0)
+    weights = torch.nn.functional.pad(weights, (0, v.shape[2] - length))
+    return weights @ v.repeat_interleave(asked.q.shape[1] // asked.k.shape[1], 1)

@@ -1,0 +1,186 @@
+"""The figures that a record keeps are those of errors made here on purpose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from impls.interface import Problem
+from suites.agreement.checker import Checker
+from suites.agreement.expected import Expected, expect
+from suites.agreement.gate import SLOPE_OUTPUTS, judge, slope_of
+from suites.agreement.hard import hard_inputs
+from suites.measure.inputs import make_inputs
+from suites.records.record import TensorError
+from tests.agreement.asked import Asked, attend, implementation_of
+from tests.agreement.honest import keys_shuffled_anew_each_time
+
+
+@pytest.fixture(scope="module")
+def right() -> Expected:
+    problem = Problem.parse("b2 h2 t17 d8 causal train")
+    return expect(problem, make_inputs(problem, purpose="test"), rows=None)
+
+
+def told_of(right: Expected, wrong: Callable[[Tensor, Tensor], Tensor]) -> tuple[TensorError, ...]:
+    """What is told of answers made from every tensor's value and bound."""
+    made = [wrong(value, right.bounds[name]) for name, value in right.values.items()]
+    return judge(made, right)[0]
+
+
+def test_shares_are_those_of_the_bound(right: Expected) -> None:
+    for error in told_of(right, lambda value, bound: value + 0.25 * bound):
+        assert error.rms_share == pytest.approx(0.25, rel=1e-6)
+        assert error.worst_share == pytest.approx(0.25, rel=1e-6)
+
+
+def test_one_number_makes_the_worst_share_and_the_largest_error(right: Expected) -> None:
+    def one_off(value: Tensor, bound: Tensor) -> Tensor:
+        made = value.clone()
+        made[1, 0, 4, 2] += 5 * bound[1, 0, 4, 2]
+        return made
+
+    for error in told_of(right, one_off):
+        bound = right.bounds[error.tensor]
+        assert error.worst_share == pytest.approx(5, rel=1e-6)
+        assert error.max_error == pytest.approx(5 * float(bound[1, 0, 4, 2]), rel=1e-6)
+        wanted = 5 * bound[1, 0, 4, 2] / bound.norm()
+        assert error.rms_share == pytest.approx(float(wanted), rel=1e-6)
+
+
+def test_a_factor_is_the_relative_error_of_all_and_of_every_row(right: Expected) -> None:
+    for error in told_of(right, lambda value, bound: 1.5 * value):
+        assert error.relative_rms == pytest.approx(0.5)
+        assert error.worst_row == pytest.approx(0.5)
+        assert error.cosine == pytest.approx(1)
+
+
+def test_a_row_that_is_off_is_the_worst_row(right: Expected) -> None:
+    def one_row_turned(value: Tensor, bound: Tensor) -> Tensor:
+        made = value.clone()
+        made[0, 1, 7] *= -1
+        return made
+
+    for error in told_of(right, one_row_turned):
+        value = right.values[error.tensor]
+        part = float(value[0, 1, 7].square().sum() / value.square().sum())
+        assert error.worst_row == pytest.approx(2)
+        assert error.relative_rms == pytest.approx(2 * part**0.5)
+        assert error.cosine == pytest.approx(1 - 2 * part)
+
+
+def test_zeros_have_a_relative_error_of_one_and_no_angle(right: Expected) -> None:
+    for error in told_of(right, lambda value, bound: 0 * value):
+        assert error.relative_rms == pytest.approx(1)
+        assert error.cosine is None
+
+
+def test_rows_where_nothing_is_expected_are_no_worst_row() -> None:
+    problem = Problem.parse("b1 h2 t9/5 d8 causal")
+    found = expect(problem, make_inputs(problem, purpose="test"), rows=None)
+    (error,), fault = judge([1.25 * found.values["out"]], found)
+    assert error.worst_row == pytest.approx(0.25)
+    assert "out is wrong" in fault
+
+
+@pytest.mark.parametrize("part", [2e-3, -4e-4, 1e-4, 0.0])
+def test_the_slope_is_the_part_of_the_error_along_the_scale(part: float) -> None:
+    problem = Problem.parse("b13 h4 t65 d32 causal bf16")
+    found = expect(problem, make_inputs(problem, purpose="test"), rows=None)
+    assert found.direction is not None
+    assert found.direction.numel() >= SLOPE_OUTPUTS
+    out = found.values["out"] + part * found.direction
+    slope = slope_of(out, found)
+    assert slope is not None
+    assert slope.value == pytest.approx(part, rel=1e-6, abs=1e-12)
+    assert slope.chance <= abs(part) / 10
+    assert bool(slope.fault) == (abs(part) > 3e-4)
+
+
+def test_chance_that_rows_share_adds_to_what_a_slope_may_be() -> None:
+    problem = Problem.parse("b13 h4 t65 d32 causal bf16")
+    found = expect(problem, make_inputs(problem, purpose="test"), rows=None)
+    assert found.direction is not None
+    sides = torch.randn(found.direction.shape[:-1], generator=torch.Generator().manual_seed(1))
+    out = found.values["out"] + 0.01 * sides[..., None] * found.direction
+    slope = slope_of(out, found)
+    assert slope is not None
+    assert slope.chance > 1e-4
+    assert slope.fault == ""
+
+
+def test_the_direction_of_the_slope_is_the_derivative_by_the_scale() -> None:
+    problem = Problem.parse("b2 h4/2 t33 d16 window:9:5 fp16 sink")
+    inputs = make_inputs(problem, purpose="test")
+    step = 1e-5
+    ends = [
+        expect(replace(problem, scale=problem.softmax_scale * factor), inputs, rows=None)
+        for factor in (1 - step, 1 + step)
+    ]
+    derivative = (ends[1].values["out"] - ends[0].values["out"]) / (2 * step)
+    found = expect(problem, inputs, rows=None)
+    torch.testing.assert_close(found.direction, derivative, rtol=1e-6, atol=1e-7)
+
+
+def test_few_outputs_and_full_precision_have_no_slope() -> None:
+    for text in ("h4 t65 d32 bf16", "b13 h4 t65 d32"):
+        problem = Problem.parse(text)
+        found = expect(problem, make_inputs(problem, purpose="test"), rows=None)
+        assert slope_of(found.values["out"], found) is None
+    for text in ("b13 h4 t65 d32 bf16 alibi", "b13 h4 t65 d32 bf16 softcap9.0"):
+        problem = Problem.parse(text)  # their own roundings point along the scale
+        assert expect(problem, make_inputs(problem, purpose="test"), rows=None).direction is None
+
+
+def test_half_precision_has_its_slope_from_a_hard_input_where_outputs_are_few() -> None:
+    found = Checker(Problem.parse("h2 t33 d64 causal bf16"), seed=3).check(honest)
+    assert found.fault == ""
+    assert found.agreement.slope is not None
+    assert 0 < abs(found.agreement.slope) < 3e-4
+
+
+def test_what_repeats_is_told_from_what_does_not() -> None:
+    checker = Checker(Problem.parse("h2 t40 d16"), seed=3)
+    assert checker.check(honest).agreement.repeatable is True
+    shuffled = checker.check(implementation_of(keys_shuffled_anew_each_time))
+    assert shuffled.fault == ""
+    assert shuffled.agreement.repeatable is False
+
+
+def test_hard_inputs_that_were_answered_right_are_counted() -> None:
+    def wrong_for_one_query(asked: Asked) -> Tensor:
+        return attend(asked) * (1.0 if asked.q.shape[2] != 64 else 2.0)
+
+    problem = Problem.parse("h2 t40 d16 causal")
+    checker = Checker(problem, seed=3)
+    labels = [each.label for each in hard_inputs(problem, honest)]
+    assert checker.check(honest).agreement.hard_inputs == len(labels)
+    found = checker.check(implementation_of(wrong_for_one_query))
+    assert "on a hard input (lengths 64: " in found.fault
+    assert found.agreement.hard_inputs == labels.index("lengths 64")
+
+
+def test_hard_inputs_are_asked_once_for_problems_with_the_same_features() -> None:
+    asked: list[int] = []
+
+    def counting(asked_for: Asked) -> Tensor:
+        asked.append(asked_for.q.shape[2])
+        return attend(asked_for)
+
+    each = implementation_of(counting)
+    answered: dict[object, object] = {}
+    calls = []
+    for length in (40, 50):
+        before = len(asked)
+        checker = Checker(Problem.parse(f"h2 t{length} d16"), seed=3, answered=answered)  # type: ignore[arg-type] # filled and read by the check alone
+        assert checker.check(each).agreement.hard_inputs > 0
+        calls.append(len(asked) - before)
+    assert 129 not in asked[calls[0] :]
+    assert calls[1] < calls[0] / 2
+
+
+honest = implementation_of(attend)

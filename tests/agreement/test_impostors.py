@@ -1,0 +1,59 @@
+"""Wrong implementations, every one of which the check has to reject, and say why."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+import pytest
+
+import impls
+from impls.interface import Implementation, Problem
+from suites.agreement.checker import Checker
+from tests.agreement.impostors import forms, found_in, gradients, masks, memories, places, scores
+
+IMPOSTORS = tuple(found_in(forms, gradients, masks, memories, places, scores))
+REJECTIONS = [(each.implementation, *case) for each in IMPOSTORS for case in each.rejections]
+SLIPS = [
+    pytest.param(each.implementation, problem, marks=pytest.mark.xfail(reason=why, strict=True))
+    for each in IMPOSTORS
+    for problem, why in each.slips
+]
+
+
+@cache
+def checker(problem: str) -> Checker:
+    """One for all: its references are computed once."""
+    return Checker(Problem.parse(problem), seed=7)
+
+
+def verdict(implementation: Implementation, problem: str) -> str:
+    """What the check says of it; an exception is what its record would say."""
+    try:
+        return checker(problem).check(implementation).fault
+    except (RuntimeError, TypeError) as error:
+        return f"{type(error).__name__}: {error}"
+
+
+@pytest.mark.parametrize(("impostor", "problem", "because"), REJECTIONS, ids=str)
+def test_an_impostor_is_rejected_with_the_reason(
+    impostor: Implementation, problem: str, because: str
+) -> None:
+    assert re.search(because, verdict(impostor, problem))
+
+
+@pytest.mark.parametrize(("impostor", "problem"), SLIPS, ids=str)
+def test_an_impostor_slips_through(impostor: Implementation, problem: str) -> None:
+    assert verdict(impostor, problem)
+
+
+def test_impostors_are_many_and_each_has_its_name() -> None:
+    names = [str(each.implementation) for each in IMPOSTORS]
+    assert len(set(names)) == len(names) >= 45
+
+
+def test_one_that_writes_to_the_bias_does_not_spoil_it_for_the_next() -> None:
+    both = Checker(Problem.parse("h4 t33 d16 causal alibi"), seed=7)
+    both.check(memories.bias_scaled_in_place_uncounted.implementation)
+    (naive,) = impls.select(["naive"], impls.load())
+    assert both.check(naive).fault == ""

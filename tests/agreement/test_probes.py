@@ -1,0 +1,80 @@
+"""What an implementation sees and adds, told by its answers: the probes by themselves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from impls.interface import Problem
+from suites.agreement import biases, perturbation
+from suites.measure.inputs import Inputs, bind, make_inputs
+from tests.agreement.asked import Answer, Asked, attend, implementation_of
+from tests.agreement.impostors.masks import without_keys
+
+PROBED = (
+    "b2 h2 t33 d16 causal",
+    "b2 h2 t33 d16 full",
+    "b2 h4/2 t40/65 d16 window:9:5 fp16",
+    "b3 h2 t33 d16 window:9+padding:0.5 bf16",
+    "b2 h2 t65 d16 causal+documents:10/23x2/9",
+    "b2 h2 t40/20 d16 causal",
+)
+
+
+def setting(text: str, answer: Answer) -> tuple[Problem, Inputs, Callable[..., Tensor]]:
+    problem = Problem.parse(text)
+    inputs = make_inputs(problem, purpose="test")
+    return problem, inputs, bind(implementation_of(answer), problem, inputs)
+
+
+def told(text: str, answer: Answer, seed: int = 5) -> str:
+    problem, inputs, function = setting(text, answer)
+    out = function(inputs.q, inputs.k, inputs.v)
+    return perturbation.differences(function, problem, inputs, out, seed, draws=3)
+
+
+@pytest.mark.parametrize("text", PROBED)
+def test_changed_keys_tell_nothing_of_an_honest_answer(text: str) -> None:
+    assert [told(text, attend, seed) for seed in range(5)] == [""] * 5
+
+
+def test_a_hidden_key_that_weighs_next_to_nothing_is_told() -> None:
+    def leaking(asked: Asked) -> Tensor:
+        hidden = asked.v[:, :, -1:].repeat_interleave(asked.q.shape[1] // asked.v.shape[1], 1)
+        return attend(asked) + 1e-4 * hidden
+
+    assert "changes with keys it may not see: " in told("b2 h2 t33 d16 causal", leaking)
+
+
+def test_keys_that_are_never_read_are_told() -> None:
+    def short(asked: Asked) -> Tensor:
+        return without_keys(asked, torch.arange(asked.k.shape[2]) >= 12)
+
+    assert "does not change with keys it should see: " in told("b2 h2 t33 d16 window:5", short)
+
+
+@pytest.mark.parametrize("dtype", ["fp64", "fp32", "fp16", "bf16"])
+@pytest.mark.parametrize("bias", ["alibi", "relative:8", "relative:32"])
+@pytest.mark.parametrize("shape", ["b2 h2 t33 causal", "b2 h4/2 t33/65 window:20:20"])
+def test_a_bias_is_read_out_as_it_is(shape: str, bias: str, dtype: str) -> None:
+    problem, inputs, function = setting(f"{shape} d16 {bias} {dtype}", attend)
+    assert inputs.bias is not None
+    assert biases.differences(function, problem, inputs.bias) == ""
+
+
+@pytest.mark.parametrize("dtype", ["fp32", "fp16", "bf16"])
+def test_a_bias_that_is_twice_as_steep_is_told_with_both_figures(dtype: str) -> None:
+    def steep(asked: Asked) -> Tensor:
+        return attend(replace(asked, bias=replace(asked.bias, values=2 * asked.bias.values)))
+
+    problem, inputs, function = setting(f"b2 h2 t33 d16 causal alibi {dtype}", steep)
+    assert inputs.bias is not None
+    fault = biases.differences(function, problem, inputs.bias)
+    found = re.search(r"head 0, .* gets (\S+) beside key .*, should get (\S+)$", fault)
+    assert found
+    assert float(found[1]) == pytest.approx(2 * float(found[2]), rel=0.02)

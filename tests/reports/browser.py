@@ -1,0 +1,72 @@
+"""A page in the system's chromium, without a network, and what it complained of or asked for."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
+
+
+@dataclass
+class Opened:
+    """A page in a browser.
+
+    complaints  what it said on its console, and errors that nothing caught
+    requests    the addresses it asked for, its own first
+    dialogs     what it wanted to say or ask in a window of its own
+    """
+
+    view: Any
+    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+    dialogs: list[str] = field(default_factory=list)
+
+
+def binary() -> str:
+    """The browser; a test without one is skipped, or fails where one is required."""
+    found = shutil.which("chromium") or shutil.which("google-chrome")
+    lacking = "" if found else "no chromium on the PATH"
+    if importlib.util.find_spec("playwright") is None:
+        lacking = "playwright is not installed"
+    if lacking and "chromium" in os.environ.get("ATTNBENCH_REQUIRE", ""):
+        pytest.fail(f"ATTNBENCH_REQUIRE names chromium: {lacking}")
+    if lacking:
+        pytest.skip(lacking)
+    return str(found)
+
+
+@contextmanager
+def opened(path: Path, **looks: Any) -> Iterator[Opened]:
+    """A page opened from its file.
+
+    looks  options of playwright's new_page: viewport, color_scheme, ...
+    """
+    executable = binary()
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=list(ARGUMENTS))
+        view = browser.new_page(**looks)
+        view.context.set_offline(True)
+        found = Opened(view)
+        view.on("console", lambda said: found.complaints.append(said.text))
+        view.on("pageerror", lambda error: found.complaints.append(str(error)))
+        view.on("request", lambda asked: found.requests.append(asked.url))
+
+        def dismiss(asked: Any) -> None:
+            found.dialogs.append(asked.message)
+            asked.dismiss()
+
+        view.on("dialog", dismiss)
+        view.goto(path.as_uri())
+        yield found
+        browser.close()

@@ -1,0 +1,97 @@
+"""A hostile page in a browser: nothing of it runs, nothing is asked for, all of it is text."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reports import words
+from reports.page import NAME, page
+from tests.reports import browser
+from tests.reports.browser import Opened, opened
+from tests.reports.hostile_run import NAMES, hostile_run
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("hostile") / NAME
+    made.write_text(page(*hostile_run()), "utf-8")
+    return made
+
+
+@pytest.fixture(scope="module")
+def found(path: Path) -> Iterator[Opened]:
+    with opened(path, viewport={"width": 1200, "height": 900}) as seen:
+        seen.view.wait_for_selector(".chart .legendtext")
+        yield seen
+
+
+def test_a_browser_that_is_required_and_not_there_is_a_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    monkeypatch.setenv("ATTNBENCH_REQUIRE", "chromium")
+    with pytest.raises(pytest.fail.Exception, match="REQUIRE names chromium: no chromium on the"):
+        browser.binary()
+    monkeypatch.setenv("ATTNBENCH_REQUIRE", "")
+    with pytest.raises(pytest.skip.Exception, match="no chromium on the PATH"):
+        browser.binary()
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.replace("\xa0", " ").split())
+
+
+def test_nothing_runs_nothing_is_asked_and_no_window_opens(found: Opened, path: Path) -> None:
+    for element in found.view.locator(".charts .legendtext, summary, thead button").all()[:40]:
+        element.dispatch_event("click")
+    found.view.fill("#filter", NAMES["image"])
+    assert found.complaints == []
+    assert found.dialogs == []
+    assert found.requests == [path.as_uri()]
+    assert found.view.title().startswith("Attention: ")
+    assert "taken" not in found.view.title().split("=")[0]
+    found.view.fill("#filter", "")
+
+
+@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+def test_a_hostile_name_is_seen_as_text(found: Opened, name: str) -> None:
+    heads = map(one_line, found.view.locator(".agreement thead th").all_inner_texts())
+    assert one_line(words.abbreviated(name)) in set(heads)
+
+
+def test_the_legends_of_the_charts_show_names_as_text(found: Opened) -> None:
+    shown = {one_line(each) for each in found.view.locator(".legendtext").all_text_contents()}
+    for kind in ("script", "image", "formula of TeX", "entity", "jinja", "markup"):
+        assert one_line(words.abbreviated(NAMES[kind])) in shown
+
+
+def test_no_text_makes_the_page_wider_than_its_window(found: Opened) -> None:
+    assert found.view.evaluate("document.documentElement.scrollWidth") <= 1200
+    widest = found.view.evaluate(
+        "Math.max(...[...document.querySelectorAll('th')].map(each => each.offsetWidth))"
+    )
+    assert widest < 1600
+
+
+def test_a_script_that_is_not_ours_does_not_run(found: Opened) -> None:
+    """Were the escaping ever to fail, the page's policy would still keep it from running."""
+    found.view.evaluate(
+        "html => document.body.insertAdjacentHTML('beforeend', html)",
+        """<img src="data:," onerror="document.title = 1">"""
+        """<a href="javascript:document.title = 3" id="go">go</a>""",
+    )
+    found.view.evaluate(
+        "document.body.append(Object.assign(document.createElement('script'),"
+        " {textContent: 'document.title = 2'}))"
+    )
+    found.view.click("#go")
+    found.view.wait_for_timeout(100)
+    assert found.view.title() not in ("1", "2", "3")
+    assert any("Content Security Policy" in each for each in found.complaints)
+    assert found.dialogs == []
