@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from suites.engine.processes import Processes
+    from suites.probing import Probed
     from suites.records.record import Record
     from suites.records.store import Run, Store
     from suites.request import Request
@@ -195,8 +196,12 @@ def check(
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Check agreement alone, on the suite `agreement`; exit 1 for anything else than agreement."""
-    from reports import plain, terminal  # noqa: PLC0415 - help answers without them
+    """Check agreement alone, on the suite `agreement`; exit 1 for anything else than agreement.
+
+    Of a function without a decorator it also finds out what it can do, and prints the Limits that
+    say so.
+    """
+    from reports import plain, probed, terminal  # noqa: PLC0415 - help answers without them
     from suites.records.store import Run, Store, now  # noqa: PLC0415 - likewise
     from suites.request import Request, prepare, processes_for  # noqa: PLC0415 - likewise
 
@@ -213,11 +218,15 @@ def check(
         stored = Run(name="check", started=now(), command=_command(), plan=plan, machine=machine)
         kept.begin(stored)
         records = _conduct(stored, kept, processes, quiet=as_json)
+        found = _probe(stored, records, kept, processes, quiet=as_json)
     if as_json:
-        _print_json(plain.as_data(stored, records))
+        data = {"probed": [probed.as_data(each) for each in found]} if found else {}
+        _print_json({**plain.as_data(stored, records), **data})
     else:
-        _console().print(*terminal.check_tables(stored, records), sep="\n")
-    raise typer.Exit(_exit_status(records, strict=True))
+        probes = (line for each in found for line in probed.tables(each))
+        _console().print(*terminal.check_tables(stored, records), *probes, sep="\n")
+    falls_short = any(each.falls_short for each in found)
+    raise typer.Exit(1 if falls_short else _exit_status(records, strict=True))
 
 
 @app.command()
@@ -315,7 +324,7 @@ def export(
     extension = "csv" if form == "csv" else "json"
     target = RESULTS / stored.name / f"{form}.{extension}" if to is None else to
     for path in written(stored, kept.records(stored.name), form, target):
-        _console().print(str(path), highlight=False, soft_wrap=True)
+        _console().print(str(path), highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command("list")
@@ -452,6 +461,23 @@ def _conduct(stored: Run, kept: Store, processes: Processes, *, quiet: bool) -> 
         raise
 
 
+def _probe(
+    stored: Run, records: list[Record], kept: Store, processes: Processes, *, quiet: bool
+) -> list[Probed]:
+    """What each plain function of a check can do, asked in the check's own processes."""
+    from reports.probed import ProbeScreen  # noqa: PLC0415 - help answers without them
+    from suites.engine.run import Conductor  # noqa: PLC0415 - likewise
+    from suites.probing import is_plain, probe  # noqa: PLC0415 - likewise
+
+    def conduct(further: Run) -> list[Record]:
+        kept.begin(further)
+        return Conductor(run=further, store=kept, listener=screen, processes=processes).conduct()
+
+    with ProbeScreen(_console(stderr=True), quiet=quiet) as screen:
+        plain = [entry for entry in stored.plan.entries if is_plain(entry)]
+        return [probe(entry, stored, records, conduct) for entry in plain]
+
+
 def _report(stored: Run, records: list[Record], folder: Path, *, as_json: bool) -> None:
     """Write page and charts, and print the table or JSON, then the paths."""
     from reports import plain, terminal, write  # noqa: PLC0415 - help answers without them
@@ -464,7 +490,7 @@ def _report(stored: Run, records: list[Record], folder: Path, *, as_json: bool) 
     console = _console()
     console.print(*terminal.summary(stored, records), sep="\n")
     for path in paths:
-        console.print(path, highlight=False, soft_wrap=True)
+        console.print(path, highlight=False, markup=False, soft_wrap=True)
 
 
 def _exit_status(records: list[Record], *, strict: bool = False) -> int:
@@ -535,7 +561,9 @@ def _print_json(data: Any) -> None:
 
 
 def _fail(message: str) -> NoReturn:
-    sys.stderr.write(f"attnbench: {' '.join(message.split())}\n")
+    from reports.words import printable  # noqa: PLC0415 - help answers without it
+
+    sys.stderr.write(f"attnbench: {printable(' '.join(message.split()))}\n")
     sys.exit(2)
 
 

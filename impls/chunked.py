@@ -6,18 +6,20 @@ by exp(old maximum - new maximum). What is kept for the backward pass is the out
 logarithm of the sum, from which the weights of any block follow again: exp(score - log of sum).
 
 Blocks that the mask hides wholly are never computed; blocks that it leaves whole are not masked.
+A bias is made block by block too. A sink is what every row has read before its first block.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from impls.interface import Limits, Mask, implementation
-from impls.interface.limits import EVERY_MASK
+from impls.interface import BiasValues, Limits, Mask, implementation
+from impls.interface.limits import EVERY_BIAS, EVERY_MASK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,119 +27,176 @@ if TYPE_CHECKING:
 BLOCKS = (64, 128, 256, 512, 1024)
 
 
-@implementation(Limits(masks=EVERY_MASK), choices={"block_q": BLOCKS, "block_k": BLOCKS})
-def chunked(
+@implementation(
+    Limits(masks=EVERY_MASK, biases=EVERY_BIAS, own_value_dim=True, softcap=True, sink=True),
+    choices={"block_q": BLOCKS, "block_k": BLOCKS},
+)
+def chunked(  # noqa: PLR0913 - the contract's own arguments and two settings
     q: Tensor,
     k: Tensor,
     v: Tensor,
     *,
     mask: Mask,
     scale: float,
+    bias: BiasValues | None = None,
+    softcap: float | None = None,
+    sink: Tensor | None = None,
     block_q: int = 256,
     block_k: int = 512,
 ) -> Tensor:
     """Blocks of `block_q` queries, each reading its keys in blocks of `block_k`.
 
     q       [B, Hq, Tq, D]
-    k, v    [B, Hk, Tk, D]; the queries that share a key head read its blocks together
-    out     [B, Hq, Tq, D] in q's dtype; half precision is accumulated in float32
+    k       [B, Hk, Tk, D]; the queries that share a key head read its blocks together
+    v       [B, Hk, Tk, Dv]
+    out     [B, Hq, Tq, Dv] in q's dtype; half precision is accumulated in float32
     """
     grouped = torch.unflatten(q, 1, (k.shape[1], -1))
-    out: Tensor = _Chunked.apply(  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        grouped, k, v, mask, scale, (block_q, block_k)
-    )
+    asked = _Asked(mask, scale, bias, softcap, sink, (block_q, block_k))
+    out: Tensor = _Chunked.apply(grouped, k, v, asked)  # type: ignore[no-untyped-call]  # torch leaves it untyped
     return out.flatten(1, 2)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """All that is asked of q, k and v but their gradients; `blocks` are of queries and of keys."""
+
+    mask: Mask
+    scale: float
+    bias: BiasValues | None
+    softcap: float | None
+    sink: Tensor | None
+    blocks: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Tile:
+    """A block of keys as a block of R queries reads it.
+
+    hidden  the pairs that are not seen, [B or 1, 1, 1, R, keys]; None where all are
+    added   the bias, [Hk, G, R, keys]
+    """
+
+    keys: slice
+    hidden: Tensor | None
+    added: Tensor | None
+
+
 class _Chunked(torch.autograd.Function):
-    """q, out [B, Hk, G, Tq, D], where G queries share a key head; k, v [B, Hk, Tk, D]."""
+    """q [B, Hk, G, Tq, D], where G queries share a key head; k [B, Hk, Tk, D], v [..., Dv]."""
 
     @staticmethod
-    def forward(
-        ctx: Any, q: Tensor, k: Tensor, v: Tensor, mask: Mask, scale: float, blocks: tuple[int, int]
-    ) -> Tensor:
-        out = torch.empty_like(q)
+    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, asked: _Asked) -> Tensor:
+        shape = (*q.shape[:-1], v.shape[-1])
+        out = torch.empty_permuted(shape, q.dim_order(), dtype=q.dtype, device=q.device)
         log_sums = torch.empty(q.shape[:-1], dtype=_precise(q.dtype), device=q.device)
-        for rows, tiles in _tiles(mask, q, k, blocks):
-            queries = _rows(q, rows).mul(scale)
-            top = torch.full_like(queries[..., :1], torch.finfo(queries.dtype).min)
-            total, summed = torch.zeros_like(top), torch.zeros_like(queries)
-            for keys, hidden in tiles:
-                weights = _scores(queries, _keys(k, keys), hidden)
+        for rows, tiles in _tiles(asked, q, k):
+            queries = _rows(q, rows).mul(asked.scale)
+            top, total = _before(asked.sink, queries, k.shape[1])
+            summed = queries.new_zeros((*queries.shape[:-1], v.shape[-1]))
+            for tile in tiles:
+                products = _capped(queries @ _keys(k, tile.keys).mT, asked.softcap)
+                weights = _scores(products, tile)
                 new_top = torch.maximum(top, weights.amax(-1, keepdim=True))
                 weights.sub_(new_top).exp_()
                 shrink = (top - new_top).exp_()
                 total.mul_(shrink).add_(weights.sum(-1, keepdim=True))
-                summed.mul_(shrink).add_(weights @ _keys(v, keys))
+                summed.mul_(shrink).add_(weights @ _keys(v, tile.keys))
                 top = new_top
             # The top score adds 1 to the total, unless no key is seen: then it is 0, weights too.
             log_sum = top.add_(total.log()).masked_fill_(total == 0, float("inf"))
             _put(log_sums.unsqueeze(-1), rows, log_sum)
             _put(out, rows, summed.div_(total.clamp_min_(1.0)))
         ctx.save_for_backward(q, k, v, out, log_sums)
-        ctx.settings = mask, scale, blocks
+        ctx.asked = asked
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, dout: Tensor) -> tuple[Tensor | None, ...]:
         q, k, v, out, log_sums = ctx.saved_tensors
-        mask, scale, blocks = ctx.settings
+        asked: _Asked = ctx.asked
         dq = torch.empty_like(q)
         dk, dv = (torch.zeros(x.shape, dtype=_precise(x.dtype), device=x.device) for x in (k, v))
-        for rows, tiles in _tiles(mask, q, k, blocks):
-            queries, dblock = _rows(q, rows).mul(scale), _rows(dout, rows)
+        for rows, tiles in _tiles(asked, q, k):
+            queries, dblock = _rows(q, rows).mul(asked.scale), _rows(dout, rows)
             log_sum = _rows(log_sums.unsqueeze(-1), rows)
             shift = (dblock * _rows(out, rows)).sum(-1, keepdim=True)
             dqueries = torch.zeros_like(queries)
-            for keys, hidden in tiles:
-                block = _keys(k, keys)
-                weights = _scores(queries, block, hidden).sub_(log_sum).exp_()
-                dv[:, :, keys] += weights.mT @ dblock
-                dscores = (dblock @ _keys(v, keys).mT).sub_(shift).mul_(weights)
-                dk[:, :, keys] += dscores.mT @ queries
-                dqueries += dscores @ block
-            _put(dq, rows, dqueries.mul_(scale))
-        return dq, dk.to(k.dtype), dv.to(v.dtype), None, None, None
+            for tile in tiles:
+                block = _keys(k, tile.keys)
+                products = _capped(queries @ block.mT, asked.softcap)
+                slope = _slope(products, asked.softcap)
+                weights = _scores(products, tile).sub_(log_sum).exp_()
+                dv[:, :, tile.keys] += weights.mT @ dblock
+                dscores = (dblock @ _keys(v, tile.keys).mT).sub_(shift).mul_(weights)
+                dproducts = dscores if slope is None else dscores.mul_(slope)
+                dk[:, :, tile.keys] += dproducts.mT @ queries
+                dqueries += dproducts @ block
+            _put(dq, rows, dqueries.mul_(asked.scale))
+        return dq, dk.to(k.dtype), dv.to(v.dtype), None
 
 
-def _tiles(
-    mask: Mask, q: Tensor, k: Tensor, blocks: tuple[int, int]
-) -> Iterator[tuple[slice, Iterator[tuple[slice, Tensor | None]]]]:
+def _tiles(asked: _Asked, q: Tensor, k: Tensor) -> Iterator[tuple[slice, Iterator[_Tile]]]:
     """Blocks of rows of queries, and for each the blocks of keys that any of them sees."""
-    length, key_length = q.shape[-2], k.shape[-2]
-    for start in range(0, length, blocks[0]):
-        rows = slice(start, min(start + blocks[0], length))
-        first, last = rows.start + key_length - length, rows.stop - 1 + key_length - length
-        yield rows, _key_blocks(mask, q, key_length, (first, last), blocks[1])
+    length, offset = q.shape[-2], k.shape[-2] - q.shape[-2]
+    for start in range(0, length, asked.blocks[0]):
+        rows = slice(start, min(start + asked.blocks[0], length))
+        positions = range(rows.start + offset, rows.stop + offset)
+        yield rows, _key_blocks(asked, q, k.shape[-2], positions)
 
 
-def _key_blocks(
-    mask: Mask, q: Tensor, key_length: int, positions: tuple[int, int], block: int
-) -> Iterator[tuple[slice, Tensor | None]]:
-    """Blocks of keys, each with the pairs that are hidden in it, None where all are visible."""
-    first, last = positions
+def _key_blocks(asked: _Asked, q: Tensor, key_length: int, positions: range) -> Iterator[_Tile]:
+    mask, bias = asked.mask, asked.bias
+    first, last = positions[0], positions[-1]
     start, end = mask.span(first, last, key_length)
     batch = torch.arange(len(q), device=q.device)[:, None, None, None, None]
-    for begin in range(start, end, block):
-        keys = slice(begin, min(begin + block, end))
-        if mask.covers(first, last, keys.start, keys.stop, key_length):
-            yield keys, None
-            continue
-        queries = torch.arange(first, last + 1, device=q.device)[:, None]
-        columns = torch.arange(keys.start, keys.stop, device=q.device)
-        yield keys, ~mask.visible(batch, queries, columns)
+    for begin in range(start, end, asked.blocks[1]):
+        keys = range(begin, min(begin + asked.blocks[1], end))
+        hidden = None
+        if not mask.covers(first, last, keys.start, keys.stop, key_length):
+            queries = torch.arange(first, last + 1, device=q.device)[:, None]
+            columns = torch.arange(keys.start, keys.stop, device=q.device)
+            hidden = ~mask.visible(batch, queries, columns)
+        added = (
+            None
+            if bias is None
+            else torch.unflatten(bias.between(positions, keys), 0, q.shape[1:3])
+        )
+        yield _Tile(slice(keys.start, keys.stop), hidden, added)
 
 
-def _scores(queries: Tensor, keys: Tensor, hidden: Tensor | None) -> Tensor:
-    scores = queries @ keys.mT
-    if hidden is not None:
-        torch.unflatten(scores, 2, (-1, hidden.shape[-2])).masked_fill_(hidden, float("-inf"))
-    return scores
+def _before(sink: Tensor | None, queries: Tensor, heads: int) -> tuple[Tensor, Tensor]:
+    """The maximum and the sum of a row before it reads a key, each [B, Hk, G * R, 1]."""
+    top = torch.full_like(queries[..., :1], torch.finfo(queries.dtype).min)
+    if sink is None:
+        return top, torch.zeros_like(top)
+    logits = torch.unflatten(sink.to(top.dtype), 0, (heads, -1))[..., None, None]
+    torch.unflatten(top, 2, (logits.shape[1], -1)).clamp_min_(logits)
+    return top, torch.ones_like(top)
+
+
+def _capped(products: Tensor, softcap: float | None) -> Tensor:
+    return products if softcap is None else products.div_(softcap).tanh_().mul_(softcap)
+
+
+def _slope(capped: Tensor, softcap: float | None) -> Tensor | None:
+    """What a capped product changes by when the product does: 1 - tanh^2; None where it is 1."""
+    return None if softcap is None else (capped / softcap).square_().neg_().add_(1)
+
+
+def _scores(products: Tensor, tile: _Tile) -> Tensor:
+    """The products, in place, biased and hidden: [B, Hk, G * R, keys]."""
+    if tile.added is not None:
+        torch.unflatten(products, 2, (-1, tile.added.shape[-2])).add_(tile.added)
+    if tile.hidden is not None:
+        spread = torch.unflatten(products, 2, (-1, tile.hidden.shape[-2]))
+        spread.masked_fill_(tile.hidden, float("-inf"))
+    return products
 
 
 def _rows(x: Tensor, rows: slice) -> Tensor:
-    """Rows of [B, Hk, G, Tq, D] as [B, Hk, G * rows, D], in the dtype of the sums."""
+    """Rows of [B, Hk, G, Tq, D] as [B, Hk, G * R, D], in the dtype of the sums."""
     return x[:, :, :, rows].flatten(2, 3).to(_precise(x.dtype))
 
 

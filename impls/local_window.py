@@ -7,25 +7,50 @@ and one product with the strips of values: the sliding chunks of Longformer (arX
 Neighbouring strips overlap, so T * (block + reach) scores are held; the backward pass is
 autograd's, and as linear.
 
+In every block the band looks the same, and so does a bias, which knows distances alone; padding
+and documents do not, and are told apart for each pair of a block and its strip.
+
 A window that is unlimited on one side reaches over all keys: right, but no longer linear.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from impls.interface import Limits, Mask, implementation
+from impls.interface import BiasValues, Limits, Mask, implementation
+from impls.interface.limits import EVERY_BIAS, EVERY_MASK
 
 
-@implementation(Limits(masks=("window",)))
-def local_window(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float) -> Tensor:
+@implementation(
+    Limits(
+        masks=tuple(kind for kind in EVERY_MASK if kind.startswith("window")),
+        biases=EVERY_BIAS,
+        own_value_dim=True,
+        softcap=True,
+        sink=True,
+    )
+)
+def local_window(  # noqa: PLR0913 - the contract's own arguments
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    *,
+    mask: Mask,
+    scale: float,
+    bias: BiasValues | None = None,
+    softcap: float | None = None,
+    sink: Tensor | None = None,
+) -> Tensor:
     """Every block of queries with its own strip of keys.
 
     q       [B, Hq, Tq, D]
-    k, v    [B, Hk, Tk, D]; the queries that share a key head share its strips
-    out     [B, Hq, Tq, D]
+    k       [B, Hk, Tk, D]; the queries that share a key head share its strips
+    v       [B, Hk, Tk, Dv]
+    out     [B, Hq, Tq, Dv]
     """
     length, key_length = q.shape[2], k.shape[2]
     back = min(mask.left or key_length, key_length) - 1
@@ -33,25 +58,60 @@ def local_window(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float) -
     # As long as the reach, so that half of a strip is seen, within what keeps the products busy;
     # a power of two, so that common lengths divide by it.
     block = min(max(1 << (back + ahead - 1).bit_length(), 32), 128)
+    strip = back + block + ahead
     first = key_length - length - back  # where the first strip begins, on the keys' axis
 
-    blocks = _blocks(torch.unflatten(q * scale, 1, (k.shape[1], -1)), block)
+    heads = k.shape[1], q.shape[1] // k.shape[1]
+    blocks = _blocks(torch.unflatten(q * scale, 1, heads), block)
     count, group = blocks.shape[2:4]
-    keys, values = (_strips(x, first, block, back + block + ahead, count) for x in (k, v))
-
-    rows, columns, starts = (
-        torch.arange(size, device=q.device) for size in (block, keys.shape[3], count)
-    )
-    at = first + block * starts[:, None, None] + columns
-    band = mask.visible(0, rows[:, None], columns - back)  # alike in every block
-    hidden = ~(band & (at >= 0) & (at < key_length))[:, None]  # [count, 1, block, strip]
+    keys, values = (_strips(x, first, block, strip, count) for x in (k, v))
+    at = first + block * torch.arange(count, device=q.device)[:, None] + _upto(strip, q)
+    hidden = ~_visible(mask, at, (back, block), key_length, len(q))
 
     scores = torch.unflatten(blocks.flatten(3, 4) @ keys.mT, 3, (group, block))
-    weights = torch.softmax(scores.masked_fill_(hidden, torch.finfo(q.dtype).min), dim=-1)
+    if softcap is not None:
+        scores = softcap * torch.tanh(scores / softcap)
+    if bias is not None:
+        added = bias.between(range(back, back + block), range(strip)).to(scores.dtype)
+        scores = scores + torch.unflatten(added, 0, heads)[:, None]
+    weights = _weights(scores.masked_fill_(hidden, torch.finfo(q.dtype).min), sink, heads)
     out = torch.unflatten(weights.flatten(3, 4) @ values, 3, (group, block))
     # Where every key is hidden, the weights are equal, not zero.
     out = out.masked_fill(hidden.all(-1, keepdim=True), 0.0)
     return out.movedim(3, 2).flatten(3, 4)[:, :, :, :length].flatten(1, 2)
+
+
+def _visible(mask: Mask, at: Tensor, block: tuple[int, int], key_length: int, batch: int) -> Tensor:
+    """Which keys of its strip a row of a block sees, [B or 1, 1, count, 1, block, strip].
+
+    at      [count, strip], the keys of each strip
+    block   how far into its strip a block's first row stands, and how many rows it has
+    """
+    back, size = block
+    rows, columns = back + _upto(size, at)[:, None], _upto(at.shape[1], at)
+    band = replace(mask, padding=None, documents=None).visible(0, rows, columns)
+    seen: Tensor = (band & ((at >= 0) & (at < key_length))[:, None])[None, None, :, None]
+    if mask.padding is None and mask.documents is None:
+        return seen
+    others = replace(mask, left=None, right=None)
+    each, positions = _upto(batch, at)[:, None, None, None], at[None, :, back : back + size, None]
+    return seen & others.visible(each, positions, at[None, :, None])[:, None, :, None]
+
+
+def _weights(scores: Tensor, sink: Tensor | None, heads: tuple[int, int]) -> Tensor:
+    """Softmax over the strips, beside a sink where there is one: its column is weighed, then left.
+
+    scores  [B, Hk, count, G, block, strip]
+    """
+    if sink is None:
+        return torch.softmax(scores, dim=-1)
+    logits = torch.unflatten(sink.to(scores.dtype), 0, heads)[:, None, :, None, None]
+    column = logits.expand(*scores.shape[:-1], 1)
+    return torch.softmax(torch.cat((scores, column), dim=-1), dim=-1)[..., :-1]
+
+
+def _upto(size: int, like: Tensor) -> Tensor:
+    return torch.arange(size, device=like.device)
 
 
 def _blocks(x: Tensor, block: int) -> Tensor:

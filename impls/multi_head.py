@@ -8,12 +8,13 @@ the widths alone; `torch_multi_head` is torch.nn.MultiheadAttention carrying the
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 
 import torch
 from torch import Tensor, nn, unflatten
 
-from impls.interface import FULL, AttentionFunction, Limits, Mask, implementation
+from impls.interface import FULL, AttentionFunction, BiasValues, Limits, Mask, implementation
 from impls.interface.limits import EVERY_BIAS, EVERY_MASK
 
 Weights = tuple[Tensor, Tensor, Tensor, Tensor]
@@ -84,7 +85,8 @@ def orthogonal_projections(query_width: int, key_width: int) -> Weights:
 
 
 @implementation(
-    Limits(masks=EVERY_MASK, biases=EVERY_BIAS),  # what the inner attention refuses comes on top
+    # What the inner attention refuses comes on top; what is optional is handed to it alone.
+    Limits(masks=EVERY_MASK, biases=EVERY_BIAS, softcap=True, sink=True),
     projections=orthogonal_projections,
 )
 def multi_head(
@@ -102,19 +104,33 @@ def multi_head(
     return _split(_layer(activations, weights, heads, inner(mask=mask, scale=scale)), heads[0])
 
 
-@implementation(Limits(grouped_heads=False, own_scale=False), projections=orthogonal_projections)
-def torch_multi_head(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask) -> Tensor:
-    """torch.nn.MultiheadAttention with the weights of `multi_head`; shapes as there."""
+@implementation(
+    Limits(masks=EVERY_MASK, biases=EVERY_BIAS, grouped_heads=False, own_scale=False),
+    projections=orthogonal_projections,
+)
+def torch_multi_head(
+    q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, bias: BiasValues | None = None
+) -> Tensor:
+    """torch.nn.MultiheadAttention with the weights of `multi_head`; shapes as there.
+
+    Padding is its `key_padding_mask`, everything else its `attn_mask`: of bool, or with a bias of
+    the dtype of the queries.
+    """
     layer = _torch_layer(q.shape[1], q.shape[3], q.dtype, q.device)
     # The first queries may see no key; torch does not say what it makes of them, so they stay out.
     blind = max(0, q.shape[2] - k.shape[2] - mask.right) if mask.right is not None else 0
-    length = q.shape[2] - blind
+    padded, hidden = _hidden(mask, (q.shape[0], q.shape[2] - blind, k.shape[2]), q.device)
+    if bias is not None:
+        hidden = _biased(bias, hidden, q[:, :, blind:], k.shape[2])
+        padded = None if padded is None else _added(padded, q.dtype)  # torch wants both of a kind
     out, _ = layer(
         _merged(q[:, :, blind:]),
         _merged(k),
         _merged(v),
-        attn_mask=None if mask.is_full else _hidden(mask, length, k.shape[2], q.device),
-        is_causal=mask.kind == "causal" and length == k.shape[2],  # spares torch the dense mask
+        key_padding_mask=padded,
+        attn_mask=hidden,
+        # Spares torch the dense mask.
+        is_causal=bias is None and mask.kind == "causal" and q.shape[2] - blind == k.shape[2],
         need_weights=False,
     )
     return _split(nn.functional.pad(out, (0, 0, blind, 0)) if blind else out, q.shape[1])
@@ -195,9 +211,29 @@ def _torch_layer(
 
 
 @lru_cache(maxsize=1)
-def _hidden(mask: Mask, query_length: int, key_length: int, device: torch.device) -> Tensor:
-    """[Tq, Tk], true where a key is hidden, as torch.nn.MultiheadAttention takes it."""
+def _hidden(
+    mask: Mask, sizes: tuple[int, int, int], device: torch.device
+) -> tuple[Tensor | None, Tensor | None]:
+    """Keys hidden by padding [B, Tk], and pairs by all else [Tq, Tk], for B, Tq, Tk; None: none."""
+    batch, query_length, key_length = sizes
+    padding, others = Mask(padding=mask.padding), replace(mask, padding=None)
     with torch.inference_mode(mode=False):
+        keys = torch.arange(key_length, device=device)
         positions = torch.arange(query_length, device=device)[:, None] + key_length - query_length
-        seen: Tensor = mask.visible(0, positions, torch.arange(key_length, device=device))
-        return ~seen
+        rows = torch.arange(batch, device=device)[:, None]
+        return (
+            None if padding.is_full else ~padding.visible(rows, keys, keys),
+            None if others.is_full else ~others.visible(0, positions, keys),
+        )
+
+
+def _biased(bias: BiasValues, hidden: Tensor | None, q: Tensor, key_length: int) -> Tensor:
+    """The bias and -inf where a pair is hidden, [B * H, Tq, Tk]; made anew in every call."""
+    added = bias.between(range(key_length - q.shape[2], key_length), range(key_length)).to(q.dtype)
+    if hidden is not None:
+        added = added.masked_fill(hidden, float("-inf"))
+    return added.repeat(q.shape[0], 1, 1)
+
+
+def _added(hidden: Tensor, dtype: torch.dtype) -> Tensor:
+    return torch.zeros_like(hidden, dtype=dtype).masked_fill(hidden, float("-inf"))

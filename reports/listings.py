@@ -14,7 +14,7 @@ from impls.interface.limits import EVERY_BIAS, EVERY_MASK, words_of
 from impls.interface.problem import DEVICES, DTYPES
 from reports.layout import table
 from reports.machine import machine_facts
-from reports.words import moment, printable
+from reports.words import abbreviated, moment, printable
 from suites.records.plan import Entry, entry_from_json
 
 CAPABILITIES: Final = (
@@ -91,11 +91,11 @@ def runs_table(runs: Iterable[Mapping[str, Any]]) -> Table | Text:
     made = _table("run", "suite", "problems", "started", "state")
     for each in runs:
         made.add_row(
-            Text(printable(each["name"])),
+            Text(abbreviated(each["name"])),
             Text(printable(each["suite"])),
             str(each["problems"]),
-            moment(each["started"]),
-            "finished" if each["ended"] else "interrupted",
+            Text(printable(moment(each["started"]))),
+            Text(printable(each["fault"]) or ("finished" if each["ended"] else "interrupted")),
         )
     return made if made.row_count else Text("no runs; python run_bench.py makes one")
 

@@ -47,6 +47,7 @@ def _runs(store: str) -> list[dict[str, Any]]:
             "problems": len(run.plan.problems),
             "implementations": len(run.plan.entries),
             "command": run.command,
+            "fault": run.fault,
         }
         for run in Store.open(store, create=False).runs()
     ]

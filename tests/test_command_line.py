@@ -39,7 +39,7 @@ def slow(q, k, v):
 """
 
 
-def start(*words: str, cwd: Path, timeout_s: float = 170) -> subprocess.CompletedProcess[str]:
+def start(*words: str, cwd: Path, timeout_s: float = 300) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "COLUMNS": "120"}
     return subprocess.run(
         [sys.executable, str(PROGRAM), *words],
@@ -111,17 +111,21 @@ def test_a_wrong_one_is_called_wrong_and_never_timed(folder: Path) -> None:
 
 
 def test_check_prints_a_table_and_fails_for_anything_but_agreement(folder: Path) -> None:
-    good = start("check", "mine.py", cwd=folder)
+    good = start("check", "mine.py", "--threads", "1", cwd=folder)
     assert good.returncode == 1  # rows that see no key are NaN in it, which the suite finds
     assert "mine" in good.stdout
     assert "nan" in good.stdout
-    bad = start("check", "bad.py", cwd=folder)
+    assert "To paste above" in good.stdout
+    decorated = "from impls.interface import implementation\n@implementation()\ndef bad"
+    (folder / "known.py").write_text(WRONG.replace("def bad", decorated))
+    bad = start("check", "known.py", "--threads", "1", cwd=folder)
     assert bad.returncode == 1
     assert "should see" in bad.stdout
+    assert "To paste" not in bad.stdout
 
 
 def test_check_passes_what_agrees(tmp_path: Path) -> None:
-    result = start("check", "naive", "--json", cwd=tmp_path)
+    result = start("check", "naive", "--json", "--threads", "1", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert {row["status"] for row in json.loads(result.stdout)["outcomes"]} == {"ok"}
     assert list(tmp_path.iterdir()) == []  # a check keeps nothing
@@ -312,7 +316,7 @@ def test_new_writes_a_file_that_passes_its_check() -> None:
         result = start("new", "made_by_a_test", cwd=ROOT)
         assert result.returncode == 0, result.stderr
         assert str(path) in result.stdout.replace("\n", "")
-        checked = start("check", "made_by_a_test", cwd=ROOT)
+        checked = start("check", "made_by_a_test", "--threads", "1", cwd=ROOT)
         assert checked.returncode == 0, checked.stdout
     finally:
         path.unlink(missing_ok=True)

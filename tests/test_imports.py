@@ -33,6 +33,8 @@ WITHOUT_TORCH = (
     "suites.measure.ceilings",
     "suites.engine.run",
     "suites.selftest",
+    "suites.probing",
+    "suites.agreement.reach",
 )
 FIRST_TO_IMPORT_TORCH = """
 import importlib, sys

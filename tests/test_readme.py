@@ -36,7 +36,7 @@ def start(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=170,
+        timeout=300,
     )
 
 

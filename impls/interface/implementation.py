@@ -153,6 +153,8 @@ def refusals(
 
     Limits for the problem's own device are nearer than those for another.
     """
+    if not limits:
+        return ("no limits: it says of no problem that it can answer it",)
     answers = [
         (problem.device not in each.devices, each.refusals(problem, capability)) for each in limits
     ]

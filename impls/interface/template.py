@@ -21,10 +21,12 @@ from impls.interface import Limits, Mask, implementation
         grouped_heads=True,  # fewer key heads than query heads
         unequal_lengths=True,  # Tq != Tk; the last query lines up with the last key
         backward=True,
+        own_value_dim=True,  # v of another head dimension than q and k
+        # biases, softcap, sink: with a parameter of that name, as impls/naive.py has them
     )
 )
 def {name}(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float) -> Tensor:
-    """q [B, Hq, Tq, D], k and v [B, Hk, Tk, D], out [B, Hq, Tq, D] in q's dtype."""
+    """q [B, Hq, Tq, D], k [B, Hk, Tk, D], v [B, Hk, Tk, Dv], out [B, Hq, Tq, Dv] in q's dtype."""
     group = q.shape[1] // k.shape[1]
     k, v = k.repeat_interleave(group, dim=1), v.repeat_interleave(group, dim=1)
     positions = torch.arange(q.shape[2], device=q.device)[:, None] + k.shape[2] - q.shape[2]

@@ -116,8 +116,11 @@ def changed(given: Inputs, original: Inputs, versions: Sequence[int]) -> str:
     versions  as `versions_of` told before the call: they count every write
     """
     now = versions_of(given)
-    for place, (name, tensor) in enumerate(tensors_of(given)):
-        if not torch.equal(tensor, dict(tensors_of(original))[name]):
+    pairs = zip(tensors_of(given), tensors_of(original), strict=True)
+    for place, ((name, tensor), (_, was)) in enumerate(pairs):
+        if tensor.untyped_storage().nbytes() < tensor.nbytes or tensor.shape != was.shape:
+            return f"its input {name} was taken away"
+        if not torch.equal(tensor, was):
             return f"its input {name} was changed in place"
         if now[place] != versions[place]:
             return f"its input {name} was written to, and restored"

@@ -19,15 +19,17 @@ from typing import Any, Final, Self
 import psutil
 
 from suites.engine.allocator import settings
-from suites.engine.messages import TURN_BYTES, GarbledError, Receiver
+from suites.engine.messages import TURN_BYTES, GarbledError, Receiver, one_line
 from suites.engine.watch import Ending, Watch
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 LOOK_EVERY_S: Final = 0.1
 PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 OUTPUT_KEPT: Final = 64 << 10
-PROFILER_CHATTER: Final = "USDT:"
-"""How the lines begin that torch's profiler prints each time it starts and stops."""
+DRAINED: Final = 256
+"""Reads of what a process that is gone has printed: one that it left may print for ever."""
+PROFILER_CHATTER: Final = ("USDT:", "Memory block of unknown size was allocated")
+"""Parts of the lines that torch's profiler prints when it starts, stops, and misses something."""
 
 
 class Session:
@@ -166,8 +168,9 @@ class Session:
         self._output = (self._output + data)[-OUTPUT_KEPT:]
 
     def _drain_output(self) -> None:
-        while self._stdout in self._open and select.select([self._stdout], [], [], 0)[0]:
-            self._keep_output()
+        for _ in range(DRAINED):
+            if self._stdout in self._open and select.select([self._stdout], [], [], 0)[0]:
+                self._keep_output()
 
     def _resident_bytes(self) -> int:
         """Read straight from the system: this happens while the other process is being timed."""
@@ -185,8 +188,8 @@ class Session:
         if code is not None and code < 0:
             how = f"was killed by {signal.Signals(-code).name}"
         text = self._output.decode(errors="replace").splitlines()
-        lines = [x for x in text if x.strip() and not x.startswith(PROFILER_CHATTER)]
-        said = f"; its last line: {lines[-1][:200]}" if lines else ""
+        theirs = (x for x in reversed(text) if not any(part in x for part in PROFILER_CHATTER))
+        said = next((f"; its last line: {x}" for x in map(one_line, theirs) if x), "")
         return f"the process {how}{said}"
 
 

@@ -5,11 +5,24 @@ from __future__ import annotations
 import json
 import mmap
 import os
+import re
 from collections.abc import Iterator, MutableSequence, Sequence
-from typing import Any
+from typing import Any, Final
 
 MOST_BYTES = 64 << 20
 """A line longer than this is no message of ours."""
+
+
+MOST_CHARACTERS: Final = 300
+"""What is quoted of somebody else's words."""
+_TERMINAL_CODE: Final = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+
+
+def one_line(text: str, most: int = MOST_CHARACTERS) -> str:
+    """Somebody else's words as a single line that any terminal can show, cut to `most`."""
+    plain = _TERMINAL_CODE.sub("", text[: 10 * most])
+    shown = "".join(each if each.isprintable() else " " for each in plain)
+    return " ".join(shown.split())[:most]
 
 
 class GarbledError(ValueError):

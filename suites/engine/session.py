@@ -31,7 +31,9 @@ def main() -> None:
     gc.set_threshold(100_000, 50, 50)  # importing makes much and leaves little to collect
     with _on_any_cpu():
         from suites.engine.tasks import TASKS  # noqa: PLC0415 - torch, once the pipe is ours
+        from suites.measure import precision  # noqa: PLC0415 - likewise
 
+    precision.settle()
     gc.set_threshold(*usual)
     gc.freeze()  # what was imported need not be searched before every round
     with os.fdopen(tasks) as lines:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import gc
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -16,11 +17,12 @@ import impls
 from impls.interface import Implementation, Missing, Problem
 from suites.agreement.checker import Checker, HardAnswers
 from suites.engine.answering import Task, forget, keep, resolve
+from suites.engine.fingerprint import DISTURBS, Fingerprint
 from suites.engine.guard import limited_memory
 from suites.engine.known import calibrate, instruments
-from suites.engine.messages import Sender
+from suites.engine.messages import Sender, one_line
 from suites.engine.timed import measure
-from suites.measure import cache, ceilings, machine, memory, timing
+from suites.measure import cache, ceilings, machine, memory, precision, timing
 from suites.records import plan
 from suites.records.plan import Entry
 from suites.records.record import CHECK, Record
@@ -41,10 +43,11 @@ def catalogue(task: Task, sender: Sender) -> None:
             specs = [name for name, each in known.items() if isinstance(each, Implementation)]
         for spec in specs:
             sender.send("begin", problem="", implementation=spec)
-            impls.select([spec], known)
+            with _unchanged(spec, ValueError):
+                impls.select([spec], known)
         selected = impls.select(specs, known)
     except ValueError as error:
-        sender.send("refused", reason=str(error))
+        sender.send("refused", reason=one_line(str(error), LONGEST))
         return
     missing = [
         Entry(name=m.name, missing=m.reason) for m in known.values() if isinstance(m, Missing)
@@ -115,6 +118,7 @@ def survey(task: Task, sender: Sender) -> None:
             "ceilings": ceilings.to_json(found),
             "threads": torch.get_num_threads(),
             "affinity": sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [],
+            "products": precision.describe(),
             "clock_resolution_ms": timing.resolution_ms(),
             "last_level_cache_bytes": cache.last_level_bytes(),
             "garbage_collection": "off in samples" if gc.isenabled() else "off",
@@ -127,6 +131,8 @@ def wait(_: Task, __: Sender) -> None:
     """Nothing: answered as soon as this process has imported what it needs."""
 
 
+LONGEST: Final = 2000
+"""Characters of a refusal: paths are long."""
 SET_HERE: Final = (
     "OMP_NUM_THREADS",
     "OMP_PROC_BIND",
@@ -153,12 +159,22 @@ def _load(
     sender.send("begin", problem="", implementation=str(path))
     if str(path) in without:
         return {path.stem: Missing(path.stem, without[str(path)])}
-    found = impls.load([path])
+    with _unchanged(str(path), RuntimeError):  # ends the process, not the run
+        found = impls.load([path])
     for name in found.keys() & known.keys():
         other = known[name]
         where = other.file if isinstance(other, Implementation) else "impls"
         raise ValueError(f"the name {name!r} is used in {where} and in {path}; rename one")
     return found
+
+
+@contextmanager
+def _unchanged(file: str, error: type[Exception]) -> Iterator[None]:
+    """Raise this error when importing a file changes the process for all others."""
+    before = Fingerprint()
+    yield
+    if changes := before.changes():
+        raise error(f"{file}: importing it {changes}, {DISTURBS}; leave all as it was")
 
 
 def _entry(each: Implementation) -> Entry:
@@ -171,6 +187,6 @@ def _entry(each: Implementation) -> Entry:
         limits=each.limits,
         inner_limits=each.inner.limits if each.inner else (),
         choices={name: list(map(str, values)) for name, values in each.choices.items()},
-        layer=each.projections is not None,
+        panel=each.panel,
         description=lines[0] if lines else "",
     )

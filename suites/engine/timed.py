@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import functools
-import resource
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from random import Random
 from statistics import fmean, median
-from typing import Any, Final
+from typing import Any, Final, cast
+
+from torch import Tensor
 
 from impls.interface import Implementation, Problem
 from suites.agreement.checker import Checker
+from suites.engine import last_answer
 from suites.engine.answering import Task, forget, keep, resolve, send_fault
+from suites.engine.fingerprint import Fingerprint
+from suites.engine.gauge import Gauge, page_faults, usual_probe
+from suites.engine.given import Given
 from suites.engine.guard import limited_memory, quiet
 from suites.engine.messages import Sender
+from suites.engine.turns import WatchedTurns
 from suites.measure import ceilings, timing
 from suites.measure.devices import Device, device
-from suites.measure.inputs import Inputs, bind, call_of, change, make_inputs
-from suites.measure.interference import Probe, Snapshot, disturbance, snapshot, waited_between
-from suites.measure.rounds import Arm, Moment, rounds_within, run_rounds
+from suites.measure.inputs import Inputs, bind, call_of, make_inputs
+from suites.measure.rounds import Arm, rounds_within, run_rounds
 from suites.records.record import Conditions, Record
 
 TWIN: Final = "twin of "
@@ -38,10 +42,11 @@ def measure(task: Task, sender: Sender) -> None:
     """
     bench = Bench(task, sender, Problem.parse(task["problem"]))
     for name in task["implementations"]:
-        keep(task, name, sender, partial(bench.set_up, name))
+        if not keep(task, name, sender, partial(bench.set_up, name), bench.given.part):
+            bench.arms.pop(name, None)
     bench.take_times()
     for name in bench.arms:
-        keep(task, name, sender, partial(bench.record, name))
+        keep(task, name, sender, partial(bench.record, name), bench.given.part)
 
 
 @dataclass(slots=True)
@@ -51,6 +56,7 @@ class _SetUp:
     spent_ms  wall time of its calls so far
     beside    figures beside the times
     alone     its one sample, where it was taken apart from the rounds
+    fault     what is wrong with the answer of that one
     """
 
     implementation: Implementation
@@ -58,6 +64,7 @@ class _SetUp:
     spent_ms: float
     beside: dict[str, Any]
     alone: Arm | None = None
+    fault: str = ""
 
 
 @dataclass(slots=True)
@@ -70,13 +77,13 @@ class Bench:
     arms: dict[str, Arm] = field(default_factory=dict)
     twin: Arm | None = None
     conditions: Conditions | None = None
+    given: Given = field(init=False)
     _found: dict[str, _SetUp] = field(default_factory=dict)
-    _inputs: list[Inputs] = field(default_factory=list)
     _device: Device = field(init=False)
 
     def __post_init__(self) -> None:
         self._device = device(self.problem.device, cold=self.task["cache"] == "cold")
-        self._inputs = [
+        sets = [
             make_inputs(
                 self.problem,
                 purpose=f"time {index}",
@@ -85,6 +92,7 @@ class Bench:
             )
             for index in range(self._device.input_sets(self.problem))
         ]
+        self.given = Given(sets)
 
     def set_up(self, name: str) -> None:
         """Make an implementation an arm."""
@@ -94,38 +102,44 @@ class Bench:
 
     def warmed(self, name: str, each: Implementation) -> Arm:
         """An arm for an implementation: its first call apart, then warm."""
-        calls = [call_of(bind(each, self.problem, inputs), inputs) for inputs in self._inputs]
+        calls = [call_of(bind(each, self.problem, inputs), inputs) for inputs in self.given.sets]
+        latest: list[Tensor] = []
         expected_ms = self.task["expected_ms"].get(name, 0.0)
         with self._limited():
             first_ms = timing.one_call_ms(calls[0], self._device.clock)
-            before = _page_faults()
+            before = page_faults()
             if timing.WARM_MS < expected_ms <= timing.LONG_MS:
                 warm_ms, call_ms = [], expected_ms  # its first call has warmed it
             else:
-                warm_ms = timing.warm_up(calls[-1], self._device.clock)
+                warm_ms = timing.warm_up(_keeping(calls[-1], latest), self._device.clock)
                 call_ms = median(warm_ms[len(warm_ms) // 2 :])
             sampler = self._device.sampler(calls)
             beside = self._device.beside(calls[0], call_ms) if self.task["session"] == 1 else {}
         arm = Arm(name, calls, call_ms, sampler, sample_ms=self._device.sample_ms)
         self._found[name] = _SetUp(each, first_ms, first_ms + sum(warm_ms), beside)
         if call_ms > timing.LONG_MS:  # its one warming call is its one sample
-            arm.times_ms, arm.faults = [call_ms], [_page_faults() - before]
+            arm.times_ms, arm.faults = [call_ms], [page_faults() - before]
             self._found[name].alone = arm
+            self._found[name].fault = self._fault(each, self.given.sets[-1], latest)
         return arm
 
     def take_times(self) -> None:
-        """Run the rounds; an arm that fails in them is recorded, and the others start over."""
+        """Run the rounds; an arm that fails in them is recorded, and the others start over.
+
+        So is one that has done something to the process, or to the inputs, in its turn.
+        """
         while arms := self._in_rounds():
             names = [arm.name.removeprefix(TWIN) for arm in arms]
-            turns = self.sender.turns(self.task["problem"], names)
+            before = Fingerprint(self.given.part)
+            turns = WatchedTurns(self.sender, self.task["problem"], names, before)
             try:
                 self.conditions = self.run(arms, turns.announce)
+                turns.end()
             except BaseException as error:
                 if turns.latest is None:
-                    raise  # nobody's turn had come: this is ours
-                turn = names[turns.latest]
-                send_fault(self.task, turn, self.sender, error)
-                del self.arms[turn]
+                    raise  # nobody's turn it was: this is ours
+                send_fault(self.task, turns.latest, self.sender, error, before)
+                del self.arms[turns.latest]
                 self.arms |= {name: self.arms[name].again() for name in self._names_in_rounds()}
             else:
                 return
@@ -133,6 +147,8 @@ class Bench:
     def record(self, name: str) -> Record:
         """What was learnt of an implementation; checked again when it is too good to be true."""
         arm, found = self.arms[name], self._found[name]
+        if fault := found.fault if found.alone else self._last_fault(arm, found.implementation):
+            return self._wrong(name, fault)
         twin = self.twin if self.twin is not None and self.twin.name == TWIN + name else None
         paired = found.alone is None
         made = Record(
@@ -164,13 +180,31 @@ class Bench:
         fault = checker.check(each).fault
         if not fault:
             return replace(made, checked_again=True)
+        reason = f"{share:.0%} of what this machine can do, and checked again: {fault}"
+        return self._wrong(made.implementation, reason)
+
+    def _wrong(self, name: str, reason: str) -> Record:
         return Record(
-            session=made.session,
-            problem=made.problem,
-            implementation=made.implementation,
+            session=self.task["session"],
+            problem=self.task["problem"],
+            implementation=name,
             status="wrong",
-            reason=f"{share:.0%} of what this machine can do, and checked again: {fault}",
+            reason=reason,
         )
+
+    def _last_fault(self, arm: Arm, each: Implementation) -> str:
+        """What is wrong with the last answer of one more sample; empty when nothing is."""
+        self.given.refresh()
+        with ExitStack() as stack:
+            with quiet(), self._limited():
+                sample = last_answer.sampled(arm, self.given.sets, self._device.clock)
+                made, inputs = stack.enter_context(sample)
+            return self._fault(each, inputs, made)
+
+    def _fault(self, each: Implementation, inputs: Inputs, made: Sequence[Tensor]) -> str:
+        seed = f"{self.task['seed']}|{self.task['session']}|{self.task['problem']}|{each}"
+        random = Random(seed)
+        return last_answer.fault(each, self.problem, inputs, made, random, self._limited)
 
     def run(self, arms: list[Arm], announce: Callable[[int], None]) -> Conditions:
         """Rounds of these arms, as many as the budget pays for."""
@@ -181,10 +215,10 @@ class Bench:
                 arms,
                 count,
                 Random(seed),
-                gauge=_Gauge(_probe(), self._device),
-                refresh=self._refresh,
+                gauge=Gauge(usual_probe(), self._device),
+                refresh=self.given.refresh,
                 announce=announce,
-                page_faults=_page_faults,
+                page_faults=page_faults,
             )
 
     def _in_rounds(self) -> list[Arm]:
@@ -200,52 +234,20 @@ class Bench:
     def _names_in_rounds(self) -> list[str]:
         return [name for name in self.arms if self._found[name].alone is None]
 
-    def _refresh(self) -> None:
-        for inputs in self._inputs:
-            change(inputs)
-
     def _limited(self) -> AbstractContextManager[None]:
         return limited_memory(self.task["memory_limit"], self.problem.device)
 
 
-@dataclass(slots=True)
-class _Gauge:
-    """The machine during some rounds: a probe before them, the scheduler's counters around them."""
+def _keeping(call: timing.Call, latest: list[Tensor]) -> timing.Call:
+    """The call, which leaves its answer in a list; the one before it is let go first."""
 
-    probe: Probe
-    device: Device
-    _probe_ms: float = 0.0
-    _before: Snapshot | None = None
+    def kept() -> None:
+        latest.clear()
+        latest.extend(cast("tuple[Tensor, ...]", call()))
 
-    def start(self) -> None:
-        """They begin."""
-        self._probe_ms = self.probe.read()
-        self._before = snapshot()
-
-    def stop(self) -> Moment:
-        """They have ended."""
-        after = snapshot()
-        waited = waited_between(self._before or after, after)
-        return Moment(
-            probe_ms=self._probe_ms,
-            run_delay_ms=waited.run_delay_ms,
-            involuntary_switches=waited.involuntary_switches,
-            disturbed=disturbance(waited, self._probe_ms, self.probe.usual_ms),
-            device=self.device.state(),
-        )
+    return kept
 
 
 def _spent_ms(arm: Arm) -> float:
     """Wall time of an arm's samples and, at what a call took when warm, of its lead-in calls."""
     return sum(arm.times_ms) * arm.count + len(arm.times_ms) * arm.leads_in * arm.call_ms
-
-
-def _page_faults() -> int:
-    """Minor page faults of this process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-
-
-@functools.cache
-def _probe() -> Probe:
-    """One for the whole session: what is usual is learnt over its problems."""
-    return Probe()

@@ -13,10 +13,12 @@ import torch
 import impls
 from impls.interface import Implementation, Limits, Missing, Problem
 from impls.interface.implementation import from_function
+from impls.interface.limits import EVERY_BIAS, EVERY_MASK
+from impls.interface.problem import DTYPES
 from impls.interface.template import template
 from suites.agreement.checker import Checker, HardAnswers
 from suites.catalogue import named
-from suites.measure.inputs import call_of, make_inputs
+from suites.measure.inputs import bind, call_of, make_inputs
 
 KNOWN = impls.load()
 FOUND = impls.select([n for n, each in KNOWN.items() if isinstance(each, Implementation)], KNOWN)
@@ -68,6 +70,26 @@ def test_it_agrees_on_the_device(each: Implementation) -> None:
     assert list(disagreements(each, "cuda")) == []
 
 
+def test_what_is_asked_has_every_feature_of_the_contract() -> None:
+    asked = problems()
+    assert {p.mask.kind for p in asked} >= set(EVERY_MASK)
+    assert {p.bias.kind for p in asked} == set(EVERY_BIAS)
+    assert {p.dtype for p in asked} == set(DTYPES)
+    assert any(p.batch > 1 and p.query_length > 1024 for p in asked)
+    for has in (
+        lambda p: p.bias.kind == "alibi",
+        lambda p: p.bias.kind == "relative",
+        lambda p: p.value_dim is not None,
+        lambda p: p.softcap is not None,
+        lambda p: p.sink,
+        lambda p: p.mask.padding is not None,
+        lambda p: p.mask.documents is not None,
+    ):
+        with_it = [p for p in asked if has(p)]
+        assert {p.training for p in with_it} == {False, True}
+        assert {p.dtype for p in with_it} > {"float32"}
+
+
 @EVERY
 def test_it_reaches_some_problem_on_some_device(each: Implementation) -> None:
     assert within_reach(each)
@@ -85,7 +107,11 @@ def test_one_that_is_refused_everywhere_does_not_pass_for_reached() -> None:
 
 @EVERY
 def test_where_it_runs_it_takes_what_is_owed_or_says_what_it_takes(each: Implementation) -> None:
-    owed = ("full", "causal", "window:16", "full train", "h4/2", "t33/129", "t129/33 causal train")
+    owed = (
+        *("full", "causal", "window:16", "full train", "h4/2", "t33/129", "t129/33 causal train"),
+        *("padding:0.5", "causal+documents:512x2", "alibi", "relative:32"),
+        *("dv32", "softcap30", "sink"),
+    )
     for device in ("cpu", "cuda"):
         for text in owed:
             problem = Problem.parse(f"d64 bf16 {text} {device}")
@@ -107,8 +133,8 @@ def test_it_reads_nothing_that_it_never_wrote(each: Implementation) -> None:
     )
     if problem is None:
         pytest.skip("runs on no device that is here")
-    function = each.bound(mask=problem.mask, scale=problem.softmax_scale)
     inputs = make_inputs(problem, purpose="poison")
+    function = bind(each, problem, inputs)
     torch.use_deterministic_algorithms(
         True, warn_only=True
     )  # fills what torch.empty gives with NaN

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from suites.engine.messages import GarbledError, Receiver, Sender
+from suites.engine.messages import GarbledError, Receiver, Sender, one_line
 
 
 def test_what_is_sent_arrives_however_the_bytes_are_cut() -> None:
@@ -56,3 +56,9 @@ def test_a_process_forked_off_by_an_implementation_sends_nothing() -> None:
     os.close(write)
     assert os.waitstatus_to_exitcode(status) == 0
     assert json.loads(data) == {"kind": "answered"}
+
+
+def test_the_words_of_others_become_one_line_that_any_terminal_shows() -> None:
+    assert one_line("\x1b[1;31mred\x1b[0m\n\tand \x07 \ud800 blue\u202e") == "red and blue"
+    assert len(one_line("x" * 10**6)) == 300
+    assert one_line("a b c", most=3) == "a b"

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from suites.engine import timed
+from suites.engine import timed, torch_state
 from suites.engine.known import calibrate, instruments
 from suites.engine.messages import Sender
 from suites.measure import ceilings, timing
@@ -15,23 +16,36 @@ from suites.records.record import Record
 
 IMPLS = Path(__file__).parents[2] / "impls"
 PROBLEM = "b1 h2 t32 d16 causal fp32 cpu"
-MEMORISING = '''
-KEPT = {}
+OWN = '''
+import gc, time
+import torch
+from torch.nn import functional
+
+CALLS = []
 
 
-def remembers(q, k, v, *, mask, scale):
-    """The first answer that an address got."""
-    if q.data_ptr() not in KEPT:
-        KEPT[q.data_ptr()] = v[:, :, :1].expand_as(q).clone()
-    return KEPT[q.data_ptr()]
+def attend(q, k, v, scale):
+    return functional.scaled_dot_product_attention(q, k, v, is_causal=True, scale=scale)
+
+
+def careful_in_samples(q, k, v, *, mask, scale):
+    """Wrong wherever no times are taken."""
+    return attend(q, k, v, scale) * (not gc.isenabled())
 
 
 def fails_late(q, k, v, *, mask, scale):
-    """Raises at its fiftieth call."""
-    KEPT["calls"] = KEPT.get("calls", 0) + 1
-    if KEPT["calls"] > 50:
+    """Raises when it is called in samples for the third time."""
+    CALLS.append(not gc.isenabled())
+    if sum(CALLS) > 2:
         raise RuntimeError("late")
-    return v[:, :, : q.shape[2]] * 1.0
+    return attend(q, k, v, scale)
+
+
+def stops_the_clocks(q, k, v, *, mask, scale):
+    """For good, and would be found out by whoever compared them."""
+    time.perf_counter = time.monotonic = time.process_time = lambda: 0.0
+    time.perf_counter_ns = time.monotonic_ns = lambda: 0
+    return attend(q, k, v, scale)
 '''
 
 
@@ -98,7 +112,7 @@ def test_a_cold_sample_says_so() -> None:
 
 def test_an_arm_that_fails_in_the_rounds_costs_its_own_record_only(tmp_path: Path) -> None:
     own = tmp_path / "own.py"
-    own.write_text(MEMORISING)
+    own.write_text(OWN)
     files = {"fails_late": {"fails_late": str(own)}, "naive": {"naive": str(IMPLS / "naive.py")}}
     made = measured("fails_late", "naive", files=files)
     assert (made["fails_late"].status, made["fails_late"].reason) == (
@@ -118,6 +132,34 @@ def test_a_long_call_is_timed_once_apart_from_the_rounds(monkeypatch: pytest.Mon
     assert made.twin_ms == ()
 
 
+def test_the_answer_of_a_long_call_is_compared_as_well(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(timing, "LONG_MS", 0.0)
+    own = tmp_path / "own.py"
+    own.write_text(OWN)
+    made = measured("careful_in_samples", own=own)["careful_in_samples"]
+    assert made.status == "wrong"
+    assert made.reason.startswith("it agreed when it was checked, and not when it was timed: ")
+
+
+def test_a_clock_that_is_replaced_changes_no_figure(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("perf_counter", "monotonic", "process_time", "perf_counter_ns", "monotonic_ns"):
+        monkeypatch.setattr(time, name, getattr(time, name))  # put back after the test
+    monkeypatch.setattr(torch_state, "_NAMESPACES", {})  # nobody compares them
+    own = tmp_path / "own.py"
+    own.write_text(OWN)
+    made = measured("stops_the_clocks", own=own)["stops_the_clocks"]
+    assert time.perf_counter_ns() == 0
+    assert made.status == "ok"
+    assert min(made.times_ms) > 0
+    assert made.first_call_ms
+    assert made.conditions is not None
+    assert min(made.conditions.probe_ms) > 0
+
+
 def slow_machine(rate: float) -> list[dict[str, Any]]:
     found = [
         Ceiling(kind="matmul", dtype="float32", residency="cache", value=rate, device="cpu"),
@@ -135,8 +177,9 @@ def test_a_time_beyond_the_ceilings_is_believed_after_a_second_check() -> None:
 
 def test_a_wrong_answer_beyond_the_ceilings_loses_its_time(tmp_path: Path) -> None:
     own = tmp_path / "own.py"
-    own.write_text(MEMORISING)
-    made = measured("remembers", own=own, ceilings=slow_machine(1.0))["remembers"]
+    own.write_text(OWN)
+    name = "careful_in_samples"
+    made = measured(name, own=own, ceilings=slow_machine(1.0))[name]
     assert made.status == "wrong"
     assert made.times_ms == ()
     assert "of what this machine can do, and checked again: " in made.reason

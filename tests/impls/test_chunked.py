@@ -8,10 +8,13 @@ from torch import Tensor
 
 from impls import reference
 from impls.chunked import chunked
-from impls.interface import CAUSAL, Implementation, Mask, Problem
+from impls.interface import CAUSAL, BiasValues, Implementation, Mask, Problem
+from impls.interface.implementation import from_function
+from suites.measure.inputs import bind, make_inputs
 from suites.measure.memory import measure
 
 SMALL = chunked.choosing(block_q=64, block_k=64)
+DEFINITION = from_function(reference.attention)
 PROBLEMS = [
     f"b2 h{heads} t{lengths} d8 {mask}"
     for heads in ("2", "4/2")
@@ -25,14 +28,20 @@ PROBLEMS = [
     "b2 h4/2 t129 d8 window:70:3+padding:0-3/129-129",
     "b2 h2 t129 d8 documents:1/70/58",
     "b3 h4/2 t200 d8 causal+padding:0.25+documents:50x4",
+    "b2 h4/2 t129 d8 alibi",
+    "b2 h4/2 t33/129 d8 dv3 window:70:3 relative:32",
+    "b2 h2 t129/33 d8 dv24 causal softcap2",
+    "b2 h4/2 t129/33 d8 causal sink",
+    "b3 h4/2 t200 d8 dv3 causal+padding:0.25+documents:50x4 relative:8 softcap2 sink bthd",
 ]
 
 
 def inputs(problem: Problem, dtype: torch.dtype = torch.float64) -> list[Tensor]:
     p, generator = problem, torch.Generator().manual_seed(7)
     drawn = []
-    for heads, length in ((p.query_heads, p.query_length), *((p.key_heads, p.key_length),) * 2):
-        x = torch.randn(p.batch, heads, length, p.head_dim, dtype=dtype, generator=generator)
+    queries, keys = (p.query_heads, p.query_length), (p.key_heads, p.key_length)
+    for shape in ((*queries, p.head_dim), (*keys, p.head_dim), (*keys, p.value_size)):
+        x = torch.randn(p.batch, *shape, dtype=dtype, generator=generator)
         strided = x.transpose(1, 2).contiguous().transpose(1, 2) if p.layout == "bthd" else x
         drawn.append(strided.requires_grad_())
     return drawn
@@ -40,15 +49,12 @@ def inputs(problem: Problem, dtype: torch.dtype = torch.float64) -> list[Tensor]
 
 def answers(implementation: Implementation, problem: Problem, x: list[Tensor]) -> list[Tensor]:
     """What an implementation gives: the output and the gradients of q, k and v."""
-    mask = problem.mask.resolved(problem.batch, problem.key_length)
-    out = implementation.bound(mask=mask, scale=problem.softmax_scale)(*x)
+    out = bind(implementation, problem, make_inputs(problem, purpose="test"))(*x)
     return [out, *torch.autograd.grad(out, x, torch.ones_like(out).cumsum(-1))]
 
 
 def expected(problem: Problem, x: list[Tensor]) -> list[Tensor]:
-    mask = problem.mask.resolved(problem.batch, problem.key_length)
-    out = reference.attention(*x, mask=mask, scale=problem.softmax_scale)
-    return [out, *torch.autograd.grad(out, x, torch.ones_like(out).cumsum(-1))]
+    return answers(DEFINITION, problem, x)
 
 
 @pytest.mark.parametrize("text", PROBLEMS)
@@ -60,8 +66,9 @@ def test_output_and_gradients_are_those_of_the_definition(text: str) -> None:
 
 
 @pytest.mark.parametrize("sizes", [(64, 128), (128, 64), (256, 512), (1024, 1024)])
-def test_the_size_of_the_blocks_changes_nothing(sizes: tuple[int, int]) -> None:
-    problem = Problem.parse("b1 h4/2 t300/333 d8 window:150:20")
+@pytest.mark.parametrize("beside", ["", "dv3 relative:32 softcap2 sink"])
+def test_the_size_of_the_blocks_changes_nothing(sizes: tuple[int, int], beside: str) -> None:
+    problem = Problem.parse(f"b1 h4/2 t300/333 d8 window:150:20 {beside}")
     x = inputs(problem)
     blocks = chunked.choosing(block_q=sizes[0], block_k=sizes[1])
     for got, wanted in zip(answers(blocks, problem, x), expected(problem, x), strict=True):
@@ -87,8 +94,9 @@ def test_half_precision_is_accumulated_in_single(dtype: torch.dtype) -> None:
         assert (got - wanted).norm() < (plain - wanted).norm()
 
 
-def test_queries_without_keys_give_zeros_and_take_no_gradient() -> None:
-    problem = Problem.parse("b1 h2 t200/70 d8 causal")
+@pytest.mark.parametrize("beside", ["", "alibi softcap2 sink"])
+def test_queries_without_keys_give_zeros_and_take_no_gradient(beside: str) -> None:
+    problem = Problem.parse(f"b1 h2 t200/70 d8 causal {beside}")
     x = inputs(problem)
     out, dq, dk, dv = answers(SMALL, problem, x)
     assert (out[:, :, :130] == 0).all()
@@ -103,6 +111,7 @@ def test_queries_without_keys_give_zeros_and_take_no_gradient() -> None:
         ("b1 h2 t256/512 d8 window:20:20", slice(0, 237)),
         ("b1 h2 t256 d8 padding:64-256", slice(0, 64)),
         ("b1 h2 t256 d8 causal+padding:0-100", slice(100, 256)),
+        ("b1 h2 t64/256 d8 window:64 relative:8 softcap2 sink", slice(0, 129)),
     ],
 )
 def test_keys_that_no_block_reaches_are_never_touched(text: str, unseen: slice) -> None:
@@ -158,7 +167,33 @@ def test_masks_are_made_only_for_blocks_that_are_partly_visible(
     assert asked == partly[text]
 
 
-@pytest.mark.parametrize("text", ["full", "causal", "window:100", "window:100:30"])
+def test_a_sink_of_nothing_changes_nothing() -> None:
+    x = inputs(Problem.parse("b1 h4/2 t100/70 d8"))
+    plain = SMALL.bound(mask=CAUSAL, scale=0.3)(*x)
+    nothing = torch.tensor([-torch.inf, -1e300, -torch.inf, -1e4], dtype=torch.float64)
+    torch.testing.assert_close(SMALL.bound(mask=CAUSAL, scale=0.3, sink=nothing)(*x), plain)
+
+
+def test_a_bias_is_made_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    between = BiasValues.between
+
+    def spy(self: BiasValues, positions: range, keys: range) -> Tensor:
+        asked.append((positions, keys))
+        return between(self, positions, keys)
+
+    monkeypatch.setattr(BiasValues, "between", spy)
+    problem = Problem.parse("b1 h1 t128/192 d8 causal alibi")
+    bind(SMALL, problem, make_inputs(problem, purpose="test"))(*inputs(problem))
+    rows = [range(64, 128), range(128, 192)]
+    keys = [range(64), range(64, 128), range(128, 192)]
+    assert asked == [(rows[0], keys[0]), (rows[0], keys[1]), *((rows[1], each) for each in keys)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["full", "causal", "window:100", "window:100:30", "dv24 causal alibi softcap9 sink"],
+)
 @pytest.mark.parametrize("training", [False, True], ids=["forward", "training"])
 def test_memory_grows_exactly_linearly(text: str, training: bool) -> None:  # noqa: FBT001 - a parameter
     peaks = [
@@ -170,9 +205,9 @@ def test_memory_grows_exactly_linearly(text: str, training: bool) -> None:  # no
 
 def _peak(problem: Problem, training: bool) -> int:  # noqa: FBT001 - as above
     x = inputs(problem, torch.float32)
-    gradient = torch.ones_like(x[0])
+    gradient = torch.ones(*x[0].shape[:3], problem.value_size)
     blocks = chunked.choosing(block_q=128, block_k=128)
-    call = blocks.bound(mask=problem.mask, scale=problem.softmax_scale)
+    call = bind(blocks, problem, make_inputs(problem, purpose="test"))
 
     def step() -> tuple[Tensor, ...]:
         return torch.autograd.grad(call(*x), x, gradient) if training else (call(*x),)
@@ -188,7 +223,7 @@ def test_settings_are_declared_with_the_values_worth_trying() -> None:
     }
 
 
-def test_it_refuses_no_mask() -> None:
-    problem = Problem.parse("b3 h2 t200 d8 causal+padding:0.25+documents:50x4 train")
-    assert chunked.refusals(problem) == ()
+def test_it_refuses_nothing() -> None:
+    text = "b3 h2 t200 d8 dv9 causal+padding:0.25+documents:50x4 relative:32 softcap30 sink train"
+    assert chunked.refusals(Problem.parse(text)) == ()
     assert chunked.refusals(Problem(mask=CAUSAL, query_length=3, key_length=9)) == ()

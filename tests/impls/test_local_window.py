@@ -7,8 +7,10 @@ import torch
 from torch import Tensor
 
 from impls import reference
-from impls.interface import Problem
+from impls.interface import Implementation, Problem
+from impls.interface.implementation import from_function
 from impls.local_window import local_window
+from suites.measure.inputs import bind, make_inputs
 from suites.measure.memory import measure
 
 PROBLEMS = [
@@ -28,28 +30,37 @@ PROBLEMS = [
     "b2 h2 t129 d8 window:5:3 scale0.7",
     "b2 h4/2 t129 d8 window:40 bthd",
     "b1 h2 t700 d8 window:300:20",
+    "b3 h4/2 t129 d8 window:5:3+padding:0.5",
+    "b3 h2 t33/129 d8 window:40+padding:0-9/60-129/0-129",
+    "b2 h4/2 t129 d8 window:20:7+documents:1/70/58",
+    "b3 h2 t200 d8 window:*:3+padding:0.25+documents:50x4",
+    "b2 h4/2 t33/129 d8 dv3 window:40:9 relative:32",
+    "b2 h4/2 t129/33 d8 dv24 window:9 alibi softcap2 sink",
+    "b3 h4/2 t200 d8 window:9+padding:0.25+documents:50x4 relative:8 softcap2 sink bthd",
 ]
 
 
 def inputs(problem: Problem, dtype: torch.dtype = torch.float64) -> list[Tensor]:
     p, generator = problem, torch.Generator().manual_seed(7)
     drawn = []
-    for heads, length in ((p.query_heads, p.query_length), *((p.key_heads, p.key_length),) * 2):
-        x = torch.randn(p.batch, heads, length, p.head_dim, dtype=dtype, generator=generator)
+    queries, keys = (p.query_heads, p.query_length), (p.key_heads, p.key_length)
+    for shape in ((*queries, p.head_dim), (*keys, p.head_dim), (*keys, p.value_size)):
+        x = torch.randn(p.batch, *shape, dtype=dtype, generator=generator)
         strided = x.transpose(1, 2).contiguous().transpose(1, 2) if p.layout == "bthd" else x
         drawn.append(strided.requires_grad_())
     return drawn
 
 
-def answers(problem: Problem, x: list[Tensor]) -> list[Tensor]:
+def answers(
+    problem: Problem, x: list[Tensor], implementation: Implementation = local_window
+) -> list[Tensor]:
     """The output and the gradients of q, k and v."""
-    out = local_window.bound(mask=problem.mask, scale=problem.softmax_scale)(*x)
+    out = bind(implementation, problem, make_inputs(problem, purpose="test"))(*x)
     return [out, *torch.autograd.grad(out, x, torch.ones_like(out).cumsum(-1))]
 
 
 def expected(problem: Problem, x: list[Tensor]) -> list[Tensor]:
-    out = reference.attention(*x, mask=problem.mask, scale=problem.softmax_scale)
-    return [out, *torch.autograd.grad(out, x, torch.ones_like(out).cumsum(-1))]
+    return answers(problem, x, from_function(reference.attention))
 
 
 @pytest.mark.parametrize("text", PROBLEMS)
@@ -71,8 +82,9 @@ def test_the_output_has_the_dtype_of_the_queries(dtype: torch.dtype) -> None:
         assert error < 8 * torch.finfo(dtype).eps
 
 
-def test_queries_without_keys_give_zeros_and_take_no_gradient() -> None:
-    problem = Problem.parse("b1 h2 t200/70 d8 window:9:4")
+@pytest.mark.parametrize("beside", ["", "relative:8 softcap2 sink"])
+def test_queries_without_keys_give_zeros_and_take_no_gradient(beside: str) -> None:
+    problem = Problem.parse(f"b1 h2 t200/70 d8 window:9:4 {beside}")
     out, dq, dk, dv = answers(problem, inputs(problem))
     assert (out[:, :, :126] == 0).all()
     assert (dq[:, :, :126] == 0).all()
@@ -117,19 +129,28 @@ def test_values_of_hidden_keys_weigh_exactly_nothing() -> None:
     assert torch.equal(after[:, :, others], before[:, :, others])
 
 
-@pytest.mark.parametrize("text", ["window:8", "window:40:10", "window:100"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "window:8",
+        "window:40:10",
+        "window:100",
+        "dv24 window:40+padding:0-512 relative:32 softcap9 sink",
+        "window:40+documents:512 alibi",
+    ],
+)
 @pytest.mark.parametrize("training", [False, True], ids=["forward", "training"])
 def test_memory_grows_exactly_linearly(text: str, training: bool) -> None:  # noqa: FBT001 - a parameter
-    peaks = [
-        _peak(Problem.parse(f"b1 h4/2 t{t} d16 {text} fp32"), training) for t in (512, 1024, 1536)
-    ]
+    lengths = (1024, 1536, 2048)
+    texts = {t: text.replace("documents:512", f"documents:512x{t // 512}") for t in lengths}
+    peaks = [_peak(Problem.parse(f"b1 h4/2 t{t} d16 {texts[t]} fp32"), training) for t in lengths]
     assert peaks[2] - peaks[1] == peaks[1] - peaks[0] > 0
 
 
 def _peak(problem: Problem, training: bool) -> int:  # noqa: FBT001 - as above
     x = inputs(problem, torch.float32)
-    gradient = torch.ones_like(x[0])
-    call = local_window.bound(mask=problem.mask, scale=problem.softmax_scale)
+    gradient = torch.ones(*x[0].shape[:3], problem.value_size)
+    call = bind(local_window, problem, make_inputs(problem, purpose="test"))
 
     def step() -> tuple[Tensor, ...]:
         return torch.autograd.grad(call(*x), x, gradient) if training else (call(*x),)
@@ -138,9 +159,10 @@ def _peak(problem: Problem, training: bool) -> int:  # noqa: FBT001 - as above
     return measure(step, "cpu")[1].peak_bytes
 
 
-def test_only_windows_are_within_its_reach() -> None:
-    assert local_window.refusals(Problem.parse("window:9 train")) == ()
-    assert local_window.refusals(Problem.parse("causal")) == ("mask causal: takes window",)
-    assert local_window.refusals(Problem.parse("window:9+padding:0.5")) == (
-        "mask window+padding: takes window",
-    )
+def test_only_windows_are_within_its_reach_with_all_that_goes_with_them() -> None:
+    windows = "window, window+padding, window+documents, window+padding+documents"
+    everything = "t9 window:9+padding:0.5+documents:4/5 relative:8 dv9 softcap30 sink train"
+    assert local_window.refusals(Problem.parse(everything)) == ()
+    for kind in ("causal", "padding:0.5", "causal+padding:0.5"):
+        problem = Problem.parse(kind)
+        assert local_window.refusals(problem) == (f"mask {problem.mask.kind}: takes {windows}",)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from impls import reference
 from impls.chunked import chunked
 from impls.interface import CAUSAL, FULL, AttentionFunction, Implementation, Mask, Problem
+from impls.interface.implementation import from_function
 from impls.multi_head import (
     MultiHeadAttention,
     multi_head,
@@ -19,7 +20,8 @@ from impls.multi_head import (
     torch_multi_head,
 )
 from impls.naive import naive
-from impls.sdpa import sdpa_flash, sdpa_math
+from impls.sdpa import sdpa_cudnn, sdpa_flash
+from suites.measure.inputs import bind, make_inputs
 
 LENGTHS = ("1", "7", "33", "33/129", "129/33")
 MASKS = ("full", "causal", "window:5", "window:5:3", "window:*:3", "window:70:*")
@@ -30,6 +32,8 @@ PROBLEMS = [
     "b2 h4/1 t33 d8 window:5 scale0.7",
     "b2 h4/2 t33 d8 causal bthd",
 ]
+DEFINED = replace(multi_head, inner=from_function(reference.attention))
+"""The layer, which is tested by itself below, around the definition."""
 
 
 def inputs(problem: Problem) -> list[Tensor]:
@@ -216,12 +220,66 @@ def test_sizes_that_do_not_divide_are_refused_in_words(
         MultiHeadAttention(width, heads, naive.bound, rotary=rotary)
 
 
+BESIDE = [
+    "b3 h4 t33 d8 padding:0.5",
+    "b3 h4 t9/33 d8 causal+padding:0-0/0-20/13-33",
+    "b3 h4 t33/9 d8 window:5:3+padding:0.5",
+    "b2 h4 t33 d8 documents:10/23",
+    "b3 h4 t33 d8 causal+padding:0.5+documents:10/23",
+    "b2 h4 t33/9 d8 causal alibi",
+    "b3 h4 t9/33 d8 relative:8",
+    "b3 h4 t33 d8 window:5+padding:0-0/0-20/13-33 relative:8",
+]
+
+
+@pytest.mark.parametrize("text", [*BESIDE, "b2 h4 t33 d8 causal softcap2 sink"])
+@pytest.mark.parametrize(
+    "layer",
+    [*(replace(multi_head, inner=each) for each in (naive, sdpa_flash, chunked)), torch_multi_head],
+    ids=str,
+)
+def test_what_is_optional_reaches_the_attention_in_the_layer_or_is_refused(
+    text: str, layer: Implementation
+) -> None:
+    problem = Problem.parse(f"{text} fp64 train")
+    if "softcap" in text and layer.name == "torch_multi_head":
+        assert layer.refusals(problem) == (
+            "softcap 2.0: takes scores as they are",
+            "sink: takes a softmax over the keys alone",
+        )
+    elif "softcap" in text and layer.inner is sdpa_flash:
+        assert layer.refusals(problem) == (
+            "inner softcap 2.0: takes scores as they are",
+            "inner sink: takes a softmax over the keys alone",
+        )
+    else:
+        assert layer.refusals(problem) == ()
+        given = make_inputs(problem, purpose="test")
+        x = [each.requires_grad_() for each in (given.q, given.k, given.v)]
+        assert given.grad is not None
+        out, wanted = (bind(each, problem, given)(*x) for each in (layer, DEFINED))
+        torch.testing.assert_close(out, wanted, rtol=0, atol=1e-12)
+        for mine, theirs in zip(
+            torch.autograd.grad(out, x, given.grad),
+            torch.autograd.grad(wanted, x, given.grad),
+            strict=True,
+        ):
+            torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-11)
+
+
 def test_the_layer_refuses_what_its_inner_attention_refuses() -> None:
-    problem = Problem.parse("b1 h2 t8 d4 documents:4x2")
+    problem = Problem.parse("b1 h2 t8 d64 documents:4x2 bf16 cuda")
     assert replace(multi_head, inner=chunked).refusals(problem) == ()
-    assert replace(multi_head, inner=sdpa_math).refusals(problem) == (
-        "inner mask documents: takes full, causal, window",
+    assert replace(multi_head, inner=sdpa_cudnn).refusals(problem) == (
+        "inner mask documents: takes full, causal",
     )
+
+
+def test_values_are_as_wide_as_queries_in_a_layer() -> None:
+    problem = Problem.parse("dv32")
+    words = "value dimension 32: takes the head dimension only"
+    assert replace(multi_head, inner=chunked).refusals(problem) == (words,)
+    assert torch_multi_head.refusals(problem) == (words,)
 
 
 def test_the_layer_of_torch_refuses_grouped_heads_and_a_scale() -> None:

@@ -14,6 +14,7 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from impls import reference
 from impls.interface import CAUSAL, FULL, BiasValues, Mask, Problem
+from impls.interface.bias import bucket
 
 PROBLEMS = [
     "b2 h3 t5 d4",
@@ -29,23 +30,52 @@ PROBLEMS = [
     "b2 h2 t8 d4 documents:3/5",
     "b3 h4/2 t8 d4 window:4+padding:0.25+documents:4x2",
     "b1 h1 t6 d1 causal scale3",
+    "b2 h4/2 t4/9 d4 dv3 causal alibi",
+    "b2 h4/2 t9/4 d4 relative:8",
+    "b1 h2 t6 d4 window:3:1 softcap2",
+    "b2 h4/2 t5/3 d4 dv6 causal+padding:0-3/2-2 sink",
+    "b2 h4/2 t7 d4 causal+documents:3/4 relative:4 softcap1.5 sink",
 ]
 
 
 def inputs(problem: Problem, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor, Tensor]:
     generator = torch.Generator().manual_seed(7)
-    keys = (problem.batch, problem.key_heads, problem.key_length, problem.head_dim)
-    queries = (problem.batch, problem.query_heads, problem.query_length, problem.head_dim)
+    keys = (problem.batch, problem.key_heads, problem.key_length)
+    queries = (problem.batch, problem.query_heads, problem.query_length)
     q, k, v = (
-        torch.randn(shape, dtype=torch.float64, generator=generator)
-        for shape in (queries, keys, keys)
+        torch.randn((*shape, columns), dtype=torch.float64, generator=generator)
+        for shape, columns in (
+            (queries, problem.head_dim),
+            (keys, problem.head_dim),
+            (keys, problem.value_size),
+        )
     )
     return q.to(dtype), k.to(dtype), v.to(dtype)
 
 
+def beside(problem: Problem) -> tuple[BiasValues | None, Tensor | None]:
+    """The bias and the sink of a problem, float64."""
+    generator = torch.Generator().manual_seed(8)
+    kind, heads = problem.bias.kind, problem.query_heads
+    shape = (heads,) if kind == "alibi" else (heads, problem.bias.buckets)
+    numbers = torch.randn(shape, dtype=torch.float64, generator=generator)
+    sink = torch.randn(heads, dtype=torch.float64, generator=generator)
+    return None if kind == "none" else BiasValues(kind, numbers), sink if problem.sink else None
+
+
 def answered(problem: Problem, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     mask = problem.mask.resolved(problem.batch, problem.key_length)
-    return reference.attention(q, k, v, mask=mask, scale=problem.softmax_scale)
+    bias, sink = beside(problem)
+    return reference.attention(
+        q,
+        k,
+        v,
+        mask=mask,
+        scale=problem.softmax_scale,
+        bias=bias,
+        softcap=problem.softcap,
+        sink=sink,
+    )
 
 
 def seen_by(problem: Problem) -> Tensor:
@@ -61,38 +91,60 @@ def seen_by(problem: Problem) -> Tensor:
     return seen
 
 
+def score(problem: Problem, rows: tuple[list[float], list[float]], head: int, apart: int) -> float:
+    """Of a row of queries and one of keys: scaled, capped, then biased."""
+    number = problem.softmax_scale * math.fsum(x * y for x, y in zip(*rows, strict=True))
+    if problem.softcap is not None:
+        number = problem.softcap * math.tanh(number / problem.softcap)
+    bias, _ = beside(problem)
+    if bias is not None and bias.kind == "alibi":
+        number -= float(bias.values[head]) * abs(apart)
+    elif bias is not None:
+        number += float(bias.values[head, bucket(apart, problem.bias.buckets)])
+    return number
+
+
 def by_hand(problem: Problem, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """One number at a time: no broadcasting, no softmax, no matrix product."""
     seen = seen_by(problem)
-    out = torch.zeros_like(q)
+    out = torch.zeros(*q.shape[:3], v.shape[3], dtype=q.dtype)
     group = problem.query_heads // problem.key_heads
+    offset = problem.key_length - problem.query_length
+    _, sink = beside(problem)
     rows = [range(n) for n in out.shape[:3]]
     for b, h, i in ((b, h, i) for b in rows[0] for h in rows[1] for i in rows[2]):
         keys = [j for j in range(problem.key_length) if seen[b, 0, i, j]]
+        row = q[b, h, i].tolist()
         scores = [
-            problem.softmax_scale
-            * math.fsum(
-                float(x) * float(y) for x, y in zip(q[b, h, i], k[b, h // group, j], strict=True)
-            )
-            for j in keys
+            score(problem, (row, k[b, h // group, j].tolist()), h, i + offset - j) for j in keys
         ]
-        exponentials = [math.exp(score - max(scores)) for score in scores]
+        logits = [*scores, *([] if sink is None else [float(sink[h])])]
+        exponentials = [math.exp(number - max(logits)) for number in logits]
         total = math.fsum(exponentials)
-        for d in range(problem.head_dim):
+        for d in range(v.shape[3]):
             terms = (
-                e * float(v[b, h // group, j, d]) for e, j in zip(exponentials, keys, strict=True)
+                e * float(v[b, h // group, j, d])
+                for e, j in zip(exponentials[: len(keys)], keys, strict=True)
             )
             out[b, h, i, d] = math.fsum(terms) / total if keys else 0.0
     return out
 
 
-@pytest.mark.parametrize("text", PROBLEMS)
+@pytest.mark.parametrize(
+    "text", [text for text in PROBLEMS if "softcap" not in text and "sink" not in text]
+)
 def test_it_agrees_with_torch_in_float64(text: str) -> None:
     problem = Problem.parse(text)
     q, k, v = inputs(problem)
+    bias, _ = beside(problem)
+    hidden: Tensor = seen_by(problem)
+    if bias is not None:
+        positions = torch.arange(problem.query_length) + problem.key_length - problem.query_length
+        added = bias.at(positions[:, None] - torch.arange(problem.key_length))
+        hidden = added.masked_fill(~hidden, float("-inf"))
     with sdpa_kernel(SDPBackend.MATH):
         expected = scaled_dot_product_attention(
-            q, k, v, attn_mask=seen_by(problem), scale=problem.softmax_scale, enable_gqa=True
+            q, k, v, attn_mask=hidden, scale=problem.softmax_scale, enable_gqa=True
         )
     torch.testing.assert_close(answered(problem, q, k, v), expected, rtol=1e-12, atol=1e-13)
 
@@ -189,7 +241,14 @@ def test_equal_scores_average_the_values() -> None:
     torch.testing.assert_close(out, v.cumsum(dim=2) / counts, rtol=1e-14, atol=1e-15)
 
 
-@pytest.mark.parametrize("text", ["b1 h2/1 t3 d2 causal", "b2 h1 t4/3 d2 causal+padding:0-3/2-2"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "b1 h2/1 t3 d2 causal",
+        "b2 h1 t4/3 d2 causal+padding:0-3/2-2",
+        "b2 h2/1 t4/3 d2 dv3 causal+padding:0-3/2-2 relative:4 softcap2 sink",
+    ],
+)
 def test_its_gradients_are_those_of_finite_differences(text: str) -> None:
     problem = Problem.parse(text)
     tensors = tuple(x.requires_grad_() for x in inputs(problem))
@@ -208,8 +267,28 @@ def test_weights_sum_to_one_or_to_zero() -> None:
     assert sums.tolist() == [1.0, 0.0, 1.0]
 
 
-def test_a_bias_is_refused_in_words() -> None:
+def test_a_sink_takes_its_part_of_the_sum_and_carries_no_value() -> None:
     q, k, v = inputs(Problem.parse("b1 h2 t3 d2"))
-    bias = BiasValues("alibi", torch.ones(2))
-    with pytest.raises(ValueError, match="bias alibi: the reference has no biases yet"):
-        reference.attention(q, k, v, mask=FULL, bias=bias, scale=1.0)
+    without = reference.attention(0 * q, k, v, mask=FULL, scale=1.0)
+    sink = torch.tensor([0.0, math.log(3)], dtype=torch.float64)
+    out = reference.attention(0 * q, k, v, mask=FULL, scale=1.0, sink=sink)
+    torch.testing.assert_close(out, without * torch.tensor([3 / 4, 3 / 6])[:, None, None])
+    nothing = torch.tensor([-torch.inf, -1e300], dtype=torch.float64)
+    assert torch.equal(
+        reference.attention(q, k, v, mask=FULL, scale=1.0, sink=nothing),
+        reference.attention(q, k, v, mask=FULL, scale=1.0),
+    )
+
+
+def test_a_softcap_keeps_scores_within_it_and_bends_small_ones_little() -> None:
+    products = torch.tensor([[-1e9, -1e-3, 0.0, 1e-3, 1e9]], dtype=torch.float64)
+    seen = torch.ones(1, 5, dtype=torch.bool)
+    capped = reference.scores(products, seen=seen, softcap=30.0)
+    assert capped.abs().max() <= 30
+    torch.testing.assert_close(capped[:, 1:4], products[:, 1:4], rtol=1e-8, atol=0)
+
+
+def test_a_bias_is_added_after_the_cap_and_never_to_what_is_hidden() -> None:
+    products, added = torch.tensor([[1e9, 1e9]]), torch.tensor([[100.0, 100.0]])
+    made = reference.scores(products, seen=torch.tensor([[True, False]]), softcap=5.0, added=added)
+    assert made.tolist() == [[105.0, -math.inf]]

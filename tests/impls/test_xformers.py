@@ -5,33 +5,150 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from impls import reference
 from impls.interface import FULL, Mask, Missing, Problem
+from impls.interface.limits import EVERY_MASK
+from suites.measure.inputs import Inputs, bind, make_inputs
 
 pytest.importorskip("xformers", reason="xformers is not installed")
 adapter = importlib.import_module("impls.xformers")
 
-MASKS = ("causal", "window:1", "window:5", "window:5:3", "window:*:3", "window:3:*", "window:99:99")
+BANDS = ("causal", "window:1", "window:5", "window:5:3", "window:*:3", "window:3:*", "window:99:99")
 LENGTHS = [(1, 1), (7, 7), (33, 33), (1, 9), (9, 33), (9, 1), (33, 9)]
+DOCUMENTS = ("documents:9", "documents:1x9", "documents:4/3/2", "causal+documents:4/3/2")
+PADDED = (
+    "padding:0.5",
+    "padding:0-0/3-9/0-9",
+    "causal+padding:0.5",
+    "window:3+padding:0.5",
+    "window:3:1+documents:4/3/2",
+    "padding:0.5+documents:4/3/2",
+    "causal+padding:0.5+documents:4/3/2",
+    "window:2+padding:0.5+documents:4/3/2",
+)
 
 
-@pytest.mark.parametrize("text", MASKS)
+def seen_by(problem: Problem) -> Tensor:
+    """[B, 1, Tq, Tk], whether a key is seen."""
+    p = problem
+    mask = p.mask.resolved(p.batch, p.key_length)
+    positions = torch.arange(p.query_length) + p.key_length - p.query_length
+    return reference.visible(mask, torch.arange(p.batch), positions, torch.arange(p.key_length))
+
+
+def resolved(problem: Problem) -> Mask:
+    return problem.mask.resolved(problem.batch, problem.key_length)
+
+
+@pytest.mark.parametrize("text", BANDS)
 @pytest.mark.parametrize("lengths", LENGTHS)
-def test_the_bias_hides_exactly_what_the_mask_hides(text: str, lengths: tuple[int, int]) -> None:
-    mask, (queries, keys) = Mask.parse(text), lengths
-    bias = adapter.attention_bias(mask, queries, keys).materialize((1, 1, queries, keys))
-    positions = torch.arange(queries)[:, None] + keys - queries
-    seen = mask.visible(0, positions, torch.arange(keys))
-    assert torch.equal(bias[0, 0] == 0, seen)
-    assert torch.equal(bias[0, 0] == float("-inf"), ~seen)
+def test_the_object_of_a_band_hides_exactly_what_the_mask_hides(
+    text: str, lengths: tuple[int, int]
+) -> None:
+    problem = Problem.parse(f"b1 h1 t{lengths[0]}/{lengths[1]} d8 {text} bf16")
+    x = make_inputs(problem, purpose="test")
+    assert not adapter.is_tensor(problem.mask, None, x.q)
+    bias = adapter.object_bias(problem.mask, x.q, x.k).materialize((1, 1, *lengths))
+    assert torch.equal(bias == 0, seen_by(problem))
+    assert torch.equal(bias == float("-inf"), ~seen_by(problem))
+
+
+@pytest.mark.parametrize("text", DOCUMENTS)
+@pytest.mark.parametrize("dtype", ["fp32", "fp16"])
+def test_the_object_of_documents_hides_what_the_mask_hides_with_rows_in_a_line(
+    text: str, dtype: str
+) -> None:
+    problem = Problem.parse(f"b3 h1 t9 d8 {text} {dtype}")
+    x = make_inputs(problem, purpose="test")
+    assert not adapter.is_tensor(problem.mask, None, x.q)
+    made = adapter.object_bias(problem.mask, x.q, x.k).materialize((1, 27, 27))[0]
+    seen = torch.zeros(27, 27, dtype=torch.bool)
+    for first, row in zip((0, 9, 18), seen_by(problem)[:, 0], strict=True):
+        seen[first : first + 9, first : first + 9] = row
+    assert torch.equal(made == 0, seen)
+    assert torch.equal(made == float("-inf"), ~seen)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(f"t9 {text}" for text in (*PADDED, "window:3", "window:5:2")),
+        *(f"t9/4 {text}" for text in ("padding:0.5", "window:3:1+padding:0.5", "window:3:*")),
+        *(f"t4/9 {text}" for text in ("causal+padding:0-0/3-9/0-9", "window:2")),
+    ],
+)
+def test_a_tensor_hides_exactly_what_the_mask_hides_but_for_blind_queries(text: str) -> None:
+    problem = Problem.parse(f"b3 h2 d8 {text}")
+    x, seen = make_inputs(problem, purpose="test"), seen_by(problem)
+    assert adapter.is_tensor(problem.mask, None, x.q)
+    made, blind = adapter.tensor_bias(resolved(problem), None, x.q, x.k)
+    assert made.shape == (3, 2, problem.query_length, problem.key_length)
+    assert torch.equal(blind.expand(3, 1, -1, 1), ~seen.any(-1, keepdim=True))
+    seen = (seen | blind).expand(made.shape)
+    assert torch.equal(made == 0, seen)
+    assert torch.equal(made == float("-inf"), ~seen)
+
+
+@pytest.mark.parametrize("text", ["alibi", "relative:8 causal", "alibi window:3+padding:0.5 bf16"])
+def test_a_tensor_holds_the_bias_in_the_dtype_of_the_queries(text: str) -> None:
+    problem = Problem.parse(f"b2 h3 t5/9 d8 {text}")
+    x = make_inputs(problem, purpose="test")
+    assert x.bias is not None
+    made, blind = adapter.tensor_bias(resolved(problem), x.bias, x.q, x.k)
+    distances = torch.arange(4, 9)[:, None] - torch.arange(9)
+    hidden = ~(seen_by(problem) | blind)
+    wanted = x.bias.at(distances).to(x.q.dtype).expand(2, 3, 5, 9)
+    assert made.dtype == x.q.dtype
+    assert torch.equal(made, wanted.masked_fill(hidden, float("-inf")))
+
+
+@pytest.mark.parametrize("text", ["alibi", "padding:0.5", "relative:4 padding:0.5"])
+@pytest.mark.parametrize("length", [1, 7, 8, 13])
+def test_rows_of_a_tensor_begin_where_the_library_wants_them(text: str, length: int) -> None:
+    problem = Problem.parse(f"b2 h3 t{length} d8 {text} bf16")
+    x = make_inputs(problem, purpose="test")
+    reasons: list[str] = []
+    made, _ = adapter.tensor_bias(resolved(problem), x.bias, x.q, x.k)
+    adapter._library().fmha.cutlass._check_bias_alignment(reasons, made)
+    assert reasons == []
+
+
+def test_a_bias_is_read_anew_in_every_call() -> None:
+    problem = Problem.parse("b1 h2 t5 d8 relative:4")
+    x = make_inputs(problem, purpose="test")
+    assert x.bias is not None
+    before = adapter.tensor_bias(FULL, x.bias, x.q, x.k)[0].clone()
+    x.bias.values.add_(1)
+    assert torch.equal(adapter.tensor_bias(FULL, x.bias, x.q, x.k)[0], before + 1)
 
 
 def test_the_full_mask_is_no_bias() -> None:
-    assert adapter.attention_bias(FULL, 3, 5) is None
+    x = make_inputs(Problem.parse("t3/5"), purpose="test")
+    assert not adapter.is_tensor(FULL, None, x.q)
+    assert adapter.object_bias(FULL, x.q, x.k) is None
+
+
+def test_every_tensor_and_object_is_of_a_type_that_the_kernels_take_backward_too() -> None:
+    fmha = adapter._library().fmha
+    masks = {"padding": "padding:0.5", "documents": "documents:9", "window": "window:3:1"}
+    for kind in EVERY_MASK:
+        text = "+".join(masks.get(word, word) for word in kind.split("+"))
+        for dtype, kernel in (("bf16", fmha.flash), ("fp32", fmha.cutlass)):
+            problem = Problem.parse(f"b2 h2 t9 d8 {text} {dtype}")
+            x = make_inputs(problem, purpose="test")
+            tensor = adapter.is_tensor(problem.mask, None, x.q)
+            takes = fmha.cutlass if tensor else kernel
+            said = (
+                torch.Tensor if tensor else type(adapter.object_bias(resolved(problem), x.q, x.k))
+            )
+            assert said in takes.FwOp.SUPPORTED_ATTN_BIAS_TYPES, problem
+            assert said in takes.BwOp.SUPPORTED_ATTN_BIAS_TYPES, problem
 
 
 @pytest.mark.parametrize(
@@ -42,32 +159,49 @@ def test_the_full_mask_is_no_bias() -> None:
         "b2 h4/2 t9/5 d8 causal",
         "b2 h4 t9/5 d8 window:2:1",
         "b1 h4/1 t7 d8 window:3 scale0.7",
+        "b2 h4 t9 d8 documents:4/3/2",
+        "b2 h4/2 t9 d8 causal+documents:4/3/2 bthd",
+        "b3 h4/2 t9 d8 causal+padding:0-0/3-9/0-5 alibi",
+        "b3 h4 t5/9 d8 window:3:1+padding:0.5 relative:8",
+        "b3 h4/1 t9/5 d8 padding:0-0/3-5/0-5 relative:8",
     ],
 )
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_layout_and_heads_are_what_the_library_documents(
-    text: str, monkeypatch: pytest.MonkeyPatch
+    text: str, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The library's own equivalent formula, from its docstring, stands in for its kernels."""
-    from impls import reference
-
-    p = Problem.parse(text)
-    torch.manual_seed(0)
-    q = torch.randn(p.batch, p.query_heads, p.query_length, p.head_dim, dtype=torch.float64)
-    k, v = torch.randn(2, p.batch, p.key_heads, p.key_length, p.head_dim, dtype=torch.float64)
+    problem = Problem.parse(f"{text} {str(dtype).removeprefix('torch.')} train")
     monkeypatch.setattr(adapter._library(), "memory_efficient_attention", _documented)
-    out = adapter.xformers.bound(mask=p.mask, scale=p.softmax_scale)(q, k, v)
-    wanted = reference.attention(q, k, v, mask=p.mask, scale=p.softmax_scale)
-    torch.testing.assert_close(out, wanted)
+    x = make_inputs(problem, purpose="test")
+    leaves = [each.requires_grad_() for each in (x.q, x.k, x.v)]
+    out = bind(adapter.xformers, problem, x)(*leaves)
+    wide = [each.detach().double().requires_grad_() for each in leaves]
+    wanted = _defined(problem, x, wide)
+    assert (out[(wanted == 0).all(-1)] == 0).all()
+    _are_close(out, wanted)
+    assert x.grad is not None
+    made = torch.autograd.grad(out, leaves, x.grad)
+    for got, exact in zip(made, torch.autograd.grad(wanted, wide, x.grad.double()), strict=True):
+        _are_close(got, exact)
 
 
-def _documented(
-    query: Tensor, key: Tensor, value: Tensor, attn_bias: object, scale: float
-) -> Tensor:
+def _defined(problem: Problem, x: Inputs, wide: list[Tensor]) -> Tensor:
+    scale = problem.softmax_scale
+    return reference.attention(*wide, mask=resolved(problem), scale=scale, bias=x.bias)
+
+
+def _are_close(got: Tensor, exact: Tensor) -> None:
+    assert (got - exact).norm() < 16 * torch.finfo(got.dtype).eps * exact.norm()
+
+
+def _documented(query: Tensor, key: Tensor, value: Tensor, attn_bias: Any, scale: float) -> Tensor:
     assert query.shape[2:] == key.shape[2:] == value.shape[2:]
     query, key, value = (x.movedim(1, -2) for x in (query, key, value))
     scores = query * scale @ key.mT
-    if attn_bias is not None:
-        scores = scores + attn_bias.materialize(scores.shape, scores.dtype)  # type: ignore[attr-defined]  # theirs
+    if attn_bias is not None and not isinstance(attn_bias, Tensor):
+        attn_bias = attn_bias.materialize(scores.shape, scores.dtype)
+    scores = scores if attn_bias is None else scores + attn_bias
     return (scores.softmax(-1) @ value).movedim(-2, 1).contiguous()
 
 
@@ -78,7 +212,9 @@ def _documented(
         ("fp64 cuda", "dtype float64: takes"),
         ("bf16 d12 cuda", "head dimension 12: takes 8 to 256 by 8"),
         ("bf16 h4/2 train cuda", "4 query heads over 2 key heads: needs as many of both"),
-        ("fp32 window:9 cuda", "dtype float32: takes float16, bfloat16"),
+        ("fp32 dv32 cuda", "value dimension 32: takes the head dimension only"),
+        ("fp16 softcap30 cuda", "softcap 30.0: takes scores as they are"),
+        ("bf16 sink cuda", "sink: takes a softmax over the keys alone"),
     ],
 )
 def test_what_is_out_of_reach_is_refused_in_words(text: str, words: str) -> None:
@@ -89,7 +225,15 @@ def test_what_is_out_of_reach_is_refused_in_words(text: str, words: str) -> None
 
 @pytest.mark.parametrize(
     "text",
-    ["bf16 window:9 train", "fp16 h4/2 causal", "fp32 causal train", "fp32 h4/2 t9/5 causal"],
+    [
+        "bf16 window:9 train",
+        "fp16 h4/2 causal",
+        "fp32 causal train",
+        "fp32 h4/2 t9/5 causal",
+        "fp32 window:9 train",
+        "fp16 window:9+padding:0.5 alibi train",
+        "bf16 t9 causal+documents:4/5 relative:32",
+    ],
 )
 def test_what_is_within_reach_is_not_refused(text: str) -> None:
     assert adapter.xformers.refusals(Problem.parse(f"{text} cuda"), capability=(9, 0)) == ()

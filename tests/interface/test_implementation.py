@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CHOICES = {"block": (64, 128), "order": ("rows", "keys")}
+OPTIONAL: dict[str, Any] = {"bias": "a bias", "softcap": 30.0, "sink": "logits"}
+"""What `bound` hands on where a problem has it; the functions here are no attention."""
 
 
 @implementation(Limits(devices=("cpu",)), choices=CHOICES)
@@ -102,13 +104,52 @@ def test_only_what_a_function_takes_reaches_it() -> None:
 
 def test_a_function_that_takes_anything_gets_everything() -> None:
     call = everything.bound(mask=CAUSAL, scale=0.5)
-    assert call("q", "k", "v") == (("q", "k", "v"), {"mask": CAUSAL, "scale": 0.5, "bias": None})
+    assert call("q", "k", "v") == (("q", "k", "v"), {"mask": CAUSAL, "scale": 0.5})
+    call = everything.bound(mask=CAUSAL, scale=0.5, **OPTIONAL)
+    assert call() == ((), {"mask": CAUSAL, "scale": 0.5, **OPTIONAL})
+
+
+@pytest.mark.parametrize("name", OPTIONAL)
+def test_what_is_optional_reaches_a_function_only_where_the_problem_has_it(name: str) -> None:
+    def biased(q: Any, k: Any, v: Any, *, bias: Any = "no bias") -> Any:
+        return bias
+
+    def capped(q: Any, k: Any, v: Any, *, softcap: Any = "no softcap") -> Any:
+        return softcap
+
+    def sunk(q: Any, k: Any, v: Any, *, sink: Any = "no sink") -> Any:
+        return sink
+
+    functions: dict[str, Callable[..., Any]] = {"bias": biased, "softcap": capped, "sink": sunk}
+    each = from_function(functions[name])
+    assert each.bound(mask=FULL, scale=0.5)(1, 2, 3) == f"no {name}"
+    given: dict[str, Any] = {name: OPTIONAL[name]}
+    assert each.bound(mask=FULL, scale=0.5, **given)(1, 2, 3) == OPTIONAL[name]
+
+
+@pytest.mark.parametrize("each", [blocks, from_function(tensors_only)], ids=str)
+def test_what_a_function_has_no_place_for_is_never_left_out(each: Implementation) -> None:
+    for name, value in OPTIONAL.items():
+        given: dict[str, Any] = {name: value}
+        with pytest.raises(ValueError, match=f"^{each.name} takes no {name}$"):
+            each.bound(mask=FULL, scale=0.5, **given)
+    with pytest.raises(ValueError, match=f"^{each.name} takes no bias, sink, softcap$"):
+        each.bound(mask=FULL, scale=0.5, **OPTIONAL)
 
 
 def test_a_layer_hands_mask_and_scale_to_the_attention_inside_it() -> None:
     inside = replace(layer, inner=everything)
     answer = inside.bound(mask=CAUSAL, scale=0.5)("q", "k", "v")
-    assert answer == (("q", "k", "v"), {"mask": CAUSAL, "scale": 1.0, "bias": None})
+    assert answer == (("q", "k", "v"), {"mask": CAUSAL, "scale": 1.0})
+
+
+def test_a_layer_hands_what_is_optional_to_the_attention_inside_it() -> None:
+    inside = replace(layer, inner=everything)
+    answer = inside.bound(mask=CAUSAL, scale=0.5, **OPTIONAL)("q", "k", "v")
+    assert answer == (("q", "k", "v"), {"mask": CAUSAL, "scale": 1.0, **OPTIONAL})
+    call = replace(layer, inner=blocks).bound(mask=CAUSAL, scale=0.5, softcap=30.0)
+    with pytest.raises(ValueError, match=r"^blocks takes no softcap$"):
+        call("q", "k", "v")
 
 
 def test_only_a_layer_takes_an_inner_attention() -> None:
@@ -142,7 +183,7 @@ def test_the_reasons_of_the_nearest_limits_are_given() -> None:
 
 def test_what_a_plain_function_does_not_take_is_a_limit() -> None:
     (limits,) = from_function(tensors_only).limits
-    assert limits == Limits(masks=("full",), biases=("none",), own_scale=False)
+    assert limits == Limits(masks=("full",), own_scale=False, own_value_dim=True)
 
 
 def test_what_a_plain_function_takes_is_permitted_entirely() -> None:
@@ -155,18 +196,22 @@ def test_what_a_plain_function_takes_is_permitted_entirely() -> None:
     def biased(q: Any, k: Any, v: Any, bias: Any = None) -> Any:
         return q, k, v, bias
 
-    assert from_function(masked).limits == (Limits(masks=EVERY_MASK, own_scale=False),)
-    assert from_function(scaled).limits == (Limits(masks=("full",)),)
-    assert from_function(biased).limits == (
-        Limits(masks=("full",), biases=EVERY_BIAS, own_scale=False),
-    )
+    def capped(q: Any, k: Any, v: Any, softcap: Any = None, sink: Any = None) -> Any:
+        return q, k, v, softcap, sink
+
+    none = Limits(masks=("full",), own_scale=False, own_value_dim=True)
+    assert from_function(masked).limits == (replace(none, masks=EVERY_MASK),)
+    assert from_function(scaled).limits == (replace(none, own_scale=True),)
+    assert from_function(biased).limits == (replace(none, biases=EVERY_BIAS),)
+    assert from_function(capped).limits == (replace(none, softcap=True, sink=True),)
 
 
 def test_a_plain_function_that_takes_anything_is_permitted_everything() -> None:
     def anything(q: Any, k: Any, v: Any, **others: Any) -> Any:
         return q, k, v, others
 
-    assert from_function(anything).limits == (Limits(masks=EVERY_MASK, biases=EVERY_BIAS),)
+    every = Limits(masks=EVERY_MASK, biases=EVERY_BIAS, own_value_dim=True, softcap=True, sink=True)
+    assert from_function(anything).limits == (every,)
 
 
 def test_a_plain_function_is_public_and_begins_with_q_k_v() -> None:

@@ -37,6 +37,10 @@ REASONS = {
     "fp16 cuda t8/16": "8 queries and 16 keys: needs as many of both",
     "fp16 cuda train": "training: forward only",
     "fp16 cuda scale0.7": "scale 0.7: takes 1/sqrt(D) only",
+    "fp16 cuda relative:8": "bias relative: takes none",
+    "fp16 cuda dv32": "value dimension 32: takes the head dimension only",
+    "fp16 cuda softcap30": "softcap 30.0: takes scores as they are",
+    "fp16 cuda sink": "sink: takes a softmax over the keys alone",
 }
 
 
@@ -51,7 +55,7 @@ def test_each_reason_is_given_in_words(text: str, reason: str) -> None:
 
 
 def test_all_reasons_are_given_at_once() -> None:
-    everything = "h8/2 t8/16 d65 window:4 alibi scale0.7 fp32 train cpu"
+    everything = "h8/2 t8/16 d65 dv9 window:4 alibi scale0.7 softcap5 sink fp32 train cpu"
     assert NARROW.refusals(Problem.parse(everything)) == (
         "device cpu: runs on cuda",
         "dtype float32: takes float16, bfloat16",
@@ -62,6 +66,9 @@ def test_all_reasons_are_given_at_once() -> None:
         "8 queries and 16 keys: needs as many of both",
         "training: forward only",
         "scale 0.7: takes 1/sqrt(D) only",
+        "value dimension 9: takes the head dimension only",
+        "softcap 5.0: takes scores as they are",
+        "sink: takes a softmax over the keys alone",
     )
 
 
@@ -82,12 +89,15 @@ def test_the_capability_matters_on_an_nvidia_device_only() -> None:
     assert limits.refusals(Problem.parse("t8 cuda"), (7, 5)) != ()
 
 
-def test_without_a_word_all_but_combined_masks_and_biases_is_permitted() -> None:
+def test_without_a_word_all_but_what_came_later_is_permitted() -> None:
     everything = "h8/2 t8/16 d100 window:4 scale0.7 fp64 train mps"
     assert Limits().refusals(Problem.parse(everything)) == ()
-    assert Limits().refusals(Problem.parse("causal+padding:0.5 alibi")) == (
+    assert Limits().refusals(Problem.parse("causal+padding:0.5 alibi dv3 softcap9 sink")) == (
         "mask causal+padding: takes full, causal, window",
         "bias alibi: takes none",
+        "value dimension 3: takes the head dimension only",
+        "softcap 9.0: takes scores as they are",
+        "sink: takes a softmax over the keys alone",
     )
 
 
@@ -129,8 +139,10 @@ def test_every_mask_and_every_bias_can_be_permitted() -> None:
     assert {"full", "causal", "window+padding", "documents", "causal+padding+documents"} < set(
         EVERY_MASK
     )
-    limits = Limits(masks=EVERY_MASK, biases=EVERY_BIAS)
-    text = "b1 t8 window:3+padding:0.5+documents:4x2 relative:4"
+    limits = Limits(
+        masks=EVERY_MASK, biases=EVERY_BIAS, own_value_dim=True, softcap=True, sink=True
+    )
+    text = "b1 t8 window:3+padding:0.5+documents:4x2 relative:4 dv3 softcap9 sink"
     assert limits.refusals(Problem.parse(text)) == ()
 
 

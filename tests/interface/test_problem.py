@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +15,8 @@ from impls.interface.problem import DEVICES, DTYPES, LAYOUTS, parse_dtype
 UNHURRIED = settings(deadline=None)
 SIZES = st.integers(1, 4096)
 SCALES = st.none() | st.floats(1e-30, 1e15, allow_subnormal=False)
-BIASES = st.sampled_from(["none", "alibi"]).map(Bias) | SIZES.map(lambda n: Bias("relative", n))
+CAPS = st.none() | st.floats(0, 1e300, exclude_min=True)
+BIASES = st.sampled_from(["none", "alibi"]).map(Bias) | SIZES.map(lambda n: Bias("relative", 2 * n))
 BANDS = st.sampled_from(["full", "causal", "window:3", "window:*:2", "causal+padding:0.25"])
 
 
@@ -24,13 +28,17 @@ def problems(draw: st.DrawFn) -> Problem:
     if draw(st.booleans()):
         query_length = key_length
         mask = Mask(mask.left, mask.right, mask.padding, documents=(key_length,))
+    head_dim, value_dim = draw(SIZES), draw(st.none() | SIZES)
     return Problem(
         batch=draw(SIZES),
         query_heads=key_heads * draw(st.integers(1, 8)),
         key_heads=key_heads,
         query_length=query_length,
         key_length=key_length,
-        head_dim=draw(SIZES),
+        head_dim=head_dim,
+        value_dim=None if value_dim == head_dim else value_dim,
+        softcap=draw(CAPS),
+        sink=draw(st.booleans()),
         mask=mask,
         bias=draw(BIASES),
         scale=draw(SCALES),
@@ -56,9 +64,9 @@ def test_the_words_of_a_problem_come_in_any_order(problem: Problem, data: st.Dat
 
 @UNHURRIED
 @given(st.floats(min_value=0, exclude_min=True, allow_infinity=False))
-def test_any_scale_is_read_back_as_itself(scale: float) -> None:
-    problem = Problem(scale=scale)
-    assert Problem.parse(str(problem)) == problem
+def test_any_scale_and_softcap_is_read_back_as_itself(number: float) -> None:
+    for problem in (Problem(scale=number), Problem(softcap=number)):
+        assert Problem.parse(str(problem)) == problem
 
 
 def test_the_example_of_the_design_reads_as_it_says() -> None:
@@ -88,9 +96,21 @@ def test_every_part_that_is_not_the_default_is_printed() -> None:
         scale=0.5,
         training=True,
         layout="bthd",
+        value_dim=32,
+        softcap=30.0,
+        sink=True,
     )
-    words = "b1 h8 t8/16 d64 window:4:2+padding:0-9 relative:32 scale0.5 fp32 train bthd cpu"
-    assert str(problem) == words
+    assert str(problem) == (
+        "b1 h8 t8/16 d64 dv32 window:4:2+padding:0-9 relative:32 scale0.5 softcap30.0 sink "
+        "fp32 train bthd cpu"
+    )
+
+
+def test_the_words_of_what_is_optional_set_its_fields() -> None:
+    assert Problem.parse("d64 dv32") == Problem(value_dim=32)
+    assert Problem.parse("softcap30") == Problem.parse("softcap30.0") == Problem(softcap=30.0)
+    assert Problem.parse("sink") == Problem(sink=True)
+    assert Problem.parse("relative:32") == Problem(bias=Bias("relative", 32))
 
 
 def test_what_is_left_out_has_its_default() -> None:
@@ -104,7 +124,11 @@ def test_the_device_is_the_one_named_else_the_one_given() -> None:
     assert Problem.parse("t8 cpu", device="cuda").device == "cpu"
 
 
-@pytest.mark.parametrize("word", ["x3", "b", "t4/", "h8/2/1", "fp8", "tpu", "none", "b-1", "scale"])
+@pytest.mark.parametrize(
+    "word",
+    ["x3", "b", "t4/", "h8/2/1", "fp8", "tpu", "none", "b-1", "scale", "dv", "dv-1", "softcap",
+     "sink1", "softcap-3"],
+)  # fmt: skip
 def test_a_word_that_is_not_understood_is_named(word: str) -> None:
     expected = (
         rf"^problem 't8 {word}': '{word}' is not understood; expected words like those of 'b2 h32"
@@ -113,16 +137,17 @@ def test_a_word_that_is_not_understood_is_named(word: str) -> None:
         Problem.parse(f"t8 {word}")
 
 
-@pytest.mark.parametrize("word", ["scale1.2.3", "scale.", "scale1.5.e-3"])
-def test_a_scale_that_is_no_number_is_named(word: str) -> None:
-    with pytest.raises(ValueError, match=f"^problem 't8 {word}': .*{word.removeprefix('scale')}"):
+@pytest.mark.parametrize("word", ["scale1.2.3", "scale.", "scale1.5.e-3", "softcap.", "softcap1e"])
+def test_a_scale_or_softcap_that_is_no_number_is_named(word: str) -> None:
+    with pytest.raises(ValueError, match=f"^problem 't8 {word}': '{re.escape(word)}' is not"):
         Problem.parse(f"t8 {word}")
 
 
 @pytest.mark.parametrize(
     ("first", "second"),
     [("t8", "t9/8"), ("b1", "b1"), ("cpu", "cuda"), ("fp32", "float32"), ("full", "causal"),
-     ("train", "forward"), ("alibi", "relative:4"), ("h8", "h8/4"), ("scale1", "scale2")],
+     ("train", "forward"), ("alibi", "relative:4"), ("h8", "h8/4"), ("scale1", "scale2"),
+     ("softcap1", "softcap2"), ("sink", "sink"), ("dv3", "dv4")],
 )  # fmt: skip
 def test_saying_a_thing_twice_is_refused(first: str, second: str) -> None:
     with pytest.raises(ValueError, match=f"{second!r} says a second time what was said"):
@@ -159,16 +184,20 @@ def test_an_unknown_dtype_device_or_layout_names_the_known_ones(what: str, known
         Problem(**{what: "int4"})  # type: ignore[arg-type] # one field at a time
 
 
-@pytest.mark.parametrize("scale", [0.0, -1.0])
-def test_a_scale_that_is_not_positive_is_refused(scale: float) -> None:
-    with pytest.raises(ValueError, match=f"scale is {scale:g}, expected more than 0"):
-        Problem(scale=scale)
+@pytest.mark.parametrize("name", ["scale", "softcap"])
+@pytest.mark.parametrize("number", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_scale_or_softcap_is_positive_and_finite(name: str, number: float) -> None:
+    given: dict[str, Any] = {name: number}
+    with pytest.raises(ValueError, match=f"{name} is {number:g}, expected more than 0, and finite"):
+        Problem(**given)
 
 
-@pytest.mark.parametrize("scale", [float("nan"), float("inf")])
-def test_a_scale_that_is_not_finite_is_refused(scale: float) -> None:
-    with pytest.raises(ValueError, match=f"scale is {scale:g}, expected"):
-        Problem(scale=scale)
+@pytest.mark.parametrize("size", [0, -3, 64])
+def test_a_value_dimension_is_positive_and_another_than_that_of_the_heads(size: int) -> None:
+    with pytest.raises(
+        ValueError, match=f"value_dim is {size}, expected at least 1 and another than head_dim, 64"
+    ):
+        Problem(head_dim=64, value_dim=size)
 
 
 @pytest.mark.parametrize("text", ["t9 documents:4x2", "t8/9 documents:4x2", "t9/8 documents:4x2"])
@@ -217,6 +246,8 @@ def test_visible_pairs_counted_by_hand(text: str, pairs: int) -> None:
         ("b2 h4/2 t3/5 d8", 4 * 30 * 4 * 8),
         ("b2 h4/2 t4 d8 causal", 4 * 20 * 4 * 8),
         ("b2 h4/2 t4 d8 causal train", 14 * 20 * 4 * 8),
+        ("b2 h4/2 t4 d8 dv5 causal", 2 * 20 * 4 * (8 + 5)),
+        ("b2 h4/2 t4 d8 dv5 causal train", 2 * 20 * 4 * (4 * 8 + 3 * 5)),
     ],
 )
 def test_flops_follow_the_visible_area(text: str, flops: int) -> None:
@@ -230,6 +261,7 @@ def test_flops_follow_the_visible_area(text: str, flops: int) -> None:
         ("b2 h4/2 t3/5 d8 bf16", 2 * 192 + 2 * 160, 2),
         ("b2 h4/2 t3/5 d8 fp16 train", 4 * 192 + 4 * 160, 2),
         ("b1 h1 t1 d1 fp64 train", 8, 8),
+        ("b2 h4/2 t3/5 d8 dv2 fp16", 192 + 160 + 48 + 40, 2),
     ],
 )
 def test_fewest_bytes_are_each_input_and_output_once(text: str, elements: int, size: int) -> None:
@@ -247,23 +279,3 @@ def test_an_unknown_dtype_names_the_known_ones() -> None:
         ValueError, match="unknown dtype 'fp8'; expected one of float64, float32, fl"
     ):
         parse_dtype("fp8")
-
-
-@pytest.mark.parametrize("text", ["none", "alibi", "relative:32"])
-def test_a_printed_bias_is_read_back_as_itself(text: str) -> None:
-    assert str(Bias.parse(text)) == text
-
-
-def test_an_unknown_bias_names_the_known_ones() -> None:
-    with pytest.raises(
-        ValueError, match="unknown bias 'rope'; expected none, alibi or relative:BUC"
-    ):
-        Bias.parse("rope")
-
-
-@pytest.mark.parametrize(("kind", "buckets"), [("relative", 0), ("alibi", 4), ("none", 1)])
-def test_buckets_belong_to_relative_biases_only(kind: str, buckets: int) -> None:
-    with pytest.raises(
-        ValueError, match=f"bias {kind} with {buckets} buckets; expected relative:B"
-    ):
-        Bias(kind, buckets)

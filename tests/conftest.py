@@ -8,7 +8,10 @@ import torch
 
 @pytest.fixture(autouse=True, scope="module")
 def _one_thread() -> Iterator[None]:
-    """Problems are small here: threads that wait for each other would take most of the time."""
+    """Problems are small in tests, and OpenMP's threads are bound in sessions only.
+
+    Unbound they spin and wait for each other, ten times as long.
+    """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

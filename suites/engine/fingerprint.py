@@ -1,0 +1,178 @@
+"""What of a process an implementation has to leave as it was, since others are measured in it too.
+
+A look at everything takes half a millisecond and stands around checks and set-up; a glance at what
+moves figures most takes 5 microseconds and stands between two turns of the rounds. Caches, modules,
+random numbers drawn, variables and descriptors that are new, and threads that wait for the next
+call are normal, and no change.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+import torch
+
+from suites.engine import left_behind, process_state, torch_state
+
+DISTURBS: Final = "which would disturb those measured beside it"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One thing that stays as it was.
+
+    name      what a reason calls it
+    read      what it is now
+    put_back  makes it what it was; None where nothing can
+    told      what was done to it, in words, from what it was and what it is; empty where that is of
+              no matter to others. None: "changed NAME from WAS to IS" for whatever differs
+    glanced   whether it is looked at between turns, too
+    """
+
+    name: str
+    read: Callable[[], Any]
+    put_back: Callable[[Any], object] | None = None
+    told: Callable[[Any, Any], str] | None = None
+    glanced: bool = False
+
+    def since(self, was: Any) -> str:
+        """What was done to it since, in words; empty for nothing."""
+        now = self.read()
+        if now == was:
+            return ""
+        return self.told(was, now) if self.told else f"changed {self.name} from {was} to {now}"
+
+
+class DisturbedError(Exception):
+    """An implementation changed what it has to leave as it was; the message says what."""
+
+    def __init__(self, changes: str) -> None:
+        super().__init__(f"{changes}, {DISTURBS}")
+
+
+class Fingerprint:
+    """The process as it is when this is made.
+
+    more  parts that are the caller's own
+    """
+
+    def __init__(self, *more: Part) -> None:
+        self._was = [(part, part.read()) for part in (*PARTS, *more)]
+        self._glanced = [(part, was) for part, was in self._was if part.glanced]
+
+    def changes(self) -> str:
+        """What was done to the process since, in words; empty for nothing."""
+        return "; ".join(filter(None, (part.since(was) for part, was in self._was)))
+
+    def look(self) -> None:
+        """Raise DisturbedError when something was done to the process since."""
+        if words := self.changes():
+            raise DisturbedError(words)
+
+    def glance(self) -> None:
+        """Raise DisturbedError when something was done to what is glanced at."""
+        for part, was in self._glanced:
+            if words := part.since(was):
+                raise DisturbedError(words)
+
+    def restore(self) -> bool:
+        """Put back what was changed; whether everything is as it was."""
+        changed = [(part, was) for part, was in self._was if part.since(was)]
+        for part, was in changed:
+            if part.put_back is not None:
+                part.put_back(was)
+        return not any(part.since(was) for part, was in changed)
+
+
+def _put_back_threshold(was: tuple[int, int, int]) -> None:
+    gc.set_threshold(*was)
+
+
+def _torch_parts() -> tuple[Part, ...]:
+    return (
+        Part("torch's threads", torch.get_num_threads, torch.set_num_threads, glanced=True),
+        Part("torch's threads between operations", torch.get_num_interop_threads, glanced=True),
+        Part("the default dtype", torch.get_default_dtype, torch.set_default_dtype, glanced=True),
+        Part("the default device", torch_state.default_device, torch_state.put_back_default_device),
+        Part("the seed", torch.initial_seed, torch.manual_seed, torch_state.told_seed),
+        Part("grad mode", torch.is_grad_enabled, torch.set_grad_enabled, glanced=True),
+        Part("inference mode", torch.is_inference_mode_enabled, glanced=True),
+        *(
+            Part(
+                f"autocast on {device}",
+                partial(torch.is_autocast_enabled, device),
+                partial(torch.set_autocast_enabled, device),
+                glanced=True,
+            )
+            for device in ("cpu", "cuda")
+        ),
+        Part(
+            "deterministic mode",
+            torch.get_deterministic_debug_mode,
+            torch.set_deterministic_debug_mode,
+            glanced=True,
+        ),
+        Part(
+            "the precision of float32",
+            torch_state.precision,
+            torch_state.put_back_precision,
+            torch_state.told_precision,
+        ),
+        Part(
+            "kernels",
+            torch_state.switches,
+            torch_state.put_back_switches,
+            torch_state.told_switches,
+            glanced=True,
+        ),
+        Part(
+            "flushing of denormal numbers",
+            torch_state.flushes_denormals,
+            torch.set_flush_denormal,
+            glanced=True,
+        ),
+        Part("modes", torch_state.modes, None, torch_state.told_modes, glanced=True),
+        Part("the CUDA device and stream", torch_state.stream, glanced=True),
+        Part("functions", torch_state.names, torch_state.put_back_names, torch_state.told_names),
+    )
+
+
+def _process_parts() -> tuple[Part, ...]:
+    state = process_state
+    return (
+        Part("hooks", state.hooks, state.put_back_hooks, state.told_hooks, glanced=True),
+        Part("when garbage is collected", gc.get_threshold, _put_back_threshold),
+        Part(
+            "the thread switch interval",
+            sys.getswitchinterval,
+            sys.setswitchinterval,
+            glanced=True,
+        ),
+        Part(
+            "the recursion limit",
+            sys.getrecursionlimit,
+            sys.setrecursionlimit,
+            state.told_recursion_limit,
+            glanced=True,
+        ),
+        Part("the CPUs it may run on", state.cpus, state.put_back_cpus, glanced=True),
+        Part("its niceness", state.niceness, glanced=True),
+        Part("signal handlers", state.handlers, state.put_back_handlers, state.told_handlers),
+        Part("output streams", state.streams, state.put_back_streams, state.told_streams),
+        Part("variables", state.environment, state.put_back_environment, state.told_environment),
+        Part("sys.path", state.path, state.put_back_path, state.told_path),
+        Part("the working directory", state.folder, os.chdir),
+        Part("descriptors", state.descriptors, None, state.told_descriptors),
+        Part("threads", left_behind.threads, None, left_behind.told_threads, glanced=True),
+        Part("processes", left_behind.children, None, left_behind.told_children),
+    )
+
+
+PARTS: Final = (*_torch_parts(), *_process_parts())
+"""Everything that is looked at."""

@@ -1,0 +1,46 @@
+"""The inputs of a timed problem: everyone is handed the same, and only we may write to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from suites.agreement.gate import tensors_of, versions_of
+from suites.engine.fingerprint import Part
+from suites.measure.inputs import Inputs, change
+
+Place = tuple[int, tuple[int, ...], tuple[int, ...], int]
+"""Of an input: its address, shape, strides, and how often others than us have written to it."""
+
+
+class Given:
+    """Sets of inputs that calls take in turn."""
+
+    def __init__(self, sets: Sequence[Inputs]) -> None:
+        self.sets = sets
+        self._versions = [versions_of(each) for each in sets]
+
+    def refresh(self) -> None:
+        """Give them other values, in place."""
+        for each in self.sets:
+            change(each)
+        self._versions = [versions_of(each) for each in self.sets]
+
+    @property
+    def part(self) -> Part:
+        """What of them an implementation has to leave as it was."""
+        return Part("the inputs", self._places, None, _told, glanced=True)
+
+    def _places(self) -> list[Place]:
+        found: list[Place] = []
+        for inputs, ours in zip(self.sets, self._versions, strict=True):
+            for (_, x), now, then in zip(
+                tensors_of(inputs), versions_of(inputs), ours, strict=True
+            ):
+                found.append((x.data_ptr(), x.shape, x.stride(), now - then))
+        return found
+
+
+def _told(was: list[Place], now: list[Place]) -> str:
+    """What was done to them."""
+    moved = [place[:3] for place in was] != [place[:3] for place in now]
+    return "took the memory of its inputs away" if moved else "wrote to its inputs"

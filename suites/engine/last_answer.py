@@ -1,0 +1,163 @@
+"""What an implementation answers while it is timed: some rows of it, compared with the reference.
+
+One that agreed when it was checked may answer from memory, or carelessly, once it is called often.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from random import Random
+from typing import Final, cast
+
+import torch
+from torch import Tensor
+
+from impls.interface import BiasValues, Implementation, Problem
+from suites.agreement.expected import expect
+from suites.agreement.gate import judge, malformed
+from suites.measure.inputs import Inputs, bind, call_of, copies
+from suites.measure.rounds import Arm
+from suites.measure.timing import Clock, HotSampler
+
+ROWS: Final = 8
+"""Query rows compared in a head: the first, the last and drawn ones."""
+HEADS: Final = 2
+"""Heads compared: the last of the batch, and others drawn in each session. One of 8 rows takes the
+reference 1 to 3 ms at 512 to 4096 keys."""
+
+Made = Sequence[Tensor]
+Place = tuple[int, slice]
+"""A row of the batch, and query heads of it."""
+
+
+@contextlib.contextmanager
+def sampled(arm: Arm, inputs: Sequence[Inputs], clock: Clock) -> Iterator[tuple[Made, Inputs]]:
+    """What the last call of one more sample answers, and its inputs; these stay so within this.
+
+    Just before that call its inputs are given other values, with no write counted: whoever goes by
+    address, version or shape is off, and so is who keeps a part of the work.
+    """
+    turns = [arm.calls[index % len(arm.calls)] for index in range(arm.count)]
+    given = inputs[(arm.count - 1) % len(arm.calls)]
+    made: list[Tensor] = []
+    with contextlib.ExitStack() as stack:
+
+        def last() -> None:
+            stack.enter_context(_halved(given))
+            made.extend(cast("Made", turns[-1]()))
+
+        if arm.leads_in:
+            arm.calls[-1]()
+            turns[-1]()  # so that there is something to remember
+        HotSampler(clock).take([*turns[:-1], last], arm.count)
+        yield made, given
+
+
+def fault(
+    each: Implementation,
+    problem: Problem,
+    inputs: Inputs,
+    made: Made,
+    random: Random,
+    guard: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
+) -> str:
+    """What is wrong with an answer to these inputs, in words; empty when nothing is.
+
+    guard  what calls of the implementation run within
+
+    In training dk and dv are left out: they take all rows. An approximation has no bound, that of
+    another function takes its dense definition several times, and that of a layer takes all heads:
+    these are held against what they answer to the same numbers elsewhere, and have to answer
+    otherwise to others.
+    """
+    wrong = malformed(made, inputs)
+    if not wrong and each.panel != "attention":
+        with guard():
+            wrong = _unlike_itself(each, problem, inputs, made)
+    elif not wrong:
+        places = _places(problem, random)
+        found = (_fault_at(problem, inputs, made, place, random) for place in places)
+        wrong = next(filter(None, found), "")
+    return f"it agreed when it was checked, and not when it was timed: {wrong}" if wrong else ""
+
+
+def _places(problem: Problem, random: Random) -> list[Place]:
+    """Where answers are compared: heads by themselves."""
+    batch, heads = problem.batch, problem.query_heads
+    drawn = [(random.randrange(batch), random.randrange(heads)) for _ in range(HEADS - 1)]
+    pairs = dict.fromkeys([(batch - 1, heads - 1), *drawn])
+    return [(b, slice(head, head + 1)) for b, head in pairs]
+
+
+def _fault_at(problem: Problem, inputs: Inputs, made: Made, at: Place, random: Random) -> str:
+    """What is wrong in some query rows of these heads of one row of the batch."""
+    last = problem.query_length - 1
+    rows = torch.tensor(sorted({0, last, *(random.randint(0, last) for _ in range(ROWS - 2))}))
+    part, given = _part(problem, inputs, at)
+    expected = expect(part, given, rows=rows)
+    b, queries = at
+    return judge([tensor[b : b + 1, queries] for tensor in made[:2]], expected)[1]
+
+
+def _unlike_itself(each: Implementation, problem: Problem, inputs: Inputs, made: Made) -> str:
+    """Where an answer differs from the one to copies of its inputs; one that varies is let be."""
+    given = copies(inputs)
+    call = call_of(bind(each, problem, given), given)
+    first, second = call()[0], call()[0]
+    if _off_by(second, first) > 0:
+        return ""
+    if _off_by(made[0], first) > 0:
+        return f"out is off by {_off_by(made[0], first):.1%} from what it is for the same numbers"
+    with _halved(given):
+        other = call()[0]
+    return "" if _off_by(other, first) > 0 else "out is the same for other numbers"
+
+
+def _off_by(out: Tensor, other: Tensor) -> float:
+    """The relative RMS difference; 0 up to the root of the dtype's epsilon, which is rounding."""
+    a, b = out.double(), other.double()
+    found = float((a - b).norm() / b.norm().clamp_min(1e-300))
+    return 0.0 if found <= torch.finfo(out.dtype).eps ** 0.5 else found
+
+
+def _part(problem: Problem, inputs: Inputs, at: Place) -> tuple[Problem, Inputs]:
+    """The problem that some query heads of one row of the batch are, with its inputs."""
+    b, queries = at
+    group = problem.query_heads // problem.key_heads
+    keys = slice(queries.start // group, (queries.stop - 1) // group + 1)
+    mask = problem.mask.resolved(problem.batch, problem.key_length)
+    if isinstance(mask.padding, tuple):
+        mask = replace(mask, padding=(mask.padding[b],))
+    bias, sink, grad = inputs.bias, inputs.sink, inputs.grad
+    part = replace(
+        problem,
+        batch=1,
+        query_heads=queries.stop - queries.start,
+        key_heads=keys.stop - keys.start,
+        mask=mask,
+    )
+    row = slice(b, b + 1)
+    given = Inputs(
+        inputs.q[row, queries],
+        inputs.k[row, keys],
+        inputs.v[row, keys],
+        None if grad is None else grad[row, queries],
+        None if bias is None else BiasValues(bias.kind, bias.values[queries]),
+        None if sink is None else sink[queries],
+    )
+    return part, given
+
+
+@contextlib.contextmanager
+def _halved(inputs: Inputs) -> Iterator[None]:
+    """Within this, everything drawn is half of what it was: exact, and no write is counted."""
+    tensors = [x for x in (inputs.q, inputs.k, inputs.v, inputs.grad) if x is not None]
+    for x in tensors:
+        x.data.mul_(0.5)
+    try:
+        yield
+    finally:
+        for x in tensors:
+            x.data.mul_(2)

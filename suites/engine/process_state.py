@@ -1,0 +1,160 @@
+"""What Python and the system hold for the whole process: read, put back, and told in words."""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+Handlers = dict[signal.Signals, Any]
+Descriptors = dict[int, tuple[int, int] | None]
+
+_SIGNALS: Final = tuple(each for each in signal.Signals if not each.name.startswith("SIGRT"))
+_NAMED: Final = 3
+"""Of several variables or folders so many are named."""
+_LOOKED_AT: Final = 256
+"""Descriptors below this are looked at."""
+
+
+def hooks() -> tuple[Any, ...]:
+    """What is called at every line or call."""
+    return sys.gettrace(), sys.getprofile(), threading.gettrace(), threading.getprofile()
+
+
+def put_back_hooks(was: tuple[Any, ...]) -> None:
+    """As `hooks` read them."""
+    setters = sys.settrace, sys.setprofile, threading.settrace, threading.setprofile
+    for setter, hook in zip(setters, was, strict=True):
+        setter(hook)
+
+
+def told_hooks(was: tuple[Any, ...], now: tuple[Any, ...]) -> str:
+    """Whether one was set."""
+    return "" if was == now else "set a trace or profile hook"
+
+
+def told_recursion_limit(was: int, now: int) -> str:
+    """From what to what; a higher one is of no matter, and torch's compiler sets it."""
+    return f"lowered the recursion limit from {was} to {now}" if now < was else ""
+
+
+def handlers() -> Handlers:
+    """What is called at signals."""
+    return {each: signal.getsignal(each) for each in _SIGNALS}
+
+
+def put_back_handlers(was: Handlers) -> None:
+    """As `handlers` read them; one that was not set by Python stays."""
+    for each, handler in was.items():
+        if handler is not None and signal.getsignal(each) != handler:
+            signal.signal(each, handler)
+
+
+def told_handlers(was: Handlers, now: Handlers) -> str:
+    """Whose were changed."""
+    changed = [each.name for each in was if now[each] != was[each]]
+    return f"changed the handler of {', '.join(changed)}" if changed else ""
+
+
+def streams() -> tuple[Any, ...]:
+    """Where Python prints, and whether that is closed."""
+    both = sys.stdout, sys.stderr
+    return (*both, *(getattr(each, "closed", False) for each in both))
+
+
+def put_back_streams(was: tuple[Any, ...]) -> None:
+    """As `streams` read them."""
+    sys.stdout, sys.stderr = was[:2]
+
+
+def told_streams(was: tuple[Any, ...], now: tuple[Any, ...]) -> str:
+    """Which of them."""
+    names = ("sys.stdout", "sys.stderr") * 2
+    changed = {name for name, a, b in zip(names, was, now, strict=True) if a is not b}
+    return f"replaced or closed {', '.join(sorted(changed))}" if changed else ""
+
+
+def environment() -> dict[str, str]:
+    """The variables."""
+    return dict(os.environ)
+
+
+def put_back_environment(was: Mapping[str, str]) -> None:
+    """Those that were there; new ones stay."""
+    os.environ.update(was)
+
+
+def told_environment(was: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """Which were changed or taken away; new ones are of no matter."""
+    changed = sorted(name for name, value in was.items() if now.get(name) != value)
+    return f"changed the environment ({', '.join(changed[:_NAMED])})" if changed else ""
+
+
+def path() -> list[str]:
+    """Where modules are looked for."""
+    return list(sys.path)
+
+
+def put_back_path(was: Sequence[str]) -> None:
+    """What was there, and what is new after it."""
+    sys.path[:] = [*was, *(each for each in sys.path if each not in was)]
+
+
+def told_path(was: Sequence[str], now: Sequence[str]) -> str:
+    """What was taken out; new folders are of no matter."""
+    lost = [each for each in was if each not in now]
+    return f"took {', '.join(map(repr, lost[:_NAMED]))} out of sys.path" if lost else ""
+
+
+def folder() -> str:
+    """The working directory."""
+    try:
+        return str(Path.cwd())
+    except OSError:
+        return "one that is gone"
+
+
+def cpus() -> frozenset[int]:
+    """Those that this thread may run on; empty where the system does not say."""
+    if not hasattr(os, "sched_getaffinity"):
+        return frozenset()
+    return frozenset(os.sched_getaffinity(0))
+
+
+def put_back_cpus(was: frozenset[int]) -> None:
+    """As `cpus` read them."""
+    os.sched_setaffinity(0, was)
+
+
+def niceness() -> int:
+    """How far others go first."""
+    return os.getpriority(os.PRIO_PROCESS, 0)
+
+
+def descriptors() -> Descriptors:
+    """What stands behind those that were open at the first look: the pipes to the parent."""
+    return {each: _identity(each) for each in _own_descriptors()}
+
+
+def told_descriptors(was: Descriptors, now: Descriptors) -> str:
+    """Which were closed or stand for something else; new ones are of no matter."""
+    changed = [str(each) for each in was if now[each] != was[each]]
+    return f"closed or replaced descriptors {', '.join(changed)}" if changed else ""
+
+
+@functools.cache
+def _own_descriptors() -> tuple[int, ...]:
+    return tuple(each for each in range(_LOOKED_AT) if _identity(each) is not None)
+
+
+def _identity(descriptor: int) -> tuple[int, int] | None:
+    try:
+        found = os.fstat(descriptor)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -1,0 +1,52 @@
+"""A run that is stopped by hand, in real processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from suites.records.store import Store
+
+PROGRAM = Path(__file__).parents[2] / "run_bench.py"
+HANGS = """
+def hangs(q, k, v):
+    open("hangs.now", "w").close()
+    while True:
+        pass
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="signals go to process groups")
+def test_ctrl_c_in_a_call_that_hangs_keeps_what_is_known_and_says_how_to_go_on(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "hangs.py").write_text(HANGS)
+    problem = ["--problem", "b1 h2 t32 d16 full"]
+    process = subprocess.Popen(
+        [sys.executable, str(PROGRAM), "run", "--impl", "naive", "--impl", "hangs.py", *problem],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while not (tmp_path / "hangs.now").exists() and process.poll() is None:
+        time.sleep(0.05)
+    sessions = psutil.Process(process.pid).children(recursive=True)
+    assert sessions
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "1 records are stored; finish with: python run_bench.py run --resume" in said
+    assert "Traceback" not in said
+    store = Store.open(f"sqlite:///{tmp_path}/results/bench.db", create=False)
+    [kept] = store.records(store.run("latest").name)
+    assert (kept.implementation, kept.status) == ("naive", "ok")
+    assert [each for each in sessions if each.is_running()] == []
