@@ -78,6 +78,7 @@ _FIGURES: Final = (
     "share_of_attainable",
     "host_ms",
     "sustained_ms",
+    "cross_check_ms",
     "share_of_bound",
     "worst_row",
     "cosine",
@@ -91,7 +92,8 @@ def measurements(run: Run, records: Iterable[Record]) -> pd.DataFrame:
     samples, disturbed   rounds of all sessions, of which so many did not count as quiet
     median_ms            the median of the session medians, of the rounds that count
     low_ms, high_ms      the spread over sessions: the smallest and largest session median
-    first_call_ms, page_faults, host_ms, sustained_ms    medians over the sessions
+    first_call_ms, page_faults, host_ms, sustained_ms, cross_check_ms
+                         medians over the sessions
     share_of_attainable  the same of the part that each session reached of its own ceilings
     checked_again        whether a time beyond what the machine can do had its answer compared anew
     peak_bytes, kept_bytes, resident_bytes

@@ -26,6 +26,7 @@ TIMING_COLUMNS: Final = (
     "clock",
     "host_ms",
     "sustained_ms",
+    "cross_check_ms",
     "checked_again",
 )
 Ceilings = Mapping[int, Sequence[Ceiling]]
@@ -69,6 +70,7 @@ def timing(problem: Problem, timed: Sequence[Record], found: Ceilings) -> dict[s
         "clock": ", ".join(sorted({record.clock for record in timed if record.clock})),
         "host_ms": _median(timed, lambda record: record.host_ms),
         "sustained_ms": _median(timed, lambda record: record.sustained_ms),
+        "cross_check_ms": _median(timed, lambda record: record.cross_check_ms),
         "checked_again": any(record.checked_again for record in timed),
     }
 

@@ -72,12 +72,12 @@ def _agreement_texts() -> Iterator[str]:
         for lengths in ("1", "33/129", "129/33"):
             yield f"b2 h4 t{lengths} d16 {mask}"
             yield f"b2 h4 t{lengths} d16 {mask} train"
-        yield f"b2 h4/2 t129 d64 {mask} train"
+        yield f"b2 h4/2 t129 d16 {mask} train"
         yield f"b1 h4 t65 d33 {mask} scale0.3"
         yield f"b2 h4 t65 d32 {mask} bthd train"
     for words in (
         *("full fp64", "causal fp64 train"),
-        *("full bf16", "causal bf16 train", "window:16 bf16 train"),
+        *("full bf16", "causal bf16 train", "window:16 bf16"),
         *("causal fp16", "full fp16 train"),
     ):
         yield f"b1 h4 t129 d64 {words}"
@@ -101,7 +101,7 @@ def _agreement_texts() -> Iterator[str]:
         "b2 h2 t1100 d32 causal+padding:0.5 alibi",
     )
     yield "b1 h4 t1024 d64 window:128"
-    yield "b1 h2 t1024 d32 causal train"
+    yield "b1 h2 t600 d32 causal train"
 
 
 def _square(heads: int, length: int, mask: Mask, device: str, *, training: bool = False) -> Problem:

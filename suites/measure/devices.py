@@ -52,7 +52,7 @@ class Device(Protocol):
         """Clocks, power and throttle reasons now; None where there are none to tell."""
 
     def beside(self, call: Call, call_ms: float) -> dict[str, float | None]:
-        """Figures beside the times: host_ms and sustained_ms of a record."""
+        """Figures beside the times: host_ms, sustained_ms and cross_check_ms of a record."""
 
 
 def device(name: str, *, cold: bool) -> Device:
@@ -127,11 +127,20 @@ class Cuda:
         return None if found is None else asdict(found)
 
     def beside(self, call: Call, call_ms: float) -> dict[str, float | None]:
-        """Host time of asking for one call; time of one after seconds without a rest."""
-        from suites.measure.cuda import host_overhead_ms, sustained_ms  # noqa: PLC0415 - likewise
+        """Host time of asking for one call; its time without a rest, and as triton takes it."""
+        from suites.measure.cuda import (  # noqa: PLC0415 - likewise
+            cross_check_ms,
+            host_overhead_ms,
+            sustained_ms,
+        )
 
-        kept_up = sustained_ms(call, self._cuda) if call_ms >= SUSTAINED_FROM_MS else None
-        return {"host_ms": host_overhead_ms(call, self._cuda), "sustained_ms": kept_up}
+        return {
+            "host_ms": host_overhead_ms(call, self._cuda),
+            "sustained_ms": sustained_ms(call, self._cuda)
+            if call_ms >= SUSTAINED_FROM_MS
+            else None,
+            "cross_check_ms": cross_check_ms(call),
+        }
 
 
 @functools.cache

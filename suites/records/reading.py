@@ -45,7 +45,14 @@ _MACHINE: Final = {
 }
 """What reports look into; the rest of a machine is only shown."""
 _FACTS: Final = {"affinity": list[int] | None, "clock_resolution_ms": float | None}
-_DURATIONS: Final = ("first_call_ms", "host_ms", "sustained_ms", "spent_ms", "calls_ms")
+_DURATIONS: Final = (
+    "first_call_ms",
+    "host_ms",
+    "sustained_ms",
+    "cross_check_ms",
+    "spent_ms",
+    "calls_ms",
+)
 _ERRORS: Final = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 """What reading data of any shape may raise."""
 

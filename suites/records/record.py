@@ -120,6 +120,7 @@ class Record:
     clock             how samples are timed: host, events, graph, cold host, ...
     host_ms           on a GPU: what the host takes to ask for one call
     sustained_ms      on a GPU: one call after seconds without a rest
+    cross_check_ms    on a GPU: one call as triton.testing.do_bench takes it, by itself
     checked_again     whether its time was beyond what the machine can do, so that its answer was
                       compared once more, on fresh inputs
     peak_bytes        requested bytes above the inputs: output, workspace and what is kept
@@ -149,6 +150,7 @@ class Record:
     clock: str = ""
     host_ms: float | None = None
     sustained_ms: float | None = None
+    cross_check_ms: float | None = None
     checked_again: bool = False
     peak_bytes: int | None = None
     kept_bytes: int | None = None

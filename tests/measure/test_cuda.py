@@ -16,6 +16,7 @@ from suites.measure.cuda import (
     input_sets,
     sustained_ms,
 )
+from suites.measure.devices import Cuda
 from suites.measure.timing import Call
 from tests.measure.fake_cuda import FakeCuda
 
@@ -261,3 +262,21 @@ def test_on_a_device_the_rotated_inputs_exceed_the_cache() -> None:
     l2_bytes = torch.cuda.get_device_properties(0).L2_cache_size
     sets = input_sets(8 << 20, l2_bytes)
     assert sets == 64 or sets * (8 << 20) > 3 * l2_bytes
+
+
+@pytest.mark.parametrize("device_us", [900, 1500])
+def test_a_device_tells_of_host_load_and_triton_beside_the_times(
+    monkeypatch: pytest.MonkeyPatch, device_us: int
+) -> None:
+    monkeypatch.setattr("suites.measure.cuda.cross_check_ms", lambda call: 1.25)
+    cuda = FakeCuda()
+    stand_in = SimpleNamespace(
+        get_device_properties=lambda index: SimpleNamespace(index=index),
+        Event=cuda.Event,
+        synchronize=cuda.synchronize,
+    )
+    call = cuda.kernel(device_us, host_us=20)
+    found = Cuda(stand_in, cold=False).beside(call, device_us / 1000)
+    assert found["cross_check_ms"] == 1.25
+    assert (found["sustained_ms"] is not None) == (device_us > 1000)
+    assert found["host_ms"] is not None
