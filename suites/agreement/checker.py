@@ -249,7 +249,8 @@ class Checker:
         problem = self.problem
         leaves = [x.detach().requires_grad_(problem.training) for x in (given.q, given.k, given.v)]
         mask = problem.mask.resolved(problem.batch, problem.key_length)
-        return implementation.operator(*leaves, mask=mask, scale=problem.softmax_scale)
+        biased = {} if given.bias is None else {"bias": given.bias}
+        return implementation.operator(*leaves, mask=mask, scale=problem.softmax_scale, **biased)
 
     def _watched(self, function: Callable[..., Any], took_ms: list[float]) -> Callable[..., Any]:
         """The function, each call of it within the guard, and its milliseconds added to a list."""

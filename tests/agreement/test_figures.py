@@ -9,11 +9,13 @@ import pytest
 import torch
 from torch import Tensor
 
+import impls
 from impls.interface import Problem
 from suites.agreement.checker import Checker
 from suites.agreement.expected import Expected, expect
 from suites.agreement.gate import SLOPE_OUTPUTS, judge, slope_of
 from suites.agreement.hard import hard_inputs
+from suites.agreement.textbook import beside_textbook
 from suites.measure.inputs import make_inputs
 from suites.records.record import TensorError
 from tests.agreement.asked import Asked, attend, implementation_of
@@ -184,3 +186,15 @@ def test_hard_inputs_are_asked_once_for_problems_with_the_same_features() -> Non
 
 
 honest = implementation_of(attend)
+
+
+@pytest.mark.parametrize("dtype", ["fp16", "bf16"])
+def test_where_nothing_can_differ_the_textbook_says_nothing(dtype: str) -> None:
+    problem = Problem.parse(f"b3 h4 t1 d32 causal {dtype} train")
+    inputs = make_inputs(problem, purpose="test")
+    found = beside_textbook(problem, inputs, expect(problem, inputs, rows=None))
+    assert "dq" not in found.textbook  # one key has all the weight, whatever q is
+    for seed in range(4):
+        for name in ("chunked", "sdpa_flash", "naive"):
+            (each,) = impls.select([name], impls.load())
+            assert Checker(problem, seed).check(each).fault == ""
