@@ -154,7 +154,8 @@ def test_a_death_becomes_its_record_with_the_reason(
 ) -> None:
     status, words = SETTLED[name]
     last = made[name][-1]
-    assert (last.status, words) == (status, last.reason[: len(words)])
+    assert last.status == status
+    assert words in last.reason  # torch's own words may come first
     assert len(last.reason) < 500
     assert last.reason.isprintable()
     assert not any(record.times_ms for record in made[name])
