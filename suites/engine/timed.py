@@ -29,6 +29,9 @@ from suites.measure.rounds import Arm, rounds_within, run_rounds
 from suites.records.record import Conditions, Record
 
 TWIN: Final = "twin of "
+COMPARED_MS: Final = 5.0
+"""Calls up to so long have their last answer compared in every session, longer ones in the first:
+several more of them would take as long as their samples."""
 BEYOND: Final = 1.5
 """Beyond this part of what the ceilings allow a time is not believed before a second check."""
 
@@ -147,7 +150,10 @@ class Bench:
     def record(self, name: str) -> Record:
         """What was learnt of an implementation; checked again when it is too good to be true."""
         arm, found = self.arms[name], self._found[name]
-        if fault := found.fault if found.alone else self._last_fault(arm, found.implementation):
+        fault = found.fault
+        if not found.alone and (self.task["session"] == 1 or arm.call_ms <= COMPARED_MS):
+            fault = self._last_fault(arm, found.implementation)
+        if fault:
             return self._wrong(name, fault)
         twin = self.twin if self.twin is not None and self.twin.name == TWIN + name else None
         paired = found.alone is None
