@@ -122,7 +122,7 @@ SUITES: Final = {
         Suite(
             name="quick",
             description="lengths 128 to 2048 at 4 heads, heads 1 to 8 at length 512, "
-            "full and window:128, forward: a first look in under two minutes",
+            "full and window:128, forward: a first look in minutes",
             problems=_quick,
         ),
         Suite(
