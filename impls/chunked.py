@@ -88,7 +88,9 @@ class _Chunked(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, asked: _Asked) -> Tensor:
         shape = (*q.shape[:-1], v.shape[-1])
-        out = torch.empty_permuted(shape, q.dim_order(), dtype=q.dtype, device=q.device)
+        # Laid out as q is. Its own dim_order() would import sympy: half a second, once a process.
+        order = sorted(range(q.dim()), key=q.stride, reverse=True)
+        out = torch.empty_permuted(shape, order, dtype=q.dtype, device=q.device)
         log_sums = torch.empty(q.shape[:-1], dtype=_precise(q.dtype), device=q.device)
         for rows, tiles in _tiles(asked, q, k):
             queries = _rows(q, rows).mul(asked.scale)

@@ -39,11 +39,10 @@ def named(name: str) -> Suite:
 
 
 def _quick(devices: tuple[str, ...]) -> tuple[Problem, ...]:
-    sizes = [(4, t) for t in (128, 256, 512, 1024, 2048)] + [(h, 512) for h in (1, 8)]
+    lengths = [(mask, 4, t) for mask in ("full", "window:128") for t in (128, 256, 512, 1024, 2048)]
     return tuple(
         _square(heads, length, Mask.parse(mask), devices[0])
-        for mask in ("full", "window:128")
-        for heads, length in sizes
+        for mask, heads, length in (*lengths, ("full", 1, 512), ("full", 8, 512))
     )
 
 

@@ -131,7 +131,7 @@ class Checker:
         hard = self._answer_hard(implementation)
         agreement = Agreement(
             tensors=errors,
-            rows_checked=None if self._rows is None else len(self._rows),
+            rows_checked=None if expected.rows is None else len(expected.rows),
             readout=None if unread and own.repeatable is not True else not (seen or own.fault),
             repeatable=hard.repeatable if own.repeatable is None else own.repeatable,
             slope=told.value if (told := slope or hard.slope) else None,

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -182,7 +183,8 @@ def _error_of(name: str, got: Tensor, value: Tensor, bound: Tensor) -> TensorErr
 
 def _in_words(error: TensorError, got: Tensor, value: Tensor, bound: Tensor) -> str:
     worst = ((got - value).abs() / bound.clamp_min(1e-300)).argmax()
-    place = [int(i) for i in torch.unravel_index(worst, got.shape)]
+    # torch.unravel_index would import sympy.
+    place = [int(i) for i in np.unravel_index(int(worst), tuple(got.shape))]
     return (
         f"{error.tensor} is wrong: RMS error {error.rms_share:.3g} times the rounding bound "
         f"(2 allowed), worst {error.worst_share:.3g} times (16 allowed); at {place} it is "

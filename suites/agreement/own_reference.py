@@ -8,9 +8,8 @@ rounding in the problem's dtype would. How far its answers move, row by row, is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any, Final
 
 import torch
@@ -28,8 +27,8 @@ TIMES: Final = 4.0
 than one dense product does."""
 LEAST_UNIT: Final = 1e-10
 """What float64 numbers can be moved by and tell; for a smaller unit the answer is scaled down."""
-FEW_ROWS: Final = 16
-"""Of many rows to compare so many are asked for, forward: each reads all keys anew."""
+ALL_UP_TO, FEW_ROWS = 512, 16
+"""Up to so many rows are all asked for, forward; of more a few, each of which reads all keys."""
 ENTRIES: Final = 1 << 24
 """Score entries that a reference is asked for at a time, over all heads."""
 _NAMES: Final = ("out", "dq", "dk", "dv")
@@ -42,9 +41,7 @@ def expect_from(
 
     rows  the query rows to compare; None is all. The gradient of the output is zero outside them
     """
-    if rows is not None and not problem.training:  # in training dk and dv are of all these rows
-        kept = torch.linspace(0, len(rows) - 1, FEW_ROWS).long()
-        rows = rows[sorted(set(kept.tolist()))]
+    rows = rows if problem.training else _few(problem, rows)  # training: dk and dv are of all
     wide, info = _in_double(inputs), torch.finfo(getattr(torch, problem.dtype))
     exact = _answers(reference, problem, wide, rows)
     moved = {name: torch.zeros_like(value[..., :1]) for name, value in exact.items()}
@@ -62,6 +59,15 @@ def expect_from(
     return Expected(values=exact, bounds=bounds, rows=rows)
 
 
+def _few(problem: Problem, rows: Tensor | None) -> Tensor | None:
+    """The rows to ask for, the first and the last among them."""
+    if rows is None and (problem.query_length <= ALL_UP_TO or not _separable(problem)):
+        return None
+    given = torch.arange(problem.query_length) if rows is None else rows
+    kept = torch.linspace(0, len(given) - 1, FEW_ROWS).long()
+    return given[sorted(set(kept.tolist()))]
+
+
 def _spread(squares: Tensor) -> Tensor:
     """How far each row moved, [B, H, T, 1], from its squares and those of its place in all heads.
 
@@ -77,6 +83,11 @@ class _Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch lea
         super().__init__()  # type: ignore[no-untyped-call] # torch leaves it untyped
         self._unit, self._seed = unit, seed
         self._generators: dict[torch.device, torch.Generator] = {}
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Nothing is compiled within this; to shield it, torch would import its compiler: 2 s."""
+        return False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         given = func(*args, **(kwargs or {}))
@@ -99,16 +110,15 @@ def _answers(
 ) -> dict[str, Tensor]:
     """Every tensor that the reference gives, run of rows by run of rows where the mask permits."""
     dtype = str(inputs.q.dtype).removeprefix("torch.")
-    runs = list(_runs(problem, rows))
     found: dict[str, list[Tensor]] = {"out": [], "dq": []}
     sums = {"dk": torch.zeros_like(inputs.k), "dv": torch.zeros_like(inputs.v)}
-    for first, end in runs:
-        # Rows up to `end` see no key behind it, or all: the last query stays with its last key.
+    for run in _runs(problem, rows):
+        # These rows see all keys, or none behind the last: the last query stays with its last key.
         keys = problem.key_length
         if problem.mask.right == 0:
-            keys = max(1, end + problem.key_length - problem.query_length)
-        part = _part(inputs, first, end, keys)
-        asked = replace(problem, query_length=end - first, key_length=keys, dtype=dtype)
+            keys = max(1, int(run[-1]) + 1 + problem.key_length - problem.query_length)
+        part = _part(inputs, run, keys)
+        asked = replace(problem, query_length=len(run), key_length=keys, dtype=dtype)
         made = _call(reference, asked, part)()
         for name, tensor in zip(_NAMES, made, strict=False):
             if name in found:
@@ -121,40 +131,34 @@ def _answers(
     return {**answers, **(sums if problem.training else {})}
 
 
-def _runs(problem: Problem, rows: Tensor | None) -> Iterator[tuple[int, int]]:
-    """Runs of rows `[first, end)` to ask for, in order."""
-    length = problem.query_length
+def _runs(problem: Problem, rows: Tensor | None) -> Sequence[Tensor]:
+    """Rows to ask for at a time: neighbours under a causal mask, whose keys end with them."""
+    every = torch.arange(problem.query_length)
     if not _separable(problem):
-        yield 0, length
-        return
+        return [every]
+    asked = every if rows is None else rows.cpu()
+    if rows is not None and problem.mask.right == 0:
+        cuts = (asked.diff() != 1).nonzero().flatten() + 1
+        return torch.tensor_split(asked, cuts)
     step = max(1, ENTRIES // (problem.batch * problem.query_heads * problem.key_length))
-    if rows is None:
-        yield from ((first, min(first + step, length)) for first in range(0, length, step))
-        return
-    yield from _neighbours(rows.tolist())
-
-
-def _neighbours(rows: Sequence[int]) -> Iterator[tuple[int, int]]:
-    cuts = [i + 1 for i, (row, after) in enumerate(pairwise(rows)) if after != row + 1]
-    for first, end in pairwise([0, *cuts, len(rows)]):
-        yield rows[first], rows[end - 1] + 1
+    return torch.split(asked, step)
 
 
 def _separable(problem: Problem) -> bool:
     """Whether some rows can be asked for by themselves under the same mask."""
     mask = problem.mask
-    plain = mask.padding is None and mask.documents is None
+    plain = mask.padding is None and mask.documents is None and problem.bias.kind == "none"
     return plain and (mask.is_full or mask.right == 0)
 
 
-def _part(inputs: Inputs, first: int, end: int, keys: int) -> Inputs:
-    grad = None if inputs.grad is None else inputs.grad[:, :, first:end]
+def _part(inputs: Inputs, rows: Tensor, keys: int) -> Inputs:
+    at = rows.to(inputs.q.device)
     return replace(
         inputs,
-        q=inputs.q[:, :, first:end],
+        q=inputs.q[:, :, at],
         k=inputs.k[:, :, :keys],
         v=inputs.v[:, :, :keys],
-        grad=grad,
+        grad=None if inputs.grad is None else inputs.grad[:, :, at],
     )
 
 

@@ -102,7 +102,7 @@ def _held_by(made: Made, block: int) -> int:
 
 def _read_cpu(call: Callable[[], Made]) -> tuple[Made, _Reading]:
     # torch.profiler.profile around it would first import the compiler: two seconds of each check.
-    with profile(profile_memory=True, acc_events=True, use_kineto=True) as p:
+    with profile(profile_memory=True, use_kineto=True) as p:
         before = _reset_resident_peak()
         made = call()
         after = _resident("VmHWM")
