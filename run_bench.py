@@ -202,6 +202,7 @@ def check(
     say so.
     """
     from reports import plain, probed, terminal  # noqa: PLC0415 - help answers without them
+    from reports.analysis import Analysis  # noqa: PLC0415 - likewise
     from suites.records.store import Run, Store, now  # noqa: PLC0415 - likewise
     from suites.request import Request, prepare, processes_for  # noqa: PLC0415 - likewise
 
@@ -219,12 +220,13 @@ def check(
         kept.begin(stored)
         records = _conduct(stored, kept, processes, quiet=as_json)
         found = _probe(stored, records, kept, processes, quiet=as_json)
+    analysis = Analysis(stored, records)
     if as_json:
         data = {"probed": [probed.as_data(each) for each in found]} if found else {}
-        _print_json({**plain.as_data(stored, records), **data})
+        _print_json({**plain.as_data(analysis), **data})
     else:
         probes = (line for each in found for line in probed.tables(each))
-        _console().print(*terminal.check_tables(stored, records), *probes, sep="\n")
+        _console().print(*terminal.check_tables(analysis), *probes, sep="\n")
     falls_short = any(each.falls_short for each in found)
     raise typer.Exit(1 if falls_short else _exit_status(records, strict=True))
 
@@ -316,14 +318,15 @@ def export(
     store: StoreUrl = DEFAULT_STORE,
 ) -> None:
     """Write a stored run for other programs."""
-    from reports.export import export as written  # noqa: PLC0415 - help answers without them
+    from reports.analysis import Analysis  # noqa: PLC0415 - help answers without them
+    from reports.export import export as written  # noqa: PLC0415 - likewise
     from suites.records.store import Store  # noqa: PLC0415 - likewise
 
     kept = Store.open(store, create=False)
     stored = kept.run(run)
     extension = "csv" if form == "csv" else "json"
     target = RESULTS / stored.name / f"{form}.{extension}" if to is None else to
-    for path in written(stored, kept.records(stored.name), form, target):
+    for path in written(Analysis(stored, kept.records(stored.name)), form, target):
         _console().print(str(path), highlight=False, markup=False, soft_wrap=True)
 
 
@@ -481,14 +484,16 @@ def _probe(
 def _report(stored: Run, records: list[Record], folder: Path, *, as_json: bool) -> None:
     """Write page and charts, and print the table or JSON, then the paths."""
     from reports import plain, terminal, write  # noqa: PLC0415 - help answers without them
+    from reports.analysis import Analysis  # noqa: PLC0415 - likewise
 
-    made = write(stored, records, folder)
+    analysis = Analysis(stored, records)
+    made = write(analysis, folder)
     paths = [str(path) for path in (made.page, *made.charts)]
     if as_json:
-        _print_json({**plain.as_data(stored, records), "page": paths[0], "charts": paths[1:]})
+        _print_json({**plain.as_data(analysis), "page": paths[0], "charts": paths[1:]})
         return
     console = _console()
-    console.print(*terminal.summary(stored, records), sep="\n")
+    console.print(*terminal.summary(analysis), sep="\n")
     for path in paths:
         console.print(path, highlight=False, markup=False, soft_wrap=True)
 

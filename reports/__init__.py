@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from reports.analysis import Analysis
     from reports.page import Report
-    from suites.records.record import Record
-    from suites.records.store import Run
 
 __all__ = ["write"]
 
 
-def write(run: Run, records: Iterable[Record], folder: Path) -> Report:
+def write(analysis: Analysis, folder: Path) -> Report:
     """Write a run's page and charts into a folder, and tell where; see `reports.page.write`."""
     from reports import page  # noqa: PLC0415 - tables and lists answer without matplotlib
 
-    return page.write(run, records, folder)
+    return page.write(analysis, folder)

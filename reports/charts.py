@@ -6,20 +6,18 @@ Layers never share a chart with attention: they do more work for the same proble
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from reports import words
+from reports.analysis import Analysis
 from reports.efficiency import KEY, efficiency_charts
 from reports.families import AXES, Axis, Group, groups
 from reports.palette import LINES, Look, looks
 from reports.panels import ATTENTION, panels_of, prefix, subject
 from reports.series import Chart, Series
-from reports.tables import measurements, outcomes, parsed, rows_of, with_most_threads
+from reports.tables import parsed
 from suites.records.plan import Plan
-from suites.records.record import Record
-from suites.records.store import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,29 +71,26 @@ def files(plan: Plan) -> list[str]:
     return [f"{prefix(p)}{key}.png" for p in panels_of(plan) for key in (*families, KEY)]
 
 
-def charts(run: Run, records: Iterable[Record]) -> list[Chart]:
+def charts(analysis: Analysis) -> list[Chart]:
     """Every chart the run has the sizes for: two lengths, two numbers of heads or of threads.
 
     With several numbers of threads, times and memory are those with the most.
     """
-    records = list(records)
-    every = rows_of(measurements(run, records))
-    measured = with_most_threads(run, every)
+    every, measured = analysis.measurements, analysis.with_most_threads
     drawn = {(row["problem"], row["implementation"]) for row in measured}
     ended = [
-        row
-        for row in rows_of(outcomes(run, records))
-        if (row["problem"], row["implementation"]) not in drawn
+        row for row in analysis.outcomes if (row["problem"], row["implementation"]) not in drawn
     ]
-    style = looks(entry.name for entry in run.plan.entries)
-    labels = words.labels(run.plan)
-    families = [_Family(p, a, q) for p in panels_of(run.plan) for a in AXES for q in _QUANTITIES]
+    style = looks(entry.name for entry in analysis.plan.entries)
+    labels = words.labels(analysis.plan)
+    panels = panels_of(analysis.plan)
+    families = [_Family(p, a, q) for p in panels for a in AXES for q in _QUANTITIES]
     over_sizes = [
         _chart(family, group, style, labels)
         for family in families
         for group in _groups(family, measured, ended)
     ]
-    return [*over_sizes, *efficiency_charts(run.plan, every, style)]
+    return [*over_sizes, *efficiency_charts(analysis.plan, every, style)]
 
 
 def _groups(

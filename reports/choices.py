@@ -4,41 +4,39 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
 from reports import words
+from reports.analysis import Analysis
 from reports.timings import session_ms
 from reports.verdict_words import ratio, ratio_in
-from reports.verdicts import timed
 from suites.measure.statistics import Interval, Unsettled, over_sessions
 from suites.records.pairs import pair
 from suites.records.record import Record
-from suites.records.store import Run
 
 DEFAULT: Final = "its default"
 _BRACKETS: Final = re.compile(r"\[([^]]*)\]")
 
 
-def sentences(run: Run, records: Iterable[Record]) -> list[str]:
+def sentences(analysis: Analysis) -> list[str]:
     """For each problem and implementation of which several choices were timed, the best of them.
 
     With several numbers of threads, those with the most.
     """
     return [
         _sentence(name, problem, choices)
-        for (problem, threads), found in timed(run, records).items()
-        if threads == max(run.plan.threads)
+        for (problem, threads), found in analysis.timed.items()
+        if threads == max(analysis.plan.threads)
         for name, choices in _chosen(found).items()
         if len(choices) > 1
     ]
 
 
-def some(run: Run, records: Iterable[Record], most: int) -> list[str]:
+def some(analysis: Analysis, most: int) -> list[str]:
     """The first of the sentences, then how many more there are."""
-    every = sentences(run, records)
+    every = sentences(analysis)
     if len(every) <= most:
         return every
     return [*every[:most], f"Choices on {len(every) - most} more: they stand on the page."]

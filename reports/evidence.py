@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from reports import words
-from reports.tables import outcomes, rows_of
+from reports.analysis import Analysis
 from reports.verdict_words import percent
-from suites.records.record import Record
-from suites.records.store import Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +42,11 @@ def sentence(row: dict[str, Any]) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def evidence(run: Run, records: Iterable[Record]) -> list[Evidence]:
+def evidence(analysis: Analysis) -> list[Evidence]:
     """A row for each implementation of which more is known than its share of the gate."""
-    rows = [row for row in rows_of(outcomes(run, records)) if sentence(row)]
+    rows = [row for row in analysis.outcomes if sentence(row)]
     found = []
-    for entry in run.plan.entries:
+    for entry in analysis.plan.entries:
         own = [row for row in rows if row["implementation"] == entry.name]
         if own:
             found.append(_of_one(entry.name, own))

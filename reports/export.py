@@ -12,12 +12,11 @@ from typing import Any, Final
 
 import pandas as pd
 
+from reports.analysis import Analysis, Rows
 from reports.plain import as_data, plain
-from reports.tables import MEASUREMENT_COLUMNS, measurements, rows_of
-from reports.verdicts import timed, verdicts
+from reports.tables import MEASUREMENT_COLUMNS
 from reports.words import printable
 from suites.records.record import Record
-from suites.records.store import Run
 
 SAMPLE_COLUMNS: Final = (
     "problem",
@@ -53,7 +52,7 @@ _NO_COMMIT: Final = {
 """What pytest-benchmark itself writes outside a repository: runs know files, not commits."""
 
 
-def export(run: Run, records: Iterable[Record], format_name: str, path: Path) -> tuple[Path, ...]:
+def export(analysis: Analysis, format_name: str, path: Path) -> tuple[Path, ...]:
     """Write a run in one of FORMATS; the files written. Pairs that are not ok do not appear.
 
     csv               the measurements, and the samples beside them in NAME-samples.csv; a text
@@ -69,13 +68,13 @@ def export(run: Run, records: Iterable[Record], format_name: str, path: Path) ->
         raise ValueError(
             f"unknown format {format_name!r}; {hint}expected one of {', '.join(FORMATS)}"
         )
-    texts = _TEXTS[format_name](run, list(records), path)
+    texts = _TEXTS[format_name](analysis, path)
     for file, text in texts.items():
         _write(file, text)
     return tuple(texts)
 
 
-def samples(run: Run, records: Iterable[Record]) -> list[dict[str, Any]]:
+def samples(analysis: Analysis) -> list[dict[str, Any]]:
     """One row per record and sample; columns as in SAMPLE_COLUMNS.
 
     round      counted from 1, over the rounds tried; None for a call timed apart from rounds
@@ -84,7 +83,7 @@ def samples(run: Run, records: Iterable[Record]) -> list[dict[str, Any]]:
     """
     return [
         {"problem": problem, "implementation": name, "threads": threads, **row}
-        for (problem, threads), found in timed(run, records).items()
+        for (problem, threads), found in analysis.timed.items()
         for name, own in found.items()
         for record in own
         for row in _sample_rows(record)
@@ -120,11 +119,11 @@ def stats(seconds: Sequence[float]) -> dict[str, Any]:
     }
 
 
-def _csv(run: Run, records: list[Record], path: Path) -> dict[Path, str]:
+def _csv(analysis: Analysis, path: Path) -> dict[Path, str]:
     beside = path.with_name(f"{path.stem}-samples{path.suffix}")
     return {
-        path: _table(rows_of(measurements(run, records)), MEASUREMENT_COLUMNS),
-        beside: _table(samples(run, records), SAMPLE_COLUMNS),
+        path: _table(analysis.measurements, MEASUREMENT_COLUMNS),
+        beside: _table(samples(analysis), SAMPLE_COLUMNS),
     }
 
 
@@ -141,23 +140,24 @@ def _cell(value: Any) -> Any:
     return f"'{line}" if line.lstrip().startswith(("=", "+", "-", "@")) else line
 
 
-def _json(run: Run, records: list[Record], path: Path) -> dict[Path, str]:
-    return {path: _dumped({**as_data(run, records), "samples": samples(run, records)})}
+def _json(analysis: Analysis, path: Path) -> dict[Path, str]:
+    return {path: _dumped({**as_data(analysis), "samples": samples(analysis)})}
 
 
-def _pytest_benchmark(run: Run, records: list[Record], path: Path) -> dict[Path, str]:
+def _pytest_benchmark(analysis: Analysis, path: Path) -> dict[Path, str]:
+    run = analysis.run
     cpu = {"brand_raw": run.machine.get("cpu"), "count": run.machine.get("cores")}
     data = {
         "machine_info": {**run.machine, "cpu": cpu},
         "commit_info": _NO_COMMIT,
-        "benchmarks": list(_benchmarks(run, records)),
+        "benchmarks": list(_benchmarks(analysis)),
         "datetime": run.started,
         "version": WRITTEN_AS,
     }
     return {path: _dumped(data)}
 
 
-_TEXTS: Final[dict[str, Callable[[Run, list[Record], Path], dict[Path, str]]]] = {
+_TEXTS: Final[dict[str, Callable[[Analysis, Path], dict[Path, str]]]] = {
     "csv": _csv,
     "json": _json,
     "pytest-benchmark": _pytest_benchmark,
@@ -166,10 +166,11 @@ FORMATS: Final = tuple(_TEXTS)
 """What --format takes."""
 
 
-def _benchmarks(run: Run, records: list[Record]) -> Iterator[dict[str, Any]]:
+def _benchmarks(analysis: Analysis) -> Iterator[dict[str, Any]]:
     """One for each pair; for each number of threads, where there are several."""
-    figures, judged = (_by_benchmark(f(run, records)) for f in (measurements, verdicts))
-    for (problem, threads), found in timed(run, records).items():
+    figures, judged = map(_by_benchmark, (analysis.measurements, analysis.verdicts))
+    run = analysis.run
+    for (problem, threads), found in analysis.timed.items():
         group = problem if len(run.plan.threads) == 1 else f"{problem} threads {threads}"
         for name, own in found.items():
             key = (problem, threads, name)
@@ -188,8 +189,7 @@ def _benchmarks(run: Run, records: list[Record]) -> Iterator[dict[str, Any]]:
             }
 
 
-def _by_benchmark(frame: pd.DataFrame) -> dict[tuple[str, int, str], dict[str, Any]]:
-    rows = rows_of(frame)
+def _by_benchmark(rows: Rows) -> dict[tuple[str, int, str], dict[str, Any]]:
     return {(row["problem"], row["threads"], row["implementation"]): row for row in rows}
 
 

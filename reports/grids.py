@@ -5,16 +5,15 @@ The terminal and the page draw the same grids.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from reports import words
+from reports.analysis import Analysis
 from reports.evidence import sentence
 from reports.panels import APPROXIMATIONS, subject
-from reports.tables import measurements, outcomes, rows_of, with_most_threads
 from reports.verdict_words import percent
-from suites.records.record import Record
 from suites.records.store import Run
 
 _TEXT_OF: Final[dict[str, Callable[[float | None], str]]] = {
@@ -77,44 +76,44 @@ class Grid:
         return [state for state in words.STATUS_WORDS if state in found]
 
 
-def time_grid(run: Run, records: Iterable[Record], *, panel: str) -> Grid:
+def time_grid(analysis: Analysis, *, panel: str) -> Grid:
     """Median milliseconds of those in a panel."""
     title = f"Time of {subject(panel)}"
-    return _measured(run, list(records), panel=panel, title=title, column="median_ms")
+    return _measured(analysis, panel=panel, title=title, column="median_ms")
 
 
-def memory_grid(run: Run, records: Iterable[Record], *, panel: str) -> Grid:
+def memory_grid(analysis: Analysis, *, panel: str) -> Grid:
     """Peak MiB above the inputs of those in a panel."""
     title = f"Memory of {subject(panel)}"
-    return _measured(run, list(records), panel=panel, title=title, column="peak_bytes")
+    return _measured(analysis, panel=panel, title=title, column="peak_bytes")
 
 
-def error_grid(run: Run, records: Iterable[Record], *, panel: str) -> Grid:
+def error_grid(analysis: Analysis, *, panel: str) -> Grid:
     """How far approximations lie from exact attention; nothing for any other panel."""
     if panel != APPROXIMATIONS:
         return Grid(title="", unit="", shared="", columns=(), rows=())
     title = f"Error of {subject(panel)}"
-    return _measured(run, list(records), panel=panel, title=title, column="relative_error")
+    return _measured(analysis, panel=panel, title=title, column="relative_error")
 
 
-def agreement_grid(run: Run, records: Iterable[Record]) -> Grid:
+def agreement_grid(analysis: Analysis) -> Grid:
     """The part of what the gate allows that each answer used, or how it ended instead."""
     cells = {
-        (row["problem"], row["implementation"]): _agreement_cell(row)
-        for row in rows_of(outcomes(run, records))
+        (row["problem"], row["implementation"]): _agreement_cell(row) for row in analysis.outcomes
     }
-    names = tuple(entry.name for entry in run.plan.entries)
-    return _grid(run, names, cells, title="Agreement with the reference", unit="share of the gate")
+    names = tuple(entry.name for entry in analysis.plan.entries)
+    return _grid(
+        analysis.run, names, cells, title="Agreement with the reference", unit="share of the gate"
+    )
 
 
-def _measured(run: Run, records: list[Record], *, panel: str, title: str, column: str) -> Grid:
-    names = tuple(entry.name for entry in run.plan.entries if entry.panel == panel)
+def _measured(analysis: Analysis, *, panel: str, title: str, column: str) -> Grid:
+    names = tuple(entry.name for entry in analysis.plan.entries if entry.panel == panel)
     cells = {
-        (row["problem"], row["implementation"]): _ending_cell(row)
-        for row in rows_of(outcomes(run, records))
+        (row["problem"], row["implementation"]): _ending_cell(row) for row in analysis.outcomes
     }
     text = _TEXT_OF[column]
-    for row in with_most_threads(run, rows_of(measurements(run, records))):
+    for row in analysis.with_most_threads:
         pair = (row["problem"], row["implementation"])
         cells[pair] = Cell(
             text=text(row[column]),
@@ -122,8 +121,8 @@ def _measured(run: Run, records: list[Record], *, panel: str, title: str, column
             title=_spread_words(row) if column == "median_ms" else "",
             level=row[column],
         )
-    title = ", ".join([title, *words.labels(run.plan)])
-    return _grid(run, names, cells, title=title, unit=_UNITS[column], mark_least=True)
+    title = ", ".join([title, *words.labels(analysis.plan)])
+    return _grid(analysis.run, names, cells, title=title, unit=_UNITS[column], mark_least=True)
 
 
 def _grid(

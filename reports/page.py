@@ -17,6 +17,7 @@ from markupsafe import Markup, escape
 from plotly.offline import get_plotlyjs
 
 from reports import choices, unknowns, verdict_words, words
+from reports.analysis import Analysis
 from reports.charts import charts, files
 from reports.differences import interleaved_command
 from reports.evidence import evidence
@@ -26,10 +27,7 @@ from reports.machine import facts
 from reports.panels import heading, note, panels_of, slug
 from reports.series import Chart, Series
 from reports.sessions import inside_words
-from reports.tables import measurements, not_measured, outcomes, rows_of, unfinished
-from reports.verdicts import verdicts
 from suites.records.plan import Entry, Plan
-from suites.records.record import Record
 from suites.records.store import Run
 
 NAME: Final = "report.html"
@@ -44,17 +42,16 @@ class Report:
     charts: tuple[Path, ...]
 
 
-def write(run: Run, records: Iterable[Record], folder: Path) -> Report:
+def write(analysis: Analysis, folder: Path) -> Report:
     """Write a run's page and charts into a folder, which is made when it is not there.
 
     Charts that an earlier report left there go. Raises ValueError with one sentence when the
     folder cannot be written.
     """
-    records = list(records)
-    text, drawn = page(run, records), charts(run, records)
+    text, drawn = page(analysis), charts(analysis)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in files(run.plan):
+        for name in files(analysis.plan):
             (folder / name).unlink(missing_ok=True)
         path = folder / NAME
         path.write_text(text, "utf-8")
@@ -67,11 +64,10 @@ def write(run: Run, records: Iterable[Record], folder: Path) -> Report:
         raise unwritable(folder, error) from error
 
 
-def page(run: Run, records: Iterable[Record]) -> str:
+def page(analysis: Analysis) -> str:
     """The whole page as text."""
-    records = list(records)
-    drawn = charts(run, records)
-    entries = {entry.name: entry for entry in run.plan.entries}
+    drawn = charts(analysis)
+    entries = {entry.name: entry for entry in analysis.plan.entries}
     environment = Environment(
         loader=FileSystemLoader(_HERE),
         autoescape=True,
@@ -85,20 +81,20 @@ def page(run: Run, records: Iterable[Record]) -> str:
     environment.globals |= {"heading": heading, "slug": slug, "captions": CAPTIONS}
     script = _script(drawn)
     return environment.get_template("page.html.jinja").render(
-        run=run,
-        summary=summary_sentences(run, records),
-        panels=[_panel(run, records, drawn, name) for name in panels_of(run.plan)],
-        verdicts=_verdicts(run, records, entries),
-        several=len(run.plan.threads) > 1,
-        concluded=verdict_words.summary_sentences(run, records),
-        choices=choices.sentences(run, records),
-        unknown=unknowns.sentences(run, records),
-        inside=inside_words(run, records),
-        rows=[_row(row, run.plan, entries) for row in rows_of(measurements(run, records))],
-        agreement=agreement_grid(run, records),
-        evidence=evidence(run, records),
-        reasons=_reasons(run, records),
-        facts=facts(run, records),
+        run=analysis.run,
+        summary=summary_sentences(analysis),
+        panels=[_panel(analysis, drawn, name) for name in panels_of(analysis.plan)],
+        verdicts=_verdicts(analysis, entries),
+        several=len(analysis.plan.threads) > 1,
+        concluded=verdict_words.summary_sentences(analysis),
+        choices=choices.sentences(analysis),
+        unknown=unknowns.sentences(analysis),
+        inside=inside_words(analysis.run, analysis.records),
+        rows=[_row(row, analysis.plan, entries) for row in analysis.measurements],
+        agreement=agreement_grid(analysis),
+        evidence=evidence(analysis),
+        reasons=_reasons(analysis),
+        facts=facts(analysis.run, analysis.records),
         chart_data=_script_json(_chart_data(drawn)),
         script=script,
         script_hash=_hash(script),
@@ -106,16 +102,15 @@ def page(run: Run, records: Iterable[Record]) -> str:
     )
 
 
-def summary_sentences(run: Run, records: Iterable[Record]) -> list[str]:
+def summary_sentences(analysis: Analysis) -> list[str]:
     """The run in a few sentences of fact."""
-    records = list(records)
-    ended = rows_of(outcomes(run, records))
+    ended = analysis.outcomes
     timed = [row for row in ended if row["timed"]]
-    asked = words.counted(len(run.plan.problems), "problem")
-    whole = words.counted(len(run.plan.entries), "implementation")
-    sentences = [f"{whole} on {asked}: {_census(run, ended)}."]
+    asked = words.counted(len(analysis.plan.problems), "problem")
+    whole = words.counted(len(analysis.plan.entries), "implementation")
+    sentences = [f"{whole} on {asked}: {_census(analysis.run, ended)}."]
     if timed:
-        sessions = words.counted(run.plan.sessions, "session")
+        sessions = words.counted(analysis.plan.sessions, "session")
         names = len({row["implementation"] for row in timed})
         problems = len({row["problem"] for row in timed})
         sentences.append(
@@ -126,11 +121,11 @@ def summary_sentences(run: Run, records: Iterable[Record]) -> list[str]:
             "The spread of a time reaches from the smallest to the largest session median; "
             "verdicts are drawn from pairs within a session instead."
         )
-    elif run.plan.sessions:
+    elif analysis.plan.sessions:
         sentences.append("Nothing was measured in this run; the reasons are below.")
     else:
         sentences.append("This run checks agreement and takes no times.")
-    if unfinished(run, records):
+    if analysis.unfinished:
         sentences.append("The run was interrupted: what it had not reached is listed below.")
     return sentences
 
@@ -148,9 +143,9 @@ def _census(run: Run, ended: list[dict[str, Any]]) -> str:
     return ", ".join([*parts, *(f"{states[each]} {words.STATUS_WORDS[each]}" for each in named)])
 
 
-def _panel(run: Run, records: list[Record], drawn: list[Chart], name: str) -> dict[str, Any]:
+def _panel(analysis: Analysis, drawn: list[Chart], name: str) -> dict[str, Any]:
     makers = (time_grid, memory_grid, error_grid)
-    grids: list[Grid] = [make(run, records, panel=name) for make in makers]
+    grids: list[Grid] = [make(analysis, panel=name) for make in makers]
     families = [
         {"key": key, "id": key.replace("_", "-"), "charts": list(family)}
         for key, family in groupby(
@@ -172,14 +167,12 @@ def _row(row: dict[str, Any], plan: Plan, entries: dict[str, Entry]) -> dict[str
     return {**row, "command": command + words.setting_options(plan, row["threads"])}
 
 
-def _verdicts(
-    run: Run, records: list[Record], entries: dict[str, Entry]
-) -> dict[str, list[dict[str, Any]]]:
+def _verdicts(analysis: Analysis, entries: dict[str, Entry]) -> dict[str, list[dict[str, Any]]]:
     """The comparisons of each panel that has any, with the command that makes each again."""
-    rows = rows_of(verdicts(run, records))
+    rows = analysis.verdicts
     found = {
-        name: [_compared(row, run.plan, entries) for row in rows if row["panel"] == name]
-        for name in panels_of(run.plan)
+        name: [_compared(row, analysis.plan, entries) for row in rows if row["panel"] == name]
+        for name in panels_of(analysis.plan)
     }
     return {name: own for name, own in found.items() if own}
 
@@ -194,9 +187,9 @@ def _compared(row: dict[str, Any], plan: Plan, entries: dict[str, Entry]) -> dic
     return {**row, "command": command + words.setting_options(plan, row["threads"])}
 
 
-def _reasons(run: Run, records: list[Record]) -> list[dict[str, Any]]:
+def _reasons(analysis: Analysis) -> list[dict[str, Any]]:
     """What has no time, status by status, the gravest first."""
-    rows = rows_of(not_measured(run, records))
+    rows = analysis.not_measured
     return [
         {"status": status, "rows": list(group)}
         for status, group in groupby(rows, lambda row: row["status"])

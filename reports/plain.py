@@ -6,42 +6,37 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-import pandas as pd
-
+from reports.analysis import Analysis
 from reports.compare import Comparison
 from reports.sessions import median_ceilings, share_inside_calls
-from reports.tables import measurements, not_measured, outcomes, rows_of
-from reports.verdicts import verdicts
+from reports.tables import rows_of
 from suites.measure import ceilings
-from suites.records.record import Record
-from suites.records.store import Run
 
 SETTINGS: Final = ("baseline", "delta", "precision", "cache", "allocator", "threads", "seed")
 """Fields of the plan that say how its figures were obtained."""
 
 
-def as_data(run: Run, records: Iterable[Record]) -> dict[str, Any]:
+def as_data(analysis: Analysis) -> dict[str, Any]:
     """The run, its settings and machine, and its tables; JSON can hold it, None is "not measured".
 
     share_inside_calls  the part of the run's wall time spent inside calls of implementations
     ceilings            what the machine reached at best, medians over the sessions
     """
-    records = list(records)
     return {
-        "run": run.name,
-        "suite": run.plan.suite,
-        "command": run.command,
-        "started": run.started,
-        "ended": run.ended,
-        "sessions": run.plan.sessions,
-        "settings": {name: plain(getattr(run.plan, name)) for name in SETTINGS},
-        "share_inside_calls": share_inside_calls(run, records),
-        "machine": plain(run.machine),
-        "ceilings": ceilings.to_json(median_ceilings(run)),
-        "measurements": _rows(measurements(run, records)),
-        "verdicts": _rows(verdicts(run, records)),
-        "outcomes": _rows(outcomes(run, records)),
-        "not_measured": _rows(not_measured(run, records)),
+        "run": analysis.run.name,
+        "suite": analysis.plan.suite,
+        "command": analysis.run.command,
+        "started": analysis.run.started,
+        "ended": analysis.run.ended,
+        "sessions": analysis.plan.sessions,
+        "settings": {name: plain(getattr(analysis.plan, name)) for name in SETTINGS},
+        "share_inside_calls": share_inside_calls(analysis.run, analysis.records),
+        "machine": plain(analysis.run.machine),
+        "ceilings": ceilings.to_json(median_ceilings(analysis.run)),
+        "measurements": _rows(analysis.measurements),
+        "verdicts": _rows(analysis.verdicts),
+        "outcomes": _rows(analysis.outcomes),
+        "not_measured": _rows(analysis.not_measured),
     }
 
 
@@ -50,14 +45,14 @@ def compared(comparison: Comparison) -> dict[str, Any]:
     return {
         "base": comparison.base,
         "new": comparison.new,
-        "rows": _rows(comparison.table),
+        "rows": _rows(rows_of(comparison.table)),
         "sentences": list(comparison.sentences),
         "differences": list(comparison.differences),
     }
 
 
-def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return [plain(row) for row in rows_of(frame)]
+def _rows(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [plain(row) for row in rows]
 
 
 def plain(value: Any) -> Any:

@@ -181,17 +181,6 @@ def not_measured(run: Run, records: Iterable[Record]) -> pd.DataFrame:
     return pd.DataFrame(ordered, columns=list(NOT_MEASURED_COLUMNS))
 
 
-def unfinished(run: Run, records: Iterable[Record]) -> bool:
-    """Whether the run ended before its plan: an answer or a session of one is not there."""
-    if run.ended is not None:
-        return False
-    records = list(records)
-    if UNREACHED in set(not_measured(run, records)["status"]):
-        return True
-    planned = outcomes(run, records)["timed"].sum() * len(run.plan.session_numbers)
-    return bool(measurements(run, records)["sessions"].sum() < planned)
-
-
 def answers(run: Run, records: Iterable[Record]) -> dict[tuple[str, str], list[Record]]:
     """Every planned (problem, implementation), in the plan's order, with its records."""
     found: dict[tuple[str, str], list[Record]] = {

@@ -19,14 +19,13 @@ from rich.progress import (
 from rich.text import Text
 
 from reports import choices, listings, words
+from reports.analysis import Analysis
 from reports.grids import Grid, error_grid, memory_grid, time_grid
 from reports.layout import MOST, STYLES, GridTables, state, table, with_numbers
 from reports.panels import panels_of
 from reports.sessions import inside_words
-from reports.tables import not_measured, outcomes, rows_of
 from reports.verdict_tables import verdict_tables
 from suites.records.record import ANSWERS, Record
-from suites.records.store import Run
 
 MOST_CHOICES: Final = 12
 """Sentences on choices; more are counted."""
@@ -105,16 +104,15 @@ def fault_line(record: Record) -> Text:
     )
 
 
-def summary(run: Run, records: Iterable[Record]) -> list[RenderableType]:
+def summary(analysis: Analysis) -> list[RenderableType]:
     """The tables at the end of a run: time, memory, verdicts, and what has no time and why.
 
     An implementation without a single number has no column: it stands in the last table only.
     """
-    records = list(records)
     grids = [
-        make(run, records, panel=panel)
+        make(analysis, panel=panel)
         for make in (time_grid, memory_grid, error_grid)
-        for panel in panels_of(run.plan)
+        for panel in panels_of(analysis.plan)
     ]
     shown = [with_numbers(grid) for grid in grids if not grid.is_empty]
     tables: list[RenderableType] = [GridTables(grid) for grid in shown]
@@ -123,10 +121,10 @@ def summary(run: Run, records: Iterable[Record]) -> list[RenderableType]:
     return [
         *tables,
         *legend(shown),
-        *verdict_tables(run, records),
-        *_lines(choices.some(run, records, MOST_CHOICES)),
-        *reasons(run, records),
-        *_lines([inside_words(run, records)]),
+        *verdict_tables(analysis),
+        *_lines(choices.some(analysis, MOST_CHOICES)),
+        *reasons(analysis),
+        *_lines([inside_words(analysis.run, analysis.records)]),
     ]
 
 
@@ -143,12 +141,12 @@ def legend(grids: Iterable[Grid]) -> list[RenderableType]:
     return [Text("\n" + "   ".join([*bold, *parts]), style="dim")] if [*bold, *parts] else []
 
 
-def reasons(run: Run, records: Iterable[Record]) -> list[RenderableType]:
+def reasons(analysis: Analysis) -> list[RenderableType]:
     """What has no time and why: one row per implementation, status and reason."""
-    rows = rows_of(not_measured(run, records))
+    rows = analysis.not_measured
     if not rows:
         return []
-    made = table("Not measured" if run.plan.sessions else "Without agreement")
+    made = table("Not measured" if analysis.plan.sessions else "Without agreement")
     made.add_column("implementation", no_wrap=True)
     made.add_column("")
     made.add_column("problems", justify="right")
@@ -163,13 +161,12 @@ def reasons(run: Run, records: Iterable[Record]) -> list[RenderableType]:
     return [made]
 
 
-def check_tables(run: Run, records: Iterable[Record]) -> list[RenderableType]:
+def check_tables(analysis: Analysis) -> list[RenderableType]:
     """What `check` found: a row per implementation, then the reasons of what does not agree.
 
     The column `mask` says whether the mask an implementation saw, read out, is the one asked for.
     """
-    records = list(records)
-    ended = rows_of(outcomes(run, records))
+    ended = analysis.outcomes
     found = {row["status"] for row in ended}
     seen = [each for each in words.STATUS_WORDS if each in found - {"ok"}]
     made = table("Agreement with the reference")
@@ -178,10 +175,10 @@ def check_tables(run: Run, records: Iterable[Record]) -> list[RenderableType]:
         made.add_column(name, justify="right", min_width=max(map(len, name.split())))
     made.add_column("worst share of the gate", justify="right")
     made.add_column("mask")
-    for entry in run.plan.entries:
+    for entry in analysis.plan.entries:
         own = [row for row in ended if row["implementation"] == entry.name]
         made.add_row(Text(words.abbreviated(entry.name, MOST)), *_check_cells(own, seen))
-    return [made, *reasons(run, records)]
+    return [made, *reasons(analysis)]
 
 
 def listed(what: str, data: Any) -> RenderableType:

@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from typing import Any
 
 from reports import words
+from reports.analysis import Analysis
 from reports.machine import NO_GPU, ran_on
-from reports.tables import rows_of
 from reports.verdict_words import floor_words, percent
-from reports.verdicts import run_floor, verdicts
 from suites.records.plan import Plan
-from suites.records.record import Record
-from suites.records.store import Run
 
 
-def sentences(run: Run, records: Iterable[Record]) -> list[str]:
+def sentences(analysis: Analysis) -> list[str]:
     """What was not concluded and why, how precise the rest is, and where nothing ever ran."""
-    records = list(records)
-    rows = rows_of(verdicts(run, records))
-    timed = any(record.times_ms for record in records)
+    rows = analysis.verdicts
+    timed = any(record.times_ms for record in analysis.records)
     said = (
         *_open(rows),
         "" if rows or not timed else "Nothing was compared: no problem was answered by two.",
-        floor_words(run_floor(run, records)) if timed else "",
-        _imprecise(run.plan, rows),
-        "" if ran_on(run, records) else f"{NO_GPU[0].upper()}{NO_GPU[1:]}.",
+        floor_words(analysis.floor) if timed else "",
+        _imprecise(analysis.plan, rows),
+        "" if ran_on(analysis.run, analysis.records) else f"{NO_GPU[0].upper()}{NO_GPU[1:]}.",
     )
     return [sentence for sentence in said if sentence]
 

@@ -11,15 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from reports import words
+from reports.analysis import Analysis
 from reports.compare import Comparison
 from reports.layout import MOST, table
 from reports.panels import heading, panels_of
 from reports.tables import rows_of
 from reports.verdict_words import percent, ratio, ratio_in, summary_sentences
-from reports.verdicts import verdicts
 from suites.measure.verdict import WORDS
-from suites.records.record import Record
-from suites.records.store import Run
 
 MOST_ROWS: Final = 40
 """More than these are counted, one line an implementation."""
@@ -54,22 +52,21 @@ _OF_COMPARISONS: Final[tuple[Column, ...]] = (
 )
 
 
-def verdict_tables(run: Run, records: Iterable[Record]) -> list[RenderableType]:
+def verdict_tables(analysis: Analysis) -> list[RenderableType]:
     """A table for each baseline, then what was concluded; nothing where nothing was compared."""
-    records = list(records)
-    rows = rows_of(verdicts(run, records))
+    rows = analysis.verdicts
     grouped: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         grouped[row["panel"], row["baseline"]].append(row)
     few = len(rows) <= MOST_ROWS
     tables = [
         _table(own, f"{_who(own) or heading(panel)} against {baseline}", _OF_VERDICTS, few=few)
-        for panel in panels_of(run.plan)
+        for panel in panels_of(analysis.plan)
         for (of, baseline), own in grouped.items()
         if of == panel
     ]
     where = [] if few else ["Every row stands on the page."]
-    return [*tables, *_lines([*summary_sentences(run, records), *where]), *notes(rows)]
+    return [*tables, *_lines([*summary_sentences(analysis), *where]), *notes(rows)]
 
 
 def compare_tables(compared: Comparison) -> list[RenderableType]:

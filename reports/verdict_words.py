@@ -7,12 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from reports import words
-from reports.tables import rows_of
-from reports.verdicts import run_floor, verdicts
+from reports.analysis import Analysis
 from suites.measure.verdict import WORDS, false_verdicts
 from suites.records.plan import Plan
-from suites.records.record import Record
-from suites.records.store import Run
 
 
 def percent(value: float | None) -> str:
@@ -35,19 +32,18 @@ def ratio_in(value: float | None, low: float | None, high: float | None) -> str:
     return f"{ratio(value)} [{', '.join(ends)}]" if all(ends) else ratio(value)
 
 
-def summary_sentences(run: Run, records: Iterable[Record]) -> list[str]:
+def summary_sentences(analysis: Analysis) -> list[str]:
     """What was concluded and what was not; no sentence without a comparison."""
-    records = list(records)
-    rows = rows_of(verdicts(run, records))
+    rows = analysis.verdicts
     if not rows:
         return []
     said = (
-        tally(rows, run.plan.delta),
+        tally(rows, analysis.plan.delta),
         chance(rows),
         _one_process(rows),
         _open(rows),
-        _imprecise(run.plan, rows),
-        floor_words(run_floor(run, records)),
+        _imprecise(analysis.plan, rows),
+        floor_words(analysis.floor),
     )
     return [sentence for sentence in said if sentence]
 

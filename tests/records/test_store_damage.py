@@ -19,6 +19,7 @@ import pytest
 
 import run_bench
 from reports import machine
+from reports.analysis import Analysis
 from reports.page import page
 from suites.records.record import CHECK, Record
 from suites.records.store import FORMAT, Store, StoreError
@@ -148,7 +149,7 @@ def test_a_record_that_cannot_be_read_is_said_to_be_and_hides_no_other(
 def test_a_report_shows_the_record_that_cannot_be_read_and_all_the_others(path: Path) -> None:
     BAD_RECORDS["half"](path)
     store = Store.open(f"sqlite:///{path}")
-    text = page(store.run("first"), store.records("first"))
+    text = page(Analysis(store.run("first"), store.records("first")))
     assert "its stored record of session 1 cannot be read" in text
     assert "chunked" in text[text.index('id="measurements"') :]
 
@@ -193,7 +194,7 @@ def test_agreement_may_be_infinitely_wrong(path: Path) -> None:
     assert found.agreement is not None
     assert found.agreement.share == float("inf")
     run = Store.open(f"sqlite:///{path}").run("first")
-    assert "naive" in page(run, kept(path))
+    assert "naive" in page(Analysis(run, kept(path)))
 
 
 def of_second(change: str) -> Spoil:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from reports import words
+from reports.analysis import Analysis
 from reports.page import NAME, page
 from tests.reports import browser
 from tests.reports.browser import Opened, opened
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("hostile") / NAME
-    made.write_text(page(*hostile_run()), "utf-8")
+    made.write_text(page(Analysis(*hostile_run())), "utf-8")
     return made
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 from impls.interface import Limits, Problem
 from reports import png
+from reports.analysis import Analysis
 from reports.charts import charts, files
 from reports.efficiency import KEY, MOST_CHARTS
 from reports.palette import looks
@@ -31,7 +32,7 @@ def names(drawn: Chart) -> set[str]:
 
 
 def test_a_chart_holds_the_stored_medians() -> None:
-    drawn = chart(charts(*small_run()), "time_vs_length", "full mask")
+    drawn = chart(charts(Analysis(*small_run())), "time_vs_length", "full mask")
     (series,) = [each for each in drawn.series if each.name == "chunked"]
     problems = [f"b1 h8 t{length} d64 full fp32 cpu" for length in LENGTHS]
     medians = [[median(times(p, "chunked", s)[:4]) for s in (1, 2, 3)] for p in problems]
@@ -42,7 +43,7 @@ def test_a_chart_holds_the_stored_medians() -> None:
 
 
 def test_a_memory_chart_holds_the_stored_bytes_as_mib() -> None:
-    drawn = chart(charts(*small_run()), "memory_vs_heads", "window:128 mask")
+    drawn = chart(charts(Analysis(*small_run())), "memory_vs_heads", "window:128 mask")
     (series,) = [each for each in drawn.series if each.name == "naive"]
     assert series.x == (1, 2, 4, 8, 16)
     problems = [f"b1 h{heads} t1024 d64 window:128 fp32 cpu" for heads in (1, 2, 4, 8, 16)]
@@ -52,32 +53,32 @@ def test_a_memory_chart_holds_the_stored_bytes_as_mib() -> None:
 
 
 def test_layers_never_share_a_chart_with_attention() -> None:
-    for drawn in charts(*small_run()):
+    for drawn in charts(Analysis(*small_run())):
         assert names(drawn) <= LAYERS if drawn.panel == "layers" else not names(drawn) & LAYERS
         assert drawn.key.startswith("layers_") is (drawn.panel == "layers")
 
 
 def test_a_wrong_implementation_is_never_drawn_and_the_chart_says_so() -> None:
-    for drawn in charts(*small_run()):
+    for drawn in charts(Analysis(*small_run())):
         assert "off_by_one" not in names(drawn)
         assert drawn.panel == "layers" or "off_by_one (wrong)" in drawn.note
 
 
 def test_a_chart_names_the_sizes_where_a_line_ends() -> None:
-    drawn = chart(charts(*small_run()), "time_vs_length", "full mask")
+    drawn = chart(charts(Analysis(*small_run())), "time_vs_length", "full mask")
     assert "sdpa_math (out of memory at 2048)" in drawn.note
     assert "local_window (refused)" in drawn.note
     assert "xformers (refused)" in drawn.note
 
 
 def test_a_chart_is_told_in_words() -> None:
-    drawn = chart(charts(*small_run()), "time_vs_length", "full mask")
+    drawn = chart(charts(Analysis(*small_run())), "time_vs_length", "full mask")
     assert drawn.alt.startswith("Time against sequence length, in ms; full mask, forward, 8 heads")
     assert "sdpa_flash from 0.0289 at 128 to 4.09 at 2048" in drawn.alt
 
 
 def test_with_several_numbers_of_threads_charts_show_the_most_and_say_so() -> None:
-    drawn = chart(charts(*small_run(threads=(1, 2))), "time_vs_length", "full mask")
+    drawn = chart(charts(Analysis(*small_run(threads=(1, 2)))), "time_vs_length", "full mask")
     (series,) = [each for each in drawn.series if each.name == "chunked"]
     problem = f"b1 h8 t{LENGTHS[0]} d64 full fp32 cpu"
     assert series.y[0] == median(median(times(problem, "chunked", s)[:4]) for s in (2, 4, 6))
@@ -87,13 +88,13 @@ def test_with_several_numbers_of_threads_charts_show_the_most_and_say_so() -> No
 def test_who_lacks_a_time_with_the_most_threads_is_not_drawn() -> None:
     run, records = small_run(threads=(1, 2))
     short = [r for r in records if r.implementation != "naive" or r.session in {0, 1, 3, 5}]
-    drawn = chart(charts(run, short), "time_vs_length", "full mask")
+    drawn = chart(charts(Analysis(run, short)), "time_vs_length", "full mask")
     assert "naive" not in names(drawn)
     assert "naive (not reached)" in drawn.note
 
 
 def test_parallel_efficiency_is_drawn_for_the_longest_of_each_kind() -> None:
-    found = charts(*small_run(threads=(1, 2)))
+    found = charts(Analysis(*small_run(threads=(1, 2))))
     drawn = [each for each in found if each.key == KEY]
     assert [each.label for each in drawn][:2] == ["h8 t2048 full", "h1 t1024 full"]
     (series,) = [each for each in drawn[0].series if each.name == "chunked"]
@@ -110,15 +111,15 @@ def test_parallel_efficiency_is_drawn_for_the_longest_of_each_kind() -> None:
 
 
 def test_parallel_efficiency_takes_two_numbers_of_threads() -> None:
-    assert not [each for each in charts(*small_run()) if KEY in each.key]
+    assert not [each for each in charts(Analysis(*small_run())) if KEY in each.key]
     run, records = small_run(threads=(1, 2))
     one = [r for r in records if r.session in {0, 1, 3, 5}]
-    assert not [each for each in charts(run, one) if KEY in each.key]
+    assert not [each for each in charts(Analysis(run, one)) if KEY in each.key]
 
 
 def test_only_so_many_problems_get_a_chart_of_efficiency() -> None:
     problems = [f"b{batch} h1 t16 d64 full fp32 cpu" for batch in range(1, MOST_CHARTS + 3)]
-    found = charts(*small_run(problems=problems, threads=(1, 2)))
+    found = charts(Analysis(*small_run(problems=problems, threads=(1, 2))))
     assert sum(each.key == KEY for each in found) == MOST_CHARTS
 
 
@@ -126,22 +127,23 @@ def test_labels_that_are_not_the_default_stand_in_the_common_words() -> None:
     run, records = small_run()
     run = replace(run, plan=replace(run.plan, cache="cold", allocator="retain"))
     assert all(
-        each.common.endswith("cache cold, allocator retain") for each in charts(run, records)
+        each.common.endswith("cache cold, allocator retain")
+        for each in charts(Analysis(run, records))
     )
 
 
 def test_a_size_alone_makes_no_chart() -> None:
-    assert charts(*small_run(problems=["b1 h8 t128 d64 full fp32 cpu"])) == []
+    assert charts(Analysis(*small_run(problems=["b1 h8 t128 d64 full fp32 cpu"]))) == []
 
 
 def test_problems_that_differ_in_more_than_one_size_share_no_chart() -> None:
     problems = ["b1 h8 t128 d64 full fp32 cpu", "b1 h4 t256 d64 full fp32 cpu"]
-    assert charts(*small_run(problems=problems)) == []
+    assert charts(Analysis(*small_run(problems=problems))) == []
 
 
 def test_decoding_is_drawn_over_its_keys() -> None:
     problems = [f"b1 h8 t1/{keys} d64 full fp32 cpu" for keys in (128, 256)]
-    drawn = charts(*small_run(problems=problems))[0]
+    drawn = charts(Analysis(*small_run(problems=problems)))[0]
     assert "1 query row" in drawn.common
     assert drawn.series[0].x == (128, 256)
 
@@ -149,7 +151,7 @@ def test_decoding_is_drawn_over_its_keys() -> None:
 def test_grouped_heads_are_drawn_over_either_kind_of_growth() -> None:
     heads = ("2/2", "4/2", "8/4")
     run, records = small_run(problems=[f"b1 h{pair} t128 d64 full fp32 cpu" for pair in heads])
-    found = [each for each in charts(run, records) if each.key == "time_vs_heads"]
+    found = [each for each in charts(Analysis(run, records)) if each.key == "time_vs_heads"]
     assert [each.series[0].x for each in found] == [(2, 4), (4, 8)]
     assert "over 2 key heads" in found[0].label
     assert "2 query heads for each key head" in found[1].label
@@ -158,7 +160,7 @@ def test_grouped_heads_are_drawn_over_either_kind_of_growth() -> None:
 def test_several_devices_also_share_a_chart() -> None:
     sizes = [f"b1 h8 t{length} d64 full bf16" for length in (128, 256)]
     run, records = small_run(problems=[f"{size} {d}" for size in sizes for d in ("cpu", "cuda")])
-    found = charts(run, records)
+    found = charts(Analysis(run, records))
     apart = [each.label for each in found if each.key == "time_vs_length"]
     assert apart == ["cpu", "cuda"]
     (together,) = [each for each in found if each.key == "time_vs_length_by_device"]
@@ -170,7 +172,7 @@ def test_several_devices_also_share_a_chart() -> None:
 def test_a_zero_is_drawn_on_a_plain_axis() -> None:
     run, records = small_run()
     zero = [replace(r, peak_bytes=0) if r.peak_bytes else r for r in records]
-    drawn = [each for each in charts(run, zero) if each.key == "memory_vs_length"]
+    drawn = [each for each in charts(Analysis(run, zero)) if each.key == "memory_vs_length"]
     assert drawn
     assert not any(each.log_y for each in drawn)
 
@@ -178,13 +180,13 @@ def test_a_zero_is_drawn_on_a_plain_axis() -> None:
 def test_what_has_a_time_and_no_memory_is_named_on_the_memory_chart() -> None:
     run, records = small_run()
     bare = [replace(r, peak_bytes=None) if r.implementation == "naive" else r for r in records]
-    drawn = chart(charts(run, bare), "memory_vs_length", "full mask")
+    drawn = chart(charts(Analysis(run, bare)), "memory_vs_length", "full mask")
     assert "naive" not in names(drawn)
     assert "naive (not recorded)" in drawn.note
 
 
 def test_one_session_shows_no_spread() -> None:
-    for drawn in charts(*small_run(sessions=1)):
+    for drawn in charts(Analysis(*small_run(sessions=1))):
         assert all(series.low == series.high == () for series in drawn.series)
 
 
@@ -201,7 +203,7 @@ def test_the_first_56_names_look_different() -> None:
 
 def test_each_family_becomes_one_valid_png(tmp_path: Path) -> None:
     run, records = small_run(threads=(1, 2))
-    written = png.draw(charts(run, records), tmp_path)
+    written = png.draw(charts(Analysis(run, records)), tmp_path)
     assert {path.name for path in written} == {
         *(
             f"{panel}{quantity}_vs_{axis}.png"
@@ -225,7 +227,7 @@ def test_any_name_can_be_drawn(name: str, tmp_path: Path) -> None:
     run, records = small_run(
         problems=problems, made=(Entry(name=name, limits=ANY), Entry(name="naive", limits=ANY))
     )
-    drawn = charts(run, records)
+    drawn = charts(Analysis(run, records))
     assert len(png.draw(drawn, tmp_path)) == 2
     legend = png.figure(drawn[:1]).legends[0]
     assert len(legend.get_texts()) == 2
@@ -237,6 +239,6 @@ def test_a_png_says_when_it_holds_only_part(tmp_path: Path) -> None:
         for batch in range(1, png.MOST_ON_ONE + 2)
         for length in (16, 32)
     ]
-    drawn = charts(*small_run(problems=problems, made=(Entry(name="naive", limits=ANY),)))
+    drawn = charts(Analysis(*small_run(problems=problems, made=(Entry(name="naive", limits=ANY),))))
     figure = png.figure([each for each in drawn if each.key == "time_vs_length"])
     assert f"{png.MOST_ON_ONE} of {png.MOST_ON_ONE + 1} charts" in figure.get_suptitle()

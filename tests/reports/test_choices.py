@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from impls.interface import Limits
+from reports.analysis import Analysis
 from reports.choices import sentences, some
 from suites.records.plan import Entry
 from suites.records.record import Record
@@ -36,7 +37,7 @@ def chosen(
 
 
 def test_the_best_choice_is_named_with_how_far_the_next_one_is() -> None:
-    (said,) = sentences(*chosen(1.04))
+    (said,) = sentences(Analysis(*chosen(1.04)))
     assert said == (
         f"chunked on {PROBLEMS[0]}: block_q=128 is best; "
         "block_q=64 takes 1.040 [1.035, 1.045] times as long."
@@ -44,12 +45,12 @@ def test_the_best_choice_is_named_with_how_far_the_next_one_is() -> None:
 
 
 def test_choices_that_cannot_be_told_apart_are_said_to_be() -> None:
-    (said,) = sentences(*chosen(1.0, (1.02, 0.99, 1.0)))
+    (said,) = sentences(Analysis(*chosen(1.0, (1.02, 0.99, 1.0))))
     assert "block_q=128 and block_q=64 cannot be told apart (1.003 [0.966, 1.042])." in said
 
 
 def test_the_default_is_a_choice_too() -> None:
-    (said,) = sentences(*chosen(0.5, names=("chunked", NAMES[0])))
+    (said,) = sentences(Analysis(*chosen(0.5, names=("chunked", NAMES[0]))))
     assert "its default is best; block_q=64 takes" in said
 
 
@@ -63,12 +64,12 @@ def test_pairs_decide_where_medians_disagree() -> None:
         for r in records
         if (r.session, r.implementation) != (1, NAMES[1])
     ]
-    (said,) = sentences(run, told)
+    (said,) = sentences(Analysis(run, told))
     assert "block_q=128 is best; block_q=64 takes 1.1" in said
 
 
 def test_one_session_is_not_judged() -> None:
-    (said,) = sentences(*chosen(1.04, (1.0,)))
+    (said,) = sentences(Analysis(*chosen(1.04, (1.0,))))
     assert "block_q=128 and block_q=64 were not judged (" in said
     assert said.endswith("their medians differ by a factor of 1.040.")
 
@@ -76,23 +77,23 @@ def test_one_session_is_not_judged() -> None:
 def test_a_clock_that_stands_still_is_not_judged() -> None:
     run, records = chosen(1.0)
     still = [replace(r, times_ms=(0.0,) * len(r.times_ms)) for r in records]
-    (said,) = sentences(run, still)
+    (said,) = sentences(Analysis(run, still))
     assert "not judged (a sample of 0 ms" in said
     assert said.endswith(").")
 
 
 @pytest.mark.parametrize("names", [("chunked", "naive"), ("chunked[a=1]", "naive[a=1]")])
 def test_other_implementations_are_no_choices(names: tuple[str, ...]) -> None:
-    assert sentences(*chosen(1.04, names=names)) == []
+    assert sentences(Analysis(*chosen(1.04, names=names))) == []
 
 
 def test_with_several_numbers_of_threads_the_most_count() -> None:
-    assert len(sentences(*chosen(1.04, threads=(1, 2)))) == 1
+    assert len(sentences(Analysis(*chosen(1.04, threads=(1, 2))))) == 1
 
 
 def test_many_are_counted() -> None:
     run, records = chosen(1.04, problems=PROBLEMS[:5])
-    found = some(run, records, 3)
+    found = some(Analysis(run, records), 3)
     assert len(found) == 4
     assert found[-1] == "Choices on 2 more: they stand on the page."
-    assert some(run, records, 5) == sentences(run, records)
+    assert some(Analysis(run, records), 5) == sentences(Analysis(run, records))

@@ -8,6 +8,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from reports.analysis import Analysis
 from reports.evidence import Evidence, evidence
 from reports.export import export
 from reports.grids import agreement_grid
@@ -45,7 +46,7 @@ def told_run(*, other_bits: bool = False) -> tuple[Run, list[Record]]:
 
 
 def test_an_implementation_has_the_worst_of_all_its_problems() -> None:
-    assert evidence(*told_run()) == [
+    assert evidence(Analysis(*told_run())) == [
         Evidence(
             implementation="base",
             compared=2,
@@ -59,12 +60,12 @@ def test_an_implementation_has_the_worst_of_all_its_problems() -> None:
 
 
 def test_other_bits_are_counted() -> None:
-    (told,) = evidence(*told_run(other_bits=True))
+    (told,) = evidence(Analysis(*told_run(other_bits=True)))
     assert told.repeatable == "other bits on 1 of 2"
 
 
 def test_a_cell_of_the_agreement_grid_tells_all_of_its_answer() -> None:
-    grid = agreement_grid(*told_run(other_bits=True))
+    grid = agreement_grid(Analysis(*told_run(other_bits=True)))
     titles = [cells[0].title for _, cells in grid.rows]
     assert titles[0].endswith(
         "; worst row off by 2e-07; cosine 0.999999; scale off by 0.01 %; "
@@ -75,17 +76,17 @@ def test_a_cell_of_the_agreement_grid_tells_all_of_its_answer() -> None:
 
 
 def test_the_page_has_a_table_of_it_where_anything_is_known() -> None:
-    text = page(*told_run())
+    text = page(Analysis(*told_run()))
     section = text[text.index("Further evidence") : text.index('id="not-measured"')]
     assert "<td>4e-07</td>" in section
     assert "<td>12 right</td>" in section
     assert "other" not in section
-    assert "Further evidence" not in page(*small_run(problems=PROBLEMS[:2], made=TWO))
+    assert "Further evidence" not in page(Analysis(*small_run(problems=PROBLEMS[:2], made=TWO)))
 
 
 def test_exports_have_it_in_columns_and_nothing_for_records_of_old(tmp_path: Path) -> None:
     run, records = told_run()
-    path, _ = export(run, records, "csv", tmp_path / "run.csv")
+    path, _ = export(Analysis(run, records), "csv", tmp_path / "run.csv")
     rows = list(csv.DictReader(io.StringIO(path.read_text("utf-8"))))
     told = {name: rows[0][name] for name in ("worst_row", "slope", "repeatable", "hard_inputs")}
     assert told == {
@@ -96,7 +97,7 @@ def test_exports_have_it_in_columns_and_nothing_for_records_of_old(tmp_path: Pat
     }
     old = next(row for row in rows if row["implementation"] == "other")
     assert old["worst_row"] == old["cosine"] == old["slope"] == old["repeatable"] == ""
-    (path,) = export(run, records, "json", tmp_path / "run.json")
+    (path,) = export(Analysis(run, records), "json", tmp_path / "run.json")
     data = json.loads(path.read_text("utf-8"))
     for table in ("measurements", "outcomes"):
         assert data[table][0]["cosine"] == 1 - 1e-6

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from pytest_benchmark.stats import Stats
 
+from reports.analysis import Analysis
 from reports.export import FORMATS, SAMPLE_COLUMNS, export, samples, stats
 from reports.tables import MEASUREMENT_COLUMNS, measurements, rows_of
 from suites.records.record import Record
@@ -39,14 +40,14 @@ def rows(file: Path) -> list[dict[str, str]]:
 
 
 def made(folder: Path, format_name: str, run: Run, records: list[Record]) -> dict[str, Any]:
-    (file,) = export(run, records, format_name, folder / "run.json")
+    (file,) = export(Analysis(run, records), format_name, folder / "run.json")
     data: dict[str, Any] = json.loads(file.read_text())
     return data
 
 
 def test_csv_holds_the_measurements_and_beside_them_every_sample(tmp_path: Path) -> None:
     run, records = run_with_one_apart()
-    table, beside = export(run, records, "csv", tmp_path / "folder" / "run.csv")
+    table, beside = export(Analysis(run, records), "csv", tmp_path / "folder" / "run.csv")
     assert (table.name, beside.name) == ("run.csv", "run-samples.csv")
     found = rows(table)
     assert tuple(found[0]) == MEASUREMENT_COLUMNS
@@ -55,13 +56,13 @@ def test_csv_holds_the_measurements_and_beside_them_every_sample(tmp_path: Path)
     taken = rows(beside)
     assert tuple(taken[0]) == SAMPLE_COLUMNS
     assert [float(row["time_ms"]) for row in taken] == [
-        row["time_ms"] for row in samples(run, records)
+        row["time_ms"] for row in samples(Analysis(run, records))
     ]
 
 
 def test_a_sample_says_its_round_its_twin_and_what_disturbed_it() -> None:
     run, records = run_with_one_apart()
-    taken = [row for row in samples(run, records) if row["session"] == 2]
+    taken = [row for row in samples(Analysis(run, records)) if row["session"] == 2]
     naive = [row for row in taken if row["implementation"] == "naive"]
     assert [row["time_ms"] for row in naive] == list(times(ONE, "naive", 2))
     assert [row["twin_ms"] for row in naive] == list(twin_times(ONE, "naive", 2))
@@ -76,7 +77,7 @@ def test_json_holds_what_the_program_prints_for_programs_and_the_samples(tmp_pat
     run, records = run_with_one_apart()
     data = made(tmp_path, "json", run, records)
     assert data["run"] == run.name
-    assert data["samples"] == samples(run, records)
+    assert data["samples"] == samples(Analysis(run, records))
     assert {row["implementation"] for row in data["measurements"]}.isdisjoint(NEVER_OK)
 
 
@@ -116,7 +117,7 @@ def test_threads_are_never_mixed_in_one_benchmark(tmp_path: Path) -> None:
 
 def test_pytest_benchmark_itself_reads_the_file_and_compares_it(tmp_path: Path) -> None:
     run, records = small_run(problems=PROBLEMS[:2])
-    (file,) = export(run, records, "pytest-benchmark", tmp_path / "run.json")
+    (file,) = export(Analysis(run, records), "pytest-benchmark", tmp_path / "run.json")
     child = subprocess.run(
         [sys.executable, "-m", "pytest_benchmark", "compare", str(file), "--columns=median,ops"],
         cwd=tmp_path,
@@ -148,9 +149,9 @@ def test_an_unknown_format_is_told_in_words_with_the_nearest(tmp_path: Path) -> 
     run, records = small_run()
     path = tmp_path / "run"
     with pytest.raises(ValueError, match=r"^unknown format 'cvs'; did you mean 'csv'\? expected"):
-        export(run, records, "cvs", path)
+        export(Analysis(run, records), "cvs", path)
     with pytest.raises(ValueError, match=r"^unknown format 'x'; expected one of csv, json, pytest"):
-        export(run, records, "x", path)
+        export(Analysis(run, records), "x", path)
     assert not path.exists()
 
 
@@ -159,4 +160,4 @@ def test_a_path_that_cannot_be_written_is_told_in_words(format_name: str, tmp_pa
     run, records = small_run(problems=(ONE,))
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match=r"the export cannot be written to .*; name another --to"):
-        export(run, records, format_name, tmp_path / "file" / "run.json")
+        export(Analysis(run, records), format_name, tmp_path / "file" / "run.json")

@@ -18,6 +18,7 @@ from rich.console import Console, RenderableType
 
 import reports
 from reports import compare, plain, terminal, words
+from reports.analysis import Analysis
 from reports.export import FORMATS, export
 from reports.page import page
 from reports.verdict_tables import compare_tables
@@ -48,7 +49,7 @@ def hostile() -> tuple[Run, list[Record]]:
 
 @pytest.fixture(scope="module")
 def written(hostile: tuple[Run, list[Record]]) -> str:
-    return page(*hostile)
+    return page(Analysis(*hostile))
 
 
 def without_our_script(text: str) -> str:
@@ -91,7 +92,10 @@ def test_no_string_becomes_an_element_an_attribute_or_an_address(written: str) -
 
 def test_the_elements_are_those_of_a_harmless_run(written: str) -> None:
     kinds = {tag for tag, _ in Tags(written).found}
-    assert kinds - {tag for tag, _ in Tags(page(*small_run())).found} <= {"details", "summary"}
+    assert kinds - {tag for tag, _ in Tags(page(Analysis(*small_run()))).found} <= {
+        "details",
+        "summary",
+    }
 
 
 def test_no_character_of_the_page_hides_reorders_or_commands(written: str) -> None:
@@ -134,7 +138,7 @@ def test_only_our_own_script_may_run(written: str) -> None:
 
 
 def test_charts_are_drawn_from_any_names(hostile: tuple[Run, list[Record]], tmp_path: Path) -> None:
-    made = reports.write(*hostile, tmp_path / "folder")
+    made = reports.write(Analysis(*hostile), tmp_path / "folder")
     assert len(made.charts) == 6  # of attention, layers and a function of another kind
     assert {path.parent for path in made.charts} == {tmp_path / "folder"}
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in made.charts)
@@ -143,8 +147,8 @@ def test_charts_are_drawn_from_any_names(hostile: tuple[Run, list[Record]], tmp_
 
 @pytest.mark.parametrize("width", [60, 100, 300])
 def test_the_terminal_is_told_text_only(hostile: tuple[Run, list[Record]], width: int) -> None:
-    summary = printed(*terminal.summary(*hostile), width=width)
-    checked = printed(*terminal.check_tables(*hostile), width=width)
+    summary = printed(*terminal.summary(Analysis(*hostile)), width=width)
+    checked = printed(*terminal.check_tables(Analysis(*hostile)), width=width)
     for text in (summary, checked):
         assert disobedient(text) == set()
         text.encode("utf-8")
@@ -178,7 +182,7 @@ def test_a_comparison_is_text_only(hostile: tuple[Run, list[Record]]) -> None:
 def test_every_export_is_a_file_that_can_be_read(
     hostile: tuple[Run, list[Record]], format_name: str, tmp_path: Path
 ) -> None:
-    paths = export(*hostile, format_name, tmp_path / "run.out")
+    paths = export(Analysis(*hostile), format_name, tmp_path / "run.out")
     assert all(path.parent == tmp_path for path in paths)
     for path in paths:
         text = path.read_text("utf-8")
@@ -195,7 +199,7 @@ def test_no_cell_of_a_csv_file_is_a_formula(
 ) -> None:
     cells = [
         cell
-        for path in export(*hostile, "csv", tmp_path / "run.csv")
+        for path in export(Analysis(*hostile), "csv", tmp_path / "run.csv")
         for row in csv.reader(io.StringIO(path.read_text("utf-8")))
         for cell in row
     ]
@@ -207,7 +211,7 @@ def test_no_cell_of_a_csv_file_is_a_formula(
 def test_a_json_export_holds_every_name_exactly(
     hostile: tuple[Run, list[Record]], tmp_path: Path
 ) -> None:
-    (path,) = export(*hostile, "json", tmp_path / "run.json")
+    (path,) = export(Analysis(*hostile), "json", tmp_path / "run.json")
     data = json.loads(path.read_text("utf-8"))
     assert {row["implementation"] for row in data["outcomes"]} >= set(NAMES.values())
     assert data["run"] == NAMES["link"]
@@ -215,7 +219,7 @@ def test_a_json_export_holds_every_name_exactly(
 
 def test_numbers_stay_numbers_in_a_csv_file(tmp_path: Path) -> None:
     run, records = small_run(problems=PROBLEMS[:1], made=TWO)
-    path, _ = export(run, records, "csv", tmp_path / "run.csv")
+    path, _ = export(Analysis(run, records), "csv", tmp_path / "run.csv")
     head, row, _ = csv.reader(io.StringIO(path.read_text("utf-8")))
     told = dict(zip(head, row, strict=True))
     assert (told["batch"], told["sessions"], told["threads"]) == ("1", "3", "2")

@@ -12,6 +12,7 @@ import pytest
 
 import reports
 from impls.interface import Limits
+from reports.analysis import Analysis
 from reports.folder import expect_folder
 from reports.page import NAME, page, write
 from suites.records.plan import Entry
@@ -63,7 +64,7 @@ class Outline(HTMLParser):
 
 @pytest.fixture(scope="module")
 def whole() -> str:
-    return page(*small_run())
+    return page(Analysis(*small_run()))
 
 
 def hostile_run() -> tuple[Run, list[Record]]:
@@ -141,13 +142,13 @@ def test_each_verdict_has_a_row_and_the_command_that_repeats_it(whole: str) -> N
 
 
 def test_the_page_says_what_the_run_cannot_tell() -> None:
-    text = Outline(page(*two(1.0095))).text
+    text = Outline(page(Analysis(*two(1.0095)))).text
     assert "1 of 1 comparison inconclusive: it differs, but perhaps by less than 1 %." in text
     assert "No implementation of this run ran on a GPU." in text
 
 
 def test_a_run_without_a_comparison_has_no_verdicts() -> None:
-    text = page(*small_run(sessions=0))
+    text = page(Analysis(*small_run(sessions=0)))
     assert 'id="verdicts"' not in text
     assert 'href="#verdicts"' not in text
 
@@ -155,7 +156,7 @@ def test_a_run_without_a_comparison_has_no_verdicts() -> None:
 def test_threads_have_a_column_where_there_are_several(whole: str) -> None:
     head = '<button type="button">threads</button>'
     assert head not in whole
-    assert page(*small_run(problems=MARKED[:1], threads=(1, 2))).count(head) == 3
+    assert page(Analysis(*small_run(problems=MARKED[:1], threads=(1, 2)))).count(head) == 3
 
 
 def with_ceilings(run: Run, value: float) -> Run:
@@ -167,15 +168,20 @@ def with_ceilings(run: Run, value: float) -> Run:
 
 def test_measurements_say_how_close_they_came_to_the_ceiling() -> None:
     run, records = small_run(problems=MARKED)
-    high = Outline(page(with_ceilings(run, 1e15), records)).text
+    high = Outline(page(Analysis(with_ceilings(run, 1e15), records))).text
     assert "above the measured ceiling" not in high
     assert "measured matmul float32 in cache 1000000 GFLOP/s on cpu" in high
-    assert "above the measured ceiling" in Outline(page(with_ceilings(run, 1e6), records)).text
+    assert (
+        "above the measured ceiling"
+        in Outline(page(Analysis(with_ceilings(run, 1e6), records))).text
+    )
 
 
 def test_choices_stand_with_the_verdicts() -> None:
     made = tuple(Entry(name=f"chunked[b={b}]", limits=ANY) for b in (64, 128))
-    assert "b=64 and b=128" in Outline(page(*small_run(problems=MARKED[:1], made=made))).text
+    assert (
+        "b=64 and b=128" in Outline(page(Analysis(*small_run(problems=MARKED[:1], made=made)))).text
+    )
 
 
 def test_a_share_and_each_other_state_stand_in_the_agreement_matrix(whole: str) -> None:
@@ -187,7 +193,7 @@ def test_a_share_and_each_other_state_stand_in_the_agreement_matrix(whole: str) 
 
 def test_a_run_in_which_all_refused_says_so() -> None:
     refusing = tuple(each for each in entries() if each.name in {"xformers", "flash_attn"})
-    text = Outline(page(*small_run(made=refusing))).text
+    text = Outline(page(Analysis(*small_run(made=refusing)))).text
     assert "0 of 36 answers timed, 18 refused, 18 missing." in text
     assert "Nothing was measured in this run; the reasons are below." in text
     assert "No implementation here has a time in this run" in text
@@ -195,7 +201,7 @@ def test_a_run_in_which_all_refused_says_so() -> None:
 
 def test_an_interrupted_run_says_so() -> None:
     run, records = small_run()
-    text = Outline(page(replace(run, ended=None), records[:40])).text
+    text = Outline(page(Analysis(replace(run, ended=None), records[:40]))).text
     assert "The run was interrupted" in text
     assert "the run ended before it" in text
 
@@ -203,20 +209,20 @@ def test_an_interrupted_run_says_so() -> None:
 def test_a_run_that_did_all_it_planned_is_not_called_interrupted() -> None:
     run, records = small_run(problems=MARKED)
     unmarked = replace(run, ended=None)
-    assert "interrupted" not in Outline(page(unmarked, records)).text
+    assert "interrupted" not in Outline(page(Analysis(unmarked, records))).text
     short = [record for record in records if record.session < run.plan.sessions]
-    assert "The run was interrupted" in Outline(page(unmarked, short)).text
+    assert "The run was interrupted" in Outline(page(Analysis(unmarked, short))).text
 
 
 def test_a_check_says_that_it_takes_no_times() -> None:
-    text = Outline(page(*small_run(sessions=0))).text
+    text = Outline(page(Analysis(*small_run(sessions=0)))).text
     assert "This run checks agreement and takes no times." in text
     assert "115 of 180 answers agree" in text
 
 
 def test_a_machine_that_told_nothing_is_not_recorded() -> None:
     run, records = small_run()
-    text = Outline(page(replace(run, machine={}), records)).text
+    text = Outline(page(Analysis(replace(run, machine={}), records))).text
     assert "CPU not recorded" in text
     assert "versions not recorded" in text
 
@@ -226,13 +232,13 @@ def test_a_gpu_is_named_with_what_ran_on_it() -> None:
     run, records = small_run(problems=problems)
     gpu = {"device": "cuda", "name": "Example GPU", "capability": [9, 0], "memory_bytes": 2**37}
     run = replace(run, machine={**MACHINE, "devices": [gpu]})
-    text = Outline(page(run, records)).text
+    text = Outline(page(Analysis(run, records))).text
     assert "device cuda Example GPU, 128 GiB, compute capability 9.0" in text
     assert "implementations of this run ran on cuda" in text
 
 
 def test_a_name_cannot_become_part_of_the_page() -> None:
-    text = page(*hostile_run())
+    text = page(Analysis(*hostile_run()))
     scripts = [found for tag, found in Outline(text).tags if tag == "script"]
     assert scripts == [{"type": "application/json", "id": "chart-data"}, {}]
     assert all(found for tag, found in Outline(text).tags if tag == "b")  # ours have a class
@@ -242,7 +248,7 @@ def test_a_name_cannot_become_part_of_the_page() -> None:
 
 def test_a_report_is_a_page_and_its_charts(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "folder"
-    made = reports.write(*small_run(problems=MARKED), folder)
+    made = reports.write(Analysis(*small_run(problems=MARKED)), folder)
     assert made.page == folder / NAME
     assert [path.name for path in made.charts] == [
         "time_vs_length.png",
@@ -256,13 +262,16 @@ def test_a_report_is_a_page_and_its_charts(tmp_path: Path) -> None:
 def test_a_chart_of_an_earlier_report_does_not_stay(tmp_path: Path) -> None:
     (tmp_path / "time_vs_heads.png").write_bytes(b"old")
     (tmp_path / "mine.png").write_bytes(b"kept")
-    write(*small_run(problems=MARKED[:1]), tmp_path)
+    write(Analysis(*small_run(problems=MARKED[:1])), tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {NAME, "mine.png"}
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    for attempt in (expect_folder, lambda folder: write(*small_run(problems=MARKED[:1]), folder)):
+    for attempt in (
+        expect_folder,
+        lambda folder: write(Analysis(*small_run(problems=MARKED[:1])), folder),
+    ):
         with pytest.raises(ValueError, match=r"^the report cannot be written to .*another --out$"):
             attempt(tmp_path / "file")
 
@@ -275,7 +284,7 @@ def test_asking_for_a_folder_makes_none(tmp_path: Path) -> None:
 @pytest.mark.browser
 def test_the_page_opens_offline_without_a_complaint_or_a_request(tmp_path: Path) -> None:
     path = tmp_path / NAME
-    path.write_text(page(*small_run()), "utf-8")
+    path.write_text(page(Analysis(*small_run())), "utf-8")
     with opened(path) as found:
         found.view.wait_for_selector(".chart .legendtext")
         assert found.view.locator(".chart svg.main-svg").count() > 8
@@ -298,7 +307,7 @@ def test_the_page_opens_offline_without_a_complaint_or_a_request(tmp_path: Path)
 @pytest.mark.browser
 def test_the_page_fits_a_narrow_dark_screen(tmp_path: Path) -> None:
     path = tmp_path / NAME
-    path.write_text(page(*small_run()), "utf-8")
+    path.write_text(page(Analysis(*small_run())), "utf-8")
     looks = {"viewport": {"width": 360, "height": 740}, "color_scheme": "dark"}
     with opened(path, **looks) as found:
         found.view.wait_for_selector(".chart .legendtext")
@@ -309,7 +318,7 @@ def test_the_page_fits_a_narrow_dark_screen(tmp_path: Path) -> None:
 @pytest.mark.browser
 def test_a_hostile_name_is_shown_as_text(tmp_path: Path) -> None:
     path = tmp_path / NAME
-    path.write_text(page(*hostile_run()), "utf-8")
+    path.write_text(page(Analysis(*hostile_run())), "utf-8")
     with opened(path) as found:
         found.view.wait_for_selector(".chart .legendtext")
         assert found.view.title() != "taken"

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from impls.interface import Limits
 from reports import terminal
+from reports.analysis import Analysis
 from reports.charts import charts
 from reports.compare import implementations
 from reports.grids import agreement_grid, error_grid
@@ -77,7 +78,7 @@ def test_every_comparison_stays_within_a_panel(made: tuple[Run, list[Record]]) -
 
 
 def test_no_chart_holds_two_panels(made: tuple[Run, list[Record]]) -> None:
-    for drawn in charts(*made):
+    for drawn in charts(Analysis(*made)):
         assert {NAMES[each.name] for each in drawn.series} == {drawn.panel}
         assert drawn.key.startswith(prefix(drawn.panel))
 
@@ -86,15 +87,15 @@ def test_an_approximation_shows_what_it_is_off_by_and_never_agrees(
     made: tuple[Run, list[Record]],
 ) -> None:
     run, records = made
-    grid = error_grid(run, records, panel="approximations")
+    grid = error_grid(Analysis(run, records), panel="approximations")
     assert grid.columns == ("performer",)
     assert {cell.text for _, cells in grid.rows for cell in cells} == {"12 %"}
-    assert error_grid(run, records, panel="attention").is_empty
+    assert error_grid(Analysis(run, records), panel="attention").is_empty
     for row in rows_of(outcomes(run, records)):
         assert (row["share"] is None) == (row["implementation"] == "performer")
     titles = {
         cell.text
-        for _, cells in agreement_grid(run, records).rows
+        for _, cells in agreement_grid(Analysis(run, records)).rows
         for name, cell in zip(NAMES, cells, strict=True)
         if name == "performer"
     }
@@ -111,13 +112,13 @@ def test_only_attention_and_layers_are_held_against_the_ceilings_of_the_machine(
 
 
 def test_page_and_terminal_have_a_place_for_each_panel(made: tuple[Run, list[Record]]) -> None:
-    text = page(*made)
+    text = page(Analysis(*made))
     for panel in panels_of(made[0].plan):
         assert f'<section id="{slug(panel)}">' in text
         assert heading(panel) in text
     written = StringIO()
     console = Console(width=200, file=written)
-    for each in terminal.summary(*made):
+    for each in terminal.summary(Analysis(*made)):
         console.print(each)
     shown = written.getvalue()
     assert "Error of approximations" in shown

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from reports.analysis import Analysis
 from reports.plain import as_data
 from reports.tables import (
     MEASUREMENT_COLUMNS,
@@ -18,7 +19,6 @@ from reports.tables import (
     outcomes,
     parsed,
     rows_of,
-    unfinished,
 )
 from reports.timings import ceilings
 from suites.measure.ceilings import share
@@ -104,8 +104,9 @@ def test_a_row_holds_what_was_told_of_its_samples() -> None:
 def test_a_run_that_lacks_a_number_of_threads_is_unfinished() -> None:
     run, records = small_run(problems=[ONE], threads=(1, 2))
     run = replace(run, ended=None)
-    assert not unfinished(run, records)
-    assert unfinished(run, [r for r in records if r.session in {0, 1, 3, 5}])
+    assert not Analysis(run, records).unfinished
+    some = [r for r in records if r.session in {0, 1, 3, 5}]
+    assert Analysis(run, some).unfinished
 
 
 def test_a_row_holds_the_problem_and_the_memory_of_the_check() -> None:
@@ -206,7 +207,7 @@ def test_an_empty_table_has_its_columns() -> None:
 @pytest.mark.parametrize("sessions", [0, 3])
 def test_plain_data_survives_strict_json(sessions: int) -> None:
     run, records = small_run(sessions=sessions)
-    data = json.loads(json.dumps(as_data(run, records), allow_nan=False))
+    data = json.loads(json.dumps(as_data(Analysis(run, records)), allow_nan=False))
     assert data["run"] == run.name
     assert len(data["outcomes"]) == len(PROBLEMS) * len(entries())
     assert data["machine"]["versions"]["xformers"] is None
@@ -223,7 +224,7 @@ def test_what_was_not_measured_is_null_and_zero_is_zero() -> None:
         replace(r, peak_bytes=0, resident_bytes=None, agreement=None) if r.session == 0 else r
         for r in records
     ]
-    row = as_data(run, bare)["measurements"][0]
+    row = as_data(Analysis(run, bare))["measurements"][0]
     assert (row["peak_bytes"], row["resident_bytes"], row["share_of_bound"]) == (0, None, None)
 
 
@@ -233,5 +234,5 @@ def test_an_infinite_share_is_a_word_in_plain_data() -> None:
     assert wrong.agreement is not None
     tensor = replace(wrong.agreement.tensors[0], rms_share=float("inf"))
     endless = replace(wrong, agreement=replace(wrong.agreement, tensors=(tensor,)))
-    rows = as_data(run, [endless])["outcomes"]
+    rows = as_data(Analysis(run, [endless]))["outcomes"]
     assert [row["share"] for row in rows if row["status"] == "wrong"] == ["inf"]

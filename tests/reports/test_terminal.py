@@ -15,6 +15,7 @@ from rich.console import Console, RenderableType
 
 from impls.interface import Limits
 from reports import listings, terminal
+from reports.analysis import Analysis
 from reports.layout import folded
 from reports.listings import capability_markdown
 from suites.records.plan import Entry, entry_to_json
@@ -41,20 +42,20 @@ def shown(*what: RenderableType, width: int = 100, coloured: bool = False) -> st
 
 @pytest.mark.parametrize("width", [80, 100, 140])
 def test_the_tables_at_the_end_fit_the_width(width: int) -> None:
-    text = shown(*terminal.summary(*small_run()), width=width)
+    text = shown(*terminal.summary(Analysis(*small_run())), width=width)
     assert max(map(len, text.splitlines())) <= width
     assert "Time of attention, ms (b1 d64 fp32 cpu)" in text
     assert "Memory of layers, MiB above the inputs" in " ".join(text.split())
 
 
 def test_a_row_of_the_table_holds_times_and_words() -> None:
-    lines = shown(*terminal.summary(*small_run())).splitlines()
+    lines = shown(*terminal.summary(Analysis(*small_run()))).splitlines()
     (row,) = [line for line in lines if line.startswith("h8 t2048 full")][:1]
     assert row.split() == ["h8", "t2048", "full", "36.7", "20.4", "-", "4.09", "oom"]
 
 
 def test_verdicts_and_time_inside_calls_stand_below_the_tables() -> None:
-    text = " ".join(shown(*terminal.summary(*small_run(problems=PROBLEMS[:2]))).split())
+    text = " ".join(shown(*terminal.summary(Analysis(*small_run(problems=PROBLEMS[:2])))).split())
     assert text.index("Memory of layers") < text.index("Attention against naive")
     assert "Identical code, the baseline and its twin, may differ by" in text
     assert re.search(r"[\d.]+ % of 1 min 40 s inside calls of implementations$", text)
@@ -63,7 +64,7 @@ def test_verdicts_and_time_inside_calls_stand_below_the_tables() -> None:
 def test_titles_name_the_labels_that_are_not_the_default() -> None:
     run, records = small_run(problems=PROBLEMS[:2], threads=(1, 2))
     run = replace(run, plan=replace(run.plan, cache="cold", allocator="retain"))
-    text = " ".join(shown(*terminal.summary(run, records)).split())
+    text = " ".join(shown(*terminal.summary(Analysis(run, records))).split())
     for what in ("Time of attention", "Memory of layers"):
         assert f"{what}, cache cold, allocator retain, 2 threads," in text
 
@@ -71,26 +72,28 @@ def test_titles_name_the_labels_that_are_not_the_default() -> None:
 def test_the_best_choices_are_named_and_many_are_counted() -> None:
     made = tuple(Entry(name=f"chunked[b={b}]", limits=ANY) for b in (64, 128))
     run, records = small_run(made=made)
-    text = " ".join(shown(*terminal.summary(run, records)).split())
+    text = " ".join(shown(*terminal.summary(Analysis(run, records))).split())
     assert f"chunked on {PROBLEMS[0]}: b=64 and b=128" in text
     assert f"Choices on {len(PROBLEMS) - terminal.MOST_CHOICES} more" in text
 
 
 def test_layers_have_a_table_of_their_own() -> None:
-    text = shown(*terminal.summary(*small_run()))
+    text = shown(*terminal.summary(Analysis(*small_run())))
     attention = text[text.index("Time of attention") : text.index("Time of layers")]
     assert "multi_" not in attention
 
 
 def test_the_fastest_is_bold() -> None:
-    text = shown(*terminal.summary(*small_run(problems=PROBLEMS[:2])), coloured=True)
+    text = shown(*terminal.summary(Analysis(*small_run(problems=PROBLEMS[:2]))), coloured=True)
     (row,) = [line for line in text.splitlines() if "h8 t128" in line or "t128" in line][:1]
     assert re.search(r"\x1b\[1m *0\.0289\x1b\[0m", row)
 
 
 def test_many_implementations_go_into_further_tables() -> None:
     made = tuple(Entry(name=f"implementation_{place}", limits=ANY) for place in range(12))
-    text = shown(*terminal.summary(*small_run(problems=PROBLEMS[:2], made=made)), width=80)
+    text = shown(
+        *terminal.summary(Analysis(*small_run(problems=PROBLEMS[:2], made=made))), width=80
+    )
     assert "continued" in text
     assert max(map(len, text.splitlines())) <= 80
     grids = text[: text.index("Attention against")]
@@ -99,24 +102,26 @@ def test_many_implementations_go_into_further_tables() -> None:
 
 def test_one_wide_name_still_gets_its_column() -> None:
     made = (Entry(name="x" * 200, limits=ANY),)
-    assert "0." in shown(*terminal.summary(*small_run(problems=PROBLEMS[:2], made=made)), width=80)
+    assert "0." in shown(
+        *terminal.summary(Analysis(*small_run(problems=PROBLEMS[:2], made=made))), width=80
+    )
 
 
 def test_what_was_not_measured_is_listed_with_its_reason() -> None:
-    text = " ".join(shown(*terminal.summary(*small_run()), width=120).split())
+    text = " ".join(shown(*terminal.summary(Analysis(*small_run())), width=120).split())
     assert "local_window refused 9 mask full: takes window" in text
     assert "off_by_one wrong 18 out: 41 times what rounding explains" in text
 
 
 def test_a_run_without_a_time_says_so() -> None:
     refusing = tuple(each for each in entries() if each.name == "xformers")
-    text = shown(*terminal.summary(*small_run(made=refusing)))
+    text = shown(*terminal.summary(Analysis(*small_run(made=refusing))))
     assert "Nothing was measured in this run." in text
     assert "device cpu: runs on cuda" in text
 
 
 def test_check_counts_what_agreed_and_what_did_not() -> None:
-    text = shown(*terminal.check_tables(*small_run(sessions=0)), width=120)
+    text = shown(*terminal.check_tables(Analysis(*small_run(sessions=0))), width=120)
     table = text[: text.index("Without agreement")].splitlines()
     rows = {line.split()[0]: line.split()[1:] for line in table if line.strip()}
     assert rows["naive"] == ["18", "18", "0.05", "exact"]
@@ -130,12 +135,12 @@ def test_check_says_when_a_mask_differs() -> None:
         replace(r, agreement=replace(r.agreement, readout=False)) if r.agreement else r
         for r in records
     ]
-    assert "differs" in shown(*terminal.check_tables(run, turned))
+    assert "differs" in shown(*terminal.check_tables(Analysis(run, turned)))
 
 
 def test_brackets_in_a_name_are_no_markup() -> None:
     made = (Entry(name="chunked[red]", limits=ANY), Entry(name="gone", missing="[bold]no\x1b[31m"))
-    text = shown(*terminal.summary(*small_run(problems=PROBLEMS[:1], made=made)))
+    text = shown(*terminal.summary(Analysis(*small_run(problems=PROBLEMS[:1], made=made))))
     assert "[red]" in text
     assert "[bold]no" in text
     assert "\x1b" not in text

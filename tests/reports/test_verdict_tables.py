@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console, RenderableType
 
+from reports.analysis import Analysis
 from reports.compare import implementations, runs
 from reports.verdict_tables import MOST_ROWS, compare_tables, verdict_tables
 from suites.records.record import Record
@@ -37,7 +38,7 @@ def one_process(run: Run, records: list[Record]) -> tuple[Run, list[Record]]:
 
 
 def test_a_row_holds_the_ratio_its_interval_and_the_verdict() -> None:
-    found = rows(verdict_tables(*small_run(problems=PROBLEMS[:2])))
+    found = rows(verdict_tables(Analysis(*small_run(problems=PROBLEMS[:2]))))
     assert "ratio [95 %] verdict floor sessions more" in found
     place = found.index("Attention against naive (b1 h8 d64 full fp32 cpu)")
     assert found[place + 3 : place + 6] == [
@@ -48,16 +49,16 @@ def test_a_row_holds_the_ratio_its_interval_and_the_verdict() -> None:
 
 
 def test_what_all_rows_have_in_common_stands_in_the_title() -> None:
-    found = rows(verdict_tables(*small_run(problems=PROBLEMS[:2])))
+    found = rows(verdict_tables(Analysis(*small_run(problems=PROBLEMS[:2]))))
     assert "torch_multi_head against multi_head (b1 h8 d64 full fp32 cpu)" in found
     assert "t128 1.121 [1.120, 1.121] slower 0.32 % 3" in found
-    found = rows(verdict_tables(*small_run(problems=PROBLEMS[:1])))
+    found = rows(verdict_tables(Analysis(*small_run(problems=PROBLEMS[:1]))))
     assert "Attention against naive (b1 h8 t128 d64 full fp32 cpu)" in found
     assert "chunked 0.592 [0.592, 0.593] faster 0.32 % 3" in found
 
 
 def test_the_conclusions_stand_below_the_tables() -> None:
-    found = rows(verdict_tables(*two(1.0095)))
+    found = rows(verdict_tables(Analysis(*two(1.0095))))
     assert "1 comparison: 1 inconclusive; a difference counts from 1 %." in found
     assert "1 inconclusive: it differs, but perhaps by less than 1 %" in found
     assert "other 1.009 [1.008, 1.011] inconclusive 0.12 % 5 37" in found
@@ -66,7 +67,7 @@ def test_the_conclusions_stand_below_the_tables() -> None:
 @pytest.mark.parametrize("width", [80, 100, 140])
 @pytest.mark.parametrize("problems", [PROBLEMS[:4], PROBLEMS[9:14], PROBLEMS])
 def test_the_tables_fit_the_width(width: int, problems: tuple[str, ...]) -> None:
-    text = shown(verdict_tables(*small_run(problems=problems, threads=(1, 2))), width)
+    text = shown(verdict_tables(Analysis(*small_run(problems=problems, threads=(1, 2)))), width)
     assert max(map(len, text.splitlines())) <= width
     assert "…" not in text
 
@@ -74,7 +75,7 @@ def test_the_tables_fit_the_width(width: int, problems: tuple[str, ...]) -> None
 @pytest.mark.parametrize("width", [80, 140])
 def test_a_single_session_is_said_to_hold_for_its_process(width: int) -> None:
     run, records = small_run(problems=PROBLEMS[9:11], sessions=1)
-    text = " ".join(shown(verdict_tables(*one_process(run, records)), width).split())
+    text = " ".join(shown(verdict_tables(Analysis(*one_process(run, records))), width).split())
     assert "faster 1" in text
     assert "(this process)" in text
     assert "one session: it holds within this process only" in text
@@ -82,29 +83,29 @@ def test_a_single_session_is_said_to_hold_for_its_process(width: int) -> None:
 
 def test_many_rows_are_counted_and_the_page_has_them_all() -> None:
     run, records = small_run()
-    found = rows(verdict_tables(run, records))
+    found = rows(verdict_tables(Analysis(run, records)))
     assert "implementation faster ratios" in found
     assert "chunked 18 0.556 to 0.592" in found
     assert "torch_multi_head 18 1.121 to 1.160" in found
     assert "Every row stands on the page." in found
-    few = rows(verdict_tables(*small_run(problems=PROBLEMS[:5])))
+    few = rows(verdict_tables(Analysis(*small_run(problems=PROBLEMS[:5]))))
     assert MOST_ROWS > 19
     assert "Every row stands on the page." not in few
 
 
 def test_several_numbers_of_threads_are_told_apart() -> None:
-    found = rows(verdict_tables(*small_run(problems=PROBLEMS[:1], threads=(1, 2))))
+    found = rows(verdict_tables(Analysis(*small_run(problems=PROBLEMS[:1], threads=(1, 2)))))
     assert found.index("1 thread") < found.index("2 threads")
-    found = rows(verdict_tables(*small_run(problems=PROBLEMS[:2], threads=(1, 2))))
+    found = rows(verdict_tables(Analysis(*small_run(problems=PROBLEMS[:2], threads=(1, 2)))))
     assert "t256, 2 threads" in found
 
 
 def test_a_run_without_a_comparison_shows_nothing() -> None:
-    assert verdict_tables(*small_run(sessions=0)) == []
+    assert verdict_tables(Analysis(*small_run(sessions=0))) == []
 
 
 def test_a_reason_that_many_share_is_said_once() -> None:
-    found = rows(verdict_tables(*small_run(problems=PROBLEMS[:2], sessions=1)))
+    found = rows(verdict_tables(Analysis(*small_run(problems=PROBLEMS[:2], sessions=1))))
     said = [line for line in found if "an interval takes" in line]
     assert said == ["8 not judged: one session; an interval takes 2, or 6 rounds of it"]
 
@@ -159,4 +160,4 @@ def test_brackets_in_a_name_are_no_markup() -> None:
     entries = tuple(replace(e, name=names.get(e.name, e.name)) for e in run.plan.entries)
     run = replace(run, plan=replace(run.plan, entries=entries))
     records = [replace(r, implementation=names.get(r.implementation, "base")) for r in records]
-    assert "other[red]" in shown(verdict_tables(run, records))
+    assert "other[red]" in shown(verdict_tables(Analysis(run, records)))

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from reports.analysis import Analysis
 from reports.tables import rows_of
 from reports.verdict_words import percent, ratio, ratio_in, summary_sentences
 from reports.verdicts import VERDICT_COLUMNS, run_floor, verdicts
@@ -108,7 +109,7 @@ def test_without_a_twin_no_floor_is_made_up() -> None:
     bare = [replace(r, twin_ms=()) for r in records]
     assert row(run, bare)["floor"] is None
     assert run_floor(run, bare) is None
-    assert "No twin was measured" in summary_sentences(run, bare)[-1]
+    assert "No twin was measured" in summary_sentences(Analysis(run, bare))[-1]
 
 
 @pytest.mark.parametrize(
@@ -149,7 +150,7 @@ def test_one_session_with_rounds_enough_holds_for_its_process_only() -> None:
     found = row(run, records)
     assert (found["verdict"], found["basis"]) == ("slower", "this process")
     assert found["reason"] == "one session: it holds within this process only"
-    assert "1 ratio from a single session" in " ".join(summary_sentences(run, records))
+    assert "1 ratio from a single session" in " ".join(summary_sentences(Analysis(run, records)))
 
 
 def test_a_long_call_is_compared_by_medians_and_that_is_said() -> None:
@@ -179,7 +180,7 @@ def test_a_fault_in_one_session_takes_the_row_away() -> None:
     fault = Record(session=5, problem=ONE, implementation="other", status="wrong", reason="no")
     kept = [r for r in records if r.key != fault.key]
     assert verdicts(run, [*kept, fault]).empty
-    assert summary_sentences(run, [*kept, fault]) == []
+    assert summary_sentences(Analysis(run, [*kept, fault])) == []
 
 
 def test_a_clock_that_stands_still_is_not_judged() -> None:
@@ -201,13 +202,13 @@ def test_a_precision_is_reached_or_it_is_said() -> None:
     assert row(*fine)["reached"] is True
     assert row(*coarse)["reached"] is False
     assert row(*two(1.3, (1.0,), precision=0.01))["reached"] is False
-    assert not any("precision" in each for each in summary_sentences(*fine))
+    assert not any("precision" in each for each in summary_sentences(Analysis(*fine)))
     said = "The precision of 1 % was not reached for 1 of 1."
-    assert said in summary_sentences(*coarse)
+    assert said in summary_sentences(Analysis(*coarse))
 
 
 def test_the_summary_counts_verdicts_and_those_that_chance_alone_makes() -> None:
-    said = summary_sentences(*small_run())
+    said = summary_sentences(Analysis(*small_run()))
     assert said[0] == "79 comparisons: 61 faster, 18 slower; a difference counts from 1 %."
     assert said[1] == (
         "Where nothing differs, 5 % of intervals exclude 1 all the same: of 79 intervals up to 4."
@@ -216,7 +217,7 @@ def test_the_summary_counts_verdicts_and_those_that_chance_alone_makes() -> None
 
 
 def test_the_summary_says_what_would_settle_the_rest() -> None:
-    (said,) = [s for s in summary_sentences(*two(1.0095)) if s.startswith("About")]
+    (said,) = [s for s in summary_sentences(Analysis(*two(1.0095))) if s.startswith("About")]
     assert said.endswith("would settle 1 of the 1 inconclusive, if their spread stays as it is.")
 
 
