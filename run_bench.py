@@ -112,6 +112,9 @@ def run(  # noqa: PLR0913 - each parameter is an option of the command line
     mask: Annotated[
         str | None, typer.Option(metavar="LIST", help="full,causal,window:256.")
     ] = None,
+    bias: Annotated[
+        str | None, typer.Option(metavar="LIST", help="none,alibi,relative:32.")
+    ] = None,
     passes: Annotated[
         str | None, typer.Option("--pass", metavar="LIST", help="forward,training.")
     ] = None,
@@ -165,6 +168,7 @@ def run(  # noqa: PLR0913 - each parameter is an option of the command line
         "--device": device,
         "--dtype": dtype,
         "--mask": mask,
+        "--bias": bias,
         "--pass": passes,
     }
     request = Request(

@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 import re
 import sys
+import traceback
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -234,5 +235,7 @@ def _settings(spec: str, text: str) -> tuple[dict[str, Any], tuple[str, ...]]:
 
 
 def _in_words(error: BaseException) -> str:
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+    """Its first line, also where its own str() raises."""
+    told = traceback.format_exception_only(type(error), error)
+    lines = [line for line in told if not line.startswith(" ")]  # of a syntax error, where it is
+    return "".join(lines[:1]).removeprefix(f"{type(error).__module__}.").strip().split("\n")[0]

@@ -13,7 +13,7 @@ from typing import Any, Final
 import psutil
 
 from impls import fingerprint
-from impls.interface import Problem
+from impls.interface import Bias, Problem
 from impls.interface.problem import DEVICES, parse_word
 from suites.catalogue import Suite
 from suites.engine.allocator import ALLOCATORS
@@ -32,6 +32,7 @@ AXES: Final[dict[str, str]] = {
     "--device": "{}",
     "--dtype": "{}",
     "--mask": "{}",
+    "--bias": "{}",
     "--pass": "{}",
 }
 """Options that replace one axis of every problem, and the word that a value makes."""
@@ -43,8 +44,10 @@ _FIELDS: Final = {
     "--device": "device",
     "--dtype": "dtype",
     "--mask": "mask",
+    "--bias": "bias",
     "--pass": "training",
 }
+_EXAMPLES: Final = {"--mask": "full,causal,window:256", "--bias": "none,alibi,relative:32"}
 MOST: Final = 1e6
 """Seconds, minutes or GiB beyond which a limit is a typing error."""
 BASELINE: Final = "sdpa_flash"
@@ -210,11 +213,13 @@ def _values(option: str, text: str) -> list[dict[str, Any]]:
 
 
 def _understood(option: str, word: str) -> dict[str, Any] | None:
+    if (option, word) == ("--bias", "none"):  # printed problems leave it out
+        return {"bias": Bias()}
     try:
         fields = parse_word(word)
         Problem(**fields)
     except ValueError as error:
-        if option == "--mask" or word[1:].replace("/", "").isdecimal():
+        if option in ("--mask", "--bias") or word[1:].replace("/", "").isdecimal():
             raise ValueError(f"{option}: {error}") from None
         return None
     return fields
@@ -227,7 +232,7 @@ def _expected(option: str, value: str) -> str:
         "--dtype": ("float64", "float32", "float16", "bfloat16"),
     }.get(option)
     if choices is None:
-        example = "128,256" if option != "--mask" else "full,causal,window:256"
+        example = _EXAMPLES.get(option, "128,256")
         return f"expected values like {example}"
     near = difflib.get_close_matches(value, choices, n=1)
     return (f"did you mean {near[0]!r}? " if near else "") + f"expected one of {', '.join(choices)}"

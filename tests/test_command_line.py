@@ -220,6 +220,11 @@ MISTAKES = {
     "an unknown pass": (("run", "--pass", "back"), r"--pass 'back': expected one of forward"),
     "an unknown mask": (("run", "--mask", "windw:4"), r"--mask: 'windw:4' is not understood"),
     "a window of nothing": (("run", "--mask", "window:0"), r"--mask: window: the left reach is 0"),
+    "an unknown bias": (("run", "--bias", "alib"), r"--bias: 'alib' is not understood"),
+    "a bias that is none": (
+        ("run", "--bias", "t4"),
+        r"--bias 't4': expected values like none",
+    ),
     "a problem that makes no sense": (
         ("run", "--problem", "b1 h8 t128 d64 sideways"),
         r"problem 'b1 h8 t128 d64 sideways': 'sideways' is not understood",

@@ -202,7 +202,7 @@ class Bench:
         """What is wrong with the last answer of one more sample; empty when nothing is."""
         self.given.refresh()
         with ExitStack() as stack:
-            with quiet(), self._limited():
+            with quiet(collected=False), self._limited():
                 sample = last_answer.sampled(arm, self.given.sets, self._device.clock)
                 made, inputs = stack.enter_context(sample)
             return self._fault(each, inputs, made)

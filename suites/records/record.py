@@ -131,7 +131,8 @@ class Record:
     spent_ms          wall time of the check's quickest call; plans are made from it, nothing else
     calls_ms          wall time spent inside its calls, timed or not, in this session
 
-    None is "not measured", zero is zero. Raises ValueError for times without an `ok`.
+    None is "not measured", zero is zero. Raises ValueError for times without an `ok`
+    and for one that is no number from 0 up.
     """
 
     session: int
@@ -170,6 +171,9 @@ class Record:
             raise ValueError("the check takes no times; expected a session of 1 or more")
         if self.status == "ok" and self.session != CHECK and not self.times_ms:
             raise ValueError("an ok record of a timed session needs times")
+        odd = [t for t in (*self.times_ms, *self.twin_ms) if not 0 <= t < math.inf]
+        if odd:
+            raise ValueError(f"a time of {odd[0]} ms; expected a number from 0 up")
         if self.twin_ms and len(self.twin_ms) != len(self.times_ms):
             raise ValueError(
                 f"{len(self.twin_ms)} samples of the twin beside {len(self.times_ms)}; "

@@ -127,6 +127,10 @@ def test_a_name_used_twice_names_both_files(tmp_path: Path) -> None:
         ("raise RuntimeError('first line\\nsecond line')", "RuntimeError: first line"),
         ("raise SystemExit", "SystemExit"),
         ("raise ValueError", "ValueError"),
+        (
+            "class Mute(Exception):\n    def __str__(self): raise RuntimeError\nraise Mute",
+            "Mute: <exception str() failed>",
+        ),
     ],
 )
 def test_a_file_that_does_not_import_is_missing_and_says_why(

@@ -15,6 +15,7 @@ from suites.records.record import ANSWERS, CHECK, STATUSES, Agreement, Record, S
 
 NOT_OK = tuple(status for status in STATUSES if status != "ok")
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
+TIMES = st.floats(min_value=0, allow_nan=False, allow_infinity=False)
 COUNTS = st.integers(0, 2**62)
 
 
@@ -51,7 +52,7 @@ def anything_recorded(draw: st.DrawFn) -> Record:
         reason=draw(st.text(min_size=1)) if status != "ok" else "",
         agreement=draw(st.none() | agreements()),
         first_call_ms=draw(st.none() | FINITE) if timed else None,
-        times_ms=draw(st.lists(FINITE, min_size=1).map(tuple)) if timed else (),
+        times_ms=draw(st.lists(TIMES, min_size=1).map(tuple)) if timed else (),
         calls_per_sample=draw(st.none() | COUNTS),
         peak_bytes=draw(st.none() | COUNTS),
         resident_bytes=draw(st.none() | st.integers()),
@@ -128,6 +129,14 @@ def test_a_stored_record_with_a_false_time_is_not_read() -> None:
     stored = records.to_json(record(1, "ok", times_ms=(1.0,)))
     with pytest.raises(ValueError, match="only an ok record carries times, got 'wrong'"):
         records.from_json({**stored, "status": "wrong", "reason": "off by one"})
+
+
+@pytest.mark.parametrize("time_ms", [float("nan"), float("inf"), -1.0])
+def test_a_time_is_a_number_from_zero_up(time_ms: float) -> None:
+    with pytest.raises(ValueError, match=f"a time of {time_ms} ms; expected a number from 0 up"):
+        record(1, "ok", times_ms=(1.0, time_ms))
+    with pytest.raises(ValueError, match=f"a time of {time_ms} ms; expected a number from 0 up"):
+        record(1, "ok", times_ms=(1.0, 1.0), twin_ms=(1.0, time_ms))
 
 
 @pytest.mark.parametrize("data", [{}, {"agreement": {}}, {"surprise": 1}])
