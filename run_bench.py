@@ -413,7 +413,8 @@ def _begin(request: Request, url: str, out: Path | None, *, as_json: bool) -> No
 
     expect_folder(out or RESULTS)
     with processes_for(request) as processes:
-        import reports.page  # noqa: F401, PLC0415 - while they import, too
+        import reports.page  # noqa: PLC0415 - while they import, too
+        import reports.png  # noqa: F401, PLC0415 - likewise
 
         plan, machine = prepare(request, processes)
         kept = Store.open(url)

@@ -48,7 +48,11 @@ def draw(charts: Iterable[Chart], folder: Path) -> list[Path]:
     written = []
     for key, family in groupby(charts, lambda chart: chart.key):
         path = folder / f"{key}.png"
-        figure(list(family)).savefig(path, dpi=120, facecolor="white")
+        drawing = figure(list(family))
+        if engine := drawing.get_layout_engine():
+            engine.execute(drawing)
+            drawing.set_layout_engine("none")  # laid out; else saving draws everything twice
+        drawing.savefig(path, dpi=120, facecolor="white")
         written.append(path)
     return written
 

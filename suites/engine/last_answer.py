@@ -27,6 +27,9 @@ HEADS: Final = 2
 """Heads compared: the last of the batch, and others drawn in each session. One of 8 rows takes the
 reference 1 to 3 ms at 512 to 4096 keys."""
 
+CALLS: Final = 5
+"""As many calls as that, or one sample where it has fewer, come before the answer is read."""
+
 Made = Sequence[Tensor]
 Place = tuple[int, slice]
 """A row of the batch, and query heads of it."""
@@ -34,13 +37,14 @@ Place = tuple[int, slice]
 
 @contextlib.contextmanager
 def sampled(arm: Arm, inputs: Sequence[Inputs], clock: Clock) -> Iterator[tuple[Made, Inputs]]:
-    """What the last call of one more sample answers, and its inputs; these stay so within this.
+    """What the last of some more calls answers, and its inputs; these stay so within this.
 
     Just before that call its inputs are given other values, with no write counted: whoever goes by
     address, version or shape is off, and so is who keeps a part of the work.
     """
-    turns = [arm.calls[index % len(arm.calls)] for index in range(arm.count)]
-    given = inputs[(arm.count - 1) % len(arm.calls)]
+    count = min(arm.count, CALLS)
+    turns = [arm.calls[index % len(arm.calls)] for index in range(count)]
+    given = inputs[(count - 1) % len(arm.calls)]
     made: list[Tensor] = []
     with contextlib.ExitStack() as stack:
 
@@ -51,7 +55,7 @@ def sampled(arm: Arm, inputs: Sequence[Inputs], clock: Clock) -> Iterator[tuple[
         if arm.leads_in:
             arm.calls[-1]()
             turns[-1]()  # so that there is something to remember
-        HotSampler(clock).take([*turns[:-1], last], arm.count)
+        HotSampler(clock).take([*turns[:-1], last], count)
         yield made, given
 
 
