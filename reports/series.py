@@ -1,8 +1,9 @@
-"""What a chart is: lines over sizes or threads, and the words around them."""
+"""What a chart is: lines, points or a map over sizes, and the words around them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from reports.palette import Look
 
@@ -11,9 +12,11 @@ from reports.palette import Look
 class Series:
     """One line: an implementation over the sizes of a chart.
 
-    y          the stored figure at each x, exactly
-    low, high  the spread over sessions; empty where there is none to show
-    hover      a few lines of words for each point
+    y               the stored figure at each x, exactly
+    low, high       the spread or interval; empty where there is none to show
+    hover           a few lines of words for each point
+    implementation  whose it is, for filters; empty for a line that is nobody's, as a ceiling
+    drawn           `line` with markers, `points` alone, or a `bare` line without markers
     """
 
     name: str
@@ -23,6 +26,8 @@ class Series:
     high: tuple[float, ...]
     hover: tuple[str, ...]
     look: Look
+    implementation: str = ""
+    drawn: str = "line"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +42,8 @@ class Chart:
     mask    for arranging small multiples
     note    what a point is, who is not drawn and why
     alt     the chart in words
+    facets  what all its problems have in common of what a page is filtered by
+    ticks   whether the x axis is marked at the sizes themselves, rather than evenly
     """
 
     key: str
@@ -52,3 +59,38 @@ class Chart:
     series: tuple[Series, ...]
     note: str
     alt: str
+    facets: Mapping[str, str] = field(default_factory=dict)
+    ticks: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """One problem of a map: who is fastest there, unless it is not told apart from the next."""
+
+    x: float
+    y: float
+    name: str
+    undecided: bool
+    hover: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Map:
+    """One map: the fastest implementation over two sizes; the words as those of a Chart.
+
+    looks   of everybody who is named on it
+    """
+
+    key: str
+    panel: str
+    title: str
+    label: str
+    common: str
+    mask: str
+    x_title: str
+    y_title: str
+    tiles: tuple[Tile, ...]
+    looks: Mapping[str, Look]
+    note: str
+    alt: str
+    facets: Mapping[str, str] = field(default_factory=dict)

@@ -15,6 +15,8 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from impls.interface import AttentionFunction, Problem
 from impls.interface.implementation import from_function
@@ -22,7 +24,7 @@ from suites.agreement.expected import Expected
 from suites.measure.inputs import Inputs, bind, call_of
 
 DRAWS: Final = 4
-TIMES: Final = 4.0
+TIMES: Final = 2.0
 """The bound is so many times what the answers move by: other orders of summation round more often
 than one dense product does."""
 LEAST_UNIT: Final = 1e-10
@@ -31,6 +33,11 @@ ALL_UP_TO, FEW_ROWS = 512, 16
 """Up to so many rows are all asked for, forward; of more a few, each of which reads all keys."""
 ENTRIES: Final = 1 << 24
 """Score entries that a reference is asked for at a time, over all heads."""
+_SUMMING: Final = frozenset(
+    getattr(torch.ops.aten, name)
+    for name in ("mm", "bmm", "addmm", "baddbmm", "mv", "dot", "sum", "mean", "cumsum")
+)
+"""Operations that add up."""
 _NAMES: Final = ("out", "dq", "dk", "dv")
 
 
@@ -77,12 +84,13 @@ def _spread(squares: Tensor) -> Tensor:
 
 
 class _Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch leaves it untyped
-    """Within this, what every operation gives is off at random, relative, by about a unit."""
+    """Within this, what every operation reads is off at random, by about a unit of its size."""
 
     def __init__(self, unit: float, seed: int) -> None:
         super().__init__()  # type: ignore[no-untyped-call] # torch leaves it untyped
         self._unit, self._seed = unit, seed
         self._generators: dict[torch.device, torch.Generator] = {}
+        self._sizes = WeakTensorKeyDictionary()
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -90,13 +98,32 @@ class _Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch lea
         return False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        given = func(*args, **(kwargs or {}))
-        aliases = any(each.alias_info is not None for each in func._schema.returns)  # noqa: SLF001 - no public name
-        if aliases or not isinstance(given, Tensor) or not given.is_floating_point():
+        kwargs = kwargs or {}
+        if any(each.alias_info is not None for each in func._schema.returns):  # noqa: SLF001 - no public name
+            given = func(*args, **kwargs)  # a view, which is rounded where it is read
+            sizes = [self._sizes.get(x) if isinstance(x, Tensor) else None for x in args]
+            if sizes and sizes[0] is not None and isinstance(given, Tensor):
+                self._sizes[given] = func(sizes[0], *args[1:], **kwargs)
             return given
-        noise = torch.empty(given.shape, dtype=torch.float32, device=given.device)
-        noise.uniform_(-(3**0.5), 3**0.5, generator=self._generator(given.device))
-        return torch.addcmul(given, given, noise.to(given.dtype), value=self._unit)
+        made = func(*tree_map(self._read, args), **kwargs)
+        if func.overloadpacket in _SUMMING and isinstance(made, Tensor):
+            self._sizes[made] = func(*tree_map(self._size, args), **kwargs)
+        return made
+
+    def _read(self, x: Any) -> Any:
+        """A tensor as an operation reads it: each that does reads it rounded otherwise."""
+        if not isinstance(x, Tensor) or not x.is_floating_point():
+            return x
+        noise = torch.empty(x.shape, dtype=torch.float32, device=x.device)
+        noise.uniform_(-(3**0.5), 3**0.5, generator=self._generator(x.device))
+        return torch.addcmul(x, self._size(x), noise.to(x.dtype), value=self._unit)
+
+    def _size(self, x: Any) -> Any:
+        """What a tensor's rounding is relative to: of a sum its parts, which may cancel out."""
+        if not isinstance(x, Tensor) or not x.is_floating_point():
+            return x
+        known = self._sizes.get(x)
+        return x.abs() if known is None else known
 
     def _generator(self, device: torch.device) -> torch.Generator:
         """One for each device, so that what is drawn differs from operation to operation."""

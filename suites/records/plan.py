@@ -152,7 +152,8 @@ class Plan:
         }
         fallen = {(r.problem, r.implementation) for r in records if r.status != "ok"}
         known = {(r.problem, r.implementation) for r in records if r.session == session}
-        return self._pairs(lambda pair: pair in agreed - fallen - known)
+        wanted = agreed - fallen - known
+        return self._pairs(lambda pair: pair in wanted)
 
     def _pairs(self, wanted: Any) -> list[tuple[str, list[str]]]:
         pairs = [
