@@ -2,13 +2,16 @@
 
 No bound can be written down for a function that is not known beforehand, so it is found by trying
 (Monte Carlo arithmetic, Parker 1997): the reference is computed in float64 a few times more, and
-whatever each of its operations gives, forward and backward, is moved at random by as much as
+whatever each of its operations reads, forward and backward, is moved at random by as much as
 rounding in the problem's dtype would. How far its answers move, row by row, is the bound.
+
+What was added up is as far off as its parts are rounded by, also where they cancel: the gradient of
+the only key's weight is nothing, and an honest answer to it a difference of two rounded sums.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -38,6 +41,10 @@ _SUMMING: Final = frozenset(
     for name in ("mm", "bmm", "addmm", "baddbmm", "mv", "dot", "sum", "mean", "cumsum")
 )
 """Operations that add up."""
+_MOVING: Final = frozenset(
+    getattr(torch.ops.aten, name) for name in ("_unsafe_view", "clone", "tril", "triu")
+)
+"""Operations that compute nothing and are no views."""
 _NAMES: Final = ("out", "dq", "dk", "dv")
 
 
@@ -90,7 +97,7 @@ class _Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch lea
         super().__init__()  # type: ignore[no-untyped-call] # torch leaves it untyped
         self._unit, self._seed = unit, seed
         self._generators: dict[torch.device, torch.Generator] = {}
-        self._sizes = WeakTensorKeyDictionary()
+        self._sizes: MutableMapping[Tensor, Tensor] = WeakTensorKeyDictionary()
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -99,12 +106,14 @@ class _Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch lea
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if func.is_view or func.overloadpacket in _MOVING:  # it is rounded where it is read
+            made, size = func(*args, **kwargs), self._sizes.get(args[0])
+            if size is not None and isinstance(made, Tensor):
+                self._sizes[made] = func(size, *args[1:], **kwargs)
+            return made
         if any(each.alias_info is not None for each in func._schema.returns):  # noqa: SLF001 - no public name
-            given = func(*args, **kwargs)  # a view, which is rounded where it is read
-            sizes = [self._sizes.get(x) if isinstance(x, Tensor) else None for x in args]
-            if sizes and sizes[0] is not None and isinstance(given, Tensor):
-                self._sizes[given] = func(sizes[0], *args[1:], **kwargs)
-            return given
+            self._sizes.pop(args[0], None)  # it is written to
+            return func(*args, **kwargs)
         made = func(*tree_map(self._read, args), **kwargs)
         if func.overloadpacket in _SUMMING and isinstance(made, Tensor):
             self._sizes[made] = func(*tree_map(self._size, args), **kwargs)

@@ -67,6 +67,16 @@ def test_the_recurrent_form_agrees_and_leaves_room(text: str, dtype: str) -> Non
         assert (found.agreement.share or 0) < 0.5
 
 
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("text", ["b1 h1 t1 d64", "b1 h1 t128 d64 causal"])
+def test_a_gradient_that_cancels_out_is_no_fault(text: str, seed: int) -> None:
+    problem = Problem.parse(f"{text} train")
+    inputs = make_inputs(problem, purpose="check", seed=seed)
+    made = call_of(bind(linear, problem, inputs), inputs)()
+    assert made[1][0, 0, 0].abs().max() < 1e-6
+    assert not judge(made, expect_from(dense_linear, problem, inputs, None))[1]
+
+
 def test_rows_asked_one_run_at_a_time_are_the_rows_of_the_whole() -> None:
     problem = Problem.parse("h2 t90 d8 causal train")
     inputs = make_inputs(problem, purpose="test")
