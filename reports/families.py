@@ -13,7 +13,19 @@ from reports.tables import parsed
 
 Fixed = tuple[tuple[str, str], ...]
 """What the problems of one chart have in common: each field's name and its words."""
-_ORDER: Final = ("heads", "length", "batch", "head_dim", "bias", "scale", "dtype", "device")
+_ORDER: Final = (
+    "heads",
+    "length",
+    "batch",
+    "head_dim",
+    "values",
+    "bias",
+    "scale",
+    "softcap",
+    "sink",
+    "dtype",
+    "device",
+)
 """Charts are sorted by these, then by pass, then by mask, each in the order of the plan."""
 
 
@@ -131,6 +143,9 @@ def _fields(axis: Axis, problem: Problem, heads: str, lengths: str) -> Fixed:
         "head_dim": f"head dimension {problem.head_dim}",
         "bias": "no bias" if problem.bias.kind == "none" else f"{problem.bias} bias",
         "scale": "" if problem.scale is None else f"scale {problem.scale:g}",
+        "values": "" if problem.value_dim is None else f"value dimension {problem.value_dim}",
+        "softcap": "" if problem.softcap is None else f"softcap {problem.softcap:g}",
+        "sink": "a sink" if problem.sink else "",
         "dtype": problem.dtype,
         "device": problem.device,
         "layout": "" if problem.layout == "bhtd" else f"layout {problem.layout}",

@@ -1,0 +1,1 @@
+"""What a program should choose: where the winner changes, how near the limit, at which price."""

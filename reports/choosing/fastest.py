@@ -1,0 +1,80 @@
+"""Who is fastest on a problem, and who is not told apart from it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import fmean
+from typing import Any
+
+from reports.choosing.ratios import Ratios
+from suites.measure.statistics import Interval, over_sessions
+
+
+@dataclass(frozen=True)
+class Rival:
+    """An implementation beside the fastest.
+
+    ratio     its time over that of the fastest; None where no session timed both
+    interval  of that ratio, over sessions; None where there is none
+    """
+
+    name: str
+    median_ms: float
+    ratio: float | None
+    interval: Interval | None
+
+    @property
+    def apart(self) -> bool:
+        """Whether sessions tell that it is slower: the interval is all beyond 1."""
+        return self.interval is not None and self.interval.low > 1
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The implementations of one panel on one problem; `rivals` after the fastest, by time."""
+
+    name: str
+    median_ms: float
+    sessions: int
+    rivals: tuple[Rival, ...]
+
+    @cached_property
+    def alternatives(self) -> tuple[Rival, ...]:
+        """Those that are not told apart from the fastest."""
+        return tuple(each for each in self.rivals if not each.apart)
+
+    @property
+    def decided(self) -> bool:
+        """Whether all others are told apart from it."""
+        return not self.alternatives
+
+
+def ranking(ratios: Ratios, rows: Mapping[str, Mapping[str, Any]]) -> Ranking | None:
+    """Who is fastest by its median; None where no clock went on.
+
+    rows  of `measurements`, by implementation
+    """
+    able = [name for name in ratios.names if name in rows and rows[name]["median_ms"]]
+    if not able:
+        return None
+    first, *others = sorted(able, key=lambda name: float(rows[name]["median_ms"]))
+    return Ranking(
+        name=first,
+        median_ms=float(rows[first]["median_ms"]),
+        sessions=int(rows[first]["sessions"]),
+        rivals=tuple(_rival(ratios, first, name, rows[name]) for name in others),
+    )
+
+
+def _rival(ratios: Ratios, first: str, name: str, row: Mapping[str, Any]) -> Rival:
+    logs = ratios.between(first, name)
+    found = over_sessions(logs) if logs else None
+    return Rival(
+        name=name,
+        median_ms=float(row["median_ms"]),
+        ratio=math.exp(fmean(logs)) if logs else None,
+        interval=found if isinstance(found, Interval) else None,
+    )

@@ -1,0 +1,102 @@
+"""How much longer each implementation took than each other one, session by session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from reports.analysis import Analysis
+from suites.records.record import Record
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+
+
+@dataclass(frozen=True)
+class Ratios:
+    """Of one problem, threads and panel.
+
+    names     the implementations
+    sessions  the sessions that timed any of them, in order
+    logs      ln(second / first) [sessions, first, second], as `pair` has it; NaN where a session
+              did not time both. One whose clock stood still has none in any session.
+    """
+
+    names: tuple[str, ...]
+    sessions: tuple[int, ...]
+    logs: Array
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """Where each name stands."""
+        return {name: place for place, name in enumerate(self.names)}
+
+    def between(self, first: str, second: str) -> list[float]:
+        """One log ratio for each session that timed both."""
+        own = self.logs[:, self.places[first], self.places[second]]
+        return [float(each) for each in own[np.isfinite(own)]]
+
+
+Place = tuple[str, int, str]
+"""A problem, the threads it was timed with, and a panel."""
+
+
+def ratios_of(analysis: Analysis) -> Mapping[Place, Ratios]:
+    """The ratios of every problem on which a panel has times, in the plan's order."""
+    return {
+        (problem, threads, panel): _ratios({name: found[name] for name in names})
+        for (problem, threads), found in analysis.timed.items()
+        for panel, names in analysis.plan.panels(found).items()
+    }
+
+
+def _ratios(found: Mapping[str, Sequence[Record]]) -> Ratios:
+    names = tuple(found)
+    still = {name for name in names if any(min(each.times_ms) <= 0 for each in found[name])}
+    by_session: dict[int, dict[int, Record]] = {}
+    for place, name in enumerate(names):
+        for record in found[name] if name not in still else ():
+            by_session.setdefault(record.session, {})[place] = record
+    sessions = tuple(sorted(by_session))
+    logs = np.full((len(sessions), len(names), len(names)), np.nan)
+    for session, own in enumerate(map(by_session.__getitem__, sessions)):
+        _fill(logs[session], own)
+    return Ratios(names, sessions, logs)
+
+
+def _fill(logs: Array, own: Mapping[int, Record]) -> None:
+    """The ratios of one session: of medians, and of paired rounds where samples stand in them."""
+    places = list(own)
+    medians = np.log([median(_counted(record)) for record in own.values()])
+    logs[np.ix_(places, places)] = medians[None, :] - medians[:, None]
+    for together in _in_common_rounds(own):
+        samples = np.log([_counted(own[place]) for place in together])
+        paired = np.median(samples[None, :, :] - samples[:, None, :], axis=-1)
+        logs[np.ix_(together, together)] = paired
+
+
+def _in_common_rounds(own: Mapping[int, Record]) -> Iterable[list[int]]:
+    """The places whose samples stand in the same rounds, as `pair` decides it."""
+    groups: list[list[int]] = []
+    for place, record in own.items():
+        for group in groups if record.in_rounds else ():
+            other = own[group[0]]
+            if (
+                len(other.times_ms) == len(record.times_ms)
+                and other.conditions == record.conditions
+            ):
+                group.append(place)
+                break
+        else:
+            if record.in_rounds:
+                groups.append([place])
+    return groups
+
+
+def _counted(record: Record) -> list[float]:
+    """The samples that figures are made from."""
+    return [record.times_ms[index] for index in record.rounds]

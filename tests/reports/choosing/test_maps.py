@@ -1,0 +1,127 @@
+from dataclasses import replace
+
+from impls.interface import Problem
+from reports.analysis import Analysis
+from reports.choosing.maps import maps, rankings
+from reports.choosing.ratios import ratios_of
+from reports.panels import LAYERS
+from reports.series import Map
+from suites.records.record import Record
+from tests.reports.choosing.made import entry, linear, made, problems, square
+
+LENGTHS = (128, 256, 512, 1024)
+TIMES = {"short": square(1.0), "long": linear(400.0)}
+
+
+def drawn(analysis: Analysis) -> list[Map]:
+    return maps(analysis, rankings(analysis, ratios_of(analysis)))
+
+
+def test_a_tile_is_the_fastest_of_its_problem() -> None:
+    (found,) = drawn(made(problems(LENGTHS, (4, 8)), TIMES))
+
+    assert found.key == "fastest_by_length_and_heads"
+    tiles = {(tile.x, tile.y): tile.name for tile in found.tiles}
+    assert len(tiles) == 8
+    assert all(name == ("short" if x < 400 else "long") for (x, _), name in tiles.items())
+    assert not any(tile.undecided for tile in found.tiles)
+    assert set(found.looks) == {"short", "long"}
+    assert found.facets["mask"] == "full"
+    assert "heads" not in found.facets
+
+
+def test_looks_are_those_of_every_chart() -> None:
+    from reports.palette import looks
+
+    (found,) = drawn(made(problems(LENGTHS), {**TIMES, "a_slow_one": linear(9e9)}))
+
+    assert found.looks["short"] == looks(["short", "long", "a_slow_one"])["short"]
+
+
+def test_two_that_are_not_told_apart_are_undecided() -> None:
+    (found,) = drawn(made(problems(LENGTHS), {"one": linear(1.0), "other": linear(1.0005)}))
+
+    assert all(tile.undecided for tile in found.tiles)
+    assert "not told apart" in found.tiles[0].hover
+    assert "undecided at 128 with 8 heads" in found.alt
+
+
+def test_one_session_decides_nothing() -> None:
+    (found,) = drawn(made(problems(LENGTHS), TIMES, sessions=1))
+
+    assert all(tile.undecided for tile in found.tiles)
+
+
+def test_who_never_shared_a_session_is_not_told_apart() -> None:
+    def alone(record: Record) -> Record | None:
+        others = (1, 2) if record.implementation == "short" else (3, 4)
+        return record if record.session in (0, *others) else None
+
+    (found,) = drawn(made(problems(LENGTHS), TIMES, change=alone))
+
+    assert all(tile.undecided for tile in found.tiles)
+    assert "in other sessions" in found.tiles[0].hover
+
+
+def test_one_problem_alone_and_one_implementation_alone_have_no_map() -> None:
+    assert drawn(made(problems((512,)), TIMES)) == []
+    assert drawn(made(problems(LENGTHS), {"short": square(1.0)})) == []
+
+
+def test_a_gap_is_no_tile_and_a_wrong_one_no_winner() -> None:
+    def change(record: Record) -> Record | None:
+        if " t256 " in record.problem:
+            return None
+        if " t1024 " in record.problem and record.implementation == "long":
+            if record.session:
+                return None
+            return replace(record, status="wrong", reason="out: 41 times what rounding explains")
+        return record
+
+    (found,) = drawn(made(problems(LENGTHS), TIMES, change=change))
+
+    assert {tile.x: tile.name for tile in found.tiles} == {128: "short", 512: "long", 1024: "short"}
+    assert "no other was measured" in found.tiles[-1].hover
+
+
+def test_a_clock_that_stood_still_wins_nothing() -> None:
+    def still(record: Record) -> Record:
+        if record.times_ms and record.implementation == "long":
+            return replace(record, times_ms=(0.0,) * 5)
+        return record
+
+    analysis = made(problems(LENGTHS), TIMES, change=still)
+
+    assert {each.name for each in rankings(analysis, ratios_of(analysis)).values()} == {"short"}
+
+
+def test_what_differs_otherwise_has_maps_of_its_own() -> None:
+    asked = [
+        str(Problem.parse(f"h{heads} t{length} {rest}"))
+        for rest in ("full", "causal", "causal bf16", "causal d128", "causal train", "causal b2")
+        for heads in ("4", "8", "8/2")
+        for length in (128, 256)
+    ]
+    found = drawn(made(asked, TIMES))
+
+    assert len(found) == 12  # grouped heads apart
+    assert len({(each.key, each.label) for each in found}) == 12
+    assert sum("4 query heads a key head" in each.label for each in found) == 6
+
+
+def test_layers_have_their_own_and_approximations_none() -> None:
+    entries = (
+        entry("short"),
+        entry("long"),
+        entry("inner", LAYERS),
+        entry("outer", LAYERS),
+        entry("near", "approximations"),
+        entry("nearer", "approximations"),
+    )
+    more = {each.name: linear(9.0) for each in entries[2:]}
+    found = drawn(made(problems(LENGTHS), {**TIMES, **more}, made=entries))
+
+    assert [each.key for each in found] == [
+        "fastest_by_length_and_heads",
+        "layers_fastest_by_length_and_heads",
+    ]

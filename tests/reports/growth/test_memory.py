@@ -1,0 +1,145 @@
+"""What fits and what was tried: forecasts stand beside what a run found out itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from impls.interface import Problem
+from reports.analysis import Analysis
+from reports.growth.lines import families
+from reports.growth.memory import Memory, inputs, measured, memory, room_of
+from suites.records.record import CHECK, Record
+from tests.saved_run import MACHINE, TWO, small_run
+
+GIB = 2**30
+
+
+def problem(length: int) -> str:
+    return f"b1 h4 t{length} d64 full fp32 cpu"
+
+
+def base_memory(peaks: Mapping[int, int | None], **out: str) -> Memory | None:
+    """Of `base` with these bytes by length; None is out of memory, for the reason given."""
+    run, _ = small_run(problems=[problem(length) for length in peaks], made=TWO[:1], sessions=0)
+    records = [record(length, peak, **out) for length, peak in peaks.items()]
+    analysis = Analysis(replace(run, plan=replace(run.plan, memory_limit=GIB)), records)
+    (family,) = families(analysis)
+    return memory(family.lines[0], measured(analysis), analysis)
+
+
+def record(length: int, peak: int | None, reason: str = "asked for too much") -> Record:
+    return Record(
+        session=CHECK,
+        problem=problem(length),
+        implementation="base",
+        status="out_of_memory" if peak is None else "ok",
+        reason=reason if peak is None else "",
+        peak_bytes=peak,
+        resident_bytes=None if peak is None else 3 * peak,
+    )
+
+
+def square(*lengths: int) -> dict[int, int | None]:
+    return {length: 36 * length**2 + 1028 * length + 4 for length in lengths}
+
+
+def test_the_longest_that_fits_fills_the_machine_with_inputs_and_bytes() -> None:
+    found = base_memory(square(128, 256, 512, 1024))
+    assert found is not None
+    assert found.room == MACHINE["memory_bytes"]
+    assert found.fits is not None
+
+    def taken(length: int) -> int:
+        return 3 * 4 * length * 64 * 4 + 36 * length**2 + 1028 * length + 4
+
+    assert taken(found.fits) <= 8 * GIB < taken(found.fits + 1)
+    assert found.ratio == 3
+
+
+def test_inputs_are_q_k_and_v_and_in_training_the_gradient_handed_in() -> None:
+    assert inputs(Problem.parse("b2 h8/2 t512 d64 bf16"), 512) == 2 * 512 * 64 * (8 + 2 + 2) * 2
+    assert inputs(Problem.parse("b1 h4 t512 d64 train"), 100) == 4 * 4 * 100 * 64 * 4
+    assert inputs(Problem.parse("b1 h4 t1/512 d64"), 100) == 4 * 64 * (1 + 100 + 100) * 4
+
+
+def test_what_ran_out_as_forecast_agrees() -> None:
+    found = base_memory({**square(512, 1024, 2048, 4096), 8192: None})
+    assert found is not None
+    (tried,) = found.tried
+    assert (tried.length, tried.agrees) == (8192, True)
+    assert tried.forecast == 36 * 8192**2 + 1028 * 8192 + 4
+
+
+def test_what_ran_out_against_the_forecast_contradicts() -> None:
+    found = base_memory({**square(128, 256, 512), 1024: None})
+    assert found is not None
+    assert [each.agrees for each in found.tried] == [False]
+
+
+def test_what_the_engine_foresaw_was_not_tried() -> None:
+    found = base_memory({**square(1024, 2048, 4096), 8192: None}, reason="foreseen: 9")
+    assert found is not None
+    assert [each.agrees for each in found.tried] == [None]
+
+
+def test_a_length_that_ran_out_half_way_leaves_the_others() -> None:
+    found = base_memory({**square(128, 256), 512: None, **square(1024, 2048)})
+    assert found is not None
+    assert str(found.pieces[0].polynomial) == "36 T² + 1028 T + 4"
+    assert [each.length for each in found.tried] == [512]
+
+
+def test_three_lengths_settle_no_three_coefficients_and_still_foretell() -> None:
+    found = base_memory({**square(1024, 2048, 4096), 8192: None})
+    assert found is not None
+    assert found.pieces[0].polynomial is None
+    assert [each.forecast for each in found.tried] == [36 * 8192**2 + 1028 * 8192 + 4]
+
+
+def test_bytes_on_no_polynomial_go_on_as_the_fastest_that_they_suggest() -> None:
+    slow = base_memory({128: 10**6, 256: 1_100_003, 512: 1_200_000, 1024: 1_250_001})
+    assert slow is not None
+    assert slow.pieces[0].polynomial is None
+    assert slow.exponent is not None
+    assert slow.exponent < 1
+    assert slow.fits is not None
+    slope = 50_001 / 512 + 3 * 4 * 64 * 4
+    assert slow.fits == pytest.approx(8 * GIB / slope, rel=0.01)
+    fast = base_memory({128: 10**6, 256: 5_656_854, 512: 32_000_007, 1024: 181_019_336})
+    assert fast is not None
+    assert fast.exponent is not None
+    assert fast.fits == pytest.approx(1024 * (8 * GIB / 181e6) ** (1 / fast.exponent), rel=0.01)
+
+
+def test_bytes_that_fall_are_not_believed_to_fall_on() -> None:
+    found = base_memory({length: 10**6 - length for length in (128, 256, 512, 1024)})
+    assert found is not None
+    assert str(found.pieces[0].polynomial) == "-T + 1000000"
+    assert found.fits == (8 * GIB - (10**6 - 1024)) // (3 * 4 * 64 * 4)
+
+
+def test_bytes_of_nothing_leave_the_inputs() -> None:
+    found = base_memory({128: 0, 256: 0, 512: 0})
+    assert found is not None
+    assert found.fits == 8 * GIB // (3 * 4 * 64 * 4)
+    assert found.ratio is None
+
+
+def test_one_length_or_no_figures_tell_nothing() -> None:
+    run, records = small_run(sessions=1)
+    without = [replace(each, peak_bytes=None) for each in records]
+    analysis = Analysis(run, without)
+    lines = [line for family in families(analysis) for line in family.lines]
+    assert lines
+    assert [memory(line, measured(analysis), analysis) for line in lines] == [None] * len(lines)
+
+
+def test_memory_of_a_device_is_its_own_and_may_be_unknown() -> None:
+    machine = {"memory_bytes": 8, "devices": [{"device": "cuda", "memory_bytes": 5}]}
+    assert room_of(machine, "cpu") == 8
+    assert room_of(machine, "cuda") == 5
+    assert room_of(machine, "mps") is None
+    assert room_of({}, "cpu") is None
