@@ -36,20 +36,26 @@ def _suites(_: str) -> list[dict[str, Any]]:
 
 
 def _runs(store: str) -> list[dict[str, Any]]:
+    """Every stored run, the newest first."""
     from suites.records.store import Store  # noqa: PLC0415 - the other lists answer without it
 
+    kept = Store.open(store, create=False)
+    counts = kept.counts()
     return [
         {
             "name": run.name,
             "suite": run.plan.suite,
             "started": run.started,
             "ended": run.ended,
+            "machine": run.machine.get("cpu"),
+            "devices": [device.get("name") for device in run.machine.get("devices") or ()],
             "problems": len(run.plan.problems),
             "implementations": len(run.plan.entries),
+            "records": counts[run.name],
             "command": run.command,
             "fault": run.fault,
         }
-        for run in Store.open(store, create=False).runs()
+        for run in reversed(kept.runs())
     ]
 
 

@@ -74,6 +74,7 @@ class Conductor:
     """Carries out the plan of one run: minus the records it has already.
 
     processes  where the sessions' processes come from
+    begins     hears of every problem that is about to be asked
     now_s      a clock, seconds
     """
 
@@ -81,6 +82,7 @@ class Conductor:
     store: Store
     listener: Listener
     processes: Pool
+    begins: Callable[[str], None] = lambda _: None
     now_s: Callable[[], float] = time.monotonic
     _records: list[Record] = field(default_factory=list)
     _forecast: Forecast = field(default_factory=lambda: Forecast(()))
@@ -149,12 +151,14 @@ class Conductor:
         self.listener.phase(self._title(session), sum(len(names) for _, names in waiting))
         sessions_left = len(self.plan.session_numbers) - session + 1
         until_s = self.now_s() + (self._deadline_s - self.now_s()) / sessions_left
-        while waiting:
-            problem, names = waiting[0]
-            costs = self._costs(waiting, session_s)
-            fitting = cheapest(costs, until_s - self.now_s())
-            self._ask("measure", session, problem, [n for n in names if (problem, n) in fitting])
-            waiting = waiting[1:]
+        costs = self._costs(waiting, session_s)  # what is timed now foretells nothing more
+        for problem, names in waiting:
+            left_s = until_s - self.now_s()
+            fitting = costs.keys() if left_s == float("inf") else cheapest(costs, left_s)
+            able = [name for name in names if (problem, name) in fitting]
+            self._ask("measure", session, problem, able)
+            for name in names:
+                del costs[problem, name]
         self._end_session()
 
     def _is_enough(self, session: int) -> bool:
@@ -177,6 +181,8 @@ class Conductor:
     def _ask(self, task: str, session: int, problem: str, names: list[str]) -> None:
         """Have implementations answer a problem; a death costs the guilty one its record only."""
         names, deaths = list(names), 0
+        if names:
+            self.begins(problem)
         while names:
             answered = {r.implementation for r in self._ask_once(task, session, problem, names)}
             if not answered:

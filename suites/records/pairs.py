@@ -41,14 +41,15 @@ def pair(base: Iterable[Record], other: Iterable[Record]) -> Pair:
     ours = {record.session: record for record in base if record.times_ms}
     beside = {record.session: record for record in other if record.times_ms}
     both = [(ours[session], beside[session]) for session in sorted(ours.keys() & beside.keys())]
-    apart = any(not _share_rounds(*each) for each in both)
+    together = [_share_rounds(*each) for each in both]
+    found = [_log_ratios(*each, paired=paired) for each, paired in zip(both, together, strict=True)]
     return Pair(
-        log_ratios=tuple(_log_ratio(*each, quiet=True) for each in both),
-        all_log_ratios=tuple(_log_ratio(*each, quiet=False) for each in both),
-        rounds=tuple(_rounds(*both[-1])) if both else (),
+        log_ratios=tuple(quiet for quiet, _ in found),
+        all_log_ratios=tuple(every for _, every in found),
+        rounds=tuple(_rounds(*both[-1])) if both and together[-1] else (),
         tried=sum(len(each.times_ms) for _, each in both),
         disturbed=sum(_disturbed(each) for _, each in both),
-        note=APART if apart else "",
+        note="" if all(together) else APART,
     )
 
 
@@ -61,14 +62,16 @@ def twin_log_ratios(records: Iterable[Record]) -> list[float]:
     ]
 
 
-def _log_ratio(base: Record, other: Record, *, quiet: bool) -> float:
-    pairs = [_of_rounds(r, r.times_ms) if quiet else r.times_ms for r in (base, other)]
-    return log_ratio(*pairs, paired=_share_rounds(base, other))
+def _log_ratios(base: Record, other: Record, *, paired: bool) -> tuple[float, float]:
+    """The log ratio of one session: of the rounds that figures are made from, and of all."""
+    pairs = [_of_rounds(each, each.times_ms) for each in (base, other)]
+    quiet = log_ratio(*pairs, paired=paired)
+    if all(len(own) == len(each.times_ms) for own, each in zip(pairs, (base, other), strict=True)):
+        return quiet, quiet
+    return quiet, log_ratio(base.times_ms, other.times_ms, paired=paired)
 
 
 def _rounds(base: Record, other: Record) -> list[float]:
-    if not _share_rounds(base, other):
-        return []
     return round_log_ratios(*(_of_rounds(r, r.times_ms) for r in (base, other)))
 
 
@@ -83,7 +86,8 @@ def _share_rounds(base: Record, other: Record) -> bool:
 
 def _of_rounds(record: Record, samples: Sequence[float]) -> list[float]:
     """The samples that figures are made from."""
-    return [samples[index] for index in record.rounds]
+    rounds = record.rounds
+    return list(samples) if len(rounds) == len(samples) else [samples[index] for index in rounds]
 
 
 def _disturbed(record: Record) -> int:

@@ -58,6 +58,8 @@ _ERRORS: Final = (ValueError, TypeError, KeyError, AttributeError, OverflowError
 
 
 Made = TypeVar("Made")
+Test = Callable[[Any], bool]
+"""Whether a value is what it should be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,40 +205,92 @@ def _expect_fields(data: Any, kinds: Mapping[str, Any], what: str) -> None:
 
 def _expect_types(made: Any) -> None:
     """Raise TypeError for the first field of a dataclass that is not what its class states."""
-    for name, kind in _hints(made.__class__).items():
+    for name, exact, fits in _fields(made.__class__):
         value = getattr(made, name)
-        if not _fits(value, kind):
+        if type(value) not in exact and not fits(value):
             raise TypeError(f"{name} is {reprlib.repr(value)}")
-
-
-@cache
-def _hints(kind: Any) -> dict[str, Any]:
-    return get_type_hints(kind)
 
 
 def _fits(value: Any, kind: Any) -> bool:
     """Whether a value is what an annotation states, its parts included."""
+    return _test(kind)(value)
+
+
+@cache
+def _fields(kind: Any) -> tuple[tuple[str, frozenset[type], Test], ...]:
+    """The fields of a dataclass, each with types that need no further look, and with its test."""
+    hints = get_type_hints(kind).items()
+    return tuple((name, _exact(stated), _test(stated)) for name, stated in hints)
+
+
+def _exact(kind: Any) -> frozenset[type]:
+    """Types whose every value fits an annotation: most of a record's fields hold one of them."""
+    either = get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)
+    return frozenset({*either} & {float, str, bool, types.NoneType})
+
+
+@cache
+def _test(kind: Any) -> Test:
+    """What tells whether a value fits an annotation; made once, since runs have many records."""
     origin, parts = get_origin(kind), get_args(kind)
     if kind is Any:
-        return True
+        return lambda _: True
     if origin in (Union, types.UnionType):
-        return any(_fits(value, part) for part in parts)
+        return _any_test(parts)
     if origin is Literal:
-        return value in parts
-    if origin is not None:
-        return isinstance(value, origin) and _parts_fit(value, parts)
+        return lambda value: value in parts
+    if origin is dict:
+        key, held = map(_test, parts)
+        return lambda value: (
+            isinstance(value, dict) and all(key(k) and held(v) for k, v in value.items())
+        )
+    if origin in (tuple, list):
+        return _row_test(origin, parts)
+    return _plain_test(kind)
+
+
+def _any_test(parts: tuple[Any, ...]) -> Test:
+    """The test of a value that is one of several kinds; mostly one kind, or None."""
+    tests = tuple(_test(part) for part in parts if part is not types.NoneType)
+    none = len(tests) < len(parts)
+    if len(tests) == 1:
+        only = tests[0]
+        return lambda value: (none and value is None) or only(value)
+    return lambda value: (none and value is None) or any(fits(value) for fits in tests)
+
+
+def _row_test(origin: Any, parts: tuple[Any, ...]) -> Test:
+    """The test of a list, of a tuple of any length, or of a tuple of just these."""
+    if origin is list or parts[-1] is Ellipsis:
+        each, exact = _test(parts[0]), _exact(parts[0])
+        return lambda value: (
+            isinstance(value, origin)
+            and (exact.issuperset(map(type, value)) or all(map(each, value)))
+        )
+    tests = tuple(_test(part) for part in parts)
+    return lambda value: (
+        isinstance(value, origin)
+        and len(value) == len(tests)
+        and all(fits(each) for fits, each in zip(tests, value, strict=True))
+    )
+
+
+def _plain_test(kind: Any) -> Test:
     if kind is float:
-        return type(value) is float or _fits(value, int)
-    if kind is int:  # what a table of whole numbers holds; a truth is none
-        return type(value) is int and abs(value) < 2**63
-    if is_dataclass(value):
-        _expect_types(value)
-    return isinstance(value, kind)
+        return lambda value: type(value) is float or _is_int(value)
+    if kind is int:
+        return _is_int
+    whole = is_dataclass(kind)
+    if whole:
+        return lambda value: isinstance(value, kind) and _has_types(value)
+    return lambda value: isinstance(value, kind)
 
 
-def _parts_fit(value: Any, parts: tuple[Any, ...]) -> bool:
-    if isinstance(value, dict):
-        return all(_fits(k, parts[0]) and _fits(v, parts[1]) for k, v in value.items())
-    if isinstance(value, list) or parts[-1] is Ellipsis:
-        return all(_fits(each, parts[0]) for each in value)
-    return len(value) == len(parts) and all(map(_fits, value, parts))
+def _is_int(value: Any) -> bool:
+    """What a table of whole numbers holds; a truth is none."""
+    return type(value) is int and abs(value) < 2**63
+
+
+def _has_types(made: Any) -> bool:
+    _expect_types(made)
+    return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
 Status = Literal[
@@ -86,6 +86,8 @@ class Conditions:
     @property
     def quiet(self) -> tuple[int, ...]:
         """The rounds that nothing disturbed."""
+        if not any(self.disturbed):
+            return tuple(range(len(self.disturbed)))
         return tuple(index for index, why in enumerate(self.disturbed) if not why)
 
 
@@ -196,7 +198,18 @@ class Record:
 
 def to_json(record: Record) -> dict[str, Any]:
     """A record as plain data, for pipes and stores."""
-    return asdict(record)
+    data = _told(record)
+    if record.agreement is not None:
+        data["agreement"] = _told(record.agreement)
+        data["agreement"]["tensors"] = [_told(each) for each in record.agreement.tensors]
+    if record.conditions is not None:
+        data["conditions"] = _told(record.conditions)
+    return data
+
+
+def _told(made: Record | Agreement | TensorError | Conditions) -> dict[str, Any]:
+    """The fields by their names, as `asdict` does it, whose copies take ten times as long."""
+    return {name: getattr(made, name) for name in made.__dataclass_fields__}
 
 
 def from_json(data: dict[str, Any]) -> Record:

@@ -6,11 +6,11 @@ Every record is committed when it is made, so a run that is killed keeps what it
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -31,6 +31,9 @@ from suites.records.database import (
 )
 from suites.records.reading import Run, expect_name, facts_of, record_of, run_of
 from suites.records.record import Record
+
+AT_ONCE: Final = 5000
+"""Rows that are read at a time: a run may have more than fit into memory."""
 
 __all__ = ["FORMAT", "Run", "Store", "StoreError", "now"]
 
@@ -91,21 +94,13 @@ class Store:
 
     def add(self, run: str, *made: Record) -> None:
         """Commit records of a run; all of them, or none when one is there already."""
+        if not made:
+            return
         with self._transaction("written") as connection:
             row = connection.scalar(sa.select(RUNS.c.id).where(RUNS.c.name == run))
             if row is None:
                 raise StoreError(f"no run {run!r} in {self.shown}; begin it before its records")
-            for record in made:
-                connection.execute(
-                    RECORDS.insert().values(
-                        run=row,
-                        session=record.session,
-                        problem=record.problem,
-                        implementation=record.implementation,
-                        status=record.status,
-                        data=json.dumps(records.to_json(record)),
-                    )
-                )
+            connection.execute(RECORDS.insert(), [_row(row, record) for record in made])
 
     def note(self, run: str, session: int, facts: dict[str, Any]) -> None:
         """Commit what a process of a session told of itself: its ceilings, clock and threads."""
@@ -156,6 +151,16 @@ class Store:
             )
         return replace(found, facts=tuple(self.sessions(found.name)))
 
+    def newest(self, count: int) -> list[str]:
+        """The names of the newest runs, the oldest of them first.
+
+        Raises StoreError where there are not so many.
+        """
+        names = self._names()
+        if len(names) < count:
+            raise StoreError(f"the newest {count} runs: the store {self.shown} holds {len(names)}")
+        return names[-count:]
+
     def _names(self) -> list[str]:
         """The names of all runs, oldest first."""
         with self._transaction("read") as connection:
@@ -185,14 +190,22 @@ class Store:
         One that cannot be read hides no other: it is `failed` and its reason says so, so that its
         implementation has no time on its problem, and resuming measures it no second time.
         """
+        return [record for rows in self.rows(run) for record in self.read(rows)]
+
+    def rows(self, run: str) -> Iterator[Sequence[Mapping[Any, Any]]]:
+        """The rows that hold the records of a run, in order, some thousand at a time."""
         query = (
             sa.select(RECORDS)
             .join(RUNS, RUNS.c.id == RECORDS.c.run)
             .where(RUNS.c.name == run)
             .order_by(RECORDS.c.id)
+            .execution_options(yield_per=AT_ONCE)
         )
         with self._transaction("read") as connection:
-            rows = connection.execute(query).mappings().all()
+            yield from connection.execute(query).mappings().partitions()
+
+    def read(self, rows: Iterable[Mapping[Any, Any]]) -> list[Record]:
+        """The records of `rows`, as `records` tells them."""
         try:
             return [record_of(row) for row in rows]
         except ValueError as error:
@@ -200,6 +213,18 @@ class Store:
                 f"a row of the store {self.shown} cannot be read: {error}; "
                 "keep the file as it is, and name another --store"
             ) from error
+
+    def counts(self) -> dict[str, int]:
+        """How many records each run has, by its name."""
+        query = (
+            sa.select(RUNS.c.name, sa.func.count(RECORDS.c.id))
+            .join(RECORDS, RUNS.c.id == RECORDS.c.run, isouter=True)
+            .group_by(RUNS.c.id)
+        )
+        with self._transaction("read") as connection:
+            if not is_made(connection, self.shown):
+                return {}
+            return {row[0]: row[1] for row in connection.execute(query)}
 
     @contextmanager
     def _transaction(self, deed: str) -> Iterator[sa.Connection]:
@@ -211,6 +236,17 @@ class Store:
             raise StoreError(f"the store {self.shown} holds that already: {error.orig}") from error
         except SQLAlchemyError as error:
             raise failed(self.shown, deed, error) from error
+
+
+def _row(run: int, record: Record) -> dict[str, Any]:
+    return {
+        "run": run,
+        "session": record.session,
+        "problem": record.problem,
+        "implementation": record.implementation,
+        "status": record.status,
+        "data": json.dumps(records.to_json(record)),
+    }
 
 
 def _encodable(text: str) -> str:

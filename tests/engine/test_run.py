@@ -281,3 +281,21 @@ def test_what_a_budget_ends_before_is_listed() -> None:
     late = [r for r in made if r.session == 1]
     assert {r.status for r in late} == {"timed_out"}
     assert "ended before it was timed (--budget)" in late[0].reason
+
+
+def test_who_listens_hears_of_a_problem_before_it_is_asked() -> None:
+    stage = Stage(planned("one", "two", sessions=1), right)
+
+    def hear(problem: str) -> None:
+        stage.log.append(("begins", 0, problem, ()))
+
+    Conductor(
+        run=stage.run,
+        store=stage.store,
+        listener=stage.listener,
+        processes=FakePool(lambda watch: FakeSession(watch, right, stage.log)),
+        begins=hear,
+    ).conduct()
+    told = [(kind, problem) for kind, _, problem, _ in stage.log if kind != "end"]
+    assert [kind for kind, _ in told] == ["begins", "check"] * 2 + ["begins", "measure"] * 2
+    assert [problem for _, problem in told[::2]] == [problem for _, problem in told[1::2]]

@@ -486,3 +486,40 @@ def test_an_unknown_run_names_the_newest(store: Store, name: str) -> None:
 def test_a_store_without_a_run_says_how_to_make_one(url: str) -> None:
     with pytest.raises(StoreError, match=r"holds no run; python run_bench\.py makes one"):
         Store.open(url).run()
+
+
+def test_the_newest_runs_are_named_the_oldest_of_them_first(url: str) -> None:
+    store = Store.open(url)
+    for name in ("first", "second", "third"):
+        store.begin(run(name))
+    assert store.newest(2) == ["second", "third"]
+    with pytest.raises(StoreError, match=r"^the newest 4 runs: the store .* holds 3$"):
+        store.newest(4)
+
+
+def test_the_records_of_each_run_are_counted(url: str) -> None:
+    store = Store.open(url)
+    assert store.counts() == {}
+    for name in ("first", "second"):
+        store.begin(run(name))
+    store.add("first", record(CHECK), record(1))
+    assert store.counts() == {"first": 2, "second": 0}
+
+
+def test_records_are_read_in_order_however_many_at_a_time(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store.open(url)
+    store.begin(run("first"))
+    made = [record(session) for session in range(8)]
+    store.add("first", *made)
+    monkeypatch.setattr("suites.records.store.AT_ONCE", 3)
+    assert [len(rows) for rows in store.rows("first")] == [3, 3, 2]
+    assert store.records("first") == made
+
+
+def test_adding_no_record_changes_nothing(url: str) -> None:
+    store = Store.open(url)
+    store.begin(run("first"))
+    store.add("first")
+    assert store.records("first") == []
