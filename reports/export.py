@@ -12,11 +12,13 @@ from typing import Any, Final
 
 import pandas as pd
 
+from reports import parquet
 from reports.analysis import Analysis, Rows
 from reports.plain import as_data, plain
 from reports.tables import MEASUREMENT_COLUMNS
 from reports.words import printable
 from suites.records.record import Record
+from suites.records.store import Run, Store
 
 SAMPLE_COLUMNS: Final = (
     "problem",
@@ -52,13 +54,34 @@ _NO_COMMIT: Final = {
 """What pytest-benchmark itself writes outside a repository: runs know files, not commits."""
 
 
+def from_store(store: Store, run: Run, format_name: str, path: Path) -> tuple[Path, ...]:
+    """Write a stored run in one of FORMATS; the files written.
+
+    parquet  the records themselves, one row each, of any status, with its samples as a list: the
+             format for runs of a million records, which are read in batches
+
+    The other formats are those of `export`, and raise what it raises.
+    """
+    if format_name != "parquet":
+        return export(Analysis(run, store.records(run.name)), format_name, path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        parquet.write(store, run, path)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    return (path,)
+
+
 def export(analysis: Analysis, format_name: str, path: Path) -> tuple[Path, ...]:
-    """Write a run in one of FORMATS; the files written. Pairs that are not ok do not appear.
+    """Write a run in one of FORMATS but parquet; the files written.
+
+    Pairs that are not ok do not appear.
 
     csv               the measurements, and the samples beside them in NAME-samples.csv; a text
                       that a spreadsheet would carry out as a formula has a ' before it
     json              what --json prints, and the samples
     pytest-benchmark  what `pytest-benchmark compare` reads: one benchmark a pair, from all samples
+    dispatch          which implementation to call for which problem, for a program that chooses
 
     Raises ValueError for an unknown format and for a path that cannot be written.
     """
@@ -144,6 +167,12 @@ def _json(analysis: Analysis, path: Path) -> dict[Path, str]:
     return {path: _dumped({**as_data(analysis), "samples": samples(analysis)})}
 
 
+def _dispatch(analysis: Analysis, path: Path) -> dict[Path, str]:
+    from reports.choosing.dispatch import dispatch  # noqa: PLC0415 - others export without it
+
+    return {path: _dumped(dispatch(analysis))}
+
+
 def _pytest_benchmark(analysis: Analysis, path: Path) -> dict[Path, str]:
     run = analysis.run
     cpu = {"brand_raw": run.machine.get("cpu"), "count": run.machine.get("cores")}
@@ -161,9 +190,12 @@ _TEXTS: Final[dict[str, Callable[[Analysis, Path], dict[Path, str]]]] = {
     "csv": _csv,
     "json": _json,
     "pytest-benchmark": _pytest_benchmark,
+    "dispatch": _dispatch,
 }
-FORMATS: Final = tuple(_TEXTS)
+FORMATS: Final = (*_TEXTS, "parquet")
 """What --format takes."""
+EXTENSIONS: Final = dict.fromkeys(_TEXTS, "json") | {"csv": "csv", "parquet": "parquet"}
+"""What the names of their files end with."""
 
 
 def _benchmarks(analysis: Analysis) -> Iterator[dict[str, Any]]:
@@ -240,6 +272,10 @@ def _write(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise ValueError(
-            f"the export cannot be written to {path}: {error.strerror or error}; name another --to"
-        ) from error
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> ValueError:
+    return ValueError(
+        f"the export cannot be written to {path}: {error.strerror or error}; name another --to"
+    )

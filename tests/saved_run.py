@@ -9,7 +9,7 @@ from typing import Any, Final
 from impls.interface import Limits, Problem
 from suites.records.plan import Entry, Plan
 from suites.records.record import Agreement, Conditions, Record, TensorError
-from suites.records.store import Run
+from suites.records.store import Run, Store
 
 MASKS: Final = ("full", "window:128")
 LENGTHS: Final = (128, 256, 512, 1024, 2048)
@@ -257,3 +257,11 @@ def _answers(plan: Plan, problem: str, name: str, place: int, *, twinned: bool) 
             calls_per_sample=3,
             operator="flash_cpu" if name == "sdpa_flash" else "",
         )
+
+
+def stored(run: Run, records: Sequence[Record]) -> Store:
+    """A store in memory that holds the run."""
+    store = Store.open("sqlite://")
+    store.begin(run)
+    store.add(run.name, *records)
+    return store

@@ -4,21 +4,40 @@ from __future__ import annotations
 
 import csv
 import json
+import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pyarrow import parquet
 from pytest_benchmark.stats import Stats
 
 from reports.analysis import Analysis
-from reports.export import FORMATS, SAMPLE_COLUMNS, export, samples, stats
-from reports.tables import MEASUREMENT_COLUMNS, measurements, rows_of
-from suites.records.record import Record
-from suites.records.store import Run
-from tests.saved_run import PROBLEMS, conditions, peak_bytes, small_run, times, twin_times
+from reports.choosing.dispatch import dispatch
+from reports.export import FORMATS, SAMPLE_COLUMNS, export, from_store, samples, stats
+from reports.plain import plain
+from reports.tables import (
+    MEASUREMENT_COLUMNS,
+    PROBLEM_COLUMNS,
+    measurements,
+    problem_columns,
+    rows_of,
+)
+from suites.records.record import Record, to_json
+from suites.records.store import Run, Store
+from tests.saved_run import (
+    PROBLEMS,
+    conditions,
+    peak_bytes,
+    small_run,
+    stored,
+    times,
+    twin_times,
+)
 
 ONE = PROBLEMS[1]
 NEVER_OK = {"off_by_one", "xformers", "flash_attn"}
@@ -132,6 +151,82 @@ def test_pytest_benchmark_itself_reads_the_file_and_compares_it(tmp_path: Path) 
     assert "off_by_one" not in child.stdout
 
 
+def test_parquet_holds_every_record_with_its_samples_and_its_problem(tmp_path: Path) -> None:
+    run, records = run_with_one_apart()
+    (file,) = from_store(stored(run, records), run, "parquet", tmp_path / "folder" / "run.parquet")
+    found = parquet.read_table(file).to_pylist()
+    assert len(found) == len(records)
+    panels = {entry.name: entry.panel for entry in run.plan.entries}
+    for row, record in zip(found, records, strict=True):
+        told = json.loads(json.dumps(to_json(record)))
+        assert {name: row[name] for name in told if name not in ("agreement", "conditions")} == {
+            name: value for name, value in told.items() if name not in ("agreement", "conditions")
+        }
+        assert row["panel"] == panels[record.implementation]
+        assert {name: row[name] for name in PROBLEM_COLUMNS} == problem_columns(record.problem)
+        if record.agreement:
+            assert row["agreement"] == told["agreement"]
+        if record.conditions:
+            assert row["conditions"] == told["conditions"]
+
+
+def test_parquet_of_damaged_rows_says_failed_as_every_report_does(tmp_path: Path) -> None:
+    """Each of them Arrow could read: that is not enough."""
+    run, records = small_run(problems=(ONE,))
+    timed = [place for place, record in enumerate(records) if record.times_ms]
+    damage: list[Callable[[dict[str, Any]], None]] = [
+        lambda data: data["times_ms"].append(-1.0),
+        lambda data: data.update(status="wrong", reason="but it has times"),
+        lambda data: data.update(implementation="another"),
+        lambda data: data.update(first_call_ms=float("nan")),
+        lambda data: data.update(conditions={"disturbed": [""]}),
+        lambda data: data.update(unknown=1),
+        lambda data: data.update(threads=True),
+    ]
+    for place, spoil in zip(timed, damage, strict=False):
+        url = f"sqlite:///{tmp_path / f'{place}.db'}"
+        store = Store.open(url)
+        store.begin(run)
+        store.add(run.name, *records)
+        spoilt = to_json(records[place]) | {"times_ms": list(records[place].times_ms)}
+        spoil(spoilt)
+        with sqlite3.connect(tmp_path / f"{place}.db") as connection:
+            text = json.dumps(spoilt)
+            connection.execute("update records set data = ? where id = ?", (text, place + 1))
+        (file,) = from_store(store, run, "parquet", tmp_path / f"{place}.parquet")
+        found = parquet.read_table(file).to_pylist()
+        assert [row["status"] for row in found] == [r.status for r in store.records(run.name)]
+        assert found[place]["status"] == "failed"
+        assert "cannot be read" in found[place]["reason"]
+        assert found[place]["times_ms"] == []
+
+
+def test_parquet_is_read_and_written_in_batches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("suites.records.store.AT_ONCE", 7)
+    run, records = small_run(problems=PROBLEMS[:2])
+    (file,) = from_store(stored(run, records), run, "parquet", tmp_path / "run.parquet")
+    assert parquet.ParquetFile(file).metadata.num_row_groups == -(-len(records) // 7)
+    found = parquet.read_table(file, columns=["session", "problem", "implementation"]).to_pylist()
+    assert [tuple(row.values()) for row in found] == [record.key for record in records]
+
+
+def test_parquet_without_its_library_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    run, records = small_run(problems=(ONE,))
+    with pytest.raises(ValueError, match=r'pip install .* -e "\.\[parquet\]"'):
+        from_store(stored(run, records), run, "parquet", tmp_path / "run.parquet")
+
+
+def test_dispatch_is_what_a_program_chooses_by(tmp_path: Path) -> None:
+    run, records = small_run(problems=PROBLEMS[:2])
+    data = made(tmp_path, "dispatch", run, records)
+    assert data == plain(dispatch(Analysis(run, records)))
+
+
 @pytest.mark.parametrize("count", range(1, 14))
 def test_the_statistics_are_those_of_pytest_benchmark(count: int) -> None:
     seconds = [0.003 + ((7 * place) % 13) / 1000 for place in range(count)]
@@ -160,4 +255,4 @@ def test_a_path_that_cannot_be_written_is_told_in_words(format_name: str, tmp_pa
     run, records = small_run(problems=(ONE,))
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match=r"the export cannot be written to .*; name another --to"):
-        export(Analysis(run, records), format_name, tmp_path / "file" / "run.json")
+        from_store(stored(run, records), run, format_name, tmp_path / "file" / "run.json")

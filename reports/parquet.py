@@ -1,0 +1,210 @@
+"""The records of a run as one Parquet file: a row for each, straight from the store in batches.
+
+Runs of millions of records are exported in the memory that some thousand take. Each batch is read
+by Arrow itself; one with a row that is not plainly sound is read record by record instead, so that
+what cannot be read is `failed` here as everywhere.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from reports.tables import PROBLEM_COLUMNS, problem_columns
+from suites.records.record import CHECK, STATUSES, to_json
+from suites.records.store import Run, Store
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+NEEDED: Final = (
+    "the format parquet takes pyarrow, which is not installed: python -m pip install -c "
+    'constraints.txt -e ".[parquet]", or export another format'
+)
+_NAMES: Final = ("problem", "implementation", "status")
+_SIZES: Final = ("batch", "query_heads", "key_heads", "query_length", "key_length", "head_dim")
+_FIGURES: Final = (
+    "first_call_ms",
+    "host_ms",
+    "sustained_ms",
+    "cross_check_ms",
+    "page_faults",
+    "spent_ms",
+    "calls_ms",
+)
+_BYTES: Final = ("peak_bytes", "kept_bytes", "resident_bytes")
+
+
+def write(store: Store, run: Run, path: Path) -> None:
+    """Write the records of a run, in the order they were made, one row each.
+
+    The columns are the fields of a Record, samples as a list, evidence and conditions as structs;
+    then those of its problem, and its panel. Raises ValueError without pyarrow.
+    """
+    try:
+        from pyarrow import parquet  # noqa: PLC0415 - an extra of its own
+    except ImportError as error:
+        raise ValueError(NEEDED) from error
+
+    stored, panels = _schema(), {entry.name: entry.panel for entry in run.plan.entries}
+    with parquet.ParquetWriter(path, _whole(stored), compression="zstd") as file:
+        for rows in store.rows(run.name):
+            file.write_table(_with_columns(_table(store, rows, stored), panels))
+
+
+def _schema() -> pa.Schema:
+    """A record as the store holds it."""
+    import pyarrow as pa  # noqa: PLC0415 - an extra of its own
+
+    real, whole, text, truth = pa.float64(), pa.int64(), pa.string(), pa.bool_()
+    errors = ("rms_share", "worst_share", "relative_rms", "max_error", "worst_row", "cosine")
+    tensor = pa.struct([("tensor", text), *((name, real) for name in errors)])
+    agreement = pa.struct(
+        [
+            ("tensors", pa.list_(tensor)),
+            ("rows_checked", whole),
+            ("readout", truth),
+            ("repeatable", truth),
+            ("slope", real),
+            ("hard_inputs", whole),
+        ]
+    )
+    told = ("sm_mhz", "memory_mhz", "power_w", "temperature_c")
+    device = pa.struct([*((name, real) for name in told), ("reasons", pa.list_(text))])
+    conditions = pa.struct(
+        [
+            ("probe_ms", pa.list_(real)),
+            ("run_delay_ms", pa.list_(real)),
+            ("involuntary_switches", pa.list_(whole)),
+            ("disturbed", pa.list_(text)),
+            ("device", pa.list_(device)),
+        ]
+    )
+    return pa.schema(
+        [
+            ("session", whole),
+            *((name, text) for name in (*_NAMES, "reason", "clock", "operator")),
+            ("threads", whole),
+            ("calls_per_sample", whole),
+            ("in_rounds", truth),
+            ("checked_again", truth),
+            ("times_ms", pa.list_(real)),
+            ("twin_ms", pa.list_(real)),
+            *((name, real) for name in _FIGURES),
+            *((name, whole) for name in _BYTES),
+            ("agreement", agreement),
+            ("conditions", conditions),
+        ]
+    )
+
+
+def _whole(stored: pa.Schema) -> pa.Schema:
+    """The schema of the file: a record, its problem's columns and its panel."""
+    import pyarrow as pa  # noqa: PLC0415 - an extra of its own
+
+    words = pa.dictionary(pa.int32(), pa.string())
+    fields = [pa.field(each.name, words) if each.name in _NAMES else each for each in stored]
+    kinds = {name: pa.int64() if name in _SIZES else pa.string() for name in PROBLEM_COLUMNS}
+    added = [pa.field(name, kind) for name, kind in {**kinds, "panel": pa.string()}.items()]
+    return pa.schema([*fields, *added])
+
+
+def _table(store: Store, rows: Sequence[Mapping[Any, Any]], stored: pa.Schema) -> pa.Table:
+    """A batch of rows: read at once where all of them are plainly sound, else one by one."""
+    import pyarrow as pa  # noqa: PLC0415 - an extra of its own
+    from pyarrow import json as reader  # noqa: PLC0415 - likewise
+
+    try:
+        text = "\n".join(row["data"] for row in rows).encode()
+        found = reader.read_json(
+            io.BytesIO(text),
+            read_options=reader.ReadOptions(block_size=len(text) + 1, use_threads=False),
+            parse_options=reader.ParseOptions(
+                explicit_schema=stored, unexpected_field_behavior="error"
+            ),
+        ).select(stored.names)
+    except (pa.ArrowException, TypeError):
+        found = None
+    if found is not None and _is_sound(found, rows):
+        return found
+    data = [_as_stored(to_json(record)) for record in store.read(rows)]
+    return pa.Table.from_pylist(data, schema=stored)
+
+
+def _as_stored(data: dict[str, Any]) -> dict[str, Any]:
+    """A record's data without tuples, and with ? for the halves of characters no file can hold."""
+    text = json.dumps(data, ensure_ascii=False).encode(errors="replace")
+    made: dict[str, Any] = json.loads(text)
+    return made
+
+
+def _is_sound(found: pa.Table, rows: Sequence[Mapping[Any, Any]]) -> bool:
+    """Whether every record is the one its row is kept under, and obeys what a Record demands."""
+    from pyarrow import compute  # noqa: PLC0415 - an extra of its own
+
+    if found.num_rows != len(rows):
+        return False
+    for name in ("session", *_NAMES):
+        if found[name].to_pylist() != [row[name] for row in rows]:
+            return False
+    figures = [compute.list_flatten(found[name]) for name in ("times_ms", "twin_ms")]
+    samples = compute.list_value_length(found["times_ms"])
+    timed = compute.greater(samples, 0)
+    ok = compute.equal(found["status"], "ok")
+    check = compute.equal(found["session"], CHECK)
+    first = compute.is_valid(found["first_call_ms"])
+    told = compute.not_equal(found["reason"], "")
+    has = compute.or_(timed, first)
+    twins = compute.list_value_length(found["twin_ms"])
+    disturbed = compute.struct_field(found["conditions"], "disturbed")
+    rounds = compute.fill_null(compute.list_value_length(disturbed), 0)
+    rules = (
+        compute.is_in(found["status"], value_set=_texts(STATUSES)),
+        compute.or_(compute.invert(has), compute.and_(ok, compute.invert(check))),
+        compute.or_(compute.or_(compute.invert(ok), check), timed),
+        compute.or_(ok, told),
+        *(compute.or_(compute.equal(n, 0), compute.equal(n, samples)) for n in (twins, rounds)),
+    )
+    every = [*figures, *(found[name] for name in _FIGURES)]
+    return all(map(_are_figures, every)) and all(map(_holds, rules))
+
+
+def _texts(values: Iterable[str]) -> pa.Array:
+    import pyarrow as pa  # noqa: PLC0415 - an extra of its own
+
+    return pa.array(list(values), pa.string())
+
+
+def _holds(rule: Any) -> bool:
+    """Whether a rule holds for every row; a row it cannot be asked of breaks it."""
+    return rule.null_count == 0 and bool(len(rule) == 0 or all(rule.to_pylist()))
+
+
+def _are_figures(values: Any) -> bool:
+    """Whether all that is told is a number from 0 up."""
+    from pyarrow import compute  # noqa: PLC0415 - an extra of its own
+
+    ends = compute.min_max(values).as_py()
+    nan = compute.any(compute.is_nan(values)).as_py()
+    return not nan and (ends["min"] is None or 0 <= ends["min"] <= ends["max"] < math.inf)
+
+
+def _with_columns(found: pa.Table, panels: Mapping[str, str]) -> pa.Table:
+    """The table with what is known of each row's problem and implementation."""
+    import pyarrow as pa  # noqa: PLC0415 - an extra of its own
+
+    coded = {name: found[name].combine_chunks().dictionary_encode() for name in _NAMES}
+    for name, column in coded.items():
+        found = found.set_column(found.schema.get_field_index(name), name, column)
+    problems = coded["problem"]
+    told = [problem_columns(text) for text in problems.dictionary.to_pylist()]
+    for name in PROBLEM_COLUMNS:
+        values = pa.array(row[name] for row in told)
+        found = found.append_column(name, values.take(problems.indices))
+    names = coded["implementation"]
+    kinds = _texts(panels.get(name, "") for name in names.dictionary.to_pylist())
+    return found.append_column("panel", kinds.take(names.indices))
