@@ -16,8 +16,13 @@ from suites.catalogue import SUITES, named
 from suites.records.address import DEFAULT_STORE, without_password
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rich.console import Console
 
+    from reports.compare import Comparison
+    from reports.stream import Stream
+    from reports.terminal import Screen
     from suites.engine.processes import Processes
     from suites.probing import Probed
     from suites.records.record import Record
@@ -44,7 +49,18 @@ Names = Annotated[
     list[str] | None, typer.Argument(metavar="NAME", help="NAME, FILE.py or FILE.py:FUNCTION.")
 ]
 StoreUrl = Annotated[str, typer.Option("--store", metavar="URL", help="Database that keeps runs.")]
+Anyway = Annotated[
+    bool, typer.Option("--anyway", help="Compare runs of machines or settings that differ.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs, and nothing else.")]
+Lines = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        help="Print a line of JSON for each record when it is stored, the run's at the end, and "
+        "nothing else.",
+    ),
+]
 Out = Annotated[
     Path | None,
     typer.Option(help="Folder for the page and charts; results/RUN unless told.", metavar="DIR"),
@@ -149,7 +165,7 @@ def run(  # noqa: PLR0913 - each parameter is an option of the command line
         str | None,
         typer.Option(metavar="[RUN]", help="Finish a run: the latest, unless one is named."),
     ] = None,
-    as_json: Json = False,
+    as_json: Lines = False,
 ) -> None:
     """Check agreement, measure time and memory, and leave a page and charts."""
     from suites.request import Request  # noqa: PLC0415 - help answers without it
@@ -222,7 +238,7 @@ def check(
         kept = Store.open(NOT_KEPT)
         stored = Run(name="check", started=now(), command=_command(), plan=plan, machine=machine)
         kept.begin(stored)
-        records = _conduct(stored, kept, processes, quiet=as_json)
+        records = _conduct(stored, kept, processes, _screen(quiet=as_json))
         found = _probe(stored, records, kept, processes, quiet=as_json)
     analysis = Analysis(stored, records)
     if as_json:
@@ -237,20 +253,34 @@ def check(
 
 @app.command()
 def report(
-    run: Annotated[
-        str, typer.Argument(metavar="RUN", help="A run's name, latest or latest~1.")
-    ] = "latest",
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN]...", help="A run's name, latest or latest~1; several: their history."
+        ),
+    ] = None,
     *,
+    last: Annotated[
+        int | None, typer.Option(metavar="N", min=2, help="The history of the newest N runs.")
+    ] = None,
+    anyway: Anyway = False,
     store: StoreUrl = DEFAULT_STORE,
     out: Out = None,
     as_json: Json = False,
 ) -> None:
-    """Make the page and the charts of a stored run."""
+    """Make the page and the charts of a stored run, or the history of several."""
     from suites.records.store import Store  # noqa: PLC0415 - help answers without it
 
+    if last and names:
+        raise ValueError(f"--last {last} beside {names[0]}; expected one or the other")
     kept = Store.open(store, create=False)
-    stored = kept.run(run)
-    _report(stored, kept.records(stored.name), _folder(out, stored), as_json=as_json)
+    wanted = kept.newest(last) if last else names or ["latest"]
+    if len(wanted) == 1:
+        stored = kept.run(wanted[0])
+        _report(stored, kept.records(stored.name), _folder(out, stored), as_json=as_json)
+        return
+    sides = [(each, kept.records(each.name)) for each in map(kept.run, wanted)]
+    _history(sides, out, anyway=anyway, as_json=as_json)
 
 
 @app.command()
@@ -269,9 +299,7 @@ def compare(  # noqa: PLR0913 - each parameter is an option of the command line
         str | None,
         typer.Option(metavar="PART", help="Exit 1 when NEW is slower by more than this, as 3%."),
     ] = None,
-    anyway: Annotated[
-        bool, typer.Option("--anyway", help="Compare runs of machines or settings that differ.")
-    ] = False,
+    anyway: Anyway = False,
     store: StoreUrl = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:
@@ -294,11 +322,7 @@ def compare(  # noqa: PLR0913 - each parameter is an option of the command line
         pair = [kept.run(base), kept.run(new)]
         sides = [(each, kept.records(each.name)) for each in pair]
         found = compared.runs(*sides[0], *sides[1], delta=counts)
-    if found.differences and not anyway:
-        raise ValueError(
-            f"{found.base} and {found.new} are not comparable: {'; '.join(found.differences)}; "
-            "--anyway compares them all the same, marked"
-        )
+    _expect_comparable(found, anyway=anyway)
     if as_json:
         _print_json(plain.compared(found))
     else:
@@ -314,7 +338,10 @@ def export(
     ] = "latest",
     *,
     form: Annotated[
-        str, typer.Option("--format", metavar="NAME", help="csv, json or pytest-benchmark.")
+        str,
+        typer.Option(
+            "--format", metavar="NAME", help="csv, json, parquet, pytest-benchmark or dispatch."
+        ),
     ] = "csv",
     to: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Where to; beside the run's page.")
@@ -322,16 +349,13 @@ def export(
     store: StoreUrl = DEFAULT_STORE,
 ) -> None:
     """Write a stored run for other programs."""
-    from reports.analysis import Analysis  # noqa: PLC0415 - help answers without them
-    from reports.export import export as written  # noqa: PLC0415 - likewise
+    from reports.export import EXTENSIONS, from_store  # noqa: PLC0415 - help answers without them
     from suites.records.store import Store  # noqa: PLC0415 - likewise
 
     kept = Store.open(store, create=False)
     stored = kept.run(run)
-    extension = "csv" if form == "csv" else "json"
-    target = RESULTS / stored.name / f"{form}.{extension}" if to is None else to
-    for path in written(Analysis(stored, kept.records(stored.name)), form, target):
-        _console().print(str(path), highlight=False, markup=False, soft_wrap=True)
+    target = to or RESULTS / stored.name / f"{form}.{EXTENSIONS.get(form, 'json')}"
+    _print_paths(map(str, from_store(kept, stored, form, target)))
 
 
 @app.command("list")
@@ -408,10 +432,12 @@ def main() -> None:
 def _begin(request: Request, url: str, out: Path | None, *, as_json: bool) -> None:
     """Plan a run, store the plan, and carry it out."""
     from reports.folder import expect_folder  # noqa: PLC0415 - help answers without them
+    from reports.stream import Stream  # noqa: PLC0415 - likewise
     from suites.records.store import Run, Store, now  # noqa: PLC0415 - likewise
     from suites.request import prepare, processes_for  # noqa: PLC0415 - likewise
 
     expect_folder(out or RESULTS)
+    lines = Stream(sys.stdout) if as_json else None
     with processes_for(request) as processes:
         import reports.page  # noqa: PLC0415 - while they import, too
         import reports.png  # noqa: F401, PLC0415 - likewise
@@ -421,13 +447,14 @@ def _begin(request: Request, url: str, out: Path | None, *, as_json: bool) -> No
         name = kept.unused_name(plan.suite)
         stored = Run(name=name, started=now(), command=_command(), plan=plan, machine=machine)
         kept.begin(stored)
-        records = _conduct(stored, kept, processes, quiet=as_json)
-    _end(stored, kept, records, out, as_json=as_json)
+        records = _conduct(stored, kept, processes, _screen(quiet=as_json), lines)
+    _end(stored, kept, records, out, lines)
 
 
 def _resume(name: str, url: str, out: Path | None, *, as_json: bool) -> None:
     """Carry out the plan of a stored run, minus its records."""
-    from reports.folder import expect_folder  # noqa: PLC0415 - help answers without it
+    from reports.folder import expect_folder  # noqa: PLC0415 - help answers without them
+    from reports.stream import Stream  # noqa: PLC0415 - likewise
     from suites.records.store import Store  # noqa: PLC0415 - likewise
     from suites.request import expect_unchanged, processes_of  # noqa: PLC0415 - likewise
 
@@ -435,27 +462,45 @@ def _resume(name: str, url: str, out: Path | None, *, as_json: bool) -> None:
     stored = kept.run(name)
     expect_unchanged(stored)
     expect_folder(out or RESULTS)
+    lines = Stream(sys.stdout) if as_json else None
     with processes_of(stored.plan) as processes:
-        records = _conduct(stored, kept, processes, quiet=as_json)
-    _end(stored, kept, records, out, as_json=as_json)
+        records = _conduct(stored, kept, processes, _screen(quiet=as_json), lines)
+    _end(stored, kept, records, out, lines)
 
 
 def _end(
-    stored: Run, kept: Store, records: list[Record], out: Path | None, *, as_json: bool
+    stored: Run, kept: Store, records: list[Record], out: Path | None, lines: Stream | None
 ) -> None:
     """The report of a run that is done."""
-    _report(kept.run(stored.name), records, _folder(out, stored), as_json=as_json)
+    folder = _folder(out, stored)
+    _report(kept.run(stored.name), records, folder, as_json=lines is not None, lines=lines)
     raise typer.Exit(_exit_status(records))
 
 
-def _conduct(stored: Run, kept: Store, processes: Processes, *, quiet: bool) -> list[Record]:
-    """The records of a run that is carried out; stopped by hand, it says how to finish it."""
+def _screen(*, quiet: bool) -> Screen:
     from reports.terminal import Screen  # noqa: PLC0415 - help answers without it
-    from suites.engine.run import Conductor  # noqa: PLC0415 - likewise
+
+    return Screen(_console(stderr=True), quiet=quiet)
+
+
+def _conduct(
+    stored: Run, kept: Store, processes: Processes, screen: Screen, lines: Stream | None = None
+) -> list[Record]:
+    """The records of a run that is carried out; stopped by hand, it says how to finish it.
+
+    lines  hears of the records in place of the screen
+    """
+    from suites.engine.run import Conductor  # noqa: PLC0415 - help answers without it
 
     try:
-        with Screen(_console(stderr=True), quiet=quiet) as screen:
-            return Conductor(run=stored, store=kept, listener=screen, processes=processes).conduct()
+        with screen:
+            return Conductor(
+                run=stored,
+                store=kept,
+                listener=lines or screen,
+                processes=processes,
+                begins=screen.problem,
+            ).conduct()
     except KeyboardInterrupt:
         if kept.url == NOT_KEPT:
             raise
@@ -486,7 +531,14 @@ def _probe(
         return [probe(entry, stored, records, conduct) for entry in plain]
 
 
-def _report(stored: Run, records: list[Record], folder: Path, *, as_json: bool) -> None:
+def _report(
+    stored: Run,
+    records: list[Record],
+    folder: Path,
+    *,
+    as_json: bool,
+    lines: Stream | None = None,
+) -> None:
     """Write page and charts, and print the table or JSON, then the paths."""
     from reports import plain, terminal, write  # noqa: PLC0415 - help answers without them
     from reports.analysis import Analysis  # noqa: PLC0415 - likewise
@@ -495,12 +547,46 @@ def _report(stored: Run, records: list[Record], folder: Path, *, as_json: bool) 
     made = write(analysis, folder)
     paths = [str(path) for path in (made.page, *made.charts)]
     if as_json:
-        _print_json({**plain.as_data(analysis), "page": paths[0], "charts": paths[1:]})
+        data = {**plain.as_data(analysis), "page": paths[0], "charts": paths[1:]}
+        if lines:
+            lines.run(data)
+        else:
+            _print_json(data)
         return
-    console = _console()
-    console.print(*terminal.summary(analysis), sep="\n")
+    _console().print(*terminal.summary(analysis), sep="\n")
+    _print_paths(paths)
+
+
+def _history(
+    sides: list[tuple[Run, list[Record]]], out: Path | None, *, anyway: bool, as_json: bool
+) -> None:
+    """Write the page of the newest run with the history of all, and print what changed."""
+    from reports import history, terminal  # noqa: PLC0415 - help answers without them
+
+    found = history.history(sides)
+    for change in found.changes:
+        _expect_comparable(change, anyway=anyway)
+    newest, section = found.analyses[-1].run, history.section(found)
+    made = history.write(found, section, out or RESULTS / f"{newest.name}-history")
+    paths = [str(path) for path in (made.page, *made.charts)]
+    if as_json:
+        _print_json({**history.as_data(found), "page": paths[0], "charts": paths[1:]})
+        return
+    _console().print(*terminal.section_tables(section), sep="\n")
+    _print_paths(paths)
+
+
+def _expect_comparable(found: Comparison, *, anyway: bool) -> None:
+    if found.differences and not anyway:
+        raise ValueError(
+            f"{found.base} and {found.new} are not comparable: {'; '.join(found.differences)}; "
+            "--anyway compares them all the same, marked"
+        )
+
+
+def _print_paths(paths: Iterable[str]) -> None:
     for path in paths:
-        console.print(path, highlight=False, markup=False, soft_wrap=True)
+        _console().print(path, highlight=False, markup=False, soft_wrap=True)
 
 
 def _exit_status(records: list[Record], *, strict: bool = False) -> int:

@@ -88,14 +88,16 @@ def suites_table(suites: Iterable[Mapping[str, Any]]) -> Table:
 
 def runs_table(runs: Iterable[Mapping[str, Any]]) -> Table | Text:
     """The table of `list runs`, in the order given, from their data."""
-    made = _table("run", "suite", "problems", "started", "state")
+    numbers = ("problems", "implementations", "records")
+    made = _table("run", "started", "suite", "machine", *numbers, "state")
     for each in runs:
         made.add_row(
             Text(abbreviated(each["name"])),
+            Text(printable(moment(each["started"]))[:16]),
             Text(printable(each["suite"])),
-            str(each["problems"]),
-            Text(printable(moment(each["started"]))),
-            Text(printable(each["fault"]) or ("finished" if each["ended"] else "interrupted")),
+            Text(_machine(each)),
+            *(Text(str(each[name])) for name in numbers),
+            Text(printable(each["fault"]) or ("ended" if each["ended"] else "interrupted")),
         )
     return made if made.row_count else Text("no runs; python run_bench.py makes one")
 
@@ -107,6 +109,12 @@ def machine_table(machine: Mapping[str, Any]) -> Table:
     for name, value in machine_facts(machine):
         made.add_row(Text(printable(name), style="dim"), Text(printable(value)))
     return made
+
+
+def _machine(run: Mapping[str, Any]) -> str:
+    """What a run was measured on, in words: its CPU and other devices, each once."""
+    names = dict.fromkeys(str(name) for name in (run["machine"], *run["devices"]) if name)
+    return abbreviated(", ".join(names))
 
 
 def _capabilities(limits: Limits) -> tuple[str, ...]:

@@ -23,9 +23,10 @@ from reports.analysis import Analysis
 from reports.grids import Grid, error_grid, memory_grid, time_grid
 from reports.layout import MOST, STYLES, GridTables, state, table, with_numbers
 from reports.panels import panels_of
+from reports.sections import Section
 from reports.sessions import inside_words
 from reports.verdict_tables import verdict_tables
-from suites.records.record import ANSWERS, Record
+from suites.records.record import ANSWERS, Conditions, Record
 
 MOST_CHOICES: Final = 12
 """Sentences on choices; more are counted."""
@@ -33,6 +34,8 @@ MOST_CHOICES: Final = 12
 
 class Screen:
     """Progress with the time left, and a line for every fault; silent where no terminal is.
+
+    It shows the phase and the problem, and counts failures and disturbed rounds.
 
     console  where it shows; nothing is printed when that is no terminal
     total    how many records the first phase makes; None while that is not known
@@ -42,17 +45,20 @@ class Screen:
     def __init__(self, console: Console, total: int | None = None, *, quiet: bool = False) -> None:
         self._live = console.is_terminal and not quiet
         self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
+            TextColumn("{task.description}\n{task.fields[problem]}", markup=False),
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("left", markup=False),
             TimeRemainingColumn(),
+            TextColumn("{task.fields[counts]}", markup=False),
             console=console,
             disable=not self._live,
             transient=True,
         )
-        self._task = self._progress.add_task("starting", total=total)
+        self._task = self._progress.add_task("starting", total=total, problem="", counts="")
+        self._failures = self._disturbed = 0
+        self._last: tuple[int, str, Conditions | None] | None = None
 
     def start(self) -> None:
         """Begin to show."""
@@ -82,7 +88,13 @@ class Screen:
         if total is None:
             self._progress.update(self._task, description=said)
         else:
-            self._progress.reset(self._task, description=said, total=total)
+            self._progress.reset(
+                self._task, description=said, total=total, problem="", counts=self._counts
+            )
+
+    def problem(self, text: str) -> None:
+        """A problem is asked from here on."""
+        self._progress.update(self._task, problem=words.printable(text))
 
     def advance(self, steps: float = 1) -> None:
         """Some steps are done that no record tells of."""
@@ -92,7 +104,23 @@ class Screen:
         """A record was made: one step, and a line above the bar when it tells of a fault."""
         if self._live and record.status not in ANSWERS:
             self._progress.console.print(fault_line(record), soft_wrap=True)
+        self._count(record)
         self.advance()
+
+    def _count(self, record: Record) -> None:
+        """Failures, and disturbed rounds: those in a round together tell of it together."""
+        self._failures += record.status not in ANSWERS
+        rounds = (record.session, record.problem, record.conditions)
+        if record.conditions is not None and rounds != self._last:
+            self._disturbed += sum(map(bool, record.conditions.disturbed))
+            self._last = rounds
+        self._progress.update(self._task, counts=self._counts)
+
+    @property
+    def _counts(self) -> str:
+        """Two lines, so that a bar finds room beside them."""
+        failures = words.counted(self._failures, "failure")
+        return f"{failures}\n{words.counted(self._disturbed, 'disturbed round')}"
 
 
 def fault_line(record: Record) -> Text:
@@ -184,6 +212,20 @@ def check_tables(analysis: Analysis) -> list[RenderableType]:
 def listed(what: str, data: Any) -> RenderableType:
     """The data of one of `list`'s lists as a table: implementations, suites, runs or machine."""
     return listings.TABLES[what](data)
+
+
+def section_tables(section: Section) -> list[RenderableType]:
+    """A part of the page as a terminal shows it: its sentences, then its tables."""
+    shown = [words.abbreviated(each, words.LONGEST_TEXT) for each in section.sentences]
+    made: list[RenderableType] = [*_lines([section.heading]), *_lines(shown)]
+    for each in section.tables:
+        drawn = table(each.caption)
+        for place, head in enumerate(each.head):
+            drawn.add_column(words.abbreviated(head, MOST), overflow="fold", no_wrap=place == 0)
+        for row in each.rows:
+            drawn.add_row(*(Text(words.abbreviated(cell.text, MOST)) for cell in row.cells))
+        made.append(drawn)
+    return made
 
 
 def _lines(sentences: Iterable[str]) -> list[RenderableType]:

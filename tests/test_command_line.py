@@ -96,6 +96,8 @@ def test_a_stored_run_is_reported_again_listed_and_read_by_programs(
     assert all(value > 0 for value in medians.values())
     runs = json.loads(start("list", "runs", "--json", cwd=folder).stdout)
     assert [run["name"] for run in runs] == [data["run"]]
+    assert (runs[0]["problems"], runs[0]["implementations"], runs[0]["records"]) == (4, 3, 28)
+    assert runs[0]["ended"]
     assert data["run"] in start("list", "runs", cwd=folder).stdout
 
 
@@ -105,7 +107,9 @@ def test_a_wrong_one_is_called_wrong_and_never_timed(folder: Path) -> None:
         "--store", "sqlite:///bad.db", cwd=folder,
     )  # fmt: skip
     assert result.returncode == 1
-    data = json.loads(result.stdout)
+    told, data = map(json.loads, result.stdout.splitlines())
+    assert (told["kind"], told["status"], told["session"]) == ("record", "wrong", 0)
+    assert data["kind"] == "run"
     assert data["measurements"] == []
     (outcome,) = data["outcomes"]
     assert outcome["status"] == "wrong"
@@ -174,6 +178,8 @@ def test_a_killed_run_is_resumed_and_nothing_stored_is_lost(tmp_path: Path) -> N
     assert len(after) == 6 * 3
     again = start("run", "--resume", "latest", "--json", cwd=tmp_path)
     assert again.returncode == 0
+    (line,) = again.stdout.splitlines()  # nothing is left to measure: the run alone
+    assert json.loads(line)["kind"] == "run"
     assert rows() == after
 
 

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from reports import listings, terminal
 from reports.analysis import Analysis
 from reports.layout import folded
 from reports.listings import capability_markdown
+from reports.sections import Row, Section, Table, Value
 from suites.records.plan import Entry, entry_to_json
 from suites.records.record import Record
 from tests.saved_run import MACHINE, PROBLEMS, entries, small_run
@@ -191,6 +193,48 @@ def test_the_screen_shows_phases_and_prints_faults_only() -> None:
     assert "not said here" not in text
 
 
+def test_the_screen_shows_the_problem_and_counts_failures_and_disturbed_rounds() -> None:
+    kept = io.StringIO()
+    console = Console(file=kept, force_terminal=True, width=120, color_system=None)
+    _, records = small_run(problems=PROBLEMS[:1], sessions=2)
+    with terminal.Screen(console, total=3) as screen:
+        screen.phase("measuring, session 1 of 2", len(records))
+        screen.problem(PROBLEMS[0])
+        for record in records:  # in each session a round of five is disturbed, for all who share it
+            screen.record(record)
+        screen._progress.refresh()
+    text = kept.getvalue()
+    assert PROBLEMS[0] in text
+    assert "1 failure" in text  # the wrong one
+    assert "left" in text
+    sessions = [list(group) for _, group in groupby(r.session for r in records if r.conditions)]
+    assert f"{len(sessions)} disturbed rounds" in text
+
+
+def test_a_new_phase_forgets_the_problem_of_the_one_before() -> None:
+    kept = io.StringIO()
+    console = Console(file=kept, force_terminal=True, width=120, color_system=None)
+    with terminal.Screen(console) as screen:
+        screen.problem(PROBLEMS[0])
+        screen.phase("measuring", 2)
+        assert screen._progress.tasks[0].fields["problem"] == ""
+        assert screen._progress.tasks[0].fields["counts"] == "0 failures\n0 disturbed rounds"
+
+
+def test_a_section_is_shown_with_its_sentences_and_tables() -> None:
+    row = Row((Value("x", 1.0), Value("y")))
+    section = Section(
+        id="one",
+        heading="A heading",
+        sentences=("It was \x1b[31mso.",),
+        tables=(Table("What", ("a", "b"), (row,)),),
+    )
+    text = shown(*terminal.section_tables(section))
+    assert "\x1b" not in text
+    for each in ("A heading", "It was", "What", "x", "y"):
+        assert each in text
+
+
 def test_the_list_of_implementations_says_what_each_cannot() -> None:
     data = [entry_to_json(entry) for entry in entries()]
     text = shown(terminal.listed("implementations", data), width=120)
@@ -222,8 +266,11 @@ RUN = {
     "fault": "",
     "name": "quick-1",
     "suite": "quick",
+    "machine": "Example CPU 9000",
+    "devices": ["Example CPU 9000", "Example GPU"],
     "problems": 18,
-    "implementations": 8,
+    "implementations": 4,
+    "records": 60,
     "started": "2026-01-02T03:04:05+00:00",
     "ended": None,
 }
@@ -232,7 +279,11 @@ RUN = {
 @pytest.mark.parametrize(
     ("what", "data", "expected"),
     [
-        ("runs", [RUN], "quick-1 quick 18 2026-01-02 03:04:05 UTC interrupted"),
+        (
+            "runs",
+            [RUN],
+            "quick-1 2026-01-02 03:04 quick Example CPU 9000, Example GPU 18 4 60 interrupted",
+        ),
         ("runs", [{**RUN, "fault": "its plan cannot be read"}], "its plan cannot be read"),
         ("runs", [], "no runs; python run_bench.py makes one"),
         (
@@ -246,7 +297,8 @@ RUN = {
     ],
 )
 def test_each_list_is_a_table(what: str, data: Any, expected: str) -> None:
-    rows = [" ".join(line.split()) for line in shown(terminal.listed(what, data)).splitlines()]
+    text = shown(terminal.listed(what, data), width=140)
+    rows = [" ".join(line.split()) for line in text.splitlines()]
     assert any(row == expected or row.endswith(expected) for row in rows)
 
 

@@ -1,0 +1,265 @@
+"""Runs of one machine in the order they were made: each time over the runs, and what changed.
+
+Runs were measured at different times, so that milliseconds are shown and never judged: a change is
+what `reports.compare` finds between a run and the one before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+from reports import page, words
+from reports.analysis import Analysis, Rows
+from reports.compare import Comparison, runs
+from reports.page import Report
+from reports.palette import Look, looks
+from reports.panels import prefix, subject
+from reports.plain import compared, plain
+from reports.sections import Row, Section, Table, Value, facets
+from reports.series import Chart, Series
+from reports.tables import rows_of
+from reports.verdict_words import ratio_in
+from suites.records.record import Record
+from suites.records.store import Run
+
+APART: Final = (
+    "Runs were measured at different times: a change is how an implementation's ratio to what both "
+    "runs measured beside it differs; milliseconds are shown, not judged."
+)
+_CHANGES: Final = (
+    "problem", "implementation", "threads", "run", "ms", "after", "its ms", "ratio", "verdict",
+    "reason",
+)  # fmt: skip
+_POINT: Final = ("median_ms", "low_ms", "high_ms", "sessions")
+
+Place = tuple[str, str, int]
+"""A problem, an implementation on it, and the threads it was timed with."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Several runs, the oldest first.
+
+    changes      each run but the first beside the one before it
+    differences  what differs between the machines and settings of neighbours, in words; not
+                 empty: not to be shown together, unless that is asked for
+    """
+
+    analyses: tuple[Analysis, ...]
+    changes: tuple[Comparison, ...]
+
+    @property
+    def differences(self) -> tuple[str, ...]:
+        """What differs between neighbours."""
+        return tuple(each for change in self.changes for each in change.differences)
+
+
+def history(stored: Iterable[tuple[Run, list[Record]]]) -> History:
+    """The history that runs and their records tell. Raises ValueError for fewer than two runs."""
+    ordered = sorted(stored, key=lambda each: each[0].started)
+    names = [run.name for run, _ in ordered]
+    if len(set(names)) < 2 or len(set(names)) < len(names):
+        raise ValueError(
+            f"a history of {', '.join(names) or 'no run'}; expected two runs or more, each once "
+            "(python run_bench.py list runs)"
+        )
+    return History(
+        analyses=tuple(Analysis(*each) for each in ordered),
+        changes=tuple(runs(*base, *new) for base, new in pairwise(ordered)),
+    )
+
+
+def section(found: History) -> Section:
+    """The history as a part of a page: a chart a problem, the times, and the changes."""
+    names = [analysis.run.name for analysis in found.analyses]
+    numbered = ", ".join(f"{place} {name}" for place, name in enumerate(names, 1))
+    said = [f"{words.counted(len(names), 'run')}, the oldest first: {numbered}.", APART]
+    said += [f"{each.new} after {each.base}: {each.sentences[0]}" for each in found.changes]
+    if found.differences:
+        said.append(f"These runs are not comparable: {'; '.join(found.differences)}.")
+    return Section(
+        id="history",
+        heading="Over the runs",
+        sentences=tuple(said),
+        charts=tuple(_charts(found)),
+        tables=(_times(found), _changes(found)),
+    )
+
+
+def write(found: History, made: Section, folder: Path) -> Report:
+    """Write the page of the newest run with the history's section, and the charts of both."""
+    newest = found.analyses[-1]
+    newest.further = (made,)
+    return page.write(newest, folder)
+
+
+def as_data(found: History) -> dict[str, Any]:
+    """The history as plain data: the runs, every time in each of them, and the changes."""
+    series = [
+        {
+            **dict(zip(("problem", "implementation", "threads"), place, strict=True)),
+            "points": [
+                {"run": found.analyses[at].run.name, **{name: row[name] for name in _POINT}}
+                for at, row in points.items()
+            ],
+        }
+        for place, points in _series(found).items()
+    ]
+    return {
+        "runs": [
+            {"name": each.run.name, "started": each.run.started, "ended": each.run.ended}
+            for each in found.analyses
+        ],
+        "series": [plain(each) for each in series],
+        "changes": [compared(each) for each in found.changes],
+        "differences": list(found.differences),
+    }
+
+
+def _series(found: History) -> dict[Place, dict[int, dict[str, Any]]]:
+    """The measurements of each problem, implementation and threads, by the place of their run."""
+    series: dict[Place, dict[int, dict[str, Any]]] = {}
+    for at, analysis in enumerate(found.analyses):
+        for row in analysis.measurements:
+            place = row["problem"], row["implementation"], row["threads"]
+            series.setdefault(place, {})[at] = row
+    return series
+
+
+def _charts(found: History) -> Iterator[Chart]:
+    """One for each panel, problem and threads."""
+    entries = [entry.name for each in found.analyses for entry in each.plan.entries]
+    look = looks(entries)
+    verdicts = _verdicts(found)
+    groups: dict[tuple[str, str, int], list[Series]] = {}
+    for place, points in _series(found).items():
+        problem, name, threads = place
+        panel = next(iter(points.values()))["panel"]
+        line = _line(found, place, points, look[name], verdicts)
+        groups.setdefault((panel, problem, threads), []).append(line)
+    shared = words.shared_words(problem for _, problem, _ in groups)
+    several = len({threads for _, _, threads in groups}) > 1
+    for (panel, problem, threads), lines in groups.items():
+        label = words.without(problem, shared)
+        if several:
+            label += f", {words.counted(threads, 'thread')}"
+        yield _chart(panel, problem, label, shared, lines)
+
+
+def _chart(
+    panel: str, problem: str, label: str, shared: frozenset[str], lines: list[Series]
+) -> Chart:
+    told = facets(problem)
+    return Chart(
+        key=f"{prefix(panel)}history",
+        panel=panel,
+        title=f"Time of {subject(panel)} over the runs",
+        label=label,
+        common=" ".join(word for word in problem.split() if word in shared),
+        mask=told["mask"],
+        x_title="run, the oldest first",
+        y_title="ms for one call",
+        log_x=False,
+        log_y=True,
+        series=tuple(lines),
+        note="A point is the median of a run's session medians, its bar their spread. " + APART,
+        alt=f"Time of {words.counted(len(lines), 'implementation')} on {problem}, run by run.",
+        facets=told,
+    )
+
+
+def _line(
+    found: History,
+    place: Place,
+    points: dict[int, dict[str, Any]],
+    look: Look,
+    verdicts: dict[tuple[str, Place], dict[str, Any]],
+) -> Series:
+    def hover(at: int, row: dict[str, Any]) -> str:
+        run = found.analyses[at].run
+        spread = words.spread(row["low_ms"], row["high_ms"])
+        change = verdicts.get((run.name, place))
+        after = f"\n{change['verdict']} after {found.analyses[at - 1].run.name}" if change else ""
+        time = f"{words.milliseconds(row['median_ms'])} ms, sessions from {spread}"
+        return f"{place[1]}\n{run.name}, {words.moment(run.started)}\n{time}{after}"
+
+    return Series(
+        name=place[1],
+        x=tuple(float(at + 1) for at in points),
+        y=tuple(row["median_ms"] for row in points.values()),
+        low=tuple(row["low_ms"] for row in points.values()),
+        high=tuple(row["high_ms"] for row in points.values()),
+        hover=tuple(hover(at, row) for at, row in points.items()),
+        look=look,
+        implementation=place[1],
+    )
+
+
+def _verdicts(found: History) -> dict[tuple[str, Place], dict[str, Any]]:
+    """What changed, by the later run and the place."""
+    return {
+        (change.new, (row["problem"], row["implementation"], row["threads"])): row
+        for change in found.changes
+        for row in rows_of(change.table)
+    }
+
+
+def _times(found: History) -> Table:
+    """A row for each series, a column for each run."""
+    count = len(found.analyses)
+    rows = [
+        Row(
+            cells=(
+                Value(problem),
+                Value(name),
+                Value(str(threads), threads),
+                *(_time(points.get(at)) for at in range(count)),
+            ),
+            facets=facets(problem, name),
+        )
+        for (problem, name, threads), points in _series(found).items()
+    ]
+    places = range(1, count + 1)
+    head = ("problem", "implementation", "threads", *(f"ms in run {place}" for place in places))
+    return Table("Times, with the spread of the sessions", head, tuple(rows))
+
+
+def _time(row: dict[str, Any] | None) -> Value:
+    if row is None:
+        return Value("")
+    spread = words.spread(row["low_ms"], row["high_ms"])
+    return Value(f"{words.milliseconds(row['median_ms'])} ({spread})", row["median_ms"])
+
+
+def _changes(found: History) -> Table:
+    """What changed from each run to the next; a ratio below 1 is faster now."""
+    rows = [
+        Row(_cells(change, row), facets(row["problem"], row["implementation"]))
+        for change in found.changes
+        for row in _judged_first(rows_of(change.table))
+    ]
+    return Table("Changes from each run to the next", _CHANGES, tuple(rows))
+
+
+def _judged_first(rows: Rows) -> Rows:
+    """Those on which something could be concluded before those on which nothing could."""
+    return sorted(rows, key=lambda row: row["verdict"] == "not judged")
+
+
+def _cells(change: Comparison, row: dict[str, Any]) -> tuple[Value, ...]:
+    return (
+        Value(row["problem"]),
+        Value(row["implementation"]),
+        Value(str(row["threads"]), row["threads"]),
+        Value(change.new),
+        Value(words.milliseconds(row["new_ms"]), row["new_ms"]),
+        Value(change.base),
+        Value(words.milliseconds(row["base_ms"]), row["base_ms"]),
+        Value(ratio_in(row["ratio"], row["low"], row["high"]), row["ratio"]),
+        Value(row["verdict"]),
+        Value(row["reason"] or ""),
+    )

@@ -1,0 +1,121 @@
+"""Several runs of one machine: each time over the runs, and what changed from one to the next."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reports import history
+from reports.sections import Section, Value
+from reports.series import Chart, Series
+from reports.tables import measurements, rows_of
+from suites.records.record import Record
+from suites.records.store import Run
+from tests.saved_run import two
+
+FACTORS = (1.0, 1.5, 1.2)
+
+
+def sides(*factors: float, **machine: Any) -> list[tuple[Run, list[Record]]]:
+    """A run for each: the other took so many times as long as the base; the last one's machine."""
+    made = []
+    for place, factor in enumerate(factors):
+        run, records = two(factor)
+        told = {**run.machine, **(machine if place == len(factors) - 1 else {})}
+        started = f"2026-01-{place + 2:02}T03:04:05+00:00"
+        made.append((replace(run, name=f"run-{place}", started=started, machine=told), records))
+    return made
+
+
+def cells(section: Section, place: int) -> list[dict[str, Value]]:
+    table = section.tables[place]
+    return [dict(zip(table.head, row.cells, strict=True)) for row in table.rows]
+
+
+def line(section: Section) -> Series:
+    """That of the other, on the only chart."""
+    (chart,) = section.charts
+    assert isinstance(chart, Chart)
+    return next(each for each in chart.series if each.name == "other")
+
+
+def test_a_line_holds_the_median_of_each_run_with_its_spread() -> None:
+    runs = sides(*FACTORS)
+    other = line(history.section(history.history(runs)))
+    rows = [rows_of(measurements(*each))[1] for each in runs]
+    assert other.x == (1.0, 2.0, 3.0)
+    assert list(other.y) == [row["median_ms"] for row in rows]
+    assert list(other.low) == [row["low_ms"] for row in rows]
+    assert list(other.high) == [row["high_ms"] for row in rows]
+    assert "slower after run-0" in other.hover[1]
+
+
+def test_each_run_is_judged_beside_the_one_before_it_whatever_order_they_are_given_in() -> None:
+    found = history.history(reversed(sides(*FACTORS)))
+    assert [(each.base, each.new) for each in found.changes] == [
+        ("run-0", "run-1"),
+        ("run-1", "run-2"),
+    ]
+    changes = [row for row in cells(history.section(found), 1) if row["verdict"].order is None]
+    judged = [row for row in changes if row["implementation"].text == "other"]
+    assert [row["verdict"].text for row in judged] == ["slower", "faster"]
+    ratios = [row["ratio"].order for row in judged]
+    assert ratios == pytest.approx([1.5, 0.8], rel=1e-3)
+
+
+def test_the_section_says_that_milliseconds_of_different_times_are_not_judged() -> None:
+    section = history.section(history.history(sides(*FACTORS)))
+    assert history.APART in section.sentences
+    assert section.sentences[0] == "3 runs, the oldest first: 1 run-0, 2 run-1, 3 run-2."
+
+
+def test_a_run_that_did_not_time_a_series_leaves_a_gap() -> None:
+    first, second, third = sides(*FACTORS)
+    without = [r for r in second[1] if r.implementation != "other" or not r.times_ms]
+    section = history.section(history.history([first, (second[0], without), third]))
+    row = next(each for each in cells(section, 0) if each["implementation"].text == "other")
+    assert row["ms in run 2"].text == ""
+    assert row["ms in run 1"].order is not None
+    assert line(section).x == (1.0, 3.0)
+
+
+def test_runs_of_machines_that_differ_say_so() -> None:
+    found = history.history(sides(*FACTORS, cpu="Another CPU"))
+    assert any("Another CPU in run-2" in each for each in found.differences)
+    said = history.section(found).sentences[-1]
+    assert said.startswith("These runs are not comparable: CPU: Example CPU 9000 in run-1")
+    assert history.history(sides(*FACTORS)).differences == ()
+
+
+def test_one_run_is_no_history_and_none_is_there_twice() -> None:
+    one, other = sides(1.0, 1.0)
+    with pytest.raises(ValueError, match=r"^a history of run-0; expected two runs or more"):
+        history.history([one])
+    with pytest.raises(ValueError, match=r"each once \(python run_bench.py list runs\)$"):
+        history.history([one, other, one])
+
+
+def test_programs_read_the_same_history() -> None:
+    found = history.history(sides(*FACTORS))
+    data = json.loads(json.dumps(history.as_data(found), allow_nan=False))
+    assert [run["name"] for run in data["runs"]] == ["run-0", "run-1", "run-2"]
+    other = next(each for each in data["series"] if each["implementation"] == "other")
+    assert [point["run"] for point in other["points"]] == ["run-0", "run-1", "run-2"]
+    verdicts = [
+        [row["verdict"] for row in change["rows"] if row["implementation"] == "other"]
+        for change in data["changes"]
+    ]
+    assert verdicts == [["slower"], ["faster"]]
+
+
+def test_the_page_is_that_of_the_newest_run(tmp_path: Path) -> None:
+    found = history.history(sides(1.0, 1.5))
+    made = history.write(found, history.section(found), tmp_path)
+    text = made.page.read_text()
+    assert "run-1" in text
+    assert "Over the runs" in text
+    assert [each.heading for each in found.analyses[-1].further] == ["Over the runs"]
