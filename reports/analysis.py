@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from reports import tables, verdicts
+from reports.sections import Section
 from reports.verdicts import Timed
 from reports.words import UNREACHED
 from suites.records.record import Record
@@ -21,6 +22,8 @@ class Analysis:
 
     def __init__(self, run: Run, records: Iterable[Record]) -> None:
         self.run, self.plan, self.records = run, run.plan, list(records)
+        self.further: tuple[Section, ...] = ()
+        """Parts that the page shows besides those it makes itself, as the history of a run."""
 
     @cached_property
     def measurements(self) -> Rows:
@@ -35,7 +38,7 @@ class Analysis:
     @cached_property
     def not_measured(self) -> Rows:
         """As `tables.not_measured` tells them."""
-        return tables.rows_of(tables.not_measured(self.run, self.records))
+        return tables.rows_of(tables.without_time(self.run, self.outcomes))
 
     @cached_property
     def verdicts(self) -> Rows:

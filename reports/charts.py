@@ -6,7 +6,8 @@ Layers never share a chart with attention: they do more work for the same proble
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from reports import words
@@ -15,6 +16,7 @@ from reports.efficiency import KEY, efficiency_charts
 from reports.families import AXES, Axis, Group, groups
 from reports.palette import LINES, Look, looks
 from reports.panels import ATTENTION, panels_of, prefix, subject
+from reports.sections import FACETS, common_facets, facets
 from reports.series import Chart, Series
 from reports.tables import parsed
 from suites.records.plan import Plan
@@ -104,7 +106,8 @@ def _groups(
 
 
 def _chart(family: _Family, group: Group, style: dict[str, Look], labels: list[str]) -> Chart:
-    series = _series(family, group, style)
+    common = common_facets(facets(row["problem"]) for row in group.drawn)
+    series = _series(family, group, style, common)
     absent = _absent(family.axis, group)
     quantity = family.quantity
     return Chart(
@@ -121,10 +124,13 @@ def _chart(family: _Family, group: Group, style: dict[str, Look], labels: list[s
         series=series,
         note=" ".join(part for part in (quantity.note, absent) if part),
         alt=_in_words(family, group, series),
+        facets=common,
     )
 
 
-def _series(family: _Family, group: Group, style: dict[str, Look]) -> tuple[Series, ...]:
+def _series(
+    family: _Family, group: Group, style: dict[str, Look], common: Mapping[str, str]
+) -> tuple[Series, ...]:
     lines: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for row in group.drawn:
         lines[row["implementation"], row["device"] if family.axis.free else ""].append(row)
@@ -135,11 +141,14 @@ def _series(family: _Family, group: Group, style: dict[str, Look]) -> tuple[Seri
         if device:
             line = LINES[devices.index(device) % len(LINES)]
             look = Look(look.light, look.dark, look.marker, line)
-        found.append(_line(family, f"{name} ({device})" if device else name, rows, look))
+        shown = f"{name} ({device})" if device else name
+        found.append(replace(_line(family, shown, rows, look, common), implementation=name))
     return tuple(found)
 
 
-def _line(family: _Family, name: str, rows: list[dict[str, Any]], look: Look) -> Series:
+def _line(
+    family: _Family, name: str, rows: list[dict[str, Any]], look: Look, common: Mapping[str, str]
+) -> Series:
     axis, quantity = family.axis, family.quantity
     rows = sorted(rows, key=lambda row: axis.size(parsed(row["problem"])))
     spread = quantity.name == "time" and any(row["sessions"] > 1 for row in rows)
@@ -154,7 +163,18 @@ def _line(family: _Family, name: str, rows: list[dict[str, Any]], look: Look) ->
         high=tuple(row["high_ms"] for row in rows) if spread else (),
         hover=tuple(_hover(name, row) for row in rows),
         look=look,
+        facets=tuple(_apart(row["problem"], common) for row in rows) if _varies(common) else (),
     )
+
+
+def _varies(common: Mapping[str, str]) -> bool:
+    """Whether the problems of a chart differ in something that a page is filtered by."""
+    return len(common) < len(FACETS) - 1
+
+
+def _apart(problem: str, common: Mapping[str, str]) -> dict[str, str]:
+    """The facets of a problem that its chart does not have as a whole."""
+    return {name: text for name, text in facets(problem).items() if name not in common}
 
 
 def _hover(name: str, row: dict[str, Any]) -> str:

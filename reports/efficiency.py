@@ -9,6 +9,7 @@ from typing import Any, Final
 from reports import words
 from reports.palette import Look
 from reports.panels import ATTENTION, panels_of, prefix, subject
+from reports.sections import facets
 from reports.series import Chart, Series
 from reports.tables import parsed
 from suites.records.plan import Plan
@@ -89,6 +90,7 @@ def _line(name: str, own: dict[int, dict[str, Any]], look: Look) -> Series:
         high=(),
         hover=tuple(_hover(name, own[count]) for count in threads),
         look=look,
+        implementation=name,
     )
 
 
@@ -119,6 +121,7 @@ def _chart(
         series=tuple(series),
         note=_note(min(plan.threads)),
         alt=_in_words(title, label, series),
+        facets=facets(problem),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import groupby
@@ -13,25 +13,36 @@ from pathlib import Path
 from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from reports import choices, unknowns, verdict_words, words
+from reports import choices, page_tables, summary, unknowns, verdict_words, words
 from reports.analysis import Analysis
+from reports.chart_data import chart_data
 from reports.charts import charts, files
-from reports.differences import interleaved_command
 from reports.evidence import evidence
+from reports.filters import Filters
 from reports.folder import unwritable
 from reports.grids import CAPTIONS, Grid, agreement_grid, error_grid, memory_grid, time_grid
 from reports.machine import facts
 from reports.panels import heading, note, panels_of, slug
-from reports.series import Chart, Series
+from reports.sections import Section, facets
+from reports.series import Chart, Map
 from reports.sessions import inside_words
-from suites.records.plan import Entry, Plan
 from suites.records.store import Run
 
 NAME: Final = "report.html"
 _HERE: Final = Path(__file__).parent
+MOST_DETAILED: Final = 5000
+"""With more measurements the charts show medians only: no intervals, nothing said of a point."""
+MOST_ANALYSED: Final = 10_000
+"""With more measurements growth, crossovers and trade-offs are left out: they take minutes."""
+MOST_CELLS: Final = 8000
+"""Of one grid; the problems that do not fit are left out, and told."""
+MOST_CHARTS: Final = 40
+"""Of one family."""
+
+Drawn = list[Chart | Map]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,26 +59,50 @@ def write(analysis: Analysis, folder: Path) -> Report:
     Charts that an earlier report left there go. Raises ValueError with one sentence when the
     folder cannot be written.
     """
-    text, drawn = page(analysis), charts(analysis)
+    sections = collected(analysis)
+    drawn = charts(analysis)
+    text = _page(analysis, drawn, sections)
+    every: Drawn = [*drawn, *(chart for section in sections for chart in section.charts)]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in files(analysis.plan):
-            (folder / name).unlink(missing_ok=True)
+        for path in _left_over(analysis, folder):
+            path.unlink(missing_ok=True)
         path = folder / NAME
         path.write_text(text, "utf-8")
-        if not drawn:
+        if not every:
             return Report(path, ())
         from reports import png  # noqa: PLC0415 - matplotlib, which a page without charts needs not
 
-        return Report(path, tuple(png.draw(drawn, folder)))
+        return Report(path, tuple(png.draw(every, folder)))
     except OSError as error:
         raise unwritable(folder, error) from error
 
 
 def page(analysis: Analysis) -> str:
     """The whole page as text."""
-    drawn = charts(analysis)
-    entries = {entry.name: entry for entry in analysis.plan.entries}
+    return _page(analysis, charts(analysis), collected(analysis))
+
+
+def collected(analysis: Analysis) -> list[Section]:
+    """What further analyses have to show, each a part of its own; nothing of too large a run."""
+    if len(analysis.measurements) > MOST_ANALYSED:
+        return list(analysis.further)
+    from reports.choosing.section import sections  # noqa: PLC0415 - numerics that pages alone need
+    from reports.growth.section import section  # noqa: PLC0415 - likewise
+
+    growth = section(analysis)
+    return [*analysis.further, *([growth] if growth else []), *sections(analysis)]
+
+
+def _left_over(analysis: Analysis, folder: Path) -> list[Path]:
+    """Charts of an earlier report: those of this run's names, and whatever says it is ours."""
+    from reports.png import is_ours  # noqa: PLC0415 - matplotlib, which `page` alone needs not
+
+    named = [folder / name for name in files(analysis.plan)]
+    return [*named, *(path for path in folder.glob("*.png") if is_ours(path))]
+
+
+def _page(analysis: Analysis, drawn: list[Chart], sections: list[Section]) -> str:
     environment = Environment(
         loader=FileSystemLoader(_HERE),
         autoescape=True,
@@ -76,30 +111,78 @@ def page(analysis: Analysis) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"words": words, "told": verdict_words, "line": words.printable}
-    environment.globals |= {"short": short, "folded": folded}
+    filters = Filters(analysis.plan, sections)
+    every: Drawn = [*drawn, *(chart for section in sections for chart in section.charts)]
+    kept, dropped = _some_of_each(every)
+    medians_only = len(analysis.measurements) > MOST_DETAILED
+    script = _script(kept)
+    data = chart_data(kept, filters, medians_only=medians_only)
+    environment.globals |= {"words": words, "line": words.printable, "facets": facets}
+    environment.globals |= {"short": page_tables.short, "folded": page_tables.folded}
     environment.globals |= {"heading": heading, "slug": slug, "captions": CAPTIONS}
-    script = _script(drawn)
+    environment.globals |= {"filters": filters, "rows_of": page_tables.body}
     return environment.get_template("page.html.jinja").render(
         run=analysis.run,
+        measured_on=_measured_on(analysis.run),
         summary=summary_sentences(analysis),
-        panels=[_panel(analysis, drawn, name) for name in panels_of(analysis.plan)],
-        verdicts=_verdicts(analysis, entries),
-        several=len(analysis.plan.threads) > 1,
+        found=summary.sentences(analysis),
+        limits=_limits(analysis, medians_only=medians_only, dropped=dropped),
+        panels=[_panel(analysis, kept, name) for name in panels_of(analysis.plan)],
+        verdicts=list(page_tables.verdict_tables(analysis)),
         concluded=verdict_words.summary_sentences(analysis),
-        choices=choices.sentences(analysis),
+        choices=choices.sentences(analysis)[: page_tables.MOST_ROWS],
+        sections=[_section(section, kept) for section in sections],
         unknown=unknowns.sentences(analysis),
         inside=inside_words(analysis.run, analysis.records),
-        rows=[_row(row, analysis.plan, entries) for row in analysis.measurements],
-        agreement=agreement_grid(analysis),
+        measurements=page_tables.measurement_table(analysis),
+        agreement=_problems(analysis, agreement_grid(analysis)),
         evidence=evidence(analysis),
         reasons=_reasons(analysis),
         facts=facts(analysis.run, analysis.records),
-        chart_data=_script_json(_chart_data(drawn)),
+        drawn=len(kept),
+        chart_data=_script_json(data),
         script=script,
         script_hash=_hash(script),
         style=Markup((_HERE / "page.css").read_text("utf-8")),  # noqa: S704 - our own file
     )
+
+
+def _some_of_each(every: Drawn) -> tuple[Drawn, int]:
+    """The first charts of every family, and how many are left out."""
+    seen: Counter[str] = Counter()
+    kept = []
+    for chart in every:
+        seen[chart.key] += 1
+        if seen[chart.key] <= MOST_CHARTS:
+            kept.append(chart)
+    return kept, len(every) - len(kept)
+
+
+def _limits(analysis: Analysis, *, medians_only: bool, dropped: int) -> list[str]:
+    """What a page of so large a run leaves out, in sentences; none for a run that fits."""
+    said = []
+    count = len(analysis.measurements)
+    if count > MOST_ANALYSED:
+        said.append("Growth, crossovers and trade-offs are left out of so large a run.")
+    if medians_only:
+        said.append(f"With {count:,} measurements the charts show medians only, without intervals.")
+    if dropped:
+        said.append(
+            f"{words.counted(dropped, 'chart')} left out: the first {MOST_CHARTS} of each kind "
+            "are here."
+        )
+    return said
+
+
+def _measured_on(run: Run) -> str:
+    """The machine in a few words, which need not be the reader's own."""
+    cores, system = run.machine.get("cores"), run.machine.get("os")
+    parts = [
+        str(run.machine.get("cpu") or "a machine that told nothing of itself"),
+        words.counted(cores, "core") if isinstance(cores, int) else "",
+        str(system or ""),
+    ]
+    return f"Measured on {', '.join(filter(None, parts))}; every figure is of that machine."
 
 
 def summary_sentences(analysis: Analysis) -> list[str]:
@@ -126,7 +209,10 @@ def summary_sentences(analysis: Analysis) -> list[str]:
     else:
         sentences.append("This run checks agreement and takes no times.")
     if analysis.unfinished:
-        sentences.append("The run was interrupted: what it had not reached is listed below.")
+        sentences.append(
+            "The run was interrupted, or is still being written: what it had not reached is listed "
+            "below."
+        )
     return sentences
 
 
@@ -143,122 +229,61 @@ def _census(run: Run, ended: list[dict[str, Any]]) -> str:
     return ", ".join([*parts, *(f"{states[each]} {words.STATUS_WORDS[each]}" for each in named)])
 
 
-def _panel(analysis: Analysis, drawn: list[Chart], name: str) -> dict[str, Any]:
+def _panel(analysis: Analysis, drawn: Drawn, name: str) -> dict[str, Any]:
     makers = (time_grid, memory_grid, error_grid)
     grids: list[Grid] = [make(analysis, panel=name) for make in makers]
-    families = [
-        {"key": key, "id": key.replace("_", "-"), "charts": list(family)}
-        for key, family in groupby(
-            (chart for chart in drawn if chart.panel == name), lambda chart: chart.key
-        )
-    ]
+    own = [chart for chart in drawn if chart.panel == name and chart.key in _keys(analysis)]
     return {
         "name": name,
         "id": slug(name),
         "heading": heading(name),
         "note": note(name),
-        "grids": [grid for grid in grids if not grid.is_empty],
-        "families": families,
+        "grids": [_problems(analysis, grid) for grid in grids if not grid.is_empty],
+        "families": _families(own),
     }
 
 
-def _row(row: dict[str, Any], plan: Plan, entries: dict[str, Entry]) -> dict[str, Any]:
-    command = words.repeat_command(row["problem"], entries[row["implementation"]])
-    return {**row, "command": command + words.setting_options(plan, row["threads"])}
+def _keys(analysis: Analysis) -> set[str]:
+    """Of the families that stand with a panel; others stand in the section that made them."""
+    return {name.removesuffix(".png") for name in files(analysis.plan)}
 
 
-def _verdicts(analysis: Analysis, entries: dict[str, Entry]) -> dict[str, list[dict[str, Any]]]:
-    """The comparisons of each panel that has any, with the command that makes each again."""
-    rows = analysis.verdicts
-    found = {
-        name: [_compared(row, analysis.plan, entries) for row in rows if row["panel"] == name]
-        for name in panels_of(analysis.plan)
+def _families(drawn: Drawn) -> list[dict[str, Any]]:
+    return [
+        {"key": key, "id": f"chart-{slug(key).replace('_', '-')}", "charts": list(family)}
+        for key, family in groupby(drawn, lambda chart: chart.key)
+    ]
+
+
+def _problems(analysis: Analysis, grid: Grid) -> dict[str, Any]:
+    """A grid with the problem of each of its rows, as many as a page holds."""
+    most = max(1, MOST_CELLS // max(1, len(grid.columns)))
+    rows = [
+        {"problem": problem, "shown": shown, "cells": cells}
+        for problem, (shown, cells) in zip(analysis.plan.problems, grid.rows, strict=True)
+    ]
+    left = page_tables.left_out(len(rows), most, "problem")
+    return {"grid": grid, "rows": rows[:most], "left_out": left}
+
+
+def _section(section: Section, kept: Drawn) -> dict[str, Any]:
+    keys = {chart.key for chart in section.charts}
+    return {
+        "id": slug(section.id),
+        "heading": section.heading,
+        "sentences": section.sentences,
+        "families": _families([chart for chart in kept if chart.key in keys]),
+        "tables": [page_tables.capped(table) for table in section.tables],
     }
-    return {name: own for name, own in found.items() if own}
-
-
-def _compared(row: dict[str, Any], plan: Plan, entries: dict[str, Entry]) -> dict[str, Any]:
-    command = interleaved_command(
-        row["problem"],
-        entries[row["baseline"]],
-        entries[row["implementation"]],
-        sessions=plan.sessions,
-    )
-    return {**row, "command": command + words.setting_options(plan, row["threads"])}
 
 
 def _reasons(analysis: Analysis) -> list[dict[str, Any]]:
     """What has no time, status by status, the gravest first."""
     rows = analysis.not_measured
     return [
-        {"status": status, "rows": list(group)}
+        {"status": status, "rows": page_tables.reason_rows(group)}
         for status, group in groupby(rows, lambda row: row["status"])
     ]
-
-
-def _chart_data(drawn: list[Chart]) -> dict[str, Any]:
-    """The charts for the page's script; what is said of a point is held once for all charts."""
-    hovers: dict[str, int] = {}
-    families = {
-        key: [_one_chart(chart, hovers) for chart in family]
-        for key, family in groupby(drawn, lambda chart: chart.key)
-    }
-    return {"families": families, "hovers": [chart_text(text) for text in hovers]}
-
-
-def _one_chart(chart: Chart, hovers: dict[str, int]) -> dict[str, Any]:
-    return {
-        "alt": words.printable(chart.alt),
-        "note": words.printable(chart.note),
-        "x": chart.x_title,
-        "y": chart.y_title,
-        "logX": chart.log_x,
-        "logY": chart.log_y,
-        "series": [_series_data(series, hovers) for series in chart.series],
-    }
-
-
-def _series_data(series: Series, hovers: dict[str, int]) -> dict[str, Any]:
-    return {
-        "name": chart_text(words.abbreviated(series.name)),
-        "x": series.x,
-        "y": _rounded(series.y),
-        "low": _rounded(series.low),
-        "high": _rounded(series.high),
-        "hover": [hovers.setdefault(text, len(hovers)) for text in series.hover],
-        "colours": [series.look.light, series.look.dark],
-        "marker": series.look.marker,
-        "line": series.look.line,
-    }
-
-
-def _rounded(values: Iterable[float]) -> list[float]:
-    """To six digits: more than a screen shows, and a third of the bytes."""
-    return [float(f"{value:.6g}") for value in values]
-
-
-def chart_text(text: str) -> str:
-    """The text for the chart library, which would read tags, entities and formulas in it."""
-    safe = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return safe.replace("$", "&#36;").replace("\n", "<br>")
-
-
-def short(text: str) -> Markup:
-    """A name, abbreviated where it is long; the whole of it is its title."""
-    told, line = words.abbreviated(text), words.printable(text)
-    if told == line:
-        return escape(told)
-    return Markup('<span title="{}">{}</span>').format(line, told)
-
-
-def folded(text: str) -> Markup:
-    """A text of any length: a long one is folded, and opens to the whole of it."""
-    whole = words.readable(text)
-    if len(whole) <= words.LONGEST_TEXT:
-        return escape(whole)
-    some = words.abbreviated(text, words.LONGEST_TEXT // 3)
-    unfold = Markup("<details><summary>{}</summary>{}</details>")
-    return unfold.format(some, whole)
 
 
 def _harmless(value: Any) -> Any:
@@ -279,7 +304,7 @@ def _script_json(data: Mapping[str, Any]) -> Markup:
     return Markup(text)  # noqa: S704 - the three characters that HTML reads are escaped
 
 
-def _script(drawn: list[Chart]) -> Markup:
+def _script(drawn: Drawn) -> Markup:
     """Our own script, and the chart library where there is a chart."""
     library = get_plotlyjs().replace("</script", "<\\/script") if drawn else ""
     return Markup(library + "\n" + (_HERE / "page.js").read_text("utf-8"))  # noqa: S704

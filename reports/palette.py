@@ -1,23 +1,35 @@
-"""How each implementation looks: a colour, a marker and a line, by its place among the names."""
+"""How each implementation looks: a colour, a marker and a line that follow from its name.
+
+The same name looks the same in every run, unless another name of that run wants the same colour
+or marker: then the one that is later in the alphabet takes the next that is free. With more than
+twelve names colours are used again, with another marker and other dashes.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Final
 
 _LIGHT: Final = (
     "#0072b2",
-    "#d55e00",
-    "#00845c",
+    "#c25200",
+    "#008058",
     "#b5478f",
-    "#a87400",
+    "#8f6300",
     "#2b2f77",
-    "#1597a8",
+    "#0f7b8a",
     "#626b77",
+    "#7a3fb0",
+    "#8a4b32",
+    "#4c7400",
+    "#c01f4f",
 )
-"""On white. After the palette of Okabe and Ito (jfly.uni-koeln.de/color), yellow and the palest
-replaced by darker hues, so that every line has a contrast of 3 or more."""
+"""On white. The first eight after the palette of Okabe and Ito (jfly.uni-koeln.de/color), yellow
+and the palest replaced by darker hues: each has a contrast of 4.5 or more. The others come when
+the eight are taken; eyes that tell fewer colours apart have the markers."""
 _DARK: Final = (
     "#56b4f0",
     "#ff8a4c",
@@ -27,8 +39,14 @@ _DARK: Final = (
     "#a3a8ff",
     "#63d8e6",
     "#c6cdd6",
+    "#cba6f7",
+    "#dfa58b",
+    "#b4d46c",
+    "#ff93ad",
 )
 """The same hues on a dark page."""
+_FIRST: Final = 8
+"""So many colours are taken before the others."""
 MARKERS: Final = ("circle", "square", "diamond", "triangle-up", "cross", "x", "triangle-down")
 LINES: Final = ("solid", "dash", "dot")
 
@@ -44,14 +62,37 @@ class Look:
 
 
 def looks(names: Iterable[str]) -> dict[str, Look]:
-    """A look for every name, by its position among the sorted names.
+    """A look for every name: give all the names of a run, so that no two of them look the same.
 
-    Eight colours and seven markers: no two of the first 56 names look the same.
+    Twelve colours and seven markers: no two of the first 84 names have the same of both. A plain
+    name comes before its choices, which have brackets.
     """
-    return {name: _look(place) for place, name in enumerate(sorted(set(names)))}
+    found: dict[str, Look] = {}
+    colours: Counter[int] = Counter()
+    markers: Counter[int] = Counter()
+    taken: set[tuple[int, int]] = set()
+    for name in sorted(set(names), key=lambda name: ("[" in name, name)):
+        first_colour, first_marker = _start(name)
+        order = (*_around(first_colour, _FIRST), *range(_FIRST, len(_LIGHT)))
+        colour = min(order, key=lambda each: colours[each])
+        marker = min(
+            _around(first_marker, len(MARKERS)),
+            key=lambda each: ((colour, each) in taken, markers[each]),
+        )
+        line = LINES[colours[colour] % len(LINES)]
+        found[name] = Look(_LIGHT[colour], _DARK[colour], MARKERS[marker], line)
+        colours[colour] += 1
+        markers[marker] += 1
+        taken.add((colour, marker))
+    return found
 
 
-def _look(place: int) -> Look:
-    colour = place % len(_LIGHT)
-    line = LINES[place // len(_LIGHT) % len(LINES)]
-    return Look(_LIGHT[colour], _DARK[colour], MARKERS[place % len(MARKERS)], line)
+def _start(name: str) -> tuple[int, int]:
+    """The colour and the marker that a name has when it is alone."""
+    digest = sha256(name.encode("utf-8", "backslashreplace")).digest()
+    return digest[0] % _FIRST, digest[1] % len(MARKERS)
+
+
+def _around(first: int, count: int) -> Iterable[int]:
+    """All places, from the first one on, in a circle."""
+    return ((first + step) % count for step in range(count))

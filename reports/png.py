@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
-from itertools import groupby
+from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 from textwrap import wrap
 from typing import Any, Final
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.container import ErrorbarContainer
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.ft2font import FT2Font
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
-from reports.series import Chart, Series
+from reports.series import Chart, Map, Series
 from reports.words import abbreviated
 
 MOST_ON_ONE: Final = 24
@@ -35,7 +40,15 @@ _MARKERS: Final = {
 _LINES: Final = {"solid": "-", "dash": "--", "dot": ":"}
 _MARK: Final = "\N{REPLACEMENT CHARACTER}"
 _INK, _FAINT = "#1f2328", "#d8dce1"
-_INCHES: Final = (4.6, 3.3)
+_INCHES: Final = (4.1, 3.0)
+"""Of one chart, without the margins around it."""
+DOTS: Final = 160
+"""To an inch: twice what a screen of usual resolution shows."""
+_OURS: Final = "attnbench"
+"""What a file says it was made by."""
+_LABEL: Final = 56
+"""A longer label of a chart is abbreviated: it would run into the next chart."""
+BARS: Final = "points: median of the session medians; bars: the smallest to the largest"
 _LETTER_INCHES: Final = 0.085
 MOST_LINES: Final = 3
 """Of what all charts of a file have in common."""
@@ -43,44 +56,104 @@ MOST_LETTERS: Final = 64
 """A longer name is abbreviated: a legend is as wide as its chart."""
 
 
-def draw(charts: Iterable[Chart], folder: Path) -> list[Path]:
+@dataclass(frozen=True, slots=True)
+class _Margins:
+    """Inches around a chart: for its y axis, for its x axis, and for its label."""
+
+    left: float = 0.75
+    bottom: float = 0.55
+    title: float = 0.3
+
+
+_MARGINS: Final = _Margins()
+
+
+def draw(charts: Iterable[Chart | Map], folder: Path) -> list[Path]:
     """Write one PNG per family into a folder that exists, and tell which."""
+    families: dict[str, list[Chart | Map]] = {}
+    for chart in charts:
+        families.setdefault(chart.key, []).append(chart)
     written = []
-    for key, family in groupby(charts, lambda chart: chart.key):
+    for key, family in families.items():
         path = folder / f"{key}.png"
-        drawing = figure(list(family))
-        if engine := drawing.get_layout_engine():
-            engine.execute(drawing)
-            drawing.set_layout_engine("none")  # laid out; else saving draws everything twice
-        drawing.savefig(path, dpi=120, facecolor="white")
+        figure(family).savefig(
+            path,
+            dpi=DOTS,
+            facecolor="white",
+            metadata={"Software": _OURS},
+            pil_kwargs={"compress_level": 3},
+        )
         written.append(path)
     return written
 
 
-def figure(family: list[Chart]) -> Figure:
+def is_ours(path: Path) -> bool:
+    """Whether a PNG file was drawn here: it says so in its first bytes."""
+    with path.open("rb") as file:
+        return f"Software\0{_OURS}".encode() in file.read(512)
+
+
+def figure(family: Sequence[Chart | Map]) -> Figure:
     """The charts of one family side by side, with one legend for all."""
-    shown = family[:MOST_ON_ONE]
+    shown = list(family[:MOST_ON_ONE])
     columns = _columns(shown)
     rows = math.ceil(len(shown) / columns)
-    names = sorted({_plain(series.name) for chart in shown for series in chart.series})
-    width = max(_INCHES[0] * columns, 6.4)
-    across = max(1, int(width / (0.55 + _LETTER_INCHES * max(map(len, names)))))
-    head = 0.95 + 0.25 * math.ceil(len(names) / across)
-    drawing = Figure(figsize=(width, _INCHES[1] * rows + head), layout="constrained")
+    width = max((_INCHES[0] + _MARGINS.left) * columns + 0.1, 6.4)
+    head = _head(family, shown, width)
+    keys = dict(sorted(chain.from_iterable(map(_keys, shown)), key=itemgetter(0)))
+    across = _across(keys, width)
+    top = 0.2 + 0.19 * len(head)
+    foot = 0.2 + 0.2 * math.ceil(len(keys) / across)
+    height = (_INCHES[1] + _MARGINS.bottom) * rows + top + foot
+    drawing = Figure(figsize=(width, height))
     FigureCanvasAgg(drawing)
-    grid = drawing.subplots(rows, columns, squeeze=False, sharey="row")
-    places = list(grid.flat)
-    for axes, chart in zip(places, shown, strict=False):
-        _fill(axes, chart)
-    for axes in places[len(shown) :]:
-        axes.set_axis_off()
-    _label_outer(places, shown, columns)
-    _head(drawing, family, shown)
-    _legend(drawing, places, across)
+    for place, chart in enumerate(shown):
+        axes = drawing.add_axes(_box(divmod(place, columns), columns, (width, height), top))
+        if isinstance(chart, Map):
+            _fill_map(axes, chart)
+        else:
+            _fill(axes, chart)
+        title = _plain(chart.label, _LABEL)  # with its place given: to look for one takes long
+        axes.set_title(title, fontsize=10, color=_INK, loc="left", y=1.02)
+        axes.set_ylabel(_plain(chart.y_title), fontsize=9, color=_INK)
+        if place + columns >= len(shown):
+            axes.set_xlabel(_plain(chart.x_title), fontsize=9, color=_INK)
+    _same_heights(drawing, shown, columns)
+    drawing.suptitle(
+        "\n".join(head), fontsize=11, color=_INK, x=0.1 / width, y=1 - 0.1 / height, ha="left"
+    )
+    _legend(drawing, keys, across)
     return drawing
 
 
-def _columns(shown: list[Chart]) -> int:
+def _box(
+    place: tuple[int, int], columns: int, size: tuple[float, float], top: float
+) -> tuple[float, float, float, float]:
+    """Where a chart stands on its file: left, bottom, width and height as parts of the whole.
+
+    Set by hand: to lay a file out by what its letters need means to draw it twice.
+    """
+    (row, column), (width, height) = place, size
+    wide = (width - 0.1) / columns
+    left = wide * column + _MARGINS.left
+    bottom = height - top - row * (_INCHES[1] + _MARGINS.bottom) - _INCHES[1]
+    inner = _INCHES[1] - _MARGINS.title
+    return left / width, bottom / height, (wide - _MARGINS.left) / width, inner / height
+
+
+def _same_heights(drawing: Figure, shown: list[Chart | Map], columns: int) -> None:
+    """One scale for the charts of a row, as far as they are of one kind."""
+    for first in range(0, len(shown), columns):
+        row = range(first, min(first + columns, len(shown)))
+        own = [drawing.axes[i] for i in row if isinstance(shown[i], Chart)]
+        if len({axes.get_yscale() for axes in own}) == 1:
+            low = min(axes.get_ylim()[0] for axes in own)
+            high = max(axes.get_ylim()[1] for axes in own)
+            for axes in own:
+                axes.set_ylim(low, high)
+
+
+def _columns(shown: list[Chart | Map]) -> int:
     """One column a mask where that makes whole rows, else up to three."""
     masks = len({chart.mask for chart in shown})
     if 1 < masks <= 4 and len(shown) % masks == 0:
@@ -89,9 +162,8 @@ def _columns(shown: list[Chart]) -> int:
 
 
 def _fill(axes: Axes, chart: Chart) -> None:
-    sizes = sorted({x for series in chart.series for x in series.x})
-    for series in chart.series:
-        _line(axes, series, sizes)
+    marked = [series for series in chart.series if series.drawn != "bare"] or chart.series
+    sizes = sorted({x for series in marked for x in series.x})
     if chart.log_x:
         axes.set_xscale("log", base=2)
     if chart.log_y:
@@ -99,18 +171,73 @@ def _fill(axes: Axes, chart: Chart) -> None:
         axes.yaxis.set_major_locator(LogLocator(subs=_steps(chart), numticks=12))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
         axes.yaxis.set_minor_locator(NullLocator())
-    else:
-        axes.set_ylim(bottom=0)
-    axes.xaxis.set_major_locator(FixedLocator(sizes))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.set_title(_plain(chart.label), fontsize=10, color=_INK, loc="left")
+    axes.set_xlim(_limits([x for series in chart.series for x in series.x], log=chart.log_x))
+    axes.set_ylim(_limits(_heights(chart), log=chart.log_y))
+    for series in chart.series:
+        _line(axes, series, sizes)
+    if chart.ticks:
+        axes.xaxis.set_major_locator(FixedLocator(sizes))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.grid(visible=True, which="major", color=_FAINT, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=8.5, colors=_INK, labelrotation=0)
     if len(sizes) > 9:
         axes.tick_params(axis="x", labelrotation=45)
+
+
+def _heights(chart: Chart) -> list[float]:
+    """Every figure of a chart that has to be in sight; zero too where the axis is linear."""
+    found = [y for series in chart.series for y in (*series.y, *series.low, *series.high)]
+    return found if chart.log_y else [0.0, *found]
+
+
+def _limits(values: Sequence[float], *, log: bool) -> tuple[float, float]:
+    """From the smallest to the largest, with room; what is at zero stays there."""
+    low, high = min(values), max(values)
+    if log:
+        room = (high / low) ** 0.05 if high > low else 2.0
+        return low / room, high * room
+    room = 0.05 * (high - low) or 1.0
+    return low - (room if low else 0.0), high + room
+
+
+def _fill_map(axes: Axes, chart: Map) -> None:
+    """A tile for each problem, in the colour of who is fastest there; hatched where undecided."""
+    xs, ys = (sorted({getattr(tile, axis) for tile in chart.tiles}) for axis in "xy")
+    most = max(3, int(_INCHES[0] / len(xs) / _LETTER_INCHES))
+    for tile in chart.tiles:
+        colour = chart.looks[tile.name].light
+        x, y = xs.index(tile.x), ys.index(tile.y)
+        box = Rectangle(
+            (x - 0.48, y - 0.48),
+            0.96,
+            0.96,
+            facecolor="white" if tile.undecided else colour,
+            edgecolor=colour,
+            hatch="//" if tile.undecided else None,
+            linewidth=0.5,
+        )
+        axes.add_patch(box)
+        shown = _in_tile(f"{tile.name} ?" if tile.undecided else tile.name, most)
+        behind = {"facecolor": "white", "edgecolor": "none", "pad": 1.0} if tile.undecided else None
+        ink = _INK if tile.undecided else "white"
+        axes.text(x, y, shown, ha="center", va="center", fontsize=8, color=ink, bbox=behind)
+    axes.set_xlim(-0.5, len(xs) - 0.5)
+    axes.set_ylim(-0.5, len(ys) - 0.5)
+    axes.set_xticks(range(len(xs)), [f"{x:g}" for x in xs])
+    axes.set_yticks(range(len(ys)), [f"{y:g}" for y in ys])
+    axes.spines[["top", "right", "left", "bottom"]].set_visible(False)
+    axes.tick_params(labelsize=8.5, colors=_INK, length=0)
+
+
+def _in_tile(name: str, most: int) -> str:
+    """A name on the lines that its joints give, no longer than so many letters; else nothing."""
+    lines = wrap(name.replace("_", "_ "), most) if len(name) > most else [name]
+    joined = [line.replace("_ ", "_") for line in lines]
+    fits = len(joined) <= MOST_LINES and all(len(line) <= most for line in joined)
+    return "\n".join(map(_plain, joined)) if fits else ""
 
 
 def _steps(chart: Chart) -> tuple[float, ...]:
@@ -121,26 +248,28 @@ def _steps(chart: Chart) -> tuple[float, ...]:
 
 def _line(axes: Axes, series: Series, sizes: list[float]) -> None:
     """One series; a size without a figure breaks the line."""
-    bars = None
-    if series.low:
-        below = [y - low for y, low in zip(series.y, series.low, strict=True)]
-        above = [high - y for y, high in zip(series.y, series.high, strict=True)]
-        bars = [_over(sizes, series.x, below), _over(sizes, series.x, above)]
-    axes.errorbar(
-        sizes,
-        _over(sizes, series.x, series.y),
-        yerr=bars,
-        label=_plain(series.name),
-        color=series.look.light,
-        marker=_MARKERS[series.look.marker],
-        linestyle=_LINES[series.look.line],
-        markersize=6,
-        markeredgecolor="white",
-        markeredgewidth=0.6,
-        linewidth=1.6,
-        capsize=2.5,
-        elinewidth=1,
-    )
+    xs = list(series.x) if series.drawn == "bare" else sizes
+    if series.low:  # one collection: a bar for each point costs more than all the rest
+        ends = zip(series.x, series.low, series.high, strict=True)
+        segments = [[(x, low), (x, high)] for x, low, high in ends]
+        bars = LineCollection(segments, colors=series.look.light, linewidths=1.2)
+        axes.add_collection(bars, autolim=False)
+    # As an artist: a line that is plotted has its limits looked for, again with each line.
+    axes.add_artist(Line2D(xs, _over(xs, series.x, series.y), **_style(series)))
+
+
+def _style(series: Series) -> dict[str, Any]:
+    """How a series is drawn, on its chart and in the legend."""
+    look = series.look
+    return {
+        "color": look.light,
+        "marker": "" if series.drawn == "bare" else _MARKERS[look.marker],
+        "linestyle": "" if series.drawn == "points" else _LINES[look.line],
+        "markersize": 6,
+        "markeredgecolor": "white",
+        "markeredgewidth": 0.6,
+        "linewidth": 1.6,
+    }
 
 
 def _over(sizes: list[float], x: Sequence[float], values: Sequence[float]) -> list[float]:
@@ -148,51 +277,53 @@ def _over(sizes: list[float], x: Sequence[float], values: Sequence[float]) -> li
     return [found.get(size, math.nan) for size in sizes]
 
 
-def _label_outer(places: list[Axes], shown: list[Chart], columns: int) -> None:
-    """Titles of axes at the left and at the foot of each column only."""
-    for index, (axes, chart) in enumerate(zip(places, shown, strict=False)):
-        if index % columns == 0:
-            axes.set_ylabel(chart.y_title, fontsize=9, color=_INK)
-        if index + columns >= len(shown):
-            axes.set_xlabel(chart.x_title, fontsize=9, color=_INK)
-
-
-def _head(drawing: Figure, family: list[Chart], shown: list[Chart]) -> None:
+def _head(family: Sequence[Chart | Map], shown: list[Chart | Map], width: float) -> list[str]:
+    """What stands above all charts of a file, line by line."""
     lines = [family[0].title, family[0].common]
-    if any(series.low for chart in shown for series in chart.series):
-        lines.append("points: median of the session medians; bars: the smallest to the largest")
+    if any(isinstance(chart, Map) for chart in shown):
+        lines.append("the fastest; hatched with ? where it is not told apart from the next")
+    elif any(map(_has_spread, shown)):
+        lines.append(BARS)
     if len(family) > len(shown):
-        lines.append(f"{len(shown)} of {len(family)} charts; the page holds all")
-    most = int(drawing.get_figwidth() / _LETTER_INCHES)
-    wrapped = (
-        part for line in lines for part in wrap(line, most, max_lines=MOST_LINES, placeholder="…")
-    )
-    drawing.suptitle(
-        "\n".join(_plain(part, most) for part in wrapped),
-        fontsize=11,
-        color=_INK,
-        x=0.01,
-        ha="left",
+        lines.append(f"{len(shown)} of {len(family)} charts; the page holds more")
+    most = int(width / _LETTER_INCHES)
+    return [
+        _plain(part, most)
+        for line in lines
+        for part in wrap(line, most, max_lines=MOST_LINES, placeholder="…")
+    ]
+
+
+def _has_spread(chart: Chart | Map) -> bool:
+    return isinstance(chart, Chart) and any(
+        series.low and series.drawn == "line" for series in chart.series
     )
 
 
-def _legend(drawing: Figure, places: list[Axes], across: int) -> None:
-    handles: dict[str, Any] = dict(sorted(_handles(places), key=lambda each: each[0]))
+def _keys(chart: Chart | Map) -> Iterator[tuple[str, Artist]]:
+    """What the legend says of a chart: each name with how it looks."""
+    if isinstance(chart, Map):
+        for tile in chart.tiles:
+            yield _plain(tile.name), Patch(facecolor=chart.looks[tile.name].light)
+    else:
+        for series in chart.series:
+            yield _plain(series.name), Line2D([], [], **_style(series))
+
+
+def _across(keys: Mapping[str, Artist], width: float) -> int:
+    """How many names a line of the legend holds."""
+    return max(1, min(len(keys), int(width / (0.55 + _LETTER_INCHES * max(map(len, keys))))))
+
+
+def _legend(drawing: Figure, keys: Mapping[str, Artist], across: int) -> None:
     drawing.legend(
-        list(handles.values()),
-        list(handles),
-        loc="outside lower left",
-        ncols=min(across, len(handles)),
+        list(keys.values()),
+        list(keys),
+        loc="lower left",
+        ncols=across,
         fontsize=9,
         frameon=False,
     )
-
-
-def _handles(places: list[Axes]) -> Iterator[tuple[str, ErrorbarContainer]]:
-    for axes in places:
-        for container in axes.containers:
-            if isinstance(container, ErrorbarContainer):
-                yield str(container.get_label()), container
 
 
 def _plain(text: str, most: int = MOST_LETTERS) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
+from typing import Final
 
 from reports.series import Chart, Map
 from reports.tables import parsed
+
+FACETS: Final = ("implementation", "device", "dtype", "mask", "pass", "heads")
+"""What a page can be filtered by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +66,13 @@ def facets(problem: str, implementation: str = "") -> Mapping[str, str]:
         "heads": f"{heads[0]}" if heads[0] == heads[1] else f"{heads[0]}/{heads[1]}",
     }
     return MappingProxyType({name: text for name, text in known.items() if text})
+
+
+def common_facets(every: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Those facets that all of several have, with the same value."""
+    first, *others = every
+    return {
+        name: text
+        for name, text in first.items()
+        if all(other.get(name) == text for other in others)
+    }

@@ -17,6 +17,7 @@ class Series:
     hover           a few lines of words for each point
     implementation  whose it is, for filters; empty for a line that is nobody's, as a ceiling
     drawn           `line` with markers, `points` alone, or a `bare` line without markers
+    facets          what each point is filtered by besides the facets of its chart; empty for none
     """
 
     name: str
@@ -28,6 +29,7 @@ class Series:
     look: Look
     implementation: str = ""
     drawn: str = "line"
+    facets: tuple[Mapping[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,6 +72,15 @@ _WHOLE_NUMBERS: Final = (
     "disturbed",
     "hard_inputs",
 )
+_SIZES: Final = (
+    "batch",
+    "query_heads",
+    "key_heads",
+    "query_length",
+    "key_length",
+    "head_dim",
+)
+_ALWAYS_KNOWN: Final = ("median_ms", "low_ms", "high_ms")
 _FIGURES: Final = (
     "first_call_ms",
     "page_faults",
@@ -164,8 +173,13 @@ def not_measured(run: Run, records: Iterable[Record]) -> pd.DataFrame:
     One row per implementation, status and reason, with how many problems and which; the gravest
     status first. A run without timed sessions lists only what does not agree.
     """
+    return without_time(run, rows_of(outcomes(run, records)))
+
+
+def without_time(run: Run, outcome_rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
+    """What `not_measured` tells, from the rows of `outcomes`."""
     lacking: dict[tuple[str, str, str], list[str]] = defaultdict(list)
-    for row in rows_of(outcomes(run, records)):
+    for row in outcome_rows:
         status, reason = row["status"], row["reason"]
         if row["timed"] or (status == "ok" and run.plan.sessions == 0):
             continue
@@ -178,7 +192,7 @@ def not_measured(run: Run, records: Iterable[Record]) -> pd.DataFrame:
     )
     place = {entry.name: index for index, entry in enumerate(run.plan.entries)}
     ordered = sorted(rows, key=lambda row: (_GRAVEST_FIRST.index(row[1]), place[row[0]]))
-    return pd.DataFrame(ordered, columns=list(NOT_MEASURED_COLUMNS))
+    return pd.DataFrame(ordered, columns=list(NOT_MEASURED_COLUMNS), dtype=object)
 
 
 def answers(run: Run, records: Iterable[Record]) -> dict[tuple[str, str], list[Record]]:
@@ -231,8 +245,14 @@ def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _frame(rows: Iterator[dict[str, Any]], columns: tuple[str, ...]) -> pd.DataFrame:
-    frame = pd.DataFrame(list(rows), columns=list(columns))
-    kinds = [(_WHOLE_NUMBERS, "Int64"), (_FIGURES, "Float64")]
+    # Strings stay Python's own: pyarrow's, where it is installed, hold no lone surrogate.
+    frame = pd.DataFrame(list(rows), columns=list(columns), dtype=object)
+    kinds = [
+        (_WHOLE_NUMBERS, "Int64"),
+        (_FIGURES, "Float64"),
+        (_SIZES, "int64"),
+        (_ALWAYS_KNOWN, "float64"),
+    ]
     return frame.astype({n: kind for names, kind in kinds for n in names if n in columns})
 
 

@@ -66,7 +66,10 @@ def timing(problem: Problem, timed: Sequence[Record], found: Ceilings) -> dict[s
         "high_ms": max(medians),
         "first_call_ms": _median(timed, lambda record: record.first_call_ms),
         "page_faults": _median(timed, lambda record: record.page_faults),
-        "share_of_attainable": _median(timed, lambda record: _share(problem, record, found)),
+        "share_of_attainable": _middle(
+            _share(problem, time_ms, found.get(record.session, ()))
+            for record, time_ms in zip(timed, medians, strict=True)
+        ),
         "clock": ", ".join(sorted({record.clock for record in timed if record.clock})),
         "host_ms": _median(timed, lambda record: record.host_ms),
         "sustained_ms": _median(timed, lambda record: record.sustained_ms),
@@ -75,11 +78,9 @@ def timing(problem: Problem, timed: Sequence[Record], found: Ceilings) -> dict[s
     }
 
 
-def _share(problem: Problem, record: Record, found: Ceilings) -> float | None:
-    time_ms = session_ms(record)
-    if not time_ms:  # the clock stood still
-        return None
-    return share(problem, time_ms, found.get(record.session, ()))
+def _share(problem: Problem, time_ms: float, found: Sequence[Ceiling]) -> float | None:
+    """The part of the attainable that a session reached; None where the clock stood still."""
+    return share(problem, time_ms, found) if time_ms else None
 
 
 def _disturbed(timed: Iterable[Record]) -> int | None:
@@ -88,5 +89,10 @@ def _disturbed(timed: Iterable[Record]) -> int | None:
 
 
 def _median(timed: Iterable[Record], figure: Callable[[Record], float | None]) -> float | None:
-    known = [value for record in timed if (value := figure(record)) is not None]
+    return _middle(map(figure, timed))
+
+
+def _middle(values: Iterable[float | None]) -> float | None:
+    """The median of those that are known."""
+    known = [value for value in values if value is not None]
     return median(known) if known else None

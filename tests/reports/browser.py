@@ -15,6 +15,8 @@ import pytest
 
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 
+DRAW_ALL = "window.dispatchEvent(new Event('beforeprint'))"
+
 
 @dataclass
 class Opened:
@@ -70,3 +72,22 @@ def opened(path: Path, **looks: Any) -> Iterator[Opened]:
         view.goto(path.as_uri())
         yield found
         browser.close()
+
+
+def draw_all(found: Opened) -> None:
+    """Have every chart drawn, as before printing; a page draws what comes near its window."""
+    found.view.evaluate(DRAW_ALL)
+    until(
+        found.view,
+        "[...document.querySelectorAll('.chart')]"
+        ".every(each => each.data || each.closest('[hidden]'))",
+    )
+
+
+def until(view: Any, expression: str) -> None:
+    """Wait until an expression is true; the page's policy forbids playwright's own way."""
+    for _ in range(500):
+        if view.evaluate(expression):
+            return
+        view.wait_for_timeout(20)
+    pytest.fail(f"never true: {expression}")

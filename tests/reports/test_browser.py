@@ -12,7 +12,7 @@ from reports import words
 from reports.analysis import Analysis
 from reports.page import NAME, page
 from tests.reports import browser
-from tests.reports.browser import Opened, opened
+from tests.reports.browser import Opened, draw_all, opened
 from tests.reports.hostile_run import NAMES, hostile_run
 
 pytestmark = pytest.mark.browser
@@ -28,7 +28,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def found(path: Path) -> Iterator[Opened]:
     with opened(path, viewport={"width": 1200, "height": 900}) as seen:
-        seen.view.wait_for_selector(".chart .legendtext")
+        draw_all(seen)
         yield seen
 
 
@@ -51,13 +51,13 @@ def one_line(text: str) -> str:
 def test_nothing_runs_nothing_is_asked_and_no_window_opens(found: Opened, path: Path) -> None:
     for element in found.view.locator(".charts .legendtext, summary, thead button").all()[:40]:
         element.dispatch_event("click")
-    found.view.fill("#filter", NAMES["image"])
+    found.view.fill("[data-filter=all]", NAMES["image"])
     assert found.complaints == []
     assert found.dialogs == []
     assert found.requests == [path.as_uri()]
     assert found.view.title().startswith("Attention: ")
     assert "taken" not in found.view.title().split("=")[0]
-    found.view.fill("#filter", "")
+    found.view.fill("[data-filter=all]", "")
 
 
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)

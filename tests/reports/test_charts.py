@@ -6,7 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
+import numpy as np
 import pytest
+from matplotlib.colors import to_rgba
 from PIL import Image
 
 from impls.interface import Limits, Problem
@@ -17,6 +19,7 @@ from reports.efficiency import KEY, MOST_CHARTS
 from reports.palette import looks
 from reports.series import Chart
 from suites.records.plan import Entry
+from tests.reports.section_by_hand import LOOKS, by_hand
 from tests.saved_run import LENGTHS, peak_bytes, small_run, times
 
 ANY = (Limits(),)
@@ -190,15 +193,26 @@ def test_one_session_shows_no_spread() -> None:
         assert all(series.low == series.high == () for series in drawn.series)
 
 
-def test_a_look_follows_from_the_place_among_the_names() -> None:
+def test_a_name_looks_the_same_whoever_else_is_there() -> None:
     given = ["b", "a", "c"]
     assert looks(given) == looks(sorted(given))
-    assert looks(given)["a"] == looks(["a", "z"])["a"]
+    names = [*(f"name{place:02}" for place in range(30)), "a[x=1]", "name00[x=1]"]
+    for count in range(1, len(names)):
+        assert looks(names).items() >= looks(names[:count]).items()
+    assert looks(["naive", "sdpa_flash"])["naive"] == looks(["naive"])["naive"]
 
 
-def test_the_first_56_names_look_different() -> None:
-    found = looks(f"name{place:03}" for place in range(56))
-    assert len({(look.light, look.marker) for look in found.values()}) == 56
+def test_eight_names_have_eight_colours() -> None:
+    for start in range(20):
+        found = looks(f"name{start + place}" for place in range(8))
+        assert len({look.light for look in found.values()}) == 8
+        assert {look.line for look in found.values()} == {"solid"}
+        assert len({look.marker for look in found.values()}) == 7
+
+
+def test_the_first_84_names_look_different() -> None:
+    found = looks(f"name{place:03}" for place in range(84))
+    assert len({(look.light, look.marker) for look in found.values()}) == 84
 
 
 def test_each_family_becomes_one_valid_png(tmp_path: Path) -> None:
@@ -231,6 +245,44 @@ def test_any_name_can_be_drawn(name: str, tmp_path: Path) -> None:
     assert len(png.draw(drawn, tmp_path)) == 2
     legend = png.figure(drawn[:1]).legends[0]
     assert len(legend.get_texts()) == 2
+
+
+def test_a_png_draws_points_lines_and_maps(tmp_path: Path) -> None:
+    charts_by_hand = by_hand().charts
+    written = png.draw(charts_by_hand, tmp_path)
+    assert [path.name for path in written] == ["points.png", "winners.png"]
+    assert all(png.is_ours(path) for path in written)
+    points, bare = png.figure(charts_by_hand[:1]).axes[0].lines
+    assert points.get_linestyle() == "None"
+    assert bare.get_marker() == ""
+    tiles = list(png.figure(charts_by_hand[1:]).axes[0].patches)
+    assert [bool(each.get_hatch()) for each in tiles] == [False, False, True, False]
+    assert tiles[0].get_facecolor() == to_rgba(LOOKS["naive"].light)
+
+
+def test_a_png_holds_what_the_chart_says() -> None:
+    drawn = chart(charts(Analysis(*small_run())), "time_vs_length", "full mask")
+    axes = png.figure([drawn]).axes[0]
+    shown = {str(line.get_color()): np.asarray(line.get_ydata()).tolist() for line in axes.lines}
+    for series in drawn.series:
+        values = [y for y in shown[series.look.light] if y == y]  # noqa: PLR0124 - a gap is no number
+        assert values == list(series.y)
+        low, high = axes.get_ylim()
+        assert low < min(series.low) <= max(series.high) < high
+
+
+def test_what_a_chart_is_filtered_by_is_that_of_its_problems() -> None:
+    found = charts(Analysis(*small_run()))
+    over_lengths = chart(found, "time_vs_length", "full mask")
+    assert over_lengths.facets["heads"] == "8"
+    assert all(series.implementation == series.name for series in over_lengths.series)
+    assert all(series.facets == () for series in over_lengths.series)
+    over_heads = chart(found, "time_vs_heads", "full mask")
+    assert "heads" not in over_heads.facets
+    assert [dict(each) for each in over_heads.series[0].facets][:2] == [
+        {"heads": "1"},
+        {"heads": "2"},
+    ]
 
 
 def test_a_png_says_when_it_holds_only_part(tmp_path: Path) -> None:

@@ -9,17 +9,21 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 
 import reports
 from impls.interface import Limits
+from reports import page_tables
 from reports.analysis import Analysis
+from reports.charts import charts
 from reports.folder import expect_folder
 from reports.page import NAME, page, write
 from suites.records.plan import Entry
 from suites.records.record import Record
 from suites.records.store import Run
-from tests.reports.browser import opened
-from tests.saved_run import MACHINE, PROBLEMS, entries, facts, small_run, two
+from tests.reports.browser import draw_all, opened, until
+from tests.reports.section_by_hand import by_hand
+from tests.saved_run import MACHINE, PROBLEMS, TWO, entries, facts, small_run, two
 
 ANY = (Limits(),)
 HOSTILE = "</script><script>document.title='taken'</script>\"'<b>&amp;\n{{ 7*7 }} $x$"
@@ -110,7 +114,9 @@ def test_tables_have_captions_and_headings_with_a_scope(whole: str) -> None:
 
 def test_charts_have_words_for_those_who_do_not_see_them(whole: str) -> None:
     places = [found for _, found in Outline(whole).tags if found.get("class") == "chart"]
-    assert len(places) == 8
+    keys = [place["data-family"] for place in places]
+    assert len(set(keys)) == len(keys)
+    assert {"time_vs_length", "layers_memory_vs_heads"} <= set(keys)
     assert all(place["role"] == "img" and place["aria-label"] for place in places)
 
 
@@ -186,7 +192,7 @@ def test_choices_stand_with_the_verdicts() -> None:
 
 def test_a_share_and_each_other_state_stand_in_the_agreement_matrix(whole: str) -> None:
     matrix = whole[whole.index('id="agreement"') : whole.index('id="not-measured"')]
-    for word in (">0.05<", ">refused<", ">wrong<", ">missing<", ">out of memory<"):
+    for word in (">0.05\n", ">refused\n", ">wrong\n", ">missing\n", ">out of memory\n"):
         assert word in matrix
     assert 'title="mask full: takes window"' in matrix
 
@@ -212,6 +218,93 @@ def test_a_run_that_did_all_it_planned_is_not_called_interrupted() -> None:
     assert "interrupted" not in Outline(page(Analysis(unmarked, records))).text
     short = [record for record in records if record.session < run.plan.sessions]
     assert "The run was interrupted" in Outline(page(Analysis(unmarked, short))).text
+
+
+def test_a_run_that_is_still_being_written_says_so_at_the_top() -> None:
+    run, records = small_run(problems=MARKED)
+    text = Outline(page(Analysis(replace(run, ended=None), records[:40]))).text
+    assert "or is still being written" in text[: text.index("Filters and axes")]
+
+
+@pytest.mark.parametrize(("left", "said"), [(0, "0 of 2"), (1, "0 of 2"), (2, "1 of 2")])
+def test_a_run_with_hardly_a_record_has_a_page(left: int, said: str) -> None:
+    run, records = small_run(problems=MARKED[:1], made=TWO)
+    text = page(Analysis(replace(run, ended=None), records[:left]))
+    assert f"{said} answers timed" in Outline(text).text
+    assert ("Nothing was measured" in Outline(text).text) is (left < 2)
+    assert 'class="chart"' not in text
+
+
+def test_one_size_makes_no_chart_and_the_page_says_so() -> None:
+    text = Outline(page(Analysis(*small_run(problems=MARKED[:1], sessions=1)))).text
+    assert "No chart: it takes two problems that differ in their length or their heads" in text
+
+
+def test_a_size_that_is_missing_in_between_leaves_a_gap() -> None:
+    run, records = small_run(problems=[f"b1 h8 t{t} d64 full fp32 cpu" for t in (128, 256, 512)])
+    kept = [r for r in records if (r.implementation, r.problem.split()[2]) != ("naive", "t256")]
+    drawn = charts(Analysis(run, kept))[0]
+    assert next(each.x for each in drawn.series if each.name == "naive") == (128, 512)
+    assert "naive (not reached at 256)" in drawn.note
+    assert "not reached" in Outline(page(Analysis(run, kept))).text
+
+
+def test_the_page_names_the_machine_its_figures_are_of(whole: str) -> None:
+    said = "Measured on Example CPU 9000, 2 cores, Linux 6.1; every figure is of that machine."
+    assert said in Outline(whole).text
+    run, records = small_run(problems=MARKED[:1])
+    text = Outline(page(Analysis(replace(run, machine={}), records))).text
+    assert "Measured on a machine that told nothing of itself;" in text
+
+
+def test_a_filter_is_offered_where_there_is_a_choice(whole: str) -> None:
+    def offered(text: str) -> list[str]:
+        return re.findall(r'data-facet="\d"><summary>([a-z]+)<', text)
+
+    assert offered(whole) == ["implementation", "mask", "heads"]
+    one = small_run(problems=MARKED[:1], made=TWO[:1])
+    assert offered(page(Analysis(*one))) == []
+
+
+def test_every_row_and_column_can_be_filtered(whole: str) -> None:
+    tags = Outline(whole).tags
+    marks = [each["data-f"] for tag, each in tags if tag == "tr" and "data-f" in each]
+    assert len(marks) > 115 + 79
+    assert all(mark and re.fullmatch(r"(-?\d+,){5}-?\d+", mark) for mark in marks)
+    columns = [each for tag, each in tags if tag == "th" and "data-i" in each]
+    assert len(columns) > 10
+
+
+def test_a_large_run_shows_medians_only_and_says_what_is_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reports.page, "MOST_DETAILED", 20)
+    monkeypatch.setattr(reports.page, "MOST_ANALYSED", 25)
+    monkeypatch.setattr(reports.page, "MOST_CELLS", 20)
+    monkeypatch.setattr(reports.page, "MOST_CHARTS", 1)
+    monkeypatch.setattr(page_tables, "MOST_ROWS", 7)
+    text = page(Analysis(*small_run(problems=MARKED)))
+    told = Outline(text).text
+    assert "With 26 measurements the charts show medians only, without intervals." in told
+    assert "Growth, crossovers and trade-offs are left out of so large a run." in told
+    assert 'id="growth"' not in text
+    assert "left out: the first 1 of each kind are here." in told
+    assert "The first 7 only: 19 more rows in what `run_bench.py export` writes." in told
+    assert "2 more problems in what `run_bench.py export` writes." in told
+    assert '"hovers":[]' in text
+    assert '"low":[0' not in text
+    assert text[text.index('id="all"') : text.index('id="machine"')].count("<tr data-f") == 7
+
+
+def test_every_part_of_a_page_is_drawn_from_a_section(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reports.page, "collected", lambda _: [by_hand()])
+    text = page(Analysis(*small_run(problems=MARKED)))
+    own = text[text.index('id="by-hand"') : text.index('id="cannot-tell"')]
+    assert '<a href="#by-hand">By hand</a>' in text
+    for part in ("A sentence.", 'data-family="winners"', 'data-family="points"', "A caption."):
+        assert part in own
+    assert '<tr data-f="0,-1,-1,0,-1,-1"><th scope="row">naive<td data-v=1.9>1.90' in own
+    assert "<code>python repeat</code>" in own
 
 
 def test_a_check_says_that_it_takes_no_times() -> None:
@@ -250,7 +343,7 @@ def test_a_report_is_a_page_and_its_charts(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "folder"
     made = reports.write(Analysis(*small_run(problems=MARKED)), folder)
     assert made.page == folder / NAME
-    assert [path.name for path in made.charts] == [
+    assert [path.name for path in made.charts[:4]] == [
         "time_vs_length.png",
         "memory_vs_length.png",
         "layers_time_vs_length.png",
@@ -262,8 +355,13 @@ def test_a_report_is_a_page_and_its_charts(tmp_path: Path) -> None:
 def test_a_chart_of_an_earlier_report_does_not_stay(tmp_path: Path) -> None:
     (tmp_path / "time_vs_heads.png").write_bytes(b"old")
     (tmp_path / "mine.png").write_bytes(b"kept")
+    drawn = Figure()
+    drawn.savefig(tmp_path / "gone.png", metadata={"Software": "attnbench"})
+    drawn.savefig(tmp_path / "other.png")
     write(Analysis(*small_run(problems=MARKED[:1])), tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {NAME, "mine.png"}
+    left = {path.name for path in tmp_path.iterdir()}
+    assert not left & {"time_vs_heads.png", "gone.png"}
+    assert left >= {NAME, "mine.png", "other.png"}
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
@@ -282,48 +380,64 @@ def test_asking_for_a_folder_makes_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.browser
-def test_the_page_opens_offline_without_a_complaint_or_a_request(tmp_path: Path) -> None:
+def test_a_hostile_name_is_shown_as_text(tmp_path: Path) -> None:
+    path = tmp_path / NAME
+    path.write_text(page(Analysis(*hostile_run())), "utf-8")
+    with opened(path) as found:
+        draw_all(found)
+        assert found.view.title() != "taken"
+        legend = found.view.locator(".chart").first.locator(".legendtext").all_text_contents()
+        shown = [each.replace("\xa0", " ") for each in legend]
+        assert any("<script>document.title='taken'</script>" in each for each in shown), shown
+        assert any("&amp;" in each for each in shown), shown
+        assert found.complaints == []
+
+
+@pytest.mark.browser
+def test_only_what_is_near_the_window_is_drawn_until_it_is_printed(tmp_path: Path) -> None:
     path = tmp_path / NAME
     path.write_text(page(Analysis(*small_run())), "utf-8")
-    with opened(path) as found:
-        found.view.wait_for_selector(".chart .legendtext")
-        assert found.view.locator(".chart svg.main-svg").count() > 8
-        found.view.select_option("select", label="window:128 mask")
-        found.view.wait_for_selector(".chart .legendtext >> text=local_window")
-        found.view.click("#all button >> text=median ms")
-        values = found.view.eval_on_selector_all(
-            "#all tbody tr", "rows => rows.map(row => Number(row.cells[2].dataset.value))"
-        )
-        found.view.fill("#filter", "chunked t2048")
-        assert "2 of 115 rows" in found.view.inner_text("#shown")
-        assert values == sorted(values)
-        found.view.fill("[data-filter=verdicts-attention]", "faster sdpa_flash t2048")
-        assert "2 of 61 rows" in found.view.inner_text("#verdicts [role=status] >> nth=0")
-        found.view.click("#verdicts-attention button >> text=verdict")
-        assert found.complaints == []
-        assert found.requests == [path.as_uri()]
+    with opened(path, viewport={"width": 1200, "height": 900}) as found:
+        found.view.wait_for_selector(".chart .main-svg")
+        undrawn = "[...document.querySelectorAll('.chart')].filter(each => !each.data).length"
+        assert found.view.evaluate(undrawn) > 0
+        found.view.emulate_media(media="print")
+        until(found.view, f"{undrawn} == 0")
+        assert not found.view.is_visible("#filters")
+        assert not found.view.is_visible("nav")
+        assert found.view.is_visible("#machine")
 
 
 @pytest.mark.browser
 def test_the_page_fits_a_narrow_dark_screen(tmp_path: Path) -> None:
     path = tmp_path / NAME
     path.write_text(page(Analysis(*small_run())), "utf-8")
-    looks = {"viewport": {"width": 360, "height": 740}, "color_scheme": "dark"}
-    with opened(path, **looks) as found:
-        found.view.wait_for_selector(".chart .legendtext")
+    with opened(path, viewport={"width": 360, "height": 740}, color_scheme="dark") as found:
+        assert not found.view.is_visible("#filters form")
+        found.view.click("#filters > summary")
+        found.view.click("[data-facet='0'] > summary")
+        draw_all(found)
         assert found.view.evaluate("document.documentElement.scrollWidth") <= 360
         assert found.complaints == []
 
 
 @pytest.mark.browser
-def test_a_hostile_name_is_shown_as_text(tmp_path: Path) -> None:
+def test_a_page_of_five_thousand_records_is_drawn(tmp_path: Path) -> None:
+    made = tuple(Entry(name=f"name{place:02}", limits=ANY) for place in range(20))
+    problems = [
+        f"b1 h{heads} t{length} d64 {mask} fp32 cpu"
+        for mask in ("full", "causal")
+        for heads in (1, 2, 4, 8, 16)
+        for length in (128, 256, 512, 1024, 2048)
+    ]
+    run, records = small_run(problems=problems, sessions=5, made=made)
+    assert sum(bool(record.times_ms) for record in records) == 5000
     path = tmp_path / NAME
-    path.write_text(page(Analysis(*hostile_run())), "utf-8")
-    with opened(path) as found:
-        found.view.wait_for_selector(".chart .legendtext")
-        assert found.view.title() != "taken"
-        legend = found.view.locator(".chart").first.locator(".legendtext").all_text_contents()
-        shown = [each.replace("\xa0", " ") for each in legend]
-        assert any("<script>document.title='taken'</script>" in each for each in shown), shown
-        assert any("&amp;" in each for each in shown), shown
+    path.write_text(page(Analysis(run, records)), "utf-8")
+    assert path.stat().st_size < 7_000_000
+    with opened(path, viewport={"width": 1200, "height": 900}) as found:
+        draw_all(found)
+        lines = "document.querySelector('[data-family=time_vs_length]').data.length"
+        assert found.view.evaluate(lines) == 20
+        assert found.view.locator("#all tbody tr").count() == 1000
         assert found.complaints == []

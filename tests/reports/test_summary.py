@@ -1,0 +1,63 @@
+"""The run in a few sentences: what its intervals support and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reports.analysis import Analysis
+from reports.summary import MOST_SENTENCES, sentences
+from tests.saved_run import LENGTHS, small_run, two
+
+
+def test_the_largest_problem_of_each_kind_has_a_sentence() -> None:
+    said = sentences(Analysis(*small_run()))
+    assert said[0].startswith("Identical code, the baseline and its twin, may differ by 0.2 %")
+    assert said[0].endswith("79 of 79 comparisons decided; a difference counts from 1 %.")
+    where = f"t T = {LENGTHS[-1]}, 8 heads, float32, window:128, forward on cpu"
+    assert said[2] == (
+        f"A{where}: local_window is 47.2x [47.2, 47.2] faster than naive, the baseline; it needs "
+        "11.6 MiB above the inputs, the baseline 256."
+    )
+    assert said[4].startswith(f"Layers, a{where}: nothing is shown to be faster than multi_head")
+    assert len(said) == 5
+
+
+def test_nothing_is_claimed_where_the_verdict_is_open() -> None:
+    said = sentences(Analysis(*two(1.0095)))
+    assert said[0].endswith("0 of 1 comparison decided; a difference counts from 1 %.")
+    assert said[1].endswith("inconclusive; other is not told apart from base, the baseline.")
+    (_, alone) = sentences(Analysis(*two(0.5, (1.0,))))
+    assert alone.endswith("not judged; other is not told apart from base, the baseline.")
+
+
+def test_a_slower_one_and_one_that_is_the_same_are_said_so() -> None:
+    assert "faster than base, the baseline; other is the same." in sentences(Analysis(*two(1.0)))[1]
+    slower = sentences(Analysis(*two(1.3)))[1]
+    assert "nothing is shown to be faster than base, the baseline; other takes 1.300 [" in slower
+
+
+def test_who_is_not_told_apart_from_the_winner_is_named() -> None:
+    run, records = small_run()
+    as_fast = {(r.problem, r.session): r for r in records if r.implementation == "sdpa_flash"}
+    alike = [
+        replace(r, times_ms=as_fast[r.problem, r.session].times_ms)
+        if r.implementation == "chunked" and r.times_ms
+        else r
+        for r in records
+    ]
+    said = sentences(Analysis(run, alike))[1]
+    assert "9.0x [9.0, 9.0] faster than naive" in said
+    assert said.endswith(" is not told apart from it.")
+
+
+def test_only_so_many_kinds_have_a_sentence() -> None:
+    problems = [f"b1 h1 t128 d64 window:{reach} fp32 cpu" for reach in range(1, 10)]
+    said = sentences(Analysis(*small_run(problems=problems)))
+    assert len(said) == 2 + MOST_SENTENCES
+    assert said[-1] == "12 further kinds of problem: see the verdicts."
+
+
+def test_a_run_that_compares_nothing_has_no_summary() -> None:
+    assert sentences(Analysis(*small_run(sessions=0))) == []
+    run, records = small_run()
+    assert sentences(Analysis(run, [r for r in records if r.implementation == "naive"])) == []
