@@ -30,7 +30,6 @@ def sentences(analysis: Analysis) -> list[str]:
         for (problem, threads), found in analysis.timed.items()
         if threads == max(analysis.plan.threads)
         for name, choices in _chosen(found).items()
-        if len(choices) > 1
     ]
 
 
@@ -55,12 +54,13 @@ class _Choice:
 
 
 def _chosen(found: dict[str, list[Record]]) -> dict[str, list[_Choice]]:
-    """The choices of each implementation that has any, the fastest first."""
+    """The choices of each implementation that has several, the fastest first."""
     choices: dict[str, list[_Choice]] = defaultdict(list)
     for name, own in found.items():
         setting = "; ".join(_BRACKETS.findall(name)) or DEFAULT
         choices[_BRACKETS.sub("", name)].append(_Choice(setting, own))
-    return {name: sorted(own, key=lambda choice: choice.median_ms) for name, own in choices.items()}
+    several = {name: own for name, own in choices.items() if len(own) > 1}
+    return {name: sorted(own, key=lambda choice: choice.median_ms) for name, own in several.items()}
 
 
 def _sentence(name: str, problem: str, choices: list[_Choice]) -> str:

@@ -62,12 +62,12 @@ def judge(
     if not log_ratios:
         return not_judged("no session measured both", delta=delta, floor=floor)
     if len(log_ratios) > 1:
-        found, more = over_sessions(log_ratios), more_sessions(log_ratios, delta)
+        found = over_sessions(log_ratios)
     else:
-        found, more = within_process(rounds), None
+        found = within_process(rounds)
         if isinstance(found, Unsettled) and len(rounds) < FEWEST_ROUNDS:
             found = Unsettled(f"one session; an interval takes 2, or {FEWEST_ROUNDS} rounds of it")
-    return _judged(found, fmean(log_ratios), more, delta=delta, floor=floor)
+    return _judged(found, [log_ratios], delta=delta, floor=floor)
 
 
 def judge_between(
@@ -76,9 +76,7 @@ def judge_between(
     """The verdict on how the ratio of one run differs from another's: faster is the new one."""
     if not (base and new):
         return not_judged("no session measured both", delta=delta, floor=floor)
-    more = sessions_until([new, base], _goal(fmean(new) - fmean(base), delta))
-    found = between_runs(base, new)
-    return _judged(found, fmean(new) - fmean(base), more, delta=delta, floor=floor)
+    return _judged(between_runs(base, new), [new, base], delta=delta, floor=floor)
 
 
 def not_judged(
@@ -90,13 +88,15 @@ def not_judged(
     )
 
 
-def more_sessions(log_ratios: Sequence[float], delta: float) -> int | None:
+def more_sessions(*series: Sequence[float], delta: float) -> int | None:
     """The fewest further sessions that would give a verdict if mean and spread stay as they are.
+
+    series  log ratios; those of two runs, where the first is held against the second
 
     None when that takes more than 1000, when the estimate lies at delta itself, and when there is
     no spread to tell it from.
     """
-    return sessions_until([log_ratios], _goal(fmean(log_ratios), delta)) if log_ratios else None
+    return sessions_until(series, _goal(_estimate(series), delta)) if all(series) else None
 
 
 def false_verdicts(count: int) -> float:
@@ -106,18 +106,20 @@ def false_verdicts(count: int) -> float:
 
 def _judged(
     found: Interval | Unsettled,
-    log_estimate: float,
-    more: int | None,
+    series: Sequence[Sequence[float]],
     *,
     delta: float,
     floor: float | None,
 ) -> Verdict:
-    ratio = math.exp(log_estimate)
+    ratio = math.exp(_estimate(series))
     if isinstance(found, Unsettled):
         return not_judged(found.reason, ratio=ratio, delta=delta, floor=floor)
     word, reason = _word(found, delta, floor)
+    more = None
     if word == "inconclusive" and found.lies_within(delta):
         more = _until_floor(found, delta, floor)
+    elif word == "inconclusive":
+        more = more_sessions(*series, delta=delta)
     if found.basis == "this process":
         reason = "; ".join(filter(None, [_ONE_PROCESS, reason]))
     return Verdict(
@@ -126,9 +128,14 @@ def _judged(
         interval=found,
         floor=floor,
         delta=delta,
-        more_sessions=more if word == "inconclusive" else None,
+        more_sessions=more,
         reason=reason,
     )
+
+
+def _estimate(series: Sequence[Sequence[float]]) -> float:
+    """The log of a ratio: the mean of the first series, less that of a second."""
+    return fmean(series[0]) - sum(map(fmean, series[1:]))
 
 
 def _word(found: Interval, delta: float, floor: float | None) -> tuple[Word, str]:

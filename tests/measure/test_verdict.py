@@ -85,12 +85,12 @@ def test_more_sessions_settle_what_is_inconclusive() -> None:
 
 def test_more_sessions_are_none_where_nothing_would_settle_it() -> None:
     at_delta = around(1.01)
-    assert more_sessions(at_delta, exp(sum(at_delta) / 5) - 1) is None
-    assert more_sessions(around(1.0101, wider=300), 0.01) is None
-    assert more_sessions([0.1], 0.01) is None
-    assert more_sessions([0.1, 0.1], 0.01) is None
-    assert more_sessions([], 0.01) is None
-    assert more_sessions(around(1.1), 0.01) == 0
+    assert more_sessions(at_delta, delta=exp(sum(at_delta) / 5) - 1) is None
+    assert more_sessions(around(1.0101, wider=300), delta=0.01) is None
+    assert more_sessions([0.1], delta=0.01) is None
+    assert more_sessions([0.1, 0.1], delta=0.01) is None
+    assert more_sessions([], delta=0.01) is None
+    assert more_sessions(around(1.1), delta=0.01) == 0
 
 
 def test_a_series_with_itself_is_neither_faster_nor_slower() -> None:
