@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from reports.compare import Comparison
-    from reports.stream import Stream
-    from reports.terminal import Screen
+    from reports.judging.compare import Comparison
+    from reports.printing.stream import Stream
+    from reports.printing.terminal import Screen
     from suites.engine.processes import Processes
     from suites.probing import Probed
     from suites.records.record import Record
@@ -221,8 +221,8 @@ def check(
     Of a function without a decorator it also finds out what it can do, and prints the Limits that
     say so.
     """
-    from reports import plain, probed, terminal  # noqa: PLC0415 - help answers without them
     from reports.analysis import Analysis  # noqa: PLC0415 - likewise
+    from reports.printing import plain, probed, terminal  # noqa: PLC0415 - help answers without them
     from suites.records.store import Run, Store, now  # noqa: PLC0415 - likewise
     from suites.request import Request, prepare, processes_for  # noqa: PLC0415 - likewise
 
@@ -304,9 +304,9 @@ def compare(  # noqa: PLR0913 - each parameter is an option of the command line
     as_json: Json = False,
 ) -> None:
     """Compare two runs, or two implementations of one run: ratio, interval, verdict."""
-    from reports import compare as compared  # noqa: PLC0415 - help answers without them
-    from reports import plain  # noqa: PLC0415 - likewise
-    from reports.verdict_tables import compare_tables  # noqa: PLC0415 - likewise
+    from reports.judging import compare as compared  # noqa: PLC0415 - help answers without them
+    from reports.judging.verdict_tables import compare_tables  # noqa: PLC0415 - likewise
+    from reports.printing import plain  # noqa: PLC0415 - likewise
     from suites.records.store import Store  # noqa: PLC0415 - likewise
     from suites.request import fraction  # noqa: PLC0415 - likewise
 
@@ -349,7 +349,7 @@ def export(
     store: StoreUrl = DEFAULT_STORE,
 ) -> None:
     """Write a stored run for other programs."""
-    from reports.export import EXTENSIONS, from_store  # noqa: PLC0415 - help answers without them
+    from reports.exporting.export import EXTENSIONS, from_store  # noqa: PLC0415 - help answers without them
     from suites.records.store import Store  # noqa: PLC0415 - likewise
 
     kept = Store.open(store, create=False)
@@ -374,7 +374,7 @@ def list_(
     if as_json:
         _print_json(data)
         return
-    from reports import terminal  # noqa: PLC0415 - programs need no tables
+    from reports.printing import terminal  # noqa: PLC0415 - programs need no tables
 
     _console().print(terminal.listed(what, data))
 
@@ -389,8 +389,8 @@ def selftest(
     as_json: Json = False,
 ) -> None:
     """Are the instruments right, and is this machine quiet enough? Exit 1 for a wrong one."""
-    from reports import selftest as found  # noqa: PLC0415 - help answers without them
-    from reports.terminal import Screen  # noqa: PLC0415 - likewise
+    from reports.printing import selftest as found  # noqa: PLC0415 - help answers without them
+    from reports.printing.terminal import Screen  # noqa: PLC0415 - likewise
     from suites import selftest as test  # noqa: PLC0415 - likewise
 
     with Screen(_console(stderr=True), quiet=as_json) as screen:
@@ -432,16 +432,13 @@ def main() -> None:
 def _begin(request: Request, url: str, out: Path | None, *, as_json: bool) -> None:
     """Plan a run, store the plan, and carry it out."""
     from reports.folder import expect_folder  # noqa: PLC0415 - help answers without them
-    from reports.stream import Stream  # noqa: PLC0415 - likewise
+    from reports.printing.stream import Stream  # noqa: PLC0415 - likewise
     from suites.records.store import Run, Store, now  # noqa: PLC0415 - likewise
     from suites.request import prepare, processes_for  # noqa: PLC0415 - likewise
 
     expect_folder(out or RESULTS)
     lines = Stream(sys.stdout) if as_json else None
     with processes_for(request) as processes:
-        import reports.page  # noqa: PLC0415 - while they import, too
-        import reports.png  # noqa: F401, PLC0415 - likewise
-
         plan, machine = prepare(request, processes)
         kept = Store.open(url)
         name = kept.unused_name(plan.suite)
@@ -454,7 +451,7 @@ def _begin(request: Request, url: str, out: Path | None, *, as_json: bool) -> No
 def _resume(name: str, url: str, out: Path | None, *, as_json: bool) -> None:
     """Carry out the plan of a stored run, minus its records."""
     from reports.folder import expect_folder  # noqa: PLC0415 - help answers without them
-    from reports.stream import Stream  # noqa: PLC0415 - likewise
+    from reports.printing.stream import Stream  # noqa: PLC0415 - likewise
     from suites.records.store import Store  # noqa: PLC0415 - likewise
     from suites.request import expect_unchanged, processes_of  # noqa: PLC0415 - likewise
 
@@ -478,7 +475,7 @@ def _end(
 
 
 def _screen(*, quiet: bool) -> Screen:
-    from reports.terminal import Screen  # noqa: PLC0415 - help answers without it
+    from reports.printing.terminal import Screen  # noqa: PLC0415 - help answers without it
 
     return Screen(_console(stderr=True), quiet=quiet)
 
@@ -518,7 +515,7 @@ def _probe(
     stored: Run, records: list[Record], kept: Store, processes: Processes, *, quiet: bool
 ) -> list[Probed]:
     """What each plain function of a check can do, asked in the check's own processes."""
-    from reports.probed import ProbeScreen  # noqa: PLC0415 - help answers without them
+    from reports.printing.probed import ProbeScreen  # noqa: PLC0415 - help answers without them
     from suites.engine.run import Conductor  # noqa: PLC0415 - likewise
     from suites.probing import is_plain, probe  # noqa: PLC0415 - likewise
 
@@ -540,8 +537,9 @@ def _report(
     lines: Stream | None = None,
 ) -> None:
     """Write page and charts, and print the table or JSON, then the paths."""
-    from reports import plain, terminal, write  # noqa: PLC0415 - help answers without them
+    from reports import write  # noqa: PLC0415 - help answers without them
     from reports.analysis import Analysis  # noqa: PLC0415 - likewise
+    from reports.printing import plain, terminal  # noqa: PLC0415 - help answers without them
 
     analysis = Analysis(stored, records)
     made = write(analysis, folder)
@@ -561,7 +559,8 @@ def _history(
     sides: list[tuple[Run, list[Record]]], out: Path | None, *, anyway: bool, as_json: bool
 ) -> None:
     """Write the page of the newest run with the history of all, and print what changed."""
-    from reports import history, terminal  # noqa: PLC0415 - help answers without them
+    from reports import history  # noqa: PLC0415 - help answers without them
+    from reports.printing import terminal  # noqa: PLC0415 - help answers without them
 
     found = history.history(sides)
     for change in found.changes:

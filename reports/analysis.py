@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
-from reports import tables, verdicts
+from reports import tables
+from reports.judging import verdicts
+from reports.judging.verdicts import Timed
 from reports.sections import Section
-from reports.verdicts import Timed
 from reports.words import UNREACHED
 from suites.records.record import Record
 from suites.records.store import Run

@@ -7,7 +7,7 @@ from typing import Any
 
 from reports import words
 from reports.analysis import Analysis
-from reports.verdict_words import percent
+from reports.judging.verdict_words import percent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Runs of one machine in the order they were made: each time over the runs, and what changed.
 
 Runs were measured at different times, so that milliseconds are shown and never judged: a change is
-what `reports.compare` finds between a run and the one before it.
+what `reports.judging.compare` finds between a run and the one before it.
 """
 
 from __future__ import annotations
@@ -12,17 +12,18 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-from reports import page, words
+from reports import words
 from reports.analysis import Analysis, Rows
-from reports.compare import Comparison, runs
-from reports.page import Report
-from reports.palette import Look, looks
+from reports.drawing.palette import Look, looks
+from reports.drawing.series import Chart, Series
+from reports.html import page
+from reports.html.page import Report
+from reports.judging.compare import Comparison, runs
+from reports.judging.verdict_words import ratio_in
 from reports.panels import prefix, subject
-from reports.plain import compared, plain
+from reports.printing.plain import compared, plain
 from reports.sections import Row, Section, Table, Value, facets
-from reports.series import Chart, Series
 from reports.tables import rows_of
-from reports.verdict_words import ratio_in
 from suites.records.record import Record
 from suites.records.store import Run
 

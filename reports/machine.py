@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from reports import sessions
+from reports.judging.verdict_words import percent
 from reports.tables import answers, parsed
-from reports.verdict_words import percent
 from reports.words import moment
 from suites.records.plan import Plan
 from suites.records.record import Record

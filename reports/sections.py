@@ -8,7 +8,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
-from reports.series import Chart, Map
+from reports.drawing.series import Chart, Map
 from reports.tables import parsed
 
 FACETS: Final = ("implementation", "device", "dtype", "mask", "pass", "heads")

@@ -10,8 +10,8 @@ from statistics import median
 from typing import Any
 
 from reports import words
+from reports.judging.verdict_words import percent
 from reports.timings import ceilings
-from reports.verdict_words import percent
 from suites.measure.ceilings import Ceiling
 from suites.records.record import Record
 from suites.records.store import Run

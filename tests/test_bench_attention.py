@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from impls.interface import Limits
+from reports.judging.verdicts import verdicts
 from reports.tables import measurements, rows_of
-from reports.verdicts import verdicts
 from suites import bench_attention, in_process
 from suites.bench_attention import Measured, figures, restricted
 from suites.records.plan import Entry

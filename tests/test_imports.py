@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 ROOMS = ("impls", "suites", "reports", "run_bench")
 """Each may import itself and those before it."""
 
-PRINTERS = ("run_bench.py", "reports/terminal.py")
+PRINTERS = ("run_bench.py", "reports/printing/terminal.py")
 WITHOUT_TORCH = (
     "impls.interface",
     "suites.records.record",

@@ -19,7 +19,7 @@ from impls import load_file
 from impls.interface import Limits, Problem
 from impls.interface.implementation import from_function
 from impls.interface.limits import EVERY_BIAS, EVERY_MASK
-from reports import probed
+from reports.printing import probed
 from suites.agreement.reach import (
     HEAD_DIMS,
     bases,

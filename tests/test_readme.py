@@ -13,7 +13,7 @@ import pytest
 
 import impls
 from impls.interface import Implementation
-from reports.listings import capability_markdown
+from reports.printing.listings import capability_markdown
 from suites.catalogue import SUITES
 from suites.engine.tasks import _entry
 

@@ -25,7 +25,7 @@ from reports.choosing.kinds import Kind, without_length
 from reports.choosing.maps import rankings
 from reports.choosing.ratios import Place, ratios_of
 from reports.panels import ATTENTION
-from reports.plain import plain
+from reports.printing.plain import plain
 from reports.words import counted
 
 FORMAT: Final = "attnbench dispatch"

@@ -10,11 +10,11 @@ from reports.analysis import Analysis
 from reports.choosing.fastest import Ranking, Rival, ranking
 from reports.choosing.kinds import in_words, shared_facets, without_sizes
 from reports.choosing.ratios import Place, Ratios
-from reports.palette import looks
+from reports.drawing.palette import looks
+from reports.drawing.series import Map, Tile
+from reports.judging.verdict_words import ratio_in
 from reports.panels import APPROXIMATIONS, ATTENTION, panels_of, prefix, subject
-from reports.series import Map, Tile
 from reports.tables import parsed
-from reports.verdict_words import ratio_in
 
 KEY: Final = "fastest_by_length_and_heads"
 _NOTE: Final = (

@@ -8,10 +8,10 @@ from typing import Any, Final
 from reports import words
 from reports.analysis import Analysis
 from reports.choosing.kinds import shared_facets
-from reports.palette import Look, looks
+from reports.drawing.palette import Look, looks
+from reports.drawing.series import Chart, Series
 from reports.panels import ATTENTION, LAYERS, panels_of, prefix, subject
 from reports.sections import Row, Table, Value, facets
-from reports.series import Chart, Series
 from reports.sessions import median_ceilings
 from reports.tables import parsed
 from suites.measure.ceilings import Ceiling

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from reports import words
 from reports.analysis import Analysis
-from reports.palette import Look, looks
+from reports.drawing.palette import Look, looks
+from reports.drawing.series import Chart, Series
 from reports.panels import ATTENTION, panels_of, prefix, subject
 from reports.sections import Row, Table, Value, facets
-from reports.series import Chart, Series
 from reports.tables import parsed
 from suites.records.plan import Plan
 

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from reports import words
+from reports.drawing.palette import Look, looks
+from reports.drawing.series import Chart, Series
 from reports.growth.exponents import Exponent
 from reports.growth.lines import LENGTH, Family
 from reports.growth.told import Growth, by_family
-from reports.palette import Look, looks
 from reports.panels import ATTENTION, prefix, subject
 from reports.sections import common_facets, facets
-from reports.series import Chart, Series
 from suites.records.plan import Plan
 
 KEY: Final = "exponents_vs_length"

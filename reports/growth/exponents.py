@@ -9,8 +9,8 @@ from itertools import pairwise
 from statistics import fmean
 
 from reports.growth.lines import Line
+from reports.judging.verdicts import Timed
 from reports.timings import session_ms
-from reports.verdicts import Timed
 from suites.measure.statistics import Unsettled, log_ratio, over_sessions
 
 Sessions = Mapping[int, float]

@@ -12,8 +12,8 @@ from reports.growth.memory import Memory, Tried
 from reports.growth.models import Model, Prediction, Unmodelled
 from reports.growth.polynomials import Piece
 from reports.growth.told import Growth
+from reports.judging.verdict_words import percent
 from reports.sections import Row, Table, Value, facets
-from reports.verdict_words import percent
 from suites.records.plan import Plan
 
 _TIME_HEAD = (

@@ -20,7 +20,7 @@ import pytest
 import run_bench
 from reports import machine
 from reports.analysis import Analysis
-from reports.page import page
+from reports.html.page import page
 from suites.records.record import CHECK, Record
 from suites.records.store import FORMAT, Store, StoreError
 from tests.saved_run import PROBLEMS, facts, small_run

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from reports.palette import looks
+from reports.drawing.palette import looks
+from reports.drawing.series import Chart, Map, Series, Tile
 from reports.sections import Row, Section, Table, Value
-from reports.series import Chart, Map, Series, Tile
 
 NAMES = ("naive", "sdpa_flash")
 LOOKS = looks(NAMES)

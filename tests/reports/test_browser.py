@@ -10,7 +10,7 @@ import pytest
 
 from reports import words
 from reports.analysis import Analysis
-from reports.page import NAME, page
+from reports.html.page import NAME, page
 from tests.reports import browser
 from tests.reports.browser import Opened, draw_all, opened
 from tests.reports.hostile_run import NAMES, hostile_run

@@ -12,12 +12,12 @@ from matplotlib.colors import to_rgba
 from PIL import Image
 
 from impls.interface import Limits, Problem
-from reports import png
 from reports.analysis import Analysis
-from reports.charts import charts, files
-from reports.efficiency import KEY, MOST_CHARTS
-from reports.palette import looks
-from reports.series import Chart
+from reports.drawing import png
+from reports.drawing.charts import charts, files
+from reports.drawing.efficiency import KEY, MOST_CHARTS
+from reports.drawing.palette import looks
+from reports.drawing.series import Chart
 from suites.records.plan import Entry
 from tests.reports.section_by_hand import LOOKS, by_hand
 from tests.saved_run import LENGTHS, peak_bytes, small_run, times

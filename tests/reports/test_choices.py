@@ -8,7 +8,7 @@ import pytest
 
 from impls.interface import Limits
 from reports.analysis import Analysis
-from reports.choices import sentences, some
+from reports.judging.choices import sentences, some
 from suites.records.plan import Entry
 from suites.records.record import Record
 from suites.records.store import Run

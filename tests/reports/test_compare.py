@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from impls.interface import Limits
-from reports.compare import (
+from reports.judging.compare import (
     COMPARED_COLUMNS,
     NOTHING_SHARED,
     Comparison,
@@ -19,9 +19,9 @@ from reports.compare import (
     runs,
     slower_beyond,
 )
-from reports.differences import differences, interleaved_command, side_by_side
+from reports.judging.differences import differences, interleaved_command, side_by_side
+from reports.judging.verdicts import verdicts
 from reports.tables import measurements, rows_of
-from reports.verdicts import verdicts
 from suites.records.plan import Entry
 from suites.records.record import Record
 from suites.records.store import Run

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from reports.analysis import Analysis
 from reports.evidence import Evidence, evidence
-from reports.export import export
-from reports.grids import agreement_grid
-from reports.page import page
+from reports.exporting.export import export
+from reports.html.page import page
+from reports.printing.grids import agreement_grid
 from suites.records.record import Record
 from suites.records.store import Run
 from tests.saved_run import PROBLEMS, TWO, small_run

@@ -18,8 +18,8 @@ from pytest_benchmark.stats import Stats
 
 from reports.analysis import Analysis
 from reports.choosing.dispatch import dispatch
-from reports.export import FORMATS, SAMPLE_COLUMNS, export, from_store, samples, stats
-from reports.plain import plain
+from reports.exporting.export import FORMATS, SAMPLE_COLUMNS, export, from_store, samples, stats
+from reports.printing.plain import plain
 from reports.tables import (
     MEASUREMENT_COLUMNS,
     PROBLEM_COLUMNS,

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from reports import history
+from reports.drawing.series import Chart, Series
 from reports.sections import Section, Value
-from reports.series import Chart, Series
 from reports.tables import measurements, rows_of
 from suites.records.record import Record
 from suites.records.store import Run

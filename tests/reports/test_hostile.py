@@ -19,11 +19,13 @@ from pyarrow import parquet
 from rich.console import Console, RenderableType
 
 import reports
-from reports import compare, plain, terminal, words
+from reports import words
 from reports.analysis import Analysis
-from reports.export import FORMATS, export, from_store
-from reports.page import page
-from reports.verdict_tables import compare_tables
+from reports.exporting.export import FORMATS, export, from_store
+from reports.html.page import page
+from reports.judging import compare
+from reports.judging.verdict_tables import compare_tables
+from reports.printing import plain, terminal
 from suites.records.record import Record
 from suites.records.store import Run
 from tests.reports.hostile_run import ATTACK, NAMES, hostile_run

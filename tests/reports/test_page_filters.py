@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-import reports.page
+import reports.html.page
 from reports.analysis import Analysis
-from reports.page import NAME, page
+from reports.html.page import NAME, page
 from tests.reports.browser import DRAW_ALL, Opened, draw_all, opened, until
 from tests.reports.section_by_hand import by_hand
 from tests.saved_run import small_run
@@ -24,7 +24,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A page of a small run, with one more section made by hand."""
     made = tmp_path_factory.mktemp("plain") / NAME
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reports.page, "collected", lambda _: [by_hand()])
+        patch.setattr(reports.html.page, "collected", lambda _: [by_hand()])
         made.write_text(page(Analysis(*small_run())), "utf-8")
     return made
 

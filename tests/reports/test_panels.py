@@ -9,15 +9,15 @@ import pytest
 from rich.console import Console
 
 from impls.interface import Limits
-from reports import terminal
 from reports.analysis import Analysis
-from reports.charts import charts
-from reports.compare import implementations
-from reports.grids import agreement_grid, error_grid
-from reports.page import page
+from reports.drawing.charts import charts
+from reports.html.page import page
+from reports.judging.compare import implementations
+from reports.judging.verdicts import verdicts
 from reports.panels import heading, note, panels_of, prefix, slug, subject
+from reports.printing import terminal
+from reports.printing.grids import agreement_grid, error_grid
 from reports.tables import measurements, outcomes, rows_of
-from reports.verdicts import verdicts
 from suites.records.plan import Entry
 from suites.records.record import Record
 from suites.records.store import Run

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from reports.analysis import Analysis
-from reports.plain import as_data
-from reports.stream import KINDS, Stream
+from reports.printing.plain import as_data
+from reports.printing.stream import KINDS, Stream
 from suites.engine.run import Conductor
 from suites.records.record import Agreement, Record, TensorError, from_json
 from suites.records.store import Run as StoredRun

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reports.analysis import Analysis
-from reports.summary import MOST_SENTENCES, sentences
+from reports.html.summary import MOST_SENTENCES, sentences
 from tests.saved_run import LENGTHS, small_run, two
 
 

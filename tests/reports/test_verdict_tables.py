@@ -9,8 +9,8 @@ import pytest
 from rich.console import Console, RenderableType
 
 from reports.analysis import Analysis
-from reports.compare import implementations, runs
-from reports.verdict_tables import MOST_ROWS, compare_tables, verdict_tables
+from reports.judging.compare import implementations, runs
+from reports.judging.verdict_tables import MOST_ROWS, compare_tables, verdict_tables
 from suites.records.record import Record
 from suites.records.store import Run
 from tests.saved_run import PROBLEMS, small_run, two

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from reports.analysis import Analysis
+from reports.judging.verdict_words import percent, ratio, ratio_in, summary_sentences
+from reports.judging.verdicts import VERDICT_COLUMNS, run_floor, verdicts
 from reports.tables import rows_of
-from reports.verdict_words import percent, ratio, ratio_in, summary_sentences
-from reports.verdicts import VERDICT_COLUMNS, run_floor, verdicts
 from suites.measure.statistics import log_ratio, noise_floor
 from suites.records.pairs import APART, twin_log_ratios
 from suites.records.record import Conditions, Record

@@ -4,8 +4,8 @@ from impls.interface import Problem
 from reports.analysis import Analysis
 from reports.choosing.maps import maps, rankings
 from reports.choosing.ratios import ratios_of
+from reports.drawing.series import Map
 from reports.panels import LAYERS
-from reports.series import Map
 from suites.records.record import Record
 from tests.reports.choosing.made import entry, linear, made, problems, square
 
@@ -31,7 +31,7 @@ def test_a_tile_is_the_fastest_of_its_problem() -> None:
 
 
 def test_looks_are_those_of_every_chart() -> None:
-    from reports.palette import looks
+    from reports.drawing.palette import looks
 
     (found,) = drawn(made(problems(LENGTHS), {**TIMES, "a_slow_one": linear(9e9)}))
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from impls.interface import Limits
 from reports.analysis import Analysis
+from reports.drawing.series import Chart
 from reports.growth.section import section
 from reports.sections import Section, Table
-from reports.series import Chart
 from suites.records.plan import Entry
 from suites.records.record import Record
 from tests.saved_run import LENGTHS, PROBLEMS, TWO, small_run

@@ -10,7 +10,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from reports import words
-from reports.layout import table
+from reports.printing.layout import table
 from suites.selftest import Findings, Ratio
 
 

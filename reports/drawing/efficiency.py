@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from reports import words
-from reports.palette import Look
+from reports.drawing.palette import Look
+from reports.drawing.series import Chart, Series
 from reports.panels import ATTENTION, panels_of, prefix, subject
 from reports.sections import facets
-from reports.series import Chart, Series
 from reports.tables import parsed
 from suites.records.plan import Plan
 

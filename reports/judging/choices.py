@@ -10,8 +10,8 @@ from typing import Final
 
 from reports import words
 from reports.analysis import Analysis
+from reports.judging.verdict_words import ratio, ratio_in
 from reports.timings import session_ms
-from reports.verdict_words import ratio, ratio_in
 from suites.measure.statistics import Interval, Unsettled, over_sessions
 from suites.records.pairs import pair
 from suites.records.record import Record

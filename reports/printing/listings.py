@@ -12,8 +12,8 @@ from rich.text import Text
 from impls.interface import Limits
 from impls.interface.limits import EVERY_BIAS, EVERY_MASK, words_of
 from impls.interface.problem import DEVICES, DTYPES
-from reports.layout import table
 from reports.machine import machine_facts
+from reports.printing.layout import table
 from reports.words import abbreviated, moment, printable
 from suites.records.plan import Entry, entry_from_json
 

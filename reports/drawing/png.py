@@ -23,7 +23,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
-from reports.series import Chart, Map, Series
+from reports.drawing.series import Chart, Map, Series
 from reports.words import abbreviated
 
 MOST_ON_ONE: Final = 24

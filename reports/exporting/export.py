@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import pandas as pd
 
-from reports import parquet
 from reports.analysis import Analysis, Rows
-from reports.plain import as_data, plain
+from reports.exporting import parquet
+from reports.printing.plain import as_data, plain
 from reports.tables import MEASUREMENT_COLUMNS
 from reports.words import printable
 from suites.records.record import Record

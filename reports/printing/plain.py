@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from reports.analysis import Analysis
-from reports.compare import Comparison
+from reports.judging.compare import Comparison
 from reports.sessions import median_ceilings, share_inside_calls
 from reports.tables import rows_of
 from suites.measure import ceilings

@@ -8,10 +8,11 @@ from typing import Any, Final
 
 from markupsafe import Markup, escape
 
-from reports import verdict_words, words
+from reports import words
 from reports.analysis import Analysis
-from reports.differences import interleaved_command
-from reports.filters import Filters
+from reports.html.filters import Filters
+from reports.judging import verdict_words
+from reports.judging.differences import interleaved_command
 from reports.panels import heading, panels_of
 from reports.sections import Row, Table, Value, facets
 from suites.measure.verdict import WORDS

@@ -7,8 +7,8 @@ from typing import Any
 
 from reports import words
 from reports.analysis import Analysis
+from reports.judging.verdict_words import floor_words, percent
 from reports.machine import NO_GPU, ran_on
-from reports.verdict_words import floor_words, percent
 from suites.records.plan import Plan
 
 

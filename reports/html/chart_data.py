@@ -7,9 +7,9 @@ from itertools import groupby
 from typing import Any
 
 from reports import words
-from reports.filters import Filters
-from reports.palette import Look
-from reports.series import Chart, Map, Series
+from reports.drawing.palette import Look
+from reports.drawing.series import Chart, Map, Series
+from reports.html.filters import Filters
 
 
 def chart_data(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from reports.palette import Look
+from reports.drawing.palette import Look
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

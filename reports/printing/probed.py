@@ -12,8 +12,8 @@ from rich.text import Text
 from impls.interface import Limits
 from impls.interface.limits import words_of
 from reports import words
-from reports.layout import table
-from reports.terminal import Screen
+from reports.printing.layout import table
+from reports.printing.terminal import Screen
 from suites.agreement.reach import Lacking, pasted, stated
 from suites.probing import Probed, Reach
 from suites.records.record import Record

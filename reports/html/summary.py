@@ -10,12 +10,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from reports import verdicts, words
+from reports import words
 from reports.analysis import Analysis
+from reports.judging import verdicts
+from reports.judging.verdict_words import floor_words, percent, ratio_in
 from reports.panels import ATTENTION, heading, panels_of
 from reports.sections import facets
 from reports.tables import parsed
-from reports.verdict_words import floor_words, percent, ratio_in
 
 MOST_SENTENCES: Final = 6
 """Of problems; the verdicts have the rest."""

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reports import words
-from reports.grids import Cell, Grid
+from reports.printing.grids import Cell, Grid
 
 STYLES: Final = {
     "wrong": "bold red",

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
-from reports.plain import plain
+from reports.printing.plain import plain
 from suites.records.record import Record, to_json
 
 KINDS: Final = ("record", "run")

@@ -12,8 +12,8 @@ from typing import Any, Final
 from reports import words
 from reports.analysis import Analysis
 from reports.evidence import sentence
+from reports.judging.verdict_words import percent
 from reports.panels import APPROXIMATIONS, subject
-from reports.verdict_words import percent
 from suites.records.store import Run
 
 _TEXT_OF: Final[dict[str, Callable[[float | None], str]]] = {

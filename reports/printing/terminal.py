@@ -18,14 +18,16 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from reports import choices, listings, words
+from reports import words
 from reports.analysis import Analysis
-from reports.grids import Grid, error_grid, memory_grid, time_grid
-from reports.layout import MOST, STYLES, GridTables, state, table, with_numbers
+from reports.judging import choices
+from reports.judging.verdict_tables import verdict_tables
 from reports.panels import panels_of
+from reports.printing import listings
+from reports.printing.grids import Grid, error_grid, memory_grid, time_grid
+from reports.printing.layout import MOST, STYLES, GridTables, state, table, with_numbers
 from reports.sections import Section
 from reports.sessions import inside_words
-from reports.verdict_tables import verdict_tables
 from suites.records.record import ANSWERS, Conditions, Record
 
 MOST_CHOICES: Final = 12

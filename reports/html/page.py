@@ -16,18 +16,27 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from reports import choices, page_tables, summary, unknowns, verdict_words, words
+from reports import words
 from reports.analysis import Analysis
-from reports.chart_data import chart_data
-from reports.charts import charts, files
+from reports.drawing.charts import charts, files
+from reports.drawing.series import Chart, Map
 from reports.evidence import evidence
-from reports.filters import Filters
 from reports.folder import unwritable
-from reports.grids import CAPTIONS, Grid, agreement_grid, error_grid, memory_grid, time_grid
+from reports.html import page_tables, summary
+from reports.html.chart_data import chart_data
+from reports.html.filters import Filters
+from reports.judging import choices, unknowns, verdict_words
 from reports.machine import facts
 from reports.panels import heading, note, panels_of, slug
+from reports.printing.grids import (
+    CAPTIONS,
+    Grid,
+    agreement_grid,
+    error_grid,
+    memory_grid,
+    time_grid,
+)
 from reports.sections import Section, facets
-from reports.series import Chart, Map
 from reports.sessions import inside_words
 from suites.records.store import Run
 
@@ -71,7 +80,7 @@ def write(analysis: Analysis, folder: Path) -> Report:
         path.write_text(text, "utf-8")
         if not every:
             return Report(path, ())
-        from reports import png  # noqa: PLC0415 - matplotlib, which a page without charts needs not
+        from reports.drawing import png  # noqa: PLC0415 - matplotlib, which a page without charts needs not
 
         return Report(path, tuple(png.draw(every, folder)))
     except OSError as error:
@@ -96,7 +105,7 @@ def collected(analysis: Analysis) -> list[Section]:
 
 def _left_over(analysis: Analysis, folder: Path) -> list[Path]:
     """Charts of an earlier report: those of this run's names, and whatever says it is ours."""
-    from reports.png import is_ours  # noqa: PLC0415 - matplotlib, which `page` alone needs not
+    from reports.drawing.png import is_ours  # noqa: PLC0415 - matplotlib, which `page` alone needs not
 
     named = [folder / name for name in files(analysis.plan)]
     return [*named, *(path for path in folder.glob("*.png") if is_ours(path))]

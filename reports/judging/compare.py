@@ -15,11 +15,9 @@ from typing import Any, Final, Self
 
 import pandas as pd
 
-from reports.differences import differences, side_by_side
-from reports.panels import subject
-from reports.tables import outcomes, rows_of
-from reports.verdict_words import chance, floor_words, tally
-from reports.verdicts import (
+from reports.judging.differences import differences, side_by_side
+from reports.judging.verdict_words import chance, floor_words, tally
+from reports.judging.verdicts import (
     Timed,
     compared,
     frame,
@@ -29,6 +27,8 @@ from reports.verdicts import (
     twins_of,
     verdict_columns,
 )
+from reports.panels import subject
+from reports.tables import outcomes, rows_of
 from reports.words import STATUS_WORDS, counted
 from suites.measure.statistics import noise_floor
 from suites.measure.verdict import judge_between, not_judged

@@ -12,12 +12,12 @@ from typing import Any, Final
 
 from reports import words
 from reports.analysis import Analysis
-from reports.efficiency import KEY, efficiency_charts
+from reports.drawing.efficiency import KEY, efficiency_charts
+from reports.drawing.palette import LINES, Look, looks
+from reports.drawing.series import Chart, Series
 from reports.families import AXES, Axis, Group, groups
-from reports.palette import LINES, Look, looks
 from reports.panels import ATTENTION, panels_of, prefix, subject
 from reports.sections import FACETS, common_facets, facets
-from reports.series import Chart, Series
 from reports.tables import parsed
 from suites.records.plan import Plan
 

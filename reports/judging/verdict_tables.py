@@ -12,11 +12,11 @@ from rich.text import Text
 
 from reports import words
 from reports.analysis import Analysis
-from reports.compare import Comparison
-from reports.layout import MOST, table
+from reports.judging.compare import Comparison
+from reports.judging.verdict_words import percent, ratio, ratio_in, summary_sentences
 from reports.panels import heading, panels_of
+from reports.printing.layout import MOST, table
 from reports.tables import rows_of
-from reports.verdict_words import percent, ratio, ratio_in, summary_sentences
 from suites.measure.verdict import WORDS
 
 MOST_ROWS: Final = 40

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 
 from reports import words
+from reports.drawing.series import Chart
 from reports.sections import FACETS, Section, facets
-from reports.series import Chart
 from suites.records.plan import Plan
 
 

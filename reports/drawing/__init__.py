@@ -1,0 +1,1 @@
+"""Charts: what is drawn, how each implementation looks, and the PNG files."""

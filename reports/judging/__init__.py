@@ -1,0 +1,1 @@
+"""Verdicts: who is faster than whom, by how much, and what cannot be told."""

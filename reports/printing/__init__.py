@@ -1,0 +1,1 @@
+"""What a terminal or another program is told: tables, progress and JSON."""
