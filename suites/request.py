@@ -135,7 +135,7 @@ def prepare(request: Request, processes: Processes | None = None) -> tuple[Plan,
     problems = _problems(request, axes, devices)
     return (
         Plan(
-            suite=request.suite.name,
+            suite="problem" if request.problems else request.suite.name,
             problems=tuple(map(str, problems)),
             entries=entries,
             **_sessions(request),

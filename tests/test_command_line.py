@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,7 @@ def mine(q, k, v, *, mask, scale):
 WRONG = RIGHT.replace("def mine", "def ignores_the_mask").replace("~seen", "seen & ~seen")
 SLOW = """
 import time
+from contextlib import closing
 import torch
 
 def slow(q, k, v):
@@ -183,6 +185,17 @@ def test_a_killed_run_is_resumed_and_nothing_stored_is_lost(tmp_path: Path) -> N
     assert rows() == after
 
 
+def count_records(store: Path) -> int:
+    """How many records a store holds; none while it is not made."""
+    if not store.is_file():
+        return 0
+    with closing(sqlite3.connect(store)) as connection:
+        try:
+            return int(connection.execute("select count(*) from records").fetchone()[0])
+        except sqlite3.OperationalError:
+            return 0
+
+
 def test_ctrl_c_keeps_what_was_measured_and_prints_how_to_go_on(tmp_path: Path) -> None:
     (tmp_path / "slow.py").write_text(SLOW)
     words = ["run", "--impl", "slow.py", "--seq", "32,48,64", "--heads", "1,2,4", "--mask", "full"]
@@ -190,17 +203,13 @@ def test_ctrl_c_keeps_what_was_measured_and_prints_how_to_go_on(tmp_path: Path) 
         [sys.executable, str(PROGRAM), *words], cwd=tmp_path, stderr=subprocess.PIPE, text=True
     )
     store = tmp_path / "results" / "bench.db"
-    while process.poll() is None:
-        time.sleep(0.1)
-        if store.is_file():
-            try:
-                count = sqlite3.connect(store).execute("select count(*) from records").fetchone()
-            except sqlite3.OperationalError:
-                continue
-            if count[0] > 2:
-                break
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=20)
+    try:
+        while process.poll() is None and count_records(store) <= 2:
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=20)
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert "finish with: python run_bench.py run --resume quick-" in said
     assert "Traceback" not in said

@@ -122,7 +122,8 @@ def _measured(analysis: Analysis, *, panel: str, title: str, column: str) -> Gri
             level=row[column],
         )
     title = ", ".join([title, *words.labels(analysis.plan)])
-    return _grid(analysis.run, names, cells, title=title, unit=_UNITS[column], mark_least=True)
+    grid = _grid(analysis.run, names, cells, title=title, unit=_UNITS[column], mark_least=True)
+    return replace(grid, rows=tuple(row for row in grid.rows if not _is_declined(row[1])))
 
 
 def _grid(
@@ -141,6 +142,11 @@ def _grid(
         row = tuple(cells[problem, name] for name in names)
         rows.append((words.without(problem, shared), _marked(row) if mark_least else row))
     return Grid(title=title, unit=unit, shared=" ".join(order), columns=names, rows=tuple(rows))
+
+
+def _is_declined(row: tuple[Cell, ...]) -> bool:
+    """Whether nobody takes the problem: the reasons stand elsewhere, the row would be dashes."""
+    return all(cell.state in ("refused", "missing") for cell in row)
 
 
 def _marked(row: tuple[Cell, ...]) -> tuple[Cell, ...]:

@@ -14,7 +14,7 @@ from impls.interface.limits import EVERY_BIAS, EVERY_MASK, words_of
 from impls.interface.problem import DEVICES, DTYPES
 from reports.machine import machine_facts
 from reports.printing.layout import table
-from reports.words import abbreviated, moment, printable
+from reports.words import abbreviated, printable
 from suites.records.plan import Entry, entry_from_json
 
 CAPABILITIES: Final = (
@@ -87,14 +87,12 @@ def suites_table(suites: Iterable[Mapping[str, Any]]) -> Table:
 
 
 def runs_table(runs: Iterable[Mapping[str, Any]]) -> Table | Text:
-    """The table of `list runs`, in the order given, from their data."""
+    """The table of `list runs`, in the order given, from their data; a name says when and what."""
     numbers = ("problems", "implementations", "records")
-    made = _table("run", "started", "suite", "machine", *numbers, "state")
+    made = _table("run", "machine", *numbers, "state")
     for each in runs:
         made.add_row(
             Text(abbreviated(each["name"])),
-            Text(printable(moment(each["started"]))[:16]),
-            Text(printable(each["suite"])),
             Text(_machine(each)),
             *(Text(str(each[name])) for name in numbers),
             Text(printable(each["fault"]) or ("ended" if each["ended"] else "interrupted")),

@@ -157,6 +157,7 @@ class Bench:
             return self._wrong(name, fault)
         twin = self.twin if self.twin is not None and self.twin.name == TWIN + name else None
         paired = found.alone is None
+        in_rounds = [each for each in (arm, twin) if each and paired]
         made = Record(
             session=self.task["session"],
             problem=self.task["problem"],
@@ -172,7 +173,7 @@ class Bench:
             clock=arm.sampler.name,
             **found.beside,
             page_faults=fmean(arm.faults) / arm.count,
-            calls_ms=found.spent_ms + sum(map(_spent_ms, (arm, *([twin] if twin else [])))),
+            calls_ms=found.spent_ms + sum(map(_spent_ms, in_rounds)),
         )
         return self._believed(made, found.implementation)
 

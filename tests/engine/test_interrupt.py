@@ -37,12 +37,15 @@ def test_ctrl_c_in_a_call_that_hangs_keeps_what_is_known_and_says_how_to_go_on(
         text=True,
         start_new_session=True,
     )
-    while not (tmp_path / "hangs.now").exists() and process.poll() is None:
-        time.sleep(0.05)
-    sessions = psutil.Process(process.pid).children(recursive=True)
-    assert sessions
-    os.killpg(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=30)
+    try:
+        while not (tmp_path / "hangs.now").exists() and process.poll() is None:
+            time.sleep(0.05)
+        sessions = psutil.Process(process.pid).children(recursive=True)
+        assert sessions
+        os.killpg(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert "1 records are stored; finish with: python run_bench.py run --resume" in said
     assert "Traceback" not in said

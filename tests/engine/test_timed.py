@@ -132,6 +132,15 @@ def test_a_long_call_is_timed_once_apart_from_the_rounds(monkeypatch: pytest.Mon
     assert made.twin_ms == ()
 
 
+def test_a_long_call_is_counted_once_among_the_time_inside_calls(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(timing, "one_call_ms", lambda call, clock: call() and 7000.0)
+    monkeypatch.setattr(timing, "warm_up", lambda call, clock: call() or [5000.0])
+    made = measured("naive")["naive"]
+    assert (made.first_call_ms, made.times_ms, made.calls_ms) == (7000.0, (5000.0,), 12000.0)
+
+
 def test_the_answer_of_a_long_call_is_compared_as_well(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

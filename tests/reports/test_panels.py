@@ -16,10 +16,10 @@ from reports.judging.compare import implementations
 from reports.judging.verdicts import verdicts
 from reports.panels import heading, note, panels_of, prefix, slug, subject
 from reports.printing import terminal
-from reports.printing.grids import agreement_grid, error_grid
+from reports.printing.grids import agreement_grid, error_grid, time_grid
 from reports.tables import measurements, outcomes, rows_of
 from suites.records.plan import Entry
-from suites.records.record import Record
+from suites.records.record import CHECK, Record
 from suites.records.store import Run
 from tests.saved_run import agreement, facts, small_run
 
@@ -58,6 +58,29 @@ def test_panels_stand_in_a_fixed_order_with_a_heading_each(made: tuple[Run, list
     assert heading("dense_linear") == "Functions like dense_linear"
     assert [bool(note(panel)) for panel in found] == [False, True, True, True]
     assert "agrees with the reference dense_linear" in note("dense_linear")
+
+
+def test_a_problem_that_a_whole_panel_refuses_has_no_row_of_dashes(
+    made: tuple[Run, list[Record]],
+) -> None:
+    run, records = made
+    declined, *others = run.plan.problems
+    kept = [
+        Record(
+            session=CHECK,
+            problem=each.problem,
+            implementation=each.implementation,
+            status="refused",
+            reason="not its mask",
+        )
+        if (each.problem, each.implementation, each.session) == (declined, "performer", CHECK)
+        else each
+        for each in records
+        if (each.problem, each.implementation) != (declined, "performer") or each.session == CHECK
+    ]
+    rows = time_grid(Analysis(run, kept), panel="approximations").rows
+    assert len(rows) == len(others)
+    assert len(time_grid(Analysis(run, kept), panel="attention").rows) == len(run.plan.problems)
 
 
 def test_a_hostile_reference_name_makes_a_harmless_address() -> None:

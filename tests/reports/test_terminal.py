@@ -279,7 +279,7 @@ RUN = {
         (
             "runs",
             [RUN],
-            "quick-1 2026-01-02 03:04 quick Example CPU 9000, Example GPU 18 4 60 interrupted",
+            "quick-1 Example CPU 9000, Example GPU 18 4 60 interrupted",
         ),
         ("runs", [{**RUN, "fault": "its plan cannot be read"}], "its plan cannot be read"),
         ("runs", [], "no runs; python run_bench.py makes one"),
