@@ -144,7 +144,7 @@ def _page(analysis: Analysis, drawn: list[Chart], sections: list[Section]) -> st
         unknown=unknowns.sentences(analysis),
         inside=inside_words(analysis.run, analysis.records),
         measurements=page_tables.measurement_table(analysis),
-        agreement=_problems(analysis, agreement_grid(analysis)),
+        agreement=_problems(agreement_grid(analysis)),
         evidence=evidence(analysis),
         reasons=_reasons(analysis),
         facts=facts(analysis.run, analysis.records),
@@ -247,7 +247,7 @@ def _panel(analysis: Analysis, drawn: Drawn, name: str) -> dict[str, Any]:
         "id": slug(name),
         "heading": heading(name),
         "note": note(name),
-        "grids": [_problems(analysis, grid) for grid in grids if not grid.is_empty],
+        "grids": [_problems(grid) for grid in grids if not grid.is_empty],
         "families": _families(own),
     }
 
@@ -264,15 +264,15 @@ def _families(drawn: Drawn) -> list[dict[str, Any]]:
     ]
 
 
-def _problems(analysis: Analysis, grid: Grid) -> dict[str, Any]:
-    """A grid with the problem of each of its rows, as many as a page holds."""
+def _problems(grid: Grid) -> dict[str, Any]:
+    """A grid and as many of its rows as a page holds."""
     most = max(1, MOST_CELLS // max(1, len(grid.columns)))
     rows = [
-        {"problem": problem, "shown": shown, "cells": cells}
-        for problem, (shown, cells) in zip(analysis.plan.problems, grid.rows, strict=True)
+        {"problem": problem, "shown": grid.label(problem), "cells": cells}
+        for problem, cells in grid.rows[:most]
     ]
-    left = page_tables.left_out(len(rows), most, "problem")
-    return {"grid": grid, "rows": rows[:most], "left_out": left}
+    left = page_tables.left_out(len(grid.rows), most, "problem")
+    return {"grid": grid, "rows": rows, "left_out": left}
 
 
 def _section(section: Section, kept: Drawn) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class Cell:
 class Grid:
     """Rows of cells, one row a problem and one column an implementation.
 
-    shared  the words that all problems have, which the rows leave out
+    shared  the words that all problems have, which the labels of the rows leave out
     """
 
     title: str
@@ -64,6 +64,10 @@ class Grid:
     shared: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, tuple[Cell, ...]], ...]
+
+    def label(self, problem: str) -> str:
+        """What its row is called."""
+        return words.without(problem, frozenset(self.shared.split()))
 
     @property
     def is_empty(self) -> bool:
@@ -140,7 +144,7 @@ def _grid(
     rows = []
     for problem in run.plan.problems:
         row = tuple(cells[problem, name] for name in names)
-        rows.append((words.without(problem, shared), _marked(row) if mark_least else row))
+        rows.append((problem, _marked(row) if mark_least else row))
     return Grid(title=title, unit=unit, shared=" ".join(order), columns=names, rows=tuple(rows))
 
 

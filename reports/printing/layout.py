@@ -50,7 +50,9 @@ class GridTables:
 
     def _blocks(self, heads: list[str], width: int) -> Iterator[list[int]]:
         """The places of the columns of each table; one column at least."""
-        labels = max((len(problem) for problem, _ in self.grid.rows), default=0) + 2
+        labels = (
+            max((len(self.grid.label(problem)) for problem, _ in self.grid.rows), default=0) + 2
+        )
         block: list[int] = []
         room = width - labels
         for place, head in enumerate(heads):
@@ -74,7 +76,7 @@ class GridTables:
         for place in block:
             made.add_column(Text(heads[place]), justify="right", no_wrap=True)
         for problem, cells in grid.rows:
-            made.add_row(Text(problem), *(_cell(cells[place]) for place in block))
+            made.add_row(Text(grid.label(problem)), *(_cell(cells[place]) for place in block))
         return made
 
 
