@@ -133,7 +133,20 @@ def _fixed(axis: Axis, problem: Problem) -> Iterator[Fixed]:
     yield _fields(axis, problem, f"over {words.counted(problem.key_heads, 'key head')}", lengths)
 
 
+def optional_words(problem: Problem) -> dict[str, str]:
+    """What few problems have, in words; empty where one has it not."""
+    return {
+        "bias": "" if problem.bias.kind == "none" else f"{problem.bias} bias",
+        "scale": "" if problem.scale is None else f"scale {problem.scale:g}",
+        "values": "" if problem.value_dim is None else f"value dimension {problem.value_dim}",
+        "softcap": "" if problem.softcap is None else f"softcap {problem.softcap:g}",
+        "sink": "a sink" if problem.sink else "",
+        "layout": "" if problem.layout == "bhtd" else f"layout {problem.layout}",
+    }
+
+
 def _fields(axis: Axis, problem: Problem, heads: str, lengths: str) -> Fixed:
+    optional = optional_words(problem)
     fields = {
         "mask": f"{problem.mask} mask",
         "pass": "training" if problem.training else "forward",
@@ -141,14 +154,10 @@ def _fields(axis: Axis, problem: Problem, heads: str, lengths: str) -> Fixed:
         "length": lengths,
         "batch": f"batch {problem.batch}",
         "head_dim": f"head dimension {problem.head_dim}",
-        "bias": "no bias" if problem.bias.kind == "none" else f"{problem.bias} bias",
-        "scale": "" if problem.scale is None else f"scale {problem.scale:g}",
-        "values": "" if problem.value_dim is None else f"value dimension {problem.value_dim}",
-        "softcap": "" if problem.softcap is None else f"softcap {problem.softcap:g}",
-        "sink": "a sink" if problem.sink else "",
+        **optional,
+        "bias": optional["bias"] or "no bias",
         "dtype": problem.dtype,
         "device": problem.device,
-        "layout": "" if problem.layout == "bhtd" else f"layout {problem.layout}",
     }
     return tuple((name, text) for name, text in fields.items() if name != axis.free)
 

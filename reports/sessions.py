@@ -18,9 +18,11 @@ from suites.records.store import Run
 
 
 def median_ceilings(run: Run) -> list[Ceiling]:
-    """The median over the sessions of each ceiling; with several numbers of threads, over all."""
+    """The median of each ceiling over the sessions with the plan's largest number of threads."""
     found: dict[tuple[Any, ...], list[Ceiling]] = defaultdict(list)
-    for each in chain.from_iterable(ceilings(run).values()):
+    most = max(run.plan.threads)
+    own = (told for session, told in ceilings(run).items() if run.plan.threads_of(session) == most)
+    for each in chain.from_iterable(own):
         found[each.device, each.kind, each.dtype, each.residency].append(each)
     return [
         Ceiling(

@@ -11,7 +11,7 @@ from typing import Any, Final
 import pandas as pd
 
 from impls.interface import Problem
-from reports.panels import APPROXIMATIONS, ATTENTION, LAYERS
+from reports.panels import APPROXIMATIONS
 from reports.timings import TIMING_COLUMNS, by_threads, ceilings, timing
 from reports.words import RUN_ENDED, STATUS_WORDS, UNREACHED
 from suites.records.record import CHECK, Record
@@ -126,7 +126,7 @@ def measurements(run: Run, records: Iterable[Record]) -> pd.DataFrame:
             **problem_columns(problem),
             "panel": panels[name],
             "threads": threads,
-            **timing(parsed(problem), timed, best if panels[name] in (ATTENTION, LAYERS) else {}),
+            **timing(parsed(problem), timed, best, panels[name]),
             **_checked(found if threads == most else []),
             **_agreement(found, panels[name]),
             "operator": next((r.operator for r in (*timed, *found) if r.operator), ""),

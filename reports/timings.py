@@ -54,7 +54,9 @@ def session_ms(record: Record) -> float:
     return median(record.times_ms[index] for index in record.rounds)
 
 
-def timing(problem: Problem, timed: Sequence[Record], found: Ceilings) -> dict[str, Any]:
+def timing(
+    problem: Problem, timed: Sequence[Record], found: Ceilings, panel: str
+) -> dict[str, Any]:
     """The columns of TIMING_COLUMNS, of one pair's records with times and the same threads."""
     medians = [session_ms(record) for record in timed]
     return {
@@ -67,7 +69,7 @@ def timing(problem: Problem, timed: Sequence[Record], found: Ceilings) -> dict[s
         "first_call_ms": _median(timed, lambda record: record.first_call_ms),
         "page_faults": _median(timed, lambda record: record.page_faults),
         "share_of_attainable": _middle(
-            _share(problem, time_ms, found.get(record.session, ()))
+            _share(problem, time_ms, found.get(record.session, ()), panel)
             for record, time_ms in zip(timed, medians, strict=True)
         ),
         "clock": ", ".join(sorted({record.clock for record in timed if record.clock})),
@@ -78,9 +80,9 @@ def timing(problem: Problem, timed: Sequence[Record], found: Ceilings) -> dict[s
     }
 
 
-def _share(problem: Problem, time_ms: float, found: Sequence[Ceiling]) -> float | None:
+def _share(problem: Problem, time_ms: float, found: Sequence[Ceiling], panel: str) -> float | None:
     """The part of the attainable that a session reached; None where the clock stood still."""
-    return share(problem, time_ms, found) if time_ms else None
+    return share(problem, time_ms, found, panel) if time_ms else None
 
 
 def _disturbed(timed: Iterable[Record]) -> int | None:

@@ -23,6 +23,7 @@ LONGEST_TEXT: Final = 600
 UNREACHED: Final = "not reached"
 """The state of a planned answer that no record tells of."""
 RUN_ENDED: Final = "the run ended before it"
+NO_TIMES: Final = "No time was taken in this run."
 
 STATUS_WORDS: Final = {
     "ok": "agrees",

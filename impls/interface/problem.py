@@ -132,6 +132,23 @@ class Problem:
         # Training adds the gradients of all four.
         return (queries + keys) * (1 + self.training) * DTYPE_BYTES[self.dtype]
 
+    @property
+    def projection_flops(self) -> int:
+        """Multiplications and additions of the four projections of a layer around the attention.
+
+        Widths are heads times D. Training adds as many for the gradients of the activations; the
+        weights have none.
+        """
+        queries = self.query_length * (self.query_heads * self.head_dim) ** 2
+        keys = self.key_length * (self.key_heads * self.head_dim) ** 2
+        return (1 + self.training) * 4 * self.batch * (queries + keys)
+
+    @property
+    def projection_bytes(self) -> int:
+        """Bytes of the weights of these projections."""
+        widths = (self.query_heads * self.head_dim, self.key_heads * self.head_dim)
+        return 2 * sum(width**2 for width in widths) * DTYPE_BYTES[self.dtype]
+
     def __str__(self) -> str:
         return " ".join(
             (

@@ -18,9 +18,9 @@ from reports.tables import parsed
 
 KEY: Final = "fastest_by_length_and_heads"
 _NOTE: Final = (
-    "A tile is one problem, coloured by the implementation with the least time of those that "
-    "agree there. It is undecided where the ratio of another's time to it, paired within "
-    "sessions, has a 95 % interval that holds 1, and with a single session."
+    "A tile is one problem, coloured by the fastest of those that agree there: the least median, "
+    "unless ratios paired within sessions tell another to be faster. It is undecided where the "
+    "ratio of another's time to it has a 95 % interval that holds 1, and with a single session."
 )
 
 

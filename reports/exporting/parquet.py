@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from reports.tables import PROBLEM_COLUMNS, problem_columns
+from suites.records.reading import BYTES
 from suites.records.record import CHECK, STATUSES, to_json
 from suites.records.store import Run, Store
 
@@ -36,14 +37,14 @@ _FIGURES: Final = (
     "spent_ms",
     "calls_ms",
 )
-_BYTES: Final = ("peak_bytes", "kept_bytes", "resident_bytes")
 
 
 def write(store: Store, run: Run, path: Path) -> None:
     """Write the records of a run, in the order they were made, one row each.
 
     The columns are the fields of a Record, samples as a list, evidence and conditions as structs;
-    then those of its problem, and its panel. Raises ValueError without pyarrow.
+    then those of its problem, and its panel. The file is there when all of it is. Raises ValueError
+    without pyarrow.
     """
     try:
         from pyarrow import parquet  # noqa: PLC0415 - an extra of its own
@@ -51,9 +52,14 @@ def write(store: Store, run: Run, path: Path) -> None:
         raise ValueError(NEEDED) from error
 
     stored, panels = _schema(), {entry.name: entry.panel for entry in run.plan.entries}
-    with parquet.ParquetWriter(path, _whole(stored), compression="zstd") as file:
-        for rows in store.rows(run.name):
-            file.write_table(_with_columns(_table(store, rows, stored), panels))
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with parquet.ParquetWriter(part, _whole(stored), compression="zstd") as file:
+            for rows in store.rows(run.name):
+                file.write_table(_with_columns(_table(store, rows, stored), panels))
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _schema() -> pa.Schema:
@@ -95,7 +101,7 @@ def _schema() -> pa.Schema:
             ("times_ms", pa.list_(real)),
             ("twin_ms", pa.list_(real)),
             *((name, real) for name in _FIGURES),
-            *((name, whole) for name in _BYTES),
+            *((name, whole) for name in BYTES),
             ("agreement", agreement),
             ("conditions", conditions),
         ]
@@ -168,6 +174,7 @@ def _is_sound(found: pa.Table, rows: Sequence[Mapping[Any, Any]]) -> bool:
         compute.or_(compute.or_(compute.invert(ok), check), timed),
         compute.or_(ok, told),
         *(compute.or_(compute.equal(n, 0), compute.equal(n, samples)) for n in (twins, rounds)),
+        *(compute.fill_null(compute.greater_equal(found[n], 0), fill_value=True) for n in BYTES),
     )
     every = [*figures, *(found[name] for name in _FIGURES)]
     return all(map(_are_figures, every)) and all(map(_holds, rules))
@@ -193,6 +200,14 @@ def _are_figures(values: Any) -> bool:
     return not nan and (ends["min"] is None or 0 <= ends["min"] <= ends["max"] < math.inf)
 
 
+def _problem_columns(text: str) -> dict[str, Any]:
+    """A problem's columns; empty ones for a text that is none: no plan holds it."""
+    try:
+        return problem_columns(text)
+    except ValueError:
+        return dict.fromkeys(PROBLEM_COLUMNS)
+
+
 def _with_columns(found: pa.Table, panels: Mapping[str, str]) -> pa.Table:
     """The table with what is known of each row's problem and implementation."""
     import pyarrow as pa  # noqa: PLC0415 - an extra of its own
@@ -201,9 +216,10 @@ def _with_columns(found: pa.Table, panels: Mapping[str, str]) -> pa.Table:
     for name, column in coded.items():
         found = found.set_column(found.schema.get_field_index(name), name, column)
     problems = coded["problem"]
-    told = [problem_columns(text) for text in problems.dictionary.to_pylist()]
+    told = [_problem_columns(text) for text in problems.dictionary.to_pylist()]
     for name in PROBLEM_COLUMNS:
-        values = pa.array(row[name] for row in told)
+        kind = pa.int64() if name in _SIZES else pa.string()
+        values = pa.array((row[name] for row in told), kind)
         found = found.append_column(name, values.take(problems.indices))
     names = coded["implementation"]
     kinds = _texts(panels.get(name, "") for name in names.dictionary.to_pylist())

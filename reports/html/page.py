@@ -202,7 +202,7 @@ def summary_sentences(analysis: Analysis) -> list[str]:
     whole = words.counted(len(analysis.plan.entries), "implementation")
     sentences = [f"{whole} on {asked}: {_census(analysis.run, ended)}."]
     if timed:
-        sessions = words.counted(analysis.plan.sessions, "session")
+        sessions = _sessions(analysis)
         names = len({row["implementation"] for row in timed})
         problems = len({row["problem"] for row in timed})
         sentences.append(
@@ -214,7 +214,7 @@ def summary_sentences(analysis: Analysis) -> list[str]:
             "verdicts are drawn from pairs within a session instead."
         )
     elif analysis.plan.sessions:
-        sentences.append("Nothing was measured in this run; the reasons are below.")
+        sentences.append(f"{words.NO_TIMES} The reasons are below.")
     else:
         sentences.append("This run checks agreement and takes no times.")
     if analysis.unfinished:
@@ -223,6 +223,13 @@ def summary_sentences(analysis: Analysis) -> list[str]:
             "below."
         )
     return sentences
+
+
+def _sessions(analysis: Analysis) -> str:
+    """How many sessions have times, and how many there could have been."""
+    made = len({record.session for record in analysis.records if record.times_ms})
+    planned = len(analysis.plan.session_numbers)
+    return words.counted(made, "session") + (f" of {planned} at most" if made < planned else "")
 
 
 def _census(run: Run, ended: list[dict[str, Any]]) -> str:

@@ -1,7 +1,7 @@
 """A run in a few sentences: what its intervals support, and nothing else.
 
-For each kind of problem (device, dtype, mask, pass; layers and other functions apart) the largest
-problem on which two were compared: who is fastest there, beside whom, and at what cost in memory.
+For each kind of problem (all of it but lengths and heads; layers and other functions apart) the
+largest on which two were compared: who is fastest there, beside whom, and at what cost in memory.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import Any, Final
 
 from reports import words
 from reports.analysis import Analysis
+from reports.choosing.kinds import without_sizes
+from reports.families import optional_words
 from reports.judging import verdicts
 from reports.judging.verdict_words import floor_words, percent, ratio_in
 from reports.panels import ATTENTION, heading, panels_of
@@ -48,9 +50,10 @@ def _decided(analysis: Analysis) -> str:
     """What identical code differs by, and how many comparisons came to a conclusion."""
     rows = analysis.verdicts
     decided = sum(row["verdict"] in DECIDED for row in rows)
+    every = words.counted(len(rows), "comparison")
     return (
-        f"{floor_words(analysis.floor)} {decided} of {words.counted(len(rows), 'comparison')} "
-        f"decided; a difference counts from {percent(analysis.plan.delta)}."
+        f"{floor_words(analysis.floor, rows)} {decided} of {every} decided; a difference counts "
+        f"from {percent(analysis.plan.delta)}."
     )
 
 
@@ -58,15 +61,10 @@ def _largest(analysis: Analysis, rows: Rows) -> Iterator[Rows]:
     """The verdicts on the largest problem of each kind, panel by panel in the plan's order."""
     kinds: dict[tuple[str, ...], dict[str, Rows]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
-        kinds[row["panel"], *_kind(row["problem"])][row["problem"]].append(row)
+        kinds[row["panel"], *without_sizes(row["problem"])][row["problem"]].append(row)
     order = panels_of(analysis.plan)
     for kind in sorted(kinds, key=lambda kind: order.index(kind[0])):
         yield kinds[kind][max(kinds[kind], key=_size)]
-
-
-def _kind(problem: str) -> tuple[str, ...]:
-    of = facets(problem)
-    return of["device"], of["dtype"], of["mask"], of["pass"]
 
 
 def _size(problem: str) -> tuple[int, ...]:
@@ -92,8 +90,9 @@ def _of_problem(analysis: Analysis, rows: Rows, memory: dict[tuple[str, str], in
         return f"{start}: {_none_faster(rows, baseline)}."
     best = min(faster, key=lambda row: row["ratio"])
     name = _short(best["implementation"])
+    gain = f"{name} is {_gain(best)} faster than {_short(baseline)}, the baseline"
     parts = (
-        f"{name} is {_gain(best)} faster than {_short(baseline)}, the baseline{_one_process(best)}",
+        f"{gain}{_one_process(best)}{_beneath(best)}",
         _beside(problem, best["implementation"], baseline, memory),
         _not_apart(analysis, problem, best["implementation"], rows),
     )
@@ -107,11 +106,16 @@ def _where(problem: str) -> str:
     else:
         rows = words.counted(asked.query_length, "query row")
         length = f"{rows} over {words.counted(asked.key_length, 'key')}"
-    heads = f"{of['heads']} head{'s' if of['heads'] != '1' else ''}"
-    batch = f", batch {asked.batch}" if asked.batch > 1 else ""
-    return (
-        f"at {length}, {heads}{batch}, {asked.dtype}, {of['mask']}, {of['pass']} on {of['device']}"
+    parts = (
+        length,
+        f"{of['heads']} head{'s' if of['heads'] != '1' else ''} of {asked.head_dim}",
+        f"batch {asked.batch}" if asked.batch > 1 else "",
+        asked.dtype,
+        of["mask"],
+        *optional_words(asked).values(),
+        f"{of['pass']} on {of['device']}",
     )
+    return f"at {', '.join(part for part in parts if part)}"
 
 
 def _gain(row: dict[str, Any]) -> str:
@@ -127,6 +131,14 @@ def _times(value: float) -> str:
 
 def _one_process(row: dict[str, Any]) -> str:
     return " (in this one process)" if row["basis"] == "this process" else ""
+
+
+def _beneath(row: dict[str, Any]) -> str:
+    """How much identical code may differ by on this problem, where that is no less."""
+    floor = row["floor"]
+    if floor is None or 1 / row["ratio"] - 1 > floor:
+        return ""
+    return f" (identical code may differ by {percent(floor)} there)"
 
 
 def _beside(

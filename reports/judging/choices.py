@@ -64,14 +64,14 @@ def _chosen(found: dict[str, list[Record]]) -> dict[str, list[_Choice]]:
 
 
 def _sentence(name: str, problem: str, choices: list[_Choice]) -> str:
-    best, second = choices[:2]
-    found = _between(best, second)
-    if isinstance(found, Interval) and found.high < 1:  # medians and pairs disagree: pairs decide
-        best, second = second, best
-        found = _between(best, second)
-    return words.abbreviated(
-        f"{name} on {problem}: {_told(best, second, found)}.", words.LONGEST_TEXT
-    )
+    """The fastest by its median; where pairs tell another to be faster, pairs decide."""
+    for best in choices:
+        others = [(other, _between(best, other)) for other in choices if other is not best]
+        if not any(isinstance(found, Interval) and found.high < 1 for _, found in others):
+            break
+    else:
+        return f"{name} on {problem}: every choice is slower than another one."
+    return words.abbreviated(f"{name} on {problem}: {_told(best, others)}.", words.LONGEST_TEXT)
 
 
 def _between(best: _Choice, second: _Choice) -> Interval | Unsettled:
@@ -81,12 +81,26 @@ def _between(best: _Choice, second: _Choice) -> Interval | Unsettled:
         return Unsettled(str(error))
 
 
-def _told(best: _Choice, second: _Choice, found: Interval | Unsettled) -> str:
+def _told(best: _Choice, others: list[tuple[_Choice, Interval | Unsettled]]) -> str:
+    """How the best stands to the next, and to all that are not told apart from it."""
+    second, found = others[0]
+    unsure = [(other, each) for other, each in others if not _is_apart(each)]
     if isinstance(found, Unsettled):
         apart = f"{best.name} and {second.name} were not judged ({found.reason})"
         times = ratio(second.median_ms / best.median_ms) if best.median_ms else ""
         return f"{apart}; their medians differ by a factor of {times}" if times else apart
     interval = ratio_in(found.estimate, found.low, found.high)
-    if found.excludes_one:
+    if not unsure:
         return f"{best.name} is best; {second.name} takes {interval} times as long"
-    return f"{best.name} and {second.name} cannot be told apart ({interval})"
+    if _is_apart(found):
+        names = ", ".join(other.name for other, _ in unsure)
+        return (
+            f"{best.name} cannot be told apart from {names}; "
+            f"{second.name} takes {interval} times as long"
+        )
+    more = f", nor from {len(unsure) - 1} more" if len(unsure) > 1 else ""
+    return f"{best.name} and {second.name} cannot be told apart ({interval}){more}"
+
+
+def _is_apart(found: Interval | Unsettled) -> bool:
+    return isinstance(found, Interval) and found.low > 1

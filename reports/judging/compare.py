@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from statistics import median
@@ -29,6 +30,7 @@ from reports.judging.verdicts import (
 )
 from reports.panels import subject
 from reports.tables import outcomes, rows_of
+from reports.timings import session_ms
 from reports.words import STATUS_WORDS, counted
 from suites.measure.statistics import noise_floor
 from suites.measure.verdict import judge_between, not_judged
@@ -56,6 +58,7 @@ COMPARED_COLUMNS: Final = (
 Place = tuple[str, int]
 """A problem and the threads it was timed with."""
 NOTHING_SHARED: Final = "nothing shared was measured beside it"
+IS_BASELINE: Final = "the others are held against it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +131,7 @@ def runs(
         f"baseline in {new.name} over the one in {base.name}; milliseconds are shown, not judged."
     )
     only = (*_in_one_only(base, new), *_in_one_only(new, base))
-    said = (*_conclusions(table, delta), apart, *only, *side_by_side(base, new))
+    said = (*_conclusions(table, delta), *_lost(table), apart, *only, *side_by_side(base, new))
     return Comparison(
         base=base.name,
         new=new.name,
@@ -179,7 +182,9 @@ def _between(base: _Side, new: _Side, delta: float) -> Iterator[dict[str, Any]]:
         either = base.timed[place] | new.timed[place]
         both = base.timed[place].keys() & new.timed[place].keys() & unchanged
         for _, panel in panels(new.run.plan, either):
-            baseline = base.run.plan.baseline_of(both & panel.keys())
+            shared = both & panel.keys()
+            baseline = base.run.plan.baseline_of(shared)
+            beside = IS_BASELINE if len(shared) > 1 else NOTHING_SHARED
             for name in (entry.name for entry in planned if entry.name in panel):
                 yield {
                     "problem": place[0],
@@ -188,7 +193,11 @@ def _between(base: _Side, new: _Side, delta: float) -> Iterator[dict[str, Any]]:
                     "baseline": baseline or None,
                     "base_ms": _median_ms(base.timed[place].get(name, [])),
                     "new_ms": _median_ms(new.timed[place].get(name, [])),
-                    **_judged((base, new), place, name, baseline, delta),
+                    **(
+                        verdict_columns(not_judged(beside, delta=delta))
+                        if name == baseline
+                        else _judged((base, new), place, name, baseline, delta)
+                    ),
                 }
 
 
@@ -196,7 +205,7 @@ def _judged(
     sides: tuple[_Side, _Side], place: Place, name: str, baseline: str, delta: float
 ) -> dict[str, Any]:
     lacking = [side.lack(place[0], name) for side in sides if name not in side.timed[place]]
-    if lacking or baseline in ("", name):
+    if lacking or not baseline:
         reason = lacking[0] if lacking else NOTHING_SHARED
         return verdict_columns(not_judged(reason, delta=delta))
     try:
@@ -219,7 +228,7 @@ def _together(floors: Iterable[float | None]) -> float | None:
 
 
 def _median_ms(timed: Iterable[Record]) -> float | None:
-    medians = [median(record.times_ms[index] for index in record.rounds) for record in timed]
+    medians = [session_ms(record) for record in timed]
     return median(medians) if medians else None
 
 
@@ -228,6 +237,13 @@ def _conclusions(table: pd.DataFrame, delta: float) -> list[str]:
     if not rows:
         return ["Nothing was measured on both sides."]
     return [each for each in (tally(rows, delta), chance(rows)) if each]
+
+
+def _lost(table: pd.DataFrame) -> list[str]:
+    """Who has a time in the base and none in what is new, in a sentence."""
+    names = Counter(row["implementation"] for row in rows_of(no_longer_timed(table)))
+    lost = ", ".join(f"{name} on {counted(count, 'problem')}" for name, count in names.items())
+    return [f"No longer timed: {lost}; the rows say why."] if lost else []
 
 
 def _in_one_only(run: Run, other: Run) -> list[str]:

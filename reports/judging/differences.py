@@ -9,7 +9,7 @@ from typing import Any, Final
 from reports import words
 from reports.machine import ABSENT
 from reports.tables import parsed
-from suites.records.plan import Entry
+from suites.records.plan import Entry, Plan
 from suites.records.store import Run
 
 _FACTS: Final = {
@@ -57,19 +57,21 @@ def side_by_side(base: Run, new: Run) -> list[str]:
     for ours, theirs in _both(base, new):
         for name, hashed in theirs.hashes.items():
             if ours.hashes.get(name, hashed) != hashed:
-                said[name] = _old_beside_new(name, Path(theirs.files[name]), new.plan.problems[0])
+                said[name] = _old_beside_new(name, Path(theirs.files[name]), new.plan)
     return list(said.values())
 
 
-def _old_beside_new(name: str, file: Path, problem: str) -> str:
+def _old_beside_new(name: str, file: Path, plan: Plan) -> str:
     old = f"old_{name}"
     beside = file.with_name(f"{old}.py")
     entries = (
         Entry(name=each, files={each: str(path)}) for each, path in ((old, beside), (name, file))
     )
+    command = interleaved_command(plan.problems[0], *entries)
+    settings = words.setting_options(plan, max(plan.threads))
     return (
         f"{file.name} has changed: to measure both versions side by side, copy the old one to "
-        f"{beside}, call its function {old}, and run: {interleaved_command(problem, *entries)}"
+        f"{beside}, call its function {old}, and run: {command}{settings}"
     )
 
 

@@ -7,9 +7,8 @@ from typing import Any
 
 from reports import words
 from reports.analysis import Analysis
-from reports.judging.verdict_words import floor_words, percent
+from reports.judging.verdict_words import floor_words, imprecise
 from reports.machine import NO_GPU, ran_on
-from suites.records.plan import Plan
 
 
 def sentences(analysis: Analysis) -> list[str]:
@@ -19,8 +18,8 @@ def sentences(analysis: Analysis) -> list[str]:
     said = (
         *_open(rows),
         "" if rows or not timed else "Nothing was compared: no problem was answered by two.",
-        floor_words(analysis.floor) if timed else "",
-        _imprecise(analysis.plan, rows),
+        floor_words(analysis.floor, rows) if timed else "",
+        imprecise(analysis.plan, rows),
         "" if ran_on(analysis.run, analysis.records) else f"{NO_GPU[0].upper()}{NO_GPU[1:]}.",
     )
     return [sentence for sentence in said if sentence]
@@ -38,13 +37,3 @@ def _open(rows: list[dict[str, Any]]) -> list[str]:
         + (f": {words.abbreviated(reason, words.LONGEST_TEXT)}." if reason else ".")
         for (verdict, reason), count in found.most_common()
     ]
-
-
-def _imprecise(plan: Plan, rows: list[dict[str, Any]]) -> str:
-    if plan.precision is None:
-        return ""
-    short = sum(row["reached"] is False for row in rows)
-    if not short:
-        return ""
-    asked = f"The precision asked for, {percent(plan.precision)} either way,"
-    return f"{asked} was not reached in {short} of {words.counted(len(rows), 'comparison')}."

@@ -42,8 +42,8 @@ def summary_sentences(analysis: Analysis) -> list[str]:
         chance(rows),
         _one_process(rows),
         _open(rows),
-        _imprecise(analysis.plan, rows),
-        floor_words(analysis.floor),
+        imprecise(analysis.plan, rows),
+        floor_words(analysis.floor, rows),
     )
     return [sentence for sentence in said if sentence]
 
@@ -67,11 +67,18 @@ def chance(rows: Iterable[dict[str, Any]]) -> str:
     )
 
 
-def floor_words(floor: float | None) -> str:
-    """What the twins of a run tell."""
+def floor_words(floor: float | None, rows: Iterable[dict[str, Any]] = ()) -> str:
+    """What the twins of a run tell, over all problems together and from one to the other.
+
+    rows  verdicts, with the floor of each one's problem
+    """
     if floor is None:
         return "No twin was measured: what identical code may differ by is not known."
-    return f"Identical code, the baseline and its twin, may differ by {percent(floor)} in this run."
+    told = f"Identical code, the baseline and its twin, may differ by {percent(floor)} in this run"
+    own = sorted({row["floor"] for row in rows if row["floor"] is not None})
+    if len(own) < 2:
+        return f"{told}."
+    return f"{told} as a whole, by {percent(own[0])} to {percent(own[-1])} on a problem of it."
 
 
 def _one_process(rows: list[dict[str, Any]]) -> str:
@@ -97,8 +104,10 @@ def _open(rows: list[dict[str, Any]]) -> str:
     )
 
 
-def _imprecise(plan: Plan, rows: list[dict[str, Any]]) -> str:
+def imprecise(plan: Plan, rows: list[dict[str, Any]]) -> str:
+    """How many ratios stayed below the precision asked for; empty when none did."""
     short = sum(row["reached"] is False for row in rows)
     if plan.precision is None or not short:
         return ""
-    return f"The precision of {percent(plan.precision)} was not reached for {short} of {len(rows)}."
+    asked = f"The precision asked for, {percent(plan.precision)} either way,"
+    return f"{asked} was not reached in {short} of {words.counted(len(rows), 'comparison')}."

@@ -95,7 +95,7 @@ def runs_table(runs: Iterable[Mapping[str, Any]]) -> Table | Text:
             Text(abbreviated(each["name"])),
             Text(_machine(each)),
             *(Text(str(each[name])) for name in numbers),
-            Text(printable(each["fault"]) or ("ended" if each["ended"] else "interrupted")),
+            Text(printable(each["fault"]) or ("ended" if each["ended"] else "not ended")),
         )
     return made if made.row_count else Text("no runs; python run_bench.py makes one")
 

@@ -58,23 +58,42 @@ class Ceiling:
     device: str
 
 
-def attainable_ms(problem: Problem, ceilings: Iterable[Ceiling]) -> float | None:
-    """The least time the problem can take on its device; None when a ceiling it needs is absent.
+def work(problem: Problem, panel: str = "attention") -> tuple[int, int] | None:
+    """FLOPs and fewest bytes of an answer, a layer's with its projections.
+
+    None in any other panel: what computes another function has other sums to do.
+    """
+    if panel == "attention":
+        return problem.flops, problem.fewest_bytes
+    if panel == "layers":
+        flops = problem.flops + problem.projection_flops
+        return flops, problem.fewest_bytes + problem.projection_bytes
+    return None
+
+
+def attainable_ms(
+    problem: Problem, ceilings: Iterable[Ceiling], panel: str = "attention"
+) -> float | None:
+    """The least time an answer can take; None without its work, or a ceiling that it needs.
 
     Either its FLOPs at the best rate of its dtype or its fewest bytes at the best bandwidth,
     whichever takes longer. The best bandwidth is mostly the cache's: inputs may well be there.
     """
+    counted = work(problem, panel)
     here = [each for each in ceilings if each.device == problem.device]
     products = [e.value for e in here if e.kind == "matmul" and e.dtype == problem.dtype]
     bandwidths = [e.value for e in here if e.kind != "matmul"]
-    if not products or not bandwidths:
+    if not counted or not products or not bandwidths:
         return None
-    return 1e3 * max(problem.flops / max(products), problem.fewest_bytes / max(bandwidths))
+    flops, least_bytes = counted
+    return 1e3 * max(flops / max(products), least_bytes / max(bandwidths))
 
 
-def share(problem: Problem, time_ms: float, ceilings: Iterable[Ceiling]) -> float | None:
+def share(
+    problem: Problem, time_ms: float, ceilings: Iterable[Ceiling], panel: str = "attention"
+) -> float | None:
     """The part of what is attainable that an answer in this time reached; 1 is the ceiling."""
-    least_ms = attainable_ms(problem, ceilings)
+    least_ms = attainable_ms(problem, ceilings, panel)
     return None if least_ms is None else least_ms / time_ms
 
 

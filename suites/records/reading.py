@@ -53,6 +53,7 @@ _DURATIONS: Final = (
     "spent_ms",
     "calls_ms",
 )
+BYTES: Final = ("peak_bytes", "kept_bytes", "resident_bytes")
 _ERRORS: Final = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 """What reading data of any shape may raise."""
 
@@ -184,6 +185,8 @@ def _expect_record(record: Record) -> None:
     _expect_types(record)
     told = (getattr(record, name) for name in _DURATIONS)
     _expect_figures("a time", [*record.times_ms, *record.twin_ms, *(t for t in told if t)])
+    sizes = (getattr(record, name) for name in BYTES)
+    _expect_figures("a size in bytes", [size for size in sizes if size])
     disturbed = record.conditions.disturbed if record.conditions else ()
     if len(disturbed) not in (0, len(record.times_ms)):
         raise ValueError(f"{len(disturbed)} rounds beside {len(record.times_ms)} times")

@@ -5,15 +5,25 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from impls.interface import Problem
 from suites.measure import ceilings
-from suites.measure.ceilings import Ceiling, attainable_ms, from_json, measure, share, to_json
+from suites.measure.ceilings import (
+    Ceiling,
+    attainable_ms,
+    from_json,
+    measure,
+    share,
+    to_json,
+    work,
+)
 
 ROOT = Path(__file__).parents[2]
 PROBLEM = Problem.parse("b1 h1 t1000 d50 full")
@@ -63,6 +73,24 @@ def test_the_best_ceiling_of_the_device_and_dtype_counts() -> None:
 def test_without_a_ceiling_that_is_needed_nothing_is_attainable(found: list[Ceiling]) -> None:
     assert attainable_ms(PROBLEM, found) is None
     assert share(PROBLEM, 1.0, found) is None
+
+
+def test_a_layer_has_the_work_of_its_projections_too() -> None:
+    problem = Problem.parse("b2 h4/2 t3/5 d8 fp32 cpu")
+    flops, least_bytes = work(problem, "layers") or (0, 0)
+    queries = torch.zeros(2, 3, 32), torch.zeros(32, 32)
+    keys = torch.zeros(2, 5, 16), torch.zeros(16, 16)
+    with FlopCounterMode(display=False) as counter:
+        for activations, weights in (queries, keys):
+            for _ in range(2):
+                activations @ weights
+    assert flops - problem.flops == counter.get_total_flops()
+    assert least_bytes - problem.fewest_bytes == 4 * 2 * (32**2 + 16**2)
+    training = replace(problem, training=True)
+    assert (work(training, "layers") or (0, 0))[0] - training.flops == 2 * (flops - problem.flops)
+    assert work(problem, "attention") == (problem.flops, problem.fewest_bytes)
+    assert work(problem, "dense_linear") is None
+    assert share(problem, 1.0, [ceiling(1e12), product(1e9)], "dense_linear") is None
 
 
 def test_the_share_may_lie_above_the_ceiling() -> None:

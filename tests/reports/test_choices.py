@@ -49,6 +49,21 @@ def test_choices_that_cannot_be_told_apart_are_said_to_be() -> None:
     assert "block_q=128 and block_q=64 cannot be told apart (1.003 [0.966, 1.042])." in said
 
 
+def test_a_choice_is_best_only_where_all_others_are_told_apart() -> None:
+    names = (*NAMES, "chunked[block_q=256]")
+    run, records = chosen(1.05, names=names)
+    off = {1: 0.8, 2: 1.2, 3: 1.3}
+    unsure = [
+        replace(r, times_ms=tuple(off[r.session] * t for t in r.times_ms))
+        if r.implementation == names[2] and r.times_ms
+        else r
+        for r in records
+    ]
+    (said,) = sentences(Analysis(run, unsure))
+    assert "block_q=128 cannot be told apart from block_q=256; block_q=64 takes 1.0" in said
+    assert "best" not in said
+
+
 def test_the_default_is_a_choice_too() -> None:
     (said,) = sentences(Analysis(*chosen(0.5, names=("chunked", NAMES[0]))))
     assert "its default is best; block_q=64 takes" in said

@@ -12,6 +12,7 @@ import pytest
 from impls.interface import Limits
 from reports.judging.compare import (
     COMPARED_COLUMNS,
+    IS_BASELINE,
     NOTHING_SHARED,
     Comparison,
     implementations,
@@ -126,7 +127,7 @@ def test_the_baseline_itself_has_milliseconds_and_no_verdict() -> None:
     assert (found["verdict"], found["ratio"], found["reason"]) == (
         "not judged",
         None,
-        NOTHING_SHARED,
+        IS_BASELINE,
     )
 
 
@@ -172,7 +173,9 @@ def test_what_is_no_longer_timed_has_a_row_that_says_why() -> None:
     run, records = two(2.0)
     wrong = Record(session=0, problem=ONE, implementation="other", status="wrong", reason="row 3")
     later = [wrong, *(r for r in records if r.implementation == "base")]
-    found = runs(run, records, renamed(run), later).table
+    compared = runs(run, records, renamed(run), later)
+    assert "No longer timed: other on 1 problem; the rows say why." in compared.sentences
+    found = compared.table
     assert only(found, "other")["reason"] == "wrong in later: row 3"
     assert list(no_longer_timed(found)["implementation"]) == ["other"]
     turned = runs(renamed(run), later, run, records).table
@@ -301,7 +304,8 @@ def test_a_file_that_changed_between_runs_is_copied_beside_the_new_one() -> None
     said = (
         "other.py has changed: to measure both versions side by side, copy the old one to "
         "/w/old_other.py, call its function old_other, and run: python run_bench.py run "
-        f'--problem "{ONE}" --impl "/w/other.py:other" --against "/w/old_other.py:old_other"'
+        f'--problem "{ONE}" --impl "/w/other.py:other" --against "/w/old_other.py:old_other" '
+        "--threads 2"
     )
     assert side_by_side(before, after) == [said]
     assert side_by_side(before, before) == []

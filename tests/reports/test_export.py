@@ -182,6 +182,7 @@ def test_parquet_of_damaged_rows_says_failed_as_every_report_does(tmp_path: Path
         lambda data: data.update(conditions={"disturbed": [""]}),
         lambda data: data.update(unknown=1),
         lambda data: data.update(threads=True),
+        lambda data: data.update(peak_bytes=-5),
     ]
     for place, spoil in zip(timed, damage, strict=False):
         url = f"sqlite:///{tmp_path / f'{place}.db'}"
@@ -199,6 +200,29 @@ def test_parquet_of_damaged_rows_says_failed_as_every_report_does(tmp_path: Path
         assert found[place]["status"] == "failed"
         assert "cannot be read" in found[place]["reason"]
         assert found[place]["times_ms"] == []
+
+
+def test_parquet_of_a_problem_that_is_none_has_empty_columns(tmp_path: Path) -> None:
+    run, records = small_run(problems=(ONE,))
+    records[0] = replace(records[0], problem="nonsense !!")
+    (file,) = from_store(stored(run, records), run, "parquet", tmp_path / "run.parquet")
+    first, second, *_ = parquet.read_table(file).to_pylist()
+    assert (first["problem"], first["batch"], first["mask"]) == ("nonsense !!", None, None)
+    assert second["batch"] == 1
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_parquet_that_fails_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("reports.exporting.parquet._with_columns", fails)
+    run, records = small_run(problems=(ONE,))
+    with pytest.raises(ValueError, match="No space left"):
+        from_store(stored(run, records), run, "parquet", tmp_path / "run.parquet")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_parquet_is_read_and_written_in_batches(

@@ -201,7 +201,7 @@ def test_a_run_in_which_all_refused_says_so() -> None:
     refusing = tuple(each for each in entries() if each.name in {"xformers", "flash_attn"})
     text = Outline(page(Analysis(*small_run(made=refusing)))).text
     assert "0 of 36 answers timed, 18 refused, 18 missing." in text
-    assert "Nothing was measured in this run; the reasons are below." in text
+    assert "No time was taken in this run. The reasons are below." in text
     assert "No implementation here has a time in this run" in text
 
 
@@ -231,7 +231,7 @@ def test_a_run_with_hardly_a_record_has_a_page(left: int, said: str) -> None:
     run, records = small_run(problems=MARKED[:1], made=TWO)
     text = page(Analysis(replace(run, ended=None), records[:left]))
     assert f"{said} answers timed" in Outline(text).text
-    assert ("Nothing was measured" in Outline(text).text) is (left < 2)
+    assert ("No time was taken" in Outline(text).text) is (left < 2)
     assert 'class="chart"' not in text
 
 

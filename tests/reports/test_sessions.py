@@ -28,6 +28,26 @@ def test_ceilings_are_medians_over_the_sessions() -> None:
     }
 
 
+def test_ceilings_are_those_of_the_most_threads() -> None:
+    run, _ = small_run(threads=(1, 2))
+    told = [
+        {
+            **fact,
+            "ceilings": [
+                {**each, "value": each["value"] * run.plan.threads_of(fact["session"])}
+                for each in fact["ceilings"]
+            ],
+        }
+        for fact in saved_run.facts(run.plan)
+    ]
+    found = {each.kind: each.value for each in median_ceilings(replace(run, facts=tuple(told)))}
+    one = {
+        each.kind: each.value
+        for each in median_ceilings(replace(run, facts=saved_run.facts(run.plan)))
+    }
+    assert found == {kind: 2 * value for kind, value in one.items()}
+
+
 def test_sessions_that_told_nothing_have_no_facts() -> None:
     assert list(facts(small_run()[0])) == []
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from impls.interface import Limits
+from impls.interface.limits import EVERY_BIAS
 from reports.analysis import Analysis
 from reports.html.summary import MOST_SENTENCES, sentences
+from suites.records.plan import Entry
 from tests.saved_run import LENGTHS, small_run, two
 
 
@@ -13,7 +16,7 @@ def test_the_largest_problem_of_each_kind_has_a_sentence() -> None:
     said = sentences(Analysis(*small_run()))
     assert said[0].startswith("Identical code, the baseline and its twin, may differ by 0.2 %")
     assert said[0].endswith("79 of 79 comparisons decided; a difference counts from 1 %.")
-    where = f"t T = {LENGTHS[-1]}, 8 heads, float32, window:128, forward on cpu"
+    where = f"t T = {LENGTHS[-1]}, 8 heads of 64, float32, window:128, forward on cpu"
     assert said[2] == (
         f"A{where}: local_window is 47.2x [47.2, 47.2] faster than naive, the baseline; it needs "
         "11.6 MiB above the inputs, the baseline 256."
@@ -34,6 +37,30 @@ def test_a_slower_one_and_one_that_is_the_same_are_said_so() -> None:
     assert "faster than base, the baseline; other is the same." in sentences(Analysis(*two(1.0)))[1]
     slower = sentences(Analysis(*two(1.3)))[1]
     assert "nothing is shown to be faster than base, the baseline; other takes 1.300 [" in slower
+
+
+def test_kinds_differ_in_all_but_sizes_and_are_told_apart_in_words() -> None:
+    kinds = ("d32 full", "d64 full", "d64 full alibi")
+    problems = [f"b1 h{heads} t128 {kind} fp32 cpu" for kind in kinds for heads in (1, 2)]
+    limits = (Limits(biases=EVERY_BIAS),)
+    made = tuple(Entry(name=name, limits=limits) for name in ("naive", "sdpa_flash"))
+    said = "\n".join(sentences(Analysis(*small_run(problems=problems, made=made))))
+    assert said.count("At T = 128, 2 heads of 32, float32, full, forward on cpu: ") == 1
+    assert said.count("At T = 128, 2 heads of 64, float32, full, forward on cpu: ") == 1
+    assert said.count("At T = 128, 2 heads of 64, float32, full, alibi bias, forward on cpu: ") == 1
+    assert "1 head of" not in said
+
+
+def test_a_gain_within_what_identical_code_differs_by_says_so() -> None:
+    run, records = two(0.9)
+    noisy = [
+        replace(r, twin_ms=tuple((1.3, 0.8, 1.25)[r.session % 3] * t for t in r.times_ms))
+        if r.twin_ms
+        else r
+        for r in records
+    ]
+    assert "identical code may differ by" in sentences(Analysis(run, noisy))[1]
+    assert "identical code may differ by" not in sentences(Analysis(run, records))[1]
 
 
 def test_who_is_not_told_apart_from_the_winner_is_named() -> None:

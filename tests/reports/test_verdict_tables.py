@@ -118,7 +118,7 @@ def test_two_runs_stand_side_by_side(width: int) -> None:
     text = " ".join(found)
     assert "later against 2026-01-02-quick" in text
     assert "other 0.540 0.567 1.050 [1.048, 1.052] slower 0.16 %" in text
-    assert "1 not judged: nothing shared was measured beside it" in text
+    assert "1 not judged: the others are held against it" in text
 
 
 def test_a_comparison_across_machines_is_marked() -> None:

@@ -203,7 +203,7 @@ def test_a_precision_is_reached_or_it_is_said() -> None:
     assert row(*coarse)["reached"] is False
     assert row(*two(1.3, (1.0,), precision=0.01))["reached"] is False
     assert not any("precision" in each for each in summary_sentences(Analysis(*fine)))
-    said = "The precision of 1 % was not reached for 1 of 1."
+    said = "The precision asked for, 1 % either way, was not reached in 1 of 1 comparison."
     assert said in summary_sentences(Analysis(*coarse))
 
 

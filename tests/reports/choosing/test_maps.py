@@ -1,9 +1,13 @@
 from dataclasses import replace
+from statistics import median
+
+import numpy as np
 
 from impls.interface import Problem
 from reports.analysis import Analysis
+from reports.choosing.fastest import ranking
 from reports.choosing.maps import maps, rankings
-from reports.choosing.ratios import ratios_of
+from reports.choosing.ratios import Ratios, ratios_of
 from reports.drawing.series import Map
 from reports.panels import LAYERS
 from suites.records.record import Record
@@ -28,6 +32,17 @@ def test_a_tile_is_the_fastest_of_its_problem() -> None:
     assert set(found.looks) == {"short", "long"}
     assert found.facets["mask"] == "full"
     assert "heads" not in found.facets
+
+
+def test_pairs_decide_who_is_fastest_where_medians_disagree() -> None:
+    took = {"base": (1.0, 1.1, 1.2, 1.3, 1.4), "other": (0.99, 1.089, 1.2006, 1.287, 1.386)}
+    logs = np.log([[took[name][each] for name in took] for each in range(5)])
+    ratios = Ratios(tuple(took), tuple(range(1, 6)), logs[:, None, :] - logs[:, :, None])
+    rows = {name: {"median_ms": median(own), "sessions": 5} for name, own in took.items()}
+    found = ranking(ratios, rows)
+    assert found is not None
+    assert found.name == "other"
+    assert found.decided
 
 
 def test_looks_are_those_of_every_chart() -> None:
