@@ -560,7 +560,7 @@ def _history(
 ) -> None:
     """Write the page of the newest run with the history of all, and print what changed."""
     from reports import history  # noqa: PLC0415 - help answers without them
-    from reports.printing import terminal  # noqa: PLC0415 - help answers without them
+    from reports.printing.histories import history_tables  # noqa: PLC0415 - likewise
 
     found = history.history(sides)
     for change in found.changes:
@@ -571,7 +571,7 @@ def _history(
     if as_json:
         _print_json({**history.as_data(found), "page": paths[0], "charts": paths[1:]})
         return
-    _console().print(*terminal.section_tables(section), sep="\n")
+    _console().print(*history_tables(found), sep="\n")
     _print_paths(paths)
 
 

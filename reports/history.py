@@ -6,8 +6,9 @@ what `reports.judging.compare` finds between a run and the one before it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +28,7 @@ from reports.tables import rows_of
 from suites.records.record import Record
 from suites.records.store import Run
 
+HEADING: Final = "Over the runs"
 APART: Final = (
     "Runs were measured at different times: a change is how an implementation's ratio to what both "
     "runs measured beside it differs; milliseconds are shown, not judged."
@@ -39,6 +41,10 @@ _POINT: Final = ("median_ms", "low_ms", "high_ms", "sessions")
 
 Place = tuple[str, str, int]
 """A problem, an implementation on it, and the threads it was timed with."""
+Panel = tuple[str, str, int]
+"""Who is drawn: a panel of the report, a problem, and the threads."""
+Lines = dict[str, dict[int, dict[str, Any]]]
+"""The measurements of each implementation, by the place of their run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +82,25 @@ def history(stored: Iterable[tuple[Run, list[Record]]]) -> History:
 
 def section(found: History) -> Section:
     """The history as a part of a page: a chart a problem, the times, and the changes."""
-    names = [analysis.run.name for analysis in found.analyses]
-    numbered = ", ".join(f"{place} {name}" for place, name in enumerate(names, 1))
-    said = [f"{words.counted(len(names), 'run')}, the oldest first: {numbered}.", APART]
+    said = [numbered(found), APART]
     said += [f"{each.new} after {each.base}: {each.sentences[0]}" for each in found.changes]
+    said += _no_chart(_alone(_panels(found)).total())
     if found.differences:
         said.append(f"These runs are not comparable: {'; '.join(found.differences)}.")
     return Section(
         id="history",
-        heading="Over the runs",
+        heading=HEADING,
         sentences=tuple(said),
         charts=tuple(_charts(found)),
         tables=(_times(found), _changes(found)),
     )
+
+
+def numbered(found: History) -> str:
+    """The runs with the numbers they go by."""
+    names = [analysis.run.name for analysis in found.analyses]
+    every = ", ".join(f"{place} {name}" for place, name in enumerate(names, 1))
+    return f"{words.counted(len(names), 'run')}, the oldest first: {every}."
 
 
 def write(found: History, made: Section, folder: Path) -> Report:
@@ -100,7 +112,7 @@ def write(found: History, made: Section, folder: Path) -> Report:
 
 def as_data(found: History) -> dict[str, Any]:
     """The history as plain data: the runs, every time in each of them, and the changes."""
-    series = [
+    told = [
         {
             **dict(zip(("problem", "implementation", "threads"), place, strict=True)),
             "points": [
@@ -108,52 +120,82 @@ def as_data(found: History) -> dict[str, Any]:
                 for at, row in points.items()
             ],
         }
-        for place, points in _series(found).items()
+        for place, points in series(found).items()
     ]
     return {
         "runs": [
             {"name": each.run.name, "started": each.run.started, "ended": each.run.ended}
             for each in found.analyses
         ],
-        "series": [plain(each) for each in series],
+        "series": [plain(each) for each in told],
         "changes": [compared(each) for each in found.changes],
         "differences": list(found.differences),
     }
 
 
-def _series(found: History) -> dict[Place, dict[int, dict[str, Any]]]:
+def series(found: History) -> dict[Place, dict[int, dict[str, Any]]]:
     """The measurements of each problem, implementation and threads, by the place of their run."""
-    series: dict[Place, dict[int, dict[str, Any]]] = {}
+    every: dict[Place, dict[int, dict[str, Any]]] = {}
     for at, analysis in enumerate(found.analyses):
         for row in analysis.measurements:
             place = row["problem"], row["implementation"], row["threads"]
-            series.setdefault(place, {})[at] = row
-    return series
+            every.setdefault(place, {})[at] = row
+    return every
+
+
+def _panels(found: History) -> dict[Panel, Lines]:
+    """What each panel, problem and threads has to draw."""
+    panels: dict[Panel, Lines] = {}
+    for (problem, name, threads), points in series(found).items():
+        panel = next(iter(points.values()))["panel"]
+        panels.setdefault((panel, problem, threads), {})[name] = points
+    return panels
+
+
+def _is_alone(lines: Lines) -> bool:
+    """Whether all was measured in one run only: there is nothing to see over the runs."""
+    return len({at for points in lines.values() for at in points}) < 2
+
+
+def _alone(panels: dict[Panel, Lines]) -> Counter[str]:
+    """How many problems each panel has that were measured in one run only."""
+    return Counter(panel for (panel, _, _), lines in panels.items() if _is_alone(lines))
+
+
+def _no_chart(count: int) -> list[str]:
+    problems = words.counted(count, "problem")
+    was = "was" if count == 1 else "were"
+    return [f"Not drawn: {problems} that {was} measured in one run only."] if count else []
 
 
 def _charts(found: History) -> Iterator[Chart]:
-    """One for each panel, problem and threads."""
-    entries = [entry.name for each in found.analyses for entry in each.plan.entries]
-    look = looks(entries)
+    """One for each panel, problem and threads that two runs or more measured."""
+    look = looks(entry.name for each in found.analyses for entry in each.plan.entries)
     verdicts = _verdicts(found)
-    groups: dict[tuple[str, str, int], list[Series]] = {}
-    for place, points in _series(found).items():
-        problem, name, threads = place
-        panel = next(iter(points.values()))["panel"]
-        line = _line(found, place, points, look[name], verdicts)
-        groups.setdefault((panel, problem, threads), []).append(line)
-    shared = words.shared_words(problem for _, problem, _ in groups)
-    several = len({threads for _, _, threads in groups}) > 1
-    for (panel, problem, threads), lines in groups.items():
+    panels = _panels(found)
+    alone = _alone(panels)
+    drawn = {place: lines for place, lines in panels.items() if not _is_alone(lines)}
+    shared = words.shared_words(problem for _, problem, _ in drawn)
+    several = len({threads for _, _, threads in drawn}) > 1
+    for (panel, problem, threads), lines in drawn.items():
         label = words.without(problem, shared)
         if several:
             label += f", {words.counted(threads, 'thread')}"
-        yield _chart(panel, problem, label, shared, lines)
+        chart = _chart(panel, problem, label, shared)
+        yield replace(
+            chart,
+            series=tuple(
+                _line(found, (problem, name, threads), points, look[name], verdicts)
+                for name, points in lines.items()
+            ),
+            note=" ".join([chart.note, *_no_chart(alone[panel])]),
+            sizes=tuple(float(at) for at in range(1, len(found.analyses) + 1)),
+            alt=f"Time of {words.counted(len(lines), 'implementation')} on {problem}, run by run.",
+        )
 
 
-def _chart(
-    panel: str, problem: str, label: str, shared: frozenset[str], lines: list[Series]
-) -> Chart:
+def _chart(panel: str, problem: str, label: str, shared: frozenset[str]) -> Chart:
+    """A chart without its lines."""
     told = facets(problem)
     return Chart(
         key=f"{prefix(panel)}history",
@@ -166,9 +208,9 @@ def _chart(
         y_title="ms for one call",
         log_x=False,
         log_y=True,
-        series=tuple(lines),
+        series=(),
         note="A point is the median of a run's session medians, its bar their spread. " + APART,
-        alt=f"Time of {words.counted(len(lines), 'implementation')} on {problem}, run by run.",
+        alt="",
         facets=told,
     )
 
@@ -222,7 +264,7 @@ def _times(found: History) -> Table:
             ),
             facets=facets(problem, name),
         )
-        for (problem, name, threads), points in _series(found).items()
+        for (problem, name, threads), points in series(found).items()
     ]
     places = range(1, count + 1)
     head = ("problem", "implementation", "threads", *(f"ms in run {place}" for place in places))

@@ -8,13 +8,13 @@ from typing import Any, Final
 from reports import words
 from reports.analysis import Analysis
 from reports.choosing.kinds import shared_facets
-from reports.drawing.palette import Look, looks
+from reports.drawing.palette import NOBODY, Look, looks
 from reports.drawing.series import Chart, Series
-from reports.panels import ATTENTION, LAYERS, panels_of, prefix, subject
+from reports.panels import ATTENTION, panels_of, prefix, subject
 from reports.sections import Row, Table, Value, facets
 from reports.sessions import median_ceilings
 from reports.tables import parsed
-from suites.measure.ceilings import Ceiling
+from suites.measure.ceilings import Ceiling, work
 
 KEY: Final = "roofline"
 _HEAD: Final = ("implementation", "on", "at best", "there", "at worst", "there")
@@ -62,7 +62,7 @@ def _kinds(analysis: Analysis) -> Mapping[tuple[str, str, str], Rows]:
     found: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for panel in panels_of(analysis.plan):
         for row in analysis.with_most_threads:
-            if row["panel"] == panel and panel in (ATTENTION, LAYERS) and row["median_ms"]:
+            if row["panel"] == panel and any(_work(row)) and row["median_ms"]:
                 found.setdefault((panel, row["device"], row["dtype"]), []).append(row)
     return found
 
@@ -141,22 +141,29 @@ def _lines(ceilings: Sequence[Ceiling], intensities: Sequence[float]) -> Iterato
         else:
             x = (first, max(levels) / each.value)
             y = (first * each.value / 1e9, max(levels) / 1e9)
-        yield _line(text, x, y, each.residency)
+        yield _line(text, x, y, each)
 
 
-def _line(text: str, x: tuple[float, float], y: tuple[float, float], residency: str) -> Series:
-    look = Look("#626b77", "#c6cdd6", "circle", "solid" if residency == "cache" else "dash")
+def _line(text: str, x: tuple[float, float], y: tuple[float, float], ceiling: Ceiling) -> Series:
+    """Its grey tells where the data were, its dashes what was done with them."""
+    dashes = {"matmul": "solid", "copy": "dash", "read": "dot"}
+    look = Look(*NOBODY[ceiling.residency != "cache"], "circle", dashes[ceiling.kind])
     return Series(name=text, x=x, y=y, low=(), high=(), hover=(text, text), look=look, drawn="bare")
 
 
+def _work(row: Mapping[str, Any]) -> tuple[int, int]:
+    """FLOPs and fewest bytes of an answer; none of either where they are not known."""
+    return work(parsed(row["problem"]), row["panel"]) or (0, 0)
+
+
 def _intensity(row: Mapping[str, Any]) -> float:
-    problem = parsed(row["problem"])
-    return problem.flops / problem.fewest_bytes
+    flops, least_bytes = _work(row)
+    return flops / least_bytes
 
 
 def _rate(row: Mapping[str, Any]) -> float:
     """GFLOP per second."""
-    return parsed(row["problem"]).flops / float(row["median_ms"]) / 1e6
+    return _work(row)[0] / float(row["median_ms"]) / 1e6
 
 
 def _hover(name: str, row: Mapping[str, Any]) -> str:

@@ -1,8 +1,9 @@
 """How each implementation looks: a colour, a marker and a line that follow from its name.
 
 The same name looks the same in every run, unless another name of that run wants the same colour
-or marker: then the one that is later in the alphabet takes the next that is free. With more than
-twelve names colours are used again, with another marker and other dashes.
+or marker: then the one that is later in the alphabet takes the next that is free. Hues that are
+easily confused differ in their markers. With more than twelve names colours are used again, with
+another marker and other dashes.
 """
 
 from __future__ import annotations
@@ -45,10 +46,27 @@ _DARK: Final = (
     "#ff93ad",
 )
 """The same hues on a dark page."""
+_HUES: Final = (
+    "blue",
+    "brown",
+    "green",
+    "red",
+    "brown",
+    "blue",
+    "green",
+    "grey",
+    "purple",
+    "brown",
+    "green",
+    "red",
+)
+"""What each colour is near to: small marks of one hue are told apart by their shapes alone."""
 _FIRST: Final = 8
 """So many colours are taken before the others."""
 MARKERS: Final = ("circle", "square", "diamond", "triangle-up", "cross", "x", "triangle-down")
 LINES: Final = ("solid", "dash", "dot")
+NOBODY: Final = ("#3d444d", "#e6e9ed"), ("#8b949e", "#8f98a3")
+"""Two greys, each on a light and on a dark page, for lines that are nobody's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +88,24 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
     found: dict[str, Look] = {}
     colours: Counter[int] = Counter()
     markers: Counter[int] = Counter()
-    taken: set[tuple[int, int]] = set()
+    taken: set[tuple[int | str, int]] = set()
     for name in sorted(set(names), key=lambda name: ("[" in name, name)):
         first_colour, first_marker = _start(name)
         order = (*_around(first_colour, _FIRST), *range(_FIRST, len(_LIGHT)))
         colour = min(order, key=lambda each: colours[each])
         marker = min(
             _around(first_marker, len(MARKERS)),
-            key=lambda each: ((colour, each) in taken, markers[each]),
+            key=lambda each: (
+                (colour, each) in taken,
+                (_HUES[colour], each) in taken,
+                markers[each],
+            ),
         )
         line = LINES[colours[colour] % len(LINES)]
         found[name] = Look(_LIGHT[colour], _DARK[colour], MARKERS[marker], line)
         colours[colour] += 1
         markers[marker] += 1
-        taken.add((colour, marker))
+        taken |= {(colour, marker), (_HUES[colour], marker)}
     return found
 
 

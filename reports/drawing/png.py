@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
-from operator import itemgetter
 from pathlib import Path
 from textwrap import wrap
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
@@ -21,7 +21,14 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.ft2font import FT2Font
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import (
+    FixedLocator,
+    FuncFormatter,
+    Locator,
+    LogLocator,
+    MaxNLocator,
+    NullLocator,
+)
 
 from reports.drawing.series import Chart, Map, Series
 from reports.words import abbreviated
@@ -38,6 +45,8 @@ _MARKERS: Final = {
     "x": "X",
 }
 _LINES: Final = {"solid": "-", "dash": "--", "dot": ":"}
+_NUMBERS: Final = FuncFormatter(lambda value, _: f"{value:.12g}")
+"""Plain numbers, as on the page."""
 _MARK: Final = "\N{REPLACEMENT CHARACTER}"
 _INK, _FAINT = "#1f2328", "#d8dce1"
 _INCHES: Final = (4.1, 3.0)
@@ -48,7 +57,6 @@ _OURS: Final = "attnbench"
 """What a file says it was made by."""
 _LABEL: Final = 56
 """A longer label of a chart is abbreviated: it would run into the next chart."""
-BARS: Final = "points: median of the session medians; bars: the smallest to the largest"
 _LETTER_INCHES: Final = 0.085
 MOST_LINES: Final = 3
 """Of what all charts of a file have in common."""
@@ -100,7 +108,7 @@ def figure(family: Sequence[Chart | Map]) -> Figure:
     rows = math.ceil(len(shown) / columns)
     width = max((_INCHES[0] + _MARGINS.left) * columns + 0.1, 6.4)
     head = _head(family, shown, width)
-    keys = dict(sorted(chain.from_iterable(map(_keys, shown)), key=itemgetter(0)))
+    keys = _legend_of(shown)
     across = _across(keys, width)
     top = 0.2 + 0.19 * len(head)
     foot = 0.2 + 0.2 * math.ceil(len(keys) / across)
@@ -119,6 +127,9 @@ def figure(family: Sequence[Chart | Map]) -> Figure:
         if place + columns >= len(shown):
             axes.set_xlabel(_plain(chart.x_title), fontsize=9, color=_INK)
     _same_heights(drawing, shown, columns)
+    for axes, chart in zip(drawing.axes, shown, strict=True):
+        if isinstance(chart, Chart):
+            _mark_axes(axes, chart)
     drawing.suptitle(
         "\n".join(head), fontsize=11, color=_INK, x=0.1 / width, y=1 - 0.1 / height, ha="left"
     )
@@ -162,29 +173,52 @@ def _columns(shown: list[Chart | Map]) -> int:
 
 
 def _fill(axes: Axes, chart: Chart) -> None:
-    marked = [series for series in chart.series if series.drawn != "bare"] or chart.series
-    sizes = sorted({x for series in marked for x in series.x})
+    sizes = _sizes(chart)
+    xs = [*sizes, *(x for series in chart.series for x in series.x)]
     if chart.log_x:
-        axes.set_xscale("log", base=2)
+        axes.set_xscale("log")
     if chart.log_y:
         axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=_steps(chart), numticks=12))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
-        axes.yaxis.set_minor_locator(NullLocator())
-    axes.set_xlim(_limits([x for series in chart.series for x in series.x], log=chart.log_x))
+    axes.set_xlim(_limits(xs, log=chart.log_x))
     axes.set_ylim(_limits(_heights(chart), log=chart.log_y))
     for series in chart.series:
         _line(axes, series, sizes)
-    if chart.ticks:
-        axes.xaxis.set_major_locator(FixedLocator(sizes))
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.grid(visible=True, which="major", color=_FAINT, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=8.5, colors=_INK, labelrotation=0)
-    if len(sizes) > 9:
+    if chart.ticks and len(sizes) > 9:
         axes.tick_params(axis="x", labelrotation=45)
+
+
+def _sizes(chart: Chart) -> list[float]:
+    """Those the chart names, or else those that someone has a point at."""
+    marked = [series for series in chart.series if series.drawn != "bare"] or chart.series
+    return sorted(chart.sizes or {x for series in marked for x in series.x})
+
+
+def _mark_axes(axes: Axes, chart: Chart) -> None:
+    """Mark the axes of a chart, now that what they reach over is known."""
+    if chart.ticks:
+        _mark(axes.xaxis, FixedLocator(_sizes(chart)))
+    elif chart.log_x:
+        _mark(axes.xaxis, _locator(*axes.get_xlim()))
+    if chart.log_y:
+        _mark(axes.yaxis, _locator(*axes.get_ylim()))
+
+
+def _mark(axis: Axis, locator: Locator) -> None:
+    """Mark an axis in some places, with plain numbers."""
+    axis.set_major_locator(locator)
+    axis.set_major_formatter(_NUMBERS)
+    axis.set_minor_locator(NullLocator())
+
+
+def _locator(low: float, high: float) -> Locator:
+    """Where a logarithmic axis is marked: evenly if it is short, else at 1, 2 and 5, or at 1."""
+    if high < 4 * low:
+        return MaxNLocator(5, steps=[1, 2, 5, 10])
+    return LogLocator(subs=(1.0, 2.0, 5.0) if high < 500 * low else (1.0,), numticks=12)
 
 
 def _heights(chart: Chart) -> list[float]:
@@ -240,22 +274,18 @@ def _in_tile(name: str, most: int) -> str:
     return "\n".join(map(_plain, joined)) if fits else ""
 
 
-def _steps(chart: Chart) -> tuple[float, ...]:
-    """Marks at 1, 2 and 5 of each decade while there are few decades, else at 1."""
-    values = [y for series in chart.series for y in series.y]
-    return (1.0, 2.0, 5.0) if max(values) < 300 * min(values) else (1.0,)
-
-
 def _line(axes: Axes, series: Series, sizes: list[float]) -> None:
-    """One series; a size without a figure breaks the line."""
-    xs = list(series.x) if series.drawn == "bare" else sizes
+    """One series; a size without a figure breaks a line, several at one size are no line."""
+    is_line = series.drawn == "line"
+    xs = sizes if is_line else list(series.x)
+    ys = _over(sizes, series.x, series.y) if is_line else list(series.y)
     if series.low:  # one collection: a bar for each point costs more than all the rest
         ends = zip(series.x, series.low, series.high, strict=True)
         segments = [[(x, low), (x, high)] for x, low, high in ends]
         bars = LineCollection(segments, colors=series.look.light, linewidths=1.2)
         axes.add_collection(bars, autolim=False)
     # As an artist: a line that is plotted has its limits looked for, again with each line.
-    axes.add_artist(Line2D(xs, _over(xs, series.x, series.y), **_style(series)))
+    axes.add_artist(Line2D(xs, ys, **_style(series)))
 
 
 def _style(series: Series) -> dict[str, Any]:
@@ -282,8 +312,7 @@ def _head(family: Sequence[Chart | Map], shown: list[Chart | Map], width: float)
     lines = [family[0].title, family[0].common]
     if any(isinstance(chart, Map) for chart in shown):
         lines.append("the fastest; hatched with ? where it is not told apart from the next")
-    elif any(map(_has_spread, shown)):
-        lines.append(BARS)
+    lines += dict.fromkeys(chart.bars for chart in shown if _has_bars(chart))
     if len(family) > len(shown):
         lines.append(f"{len(shown)} of {len(family)} charts; the page holds more")
     most = int(width / _LETTER_INCHES)
@@ -294,20 +323,25 @@ def _head(family: Sequence[Chart | Map], shown: list[Chart | Map], width: float)
     ]
 
 
-def _has_spread(chart: Chart | Map) -> bool:
-    return isinstance(chart, Chart) and any(
-        series.low and series.drawn == "line" for series in chart.series
-    )
+def _has_bars(chart: Chart | Map) -> TypeGuard[Chart]:
+    return isinstance(chart, Chart) and any(series.low for series in chart.series)
 
 
-def _keys(chart: Chart | Map) -> Iterator[tuple[str, Artist]]:
-    """What the legend says of a chart: each name with how it looks."""
+def _legend_of(shown: Iterable[Chart | Map]) -> dict[str, Artist]:
+    """Each name with how it looks: implementations by name, then lines that are nobody's."""
+    keys = list(chain.from_iterable(map(_keys, shown)))
+    keys.sort(key=lambda key: (0, key[1]) if key[0] else (1, ""))
+    return {_plain(name): artist for _, name, artist in keys}
+
+
+def _keys(chart: Chart | Map) -> Iterator[tuple[str, str, Artist]]:
+    """What the legend says of a chart: whose it is, its name and how it looks."""
     if isinstance(chart, Map):
         for tile in chart.tiles:
-            yield _plain(tile.name), Patch(facecolor=chart.looks[tile.name].light)
+            yield tile.name, tile.name, Patch(facecolor=chart.looks[tile.name].light)
     else:
         for series in chart.series:
-            yield _plain(series.name), Line2D([], [], **_style(series))
+            yield series.implementation, series.name, Line2D([], [], **_style(series))
 
 
 def _across(keys: Mapping[str, Artist], width: float) -> int:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from reports.drawing.palette import Look
+
+MEDIANS: Final = "points: median of the session medians; bars: the smallest to the largest"
+"""What points and bars of times are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +50,8 @@ class Chart:
     alt     the chart in words
     facets  what all its problems have in common of what a page is filtered by
     ticks   whether the x axis is marked at the sizes themselves, rather than evenly
+    bars    what points and bars are, said where there are bars
+    sizes   what lines and the x axis reach over; empty for those that someone has a point at
     """
 
     key: str
@@ -63,6 +69,8 @@ class Chart:
     alt: str
     facets: Mapping[str, str] = field(default_factory=dict)
     ticks: bool = True
+    bars: str = MEDIANS
+    sizes: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from reports import words
-from reports.drawing.palette import Look, looks
+from reports.drawing.palette import NOBODY, Look, looks
 from reports.drawing.series import Chart, Series
 from reports.growth.exponents import Exponent
 from reports.growth.lines import LENGTH, Family
@@ -16,12 +16,13 @@ from reports.sections import common_facets, facets
 from suites.records.plan import Plan
 
 KEY: Final = "exponents_vs_length"
-_NOBODY: Final = Look("#626b77", "#c6cdd6", "circle", "dot")
+_BARS: Final = "points: local exponents; bars: their 95 % intervals over the sessions"
+_LOOKS: Final = (Look(*NOBODY[0], "circle", "dash"), Look(*NOBODY[1], "circle", "dot"))
 _REFERENCES: Final = (("in proportion to the length", 1.0), ("with its square", 2.0))
 _NOTE: Final = (
     "A point is log(t2 / t1) / log(T2 / T1) between a length and the next shorter one that was "
     "measured, drawn at the longer of the two; its bar is the 95 % interval over the sessions that "
-    "measured both. The dotted lines are growth in proportion to the length, 1, and with its "
+    "measured both. The grey lines are growth in proportion to the length, 1, and with its "
     "square, 2."
 )
 
@@ -56,6 +57,7 @@ def _chart(plan: Plan, family: Family, lines: Sequence[Growth], style: Mapping[s
         note=" ".join((_NOTE, *_without(drawn))),
         alt=_in_words(title, family, drawn),
         facets=common_facets(facets(problem) for problem in family.problems),
+        bars=_BARS,
     )
 
 
@@ -100,10 +102,10 @@ def _references(first: float, last: float) -> list[Series]:
             low=(),
             high=(),
             hover=(name, name),
-            look=_NOBODY,
+            look=look,
             drawn="bare",
         )
-        for name, exponent in _REFERENCES
+        for (name, exponent), look in zip(_REFERENCES, _LOOKS, strict=True)
     ]
 
 

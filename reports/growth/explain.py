@@ -67,4 +67,7 @@ def _rest(rest: Fraction, number: int) -> str:
 
 
 def _bytes(count: Fraction) -> str:
-    return f"{count} byte" if count == 1 else f"{count} bytes"
+    """To a tenth of a byte or four digits: to the byte it stands in the polynomial itself."""
+    if count.denominator == 1:
+        return words.counted(int(count), "byte")
+    return f"{float(count):.1f} bytes" if abs(count) >= 1000 else f"{float(count):.4g} bytes"

@@ -54,10 +54,14 @@ def times(line: Line, timed: Timed, threads: int) -> Times:
 
 
 def exponents(told: Times) -> list[Exponent]:
-    """One for each two neighbouring lengths."""
+    """One for each two neighbouring lengths; those at which a clock stood still are left aside.
+
+    The whole length is: what is left of it, sessions in which the clock moved, would be too long.
+    """
+    moved = [(size, sessions) for size, sessions in told if all(sessions.values())]
     return [
         local(shorter, longer, short_ms, long_ms)
-        for (shorter, short_ms), (longer, long_ms) in pairwise(told)
+        for (shorter, short_ms), (longer, long_ms) in pairwise(moved)
     ]
 
 

@@ -10,13 +10,19 @@ from typing import Any, Final
 from impls.interface import Problem
 from impls.interface.problem import DTYPE_BYTES
 from reports.analysis import Analysis
-from reports.growth.lines import Line, size
-from reports.growth.polynomials import Piece, Polynomial, pieces, through
+from reports.growth.lines import LENGTH, Line, size
+from reports.growth.polynomials import MOST_DEGREE, Piece, Polynomial, pieces, through
 from reports.tables import parsed
 from suites.records.record import CHECK
 
 FORESEEN: Final = "foreseen"
 """How the reason begins of what the engine did not try."""
+TRUSTED: Final = 64
+"""How many times the longest length a forecast without a polynomial may lie beyond it.
+
+Six doublings, about as many as lengths are measured over; a term that they do not show, or show as
+a thousandth of the bytes, may rule further on.
+"""
 _LONGEST: Final = 1 << 40
 """Nobody asks for more: bytes above any memory there is."""
 
@@ -31,6 +37,7 @@ class Memory:
     pieces    which polynomial holds for which lengths
     exponent  between the two longest lengths, where no polynomial holds there
     problem   the longest that has bytes
+    exact     whether the polynomial of the longest lengths is what forecasts are made by
     fits      the longest length whose inputs and bytes fit the memory of the device; None: unknown
     room      that memory, bytes
     ratio     resident over requested bytes at the longest length; None: not measured
@@ -40,22 +47,40 @@ class Memory:
     pieces: tuple[Piece, ...]
     exponent: float | None
     problem: Problem
+    exact: bool
     fits: int | None
     room: int | None
     ratio: float | None
     tried: tuple[Tried, ...]
 
+    @property
+    def trusted(self) -> int | None:
+        """The length up to which a forecast counts; None for one by a polynomial: up to any."""
+        return None if self.exact else TRUSTED * LENGTH.size(self.problem)
+
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A length that is said to be too long: the bytes forecast, and whether that agrees.
+    """A length that is said to be too long.
 
-    agrees  None where it was not tried
+    forecast   bytes above the inputs
+    takes      bytes that are held against the limit: on a CPU those, on another device, whose
+               memory holds the inputs too, also the inputs
+    limit      bytes: on a CPU what one call may add, by the plan, on another device its memory;
+               None: not known
+    was_tried  or only foreseen
     """
 
     length: int
     forecast: int
-    agrees: bool | None
+    takes: int
+    limit: int | None
+    was_tried: bool
+
+    @property
+    def agrees(self) -> bool | None:
+        """Whether the forecast is too much as well; None where not tried or without a limit."""
+        return self.takes > self.limit if self.was_tried and self.limit is not None else None
 
 
 def measured(analysis: Analysis) -> Bytes:
@@ -86,10 +111,11 @@ def memory(line: Line, found: Bytes, analysis: Analysis) -> Memory | None:
         pieces=parts,
         exponent=None if parts[-1].polynomial else exponent,
         problem=problem,
+        exact=_foretelling(parts[-1]) is not None,
         fits=None if room is None else longest(problem, grown, room),
         room=room,
         ratio=resident / peak if resident is not None and peak else None,
-        tried=_tried(line, grown, analysis.plan.memory_limit),
+        tried=_tried(line, grown, problem, analysis.plan.memory_limit, room),
     )
 
 
@@ -132,6 +158,12 @@ def _exponent(sizes: list[int], peaks: list[int]) -> float | None:
     return math.log(peaks[-1] / peaks[-2]) / math.log(sizes[-1] / sizes[-2])
 
 
+def _foretelling(piece: Piece) -> Polynomial | None:
+    """Its polynomial, unless that falls: bytes below 0 are foretold by none."""
+    polynomial = piece.polynomial
+    return None if polynomial is None or polynomial.falls else polynomial
+
+
 def _grown(
     piece: Piece, sizes: list[int], peaks: list[int], exponent: float | None
 ) -> Callable[[int], float]:
@@ -139,13 +171,14 @@ def _grown(
 
     Then it is the most of the line through both, the power of their exponent and, with a third
     length, the parabola through three: a workspace of one size hides growth that outgrows it later.
-    Bytes that fell are not believed to fall on.
+    Bytes that fell are not believed to fall on, nor is a step between close lengths to be a power
+    above any that a polynomial may have.
     """
-    polynomial = piece.polynomial
-    if polynomial is not None and not polynomial.falls:
+    polynomial = _foretelling(piece)
+    if polynomial is not None:
         return lambda length: float(polynomial.at(length))
     slope = max(0.0, (peaks[-1] - peaks[-2]) / (sizes[-1] - sizes[-2]))
-    power = max(0.0, exponent or 0.0)
+    power = min(max(0.0, exponent or 0.0), MOST_DEGREE)
     curve = through((0, 1, 2), sizes[-3:], peaks[-3:]) if len(sizes) > 2 else Polynomial(())
 
     def about(length: int) -> float:
@@ -155,13 +188,23 @@ def _grown(
     return about
 
 
-def _tried(line: Line, grown: Callable[[int], float], limit: int) -> tuple[Tried, ...]:
+def _tried(
+    line: Line, grown: Callable[[int], float], problem: Problem, allowed: int, room: int | None
+) -> tuple[Tried, ...]:
+    """Every length that ran out; what one call is allowed is held to on a CPU only."""
+    on_cpu = problem.device == "cpu"
     found = []
     for row in line.lacking:
         if row["status"] != "out_of_memory":
             continue
         length = size(row["problem"])
         forecast = round(grown(length))
-        untried = row["reason"].startswith(FORESEEN)
-        found.append(Tried(length, forecast, None if untried else forecast > limit))
+        one = Tried(
+            length=length,
+            forecast=forecast,
+            takes=forecast if on_cpu else forecast + inputs(problem, length),
+            limit=allowed if on_cpu else room,
+            was_tried=not row["reason"].startswith(FORESEEN),
+        )
+        found.append(one)
     return tuple(found)

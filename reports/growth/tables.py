@@ -8,7 +8,7 @@ from reports import words
 from reports.growth.explain import explained
 from reports.growth.exponents import Exponent
 from reports.growth.lines import size
-from reports.growth.memory import Memory, Tried
+from reports.growth.memory import TRUSTED, Memory, Tried
 from reports.growth.models import Model, Prediction, Unmodelled
 from reports.growth.polynomials import Piece
 from reports.growth.told import Growth
@@ -42,7 +42,8 @@ def time_table(plan: Plan, told: Iterable[Growth]) -> Table:
     caption = (
         "Exponents between the two shortest and the two longest lengths, with 95 % intervals over "
         "sessions; the sums of powers that the times follow, those that cannot be told apart "
-        "together; and what the shorter lengths foretell of the longest."
+        "together, and where nearly every one fits, that the lengths do not tell; and what the "
+        "shorter lengths foretell of the longest."
     )
     return Table(caption, _TIME_HEAD, tuple(rows))
 
@@ -50,15 +51,17 @@ def time_table(plan: Plan, told: Iterable[Growth]) -> Table:
 def memory_table(plan: Plan, told: Iterable[Growth]) -> Table:
     """Polynomials and the longest length that fits, of every line with bytes at two lengths."""
     rows = [
-        _row(plan, each, _memory_cells(each, each.memory, plan.memory_limit))
+        _row(plan, each, _memory_cells(each, each.memory))
         for each in told
         if each.memory is not None
     ]
     caption = (
         "Requested bytes above the inputs, exact: a polynomial gives every measured length to the "
         "byte, and stands here where it foretells one more than it is solved from. The longest "
-        "length that fits is that at which inputs and requested bytes fill the whole memory; what "
-        "stays resident may be more or less, by the ratio beside it."
+        "length that fits is that at which inputs and requested bytes fill the whole memory; where "
+        "no polynomial holds at the longest lengths it is an estimate, about, and past "
+        f"{TRUSTED} times the longest measured length none is made: beyond. What stays resident "
+        "may be more or less, by the ratio beside it."
     )
     return Table(caption, _MEMORY_HEAD, tuple(rows))
 
@@ -107,15 +110,22 @@ def _exponent(found: Exponent) -> Value:
 def _model_cells(found: Model | Unmodelled) -> tuple[Value, Value, Value]:
     if isinstance(found, Unmodelled):
         return Value(found.reason), Value(""), Value("")
-    text = " or ".join(found.models) or f"no sum of powers: off by {percent(found.worst)} at best"
-    if len(found.models) > 1:
-        text = f"{text}; leave-one-out takes {found.chosen}"
     worst = max(abs(each.off) for each in found.predictions)
     return (
-        Value(text, len(found.models)),
+        Value(_follows(found), len(found.models)),
         Value("; ".join(map(_prediction, found.predictions)), worst),
         Value(found.verdict),
     )
+
+
+def _follows(found: Model) -> str:
+    if not found.models:
+        return f"no sum of powers: off by {percent(found.worst)} at best"
+    if not found.tells:
+        but = "".join(f" but {term}" for term in found.ruled_out)
+        return f"not told: {found.lengths} lengths and their scatter fit every form{but}"
+    text = " or ".join(found.models)
+    return text if len(found.models) == 1 else f"{text}; leave-one-out takes {found.chosen}"
 
 
 def _prediction(found: Prediction) -> str:
@@ -127,35 +137,55 @@ def _prediction(found: Prediction) -> str:
     )
 
 
-def _memory_cells(told: Growth, found: Memory, limit: int) -> tuple[Value, ...]:
+def _memory_cells(told: Growth, found: Memory) -> tuple[Value, ...]:
     polynomial = found.pieces[-1].polynomial
-    about = "" if polynomial else "about "
-    longest = "" if found.fits is None else f"{about}{found.fits}"
     return (
         Value(piece_words(found)),
         Value("" if polynomial is None else explained(polynomial, found.problem)),
-        Value(longest, found.fits),
+        _longest(found),
         Value("" if found.ratio is None else words.three_digits(found.ratio), found.ratio),
-        Value(_tried(told, found, limit)),
+        Value(_tried(told, found)),
     )
 
 
-def _tried(told: Growth, found: Memory, limit: int) -> str:
+def _longest(found: Memory) -> Value:
+    """The longest that fits, as far as that is known."""
+    if found.fits is None:
+        return Value("")
+    if found.trusted is None:
+        return Value(f"{found.fits}", found.fits)
+    if found.fits > found.trusted:
+        return Value(f"beyond {found.trusted}", found.trusted)
+    return Value(f"about {found.fits}", found.fits)
+
+
+def _tried(told: Growth, found: Memory) -> str:
     """How far it was tried, and whether what ran out of memory was forecast to."""
     last = told.line.sizes[-1]
     beyond = [row["status"] for row in told.line.lacking if size(row["problem"]) > last]
     others = [words.STATUS_WORDS[status] for status in beyond if status != "out_of_memory"]
     parts = (
         f"answered up to {last}",
-        *(_ran_out(each, limit) for each in found.tried),
+        *(_ran_out(each, found.problem.device) for each in found.tried),
         "" if beyond else "nothing longer tried",
         f"longer ones {', '.join(dict.fromkeys(others))}" if others else "",
     )
     return "; ".join(part for part in parts if part)
 
 
-def _ran_out(tried: Tried, limit: int) -> str:
-    text = f"{tried.length} would take {gibibytes(tried.forecast)} of {gibibytes(limit)} allowed"
-    if tried.agrees is None:
+def _ran_out(tried: Tried, device: str) -> str:
+    text = f"{tried.length} would take {gibibytes(tried.takes)}{_limit(tried, device)}"
+    if not tried.was_tried:
         return f"{text}: not tried"
+    if tried.agrees is None:
+        return f"{text} and ran out: nothing to compare with"
     return f"{text} and ran out: {'agrees' if tried.agrees else 'contradicts'}"
+
+
+def _limit(tried: Tried, device: str) -> str:
+    """Which limit the bytes stand beside."""
+    if tried.limit is not None and device == "cpu":
+        return f" of {gibibytes(tried.limit)} that one call may add (--memory-limit)"
+    if tried.limit is not None:
+        return f" with its inputs, of {gibibytes(tried.limit)} of memory of the {device} device"
+    return f" with its inputs, the memory of the {device} device is not known,"

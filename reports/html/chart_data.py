@@ -90,6 +90,7 @@ def _parts(chart: Chart | Map, shared: Shared) -> dict[str, Any]:
         "logX": chart.log_x,
         "logY": chart.log_y,
         "ticks": chart.ticks,
+        "sizes": _rounded(chart.sizes),
         "series": [_series(series, shared) for series in chart.series],
     }
 

@@ -30,14 +30,14 @@
   const isEmpty = (chart) => !(chart.tiles ? tilesOf(chart) : seriesOf(chart)).length;
   const sorted = (values) => [...new Set(values)].sort((a, b) => a - b);
 
-  // A size without a figure breaks a line: nothing is drawn that was not measured.
+  // A size without a figure breaks a line: nothing is drawn that was not measured. Points may be several at one size.
   const trace = (sizes) => (series) => {
     const colour = colours(series);
-    const xs = series.drawn === "bare" ? series.x : sizes;
-    const at = (values) => xs.map((size) => values[series.x.indexOf(size)] ?? null);
+    const xs = series.drawn === "line" ? sizes : series.x;
+    const at = (values) => (series.drawn === "line" ? xs.map((size) => values[series.x.indexOf(size)] ?? null) : values);
     const told = series.hover.length > 0;
     return {
-      type: "scatter", connectgaps: false, name: series.name,
+      type: "scatter", connectgaps: false, name: series.name, legendrank: series.of < 0 ? 2 : 1,
       mode: { line: "lines+markers", points: "markers", bare: "lines" }[series.drawn],
       x: xs, y: at(series.y), hoverinfo: told ? "text" : "x+y+name",
       hovertext: told ? at(series.hover.map((i) => hovers[i])).map((text) => text ?? "") : undefined,
@@ -79,8 +79,9 @@
     return {
       paper_bgcolor: paper, plot_bgcolor: paper, font: { color: ink, size: 13 },
       height: narrow.matches ? 400 : 416, hovermode: "closest",
-      margin: { l: 64, r: 12, t: 12, b: 52 }, showlegend: true,
-      legend: { orientation: "h", x: 0, xanchor: "left", y: 1.02, yanchor: "bottom" },
+      margin: { l: 64, r: narrow.matches ? 12 : 40, t: 12, b: 52 }, showlegend: true,
+      modebar: { orientation: "v", bgcolor: "transparent", color: rule, activecolor: ink },
+      legend: { orientation: "h", x: 0, xanchor: "left", y: 1.02, yanchor: "bottom", font: { size: 12 } },
       hoverlabel: { align: "left", bgcolor: paper, bordercolor: rule, font: { color: ink } },
     };
   };
@@ -90,17 +91,23 @@
     tickangle: values.length > 6 && narrow.matches ? -60 : 0,
   });
 
+  // Plain numbers; on a logarithmic axis at 1, 2 and 5 where they are few, else at 1, and freely where it is short.
+  const evenly = (type, values) => {
+    const over = Math.max(...values) / Math.min(...values);
+    return { tickformat: "~r", ...(type === "log" && over >= 4 ? { dtick: over < 300 ? "D2" : 1 } : {}) };
+  };
+
   const layout = (chart, series, sizes) => {
     const values = series.flatMap((s) => [...s.y, ...s.low]);
-    const few = Math.max(...values) < 300 * Math.min(...values);
-    const x = typed("x", series.flatMap((s) => s.x), chart.logX);
+    const across = series.flatMap((s) => s.x);
+    const x = typed("x", across, chart.logX);
     const y = typed("y", values, chart.logY);
     return {
       ...common(), uirevision: `${x} ${y}`,
-      xaxis: { ...axisOf(), title: { text: chart.x }, type: x, ...(chart.ticks ? marked(sizes) : {}) },
+      xaxis: { ...axisOf(), title: { text: chart.x }, type: x, ...(chart.ticks ? marked(sizes) : evenly(x, across)) },
       yaxis: {
-        ...axisOf(), title: { text: chart.y }, type: y, tickformat: "~r",
-        rangemode: y === "log" ? "normal" : "tozero", ...(y === "log" ? { dtick: few ? "D2" : 1 } : {}),
+        ...axisOf(), title: { text: chart.y }, type: y, ...evenly(y, values),
+        rangemode: y === "log" ? "normal" : "tozero",
       },
     };
   };
@@ -112,10 +119,12 @@
     return { ...common(), barmode: "overlay", bargap: 0, xaxis: index(xs, chart.x), yaxis: index(ys, chart.y) };
   };
 
-  const settings = {
-    responsive: true, displaylogo: false,
-    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
-  };
+  // The bar stands in a margin of its own; a narrow page has none to spare, and cannot be zoomed. Its buttons are
+  // named one by one: the library has others, which send a chart to its makers.
+  const settings = () => ({
+    responsive: true, displaylogo: false, displayModeBar: narrow.matches ? false : "hover",
+    modeBarButtons: [["resetScale2d", "zoom2d", "pan2d"], ["toImage"]],
+  });
 
   const boxes = all("[data-family]");
   const selectOf = (place) => place.closest("figure").querySelector("select");
@@ -127,13 +136,13 @@
     place.parentElement.querySelector(".note").textContent = chart.note;
     if (chart.tiles) {
       const [xs, ys] = ["x", "y"].map((axis) => sorted(chart.tiles.flatMap((t) => t[axis])));
-      Plotly.react(place, tilesOf(chart).map(tiles(xs, ys, look()[2])), mapLayout(chart, xs, ys), settings);
+      Plotly.react(place, tilesOf(chart).map(tiles(xs, ys, look()[2])), mapLayout(chart, xs, ys), settings());
       return;
     }
     const series = seriesOf(chart);
     const marks = series.filter((s) => s.drawn !== "bare");
-    const sizes = sorted((marks.length ? marks : series).flatMap((s) => s.x));
-    Plotly.react(place, series.map(trace(sizes)), layout(chart, series, sizes), settings);
+    const sizes = chart.sizes.length ? chart.sizes : sorted((marks.length ? marks : series).flatMap((s) => s.x));
+    Plotly.react(place, series.map(trace(sizes)), layout(chart, series, sizes), settings());
   };
 
   // Only what comes near the window is drawn; a chart that is not up to date is drawn when it does.

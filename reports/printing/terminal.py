@@ -26,7 +26,6 @@ from reports.panels import panels_of
 from reports.printing import listings
 from reports.printing.grids import Grid, error_grid, memory_grid, time_grid
 from reports.printing.layout import MOST, STYLES, GridTables, state, table, with_numbers
-from reports.sections import Section
 from reports.sessions import inside_words
 from suites.records.record import ANSWERS, Conditions, Record
 
@@ -147,7 +146,7 @@ def summary(analysis: Analysis) -> list[RenderableType]:
     shown = [with_numbers(grid) for grid in grids if not grid.is_empty]
     tables: list[RenderableType] = [GridTables(grid) for grid in shown]
     if not shown:
-        tables.append(Text("Nothing was measured in this run."))
+        tables.append(Text(words.NO_TIMES))
     return [
         *tables,
         *legend(shown),
@@ -214,20 +213,6 @@ def check_tables(analysis: Analysis) -> list[RenderableType]:
 def listed(what: str, data: Any) -> RenderableType:
     """The data of one of `list`'s lists as a table: implementations, suites, runs or machine."""
     return listings.TABLES[what](data)
-
-
-def section_tables(section: Section) -> list[RenderableType]:
-    """A part of the page as a terminal shows it: its sentences, then its tables."""
-    shown = [words.abbreviated(each, words.LONGEST_TEXT) for each in section.sentences]
-    made: list[RenderableType] = [*_lines([section.heading]), *_lines(shown)]
-    for each in section.tables:
-        drawn = table(each.caption)
-        for place, head in enumerate(each.head):
-            drawn.add_column(words.abbreviated(head, MOST), overflow="fold", no_wrap=place == 0)
-        for row in each.rows:
-            drawn.add_row(*(Text(words.abbreviated(cell.text, MOST)) for cell in row.cells))
-        made.append(drawn)
-    return made
 
 
 def _lines(sentences: Iterable[str]) -> list[RenderableType]:

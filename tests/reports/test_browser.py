@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +16,8 @@ from reports.html.page import NAME, page
 from tests.reports import browser
 from tests.reports.browser import Opened, draw_all, opened
 from tests.reports.hostile_run import NAMES, hostile_run
+from tests.reports.section_by_hand import by_hand, points
+from tests.saved_run import small_run
 
 pytestmark = pytest.mark.browser
 
@@ -42,6 +46,74 @@ def test_a_browser_that_is_required_and_not_there_is_a_failure(
     monkeypatch.setenv("ATTNBENCH_REQUIRE", "")
     with pytest.raises(pytest.skip.Exception, match="no chromium on the PATH"):
         browser.binary()
+
+
+def boxes(view: Any, selector: str) -> list[dict[str, float]]:
+    """Where each of them stands, once shown."""
+    found: list[dict[str, float]] = view.evaluate(
+        "(wanted) => [...document.querySelectorAll(wanted)].map(each => each"
+        ".getBoundingClientRect().toJSON())",
+        selector,
+    )
+    return [each for each in found if each["width"]]
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_the_buttons_of_a_chart_cover_neither_its_legend_nor_its_lines(
+    width: int, tmp_path: Path
+) -> None:
+    path = tmp_path / NAME
+    path.write_text(page(Analysis(*small_run())), "utf-8")
+    with opened(path, viewport={"width": width, "height": 900}) as seen:
+        draw_all(seen)
+        buttons = boxes(seen.view, ".modebar-group")
+        named = seen.view.evaluate(
+            "[...document.querySelectorAll('.modebar-btn')].map(each => each.dataset.title)"
+        )
+        drawn = boxes(seen.view, ".chart .legend .bg, .chart .legendtext, .chart .nsewdrag")
+    assert len(drawn) > 10
+    wide = {"Reset axes", "Zoom", "Pan", "Download plot as a PNG"}  # none sends anything away
+    assert set(named) == (wide if width == 1280 else set())
+    assert bool(buttons) is (width == 1280)
+    for button in buttons:
+        assert not [each for each in drawn if overlap(button, each)]
+
+
+def overlap(one: dict[str, float], other: dict[str, float]) -> bool:
+    return (
+        one["left"] < other["right"]
+        and other["left"] < one["right"]
+        and one["top"] < other["bottom"]
+        and other["top"] < one["bottom"]
+    )
+
+
+def test_a_page_draws_all_points_over_all_sizes_and_names_lines_that_are_nobody_s_last(
+    tmp_path: Path,
+) -> None:
+    own, line = points().series
+    twice = replace(own, x=(128, 128, 512), low=(), high=())
+    lined = replace(own, name="lined", drawn="line", low=(), high=())
+    sizes = (32.0, 128.0, 256.0, 512.0, 2048.0)
+    chart = replace(points(), series=(line, twice, lined), sizes=sizes)
+    analysis = Analysis(*small_run())
+    analysis.further = (replace(by_hand(), charts=(chart,)),)
+    path = tmp_path / NAME
+    path.write_text(page(analysis), "utf-8")
+    with opened(path, viewport={"width": 1280, "height": 900}) as seen:
+        draw_all(seen)
+        drawn = "document.querySelector('[data-family=points]')"
+        assert seen.view.locator("[data-family=points] .legendtext").all_text_contents() == [
+            "naive",
+            "lined",
+            "ceiling",
+        ]
+        ys = seen.view.evaluate(f"{drawn}.data.map(each => each.y)")
+        low, high = seen.view.evaluate(f"{drawn}.layout.xaxis.range")
+        assert seen.complaints == []
+    assert ys == [list(line.y), list(twice.y), [None, *lined.y, None]]
+    assert 10**low < 32
+    assert 10**high > 2048
 
 
 def one_line(text: str) -> str:

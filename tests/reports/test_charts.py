@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -13,17 +14,23 @@ from PIL import Image
 
 from impls.interface import Limits, Problem
 from reports.analysis import Analysis
+from reports.choosing.roofline import _line
 from reports.drawing import png
 from reports.drawing.charts import charts, files
 from reports.drawing.efficiency import KEY, MOST_CHARTS
-from reports.drawing.palette import looks
-from reports.drawing.series import Chart
+from reports.drawing.palette import _HUES, _LIGHT, looks
+from reports.drawing.series import MEDIANS, Chart, Series
+from suites.measure.ceilings import Ceiling, Kind, Residency
 from suites.records.plan import Entry
-from tests.reports.section_by_hand import LOOKS, by_hand
+from tests.reports.section_by_hand import LOOKS, by_hand, points
 from tests.saved_run import LENGTHS, peak_bytes, small_run, times
 
 ANY = (Limits(),)
 LAYERS = {"multi_head", "torch_multi_head"}
+SHIPPED = (
+    *("chunked", "linear", "local_window", "naive", "performer", "sdpa_cudnn", "sdpa_efficient"),
+    *("sdpa_flash", "sdpa_math", "torch_multi_head", "multi_head(sdpa_flash)", "xformers"),
+)
 
 
 def chart(found: list[Chart], key: str, label: str) -> Chart:
@@ -210,6 +217,15 @@ def test_eight_names_have_eight_colours() -> None:
         assert len({look.marker for look in found.values()}) == 7
 
 
+def test_what_ships_has_no_marker_twice_in_colours_of_one_hue() -> None:
+    found = looks(SHIPPED)
+    chunked, math = found["chunked"], found["sdpa_math"]
+    assert chunked.marker != math.marker
+    hues = dict(zip(_LIGHT, _HUES, strict=True))
+    told = [(hues[look.light], look.marker) for look in found.values()]
+    assert len(set(told)) == len(told)
+
+
 def test_the_first_84_names_look_different() -> None:
     found = looks(f"name{place:03}" for place in range(84))
     assert len({(look.light, look.marker) for look in found.values()}) == 84
@@ -269,6 +285,89 @@ def test_a_png_holds_what_the_chart_says() -> None:
         assert values == list(series.y)
         low, high = axes.get_ylim()
         assert low < min(series.low) <= max(series.high) < high
+
+
+def test_a_png_says_what_the_bars_of_its_charts_are_where_there_are_bars() -> None:
+    plain = chart(charts(Analysis(*small_run())), "time_vs_length", "full mask")
+    assert MEDIANS in png.figure([plain]).get_suptitle()
+    other = png.figure([replace(points(), bars="bars: another thing")]).get_suptitle()
+    assert "bars: another thing" in other
+    assert MEDIANS not in other
+    without = chart(charts(Analysis(*small_run(sessions=1))), "time_vs_length", "full mask")
+    assert "bars" not in png.figure([without]).get_suptitle()
+
+
+def test_lines_that_are_nobody_s_stand_last_in_the_legend_in_the_order_given() -> None:
+    own, line = points().series
+    nobodys = [replace(line, name=name) for name in ("b ceiling", "a ceiling")]
+    others = [replace(own, name=name, implementation=name) for name in ("x", "chunked")]
+    drawn = replace(points(), series=(*nobodys, *others))
+    legend = png.figure([drawn]).legends[0]
+    assert [each.get_text() for each in legend.get_texts()] == [
+        "chunked",
+        "x",
+        "b ceiling",
+        "a ceiling",
+    ]
+
+
+def test_each_ceiling_has_a_line_of_its_own() -> None:
+    every = [
+        Ceiling(kind=kind, residency=where, value=1e9, device="cpu")
+        for kind in get_args(Kind)
+        for where in get_args(Residency)
+    ]
+    found = {_line("", (1, 2), (1, 2), each).look for each in every}
+    assert len(found) == len(every)
+
+
+def test_several_points_at_one_size_are_all_drawn() -> None:
+    own: Series = points().series[0]
+    twice = replace(own, x=(128, 128, 512), low=(), high=())
+    (shown,) = png.figure([replace(points(), series=(twice,))]).axes[0].lines
+    assert list(np.asarray(shown.get_ydata())) == list(twice.y)
+
+
+def marks(drawn: Chart, *others: Chart) -> tuple[list[str], list[str]]:
+    """What stands at the marks of the first chart, within its axes."""
+    axes = png.figure([drawn, *others]).axes[0]
+    found = []
+    for axis, (low, high) in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
+        places = [place for place in axis.get_major_locator()() if low <= place <= high]
+        found.append(axis.get_major_formatter().format_ticks(places))
+    return found[0], found[1]
+
+
+@pytest.mark.parametrize(
+    ("factor", "expected"),
+    [
+        (1.1, ["1", "1.05", "1.1"]),
+        (40, ["1", "2", "5", "10", "20"]),
+        (20_000, ["1", "10", "100", "1000", "10000"]),
+    ],
+)
+def test_logarithmic_axes_are_marked_with_plain_numbers(factor: int, expected: list[str]) -> None:
+    own = replace(points().series[0], x=(1, factor), y=(1.0, factor), low=(), high=())
+    drawn = replace(points(), series=(own,))
+    on_x, on_y = marks(drawn)
+    assert on_x[: len(expected)] == on_y[: len(expected)] == expected
+
+
+def test_a_short_line_beside_a_long_one_has_the_marks_of_the_long_one() -> None:
+    own = replace(points().series[0], low=(), high=())
+    short, long = (
+        replace(points(), series=(replace(own, y=(1.0, 1.1, high)),)) for high in (1.2, 1200.0)
+    )
+    assert marks(short, long)[1] == ["1", "10", "100", "1000"]
+
+
+def test_a_chart_reaches_over_the_sizes_it_names() -> None:
+    named = replace(points(), ticks=True, log_x=False, sizes=(64.0, 128.0, 256.0, 512.0, 1024.0))
+    axes = png.figure([named]).axes[0]
+    assert marks(named)[0] == ["64", "128", "256", "512", "1024"]
+    low, high = axes.get_xlim()
+    assert low < 64
+    assert high > 1024
 
 
 def test_what_a_chart_is_filtered_by_is_that_of_its_problems() -> None:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
-from reports import history
+from reports import history, words
 from reports.drawing.series import Chart, Series
-from reports.sections import Section, Value
+from reports.printing import histories
+from reports.printing.histories import history_tables
+from reports.sections import Section, Value, facets
 from reports.tables import measurements, rows_of
 from suites.records.record import Record
 from suites.records.store import Run
-from tests.saved_run import two
+from tests.saved_run import PROBLEMS, two
 
 FACTORS = (1.0, 1.5, 1.2)
 
@@ -81,6 +85,67 @@ def test_a_run_that_did_not_time_a_series_leaves_a_gap() -> None:
     assert row["ms in run 2"].text == ""
     assert row["ms in run 1"].order is not None
     assert line(section).x == (1.0, 3.0)
+
+
+def test_a_problem_of_one_run_only_has_no_chart_and_is_counted() -> None:
+    first, second = sides(1.0, 1.5)
+    only = PROBLEMS[0]
+    plan = replace(second[0].plan, problems=(*second[0].plan.problems, only))
+    more = [replace(record, problem=only) for record in second[1]]
+    made = history.section(
+        history.history([first, (replace(second[0], plan=plan), [*second[1], *more])])
+    )
+    (chart,) = made.charts
+    assert chart.facets == facets(second[0].plan.problems[0])
+    said = "Not drawn: 1 problem that was measured in one run only."
+    assert chart.note.endswith(said)
+    assert said in made.sentences
+    assert only in {row["problem"].text for row in cells(made, 0)}
+
+
+def test_all_charts_reach_over_all_runs() -> None:
+    first, second, third = sides(*FACTORS)
+    without = [r for r in third[1] if not r.times_ms]
+    (chart,) = history.section(history.history([first, second, (third[0], without)])).charts
+    assert isinstance(chart, Chart)
+    assert chart.sizes == (1.0, 2.0, 3.0)
+    assert all(each.x == (1.0, 2.0) for each in chart.series)
+
+
+def printed(found: history.History) -> str:
+    kept = io.StringIO()
+    Console(file=kept, width=80).print(*history_tables(found), sep="\n")
+    return kept.getvalue()
+
+
+def test_a_terminal_of_80_shows_every_run_and_every_reason_whole() -> None:
+    found = history.history(sides(1.0, 1.5, 1.2, 1.001))
+    text = printed(found)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "\N{HORIZONTAL ELLIPSIS}" not in text
+    rows = [line.split() for line in text.splitlines() if line.split()[-5:-4] == ["other"]]
+    medians = [words.milliseconds(row["median_ms"]) for row in times_of_other(found)]
+    assert rows[0][-4:] == medians
+    flat = " ".join(text.split())
+    reasons = {row["reason"] for each in found.changes for row in rows_of(each.table)} - {None}
+    assert reasons
+    assert all(reason in flat for reason in reasons)
+    assert all(f"run-{place} against run-{place - 1}" in flat for place in (1, 2, 3))
+
+
+def times_of_other(found: history.History) -> list[dict[str, Any]]:
+    (points,) = [each for (_, name, _), each in history.series(found).items() if name == "other"]
+    return list(points.values())
+
+
+def test_many_times_are_counted_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second, third = sides(*FACTORS)
+    found = history.history([first, second, third])
+    assert "Not shown" not in printed(found)
+    monkeypatch.setattr(histories, "MOST_ROWS", 1)
+    assert "Not shown: 1 more, 0 of them measured in one run only; --json has all." in printed(
+        found
+    )
 
 
 def test_runs_of_machines_that_differ_say_so() -> None:

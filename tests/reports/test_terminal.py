@@ -16,7 +16,6 @@ from reports.analysis import Analysis
 from reports.printing import listings, terminal
 from reports.printing.layout import folded
 from reports.printing.listings import capability_markdown
-from reports.sections import Row, Section, Table, Value
 from suites.records.plan import Entry, entry_to_json
 from suites.records.record import Record
 from tests.saved_run import MACHINE, PROBLEMS, entries, small_run
@@ -115,7 +114,7 @@ def test_what_was_not_measured_is_listed_with_its_reason() -> None:
 def test_a_run_without_a_time_says_so() -> None:
     refusing = tuple(each for each in entries() if each.name == "xformers")
     text = shown(*terminal.summary(Analysis(*small_run(made=refusing))))
-    assert "Nothing was measured in this run." in text
+    assert "No time was taken in this run." in text
     assert "device cpu: runs on cuda" in text
 
 
@@ -218,20 +217,6 @@ def test_a_new_phase_forgets_the_problem_of_the_one_before() -> None:
         assert screen._progress.tasks[0].fields["counts"] == "0 failures\n0 disturbed rounds"
 
 
-def test_a_section_is_shown_with_its_sentences_and_tables() -> None:
-    row = Row((Value("x", 1.0), Value("y")))
-    section = Section(
-        id="one",
-        heading="A heading",
-        sentences=("It was \x1b[31mso.",),
-        tables=(Table("What", ("a", "b"), (row,)),),
-    )
-    text = shown(*terminal.section_tables(section))
-    assert "\x1b" not in text
-    for each in ("A heading", "It was", "What", "x", "y"):
-        assert each in text
-
-
 def test_the_list_of_implementations_says_what_each_cannot() -> None:
     data = [entry_to_json(entry) for entry in entries()]
     text = shown(terminal.listed("implementations", data), width=120)
@@ -279,7 +264,7 @@ RUN = {
         (
             "runs",
             [RUN],
-            "quick-1 Example CPU 9000, Example GPU 18 4 60 interrupted",
+            "quick-1 Example CPU 9000, Example GPU 18 4 60 not ended",
         ),
         ("runs", [{**RUN, "fault": "its plan cannot be read"}], "its plan cannot be read"),
         ("runs", [], "no runs; python run_bench.py makes one"),

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from reports.growth.exponents import local
+from reports.growth.exponents import exponents, local
 from tests.reports.growth.simulated import series
 
 
@@ -63,3 +63,14 @@ def test_sessions_that_tie_give_no_interval() -> None:
 def test_what_is_no_time_is_an_error() -> None:
     with pytest.raises(ValueError, match="a sample of 0 ms; expected more than 0"):
         local(128, 256, {1: 0.0}, {1: 1.0})
+
+
+@pytest.mark.parametrize("stood_still", [{1: 0.0, 2: 0.0}, {1: 0.0, 2: 2.0}])
+def test_lengths_at_which_the_clock_stood_still_are_left_aside(
+    stood_still: dict[int, float],
+) -> None:
+    told = [(size, {1: size / 64, 2: size / 65}) for size in (128, 256, 512, 1024)]
+    found = exponents([told[0], (256, stood_still), *told[2:]])
+    assert [(each.shorter, each.longer) for each in found] == [(128, 512), (512, 1024)]
+    assert [each.value for each in found] == pytest.approx([1, 1])
+    assert exponents([told[0], (256, stood_still)]) == []

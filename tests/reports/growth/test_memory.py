@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -11,29 +12,48 @@ from impls.interface import Problem
 from reports.analysis import Analysis
 from reports.growth.lines import families
 from reports.growth.memory import Memory, inputs, measured, memory, room_of
+from reports.growth.tables import memory_table
+from reports.growth.told import growth
 from suites.records.record import CHECK, Record
 from tests.saved_run import MACHINE, TWO, small_run
 
 GIB = 2**30
 
 
-def problem(length: int) -> str:
-    return f"b1 h4 t{length} d64 full fp32 cpu"
+def problem(length: int, device: str = "cpu") -> str:
+    return f"b1 h4 t{length} d64 full fp32 {device}"
 
 
 def base_memory(peaks: Mapping[int, int | None], **out: str) -> Memory | None:
     """Of `base` with these bytes by length; None is out of memory, for the reason given."""
-    run, _ = small_run(problems=[problem(length) for length in peaks], made=TWO[:1], sessions=0)
-    records = [record(length, peak, **out) for length, peak in peaks.items()]
-    analysis = Analysis(replace(run, plan=replace(run.plan, memory_limit=GIB)), records)
+    analysis = analysed(peaks, machine=MACHINE, **out)
     (family,) = families(analysis)
     return memory(family.lines[0], measured(analysis), analysis)
 
 
-def record(length: int, peak: int | None, reason: str = "asked for too much") -> Record:
+def analysed(
+    peaks: Mapping[int, int | None], *, machine: Mapping[str, Any] = MACHINE, **out: str
+) -> Analysis:
+    records = [record(length, peak, **out) for length, peak in peaks.items()]
+    problems = [each.problem for each in records]
+    run, _ = small_run(problems=problems, made=TWO[:1], sessions=0)
+    plan = replace(run.plan, memory_limit=GIB)
+    return Analysis(replace(run, plan=plan, machine=dict(machine)), records)
+
+
+def cells(analysis: Analysis) -> dict[str, str]:
+    """The one row of the table, by column."""
+    table = memory_table(analysis.plan, growth(analysis))
+    (row,) = table.rows
+    return {head: cell.text for head, cell in zip(table.head, row.cells, strict=True)}
+
+
+def record(
+    length: int, peak: int | None, reason: str = "asked for too much", device: str = "cpu"
+) -> Record:
     return Record(
         session=CHECK,
-        problem=problem(length),
+        problem=problem(length, device),
         implementation="base",
         status="out_of_memory" if peak is None else "ok",
         reason=reason if peak is None else "",
@@ -143,3 +163,68 @@ def test_memory_of_a_device_is_its_own_and_may_be_unknown() -> None:
     assert room_of(machine, "cuda") == 5
     assert room_of(machine, "mps") is None
     assert room_of({}, "cpu") is None
+
+
+GPU = {**MACHINE, "devices": [{"device": "cuda", "name": "Example", "memory_bytes": 3 * GIB}]}
+
+
+def test_a_device_is_held_to_its_own_memory_with_the_inputs() -> None:
+    least = 3 * GIB - 3 * 4 * 16384 * 64 * 4  # what the inputs at 16384 leave of it
+    for rows, agrees in ((least // 16384, "contradicts"), (least // 16384 + 1, "agrees")):
+        peaks = {length: rows * length for length in (1024, 2048, 4096)} | {16384: None}
+        found = cells(analysed(peaks, machine=GPU, device="cuda"))["tried"]
+        assert found == (
+            "answered up to 4096; 16384 would take 3.00 GiB with its inputs, of 3.00 GiB of memory "
+            f"of the cuda device and ran out: {agrees}"
+        )
+
+
+def test_a_device_of_unknown_memory_is_compared_with_nothing() -> None:
+    peaks = {**square(1024, 2048, 4096), 8192: None}
+    unknown = analysed(peaks, device="cuda")
+    (found,) = growth(unknown)
+    assert found.memory is not None
+    assert [each.agrees for each in found.memory.tried] == [None]
+    assert cells(unknown)["tried"] == (
+        "answered up to 4096; 8192 would take 2.28 GiB with its inputs, the memory of the cuda "
+        "device is not known, and ran out: nothing to compare with"
+    )
+    untried = cells(analysed(peaks, machine=GPU, device="cuda", reason="foreseen: 9"))["tried"]
+    assert untried.endswith(
+        "2.28 GiB with its inputs, of 3.00 GiB of memory of the cuda device: not tried"
+    )
+
+
+def test_without_a_polynomial_nothing_is_foretold_far_beyond_what_was_measured() -> None:
+    slow = {128: 10**6, 256: 1_100_003, 512: 1_200_000, 1024: 1_250_001}
+    assert cells(analysed(slow))["longest that fits"] == "beyond 65536"
+    fast = {128: 10**6, 256: 5_656_854, 512: 32_000_007, 1024: 181_019_336}
+    assert cells(analysed(fast))["longest that fits"].startswith("about 47")
+    falling = {length: 10**6 - length for length in (128, 256, 512, 1024)}
+    assert cells(analysed(falling))["longest that fits"] == "beyond 65536"
+    linear = {length: 260 * length for length in (128, 256, 512)}
+    assert cells(analysed(linear))["longest that fits"] == str(8 * GIB // (260 + 3 * 4 * 64 * 4))
+
+
+def test_the_caption_says_what_beyond_is() -> None:
+    analysis = analysed(square(128, 256, 512))
+    caption = memory_table(analysis.plan, growth(analysis)).caption
+    assert "past 64 times the longest measured length none is made: beyond" in caption
+
+
+def test_a_step_between_close_lengths_is_no_power_that_overflows() -> None:
+    found = base_memory({4096: 1, 4097: 10**9, 8192: None})
+    assert found is not None
+    assert found.exponent is not None
+    assert found.exponent > 1000
+    assert found.fits is not None
+    assert [each.agrees for each in found.tried] == [True]
+
+
+@pytest.mark.parametrize("peaks", [(0, 0, 0, 0), (0, 0, 0, 5), (5, 0, 0, 0), (0, 7), (0, 0)])
+def test_bytes_of_nothing_have_a_row(peaks: tuple[int, ...]) -> None:
+    made: dict[int, int | None] = dict(zip((128, 256, 512, 1024), peaks, strict=False))
+    found = cells(analysed({**made, 2048: None}))
+    assert found["longest that fits"]
+    assert "2048 would take " in found["tried"]
+    assert found["bytes above the inputs at length T"]

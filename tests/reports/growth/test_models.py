@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from statistics import median
 
@@ -11,9 +12,9 @@ import pytest
 from scipy.optimize import nnls
 
 from reports.growth.exponents import local
-from reports.growth.least import MODELS, columns, fits
-from reports.growth.models import Model, Unmodelled, model
-from tests.reports.growth.simulated import LAWS, Made, series
+from reports.growth.least import MODELS, TERMS, columns, fits
+from reports.growth.models import FEWEST, LEAST_SPAN, LOOSE, Model, Unmodelled, model
+from tests.reports.growth.simulated import LAWS, NOISE, Made, series
 
 SIZES = (128, 256, 512, 1024, 2048, 4096)
 
@@ -117,6 +118,7 @@ def test_four_sizes_are_enough() -> None:
         ([], "a model takes 4 lengths, not 0"),
         ([1.0, 2.0, 4.0], "a model takes 4 lengths, not 3"),
         ([1.0, 2.0, 0.0, 8.0], "a time of 0 ms is no time"),
+        ([1.0, 2.0, 4.0, 1e-200], "a time of 1e-200 ms is no time"),
         ([1.0, math.nan, 4.0, 8.0], "a time of nan ms is no time"),
         ([1.0, 2.0, 4.0, math.inf], "a time of inf ms is no time"),
         ([3.0, 3.0, 3.0, 3.0], "every length takes the same time: nothing grows"),
@@ -150,3 +152,81 @@ def test_bounds_that_hold_almost_anything_are_no_hit() -> None:
     assert isinstance(found, Model)
     assert all(each.hit for each in found.predictions)
     assert found.verdict == "too wide"
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        range(4094, 4099),
+        range(8192, 8197),
+        range(16384, 16388),
+        range(1048576, 1048580),
+        range(1000, 1004),
+        (1000, 1001, 1002, 1003, 4000),  # the last is held out
+    ],
+)
+def test_lengths_too_close_together_are_said(sizes: Sequence[int]) -> None:
+    found = model(sizes, [float(size) for size in sizes])
+    assert isinstance(found, Unmodelled)
+    assert found.reason.startswith(f"lengths from {sizes[0]} to {sizes[-2]}, without those held")
+    assert "too close together to tell powers apart" in found.reason
+
+
+def test_lengths_just_far_enough_apart_have_a_model() -> None:
+    assert isinstance(model((100, 120, 149, 200), [1.0, 1.2, 1.49, 2.0]), Unmodelled)
+    found = model((100, 120, 150, 200), [1.0, 1.2, 1.5, 2.0])
+    assert isinstance(found, Model)
+    assert found.models == ("T",)
+
+
+def huddles(count: int, seed: int) -> Iterator[list[int]]:
+    """Lengths in two clusters, beside one far away, or anywhere, from 1 up to 2 ** 40."""
+    rng = np.random.default_rng(seed)
+    for _ in range(count):
+        base, many = 1 + int(2 ** rng.uniform(0, 39)), int(rng.integers(3, 9))
+        cluster = [base + i for i in range(many)]
+        yield sorted({base // 2 + 1, *cluster})
+        yield sorted({*cluster, *(2 * base + i for i in range(many))})
+        yield sorted({1, *cluster, 1 << 40})
+        yield sorted({1 + int(2**each) for each in rng.uniform(0, 40, many + 1)})
+
+
+def test_any_lengths_are_modelled_or_told_why_not() -> None:
+    rng = np.random.default_rng(2)
+    count = 0
+    for sizes in huddles(100, seed=4):
+        noise = np.exp(NOISE * rng.standard_normal(len(sizes)))
+        times = [float(t) for t in 1e-6 * np.array(sizes) ** rng.uniform(0, 1.5) * noise]
+        found = model(sizes, times)
+        if isinstance(found, Unmodelled):
+            fitted = sizes[: -2 if len(sizes) >= 7 else -1]
+            assert len(sizes) < FEWEST or fitted[-1] < LEAST_SPAN * fitted[0]
+            continue
+        count += 1
+        assert bool(found.models) == (found.worst <= LOOSE)
+        for each in found.predictions:
+            assert 0 <= each.low <= each.predicted <= each.high < math.inf
+    assert count > 200
+
+
+@pytest.mark.parametrize(
+    ("times", "ruled_out"),
+    [
+        ([1.0, 1.0, 1.5, 8.0], ()),
+        ([1.0, 1.0, 1.5, 4.0], ("T³",)),
+        ([1.0, 3.0, 9.0, 40.0], ("constant",)),
+    ],
+)
+def test_a_few_scattered_lengths_do_not_tell(
+    times: list[float], ruled_out: tuple[str, ...]
+) -> None:
+    found = model((256, 512, 1024, 2048), times)
+    assert isinstance(found, Model)
+    assert set(found.models) == set(TERMS) - set(ruled_out)
+    assert found.ruled_out == ruled_out
+    assert not found.tells
+    assert found.lengths == 4
+
+
+def test_simulated_lengths_tell() -> None:
+    assert all(found.tells for _, found in simulated())

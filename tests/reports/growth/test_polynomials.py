@@ -109,6 +109,19 @@ def test_lengths_that_lie_on_none_are_said() -> None:
             "768 T = 3 tensors of the size of k",
         ),
         (
+            polynomial(Fraction(5, 3), Fraction(249343, 16), Fraction(1, 2)),
+            "b1 h4 t512 d64",
+            (
+                "1/2 T² = 0.5 bytes for each pair of positions; 249343/16 T = 15 tensors of the "
+                "size of q and 223.9 bytes for each position; 1.667 bytes at any length"
+            ),
+        ),
+        (
+            polynomial(Fraction(123456789, 2)),
+            "b1 h4 t512 d64",
+            "61728394.5 bytes at any length",
+        ),
+        (
             polynomial(0, -3, -1, 2),
             "b1 h4 t512 d64",
             (

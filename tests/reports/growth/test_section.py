@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+import pytest
+
 from impls.interface import Limits
 from reports.analysis import Analysis
 from reports.drawing.series import Chart
@@ -90,8 +92,8 @@ def test_tables_say_what_was_foretold_and_what_fits() -> None:
     assert cell(memory, "naive", "resident / requested") == "2.00"
     assert cell(memory, "naive", "tried") == "answered up to 2048; nothing longer tried"
     assert cell(memory, "sdpa_math", "tried") == (
-        "answered up to 1024; 2048 would take 0.250 GiB of 6.00 GiB allowed and ran out: "
-        "contradicts"
+        "answered up to 1024; 2048 would take 0.250 GiB of 6.00 GiB that one call may add "
+        "(--memory-limit) and ran out: contradicts"
     )
 
 
@@ -188,3 +190,34 @@ def test_a_hostile_name_and_fifty_implementations_do_no_harm() -> None:
     found = told(Analysis(run, records))
     assert len(found.tables[0].rows) == 50
     assert not any("\n" in each for each in found.sentences)
+
+
+def test_a_clock_that_stood_still_leaves_the_other_lengths() -> None:
+    run, records = small_run(problems=squares(LENGTHS), made=TWO[:1])
+    still = squares(LENGTHS)[1]
+    stopped = [
+        replace(each, times_ms=tuple(0.0 for _ in each.times_ms)) if each.problem == still else each
+        for each in records
+    ]
+    time, _ = told(Analysis(run, stopped)).tables
+    assert "from 128 to 512" in cell(time, "base", "first exponent")
+    assert cell(time, "base", "time follows").startswith("a time of 0 ms is no time")
+
+
+@pytest.mark.parametrize(
+    ("times", "but"), [((1.0, 1.0, 1.5, 8.0), ""), ((1.0, 3.0, 9.0, 40.0), " but constant")]
+)
+def test_lengths_that_fit_every_form_are_said_not_to_tell(
+    times: tuple[float, ...], but: str
+) -> None:
+    run, records = small_run(problems=squares(LENGTHS[:4]), made=TWO[:1], sessions=1)
+    scattered = dict(zip(squares(LENGTHS[:4]), times, strict=True))
+    made_up = [
+        replace(each, times_ms=tuple(scattered[each.problem] for _ in each.times_ms))
+        for each in records
+    ]
+    table = told(Analysis(run, made_up)).tables[0]
+    assert cell(table, "base", "time follows") == (
+        f"not told: 4 lengths and their scatter fit every form{but}"
+    )
+    assert "where nearly every one fits, that the lengths do not tell" in table.caption
