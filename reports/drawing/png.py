@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import chain
+from multiprocessing import get_context
 from pathlib import Path
 from textwrap import wrap
 from typing import Any, Final, TypeGuard
@@ -51,6 +54,10 @@ _MARK: Final = "\N{REPLACEMENT CHARACTER}"
 _INK, _FAINT = "#1f2328", "#d8dce1"
 _INCHES: Final = (4.1, 3.0)
 """Of one chart, without the margins around it."""
+_WORTH_A_PROCESS: Final = 16
+"""Charts: fewer are drawn sooner than another process has started."""
+_STARTING: Final = 8
+"""Charts that are drawn while another process starts."""
 DOTS: Final = 160
 """To an inch: twice what a screen of usual resolution shows."""
 _OURS: Final = "attnbench"
@@ -74,25 +81,67 @@ class _Margins:
 
 
 _MARGINS: Final = _Margins()
+_LABELS: Final = (0.5, 0.42)
+"""Inches from the y axis to the end of its words, and from the x axis to the top of its own."""
 
 
 def draw(charts: Iterable[Chart | Map], folder: Path) -> list[Path]:
-    """Write one PNG per family into a folder that exists, and tell which."""
-    families: dict[str, list[Chart | Map]] = {}
+    """Write one PNG per family into a folder that exists, and tell which.
+
+    Many charts are shared with further processes: letters and lines take most of a large report's
+    time. A script that calls this has the `if __name__ == "__main__":` that these need.
+    """
+    families: dict[Path, list[Chart | Map]] = {}
     for chart in charts:
-        families.setdefault(chart.key, []).append(chart)
-    written = []
-    for key, family in families.items():
-        path = folder / f"{key}.png"
-        figure(family).savefig(
+        families.setdefault(folder / f"{chart.key}.png", []).append(chart)
+    own, *others = _shares(families)
+    if not others:
+        _write_all(own, families)
+        return list(families)
+    with ProcessPoolExecutor(len(others), mp_context=get_context("spawn")) as pool:
+        theirs = [
+            pool.submit(
+                _write_all, share, {path: list(map(_bare, families[path])) for path in share}
+            )
+            for share in others
+        ]
+        _write_all(own, families)
+        for each in theirs:
+            each.result()
+    return list(families)
+
+
+def _shares(families: Mapping[Path, Sequence[Chart | Map]]) -> list[list[Path]]:
+    """Which files each process writes, itself first: one for every so many charts and core."""
+    sizes = {path: min(len(family), MOST_ON_ONE) for path, family in families.items()}
+    count = max(1, min(os.cpu_count() or 1, len(families), sum(sizes.values()) // _WORTH_A_PROCESS))
+    shares: list[list[Path]] = [[] for _ in range(count)]
+    charts = [0, *[_STARTING] * (count - 1)]
+    for path in sorted(sizes, key=sizes.__getitem__, reverse=True):
+        least = charts.index(min(charts))
+        shares[least].append(path)
+        charts[least] += sizes[path]
+    return shares
+
+
+def _bare(chart: Chart | Map) -> Chart | Map:
+    """Without what the page alone shows: another process need not be sent it."""
+    if isinstance(chart, Map):
+        tiles = tuple(replace(tile, hover="") for tile in chart.tiles)
+        return replace(chart, tiles=tiles, facets={})
+    series = tuple(replace(each, hover=(), facets=()) for each in chart.series)
+    return replace(chart, series=series, facets={})
+
+
+def _write_all(paths: Iterable[Path], families: Mapping[Path, Sequence[Chart | Map]]) -> None:
+    for path in paths:
+        figure(families[path]).savefig(
             path,
             dpi=DOTS,
             facecolor="white",
             metadata={"Software": _OURS},
             pil_kwargs={"compress_level": 3},
         )
-        written.append(path)
-    return written
 
 
 def is_ours(path: Path) -> bool:
@@ -124,9 +173,14 @@ def figure(family: Sequence[Chart | Map]) -> Figure:
         title = _plain(chart.label, _LABEL)  # with its place given: to look for one takes long
         axes.set_title(title, fontsize=10, color=_INK, loc="left", y=1.02)
         axes.set_ylabel(_plain(chart.y_title), fontsize=9, color=_INK)
+        # Their places given, too: to find them by the letters beneath means to lay out each twice.
+        inside = axes.get_position()
+        axes.yaxis.set_label_coords(-_LABELS[0] / (inside.width * width), 0.5)
+        axes.xaxis.set_label_coords(0.5, -_LABELS[1] / (inside.height * height))
         if place + columns >= len(shown):
             axes.set_xlabel(_plain(chart.x_title), fontsize=9, color=_INK)
     _same_heights(drawing, shown, columns)
+    _same_sizes(drawing, shown, columns)
     for axes, chart in zip(drawing.axes, shown, strict=True):
         if isinstance(chart, Chart):
             _mark_axes(axes, chart)
@@ -153,7 +207,7 @@ def _box(
 
 
 def _same_heights(drawing: Figure, shown: list[Chart | Map], columns: int) -> None:
-    """One scale for the charts of a row, as far as they are of one kind."""
+    """One scale for the charts of a row, as far as they are of one kind; the first one tells it."""
     for first in range(0, len(shown), columns):
         row = range(first, min(first + columns, len(shown)))
         own = [drawing.axes[i] for i in row if isinstance(shown[i], Chart)]
@@ -162,6 +216,19 @@ def _same_heights(drawing: Figure, shown: list[Chart | Map], columns: int) -> No
             high = max(axes.get_ylim()[1] for axes in own)
             for axes in own:
                 axes.set_ylim(low, high)
+            for axes in own[1:]:
+                axes.tick_params(axis="y", labelleft=False)
+                axes.set_ylabel("")
+
+
+def _same_sizes(drawing: Figure, shown: list[Chart | Map], columns: int) -> None:
+    """The sizes stand beneath the last chart of a column, where all above it reach as far."""
+    for first in range(columns):
+        column = range(first, len(shown), columns)
+        own = [drawing.axes[i] for i in column if isinstance(shown[i], Chart)]
+        if len(own) == len(column) and len({axes.get_xlim() for axes in own}) == 1:
+            for axes in own[:-1]:
+                axes.tick_params(axis="x", labelbottom=False)
 
 
 def _columns(shown: list[Chart | Map]) -> int:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
-from typing import get_args
+from typing import Any, cast, get_args
 
 import numpy as np
 import pytest
@@ -393,3 +394,28 @@ def test_a_png_says_when_it_holds_only_part(tmp_path: Path) -> None:
     drawn = charts(Analysis(*small_run(problems=problems, made=(Entry(name="naive", limits=ANY),))))
     figure = png.figure([each for each in drawn if each.key == "time_vs_length"])
     assert f"{png.MOST_ON_ONE} of {png.MOST_ON_ONE + 1} charts" in figure.get_suptitle()
+
+
+def test_many_charts_are_shared_with_another_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = charts(Analysis(*small_run()))
+    (tmp_path / "alone").mkdir()
+    (tmp_path / "shared").mkdir()
+    monkeypatch.setattr(png, "_WORTH_A_PROCESS", len(drawn) + 1)
+    alone = png.draw(drawn, tmp_path / "alone")
+    monkeypatch.setattr(png, "_WORTH_A_PROCESS", 1)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    shared = png.draw(drawn, tmp_path / "shared")
+    assert [path.name for path in shared] == [path.name for path in alone]
+    assert [path.read_bytes() for path in shared] == [path.read_bytes() for path in alone]
+
+
+def test_files_are_shared_out_by_their_charts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    families = {Path(name): [None] * count for name, count in (("a", 10), ("b", 30), ("c", 20))}
+    own, other = png._shares(cast("Any", families))
+    assert own == [Path("b")]
+    assert other == [Path("c"), Path("a")]
+    assert png._shares({}) == [[]]
+    assert png._shares(cast("Any", {Path("a"): [None] * 5})) == [[Path("a")]]
