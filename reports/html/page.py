@@ -50,6 +50,8 @@ MOST_CELLS: Final = 8000
 """Of one grid; the problems that do not fit are left out, and told."""
 MOST_CHARTS: Final = 40
 """Of one family."""
+LATE: Final = 150
+"""Rows: a longer table is laid out when it comes near the window."""
 
 Drawn = list[Chart | Map]
 
@@ -127,7 +129,7 @@ def _page(analysis: Analysis, drawn: list[Chart], sections: list[Section]) -> st
     script = _script(kept)
     data = chart_data(kept, filters, medians_only=medians_only)
     environment.globals |= {"words": words, "line": words.printable, "facets": facets}
-    environment.globals |= {"short": page_tables.short, "folded": page_tables.folded}
+    environment.globals |= {"short": page_tables.short, "folded": page_tables.folded, "LATE": LATE}
     environment.globals |= {"heading": heading, "slug": slug, "captions": CAPTIONS}
     environment.globals |= {"filters": filters, "rows_of": page_tables.body}
     return environment.get_template("page.html.jinja").render(

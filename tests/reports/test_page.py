@@ -441,3 +441,11 @@ def test_a_page_of_five_thousand_records_is_drawn(tmp_path: Path) -> None:
         assert found.view.evaluate(lines) == 20
         assert found.view.locator("#all tbody tr").count() == 1000
         assert found.complaints == []
+
+
+def test_long_tables_alone_are_laid_out_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    late = 'class="scroll tall late"'
+    analysis = Analysis(*small_run())
+    assert late not in page(analysis)
+    monkeypatch.setattr("reports.html.page.LATE", 20)
+    assert late in page(analysis)
