@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -10,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from pyarrow import parquet
 
 import impls
 from impls.interface import Implementation
@@ -90,6 +92,25 @@ def example() -> str:
     found = re.search(r"   ```python\n(.*?)   ```", CONTRIBUTING, re.DOTALL)
     assert found
     return re.sub(r"^   ", "", found[1], flags=re.MULTILINE)
+
+
+def test_what_readme_points_to_is_there() -> None:
+    named = re.findall(r"\]\(((?!http)[^)#]+)\)", README)
+    assert sum(name.endswith(".png") for name in named) == 2
+    for name in named:
+        assert (ROOT / name).exists(), name
+
+
+def test_the_example_holds_what_its_page_was_made_of() -> None:
+    folder = ROOT / "reports" / "examples"
+    page = (folder / "report.html").read_text("utf-8")
+    told = json.loads((folder / "dispatch.json").read_text("utf-8"))
+    assert told["command"] in README
+    assert told["run"] in page
+    records = parquet.read_table(folder / "records.parquet", columns=["problem"])
+    asked = set(records.column("problem").to_pylist())
+    assert asked >= {each["problem"] for each in told["problems"]}
+    assert page.count("<section") > 8
 
 
 def test_the_constraints_pin_what_pyproject_asks_for() -> None:
