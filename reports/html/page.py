@@ -46,10 +46,12 @@ MOST_DETAILED: Final = 5000
 """With more measurements the charts show medians only: no intervals, nothing said of a point."""
 MOST_ANALYSED: Final = 10_000
 """With more measurements growth, crossovers and trade-offs are left out: they take minutes."""
-MOST_CELLS: Final = 8000
+MOST_CELLS: Final = 2500
 """Of one grid; the problems that do not fit are left out, and told."""
 MOST_CHARTS: Final = 40
-"""Of one family."""
+"""Of one family; of fewer where the charts show medians only, so that a page stays below 7 MB."""
+_FEWER: Final = 3
+"""One of so many is left then."""
 LATE: Final = 150
 """Rows: a longer table is laid out when it comes near the window."""
 
@@ -124,8 +126,9 @@ def _page(analysis: Analysis, drawn: list[Chart], sections: list[Section]) -> st
     )
     filters = Filters(analysis.plan, sections)
     every: Drawn = [*drawn, *(chart for section in sections for chart in section.charts)]
-    kept, dropped = _some_of_each(every)
     medians_only = len(analysis.measurements) > MOST_DETAILED
+    most = max(1, MOST_CHARTS // _FEWER) if medians_only else MOST_CHARTS
+    kept, dropped = _some_of_each(every, most)
     script = _script(kept)
     data = chart_data(kept, filters, medians_only=medians_only)
     environment.globals |= {"words": words, "line": words.printable, "facets": facets}
@@ -137,7 +140,7 @@ def _page(analysis: Analysis, drawn: list[Chart], sections: list[Section]) -> st
         measured_on=_measured_on(analysis.run),
         summary=summary_sentences(analysis),
         found=summary.sentences(analysis),
-        limits=_limits(analysis, medians_only=medians_only, dropped=dropped),
+        limits=_limits(analysis, medians_only=medians_only, dropped=dropped, most=most),
         panels=[_panel(analysis, kept, name) for name in panels_of(analysis.plan)],
         verdicts=list(page_tables.verdict_tables(analysis)),
         concluded=verdict_words.summary_sentences(analysis),
@@ -158,18 +161,18 @@ def _page(analysis: Analysis, drawn: list[Chart], sections: list[Section]) -> st
     )
 
 
-def _some_of_each(every: Drawn) -> tuple[Drawn, int]:
-    """The first charts of every family, and how many are left out."""
+def _some_of_each(every: Drawn, most: int) -> tuple[Drawn, int]:
+    """The first charts of every family, so many at most, and how many are left out."""
     seen: Counter[str] = Counter()
     kept = []
     for chart in every:
         seen[chart.key] += 1
-        if seen[chart.key] <= MOST_CHARTS:
+        if seen[chart.key] <= most:
             kept.append(chart)
     return kept, len(every) - len(kept)
 
 
-def _limits(analysis: Analysis, *, medians_only: bool, dropped: int) -> list[str]:
+def _limits(analysis: Analysis, *, medians_only: bool, dropped: int, most: int) -> list[str]:
     """What a page of so large a run leaves out, in sentences; none for a run that fits."""
     said = []
     count = len(analysis.measurements)
@@ -179,8 +182,7 @@ def _limits(analysis: Analysis, *, medians_only: bool, dropped: int) -> list[str
         said.append(f"With {count:,} measurements the charts show medians only, without intervals.")
     if dropped:
         said.append(
-            f"{words.counted(dropped, 'chart')} left out: the first {MOST_CHARTS} of each kind "
-            "are here."
+            f"{words.counted(dropped, 'chart')} left out: the first {most} of each kind are here."
         )
     return said
 

@@ -18,7 +18,7 @@ from reports.sections import Row, Table, Value, facets
 from suites.measure.verdict import WORDS
 from suites.records.plan import Entry, Plan
 
-MOST_ROWS: Final = 2000
+MOST_ROWS: Final = 1000
 """Of one table on the page; `export` has them all."""
 NOT_RECORDED: Final = "not recorded"
 ALONE: Final = " (this process)"
