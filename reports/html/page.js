@@ -161,7 +161,9 @@
     for (const { target, isIntersecting } of entries) near[isIntersecting ? "add" : "delete"](target);
     drawNear();
   }, { rootMargin: "400px" });
-  boxes.forEach((place) => watch.observe(place));
+  // The words and tables can be read before the first chart is drawn.
+  const begin = () => boxes.forEach((place) => watch.observe(place));
+  if (document.readyState === "complete") begin(); else window.addEventListener("load", begin, { once: true });
   const drawAll = () => drawStale(() => true);
   window.addEventListener("beforeprint", drawAll);
   window.matchMedia("print").addEventListener("change", ({ matches }) => matches && drawAll());
