@@ -21,6 +21,7 @@ from suites.measure.timing import (
     HostClock,
     HotSampler,
     Sampler,
+    one_call_ms,
 )
 
 FEWEST_SETS = 2
@@ -41,6 +42,10 @@ class Device(Protocol):
     @property
     def sample_ms(self) -> float:
         """What a sample holds at least."""
+
+    @property
+    def aside_ms(self) -> float:
+        """What each timed call costs besides its time: emptying the caches."""
 
     def input_sets(self, problem: Problem) -> int:
         """How many sets of inputs the calls take in turn."""
@@ -72,7 +77,9 @@ class Host:
 
     def __init__(self, *, cold: bool) -> None:
         self.clock: Clock = HostClock()
-        self.sample_ms = SAMPLE_MS
+        # Between two cold calls there is a flush anyway: one is a sample.
+        self.sample_ms = 0.0 if cold else SAMPLE_MS
+        self.aside_ms = _flush_ms("cpu") if cold else 0.0
         self._cold = cold
 
     def input_sets(self, problem: Problem) -> int:  # noqa: ARG002 - the same for all of them
@@ -97,6 +104,7 @@ class Cuda:
     def __init__(self, cuda: Any, *, cold: bool) -> None:
         self.clock: Clock = CudaClock(cuda)
         self.sample_ms = CUDA_SAMPLE_MS
+        self.aside_ms = _flush_ms("cuda") if cold else 0.0
         self._cuda, self._cold = cuda, cold
         self._properties = cuda.get_device_properties(0)
 
@@ -146,6 +154,14 @@ class Cuda:
 @functools.cache
 def _flush(name: str) -> cache.Flush:
     return cache.Flush(name, cache.last_level_bytes())
+
+
+@functools.cache
+def _flush_ms(name: str) -> float:
+    """What one flush takes, once its memory is there; it ends when all is done."""
+    flush = _flush(name)
+    flush()
+    return one_call_ms(flush, HostClock())
 
 
 @functools.cache

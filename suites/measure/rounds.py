@@ -28,6 +28,7 @@ class Arm:
     times_ms  the samples, one for each round tried: milliseconds for one call
     faults    minor page faults during each sample
     sample_ms what a sample holds at least
+    aside_ms  what each timed call costs besides
     """
 
     name: str
@@ -37,6 +38,7 @@ class Arm:
     times_ms: list[float] = field(default_factory=list)
     faults: list[int] = field(default_factory=list)
     sample_ms: float = SAMPLE_MS
+    aside_ms: float = 0.0
 
     @property
     def count(self) -> int:
@@ -51,7 +53,7 @@ class Arm:
     @property
     def round_ms(self) -> float:
         """What one round costs for this arm."""
-        return self.call_ms * (self.count + self.leads_in)
+        return self.call_ms * (self.count + self.leads_in) + self.aside_ms * self.count
 
     def again(self) -> Arm:
         """The same arm without what it has measured."""

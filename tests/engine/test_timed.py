@@ -107,7 +107,8 @@ def test_the_baseline_has_a_twin_in_its_rounds_and_nobody_else() -> None:
 
 
 def test_a_cold_sample_says_so() -> None:
-    assert measured("naive", cache="cold")["naive"].clock == "cold host"
+    made = measured("naive", cache="cold")["naive"]
+    assert (made.clock, made.calls_per_sample) == ("cold host", 1)
 
 
 def test_an_arm_that_fails_in_the_rounds_costs_its_own_record_only(tmp_path: Path) -> None:
@@ -130,6 +131,16 @@ def test_a_long_call_is_timed_once_apart_from_the_rounds(monkeypatch: pytest.Mon
     assert not made.in_rounds
     assert made.conditions is None
     assert made.twin_ms == ()
+
+
+def test_what_the_check_foretold_as_long_is_long_in_every_session(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(timing, "warm_up", lambda call, clock: call() or [950.0])
+    made = measured("naive", expected_ms={"naive": 1050.0})["naive"]
+    assert made.times_ms == (950.0,)
+    assert not made.in_rounds
+    assert measured("naive", expected_ms={"naive": 0.0})["naive"].in_rounds
 
 
 def test_a_long_call_is_counted_once_among_the_time_inside_calls(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -167,6 +168,13 @@ def test_rounds_are_allotted_by_cost() -> None:
     assert rounds_within(400, [short, middling]) == 3
     assert rounds_within(170, [short, middling]) == rounds.FEWEST
     assert rounds_within(400, [short, long]) == 1
+
+
+def test_what_emptying_the_caches_takes_is_part_of_a_rounds_cost() -> None:
+    cold = replace(arm(FakeTime(), "x", 1.0), sample_ms=0.0, aside_ms=98.0)
+    assert cold.count == 1
+    assert cold.round_ms == 100.0  # a lead-in call, a flush, a call
+    assert rounds_within(400, [cold]) == 4
 
 
 def test_rounds_interleave_with_a_lead_in_call_before_each_short_sample() -> None:
