@@ -17,6 +17,7 @@ from suites.agreement.expected import Expected, expect, sampled_rows, without_ot
 from suites.agreement.gate import Slope, changed, judge, malformed, slope_of, versions_of
 from suites.agreement.hard import PLAIN, HardInput, hard_inputs, kind_of
 from suites.agreement.own_reference import expect_from
+from suites.agreement.read_only import WROTE, read_only
 from suites.agreement.textbook import beside_textbook
 from suites.measure import memory
 from suites.measure.inputs import Inputs, bind, call_of, copies, make_inputs, overwrite
@@ -73,6 +74,8 @@ class Checker:
     guard     what every call of an implementation runs within: a limit on its memory
     answered  hard inputs answered before, by this and other checkers of the process: they are asked
               once for all problems with the same features
+    risks     hears what it will mean if the process ends now, and "" once that is over; without
+              anyone to hear it, what may end the process is not asked
     """
 
     def __init__(
@@ -81,8 +84,9 @@ class Checker:
         seed: int,
         guard: Callable[[], Guard] = contextlib.nullcontext,
         answered: HardAnswers | None = None,
+        risks: Callable[[str], None] | None = None,
     ) -> None:
-        self.problem, self._seed, self._guard = problem, seed, guard
+        self.problem, self._seed, self._guard, self._risks = problem, seed, guard, risks
         self._answered = {} if answered is None else answered
         self._rows = sampled_rows(problem, seed)
         made = make_inputs(problem, purpose="check", seed=seed)
@@ -208,7 +212,19 @@ class Checker:
             if fault:
                 return HardFinding(f"{where}, {fault}", count)
             count += 1
+        self._ask_for_no_write(implementation, took_ms)
         return HardFinding("", count, slope, told.repeatable)
+
+    def _ask_for_no_write(self, implementation: Implementation, took_ms: list[float]) -> None:
+        """Call it where a write to its inputs ends the process, whether it is counted or not."""
+        problem = kind_of(self.problem)
+        if self._risks is None or problem.device != "cpu" or implementation.refusals(problem):
+            return
+        with read_only(make_inputs(problem, purpose="hard", seed=self._seed)) as given:
+            call = self._watched(call_of(bind(implementation, problem, given), given), took_ms)
+            self._risks(WROTE)
+            call()
+            self._risks("")
 
     def _bias_fault(
         self, implementation: Implementation, problem: Problem, took_ms: list[float]

@@ -46,6 +46,7 @@ class Session:
             self._turn = mmap.mmap(file.fileno(), TURN_BYTES)
             turn = os.dup(file.fileno())
         self._turns: tuple[str, list[str]] | None = None
+        self._risk = ""
         handed = (tasks, messages, turn)
         try:
             self._process = subprocess.Popen(  # noqa: S603 - our own module under our own Python
@@ -95,7 +96,7 @@ class Session:
                     return ending
             if self._process.poll() is not None and not self._pending():
                 self._look_whose_turn()
-                return Ending("crashed", self._last_words())
+                return self._death()
 
     def end(self) -> None:
         """Kill the process with everything it started, and close the pipes."""
@@ -145,6 +146,7 @@ class Session:
             self.watch.begins(*place, now, self._resident_bytes())
         elif message["kind"] in ("record", "rest"):
             self.watch.rests(now)
+        self._risk = message["reason"] if message["kind"] == "risk" else ""
 
     def _look_whose_turn(self) -> None:
         """Have the watch know who is at work while implementations take turns."""
@@ -179,6 +181,12 @@ class Session:
         except OSError:
             return 0  # it is gone, and will be noticed; or this system tells none
         return int(pages) * PAGE_BYTES
+
+    def _death(self) -> Ending:
+        """Why it died by itself: of a risk that was announced, or of what nobody foresaw."""
+        if self._risk and -(self._process.returncode or 0) in (signal.SIGSEGV, signal.SIGBUS):
+            return Ending("wrong", self._risk)
+        return Ending("crashed", self._last_words())
 
     def _last_words(self) -> str:
         """How the process ended, and the last line it printed."""

@@ -66,7 +66,13 @@ def check(task: Task, sender: Sender) -> None:
     memory.self_check()
     memory.settle(problem.device, getattr(torch, problem.dtype))
     limit = partial(limited_memory, task["memory_limit"], problem.device)
-    checker = Checker(problem, task["seed"], limit, _answered())
+    checker = Checker(
+        problem,
+        task["seed"],
+        limit,
+        _answered(),
+        risks=lambda reason: sender.send("risk", reason=reason),
+    )
     for name in task["implementations"]:
 
         def answer(name: str = name) -> Record:

@@ -213,7 +213,8 @@ def seeds(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
 def lowers_the_precision(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     torch.set_float32_matmul_precision("medium")
-    return _right(q, k, v)
+    # In float64: where the processor multiplies bfloat16, float32 would be wrong as well.
+    return _right(q.double(), k.double(), v.double()).to(q.dtype)
 
 
 def enters_a_mode(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -332,6 +333,21 @@ def frees_its_input(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
 def frees_its_input_in_a_sample(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     return frees_its_input(q, k, v) if _in_a_sample() else _right(q, k, v)
+
+
+def doubles_its_input_and_puts_it_back(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Every bit is back in its place, and no write was counted."""
+    answer = scaled_dot_product_attention(q.data.mul_(2.0), k, v, scale=0.125, enable_gqa=True)
+    q.data.div_(2.0)
+    return answer
+
+
+def writes_to_its_input_by_numpy_and_puts_it_back(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    seen = v.numpy()
+    seen *= 2
+    answer = _right(q, k, v) / 2
+    seen /= 2
+    return answer
 
 
 def writes_to_its_input_in_a_sample(q: Tensor, k: Tensor, v: Tensor) -> Tensor:

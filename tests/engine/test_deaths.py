@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from suites.agreement.read_only import WROTE
 from suites.engine import catalogue
 from suites.engine.catalogue import open_catalogue
 from suites.engine.fingerprint import DISTURBS
@@ -56,6 +57,8 @@ SETTLED = {
     "shrinks_its_input": ("wrong", "its input q was taken away"),
     "frees_its_input": ("wrong", "its input q was taken away"),
     "frees_its_input_in_a_sample": ("failed", "took the memory of its inputs a"),
+    "doubles_its_input_and_puts_it_back": ("wrong", WROTE),
+    "writes_to_its_input_by_numpy_and_puts_it_back": ("wrong", WROTE),
     "remembers_shapes": ("wrong", TIMED_LATE + "out is wrong"),
     "remembers_addresses": ("wrong", TIMED_LATE + "out is wrong"),
     "remembers_versions": ("wrong", TIMED_LATE + "out is wrong"),

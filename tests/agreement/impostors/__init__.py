@@ -16,12 +16,10 @@ class Impostor:
 
     rejections  problems on which the check must find it out, each with what it says then, as a
                 regular expression
-    slips       problems on which it is not found out, each with the reason
     """
 
     implementation: Implementation
     rejections: tuple[tuple[str, str], ...] = ()
-    slips: tuple[tuple[str, str], ...] = ()
 
 
 def rejected(problem: str, because: str) -> Callable[[Answer | Impostor], Impostor]:
@@ -30,16 +28,6 @@ def rejected(problem: str, because: str) -> Callable[[Answer | Impostor], Impost
     def wrap(answer: Answer | Impostor) -> Impostor:
         made = _impostor(answer)
         return replace(made, rejections=((problem, because), *made.rejections))
-
-    return wrap
-
-
-def unseen(problem: str, because: str) -> Callable[[Answer | Impostor], Impostor]:
-    """The same for a problem that does not show it, and why it does not."""
-
-    def wrap(answer: Answer | Impostor) -> Impostor:
-        made = _impostor(answer)
-        return replace(made, slips=((problem, because), *made.slips))
 
     return wrap
 
