@@ -439,10 +439,26 @@ def test_documents_are_those_of_xformers(xformers_biases: Any) -> None:
         assert torch.equal(seen(mask, 65, 65), made == 0)
 
 
-def test_a_window_is_that_of_transformers() -> None:
-    masks = pytest.importorskip("transformers.masking_utils")
-    theirs = masks.sliding_window_causal_mask_function(9)
-    ours = Mask(left=9, right=0)
-    pairs = [(row, key) for row in range(33) for key in range(33)]
-    told = [bool(theirs(0, 0, torch.tensor(row), torch.tensor(key))) for row, key in pairs]
-    assert told == [bool(ours.visible(0, row, key)) for row, key in pairs]
+WORDS: Final = ("causal", "window:9", "window:9:8", "causal+padding:0.4", "documents:13x5")
+
+
+@pytest.mark.parametrize("words", WORDS)
+def test_masks_are_those_of_transformers(words: str) -> None:
+    theirs = pytest.importorskip("transformers.masking_utils")
+
+    mask = Mask.parse(words).resolved(2, 65)
+    padded = torch.stack([mask.visible(b, 64, torch.arange(65)) for b in range(2)])
+    their_mask = {
+        "causal": theirs.causal_mask_function,
+        "window:9": theirs.sliding_window_causal_mask_function(9),
+        "window:9:8": theirs.sliding_window_bidirectional_mask_function(8),
+        "causal+padding:0.4": theirs.and_masks(
+            theirs.causal_mask_function, theirs.padding_mask_function(padded)
+        ),
+        "documents:13x5": theirs.packed_sequence_mask_function(
+            torch.arange(5).repeat_interleave(13).expand(2, 65)
+        ),
+    }[words]
+    b, row, key = torch.arange(2)[:, None, None], torch.arange(65)[:, None], torch.arange(65)
+    ours = torch.stack([mask.visible(each, row, key).expand(65, 65) for each in range(2)])
+    assert torch.equal(ours, torch.as_tensor(their_mask(b, 0, row, key)).expand(2, 65, 65))
