@@ -1,9 +1,8 @@
 """How each implementation looks: a colour, a marker and a line that follow from its name.
 
 The same name looks the same in every run, unless another name of that run wants the same colour
-or marker: then the one that is later in the alphabet takes the next that is free. Hues that are
-easily confused differ in their markers. With more than twelve names colours are used again, with
-another marker and other dashes.
+or marker: then the one that is later in the alphabet takes the next that is free. With more than
+twelve names colours and markers are used again, never both together, with other dashes.
 """
 
 from __future__ import annotations
@@ -46,24 +45,24 @@ _DARK: Final = (
     "#ff93ad",
 )
 """The same hues on a dark page."""
-_HUES: Final = (
-    "blue",
-    "brown",
-    "green",
-    "red",
-    "brown",
-    "blue",
-    "green",
-    "grey",
-    "purple",
-    "brown",
-    "green",
-    "red",
-)
-"""What each colour is near to: small marks of one hue are told apart by their shapes alone."""
 _FIRST: Final = 8
 """So many colours are taken before the others."""
-MARKERS: Final = ("circle", "square", "diamond", "triangle-up", "cross", "x", "triangle-down")
+MARKERS: Final = (
+    "circle",
+    "square",
+    "diamond",
+    "triangle-up",
+    "cross",
+    "x",
+    "triangle-down",
+    "star",
+    "triangle-left",
+    "triangle-right",
+    "pentagon",
+    "hourglass",
+)
+_FIRST_MARKERS: Final = 7
+"""So many markers, which are told apart most easily, are taken before the others."""
 LINES: Final = ("solid", "dash", "dot")
 NOBODY: Final = ("#3d444d", "#e6e9ed"), ("#8b949e", "#8f98a3")
 """Two greys, each on a light and on a dark page, for lines that are nobody's."""
@@ -82,37 +81,33 @@ class Look:
 def looks(names: Iterable[str]) -> dict[str, Look]:
     """A look for every name: give all the names of a run, so that no two of them look the same.
 
-    Twelve colours and seven markers: no two of the first 84 names have the same of both. A plain
-    name comes before its choices, which have brackets.
+    Twelve colours and twelve markers: no two of the first twelve names share either, and no two of
+    the first 84 both. A plain name comes before its choices, which have brackets.
     """
     found: dict[str, Look] = {}
     colours: Counter[int] = Counter()
     markers: Counter[int] = Counter()
-    taken: set[tuple[int | str, int]] = set()
+    taken: set[tuple[int, int]] = set()
     for name in sorted(set(names), key=lambda name: ("[" in name, name)):
         first_colour, first_marker = _start(name)
         order = (*_around(first_colour, _FIRST), *range(_FIRST, len(_LIGHT)))
         colour = min(order, key=lambda each: colours[each])
         marker = min(
-            _around(first_marker, len(MARKERS)),
-            key=lambda each: (
-                (colour, each) in taken,
-                (_HUES[colour], each) in taken,
-                markers[each],
-            ),
+            (*_around(first_marker, _FIRST_MARKERS), *range(_FIRST_MARKERS, len(MARKERS))),
+            key=lambda each: ((colour, each) in taken, markers[each]),
         )
         line = LINES[colours[colour] % len(LINES)]
         found[name] = Look(_LIGHT[colour], _DARK[colour], MARKERS[marker], line)
         colours[colour] += 1
         markers[marker] += 1
-        taken |= {(colour, marker), (_HUES[colour], marker)}
+        taken.add((colour, marker))
     return found
 
 
 def _start(name: str) -> tuple[int, int]:
     """The colour and the marker that a name has when it is alone."""
     digest = sha256(name.encode("utf-8", "backslashreplace")).digest()
-    return digest[0] % _FIRST, digest[1] % len(MARKERS)
+    return digest[0] % _FIRST, digest[1] % _FIRST_MARKERS
 
 
 def _around(first: int, count: int) -> Iterable[int]:

@@ -38,12 +38,17 @@ from reports.words import abbreviated
 
 MOST_ON_ONE: Final = 24
 """A file holds so many small multiples at most; the page holds all."""
-_MARKERS: Final = {
+_MARKERS: Final[dict[str, str | tuple[tuple[int, int], ...]]] = {
     "circle": "o",
     "square": "s",
     "diamond": "D",
     "triangle-up": "^",
     "triangle-down": "v",
+    "star": "*",
+    "triangle-left": "<",
+    "triangle-right": ">",
+    "pentagon": "p",
+    "hourglass": ((-1, 1), (1, 1), (-1, -1), (1, -1), (-1, 1)),
     "cross": "P",
     "x": "X",
 }

@@ -19,7 +19,7 @@ from reports.choosing.roofline import _line
 from reports.drawing import png
 from reports.drawing.charts import charts, files
 from reports.drawing.efficiency import KEY, MOST_CHARTS
-from reports.drawing.palette import _HUES, _LIGHT, looks
+from reports.drawing.palette import _LIGHT, MARKERS, looks
 from reports.drawing.series import MEDIANS, Chart, Series
 from suites.measure.ceilings import Ceiling, Kind, Residency
 from suites.records.plan import Entry
@@ -28,10 +28,6 @@ from tests.saved_run import LENGTHS, peak_bytes, small_run, times
 
 ANY = (Limits(),)
 LAYERS = {"multi_head", "torch_multi_head"}
-SHIPPED = (
-    *("chunked", "linear", "local_window", "naive", "performer", "sdpa_cudnn", "sdpa_efficient"),
-    *("sdpa_flash", "sdpa_math", "torch_multi_head", "multi_head(sdpa_flash)", "xformers"),
-)
 
 
 def chart(found: list[Chart], key: str, label: str) -> Chart:
@@ -210,21 +206,19 @@ def test_a_name_looks_the_same_whoever_else_is_there() -> None:
     assert looks(["naive", "sdpa_flash"])["naive"] == looks(["naive"])["naive"]
 
 
-def test_eight_names_have_eight_colours() -> None:
+def test_eight_names_have_eight_colours_of_the_first_and_markers() -> None:
     for start in range(20):
         found = looks(f"name{start + place}" for place in range(8))
-        assert len({look.light for look in found.values()}) == 8
+        assert {look.light for look in found.values()} == set(_LIGHT[:8])
         assert {look.line for look in found.values()} == {"solid"}
-        assert len({look.marker for look in found.values()}) == 7
+        assert len({look.marker for look in found.values()}) == 8
 
 
-def test_what_ships_has_no_marker_twice_in_colours_of_one_hue() -> None:
-    found = looks(SHIPPED)
-    chunked, math = found["chunked"], found["sdpa_math"]
-    assert chunked.marker != math.marker
-    hues = dict(zip(_LIGHT, _HUES, strict=True))
-    told = [(hues[look.light], look.marker) for look in found.values()]
-    assert len(set(told)) == len(told)
+def test_twelve_names_share_neither_colour_nor_marker() -> None:
+    for start in range(20):
+        found = looks(f"name{start + place}" for place in range(12))
+        assert len({look.light for look in found.values()}) == 12
+        assert {look.marker for look in found.values()} == set(MARKERS) == set(png._MARKERS)
 
 
 def test_the_first_84_names_look_different() -> None:
