@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
-from collections import Counter
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 
 import typer
 
@@ -16,22 +15,12 @@ from suites.catalogue import SUITES, named
 from suites.records.address import DEFAULT_STORE, without_password
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable
 
-    from rich.console import Console
-
-    from reports.judging.compare import Comparison
-    from reports.printing.stream import Stream
-    from reports.printing.terminal import Screen
-    from suites.engine.processes import Processes
-    from suites.probing import Probed
-    from suites.records.record import Record
-    from suites.records.store import Run, Store
+    from suites.conducting import Conducted, Live
+    from suites.engine.run import Listener
     from suites.request import Request
 
-RESULTS = Path("results")
-NOT_KEPT = "sqlite://"
-"""The store of a check: nothing of it is kept."""
 PLAN_FREE = ("resume", "store", "out", "as_json")
 
 # The class behind everything typer has to say of a command line; not all releases export it.
@@ -221,10 +210,12 @@ def check(
     Of a function without a decorator it also finds out what it can do, and prints the Limits that
     say so.
     """
-    from reports.analysis import Analysis  # noqa: PLC0415 - likewise
-    from reports.printing import plain, probed, terminal  # noqa: PLC0415 - help answers without them
-    from suites.records.store import Run, Store, now  # noqa: PLC0415 - likewise
-    from suites.request import Request, prepare, processes_for  # noqa: PLC0415 - likewise
+    from reports.analysis import Analysis  # noqa: PLC0415 - help answers without them
+    from reports.printing import plain, probed, terminal  # noqa: PLC0415 - likewise
+    from reports.printing.console import console, print_json, print_tables  # noqa: PLC0415 - likewise
+    from reports.printing.ending import exit_status  # noqa: PLC0415 - likewise
+    from suites import conducting  # noqa: PLC0415 - likewise
+    from suites.request import Request  # noqa: PLC0415 - likewise
 
     request = Request(
         suite=named("agreement"),
@@ -233,22 +224,18 @@ def check(
         memory_limit_gib=memory_limit,
         threads=threads,
     )
-    with processes_for(request) as processes:
-        plan, machine = prepare(request, processes)
-        kept = Store.open(NOT_KEPT)
-        stored = Run(name="check", started=now(), command=_command(), plan=plan, machine=machine)
-        kept.begin(stored)
-        records = _conduct(stored, kept, processes, _screen(quiet=as_json))
-        found = _probe(stored, records, kept, processes, quiet=as_json)
-    analysis = Analysis(stored, records)
+    screen, further = terminal.Screen, probed.ProbeScreen
+    shown = [each(console(stderr=True), quiet=as_json) for each in (screen, further)]
+    done, found = conducting.check(request, _command(), *shown)
+    analysis = Analysis(done.run, done.records)
     if as_json:
         data = {"probed": [probed.as_data(each) for each in found]} if found else {}
-        _print_json({**plain.as_data(analysis), **data})
+        print_json({**plain.as_data(analysis), **data})
     else:
         probes = (line for each in found for line in probed.tables(each))
-        _console().print(*terminal.check_tables(analysis), *probes, sep="\n")
+        print_tables([*terminal.check_tables(analysis), *probes])
     falls_short = any(each.falls_short for each in found)
-    raise typer.Exit(1 if falls_short else _exit_status(records, strict=True))
+    raise typer.Exit(1 if falls_short else exit_status(done.records, strict=True))
 
 
 @app.command()
@@ -269,7 +256,8 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Make the page and the charts of a stored run, or the history of several."""
-    from suites.records.store import Store  # noqa: PLC0415 - help answers without it
+    from reports.printing import ending  # noqa: PLC0415 - help answers without them
+    from suites.records.store import Store  # noqa: PLC0415 - likewise
 
     if last and names:
         raise ValueError(f"--last {last} beside {names[0]}; expected one or the other")
@@ -277,10 +265,10 @@ def report(
     wanted = kept.newest(last) if last else names or ["latest"]
     if len(wanted) == 1:
         stored = kept.run(wanted[0])
-        _report(stored, kept.records(stored.name), _folder(out, stored), as_json=as_json)
+        ending.report(stored, kept.records(stored.name), out, as_json=as_json)
         return
     sides = [(each, kept.records(each.name)) for each in map(kept.run, wanted)]
-    _history(sides, out, anyway=anyway, as_json=as_json)
+    ending.report_history(sides, out, anyway=anyway, as_json=as_json)
 
 
 @app.command()
@@ -307,6 +295,8 @@ def compare(  # noqa: PLR0913 - each parameter is an option of the command line
     from reports.judging import compare as compared  # noqa: PLC0415 - help answers without them
     from reports.judging.verdict_tables import compare_tables  # noqa: PLC0415 - likewise
     from reports.printing import plain  # noqa: PLC0415 - likewise
+    from reports.printing.console import print_json, print_tables  # noqa: PLC0415 - likewise
+    from reports.printing.ending import expect_comparable  # noqa: PLC0415 - likewise
     from suites.records.store import Store  # noqa: PLC0415 - likewise
     from suites.request import fraction  # noqa: PLC0415 - likewise
 
@@ -322,11 +312,11 @@ def compare(  # noqa: PLR0913 - each parameter is an option of the command line
         pair = [kept.run(base), kept.run(new)]
         sides = [(each, kept.records(each.name)) for each in pair]
         found = compared.runs(*sides[0], *sides[1], delta=counts)
-    _expect_comparable(found, anyway=anyway)
+    expect_comparable(found, anyway=anyway)
     if as_json:
-        _print_json(plain.compared(found))
+        print_json(plain.compared(found))
     else:
-        _console().print(*compare_tables(found), sep="\n")
+        print_tables(compare_tables(found))
     slower = limit is not None and len(compared.slower_beyond(found.table, limit)) > 0
     raise typer.Exit(1 if slower else 0)
 
@@ -350,12 +340,14 @@ def export(
 ) -> None:
     """Write a stored run for other programs."""
     from reports.exporting.export import EXTENSIONS, from_store  # noqa: PLC0415 - help answers without them
+    from reports.folder import RESULTS  # noqa: PLC0415 - likewise
+    from reports.printing.console import print_paths  # noqa: PLC0415 - likewise
     from suites.records.store import Store  # noqa: PLC0415 - likewise
 
     kept = Store.open(store, create=False)
     stored = kept.run(run)
     target = to or RESULTS / stored.name / f"{form}.{EXTENSIONS.get(form, 'json')}"
-    _print_paths(map(str, from_store(kept, stored, form, target)))
+    print_paths(from_store(kept, stored, form, target))
 
 
 @app.command("list")
@@ -368,15 +360,16 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List implementations with their limits, suites, stored runs, or what this machine is."""
-    from suites import listing  # noqa: PLC0415 - help answers without it
+    from reports.printing.console import print_json, print_tables  # noqa: PLC0415 - help answers without them
+    from suites import listing  # noqa: PLC0415 - likewise
 
     data = listing.of(what, store)
     if as_json:
-        _print_json(data)
+        print_json(data)
         return
     from reports.printing import terminal  # noqa: PLC0415 - programs need no tables
 
-    _console().print(terminal.listed(what, data))
+    print_tables([terminal.listed(what, data)])
 
 
 @app.command()
@@ -390,16 +383,17 @@ def selftest(
 ) -> None:
     """Are the instruments right, and is this machine quiet enough? Exit 1 for a wrong one."""
     from reports.printing import selftest as found  # noqa: PLC0415 - help answers without them
+    from reports.printing.console import console, print_json, print_tables  # noqa: PLC0415 - likewise
     from reports.printing.terminal import Screen  # noqa: PLC0415 - likewise
     from suites import selftest as test  # noqa: PLC0415 - likewise
 
-    with Screen(_console(stderr=True), quiet=as_json) as screen:
+    with Screen(console(stderr=True), quiet=as_json) as screen:
         screen.phase("measuring what is known", test.steps(sessions))
         findings = test.conduct(sessions=sessions, threads=threads, advance=screen.advance)
     if as_json:
-        _print_json(found.as_data(findings))
+        print_json(found.as_data(findings))
     else:
-        _console().print(*found.tables(findings), sep="\n")
+        print_tables(found.tables(findings))
     raise typer.Exit(1 if findings.faults else 0)
 
 
@@ -408,10 +402,10 @@ def new(
     name: Annotated[str, typer.Argument(help="What the implementation is called.")],
 ) -> None:
     """Write impls/NAME.py from a template, ready to check."""
-    from impls import create  # noqa: PLC0415 - help answers without it
+    from impls import create  # noqa: PLC0415 - help answers without them
+    from reports.printing.console import print_line  # noqa: PLC0415 - likewise
 
-    path = create(name)
-    _console().print(f"{path}\ncheck it with: python run_bench.py check {name}", highlight=False)
+    print_line(f"{create(name)}\ncheck it with: python run_bench.py check {name}")
 
 
 def main() -> None:
@@ -429,189 +423,40 @@ def main() -> None:
         sys.exit(status)
 
 
-def _begin(request: Request, url: str, out: Path | None, *, as_json: bool) -> None:
-    """Plan a run, store the plan, and carry it out."""
-    from reports.folder import expect_folder  # noqa: PLC0415 - help answers without them
+def _begin(request: Request, url: str, out: Path | None, *, as_json: bool) -> NoReturn:
+    """Plan a run, carry it out, and report it."""
+    from suites.conducting import begin  # noqa: PLC0415 - help answers without it
+
+    _carry_out(partial(begin, request, url, _command()), out, as_json=as_json)
+
+
+def _resume(name: str, url: str, out: Path | None, *, as_json: bool) -> NoReturn:
+    """Carry out the plan of a stored run, minus its records, and report it."""
+    from suites.conducting import resume  # noqa: PLC0415 - help answers without it
+
+    _carry_out(partial(resume, name, url), out, as_json=as_json)
+
+
+def _carry_out(
+    conduct: Callable[[Live, Listener | None], Conducted], out: Path | None, *, as_json: bool
+) -> NoReturn:
+    from reports.folder import RESULTS, expect_folder  # noqa: PLC0415 - help answers without them
+    from reports.printing.console import console, print_line  # noqa: PLC0415 - likewise
     from reports.printing.stream import Stream  # noqa: PLC0415 - likewise
-    from suites.records.store import Run, Store, now  # noqa: PLC0415 - likewise
-    from suites.request import prepare, processes_for  # noqa: PLC0415 - likewise
+    from reports.printing.terminal import Screen  # noqa: PLC0415 - likewise
+    from suites.conducting import StoppedError  # noqa: PLC0415 - likewise
 
     expect_folder(out or RESULTS)
     lines = Stream(sys.stdout) if as_json else None
-    with processes_for(request) as processes:
-        plan, machine = prepare(request, processes)
-        kept = Store.open(url)
-        name = kept.unused_name(plan.suite)
-        stored = Run(name=name, started=now(), command=_command(), plan=plan, machine=machine)
-        kept.begin(stored)
-        records = _conduct(stored, kept, processes, _screen(quiet=as_json), lines)
-    _end(stored, kept, records, out, lines)
-
-
-def _resume(name: str, url: str, out: Path | None, *, as_json: bool) -> None:
-    """Carry out the plan of a stored run, minus its records."""
-    from reports.folder import expect_folder  # noqa: PLC0415 - help answers without them
-    from reports.printing.stream import Stream  # noqa: PLC0415 - likewise
-    from suites.records.store import Store  # noqa: PLC0415 - likewise
-    from suites.request import expect_unchanged, processes_of  # noqa: PLC0415 - likewise
-
-    kept = Store.open(url, create=False)
-    stored = kept.run(name)
-    expect_unchanged(stored)
-    expect_folder(out or RESULTS)
-    lines = Stream(sys.stdout) if as_json else None
-    with processes_of(stored.plan) as processes:
-        records = _conduct(stored, kept, processes, _screen(quiet=as_json), lines)
-    _end(stored, kept, records, out, lines)
-
-
-def _end(
-    stored: Run, kept: Store, records: list[Record], out: Path | None, lines: Stream | None
-) -> None:
-    """The report of a run that is done."""
-    folder = _folder(out, stored)
-    _report(kept.run(stored.name), records, folder, as_json=lines is not None, lines=lines)
-    raise typer.Exit(_exit_status(records))
-
-
-def _screen(*, quiet: bool) -> Screen:
-    from reports.printing.terminal import Screen  # noqa: PLC0415 - help answers without it
-
-    return Screen(_console(stderr=True), quiet=quiet)
-
-
-def _conduct(
-    stored: Run, kept: Store, processes: Processes, screen: Screen, lines: Stream | None = None
-) -> list[Record]:
-    """The records of a run that is carried out; stopped by hand, it says how to finish it.
-
-    lines  hears of the records in place of the screen
-    """
-    from suites.engine.run import Conductor  # noqa: PLC0415 - help answers without it
-
     try:
-        with screen:
-            return Conductor(
-                run=stored,
-                store=kept,
-                listener=lines or screen,
-                processes=processes,
-                begins=screen.problem,
-            ).conduct()
-    except KeyboardInterrupt:
-        if kept.url == NOT_KEPT:
-            raise
-        url = "" if kept.url == DEFAULT_STORE else f" --store {shlex.quote(kept.shown)}"
-        _console(stderr=True).print(
-            f"stopped; {len(kept.records(stored.name))} records are stored; finish with: "
-            f"python run_bench.py run --resume {stored.name}{url}",
-            highlight=False,
-            soft_wrap=True,
-        )
+        done = conduct(Screen(console(stderr=True), quiet=as_json), lines)
+    except StoppedError as stopped:
+        print_line(str(stopped), stderr=True)
         raise
+    from reports.printing import ending  # noqa: PLC0415 - nothing is drawn until all is measured
 
-
-def _probe(
-    stored: Run, records: list[Record], kept: Store, processes: Processes, *, quiet: bool
-) -> list[Probed]:
-    """What each plain function of a check can do, asked in the check's own processes."""
-    from reports.printing.probed import ProbeScreen  # noqa: PLC0415 - help answers without them
-    from suites.engine.run import Conductor  # noqa: PLC0415 - likewise
-    from suites.probing import is_plain, probe  # noqa: PLC0415 - likewise
-
-    def conduct(further: Run) -> list[Record]:
-        kept.begin(further)
-        return Conductor(run=further, store=kept, listener=screen, processes=processes).conduct()
-
-    with ProbeScreen(_console(stderr=True), quiet=quiet) as screen:
-        plain = [entry for entry in stored.plan.entries if is_plain(entry)]
-        return [probe(entry, stored, records, conduct) for entry in plain]
-
-
-def _report(
-    stored: Run,
-    records: list[Record],
-    folder: Path,
-    *,
-    as_json: bool,
-    lines: Stream | None = None,
-) -> None:
-    """Write page and charts, and print the table or JSON, then the paths."""
-    from reports import write  # noqa: PLC0415 - help answers without them
-    from reports.analysis import Analysis  # noqa: PLC0415 - likewise
-    from reports.printing import plain, terminal  # noqa: PLC0415 - help answers without them
-
-    analysis = Analysis(stored, records)
-    made = write(analysis, folder)
-    paths = [str(path) for path in (made.page, *made.charts)]
-    if as_json:
-        data = {**plain.as_data(analysis), "page": paths[0], "charts": paths[1:]}
-        if lines:
-            lines.run(data)
-        else:
-            _print_json(data)
-        return
-    _console().print(*terminal.summary(analysis), sep="\n")
-    _print_paths(paths)
-
-
-def _history(
-    sides: list[tuple[Run, list[Record]]], out: Path | None, *, anyway: bool, as_json: bool
-) -> None:
-    """Write the page of the newest run with the history of all, and print what changed."""
-    from reports import history  # noqa: PLC0415 - help answers without them
-    from reports.printing.histories import history_tables  # noqa: PLC0415 - likewise
-
-    found = history.history(sides)
-    for change in found.changes:
-        _expect_comparable(change, anyway=anyway)
-    newest, section = found.analyses[-1].run, history.section(found)
-    made = history.write(found, section, out or RESULTS / f"{newest.name}-history")
-    paths = [str(path) for path in (made.page, *made.charts)]
-    if as_json:
-        _print_json({**history.as_data(found), "page": paths[0], "charts": paths[1:]})
-        return
-    _console().print(*history_tables(found), sep="\n")
-    _print_paths(paths)
-
-
-def _expect_comparable(found: Comparison, *, anyway: bool) -> None:
-    if found.differences and not anyway:
-        raise ValueError(
-            f"{found.base} and {found.new} are not comparable: {'; '.join(found.differences)}; "
-            "--anyway compares them all the same, marked"
-        )
-
-
-def _print_paths(paths: Iterable[str]) -> None:
-    for path in paths:
-        _console().print(path, highlight=False, markup=False, soft_wrap=True)
-
-
-def _exit_status(records: list[Record], *, strict: bool = False) -> int:
-    """0 when every record is an answer and one at least is ok; strict: when all asked agree."""
-    from suites.records.record import ANSWERS  # noqa: PLC0415 - help answers without it
-
-    fine = ("ok", "refused", "missing") if strict else ANSWERS
-    if any(record.status not in fine for record in records):
-        return 1
-    if not any(record.status == "ok" for record in records):
-        _console(stderr=True).print(
-            f"nothing was measured: {_counted(records)}; the reasons stand above "
-            "(python run_bench.py list implementations)",
-            soft_wrap=True,
-        )
-        return 1
-    return 0
-
-
-def _counted(records: list[Record]) -> str:
-    found = Counter(record.status.replace("_", " ") for record in records)
-    return ", ".join(f"{count} {status}" for status, count in found.items())
-
-
-def _folder(out: Path | None, stored: Run) -> Path:
-    return out or RESULTS / stored.name
+    ending.report(done.run, done.records, out, as_json=as_json, lines=lines)
+    raise typer.Exit(ending.exit_status(done.records))
 
 
 def _expect_no_plan_options(context: typer.Context) -> None:
@@ -643,16 +488,6 @@ def _with_latest(arguments: list[str]) -> list[str]:
 def _command() -> str:
     """The command line as it was typed, without the password of a database."""
     return without_password(shlex.join(["python", "run_bench.py", *sys.argv[1:]]))
-
-
-def _console(*, stderr: bool = False) -> Console:
-    from rich.console import Console  # noqa: PLC0415 - help answers without it
-
-    return Console(stderr=stderr)
-
-
-def _print_json(data: Any) -> None:
-    sys.stdout.write(json.dumps(data, indent=1) + "\n")
 
 
 def _fail(message: str) -> NoReturn:

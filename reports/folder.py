@@ -1,9 +1,13 @@
-"""Whether a report can be written where it is wanted: told before anything is measured."""
+"""Where a report goes, and whether it can be written there: told before anything is measured."""
 
 from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Final
+
+RESULTS: Final = Path("results")
+"""The folders of runs, unless another one is named."""
 
 
 def expect_folder(folder: Path) -> None:

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 ROOMS = ("impls", "suites", "reports", "run_bench")
 """Each may import itself and those before it."""
 
-PRINTERS = ("run_bench.py", "reports/printing/terminal.py")
+PRINTERS = ("run_bench.py", "reports/printing/console.py", "reports/printing/terminal.py")
 WITHOUT_TORCH = (
     "impls.interface",
     "suites.records.record",
@@ -136,7 +136,7 @@ def test_the_contract_imports_nothing_of_ours_but_itself() -> None:
     assert [wrong for path in files for wrong in beyond_the_contract(path, tree_of(path))] == []
 
 
-def test_only_the_command_line_and_the_live_screen_print() -> None:
+def test_only_the_command_line_the_console_and_the_live_screen_print() -> None:
     lines = [
         f"{path}:{line} prints"
         for path in ours(*ROOMS)
