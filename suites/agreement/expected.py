@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import product
+from math import ulp
 
 import torch
 from torch import Tensor
@@ -118,10 +119,18 @@ def expect(
         answer, direction = _projected_back(answer, weights), None
     return Expected(
         values={name: value for name, (value, _) in answer.items()},
-        bounds={name: unit * bound for name, (_, bound) in answer.items()},
+        bounds={name: _in_units(bound, unit) for name, (_, bound) in answer.items()},
         rows=rows,
         direction=direction,
     )
+
+
+def _in_units(bound: Tensor, unit: float) -> Tensor:
+    """A bound times u, and never nothing where it is something.
+
+    Half a step of the smallest numbers is what underflow may add; in float64 half a step is zero.
+    """
+    return torch.where(bound > 0, (unit * bound).clamp_min(ulp(0.0)), 0.0)
 
 
 def _plain(x: Inputs) -> _Given:

@@ -165,14 +165,17 @@ def test_the_gate_uses_a_small_part_of_what_it_allows_on_honest_float32() -> Non
     assert max(shares) < 0.5
 
 
+@pytest.mark.parametrize(("dtype", "exponent"), [("fp16", -16), ("fp64", -1060), ("fp64", -1070)])
 @pytest.mark.parametrize("mask", [FULL, Mask.parse("causal"), Mask.parse("window:9")])
-def test_honest_gradients_below_the_smallest_normal_number_agree(mask: Mask) -> None:
-    problem = replace(Problem.parse("b1 h4 t65 d16 fp16 train"), mask=mask)
+def test_honest_gradients_below_the_smallest_normal_number_agree(
+    mask: Mask, dtype: str, exponent: int
+) -> None:
+    problem = replace(Problem.parse(f"b1 h4 t65 d16 {dtype} train"), mask=mask)
     inputs = make_inputs(problem, purpose="test")
     assert inputs.grad is not None
-    inputs.grad.mul_(2.0**-16)  # its last roundings are off by up to half, whatever the value
+    inputs.grad.mul_(2.0**exponent)  # its last roundings are off by up to half, whatever the value
     made = call_of(lambda q, k, v: attend(q, k, v, mask=mask, scale=0.25), inputs)()
-    assert float(made[3].abs().max()) < torch.finfo(torch.float16).smallest_normal
+    assert float(made[3].abs().max()) < torch.finfo(made[3].dtype).smallest_normal
     _, fault = judge(made, expect(problem, inputs, rows=None))
     assert not fault
 
