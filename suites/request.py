@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -13,8 +12,8 @@ from typing import Any, Final
 import psutil
 
 from impls import fingerprint
-from impls.interface import Bias, Problem
-from impls.interface.problem import DEVICES, parse_word
+from impls.interface import Problem
+from suites.axes import values_of
 from suites.catalogue import Suite
 from suites.engine.allocator import ALLOCATORS
 from suites.engine.catalogue import cores, open_catalogue
@@ -24,30 +23,6 @@ from suites.records.plan import Entry, Plan
 from suites.records.record import CHECK
 from suites.records.store import Run
 
-AXES: Final[dict[str, str]] = {
-    "--seq": "t{}",
-    "--heads": "h{}",
-    "--batch": "b{}",
-    "--head-dim": "d{}",
-    "--device": "{}",
-    "--dtype": "{}",
-    "--mask": "{}",
-    "--bias": "{}",
-    "--pass": "{}",
-}
-"""Options that replace one axis of every problem, and the word that a value makes."""
-_FIELDS: Final = {
-    "--seq": "query_length",
-    "--heads": "query_heads",
-    "--batch": "batch",
-    "--head-dim": "head_dim",
-    "--device": "device",
-    "--dtype": "dtype",
-    "--mask": "mask",
-    "--bias": "bias",
-    "--pass": "training",
-}
-_EXAMPLES: Final = {"--mask": "full,causal,window:256", "--bias": "none,alibi,relative:32"}
 MOST: Final = 1e6
 """Seconds, minutes or GiB beyond which a limit is a typing error."""
 BASELINE: Final = "sdpa_flash"
@@ -198,46 +173,6 @@ def _problems(
     return list(found)
 
 
-def _values(option: str, text: str) -> list[dict[str, Any]]:
-    """The fields that each comma-separated value of an axis option sets."""
-    found = []
-    for value in filter(None, (word.strip() for word in text.split(","))):
-        word = "train" if (option, value) == ("--pass", "training") else value
-        fields = _understood(option, AXES[option].format(word))
-        if fields is None or _FIELDS[option] not in fields:
-            raise ValueError(f"{option} {value!r}: {_expected(option, value)}")
-        found.append(fields)
-    if not found:
-        raise ValueError(f"{option} {text!r}: {_expected(option, text)}")
-    return found
-
-
-def _understood(option: str, word: str) -> dict[str, Any] | None:
-    if (option, word) == ("--bias", "none"):  # printed problems leave it out
-        return {"bias": Bias()}
-    try:
-        fields = parse_word(word)
-        Problem(**fields)
-    except ValueError as error:
-        if option in ("--mask", "--bias") or word[1:].replace("/", "").isdecimal():
-            raise ValueError(f"{option}: {error}") from None
-        return None
-    return fields
-
-
-def _expected(option: str, value: str) -> str:
-    choices = {
-        "--device": DEVICES,
-        "--pass": ("forward", "training"),
-        "--dtype": ("float64", "float32", "float16", "bfloat16"),
-    }.get(option)
-    if choices is None:
-        example = _EXAMPLES.get(option, "128,256")
-        return f"expected values like {example}"
-    near = difflib.get_close_matches(value, choices, n=1)
-    return (f"did you mean {near[0]!r}? " if near else "") + f"expected one of {', '.join(choices)}"
-
-
 def _check_numbers(request: Request) -> None:
     for option, value, least in (
         ("--kv-heads", request.key_heads, 1),
@@ -308,7 +243,7 @@ def _understood_axes(request: Request) -> dict[str, list[dict[str, Any]]]:
     _check_numbers(request)
     for text in request.problems:
         Problem.parse(text)
-    return {option: _values(option, text) for option, text in request.axes.items()}
+    return {option: values_of(option, text) for option, text in request.axes.items()}
 
 
 def _specs(request: Request) -> list[str] | None:

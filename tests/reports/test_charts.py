@@ -16,7 +16,7 @@ from PIL import Image
 from impls.interface import Limits, Problem
 from reports.analysis import Analysis
 from reports.choosing.roofline import _line
-from reports.drawing import png
+from reports.drawing import inside, png
 from reports.drawing.charts import charts, files
 from reports.drawing.efficiency import KEY, MOST_CHARTS
 from reports.drawing.palette import _LIGHT, MARKERS, looks
@@ -218,7 +218,7 @@ def test_twelve_names_share_neither_colour_nor_marker() -> None:
     for start in range(20):
         found = looks(f"name{start + place}" for place in range(12))
         assert len({look.light for look in found.values()}) == 12
-        assert {look.marker for look in found.values()} == set(MARKERS) == set(png._MARKERS)
+        assert {look.marker for look in found.values()} == set(MARKERS) == set(inside.MARKS)
 
 
 def test_the_first_84_names_look_different() -> None:
