@@ -41,6 +41,7 @@ def keep(
     try:
         made = answer()
     except BaseException as error:  # noqa: BLE001 - whatever it did becomes its record
+        before.put_back_at_once()
         made = _fallen(task, name, error)
     return _conclude(task, name, sender, made, before)
 
@@ -60,7 +61,7 @@ def _conclude(
 ) -> bool:
     """Send a record; whether it is none of a fault. A process that is not sound any more ends."""
     changes = before.changes()
-    if changes and (made is None or made.status == "ok"):
+    if changes and (made is None or made.status == "ok" or before.was_crippled):
         made = _fallen(task, name, DisturbedError(changes))
     elif changes and made is not None and changes not in made.reason:
         made = replace(made, reason=f"{made.reason}; it also {changes}")

@@ -33,6 +33,7 @@ class Part:
     told      what was done to it, in words, from what it was and what it is; empty where that is of
               no matter to others. None: "changed NAME from WAS to IS" for whatever differs
     glanced   whether it is looked at between turns, too
+    at_once   whether it is put back before anything else is looked at: without it nothing could be
     """
 
     name: str
@@ -40,6 +41,7 @@ class Part:
     put_back: Callable[[Any], object] | None = None
     told: Callable[[Any, Any], str] | None = None
     glanced: bool = False
+    at_once: bool = False
 
     def since(self, was: Any) -> str:
         """What was done to it since, in words; empty for nothing."""
@@ -65,10 +67,30 @@ class Fingerprint:
     def __init__(self, *more: Part) -> None:
         self._was = [(part, part.read()) for part in (*PARTS, *more)]
         self._glanced = [(part, was) for part, was in self._was if part.glanced]
+        self._at_once = [(part, was) for part, was in self._was if part.at_once]
+        self._put_back: list[str] = []
+
+    def put_back_at_once(self) -> None:
+        """Put back what keeps this program from working at all; `changes` tells of it all the same.
+
+        Nothing here calls one of Python's own functions, which may be anything by now.
+        """
+        for part, was in self._at_once:
+            words = part.since(was)
+            if words and part.put_back is not None:
+                part.put_back(was)
+                self._put_back.append(words)
+
+    @property
+    def was_crippled(self) -> bool:
+        """Whether something had to be put back at once; what failed meanwhile failed of that."""
+        return bool(self._put_back)
 
     def changes(self) -> str:
         """What was done to the process since, in words; empty for nothing."""
-        return "; ".join(filter(None, (part.since(was) for part, was in self._was)))
+        self.put_back_at_once()
+        others = (part.since(was) for part, was in self._was if not part.at_once)
+        return "; ".join(filter(None, (*dict.fromkeys(self._put_back), *others)))
 
     def look(self) -> None:
         """Raise DisturbedError when something was done to the process since."""
@@ -77,6 +99,9 @@ class Fingerprint:
 
     def glance(self) -> None:
         """Raise DisturbedError when something was done to what is glanced at."""
+        self.put_back_at_once()
+        if self.was_crippled:
+            self.look()
         for part, was in self._glanced:
             if words := part.since(was):
                 raise DisturbedError(words)
@@ -146,6 +171,21 @@ def _torch_parts() -> tuple[Part, ...]:
 def _process_parts() -> tuple[Part, ...]:
     state = process_state
     return (
+        Part(
+            "Python's own functions",
+            state.functions,
+            state.put_back_functions,
+            state.told_functions,
+            at_once=True,
+        ),
+        Part(
+            "the system's limits",
+            state.limits,
+            state.put_back_limits,
+            state.told_limits,
+            at_once=True,
+        ),
+        Part("timers", state.timers, state.put_back_timers, state.told_timers, glanced=True),
         Part("hooks", state.hooks, state.put_back_hooks, state.told_hooks, glanced=True),
         Part("when garbage is collected", gc.get_threshold, _put_back_threshold),
         Part(
@@ -174,5 +214,5 @@ def _process_parts() -> tuple[Part, ...]:
     )
 
 
-PARTS: Final = (*_torch_parts(), *_process_parts())
+PARTS: Final = (*_process_parts(), *_torch_parts())
 """Everything that is looked at."""

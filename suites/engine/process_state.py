@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import builtins
+import contextlib
 import functools
 import os
+import resource
 import signal
 import sys
 import threading
@@ -13,12 +16,73 @@ from typing import Any, Final
 
 Handlers = dict[signal.Signals, Any]
 Descriptors = dict[int, tuple[int, int] | None]
+Limits = dict[str, tuple[int, int]]
+"""Soft and hard, by name."""
+
+_BUILTINS: Final[dict[str, Any]] = vars(builtins)
+_LIMITS: Final = {
+    name: getattr(resource, name)
+    for name in dir(resource)
+    # The first is ours, around every call, and the second an alias.
+    if name.startswith("RLIMIT_") and name not in ("RLIMIT_DATA", "RLIMIT_OFILE")
+}
+_TIMERS: Final = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
 
 _SIGNALS: Final = tuple(each for each in signal.Signals if not each.name.startswith("SIGRT"))
 _NAMED: Final = 3
 """Of several variables or folders so many are named."""
 _LOOKED_AT: Final = 256
 """Descriptors below this are looked at."""
+
+
+def functions() -> dict[str, Any]:
+    """Python's own functions. Nothing of this reading, telling and putting back calls one."""
+    return _BUILTINS.copy()
+
+
+def put_back_functions(was: dict[str, Any]) -> None:
+    """Those that were there; new names stay."""
+    _BUILTINS.update(was)
+
+
+def told_functions(was: dict[str, Any], now: dict[str, Any]) -> str:
+    """Which were replaced or taken away; new ones are of no matter."""
+    names = [name for name in was if now.get(name) is not was[name] and name != "_"]
+    return f"replaced Python's own {', '.join(names[:_NAMED])}" if names else ""
+
+
+def limits() -> Limits:
+    """What the system lets this process have, but for the memory that each call may add."""
+    return {name: resource.getrlimit(number) for name, number in _LIMITS.items()}
+
+
+def put_back_limits(was: Limits) -> None:
+    """As `limits` read them; a hard one that was lowered stays so for who may not raise it."""
+    for name, pair in was.items():
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(_LIMITS[name], pair)
+
+
+def told_limits(was: Limits, now: Limits) -> str:
+    """Which were changed."""
+    names = [name for name in was if now[name] != was[name]]
+    return f"changed the system's limits ({', '.join(names[:_NAMED])})" if names else ""
+
+
+def timers() -> tuple[bool, ...]:
+    """Which of the timers that send signals are running."""
+    return tuple(signal.getitimer(each)[0] > 0 for each in _TIMERS)
+
+
+def put_back_timers(_: tuple[bool, ...]) -> None:
+    """Stop them all: none is ours."""
+    for each in _TIMERS:
+        signal.setitimer(each, 0)
+
+
+def told_timers(was: tuple[bool, ...], now: tuple[bool, ...]) -> str:
+    """Whether one was started."""
+    return "left a timer running that sends a signal" if any(now) and now != was else ""
 
 
 def hooks() -> tuple[Any, ...]:

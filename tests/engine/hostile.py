@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import builtins
 import ctypes
 import gc
 import io
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -253,6 +255,31 @@ def handles_signals(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
 def changes_the_environment(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     os.environ["OMP_NUM_THREADS"] = "7"
+    return _right(q, k, v)
+
+
+def lowers_what_the_system_allows(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    return _right(q, k, v)
+
+
+def replaces_functions_of_python(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Whatever this program does next would fail, too."""
+    answer = _right(q, k, v)
+    builtins.len = builtins.sorted = builtins.isinstance = lambda *_: 0  # type: ignore[assignment]
+    return answer
+
+
+def replaces_a_function_of_python_in_a_sample(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    answer = _right(q, k, v)
+    if _in_a_sample():
+        builtins.max = lambda *_: 0  # type: ignore[assignment]
+    return answer
+
+
+def sets_an_alarm(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """It rings in somebody else's turn."""
+    signal.alarm(600)
     return _right(q, k, v)
 
 
