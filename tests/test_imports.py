@@ -208,3 +208,22 @@ def test_the_contract_itself_may_be_imported(text: str) -> None:
 @pytest.mark.parametrize("text", ["print(1)", "console.print(1)", "def f():\n    pprint(2)"])
 def test_a_loose_print_would_be_found(text: str) -> None:
     assert len(list(prints(ast.parse(text)))) == 1
+
+
+FIRST_GRADIENT = """
+import sys
+from impls.interface import Problem
+from suites.measure.inputs import call_of, make_inputs
+inputs = make_inputs(Problem.parse("t8 d8 full train"), purpose="test")
+call = call_of(lambda q, k, v: q * k * v, inputs)
+before = set(sys.modules)
+call()
+print(sorted(set(sys.modules) - before))
+"""
+
+
+def test_what_a_first_gradient_imports_is_in_nobodys_call() -> None:
+    child = subprocess.run(
+        [sys.executable, "-c", FIRST_GRADIENT], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert child.stdout == "[]\n"

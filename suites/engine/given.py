@@ -6,23 +6,27 @@ from collections.abc import Sequence
 
 from suites.agreement.gate import tensors_of, versions_of
 from suites.engine.fingerprint import Part
-from suites.measure.inputs import Inputs, change
+from suites.measure.inputs import Flips, Inputs
 
 Place = tuple[int, tuple[int, ...], tuple[int, ...], int]
 """Of an input: its address, shape, strides, and how often others than us have written to it."""
 
 
 class Given:
-    """Sets of inputs that calls take in turn."""
+    """Sets of inputs that calls take in turn.
 
-    def __init__(self, sets: Sequence[Inputs]) -> None:
+    seed  of the other values that they are given
+    """
+
+    def __init__(self, sets: Sequence[Inputs], seed: int) -> None:
         self.sets = sets
+        self._flips = [Flips(each, seed + place) for place, each in enumerate(sets)]
         self._versions = [versions_of(each) for each in sets]
 
     def refresh(self) -> None:
         """Give them other values, in place."""
-        for each in self.sets:
-            change(each)
+        for each, flips in zip(self.sets, self._flips, strict=True):
+            flips.change(each)
         self._versions = [versions_of(each) for each in self.sets]
 
     @property

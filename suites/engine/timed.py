@@ -95,7 +95,7 @@ class Bench:
             )
             for index in range(self._device.input_sets(self.problem))
         ]
-        self.given = Given(sets)
+        self.given = Given(sets, self.task["seed"])
 
     def set_up(self, name: str) -> None:
         """Make an implementation an arm."""
@@ -132,7 +132,7 @@ class Bench:
         if foretold or call_ms > timing.LONG_MS:  # its one warming call is its one sample
             arm.times_ms, arm.faults = [call_ms], [page_faults() - before]
             self._found[name].alone = arm
-            self._found[name].fault = self._fault(each, self.given.sets[-1], latest)
+            self._found[name].fault = self._fault(each, self.given.sets[-1], latest, again=False)
         return arm
 
     def take_times(self) -> None:
@@ -215,12 +215,17 @@ class Bench:
             with quiet(collected=False), self._limited():
                 sample = last_answer.sampled(arm, self.given.sets, self._device.clock)
                 made, inputs = stack.enter_context(sample)
-            return self._fault(each, inputs, made)
+            again = arm.call_ms < timing.LEAD_IN_BELOW_MS
+            return self._fault(each, inputs, made, again=again)
 
-    def _fault(self, each: Implementation, inputs: Inputs, made: Sequence[Tensor]) -> str:
+    def _fault(
+        self, each: Implementation, inputs: Inputs, made: Sequence[Tensor], *, again: bool
+    ) -> str:
         seed = f"{self.task['seed']}|{self.task['session']}|{self.task['problem']}|{each}"
         random = Random(seed)
-        return last_answer.fault(each, self.problem, inputs, made, random, self._limited)
+        return last_answer.fault(
+            each, self.problem, inputs, made, random, self._limited, again=again
+        )
 
     def run(self, arms: list[Arm], announce: Callable[[int], None]) -> Conditions:
         """Rounds of these arms, as many as the budget pays for."""

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from random import Random
+from typing import Final
 
 import torch
 from torch import Tensor
 
 from impls.interface import BiasValues, Implementation, Problem
+
+SETS_OF_SIGNS: Final = 32
+"""One after the other they make 2^32 different inputs of one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,6 +107,7 @@ def call_of(function: Callable[..., Tensor], inputs: Inputs) -> Callable[[], tup
     """One call without arguments: (out,) forward, or (out, dq, dk, dv) in training."""
     if inputs.grad is None:
         return lambda: _forward(function, inputs)
+    _begin_gradients()
     leaves = [x.detach().requires_grad_() for x in (inputs.q, inputs.k, inputs.v)]
     grad = inputs.grad
 
@@ -110,6 +117,13 @@ def call_of(function: Callable[..., Tensor], inputs: Inputs) -> Callable[[], tup
         return (out.detach(), *torch.autograd.grad(out, leaves, grad))
 
     return train
+
+
+@functools.cache
+def _begin_gradients() -> None:
+    """Take a first gradient: torch imports 486 modules for it, 0.3 s of nobody's call."""
+    x = torch.ones(1, requires_grad=True)
+    torch.autograd.grad(2 * x, x, torch.ones(1))
 
 
 def copies(inputs: Inputs) -> Inputs:
@@ -138,15 +152,31 @@ def overwrite(inputs: Inputs, values: Inputs) -> None:
             into.data.copy_(value)
 
 
-def change(inputs: Inputs) -> None:
-    """Give the inputs other values, in place: q and v change sign.
+class Flips:
+    """Changes inputs in place: a sign for every head and column of q and v, drawn anew each time.
 
     The values stay standard normal and the answer differs in every row, so an implementation that
-    remembers what it was given by address or version is off.
+    remembers what it was given, by address, version or content, is off.
     """
-    with torch.no_grad():
-        inputs.q.neg_()
-        inputs.v.neg_()
+
+    def __init__(self, inputs: Inputs, seed: int) -> None:
+        generator = torch.Generator().manual_seed(seed)
+        self._random = Random(seed)
+        self._of_q, self._of_v = (_signs(x, generator) for x in (inputs.q, inputs.v))
+
+    def change(self, inputs: Inputs) -> None:
+        """Give these, or others of their shapes, other values."""
+        with torch.no_grad():
+            inputs.q.mul_(self._random.choice(self._of_q))
+            inputs.v.mul_(self._random.choice(self._of_v))
+
+
+def _signs(x: Tensor, generator: torch.Generator) -> list[Tensor]:
+    """Sets of signs, each [1, H, 1, D] in the tensor's dtype; the first column always changes."""
+    shape = (SETS_OF_SIGNS, 1, x.shape[1], 1, x.shape[3])
+    signs = 2 * torch.randint(2, shape, generator=generator) - 1
+    signs[..., 0] = -1
+    return list(signs.to(x.device, x.dtype))
 
 
 def _forward(function: Callable[..., Tensor], inputs: Inputs) -> tuple[Tensor, ...]:

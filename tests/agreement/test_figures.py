@@ -16,6 +16,7 @@ from suites.agreement.expected import Expected, expect
 from suites.agreement.gate import SLOPE_OUTPUTS, judge, slope_of
 from suites.agreement.hard import hard_inputs
 from suites.agreement.textbook import beside_textbook
+from suites.measure import timing
 from suites.measure.inputs import make_inputs
 from suites.records.record import TensorError
 from tests.agreement.asked import Asked, attend, implementation_of
@@ -198,3 +199,23 @@ def test_where_nothing_can_differ_the_textbook_says_nothing(dtype: str) -> None:
         for name in ("chunked", "sdpa_flash", "naive"):
             (each,) = impls.select([name], impls.load())
             assert Checker(problem, seed).check(each).fault == ""
+
+
+def test_a_long_first_call_in_training_is_followed_by_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lengths: list[int] = []
+
+    def counts(asked: Asked) -> Tensor:
+        lengths.append(asked.q.shape[2])
+        return attend(asked)
+
+    each, checker = implementation_of(counts), Checker(Problem.parse("h2 t24 d16 train"), seed=1)
+    monkeypatch.setattr(timing, "LONG_MS", float("inf"))
+    found = []
+    for least_ms in (float("inf"), 0.0):
+        monkeypatch.setattr(timing, "WARM_MS", least_ms)
+        lengths.clear()
+        assert checker.check(each).fault == ""
+        found.append(lengths.count(24))
+    assert found[1] == found[0] + 1

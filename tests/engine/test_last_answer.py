@@ -98,6 +98,29 @@ def remembers_a_shape(q: Tensor, k: Tensor, v: Tensor, *, scale: float) -> Tenso
     return _kept[q.shape]
 
 
+def keeps_a_head(q: Tensor, k: Tensor, v: Tensor, *, scale: float) -> Tensor:
+    """The first one, by address; the reference is not asked of it in this draw."""
+    out = torch.softmax(scale * q @ k.transpose(-1, -2), -1) @ v
+    kept = _kept.setdefault(q.data_ptr(), out[:, :1].detach().clone())
+    return torch.cat([kept, out[:, 1:]], 1)
+
+
+class _Keeping(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, v: Tensor) -> Tensor:
+        ctx.key = v.data_ptr()
+        return v.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        return _kept.setdefault(ctx.key, grads[0].clone())
+
+
+def keeps_a_gradient(q: Tensor, k: Tensor, v: Tensor, *, scale: float) -> Tensor:
+    v = _Keeping.apply(v)  # type: ignore[no-untyped-call] # torch's
+    return torch.softmax(scale * q @ k.transpose(-1, -2), -1) @ v
+
+
 def varies(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     return v + torch.randn_like(q)
 
@@ -121,6 +144,18 @@ def test_it_is_found_out_when_it_remembers(kind: dict[str, Any]) -> None:
 def test_an_approximation_that_varies_is_let_be() -> None:
     each = replace(from_function(varies), approximates=True)
     assert found(each, "b2 h4 t33 d16 full fp32 cpu") == ""
+
+
+@pytest.mark.parametrize(
+    ("impostor", "training", "words"),
+    [(keeps_a_head, "", "out is off by"), (keeps_a_gradient, " train", "dv is off by")],
+)
+def test_all_of_a_quick_answer_is_held_against_what_it_is_elsewhere(
+    impostor: object, training: str, words: str
+) -> None:
+    _kept.clear()
+    each = from_function(impostor)  # type: ignore[arg-type] # one of the functions above
+    assert words in found(each, f"b1 h8 t64 d16 full fp32{training} cpu")
 
 
 @pytest.mark.parametrize(
