@@ -124,7 +124,7 @@ class Checker:
         slope = slope_of(made[0], expected)
         if implementation.approximates:
             fault, slope = "", None
-        first = made[0].clone()  # it may be written over by the next call
+        first = made[0].clone()
         # In training the calls of the probe, which are forward, say nothing of the time.
         probed_ms: list[float] = [] if problem.training else took_ms
         unread = implementation.projections is not None or implementation.approximates
@@ -132,6 +132,8 @@ class Checker:
         own = _Told()
         if not seen and min(took_ms) < QUICK_MS:  # longer calls are asked at the small size alone
             own = self._told_apart(implementation, problem, given, first, probed_ms)
+        if not (own.fault or torch.equal(made[0], first)):
+            own = _Told("its answer was written over by a later call", own.repeatable)
         if problem.training and timing.WARM_MS < min(took_ms) <= timing.LONG_MS:
             call()  # sessions go by what a call takes, and the first one may have made masks
         hard = self._answer_hard(implementation)
@@ -209,8 +211,11 @@ class Checker:
             if not fault and each.label == PLAIN:
                 out = made[0].clone()
                 told = self._told_apart(implementation, each.problem, given, out, took_ms)
-                bias = self._bias_fault(implementation, each.problem, took_ms)
-                fault = told.fault or bias
+                fault = (
+                    told.fault
+                    or self._bias_fault(implementation, each.problem, took_ms)
+                    or self._fault_between(implementation, each.problem, inputs, expected, took_ms)
+                )
             if fault:
                 return HardFinding(f"{where}, {fault}", count)
             count += 1
@@ -227,6 +232,25 @@ class Checker:
             self._risks(WROTE)
             call()
             self._risks("")
+
+    def _fault_between(
+        self,
+        implementation: Implementation,
+        problem: Problem,
+        inputs: Inputs,
+        expected: Expected,
+        took_ms: list[float],
+    ) -> str:
+        """What is wrong in training when a second answer is asked for before the first's gradients.
+
+        As every network of two layers does it.
+        """
+        if not problem.training or implementation.approximates:
+            return ""
+        given, others = copies(inputs), make_inputs(problem, purpose="between", seed=self._seed)
+        call = call_of(bind(implementation, problem, given), given, between=others)
+        fault = judge(self._watched(call, took_ms)(), expected)[1]
+        return f"with another call between forward and backward, {fault}" if fault else ""
 
     def _bias_fault(
         self, implementation: Implementation, problem: Problem, took_ms: list[float]

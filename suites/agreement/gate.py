@@ -30,10 +30,16 @@ SLOPE_OUTPUTS: Final = 100_000
 CHANCE: Final = 3.0
 """Standard errors that chance may add to a slope."""
 NAMES: Final = ("out", "dq", "dk", "dv")
+ROWS_OF_QUERIES: Final = ("out", "dq")
+"""Whose rows may be sampled ones."""
 
 
-def judge(made: Sequence[Tensor], expected: Expected) -> tuple[tuple[TensorError, ...], str]:
+def judge(
+    made: Sequence[Tensor], expected: Expected, first: tuple[int, int] = (0, 0)
+) -> tuple[tuple[TensorError, ...], str]:
     """The error of every tensor against its bound, and the first fault in words (empty: agrees).
+
+    first  the batch row and the head that stand first in these tensors, for the words
 
     Agrees when RMS(error) / RMS(bound) <= 2, max(error / bound) <= 16, and the error is zero where
     the bound is; in half precision, where the bound is wide, also when RMS(error) is at most twice
@@ -47,7 +53,8 @@ def judge(made: Sequence[Tensor], expected: Expected) -> tuple[tuple[TensorError
         error = _error_of(name, got, value, bound)
         errors.append(error)
         if not (error.rms_share <= RMS_ALLOWED and error.worst_share <= WORST_ALLOWED):
-            faults.append(_in_words(error, got, value, bound))
+            rows = expected.rows if name in ROWS_OF_QUERIES else None
+            faults.append(_in_words(error, got, value, bound, (first, rows)))
         elif name in expected.textbook:
             faults += _beside_textbook(name, _rms(got - value), expected.textbook[name])
     return tuple(errors), next(iter(faults), "")
@@ -147,7 +154,7 @@ def tensors_of(inputs: Inputs) -> Iterator[tuple[str, Tensor]]:
 def _compared(tensor: Tensor, name: str, expected: Expected) -> Tensor:
     """In float64, the rows that the reference has."""
     got = tensor.detach().double()
-    if expected.rows is not None and name in ("out", "dq"):
+    if expected.rows is not None and name in ROWS_OF_QUERIES:
         got = got[:, :, expected.rows.to(got.device)]
     return got
 
@@ -181,14 +188,26 @@ def _error_of(name: str, got: Tensor, value: Tensor, bound: Tensor) -> TensorErr
     )
 
 
-def _in_words(error: TensorError, got: Tensor, value: Tensor, bound: Tensor) -> str:
+def _in_words(
+    error: TensorError,
+    got: Tensor,
+    value: Tensor,
+    bound: Tensor,
+    origin: tuple[tuple[int, int], Tensor | None],
+) -> str:
+    """How far it is off, and where most.
+
+    origin  the batch row and head that stand first, and which rows these are; None is all
+    """
     worst = ((got - value).abs() / bound.clamp_min(1e-300)).argmax()
     # torch.unravel_index would import sympy.
-    place = [int(i) for i in np.unravel_index(int(worst), tuple(got.shape))]
+    b, head, row, column = (int(i) for i in np.unravel_index(int(worst), tuple(got.shape)))
+    (first_b, first_head), rows = origin
+    place = [first_b + b, first_head + head, row if rows is None else int(rows[row]), column]
     return (
         f"{error.tensor} is wrong: RMS error {error.rms_share:.3g} times the rounding bound "
         f"(2 allowed), worst {error.worst_share:.3g} times (16 allowed); at {place} it is "
-        f"{float(got[tuple(place)]):.6g}, expected {float(value[tuple(place)]):.6g}"
+        f"{float(got[b, head, row, column]):.6g}, expected {float(value[b, head, row, column]):.6g}"
     )
 
 

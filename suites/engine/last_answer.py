@@ -109,7 +109,8 @@ def _fault_at(problem: Problem, inputs: Inputs, made: Made, at: Place, random: R
     part, given = _part(problem, inputs, at)
     expected = expect(part, given, rows=rows)
     b, queries = at
-    return judge([tensor[b : b + 1, queries] for tensor in made[:2]], expected)[1]
+    part_of_it = [tensor[b : b + 1, queries] for tensor in made[:2]]
+    return judge(part_of_it, expected, (b, queries.start))[1]
 
 
 def _unlike_itself(each: Implementation, problem: Problem, inputs: Inputs, made: Made) -> str:

@@ -103,20 +103,31 @@ def laid_out(x: Tensor, problem: Problem) -> Tensor:
     return moved.contiguous()
 
 
-def call_of(function: Callable[..., Tensor], inputs: Inputs) -> Callable[[], tuple[Tensor, ...]]:
-    """One call without arguments: (out,) forward, or (out, dq, dk, dv) in training."""
+def call_of(
+    function: Callable[..., Tensor], inputs: Inputs, between: Inputs | None = None
+) -> Callable[[], tuple[Tensor, ...]]:
+    """One call without arguments: (out,) forward, or (out, dq, dk, dv) in training.
+
+    between  in training, what the function is asked between its answer and its gradients
+    """
     if inputs.grad is None:
         return lambda: _forward(function, inputs)
     _begin_gradients()
-    leaves = [x.detach().requires_grad_() for x in (inputs.q, inputs.k, inputs.v)]
+    leaves, others = _leaves(inputs), [] if between is None else _leaves(between)
     grad = inputs.grad
 
     def train() -> tuple[Tensor, ...]:
         out = function(*leaves)
         _expect_tensor(out)
+        if others:
+            function(*others)
         return (out.detach(), *torch.autograd.grad(out, leaves, grad))
 
     return train
+
+
+def _leaves(inputs: Inputs) -> list[Tensor]:
+    return [x.detach().requires_grad_() for x in (inputs.q, inputs.k, inputs.v)]
 
 
 @functools.cache

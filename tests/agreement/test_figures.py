@@ -219,3 +219,13 @@ def test_a_long_first_call_in_training_is_followed_by_another(
         assert checker.check(each).fault == ""
         found.append(lengths.count(24))
     assert found[1] == found[0] + 1
+
+
+def test_a_fault_names_the_row_of_the_problem_and_not_of_the_sample() -> None:
+    problem = Problem.parse("h2 t17 d8 causal")
+    inputs = make_inputs(problem, purpose="test")
+    whole = expect(problem, inputs, rows=None).values["out"]
+    sampled = expect(problem, inputs, rows=torch.tensor([3, 9]))
+    whole[0, 1, 9, 2] += 1
+    assert "at [0, 1, 9, 2] it is" in judge([whole], sampled)[1]
+    assert "at [4, 6, 9, 2] it is" in judge([whole], sampled, (4, 5))[1]
