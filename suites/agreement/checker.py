@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -13,8 +13,9 @@ from torch import Tensor
 
 from impls.interface import BiasValues, Implementation, Problem
 from suites.agreement import biases, perturbation, readout
+from suites.agreement.drift import Drift, fault_of, gains_of, slope_of
 from suites.agreement.expected import Expected, expect, sampled_rows, without_other_rows
-from suites.agreement.gate import Slope, changed, judge, malformed, slope_of, versions_of
+from suites.agreement.gate import changed, judge, malformed, versions_of
 from suites.agreement.hard import PLAIN, HardInput, hard_inputs, kind_of
 from suites.agreement.own_reference import expect_from
 from suites.agreement.read_only import WROTE, read_only
@@ -39,7 +40,7 @@ class HardFinding:
 
     fault: str
     count: int
-    slope: Slope | None = None
+    slope: Drift | None = None
     repeatable: bool | None = None
     calls_ms: float = 0.0
 
@@ -121,9 +122,9 @@ class Checker:
             return Finding(fault, Agreement(), usage, min(took_ms), sum(took_ms))
         expected = self._expected[implementation.projections or implementation.reference]
         errors, fault = judge(made, expected)
-        slope = slope_of(made[0], expected)
+        slope, drift = _drift_of(implementation, problem, made, expected)
         if implementation.approximates:
-            fault, slope = "", None
+            fault = ""
         first = made[0].clone()
         # In training the calls of the probe, which are forward, say nothing of the time.
         probed_ms: list[float] = [] if problem.training else took_ms
@@ -148,7 +149,7 @@ class Checker:
         calls_ms = sum(took_ms) + (sum(probed_ms) if problem.training else 0.0) + hard.calls_ms
         if fault:
             fault = self._bias_fault(implementation, kind_of(problem), took_ms) or fault
-        fault = seen or own.fault or fault or (slope.fault if slope else "") or hard.fault
+        fault = seen or own.fault or fault or drift or hard.fault
         operator = self._operator(implementation, given)
         return Finding(fault, agreement, usage, min(took_ms), calls_ms, operator)
 
@@ -205,9 +206,9 @@ class Checker:
                 made = call()
             fault = malformed(made, inputs) or changed(given, inputs, versions)
             if not fault and not implementation.approximates:
-                own = slope_of(made[0], expected)
+                own, drift = _drift_of(implementation, each.problem, made, expected)
                 slope = own or slope
-                fault = judge(made, expected)[1] or (own.fault if own else "")
+                fault = judge(made, expected)[1] or drift
             if not fault and each.label == PLAIN:
                 out = made[0].clone()
                 told = self._told_apart(implementation, each.problem, given, out, took_ms)
@@ -322,6 +323,20 @@ def _beside(
     """The same beside the textbook, for attention itself."""
     alone = implementation.projections is None and implementation.reference is None
     return beside_textbook(problem, inputs, expected) if alone else expected
+
+
+def _drift_of(
+    implementation: Implementation, problem: Problem, made: Sequence[Tensor], expected: Expected
+) -> tuple[Drift | None, str]:
+    """The slope of what attention answers, and what is wrong with that or with its size, in words.
+
+    Not of a layer, another function or an approximation, nor with a softcap: their own roundings
+    point the same way, too.
+    """
+    if implementation.panel != "attention" or problem.softcap is not None:
+        return None, ""
+    slope = slope_of(made[0], expected)
+    return slope, fault_of(slope, *gains_of(made, expected))
 
 
 def _unbiased(inputs: Inputs) -> Inputs:

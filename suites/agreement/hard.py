@@ -15,7 +15,7 @@ from typing import Final
 from torch import Tensor
 
 from impls.interface import Implementation, Mask, Problem
-from suites.agreement.gate import SLOPE_OUTPUTS
+from suites.agreement.drift import OUTPUTS
 from suites.measure.inputs import Inputs, laid_out, make_inputs
 
 LENGTHS: Final = ("1", "7", "33", "64", "129", "33/129", "129/33")
@@ -100,7 +100,7 @@ def _all(problem: Problem) -> Iterator[HardInput]:
         yield HardInput("grouped heads", replace(base, query_heads=4, key_heads=2))
     if base.dtype in ("float16", "bfloat16"):
         yield HardInput("in float32", replace(base, dtype="float32"))
-        rows = max(SLOPE_ROWS, SLOPE_OUTPUTS / base.value_size)
+        rows = max(SLOPE_ROWS, OUTPUTS / base.value_size)
         batch = ceil(rows / (base.query_heads * REUSED))
         yield HardInput(MANY, replace(base, batch=batch))
 

@@ -12,8 +12,9 @@ from torch import Tensor
 import impls
 from impls.interface import Problem
 from suites.agreement.checker import Checker
+from suites.agreement.drift import OUTPUTS, fault_of, gains_of, slope_of
 from suites.agreement.expected import Expected, expect
-from suites.agreement.gate import SLOPE_OUTPUTS, judge, slope_of
+from suites.agreement.gate import judge
 from suites.agreement.hard import hard_inputs
 from suites.agreement.textbook import beside_textbook
 from suites.measure import timing
@@ -95,7 +96,7 @@ def test_the_slope_is_the_part_of_the_error_along_the_scale(part: float) -> None
     problem = Problem.parse("b13 h4 t65 d32 causal bf16")
     found = expect(problem, make_inputs(problem, purpose="test"), rows=None)
     assert found.direction is not None
-    assert found.direction.numel() >= SLOPE_OUTPUTS
+    assert found.direction.numel() >= OUTPUTS
     out = found.values["out"] + part * found.direction
     slope = slope_of(out, found)
     assert slope is not None
@@ -127,6 +128,27 @@ def test_the_direction_of_the_slope_is_the_derivative_by_the_scale() -> None:
     derivative = (ends[1].values["out"] - ends[0].values["out"]) / (2 * step)
     found = expect(problem, inputs, rows=None)
     torch.testing.assert_close(found.direction, derivative, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("part", [5e-3, -4e-3, 1e-3, 0.0])
+def test_a_gain_is_the_part_of_the_error_along_the_tensor_itself(part: float) -> None:
+    problem = Problem.parse("b13 h4 t65 d32 causal bf16 train")
+    found = expect(problem, make_inputs(problem, purpose="test"), rows=None)
+    values = list(found.values.values())
+    made = [(1 + part) * value for value in values]
+    wide = [gain.value for gain in gains_of([each.bfloat16() for each in made], found)]
+    assert wide == pytest.approx([part] * 4, abs=5e-4)  # these are rounded
+    assert bool(fault_of(*gains_of([each.bfloat16() for each in made], found))) == (part**2 > 1e-5)
+
+
+def test_the_fault_is_told_that_explains_most_of_the_error() -> None:
+    problem = Problem.parse("b13 h4 t65 d32 causal bf16")
+    found = expect(problem, make_inputs(problem, purpose="test"), rows=None)
+    assert found.direction is not None
+    out, away = found.values["out"], found.direction
+    for made, words in ((1.01 * out, "too large as a whole"), (out + 0.1 * away, "what a scale")):
+        drifts = slope_of(made, found), *gains_of([made.bfloat16()], found)
+        assert words in fault_of(*drifts)
 
 
 def test_few_outputs_and_full_precision_have_no_slope() -> None:

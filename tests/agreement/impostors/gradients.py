@@ -59,6 +59,19 @@ def gradient_of_q_off_by_a_thousandth(asked: Asked) -> Tensor:
     return with_gradients(asked, lambda _, __, g: (1.001 * g[0], g[1], g[2]))
 
 
+@rejected("h4 t129 d64 causal train bf16", "dq is wrong: it is .* too large as a whole")
+def gradient_of_q_a_hundredth_too_large_in_bfloat16(asked: Asked) -> Tensor:
+    factor = 1.01 if asked.q.dtype == torch.bfloat16 else 1.0
+    return with_gradients(asked, lambda _, __, g: (factor * g[0], g[1], g[2]))
+
+
+@rejected("h4 t129 d64 causal train bf16", "d[kv] is wrong: it is .* too small as a whole")
+@rejected("h4 t129 d64 causal alibi train bf16", "d[kv] is wrong: it is .* too small as a whole")
+def gradients_of_k_and_v_a_little_too_small_in_bfloat16(asked: Asked) -> Tensor:
+    factor = 0.993 if asked.q.dtype == torch.bfloat16 else 1.0
+    return with_gradients(asked, lambda _, __, g: (g[0], factor * g[1], factor * g[2]))
+
+
 @rejected("h4 t64 d16 full train", "^dq is wrong: RMS error")
 def gradients_of_q_and_k_swapped(asked: Asked) -> Tensor:
     same = asked.q.shape == asked.k.shape

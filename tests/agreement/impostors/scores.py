@@ -204,3 +204,17 @@ def sink_of_the_first_head_for_all(asked: Asked) -> Tensor:
 def sink_scaled_like_the_products(asked: Asked) -> Tensor:
     assert asked.sink is not None
     return attend(replace(asked, sink=asked.scale * asked.sink))
+
+
+@rejected("h4 t65 d64 full bf16", "out is wrong: it is 0.5.% too large as a whole")
+@rejected("h4 t65 d64 full fp16", "times what the textbook formula is off by")
+def half_a_hundredth_too_large_in_half_precision(asked: Asked) -> Tensor:
+    factor = 1.0 if asked.q.dtype == torch.float32 else 1.005
+    return (factor * attend(asked).double()).to(asked.q.dtype)
+
+
+@rejected("h4 t65 d64 full fp16", "out is wrong: it is 0.05% too large as a whole")
+def five_ten_thousandths_too_large_in_float16(asked: Asked) -> Tensor:
+    wide = replace(asked, q=asked.q.double(), k=asked.k.double(), v=asked.v.double())
+    factor = 1.0005 if asked.q.dtype == torch.float16 else 1.0
+    return (factor * attend(wide)).to(asked.q.dtype)
