@@ -57,7 +57,8 @@ def judge(
     """The verdict on the sessions' log ratios; with one session alone, on its rounds'.
 
     delta  what counts as a difference, relative; never enlarged
-    floor  what identical code may differ by; beyond delta it withholds *same*
+    floor  what identical code may differ by: it withholds *same* where it is beyond delta, and
+           *faster* and *slower* where it is beyond the difference found
     """
     if not log_ratios:
         return not_judged("no session measured both", delta=delta, floor=floor)
@@ -118,6 +119,8 @@ def _judged(
     more = None
     if word == "inconclusive" and found.lies_within(delta):
         more = _until_floor(found, delta, floor)
+    elif word == "inconclusive" and found.excludes_one and _size(found) > delta:
+        more = _until_floor(found, _size(found), floor)
     elif word == "inconclusive":
         more = more_sessions(*series, delta=delta)
     if found.basis == "this process":
@@ -140,12 +143,11 @@ def _estimate(series: Sequence[Sequence[float]]) -> float:
 
 def _word(found: Interval, delta: float, floor: float | None) -> tuple[Word, str]:
     """The verdict, and what is to be said of it."""
-    size = max(found.estimate, 1 / found.estimate) - 1
     limit = f"{100 * delta:.3g} %"
-    if found.excludes_one and size > delta:
-        beneath = floor is not None and size <= floor
-        reason = "identical code may differ by as much here" if beneath else ""
-        return ("slower" if found.low > 1 else "faster"), reason
+    if found.excludes_one and _size(found) > delta:
+        if floor is not None and _size(found) <= floor:
+            return "inconclusive", "identical code may differ by as much here"
+        return ("slower" if found.low > 1 else "faster"), ""
     if found.lies_within(delta):
         if floor is not None and floor > delta:
             return "inconclusive", f"within {limit}, but identical code may differ by more here"
@@ -155,11 +157,16 @@ def _word(found: Interval, delta: float, floor: float | None) -> tuple[Word, str
     return "inconclusive", f"the interval holds 1 and also differences beyond {limit}"
 
 
-def _until_floor(found: Interval, delta: float, floor: float | None) -> int | None:
-    """Further sessions until identical code differs by delta at most: by the root of the count."""
+def _size(found: Interval) -> float:
+    """How far an estimate is from 1, relative, either way."""
+    return max(found.estimate, 1 / found.estimate) - 1
+
+
+def _until_floor(found: Interval, limit: float, floor: float | None) -> int | None:
+    """Further sessions until identical code differs by less than that: by the root of the count."""
     if floor is None or found.basis == "this process":
         return None
-    needed = math.ceil(found.count * (math.log1p(floor) / math.log1p(delta)) ** 2)
+    needed = math.ceil(found.count * (math.log1p(floor) / math.log1p(limit)) ** 2)
     return needed - found.count if needed - found.count <= MOST_MORE else None
 
 

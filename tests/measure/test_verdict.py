@@ -67,9 +67,12 @@ def test_same_is_withheld_where_identical_code_differs_by_more_than_delta() -> N
     assert judge(around(1.0), delta=0.02, floor=0.02).word == "same"
 
 
-def test_delta_is_not_enlarged_by_the_floor() -> None:
+def test_a_difference_that_identical_code_may_show_here_is_inconclusive() -> None:
     given = judge(around(1.015), delta=0.01, floor=0.02)
-    assert (given.word, given.delta, given.floor) == ("slower", 0.01, 0.02)
+    assert (given.word, given.delta, given.floor) == ("inconclusive", 0.01, 0.02)
+    assert given.more_sessions is not None
+    assert judge(around(1.015), delta=0.01, floor=0.014).word == "slower"  # delta is not enlarged
+    assert judge(around(1 / 1.015), delta=0.01, floor=0.014).word == "faster"
     assert given.reason == "identical code may differ by as much here"
 
 
