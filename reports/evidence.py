@@ -14,7 +14,7 @@ from reports.judging.verdict_words import percent
 class Evidence:
     """One implementation over all problems on which it was compared; empty text: not asked.
 
-    worst_row    the largest RMS(error) / RMS(reference) of any row
+    worst_row    the largest RMS(error) / RMS(reference) of any row, small ones counted as larger
     cosine       the smallest between answer and reference
     repeatable   whether a second call gave the same bits
     slope        how far the scale lies off at most, in half precision

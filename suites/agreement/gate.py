@@ -22,6 +22,9 @@ RMS_ALLOWED, WORST_ALLOWED = 2.0, 16.0
 TEXTBOOK_ALLOWED: Final = 2.0
 """In half precision, RMS(error) over that of the textbook's own error and one rounding more. Honest
 answers stayed below 1.6 over 1,305 seeds; bfloat16 inside for float16 begins at 3."""
+SMALL_ROW: Final = 1e-3
+"""A row counts as this part of the whole at least, when it is told how far off it is: one that is
+nothing but rounding would be off by a billion times itself."""
 NAMES: Final = ("out", "dq", "dk", "dv")
 ROWS_OF_QUERIES: Final = ("out", "dq")
 """Whose rows may be sampled ones."""
@@ -130,7 +133,8 @@ def _error_of(name: str, got: Tensor, value: Tensor, bound: Tensor) -> TensorErr
     share = torch.where(bound > 0, error / bound.clamp_min(1e-300), error.sign() * float("inf"))
     share = share.nan_to_num(nan=0.0, posinf=float("inf"))  # 0 * inf: no error where none may be
     rows = value.square().mean(-1).sqrt()
-    worst_row = (error.square().mean(-1).sqrt() / rows.clamp_min(1e-300))[rows > 0]
+    least = max(SMALL_ROW * _rms(value), 1e-300)
+    worst_row = (error.square().mean(-1).sqrt() / rows.clamp_min(least))[rows > 0]
     lengths = float(got.norm() * value.norm())
     return TensorError(
         tensor=name,

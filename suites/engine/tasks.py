@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
 import os
@@ -123,7 +124,7 @@ def survey(task: Task, sender: Sender) -> None:
         facts={
             "ceilings": ceilings.to_json(found),
             "threads": torch.get_num_threads(),
-            "affinity": sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [],
+            "affinity": cpus_of_threads(),
             "products": precision.describe(),
             "clock_resolution_ms": timing.resolution_ms(),
             "last_level_cache_bytes": cache.last_level_bytes(),
@@ -131,6 +132,18 @@ def survey(task: Task, sender: Sender) -> None:
             "environment": {name: os.environ[name] for name in SET_HERE if name in os.environ},
         },
     )
+
+
+def cpus_of_threads() -> list[int]:
+    """The CPUs that the threads of this process may run on; empty where the system does not say."""
+    threads = Path("/proc/self/task")
+    if not (threads.exists() and hasattr(os, "sched_getaffinity")):
+        return []
+    found: set[int] = set()
+    for each in threads.iterdir():
+        with contextlib.suppress(OSError):  # one that ended meanwhile
+            found |= os.sched_getaffinity(int(each.name))
+    return sorted(found)
 
 
 def wait(_: Task, __: Sender) -> None:

@@ -26,7 +26,8 @@ class TensorError:
     worst_share   max(error / bound); agrees up to 16
     relative_rms  RMS(error) / RMS(reference)
     max_error     the largest absolute error
-    worst_row     the largest RMS(error) / RMS(reference) of any row
+    worst_row     the largest RMS(error) / RMS(reference) of any row, a small one counted as 1e-3 of
+                  the whole
     cosine        of the angle between the two, as vectors; None where either is zero
     """
 

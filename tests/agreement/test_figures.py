@@ -251,3 +251,12 @@ def test_a_fault_names_the_row_of_the_problem_and_not_of_the_sample() -> None:
     whole[0, 1, 9, 2] += 1
     assert "at [0, 1, 9, 2] it is" in judge([whole], sampled)[1]
     assert "at [4, 6, 9, 2] it is" in judge([whole], sampled, (4, 5))[1]
+
+
+def test_a_row_that_is_nothing_but_rounding_is_not_off_by_a_billion(right: Expected) -> None:
+    value = right.values["out"].clone()
+    value[:, :, 3] *= 1e-12
+    small = replace(right, values={**right.values, "out": value})
+    errors, _ = judge([value + 1e-7], small)
+    assert errors[0].worst_row is not None
+    assert errors[0].worst_row < 1e-3

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import os
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from suites.engine import last_answer, timed, torch_state
+from suites.engine import last_answer, tasks, timed, torch_state
 from suites.engine.known import calibrate, instruments
 from suites.engine.messages import Sender
 from suites.measure import ceilings, timing
@@ -223,3 +225,24 @@ def test_the_memory_of_a_known_operation_is_read_to_the_byte() -> None:
     [found] = log.of("instruments")
     assert found["read_bytes"] == 12345
     assert found["resolution_ms"] > 0
+
+
+def test_the_cpus_of_a_session_are_those_of_all_its_threads() -> None:
+    every = os.sched_getaffinity(0)
+    done, bound = threading.Event(), threading.Event()
+
+    def elsewhere() -> None:
+        os.sched_setaffinity(0, {max(every)})
+        bound.set()
+        done.wait(60)
+
+    other = threading.Thread(target=elsewhere)
+    other.start()
+    bound.wait(60)
+    os.sched_setaffinity(0, {min(every)})
+    try:
+        assert {min(every), max(every)} <= set(tasks.cpus_of_threads())
+    finally:
+        os.sched_setaffinity(0, every)
+        done.set()
+        other.join()
