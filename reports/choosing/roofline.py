@@ -20,7 +20,8 @@ KEY: Final = "roofline"
 _HEAD: Final = ("implementation", "on", "at best", "there", "at worst", "there")
 _NOTE: Final = (
     "A point is one problem: its multiplications and additions over its median time, against "
-    "those for each byte that has to move at least. Lines are what this machine was measured to "
+    "those for each byte that has to move at least; in training seven products count for everyone, "
+    "also for whoever keeps the scores and needs six. Lines are what this machine was measured to "
     "do, medians over the sessions. A point above a sloped line found its bytes nearer by."
 )
 

@@ -156,7 +156,9 @@ class Checker:
     def _misread(self, implementation: Implementation, given: Inputs, took_ms: list[float]) -> str:
         """Where the keys that it sees, read out, are not those of the mask, in words."""
         bound = bind(implementation, self.problem, _unbiased(given))
-        return readout.differences(self._watched(bound, took_ms), self.problem, self._seed)
+        told = readout.differences(self._watched(bound, took_ms), self.problem, self._seed)
+        biased = told and self.problem.bias.kind != "none"
+        return f"{told} (with a bias of zero)" if biased else told
 
     def _told_apart(
         self,
