@@ -285,7 +285,10 @@ def compare(  # noqa: PLR0913 - each parameter is an option of the command line
     ] = None,
     fail_if_slower: Annotated[
         str | None,
-        typer.Option(metavar="PART", help="Exit 1 when NEW is slower by more than this, as 3%."),
+        typer.Option(
+            metavar="PART",
+            help="Exit 1 when NEW is slower by more than this, as 3%, or nothing could be judged.",
+        ),
     ] = None,
     anyway: Anyway = False,
     store: StoreUrl = DEFAULT_STORE,
@@ -296,7 +299,7 @@ def compare(  # noqa: PLR0913 - each parameter is an option of the command line
     from reports.judging.verdict_tables import compare_tables  # noqa: PLC0415 - likewise
     from reports.printing import plain  # noqa: PLC0415 - likewise
     from reports.printing.console import print_json, print_tables  # noqa: PLC0415 - likewise
-    from reports.printing.ending import expect_comparable  # noqa: PLC0415 - likewise
+    from reports.printing.ending import expect_comparable, gate_status  # noqa: PLC0415 - likewise
     from suites.records.store import Store  # noqa: PLC0415 - likewise
     from suites.request import fraction  # noqa: PLC0415 - likewise
 
@@ -317,8 +320,7 @@ def compare(  # noqa: PLR0913 - each parameter is an option of the command line
         print_json(plain.compared(found))
     else:
         print_tables(compare_tables(found))
-    slower = limit is not None and len(compared.slower_beyond(found.table, limit)) > 0
-    raise typer.Exit(1 if slower else 0)
+    raise typer.Exit(0 if limit is None else gate_status(found, limit))
 
 
 @app.command()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from statistics import median
@@ -105,7 +105,10 @@ def implementations(run: Run, records: Iterable[Record], base: str, new: str) ->
         if base in found and new in found
     )
     table = frame(rows, COMPARED_COLUMNS)
-    said = (*_conclusions(table, run.plan.delta), floor_words(run_floor(run, records)))
+    found_by = timed(run, records).items()
+    lost = [new for _, found in found_by if base in found and new not in found]
+    only = [f"Timed for {base} and not for {new}: {counted(len(lost), 'problem')}."] if lost else []
+    said = (*_conclusions(table, run.plan.delta), *only, floor_words(run_floor(run, records)))
     return Comparison(base=base, new=new, table=table, sentences=said)
 
 
@@ -131,7 +134,8 @@ def runs(
         f"baseline in {new.name} over the one in {base.name}; milliseconds are shown, not judged."
     )
     only = (*_in_one_only(base, new), *_in_one_only(new, base))
-    said = (*_conclusions(table, delta), *_lost(table), apart, *only, *side_by_side(base, new))
+    told = [*_lost(*sides), apart, *only]
+    said = (*_conclusions(table, delta), *told, *side_by_side(base, new))
     return Comparison(
         base=base.name,
         new=new.name,
@@ -144,6 +148,17 @@ def runs(
 def slower_beyond(table: pd.DataFrame, fraction: float) -> pd.DataFrame:
     """The rows that are slower by more than a fraction, with the whole of their interval."""
     return table[(table["verdict"] == "slower") & (table["low"] > 1 + fraction).fillna(value=False)]
+
+
+def not_gated(found: Comparison) -> str:
+    """Why a gate on what is slower could find nothing at all; empty where a row was judged."""
+    table = found.table
+    if table.empty:
+        return "nothing was measured on both sides"
+    if (table["verdict"] != "not judged").any():
+        return ""
+    reasons = "; ".join(table["reason"].unique())
+    return f"none of {counted(len(table), 'comparison')} was judged: {reasons}"
 
 
 def no_longer_timed(table: pd.DataFrame) -> pd.DataFrame:
@@ -239,11 +254,20 @@ def _conclusions(table: pd.DataFrame, delta: float) -> list[str]:
     return [each for each in (tally(rows, delta), chance(rows)) if each]
 
 
-def _lost(table: pd.DataFrame) -> list[str]:
-    """Who has a time in the base and none in what is new, in a sentence."""
-    names = Counter(row["implementation"] for row in rows_of(no_longer_timed(table)))
-    lost = ", ".join(f"{name} on {counted(count, 'problem')}" for name, count in names.items())
-    return [f"No longer timed: {lost}; the rows say why."] if lost else []
+def _lost(base: _Side, new: _Side) -> list[str]:
+    """Who has a time in the base and none in what is new, planned there or not, in a sentence."""
+    places: dict[str, dict[str, None]] = defaultdict(dict)
+    for place, found in base.timed.items():
+        for name in found.keys() - new.timed.get(place, {}).keys():
+            places[name][place[0]] = None
+    order = [entry.name for entry in base.run.plan.entries if entry.name in places]
+    lost = ", ".join(f"{name} on {_which(list(places[name]))}" for name in order)
+    return [f"No longer timed in {new.run.name}: {lost}."] if lost else []
+
+
+def _which(problems: list[str]) -> str:
+    """A problem by its name, several by their number."""
+    return problems[0] if len(problems) == 1 else counted(len(problems), "problem")
 
 
 def _in_one_only(run: Run, other: Run) -> list[str]:

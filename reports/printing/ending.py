@@ -10,7 +10,7 @@ import reports
 from reports import history
 from reports.analysis import Analysis
 from reports.folder import RESULTS
-from reports.judging.compare import Comparison
+from reports.judging.compare import Comparison, not_gated, slower_beyond
 from reports.printing import plain, terminal
 from reports.printing.console import print_json, print_line, print_paths, print_tables
 from reports.printing.histories import history_tables
@@ -66,6 +66,15 @@ def expect_comparable(found: Comparison, *, anyway: bool) -> None:
             f"{found.base} and {found.new} are not comparable: {'; '.join(found.differences)}; "
             "--anyway compares them all the same, marked"
         )
+
+
+def gate_status(found: Comparison, limit: float) -> int:
+    """1 for what is slower by more than a limit, and where nothing could have been found slower."""
+    if why := not_gated(found):
+        asked = f"{found.new} was not held against {found.base}"
+        print_line(f"--fail-if-slower: {asked}, which is no pass: {why}", stderr=True)
+        return 1
+    return int(len(slower_beyond(found.table, limit)) > 0)
 
 
 def exit_status(records: Sequence[Record], *, strict: bool = False) -> int:

@@ -17,11 +17,13 @@ from reports.judging.compare import (
     Comparison,
     implementations,
     no_longer_timed,
+    not_gated,
     runs,
     slower_beyond,
 )
 from reports.judging.differences import differences, interleaved_command, side_by_side
 from reports.judging.verdicts import verdicts
+from reports.printing.ending import gate_status
 from reports.tables import measurements, rows_of
 from suites.records.plan import Entry
 from suites.records.record import Record
@@ -174,7 +176,7 @@ def test_what_is_no_longer_timed_has_a_row_that_says_why() -> None:
     wrong = Record(session=0, problem=ONE, implementation="other", status="wrong", reason="row 3")
     later = [wrong, *(r for r in records if r.implementation == "base")]
     compared = runs(run, records, renamed(run), later)
-    assert "No longer timed: other on 1 problem; the rows say why." in compared.sentences
+    assert f"No longer timed in later: other on {ONE}." in compared.sentences
     found = compared.table
     assert only(found, "other")["reason"] == "wrong in later: row 3"
     assert list(no_longer_timed(found)["implementation"]) == ["other"]
@@ -224,6 +226,48 @@ def test_a_gate_counts_only_what_is_slower_with_its_whole_interval() -> None:
     assert list(slower_beyond(found, 0.03)["implementation"]) == ["other"]
     assert slower_beyond(found, 0.05).empty
     assert slower_beyond(compared(2.1, 2.0).table, 0.0).empty
+
+
+def without(run: Run, name: str) -> Run:
+    """A later run whose plan lacks an implementation."""
+    entries = tuple(entry for entry in run.plan.entries if entry.name != name)
+    return replace(renamed(run), plan=replace(run.plan, entries=entries))
+
+
+def test_a_gate_that_could_find_nothing_says_why() -> None:
+    assert not_gated(compared(2.0, 2.0)) == ""
+    run, records = two(2.0)
+    beside = runs(run, records, without(run, "other"), records)
+    assert (
+        not_gated(beside)
+        == "none of 1 comparison was judged: nothing shared was measured beside it"
+    )
+    small, other = small_run(problems=PROBLEMS[:1]), small_run(problems=PROBLEMS[1:2])
+    assert not_gated(runs(*small, *other)) == "nothing was measured on both sides"
+
+
+def test_a_gate_that_could_find_nothing_is_not_passed(capsys: pytest.CaptureFixture[str]) -> None:
+    run, records = two(2.0)
+    nothing = runs(run, records, without(run, "other"), records)
+    assert gate_status(nothing, 0.03) == 1
+    assert "--fail-if-slower: later was not held against" in capsys.readouterr().err
+    assert [gate_status(compared(2.0, new), 0.03) for new in (2.0, 2.1)] == [0, 1]
+    assert capsys.readouterr().err == ""
+
+
+def test_what_the_base_timed_and_the_new_run_did_not_even_plan_is_named() -> None:
+    run, records = small_run(problems=PROBLEMS[:3])
+    few = replace(without(run, "chunked"), plan=replace(run.plan, problems=PROBLEMS[:2]))
+    later = [r for r in records if r.problem != PROBLEMS[2] and r.implementation != "chunked"]
+    (said,) = [each for each in runs(run, records, few, later).sentences if "No longer" in each]
+    assert said.startswith(
+        f"No longer timed in later: naive on {PROBLEMS[2]}, chunked on 3 problems,"
+    )
+
+
+def test_two_implementations_say_where_only_one_has_a_time() -> None:
+    said = implementations(*small_run(), "naive", "local_window").sentences
+    assert "Timed for naive and not for local_window: 9 problems." in said
 
 
 def test_a_run_does_not_differ_from_itself() -> None:
