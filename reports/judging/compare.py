@@ -134,7 +134,7 @@ def runs(
         f"baseline in {new.name} over the one in {base.name}; milliseconds are shown, not judged."
     )
     only = (*_in_one_only(base, new), *_in_one_only(new, base))
-    told = [*_lost(*sides), apart, *only]
+    told = [*_lost(*sides), *([apart] if base.name != new.name else []), *only]
     said = (*_conclusions(table, delta), *told, *side_by_side(base, new))
     return Comparison(
         base=base.name,

@@ -270,6 +270,11 @@ def test_two_implementations_say_where_only_one_has_a_time() -> None:
     assert "Timed for naive and not for local_window: 9 problems." in said
 
 
+def test_a_run_beside_itself_is_not_said_to_be_of_another_time() -> None:
+    run, records = two(2.0)
+    assert "different times" not in " ".join(runs(run, records, run, records).sentences)
+
+
 def test_a_run_does_not_differ_from_itself() -> None:
     run, _ = small_run()
     assert differences(run, renamed(run)) == []
