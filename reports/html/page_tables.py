@@ -199,7 +199,7 @@ def _compared(row: dict[str, Any], plan: Plan, entries: dict[str, Entry]) -> Row
         *threads,
         _figure(row["ratio"], interval, "none"),
         Value(row["verdict"] + alone),
-        _figure(row["floor"], verdict_words.percent(row["floor"]), "no twin"),
+        _figure(row["floor"], verdict_words.floor(row["floor"]), "no twin"),
         _whole(row["sessions"]),
         Value(f"{row['disturbed']} of {row['rounds']}", _number(row["disturbed"])),
         _figure(row["ratio_all"], verdict_words.ratio(row["ratio_all"]), ""),

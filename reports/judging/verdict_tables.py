@@ -13,9 +13,9 @@ from rich.text import Text
 from reports import words
 from reports.analysis import Analysis
 from reports.judging.compare import Comparison
-from reports.judging.verdict_words import percent, ratio, ratio_in, summary_sentences
+from reports.judging.verdict_words import floor, ratio, ratio_in, summary_sentences
 from reports.panels import heading, panels_of
-from reports.printing.layout import MOST, table
+from reports.printing.layout import MOST, Name, table
 from reports.tables import rows_of
 from suites.measure.verdict import WORDS
 
@@ -38,7 +38,7 @@ Lead = tuple[str, dict[str, Any] | None]
 _JUDGED: Final[tuple[Column, ...]] = (
     ("ratio [95 %]", lambda row: ratio_in(row["ratio"], row["low"], row["high"])),
     ("verdict", lambda row: _said(row)),  # noqa: PLW0108 - it stands further down
-    ("floor", lambda row: percent(row["floor"])),
+    ("floor", lambda row: floor(row["floor"])),
 )
 _OF_VERDICTS: Final[tuple[Column, ...]] = (
     *_JUDGED,
@@ -135,25 +135,29 @@ def _where(row: dict[str, Any], rows: Rows, shared: frozenset[str]) -> str:
 
 
 def _add_rows(made: Table, leads: Iterable[Lead], columns: tuple[Column, ...]) -> None:
-    made.add_column("", overflow="fold")
+    kept = [(Name(lead), row) for lead, row in leads]
+    made.add_column("", overflow="fold", min_width=max(name.least for name, _ in kept))
     for head, _ in columns:
         made.add_column(head, justify="right", no_wrap=True)
-    for lead, row in leads:
+    for name, row in kept:
         cells = (Text(cell(row), style=_style(head, row)) for head, cell in columns) if row else ()
-        made.add_row(Text(lead), *cells)
+        made.add_row(name, *cells)
 
 
 def _add_counts(made: Table, rows: Rows) -> None:
     found = [word for word in WORDS if any(row["verdict"] == word for row in rows)]
-    made.add_column("implementation", overflow="fold")
+    names = dict.fromkeys(row["implementation"] for row in rows)
+    shown = {name: Name(words.abbreviated(name, MOST)) for name in names}
+    least = max(each.least for each in shown.values())
+    made.add_column("implementation", overflow="fold", min_width=least)
     for word in found:
         made.add_column(word, justify="right")
     made.add_column("ratios", justify="right", no_wrap=True)
-    for name in dict.fromkeys(row["implementation"] for row in rows):
+    for name in names:
         own = [row for row in rows if row["implementation"] == name]
         counts = Counter(row["verdict"] for row in own)
         cells = (Text(str(counts[word] or ""), style=STYLES.get(word, "")) for word in found)
-        made.add_row(Text(words.abbreviated(name, MOST)), *cells, _range(own))
+        made.add_row(shown[name], *cells, _range(own))
 
 
 def _range(rows: Rows) -> str:

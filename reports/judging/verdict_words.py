@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from reports import words
 from reports.analysis import Analysis
 from suites.measure.verdict import WORDS, false_verdicts
 from suites.records.plan import Plan
+
+_LEAST_RATIO: Final = 0.001
+_MOST_RATIO: Final = 1000
+"""Beyond these a ratio says no more than that; so wide a number would leave no room for names."""
 
 
 def percent(value: float | None) -> str:
@@ -20,9 +24,11 @@ def percent(value: float | None) -> str:
 
 
 def ratio(value: float | None) -> str:
-    """A ratio, to a thousandth where it is near 1: 0.0123, 0.998, 41.2; empty for none."""
+    """A ratio, to a thousandth where it is near 1: 0.0123, 0.998, 41.2, >1000; empty for none."""
     if value is None or not words.known(value):
         return ""
+    if value < _LEAST_RATIO or value > _MOST_RATIO:
+        return f"<{_LEAST_RATIO:g}" if value < 1 else f">{_MOST_RATIO:g}"
     return f"{value:.3f}" if 0.1 <= value < 10 else words.three_digits(value)
 
 
@@ -30,6 +36,11 @@ def ratio_in(value: float | None, low: float | None, high: float | None) -> str:
     """A ratio with its interval, where it has one: 0.998 [0.991, 1.005]."""
     ends = (ratio(low), ratio(high))
     return f"{ratio(value)} [{', '.join(ends)}]" if all(ends) else ratio(value)
+
+
+def floor(value: float | None) -> str:
+    """What identical code may differ by: 0.34 %, 12 %, >100 %; empty when not measured."""
+    return ">100 %" if value is not None and value > 1 else percent(value)
 
 
 def summary_sentences(analysis: Analysis) -> list[str]:
@@ -67,18 +78,19 @@ def chance(rows: Iterable[dict[str, Any]]) -> str:
     )
 
 
-def floor_words(floor: float | None, rows: Iterable[dict[str, Any]] = ()) -> str:
+def floor_words(whole: float | None, rows: Iterable[dict[str, Any]] = ()) -> str:
     """What the twins of a run tell, over all problems together and from one to the other.
 
-    rows  verdicts, with the floor of each one's problem
+    whole  what identical code may differ by in all of the run
+    rows   verdicts, with the floor of each one's problem
     """
-    if floor is None:
+    if whole is None:
         return "No twin was measured: what identical code may differ by is not known."
-    told = f"Identical code, the baseline and its twin, may differ by {percent(floor)} in this run"
+    told = f"Identical code, the baseline and its twin, may differ by {floor(whole)} in this run"
     own = sorted({row["floor"] for row in rows if row["floor"] is not None})
     if len(own) < 2:
         return f"{told}."
-    return f"{told} as a whole, by {percent(own[0])} to {percent(own[-1])} on a problem of it."
+    return f"{told} as a whole, by {floor(own[0])} to {floor(own[-1])} on a problem of it."
 
 
 def _one_process(rows: list[dict[str, Any]]) -> str:

@@ -8,6 +8,7 @@ from typing import Final
 
 from rich import box
 from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -26,6 +27,8 @@ STYLES: Final = {
 }
 """How each state is marked, beside its word."""
 _WIDEST_HEAD: Final = 9
+_LEAST: Final = 20
+"""Of a name without joints more is broken where the line ends: its table needs room for numbers."""
 MOST: Final = 40
 """A longer name is abbreviated: its table needs room for numbers."""
 
@@ -41,7 +44,7 @@ class GridTables:
         shared = f" ({grid.shared})" if grid.shared else ""
         heads = [words.abbreviated(name, MOST) for name in grid.columns]
         if len(list(self._blocks(heads, options.max_width))) > 1:
-            heads = [folded(name) for name in grid.columns]
+            heads = [folded(head) for head in heads]
         for index, block in enumerate(self._blocks(heads, options.max_width)):
             continued = ", continued" if index else ""
             title = words.abbreviated(grid.title, 2 * words.LONGEST_NAME)
@@ -91,20 +94,41 @@ def with_numbers(grid: Grid) -> Grid:
     return replace(grid, columns=tuple(grid.columns[place] for place in kept), rows=rows)
 
 
-def folded(name: str) -> str:
-    """A name on several lines, broken at its own joints, each at most nine wide if it can be."""
-    name = words.abbreviated(name, MOST)
-    for joint in "_,":
+@dataclass(frozen=True, slots=True)
+class Name:
+    """What a row is called: on one line where there is room, else broken at its own joints."""
+
+    text: str
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        indent = " " * (len(self.text) - len(self.text.lstrip()))
+        widest = options.max_width - len(indent)
+        lines = folded(self.text.lstrip(), widest).split("\n")
+        yield Text("\n".join(indent + line for line in lines))
+
+    @property
+    def least(self) -> int:
+        """The room it needs at least, so that no word of it is broken; no more than 20."""
+        parts = map(len, folded(self.text, 0).split("\n"))
+        return min(_LEAST, max(parts, default=0) + len(self.text) - len(self.text.lstrip()))
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(self.least, len(self.text))
+
+
+def folded(name: str, widest: int = _WIDEST_HEAD) -> str:
+    """A name on several lines, broken at its own joints, each so wide at most if it can be."""
+    for joint in "_,+ ":
         name = name.replace(joint, f"{joint}\n")
     for joint in "[(":
         name = name.replace(joint, f"\n{joint}")
     lines = [""]
     for part in name.split("\n"):
-        if len(lines[-1] + part) <= _WIDEST_HEAD:
+        if len((lines[-1] + part).rstrip()) <= widest:
             lines[-1] += part
         else:
             lines.append(part)
-    return "\n".join(line for line in lines if line)
+    return "\n".join(line.rstrip() for line in lines if line.strip())
 
 
 def table(title: str = "") -> Table:

@@ -8,9 +8,11 @@ from dataclasses import replace
 import pytest
 from rich.console import Console, RenderableType
 
+from impls.interface import Limits
 from reports.analysis import Analysis
 from reports.judging.compare import implementations, runs
 from reports.judging.verdict_tables import MOST_ROWS, compare_tables, verdict_tables
+from suites.records.plan import Entry
 from suites.records.record import Record
 from suites.records.store import Run
 from tests.saved_run import PROBLEMS, small_run, two
@@ -70,6 +72,51 @@ def test_the_tables_fit_the_width(width: int, problems: tuple[str, ...]) -> None
     text = shown(verdict_tables(Analysis(*small_run(problems=problems, threads=(1, 2)))), width)
     assert max(map(len, text.splitlines())) <= width
     assert "…" not in text
+
+
+def far_apart(run: Run, records: list[Record]) -> tuple[Run, list[Record]]:
+    """The same run with sessions that have nothing in common: intervals without an end."""
+    made = []
+    for record in records:
+        factor = 10 ** (9 * (-1) ** record.session) if record.implementation == "chunked" else 1
+        samples = tuple(each * factor for each in record.times_ms)
+        twins = tuple(each * (1 + record.session * 40) for each in record.twin_ms)
+        made.append(replace(record, times_ms=samples, twin_ms=twins))
+    return run, made
+
+
+def test_a_name_is_broken_at_its_joints_only() -> None:
+    run, records = far_apart(*small_run(problems=PROBLEMS[8:11]))
+    names = {"chunked": "multi_head(chunked[block_q=128])"}
+    entries = tuple(replace(e, name=names.get(e.name, e.name)) for e in run.plan.entries)
+    records = [
+        replace(r, implementation=names.get(r.implementation, r.implementation)) for r in records
+    ]
+    run = replace(run, plan=replace(run.plan, entries=entries))
+    text = shown(verdict_tables(Analysis(run, records)), 80)
+    assert max(map(len, text.splitlines())) <= 80
+    firsts = [
+        line.split()[0] for line in text.splitlines() if line.startswith("  ") and line.split()
+    ]
+    place = firsts.index("multi_head")
+    assert firsts[place : place + 4] == ["multi_head", "(chunked[block_", "q=128])", "sdpa_flash"]
+    assert "\nh8 t128 window:128 " in text
+
+
+def test_a_word_that_no_table_holds_is_broken_where_the_line_ends() -> None:
+    made = tuple(Entry(name=name * 35, limits=(Limits(),)) for name in "xyz")
+    text = shown(
+        verdict_tables(Analysis(*far_apart(*small_run(problems=PROBLEMS[:2], made=made)))), 80
+    )
+    assert max(map(len, text.splitlines())) <= 80
+    assert "y" * 18 in text
+
+
+def test_numbers_that_say_nothing_are_bounds() -> None:
+    text = shown(verdict_tables(Analysis(*far_apart(*small_run(problems=PROBLEMS[:2])))), 80)
+    assert "[<0.001, >1000]" in text
+    assert ">100 %" in text
+    assert max(map(len, text.splitlines())) <= 80
 
 
 @pytest.mark.parametrize("width", [80, 140])

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from reports.analysis import Analysis
-from reports.judging.verdict_words import percent, ratio, ratio_in, summary_sentences
+from reports.judging.verdict_words import floor, percent, ratio, ratio_in, summary_sentences
 from reports.judging.verdicts import VERDICT_COLUMNS, run_floor, verdicts
 from reports.tables import rows_of
 from suites.measure.statistics import log_ratio, noise_floor
@@ -243,3 +243,9 @@ def test_a_ratio_near_1_reads_to_a_thousandth() -> None:
     ]
     assert ratio_in(1.0, 0.99, 1.011) == "1.000 [0.990, 1.011]"
     assert ratio_in(1.0, None, None) == "1.000"
+
+
+def test_what_no_reader_needs_the_digits_of_is_a_bound() -> None:
+    assert ratio_in(8.314, 1.47e-9, 46927536855.0) == "8.314 [<0.001, >1000]"
+    assert [ratio(each) for each in (0.001, 1000.0, 1000.1)] == ["0.00100", "1000", ">1000"]
+    assert [floor(each) for each in (0.034, 1.0, 1668.18, None)] == ["3.4 %", "100 %", ">100 %", ""]
