@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Final
 
 import reports
 from reports import history
 from reports.analysis import Analysis
 from reports.folder import RESULTS
+from reports.html.page import Report
 from reports.judging.compare import Comparison, not_gated, slower_beyond
 from reports.printing import plain, terminal
 from reports.printing.console import print_json, print_line, print_paths, print_tables
@@ -17,6 +19,9 @@ from reports.printing.histories import history_tables
 from reports.printing.stream import Stream
 from suites.records.record import ANSWERS, Record
 from suites.records.store import Run
+
+MOST_CHARTS: Final = 8
+"""More are not listed, but counted."""
 
 
 def report(
@@ -33,13 +38,11 @@ def report(
     """
     analysis = Analysis(run, records)
     made = reports.write(analysis, out or RESULTS / run.name)
-    paths = [str(path) for path in (made.page, *made.charts)]
     if as_json:
-        data = {**plain.as_data(analysis), "page": paths[0], "charts": paths[1:]}
-        (lines.run if lines else print_json)(data)
+        (lines.run if lines else print_json)({**plain.as_data(analysis), **_files(made)})
         return
     print_tables(terminal.summary(analysis))
-    print_paths(paths)
+    print_paths(_places(made))
 
 
 def report_history(
@@ -51,12 +54,11 @@ def report_history(
         expect_comparable(change, anyway=anyway)
     newest, section = found.analyses[-1].run, history.section(found)
     made = history.write(found, section, out or RESULTS / f"{newest.name}-history")
-    paths = [str(path) for path in (made.page, *made.charts)]
     if as_json:
-        print_json({**history.as_data(found), "page": paths[0], "charts": paths[1:]})
+        print_json({**history.as_data(found), **_files(made)})
         return
     print_tables(history_tables(found))
-    print_paths(paths)
+    print_paths(_places(made))
 
 
 def expect_comparable(found: Comparison, *, anyway: bool) -> None:
@@ -90,6 +92,18 @@ def exit_status(records: Sequence[Record], *, strict: bool = False) -> int:
         )
         return 1
     return 0
+
+
+def _files(made: Report) -> dict[str, Any]:
+    """What was written, for programs."""
+    return {"page": str(made.page), "charts": [str(path) for path in made.charts]}
+
+
+def _places(made: Report) -> list[Path | str]:
+    """The same for people: many charts are counted."""
+    if len(made.charts) <= MOST_CHARTS:
+        return [made.page, *made.charts]
+    return [made.page, f"{len(made.charts)} charts in {made.page.parent}"]
 
 
 def _counted(records: Sequence[Record]) -> str:

@@ -84,13 +84,17 @@ class GridTables:
 
 
 def with_numbers(grid: Grid) -> Grid:
-    """The grid without the columns that hold no number."""
+    """The grid without the columns and the rows that hold no number."""
     kept = [
         place
         for place in range(len(grid.columns))
         if any(cells[place].state == "timed" for _, cells in grid.rows)
     ]
-    rows = tuple((name, tuple(cells[place] for place in kept)) for name, cells in grid.rows)
+    rows = tuple(
+        (name, tuple(cells[place] for place in kept))
+        for name, cells in grid.rows
+        if any(cell.state == "timed" for cell in cells)
+    )
     return replace(grid, columns=tuple(grid.columns[place] for place in kept), rows=rows)
 
 

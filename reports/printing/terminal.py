@@ -22,7 +22,7 @@ from reports import words
 from reports.analysis import Analysis
 from reports.judging import choices
 from reports.judging.verdict_tables import verdict_tables
-from reports.panels import panels_of
+from reports.panels import panels_of, subject
 from reports.printing import listings
 from reports.printing.grids import Grid, error_grid, memory_grid, time_grid
 from reports.printing.layout import MOST, STYLES, GridTables, state, table, with_numbers
@@ -136,7 +136,8 @@ def fault_line(record: Record) -> Text:
 def summary(analysis: Analysis) -> list[RenderableType]:
     """The tables at the end of a run: time, memory, verdicts, and what has no time and why.
 
-    An implementation without a single number has no column: it stands in the last table only.
+    An implementation without a single number has no column: it stands in the last table only. A
+    problem without one has no row, and is counted.
     """
     grids = [
         make(analysis, panel=panel)
@@ -149,12 +150,29 @@ def summary(analysis: Analysis) -> list[RenderableType]:
         tables.append(Text(words.NO_TIMES))
     return [
         *tables,
+        *_lines([left_out(analysis)]),
         *legend(shown),
         *verdict_tables(analysis),
         *_lines(choices.some(analysis, MOST_CHOICES)),
         *reasons(analysis),
         *_lines([inside_words(analysis.run, analysis.records)]),
     ]
+
+
+def left_out(analysis: Analysis) -> str:
+    """How many problems have no row because nobody has a time there; empty where all have one."""
+    grids = {panel: time_grid(analysis, panel=panel) for panel in panels_of(analysis.plan)}
+    counts = {
+        panel: len(grid.rows) - len(with_numbers(grid).rows)
+        for panel, grid in grids.items()
+        if not grid.is_empty
+    }
+    told = [
+        f"{words.counted(count, 'problem')} of {subject(panel)}"
+        for panel, count in counts.items()
+        if count
+    ]
+    return f"Left out, without a time: {', '.join(told)}; the page has them." if told else ""
 
 
 def legend(grids: Iterable[Grid]) -> list[RenderableType]:

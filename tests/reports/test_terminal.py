@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from dataclasses import replace
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from rich.console import Console, RenderableType
 from impls.interface import Limits
 from reports.analysis import Analysis
 from reports.printing import listings, terminal
+from reports.printing.ending import MOST_CHARTS, report
 from reports.printing.layout import folded
 from reports.printing.listings import capability_markdown
 from suites.records.plan import Entry, entry_to_json
@@ -109,6 +112,33 @@ def test_what_was_not_measured_is_listed_with_its_reason() -> None:
     text = " ".join(shown(*terminal.summary(Analysis(*small_run())), width=120).split())
     assert "local_window refused 9 mask full: takes window" in text
     assert "off_by_one wrong 18 out: 41 times what rounding explains" in text
+
+
+def test_problems_without_a_time_are_counted_and_have_no_row() -> None:
+    run, records = small_run(problems=PROBLEMS[:3])
+    stopped = [r for r in records if r.problem != PROBLEMS[1]]
+    text = shown(*terminal.summary(Analysis(run, stopped)))
+    assert not re.search(r"^t256", text, re.MULTILINE)
+    assert re.search(r"^t512", text, re.MULTILINE)
+    told = "Left out, without a time: 1 problem of attention, 1 problem of layers; the page has"
+    assert told in " ".join(text.split())
+    assert "Left out" not in shown(*terminal.summary(Analysis(run, records)))
+
+
+def test_many_charts_are_counted_for_people_and_listed_for_programs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, records = small_run()
+    report(run, records, tmp_path, as_json=True)
+    charts = json.loads(capsys.readouterr().out)["charts"]
+    assert len(charts) > MOST_CHARTS
+    report(run, records, tmp_path, as_json=False)
+    *_, page, told = capsys.readouterr().out.splitlines()
+    assert page == str(tmp_path / "report.html")
+    assert told == f"{len(charts)} charts in {tmp_path}"
+    few_run, few = small_run(problems=PROBLEMS[:1])
+    report(few_run, few, tmp_path / "few", as_json=False)
+    assert capsys.readouterr().out.splitlines()[-1].endswith(".png")
 
 
 def test_a_run_without_a_time_says_so() -> None:
