@@ -5,7 +5,8 @@ The terminal and the page draw the same grids.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -16,6 +17,8 @@ from reports.judging.verdict_words import percent
 from reports.panels import APPROXIMATIONS, subject
 from suites.records.store import Run
 
+Pair = tuple[str, str]
+"""A problem and an implementation on it."""
 _TEXT_OF: Final[dict[str, Callable[[float | None], str]]] = {
     "median_ms": words.milliseconds,
     "peak_bytes": words.mebibytes,
@@ -100,6 +103,28 @@ def error_grid(analysis: Analysis, *, panel: str) -> Grid:
     return _measured(analysis, panel=panel, title=title, column="relative_error")
 
 
+def speed_up_grid(analysis: Analysis, *, panel: str) -> Grid:
+    """Milliseconds with the fewest threads, and how many times as fast the most threads are.
+
+    Without a number where the run has one number of threads only.
+    """
+    fewest, most = min(analysis.plan.threads), max(analysis.plan.threads)
+    times: dict[Pair, dict[int, float]] = defaultdict(dict)
+    for row in analysis.measurements:
+        times[row["problem"], row["implementation"]][row["threads"]] = row["median_ms"]
+    found = {
+        pair: Cell(
+            text=f"{words.milliseconds(own[fewest])} {own[fewest] / own[most]:.2f}x", state="timed"
+        )
+        for pair, own in times.items()
+        if fewest < most and own.get(fewest) and own.get(most)
+    }
+    title = f"Speed-up of {subject(panel)} by {words.counted(most, 'thread')}"
+    unit = f"ms with {fewest} and how many times as fast with {most}"
+    labels = words.labels(analysis.plan, threads=False)
+    return _of_panel(analysis, panel, found, title=", ".join([title, *labels]), unit=unit)
+
+
 def agreement_grid(analysis: Analysis) -> Grid:
     """The part of what the gate allows that each answer used, or how it ended instead."""
     cells = {
@@ -112,28 +137,44 @@ def agreement_grid(analysis: Analysis) -> Grid:
 
 
 def _measured(analysis: Analysis, *, panel: str, title: str, column: str) -> Grid:
-    names = tuple(entry.name for entry in analysis.plan.entries if entry.panel == panel)
-    cells = {
-        (row["problem"], row["implementation"]): _ending_cell(row) for row in analysis.outcomes
-    }
     text = _TEXT_OF[column]
-    for row in analysis.with_most_threads:
-        pair = (row["problem"], row["implementation"])
-        cells[pair] = Cell(
+    found = {
+        (row["problem"], row["implementation"]): Cell(
             text=text(row[column]),
             state="timed",
             title=_spread_words(row) if column == "median_ms" else "",
             level=row[column],
         )
+        for row in analysis.with_most_threads
+    }
     title = ", ".join([title, *words.labels(analysis.plan)])
-    grid = _grid(analysis.run, names, cells, title=title, unit=_UNITS[column], mark_least=True)
+    return _of_panel(analysis, panel, found, title=title, unit=_UNITS[column], mark_least=True)
+
+
+def _of_panel(
+    analysis: Analysis,
+    panel: str,
+    found: Mapping[Pair, Cell],
+    *,
+    title: str,
+    unit: str,
+    mark_least: bool = False,
+) -> Grid:
+    """A grid of those in a panel: the cells found, and how the others ended."""
+    names = tuple(entry.name for entry in analysis.plan.entries if entry.panel == panel)
+    ended = {
+        (row["problem"], row["implementation"]): _ending_cell(row) for row in analysis.outcomes
+    }
+    grid = _grid(
+        analysis.run, names, {**ended, **found}, title=title, unit=unit, mark_least=mark_least
+    )
     return replace(grid, rows=tuple(row for row in grid.rows if not _is_declined(row[1])))
 
 
 def _grid(
     run: Run,
     names: tuple[str, ...],
-    cells: dict[tuple[str, str], Cell],
+    cells: Mapping[Pair, Cell],
     *,
     title: str,
     unit: str,

@@ -24,7 +24,7 @@ from reports.judging import choices
 from reports.judging.verdict_tables import verdict_tables
 from reports.panels import panels_of, subject
 from reports.printing import listings
-from reports.printing.grids import Grid, error_grid, memory_grid, time_grid
+from reports.printing.grids import Grid, error_grid, memory_grid, speed_up_grid, time_grid
 from reports.printing.layout import MOST, STYLES, GridTables, state, table, with_numbers
 from reports.sessions import inside_words
 from suites.records.record import ANSWERS, Conditions, Record
@@ -141,7 +141,7 @@ def summary(analysis: Analysis) -> list[RenderableType]:
     """
     grids = [
         make(analysis, panel=panel)
-        for make in (time_grid, memory_grid, error_grid)
+        for make in (time_grid, memory_grid, error_grid, speed_up_grid)
         for panel in panels_of(analysis.plan)
     ]
     shown = [with_numbers(grid) for grid in grids if not grid.is_empty]
@@ -149,6 +149,7 @@ def summary(analysis: Analysis) -> list[RenderableType]:
     if not shown:
         tables.append(Text(words.NO_TIMES))
     return [
+        *_lines([of_threads(analysis) if shown else ""]),
         *tables,
         *_lines([left_out(analysis)]),
         *legend(shown),
@@ -157,6 +158,17 @@ def summary(analysis: Analysis) -> list[RenderableType]:
         *reasons(analysis),
         *_lines([inside_words(analysis.run, analysis.records)]),
     ]
+
+
+def of_threads(analysis: Analysis) -> str:
+    """Which of several numbers of threads the tables are of; empty where there is one."""
+    *fewer, most = map(str, sorted(analysis.plan.threads))
+    if not fewer:
+        return ""
+    return (
+        f"Measured with {', '.join(fewer)} and {most} threads: the tables of time, memory and "
+        f"error are of {most}; what {fewer[0]} takes stands in the table of the speed-up."
+    )
 
 
 def left_out(analysis: Analysis) -> str:

@@ -70,6 +70,23 @@ def test_titles_name_the_labels_that_are_not_the_default() -> None:
         assert f"{what}, cache cold, allocator retain, 2 threads," in text
 
 
+def test_a_run_of_several_numbers_of_threads_says_what_is_shown_and_what_they_gain() -> None:
+    run, records = small_run(problems=PROBLEMS[:2], threads=(1, 2))
+    slower = [
+        replace(r, times_ms=tuple(1.5 * t for t in r.times_ms)) if r.threads == 1 else r
+        for r in records
+    ]
+    text = " ".join(shown(*terminal.summary(Analysis(run, slower)), width=140).split())
+    assert "Measured with 1 and 2 threads: the tables of time, memory and error are of 2;" in text
+    title = "Speed-up of attention by 2 threads, ms with 1 and how many times as fast with 2 (b1 h8"
+    place = text.index(title)
+    assert re.search(r"t128 0\.\d+ 1\.\d\dx ", text[place:])
+    assert "Speed-up of layers by 2 threads" in text
+    alone = " ".join(shown(*terminal.summary(Analysis(*small_run(problems=PROBLEMS[:2])))).split())
+    assert "Speed-up" not in alone
+    assert "Measured with" not in alone
+
+
 def test_the_best_choices_are_named_and_many_are_counted() -> None:
     made = tuple(Entry(name=f"chunked[b={b}]", limits=ANY) for b in (64, 128))
     run, records = small_run(made=made)
