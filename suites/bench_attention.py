@@ -49,11 +49,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def test_attention(implementation: str, problem: str, measured: Measured, benchmark: Any) -> None:
     """It agrees, in the run and here; then pytest-benchmark times it."""
-    benchmark.group = problem
+    entry = measured.entry(implementation)
+    benchmark.group = entry.group(problem)
     measured.expect_answer(implementation, problem)
     from suites import in_process  # noqa: PLC0415 - torch, with its threads bound: see `measured`
 
-    entry = measured.entry(implementation)
     if fault := in_process.fault(entry, problem, measured.plan.seed):
         pytest.fail(fault, pytrace=False)
     benchmark(in_process.warm_call(entry, problem))

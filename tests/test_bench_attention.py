@@ -23,7 +23,8 @@ from tests.saved_run import PROBLEMS, small_run
 
 ROOT = Path(__file__).resolve().parents[1]
 ONE = "b1 h4 t128 d64 full fp32 cpu"
-CASES = "t128 and h4 and full and (naive or sdpa_flash or local_window) and not multi_head"
+ABLE = "naive or torch_multi_head or (sdpa_flash and not multi_head)"
+CASES = f"t128 and h4 and full and (local_window or {ABLE})"
 
 
 def start(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -40,7 +41,7 @@ def start(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_case_is_grouped_by_its_problem_and_carries_the_figures_of_the_run(
+def test_a_case_is_grouped_by_problem_and_panel_and_carries_the_figures_of_the_run(
     tmp_path: Path,
 ) -> None:
     file = tmp_path / "cases.json"
@@ -50,13 +51,15 @@ def test_a_case_is_grouped_by_its_problem_and_carries_the_figures_of_the_run(
         str(file), folder=tmp_path,
     )  # fmt: skip
     assert child.returncode == 0, child.stdout + child.stderr
-    assert "2 passed, 1 skipped" in child.stdout
+    assert "3 passed, 1 skipped" in child.stdout
     assert "refused: mask full: takes window" in child.stdout
     assert "attnbench: measuring, session 2 of 2" in child.stdout
     made = {each["params"]["implementation"]: each for each in read(file)["benchmarks"]}
-    assert set(made) == {"naive", "sdpa_flash"}
+    groups = {name: each["group"] for name, each in made.items()}
+    assert groups == {"naive": ONE, "sdpa_flash": ONE, "torch_multi_head": f"{ONE} layers"}
+    assert made.pop("torch_multi_head")["extra_info"]["baseline"] == "torch_multi_head"
     for name, each in made.items():
-        assert (each["group"], each["params"]["problem"]) == (ONE, ONE)
+        assert each["params"]["problem"] == ONE
         assert each["name"] == f"test_attention[{name}-{ONE}]"
         assert_is_measured(each["extra_info"])
     assert_is_compared(made["naive"]["extra_info"])

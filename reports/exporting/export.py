@@ -199,15 +199,20 @@ EXTENSIONS: Final = dict.fromkeys(_TEXTS, "json") | {"csv": "csv", "parquet": "p
 
 
 def _benchmarks(analysis: Analysis) -> Iterator[dict[str, Any]]:
-    """One for each pair; for each number of threads, where there are several."""
+    """One for each pair; for each number of threads, where there are several.
+
+    Only those of a panel are in a group: whoever reads the file ranks within groups.
+    """
     figures, judged = map(_by_benchmark, (analysis.measurements, analysis.verdicts))
     run = analysis.run
+    entries = {entry.name: entry for entry in run.plan.entries}
     for (problem, threads), found in analysis.timed.items():
-        group = problem if len(run.plan.threads) == 1 else f"{problem} threads {threads}"
+        place = problem if len(run.plan.threads) == 1 else f"{problem} threads {threads}"
         for name, own in found.items():
             key = (problem, threads, name)
             yield {
-                **_named(group, name),
+                "group": entries[name].group(place),
+                **_named(place, name),
                 "extra_info": {
                     "run": run.name,
                     **_told(figures[key], _FIGURES),
@@ -225,12 +230,12 @@ def _by_benchmark(rows: Rows) -> dict[tuple[str, int, str], dict[str, Any]]:
     return {(row["problem"], row["threads"], row["implementation"]): row for row in rows}
 
 
-def _named(group: str, implementation: str) -> dict[str, Any]:
-    """The names that a benchmark is grouped, shown and found again by."""
-    name = f"{implementation}[{group}]"
-    params = {"implementation": implementation, "problem": group}
-    param = f"{implementation}-{group}"
-    return {"group": group, "name": name, "fullname": name, "params": params, "param": param}
+def _named(place: str, implementation: str) -> dict[str, Any]:
+    """The names that a benchmark is shown and found again by."""
+    name = f"{implementation}[{place}]"
+    params = {"implementation": implementation, "problem": place}
+    param = f"{implementation}-{place}"
+    return {"name": name, "fullname": name, "params": params, "param": param}
 
 
 def _told(row: dict[str, Any], columns: Iterable[str]) -> dict[str, Any]:

@@ -39,6 +39,10 @@ class Entry:
         """Whether it is a layer around attention."""
         return self.panel == "layers"
 
+    def group(self, problem: str) -> str:
+        """Where it is ranked by what ranks benchmarks within groups: a panel's own on a problem."""
+        return problem if self.panel == "attention" else f"{problem} {self.panel}"
+
     def refusals(self, problem: Problem, capability: tuple[int, int] | None) -> tuple[str, ...]:
         """Every reason this problem is out of reach, in words; empty means "I can"."""
         own = refusals(self.limits, problem, capability)

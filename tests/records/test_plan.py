@@ -232,3 +232,9 @@ def test_records_may_come_as_a_stream() -> None:
     assert made.untimed(iter(known), 1) == []
     assert made.untimed(iter(known), 2) == [(SHORT, ["a"])]
     assert made.unchecked(iter(known)) == made.unchecked(known)
+
+
+def test_benchmarks_are_grouped_by_problem_and_panel() -> None:
+    assert entry("naive").group("h1 t64") == "h1 t64"
+    assert entry("multi_head", panel="layers").group("h1 t64") == "h1 t64 layers"
+    assert entry("linear", panel="dense_linear").group("h1 t64") == "h1 t64 dense_linear"

@@ -131,6 +131,8 @@ def test_threads_are_never_mixed_in_one_benchmark(tmp_path: Path) -> None:
     data = made(tmp_path, "pytest-benchmark", run, records)
     chunked = {e["group"]: e for e in data["benchmarks"] if e["name"].startswith("chunked[")}
     assert set(chunked) == {f"{ONE} threads 1", f"{ONE} threads 2"}
+    layers = {e["group"] for e in data["benchmarks"] if e["name"].startswith("multi_head[")}
+    assert layers == {f"{ONE} threads 1 layers", f"{ONE} threads 2 layers"}
     assert [e["extra_info"]["sessions"] for e in chunked.values()] == [2, 2]
 
 
@@ -146,7 +148,8 @@ def test_pytest_benchmark_itself_reads_the_file_and_compares_it(tmp_path: Path) 
     )
     assert child.returncode == 0, child.stderr
     for problem in PROBLEMS[:2]:
-        assert f"benchmark '{problem}': 6 tests" in child.stdout
+        assert f"benchmark '{problem}': 4 tests" in child.stdout
+        assert f"benchmark '{problem} layers': 2 tests" in child.stdout
         assert f"sdpa_flash[{problem}] (" in child.stdout
     assert "off_by_one" not in child.stdout
 
