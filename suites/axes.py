@@ -35,16 +35,19 @@ _EXAMPLES: Final = {"--mask": "full,causal,window:256", "--bias": "none,alibi,re
 
 
 def values_of(option: str, text: str) -> list[dict[str, Any]]:
-    """The fields that each comma-separated value of an axis option sets."""
+    """The fields that each comma-separated value of an axis option sets.
+
+    Raises ValueError for a value that is not understood, and for an empty one.
+    """
     found = []
-    for value in filter(None, (word.strip() for word in text.split(","))):
+    for value in (word.strip() for word in text.split(",")):
+        if not value:
+            raise ValueError(f"{option} {text!r}: a value is empty; {_expected(option, value)}")
         word = "train" if (option, value) == ("--pass", "training") else value
         fields = _understood(option, AXES[option].format(word))
         if fields is None or _FIELDS[option] not in fields:
             raise ValueError(f"{option} {value!r}: {_expected(option, value)}")
         found.append(fields)
-    if not found:
-        raise ValueError(f"{option} {text!r}: {_expected(option, text)}")
     return found
 
 

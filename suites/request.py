@@ -199,13 +199,15 @@ def _check_numbers(request: Request) -> None:
 
 
 def _threads(text: str | None) -> tuple[int, ...]:
-    """Numbers of threads, each once, in order."""
+    """Numbers of threads, in order. Raises ValueError for one that is named twice."""
     if text is None:
         return (cores(),)
     words = [word.strip() for word in text.split(",")]
     if not all(word.isdecimal() and int(word) for word in words):
         raise ValueError(f"--threads {text!r}: expected numbers from 1 up, like 1,2")
-    found = tuple(sorted({int(word) for word in words}))
+    found = tuple(sorted(map(int, words)))
+    if len(set(found)) < len(found):
+        raise ValueError(f"--threads {text!r}: a number is named twice; expected each once")
     if found[-1] > cores():
         raise ValueError(f"--threads is {found[-1]}, this program may use {cores()} CPUs")
     return found
@@ -242,6 +244,8 @@ def _understood_axes(request: Request) -> dict[str, list[dict[str, Any]]]:
     """The values of the axes; a typing error of any kind is told before anything is started."""
     _check_numbers(request)
     for text in request.problems:
+        if not text.strip():
+            raise ValueError(f"--problem {text!r}: expected words like 'b1 h8 t4096 d64 causal'")
         Problem.parse(text)
     return {option: values_of(option, text) for option, text in request.axes.items()}
 

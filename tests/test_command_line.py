@@ -210,7 +210,22 @@ MISTAKES = {
     "a size of zero": (("run", "--seq", "0"), r"--seq: query_length is 0, expected at least 1"),
     "a negative size": (("run", "--heads", "-4"), r"--heads '-4': expected values like 128,256"),
     "a size in words": (("run", "--seq", "many"), r"--seq 'many': expected values like 128,256"),
-    "no size at all": (("run", "--seq", ","), r"--seq ',': expected values like 128,256"),
+    "no size at all": (
+        ("run", "--seq", ","),
+        r"--seq ',': a value is empty; expected values like 128,256",
+    ),
+    "a size left out": (("run", "--seq", "128,,256"), r"--seq '128,,256': a value is empty; expec"),
+    "no device": (("run", "--device", "cpu,"), r"--device 'cpu,': a value is empty; expected one"),
+    "no problem": (("run", "--problem", " "), r"--problem ' ': expected words like 'b1 h8 t4096"),
+    "no number of threads": (("run", "--threads", ""), r"--threads '': expected numbers from 1 up"),
+    "a number of threads left out": (
+        ("run", "--threads", "1,,2"),
+        r"--threads '1,,2': expected numbers from 1 up",
+    ),
+    "a number of threads named twice": (
+        ("run", "--threads", "1,1"),
+        r"--threads '1,1': a number is named twice; expected each once",
+    ),
     "heads that do not divide": (
         ("run", "--heads", "8/3"),
         r"--heads: 8 query heads do not divide by 3 key heads; expected a whole number",
