@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from rich import box
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
@@ -26,6 +26,8 @@ STYLES: Final = {
     words.UNREACHED: "dim",
 }
 """How each state is marked, beside its word."""
+GAP: Final = 2
+"""Columns between two columns of a table."""
 _WIDEST_HEAD: Final = 9
 _LEAST: Final = 20
 """Of a name without joints more is broken where the line ends: its table needs room for numbers."""
@@ -54,7 +56,7 @@ class GridTables:
     def _blocks(self, heads: list[str], width: int) -> Iterator[list[int]]:
         """The places of the columns of each table; one column at least."""
         labels = (
-            max((len(self.grid.label(problem)) for problem, _ in self.grid.rows), default=0) + 2
+            max((len(self.grid.label(problem)) for problem, _ in self.grid.rows), default=0) + GAP
         )
         block: list[int] = []
         room = width - labels
@@ -70,7 +72,7 @@ class GridTables:
     def _width(self, head: str, place: int) -> int:
         """What a column needs, the gap before it included."""
         lines = map(len, head.split("\n"))
-        return 2 + max([*lines, *(len(cells[place].text) for _, cells in self.grid.rows)])
+        return GAP + max([*lines, *(len(cells[place].text) for _, cells in self.grid.rows)])
 
     def _table(self, heads: list[str], block: list[int]) -> Table:
         grid = self.grid
@@ -81,6 +83,18 @@ class GridTables:
         for problem, cells in grid.rows:
             made.add_row(Text(grid.label(problem)), *(_cell(cells[place]) for place in block))
         return made
+
+
+@dataclass(frozen=True, slots=True)
+class ByWidth:
+    """What is shown in a terminal of so many columns at least, and what in a narrower one."""
+
+    least: int
+    wide: RenderableType
+    narrow: RenderableType
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield self.wide if options.max_width >= self.least else self.narrow
 
 
 def with_numbers(grid: Grid) -> Grid:

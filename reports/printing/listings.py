@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from rich.console import Group, RenderableType
@@ -13,7 +13,7 @@ from impls.interface import Limits
 from impls.interface.limits import EVERY_BIAS, EVERY_MASK, words_of
 from impls.interface.problem import DEVICES, DTYPES
 from reports.machine import machine_facts
-from reports.printing.layout import table
+from reports.printing.layout import GAP, ByWidth, table
 from reports.words import abbreviated, printable
 from suites.records.plan import Entry, entry_from_json
 
@@ -30,8 +30,18 @@ CAPABILITIES: Final = (
     "head dims",
     "choices",
 )
+LISTED: Final = ("devices", "dtypes", "masks", "biases", "also", "cannot", "head dims", "choices")
+"""Columns of a terminal behind the name: what is answered by yes or no stands in one."""
+_LISTS: Final = ("masks", "also")
+_NO_LIMIT: Final = ("", "all")
+_USUAL: Final = {"head dims": ("", words_of(Limits().head_dims))}
+"""What is not worth a line."""
 BLANK: Final = len(CAPABILITIES) - 2
 """Columns of a missing implementation behind its name and the reason."""
+
+
+Rows = Sequence[Mapping[str, str]]
+"""What is told of each, under its heads."""
 
 
 def capability_rows(entries: Iterable[Entry]) -> list[tuple[str, ...]]:
@@ -54,19 +64,57 @@ def capability_rows(entries: Iterable[Entry]) -> list[tuple[str, ...]]:
 
 
 def implementations_table(entries: Iterable[Entry]) -> Group:
-    """The tables of `list implementations`: those at hand, then those missing and why."""
+    """The tables of `list implementations`: those at hand, then those missing and why.
+
+    Where the table of those at hand would break words, each of them is a block of lines instead.
+    """
     entries = list(entries)
-    able = CAPABILITIES.index("grouped heads"), CAPABILITIES.index("head dims")
-    made = _table(*CAPABILITIES[: able[0]], "cannot", *CAPABILITIES[able[1] :])
-    for row in capability_rows(entry for entry in entries if not entry.missing):
-        answers = zip(CAPABILITIES[slice(*able)], row[slice(*able)], strict=True)
-        unable = ", ".join(what for what, answer in answers if answer == "no")
-        made.add_row(*map(Text, (*row[: able[0]], unable, *row[able[1] :])))
+    rows = [_told(row) for row in capability_rows(each for each in entries if not each.missing)]
     absent = _table("missing", "reason")
     for entry in entries:
         if entry.missing:
             absent.add_row(Text(printable(entry.name)), Text(printable(entry.missing)))
-    return Group(made, Text(), absent) if absent.row_count else Group(made)
+    able = _able(rows) if rows else Text()
+    return Group(able, Text(), absent) if absent.row_count else Group(able)
+
+
+def _told(row: tuple[str, ...]) -> dict[str, str]:
+    """What one row of `capability_rows` tells in a terminal: what is answered no is a list."""
+    cells = dict(zip(CAPABILITIES, row, strict=True))
+    return {**cells, "cannot": ", ".join(head for head, cell in cells.items() if cell == "no")}
+
+
+def _able(rows: Rows) -> ByWidth:
+    """Those at hand as one table: lists are a word a line, choices alone take the room there is."""
+    heads = ("implementation", *LISTED)
+    cells = [
+        [row[head].replace(", ", ",\n") if head in _LISTS else row[head] for head in heads]
+        for row in rows
+    ]
+    made = table()
+    for place, head in enumerate(heads):
+        said = [head, *(row[place] for row in cells)]
+        broken = head == "choices"
+        parts = (part for text in said for part in (text.split() if broken else text.split("\n")))
+        least = max(map(len, parts))
+        made.add_column(head, no_wrap=not broken, min_width=least)
+    for row in cells:
+        made.add_row(*map(Text, row))
+    needed = sum(column.min_width or 0 for column in made.columns) + GAP * (len(heads) - 1)
+    return ByWidth(needed, made, Group(*_blocks(rows)))
+
+
+def _blocks(rows: Rows) -> Iterator[RenderableType]:
+    """A block for each implementation: its name, and a line for each limit worth a word."""
+    for row in rows:
+        name = row["implementation"]
+        yield Text(f"\n{name}", style="bold") if name else Text("  or", style="dim")
+        limits = _table("limit", "of it")
+        limits.show_header = False
+        for head in LISTED:
+            if row[head] not in _USUAL.get(head, _NO_LIMIT):
+                limits.add_row(Text(f"  {head}", style="dim"), Text(row[head]))
+        yield limits if limits.row_count else Text("  no limits", style="dim")
 
 
 def capability_markdown(entries: Iterable[Entry]) -> str:

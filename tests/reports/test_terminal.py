@@ -14,6 +14,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from impls.interface import Limits
+from impls.interface.limits import EVERY_BIAS, EVERY_MASK
 from reports.analysis import Analysis
 from reports.printing import listings, terminal
 from reports.printing.ending import MOST_CHARTS, report
@@ -271,6 +272,51 @@ def test_the_list_of_implementations_says_what_each_cannot() -> None:
     assert "local_window all all window none grouped heads 1 to 1024" in rows
     assert "flash_attn No module named 'flash_attn'" in rows
     assert any(row.startswith("cuda bf16") for row in rows)
+
+
+NARROW = """
+naive
+  no limits
+
+chunked
+  choices  block_q: 64, 128
+
+local_window
+  masks   window
+  cannot  grouped heads
+
+sdpa_flash
+  devices  cpu
+  or
+  devices  cuda
+  dtypes   bf16
+"""
+
+
+def test_a_narrow_terminal_lists_implementations_as_blocks_of_what_limits_them() -> None:
+    limits = {"local_window": (Limits(biases=EVERY_BIAS, masks=("window",), grouped_heads=False),)}
+    made = tuple(
+        replace(each, limits=limits.get(each.name, _with_every_bias(each.limits)))
+        for each in entries()[:4]
+    )
+    data = [entry_to_json(entry) for entry in (*made, Entry(name="gone", missing="not here"))]
+    text = shown(terminal.listed("implementations", data), width=60)
+    assert "\n".join(line.rstrip() for line in text.splitlines()).startswith(NARROW)
+    assert [line.split() for line in text.splitlines()][-1] == ["gone", "not", "here"]
+
+
+def _with_every_bias(limits: tuple[Limits, ...]) -> tuple[Limits, ...]:
+    return tuple(replace(each, biases=EVERY_BIAS, masks=EVERY_MASK) for each in limits)
+
+
+@pytest.mark.parametrize("width", range(60, 200, 10))
+def test_the_list_of_implementations_never_breaks_a_word(width: int) -> None:
+    limits = Limits(masks=("window", "window+padding", "window+documents"), own_value_dim=True)
+    many = {"block_q": ["64", "128", "256"], "block_k": ["64", "128", "256", "512"]}
+    made = Entry(name="multi_head(local_window)", limits=(limits,), panel="layers", choices=many)
+    text = shown(terminal.listed("implementations", [entry_to_json(made)]), width=width)
+    assert max(map(len, text.splitlines())) <= width
+    assert {"multi_head(local_window)", "window+documents", "window+padding,"} <= set(text.split())
 
 
 def test_the_capabilities_are_a_markdown_table() -> None:
