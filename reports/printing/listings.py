@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -38,6 +39,12 @@ _USUAL: Final = {"head dims": ("", words_of(Limits().head_dims))}
 """What is not worth a line."""
 BLANK: Final = len(CAPABILITIES) - 2
 """Columns of a missing implementation behind its name and the reason."""
+
+
+ONE_LINE: Final = 100
+"""Columns from which on a run is one line of `list runs`."""
+_SPARE: Final = re.compile(r"\((?:R|TM)\)| Processor\b| CPU(?= @)| @ [\d.]+GHz", re.IGNORECASE)
+"""What a machine is known without."""
 
 
 Rows = Sequence[Mapping[str, str]]
@@ -134,18 +141,31 @@ def suites_table(suites: Iterable[Mapping[str, Any]]) -> Table:
     return made
 
 
-def runs_table(runs: Iterable[Mapping[str, Any]]) -> Table | Text:
-    """The table of `list runs`, in the order given, from their data; a name says when and what."""
+def runs_table(runs: Iterable[Mapping[str, Any]]) -> RenderableType:
+    """The table of `list runs`, in the order given, from their data; a name says when and what.
+
+    Where there is room, a run is one line, and the machine's name is cut to what is left.
+    """
     numbers = ("problems", "implementations", "records")
-    made = _table("run", "machine", *numbers, "state")
-    for each in runs:
-        made.add_row(
-            Text(abbreviated(each["name"])),
-            Text(_machine(each)),
-            *(Text(str(each[name])) for name in numbers),
-            Text(printable(each["fault"]) or ("ended" if each["ended"] else "not ended")),
+    rows = [
+        (
+            each["name"],
+            _machine(each),
+            *(str(each[name]) for name in numbers),
+            printable(each["fault"]) or ("ended" if each["ended"] else "not ended"),
         )
-    return made if made.row_count else Text("no runs; python run_bench.py makes one")
+        for each in runs
+    ]
+    if not rows:
+        return Text("no runs; python run_bench.py makes one")
+    heads = ("run", "machine", *numbers, "state")
+    narrow, wide = _table(*heads), _table(*heads)
+    for name, machine, *others in rows:
+        rest = [*map(Text, others)]
+        narrow.add_row(Text(abbreviated(name)), Text(machine), *rest)
+        cut = Text(_SPARE.sub("", machine), no_wrap=True, overflow="ellipsis")
+        wide.add_row(Text(abbreviated(name)), cut, *rest)
+    return ByWidth(ONE_LINE, wide, narrow)
 
 
 def machine_table(machine: Mapping[str, Any]) -> Table:

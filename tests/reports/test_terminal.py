@@ -319,6 +319,18 @@ def test_the_list_of_implementations_never_breaks_a_word(width: int) -> None:
     assert {"multi_head(local_window)", "window+documents", "window+padding,"} <= set(text.split())
 
 
+def test_a_run_is_one_line_where_there_is_room() -> None:
+    cpu = "Intel(R) Xeon(R) Platinum 8480C CPU @ 2.20GHz"
+    run = {**RUN, "name": "quick-20260102-030405", "machine": cpu, "devices": [cpu, "NVIDIA H100"]}
+    lines = shown(terminal.listed("runs", [run] * 3), width=100).splitlines()
+    assert len(lines) == 2 + 3
+    assert "Intel Xeon Platinum 8480C, NV…" in lines[-1]
+    wide = shown(terminal.listed("runs", [run]), width=140)
+    assert "Intel Xeon Platinum 8480C, NVIDIA H100 " in wide
+    narrow = " ".join(shown(terminal.listed("runs", [run]), width=80).split())
+    assert "@" in narrow
+
+
 def test_the_capabilities_are_a_markdown_table() -> None:
     lines = capability_markdown(entries()).splitlines()
     assert len({line.count("|") for line in lines}) == 1
