@@ -20,6 +20,8 @@ MOST_PILED: Final = 3
 """Languages put so many accents on one letter; more reach into the lines around."""
 LONGEST_TEXT: Final = 600
 """A text longer than that is folded, or abbreviated where it cannot be."""
+MOST_SHARE: Final = 1000
+"""A larger share of the gate says no more than that."""
 UNREACHED: Final = "not reached"
 """The state of a planned answer that no record tells of."""
 RUN_ENDED: Final = "the run ended before it"
@@ -80,8 +82,10 @@ def mebibytes(value: float | None) -> str:
 
 
 def share(value: float | None) -> str:
-    """The part of what the gate allows that was used: 0.12; empty when nothing was compared."""
-    return f"{value:.2f}" if value is not None and known(value) else ""
+    """The part of what the gate allows that was used: 0.12, >1000; empty for nothing compared."""
+    if value is None or not known(value):
+        return ""
+    return f"{value:.2f}" if value <= MOST_SHARE else f">{MOST_SHARE}"
 
 
 def attainable(share: float | None, *, checked_again: bool = False) -> str:

@@ -26,6 +26,7 @@ from reports.panels import panels_of, subject
 from reports.printing import listings
 from reports.printing.grids import Grid, error_grid, memory_grid, speed_up_grid, time_grid
 from reports.printing.layout import MOST, STYLES, GridTables, state, table, with_numbers
+from reports.printing.reasons import reasons
 from reports.sessions import inside_words
 from suites.records.record import ANSWERS, Conditions, Record
 
@@ -198,26 +199,6 @@ def legend(grids: Iterable[Grid]) -> list[RenderableType]:
     ]
     bold = ["bold the smallest of its row"] if grids else []
     return [Text("\n" + "   ".join([*bold, *parts]), style="dim")] if [*bold, *parts] else []
-
-
-def reasons(analysis: Analysis) -> list[RenderableType]:
-    """What has no time and why: one row per implementation, status and reason."""
-    rows = analysis.not_measured
-    if not rows:
-        return []
-    made = table("Not measured" if analysis.plan.sessions else "Without agreement")
-    made.add_column("implementation", no_wrap=True)
-    made.add_column("")
-    made.add_column("problems", justify="right")
-    made.add_column("reason", overflow="fold")
-    for row in rows:
-        made.add_row(
-            Text(words.abbreviated(row["implementation"], MOST)),
-            state(row["status"]),
-            str(row["count"]),
-            Text(words.abbreviated(row["reason"], words.LONGEST_TEXT)),
-        )
-    return [made]
 
 
 def check_tables(analysis: Analysis) -> list[RenderableType]:

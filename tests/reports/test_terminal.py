@@ -20,6 +20,7 @@ from reports.printing import listings, terminal
 from reports.printing.ending import MOST_CHARTS, report
 from reports.printing.layout import folded
 from reports.printing.listings import capability_markdown
+from reports.words import share
 from suites.records.plan import Entry, entry_to_json
 from suites.records.record import Record
 from tests.saved_run import MACHINE, PROBLEMS, entries, small_run
@@ -173,6 +174,42 @@ def test_check_counts_what_agreed_and_what_did_not() -> None:
     assert rows["naive"] == ["18", "18", "0.05", "exact"]
     assert rows["local_window"] == ["9", "9", "9", "0.07", "exact"]
     assert rows["flash_attn"] == ["0", "0", "18"]
+
+
+def test_a_fault_that_many_hard_inputs_found_is_one_row_with_the_first_of_them() -> None:
+    run, records = small_run(problems=PROBLEMS[:3], sessions=0)
+    fault = "RuntimeError: The size of tensor a (4) must match the size of tensor b (2)"
+    hard = [f" (on a hard input (grouped heads: b2 h4/2 t65 d{d} fp32 cpu))" for d in (16, 32)]
+    failed = (
+        Record(session=0, problem=problem, implementation="naive", status="failed", reason=said)
+        for problem, said in zip(PROBLEMS, (fault + hard[0], fault + hard[1], fault), strict=False)
+    )
+    others = [r for r in records if r.implementation != "naive"]
+    text = " ".join(
+        shown(*terminal.check_tables(Analysis(run, [*failed, *others])), width=200).split()
+    )
+    place = f"first on {PROBLEMS[0]}, on a hard input (grouped heads: b2 h4/2 t65 d16 fp32 cpu)"
+    assert f"naive failed 3 {fault}; {place}" in text
+    assert text.count("RuntimeError") == 1
+    assert "xformers refused 3 device cpu: runs on cuda; dtype float32" in text
+
+
+def test_a_fault_of_one_problem_names_it_however_long_it_is() -> None:
+    run, records = small_run(problems=PROBLEMS[:2], sessions=0)
+    others = [r for r in records if (r.problem, r.implementation) != (PROBLEMS[1], "naive")]
+    wrong = Record(
+        session=0, problem=PROBLEMS[1], implementation="naive", status="wrong",
+        reason="on a hard input (one key: b1 h1 t1 fp32 cpu), out: " + "off " * 300,
+    )  # fmt: skip
+    text = " ".join(shown(*terminal.check_tables(Analysis(run, [*others, wrong]))).split())
+    assert "naive wrong 1 out: off off" in text
+    assert f"; on {PROBLEMS[1]}, on a hard input (one key: b1 h1 t1 fp32 cpu)" in text
+
+
+def test_a_share_of_the_gate_has_no_more_digits_than_it_tells() -> None:
+    assert [share(each) for each in (0.123, 1000.0, 46927536855.0, None)] == [
+        "0.12", "1000.00", ">1000", "",
+    ]  # fmt: skip
 
 
 def test_check_says_when_a_mask_differs() -> None:
