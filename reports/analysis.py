@@ -10,7 +10,7 @@ from reports import tables
 from reports.judging import verdicts
 from reports.judging.verdicts import Timed
 from reports.sections import Section
-from reports.words import UNREACHED
+from reports.words import RUN_ENDED
 from suites.records.record import Record
 from suites.records.store import Run
 
@@ -66,7 +66,7 @@ class Analysis:
         """Whether the run ended before its plan: an answer or a session of one is not there."""
         if self.run.ended is not None:
             return False
-        if any(row["status"] == UNREACHED for row in self.not_measured):
+        if any(row["reason"] == RUN_ENDED for row in self.not_measured):
             return True
         planned = sum(row["timed"] for row in self.outcomes) * len(self.run.plan.session_numbers)
         return sum(row["sessions"] for row in self.measurements) < planned

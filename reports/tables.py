@@ -14,6 +14,7 @@ from impls.interface import Problem
 from reports.panels import APPROXIMATIONS
 from reports.timings import TIMING_COLUMNS, by_threads, ceilings, timing
 from reports.words import RUN_ENDED, STATUS_WORDS, UNREACHED
+from suites.engine.forecast import BUDGET
 from suites.records.record import CHECK, Record
 from suites.records.store import Run
 
@@ -145,7 +146,7 @@ def with_most_threads(run: Run, rows: Iterable[dict[str, Any]]) -> list[dict[str
 def outcomes(run: Run, records: Iterable[Record]) -> pd.DataFrame:
     """One row per planned problem and implementation; columns as in OUTCOME_COLUMNS.
 
-    status  of the gravest record, `not reached` without one
+    status  of the gravest record as `shown_status` has it, `not_reached` without one
     share   the part of what the agreement gate allows that was used; None for approximations,
             which are not judged by it: their relative_error says how far they lie from attention
     timed   whether there are times that stand
@@ -204,6 +205,12 @@ def answers(run: Run, records: Iterable[Record]) -> dict[tuple[str, str], list[R
         if (pair := (record.problem, record.implementation)) in found:
             found[pair].append(record)
     return found
+
+
+def shown_status(record: Record) -> str:
+    """How an answer ended: what a budget left out was not reached, and says nothing of its time."""
+    left_out = record.status == "timed_out" and record.reason.endswith(BUDGET)
+    return UNREACHED if left_out else record.status
 
 
 def with_times(found: Iterable[Record]) -> list[Record]:
@@ -268,11 +275,11 @@ def _checked(found: list[Record]) -> dict[str, Any]:
 def _ending(found: list[Record]) -> dict[str, str]:
     if not found:
         return {"status": UNREACHED, "reason": RUN_ENDED}
-    fallen = [record for record in found if record.status != "ok"]
+    fallen = [(shown_status(record), record.reason) for record in found if record.status != "ok"]
     if not fallen:
         return {"status": "ok", "reason": ""}
-    gravest = min(fallen, key=lambda record: _GRAVEST_FIRST.index(record.status))
-    return {"status": gravest.status, "reason": gravest.reason}
+    status, reason = min(fallen, key=lambda each: _GRAVEST_FIRST.index(each[0]))
+    return {"status": status, "reason": reason}
 
 
 def _evidence(found: list[Record], panel: str) -> dict[str, Any]:

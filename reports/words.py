@@ -22,8 +22,8 @@ LONGEST_TEXT: Final = 600
 """A text longer than that is folded, or abbreviated where it cannot be."""
 MOST_SHARE: Final = 1000
 """A larger share of the gate says no more than that."""
-UNREACHED: Final = "not reached"
-"""The state of a planned answer that no record tells of."""
+UNREACHED: Final = "not_reached"
+"""The state of a planned answer that nothing is known of: the run or its budget ended before it."""
 RUN_ENDED: Final = "the run ended before it"
 NO_TIMES: Final = "No time was taken in this run."
 
@@ -36,7 +36,7 @@ STATUS_WORDS: Final = {
     "timed_out": "timed out",
     "refused": "refused",
     "missing": "missing",
-    UNREACHED: UNREACHED,
+    UNREACHED: "not reached",
 }
 """Every state in words; after `ok` the gravest first, which is the order they are shown in."""
 SHORT_WORDS: Final = {
@@ -54,7 +54,7 @@ MEANINGS: Final = {
     "timed_out": "it takes longer than was allowed",
     "refused": "the problem is outside its declared limits",
     "missing": "it cannot be imported here",
-    UNREACHED: RUN_ENDED,
+    UNREACHED: "the run or its budget (--budget) ended before it",
 }
 
 

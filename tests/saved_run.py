@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Any, Final
 
 from impls.interface import Limits, Problem
+from suites.engine.forecast import BUDGET
 from suites.records.plan import Entry, Plan
-from suites.records.record import Agreement, Conditions, Record, TensorError
+from suites.records.record import CHECK, Agreement, Conditions, Record, TensorError
 from suites.records.store import Run, Store
 
 MASKS: Final = ("full", "window:128")
@@ -127,6 +128,17 @@ def two(
             slower = factor * off[record.session - 1]
             made.append(replace(record, times_ms=tuple(slower * t for t in base)))
     return replace(run, plan=replace(run.plan, **plan)), made
+
+
+def over_budget(problem: str, implementation: str, session: int = CHECK) -> Record:
+    """What the engine stores of an answer that the run's budget did not hold."""
+    return Record(
+        session=session,
+        problem=problem,
+        implementation=implementation,
+        status="timed_out",
+        reason=f"foreseen: the budget of 1 min does not hold it {BUDGET}",
+    )
 
 
 def times(problem: str, implementation: str, session: int) -> tuple[float, ...]:

@@ -17,6 +17,8 @@ from reports.printing import plain, terminal
 from reports.printing.console import print_json, print_line, print_paths, print_tables
 from reports.printing.histories import history_tables
 from reports.printing.stream import Stream
+from reports.tables import shown_status
+from reports.words import STATUS_WORDS
 from suites.records.record import ANSWERS, Record
 from suites.records.store import Run
 
@@ -107,5 +109,5 @@ def _places(made: Report) -> list[Path | str]:
 
 
 def _counted(records: Sequence[Record]) -> str:
-    found = Counter(record.status.replace("_", " ") for record in records)
-    return ", ".join(f"{count} {status}" for status, count in found.items())
+    found = Counter(map(shown_status, records))
+    return ", ".join(f"{count} {STATUS_WORDS[status]}" for status, count in found.items())

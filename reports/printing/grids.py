@@ -210,7 +210,8 @@ def _ending_cell(row: dict[str, Any]) -> Cell:
 
 
 def _agreement_cell(row: dict[str, Any]) -> Cell:
-    if row["status"] != "ok":
+    untimed = row["status"] == words.UNREACHED and row["relative_error"] is not None
+    if row["status"] != "ok" and not untimed:
         word = words.STATUS_WORDS[row["status"]]
         return Cell(text=word, state=row["status"], title=row["reason"], level=row["share"])
     if row["panel"] == APPROXIMATIONS:

@@ -18,12 +18,22 @@ from reports.drawing.charts import charts
 from reports.folder import expect_folder
 from reports.html import page_tables
 from reports.html.page import NAME, page, write
+from reports.printing.grids import agreement_grid
 from suites.records.plan import Entry
 from suites.records.record import Record
 from suites.records.store import Run
 from tests.reports.browser import draw_all, opened, until
 from tests.reports.section_by_hand import by_hand
-from tests.saved_run import MACHINE, PROBLEMS, TWO, entries, facts, small_run, two
+from tests.saved_run import (
+    MACHINE,
+    PROBLEMS,
+    TWO,
+    entries,
+    facts,
+    over_budget,
+    small_run,
+    two,
+)
 
 ANY = (Limits(),)
 HOSTILE = "</script><script>document.title='taken'</script>\"'<b>&amp;\n{{ 7*7 }} $x$"
@@ -197,6 +207,13 @@ def test_a_share_and_each_other_state_stand_in_the_agreement_matrix(whole: str) 
     assert 'title="mask full: takes window"' in matrix
 
 
+def test_what_agrees_and_was_not_timed_for_want_of_budget_agrees_in_the_matrix() -> None:
+    run, records = small_run(problems=MARKED[:1], made=TWO)
+    kept = [r for r in records if r.implementation == "base" or not r.session]
+    grid = agreement_grid(Analysis(run, [*kept, over_budget(MARKED[0], "other", session=1)]))
+    assert [cell.text for cell in grid.rows[0][1]] == ["0.05", "0.06"]
+
+
 def test_a_run_in_which_all_refused_says_so() -> None:
     refusing = tuple(each for each in entries() if each.name in {"xformers", "flash_attn"})
     text = Outline(page(Analysis(*small_run(made=refusing)))).text
@@ -247,6 +264,18 @@ def test_a_size_that_is_missing_in_between_leaves_a_gap() -> None:
     assert next(each.x for each in drawn.series if each.name == "naive") == (128, 512)
     assert "naive (not reached at 256)" in drawn.note
     assert "not reached" in Outline(page(Analysis(run, kept))).text
+
+
+def test_what_a_budget_did_not_hold_is_nowhere_called_timed_out() -> None:
+    run, records = small_run(problems=MARKED, made=TWO)
+    late = MARKED[1]
+    kept = [r for r in records if (r.problem, r.implementation) != (late, "other")]
+    analysis = Analysis(run, [*kept, over_budget(late, "other")])
+    text = page(analysis)
+    assert "7 of 8 answers timed, 1 not reached" in Outline(text).text
+    assert "other (not reached at 256)" in charts(analysis)[0].note
+    assert "timed out" not in text
+    assert "timeout" not in Outline(text).text
 
 
 def test_the_page_names_the_machine_its_figures_are_of(whole: str) -> None:

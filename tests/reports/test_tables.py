@@ -23,7 +23,16 @@ from reports.tables import (
 from reports.timings import ceilings
 from suites.measure.ceilings import share
 from suites.records.record import Record
-from tests.saved_run import PROBLEMS, entries, facts, peak_bytes, small_run, times
+from tests.saved_run import (
+    PROBLEMS,
+    TWO,
+    entries,
+    facts,
+    over_budget,
+    peak_bytes,
+    small_run,
+    times,
+)
 
 ONE = PROBLEMS[1]
 
@@ -187,10 +196,27 @@ def test_what_a_run_did_not_reach_is_said() -> None:
     run, records = small_run()
     run = replace(run, ended=None)
     reached = [r for r in records if r.session == 0 and r.problem != PROBLEMS[-1]]
-    lines = [row for row in rows_of(not_measured(run, reached)) if row["status"] == "not reached"]
+    lines = [row for row in rows_of(not_measured(run, reached)) if row["status"] == "not_reached"]
     assert {row["reason"] for row in lines} == {"the run ended before it"}
     assert "naive" in {row["implementation"] for row in lines}
-    assert only(outcomes(run, reached), PROBLEMS[-1], "naive")["status"] == "not reached"
+    assert only(outcomes(run, reached), PROBLEMS[-1], "naive")["status"] == "not_reached"
+
+
+def test_what_a_budget_did_not_hold_was_not_reached_and_what_took_too_long_timed_out() -> None:
+    run, records = small_run(problems=[ONE], sessions=0)
+    late = Record(session=1, problem=ONE, implementation="naive", status="timed_out", reason="slow")
+    ended = outcomes(run, [*records, late, over_budget(ONE, "chunked", session=1)])
+    assert only(ended, ONE, "naive")["status"] == "timed_out"
+    assert only(ended, ONE, "chunked")["status"] == "not_reached"
+    assert str(only(ended, ONE, "chunked")["reason"]).endswith("(--budget)")
+
+
+def test_a_run_that_its_budget_ended_is_not_called_unfinished() -> None:
+    run, records = small_run(problems=[ONE], made=TWO)
+    kept = [each for each in records if each.implementation == "base"]
+    unmarked = replace(run, ended=None)
+    assert not Analysis(unmarked, [*kept, over_budget(ONE, "other")]).unfinished
+    assert Analysis(unmarked, kept).unfinished
 
 
 def test_a_check_lists_no_missing_times() -> None:

@@ -17,13 +17,13 @@ from impls.interface import Limits
 from impls.interface.limits import EVERY_BIAS, EVERY_MASK
 from reports.analysis import Analysis
 from reports.printing import listings, terminal
-from reports.printing.ending import MOST_CHARTS, report
+from reports.printing.ending import MOST_CHARTS, exit_status, report
 from reports.printing.layout import folded
 from reports.printing.listings import capability_markdown
 from reports.words import share
 from suites.records.plan import Entry, entry_to_json
 from suites.records.record import Record
-from tests.saved_run import MACHINE, PROBLEMS, entries, small_run
+from tests.saved_run import MACHINE, PROBLEMS, TWO, entries, over_budget, small_run
 
 ANY = (Limits(),)
 FAULT = Record(
@@ -165,6 +165,23 @@ def test_a_run_without_a_time_says_so() -> None:
     text = shown(*terminal.summary(Analysis(*small_run(made=refusing))))
     assert "No time was taken in this run." in text
     assert "device cpu: runs on cuda" in text
+
+
+def test_what_a_budget_did_not_hold_was_not_reached() -> None:
+    run, records = small_run(problems=PROBLEMS[:2], made=TWO)
+    kept = [r for r in records if (r.problem, r.implementation) != (PROBLEMS[1], "other")]
+    analysis = Analysis(run, [*kept, over_budget(PROBLEMS[1], "other")])
+    text = " ".join(shown(*terminal.summary(analysis), width=120).split())
+    assert "… not reached" in text
+    assert "other not reached 1 foreseen: the budget of 1 min does not hold it (--budget)" in text
+
+
+def test_nothing_measured_for_want_of_budget_is_said_and_has_the_status_it_had(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert exit_status([over_budget(PROBLEMS[0], "base")]) == 1
+    assert "nothing was measured: 1 not reached;" in capsys.readouterr().err
+    assert exit_status([over_budget(PROBLEMS[0], "base"), small_run(made=TWO)[1][0]]) == 0
 
 
 def test_check_counts_what_agreed_and_what_did_not() -> None:
