@@ -5,9 +5,11 @@
 
 The file is JSON: `format`, `version`, `run`, `started`, `command`, `machine`, `versions`,
 `settings` and `problems`. Each of these has the `problem` as printed, `panel`, `threads`,
-`sessions`, whether the fastest is `decided`, and a `ranking`, the fastest first: `implementation`,
-`median_ms`, `ratio` of its time to the fastest's with `low` and `high` ends of a 95 % interval
-over sessions, and whether it is told `apart` from the fastest.
+`sessions`, whether the fastest is `decided`, who was `not_reached`, and a `ranking`, the fastest
+first: `implementation`, `median_ms`, `ratio` of its time to the fastest's with `low` and `high`
+ends of a 95 % interval over sessions, and whether it is told `apart` from the fastest. The fastest
+is decided where every other one of its panel is told apart from it or has no time for a reason of
+its own; those not reached, since the run or its budget ended before, leave it open.
 """
 
 from __future__ import annotations
@@ -68,6 +70,7 @@ def _problem(place: Place, found: Ranking) -> dict[str, Any]:
         "threads": threads,
         "sessions": found.sessions,
         "decided": found.decided,
+        "not_reached": list(found.not_reached),
         "ranking": [fastest, *map(_rival, found.rivals)],
     }
 
@@ -94,6 +97,7 @@ class Choice:
     factor        how many times as long the longer of the two is; 1 where measured
     median_ms     what it took there
     alternatives  those able that are not told apart from the fastest of all there
+    not_reached   those able that have no time there yet: any of them may be faster
     other         of `between`, who is fastest at the measured length on the other side
     """
 
@@ -103,6 +107,7 @@ class Choice:
     factor: float
     median_ms: float
     alternatives: tuple[str, ...] = ()
+    not_reached: tuple[str, ...] = ()
     other: str = ""
 
 
@@ -115,6 +120,7 @@ class _Measured:
     length: int
     place: tuple[str, int]
     ranking: tuple[tuple[str, float, bool], ...]
+    not_reached: tuple[str, ...]
 
     @classmethod
     def read(cls, data: Mapping[str, Any]) -> Self:
@@ -127,7 +133,8 @@ class _Measured:
             raise ValueError(f"nobody is ranked on {problem}")
         place = (str(data["panel"]), int(data["threads"]))
         kind = without_length(str(problem))
-        return cls(str(problem), kind, problem.key_length, place, ranking)
+        lacking = tuple(map(str, data.get("not_reached", ())))  # files made before do not tell
+        return cls(str(problem), kind, problem.key_length, place, ranking, lacking)
 
     def choice(self, able: Collection[str] | None, factor: float) -> Choice | None:
         """The fastest of those able; None where none is."""
@@ -142,6 +149,7 @@ class _Measured:
             factor=factor,
             median_ms=median_ms,
             alternatives=tuple(other for other, _, apart in mine[1:] if not apart),
+            not_reached=tuple(each for each in self.not_reached if able is None or each in able),
         )
 
 

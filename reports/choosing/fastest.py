@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean
@@ -39,12 +39,16 @@ class Rival:
 
 @dataclass(frozen=True)
 class Ranking:
-    """The implementations of one panel on one problem; `rivals` of the fastest, by time."""
+    """The implementations of one panel on one problem; `rivals` of the fastest, by time.
+
+    not_reached  those that may yet turn out faster: the run or its budget ended before their times
+    """
 
     name: str
     median_ms: float
     sessions: int
     rivals: tuple[Rival, ...]
+    not_reached: tuple[str, ...]
 
     @cached_property
     def alternatives(self) -> tuple[Rival, ...]:
@@ -53,34 +57,43 @@ class Ranking:
 
     @property
     def decided(self) -> bool:
-        """Whether all others are told apart from it."""
-        return not self.alternatives
+        """Whether all others are told apart from it, or have no time for a reason of their own."""
+        return not self.alternatives and not self.not_reached
 
 
-def ranking(ratios: Ratios, rows: Mapping[str, Mapping[str, Any]]) -> Ranking | None:
+def ranking(
+    ratios: Ratios, rows: Mapping[str, Mapping[str, Any]], able: Collection[str] = ()
+) -> Ranking | None:
     """Who is fastest; None where no clock went on.
 
     rows  of `measurements`, by implementation
+    able  those of the panel that nothing but time keeps from having a time; all in `ratios` have
 
     The least median, unless pairs within sessions tell another to be faster: then the next one.
     """
-    able = [name for name in ratios.names if name in rows and rows[name]["median_ms"]]
-    able.sort(key=lambda name: float(rows[name]["median_ms"]))
-    every = (_ranked(ratios, able, first, rows) for first in able)
+    timed = [name for name in ratios.names if name in rows and rows[name]["median_ms"]]
+    timed.sort(key=lambda name: float(rows[name]["median_ms"]))
+    lacking = tuple(name for name in able if name not in ratios.names)
+    every = (_ranked(ratios, timed, first, rows, lacking) for first in timed)
     found = next((each for each in every if not any(r.is_faster for r in each.rivals)), None)
     # Each is slower than some other only where pairs of several sessions run in a circle.
-    return found or (_ranked(ratios, able, able[0], rows) if able else None)
+    return found or (_ranked(ratios, timed, timed[0], rows, lacking) if timed else None)
 
 
 def _ranked(
-    ratios: Ratios, able: Sequence[str], first: str, rows: Mapping[str, Mapping[str, Any]]
+    ratios: Ratios,
+    timed: Sequence[str],
+    first: str,
+    rows: Mapping[str, Mapping[str, Any]],
+    not_reached: tuple[str, ...],
 ) -> Ranking:
-    others = (name for name in able if name != first)
+    others = (name for name in timed if name != first)
     return Ranking(
         name=first,
         median_ms=float(rows[first]["median_ms"]),
         sessions=int(rows[first]["sessions"]),
         rivals=tuple(_rival(ratios, first, name, rows[name]) for name in others),
+        not_reached=not_reached,
     )
 
 

@@ -20,7 +20,8 @@ KEY: Final = "fastest_by_length_and_heads"
 _NOTE: Final = (
     "A tile is one problem, coloured by the fastest of those that agree there: the least median, "
     "unless ratios paired within sessions tell another to be faster. It is undecided where the "
-    "ratio of another's time to it has a 95 % interval that holds 1, and with a single session."
+    "ratio of another's time to it has a 95 % interval that holds 1, with a single session, and "
+    "where another was not reached: nobody knows that it is slower."
 )
 
 
@@ -30,11 +31,22 @@ def rankings(analysis: Analysis, ratios: Mapping[Place, Ratios]) -> dict[Place, 
     for row in analysis.measurements:
         place = (row["problem"], row["threads"], row["panel"])
         rows.setdefault(place, {})[row["implementation"]] = row
+    able = _able(analysis)
     return {
         place: found
         for place, own in ratios.items()
-        if place[2] != APPROXIMATIONS and (found := ranking(own, rows.get(place, {})))
+        if place[2] != APPROXIMATIONS
+        and (found := ranking(own, rows.get(place, {}), able.get((place[0], place[2]), ())))
     }
+
+
+def _able(analysis: Analysis) -> dict[tuple[str, str], list[str]]:
+    """By problem and panel those that agree, or that the run has not come to."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for row in analysis.outcomes:
+        if row["status"] in ("ok", words.UNREACHED):
+            found.setdefault((row["problem"], row["panel"]), []).append(row["implementation"])
+    return found
 
 
 def maps(analysis: Analysis, ranked: Mapping[Place, Ranking]) -> list[Map]:
@@ -111,6 +123,8 @@ def _hover(found: Ranking) -> Iterator[str]:
         yield "no other was measured"
     for each in found.rivals[:3]:
         yield f"{words.abbreviated(each.name)} {_beside(each)}"
+    if found.not_reached:
+        yield f"not reached: {', '.join(map(words.abbreviated, found.not_reached))}"
 
 
 def _beside(rival: Rival) -> str:

@@ -209,7 +209,10 @@ def _head(family: Sequence[Chart | Map], shown: list[Chart | Map], width: float)
     """What stands above all charts of a file, line by line."""
     lines = [family[0].title, family[0].common]
     if any(isinstance(chart, Map) for chart in shown):
-        lines.append("the fastest; hatched with ? where it is not told apart from the next")
+        lines.append(
+            "the fastest; hatched with ? where it is not told apart from the next, or another "
+            "was not reached"
+        )
     lines += dict.fromkeys(chart.bars for chart in shown if _has_bars(chart))
     if len(family) > len(shown):
         lines.append(f"{len(shown)} of {len(family)} charts; the page holds more")

@@ -9,7 +9,9 @@ import pytest
 from impls.interface import Problem
 from reports.analysis import Analysis
 from reports.choosing.dispatch import Dispatch, dispatch
+from suites.records.record import Record
 from tests.reports.choosing.made import entry, linear, made, problems, square
+from tests.saved_run import over_budget
 
 LENGTHS = (128, 256, 1024, 2048)
 TIMES = {"short": square(1.0), "long": linear(400.0), "longer": linear(401.0)}
@@ -156,6 +158,27 @@ def test_one_session_decides_nothing() -> None:
     data = dispatch(made(problems(LENGTHS), TIMES, sessions=1))
 
     assert not any(each["decided"] for each in data["problems"])
+
+
+def test_who_was_not_reached_leaves_it_open_and_the_reader_says_who() -> None:
+    def unreached(record: Record) -> Record | None:
+        if record.implementation == "short":
+            return record
+        return None if record.session else over_budget(record.problem, record.implementation)
+
+    data = dispatch(made(problems(LENGTHS), TIMES, change=unreached))
+
+    assert not any(each["decided"] for each in data["problems"])
+    assert Dispatch(data).choose(asked(128)).not_reached == ("long", "longer")
+    assert Dispatch(data).choose(asked(128), able={"short", "long"}).not_reached == ("long",)
+
+
+def test_a_file_that_does_not_tell_who_was_not_reached_is_read(analysis: Analysis) -> None:
+    data = dispatch(analysis)
+    for each in data["problems"]:
+        del each["not_reached"]
+
+    assert Dispatch(data).choose(asked(128)).not_reached == ()
 
 
 @pytest.mark.parametrize(

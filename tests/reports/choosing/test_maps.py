@@ -2,6 +2,7 @@ from dataclasses import replace
 from statistics import median
 
 import numpy as np
+import pytest
 
 from impls.interface import Problem
 from reports.analysis import Analysis
@@ -10,8 +11,9 @@ from reports.choosing.maps import maps, rankings
 from reports.choosing.ratios import Ratios, ratios_of
 from reports.drawing.series import Map
 from reports.panels import LAYERS
-from suites.records.record import Record
+from suites.records.record import Record, Status
 from tests.reports.choosing.made import entry, linear, made, problems, square
+from tests.saved_run import over_budget
 
 LENGTHS = (128, 256, 512, 1024)
 TIMES = {"short": square(1.0), "long": linear(400.0)}
@@ -97,6 +99,43 @@ def test_a_gap_is_no_tile_and_a_wrong_one_no_winner() -> None:
 
     assert {tile.x: tile.name for tile in found.tiles} == {128: "short", 512: "long", 1024: "short"}
     assert "no other was measured" in found.tiles[-1].hover
+
+
+def test_who_has_no_competitor_for_want_of_budget_is_undecided() -> None:
+    def unreached(record: Record) -> Record | None:
+        if record.implementation != "long" or " t1024 " not in record.problem:
+            return record
+        return None if record.session else over_budget(record.problem, record.implementation)
+
+    (found,) = drawn(made(problems(LENGTHS), TIMES, change=unreached))
+
+    assert [tile.undecided for tile in found.tiles] == [False, False, False, True]
+    assert "no other was measured\nnot reached: long" in found.tiles[-1].hover
+    assert "where another was not reached" in found.note
+
+
+def test_who_agrees_and_is_not_timed_yet_leaves_it_open() -> None:
+    def untimed(record: Record) -> Record | None:
+        late = record.implementation == "slow" and " t128 " in record.problem
+        return None if late and record.session else record
+
+    (found,) = drawn(made(problems(LENGTHS), {**TIMES, "slow": linear(9e3)}, change=untimed))
+
+    assert [tile.undecided for tile in found.tiles] == [True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    "status", ["refused", "missing", "wrong", "failed", "crashed", "out_of_memory", "timed_out"]
+)
+def test_who_is_out_for_a_reason_of_its_own_leaves_a_winner(status: Status) -> None:
+    def out(record: Record) -> Record | None:
+        if record.implementation != "long":
+            return record
+        return None if record.session else replace(record, status=status, reason="its own")
+
+    ranked = rankings(analysis := made(problems(LENGTHS), TIMES, change=out), ratios_of(analysis))
+
+    assert [each.decided for each in ranked.values()] == [True] * 4
 
 
 def test_a_clock_that_stood_still_wins_nothing() -> None:
