@@ -1,12 +1,13 @@
 """A run in a few sentences: what its intervals support, and nothing else.
 
 For each kind of problem (all of it but lengths and heads; layers and other functions apart) the
-largest on which two were compared: who is fastest there, beside whom, and at what cost in memory.
+largest on which a comparison was decided: who is fastest there, beside whom, and at what cost in
+memory. Sessions decide; what one process tells counts where they decide nothing.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -49,22 +50,34 @@ def sentences(analysis: Analysis) -> list[str]:
 def _decided(analysis: Analysis) -> str:
     """What identical code differs by, and how many comparisons came to a conclusion."""
     rows = analysis.verdicts
-    decided = sum(row["verdict"] in DECIDED for row in rows)
+    grades = Counter(map(_grade, rows))
     every = words.counted(len(rows), "comparison")
+    alone = f", {grades[1]} more within one process only" if grades[1] else ""
     return (
-        f"{floor_words(analysis.floor, rows)} {decided} of {every} decided; a difference counts "
-        f"from {percent(analysis.plan.delta)}."
+        f"{floor_words(analysis.floor, rows)} {grades[2]} of {every} decided{alone}; a difference "
+        f"counts from {percent(analysis.plan.delta)}."
     )
 
 
+def _grade(row: dict[str, Any]) -> int:
+    """How far a comparison is decided: 2 by sessions, 1 within one process only, 0 not."""
+    if row["verdict"] not in DECIDED:
+        return 0
+    return 1 if row["basis"] == "this process" else 2
+
+
 def _largest(analysis: Analysis, rows: Rows) -> Iterator[Rows]:
-    """The verdicts on the largest problem of each kind, panel by panel in the plan's order."""
+    """The verdicts on the largest decided problem of each kind, panel by panel in the plan's order.
+
+    Where nothing of a kind is decided, on the largest of all.
+    """
     kinds: dict[tuple[str, ...], dict[str, Rows]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         kinds[row["panel"], *without_sizes(row["problem"])][row["problem"]].append(row)
     order = panels_of(analysis.plan)
     for kind in sorted(kinds, key=lambda kind: order.index(kind[0])):
-        yield kinds[kind][max(kinds[kind], key=_size)]
+        own = kinds[kind]
+        yield own[max(own, key=lambda problem: (max(map(_grade, own[problem])), _size(problem)))]
 
 
 def _size(problem: str) -> tuple[int, ...]:
@@ -94,7 +107,7 @@ def _of_problem(analysis: Analysis, rows: Rows, memory: dict[tuple[str, str], in
     parts = (
         f"{gain}{_one_process(best)}{_beneath(best)}",
         _beside(problem, best["implementation"], baseline, memory),
-        _not_apart(analysis, problem, best["implementation"], rows),
+        *_not_apart(analysis, problem, best["implementation"], rows),
     )
     return f"{start}: {'; '.join(part for part in parts if part)}."
 
@@ -149,38 +162,48 @@ def _beside(
     return f"it needs {own} MiB above the inputs, the baseline {other}" if own and other else ""
 
 
-def _not_apart(analysis: Analysis, problem: str, best: str, rows: Rows) -> str:
+def _not_apart(analysis: Analysis, problem: str, best: str, rows: Rows) -> list[str]:
     """Who is not shown to be slower than the winner, from pairs with it."""
     threads = max(analysis.plan.threads)
     found = analysis.timed[problem, threads]
     twins = verdicts.twins_of(found)
-    open_names = [
-        row["implementation"]
-        for row in rows
-        if row["implementation"] != best
-        and verdicts.compared(found[best], found[row["implementation"]], twins, analysis.plan)[
-            "verdict"
-        ]
-        != "slower"
+    others = [row["implementation"] for row in rows if row["implementation"] != best]
+    beside = [
+        {
+            "implementation": name,
+            **verdicts.compared(found[best], found[name], twins, analysis.plan),
+        }
+        for name in others
     ]
-    return f"{_listed(open_names)} not told apart from it" if open_names else ""
+    return _undecided([row for row in beside if row["verdict"] != "slower"], "it")
+
+
+def _undecided(rows: Rows, other: str) -> list[str]:
+    """Who is not told apart from another one, and who was not judged beside it and why."""
+    unjudged = [row for row in rows if row["verdict"] == "not judged"]
+    unlike = [row["implementation"] for row in rows if row["verdict"] != "not judged"]
+    said = [f"{_listed(unlike)} not told apart from {other}"] if unlike else []
+    if unjudged:
+        names = [row["implementation"] for row in unjudged]
+        why = ", ".join(dict.fromkeys(row["reason"].split(";")[0] for row in unjudged))
+        said.append(f"{_listed(names)} not judged beside {other} ({why})")
+    return said
 
 
 def _none_faster(rows: Rows, baseline: str) -> str:
     """What can be said where nobody is shown to be faster than the baseline."""
     slower = [row["implementation"] for row in rows if row["verdict"] == "slower"]
     same = [row["implementation"] for row in rows if row["verdict"] == "same"]
-    others = [row["implementation"] for row in rows if row["verdict"] not in DECIDED]
+    others = [row for row in rows if not _grade(row)]
+    named = f"{_short(baseline)}, the baseline"
     if len(others) == len(rows):
-        word = (
-            "not judged" if {row["verdict"] for row in rows} == {"not judged"} else "inconclusive"
-        )
-        return f"{word}; {_listed(others)} not told apart from {_short(baseline)}, the baseline"
+        tried = any(row["verdict"] == "inconclusive" for row in rows)
+        return "; ".join([*(["inconclusive"] if tried else []), *_undecided(others, named)])
     parts = (
-        f"nothing is shown to be faster than {_short(baseline)}, the baseline",
+        f"nothing is shown to be faster than {named}",
         _slower(rows) if slower else "",
         f"{_listed(same)} the same" if same else "",
-        f"{_listed(others)} not told apart from it" if others else "",
+        *_undecided(others, "it"),
     )
     return "; ".join(part for part in parts if part)
 
@@ -190,7 +213,7 @@ def _slower(rows: Rows) -> str:
     slower = sorted((r for r in rows if r["verdict"] == "slower"), key=lambda row: row["ratio"])
     first = slower[0]
     times = ratio_in(first["ratio"], first["low"], first["high"])
-    told = f"{_short(first['implementation'])} takes {times} times as long"
+    told = f"{_short(first['implementation'])} takes {times} times as long{_one_process(first)}"
     return f"{told}, {len(slower) - 1} more longer still" if len(slower) > 1 else told
 
 

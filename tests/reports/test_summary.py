@@ -9,7 +9,7 @@ from impls.interface.limits import EVERY_BIAS
 from reports.analysis import Analysis
 from reports.html.summary import MOST_SENTENCES, sentences
 from suites.records.plan import Entry
-from tests.saved_run import LENGTHS, small_run, two
+from tests.saved_run import LENGTHS, PROBLEMS, TWO, small_run, two
 
 
 def test_the_largest_problem_of_each_kind_has_a_sentence() -> None:
@@ -30,7 +30,47 @@ def test_nothing_is_claimed_where_the_verdict_is_open() -> None:
     assert said[0].endswith("0 of 1 comparison decided; a difference counts from 1 %.")
     assert said[1].endswith("inconclusive; other is not told apart from base, the baseline.")
     (_, alone) = sentences(Analysis(*two(0.5, (1.0,))))
-    assert alone.endswith("not judged; other is not told apart from base, the baseline.")
+    assert alone.endswith(": other is not judged beside base, the baseline (one session).")
+    assert "not told apart" not in alone
+
+
+def test_a_length_that_one_session_came_to_does_not_lead() -> None:
+    made = tuple(Entry(name=name, limits=(Limits(),)) for name in ("naive", "sdpa_flash"))
+    run, records = small_run(problems=PROBLEMS[:5], made=made)
+    kept = [r for r in records if r.problem != PROBLEMS[4] or r.session < 2]
+    (_, said) = sentences(Analysis(run, kept))
+    assert said.startswith(f"At T = {LENGTHS[3]}, ")
+    assert "sdpa_flash is 8.9x " in said
+
+
+def test_who_was_not_judged_beside_the_winner_is_not_called_not_told_apart() -> None:
+    three = (*TWO, Entry(name="sdpa_flash", limits=(Limits(),)))
+    run, records = small_run(problems=PROBLEMS[:1], made=three)
+    late = [r for r in records if r.implementation != "other" or r.session < 2]
+    (_, said) = sentences(Analysis(run, late))
+    assert "sdpa_flash is " in said
+    assert said.endswith("; other is not judged beside it (one session).")
+
+
+def test_what_one_process_tells_is_counted_apart() -> None:
+    run, records = two(0.5, (1.0,))
+    many = [
+        replace(
+            r,
+            times_ms=tuple(
+                t * (1 + i / 1e4 * (r.implementation == "other")) for i, t in enumerate(r.times_ms)
+            )
+            * 3,
+            twin_ms=r.twin_ms * 3,
+            conditions=None,
+        )
+        if r.times_ms
+        else r
+        for r in records
+    ]
+    head, said = sentences(Analysis(run, many))
+    assert "0 of 1 comparison decided, 1 more within one process only; a difference" in head
+    assert "faster than base, the baseline (in this one process)" in said
 
 
 def test_a_slower_one_and_one_that_is_the_same_are_said_so() -> None:
@@ -67,13 +107,18 @@ def test_who_is_not_told_apart_from_the_winner_is_named() -> None:
     run, records = small_run()
     as_fast = {(r.problem, r.session): r for r in records if r.implementation == "sdpa_flash"}
     alike = [
-        replace(r, times_ms=as_fast[r.problem, r.session].times_ms)
+        replace(
+            r,
+            times_ms=tuple(
+                t * (1 + (r.session - 2) / 100) for t in as_fast[r.problem, r.session].times_ms
+            ),
+        )
         if r.implementation == "chunked" and r.times_ms
         else r
         for r in records
     ]
     said = sentences(Analysis(run, alike))[1]
-    assert "9.0x [9.0, 9.0] faster than naive" in said
+    assert "9.0x [8.8, 9.2] faster than naive" in said
     assert said.endswith(" is not told apart from it.")
 
 
