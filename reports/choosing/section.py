@@ -81,27 +81,48 @@ def _sentences(found: Sequence[Crossover]) -> Iterator[str]:
         yield f"The table has {more} of the fastest."
     if found and not leading:
         yield "The order of some changes, but not who is fastest."
-    if settled := [each for each in found if each.crossing.settled]:
-        yield (
-            f"{_HOW} Of {words.counted(len(settled), 'interval')} up to "
-            f"{RISK * len(settled):.2g} are expected to miss."
-        )
 
 
 def sentence(found: Crossover) -> str:
     """One change: chunked becomes faster than naive from T = 812 [640, 1,030] on (full mask).
 
-    It `may become` faster where the two are told apart on one side only.
+    It `may become` faster where the two are told apart on one side only. Without an interval it
+    does so between two measured sizes: the points do not carry the digits of a size in between.
     """
     after, before = words.abbreviated(found.after), words.abbreviated(found.before)
-    unit = "T = " if found.axis.field == "length" else ""
-    what = "" if unit else " heads"
-    interval = f" [{_interval(found)}]" if found.crossing.settled else ""
-    size = f"{unit}{_size(found, found.crossing.size)}{interval}{what}"
     becomes = "may become" if _open(found.crossing) else "becomes"
-    said = f"{after} {becomes} faster than {before} from {size} on"
+    said = f"{after} {becomes} faster than {before} {_place(found)}"
     notes = "; ".join(_notes(found))
     return f"{said} ({found.where}){'; ' if notes else ''}{notes}."
+
+
+def _place(found: Crossover) -> str:
+    """Where it changes: from T = 812 [640, 1,030] on, between 1 and 4 heads."""
+    is_length = found.axis.field == "length"
+    if not found.crossing.settled:
+        between = _between(found)
+        return f"between T = {between}" if is_length else f"between {between} heads"
+    size, interval = _size(found, found.crossing.size), f"[{_interval(found)}]"
+    return f"from T = {size} {interval} on" if is_length else f"from {_heads(size, interval)} on"
+
+
+def _at(found: Crossover) -> str:
+    """The same in a cell, without the interval: 812 tokens, between 1 and 4 heads."""
+    is_length = found.axis.field == "length"
+    if not found.crossing.settled:
+        return f"between {_between(found)} {'tokens' if is_length else 'heads'}"
+    size = _size(found, found.crossing.size)
+    return f"{size} tokens" if is_length else _heads(size)
+
+
+def _between(found: Crossover) -> str:
+    """The two measured sizes: 512 and 1,024."""
+    return " and ".join(f"{size:,}" for size in found.measured)
+
+
+def _heads(size: str, interval: str = "") -> str:
+    """So many heads: 1 head, 3.8 [3.1, 5] heads."""
+    return " ".join(filter(None, (size, interval, "head" if size == "1" else "heads")))
 
 
 def _notes(found: Crossover) -> Iterator[str]:
@@ -151,20 +172,28 @@ def _tables(analysis: Analysis, found: Iterable[Crossover]) -> Iterator[Table]:
     for panel in panels_of(analysis.plan):
         own = [each for each in found if each.panel == panel]
         if own:
-            caption = f"Where the order of two changes: {subject(panel)}"
+            caption = f"Where the order of two changes: {subject(panel)}.{_expected(own)}"
             yield Table(caption=caption, head=_HEAD, rows=tuple(map(_row, own)))
+
+
+def _expected(found: Iterable[Crossover]) -> str:
+    """What the intervals of a table are worth; empty where none has one."""
+    settled = sum(each.crossing.settled for each in found)
+    if not settled:
+        return ""
+    intervals = words.counted(settled, "interval")
+    return f" {_HOW} Of {intervals} up to {RISK * settled:.2g} are expected to miss."
 
 
 def _row(found: Crossover) -> Row:
     crossing = found.crossing
-    unit = "tokens" if found.axis.field == "length" else "heads"
     return Row(
         cells=(
             Value(words.abbreviated(found.after)),
             Value(words.abbreviated(found.before)),
-            Value(f"{_size(found, crossing.size)} {unit}", crossing.size),
+            Value(_at(found), crossing.size),
             Value(_interval(found) if crossing.settled else "", crossing.low),
-            Value(" and ".join(f"{size:,}" for size in found.measured), found.measured[0]),
+            Value(_between(found), found.measured[0]),
             Value(_chance(crossing), crossing.absent),
             Value("yes" if found.leads else "", float(found.leads)),
             Value(found.where),

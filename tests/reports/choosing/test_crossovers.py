@@ -117,8 +117,25 @@ def test_one_session_has_a_crossing_without_an_interval_and_says_so() -> None:
 
     assert not found.crossing.settled
     said = sentence(found)
-    assert "[" not in said
+    assert said.startswith("long may become faster than short between T = 512 and 1,024 (")
     assert "no interval: fewer than two sessions timed both at every size" in said
+
+
+def test_without_an_interval_no_size_between_the_measured_ones_is_told() -> None:
+    times = {"few": lambda p: p.query_heads**2.0, "many": lambda p: 3.0 * p.query_heads}
+    section = sections(made(problems((512,), (1, 2, 4, 8)), times, sessions=1))[0]
+
+    assert "many may become faster than few between 2 and 4 heads (" in section.sentences[0]
+    (table,) = section.tables
+    assert table.rows[0].cells[2].text == "between 2 and 4 heads"
+    assert "interval" not in " ".join([table.caption, *section.sentences[1:]])
+
+
+def test_one_head_is_one_head() -> None:
+    times = {"few": lambda p: p.query_heads**2.0, "many": lambda p: 1.01 * p.query_heads}
+    (table,) = sections(made(problems((512,), (1, 2, 4, 8)), times))[0].tables
+
+    assert table.rows[0].cells[2].text == "1 head"
 
 
 def test_a_length_where_one_is_wrong_is_left_out() -> None:
@@ -210,8 +227,8 @@ def test_the_section_has_sentences_maps_and_a_table() -> None:
     section = sections(made(problems(LENGTHS, (4, 8)), TIMES))[0]
 
     assert (section.id, section.heading) == ("crossovers", "Where the winner changes")
-    assert "2 intervals up to 0.1 are expected to miss" in section.sentences[-1]
     (table,) = section.tables
+    assert table.caption.endswith("Of 2 intervals up to 0.1 are expected to miss.")
     assert [[cell.text for cell in row.cells][:2] for row in table.rows] == [["long", "short"]] * 2
     assert all(len(row.cells) == len(table.head) for row in table.rows)
     assert [row.facets["heads"] for row in table.rows] in (["4", "8"], ["8", "4"])
