@@ -18,10 +18,10 @@ from suites.records.record import CHECK
 FORESEEN: Final = "foreseen"
 """How the reason begins of what the engine did not try."""
 TRUSTED: Final = 64
-"""How many times the longest length a forecast without a polynomial may lie beyond it.
+"""How many times the longest length a forecast may lie beyond it, by a polynomial or without.
 
 Six doublings, about as many as lengths are measured over; a term that they do not show, or show as
-a thousandth of the bytes, may rule further on.
+a thousandth of the bytes, may rule further on, and a polynomial may end where another code begins.
 """
 _LONGEST: Final = 1 << 40
 """Nobody asks for more: bytes above any memory there is."""
@@ -54,9 +54,14 @@ class Memory:
     tried: tuple[Tried, ...]
 
     @property
-    def trusted(self) -> int | None:
-        """The length up to which a forecast counts; None for one by a polynomial: up to any."""
-        return None if self.exact else TRUSTED * LENGTH.size(self.problem)
+    def trusted(self) -> int:
+        """The length up to which a forecast counts."""
+        return TRUSTED * LENGTH.size(self.problem)
+
+    @property
+    def is_unchecked(self) -> bool:
+        """Whether the forecast is by a polynomial that no further length has checked."""
+        return self.exact and self.pieces[-1].is_unchecked
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from operator import mul
 from typing import Final
 
 MOST_DEGREE: Final = 3
+FEWEST: Final = 3
+"""Lengths that a polynomial is found from."""
 _POWERS: Final = sorted(
     (each for n in range(1, MOST_DEGREE + 2) for each in combinations(range(MOST_DEGREE + 1), n)),
     key=lambda powers: (len(powers), powers[::-1]),
@@ -43,11 +45,23 @@ class Polynomial:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Lengths from `first` to `last`, and the polynomial of their bytes; None: they follow none."""
+    """Lengths from `first` to `last`, and the polynomial of their bytes; None: they follow none.
+
+    count  how many lengths
+    """
 
     first: int
     last: int
+    count: int
     polynomial: Polynomial | None
+
+    @property
+    def is_unchecked(self) -> bool:
+        """Whether it has a polynomial of three lengths, which no fourth has checked.
+
+        The next one may refute it: 8192 T + 3145728 held at 128, 256 and 512 and not at 1024.
+        """
+        return self.polynomial is not None and self.count == FEWEST
 
 
 def exact(sizes: Sequence[int], values: Sequence[int]) -> Polynomial | None:
@@ -78,7 +92,7 @@ def pieces(sizes: Sequence[int], values: Sequence[int]) -> tuple[Piece, ...]:
     end = len(sizes)
     while end:
         start, polynomial = _longest(sizes[:end], values[:end])
-        found.insert(0, Piece(sizes[start], sizes[end - 1], polynomial))
+        found.insert(0, Piece(sizes[start], sizes[end - 1], end - start, polynomial))
         end = start
     return tuple(found)
 
@@ -90,7 +104,7 @@ def _longest(sizes: Sequence[int], values: Sequence[int]) -> tuple[int, Polynomi
     them, none holds for more.
     """
     best: tuple[int, Polynomial | None] = (0, None)
-    for taken in range(3, min(len(sizes), MOST_DEGREE + 2) + 1):
+    for taken in range(FEWEST, min(len(sizes), MOST_DEGREE + 2) + 1):
         polynomial = exact(sizes[-taken:], values[-taken:])
         if polynomial is None:
             continue

@@ -105,8 +105,13 @@ def _polynomials(told: Iterable[Growth]) -> str:
     known = [each.memory for each in told if each.memory is not None]
     if not known:
         return ""
-    whole = sum(len(each.pieces) == 1 and each.pieces[0].polynomial is not None for each in known)
-    return f"The bytes of {whole} of {len(known)} series are one polynomial in the length, exactly."
+    alone = [each.pieces[0] for each in known if len(each.pieces) == 1]
+    whole = [each for each in alone if each.polynomial is not None]
+    unsure = sum(each.is_unchecked for each in whole)
+    return (
+        f"The bytes of {len(whole)} of {len(known)} series are one polynomial in the length, "
+        "exactly" + (f"; {unsure} of these from three lengths, unchecked." if unsure else ".")
+    )
 
 
 def _ran_out(told: Iterable[Growth]) -> str:

@@ -57,9 +57,10 @@ def memory_table(plan: Plan, told: Iterable[Growth]) -> Table:
     ]
     caption = (
         "Requested bytes above the inputs, exact: a polynomial gives every measured length to the "
-        "byte, and stands here where it foretells one more than it is solved from. The longest "
-        "length that fits is that at which inputs and requested bytes fill the whole memory; where "
-        "no polynomial holds at the longest lengths it is an estimate, about, and past "
+        "byte, and stands here where it foretells one more than it is solved from. Found from "
+        "three lengths, it is unchecked: a fourth may refute it. The longest length that fits is "
+        "that at which inputs and requested bytes fill the whole memory; where no polynomial holds "
+        "at the longest lengths it is an estimate, about, and past "
         f"{TRUSTED} times the longest measured length none is made: beyond. What stays resident "
         "may be more or less, by the ratio beside it."
     )
@@ -152,11 +153,11 @@ def _longest(found: Memory) -> Value:
     """The longest that fits, as far as that is known."""
     if found.fits is None:
         return Value("")
-    if found.trusted is None:
-        return Value(f"{found.fits}", found.fits)
+    unsure = " (three lengths, unchecked)" if found.is_unchecked else ""
     if found.fits > found.trusted:
-        return Value(f"beyond {found.trusted}", found.trusted)
-    return Value(f"about {found.fits}", found.fits)
+        return Value(f"beyond {found.trusted}{unsure}", found.trusted)
+    about = "" if found.exact else "about "
+    return Value(f"{about}{found.fits}{unsure}", found.fits)
 
 
 def _tried(told: Growth, found: Memory) -> str:

@@ -12,6 +12,7 @@ from impls.interface import Problem
 from reports.analysis import Analysis
 from reports.growth.lines import families
 from reports.growth.memory import Memory, inputs, measured, memory, room_of
+from reports.growth.section import sentences
 from reports.growth.tables import memory_table
 from reports.growth.told import growth
 from suites.records.record import CHECK, Record
@@ -202,8 +203,24 @@ def test_without_a_polynomial_nothing_is_foretold_far_beyond_what_was_measured()
     assert cells(analysed(fast))["longest that fits"].startswith("about 47")
     falling = {length: 10**6 - length for length in (128, 256, 512, 1024)}
     assert cells(analysed(falling))["longest that fits"] == "beyond 65536"
-    linear = {length: 260 * length for length in (128, 256, 512)}
-    assert cells(analysed(linear))["longest that fits"] == str(8 * GIB // (260 + 3 * 4 * 64 * 4))
+    exact = square(128, 256, 512, 1024)
+    assert cells(analysed(exact))["longest that fits"] == "15390"
+
+
+def test_a_polynomial_is_trusted_no_further_than_what_has_none() -> None:
+    linear = {length: 260 * length for length in (128, 256, 512, 1024)}
+    assert cells(analysed(linear))["longest that fits"] == "beyond 65536"
+
+
+def test_a_polynomial_of_three_lengths_is_said_to_be_unchecked() -> None:
+    linear = {length: 8192 * length + 3145728 for length in (128, 256, 512)}
+    assert cells(analysed(linear))["longest that fits"] == (
+        "beyond 32768 (three lengths, unchecked)"
+    )
+    only_square = {length: 64 * length**2 for length in (128, 256, 512)}
+    assert cells(analysed(only_square))["longest that fits"] == "11561 (three lengths, unchecked)"
+    (said,) = [each for each in sentences(growth(analysed(linear))) if "polynomial" in each]
+    assert said.endswith("in the length, exactly; 1 of these from three lengths, unchecked.")
 
 
 def test_the_caption_says_what_beyond_is() -> None:
