@@ -157,6 +157,19 @@ def test_a_heading_sorts_and_a_word_finds(view: Any) -> None:
     view.fill("[data-filter=verdicts-attention]", "")
 
 
+def test_paper_has_no_column_of_commands(seen: Opened) -> None:
+    heads = (
+        "[...document.querySelectorAll('.sortable thead th')]"
+        ".filter(head => getComputedStyle(head).display != 'none').map(head => head.textContent)"
+    )
+    on_screen = seen.view.evaluate(heads)
+    seen.view.emulate_media(media="print")
+    on_paper = seen.view.evaluate(heads)
+    seen.view.emulate_media(media="screen")
+    assert on_screen.count("repeat") == 4  # measurements, verdicts of two panels, one by hand
+    assert on_paper == [head for head in on_screen if head != "repeat"]
+
+
 def test_a_page_that_turns_dark_draws_its_charts_anew(seen: Opened) -> None:
     paper = "document.querySelector('[data-family=time_vs_length]').layout.paper_bgcolor"
     assert seen.view.evaluate(paper) == "#ffffff"
