@@ -227,6 +227,16 @@
     const field = document.querySelector(`[data-filter="${table.id}"]`);
     return (field?.value ?? "").toLowerCase().split(/\s+/).filter(Boolean);
   };
+  // A table without a row, or without a column of an implementation, would be a bare heading.
+  const tellEmpty = (table) => {
+    const columns = all("thead th[data-i]", table);
+    const empty = ![...table.tBodies[0].rows].some((row) => !row.hidden) || (columns.length > 0 && columns.every((head) => head.hidden));
+    const box = table.closest(".scroll");
+    box.hidden = empty;
+    if (empty === (box.nextElementSibling?.className === "note nothing")) return;
+    if (!empty) { box.nextElementSibling.remove(); return; }
+    box.insertAdjacentHTML("afterend", '<p class="note nothing">nothing matches the filters</p>');
+  };
   const sift = (table) => {
     const wanted = finding(table);
     const rows = [...table.tBodies[0].rows];
@@ -238,6 +248,7 @@
     }
     const said = document.querySelector(`[data-filter="${table.id}"]`)?.closest("p").querySelector("[role=status]");
     if (said) said.textContent = count < rows.length ? `${count} of ${rows.length} rows` : "";
+    tellEmpty(table);
   };
   const hideColumns = (table) => {
     all("thead th[data-i]", table).forEach((head) => {
@@ -306,7 +317,7 @@
   };
   const apply = () => {
     read();
-    tables.forEach((table) => { sift(table); hideColumns(table); });
+    tables.forEach((table) => { hideColumns(table); sift(table); });
     boxes.forEach(fit);
     redraw();
     tell();

@@ -112,6 +112,32 @@ def test_leaving_out_a_number_of_heads_shortens_lines(view: Any) -> None:
     assert len(rows(view)) == 115 - 13
 
 
+def test_a_table_that_the_filters_leave_nothing_of_says_so(view: Any) -> None:
+    nothing = "#by-hand .nothing"
+    assert view.locator(".nothing").count() == 0
+    leave_out(view, 0, "naive")
+    assert view.locator(nothing).inner_text() == "nothing matches the filters"
+    assert not view.is_visible("#by-hand table")
+    assert view.is_visible("#all")
+    leave_out(view, 0, "naive")
+    assert view.locator(nothing).count() == 0
+    assert view.is_visible("#by-hand table")
+
+
+def test_a_grid_without_a_column_says_so(view: Any) -> None:
+    for name in ("multi_head", "torch_multi_head"):
+        leave_out(view, 0, name)
+    assert view.locator("#layers .nothing").count() == 2  # times and memory
+    assert view.locator("#attention .nothing").count() == 0
+
+
+def test_a_word_that_nothing_matches_is_said(view: Any) -> None:
+    view.fill("[data-filter=all]", "no such implementation")
+    assert view.locator("#measurements .nothing").count() == 1
+    view.fill("[data-filter=all]", "")
+    assert view.locator("#measurements .nothing").count() == 0
+
+
 def test_the_address_keeps_filters_and_axes(view: Any) -> None:
     leave_out(view, 0, "chunked")
     view.select_option("[data-axis=y]", "linear")
