@@ -196,6 +196,32 @@ def test_paper_has_no_column_of_commands(seen: Opened) -> None:
     assert on_paper == [head for head in on_screen if head != "repeat"]
 
 
+def test_no_number_breaks_on_paper(seen: Opened) -> None:
+    seen.view.emulate_media(media="print")
+    seen.view.set_viewport_size({"width": 680, "height": 900})
+    broken = seen.view.evaluate(
+        """[...document.querySelectorAll("#all td[data-v], .numbers td")].filter((cell) => {
+          const range = document.createRange();
+          range.selectNodeContents(cell);
+          return range.getClientRects().length > 1;
+        }).map((cell) => cell.textContent.trim()).filter((text) => !text.includes(" "))"""
+    )
+    seen.view.set_viewport_size({"width": 1200, "height": 900})
+    seen.view.emulate_media(media="screen")
+    assert broken == []
+
+
+def test_a_name_beside_a_reason_stands_on_one_line_on_paper(seen: Opened) -> None:
+    seen.view.emulate_media(media="print")
+    lines = seen.view.evaluate(
+        "[...document.querySelectorAll('.reasons tbody th span, .reasons tbody th')]"
+        ".map(each => each.clientHeight / parseFloat(getComputedStyle(each).lineHeight))"
+    )
+    seen.view.emulate_media(media="screen")
+    assert lines
+    assert max(lines) < 2
+
+
 def test_a_page_that_turns_dark_draws_its_charts_anew(seen: Opened) -> None:
     paper = "document.querySelector('[data-family=time_vs_length]').layout.paper_bgcolor"
     assert seen.view.evaluate(paper) == "#ffffff"
