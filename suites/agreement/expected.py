@@ -141,7 +141,7 @@ def _projected_back(
     found = {}
     for name, (value, bound) in answer.items():
         product_, rounding = _times(value, after[name])
-        carried = _merged_times(bound.square(), after[name].square()).sqrt()
+        carried = _spread(bound, after[name])
         found[name] = (product_, rounding + carried)
     return found
 
@@ -153,8 +153,16 @@ def _times(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     is 0.1 % off behind the width of a layer.
     """
     product_ = _merged_times(x, weight)
-    spread = _merged_times(x.square(), weight.square()).sqrt()
-    return product_, spread + product_.abs()
+    return product_, _spread(x, weight) + product_.abs()
+
+
+def _spread(x: Tensor, weight: Tensor) -> Tensor:
+    """What errors of x's size come to in its product with a weight, added up as their squares.
+
+    Row by row beside the largest of the row: squares of numbers below 1e-154 would be none.
+    """
+    largest = x.abs().amax((1, 3), keepdim=True).clamp_min(torch.finfo(x.dtype).tiny)
+    return largest * _merged_times((x / largest).square(), weight.square()).sqrt()
 
 
 def _merged_times(x: Tensor, weight: Tensor) -> Tensor:

@@ -180,6 +180,18 @@ def test_honest_gradients_below_the_smallest_normal_number_agree(
     assert not fault
 
 
+def test_what_a_layers_projections_add_is_in_proportion_however_small_the_numbers() -> None:
+    (layer,) = impls.select(["multi_head(naive)"], impls.load())
+    problem = Problem.parse("h4 t9 d8 causal fp64 train")
+    inputs, shares = make_inputs(problem, purpose="test"), []
+    assert inputs.grad is not None
+    for factor in (1.0, 2.0**-700):  # whose square is no number
+        inputs.grad.mul_(factor)
+        found = expect(problem, inputs, rows=None, projections=layer.projections)
+        shares.append(found.bounds["dv"] / found.values["dv"].abs())
+    torch.testing.assert_close(*shares)
+
+
 def test_the_bound_stays_zero_where_nothing_is_seen() -> None:
     problem = Problem.parse("b1 h2 t9/5 d8 causal fp16 train")
     found = expect(problem, make_inputs(problem, purpose="test"), rows=None)
