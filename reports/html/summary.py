@@ -105,7 +105,7 @@ def _of_problem(analysis: Analysis, rows: Rows, memory: dict[tuple[str, str], in
     name = _short(best["implementation"])
     gain = f"{name} is {_gain(best)} faster than {_short(baseline)}, the baseline"
     parts = (
-        f"{gain}{_one_process(best)}{_beneath(best)}",
+        f"{gain}{_one_process(best)}",
         _beside(problem, best["implementation"], baseline, memory),
         *_not_apart(analysis, problem, best["implementation"], rows),
     )
@@ -144,14 +144,6 @@ def _times(value: float) -> str:
 
 def _one_process(row: dict[str, Any]) -> str:
     return " (in this one process)" if row["basis"] == "this process" else ""
-
-
-def _beneath(row: dict[str, Any]) -> str:
-    """How much identical code may differ by on this problem, where that is no less."""
-    floor = row["floor"]
-    if floor is None or 1 / row["ratio"] - 1 > floor:
-        return ""
-    return f" (identical code may differ by {percent(floor)} there)"
 
 
 def _beside(
