@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
+
 from suites.agreement.gate import tensors_of, versions_of
 from suites.engine.fingerprint import Part
 from suites.measure.inputs import Flips, Inputs
@@ -25,8 +27,9 @@ class Given:
 
     def refresh(self) -> None:
         """Give them other values, in place."""
-        for each, flips in zip(self.sets, self._flips, strict=True):
-            flips.change(each)
+        with torch.no_grad():
+            for each, flips in zip(self.sets, self._flips, strict=True):
+                flips.change(each)
         self._versions = [versions_of(each) for each in self.sets]
 
     @property

@@ -22,10 +22,10 @@ Limits = dict[str, tuple[int, int]]
 _BUILTINS: Final[dict[str, Any]] = vars(builtins)
 _LIMITS: Final = {
     name: getattr(resource, name)
-    for name in dir(resource)
-    # The first is ours, around every call, and the second an alias.
-    if name.startswith("RLIMIT_") and name not in ("RLIMIT_DATA", "RLIMIT_OFILE")
+    for name in ("RLIMIT_AS", "RLIMIT_CPU", "RLIMIT_NOFILE", "RLIMIT_NPROC", "RLIMIT_STACK")
+    if hasattr(resource, name)
 }
+"""Those that calls of others would fail of. RLIMIT_DATA is ours, around every call."""
 _TIMERS: Final = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
 
 _SIGNALS: Final = tuple(each for each in signal.Signals if not each.name.startswith("SIGRT"))

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from impls.interface import BiasValues, Implementation, Problem
 
-SETS_OF_SIGNS: Final = 32
-"""One after the other they make 2^32 different inputs of one."""
+BITS: Final = 5
+"""So many choose among 32 sets of signs; one after the other these make 2^32 different inputs."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -172,19 +172,18 @@ class Flips:
 
     def __init__(self, inputs: Inputs, seed: int) -> None:
         generator = torch.Generator().manual_seed(seed)
-        self._random = Random(seed)
+        self._bits = Random(seed).getrandbits
         self._of_q, self._of_v = (_signs(x, generator) for x in (inputs.q, inputs.v))
 
     def change(self, inputs: Inputs) -> None:
-        """Give these, or others of their shapes, other values."""
-        with torch.no_grad():
-            inputs.q.mul_(self._random.choice(self._of_q))
-            inputs.v.mul_(self._random.choice(self._of_v))
+        """Give these, or others of their shapes, other values; gradients are not recorded."""
+        inputs.q.mul_(self._of_q[self._bits(BITS)])
+        inputs.v.mul_(self._of_v[self._bits(BITS)])
 
 
 def _signs(x: Tensor, generator: torch.Generator) -> list[Tensor]:
     """Sets of signs, each [1, H, 1, D] in the tensor's dtype; the first column always changes."""
-    shape = (SETS_OF_SIGNS, 1, x.shape[1], 1, x.shape[3])
+    shape = (1 << BITS, 1, x.shape[1], 1, x.shape[3])
     signs = 2 * torch.randint(2, shape, generator=generator) - 1
     signs[..., 0] = -1
     return list(signs.to(x.device, x.dtype))
