@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -13,13 +13,12 @@ from torch import Tensor
 
 from impls.interface import BiasValues, Implementation, Problem
 from suites.agreement import biases, perturbation, readout
-from suites.agreement.drift import Drift, fault_of, gains_of, slope_of
-from suites.agreement.expected import Expected, expect, sampled_rows, without_other_rows
+from suites.agreement.drift import Drift, drift_of
+from suites.agreement.expected import Expected, sampled_rows, without_other_rows
 from suites.agreement.gate import changed, judge, malformed, versions_of
-from suites.agreement.hard import PLAIN, HardInput, hard_inputs, kind_of
-from suites.agreement.own_reference import expect_from
+from suites.agreement.hard import PLAIN, HardInput, hard_inputs, kind_of, poisoned
 from suites.agreement.read_only import WROTE, read_only
-from suites.agreement.textbook import beside_textbook
+from suites.agreement.references import beside_textbook_of, expect_of
 from suites.measure import memory, timing
 from suites.measure.inputs import Inputs, bind, call_of, copies, make_inputs, overwrite
 from suites.records.record import Agreement
@@ -99,9 +98,9 @@ class Checker:
         """Compute the references for this implementation, if they are not known yet."""
         kind = implementation.projections or implementation.reference
         if kind not in self._expected:
-            expected = _expect(implementation, self.problem, self._inputs, self._rows)
+            expected = expect_of(implementation, self.problem, self._inputs, self._rows)
             if self._rows is None:
-                expected = _beside(implementation, self.problem, self._inputs, expected)
+                expected = beside_textbook_of(implementation, self.problem, self._inputs, expected)
             self._expected[kind] = expected
         if self._hard_key(implementation) not in self._answered:
             for each in hard_inputs(self.problem, implementation):
@@ -122,7 +121,7 @@ class Checker:
             return Finding(fault, Agreement(), usage, min(took_ms), sum(took_ms))
         expected = self._expected[implementation.projections or implementation.reference]
         errors, fault = judge(made, expected)
-        slope, drift = _drift_of(implementation, problem, made, expected)
+        slope, drift = drift_of(implementation, problem, made, expected)
         if implementation.approximates:
             fault = ""
         first = made[0].clone()
@@ -204,11 +203,11 @@ class Checker:
                 call = self._watched(call_of(bound, given), took_ms)
             versions = versions_of(given)
             where = f"on a hard input ({each.label}: {each.problem})"
-            with _said(where), _poisoned() if each.poisoned else contextlib.nullcontext():
+            with _said(where), poisoned() if each.poisoned else contextlib.nullcontext():
                 made = call()
             fault = malformed(made, inputs) or changed(given, inputs, versions)
             if not fault and not implementation.approximates:
-                own, drift = _drift_of(implementation, each.problem, made, expected)
+                own, drift = drift_of(implementation, each.problem, made, expected)
                 slope = own or slope
                 fault = judge(made, expected)[1] or drift
             if not fault and each.label == PLAIN:
@@ -278,9 +277,9 @@ class Checker:
         key = (implementation.projections or implementation.reference, each)
         if key not in self._hard:
             inputs = each.inputs(self._seed)
-            expected = _expect(implementation, each.problem, inputs, None)
+            expected = expect_of(implementation, each.problem, inputs, None)
             if each.label == PLAIN:
-                expected = _beside(implementation, each.problem, inputs, expected)
+                expected = beside_textbook_of(implementation, each.problem, inputs, expected)
             self._hard[key] = inputs, expected
         return self._hard[key]
 
@@ -310,37 +309,6 @@ class Checker:
         return watched
 
 
-def _expect(
-    implementation: Implementation, problem: Problem, inputs: Inputs, rows: Tensor | None
-) -> Expected:
-    """What is expected of an implementation: of attention, of a layer, of a function of its own."""
-    if implementation.reference is not None:
-        return expect_from(implementation.reference, problem, inputs, rows)
-    return expect(problem, inputs, rows=rows, projections=implementation.projections)
-
-
-def _beside(
-    implementation: Implementation, problem: Problem, inputs: Inputs, expected: Expected
-) -> Expected:
-    """The same beside the textbook, for attention itself."""
-    alone = implementation.projections is None and implementation.reference is None
-    return beside_textbook(problem, inputs, expected) if alone else expected
-
-
-def _drift_of(
-    implementation: Implementation, problem: Problem, made: Sequence[Tensor], expected: Expected
-) -> tuple[Drift | None, str]:
-    """The slope of what attention answers, and what is wrong with that or with its size, in words.
-
-    Not of a layer, another function or an approximation, nor with a softcap: their own roundings
-    point the same way, too.
-    """
-    if implementation.panel != "attention" or problem.softcap is not None:
-        return None, ""
-    slope = slope_of(made[0], expected)
-    return slope, fault_of(slope, *gains_of(made, expected))
-
-
 def _unbiased(inputs: Inputs) -> Inputs:
     """The same with a bias that adds nothing and a sink that takes nothing."""
     bias = inputs.bias
@@ -361,14 +329,3 @@ def _said(where: str) -> Iterator[None]:
     except BaseException as error:
         error.add_note(where)
         raise
-
-
-@contextlib.contextmanager
-def _poisoned() -> Iterator[None]:
-    """Within this, memory that is handed out unwritten holds NaN, and kernels may be others."""
-    before = torch.get_deterministic_debug_mode()
-    torch.set_deterministic_debug_mode("warn")  # its newer sibling imports the compiler first
-    try:
-        yield
-    finally:
-        torch.set_deterministic_debug_mode(before)

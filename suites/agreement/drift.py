@@ -15,6 +15,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from impls.interface import Implementation, Problem
 from suites.agreement.expected import Expected
 from suites.agreement.gate import NAMES, compared
 
@@ -77,6 +78,20 @@ def gains_of(made: Sequence[Tensor], expected: Expected) -> Iterator[Drift]:
             allowed = GAIN_ALLOWED * torch.finfo(tensor.dtype).eps / 2
             words = f"{name} is wrong: it is {{}} as a whole"
             yield _drift(name, tensor, expected, value, allowed, words)
+
+
+def drift_of(
+    implementation: Implementation, problem: Problem, made: Sequence[Tensor], expected: Expected
+) -> tuple[Drift | None, str]:
+    """The slope of what attention answers, and what is wrong with that or with its size, in words.
+
+    Not of a layer, another function or an approximation, nor with a softcap: their own roundings
+    point the same way, too.
+    """
+    if implementation.panel != "attention" or problem.softcap is not None:
+        return None, ""
+    slope = slope_of(made[0], expected)
+    return slope, fault_of(slope, *gains_of(made, expected))
 
 
 def fault_of(*drifts: Drift | None) -> str:

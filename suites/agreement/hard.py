@@ -7,11 +7,13 @@ these once for each kind of mask, bias, dtype and pass that it is asked for.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from math import ceil
 from typing import Final
 
+import torch
 from torch import Tensor
 
 from impls.interface import Implementation, Mask, Problem
@@ -79,6 +81,17 @@ def kind_of(problem: Problem) -> Problem:
         key_length=REUSED,
         mask=_small(problem.mask, REUSED),
     )
+
+
+@contextlib.contextmanager
+def poisoned() -> Iterator[None]:
+    """Within this, memory that is handed out unwritten holds NaN, and kernels may be others."""
+    before = torch.get_deterministic_debug_mode()
+    torch.set_deterministic_debug_mode("warn")  # its newer sibling imports the compiler first
+    try:
+        yield
+    finally:
+        torch.set_deterministic_debug_mode(before)
 
 
 def _all(problem: Problem) -> Iterator[HardInput]:

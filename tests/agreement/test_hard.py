@@ -8,8 +8,7 @@ import pytest
 import torch
 
 from impls.interface import Implementation, Limits, Problem
-from suites.agreement.checker import _poisoned
-from suites.agreement.hard import NUMBERS, PLAIN, HardInput, hard_inputs, kind_of
+from suites.agreement.hard import NUMBERS, PLAIN, HardInput, hard_inputs, kind_of, poisoned
 from suites.measure.inputs import copies, overwrite
 from tests.agreement.asked import Asked, attend, implementation_of
 
@@ -85,6 +84,6 @@ def test_equal_scores_are_equal_and_a_shifted_column_is_shifted() -> None:
 
 def test_memory_handed_out_unwritten_holds_nan_for_a_while_only() -> None:
     assert torch.get_deterministic_debug_mode() == 0
-    with _poisoned():
+    with poisoned():
         assert torch.empty(7).isnan().all()
     assert torch.get_deterministic_debug_mode() == 0
