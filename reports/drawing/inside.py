@@ -42,6 +42,8 @@ _LINES: Final = {"solid": "-", "dash": "--", "dot": ":"}
 _NUMBERS: Final = FuncFormatter(lambda value, _: f"{value:.12g}")
 """Plain numbers, as on the page."""
 INK, FAINT = "#1f2328", "#d8dce1"
+_SMALLER: Final = 0.8
+"""Letters in a tile beside those around the charts."""
 INCHES: Final = (4.1, 3.0)
 """Of one chart, without the margins around it."""
 
@@ -115,7 +117,7 @@ def _limits(values: Sequence[float], *, log: bool) -> tuple[float, float]:
 def fill_map(axes: Axes, chart: Map) -> None:
     """A tile for each problem, in the colour of who is fastest there; hatched where undecided."""
     xs, ys = (sorted({getattr(tile, axis) for tile in chart.tiles}) for axis in "xy")
-    most = max(3, int(INCHES[0] / len(xs) / LETTER_INCHES))
+    most = max(3, int(INCHES[0] / len(xs) / (LETTER_INCHES * _SMALLER)))
     for tile in chart.tiles:
         colour = chart.looks[tile.name].light
         x, y = xs.index(tile.x), ys.index(tile.y)
@@ -143,7 +145,8 @@ def fill_map(axes: Axes, chart: Map) -> None:
 
 def _in_tile(name: str, most: int) -> str:
     """A name on the lines that its joints give, no longer than so many letters; else nothing."""
-    lines = wrap(name.replace("_", "_ "), most) if len(name) > most else [name]
+    parts = wrap(name.replace("_", "_ "), most, break_long_words=False)
+    lines = parts if len(name) > most else [name]
     joined = [line.replace("_ ", "_") for line in lines]
     fits = len(joined) <= MOST_LINES and all(len(line) <= most for line in joined)
     return "\n".join(map(plain, joined)) if fits else ""

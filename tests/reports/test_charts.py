@@ -413,3 +413,10 @@ def test_files_are_shared_out_by_their_charts(monkeypatch: pytest.MonkeyPatch) -
     assert other == [Path("c")]
     assert png._shares({}) == [[]]
     assert png._shares(cast("Any", {Path("a"): [None] * 5})) == [[Path("a")]]
+
+
+@pytest.mark.parametrize(
+    ("most", "shown"), [(6, ""), (7, "chunked\n?"), (12, "chunked ?"), (3, "")]
+)
+def test_a_name_in_a_tile_breaks_at_its_joints_alone(most: int, shown: str) -> None:
+    assert inside._in_tile("chunked ?", most) == shown
