@@ -86,7 +86,8 @@ def expect(
     projections  weights of the layer: q, k and v are merged over heads and multiplied by them
                  before attention, and its output after
     """
-    unit = torch.finfo(getattr(torch, problem.dtype)).eps / 2
+    kind = torch.finfo(getattr(torch, problem.dtype))
+    unit, tiny = kind.eps / 2, kind.smallest_normal
     q, k, v = (x.detach().double() for x in (inputs.q, inputs.k, inputs.v))
     grad = None if inputs.grad is None else inputs.grad.double()
     wide = replace(inputs, q=q, k=k, v=v, grad=grad)
@@ -94,12 +95,12 @@ def expect(
     if projections is not None:
         widths = (problem.query_heads * problem.head_dim, problem.key_heads * problem.head_dim)
         weights = [w.to(wide.q.device) for w in projections(*widths)]
-    given = _plain(wide) if weights is None else _projected(wide, weights)
+    given = _plain(wide) if weights is None else _projected(wide, weights, tiny)
     given.bias, given.sink = inputs.bias, inputs.sink
     answer = _attend(problem, given, rows)
     direction, _ = answer.pop("direction", (None, None))
     if weights is not None:
-        answer, direction = _projected_back(answer, weights), None
+        answer, direction = _projected_back(answer, weights, tiny), None
     return Expected(
         values={name: value for name, (value, _) in answer.items()},
         bounds={name: _in_units(bound, unit) for name, (_, bound) in answer.items()},
@@ -121,39 +122,42 @@ def _plain(x: Inputs) -> Given:
     return Given(x.q, x.k, x.v, x.grad, zero, zero, zero, None if x.grad is None else zero)
 
 
-def _projected(x: Inputs, weights: list[Tensor]) -> Given:
+def _projected(x: Inputs, weights: list[Tensor], tiny: float) -> Given:
     """The inputs of the attention inside a layer, and what their projection may have added."""
     into_q, into_k, into_v, onto_out = weights
-    q, q_error = _times(x.q, into_q)
-    k, k_error = _times(x.k, into_k)
-    v, v_error = _times(x.v, into_v)
+    q, q_error = _times(x.q, into_q, tiny)
+    k, k_error = _times(x.k, into_k, tiny)
+    v, v_error = _times(x.v, into_v, tiny)
     if x.grad is None:
         return Given(q, k, v, None, q_error, k_error, v_error, None)
-    grad, grad_error = _times(x.grad, onto_out.T)
+    grad, grad_error = _times(x.grad, onto_out.T, tiny)
     return Given(q, k, v, grad, q_error, k_error, v_error, grad_error)
 
 
 def _projected_back(
-    answer: dict[str, tuple[Tensor, Tensor]], weights: list[Tensor]
+    answer: dict[str, tuple[Tensor, Tensor]], weights: list[Tensor], tiny: float
 ) -> dict[str, tuple[Tensor, Tensor]]:
     into_q, into_k, into_v, onto_out = weights
     after = {"out": onto_out, "dq": into_q.T, "dk": into_k.T, "dv": into_v.T}
     found = {}
     for name, (value, bound) in answer.items():
-        product_, rounding = _times(value, after[name])
+        product_, rounding = _times(value, after[name], tiny)
         carried = _spread(bound, after[name])
         found[name] = (product_, rounding + carried)
     return found
 
 
-def _times(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+def _times(x: Tensor, weight: Tensor, tiny: float) -> tuple[Tensor, Tensor]:
     """Heads merged, multiplied by a weight and split again; and its rounding error.
 
     Errors of many summands add as their squares: summed as they are, they would hide a scale that
-    is 0.1 % off behind the width of a layer.
+    is 0.1 % off behind the width of a layer. Every summand may underflow, too.
+
+    tiny  the smallest normal number
     """
     product_ = _merged_times(x, weight)
-    return product_, _spread(x, weight) + product_.abs()
+    underflow = tiny * len(weight) ** 0.5 * (x.abs().amax((1, 3), keepdim=True) > 0)
+    return product_, _spread(x, weight) + product_.abs() + underflow
 
 
 def _spread(x: Tensor, weight: Tensor) -> Tensor:

@@ -192,6 +192,18 @@ def test_what_a_layers_projections_add_is_in_proportion_however_small_the_number
     torch.testing.assert_close(*shares, rtol=1e-6, atol=0)
 
 
+def test_a_layers_gradients_below_the_smallest_normal_number_agree() -> None:
+    (layer,) = impls.select(["multi_head(naive)"], impls.load())
+    problem = Problem.parse("h4 t33 d128 causal train")
+    inputs = make_inputs(problem, purpose="test")
+    assert inputs.grad is not None
+    inputs.grad.mul_(2.0**-146)  # each of 512 summands of a projection is off by up to half a step
+    made = call_of(bind(layer, problem, inputs), inputs)()
+    assert float(made[3].abs().max()) < torch.finfo(torch.float32).smallest_normal
+    expects = expect(problem, inputs, rows=None, projections=layer.projections)
+    assert judge(made, expects)[1] == ""
+
+
 def test_the_bound_stays_zero_where_nothing_is_seen() -> None:
     problem = Problem.parse("b1 h2 t9/5 d8 causal fp16 train")
     found = expect(problem, make_inputs(problem, purpose="test"), rows=None)
