@@ -3,7 +3,8 @@
 No bound can be written down for a function that is not known beforehand, so it is found by trying
 (Monte Carlo arithmetic, Parker 1997): the reference is computed in float64 a few times more, and
 whatever each of its operations reads, forward and backward, is moved at random by as much as
-rounding in the problem's dtype would. How far its answers move, row by row, is the bound.
+rounding in the problem's dtype would. How far its answers move, element by element and row by row,
+is the bound.
 
 What was added up is as far off as its parts are rounded by, also where they cancel: the gradient of
 the only key's weight is nothing, and an honest answer to it a difference of two rounded sums.
@@ -41,6 +42,11 @@ _SUMMING: Final = frozenset(
     for name in ("mm", "bmm", "addmm", "baddbmm", "mv", "dot", "sum", "mean", "cumsum")
 )
 """Operations that add up."""
+_PRODUCTS: Final = _SUMMING - {getattr(torch.ops.aten, x) for x in ("sum", "mean", "cumsum")}
+"""Those that add up products, of the last two things they are given."""
+GROWS_FROM: Final = 128
+"""A sum of so many products is as far off as its parts are rounded by, and one of more by as much
+more as the root of their number is: what comes first is rounded again with each that follows."""
 _MOVING: Final = frozenset(
     getattr(torch.ops.aten, name) for name in ("_unsafe_view", "clone", "tril", "triu")
 )
@@ -58,14 +64,14 @@ def expect_from(
     rows = rows if problem.training else _few(problem, rows)  # training: dk and dv are of all
     wide, info = _in_double(inputs), torch.finfo(getattr(torch, problem.dtype))
     exact = _answers(reference, problem, wide, rows)
-    moved = {name: torch.zeros_like(value[..., :1]) for name, value in exact.items()}
+    moved = {name: torch.zeros_like(value) for name, value in exact.items()}
     unit, least = info.eps / 2, info.smallest_normal * info.eps
     moving = max(unit, LEAST_UNIT)
     for draw in range(DRAWS):
         with _Rounding(moving, draw):
             answers = _answers(reference, problem, wide, rows)
         for name, value in exact.items():
-            moved[name] += (answers[name] - value).square().mean(-1, keepdim=True) / DRAWS
+            moved[name] += (answers[name] - value).square() / DRAWS
     bounds = {
         name: TIMES * unit / moving * _spread(moved[name]) + unit * value.abs() + least
         for name, value in exact.items()
@@ -83,11 +89,13 @@ def _few(problem: Problem, rows: Tensor | None) -> Tensor | None:
 
 
 def _spread(squares: Tensor) -> Tensor:
-    """How far each row moved, [B, H, T, 1], from its squares and those of its place in all heads.
+    """How far each element moved: its own squares, its row's, and those of its row in all heads.
 
-    What moves a row may be one rounding: its own few draws can all be small by chance.
+    What moves a row may be one rounding: its own few draws can all be small by chance. And some of
+    its elements may move much further than the others.
     """
-    return (squares + squares.mean((0, 1), keepdim=True)).sqrt()
+    rows = squares.mean(-1, keepdim=True)
+    return (squares + rows + rows.mean((0, 1), keepdim=True)).sqrt()
 
 
 class _Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch leaves it untyped
@@ -116,7 +124,8 @@ class _Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch lea
             return func(*args, **kwargs)
         made = func(*tree_map(self._read, args), **kwargs)
         if func.overloadpacket in _SUMMING and isinstance(made, Tensor):
-            self._sizes[made] = func(*tree_map(self._size, args), **kwargs)
+            parts = func(*tree_map(self._size, args), **kwargs)
+            self._sizes[made] = parts * _growth(func.overloadpacket, args)
         return made
 
     def _read(self, x: Any) -> Any:
@@ -139,6 +148,12 @@ class _Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch lea
         if device not in self._generators:
             self._generators[device] = torch.Generator(device).manual_seed(self._seed)
         return self._generators[device]
+
+
+def _growth(operation: Any, args: Sequence[Any]) -> float:
+    """How much further off a sum of many products is than its parts are rounded by."""
+    count = args[-2].shape[-1] if operation in _PRODUCTS else 1
+    return float(max(1.0, count / GROWS_FROM) ** 0.5)
 
 
 def _answers(
