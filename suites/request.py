@@ -29,10 +29,11 @@ BASELINE: Final = "sdpa_flash"
 """Whom the others are compared with unless told otherwise: what most models call today."""
 ROUND_BUDGET_MS: Final = 500.0
 """For the rounds of a problem that was asked for by itself."""
-FEWEST_SESSIONS: Final = 3
-ENOUGH_S: Final = 5.0
-"""A problem asked for by itself has at least so many sessions, and no further one after so many
-seconds: whoever writes a kernel waits for it."""
+FEWEST_SESSIONS: Final = 2
+ENOUGH_S: Final = 10.5
+"""A problem asked for by itself has at least so many sessions, the fewest that an interval takes,
+and further ones while they end within so many seconds: whoever writes a kernel waits for it, and
+starting and reporting take a few seconds more."""
 MOST_SESSIONS: Final = 20
 """Sessions at which a precision is given up, unless --sessions says otherwise."""
 CACHES: Final = ("hot", "cold")
@@ -84,8 +85,9 @@ def processes_for(request: Request) -> Processes:
     made.start(CHECK, max(threads))
     if not request.problems:
         return made  # what is asked for may be unknown, and seconds do not matter
-    first = range(min(AHEAD, _sessions(request)["fewest_sessions"] * len(threads)))
-    for index in first:
+    fewest = _sessions(request)["fewest_sessions"]
+    likely = fewest if _enough_s(request) is None else fewest + 1
+    for index in range(min(AHEAD, likely * len(threads))):
         made.start(index + 1, threads[index % len(threads)])
     return made
 

@@ -89,6 +89,7 @@ class Conductor:
     _current: tuple[Watch, Asked] | None = None
     _ceilings: list[dict[str, Any]] = field(default_factory=list)
     _began_s: float = 0.0
+    _session_s: float = 0.0
     _deadline_s: float = float("inf")
     _last_reason: str = ""
 
@@ -110,7 +111,9 @@ class Conductor:
             self.processes.settle()
             for session in self.plan.session_numbers:
                 if not self._is_enough(session):
+                    began_s = self.now_s()
                     self._measure(session)
+                    self._session_s = self.now_s() - began_s
             self._list_unmeasured()
         finally:
             self._end_session()
@@ -162,9 +165,9 @@ class Conductor:
         self._end_session()
 
     def _is_enough(self, session: int) -> bool:
-        """Whether a session beyond the fewest need not begin: the run has lasted long enough."""
-        lasted_s = self.now_s() - self._began_s
-        return session > self.plan.fewest and lasted_s > (self.plan.enough_s or float("inf"))
+        """Whether a session beyond the fewest need not begin: one like the last would end late."""
+        foreseen_s = self.now_s() - self._began_s + self._session_s
+        return session > self.plan.fewest and foreseen_s > (self.plan.enough_s or float("inf"))
 
     def _untimed(self, session: int) -> list[tuple[str, list[str]]]:
         """What a session still has to time, without the problems known precisely enough."""

@@ -60,7 +60,7 @@ class Plan:
     precision        half-width of every ratio's interval, relative, that ends the sessions of a
                      problem; None: all sessions
     delta            what counts as a difference, relative
-    enough_s         seconds after which no session beyond the fewest begins; None: all do
+    enough_s         seconds within which sessions beyond the fewest have to end; None: all are had
     baseline         whom the others are compared with, where it answers; "" is the first that does
     cache            hot: calls follow each other; cold: caches are emptied before each call
     allocator        default or retain: whether the C library keeps freed memory

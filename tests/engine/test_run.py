@@ -299,3 +299,26 @@ def test_who_listens_hears_of_a_problem_before_it_is_asked() -> None:
     told = [(kind, problem) for kind, _, problem, _ in stage.log if kind != "end"]
     assert [kind for kind, _ in told] == ["begins", "check"] * 2 + ["begins", "measure"] * 2
     assert [problem for _, problem in told[::2]] == [problem for _, problem in told[1::2]]
+
+
+@pytest.mark.parametrize(
+    ("session_s", "timed"),
+    [
+        pytest.param(0.5, 5, id="all of them fit"),
+        pytest.param(2.0, 4, id="a fifth would end after 10.5 s"),
+        pytest.param(4.0, 2, id="a third would"),
+        pytest.param(60.0, 2, id="an interval takes two"),
+    ],
+)
+def test_sessions_beyond_the_fewest_begin_while_they_are_foreseen_to_end_in_time(
+    session_s: float, timed: int
+) -> None:
+    time = FakeTime()
+
+    def answer(task: dict[str, Any], name: str) -> Record:
+        time.s += 1.0 if task["task"] == "check" else session_s
+        return right(task, name)
+
+    plan = planned("a", problems=(SMALL,), sessions=5, fewest_sessions=2, enough_s=10.5)
+    made = Stage(plan, answer, time).conduct()
+    assert sorted(r.session for r in made) == list(range(timed + 1))
