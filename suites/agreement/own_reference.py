@@ -44,9 +44,6 @@ _SUMMING: Final = frozenset(
 """Operations that add up."""
 _PRODUCTS: Final = _SUMMING - {getattr(torch.ops.aten, x) for x in ("sum", "mean", "cumsum")}
 """Those that add up products, of the last two things they are given."""
-GROWS_FROM: Final = 128
-"""A sum of so many products is as far off as its parts are rounded by, and one of more by as much
-more as the root of their number is: what comes first is rounded again with each that follows."""
 _MOVING: Final = frozenset(
     getattr(torch.ops.aten, name) for name in ("_unsafe_view", "clone", "tril", "triu")
 )
@@ -125,7 +122,8 @@ class _Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch lea
         made = func(*tree_map(self._read, args), **kwargs)
         if func.overloadpacket in _SUMMING and isinstance(made, Tensor):
             parts = func(*tree_map(self._size, args), **kwargs)
-            self._sizes[made] = parts * _growth(func.overloadpacket, args)
+            again = made.abs() * _summands(func.overloadpacket, args, made) ** 0.5 / 3
+            self._sizes[made] = torch.maximum(parts, again)
         return made
 
     def _read(self, x: Any) -> Any:
@@ -137,7 +135,12 @@ class _Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch lea
         return torch.addcmul(x, self._size(x), noise.to(x.dtype), value=self._unit)
 
     def _size(self, x: Any) -> Any:
-        """What a tensor's rounding is relative to: of a sum its parts, which may cancel out."""
+        """What a tensor's rounding is relative to: of a sum its parts, which may cancel out.
+
+        Where they do not, it is off by more: added up one after the other, n numbers of one sign
+        are rounded n times on the way, each time by up to u of what there is by then. These errors
+        add up as their squares, n of (u k / n)^2 / 3 for k up to n: sqrt(n) / 3 of u.
+        """
         if not isinstance(x, Tensor) or not x.is_floating_point():
             return x
         known = self._sizes.get(x)
@@ -150,10 +153,12 @@ class _Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch lea
         return self._generators[device]
 
 
-def _growth(operation: Any, args: Sequence[Any]) -> float:
-    """How much further off a sum of many products is than its parts are rounded by."""
-    count = args[-2].shape[-1] if operation in _PRODUCTS else 1
-    return float(max(1.0, count / GROWS_FROM) ** 0.5)
+def _summands(operation: Any, args: Sequence[Any], made: Tensor) -> int:
+    """How many numbers an operation has added up for each that it made."""
+    count = (
+        args[-2].shape[-1] if operation in _PRODUCTS else args[0].numel() // max(made.numel(), 1)
+    )
+    return int(count)
 
 
 def _answers(
