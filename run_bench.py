@@ -446,7 +446,7 @@ def _carry_out(
     from reports.printing.console import console, print_line  # noqa: PLC0415 - likewise
     from reports.printing.stream import Stream  # noqa: PLC0415 - likewise
     from reports.printing.terminal import Screen  # noqa: PLC0415 - likewise
-    from suites.conducting import StoppedError  # noqa: PLC0415 - likewise
+    from suites.conducting import StoppedError, unstated  # noqa: PLC0415 - likewise
 
     expect_folder(out or RESULTS)
     lines = Stream(sys.stdout) if as_json else None
@@ -458,6 +458,9 @@ def _carry_out(
     from reports.printing import ending  # noqa: PLC0415 - nothing is drawn until all is measured
 
     ending.report(done.run, done.records, out, as_json=as_json, lines=lines)
+    for name, file in unstated(done):
+        asked = shlex.join(["python", "run_bench.py", "check", str(file)])
+        print_line(f"{name} states no Limits; what it can do is found out by: {asked}", stderr=True)
     raise typer.Exit(ending.exit_status(done.records))
 
 

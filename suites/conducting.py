@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 from suites.engine.processes import Processes
@@ -90,6 +91,21 @@ def check(
             plain = [entry for entry in plan.entries if is_plain(entry)]
             found = [probe(entry, run, records, conduct) for entry in plain]
     return Conducted(run, store, records), found
+
+
+def unstated(done: Conducted) -> list[tuple[str, Path]]:
+    """Plain functions that did not agree with all that they were asked, each with its file.
+
+    From here, where it lies beneath.
+    """
+    here = Path.cwd()
+    fell = {r.implementation for r in done.records if r.status in ("wrong", "failed")}
+    return [
+        (entry.name, file.relative_to(here) if file.is_relative_to(here) else file)
+        for entry in done.run.plan.entries
+        if entry.name in fell and is_plain(entry)
+        for file in [Path(entry.files[entry.name])]
+    ]
 
 
 def _conduct(

@@ -109,6 +109,8 @@ def test_a_wrong_one_is_called_wrong_and_never_timed(folder: Path) -> None:
         "--store", "sqlite:///bad.db", cwd=folder,
     )  # fmt: skip
     assert result.returncode == 1
+    said = "ignores_the_mask states no Limits; what it can do is found out by"
+    assert result.stderr == f"{said}: python run_bench.py check bad.py\n"
     told, data = map(json.loads, result.stdout.splitlines())
     assert (told["kind"], told["status"], told["session"]) == ("record", "wrong", 0)
     assert data["kind"] == "run"

@@ -103,18 +103,21 @@ def expect(
         answer, direction = _projected_back(answer, weights, tiny), None
     return Expected(
         values={name: value for name, (value, _) in answer.items()},
-        bounds={name: _in_units(bound, unit) for name, (_, bound) in answer.items()},
+        bounds={name: _in_units(bound, value, unit) for name, (value, bound) in answer.items()},
         rows=rows,
         direction=direction,
     )
 
 
-def _in_units(bound: Tensor, unit: float) -> Tensor:
+def _in_units(bound: Tensor, value: Tensor, unit: float) -> Tensor:
     """A bound times u, and never nothing where it is something.
 
-    Half a step of the smallest numbers is what underflow may add; in float64 half a step is zero.
+    Beside it u^2 of the tensor's mean size, which first order leaves out: a weight that is less
+    than that of the largest may be taken for none, and its key's gradients are then nothing. Half a
+    step of the smallest numbers is what underflow may add; in float64 half a step is zero.
     """
-    return torch.where(bound > 0, (unit * bound).clamp_min(ulp(0.0)), 0.0)
+    second = unit**2 * value.abs().mean()
+    return torch.where(bound > 0, (unit * bound + second).clamp_min(ulp(0.0)), 0.0)
 
 
 def _plain(x: Inputs) -> Given:

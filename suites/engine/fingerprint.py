@@ -162,6 +162,14 @@ def _torch_parts() -> tuple[Part, ...]:
             torch.set_flush_denormal,
             glanced=True,
         ),
+        Part("anomaly mode", torch.is_anomaly_enabled, torch.set_anomaly_enabled, glanced=True),
+        Part(
+            "hooks on tensors kept for gradients",
+            torch_state.saved_hooks,
+            torch_state.put_back_saved_hooks,
+            torch_state.told_saved_hooks,
+            glanced=True,
+        ),
         Part("modes", torch_state.modes, None, torch_state.told_modes, glanced=True),
         Part("the CUDA device and stream", torch_state.stream, glanced=True),
         Part("functions", torch_state.names, torch_state.put_back_names, torch_state.told_names),
@@ -187,6 +195,12 @@ def _process_parts() -> tuple[Part, ...]:
         ),
         Part("timers", state.timers, state.put_back_timers, state.told_timers, glanced=True),
         Part("hooks", state.hooks, state.put_back_hooks, state.told_hooks, glanced=True),
+        Part(
+            "warnings that are errors",
+            state.warnings_that_fail,
+            state.put_back_warnings,
+            state.told_warnings,
+        ),
         Part("when garbage is collected", gc.get_threshold, _put_back_threshold),
         Part(
             "the thread switch interval",

@@ -10,6 +10,7 @@ import resource
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -100,6 +101,24 @@ def put_back_hooks(was: tuple[Any, ...]) -> None:
 def told_hooks(was: tuple[Any, ...], now: tuple[Any, ...]) -> str:
     """Whether one was set."""
     return "" if was == now else "set a trace or profile hook"
+
+
+def warnings_that_fail() -> tuple[Any, ...]:
+    """The filters that make errors of warnings."""
+    return tuple(each for each in warnings.filters if each[0] == "error")
+
+
+def put_back_warnings(was: Sequence[Any]) -> None:
+    """Take out those that came since."""
+    kept = [each for each in warnings.filters if each[0] != "error" or each in was]
+    warnings.filters[:] = kept  # type: ignore[index] # a list at run time
+    with warnings.catch_warnings():
+        pass  # leaving this has Python look at its filters anew
+
+
+def told_warnings(was: Sequence[Any], now: Sequence[Any]) -> str:
+    """Whether some came; others that warn would fail."""
+    return "made errors of warnings" if set(now) - set(was) else ""
 
 
 def told_recursion_limit(was: int, now: int) -> str:

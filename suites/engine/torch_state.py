@@ -14,6 +14,7 @@ Names = dict[str, dict[str, Any]]
 _BACKENDS: Final[Any] = torch.backends
 """Any: parts of it carry no types."""
 _CUDA: Final[Any] = torch.cuda
+_SAVED: Final[Any] = torch._C._autograd  # noqa: SLF001 - no public name
 _NAMESPACES: Final[dict[str, Any]] = {
     "time": time,
     "torch": torch,
@@ -127,6 +128,23 @@ def told_switches(was: tuple[bool, ...], now: tuple[bool, ...]) -> str:
 def modes() -> tuple[int, int]:
     """How many modes stand around every function of torch."""
     return torch._C._len_torch_function_stack(), torch._C._len_torch_dispatch_stack()  # noqa: SLF001 - no public name
+
+
+def saved_hooks() -> Any:
+    """What is called on every tensor that is kept for gradients, and when it is asked for again."""
+    return _SAVED._top_saved_tensors_default_hooks(False)  # noqa: SLF001 - no public name
+
+
+def put_back_saved_hooks(was: Any) -> None:
+    """Take off those that were put on top."""
+    while saved_hooks() not in (was, None):
+        _SAVED._pop_saved_tensors_default_hooks()  # noqa: SLF001 - no public name
+
+
+def told_saved_hooks(was: Any, now: Any) -> str:
+    """Whether some were set and not taken off, or the other way round."""
+    changed = "set hooks on tensors kept for gradients, or took some off"
+    return "" if was == now else changed
 
 
 def told_modes(was: tuple[int, int], now: tuple[int, int]) -> str:

@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -54,6 +55,15 @@ RESTORED: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: torch.set_autocast_enabled("cpu", True),
         "changed autocast on cpu from False to True",
     ),
+    "anomaly": (
+        lambda: torch.autograd.set_detect_anomaly(True),
+        "changed anomaly mode from False to True",
+    ),
+    "saved": (
+        lambda: torch.autograd.graph.save_on_cpu().__enter__(),
+        "set hooks on tensors kept for gradients",
+    ),
+    "warnings": (lambda: warnings.simplefilter("error", UserWarning), "made errors of warnings"),
     "deterministic": (
         lambda: torch.use_deterministic_algorithms(True),
         "changed deterministic mode from 0 to 2",
