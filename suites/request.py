@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
@@ -32,8 +32,8 @@ ROUND_BUDGET_MS: Final = 500.0
 FEWEST_SESSIONS: Final = 2
 ENOUGH_S: Final = 10.5
 """A problem asked for by itself has at least so many sessions, the fewest that an interval takes,
-and further ones while they end within so many seconds: whoever writes a kernel waits for it, and
-starting and reporting take a few seconds more."""
+and further ones while they end within so many seconds for each ratio: whoever writes a kernel waits
+for it, and starting and reporting take a few seconds more."""
 MOST_SESSIONS: Final = 20
 """Sessions at which a precision is given up, unless --sessions says otherwise."""
 CACHES: Final = ("hot", "cold")
@@ -86,7 +86,7 @@ def processes_for(request: Request) -> Processes:
     if not request.problems:
         return made  # what is asked for may be unknown, and seconds do not matter
     fewest = _sessions(request)["fewest_sessions"]
-    likely = fewest if _enough_s(request) is None else fewest + 1
+    likely = fewest + 1 if _is_waited_for(request) else fewest
     for index in range(min(AHEAD, likely * len(threads))):
         made.start(index + 1, threads[index % len(threads)])
     return made
@@ -116,7 +116,7 @@ def prepare(request: Request, processes: Processes | None = None) -> tuple[Plan,
             problems=tuple(map(str, problems)),
             entries=entries,
             **_sessions(request),
-            enough_s=_enough_s(request),
+            enough_s=_enough_s(request, entries),
             seed=secrets.randbits(31),
             round_budget_ms=ROUND_BUDGET_MS if request.problems else request.suite.round_budget_ms,
             time_limit_s=request.time_limit_s,
@@ -230,16 +230,22 @@ def _sessions(request: Request) -> dict[str, int]:
     """How many sessions there are, and after how many a precision or enough time may end them."""
     usual = request.suite.sessions
     most = request.sessions or (usual if request.precision is None else MOST_SESSIONS)
-    fewest = FEWEST_SESSIONS if _enough_s(request) else usual
+    fewest = FEWEST_SESSIONS if _is_waited_for(request) else usual
     return {"sessions": most, "fewest_sessions": min(fewest, most)}
 
 
-def _enough_s(request: Request) -> float | None:
-    """Problems asked for by themselves get their sessions while that is quickly done."""
+def _is_waited_for(request: Request) -> bool:
+    """Whether problems are asked for by themselves, and nothing says how long that may take."""
     asked = (request.sessions, request.precision, request.budget_min)
-    if not request.problems or any(each is not None for each in asked):
+    return bool(request.problems) and all(each is None for each in asked)
+
+
+def _enough_s(request: Request, entries: Sequence[Entry]) -> float | None:
+    """Seconds within which sessions end that are more than the fewest; None: all are had."""
+    if not _is_waited_for(request):
         return None
-    return ENOUGH_S * len(request.problems)
+    able = sum(not entry.missing for entry in entries)
+    return ENOUGH_S * len(request.problems) * max(1, able - 1)
 
 
 def _understood_axes(request: Request) -> dict[str, list[dict[str, Any]]]:
