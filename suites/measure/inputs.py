@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -199,6 +199,19 @@ def _forward(function: Callable[..., Tensor], inputs: Inputs) -> tuple[Tensor, .
 def _expect_tensor(out: object) -> None:
     if not isinstance(out, Tensor):
         raise TypeError(f"returned {type(out).__name__}, expected one tensor")
+    if type(out) is not Tensor and _answers_itself(type(out)):
+        raise TypeError(
+            f"returned {type(out).__name__}, which may compute when it is looked at; "
+            "expected a plain tensor"
+        )
+
+
+def _answers_itself(kind: type[Tensor]) -> bool:
+    """Whether a kind of tensor answers torch's functions in its own way: no time would tell."""
+    functions: tuple[Any, ...] = (Tensor.__torch_function__, torch._C._disabled_torch_function_impl)  # noqa: SLF001 - no public name
+    usual = [getattr(each, "__func__", each) for each in functions]
+    own = getattr(kind.__torch_function__, "__func__", kind.__torch_function__)
+    return own not in usual or kind.__torch_dispatch__ is not Tensor.__torch_dispatch__
 
 
 def _seed(problem: Problem, purpose: str, session: int, seed: int) -> int:

@@ -463,6 +463,25 @@ class _Sub(Tensor):
     pass
 
 
+class _Later(Tensor):
+    """Is computed when anything is asked of it."""
+
+    work: Callable[[], Tensor]
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        with torch._C.DisableTorchFunctionSubclass():
+            known = [x.work() if isinstance(x, cls) else x for x in args]
+            return func(*known, **(kwargs or {}))
+
+
+def computes_when_looked_at(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    with torch._C.DisableTorchFunctionSubclass():
+        later = torch.empty_like(q).as_subclass(_Later)
+        later.work = lambda: _right(q, k, v)
+    return later
+
+
 def returns_a_subclass(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     return _right(q, k, v).as_subclass(_Sub)
 

@@ -50,6 +50,10 @@ SETTLED = {
     "returns_nothing": ("failed", "TypeError: returned NoneType, expected one tensor"),
     "returns_a_tuple": ("failed", "TypeError: returned tuple, expected one tensor"),
     "returns_its_input": ("wrong", "query "),
+    "computes_when_looked_at": (
+        "failed",
+        "TypeError: returned _Later, which may compute when it is looked at; expected a plain tens",
+    ),
     "returns_a_meta_tensor": ("wrong", "out is on meta, expected cpu"),
     "returns_a_sparse_tensor": ("wrong", "out is torch.sparse_coo, expected a plain tensor"),
     "yields": ("failed", "TypeError: returned generator, expected one tensor"),
