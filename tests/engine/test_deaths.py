@@ -54,6 +54,7 @@ SETTLED = {
         "failed",
         "TypeError: returned _Later, which may compute when it is looked at; expected a plain tens",
     ),
+    "returns_before_it_is_done": ("wrong", ""),  # whatever it is that is not there yet
     "returns_a_meta_tensor": ("wrong", "out is on meta, expected cpu"),
     "returns_a_sparse_tensor": ("wrong", "out is torch.sparse_coo, expected a plain tensor"),
     "yields": ("failed", "TypeError: returned generator, expected one tensor"),
