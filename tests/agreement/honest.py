@@ -219,6 +219,15 @@ def only_the_keys_that_some_row_sees(asked: Asked) -> Tensor:
     return weights @ asked.values[:, :, some]
 
 
+def without_weights_too_small_to_tell(asked: Asked) -> Tensor:
+    """Weights below a hundredth of u^2 of their row's largest are taken for none."""
+    scores = asked.scale * (asked.q.to(wide(asked)) @ asked.keys.to(wide(asked)).mT)
+    weights = torch.softmax(scores.masked_fill(~asked.seen, -1e4), -1).masked_fill(~asked.seen, 0)
+    least = (torch.finfo(asked.q.dtype).eps / 2) ** 2 / 100 * weights.amax(-1, keepdim=True)
+    weights = weights.masked_fill(weights < least, 0)
+    return (weights @ asked.values.to(wide(asked))).to(asked.q.dtype)
+
+
 def _blocks(asked: Asked, size: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     keys, values = torch.split(asked.keys, size, 2), torch.split(asked.values, size, 2)
     return zip(keys, values, torch.split(asked.seen, size, -1), strict=True)
@@ -253,6 +262,7 @@ HONEST: tuple[Answer, ...] = (
     logarithms_of_sums,
     in_float64,
     in_float32,
+    without_weights_too_small_to_tell,
     weights_in_the_dtype_of_the_inputs,
     weights_rounded_before_values,
     scale_in_the_keys,
