@@ -124,7 +124,12 @@ def run(  # noqa: PLR0913 - each parameter is an option of the command line
         str | None, typer.Option("--pass", metavar="LIST", help="forward,training.")
     ] = None,
     sessions: Annotated[
-        int | None, typer.Option(metavar="N", help="Fresh processes that time every problem.")
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Fresh processes that time every problem; 5, with --problem 2 to 5, as many as "
+            "end soon.",
+        ),
     ] = None,
     precision: Annotated[
         str | None,
