@@ -214,8 +214,8 @@ class Bench:
         One to inputs with other signs, as every sample has them, where a call more is no matter:
         who goes by sizes alone is off. The other is the last of a sample.
         """
-        self.given.refresh()
         if arm.leads_in:
+            self.given.refresh()
             with quiet(collected=False), self._limited():
                 plain = cast("tuple[Tensor, ...]", arm.calls[0]())
             if fault := self._fault(each, self.given.sets[0], plain, again=False):
