@@ -61,6 +61,8 @@ def _conclude(
 ) -> bool:
     """Send a record; whether it is none of a fault. A process that is not sound any more ends."""
     changes = before.changes()
+    if before.left_threads:
+        sender.send("threads", implementation=name)  # one of them may end the process later
     if changes and (made is None or made.status == "ok" or before.was_crippled):
         made = _fallen(task, name, DisturbedError(changes))
     elif changes and made is not None and changes not in made.reason:

@@ -20,6 +20,7 @@ import torch
 
 from suites.engine import left_behind, process_state, torch_state
 
+THREADS: Final = "threads"
 DISTURBS: Final = "which would disturb those measured beside it"
 
 
@@ -85,6 +86,11 @@ class Fingerprint:
     def was_crippled(self) -> bool:
         """Whether something had to be put back at once; what failed meanwhile failed of that."""
         return bool(self._put_back)
+
+    @property
+    def left_threads(self) -> bool:
+        """Whether there are threads that were not there, be they at work or waiting."""
+        return any(part.read() - was for part, was in self._was if part.name == THREADS)
 
     def changes(self) -> str:
         """What was done to the process since, in words; empty for nothing."""
@@ -223,7 +229,7 @@ def _process_parts() -> tuple[Part, ...]:
         Part("sys.path", state.path, state.put_back_path, state.told_path),
         Part("the working directory", state.folder, os.chdir),
         Part("descriptors", state.descriptors, None, state.told_descriptors),
-        Part("threads", left_behind.threads, None, left_behind.told_threads, glanced=True),
+        Part(THREADS, left_behind.threads, None, left_behind.told_threads, glanced=True),
         Part("processes", left_behind.children, None, left_behind.told_children),
     )
 

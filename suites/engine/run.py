@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from impls.interface import Problem
 from suites.engine import stopping
+from suites.engine.asking import Asking, Pool
 from suites.engine.forecast import (
     BUDGET,
     Forecast,
@@ -20,43 +21,12 @@ from suites.engine.forecast import (
     foreseen,
     session_s,
 )
-from suites.engine.watch import Ending, Watch
-from suites.measure import ceilings
-from suites.records import record as records
 from suites.records.plan import Plan
 from suites.records.record import CHECK, Record, Status
 from suites.records.store import Run, Store
 
-CEILING_MS: Final = 4.0
-"""What finding a ceiling may take, for each problem of a session."""
 AHEAD: Final = 8
 """Timed sessions whose processes are started before the check, at most."""
-
-
-class Asked(Protocol):
-    """What a run needs of a session; tests hand in one that starts no process."""
-
-    def ask(self, task: dict[str, Any], receive: Callable[[dict[str, Any]], None]) -> Ending | None:
-        """Answer a task, passing on its messages; None when answered, else why it died."""
-
-    def end(self) -> None:
-        """Leave nothing running."""
-
-
-class Pool(Protocol):
-    """Where a run takes the processes of its sessions from."""
-
-    def start(self, session: int, threads: int) -> None:
-        """Start one before its turn."""
-
-    def take(self, session: int, threads: int) -> tuple[Watch, Asked]:
-        """One to be asked, under a watch."""
-
-    def settle(self) -> None:
-        """Wait until those started are ready."""
-
-    def drop(self, session: int) -> None:
-        """End one that has nothing to do."""
 
 
 class Listener(Protocol):
@@ -86,12 +56,19 @@ class Conductor:
     now_s: Callable[[], float] = time.monotonic
     _records: list[Record] = field(default_factory=list)
     _forecast: Forecast = field(default_factory=lambda: Forecast(()))
-    _current: tuple[Watch, Asked] | None = None
-    _ceilings: list[dict[str, Any]] = field(default_factory=list)
+    _asking: Asking = field(init=False)
     _began_s: float = 0.0
     _session_s: float = 0.0
     _deadline_s: float = float("inf")
-    _last_reason: str = ""
+
+    def __post_init__(self) -> None:
+        self._asking = Asking(
+            self.run,
+            self.store,
+            self.processes,
+            self._keep,
+            self._forecast.call_ms,
+        )
 
     @property
     def plan(self) -> Plan:
@@ -101,7 +78,8 @@ class Conductor:
     def conduct(self) -> list[Record]:
         """Do what the plan asks and the store lacks; every record of the run."""
         self._records = self.store.records(self.run.name)
-        self._forecast = Forecast(self._records)
+        for record in self._records:
+            self._forecast.learn(record)
         self._began_s = self.now_s()
         self._deadline_s = self._began_s + (self.plan.budget_s or float("inf"))
         try:
@@ -116,7 +94,7 @@ class Conductor:
                     self._session_s = self.now_s() - began_s
             self._list_unmeasured()
         finally:
-            self._end_session()
+            self._asking.end_session()
         self.store.end(self.run.name)
         return self._records
 
@@ -142,7 +120,7 @@ class Conductor:
             able = [n for n in names if not self._foresee((problem, n), within=within)]
             self._ask("check", CHECK, problem, able)
             waiting = waiting[1:]
-        self._end_session()
+        self._asking.end_session()
 
     def _measure(self, session: int) -> None:
         """One timed session of every pair that agrees, problems in an order drawn anew."""
@@ -162,7 +140,7 @@ class Conductor:
             self._ask("measure", session, problem, able)
             for name in names:
                 del costs[problem, name]
-        self._end_session()
+        self._asking.end_session()
 
     def _is_enough(self, session: int) -> bool:
         """Whether a session beyond the fewest need not begin: one like the last would end late."""
@@ -182,85 +160,10 @@ class Conductor:
         return words if self.plan.precision is None else words.replace(" of ", " of at most ")
 
     def _ask(self, task: str, session: int, problem: str, names: list[str]) -> None:
-        """Have implementations answer a problem; a death costs the guilty one its record only."""
-        names, deaths = list(names), 0
+        """Have implementations answer a problem, whoever listens told before."""
         if names:
             self.begins(problem)
-        while names:
-            answered = {r.implementation for r in self._ask_once(task, session, problem, names)}
-            if not answered:
-                deaths += 1
-            if deaths > 1:  # twice without anyone to blame
-                reason = f"its session ended twice before anything was at work: {self._last_reason}"
-                self._keep(*(self._fault(session, problem, n, "crashed", reason) for n in names))
-                return
-            names = [name for name in names if name not in answered]
-
-    def _ask_once(self, task: str, session: int, problem: str, names: list[str]) -> list[Record]:
-        """The records that one process gave before it was done or died."""
-        watch, asked = self._current or self._begin(session)
-        made: list[Record] = []
-
-        def receive(message: dict[str, Any]) -> None:
-            if message["kind"] == "record":
-                made.append(records.from_json(message["record"]))
-                self._keep(made[-1])
-
-        ending = asked.ask(self._task(task, session, problem, names), receive)
-        if ending is not None:
-            self._last_reason = ending.reason
-            guilty = watch.at_work
-            self._end_session()
-            if guilty and guilty[1] not in {r.implementation for r in made}:
-                made.append(self._fault(session, problem, guilty[1], ending.status, ending.reason))
-                self._keep(made[-1])
-        return made
-
-    def _begin(self, session: int) -> tuple[Watch, Asked]:
-        """The process of a session; one that times has told its ceilings before anything else."""
-        threads = self.plan.threads_of(session)
-        self._current = self.processes.take(session, threads)
-        self._ceilings = []
-        if session != CHECK and self._current[1].ask(self._survey(), self._note(session)):
-            self._end_session()  # it died of that: another one measures without ceilings
-            self._current = self.processes.take(session, threads)
-        return self._current
-
-    def _survey(self) -> dict[str, Any]:
-        problems = [Problem.parse(text) for text in self.plan.problems]
-        return {
-            "task": "survey",
-            "devices": sorted({problem.device for problem in problems}),
-            "dtypes": sorted({problem.dtype for problem in problems}),
-            "budget_ms": min(ceilings.BUDGET_MS, CEILING_MS * len(problems)),
-        }
-
-    def _note(self, session: int) -> Callable[[dict[str, Any]], None]:
-        """What keeps the facts that a process tells of itself."""
-
-        def receive(message: dict[str, Any]) -> None:
-            if message["kind"] == "facts":
-                self._ceilings = message["facts"]["ceilings"]
-                self.store.note(self.run.name, session, message["facts"])
-
-        return receive
-
-    def _task(self, task: str, session: int, problem: str, names: list[str]) -> dict[str, Any]:
-        return {
-            "task": task,
-            "session": session,
-            "problem": problem,
-            "implementations": names,
-            "files": {e.name: e.files for e in self.plan.entries if e.name in names},
-            "expected_ms": {n: self._forecast.call_ms((problem, n)) or 0.0 for n in names},
-            "seed": self.plan.seed,
-            "memory_limit": self.plan.memory_limit,
-            "round_budget_ms": self.plan.round_budget_ms,
-            "threads": self.plan.threads_of(session),
-            "cache": self.plan.cache,
-            "twin_of": self.plan.twin_of(names),
-            "ceilings": self._ceilings,
-        }
+        self._asking.ask(task, session, problem, names)
 
     def _foresee(self, pair: Pair, *, within: set[Pair] | None) -> bool:
         """Record a pair that would break a limit, without harming anything."""
@@ -322,11 +225,6 @@ class Conductor:
             self._records.append(record)
             self._forecast.learn(record)
             self.listener.record(record)
-
-    def _end_session(self) -> None:
-        if self._current is not None:
-            self._current[1].end()
-            self._current = None
 
 
 def _size(text: str) -> int:

@@ -27,6 +27,7 @@ _calls: dict[str, int] = {}
 _late: list[Tensor] = []
 _pool: list[ThreadPoolExecutor] = []
 _later: list[ThreadPoolExecutor] = []
+_ending: list[threading.Timer] = []
 
 
 def _right(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -481,6 +482,14 @@ def computes_when_looked_at(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         later = torch.empty_like(q).as_subclass(_Later)
         later.work = lambda: _right(q, k, v)
     return later
+
+
+def ends_the_process_in_another_s_turn(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    if not _ending:
+        _ending.append(threading.Timer(0.1, os._exit, [3]))
+        _ending[0].daemon = True
+        _ending[0].start()
+    return _right(q, k, v)
 
 
 def returns_before_it_is_done(q: Tensor, k: Tensor, v: Tensor) -> Tensor:

@@ -37,6 +37,10 @@ SETTLED = {
     ),
     "exits_quietly": ("crashed", "the process ended with status 0 before it answered"),
     "exits_in_a_sample": ("crashed", "the process ended with status 0 before it answered"),
+    "ends_the_process_in_another_s_turn": (
+        "crashed",
+        "the process ended with status 3 before it answered",
+    ),
     "segfaults": ("crashed", "the process was killed by SIGSEGV"),
     "aborts": ("crashed", "the process was killed by SIGABRT"),
     "loops": ("timed_out", "spent more than 6 s on this problem (--time-limit)"),

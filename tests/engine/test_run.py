@@ -34,6 +34,8 @@ class FakeSession:
         self._watch, self._answer, self._log = watch, answer, log
 
     def ask(self, task: dict[str, Any], receive: Callable[[dict[str, Any]], None]) -> Ending | None:
+        if task["task"] == "wait":
+            return None
         if task["task"] == "survey":
             receive({"kind": "facts", "facts": {"ceilings": [], "threads": 2}})
             return None
@@ -41,6 +43,8 @@ class FakeSession:
         self._log.append((task["task"], task["session"], task["problem"], names))
         for name in names:
             self._watch.begins(task["problem"], name, 0.0, 0)
+            if name == "late":
+                receive({"kind": "threads", "implementation": name})
             answer = self._answer(task, name)
             if isinstance(answer, Ending):
                 return answer
@@ -322,3 +326,69 @@ def test_sessions_beyond_the_fewest_begin_while_they_are_foreseen_to_end_in_time
     plan = planned("a", problems=(SMALL,), sessions=5, fewest_sessions=2, enough_s=10.5)
     made = Stage(plan, answer, time).conduct()
     assert sorted(r.session for r in made) == list(range(timed + 1))
+
+
+DIED = Ending("crashed", "the process ended with status 3 before it answered")
+
+
+def by_implementation(made: list[Record], session: int) -> dict[str, str]:
+    return {r.implementation: r.status for r in made if r.session == session}
+
+
+def test_who_ends_a_process_in_the_turn_of_another_is_found_out() -> None:
+    """A thread that one of them left does it, as soon as it is alone."""
+
+    def answer(task: dict[str, Any], name: str) -> Record | Ending:
+        names = task["implementations"]
+        ends = task["task"] == "measure" and "late" in names and (name == "b" or len(names) == 1)
+        return DIED if ends else right(task, name)
+
+    made = Stage(planned("a", "b", "late", problems=(SMALL,)), answer).conduct()
+    assert by_implementation(made, CHECK) == {"a": "ok", "b": "ok", "late": "ok"}
+    assert by_implementation(made, 1) == {"a": "ok", "b": "ok", "late": "crashed"}
+    assert by_implementation(made, 2) == {"a": "ok", "b": "ok"}
+
+
+def test_a_check_that_another_s_thread_ended_is_asked_again() -> None:
+    def answer(task: dict[str, Any], name: str) -> Record | Ending:
+        together = {"late", "b"} <= set(task["implementations"])
+        return DIED if task["task"] == "check" and name == "b" and together else right(task, name)
+
+    made = Stage(planned("late", "b", "c", problems=(SMALL,), sessions=0), answer).conduct()
+    assert by_implementation(made, CHECK) == {"late": "ok", "b": "ok", "c": "ok"}
+
+
+def test_who_has_the_turn_again_is_to_blame_where_nobody_ends_a_process_alone() -> None:
+    def answer(task: dict[str, Any], name: str) -> Record | Ending:
+        together = len(task["implementations"]) > 1
+        ends = task["task"] == "measure" and name == "b" and together
+        return DIED if ends else right(task, name)
+
+    made = Stage(planned("a", "b", "c", problems=(SMALL,), sessions=1), answer).conduct()
+    assert by_implementation(made, 1) == {"a": "ok", "b": "crashed", "c": "ok"}
+
+
+def test_who_ends_a_process_between_turns_is_found_out_and_the_others_are_measured() -> None:
+    class Between(FakeSession):
+        def ask(self, task: dict[str, Any], receive: Any) -> Ending | None:
+            late = "late" in task.get("implementations", ()) and task["task"] == "measure"
+            return DIED if late else super().ask(task, receive)
+
+    stage = Stage(planned("a", "b", "late", problems=(SMALL,), sessions=1), right)
+    made = Conductor(
+        run=stage.run,
+        store=stage.store,
+        listener=stage.listener,
+        processes=FakePool(lambda watch: Between(watch, right, stage.log)),
+    ).conduct()
+    assert by_implementation(made, 1) == {"a": "ok", "b": "ok", "late": "crashed"}
+
+
+def test_who_was_found_out_once_is_believed_to_do_it_again() -> None:
+    def answer(task: dict[str, Any], name: str) -> Record | Ending:
+        return DIED if name == "b" else right(task, name)
+
+    stage = Stage(planned("a", "b", "c", sessions=0), answer)
+    made = stage.conduct()
+    assert by_implementation(made, CHECK) == {"a": "ok", "b": "crashed", "c": "ok"}
+    assert [names for _, names in stage.asked("check")].count(("b",)) == 1
