@@ -91,6 +91,7 @@ class Asking:
             answered, death = self._ask_once(task, session, problem, left)
             left = [name for name in left if name not in answered]
             if death is None:
+                self._fault(session, problem, left, "crashed", "its session gave no record of it")
                 return
             deaths = 0 if answered else deaths + 1
             if guilty := self._guilty(task, session, problem, left, death, again=deaths > 1):

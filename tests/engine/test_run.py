@@ -384,6 +384,25 @@ def test_who_ends_a_process_between_turns_is_found_out_and_the_others_are_measur
     assert by_implementation(made, 1) == {"a": "ok", "b": "ok", "late": "crashed"}
 
 
+def test_who_is_left_out_of_an_answer_has_a_record_all_the_same() -> None:
+    class Forgetful(FakeSession):
+        def ask(self, task: dict[str, Any], receive: Any) -> Ending | None:
+            names = [name for name in task.get("implementations", ()) if name != "b"]
+            return super().ask({**task, "implementations": names}, receive)
+
+    stage = Stage(planned("a", "b", problems=(SMALL,), sessions=0), right)
+    made = Conductor(
+        run=stage.run,
+        store=stage.store,
+        listener=stage.listener,
+        processes=FakePool(lambda watch: Forgetful(watch, right, stage.log)),
+    ).conduct()
+    assert {r.implementation: r.reason for r in made} == {
+        "a": "",
+        "b": "its session gave no record of it",
+    }
+
+
 def test_who_was_found_out_once_is_believed_to_do_it_again() -> None:
     def answer(task: dict[str, Any], name: str) -> Record | Ending:
         return DIED if name == "b" else right(task, name)
