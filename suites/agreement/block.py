@@ -1,15 +1,22 @@
-"""Attention of a block of scores in float64, and what rounding may add at each step of it."""
+"""Attention of a block of scores, and in float64 what rounding may add at each step of it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 
 import torch
 from torch import Tensor
 
 from impls import reference
 from impls.interface import BiasValues, Mask, Problem
+from suites.measure.inputs import Inputs
+
+Place = tuple[int, int, slice, Tensor]
+"""Which part of a problem a block is: batch row, key head, its query heads, query rows."""
+BLOCK_ENTRIES, BLOCK_ROWS = 1 << 22, 256
+"""Score entries and query rows worked on at a time; few rows see a short run under a window."""
 
 
 @dataclass(slots=True, eq=False)
@@ -28,44 +35,50 @@ class Given:
     sink: Tensor | None = None
 
 
-class Block:
-    """Attention of some query rows of the heads that share a key head, with its rounding bounds.
+class Scores:
+    """Scores of some query rows of the heads that share a key head, and their attention.
 
     Names follow the formula: S scores, P weights, O output; shapes are [group, rows, keys or D].
     """
 
-    def __init__(
-        self,
-        problem: Problem,
-        mask: Mask,
-        given: Given,
-        b: int,
-        key_head: int,
-        heads: slice,
-        rows: Tensor,
-    ) -> None:
-        self._given, self._rows, self._b, self._heads = given, rows, b, heads
-        self._has_direction = has_direction(problem)
-        self.scale = problem.softmax_scale
-        self.tiny = torch.finfo(getattr(torch, problem.dtype)).smallest_normal
+    def __init__(self, problem: Problem, mask: Mask, given: Given | Inputs, place: Place) -> None:
+        b, key_head, heads, rows = place
+        self.scale, self.softcap = problem.softmax_scale, problem.softcap
         positions = rows + problem.key_length - problem.query_length
         start, end = mask.span(int(positions[0]), int(positions[-1]), problem.key_length)
         self.keys = slice(start, max(end, start + 1))  # one hidden key stands for none at all
         self.q = given.q[b, heads][:, rows]
         self.k, self.v = given.k[b, key_head, self.keys], given.v[b, key_head, self.keys]
-        self.q_error = self._error(given.q_error, (b, heads), rows)
-        self.k_error = self._error(given.k_error, (b, key_head, self.keys))
-        self.v_error = self._error(given.v_error, (b, key_head, self.keys))
         keys = torch.arange(problem.key_length, device=rows.device)[self.keys]
-        seen = reference.visible(mask, torch.full((1,), b, device=rows.device), positions, keys)[0]
-        self.softcap = problem.softcap
-        bias, sink = given.bias, given.sink
-        added = (
-            None
-            if bias is None
-            else BiasValues(bias.kind, bias.values[heads].double()).at(positions[:, None] - keys)
+        batch_row = torch.full((1,), b, device=rows.device)
+        self.seen = reference.visible(mask, batch_row, positions, keys)[0]
+        self.added = self.sink = None
+        if given.bias is not None:
+            values = given.bias.values[heads].to(self.q.dtype)
+            self.added = BiasValues(given.bias.kind, values).at(positions[:, None] - keys)
+        if given.sink is not None:
+            self.sink = given.sink[heads, None, None].to(self.q.dtype)
+        self.products = self.scale * (self.q @ self.k.T)
+        self.S = reference.scores(
+            self.products, seen=self.seen, softcap=self.softcap, added=self.added
         )
-        self._softmax(seen, added, None if sink is None else sink[heads, None, None].double())
+        self.P = reference.weights(self.S, self.sink)
+        self.O = self.P @ self.v
+
+
+class Block(Scores):
+    """A block in float64 with its rounding bounds."""
+
+    def __init__(self, problem: Problem, mask: Mask, given: Given, place: Place) -> None:
+        super().__init__(problem, mask, given, place)
+        self._given, (self._b, key_head, self._heads, self._rows) = given, place
+        self._has_direction = has_direction(problem)
+        self.tiny = torch.finfo(getattr(torch, problem.dtype)).smallest_normal
+        of_queries, of_keys = (self._b, self._heads), (self._b, key_head, self.keys)
+        self.q_error = self._error(given.q_error, of_queries, self._rows)
+        self.k_error = self._error(given.k_error, of_keys)
+        self.v_error = self._error(given.v_error, of_keys)
+        self._bound()
 
     @staticmethod
     def _error(error: Tensor, at: tuple[int | slice, ...], rows: Tensor | None = None) -> Tensor:
@@ -73,18 +86,16 @@ class Block:
             return error
         return error[at] if rows is None else error[at][:, rows]
 
-    def _softmax(self, seen: Tensor, added: Tensor | None, sink: Tensor | None) -> None:
-        """Weights and output, and `rel`: the relative error of each weight."""
-        products = self.products = self.scale * (self.q @ self.k.T)
+    def _bound(self) -> None:
+        """The errors of weights and output; `rel` is the relative one of each weight."""
+        S, seen, added, sink = self.S, self.seen, self.added, self.sink
         error = self.scale * (self.q.abs() @ self.k.abs().T)
         if self.q_error.dim():
             error = error + self.scale * (
                 self.q_error @ self.k.abs().T + self.q.abs() @ self.k_error.T
             )
-        S = reference.scores(products, seen=seen, softcap=self.softcap, added=added)
-        self.P = reference.weights(S, sink)
         if self.softcap is not None:
-            error = self._capped(products, error)
+            error = self._capped(self.products, error)
         if added is not None:
             error = error + 3 * added.abs()  # made, rounded and summed up
         every = S if sink is None else torch.cat((S, sink.expand(*S.shape[:-1], 1)), -1)
@@ -97,7 +108,6 @@ class Block:
             rel = rel + torch.exp(sink - normaliser) * (top - sink + sink.abs() + 1)
         self.underflow = self.tiny * seen
         self.P_error = self.P * rel + self.underflow
-        self.O = self.P @ self.v
         self.O_error = self.P_error @ self.v.abs()
         if self.v_error.dim():
             self.O_error += self.P @ self.v_error
@@ -149,6 +159,17 @@ class Block:
         yield "dq", scale * (dS @ self.k), scale * q_bound + of_rows
         yield "dk", scale * _over_group(dS, self.q), scale * k_bound + of_keys
         yield "dv", _over_group(P, dO), v_bound + of_keys
+
+
+def places(problem: Problem, rows: Tensor) -> Iterator[tuple[Place, slice]]:
+    """The blocks of some query rows of all heads, each with where its rows stand among them."""
+    group = problem.query_heads // problem.key_heads
+    step = max(1, min(BLOCK_ROWS, BLOCK_ENTRIES // (group * problem.key_length)))
+    every = product(range(problem.batch), range(problem.key_heads), range(0, len(rows), step))
+    for b, key_head, first in every:
+        heads = slice(key_head * group, (key_head + 1) * group)
+        run = slice(first, first + step)
+        yield (b, key_head, heads, rows[run]), run
 
 
 def has_direction(problem: Problem) -> bool:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from impls.interface import BiasValues, Implementation, Problem
-from suites.agreement import biases, perturbation, readout
+from suites.agreement import biases, every_row, perturbation, readout
 from suites.agreement.drift import Drift, drift_of
 from suites.agreement.expected import Expected, sampled_rows, without_other_rows
 from suites.agreement.gate import changed, judge, malformed, versions_of
@@ -92,6 +92,7 @@ class Checker:
         made = make_inputs(problem, purpose="check", seed=seed)
         self._inputs = without_other_rows(made, self._rows)
         self._expected: dict[object, Expected] = {}
+        self._every: Tensor | None = None
         self._hard: dict[tuple[object, HardInput], tuple[Inputs, Expected]] = {}
 
     def prepare(self, implementation: Implementation) -> None:
@@ -102,6 +103,8 @@ class Checker:
             if self._rows is None:
                 expected = beside_textbook_of(implementation, self.problem, self._inputs, expected)
             self._expected[kind] = expected
+        if every_row.asked(self.problem, implementation, self._rows) and self._every is None:
+            self._every = every_row.plain(self.problem, self._inputs)
         if self._hard_key(implementation) not in self._answered:
             for each in hard_inputs(self.problem, implementation):
                 self._hard_reference(each, implementation)
@@ -121,6 +124,8 @@ class Checker:
             return Finding(fault, Agreement(), usage, min(took_ms), sum(took_ms))
         expected = self._expected[implementation.projections or implementation.reference]
         errors, fault = judge(made, expected)
+        if every_row.asked(problem, implementation, self._rows) and self._every is not None:
+            fault = fault or every_row.fault(made[0], self._every, expected)
         slope, drift = drift_of(implementation, problem, made, expected)
         if implementation.approximates:
             fault = ""

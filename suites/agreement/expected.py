@@ -12,18 +12,15 @@ rounding alone took honest ones to 3.7 times the bound in 60 draws.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from itertools import product
 from math import ulp
 
 import torch
 from torch import Tensor
 
 from impls.interface import Problem, Projections
-from suites.agreement.block import Block, Given, has_direction
+from suites.agreement.block import Block, Given, has_direction, places
 from suites.measure.inputs import Inputs
 
-BLOCK_ENTRIES, BLOCK_ROWS = 1 << 22, 256
-"""Score entries and query rows worked on at a time; few rows see a short run under a window."""
 ALL_ROWS_UP_TO = 1 << 23
 """Score entries up to which every query row is compared."""
 EDGE = 128
@@ -192,16 +189,12 @@ def _attend(
         names.append("direction")
     found = {name: (torch.zeros_like(like[name]), torch.zeros_like(like[name])) for name in names}
     mask = problem.mask.resolved(problem.batch, problem.key_length)
-    group = problem.query_heads // problem.key_heads
-    step = max(1, min(BLOCK_ROWS, BLOCK_ENTRIES // (group * problem.key_length)))
-    blocks = product(range(problem.batch), range(problem.key_heads), range(0, len(all_rows), step))
-    for b, key_head, first in blocks:
-        places = slice(first, first + step)
-        heads = slice(key_head * group, (key_head + 1) * group)
-        block = Block(problem, mask, given, b, key_head, heads, all_rows[places])
+    for place, run in places(problem, all_rows):
+        b, key_head, heads, _ = place
+        block = Block(problem, mask, given, place)
         for name, value, bound in block.answers():
             of_keys = name in ("dk", "dv")
-            into = (b, key_head, block.keys) if of_keys else (b, heads, places)
+            into = (b, key_head, block.keys) if of_keys else (b, heads, run)
             found[name][0][into] += value
             found[name][1][into] += bound
     return found

@@ -23,6 +23,8 @@ BUDGET: Final = "(--budget)"
 CHECK_CALLS: Final = 3
 REFERENCE_NS: Final = 200.0
 """Reference and bound take about this for one visible score entry, three times that in training."""
+PLAIN_NS: Final = 4.0
+"""And this an entry of the plain answer that other rows are held against."""
 
 
 class Forecast:
@@ -153,8 +155,10 @@ def session_s(forecast: Forecast, pair: Pair, plan: Plan) -> float:
 def check_s(forecast: Forecast, pair: Pair, plan: Plan) -> float:
     """Seconds that the check of a pair takes, with its part of the reference."""
     problem = _parsed(pair[0])
-    entries = min(problem.visible_pairs * problem.query_heads, 1 << 23)
+    every = problem.visible_pairs * problem.query_heads
+    entries = min(every, 1 << 23)
     reference_s = entries * REFERENCE_NS * (3 if problem.training else 1) / 1e9
+    reference_s += min(every, 1 << 27) * PLAIN_NS / 1e9
     call_ms = forecast.call_ms(pair) or 1.0
     return 0.05 + reference_s / max(len(plan.entries), 1) + CHECK_CALLS * call_ms / 1e3
 

@@ -1,0 +1,96 @@
+"""Rows that were not drawn are held against a plain answer, too."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+import impls
+from impls import reference
+from impls.interface import Implementation, Limits, Mask, Problem, implementation
+from suites.agreement import every_row, expected
+from suites.agreement.checker import Checker
+from suites.agreement.expected import sampled_rows
+from suites.measure.inputs import make_inputs
+
+KNOWN = impls.load()
+LENGTH = 300
+SEED = 5
+TEXTS = (
+    "b2 h4/2 t300 d32 causal",
+    "b1 h2 t300 d16 full fp64",
+    "b2 h2 t300 d32 window:40 bf16 train",
+    "b3 h4/2 t300 d32 causal+padding:0.5 sink",
+    "b1 h4 t300 d32 causal+documents:100x3 relative:32 fp16",
+    "b2 h2 t300 d32 dv24 causal softcap5 bthd",
+    "b1 h4 t300 d32 causal alibi bf16",
+)
+
+
+@pytest.fixture(autouse=True)
+def _rows_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(expected, "ALL_ROWS_UP_TO", 100)
+
+
+def a_row_that_is_not_drawn(problem: Problem) -> int:
+    rows = sampled_rows(problem, SEED)
+    assert rows is not None
+    return next(row for row in range(LENGTH // 2, LENGTH) if row not in rows)
+
+
+def off_in(row: int, times: float = 1.05) -> Implementation:
+    """The scale is another in one row of one head."""
+
+    @implementation(Limits(masks=("full", "causal"), own_value_dim=True))
+    def off(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float) -> Tensor:
+        out = reference.attention(q, k, v, mask=mask, scale=scale)
+        if q.shape[2] == LENGTH:
+            q = q.clone()
+            q[:, 1, row] *= times
+            out[:, 1, row] = reference.attention(q, k, v, mask=mask, scale=scale)[:, 1, row]
+        return out
+
+    return off
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_the_plain_answer_is_the_reference_s(text: str) -> None:
+    problem = Problem.parse(text)
+    inputs = make_inputs(problem, purpose="test")
+    q, k, v = (x.float() for x in (inputs.q, inputs.k, inputs.v))
+    mask = problem.mask.resolved(problem.batch, problem.key_length)
+    wanted = reference.attention(
+        q, k, v, mask=mask, scale=problem.softmax_scale, bias=inputs.bias,
+        softcap=problem.softcap, sink=inputs.sink,
+    )  # fmt: skip
+    torch.testing.assert_close(every_row.plain(problem, inputs), wanted)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("name", ["naive", "chunked", "sdpa_flash", "sdpa_math"])
+def test_honest_rows_pass(name: str, text: str) -> None:
+    [each] = impls.select([name], KNOWN)
+    problem = Problem.parse(text)
+    if each.refusals(problem):
+        return
+    assert every_row.asked(problem, each, sampled_rows(problem, SEED))
+    assert Checker(problem, SEED).check(each).fault == ""
+
+
+@pytest.mark.parametrize(
+    ("dtype", "times"), [("fp64", 1.001), ("fp32", 1.001), ("fp16", 1.05), ("bf16", 1.5)]
+)
+@pytest.mark.parametrize("mask", ["full", "causal"])
+def test_one_row_that_is_off_is_found_and_named(mask: str, dtype: str, times: float) -> None:
+    problem = Problem.parse(f"b1 h2 t300 d64 {mask} {dtype}")
+    row = a_row_that_is_not_drawn(problem)
+    fault = Checker(problem, SEED).check(off_in(row, times)).fault
+    assert f"out is wrong in query row {row} (of 1 such; batch row 0, head 1)" in fault
+
+
+def test_larger_problems_are_left_to_the_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(every_row, "ENTRIES", 200)
+    problem = Problem.parse("b1 h2 t300 d64 full")
+    row = a_row_that_is_not_drawn(problem)
+    assert Checker(problem, SEED).check(off_in(row)).fault == ""
