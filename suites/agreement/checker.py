@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -15,12 +15,28 @@ from impls.interface import BiasValues, Implementation, Problem
 from suites.agreement import biases, every_row, perturbation, readout
 from suites.agreement.drift import Drift, drift_of
 from suites.agreement.expected import Expected, sampled_rows, without_other_rows
-from suites.agreement.gate import changed, judge, malformed, versions_of
-from suites.agreement.hard import PLAIN, HardInput, hard_inputs, kind_of, poisoned
+from suites.agreement.gate import NAMES, changed, judge, malformed, versions_of
+from suites.agreement.hard import (
+    PLAIN,
+    HardInput,
+    hard_inputs,
+    in_other_layout,
+    is_able,
+    kind_of,
+    poisoned,
+)
 from suites.agreement.read_only import WROTE, read_only
 from suites.agreement.references import beside_textbook_of, expect_of
 from suites.measure import memory, timing
-from suites.measure.inputs import Inputs, bind, call_of, copies, make_inputs, overwrite
+from suites.measure.inputs import (
+    Inputs,
+    bind,
+    call_of,
+    copies,
+    laid_out,
+    make_inputs,
+    overwrite,
+)
 from suites.records.record import Agreement
 
 Guard = contextlib.AbstractContextManager[None]
@@ -139,6 +155,9 @@ class Checker:
             own = self._told_apart(implementation, problem, given, first, probed_ms)
         if not (own.fault or torch.equal(made[0], first)):
             own = _Told("its answer was written over by a later call", own.repeatable)
+        if not (seen or own.fault or fault) and min(took_ms) < QUICK_MS:
+            more = self._fault_of_more(implementation, made, expected, probed_ms)
+            own = _Told(more, own.repeatable)
         if problem.training and timing.WARM_MS < min(took_ms) <= timing.LONG_MS:
             call()  # sessions go by what a call takes, and the first one may have made masks
         hard = self._answer_hard(implementation)
@@ -183,6 +202,32 @@ class Checker:
             return _Told("", repeatable=False)
         fault = perturbation.differences(function, problem, given, again, self._seed, draws=DRAWS)
         return _Told(fault, repeatable=True)
+
+    def _fault_of_more(
+        self,
+        implementation: Implementation,
+        made: Sequence[Tensor],
+        expected: Expected,
+        took_ms: list[float],
+    ) -> str:
+        """What is wrong with more answers at this size: to inputs laid out otherwise, and again."""
+        if implementation.approximates:
+            return ""
+        problem = in_other_layout(self.problem)
+        if is_able(implementation, problem):
+            given = _laid_out(copies(self._inputs), problem)
+            call = self._watched(call_of(bind(implementation, problem, given), given), took_ms)
+            if fault := judge(call(), expected)[1]:
+                return f"in layout {problem.layout}, {fault}"
+        if not self.problem.training:
+            return ""
+        gradients = [x.clone() for x in made[1:]]
+        others = make_inputs(self.problem, purpose="between", seed=self._seed)
+        self._watched(call_of(bind(implementation, self.problem, others), others), took_ms)()
+        pairs = zip(NAMES[1:], made[1:], gradients, strict=True)
+        if late := next((name for name, x, was in pairs if not torch.equal(x, was)), ""):
+            return f"its {late} was written over by a later call"
+        return self._fault_between(implementation, self.problem, self._inputs, expected, took_ms)
 
     def _answer_hard(self, implementation: Implementation) -> HardFinding:
         key = self._hard_key(implementation)
@@ -312,6 +357,12 @@ class Checker:
             return result
 
         return watched
+
+
+def _laid_out(inputs: Inputs, problem: Problem) -> Inputs:
+    q, k, v = (laid_out(x, problem) for x in (inputs.q, inputs.k, inputs.v))
+    grad = None if inputs.grad is None else laid_out(inputs.grad, problem)
+    return replace(inputs, q=q, k=k, v=v, grad=grad)
 
 
 def _unbiased(inputs: Inputs) -> Inputs:

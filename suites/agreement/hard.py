@@ -22,14 +22,22 @@ from suites.measure.inputs import Inputs, laid_out, make_inputs
 
 LENGTHS: Final = ("1", "7", "33", "64", "129", "33/129", "129/33")
 """Tq/Tk: single and odd ones, both sides of the blocks that kernels work in, both orders."""
+LARGE_GRADIENT: Final = 64.0
+"""What is beyond any range set for standard-normal numbers, and within float16's."""
 DOCUMENT: Final = 21
 """Length of a document in a small problem."""
 PLAIN: Final = "standard-normal numbers"
 """The label of the hard input that is none: what stands in the memory that is used again."""
+RISING: Final = "scores that rise"
+"""The label of the one over several blocks of keys, each with larger scores than the last."""
 MANY: Final = "many outputs"
 """The label of the one that is large enough to tell the slope of its error in half precision."""
 SLOPE_ROWS: Final = 8192
 """Query rows at which chance makes less of a slope than a scale that is 0.1 % off does."""
+MANY_KEYS, FEW_QUERIES = 520, 33
+"""Keys of which kernels see several blocks, whatever these are; few queries will do."""
+HIGHEST: Final = 200.0
+"""The largest of scores that rise."""
 REUSED: Final = 65
 """The length at which different numbers stand, one after the other, in the same memory."""
 
@@ -39,6 +47,8 @@ class HardInput:
     """One small problem and what is special about it.
 
     numbers    which numbers stand in its inputs, by name in NUMBERS; empty: standard normal
+    gradient   how many times as large the output's gradient is
+    instead    whether it is asked only of those who refuse the one before it
     poisoned   whether memory that is handed out unwritten holds NaN meanwhile
     same_call  whether it stands where the hard input before it stood, for the same bound call
     """
@@ -48,6 +58,8 @@ class HardInput:
     numbers: str = ""
     poisoned: bool = False
     same_call: bool = False
+    gradient: float = 1.0
+    instead: bool = False
 
     def inputs(self, seed: int) -> Inputs:
         """Its tensors."""
@@ -56,16 +68,31 @@ class HardInput:
             numbers = NUMBERS[self.numbers](made.q.float(), made.k.float(), made.v.float())
             q, k, v = (laid_out(x, self.problem) for x in numbers)
             made = replace(made, q=q, k=k, v=v)
+        if made.grad is not None:
+            made = replace(made, grad=made.grad * self.gradient)
         return made
 
 
 def hard_inputs(problem: Problem, implementation: Implementation) -> Iterator[HardInput]:
     """Those within an implementation's reach that share the features of a problem."""
+    refused_before = False
     for each in _all(problem):
-        capability = (99, 0) if problem.device == "cuda" else None  # the problem itself was let in
         told = each.label != MANY or implementation.reference is None  # its slope is of attention
-        if told and not implementation.refusals(each.problem, capability):
+        refused = not is_able(implementation, each.problem)
+        if told and not refused and (refused_before or not each.instead):
             yield each
+        refused_before = refused
+
+
+def is_able(implementation: Implementation, problem: Problem) -> bool:
+    """Whether it takes a problem like one that it was let in to, on the same device."""
+    capability = (99, 0) if problem.device == "cuda" else None
+    return not implementation.refusals(problem, capability)
+
+
+def in_other_layout(problem: Problem) -> Problem:
+    """The same with its tensors laid out the other way."""
+    return replace(problem, layout="bhtd" if problem.layout == "bthd" else "bthd")
 
 
 def kind_of(problem: Problem) -> Problem:
@@ -104,9 +131,18 @@ def _all(problem: Problem) -> Iterator[HardInput]:
         yield HardInput(f"lengths {lengths}", small, poisoned=True)
     yield HardInput(PLAIN, base)
     for name in NUMBERS:
+        if name == RISING:
+            continue
         yield HardInput(name, base, numbers=name, same_call=True)
-    other = "bhtd" if base.layout == "bthd" else "bthd"
-    yield HardInput(f"layout {other}", replace(base, layout=other))
+    other = in_other_layout(base)
+    yield HardInput(f"layout {other.layout}", other)
+    if base.mask.left is None and base.mask.documents is None:  # others see few keys at a time
+        few = replace(_of_lengths(base, FEW_QUERIES, MANY_KEYS), batch=1)
+        yield HardInput(RISING, few, numbers=RISING)
+        every = replace(_of_lengths(base, MANY_KEYS, MANY_KEYS), batch=1)
+        yield HardInput(RISING, every, numbers=RISING, instead=True)
+    if base.training:
+        yield HardInput("large gradients", base, gradient=LARGE_GRADIENT)
     yield HardInput("batch 1", replace(base, batch=1, mask=_small(problem.mask, REUSED)))
     yield HardInput("another scale", replace(base, scale=1.7 * base.softmax_scale))
     if base.query_heads == base.key_heads:
@@ -166,10 +202,19 @@ def _shifted_column(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Te
     return q, k, v
 
 
+def _rising_scores(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """From 0 to `HIGHEST` over the keys; what exp can take in float32 ends at 88."""
+    dim = q.shape[3]
+    rise = torch.linspace(0, HIGHEST / 4 / dim**0.5, k.shape[2])[:, None]
+    signs = 1 - 2 * (torch.arange(dim) % 2)
+    return 4 * signs + q / 8, rise * signs + k / 8, v
+
+
 NUMBERS: Final[dict[str, Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]]] = {
     "one dominant key": _one_dominant_key,
     "outliers": _outliers,
     "equal scores": _equal_scores,
     "a shifted column of v": _shifted_column,
+    RISING: _rising_scores,
 }
 """What stands in q, k and v, made from standard-normal numbers in float32."""

@@ -168,6 +168,8 @@ def _torch_parts() -> tuple[Part, ...]:
             torch.set_flush_denormal,
             glanced=True,
         ),
+        Part("torch's profiler", torch_state.profiles, torch_state.put_back_profiler, glanced=True),
+        Part("torch's kernels", torch_state.kernels, None, torch_state.told_kernels),
         Part("anomaly mode", torch.is_anomaly_enabled, torch.set_anomaly_enabled, glanced=True),
         Part(
             "hooks on tensors kept for gradients",

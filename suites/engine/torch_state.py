@@ -21,11 +21,22 @@ _NAMESPACES: Final[dict[str, Any]] = {
     "torch.Tensor": torch.Tensor,
     "torch.nn.functional": functional,
     "torch.autograd": torch.autograd,
+    "torch.nn.Linear": torch.nn.Linear,
+    "torch.nn.Module": torch.nn.Module,
+    "torch.nn.MultiheadAttention": torch.nn.MultiheadAttention,
     "torch.cuda": torch.cuda,
 }
 """Whose functions implementations and instruments call."""
 _REPLACED_BY_TORCH: Final = {"torch.manual_seed", "torch.Storage"}
 """Importing its compiler wraps the first; the second goes by the default dtype."""
+_OPERATIONS: Final = (
+    *("mm", "bmm", "addmm", "baddbmm", "matmul", "linear", "copy_", "masked_fill.Scalar"),
+    *("mul.Tensor", "add.Tensor", "sub.Tensor", "div.Tensor", "exp", "tanh", "sum.dim_IntList"),
+    *("amax", "maximum", "_softmax", "_softmax_backward_data", "scaled_dot_product_attention"),
+)
+"""Whose kernels are looked at."""
+_KEYS: Final = ("CPU", "CUDA", "Autograd", "Composite")
+"""How lines of the dispatcher's tables begin that tell of a kernel in use here."""
 _NAMED: Final = 3
 """Of several functions so many are named."""
 _SMALLEST: Final = [5e-324]
@@ -128,6 +139,33 @@ def told_switches(was: tuple[bool, ...], now: tuple[bool, ...]) -> str:
 def modes() -> tuple[int, int]:
     """How many modes stand around every function of torch."""
     return torch._C._len_torch_function_stack(), torch._C._len_torch_dispatch_stack()  # noqa: SLF001 - no public name
+
+
+def profiles() -> bool:
+    """Whether every operation is recorded."""
+    return bool(_SAVED._profiler_enabled())  # noqa: SLF001 - no public name
+
+
+def put_back_profiler(was: object) -> None:
+    """Off: whoever measures with it here turns it off again."""
+    if not was and profiles():
+        _SAVED._disable_profiler()  # noqa: SLF001 - no public name
+
+
+def kernels() -> tuple[str, ...]:
+    """What stands behind the operations of attention on each device, and before it."""
+    return tuple(
+        f"aten::{name} {line}"
+        for name in _OPERATIONS
+        for line in torch._C._dispatch_dump(f"aten::{name}").splitlines()  # noqa: SLF001 - no public name
+        if line.startswith(_KEYS)
+    )
+
+
+def told_kernels(was: tuple[str, ...], now: tuple[str, ...]) -> str:
+    """Which were replaced: for others, and for the reference too."""
+    names = dict.fromkeys(line.split()[0] for line in sorted(set(was) ^ set(now)))
+    return f"replaced kernels of torch ({', '.join(list(names)[:_NAMED])})" if names else ""
 
 
 def saved_hooks() -> Any:
