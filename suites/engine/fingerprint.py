@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import torch
 
-from suites.engine import left_behind, process_state, torch_state
+from suites.engine import allocator, left_behind, process_state, torch_state
 
 THREADS: Final = "threads"
 DISTURBS: Final = "which would disturb those measured beside it"
@@ -209,6 +209,7 @@ def _process_parts() -> tuple[Part, ...]:
             state.put_back_warnings,
             state.told_warnings,
         ),
+        Part("the C library's memory", allocator.maps_large_blocks, None, allocator.told_mapping),
         Part("when garbage is collected", gc.get_threshold, _put_back_threshold),
         Part(
             "the thread switch interval",

@@ -10,9 +10,18 @@ import pytest
 import impls
 from impls.interface import Implementation, Problem
 from suites.agreement.checker import Checker
-from tests.agreement.impostors import forms, found_in, gradients, masks, memories, places, scores
+from tests.agreement.impostors import (
+    forms,
+    found_in,
+    gradients,
+    lengths,
+    masks,
+    memories,
+    places,
+    scores,
+)
 
-IMPOSTORS = tuple(found_in(forms, gradients, masks, memories, places, scores))
+IMPOSTORS = tuple(found_in(forms, gradients, lengths, masks, memories, places, scores))
 REJECTIONS = [(each.implementation, *case) for each in IMPOSTORS for case in each.rejections]
 
 

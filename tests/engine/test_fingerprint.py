@@ -55,6 +55,14 @@ RESTORED: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: torch.set_autocast_enabled("cpu", True),
         "changed autocast on cpu from False to True",
     ),
+    "profiler": (
+        lambda: torch.autograd.profiler.profile().__enter__(),  # type: ignore[no-untyped-call] # torch leaves it untyped
+        "changed torch's profiler from False to True",
+    ),
+    "layers": (
+        lambda: setattr(torch.nn.MultiheadAttention, "forward", lambda *_: None),
+        "replaced torch.nn.MultiheadAttention.forward",
+    ),
     "anomaly": (
         lambda: torch.autograd.set_detect_anomaly(True),
         "changed anomaly mode from False to True",
@@ -200,3 +208,19 @@ def test_a_system_without_proc_tells_nothing(
     monkeypatch.setattr(left_behind, "_PROC", tmp_path)
     assert left_behind.children() == frozenset()
     assert left_behind.told_threads(frozenset(), frozenset({1})) == ""
+
+
+def test_kernels_of_torch_that_are_replaced_are_noticed_and_cannot_be_put_back() -> None:
+    """For others, and for the reference: a wrong product would pass, and a right one not."""
+    before = Fingerprint()
+    make: Any = torch.library.Library  # it carries no types
+    library = make("aten", "IMPL")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's own word on what is overridden
+            library.impl("bmm", lambda a, b: torch.einsum("bij,bjk->bik", a, b), "CPU")
+        assert before.changes() == "replaced kernels of torch (aten::bmm)"
+        assert not before.restore()
+    finally:
+        library._destroy()
+    assert before.changes() == ""

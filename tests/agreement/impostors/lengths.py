@@ -1,0 +1,91 @@
+"""Right on short sequences, which take another path: what several blocks of keys bring out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tests.agreement.asked import Asked, attend
+from tests.agreement.impostors import rejected
+from tests.agreement.impostors.gradients import Gradients, gradients, with_gradients
+
+LONG = 192
+BLOCK = 128
+RISES = r"on a hard input \(scores that rise: .*\), out is "
+_kept: dict[object, Any] = {}
+
+
+def online(asked: Asked, top_of: Callable[[Tensor | None, Tensor], Tensor]) -> Tensor:
+    """Softmax block by block; `top_of` makes a new maximum of the old and a block's scores."""
+    top: Tensor | None = None
+    total, out = torch.zeros(()), torch.zeros(())
+    for scores, values in zip(
+        torch.split(asked.scores, BLOCK, -1), torch.split(asked.values, BLOCK, 2), strict=True
+    ):
+        new = top_of(top, scores).clamp_min(-1e30)
+        rescaled = 1.0 if top is None else torch.exp(top - new)
+        weights = torch.exp(scores - new)
+        total = rescaled * total + weights.sum(-1, keepdim=True)
+        out = rescaled * out + weights @ values
+        top = new
+    return out / total.clamp_min(1e-30)
+
+
+@rejected("h4 t300 d64 causal", RISES + "nan")
+def the_first_block_s_maximum(asked: Asked) -> Tensor:
+    return online(asked, lambda top, s: s.amax(-1, keepdim=True) if top is None else top)
+
+
+@rejected("h4 t300 d64 full train", RISES + "wrong")
+def rescales_the_output_and_not_the_sum(asked: Asked) -> Tensor:
+    top, total, out = torch.full((), -1e30), torch.zeros(()), torch.zeros(())
+    for scores, values in zip(
+        torch.split(asked.scores, BLOCK, -1), torch.split(asked.values, BLOCK, 2), strict=True
+    ):
+        highest = torch.maximum(top, scores.amax(-1, keepdim=True))
+        new = torch.where(highest > top + 8, highest, top)
+        weights = torch.exp(scores - new)
+        total = total + weights.sum(-1, keepdim=True)
+        out = torch.exp(top - new) * out + weights @ values
+        top = new
+    return out / total.clamp_min(1e-30)
+
+
+@rejected("h4 t300 d64 causal", "^in layout bthd, out is wrong")
+def reads_k_as_contiguous_when_long(asked: Asked) -> Tensor:
+    k = asked.k
+    if k.shape[2] > LONG:
+        k = torch.as_strided(k, k.shape, torch.empty(k.shape).stride(), k.storage_offset())
+    return attend(replace(asked, k=k))
+
+
+@rejected("h4 t300 d64 full train", "^its d[qkv] was written over by a later call")
+def gradients_in_the_same_memory(asked: Asked) -> Tensor:
+    def kept(_: Asked, __: Tensor, made: Gradients) -> Gradients:
+        places = _kept.setdefault(("gradients", asked.q.shape, asked.k.shape, asked.q.dtype), made)
+        for place, each in zip(places, made, strict=True):
+            place.copy_(each)
+        return places[0].view_as(made[0]), places[1].view_as(made[1]), places[2].view_as(made[2])
+
+    return with_gradients(asked, kept)
+
+
+@rejected("h2 t300 d64 causal train", "^with another call between forward and backward, d[qk] is")
+def gradients_of_the_latest_forward_when_long(asked: Asked) -> Tensor:
+    if asked.k.shape[2] > LONG:
+        _kept["latest"] = asked.q.detach().clone()
+
+    def latest(_: Asked, grad: Tensor, made: Gradients) -> Gradients:
+        long = asked.k.shape[2] > LONG
+        return gradients(replace(asked, q=_kept["latest"]), grad) if long else made
+
+    return with_gradients(asked, latest)
+
+
+@rejected("h2 t64 d32 causal train", r"on a hard input \(large gradients: .*, d[qkv] is wrong")
+def gradients_beyond_six_are_clipped(asked: Asked) -> Tensor:
+    return with_gradients(asked, lambda _, grad, __: gradients(asked, grad.clamp(-6, 6)))
