@@ -211,10 +211,10 @@ class Bench:
     def _last_fault(self, arm: Arm, each: Implementation) -> str:
         """What is wrong with two answers more; empty when nothing is.
 
-        One to inputs with other signs, as every sample has them, where a call more is no matter:
-        who goes by sizes alone is off. The other is the last of a sample.
+        One to inputs with other signs, as every sample has them, once and where a call more is no
+        matter: who goes by sizes alone is off. The other is the last of a sample.
         """
-        if arm.leads_in:
+        if arm.leads_in and self.task["session"] == 1:
             self.given.refresh()
             with quiet(collected=False), self._limited():
                 plain = cast("tuple[Tensor, ...]", arm.calls[0]())
