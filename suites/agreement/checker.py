@@ -18,6 +18,7 @@ from suites.agreement.expected import Expected, sampled_rows, without_other_rows
 from suites.agreement.gate import NAMES, changed, judge, malformed, versions_of
 from suites.agreement.hard import (
     PLAIN,
+    RISING,
     HardInput,
     hard_inputs,
     in_other_layout,
@@ -264,8 +265,10 @@ class Checker:
                 made = call()
             fault = malformed(made, inputs) or changed(given, inputs, versions)
             if not fault and not implementation.approximates:
-                own, drift = drift_of(implementation, each.problem, made, expected)
-                slope = own or slope
+                drift = ""
+                if each.label != RISING:  # there half precision is off by half of one, all alike
+                    own, drift = drift_of(implementation, each.problem, made, expected)
+                    slope = own or slope
                 fault = judge(made, expected)[1] or drift
             if not fault and each.label == PLAIN:
                 out = made[0].clone()
