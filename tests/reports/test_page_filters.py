@@ -142,6 +142,9 @@ def test_the_address_keeps_filters_and_axes(view: Any) -> None:
     leave_out(view, 0, "chunked")
     view.select_option("[data-axis=y]", "linear")
     assert axis_type(view, "yaxis") == "linear"
+    until(
+        view, "location.hash.includes('implementation=naive') && location.hash.endsWith('linear')"
+    )
     address = view.url
     assert "implementation=naive" in address
     assert address.endswith("y=linear")
