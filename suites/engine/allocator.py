@@ -65,7 +65,7 @@ def maps_large_blocks() -> bool | None:
     """Whether a large block is mapped anew each time, and so costs its page faults every time.
 
     None where the C library does not tell, or has none to give. What lies free in the heaps would
-    be taken first, so more is asked for. It takes 10 microseconds; nothing is touched.
+    be taken first, so more is asked for. It takes some 25 microseconds; nothing is touched.
     """
     library = ctypes.CDLL(None)
     if not hasattr(library, "mallinfo2"):
