@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
+from random import Random
 from typing import Any, Final
 
 import torch
@@ -35,6 +37,9 @@ LEAST_UNIT: Final = 1e-10
 """What float64 numbers can be moved by and tell; for a smaller unit the answer is scaled down."""
 ALL_UP_TO, FEW_ROWS = 512, 16
 """Up to so many rows are all asked for, forward; of more a few, each of which reads all keys."""
+POOL: Final = 1 << 21
+"""Random numbers that each read takes a run of, from a place drawn anew: to draw a number for each
+that is read would take half of all the time."""
 ENTRIES: Final = 1 << 24
 """Score entries that a reference is asked for at a time, over all heads."""
 _SUMMING: Final = frozenset(
@@ -100,8 +105,7 @@ class _Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch lea
 
     def __init__(self, unit: float, seed: int) -> None:
         super().__init__()  # type: ignore[no-untyped-call] # torch leaves it untyped
-        self._unit, self._seed = unit, seed
-        self._generators: dict[torch.device, torch.Generator] = {}
+        self._unit, self._random = unit, Random(seed)
         self._sizes: MutableMapping[Tensor, Tensor] = WeakTensorKeyDictionary()
 
     @classmethod
@@ -130,9 +134,17 @@ class _Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch lea
         """A tensor as an operation reads it: each that does reads it rounded otherwise."""
         if not isinstance(x, Tensor) or not x.is_floating_point():
             return x
-        noise = torch.empty(x.shape, dtype=torch.float32, device=x.device)
-        noise.uniform_(-(3**0.5), 3**0.5, generator=self._generator(x.device))
+        noise = self._noise(x.numel(), x.device).view(x.shape)
         return torch.addcmul(x, self._size(x), noise.to(x.dtype), value=self._unit)
+
+    def _noise(self, count: int, device: torch.device) -> Tensor:
+        """So many numbers of mean 0 and variance 1."""
+        pool = _pool(device)
+        runs = [
+            pool.narrow(0, self._random.randrange(POOL), min(POOL, count - begun))
+            for begun in range(0, max(count, 1), POOL)
+        ]
+        return runs[0] if len(runs) == 1 else torch.cat(runs)
 
     def _size(self, x: Any) -> Any:
         """What a tensor's rounding is relative to: of a sum its parts, which may cancel out.
@@ -146,11 +158,13 @@ class _Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch lea
         known = self._sizes.get(x)
         return x.abs() if known is None else known
 
-    def _generator(self, device: torch.device) -> torch.Generator:
-        """One for each device, so that what is drawn differs from operation to operation."""
-        if device not in self._generators:
-            self._generators[device] = torch.Generator(device).manual_seed(self._seed)
-        return self._generators[device]
+
+@lru_cache(maxsize=4)
+def _pool(device: torch.device) -> Tensor:
+    """[2 POOL], float64: what the reads' numbers are taken from, beginning in the first half."""
+    generator = torch.Generator(device).manual_seed(0)
+    pool = torch.empty(2 * POOL, dtype=torch.float64, device=device)
+    return pool.uniform_(-(3**0.5), 3**0.5, generator=generator)
 
 
 def _summands(operation: Any, args: Sequence[Any], made: Tensor) -> int:
