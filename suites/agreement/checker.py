@@ -41,8 +41,6 @@ from suites.measure.inputs import (
 from suites.records.record import Agreement
 
 Guard = contextlib.AbstractContextManager[None]
-QUICK_MS: Final = 50.0
-"""Calls up to so long are repeated at their own size for what only more calls can tell."""
 BETWEEN: Final = "with another call between forward and backward"
 DRAWS: Final = 3
 """Sets of keys that are changed, one after the other."""
@@ -153,11 +151,11 @@ class Checker:
         unread = implementation.projections is not None or implementation.approximates
         seen = "" if unread else self._misread(implementation, given, probed_ms)
         own = _Told()
-        if not seen and min(took_ms) < QUICK_MS:  # longer calls are asked at the small size alone
+        if not seen and min(took_ms) < timing.QUICK_MS:  # longer calls are asked at the small size alone
             own = self._told_apart(implementation, problem, given, first, probed_ms)
         if not (own.fault or torch.equal(made[0], first)):
             own = _Told("its answer was written over by a later call", own.repeatable)
-        if not (seen or own.fault or fault) and min(took_ms) < QUICK_MS:
+        if not (seen or own.fault or fault) and min(took_ms) < timing.QUICK_MS:
             more = self._fault_of_more(implementation, made, expected, probed_ms)
             own = _Told(more, own.repeatable)
         if problem.training and timing.WARM_MS < min(took_ms) <= timing.LONG_MS:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import log
 from typing import Final
 
 from impls.interface import Problem
 from suites.measure.rounds import FEWEST
-from suites.measure.timing import LONG_MS, SAMPLE_MS, WARM_MS
+from suites.measure.timing import LONG_MS, QUICK_MS, SAMPLE_MS, WARM_MS
 from suites.records.plan import Plan
 from suites.records.record import CHECK, Record, Status
+
+PRIOR_S: Final = 3.0
+"""Seconds for which a forecast is believed before any is known to be off."""
 
 Pair = tuple[str, str]
 """A problem and an implementation, both as printed."""
@@ -21,8 +24,21 @@ Pair = tuple[str, str]
 BUDGET: Final = "(--budget)"
 """Ends the reason of what a budget did not hold: no word on what an implementation can do."""
 CHECK_CALLS: Final = 3
-REFERENCE_NS: Final = 200.0
-"""Reference and bound take about this for one visible score entry, three times that in training."""
+QUICK_CALLS: Final = 10
+"""Calls that a check takes at a problem's own size, and where they are quick."""
+CHECK_MS: Final = 50.0
+"""What the check of a pair takes besides calls."""
+FIRST_CHECK_S: Final = 0.3
+"""And what the first of an implementation takes more, with a mask and a dtype: hard inputs."""
+GUESSED_NS: Final = 0.02
+"""What a call takes for a score and a number of the head's, before any is known."""
+SESSION_MS, TOGETHER_MS = 30.0, 100.0
+"""What a timed session takes besides for a pair, and for a problem."""
+OVERRUN: Final = 1.5
+"""Rounds take so many times what was planned for them: calls are slower after others than warm."""
+REFERENCE_NS: Final = 250.0
+"""References and bounds of attention, layers and other functions take about this, all together, for
+one visible score entry, three times that in training."""
 PLAIN_NS: Final = 4.0
 """And this an entry of the plain answer that other rows are held against."""
 
@@ -69,6 +85,11 @@ class Forecast:
     def peak_bytes(self, pair: Pair) -> float | None:
         """Bytes of one call; None while no smaller problem is known."""
         return self._foretold(pair, "peak_bytes")
+
+    def first_s(self, pairs: Iterable[Pair]) -> float:
+        """Seconds that checks of these take more, since some are the first of their kind."""
+        kinds = {(name, _family(_parsed(problem))) for problem, name in pairs}
+        return FIRST_CHECK_S * len(kinds - self._known.keys())
 
     def is_near(self, pair: Pair) -> bool:
         """Whether a problem of half the length, or more, is known with a quarter of the heads."""
@@ -140,27 +161,56 @@ def foreseen(forecast: Forecast, pair: Pair, plan: Plan) -> tuple[Status, str] |
     return None
 
 
-def session_s(forecast: Forecast, pair: Pair, plan: Plan) -> float:
-    """Seconds that one timed session of a pair takes."""
-    call_ms = forecast.call_ms(pair) or 1.0
+def session_s(forecast: Forecast, pair: Pair, plan: Plan, beside: int) -> float:
+    """Seconds that one timed session of a pair takes.
+
+    beside  pairs of the problem, which share what it takes as a whole
+    """
+    call_ms = _call_ms(forecast, pair)
     if call_ms > LONG_MS:
         return 2 * call_ms / 1e3
+    alone_ms = SESSION_MS + TOGETHER_MS / beside
     if call_ms > WARM_MS:
-        return 2.5 * call_ms / 1e3  # the first, one round, and a part of the twin
-    share_ms = plan.round_budget_ms / max(len(plan.entries), 1)
+        return (alone_ms + 2.5 * call_ms) / 1e3  # the first, one round, and a part of the twin
+    share_ms = OVERRUN * plan.round_budget_ms / beside
     rounds_ms = FEWEST * (call_ms + max(call_ms, SAMPLE_MS))
-    return (30.0 + call_ms + max(rounds_ms, share_ms)) / 1e3
+    return (alone_ms + WARM_MS + call_ms + max(rounds_ms, share_ms)) / 1e3
 
 
-def check_s(forecast: Forecast, pair: Pair, plan: Plan) -> float:
-    """Seconds that the check of a pair takes, with its part of the reference."""
+def check_s(forecast: Forecast, pair: Pair, plan: Plan, beside: int) -> float:
+    """Seconds that the check of a pair takes, with its part of the references.
+
+    beside  pairs of the problem, which share these
+    """
     problem = _parsed(pair[0])
     every = problem.visible_pairs * problem.query_heads
     entries = min(every, 1 << 23)
     reference_s = entries * REFERENCE_NS * (3 if problem.training else 1) / 1e9
     reference_s += min(every, 1 << 27) * PLAIN_NS / 1e9
-    call_ms = forecast.call_ms(pair) or 1.0
-    return 0.05 + reference_s / max(len(plan.entries), 1) + CHECK_CALLS * call_ms / 1e3
+    call_ms = _call_ms(forecast, pair)
+    calls = QUICK_CALLS if call_ms < QUICK_MS else CHECK_CALLS
+    return reference_s / beside + (CHECK_MS + calls * call_ms) / 1e3
+
+
+@dataclass(slots=True)
+class Pace:
+    """How many times what was foretold tasks of a kind have taken so far: no machine is another.
+
+    foretold_s, took_s  sums over those that are done
+    """
+
+    foretold_s: float = 0.0
+    took_s: float = 0.0
+
+    def learn(self, foretold_s: float, took_s: float) -> None:
+        """Take in a task that is done."""
+        self.foretold_s += foretold_s
+        self.took_s += took_s
+
+    @property
+    def factor(self) -> float:
+        """What a forecast is to be multiplied by."""
+        return (PRIOR_S + self.took_s) / (PRIOR_S + self.foretold_s)
 
 
 def cheapest(costs_s: Mapping[Pair, float], available_s: float) -> set[Pair]:
@@ -172,6 +222,17 @@ def cheapest(costs_s: Mapping[Pair, float], available_s: float) -> set[Pair]:
             break
         fitting.add(pair)
     return fitting
+
+
+def _call_ms(forecast: Forecast, pair: Pair) -> float:
+    """Milliseconds of one call as foretold, or guessed by its size alone."""
+    known = forecast.call_ms(pair)
+    return _guessed_ms(_parsed(pair[0])) if known is None else known
+
+
+def _guessed_ms(problem: Problem) -> float:
+    size = dense_area(problem) * problem.head_dim * (3 if problem.training else 1)
+    return size * GUESSED_NS / 1e6
 
 
 def dense_area(problem: Problem) -> int:

@@ -14,6 +14,7 @@ from suites.engine.asking import Asking, Pool
 from suites.engine.forecast import (
     BUDGET,
     Forecast,
+    Pace,
     Pair,
     cheapest,
     check_s,
@@ -25,6 +26,8 @@ from suites.records.plan import Plan
 from suites.records.record import CHECK, Record, Status
 from suites.records.store import Run, Store
 
+COST_S: Final = {"check": check_s, "measure": session_s}
+"""What foretells how long a task takes."""
 AHEAD: Final = 8
 """Timed sessions whose processes are started before the check, at most."""
 
@@ -56,6 +59,7 @@ class Conductor:
     now_s: Callable[[], float] = time.monotonic
     _records: list[Record] = field(default_factory=list)
     _forecast: Forecast = field(default_factory=lambda: Forecast(()))
+    _pace: dict[str, Pace] = field(default_factory=lambda: {task: Pace() for task in COST_S})
     _asking: Asking = field(init=False)
     _began_s: float = 0.0
     _session_s: float = 0.0
@@ -117,8 +121,9 @@ class Conductor:
         while waiting:
             problem, names = waiting[0]
             within = self._within_budget(waiting)
-            able = [n for n in names if not self._foresee((problem, n), within=within)]
-            self._ask("check", CHECK, problem, able)
+            faults = {name: self._foreseen((problem, name), within) for name in names}
+            self._keep(*filter(None, faults.values()))
+            self._ask("check", CHECK, problem, [name for name in names if faults[name] is None])
             waiting = waiting[1:]
         self._asking.end_session()
 
@@ -132,9 +137,9 @@ class Conductor:
         self.listener.phase(self._title(session), sum(len(names) for _, names in waiting))
         sessions_left = len(self.plan.session_numbers) - session + 1
         until_s = self.now_s() + (self._deadline_s - self.now_s()) / sessions_left
-        costs = self._costs(waiting, session_s)  # what is timed now foretells nothing more
+        costs = self._costs("measure", waiting)  # what is timed now foretells only the pace
         for problem, names in waiting:
-            left_s = until_s - self.now_s()
+            left_s = (until_s - self.now_s()) / self._pace["measure"].factor
             fitting = costs.keys() if left_s == float("inf") else cheapest(costs, left_s)
             able = [name for name in names if (problem, name) in fitting]
             self._ask("measure", session, problem, able)
@@ -161,12 +166,17 @@ class Conductor:
 
     def _ask(self, task: str, session: int, problem: str, names: list[str]) -> None:
         """Have implementations answer a problem, whoever listens told before."""
-        if names:
-            self.begins(problem)
+        if not names:
+            return
+        self.begins(problem)
+        costs = self._costs(task, [(problem, names)])
+        first_s = self._forecast.first_s(costs) if task == "check" else 0.0
+        began_s = self.now_s()
         self._asking.ask(task, session, problem, names)
+        self._pace[task].learn(sum(costs.values()) + first_s, self.now_s() - began_s)
 
-    def _foresee(self, pair: Pair, *, within: set[Pair] | None) -> bool:
-        """Record a pair that would break a limit, without harming anything."""
+    def _foreseen(self, pair: Pair, within: set[Pair] | None) -> Record | None:
+        """The record of a pair that would break a limit, without harming anything."""
         answer = foreseen(self._forecast, pair, self.plan)
         if answer is None and within is not None and pair not in within:
             minutes = (self.plan.budget_s or 0) / 60
@@ -174,9 +184,7 @@ class Conductor:
                 "timed_out",
                 f"foreseen: the budget of {minutes:g} min does not hold it {BUDGET}",
             )
-        if answer is not None:
-            self._keep(self._fault(CHECK, *pair, *answer))
-        return answer is not None
+        return None if answer is None else self._fault(CHECK, *pair, *answer)
 
     def _within_budget(self, waiting: list[tuple[str, list[str]]]) -> set[Pair] | None:
         """The pairs still to be checked that the budget holds, with their timed sessions."""
@@ -184,18 +192,21 @@ class Conductor:
             return None
         agreed = self.plan.untimed(self._records, 1)
         times = len(self.plan.session_numbers)
-        timing_s = sum(self._costs(agreed, session_s).values()) * times
-        checks, sessions = self._costs(waiting, check_s), self._costs(waiting, session_s)
-        costs = {pair: checks[pair] + times * sessions[pair] for pair in checks}
-        return cheapest(costs, self._deadline_s - self.now_s() - timing_s)
+        times = len(self.plan.session_numbers) * self._pace["measure"].factor
+        timing_s = times * sum(self._costs("measure", agreed).values())
+        checks, sessions = self._costs("check", waiting), self._costs("measure", waiting)
+        pace = self._pace["check"].factor
+        costs = {pair: pace * checks[pair] + times * sessions[pair] for pair in checks}
+        first_s = pace * self._forecast.first_s(costs)
+        return cheapest(costs, self._deadline_s - self.now_s() - timing_s - first_s)
 
-    def _costs(
-        self,
-        waiting: list[tuple[str, list[str]]],
-        cost_s: Callable[[Forecast, Pair, Plan], float],
-    ) -> dict[Pair, float]:
-        pairs = [(problem, name) for problem, names in waiting for name in names]
-        return {pair: cost_s(self._forecast, pair, self.plan) for pair in pairs}
+    def _costs(self, task: str, waiting: list[tuple[str, list[str]]]) -> dict[Pair, float]:
+        """Seconds that a task takes for each pair, as foretold."""
+        return {
+            (problem, name): COST_S[task](self._forecast, (problem, name), self.plan, len(names))
+            for problem, names in waiting
+            for name in names
+        }
 
     def _list_unmeasured(self) -> None:
         """Record the pairs that agree and that no session had time for."""

@@ -23,6 +23,8 @@ WARM_CALLS, WARM_MS, WARM_MOST_MS = 3, 30.0, 300.0
 """Warming up takes at least so many calls and milliseconds, and at most so many milliseconds. A
 call known to take longer than the least is warmed by its first one."""
 MOST_CALLS = 10_000
+QUICK_MS = 50.0
+"""Calls up to so long are repeated in the check for what only more calls can tell."""
 LONG_MS = 1000.0
 """Calls longer than this are timed once in a session, straight after the first call."""
 
