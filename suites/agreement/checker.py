@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -151,11 +150,12 @@ class Checker:
         unread = implementation.projections is not None or implementation.approximates
         seen = "" if unread else self._misread(implementation, given, probed_ms)
         own = _Told()
-        if not seen and min(took_ms) < timing.QUICK_MS:  # longer calls are asked at the small size alone
+        is_quick = min(took_ms) < timing.QUICK_MS  # longer calls are asked at the small size alone
+        if not seen and is_quick:
             own = self._told_apart(implementation, problem, given, first, probed_ms)
         if not (own.fault or torch.equal(made[0], first)):
             own = _Told("its answer was written over by a later call", own.repeatable)
-        if not (seen or own.fault or fault) and min(took_ms) < timing.QUICK_MS:
+        if is_quick and not (seen or own.fault or fault):
             more = self._fault_of_more(implementation, made, expected, probed_ms)
             own = _Told(more, own.repeatable)
         if problem.training and timing.WARM_MS < min(took_ms) <= timing.LONG_MS:
@@ -356,13 +356,11 @@ class Checker:
 
     def _watched(self, function: Callable[..., Any], took_ms: list[float]) -> Callable[..., Any]:
         """The function, each call of it within the guard, and its milliseconds added to a list."""
+        counted = timing.counted(function, took_ms)
 
         def watched(*given: Any) -> Any:
-            began_ns = time.perf_counter_ns()
             with self._guard():
-                result = function(*given)
-            took_ms.append((time.perf_counter_ns() - began_ns) / 1e6)
-            return result
+                return counted(*given)
 
         return watched
 

@@ -161,10 +161,11 @@ def foreseen(forecast: Forecast, pair: Pair, plan: Plan) -> tuple[Status, str] |
     return None
 
 
-def session_s(forecast: Forecast, pair: Pair, plan: Plan, beside: int) -> float:
+def session_s(forecast: Forecast, pair: Pair, beside: int, round_budget_ms: float) -> float:
     """Seconds that one timed session of a pair takes.
 
-    beside  pairs of the problem, which share what it takes as a whole
+    beside           pairs of the problem, which share what it takes as a whole
+    round_budget_ms  what its rounds are planned to take
     """
     call_ms = _call_ms(forecast, pair)
     if call_ms > LONG_MS:
@@ -172,12 +173,12 @@ def session_s(forecast: Forecast, pair: Pair, plan: Plan, beside: int) -> float:
     alone_ms = SESSION_MS + TOGETHER_MS / beside
     if call_ms > WARM_MS:
         return (alone_ms + 2.5 * call_ms) / 1e3  # the first, one round, and a part of the twin
-    share_ms = OVERRUN * plan.round_budget_ms / beside
+    share_ms = OVERRUN * round_budget_ms / beside
     rounds_ms = FEWEST * (call_ms + max(call_ms, SAMPLE_MS))
     return (alone_ms + WARM_MS + call_ms + max(rounds_ms, share_ms)) / 1e3
 
 
-def check_s(forecast: Forecast, pair: Pair, plan: Plan, beside: int) -> float:
+def check_s(forecast: Forecast, pair: Pair, beside: int) -> float:
     """Seconds that the check of a pair takes, with its part of the references.
 
     beside  pairs of the problem, which share these

@@ -19,7 +19,7 @@ from suites.agreement.expected import expect
 from suites.agreement.gate import NAMES, judge, malformed
 from suites.measure.inputs import Inputs, bind, call_of, copies
 from suites.measure.rounds import Arm
-from suites.measure.timing import Clock, HotSampler
+from suites.measure.timing import Clock, HotSampler, counted
 
 ROWS: Final = 8
 """Query rows compared in a head: the first, the last and drawn ones."""
@@ -34,20 +34,26 @@ FEW_KEYS: Final = 8
 """With fewer keys gradients of q and k may be rounding and nothing else."""
 
 Made = Sequence[Tensor]
+Watched = Callable[[], tuple[Tensor, ...]]
 Place = tuple[int, slice]
 """A row of the batch, and query heads of it."""
 
 
 @contextlib.contextmanager
-def sampled(arm: Arm, inputs: Sequence[Inputs], clock: Clock) -> Iterator[tuple[Made, Inputs]]:
+def sampled(
+    arm: Arm, inputs: Sequence[Inputs], clock: Clock, took_ms: list[float]
+) -> Iterator[tuple[Made, Inputs]]:
     """What the last of some more calls answers, and its inputs; these stay so within this.
+
+    took_ms  is told what the calls took
 
     Just before that call its inputs are given other values, with no write counted: whoever goes by
     address, version or shape is off, and so is who keeps a part of the work.
     """
     count = min(arm.count, CALLS)
-    turns = [arm.calls[index % len(arm.calls)] for index in range(count)]
-    given = inputs[(count - 1) % len(arm.calls)]
+    calls = [counted(call, took_ms) for call in arm.calls]
+    turns = [calls[index % len(calls)] for index in range(count)]
+    given = inputs[(count - 1) % len(calls)]
     made: list[Tensor] = []
     with contextlib.ExitStack() as stack:
 
@@ -56,7 +62,7 @@ def sampled(arm: Arm, inputs: Sequence[Inputs], clock: Clock) -> Iterator[tuple[
             made.extend(cast("Made", turns[-1]()))
 
         if arm.leads_in:
-            arm.calls[-1]()
+            calls[-1]()
             turns[-1]()  # so that there is something to remember
         HotSampler(clock).take([*turns[:-1], last], count)
         yield made, given
@@ -68,15 +74,15 @@ def fault(
     inputs: Inputs,
     made: Made,
     random: Random,
-    guard: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
+    watched: Callable[[Watched], Watched] = lambda call: call,
     *,
     again: bool = True,
 ) -> str:
     """What is wrong with an answer to these inputs, in words; empty when nothing is.
 
-    guard  what calls of the implementation run within
-    again  whether further calls may be taken: the whole answer is then held against what it is for
-           the same numbers elsewhere
+    watched  makes of a further call of the implementation one that is watched
+    again    whether these may be taken: the whole answer is then held against what it is for the
+             same numbers elsewhere
 
     Rows of attention are held against the reference, but for dk and dv, which take all rows. An
     approximation has no bound, that of another function takes its dense definition several times,
@@ -89,8 +95,9 @@ def fault(
         found = (_fault_at(problem, inputs, made, place, random) for place in places)
         wrong = next(filter(None, found), "")
     if not wrong and (again or not exact):
-        with guard():
-            wrong = _unlike_itself(each, problem, inputs, made)
+        given = copies(inputs)
+        call = watched(call_of(bind(each, problem, given), given))
+        wrong = _unlike_itself(each, problem, given, made, call)
     return f"it agreed when it was checked, and not when it was timed: {wrong}" if wrong else ""
 
 
@@ -113,10 +120,13 @@ def _fault_at(problem: Problem, inputs: Inputs, made: Made, at: Place, random: R
     return judge(part_of_it, expected, (b, queries.start))[1]
 
 
-def _unlike_itself(each: Implementation, problem: Problem, inputs: Inputs, made: Made) -> str:
-    """Where an answer differs from the one to copies of its inputs; one that varies is let be."""
-    given = copies(inputs)
-    call = call_of(bind(each, problem, given), given)
+def _unlike_itself(
+    each: Implementation, problem: Problem, given: Inputs, made: Made, call: Watched
+) -> str:
+    """Where an answer differs from the one to copies of its inputs; one that varies is let be.
+
+    given, call  the copies, and the call on them
+    """
     first = call()
     named = NAMES if problem.key_length >= FEW_KEYS else NAMES[:1]
     for name, one, other in zip(named, made, first, strict=False):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Final, Protocol
 
@@ -26,8 +27,6 @@ from suites.records.plan import Plan
 from suites.records.record import CHECK, Record, Status
 from suites.records.store import Run, Store
 
-COST_S: Final = {"check": check_s, "measure": session_s}
-"""What foretells how long a task takes."""
 AHEAD: Final = 8
 """Timed sessions whose processes are started before the check, at most."""
 
@@ -59,7 +58,7 @@ class Conductor:
     now_s: Callable[[], float] = time.monotonic
     _records: list[Record] = field(default_factory=list)
     _forecast: Forecast = field(default_factory=lambda: Forecast(()))
-    _pace: dict[str, Pace] = field(default_factory=lambda: {task: Pace() for task in COST_S})
+    _pace: dict[str, Pace] = field(default_factory=lambda: {"check": Pace(), "measure": Pace()})
     _asking: Asking = field(init=False)
     _began_s: float = 0.0
     _session_s: float = 0.0
@@ -191,7 +190,6 @@ class Conductor:
         if self.plan.budget_s is None:
             return None
         agreed = self.plan.untimed(self._records, 1)
-        times = len(self.plan.session_numbers)
         times = len(self.plan.session_numbers) * self._pace["measure"].factor
         timing_s = times * sum(self._costs("measure", agreed).values())
         checks, sessions = self._costs("check", waiting), self._costs("measure", waiting)
@@ -202,8 +200,10 @@ class Conductor:
 
     def _costs(self, task: str, waiting: list[tuple[str, list[str]]]) -> dict[Pair, float]:
         """Seconds that a task takes for each pair, as foretold."""
+        timed_s = partial(session_s, round_budget_ms=self.plan.round_budget_ms)
+        cost_s = check_s if task == "check" else timed_s
         return {
-            (problem, name): COST_S[task](self._forecast, (problem, name), self.plan, len(names))
+            (problem, name): cost_s(self._forecast, (problem, name), len(names))
             for problem, names in waiting
             for name in names
         }

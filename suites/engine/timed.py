@@ -56,15 +56,15 @@ def measure(task: Task, sender: Sender) -> None:
 class _SetUp:
     """What setting an implementation up has found.
 
-    spent_ms  wall time of its calls so far
-    beside    figures beside the times
-    alone     its one sample, where it was taken apart from the rounds
-    fault     what is wrong with the answer of that one
+    took_ms  wall time of its calls outside of rounds
+    beside   figures beside the times
+    alone    its one sample, where it was taken apart from the rounds
+    fault    what is wrong with the answer of that one
     """
 
     implementation: Implementation
     first_call_ms: float
-    spent_ms: float
+    took_ms: list[float]
     beside: dict[str, Any]
     alone: Arm | None = None
     fault: str = ""
@@ -126,13 +126,15 @@ class Bench:
             sample_ms=self._device.sample_ms,
             aside_ms=self._device.aside_ms,
         )
-        self._found[name] = _SetUp(each, first_ms, first_ms + sum(warm_ms), beside)
+        self._found[name] = _SetUp(each, first_ms, [first_ms, *warm_ms], beside)
         # As the check foretold it, where that is clear: so every session does the same.
         foretold = expected_ms > timing.LONG_MS and len(warm_ms) == 1
         if foretold or call_ms > timing.LONG_MS:  # its one warming call is its one sample
             arm.times_ms, arm.faults = [call_ms], [page_faults() - before]
             self._found[name].alone = arm
-            self._found[name].fault = self._fault(each, self.given.sets[-1], latest, again=False)
+            self._found[name].fault = self._fault(
+                self._found[name], self.given.sets[-1], latest, again=False
+            )
         return arm
 
     def take_times(self) -> None:
@@ -161,7 +163,7 @@ class Bench:
         arm, found = self.arms[name], self._found[name]
         fault = found.fault
         if not found.alone and (self.task["session"] == 1 or arm.call_ms <= COMPARED_MS):
-            fault = self._last_fault(arm, found.implementation)
+            fault = self._last_fault(arm, found)
         if fault:
             return self._wrong(name, fault)
         twin = self.twin if self.twin is not None and self.twin.name == TWIN + name else None
@@ -182,7 +184,7 @@ class Bench:
             clock=arm.sampler.name,
             **found.beside,
             page_faults=fmean(arm.faults) / arm.count,
-            calls_ms=found.spent_ms + sum(map(_spent_ms, in_rounds)),
+            calls_ms=sum(found.took_ms) + sum(map(_spent_ms, in_rounds)),
         )
         return self._believed(made, found.implementation)
 
@@ -208,7 +210,7 @@ class Bench:
             reason=reason,
         )
 
-    def _last_fault(self, arm: Arm, each: Implementation) -> str:
+    def _last_fault(self, arm: Arm, found: _SetUp) -> str:
         """What is wrong with two answers more; empty when nothing is.
 
         One to inputs with other signs, as every sample has them, once and where a call more is no
@@ -217,25 +219,35 @@ class Bench:
         if arm.leads_in and self.task["session"] == 1:
             self.given.refresh()
             with quiet(collected=False), self._limited():
-                plain = cast("tuple[Tensor, ...]", arm.calls[0]())
-            if fault := self._fault(each, self.given.sets[0], plain, again=False):
+                plain = timing.counted(arm.calls[0], found.took_ms)()
+            if fault := self._fault(found, self.given.sets[0], plain, again=False):
                 return fault
         self.given.refresh()
         with ExitStack() as stack:
             with quiet(collected=False), self._limited():
-                sample = last_answer.sampled(arm, self.given.sets, self._device.clock)
+                sample = last_answer.sampled(
+                    arm, self.given.sets, self._device.clock, found.took_ms
+                )
                 made, inputs = stack.enter_context(sample)
             again = self.task["session"] == 1 and arm.call_ms < timing.LEAD_IN_BELOW_MS
-            return self._fault(each, inputs, made, again=again)
+            return self._fault(found, inputs, made, again=again)
 
-    def _fault(
-        self, each: Implementation, inputs: Inputs, made: Sequence[Tensor], *, again: bool
-    ) -> str:
+    def _fault(self, found: _SetUp, inputs: Inputs, made: Sequence[Tensor], *, again: bool) -> str:
+        each = found.implementation
         seed = f"{self.task['seed']}|{self.task['session']}|{self.task['problem']}|{each}"
         random = Random(seed)
-        return last_answer.fault(
-            each, self.problem, inputs, made, random, self._limited, again=again
-        )
+        watched = partial(self._watched, took_ms=found.took_ms)
+        return last_answer.fault(each, self.problem, inputs, made, random, watched, again=again)
+
+    def _watched(self, call: last_answer.Watched, took_ms: list[float]) -> last_answer.Watched:
+        """The call within the limit on memory, its milliseconds added to a list."""
+
+        def watched() -> tuple[Tensor, ...]:
+            with self._limited():
+                return cast("tuple[Tensor, ...]", counted())
+
+        counted = timing.counted(call, took_ms)
+        return watched
 
     def run(self, arms: list[Arm], announce: Callable[[int], None]) -> Conditions:
         """Rounds of these arms, as many as the budget pays for."""

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from suites.engine.forecast import Forecast, cheapest, check_s, foreseen, session_s
+from suites.engine.forecast import Forecast, Pace, cheapest, check_s, foreseen, session_s
 from suites.records.plan import Entry, Plan
 from suites.records.record import CHECK, Record
 
@@ -136,6 +136,30 @@ def test_a_budget_buys_the_cheapest_first() -> None:
 
 def test_a_long_call_costs_two_in_a_session_and_a_short_one_its_share_of_the_rounds() -> None:
     forecast = Forecast([checked(problem(1024), 5000, 1), checked(problem(128), 1, 1)])
-    assert session_s(forecast, (problem(1024), "a"), plan()) == 10
-    assert session_s(forecast, (problem(128), "a"), plan()) == pytest.approx(0.231)
-    assert check_s(forecast, (problem(1024), "a"), plan()) > 15
+    assert session_s(forecast, (problem(1024), "a"), 1, 400) == 10
+    alone, beside_others = (session_s(forecast, (problem(128), "a"), n, 400) for n in (1, 4))
+    assert alone == pytest.approx(0.761)  # rounds, what it takes besides, and what all share
+    assert beside_others == pytest.approx(0.236)
+    assert check_s(forecast, (problem(1024), "a"), 1) > 15
+
+
+def test_before_any_call_is_known_the_small_are_taken_for_the_cheap() -> None:
+    costs = [session_s(Forecast(()), (problem(t), "a"), 1, 0) for t in (1024, 4096, 16384)]
+    assert costs == sorted(costs)
+    assert costs[0] < costs[1]
+
+
+def test_the_first_check_of_a_kind_takes_longer_once_for_all_sizes() -> None:
+    pairs = [(problem(t, mask=mask), "a") for t in (128, 256) for mask in ("full", "causal")]
+    assert Forecast(()).first_s(pairs) == 2 * Forecast(()).first_s(pairs[:1]) > 0
+    assert Forecast([checked(problem(64), 1, 1)]).first_s(pairs[:1]) == 0
+
+
+def test_a_forecast_is_believed_until_it_is_known_to_be_off() -> None:
+    pace = Pace()
+    assert pace.factor == 1
+    pace.learn(0.1, 1.0)
+    assert 1 < pace.factor < 2
+    for _ in range(1000):
+        pace.learn(0.1, 0.3)
+    assert pace.factor == pytest.approx(3, rel=0.05)

@@ -34,7 +34,7 @@ def found(each: Implementation, text: str, *, call_ms: float = 0.02) -> str:
     before = [each.q.clone() for each in sets]
     calls = [call_of(bind(each, problem, inputs), inputs) for inputs in sets]
     arm = Arm("arm", calls, call_ms, HotSampler(HostClock()))
-    with last_answer.sampled(arm, sets, HostClock()) as (made, inputs):
+    with last_answer.sampled(arm, sets, HostClock(), []) as (made, inputs):
         fault = last_answer.fault(each, problem, inputs, made, Random(1))
     assert all(torch.equal(a, b.q) for a, b in zip(before, sets, strict=True))
     return fault

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from impls.interface import Limits
+from impls.interface import Limits, Problem
 from suites.engine.run import Conductor
 from suites.engine.watch import Ending, Watch
 from suites.records import record as records
@@ -285,6 +286,26 @@ def test_what_a_budget_ends_before_is_listed() -> None:
     late = [r for r in made if r.session == 1]
     assert {r.status for r in late} == {"timed_out"}
     assert "ended before it was timed (--budget)" in late[0].reason
+
+
+def test_what_a_budget_holds_is_the_same_in_every_session_once_the_pace_is_known() -> None:
+    """Calls take three times as long as foretold: half of all fit, and no other half each time."""
+    time = FakeTime()
+    lengths = range(128, 128 + 12 * 8, 8)
+
+    def slow(task: dict[str, Any], name: str) -> Record:
+        made = right(task, name)
+        if task["task"] == "check":
+            return replace(made, spent_ms=10.0 * Problem.parse(task["problem"]).key_length)
+        time.s += 6.6
+        return made
+
+    problems = tuple(f"b1 h1 t{length} d8 full fp32 cpu" for length in lengths)
+    made = Stage(planned("a", problems=problems, sessions=5, budget_s=200.0), slow, time).conduct()
+    checked = sum(r.session == CHECK and r.status == "ok" for r in made)
+    timed = [{r.problem for r in made if r.session == each} for each in (3, 4, 5)]
+    assert timed[0] == timed[1] == timed[2]
+    assert 4 <= len(timed[0]) < checked
 
 
 def test_who_listens_hears_of_a_problem_before_it_is_asked() -> None:
