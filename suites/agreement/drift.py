@@ -62,7 +62,8 @@ class Drift:
 def slope_of(out: Tensor, expected: Expected) -> Drift | None:
     """The part of the error along d out / d log(scale).
 
-    None where the direction is not known, or outputs are too few.
+    None where the direction is not known or nothing to speak of, as where each query has one key,
+    or where outputs are too few.
     """
     if expected.direction is None or expected.direction.numel() < OUTPUTS:
         return None
@@ -77,7 +78,8 @@ def gains_of(made: Sequence[Tensor], expected: Expected) -> Iterator[Drift]:
         if tensor.dtype in (torch.float16, torch.bfloat16) and value.numel() >= OUTPUTS:
             allowed = GAIN_ALLOWED * torch.finfo(tensor.dtype).eps / 2
             words = f"{name} is wrong: it is {{}} as a whole"
-            yield _drift(name, tensor, expected, value, allowed, words)
+            if drift := _drift(name, tensor, expected, value, allowed, words):
+                yield drift
 
 
 def drift_of(
@@ -102,12 +104,15 @@ def fault_of(*drifts: Drift | None) -> str:
 
 def _drift(
     name: str, tensor: Tensor, expected: Expected, direction: Tensor, allowed: float, words: str
-) -> Drift:
+) -> Drift | None:
+    """The part of a tensor's error along a direction; None along one that is within rounding."""
     error = compared(tensor, name, expected) - expected.values[name]
     bound = expected.bounds[name]
     along = torch.where(bound > 0, bound, torch.inf).pow(-2) * direction
-    whole = (along * direction).sum()
+    whole = float((along * direction).sum())
+    if whole < direction.numel():
+        return None
     rows = (along * error).sum(-1) / whole
     value = float(rows.sum())
     chance = float(rows.square().sum().sqrt())
-    return Drift(value, chance, allowed, float(value**2 * whole), words)
+    return Drift(value, chance, allowed, value**2 * whole, words)

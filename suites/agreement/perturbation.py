@@ -1,22 +1,30 @@
 """What an implementation sees, told by what changes its answers: for layers, and on real inputs.
 
-Other finite numbers in keys and values that a row may not see must not change a bit of that row;
-in most of those that it sees, they must. (NaN would be no fair test: zero times NaN is NaN in any
-dense product.)
+Other finite numbers in keys and values that a row may not see must not change that row; in most of
+those that it sees, they must. (NaN would be no fair test: zero times NaN is NaN in any dense
+product.)
+
+Mostly no bit changes. Hidden keys may still have a part in how a sum is rounded: where a maximum is
+taken before the mask, or keys are put in order. Then the change has to be within rounding, also
+when hidden values alone are a thousand times as large: a weight on one of them would show.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Final
 
 import torch
 from torch import Tensor
 
 from impls.interface import Problem
+from suites.agreement.expected import Expected
 from suites.agreement.readout import intervals
 from suites.measure.inputs import Inputs, laid_out
 
-MUST_CHANGE_FROM = 0.5
+LARGE: Final = 1024.0
+"""How many times as large hidden values are made; float16 holds such."""
+MUST_CHANGE_FROM: Final = 0.5
 """The part of a row's visible keys that has to be changed before the row has to change."""
 
 
@@ -25,14 +33,16 @@ def differences(
     problem: Problem,
     inputs: Inputs,
     out: Tensor,
+    expected: Expected,
     seed: int,
     *,
     draws: int,
 ) -> str:
     """Where an answer depends on keys it should not see, in words; empty where it never does.
 
-    out    what the function answers on these inputs; it has to be repeatable
-    draws  how many sets of keys are changed, one after the other
+    out       what the function answers on these inputs; it has to be repeatable
+    expected  for its bounds
+    draws     how many sets of keys are changed, one after the other
     """
     generator = torch.Generator().manual_seed(seed)
     start, end = intervals(problem).unbind(-1)
@@ -44,11 +54,27 @@ def differences(
         sums = torch.cat([keys.new_zeros(1, dtype=torch.long), keys.long().cumsum(0)])
         seen = sums[end] - sums[start]
         if (moved & (seen == 0)).any():
-            return _in_words(moved & (seen == 0), keys, "changes with keys it may not see")
+            with torch.no_grad():
+                large = torch.where(keys[:, None].to(v.device), LARGE * v, inputs.v)
+                with_large = function(inputs.q, inputs.k, laid_out(large, problem))
+            off = _beyond_rounding(made, out, expected) | _beyond_rounding(
+                with_large, out, expected
+            )
+            if (off & (seen == 0)).any():
+                return _in_words(off & (seen == 0), keys, "changes with keys it may not see")
         must = (seen > 0) & (seen >= MUST_CHANGE_FROM * (end - start))
         if problem.bias.kind == "none" and (must & ~moved).any():
             return _in_words(must & ~moved, keys, "does not change with keys it should see")
     return ""
+
+
+def _beyond_rounding(made: Tensor, out: Tensor, expected: Expected) -> Tensor:
+    """Which rows differ by more than their bound, in the mean of their elements; [B, Tq]."""
+    apart = (made.double() - out.double()).square().mean(-1).sqrt()
+    allowed = expected.bounds["out"].square().mean(-1).sqrt()
+    if expected.rows is not None:  # the others are like those that were drawn
+        allowed = allowed.amax(-1, keepdim=True)
+    return (~(apart <= allowed)).any(1).cpu()  # no number is none of these
 
 
 def _sets_of_keys(problem: Problem, generator: torch.Generator) -> Iterator[Tensor]:

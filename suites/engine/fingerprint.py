@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import torch
 
-from suites.engine import allocator, left_behind, process_state, torch_state
+from suites.engine import allocator, interpreter_state, left_behind, process_state, torch_state
 
 THREADS: Final = "threads"
 DISTURBS: Final = "which would disturb those measured beside it"
@@ -168,6 +168,11 @@ def _torch_parts() -> tuple[Part, ...]:
             torch.set_flush_denormal,
             glanced=True,
         ),
+        Part(
+            "filling of unwritten memory",
+            torch_state.fills_unwritten,
+            torch_state.put_back_filling,
+        ),
         Part("torch's profiler", torch_state.profiles, torch_state.put_back_profiler, glanced=True),
         Part("torch's kernels", torch_state.kernels, None, torch_state.told_kernels),
         Part("anomaly mode", torch.is_anomaly_enabled, torch.set_anomaly_enabled, glanced=True),
@@ -226,6 +231,8 @@ def _process_parts() -> tuple[Part, ...]:
         ),
         Part("the CPUs it may run on", state.cpus, state.put_back_cpus, glanced=True),
         Part("its niceness", state.niceness, glanced=True),
+        Part("blocked signals", state.masked_signals, state.put_back_mask, state.told_mask),
+        Part("the umask", state.permissions, state.put_back_permissions, state.told_permissions),
         Part("signal handlers", state.handlers, state.put_back_handlers, state.told_handlers),
         Part("output streams", state.streams, state.put_back_streams, state.told_streams),
         Part("variables", state.environment, state.put_back_environment, state.told_environment),
@@ -237,5 +244,29 @@ def _process_parts() -> tuple[Part, ...]:
     )
 
 
-PARTS: Final = (*_process_parts(), *_torch_parts())
+def _interpreter_parts() -> tuple[Part, ...]:
+    state = interpreter_state
+    return (
+        Part(
+            "rounding", state.rounding, state.put_back_rounding, state.told_rounding, glanced=True
+        ),
+        Part(
+            "numpy's errors",
+            state.errors_of_numpy,
+            state.put_back_numpy,
+            state.told_numpy,
+            glanced=True,
+        ),
+        Part(
+            "what collecting garbage calls",
+            state.collecting,
+            state.put_back_collecting,
+            state.told_collecting,
+            glanced=True,
+        ),
+        Part("modules", state.modules, state.put_back_modules, state.told_modules),
+    )
+
+
+PARTS: Final = (*_process_parts(), *_interpreter_parts(), *_torch_parts())
 """Everything that is looked at."""

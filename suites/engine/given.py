@@ -10,8 +10,9 @@ from suites.agreement.gate import tensors_of, versions_of
 from suites.engine.fingerprint import Part
 from suites.measure.inputs import Flips, Inputs
 
-Place = tuple[int, tuple[int, ...], tuple[int, ...], int]
-"""Of an input: its address, shape, strides, and how often others than us have written to it."""
+Place = tuple[int, tuple[int, ...], tuple[int, ...], bool, int]
+"""Of an input: its address, shape, strides, whether it asks for gradients, and how often others
+than us have written to it."""
 
 
 class Given:
@@ -43,11 +44,13 @@ class Given:
             for (_, x), now, then in zip(
                 tensors_of(inputs), versions_of(inputs), ours, strict=True
             ):
-                found.append((x.data_ptr(), x.shape, x.stride(), now - then))
+                found.append((x.data_ptr(), x.shape, x.stride(), x.requires_grad, now - then))
         return found
 
 
 def _told(was: list[Place], now: list[Place]) -> str:
     """What was done to them."""
     moved = [place[:3] for place in was] != [place[:3] for place in now]
+    if not moved and [place[3] for place in was] != [place[3] for place in now]:
+        return "had its inputs ask for gradients, or no more"
     return "took the memory of its inputs away" if moved else "wrote to its inputs"

@@ -25,6 +25,10 @@ def one_line(text: str, most: int = MOST_CHARACTERS) -> str:
     return " ".join(shown.split())[:most]
 
 
+_AS_JSON: Final = json.JSONEncoder().encode
+"""Not json.dumps, which an implementation may have replaced."""
+
+
 class GarbledError(ValueError):
     """Something else than our messages came through the pipe."""
 
@@ -73,7 +77,7 @@ class Sender:
         """Write one message. A forked copy of this process ends here instead."""
         if os.getpid() != self._owner:
             os._exit(0)
-        data = json.dumps({"kind": kind, **fields}).encode() + b"\n"
+        data = _AS_JSON({"kind": kind, **fields}).encode() + b"\n"
         while data:
             data = data[os.write(self._descriptor, data) :]
 

@@ -23,7 +23,10 @@ Limits = dict[str, tuple[int, int]]
 _BUILTINS: Final[dict[str, Any]] = vars(builtins)
 _LIMITS: Final = {
     name: getattr(resource, name)
-    for name in ("RLIMIT_AS", "RLIMIT_CPU", "RLIMIT_NOFILE", "RLIMIT_NPROC", "RLIMIT_STACK")
+    for name in (
+        *("RLIMIT_AS", "RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_NOFILE"),
+        *("RLIMIT_NPROC", "RLIMIT_STACK"),
+    )
     if hasattr(resource, name)
 }
 """Those that calls of others would fail of. RLIMIT_DATA is ours, around every call."""
@@ -101,6 +104,38 @@ def put_back_hooks(was: tuple[Any, ...]) -> None:
 def told_hooks(was: tuple[Any, ...], now: tuple[Any, ...]) -> str:
     """Whether one was set."""
     return "" if was == now else "set a trace or profile hook"
+
+
+def masked_signals() -> frozenset[int]:
+    """Those that do not reach this thread."""
+    return frozenset(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+
+
+def put_back_mask(was: frozenset[int]) -> None:
+    """As `masked_signals` read them."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, was)
+
+
+def told_mask(was: frozenset[int], now: frozenset[int]) -> str:
+    """Whether signals were held back, or let through."""
+    return "" if was == now else "changed which signals are blocked"
+
+
+def permissions() -> int:
+    """What files are made without; to be read it has to be set."""
+    was = os.umask(0o077)
+    os.umask(was)
+    return was
+
+
+def put_back_permissions(was: int) -> None:
+    """As `permissions` read it."""
+    os.umask(was)
+
+
+def told_permissions(was: int, now: int) -> str:
+    """From what to what."""
+    return "" if was == now else f"changed the umask from {was:03o} to {now:03o}"
 
 
 def warnings_that_fail() -> tuple[Any, ...]:

@@ -16,7 +16,8 @@ import torch
 
 import impls
 from impls.interface import Implementation, Missing, Problem
-from suites.agreement.checker import Checker, HardAnswers
+from suites.agreement.checker import Checker
+from suites.agreement.hard_answers import HardAnswers
 from suites.engine.answering import Task, forget, keep, resolve
 from suites.engine.fingerprint import DISTURBS, Fingerprint
 from suites.engine.guard import limited_memory

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any, Final
 
@@ -14,9 +15,11 @@ Names = dict[str, dict[str, Any]]
 _BACKENDS: Final[Any] = torch.backends
 """Any: parts of it carry no types."""
 _CUDA: Final[Any] = torch.cuda
+_DETERMINISTIC: Final[Any] = torch.utils.deterministic
 _SAVED: Final[Any] = torch._C._autograd  # noqa: SLF001 - no public name
 _NAMESPACES: Final[dict[str, Any]] = {
     "time": time,
+    "json": json,
     "torch": torch,
     "torch.Tensor": torch.Tensor,
     "torch.nn.functional": functional,
@@ -139,6 +142,16 @@ def told_switches(was: tuple[bool, ...], now: tuple[bool, ...]) -> str:
 def modes() -> tuple[int, int]:
     """How many modes stand around every function of torch."""
     return torch._C._len_torch_function_stack(), torch._C._len_torch_dispatch_stack()  # noqa: SLF001 - no public name
+
+
+def fills_unwritten() -> bool:
+    """Whether memory that nothing was written to is filled in deterministic mode, as checks do."""
+    return bool(_DETERMINISTIC.fill_uninitialized_memory)
+
+
+def put_back_filling(was: bool) -> None:  # noqa: FBT001 - one of many that put back what they are given
+    """As `fills_unwritten` read it."""
+    _DETERMINISTIC.fill_uninitialized_memory = was
 
 
 def profiles() -> bool:

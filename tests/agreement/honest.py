@@ -36,6 +36,36 @@ def keys_shuffled_anew_each_time(asked: Asked) -> Tensor:
     return weights @ asked.values[:, :, order]
 
 
+def keys_in_order_of_size(asked: Asked) -> Tensor:
+    """The largest first, hidden ones among them: they have a part in how sums are rounded."""
+    order = asked.keys.float().norm(dim=-1).argsort(-1, descending=True)
+    at = order[..., None]
+    keys = asked.keys.gather(2, at.expand_as(asked.keys))
+    values = asked.values.gather(2, at.expand_as(asked.values))
+    seen = asked.seen.expand(*order.shape[:2], *asked.seen.shape[2:])
+    seen = seen.gather(3, order[:, :, None].expand_as(seen))
+    scores = asked.scale * (asked.q @ keys.mT)
+    weights = torch.softmax(scores.masked_fill(~seen, -1e4), -1).masked_fill(~seen, 0)
+    return weights @ values
+
+
+def a_maximum_of_all_keys(asked: Asked) -> Tensor:
+    """The largest score is looked for before the mask; at most 20 above what is seen."""
+    scores = asked.scale * (asked.q.to(wide(asked)) @ asked.keys.to(wide(asked)).mT)
+    seen_most = scores.masked_fill(~asked.seen, -1e30).amax(-1, keepdim=True)
+    most = torch.minimum(scores.amax(-1, keepdim=True), seen_most + 20).detach()
+    exponentials = torch.exp((scores - most).masked_fill(~asked.seen, -1e4))
+    total = exponentials.sum(-1, keepdim=True)
+    return (exponentials @ asked.values.to(wide(asked)) / (total + (total == 0))).to(asked.q.dtype)
+
+
+def keys_less_their_mean(asked: Asked) -> Tensor:
+    """The mean of all keys, hidden ones among them, is taken off: it moves no weight."""
+    q, k, v = (x.to(wide(asked)) for x in (asked.q, asked.k, asked.v))
+    k = k - k.mean(2, keepdim=True)
+    return attend(replace(asked, q=q, k=k, v=v)).to(asked.q.dtype)
+
+
 def powers_of_two(asked: Asked) -> Tensor:
     q = asked.q.to(wide(asked)) * (asked.scale * log2(torch.e))
     scores = (q @ asked.keys.to(wide(asked)).mT).masked_fill(~asked.seen, -1e30)
@@ -138,7 +168,7 @@ def blocks_of_37_keys(asked: Asked) -> Tensor:
     """A running maximum and sum over blocks of an odd size (arXiv 2205.14135)."""
     q = asked.scale * asked.q.to(wide(asked))
     top = torch.full_like(q[..., :1], -1e30)
-    total, summed = torch.zeros_like(top), torch.zeros_like(q[..., : asked.v.shape[3]])
+    total, summed = torch.zeros_like(top), q.new_zeros(*q.shape[:3], asked.v.shape[3])
     for k, v, seen in _blocks(asked, 37):
         scores = (q @ k.to(wide(asked)).mT).masked_fill(~seen, -1e30)
         higher = torch.maximum(top, scores.amax(-1, keepdim=True)).detach()
@@ -258,6 +288,9 @@ class _Written(torch.autograd.Function):
 HONEST: tuple[Answer, ...] = (
     keys_in_reverse_order,
     keys_shuffled_anew_each_time,
+    keys_in_order_of_size,
+    a_maximum_of_all_keys,
+    keys_less_their_mean,
     powers_of_two,
     logarithms_of_sums,
     in_float64,

@@ -12,9 +12,10 @@ from impls import reference
 from impls.interface import FULL, Implementation, Limits, Mask, Problem, implementation
 from impls.interface.implementation import from_function
 from suites.agreement import expected, readout
-from suites.agreement.checker import Checker, HardAnswers
+from suites.agreement.checker import Checker
 from suites.agreement.expected import expect, sampled_rows, without_other_rows
 from suites.agreement.gate import judge
+from suites.agreement.hard_answers import HardAnswers
 from suites.measure.inputs import Inputs, bind, call_of, make_inputs
 from tests.agreement.impostors.masks import mask_ignored
 

@@ -12,8 +12,14 @@ from torch import Tensor
 
 from impls.interface import Problem
 from suites.agreement import biases, perturbation
+from suites.agreement.expected import expect
 from suites.measure.inputs import Inputs, bind, make_inputs
 from tests.agreement.asked import Answer, Asked, attend, implementation_of
+from tests.agreement.honest import (
+    a_maximum_of_all_keys,
+    keys_in_order_of_size,
+    keys_less_their_mean,
+)
 from tests.agreement.impostors.masks import without_keys
 
 PROBED = (
@@ -35,7 +41,8 @@ def setting(text: str, answer: Answer) -> tuple[Problem, Inputs, Callable[..., T
 def told(text: str, answer: Answer, seed: int = 5) -> str:
     problem, inputs, function = setting(text, answer)
     out = function(inputs.q, inputs.k, inputs.v)
-    return perturbation.differences(function, problem, inputs, out, seed, draws=3)
+    expected = expect(problem, inputs, rows=None)
+    return perturbation.differences(function, problem, inputs, out, expected, seed, draws=3)
 
 
 @pytest.mark.parametrize("text", PROBED)
@@ -49,6 +56,23 @@ def test_a_hidden_key_that_weighs_next_to_nothing_is_told() -> None:
         return attend(asked) + 1e-4 * hidden
 
     assert "changes with keys it may not see: " in told("b2 h2 t33 d16 causal", leaking)
+
+
+@pytest.mark.parametrize("text", PROBED)
+@pytest.mark.parametrize(
+    "answer", [a_maximum_of_all_keys, keys_in_order_of_size, keys_less_their_mean]
+)
+def test_hidden_keys_may_have_a_part_in_rounding(text: str, answer: Answer) -> None:
+    assert [told(text, answer, seed) for seed in range(5)] == [""] * 5
+
+
+@pytest.mark.parametrize("dtype", ["fp32", "fp16", "bf16"])
+def test_a_weight_within_rounding_is_told_by_large_values(dtype: str) -> None:
+    def leaking(asked: Asked) -> Tensor:
+        weight = torch.finfo(asked.q.dtype).eps / 8
+        return attend(asked) + weight * asked.values[:, :, -1:]
+
+    assert "changes with keys it may not see: " in told(f"b2 h2 t33 d16 causal {dtype}", leaking)
 
 
 def test_keys_that_are_never_read_are_told() -> None:

@@ -16,7 +16,8 @@ from impls.interface.implementation import from_function
 from impls.interface.limits import EVERY_BIAS, EVERY_MASK
 from impls.interface.problem import DTYPES
 from impls.interface.template import template
-from suites.agreement.checker import Checker, HardAnswers
+from suites.agreement.checker import Checker
+from suites.agreement.hard_answers import HardAnswers
 from suites.catalogue import named
 from suites.measure.inputs import bind, call_of, make_inputs
 

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import ctypes
 import gc
 import io
+import json
 import os
+import resource
 import signal
 import sys
 import threading
@@ -12,6 +15,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional
@@ -71,6 +75,26 @@ RESTORED: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: torch.autograd.graph.save_on_cpu().__enter__(),
         "set hooks on tensors kept for gradients",
     ),
+    "rounding": (
+        lambda: ctypes.CDLL(None).fesetround(0x800),  # upward, on x86-64
+        "changed how the processor rounds",
+    ),
+    "numpy": (lambda: np.seterr(under="raise"), "changed what numpy does about under"),
+    "collecting": (
+        lambda: gc.callbacks.append(lambda *_: None),
+        "changed what is called when garbage is collected",
+    ),
+    "modules": (lambda: sys.modules.pop("json"), "took json out of sys.modules"),
+    "json": (lambda: setattr(json, "dumps", lambda *_: ""), "replaced json.dumps"),
+    "umask": (lambda: os.umask(0o777), "changed the umask from"),
+    "blocked": (
+        lambda: signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1]),
+        "changed which signals are blocked",
+    ),
+    "filling": (
+        lambda: setattr(torch.utils.deterministic, "fill_uninitialized_memory", False),
+        "changed filling of unwritten memory from True to False",
+    ),
     "warnings": (lambda: warnings.simplefilter("error", UserWarning), "made errors of warnings"),
     "deterministic": (
         lambda: torch.use_deterministic_algorithms(True),
@@ -127,6 +151,13 @@ def test_a_change_is_told_and_put_back(what: str) -> None:
         before.look()
     assert before.restore()
     assert before.changes() == ""
+
+
+def test_a_limit_is_put_back_as_soon_as_it_is_seen() -> None:
+    before, usual = Fingerprint(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 30, usual[1]))
+    assert before.changes() == "changed the system's limits (RLIMIT_FSIZE)"
+    assert resource.getrlimit(resource.RLIMIT_FSIZE) == usual
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system binds no threads")
