@@ -6,6 +6,7 @@ import shlex
 import sys
 from dataclasses import replace
 from functools import partial
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 
@@ -417,6 +418,9 @@ def new(
 
 def main() -> None:
     """Run the command line; a user's mistake is one line and status 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a letter that the locale lacks is spelt out
+            stream.reconfigure(errors="backslashreplace")
     arguments = _with_latest(sys.argv[1:])
     try:
         status = typer.main.get_command(app)(arguments, "run_bench.py", standalone_mode=False)
@@ -432,8 +436,10 @@ def main() -> None:
 
 def _begin(request: Request, url: str, out: Path | None, *, as_json: bool) -> NoReturn:
     """Plan a run, carry it out, and report it."""
-    from suites.conducting import begin  # noqa: PLC0415 - help answers without it
+    from suites.conducting import NOT_KEPT, begin  # noqa: PLC0415 - help answers without it
 
+    if url in (NOT_KEPT, f"{NOT_KEPT}/", f"{NOT_KEPT}/:memory:"):
+        raise ValueError(f"--store {url!r} keeps no run; expected a file, as {DEFAULT_STORE}")
     _carry_out(partial(begin, request, url, _command()), out, as_json=as_json)
 
 
@@ -458,7 +464,8 @@ def _carry_out(
     try:
         done = conduct(Screen(console(stderr=True), quiet=as_json), lines)
     except StoppedError as stopped:
-        print_line(str(stopped), stderr=True)
+        again = "" if out is None else f" --out {shlex.quote(str(out))}"
+        print_line(f"{stopped}{again}", stderr=True)
         raise
     from reports.printing import ending  # noqa: PLC0415 - nothing is drawn until all is measured
 

@@ -68,7 +68,8 @@ def load_file(path: Path, function: str = "") -> list[Implementation]:
     try:
         module = _import(path.resolve())
     except (Exception, SystemExit) as error:
-        raise ValueError(f"{path} does not import: {_in_words(error)}") from error
+        told = f"{_in_words(error)}{_where(error, path.resolve())}"
+        raise ValueError(f"{path} does not import: {told}") from error
     found = _in_module(module, path, plain_too=bool(function))
     if function:
         found = [each for each in found if each.name == function]
@@ -198,6 +199,8 @@ def _named(name: str, known: dict[str, Implementation | Missing]) -> list[Implem
             f"implementation {name!r} is missing here: {asked.reason}"
         )
     if asked is None:
+        if "," in name:
+            raise ValueError(f"unknown implementation {name!r}: expected one name at a time")
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
         hint = f"did you mean {near[0]!r}?" if near else "or a file ending in .py?"
         raise ValueError(
@@ -232,6 +235,15 @@ def _settings(spec: str, text: str) -> tuple[dict[str, Any], tuple[str, ...]]:
         else:
             fixed[name] = value
     return fixed, tuple(swept)
+
+
+def _where(error: BaseException, path: Path) -> str:
+    """The line of a file that an error came from; empty where it is none of its lines."""
+    if isinstance(error, SyntaxError):
+        return f" (line {error.lineno})" if error.filename == str(path) else ""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == str(path)]
+    return f" (line {lines[-1]})" if lines else ""
 
 
 def _in_words(error: BaseException) -> str:

@@ -12,8 +12,8 @@ RESULTS: Final = Path("results")
 
 def expect_folder(folder: Path) -> None:
     """Raise ValueError when a report's folder cannot be written; nothing is made yet."""
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     try:
+        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
         with tempfile.TemporaryFile(dir=there):
             pass
     except OSError as error:

@@ -36,6 +36,8 @@ and further ones while they end within so many seconds for each ratio: whoever w
 for it, and starting and reporting take a few seconds more."""
 MOST_SESSIONS: Final = 20
 """Sessions at which a precision is given up, unless --sessions says otherwise."""
+ALLOWED_SESSIONS: Final = 1000
+"""More is a typing error: one takes seconds to minutes."""
 CACHES: Final = ("hot", "cold")
 MEMORY_SHARE: Final = 0.8
 """The part of the available memory that one call may add unless told otherwise."""
@@ -176,12 +178,12 @@ def _problems(
 
 
 def _check_numbers(request: Request) -> None:
-    for option, value, least in (
-        ("--kv-heads", request.key_heads, 1),
-        ("--sessions", request.sessions, 1),
+    for option, value, most in (
+        ("--kv-heads", request.key_heads, MOST),
+        ("--sessions", request.sessions, ALLOWED_SESSIONS),
     ):
-        if value is not None and value < least:
-            raise ValueError(f"{option} is {value}, expected at least {least}")
+        if value is not None and not 1 <= value <= most:
+            raise ValueError(f"{option} is {value}, expected 1 to {most:g}")
     for option, limit in (
         ("--time-limit", request.time_limit_s),
         ("--memory-limit", request.memory_limit_gib),

@@ -13,6 +13,7 @@ from statistics import fmean
 from scipy.special import stdtrit
 
 from suites.calibration import PROBLEMS, Calibration, Protocol, ask, files_of
+from suites.engine.catalogue import cores
 from suites.engine.local import Session
 from suites.engine.watch import Watch
 from suites.measure.statistics import (
@@ -113,6 +114,8 @@ def conduct(*, sessions: int, threads: int, advance: Callable[[], None]) -> Find
 
     advance  called after each problem of each session
     """
+    if threads > cores():
+        raise ValueError(f"--threads is {threads}, this program may use {cores()} CPUs")
     protocol = Protocol(others=(OTHER,), threads=threads, seed=secrets.randbits(31))
     files = files_of([OTHER], threads=threads)
     began_s = time.monotonic()

@@ -249,7 +249,35 @@ MISTAKES = {
         ("run", "--problem", "b1 h8 t128 d64 sideways"),
         r"problem 'b1 h8 t128 d64 sideways': 'sideways' is not understood",
     ),
-    "no sessions": (("run", "--sessions", "0"), r"--sessions is 0, expected at least 1"),
+    "no sessions": (("run", "--sessions", "0"), r"--sessions is 0, expected 1 to 1000"),
+    "sessions without end": (
+        ("run", "--sessions", "99999999999999999999"),
+        r"--sessions is 99999999999999999999, expected 1 to 1000",
+    ),
+    "several implementations at once": (
+        ("run", "--impl", "naive,chunked"),
+        r"unknown implementation 'naive,chunked': expected one name at a time",
+    ),
+    "a store that keeps nothing": (
+        ("run", "--store", "sqlite://", "--seq", "64"),
+        r"--store 'sqlite://' keeps no run; expected a file, as sqlite:///results/bench.db",
+    ),
+    "a store with an argument that means nothing": (
+        ("run", "--store", "sqlite:///x.db?mode=ro", "--seq", "64"),
+        r"--store 'sqlite:///x.db\?mode=ro': Query string argument\(s\) 'mode' are not accepted",
+    ),
+    "a store that is a folder": (
+        ("run", "--store", "sqlite:///.", "--seq", "64"),
+        r"\. is a folder; name a file in it as --store",
+    ),
+    "a folder with too long a name": (
+        ("run", "--out", "x" * 300, "--seq", "64"),
+        r"the report cannot be written to x{300}: File name too long",
+    ),
+    "more threads for a selftest than there are": (
+        ("selftest", "--threads", "9999"),
+        r"--threads is 9999, this program may use",
+    ),
     "no time": (("run", "--time-limit", "0"), r"--time-limit is 0, expected more than 0"),
     "no memory": (("run", "--memory-limit", "-1"), r"--memory-limit is -1, expected more than 0"),
     "no budget": (("run", "--budget", "0"), r"--budget is 0, expected more than 0"),
@@ -295,7 +323,7 @@ MISTAKES = {
     ),
     "a store of no kind": (
         ("run", "--store", "bench.db", "--seq", "64"),
-        r"--store 'bench.db': .*expected a URL like sqlite:///results/bench.db",
+        r"--store 'bench.db': .*did you mean sqlite:///bench.db\? expected a URL like sqlite:///re",
     ),
     "a folder that cannot be written": (
         ("run", "--out", "/proc/nowhere", "--seq", "64"),

@@ -43,6 +43,8 @@ _FIGURES: Final = (
     "share_of_bound",
 )
 _COMPARISON: Final = ("baseline", "floor", "ratio", "low", "high", "verdict")
+_DATABASE: Final = b"SQLite format 3"
+"""How a file of SQLite begins."""
 _NO_COMMIT: Final = {
     "id": "unversioned",
     "time": None,
@@ -62,10 +64,13 @@ def from_store(store: Store, run: Run, format_name: str, path: Path) -> tuple[Pa
 
     The other formats are those of `export`, and raise what it raises.
     """
+    if not path.name:
+        raise ValueError(f"--to {str(path)!r}: expected the name of a file")
     if format_name != "parquet":
         return export(Analysis(run, store.records(run.name)), format_name, path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _expect_no_database(path)
         parquet.write(store, run, path)
     except OSError as error:
         raise _unwritable(path, error) from error
@@ -275,9 +280,18 @@ def _dumped(data: dict[str, Any]) -> str:
 def _write(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _expect_no_database(path)
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise _unwritable(path, error) from error
+
+
+def _expect_no_database(path: Path) -> None:
+    """Raise ValueError for a file that may be a store of runs: it is not written over."""
+    if path.is_file():
+        with path.open("rb") as file:
+            if file.read(len(_DATABASE)) == _DATABASE:
+                raise ValueError(f"{path} is a database, of runs maybe; name another --to")
 
 
 def _unwritable(path: Path, error: OSError) -> ValueError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import log
@@ -214,10 +214,15 @@ class Pace:
         return (PRIOR_S + self.took_s) / (PRIOR_S + self.foretold_s)
 
 
-def cheapest(costs_s: Mapping[Pair, float], available_s: float) -> set[Pair]:
-    """The pairs that fit what is available, the cheapest first: the most answers for the time."""
+def cheapest(
+    costs_s: Mapping[Pair, float], available_s: float, first: Container[Pair] = ()
+) -> set[Pair]:
+    """The pairs that fit what is available, the cheapest first: the most answers for the time.
+
+    first  those that go before all others
+    """
     fitting: set[Pair] = set()
-    for pair in sorted(costs_s, key=lambda each: costs_s[each]):
+    for pair in sorted(costs_s, key=lambda each: (each not in first, costs_s[each])):
         available_s -= costs_s[pair]
         if available_s < 0:
             break

@@ -137,14 +137,25 @@ class Conductor:
         sessions_left = len(self.plan.session_numbers) - session + 1
         until_s = self.now_s() + (self._deadline_s - self.now_s()) / sessions_left
         costs = self._costs("measure", waiting)  # what is timed now foretells only the pace
+        first = self._timed_before(session)
         for problem, names in waiting:
             left_s = (until_s - self.now_s()) / self._pace["measure"].factor
-            fitting = costs.keys() if left_s == float("inf") else cheapest(costs, left_s)
+            fitting = costs.keys() if left_s == float("inf") else cheapest(costs, left_s, first)
             able = [name for name in names if (problem, name) in fitting]
             self._ask("measure", session, problem, able)
             for name in names:
                 del costs[problem, name]
         self._asking.end_session()
+
+    def _timed_before(self, session: int) -> set[Pair]:
+        """Who has times of the session before: another one narrows an interval, a first has none.
+
+        In the first session the baseline, which all are paired with.
+        """
+        if session == 1:
+            return {(problem, self.plan.baseline) for problem in self.plan.problems}
+        before = (r for r in self._records if r.session == session - 1 and r.status == "ok")
+        return {(record.problem, record.implementation) for record in before}
 
     def _is_enough(self, session: int) -> bool:
         """Whether a session beyond the fewest need not begin: one like the last would end late."""

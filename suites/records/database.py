@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import warnings
 from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SAWarning, SQLAlchemyError
 
 from suites.records.address import DEFAULT_STORE, without_password
 
@@ -78,10 +79,13 @@ def connect(url: str, *, create: bool) -> sa.Engine:
     """
     try:
         parsed = sa.make_url(url)
-        engine = sa.create_engine(parsed, connect_args=_arguments(parsed))
-    except (SQLAlchemyError, ImportError, ValueError) as error:
+        with warnings.catch_warnings():  # of an argument that would be ignored
+            warnings.simplefilter("error", SAWarning)
+            engine = sa.create_engine(parsed, connect_args=_arguments(parsed))
+    except (SQLAlchemyError, SAWarning, ImportError, ValueError) as error:
+        hint = "" if "://" in url else f"did you mean sqlite:///{url}? "
         raise StoreError(
-            f"--store {without_password(url)!r}: {cause(error)}; "
+            f"--store {without_password(url)!r}: {cause(error)}; {hint}"
             f"expected a URL like {DEFAULT_STORE}"
         ) from error
     if _is_sqlite(parsed):
@@ -173,6 +177,8 @@ def _begin(connection: sa.Connection) -> None:
 
 
 def _prepare_file(path: Path, *, create: bool) -> None:
+    if path.is_dir():
+        raise StoreError(f"{path} is a folder; name a file in it as --store")
     if not create and not path.is_file():
         raise StoreError(f"no store at {path}; python run_bench.py makes one")
     try:

@@ -62,7 +62,7 @@ def a_maximum_of_all_keys(asked: Asked) -> Tensor:
 def keys_less_their_mean(asked: Asked) -> Tensor:
     """The mean of all keys, hidden ones among them, is taken off: it moves no weight."""
     q, k, v = (x.to(wide(asked)) for x in (asked.q, asked.k, asked.v))
-    k = k - k.mean(2, keepdim=True)
+    k = k - k.mean(2, keepdim=True).detach()
     return attend(replace(asked, q=q, k=k, v=v)).to(asked.q.dtype)
 
 

@@ -132,6 +132,7 @@ def test_a_budget_buys_the_cheapest_first() -> None:
     assert cheapest(costs, 10.0) == {("p", "fast"), ("q", "fast")}
     assert cheapest(costs, 0.5) == set()
     assert len(cheapest(costs, 1000.0)) == 4
+    assert cheapest(costs, 52.0, first={("p", "slow")}) == {("p", "slow"), ("p", "fast")}
 
 
 def test_a_long_call_costs_two_in_a_session_and_a_short_one_its_share_of_the_rounds() -> None:

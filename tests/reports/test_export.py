@@ -205,6 +205,23 @@ def test_parquet_of_damaged_rows_says_failed_as_every_report_does(tmp_path: Path
         assert found[place]["times_ms"] == []
 
 
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_store_is_not_written_over(tmp_path: Path, form: str) -> None:
+    run, records = small_run(problems=(ONE,))
+    store = Store.open(f"sqlite:///{tmp_path / 'bench.db'}")
+    store.begin(run)
+    store.add(run.name, *records)
+    with pytest.raises(ValueError, match="bench.db is a database, of runs maybe; name another"):
+        from_store(store, run, form, tmp_path / "bench.db")
+    assert store.records(run.name) == records
+
+
+def test_a_file_without_a_name_is_refused() -> None:
+    run, records = small_run(problems=(ONE,))
+    with pytest.raises(ValueError, match=r"--to '\.': expected the name of a file"):
+        from_store(stored(run, records), run, "csv", Path())
+
+
 def test_parquet_of_a_problem_that_is_none_has_empty_columns(tmp_path: Path) -> None:
     run, records = small_run(problems=(ONE,))
     records[0] = replace(records[0], problem="nonsense !!")
