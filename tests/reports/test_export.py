@@ -211,7 +211,7 @@ def test_a_store_is_not_written_over(tmp_path: Path, form: str) -> None:
     store = Store.open(f"sqlite:///{tmp_path / 'bench.db'}")
     store.begin(run)
     store.add(run.name, *records)
-    with pytest.raises(ValueError, match="bench.db is a database, of runs maybe; name another"):
+    with pytest.raises(ValueError, match=r"bench\.db is a database, of runs maybe; name another"):
         from_store(store, run, form, tmp_path / "bench.db")
     assert store.records(run.name) == records
 
