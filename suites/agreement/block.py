@@ -175,7 +175,8 @@ def places(problem: Problem, rows: Tensor) -> Iterator[tuple[Place, slice]]:
 def has_direction(problem: Problem) -> bool:
     """Whether d out / d log(scale) tells of a scale: in half precision, without other roundings."""
     halved = problem.dtype in ("float16", "bfloat16")
-    return halved and problem.bias.kind == "none" and problem.softcap is None
+    plain = problem.bias.kind == "none" and problem.softcap is None and not problem.sink
+    return halved and plain
 
 
 def _over_group(left: Tensor, right: Tensor) -> Tensor:

@@ -23,6 +23,8 @@ OUTPUTS: Final = 100_000
 """It takes so many to tell."""
 CHANCE: Final = 3.0
 """Standard errors that chance may add."""
+NOTHING: Final = 1e-12
+"""The square of a direction over the bound, in the mean, that is float64's own rounding."""
 SLOPE_ALLOWED: Final = 3e-4
 """How far the scale of scores may lie off, relative, beside what chance does."""
 GAIN_ALLOWED: Final = 0.6
@@ -88,10 +90,11 @@ def drift_of(
 ) -> tuple[Drift | None, str]:
     """The slope of what attention answers, and what is wrong with that or with its size, in words.
 
-    Not of a layer, another function or an approximation, nor with a softcap, or with a bias beside
-    another scale than the usual one: their own roundings point the same way, too.
+    Not of a layer, another function or an approximation, nor with a softcap, or with a bias or sink
+    beside another scale than the usual one: their own roundings point the same way, too.
     """
-    alike = problem.softcap is not None or (problem.bias.kind != "none" and problem.scale)
+    added = problem.bias.kind != "none" or problem.sink
+    alike = problem.softcap is not None or (added and problem.scale)
     if implementation.panel != "attention" or alike:
         return None, ""
     slope = slope_of(made[0], expected)
@@ -107,12 +110,12 @@ def fault_of(*drifts: Drift | None) -> str:
 def _drift(
     name: str, tensor: Tensor, expected: Expected, direction: Tensor, allowed: float, words: str
 ) -> Drift | None:
-    """The part of a tensor's error along a direction; None along one that is within rounding."""
+    """The part of a tensor's error along a direction; None along one that is nothing."""
     error = compared(tensor, name, expected) - expected.values[name]
     bound = expected.bounds[name]
     along = torch.where(bound > 0, bound, torch.inf).pow(-2) * direction
     whole = float((along * direction).sum())
-    if whole < direction.numel():
+    if whole < NOTHING * direction.numel():
         return None
     rows = (along * error).sum(-1) / whole
     value = float(rows.sum())

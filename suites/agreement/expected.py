@@ -32,8 +32,8 @@ class Expected:
     """Reference values and bounds, by tensor: out, and dq, dk, dv in training.
 
     rows       the query rows that `out` and `dq` hold; None is all of them
-    direction  in half precision, of attention without a bias or softcap, whose own roundings point
-               the same way: d out / d log(scale), shaped like `out`
+    direction  in half precision, of attention without a bias, softcap or sink, whose own roundings
+               point the same way: d out / d log(scale), shaped like `out`
     textbook   in half precision, by tensor: the RMS that the textbook formula is off by when all of
                it is computed in that precision, and one rounding more; empty where it is not asked
     """

@@ -65,8 +65,10 @@ class HardInput:
         """Its tensors."""
         made = make_inputs(self.problem, purpose="hard", seed=seed)
         if self.numbers:
-            numbers = NUMBERS[self.numbers](made.q.float(), made.k.float(), made.v.float())
-            q, k, v = (laid_out(x, self.problem) for x in numbers)
+            q, k, v = NUMBERS[self.numbers](made.q.float(), made.k.float(), made.v.float())
+            if self.numbers == RISING:  # up to there whatever the scale is
+                k = k / (self.problem.softmax_scale * self.problem.head_dim**0.5)
+            q, k, v = (laid_out(x, self.problem) for x in (q, k, v))
             made = replace(made, q=q, k=k, v=v)
         if made.grad is not None:
             made = replace(made, grad=made.grad * self.gradient)
@@ -203,7 +205,7 @@ def _shifted_column(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Te
 
 
 def _rising_scores(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """From 0 to `HIGHEST` over the keys; what exp can take in float32 ends at 88."""
+    """From 0 to `HIGHEST` over the keys at the usual scale; exp in float32 ends at 88."""
     dim = q.shape[3]
     rise = torch.linspace(0, HIGHEST / 4 / dim**0.5, k.shape[2])[:, None]
     signs = 1 - 2 * (torch.arange(dim) % 2)

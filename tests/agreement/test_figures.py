@@ -161,6 +161,30 @@ def test_few_outputs_and_full_precision_have_no_slope() -> None:
         assert expect(problem, make_inputs(problem, purpose="test"), rows=None).direction is None
 
 
+@pytest.mark.parametrize("text", ["h2 t40 d32 window:1 fp16", "h2 t40 d32 window:1 bf16 train"])
+def test_no_scale_is_told_where_each_query_has_one_key(text: str) -> None:
+    found = Checker(Problem.parse(text), seed=1).check(implementation_of(attend))
+    assert found.fault == ""
+    assert found.agreement.slope is None
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_rows_that_were_drawn_have_the_textbook_s_error_of_all_rows(*, training: bool) -> None:
+    problem = replace(Problem.parse("b2 h4/2 t300 d32 causal bf16"), training=training)
+    inputs = make_inputs(problem, purpose="test")
+    if inputs.grad is not None:
+        inputs.grad[:, :, 1::2] = 0
+    rows = torch.arange(0, 300, 2)
+    some, every = (
+        beside_textbook(problem, inputs, expect(problem, inputs, rows=which)).textbook
+        for which in (rows, None)
+    )
+    assert some.keys() == every.keys()
+    for name in ("dk", "dv") if training else ():
+        assert some[name] == pytest.approx(every[name], rel=0.05)
+    assert some["out"] == pytest.approx(every["out"], rel=0.05)
+
+
 def test_half_precision_has_its_slope_from_a_hard_input_where_outputs_are_few() -> None:
     found = Checker(Problem.parse("h2 t33 d64 causal bf16"), seed=3).check(honest)
     assert found.fault == ""

@@ -218,3 +218,16 @@ def five_ten_thousandths_too_large_in_float16(asked: Asked) -> Tensor:
     wide = replace(asked, q=asked.q.double(), k=asked.k.double(), v=asked.v.double())
     factor = 1.0005 if asked.q.dtype == torch.float16 else 1.0
     return (factor * attend(wide)).to(asked.q.dtype)
+
+
+@rejected("h6 t256 d64 causal alibi", "^adds another bias than it is given: where that is zero, ")
+def slopes_of_its_own(asked: Asked) -> Tensor:
+    """Whatever it is given."""
+    if asked.bias is None:
+        return attend(asked)
+    heads = asked.q.shape[1]
+    slopes = torch.tensor([2.0 ** (-8 * (head + 1) / heads) for head in range(heads)])
+    distances = asked.positions[:, None] - torch.arange(asked.k.shape[2])
+    scores = asked.scale * (asked.q @ asked.keys.mT) - slopes[:, None, None] * distances.abs()
+    scores = scores.masked_fill(~asked.seen, -1e30)
+    return torch.softmax(scores, -1) @ asked.values
