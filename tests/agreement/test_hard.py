@@ -8,7 +8,16 @@ import pytest
 import torch
 
 from impls.interface import Implementation, Limits, Problem
-from suites.agreement.hard import NUMBERS, PLAIN, RISING, HardInput, hard_inputs, kind_of, poisoned
+from suites.agreement.hard import (
+    HIGHEST,
+    NUMBERS,
+    PLAIN,
+    RISING,
+    HardInput,
+    hard_inputs,
+    kind_of,
+    poisoned,
+)
 from suites.measure.inputs import copies, overwrite
 from tests.agreement.asked import Asked, attend, implementation_of
 
@@ -89,9 +98,11 @@ def test_memory_handed_out_unwritten_holds_nan_for_a_while_only() -> None:
     assert torch.get_deterministic_debug_mode() == 0
 
 
-def test_scores_that_rise_are_asked_over_several_blocks_of_keys() -> None:
-    hard = of("causal train")[RISING]
+@pytest.mark.parametrize("scale", ["", "scale1.0", "scale0.02"])
+def test_scores_that_rise_are_asked_over_several_blocks_of_keys(scale: str) -> None:
+    hard = of(f"causal train {scale}")[RISING]
     inputs = hard.inputs(1)
     scores = hard.problem.softmax_scale * (inputs.q @ inputs.k.mT)[0, 0, -1]
     assert (hard.problem.query_length, hard.problem.key_length) == (33, 520)
     assert scores[:128].max() + 88 < scores[-128:].max()
+    assert float(scores.max()) == pytest.approx(HIGHEST, rel=0.2)
