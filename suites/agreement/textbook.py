@@ -7,6 +7,7 @@ off by twice as much as the textbook's, in the mean, and no more.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 import torch
 from torch import Tensor
@@ -15,6 +16,11 @@ from impls.interface import Problem
 from suites.agreement.block import Scores, places
 from suites.agreement.expected import Expected
 from suites.measure.inputs import Inputs
+
+
+ROWS: Final = 64
+"""It takes so many: the mean of a few, each off by one rounding of a weight, can be small by chance.
+An honest gradient of 8 rows of 2 keys was off by 2.28 times the textbook's."""
 
 
 def beside_textbook(problem: Problem, inputs: Inputs, expected: Expected) -> Expected:
@@ -26,7 +32,8 @@ def beside_textbook(problem: Problem, inputs: Inputs, expected: Expected) -> Exp
         value = expected.values[name]
         off = (tensor - value).square().mean().sqrt()
         allowed = float(off + unit * value.square().mean().sqrt())
-        if allowed:  # nothing can be told where it is exactly zero and the textbook hits it
+        # Nothing can be told where it is exactly zero and the textbook hits it.
+        if allowed and value[..., 0].numel() >= ROWS:
             expected.textbook[name] = allowed
     return expected
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import builtins
 import ctypes
+import functools
 import gc
 import io
+import json
 import os
 import resource
 import signal
@@ -17,6 +19,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -219,6 +222,28 @@ def lowers_the_precision(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     torch.set_float32_matmul_precision("medium")
     # In float64: where the processor multiplies bfloat16, float32 would be wrong as well.
     return _right(q.double(), k.double(), v.double()).to(q.dtype)
+
+
+def rounds_upward(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    out = _right(q, k, v)
+    ctypes.CDLL(None).fesetround(0x800)
+    return out
+
+
+def has_numpy_raise(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    np.seterr(all="raise")
+    return _right(q, k, v)
+
+
+def replaces_what_writes_json(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    json.dumps = functools.partial(json.dumps, indent=1)
+    return _right(q, k, v)
+
+
+def asks_its_input_for_gradients_in_a_sample(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    if _in_a_sample():
+        q.requires_grad_()
+    return _right(q, k, v)
 
 
 def enters_a_mode(q: Tensor, k: Tensor, v: Tensor) -> Tensor:

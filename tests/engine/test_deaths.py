@@ -86,6 +86,10 @@ DISTURBING = {
     "lowers_the_precision": (
         "changed how products of float32 are computed, from ieee/ieee/ieee to ieee/tf32/bf16"
     ),
+    "rounds_upward": "changed how the processor rounds",
+    "has_numpy_raise": "changed what numpy does about divide, over, under, invalid",
+    "replaces_what_writes_json": "replaced json.dumps",
+    "asks_its_input_for_gradients_in_a_sample": "had its inputs ask for gradients, or no more",
     "enters_a_mode": "entered a mode around torch's functions, or left one",
     "replaces_the_clocks": "replaced time.monotonic, time.perf_counter, time.perf_counter_ns",
     "replaces_functions_of_torch": (
