@@ -73,7 +73,8 @@ class Block(Scores):
         super().__init__(problem, mask, given, place)
         self._given, (self._b, key_head, self._heads, self._rows) = given, place
         self._has_direction = has_direction(problem)
-        self.tiny = torch.finfo(getattr(torch, problem.dtype)).smallest_normal
+        kind = torch.finfo(getattr(torch, problem.dtype))
+        self.unit, self.tiny = kind.eps / 2, kind.smallest_normal
         of_queries, of_keys = (self._b, self._heads), (self._b, key_head, self.keys)
         self.q_error = self._error(given.q_error, of_queries, self._rows)
         self.k_error = self._error(given.k_error, of_keys)
@@ -107,7 +108,9 @@ class Block(Scores):
         if sink is not None:
             rel = rel + torch.exp(sink - normaliser) * (top - sink + sink.abs() + 1)
         self.underflow = self.tiny * seen
-        self.P_error = self.P * rel + self.underflow
+        # Second order: what is u^2 of its row's largest weight may be taken for none.
+        least = self.unit * self.P.amax(-1, keepdim=True) * seen
+        self.P_error = self.P * rel + least + self.underflow
         self.O_error = self.P_error @ self.v.abs()
         if self.v_error.dim():
             self.O_error += self.P @ self.v_error

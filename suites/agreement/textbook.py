@@ -17,10 +17,9 @@ from suites.agreement.block import Scores, places
 from suites.agreement.expected import Expected
 from suites.measure.inputs import Inputs
 
-
 ROWS: Final = 64
-"""It takes so many: the mean of a few, each off by one rounding of a weight, can be small by chance.
-An honest gradient of 8 rows of 2 keys was off by 2.28 times the textbook's."""
+"""It takes so many: the mean of a few that one weight's rounding sets can be small by chance. An
+honest gradient of 8 rows with 2 keys was off by 2.28 times the textbook's."""
 
 
 def beside_textbook(problem: Problem, inputs: Inputs, expected: Expected) -> Expected:
