@@ -118,7 +118,7 @@ def test_chance_that_rows_share_adds_to_what_a_slope_may_be() -> None:
 
 
 def test_the_direction_of_the_slope_is_the_derivative_by_the_scale() -> None:
-    problem = Problem.parse("b2 h4/2 t33 d16 window:9:5 fp16 sink")
+    problem = Problem.parse("b2 h4/2 t33 d16 window:9:5 fp16")
     inputs = make_inputs(problem, purpose="test")
     step = 1e-5
     ends = [
@@ -156,8 +156,10 @@ def test_few_outputs_and_full_precision_have_no_slope() -> None:
         problem = Problem.parse(text)
         found = expect(problem, make_inputs(problem, purpose="test"), rows=None)
         assert slope_of(found.values["out"], found) is None
-    for text in ("b13 h4 t65 d32 bf16 alibi", "b13 h4 t65 d32 bf16 softcap9.0"):
-        problem = Problem.parse(text)  # their own roundings point along the scale
+    for added in ("alibi", "softcap9.0", "sink"):
+        problem = Problem.parse(
+            f"b13 h4 t65 d32 bf16 {added}"
+        )  # their own roundings point along the scale
         assert expect(problem, make_inputs(problem, purpose="test"), rows=None).direction is None
 
 
