@@ -22,7 +22,10 @@ from suites.agreement.gate import NAMES, compared
 OUTPUTS: Final = 100_000
 """It takes so many to tell."""
 CHANCE: Final = 3.0
-"""Standard errors that chance may add."""
+"""Standard errors that chance may add,"""
+MUCH_CHANCE: Final = 6.0
+"""and where one is more than all that is allowed: three are nothing rare in thousands of checks. A
+fault of every row is as many of them as the root of the number of rows."""
 NOTHING: Final = 1e-12
 """The square of a direction over the bound, in the mean, that is float64's own rounding."""
 SLOPE_ALLOWED: Final = 3e-4
@@ -53,13 +56,10 @@ class Drift:
 
     @property
     def fault(self) -> str:
-        """What is wrong with it, in words; empty when nothing is, and where chance makes more of it.
-
-        Three of its standard errors are nothing rare in thousands of checks: they are for where it
-        adds a little.
-        """
-        allowed = self.allowed + CHANCE * self.chance
-        if abs(self.value) <= allowed or self.chance > self.allowed:
+        """What is wrong with it, in words; empty when nothing is."""
+        errors = CHANCE if self.chance <= self.allowed else MUCH_CHANCE
+        allowed = self.allowed + errors * self.chance
+        if abs(self.value) <= allowed:
             return ""
         side = "large" if self.value > 0 else "small"
         share = f"{abs(self.value):.2%} too {side}"
