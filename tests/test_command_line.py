@@ -268,7 +268,7 @@ MISTAKES = {
     ),
     "a store that is a folder": (
         ("run", "--store", "sqlite:///.", "--seq", "64"),
-        r"\. is a folder; name a file in it as --store",
+        r"\. is a folder; name another --store",
     ),
     "a folder with too long a name": (
         ("run", "--out", "x" * 300, "--seq", "64"),

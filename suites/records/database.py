@@ -83,7 +83,7 @@ def connect(url: str, *, create: bool) -> sa.Engine:
             warnings.simplefilter("error", SAWarning)
             engine = sa.create_engine(parsed, connect_args=_arguments(parsed))
     except (SQLAlchemyError, SAWarning, ImportError, ValueError) as error:
-        hint = "" if "://" in url else f"did you mean sqlite:///{url}? "
+        hint = "" if not url or "://" in url else f"did you mean sqlite:///{url}? "
         raise StoreError(
             f"--store {without_password(url)!r}: {cause(error)}; {hint}"
             f"expected a URL like {DEFAULT_STORE}"
@@ -178,7 +178,7 @@ def _begin(connection: sa.Connection) -> None:
 
 def _prepare_file(path: Path, *, create: bool) -> None:
     if path.is_dir():
-        raise StoreError(f"{path} is a folder; name a file in it as --store")
+        raise StoreError(f"the store {path} is a folder; name another --store")
     if not create and not path.is_file():
         raise StoreError(f"no store at {path}; python run_bench.py makes one")
     try:

@@ -367,9 +367,7 @@ def test_a_folder_that_takes_no_file_is_an_error_in_one_line() -> None:
 
 
 def test_a_folder_in_place_of_the_file_is_an_error_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(
-        StoreError, match="cannot be opened: unable to open database file; can the file and"
-    ):
+    with pytest.raises(StoreError, match="is a folder; name another --store"):
         Store.open(f"sqlite:///{tmp_path}")
     assert list(tmp_path.iterdir()) == []
 
@@ -405,7 +403,7 @@ def test_a_file_named_in_sqlite_s_own_way_leaves_no_folder_behind(
 )
 def test_a_bad_url_is_an_error_that_shows_a_good_one(bad: str) -> None:
     with pytest.raises(
-        StoreError, match=f"^--store {bad!r}: .*; expected a URL like sqlite:///resu"
+        StoreError, match=f"^--store {bad!r}: .* expected a URL like sqlite:///resu"
     ):
         Store.open(bad)
 
