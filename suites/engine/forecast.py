@@ -195,7 +195,7 @@ def check_s(forecast: Forecast, pair: Pair, beside: int) -> float:
 
 @dataclass(slots=True)
 class Pace:
-    """How many times what was foretold tasks of a kind have taken so far: no machine is another.
+    """How many times what was foretold tasks of a kind have taken so far, on this machine.
 
     foretold_s, took_s  sums over those that are done
     """
@@ -233,17 +233,17 @@ def cheapest(
 def _call_ms(forecast: Forecast, pair: Pair) -> float:
     """Milliseconds of one call as foretold, or guessed by its size alone."""
     known = forecast.call_ms(pair)
-    return _guessed_ms(_parsed(pair[0])) if known is None else known
+    return size(pair[0]) * GUESSED_NS / 1e6 if known is None else known
 
 
-def _guessed_ms(problem: Problem) -> float:
-    size = dense_area(problem) * problem.head_dim * (3 if problem.training else 1)
-    return size * GUESSED_NS / 1e6
+def size(text: str) -> int:
+    """What the slowest work through: every score, hidden ones too, times the head's numbers.
 
-
-def dense_area(problem: Problem) -> int:
-    """Scores of all heads and batch rows, hidden ones too: what the slowest work through."""
-    return problem.query_length * problem.key_length * problem.query_heads * problem.batch
+    Orders problems from small to large.
+    """
+    problem = _parsed(text)
+    scores = problem.query_length * problem.key_length * problem.query_heads * problem.batch
+    return scores * problem.head_dim * (3 if problem.training else 1)
 
 
 @lru_cache(maxsize=65536)

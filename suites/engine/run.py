@@ -9,7 +9,6 @@ from functools import partial
 from random import Random
 from typing import Final, Protocol
 
-from impls.interface import Problem
 from suites.engine import stopping
 from suites.engine.asking import Asking, Pool
 from suites.engine.forecast import (
@@ -19,9 +18,9 @@ from suites.engine.forecast import (
     Pair,
     cheapest,
     check_s,
-    dense_area,
     foreseen,
     session_s,
+    size,
 )
 from suites.records.plan import Plan
 from suites.records.record import CHECK, Record, Status
@@ -115,7 +114,7 @@ class Conductor:
 
     def _check(self) -> None:
         """Agreement and memory of every pair; small problems first, which foretell the large."""
-        waiting = sorted(self.plan.unchecked(self._records), key=lambda each: _size(each[0]))
+        waiting = sorted(self.plan.unchecked(self._records), key=lambda each: size(each[0]))
         self.listener.phase("checking agreement", sum(len(names) for _, names in waiting))
         while waiting:
             problem, names = waiting[0]
@@ -247,9 +246,3 @@ class Conductor:
             self._records.append(record)
             self._forecast.learn(record)
             self.listener.record(record)
-
-
-def _size(text: str) -> int:
-    """What orders problems from small to large."""
-    problem = Problem.parse(text)
-    return dense_area(problem) * problem.head_dim * (3 if problem.training else 1)
