@@ -23,6 +23,29 @@ for _ in range(4):
     call()
 print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 4)
 """
+RESIDENT_WITH_HOLES = """
+import ctypes, os
+from suites.engine.allocator import give_back
+
+def resident():
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+c = ctypes.CDLL(None)
+c.malloc.restype = c.memset.restype = ctypes.c_void_p
+pointers = []
+for _ in range(1024):
+    large, small = (ctypes.c_void_p(c.malloc(ctypes.c_size_t(n))) for n in (64 << 10, 64))
+    c.memset(large, 1, ctypes.c_size_t(64 << 10))
+    pointers.append(large)
+for each in pointers:
+    c.free(each)
+print(resident())
+give_back(1 << 30)
+print(resident())
+give_back(1 << 20)
+print(resident())
+"""
 PAGES = (48 << 20) // os.sysconf("SC_PAGE_SIZE")
 
 
@@ -41,6 +64,15 @@ def test_memory_that_is_retained_does_not_fault_again() -> None:
     default, retained = faults_under("default"), faults_under("retain")
     assert default > retained
     assert retained < PAGES / 1000
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another library keeps its own way")
+def test_what_is_free_between_blocks_is_given_back_where_it_is_much() -> None:
+    command = [sys.executable, "-c", RESIDENT_WITH_HOLES]
+    out = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    held, little, much = map(int, out.stdout.split())
+    assert abs(little - held) < 1 << 20
+    assert held - much > 60 << 20
 
 
 def test_the_default_leaves_the_environment_as_the_user_has_set_it() -> None:
