@@ -35,6 +35,21 @@ class Given:
     sink: Tensor | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """What some query rows make of a tensor of the answer; what is of keys is summed over them.
+
+    value   in float64
+    bound   shaped like it: what rounding may add, in units of u
+    spread  a number a row: the mean square of what rounding adds where every rounding points
+            anywhere, in units of u^2; for half precision
+    """
+
+    value: Tensor
+    bound: Tensor
+    spread: Tensor
+
+
 class Scores:
     """Scores of some query rows of the heads that share a key head, and their attention.
 
@@ -124,20 +139,21 @@ class Block(Scores):
         self.slope_error = 2 * bent.abs() * (self.slope * before / softcap + bent.abs()) + 1
         return self.slope * before + 2 * softcap * bent.abs()
 
-    def answers(self) -> Iterator[tuple[str, Tensor, Tensor]]:
-        """(tensor, value, bound in units of u), what of it these rows make."""
-        yield "out", self.O, self.O_error + self.O.abs() + self.underflow.amax(-1, keepdim=True)
+    def answers(self) -> Iterator[tuple[str, Part]]:
+        """Every tensor of the answer, by name."""
+        bound = self.O_error + self.O.abs() + self.underflow.amax(-1, keepdim=True)
+        yield "out", Part(self.O, bound, _along(self.P_error, self.v, self.O))
         if self._has_direction:
             bent = self.P * self.products
             direction = (bent - self.P * bent.sum(-1, keepdim=True)) @ self.v
-            yield "direction", direction, direction
+            yield "direction", Part(direction, direction, direction[..., 0])
         if self._given.grad is None or self._given.grad_error is None:
             return
         dO = self._given.grad[self._b, self._heads][:, self._rows]
         dO_error = self._error(self._given.grad_error, (self._b, self._heads), self._rows)
         yield from self._gradients(dO, dO_error)
 
-    def _gradients(self, dO: Tensor, dO_error: Tensor) -> Iterator[tuple[str, Tensor, Tensor]]:
+    def _gradients(self, dO: Tensor, dO_error: Tensor) -> Iterator[tuple[str, Part]]:
         P, P_error, scale = self.P, self.P_error, self.scale
         delta = (dO * self.O).sum(-1, keepdim=True)
         dS = P * (dO @ self.v.T - delta)
@@ -159,9 +175,10 @@ class Block(Scores):
         v_bound = _over_group(P_error, dO.abs()) + _over_group(P, dO.abs() + dO_error)
         of_rows = self.underflow.amax(-1, keepdim=True)
         of_keys = self.underflow.amax(-2).reshape(-1, 1)
-        yield "dq", scale * (dS @ self.k), scale * q_bound + of_rows
-        yield "dk", scale * _over_group(dS, self.q), scale * k_bound + of_keys
-        yield "dv", _over_group(P, dO), v_bound + of_keys
+        dq, dk, dv = scale * (dS @ self.k), scale * _over_group(dS, self.q), _over_group(P, dO)
+        yield "dq", Part(dq, scale * q_bound + of_rows, _along(scale * dS_error, self.k, dq))
+        yield "dk", Part(dk, scale * k_bound + of_keys, _across(scale * dS_error, self.q, dk))
+        yield "dv", Part(dv, v_bound + of_keys, _across(P_error, dO, dv))
 
 
 def places(problem: Problem, rows: Tensor) -> Iterator[tuple[Place, slice]]:
@@ -185,3 +202,14 @@ def has_direction(problem: Problem) -> bool:
 def _over_group(left: Tensor, right: Tensor) -> Tensor:
     """left^T right, summed over the query heads that share the key head: [keys, D]."""
     return torch.einsum("grk,grd->kd", left, right)
+
+
+def _along(error: Tensor, other: Tensor, made: Tensor) -> Tensor:
+    """The spread of error @ other, and of rounding what is made of it: a number a query row."""
+    return error.square() @ other.square().mean(-1) + made.square().mean(-1)
+
+
+def _across(error: Tensor, other: Tensor, made: Tensor) -> Tensor:
+    """The same of error^T @ other, over the query heads that share the key head: one a key."""
+    summed = torch.einsum("grk,gr->k", error.square(), other.square().mean(-1))
+    return summed + made.square().mean(-1)

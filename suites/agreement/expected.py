@@ -18,13 +18,25 @@ import torch
 from torch import Tensor
 
 from impls.interface import Problem, Projections
-from suites.agreement.block import Block, Given, has_direction, places
+from suites.agreement.block import Block, Given, Part, has_direction, places
 from suites.measure.inputs import Inputs
 
 ALL_ROWS_UP_TO = 1 << 23
 """Score entries up to which every query row is compared."""
 EDGE = 128
 """Rows on both sides of every multiple of this are always among the sampled ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Textbook:
+    """What the textbook formula is off by when all of it is computed in half precision.
+
+    rms        of the whole tensor, and one rounding more
+    worst_row  of the row that is off by most beside its spread; 0 where nothing is told by that
+    """
+
+    rms: float
+    worst_row: float
 
 
 @dataclass(slots=True, eq=False)
@@ -34,15 +46,22 @@ class Expected:
     rows       the query rows that `out` and `dq` hold; None is all of them
     direction  in half precision, of attention without a bias, softcap or sink, whose own roundings
                point the same way: d out / d log(scale), shaped like `out`
-    textbook   in half precision, by tensor: the RMS that the textbook formula is off by when all of
-               it is computed in that precision, and one rounding more; empty where it is not asked
+    spreads    of attention: a number a row, the RMS of what rounding adds where it points anywhere
+    textbook   in half precision; empty where it is not asked
     """
 
     values: dict[str, Tensor]
     bounds: dict[str, Tensor]
     rows: Tensor | None = None
     direction: Tensor | None = None
-    textbook: dict[str, float] = field(default_factory=dict)
+    spreads: dict[str, Tensor] = field(default_factory=dict)
+    textbook: dict[str, Textbook] = field(default_factory=dict)
+
+    def row_shares(self, name: str, got: Tensor) -> Tensor:
+        """RMS(error) of every row of a tensor over its spread; 0 where that is nothing."""
+        spread = self.spreads[name]
+        off = (got - self.values[name]).square().mean(-1).sqrt()
+        return torch.where(spread > 0, off / spread.clamp_min(ulp(0.0)), 0.0)
 
 
 def sampled_rows(problem: Problem, seed: int) -> Tensor | None:
@@ -95,14 +114,16 @@ def expect(
     given = _plain(wide) if weights is None else _projected(wide, weights, tiny)
     given.bias, given.sink = inputs.bias, inputs.sink
     answer = _attend(problem, given, rows)
-    direction, _ = answer.pop("direction", (None, None))
+    direction = answer.pop("direction", None)
+    spreads = {name: unit * part.spread.sqrt() for name, part in answer.items()}
     if weights is not None:
-        answer, direction = _projected_back(answer, weights, tiny), None
+        answer, direction, spreads = _projected_back(answer, weights, tiny), None, {}
     return Expected(
-        values={name: value for name, (value, _) in answer.items()},
-        bounds={name: _in_units(bound, value, unit) for name, (value, bound) in answer.items()},
+        values={name: part.value for name, part in answer.items()},
+        bounds={name: _in_units(part.bound, part.value, unit) for name, part in answer.items()},
         rows=rows,
-        direction=direction,
+        direction=None if direction is None else direction.value,
+        spreads=spreads,
     )
 
 
@@ -134,16 +155,14 @@ def _projected(x: Inputs, weights: list[Tensor], tiny: float) -> Given:
     return Given(q, k, v, grad, q_error, k_error, v_error, grad_error)
 
 
-def _projected_back(
-    answer: dict[str, tuple[Tensor, Tensor]], weights: list[Tensor], tiny: float
-) -> dict[str, tuple[Tensor, Tensor]]:
+def _projected_back(answer: dict[str, Part], weights: list[Tensor], tiny: float) -> dict[str, Part]:
     into_q, into_k, into_v, onto_out = weights
     after = {"out": onto_out, "dq": into_q.T, "dk": into_k.T, "dv": into_v.T}
     found = {}
-    for name, (value, bound) in answer.items():
-        product_, rounding = _times(value, after[name], tiny)
-        carried = _spread(bound, after[name])
-        found[name] = (product_, rounding + carried)
+    for name, part in answer.items():
+        product_, rounding = _times(part.value, after[name], tiny)
+        carried = _spread(part.bound, after[name])
+        found[name] = Part(product_, rounding + carried, part.spread)
     return found
 
 
@@ -175,10 +194,8 @@ def _merged_times(x: Tensor, weight: Tensor) -> Tensor:
     return merged.reshape(batch, length, heads, dim).transpose(1, 2)
 
 
-def _attend(
-    problem: Problem, given: Given, rows: Tensor | None
-) -> dict[str, tuple[Tensor, Tensor]]:
-    """Values and bounds (in units of u) of every tensor, a block of scores at a time."""
+def _attend(problem: Problem, given: Given, rows: Tensor | None) -> dict[str, Part]:
+    """Every tensor of the answer, a block of scores at a time."""
     all_rows = torch.arange(problem.query_length) if rows is None else rows
     all_rows = all_rows.to(given.q.device)
     names = ["out"] if given.grad is None else ["out", "dq", "dk", "dv"]
@@ -187,14 +204,19 @@ def _attend(
     like = {"out": out, "dq": queries, "dk": given.k, "dv": given.v, "direction": out}
     if has_direction(problem):
         names.append("direction")
-    found = {name: (torch.zeros_like(like[name]), torch.zeros_like(like[name])) for name in names}
+    found = {name: _nothing_like(like[name]) for name in names}
     mask = problem.mask.resolved(problem.batch, problem.key_length)
     for place, run in places(problem, all_rows):
         b, key_head, heads, _ = place
         block = Block(problem, mask, given, place)
-        for name, value, bound in block.answers():
+        for name, part in block.answers():
             of_keys = name in ("dk", "dv")
             into = (b, key_head, block.keys) if of_keys else (b, heads, run)
-            found[name][0][into] += value
-            found[name][1][into] += bound
+            found[name].value[into] += part.value
+            found[name].bound[into] += part.bound
+            found[name].spread[into] += part.spread
     return found
+
+
+def _nothing_like(x: Tensor) -> Part:
+    return Part(torch.zeros_like(x), torch.zeros_like(x), torch.zeros_like(x[..., 0]))

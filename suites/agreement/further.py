@@ -15,6 +15,7 @@ from suites.agreement.caller import Caller
 from suites.agreement.expected import Expected
 from suites.agreement.gate import NAMES, judge
 from suites.agreement.hard import in_other_layout, is_able
+from suites.agreement.references import expect_of
 from suites.measure.inputs import Inputs, copies, laid_out, make_inputs
 
 BETWEEN: Final = "with another call between forward and backward"
@@ -63,7 +64,13 @@ def told_apart(
             repeatable = torch.equal(again, function(given.q, given.k, given.v))
     if not repeatable:
         return Told("", repeatable=False)
-    fault = perturbation.differences(function, problem, given, again, expected, seed, draws=DRAWS)
+
+    def expects(inputs: Inputs, rows: Tensor) -> Expected:
+        alone = replace(inputs, grad=None)
+        return expect_of(caller.implementation, replace(problem, training=False), alone, rows)
+
+    question = perturbation.Question(problem, given, expected, expects)
+    fault = perturbation.differences(function, question, again, seed, draws=DRAWS)
     return Told(fault, repeatable=True)
 
 

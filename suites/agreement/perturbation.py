@@ -12,6 +12,7 @@ when hidden values alone are a thousand times as large: a weight on one of them 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Final
 
 import torch
@@ -26,24 +27,32 @@ LARGE: Final = 1024.0
 """How many times as large hidden values are made; float16 holds such."""
 MUST_CHANGE_FROM: Final = 0.5
 """The part of a row's visible keys that has to be changed before the row has to change."""
+DOUBTED: Final = 16
+"""Rows that are held against what is expected of them, where they do not change."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
+    """What is asked, and what is expected of an answer.
+
+    expects  what is expected of some query rows for other inputs, forward
+    """
+
+    problem: Problem
+    inputs: Inputs
+    expected: Expected
+    expects: Callable[[Inputs, Tensor], Expected]
 
 
 def differences(
-    function: Callable[..., Tensor],
-    problem: Problem,
-    inputs: Inputs,
-    out: Tensor,
-    expected: Expected,
-    seed: int,
-    *,
-    draws: int,
+    function: Callable[..., Tensor], question: Question, out: Tensor, seed: int, *, draws: int
 ) -> str:
     """Where an answer depends on keys it should not see, in words; empty where it never does.
 
-    out       what the function answers on these inputs; it has to be repeatable
-    expected  for its bounds
-    draws     how many sets of keys are changed, one after the other
+    out    what the function answers to the question; it has to be repeatable
+    draws  how many sets of keys are changed, one after the other
     """
+    problem, inputs, expected = question.problem, question.inputs, question.expected
     generator = torch.Generator().manual_seed(seed)
     start, end = intervals(problem).unbind(-1)
     for _, keys in zip(range(draws), _sets_of_keys(problem, generator), strict=False):
@@ -62,16 +71,32 @@ def differences(
             )
             if (off & (seen == 0)).any():
                 return _in_words(off & (seen == 0), keys, "changes with keys it may not see")
-        must = (seen > 0) & (seen >= MUST_CHANGE_FROM * (end - start))
-        if problem.bias.kind == "none" and (must & ~moved).any():
-            return _in_words(must & ~moved, keys, "does not change with keys it should see")
+        still = ~moved & (seen > 0) & (seen >= MUST_CHANGE_FROM * (end - start))
+        if problem.bias.kind == "none" and still.any():
+            still &= _would_move(question, replace(inputs, k=k, v=v), still)
+            if still.any():
+                return _in_words(still, keys, "does not change with keys it should see")
     return ""
+
+
+def _would_move(question: Question, changed: Inputs, still: Tensor) -> Tensor:
+    """Which of these rows have to move by more than rounding; [B, Tq]. Of many, the first ones.
+
+    Where scores are large, one key that is as it was may have all of a row's weight.
+    """
+    rows = still.any(0).nonzero().flatten()[:DOUBTED]
+    was, now = (question.expects(each, rows) for each in (question.inputs, changed))
+    moves = torch.zeros_like(still)
+    moves[:, was.rows] = (
+        (_rms(now.values["out"] - was.values["out"]) > _rms(was.bounds["out"])).any(1).cpu()
+    )
+    return moves
 
 
 def _beyond_rounding(made: Tensor, out: Tensor, expected: Expected) -> Tensor:
     """Which rows differ by more than their bound, in the mean of their elements; [B, Tq]."""
-    apart = (made.double() - out.double()).square().mean(-1).sqrt()
-    allowed = expected.bounds["out"].square().mean(-1).sqrt()
+    apart = _rms(made.double() - out.double())
+    allowed = _rms(expected.bounds["out"])
     if expected.rows is not None:  # the others are like those that were drawn
         allowed = allowed.amax(-1, keepdim=True)
     return (~(apart <= allowed)).any(1).cpu()  # no number is none of these
@@ -104,3 +129,7 @@ def _in_words(rows: Tensor, keys: Tensor, what: str) -> str:
         f"query {row} (of {int(rows.any(0).sum())} such; batch row {b}) {what}: "
         f"{len(places)} of keys {int(places[0])}..{int(places[-1])} were changed"
     )
+
+
+def _rms(rows: Tensor) -> Tensor:
+    return rows.square().mean(-1).sqrt()

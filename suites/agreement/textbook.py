@@ -1,7 +1,8 @@
 """What the textbook formula itself is off by when all of it is computed in half precision.
 
 The rounding bound is first order and wide there: gradients of zero can pass it. An answer may be
-off by twice as much as the textbook's, in the mean, and no more.
+off by twice as much as the textbook's, in the mean, and no more; and no row by a few times more
+than the textbook's worst, both beside what rounding adds to that row where it points anywhere.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from impls.interface import Problem
 from suites.agreement.block import Scores, places
-from suites.agreement.expected import Expected
+from suites.agreement.expected import Expected, Textbook
 from suites.measure.inputs import Inputs
 
 ROWS: Final = 64
@@ -33,7 +34,8 @@ def beside_textbook(problem: Problem, inputs: Inputs, expected: Expected) -> Exp
         allowed = float(off + unit * value.square().mean().sqrt())
         # Nothing can be told where it is exactly zero and the textbook hits it.
         if allowed and value[..., 0].numel() >= ROWS:
-            expected.textbook[name] = allowed
+            worst = float(expected.row_shares(name, tensor).max())
+            expected.textbook[name] = Textbook(allowed, worst)
     return expected
 
 

@@ -15,6 +15,7 @@ from tests.agreement.impostors import (
     forms,
     found_in,
     gradients,
+    halves,
     lengths,
     masks,
     memories,
@@ -22,7 +23,7 @@ from tests.agreement.impostors import (
     scores,
 )
 
-IMPOSTORS = tuple(found_in(forms, gradients, lengths, masks, memories, places, scores))
+IMPOSTORS = tuple(found_in(forms, gradients, halves, lengths, masks, memories, places, scores))
 REJECTIONS = [(each.implementation, *case) for each in IMPOSTORS for case in each.rejections]
 
 

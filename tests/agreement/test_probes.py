@@ -12,7 +12,7 @@ from torch import Tensor
 
 from impls.interface import Problem
 from suites.agreement import biases, perturbation
-from suites.agreement.expected import expect
+from suites.agreement.expected import Expected, expect
 from suites.measure.inputs import Inputs, bind, make_inputs
 from tests.agreement.asked import Answer, Asked, attend, implementation_of
 from tests.agreement.honest import (
@@ -42,12 +42,22 @@ def told(text: str, answer: Answer, seed: int = 5) -> str:
     problem, inputs, function = setting(text, answer)
     out = function(inputs.q, inputs.k, inputs.v)
     expected = expect(problem, inputs, rows=None)
-    return perturbation.differences(function, problem, inputs, out, expected, seed, draws=3)
+
+    def expects(others: Inputs, rows: Tensor) -> Expected:
+        return expect(problem, others, rows=rows)
+
+    question = perturbation.Question(problem, inputs, expected, expects)
+    return perturbation.differences(function, question, out, seed, draws=3)
 
 
 @pytest.mark.parametrize("text", PROBED)
 def test_changed_keys_tell_nothing_of_an_honest_answer(text: str) -> None:
     assert [told(text, attend, seed) for seed in range(5)] == [""] * 5
+
+
+def test_a_row_need_not_move_where_a_key_that_is_as_it_was_has_all_its_weight() -> None:
+    found = [told("b2 h1 t64 d64 causal scale4.0 fp16", attend, seed) for seed in range(12)]
+    assert found == [""] * 12
 
 
 def test_a_hidden_key_that_weighs_next_to_nothing_is_told() -> None:
