@@ -429,7 +429,8 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except COMMAND_LINE_ERROR as error:
-        _fail(f"{error.format_message()} (python run_bench.py --help)")
+        asked = error.ctx.command_path if error.ctx else "run_bench.py"
+        _fail(f"{error.format_message()} (python {asked} --help)")
     else:
         sys.exit(status)
 

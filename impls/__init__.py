@@ -201,7 +201,7 @@ def _named(name: str, known: dict[str, Implementation | Missing]) -> list[Implem
     if asked is None:
         if "," in name:
             raise ValueError(f"unknown implementation {name!r}: expected one name at a time")
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+        near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.4)
         hint = f"did you mean {near[0]!r}?" if near else "or a file ending in .py?"
         raise ValueError(
             f"unknown implementation {name!r}; {hint} (python run_bench.py list implementations)"

@@ -73,5 +73,5 @@ def _expected(option: str, value: str) -> str:
     if choices is None:
         example = _EXAMPLES.get(option, "128,256")
         return f"expected values like {example}"
-    near = difflib.get_close_matches(value, choices, n=1)
+    near = difflib.get_close_matches(value.lower(), choices, n=1)
     return (f"did you mean {near[0]!r}? " if near else "") + f"expected one of {', '.join(choices)}"

@@ -208,6 +208,11 @@ def test_ctrl_c_keeps_what_was_measured_and_prints_how_to_go_on(tmp_path: Path) 
 MISTAKES = {
     "an unknown command": (("runn",), r"No such command 'runn'"),
     "an unknown option": (("run", "--sequence", "4"), r"No such option: --sequence"),
+    "an unknown option of a command": (
+        ("list", "runs", "--nonsense"),
+        r"No such option: --nonsense \(python run_bench.py list --help\)",
+    ),
+    "a suite in capitals": (("run", "QUICK"), r"unknown suite 'QUICK'; did you mean 'quick'\?"),
     "an unknown suite": (("run", "quik"), r"unknown suite 'quik'; did you mean 'quick'\?"),
     "a size of zero": (("run", "--seq", "0"), r"--seq: query_length is 0, expected at least 1"),
     "a negative size": (("run", "--heads", "-4"), r"--heads '-4': expected values like 128,256"),

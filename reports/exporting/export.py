@@ -91,7 +91,7 @@ def export(analysis: Analysis, format_name: str, path: Path) -> tuple[Path, ...]
     Raises ValueError for an unknown format and for a path that cannot be written.
     """
     if format_name not in _TEXTS:
-        near = difflib.get_close_matches(format_name, FORMATS, n=1)
+        near = difflib.get_close_matches(format_name.lower(), FORMATS, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise ValueError(
             f"unknown format {format_name!r}; {hint}expected one of {', '.join(FORMATS)}"

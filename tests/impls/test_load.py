@@ -327,11 +327,12 @@ def test_a_spec_that_selects_nothing_says_why(
         impls.select([spec], known)
 
 
-def test_two_letters_changed_places_and_the_name_is_still_found(
-    known: dict[str, Implementation | Missing],
+@pytest.mark.parametrize(("name", "meant"), [("sdap", "sdpa_flash"), ("SDPA_FLASH", "sdpa_flash")])
+def test_a_name_that_is_nearly_one_is_found(
+    name: str, meant: str, known: dict[str, Implementation | Missing]
 ) -> None:
-    with pytest.raises(ValueError, match=r"^unknown .* 'sdap'; did you mean 'sdpa_flash'\?"):
-        impls.select(["sdap"], known)
+    with pytest.raises(ValueError, match=rf"^unknown .* {name!r}; did you mean {meant!r}\?"):
+        impls.select([name], known)
 
 
 @pytest.mark.parametrize("name", ["self", "names"])
