@@ -278,6 +278,13 @@ def _baseline(against: str | None, entries: tuple[Entry, ...]) -> str:
         raise ValueError(
             f"--against {against!r} is none of the implementations of this run: {', '.join(names)}"
         )
+    panels = {entry.name: entry.panel for entry in entries}
+    panel = panels.pop(found[0])
+    if panels and panel not in panels.values():
+        raise ValueError(
+            f"--against {against!r}: none of the others computes what it does, so that nothing "
+            "could be compared with it"
+        )
     return found[0]
 
 

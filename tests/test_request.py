@@ -18,7 +18,12 @@ def planned(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def plan(names: str, **asked: Any) -> Plan:
         entries = tuple(
-            Entry(name=name, limits=(Limits(),), missing="gone" if name == "gone" else "")
+            Entry(
+                name=name,
+                limits=(Limits(),),
+                missing="gone" if name == "gone" else "",
+                panel="layers" if name == "layer" else "attention",
+            )
             for name in names.split()
         )
         machine = {"devices": [{"device": "cpu"}]}
@@ -61,3 +66,10 @@ def test_whoever_says_how_long_it_may_take_has_all_sessions(
     plan = planned("mine base", **asked)
     assert plan.enough_s is None
     assert plan.sessions == sessions
+
+
+def test_a_baseline_that_nobody_could_be_compared_with_is_a_mistake(planned: Any) -> None:
+    with pytest.raises(ValueError, match=r"^--against 'layer': none of the others computes what"):
+        planned("mine layer", problems=ONE, against="layer")
+    for names, against in (("layer", "layer"), ("mine base layer", "base")):
+        assert planned(names, problems=ONE, against=against).baseline == against
