@@ -156,6 +156,12 @@ def _torch_parts() -> tuple[Part, ...]:
             torch_state.told_precision,
         ),
         Part(
+            "sums of half precision",
+            torch_state.sums,
+            torch_state.put_back_sums,
+            torch_state.told_sums,
+        ),
+        Part(
             "kernels",
             torch_state.switches,
             torch_state.put_back_switches,

@@ -38,6 +38,11 @@ _OPERATIONS: Final = (
     *("amax", "maximum", "_softmax", "_softmax_backward_data", "scaled_dot_product_attention"),
 )
 """Whose kernels are looked at."""
+_SUMS: Final = (
+    "allow_fp16_reduced_precision_reduction",
+    "allow_bf16_reduced_precision_reduction",
+    "allow_fp16_accumulation",
+)
 _KEYS: Final = ("CPU", "CUDA", "Autograd", "Composite")
 """How lines of the dispatcher's tables begin that tell of a kernel in use here."""
 _NAMED: Final = 3
@@ -104,6 +109,22 @@ def told_precision(was: tuple[str, ...], now: tuple[str, ...]) -> str:
         return ""
     a, b = ("/".join(each) for each in (was, now))
     return f"changed how products of float32 are computed, from {a} to {b}"
+
+
+def sums() -> tuple[Any, ...]:
+    """Whether products of half precision may be summed up in half precision on NVIDIA devices."""
+    return tuple(getattr(_BACKENDS.cuda.matmul, name) for name in _SUMS)
+
+
+def put_back_sums(was: tuple[Any, ...]) -> None:
+    """As `sums` read it."""
+    for name, value in zip(_SUMS, was, strict=True):
+        setattr(_BACKENDS.cuda.matmul, name, value)
+
+
+def told_sums(was: tuple[Any, ...], now: tuple[Any, ...]) -> str:
+    """That it was changed."""
+    return "" if was == now else "changed how products of half precision are summed up"
 
 
 def switches() -> tuple[bool, ...]:

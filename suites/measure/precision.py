@@ -17,6 +17,7 @@ def settle() -> None:
     products.allow_tf32 = False
     products.allow_fp16_reduced_precision_reduction = False
     products.allow_bf16_reduced_precision_reduction = False
+    products.allow_fp16_accumulation = False
 
 
 def describe() -> dict[str, str]:
@@ -25,6 +26,7 @@ def describe() -> dict[str, str]:
     reduced = (
         products.allow_fp16_reduced_precision_reduction,
         products.allow_bf16_reduced_precision_reduction,
+        products.allow_fp16_accumulation,
     )
     return {
         "float32 products": torch.get_float32_matmul_precision(),

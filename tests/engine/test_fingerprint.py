@@ -108,6 +108,10 @@ RESTORED: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: setattr(torch.backends, "fp32_precision", "tf32"),
         "changed how products of float32 are computed, from ieee/ieee/ieee to tf32/",
     ),
+    "sums": (
+        lambda: setattr(BACKENDS.cuda.matmul, "allow_fp16_accumulation", True),
+        "changed how products of half precision are summed up",
+    ),
     "kernels": (
         lambda: torch.backends.cuda.enable_flash_sdp(False),
         r"switched kernels of torch on or off \(flash\)",
