@@ -125,7 +125,10 @@ class Block(Scores):
         self.underflow = self.tiny * seen
         # Second order: what is u^2 of its row's largest weight may be taken for none.
         least = self.unit * self.P.amax(-1, keepdim=True) * seen
-        self.P_error = self.P * rel + least + self.underflow
+        # An error of a score is a factor of its weight, e^3 where scores are rounded to whole ones;
+        # and no weight is above 1.
+        factor = torch.expm1((self.unit * rel).clamp_max(700.0)) / self.unit
+        self.P_error = torch.minimum(self.P * factor, seen / self.unit) + least + self.underflow
         self.O_error = self.P_error @ self.v.abs()
         if self.v_error.dim():
             self.O_error += self.P @ self.v_error

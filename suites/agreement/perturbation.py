@@ -94,9 +94,9 @@ def _would_move(question: Question, changed: Inputs, still: Tensor) -> Tensor:
 
 
 def _beyond_rounding(made: Tensor, out: Tensor, expected: Expected) -> Tensor:
-    """Which rows differ by more than their bound, in the mean of their elements; [B, Tq]."""
+    """Which rows differ by more than two answers may, in the mean of their elements; [B, Tq]."""
     apart = _rms(made.double() - out.double())
-    allowed = _rms(expected.bounds["out"])
+    allowed = 2 * _rms(expected.bounds["out"])  # each may be off by its bound
     if expected.rows is not None:  # the others are like those that were drawn
         allowed = allowed.amax(-1, keepdim=True)
     return (~(apart <= allowed)).any(1).cpu()  # no number is none of these
