@@ -16,6 +16,7 @@ from suites.agreement.drift import drift_of
 from suites.agreement.expected import Expected, sampled_rows, without_other_rows
 from suites.agreement.further import (
     Told,
+    after_another,
     bias_fault,
     is_read,
     misread,
@@ -67,10 +68,10 @@ class Checker:
     ) -> None:
         self.problem, self._seed, self._guard = problem, seed, guard
         self._rows = sampled_rows(problem, seed)
-        made = make_inputs(problem, purpose="check", seed=seed)
-        self._inputs = without_other_rows(made, self._rows)
+        self._whole = make_inputs(problem, purpose="check", seed=seed)
+        self._inputs = without_other_rows(self._whole, self._rows)
         self._expected: dict[object, Expected] = {}
-        self._every: Tensor | None = None
+        self._every: tuple[Tensor, ...] = ()
         self._hard = HardQuestions(problem, seed, {} if answered is None else answered, risks)
 
     def prepare(self, implementation: Implementation) -> None:
@@ -81,8 +82,8 @@ class Checker:
             self._expected[kind] = beside_textbook_of(
                 implementation, self.problem, self._inputs, expected
             )
-        if every_row.asked(self.problem, implementation, self._rows) and self._every is None:
-            self._every = every_row.plain(self.problem, self._inputs)
+        if every_row.asked(self.problem, implementation, self._rows) and not self._every:
+            self._every = every_row.plain(self.problem, self._whole)
         self._hard.prepare(implementation)
 
     def check(self, implementation: Implementation) -> Finding:
@@ -98,8 +99,8 @@ class Checker:
             return Finding(fault, Agreement(), usage, min(took_ms), sum(took_ms))
         expected = self._expected[implementation.projections or implementation.reference]
         errors, fault = judge(made, expected)
-        if every_row.asked(problem, implementation, self._rows) and self._every is not None:
-            fault = fault or every_row.fault(made[0], self._every, expected)
+        if not fault and every_row.asked(problem, implementation, self._rows):
+            fault = self._fault_of_other_rows(caller, made, expected)
         slope, drift = drift_of(implementation, problem, made, expected)
         if implementation.approximates:
             fault = ""
@@ -125,6 +126,16 @@ class Checker:
         operator = self._operator(implementation, given)
         return Finding(fault, agreement, usage, min(took_ms), calls_ms, operator)
 
+    def _fault_of_other_rows(
+        self, caller: Caller, made: Sequence[Tensor], expected: Expected
+    ) -> str:
+        """What is wrong in rows that were not drawn, in words; in training it is called again."""
+        fault = every_row.fault(made[0], self._every[0], expected)
+        if fault or not self.problem.training:
+            return fault
+        every = caller.call(self.problem, copies(self._whole))()
+        return every_row.gradients_fault(every, made, self._every, expected)
+
     def _further(
         self,
         caller: Caller,
@@ -147,9 +158,9 @@ class Checker:
             told = told_apart(caller, problem, given, first, expected, self._seed)
         if not (told.fault or torch.equal(made[0], first)):
             told = replace(told, fault="its answer was written over by a later call")
-        if is_right and is_quick and not (told.fault or each.approximates):
-            more = unlike_the_first(caller, problem, self._inputs, made, expected)
-            told = replace(told, fault=more)
+        if is_right and not (told.fault or each.approximates) and min(took_ms) < timing.LONG_MS:
+            ask = unlike_the_first if is_quick else after_another
+            told = replace(told, fault=ask(caller, problem, self._inputs, made, expected))
         return told
 
     def _operator(self, implementation: Implementation, given: Inputs) -> str:

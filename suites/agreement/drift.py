@@ -94,11 +94,11 @@ def drift_of(
 ) -> tuple[Drift | None, str]:
     """The slope of what attention answers, and what is wrong with that or with its size, in words.
 
-    Not of a layer, another function or an approximation, nor with a softcap, or with a bias or sink
-    beside another scale than the usual one: their own roundings point the same way, too.
+    Not of a layer, another function or an approximation, nor with a softcap or a sink, or with a
+    bias beside another scale than the usual one: their own roundings point the same way, too.
     """
-    added = problem.bias.kind != "none" or problem.sink
-    alike = problem.softcap is not None or (added and problem.scale)
+    bent = problem.softcap is not None or problem.sink
+    alike = bent or (problem.bias.kind != "none" and problem.scale)
     if implementation.panel != "attention" or alike:
         return None, ""
     slope = slope_of(made[0], expected)

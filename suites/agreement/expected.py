@@ -83,11 +83,13 @@ def sampled_rows(problem: Problem, seed: int) -> Tensor | None:
 
 def without_other_rows(inputs: Inputs, rows: Tensor | None) -> Inputs:
     """The same inputs with the output's gradient zero outside `rows`: dk and dv stay exact."""
-    if inputs.grad is not None and rows is not None:
-        kept = torch.zeros(inputs.grad.shape[2], dtype=torch.bool)
-        kept[rows] = True
-        inputs.grad[:, :, ~kept.to(inputs.grad.device)] = 0
-    return inputs
+    if inputs.grad is None or rows is None:
+        return inputs
+    kept = torch.zeros(inputs.grad.shape[2], dtype=torch.bool)
+    kept[rows] = True
+    grad = inputs.grad.clone()
+    grad[:, :, ~kept.to(grad.device)] = 0
+    return replace(inputs, grad=grad)
 
 
 def expect(

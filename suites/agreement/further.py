@@ -83,6 +83,16 @@ def unlike_the_first(
         given = _laid_out(copies(inputs), other)
         if fault := _fault_beside(caller.call(other, given)(), made, expected):
             return f"in layout {other.layout}, {fault}"
+    return after_another(caller, problem, inputs, made, expected)
+
+
+def after_another(
+    caller: Caller, problem: Problem, inputs: Inputs, made: Sequence[Tensor], expected: Expected
+) -> str:
+    """What is wrong with gradients after another call, or with one between answer and gradients.
+
+    Nothing is asked where there are none.
+    """
     if not problem.training:
         return ""
     gradients = [x.clone() for x in made[1:]]

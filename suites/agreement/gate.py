@@ -87,13 +87,19 @@ def changed(given: Inputs, original: Inputs, versions: Sequence[int]) -> str:
     now = versions_of(given)
     pairs = zip(tensors_of(given), tensors_of(original), strict=True)
     for place, ((name, tensor), (_, was)) in enumerate(pairs):
-        if tensor.untyped_storage().nbytes() < tensor.nbytes or tensor.shape != was.shape:
+        if tensor.shape != was.shape or tensor.untyped_storage().nbytes() < _reached(tensor):
             return f"its input {name} was taken away"
         if not torch.equal(tensor, was):
             return f"its input {name} was changed in place"
         if now[place] != versions[place]:
             return f"its input {name} was written to, and restored"
     return ""
+
+
+def _reached(x: Tensor) -> int:
+    """Bytes from where it begins to its last element, which may be less than its elements take."""
+    steps = sum((n - 1) * step for n, step in zip(x.shape, x.stride(), strict=True))
+    return (1 + steps) * x.element_size()
 
 
 def versions_of(inputs: Inputs) -> list[int]:

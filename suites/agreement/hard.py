@@ -30,14 +30,22 @@ PLAIN: Final = "standard-normal numbers"
 """The label of the hard input that is none: what stands in the memory that is used again."""
 RISING: Final = "scores that rise"
 """The label of the one over several blocks of keys, each with larger scores than the last."""
+TWICE: Final = "scores that rise twice"
+"""The same where a row sees half of the keys at most: from the bottom again in the second half."""
+LOW: Final = "scores far below zero"
+"""The label of the one whose scores exp takes for nothing, in float32: 0 is no safe maximum."""
 MANY: Final = "many outputs"
 """The label of the one that is large enough to tell the slope of its error in half precision."""
 SLOPE_ROWS: Final = 8192
 """Query rows at which chance makes less of a slope than a scale that is 0.1 % off does."""
 MANY_KEYS, FEW_QUERIES = 520, 33
 """Keys of which kernels see several blocks, whatever these are; few queries will do."""
+HALF_OF_KEYS: Final = MANY_KEYS // 2
+"""What a window reaches back and documents are long where scores rise."""
 HIGHEST: Final = 200.0
 """The largest of scores that rise."""
+LOWEST: Final = -270.0
+"""About what scores far below zero are: exp(LOWEST + 100) is nothing, too."""
 REUSED: Final = 65
 """The length at which different numbers stand, one after the other, in the same memory."""
 
@@ -48,6 +56,7 @@ class HardInput:
 
     numbers    which numbers stand in its inputs, by name in NUMBERS; empty: standard normal
     gradient   how many times as large the output's gradient is
+    expanded   whether that gradient is one number, expanded, as that of a sum is
     instead    whether it is asked only of those who refuse the one before it
     poisoned   whether memory that is handed out unwritten holds NaN meanwhile
     same_call  whether it stands where the hard input before it stood, for the same bound call
@@ -59,6 +68,7 @@ class HardInput:
     poisoned: bool = False
     same_call: bool = False
     gradient: float = 1.0
+    expanded: bool = False
     instead: bool = False
 
     def inputs(self, seed: int) -> Inputs:
@@ -66,13 +76,14 @@ class HardInput:
         made = make_inputs(self.problem, purpose="hard", seed=seed)
         if self.numbers:
             q, k, v = NUMBERS[self.numbers](made.q.float(), made.k.float(), made.v.float())
-            if self.numbers == RISING:  # up to there whatever the scale is
+            if self.numbers in (RISING, TWICE, LOW):  # up to there whatever the scale is
                 k = k / (self.problem.softmax_scale * self.problem.head_dim**0.5)
             q, k, v = (laid_out(x, self.problem) for x in (q, k, v))
             made = replace(made, q=q, k=k, v=v)
-        if made.grad is not None:
-            made = replace(made, grad=made.grad * self.gradient)
-        return made
+        if made.grad is None:
+            return made
+        grad = made.grad * self.gradient
+        return replace(made, grad=grad[:1, :1, :1, :1].expand_as(grad) if self.expanded else grad)
 
 
 def hard_inputs(problem: Problem, implementation: Implementation) -> Iterator[HardInput]:
@@ -133,27 +144,39 @@ def _all(problem: Problem) -> Iterator[HardInput]:
         yield HardInput(f"lengths {lengths}", small, poisoned=True)
     yield HardInput(PLAIN, base)
     for name in NUMBERS:
-        if name == RISING:
-            continue
-        yield HardInput(name, base, numbers=name, same_call=True)
+        if name not in (RISING, TWICE):
+            yield HardInput(name, base, numbers=name, same_call=True)
     other = in_other_layout(base)
     yield HardInput(f"layout {other.layout}", other)
-    if base.mask.left is None and base.mask.documents is None:  # others see few keys at a time
-        few = replace(_of_lengths(base, FEW_QUERIES, MANY_KEYS), batch=1)
-        yield HardInput(RISING, few, numbers=RISING)
-        every = replace(_of_lengths(base, MANY_KEYS, MANY_KEYS), batch=1)
-        yield HardInput(RISING, every, numbers=RISING, instead=True)
+    yield from _rising(base)
     if base.training:
         yield HardInput("large gradients", base, gradient=LARGE_GRADIENT)
+        yield HardInput("a gradient that is one number, expanded", base, expanded=True)
     yield HardInput("batch 1", replace(base, batch=1, mask=_small(problem.mask, REUSED)))
     yield HardInput("another scale", replace(base, scale=1.7 * base.softmax_scale))
     if base.query_heads == base.key_heads:
         yield HardInput("grouped heads", replace(base, query_heads=4, key_heads=2))
     if base.dtype in ("float16", "bfloat16"):
         yield HardInput("in float32", replace(base, dtype="float32"))
+        yield HardInput(LOW, replace(base, dtype="float32"), numbers=LOW)
         rows = max(SLOPE_ROWS, OUTPUTS / base.value_size)
         batch = ceil(rows / (base.query_heads * REUSED))
         yield HardInput(MANY, replace(base, batch=batch))
+
+
+def _rising(base: Problem) -> Iterator[HardInput]:
+    """Several blocks of keys with larger scores each, for few queries, or else for as many."""
+    whole = base.mask.left is None and base.mask.documents is None
+    half = replace(
+        base.mask,
+        left=None if base.mask.left is None else HALF_OF_KEYS,
+        documents=None if base.mask.documents is None else (HALF_OF_KEYS, HALF_OF_KEYS),
+    )
+    every = replace(base, batch=1, query_length=MANY_KEYS, key_length=MANY_KEYS, mask=half)
+    numbers = RISING if whole else TWICE
+    if half.documents is None:  # they are of queries and keys alike
+        yield HardInput(RISING, replace(every, query_length=FEW_QUERIES), numbers=numbers)
+    yield HardInput(RISING, every, numbers=numbers, instead=half.documents is None)
 
 
 def _of_lengths(base: Problem, queries: int, keys: int) -> Problem:
@@ -206,10 +229,25 @@ def _shifted_column(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Te
 
 def _rising_scores(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """From 0 to `HIGHEST` over the keys at the usual scale; exp in float32 ends at 88."""
+    return _rising_over(k.shape[2], q, k, v)
+
+
+def _rising_twice(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    return _rising_over(HALF_OF_KEYS, q, k, v)
+
+
+def _rising_over(keys: int, q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Over so many keys, and from the bottom again."""
     dim = q.shape[3]
-    rise = torch.linspace(0, HIGHEST / 4 / dim**0.5, k.shape[2])[:, None]
+    rise = torch.linspace(0, HIGHEST / 4 / dim**0.5, keys)[torch.arange(k.shape[2]) % keys]
     signs = 1 - 2 * (torch.arange(dim) % 2)
-    return 4 * signs + q / 8, rise * signs + k / 8, v
+    return 4 * signs + q / 8, rise[:, None] * signs + k / 8, v
+
+
+def _low_scores(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """About `LOWEST` at the usual scale."""
+    size = (-LOWEST / q.shape[3] ** 0.5) ** 0.5
+    return q / 8 + size, k / 8 - size, v
 
 
 NUMBERS: Final[dict[str, Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]]] = {
@@ -217,6 +255,8 @@ NUMBERS: Final[dict[str, Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor
     "outliers": _outliers,
     "equal scores": _equal_scores,
     "a shifted column of v": _shifted_column,
+    LOW: _low_scores,
     RISING: _rising_scores,
+    TWICE: _rising_twice,
 }
 """What stands in q, k and v, made from standard-normal numbers in float32."""

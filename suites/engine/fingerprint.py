@@ -18,7 +18,14 @@ from typing import Any, Final
 
 import torch
 
-from suites.engine import allocator, interpreter_state, left_behind, process_state, torch_state
+from suites.engine import (
+    allocator,
+    interpreter_state,
+    left_behind,
+    process_state,
+    scheduling,
+    torch_state,
+)
 
 THREADS: Final = "threads"
 DISTURBS: Final = "which would disturb those measured beside it"
@@ -235,8 +242,15 @@ def _process_parts() -> tuple[Part, ...]:
             state.told_recursion_limit,
             glanced=True,
         ),
-        Part("the CPUs it may run on", state.cpus, state.put_back_cpus, glanced=True),
-        Part("its niceness", state.niceness, glanced=True),
+        Part("the CPUs it may run on", scheduling.cpus, scheduling.put_back_cpus, glanced=True),
+        Part("its niceness", scheduling.niceness, glanced=True),
+        Part("its scheduling policy", scheduling.policy, scheduling.put_back_policy, glanced=True),
+        Part(
+            "huge pages",
+            scheduling.without_huge_pages,
+            scheduling.put_back_huge_pages,
+            scheduling.told_huge_pages,
+        ),
         Part("blocked signals", state.masked_signals, state.put_back_mask, state.told_mask),
         Part("the umask", state.permissions, state.put_back_permissions, state.told_permissions),
         Part("signal handlers", state.handlers, state.put_back_handlers, state.told_handlers),

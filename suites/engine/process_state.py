@@ -237,23 +237,6 @@ def folder() -> str:
         return "one that is gone"
 
 
-def cpus() -> frozenset[int]:
-    """Those that this thread may run on; empty where the system does not say."""
-    if not hasattr(os, "sched_getaffinity"):
-        return frozenset()
-    return frozenset(os.sched_getaffinity(0))
-
-
-def put_back_cpus(was: frozenset[int]) -> None:
-    """As `cpus` read them."""
-    os.sched_setaffinity(0, was)
-
-
-def niceness() -> int:
-    """How far others go first."""
-    return os.getpriority(os.PRIO_PROCESS, 0)
-
-
 def descriptors() -> Descriptors:
     """What stands behind those that were open at the first look: the pipes to the parent."""
     return {each: _identity(each) for each in _own_descriptors()}

@@ -6,6 +6,7 @@ import functools
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import log
 from random import Random
 from typing import Any, Final
 
@@ -83,10 +84,11 @@ def _bias(problem: Problem, generator: torch.Generator) -> BiasValues | None:
 
 
 def _sink(problem: Problem, generator: torch.Generator) -> Tensor | None:
-    """Standard-normal logits, as large as scores are."""
+    """Standard-normal logits above the logarithm of the keys that a row sees: half of the sum."""
     if not problem.sink:
         return None
-    return _small(torch.randn(problem.query_heads, generator=generator), problem)
+    seen = max(1.0, problem.visible_pairs / problem.batch / problem.query_length)
+    return _small(log(seen) + torch.randn(problem.query_heads, generator=generator), problem)
 
 
 def _small(x: Tensor, problem: Problem) -> Tensor:
@@ -121,7 +123,7 @@ def call_of(
         _expect_tensor(out)
         if others:
             function(*others)
-        return (out.detach(), *torch.autograd.grad(out, leaves, grad))
+        return (out.detach(), *torch.autograd.grad(out, leaves, grad, materialize_grads=True))
 
     return train
 
@@ -138,16 +140,21 @@ def _begin_gradients() -> None:
 
 
 def copies(inputs: Inputs) -> Inputs:
-    """The same values in memory of their own."""
+    """The same values in memory of their own; a gradient that is expanded stays so."""
     bias = inputs.bias
     return Inputs(
         inputs.q.clone(),
         inputs.k.clone(),
         inputs.v.clone(),
-        None if inputs.grad is None else inputs.grad.clone(),
+        None if inputs.grad is None else _cloned(inputs.grad),
         None if bias is None else replace(bias, values=bias.values.clone()),
         None if inputs.sink is None else inputs.sink.clone(),
     )
+
+
+def _cloned(x: Tensor) -> Tensor:
+    stored = x[tuple(slice(None) if step else slice(1) for step in x.stride())]
+    return stored.clone().expand_as(x)
 
 
 def overwrite(inputs: Inputs, values: Inputs) -> None:

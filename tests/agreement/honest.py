@@ -258,6 +258,13 @@ def without_weights_too_small_to_tell(asked: Asked) -> Tensor:
     return (weights @ asked.values.to(wide(asked))).to(asked.q.dtype)
 
 
+def the_value_of_a_single_key(asked: Asked) -> Tensor:
+    """A single key has all the weight: nothing depends on q and k, which have no gradient."""
+    if asked.k.shape[2] > 1 or not asked.mask.is_full:
+        return attend(asked)
+    return asked.values.expand(-1, -1, asked.q.shape[2], -1)
+
+
 def _blocks(asked: Asked, size: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     keys, values = torch.split(asked.keys, size, 2), torch.split(asked.values, size, 2)
     return zip(keys, values, torch.split(asked.seen, size, -1), strict=True)
@@ -314,5 +321,6 @@ HONEST: tuple[Answer, ...] = (
     output_within_a_larger_tensor,
     grouped_queries_side_by_side,
     only_the_keys_that_some_row_sees,
+    the_value_of_a_single_key,
 )
 """Each takes q, k, v, the mask and the scale: no bias, softcap or sink."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 from torch import Tensor
@@ -13,11 +15,14 @@ from suites.agreement import every_row, expected
 from suites.agreement.checker import Checker
 from suites.agreement.expected import sampled_rows
 from suites.measure.inputs import make_inputs
+from tests.agreement.asked import Asked, attend, implementation_of
 
 KNOWN = impls.load()
 LENGTH = 300
 SEED = 5
 TEXTS = (
+    "b2 h4/2 t300 d32 causal train",
+    "b1 h2 t300 d32 causal+padding:0.6 alibi fp16 train",
     "b2 h4/2 t300 d32 causal",
     "b1 h2 t300 d16 full fp64",
     "b2 h2 t300 d32 window:40 bf16 train",
@@ -64,7 +69,12 @@ def test_the_plain_answer_is_the_reference_s(text: str) -> None:
         q, k, v, mask=mask, scale=problem.softmax_scale, bias=inputs.bias,
         softcap=problem.softcap, sink=inputs.sink,
     )  # fmt: skip
-    torch.testing.assert_close(every_row.plain(problem, inputs), wanted)
+    found, *gradients = every_row.plain(problem, inputs)
+    torch.testing.assert_close(found, wanted)
+    exact = expected.expect(problem, inputs, rows=None).values
+    assert len(gradients) == len(exact) - 1
+    for name, gradient in zip(("dq", "dk", "dv"), gradients, strict=False):
+        torch.testing.assert_close(gradient.double(), exact[name], rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("text", TEXTS)
@@ -87,6 +97,24 @@ def test_one_row_that_is_off_is_found_and_named(mask: str, dtype: str, times: fl
     row = a_row_that_is_not_drawn(problem)
     fault = Checker(problem, SEED).check(off_in(row, times)).fault
     assert f"out is wrong in query row {row} (of 1 such; batch row 0, head 1)" in fault
+
+
+@pytest.mark.parametrize("dtype", ["fp64", "fp32", "fp16"])
+@pytest.mark.parametrize("mask", ["full", "causal"])
+def test_gradients_that_leave_out_a_row_that_was_not_drawn_are_found(mask: str, dtype: str) -> None:
+    problem = Problem.parse(f"b1 h2 t300 d64 {mask} {dtype} train")
+    row = a_row_that_is_not_drawn(problem)
+
+    def without_the_row(asked: Asked) -> Tensor:
+        out = attend(asked)
+        if asked.q.shape[2] == LENGTH and out.requires_grad:
+            kept = torch.ones(LENGTH, 1)
+            kept[row] = 0
+            out.register_hook(lambda gradient: gradient * kept.to(gradient.dtype))  # type: ignore[no-untyped-call] # torch's
+        return out
+
+    fault = Checker(problem, SEED).check(implementation_of(without_the_row)).fault
+    assert re.search(rf"^dq is wrong at \[0, \d, {row}\] \(of 1 such rows\)", fault)
 
 
 def test_larger_problems_are_left_to_the_sample(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ PROBLEMS = (
     "b2 h4/2 t70 d32 window:9:5 train",
     "b2 h2 t65 d16 causal+padding:0.5 bthd",
     "b1 h2 t97 d64 causal bf16 train",
-    "b2 h4 t64 d64 full fp16",
+    "b2 h4 t64 d64 full fp16 train",
 )
 
 

@@ -12,6 +12,7 @@ from impls.interface import Implementation, Problem
 from suites.agreement.checker import Checker
 from suites.measure import timing
 from tests.agreement.impostors import (
+    Impostor,
     forms,
     found_in,
     gradients,
@@ -64,3 +65,16 @@ def test_one_that_writes_to_the_bias_does_not_spoil_it_for_the_next() -> None:
     both.check(memories.bias_scaled_in_place_uncounted.implementation)
     (naive,) = impls.select(["naive"], impls.load())
     assert both.check(naive).fault == ""
+
+
+@pytest.mark.parametrize(
+    "impostor",
+    [lengths.gradients_in_the_same_memory, lengths.gradients_of_the_latest_forward_when_long],
+    ids=lambda each: str(each.implementation),
+)
+def test_calls_that_are_not_quick_are_asked_for_gradients_after_others(
+    impostor: Impostor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timing, "QUICK_MS", 0.0)
+    for problem, because in impostor.rejections:
+        assert re.search(because, verdict(impostor.implementation, problem))

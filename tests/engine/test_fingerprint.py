@@ -132,6 +132,14 @@ RESTORED: dict[str, tuple[Callable[[], Any], str]] = {
     "a method that is inherited": (hide_matmul, r"replaced torch\.Tensor\.__matmul__"),
     "a hook": (lambda: threading.setprofile(lambda *_: None), "set a trace or profile hook"),
     "garbage": (lambda: gc.set_threshold(5), "changed when garbage is collected from"),
+    "scheduling": (
+        lambda: os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0)),
+        "changed its scheduling policy from 0 to 3",
+    ),
+    "huge pages": (
+        lambda: ctypes.CDLL(None).prctl(41, 1, 0, 0, 0),
+        "switched huge pages off for the process",
+    ),
     "switching": (lambda: sys.setswitchinterval(1), "changed the thread switch interval from"),
     "recursion": (lambda: sys.setrecursionlimit(900), "lowered the recursion limit from"),
     "a signal": (

@@ -128,6 +128,17 @@ def no_gradients_at_all(asked: Asked) -> Tensor:
     return attend(asked).detach()
 
 
+@rejected("h4 t64 d16 full train", "one number, expanded: .*, dq is wrong")
+def gradients_of_nothing_where_the_output_s_is_expanded(asked: Asked) -> Tensor:
+    """Its memory is read as if it were all there."""
+
+    def bent(_: Asked, grad: Tensor, made: Gradients) -> Gradients:
+        q, k, v = ((0 if 0 in grad.stride() else 1) * x for x in made)
+        return q, k, v
+
+    return with_gradients(asked, bent)
+
+
 def half_alone(asked: Asked, bent: Bent) -> Tensor:
     return with_gradients(asked, bent) if asked.q.element_size() == 2 else attend(asked)
 

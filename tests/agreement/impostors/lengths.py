@@ -35,9 +35,17 @@ def online(asked: Asked, top_of: Callable[[Tensor | None, Tensor], Tensor]) -> T
     return out / total.clamp_min(1e-30)
 
 
+@rejected("h4 t300 d64 documents:150x2 bf16", RISES + "nan")
+@rejected("h4 t300 d64 window:256", RISES + "nan")
 @rejected("h4 t300 d64 causal", RISES + "nan")
 def the_first_block_s_maximum(asked: Asked) -> Tensor:
-    return online(asked, lambda top, s: s.amax(-1, keepdim=True) if top is None else top)
+    """Of those that a row sees."""
+
+    def first(top: Tensor | None, scores: Tensor) -> Tensor:
+        own = scores.amax(-1, keepdim=True)
+        return own if top is None else torch.where(top < -1e29, own, top)
+
+    return online(asked, first)
 
 
 @rejected("h4 t300 d64 full train", RISES + "wrong")
@@ -53,6 +61,12 @@ def rescales_the_output_and_not_the_sum(asked: Asked) -> Tensor:
         out = torch.exp(top - new) * out + weights @ values
         top = new
     return out / total.clamp_min(1e-30)
+
+
+@rejected("h2 t700 d64 full sink bf16", "times what the textbook formula is off by")
+def sink_ignored_when_long(asked: Asked) -> Tensor:
+    """Where so many keys are seen that one more of their size could not be told."""
+    return attend(replace(asked, sink=None if asked.k.shape[2] > LONG else asked.sink))
 
 
 @rejected("h4 t1500 d64 full bf16", "times what the textbook formula is off by")

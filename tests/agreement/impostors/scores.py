@@ -83,6 +83,16 @@ def softmax_without_the_maximum(asked: Asked) -> Tensor:
     return exponentials / exponentials.sum(-1, keepdim=True).clamp_min(1e-30) @ asked.values
 
 
+@rejected("h4 t64 d64 full", r"scores far below zero.*out is wrong")
+@rejected("h4 t64 d64 window:9 fp16", r"scores far below zero.* fp32 .*out is wrong")
+def a_maximum_of_minus_100_at_least(asked: Asked) -> Tensor:
+    scores = asked.scores.float()
+    top = scores.amax(-1, keepdim=True).clamp_min(-100)
+    exponentials = torch.exp(scores - top)
+    total = exponentials.sum(-1, keepdim=True)
+    return (exponentials @ asked.values.float() / (total + (total == 0))).to(asked.q.dtype)
+
+
 @rejected("h4 t100 d16 full", "^out is wrong: RMS error")
 def blocks_not_rescaled_to_a_new_maximum(asked: Asked) -> Tensor:
     top = torch.full_like(asked.q[..., :1], -1e30)
