@@ -99,22 +99,27 @@ def test_one_row_that_is_off_is_found_and_named(mask: str, dtype: str, times: fl
     assert f"out is wrong in query row {row} (of 1 such; batch row 0, head 1)" in fault
 
 
+@pytest.mark.parametrize("times", [0.0, float("nan")])
 @pytest.mark.parametrize("dtype", ["fp64", "fp32", "fp16"])
 @pytest.mark.parametrize("mask", ["full", "causal"])
-def test_gradients_that_leave_out_a_row_that_was_not_drawn_are_found(mask: str, dtype: str) -> None:
+def test_gradients_that_are_off_in_a_row_that_was_not_drawn_are_found(
+    mask: str, dtype: str, times: float
+) -> None:
     problem = Problem.parse(f"b1 h2 t300 d64 {mask} {dtype} train")
     row = a_row_that_is_not_drawn(problem)
 
-    def without_the_row(asked: Asked) -> Tensor:
+    def off_where_it_is_asked(asked: Asked) -> Tensor:
         out = attend(asked)
         if asked.q.shape[2] == LENGTH and out.requires_grad:
-            kept = torch.ones(LENGTH, 1)
-            kept[row] = 0
-            out.register_hook(lambda gradient: gradient * kept.to(gradient.dtype))  # type: ignore[no-untyped-call] # torch's
+            out.register_hook(off)  # type: ignore[no-untyped-call] # torch's
         return out
 
-    fault = Checker(problem, SEED).check(implementation_of(without_the_row)).fault
-    assert re.search(rf"^dq is wrong at \[0, \d, {row}\] \(of 1 such rows\)", fault)
+    def off(gradient: Tensor) -> Tensor:
+        here = (torch.arange(LENGTH) == row)[:, None] & (gradient != 0)
+        return torch.where(here, times * gradient, gradient)
+
+    fault = Checker(problem, SEED).check(implementation_of(off_where_it_is_asked)).fault
+    assert re.search(rf"^dq is wrong at \[0, \d, {row}\] \(of \d such rows\)", fault)
 
 
 def test_larger_problems_are_left_to_the_sample(monkeypatch: pytest.MonkeyPatch) -> None:
