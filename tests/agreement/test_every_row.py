@@ -12,10 +12,10 @@ import impls
 from impls import reference
 from impls.interface import Implementation, Limits, Mask, Problem, implementation
 from suites.agreement import every_row, expected
-from suites.agreement.checker import Checker
 from suites.agreement.expected import sampled_rows
 from suites.measure.inputs import make_inputs
 from tests.agreement.asked import Asked, attend, implementation_of
+from tests.agreement.unasked import without_hard_inputs
 
 KNOWN = impls.load()
 LENGTH = 300
@@ -85,7 +85,7 @@ def test_honest_rows_pass(name: str, text: str) -> None:
     if each.refusals(problem):
         return
     assert every_row.asked(problem, each, sampled_rows(problem, SEED))
-    assert Checker(problem, SEED).check(each).fault == ""
+    assert without_hard_inputs(problem, SEED).check(each).fault == ""
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_honest_rows_pass(name: str, text: str) -> None:
 def test_one_row_that_is_off_is_found_and_named(mask: str, dtype: str, times: float) -> None:
     problem = Problem.parse(f"b1 h2 t300 d64 {mask} {dtype}")
     row = a_row_that_is_not_drawn(problem)
-    fault = Checker(problem, SEED).check(off_in(row, times)).fault
+    fault = without_hard_inputs(problem, SEED).check(off_in(row, times)).fault
     assert f"out is wrong in query row {row} (of 1 such; batch row 0, head 1)" in fault
 
 
@@ -118,7 +118,7 @@ def test_gradients_that_are_off_in_a_row_that_was_not_drawn_are_found(
         here = (torch.arange(LENGTH) == row)[:, None] & (gradient != 0)
         return torch.where(here, times * gradient, gradient)
 
-    fault = Checker(problem, SEED).check(implementation_of(off_where_it_is_asked)).fault
+    fault = without_hard_inputs(problem, SEED).check(implementation_of(off_where_it_is_asked)).fault
     assert re.search(rf"^dq is wrong at \[0, \d, {row}\] \(of \d such rows\)", fault)
 
 
@@ -126,4 +126,4 @@ def test_larger_problems_are_left_to_the_sample(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(every_row, "ENTRIES", 200)
     problem = Problem.parse("b1 h2 t300 d64 full")
     row = a_row_that_is_not_drawn(problem)
-    assert Checker(problem, SEED).check(off_in(row)).fault == ""
+    assert without_hard_inputs(problem, SEED).check(off_in(row)).fault == ""
