@@ -36,7 +36,7 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Part:
+class Portion:
     """What some query rows make of a tensor of the answer; what is of keys is summed over them.
 
     value   in float64
@@ -142,21 +142,21 @@ class Block(Scores):
         self.slope_error = 2 * bent.abs() * (self.slope * before / softcap + bent.abs()) + 1
         return self.slope * before + 2 * softcap * bent.abs()
 
-    def answers(self) -> Iterator[tuple[str, Part]]:
+    def answers(self) -> Iterator[tuple[str, Portion]]:
         """Every tensor of the answer, by name."""
         bound = self.O_error + self.O.abs() + self.underflow.amax(-1, keepdim=True)
-        yield "out", Part(self.O, bound, _along(self.P_error, self.v, self.O))
+        yield "out", Portion(self.O, bound, _along(self.P_error, self.v, self.O))
         if self._has_direction:
             bent = self.P * self.products
             direction = (bent - self.P * bent.sum(-1, keepdim=True)) @ self.v
-            yield "direction", Part(direction, direction, direction[..., 0])
+            yield "direction", Portion(direction, direction, direction[..., 0])
         if self._given.grad is None or self._given.grad_error is None:
             return
         dO = self._given.grad[self._b, self._heads][:, self._rows]
         dO_error = self._error(self._given.grad_error, (self._b, self._heads), self._rows)
         yield from self._gradients(dO, dO_error)
 
-    def _gradients(self, dO: Tensor, dO_error: Tensor) -> Iterator[tuple[str, Part]]:
+    def _gradients(self, dO: Tensor, dO_error: Tensor) -> Iterator[tuple[str, Portion]]:
         P, P_error, scale = self.P, self.P_error, self.scale
         delta = (dO * self.O).sum(-1, keepdim=True)
         dS = P * (dO @ self.v.T - delta)
@@ -179,9 +179,9 @@ class Block(Scores):
         of_rows = self.underflow.amax(-1, keepdim=True)
         of_keys = self.underflow.amax(-2).reshape(-1, 1)
         dq, dk, dv = scale * (dS @ self.k), scale * _over_group(dS, self.q), _over_group(P, dO)
-        yield "dq", Part(dq, scale * q_bound + of_rows, _along(scale * dS_error, self.k, dq))
-        yield "dk", Part(dk, scale * k_bound + of_keys, _across(scale * dS_error, self.q, dk))
-        yield "dv", Part(dv, v_bound + of_keys, _across(P_error, dO, dv))
+        yield "dq", Portion(dq, scale * q_bound + of_rows, _along(scale * dS_error, self.k, dq))
+        yield "dk", Portion(dk, scale * k_bound + of_keys, _across(scale * dS_error, self.q, dk))
+        yield "dv", Portion(dv, v_bound + of_keys, _across(P_error, dO, dv))
 
 
 def places(problem: Problem, rows: Tensor) -> Iterator[tuple[Place, slice]]:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from impls.interface import Problem, Projections
-from suites.agreement.block import Block, Given, Part, has_direction, places
+from suites.agreement.block import Block, Given, Portion, has_direction, places
 from suites.measure.inputs import Inputs
 
 ALL_ROWS_UP_TO = 1 << 23
@@ -157,14 +157,16 @@ def _projected(x: Inputs, weights: list[Tensor], tiny: float) -> Given:
     return Given(q, k, v, grad, q_error, k_error, v_error, grad_error)
 
 
-def _projected_back(answer: dict[str, Part], weights: list[Tensor], tiny: float) -> dict[str, Part]:
+def _projected_back(
+    answer: dict[str, Portion], weights: list[Tensor], tiny: float
+) -> dict[str, Portion]:
     into_q, into_k, into_v, onto_out = weights
     after = {"out": onto_out, "dq": into_q.T, "dk": into_k.T, "dv": into_v.T}
     found = {}
     for name, part in answer.items():
         product_, rounding = _times(part.value, after[name], tiny)
         carried = _spread(part.bound, after[name])
-        found[name] = Part(product_, rounding + carried, part.spread)
+        found[name] = Portion(product_, rounding + carried, part.spread)
     return found
 
 
@@ -196,7 +198,7 @@ def _merged_times(x: Tensor, weight: Tensor) -> Tensor:
     return merged.reshape(batch, length, heads, dim).transpose(1, 2)
 
 
-def _attend(problem: Problem, given: Given, rows: Tensor | None) -> dict[str, Part]:
+def _attend(problem: Problem, given: Given, rows: Tensor | None) -> dict[str, Portion]:
     """Every tensor of the answer, a block of scores at a time."""
     all_rows = torch.arange(problem.query_length) if rows is None else rows
     all_rows = all_rows.to(given.q.device)
@@ -220,5 +222,5 @@ def _attend(problem: Problem, given: Given, rows: Tensor | None) -> dict[str, Pa
     return found
 
 
-def _nothing_like(x: Tensor) -> Part:
-    return Part(torch.zeros_like(x), torch.zeros_like(x), torch.zeros_like(x[..., 0]))
+def _nothing_like(x: Tensor) -> Portion:
+    return Portion(torch.zeros_like(x), torch.zeros_like(x), torch.zeros_like(x[..., 0]))

@@ -43,6 +43,7 @@ _SUMS: Final = (
     "allow_bf16_reduced_precision_reduction",
     "allow_fp16_accumulation",
 )
+"""Switches of NVIDIA's matrix products."""
 _KEYS: Final = ("CPU", "CUDA", "Autograd", "Composite")
 """How lines of the dispatcher's tables begin that tell of a kernel in use here."""
 _NAMED: Final = 3
