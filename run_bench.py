@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 
 import typer
 
-from suites.catalogue import SUITES, named
 from suites.records.address import DEFAULT_STORE, without_password
+from suites.request.suites import SUITES, named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from suites.conducting import Conducted, Live
     from suites.engine.run import Listener
-    from suites.request import Request
+    from suites.request.planning import Request
 
 PLAN_FREE = ("resume", "store", "out", "as_json")
 
@@ -73,7 +73,7 @@ Threads = Annotated[
 def default(context: typer.Context) -> None:
     """Without a command: run the quick suite on this machine's best device, then report."""
     if context.invoked_subcommand is None:
-        from suites.request import Request  # noqa: PLC0415 - help answers without it
+        from suites.request.planning import Request  # noqa: PLC0415 - help answers without it
 
         _begin(Request(suite=named("quick")), DEFAULT_STORE, None, as_json=False)
 
@@ -163,7 +163,7 @@ def run(  # noqa: PLR0913 - each parameter is an option of the command line
     as_json: Lines = False,
 ) -> None:
     """Check agreement, measure time and memory, and leave a page and charts."""
-    from suites.request import Request  # noqa: PLC0415 - help answers without it
+    from suites.request.planning import Request  # noqa: PLC0415 - help answers without it
 
     if resume is not None:
         _expect_no_plan_options(context)
@@ -221,7 +221,7 @@ def check(
     from reports.printing.console import console, print_json, print_tables  # noqa: PLC0415 - likewise
     from reports.printing.ending import exit_status  # noqa: PLC0415 - likewise
     from suites import conducting  # noqa: PLC0415 - likewise
-    from suites.request import Request  # noqa: PLC0415 - likewise
+    from suites.request.planning import Request  # noqa: PLC0415 - likewise
 
     request = Request(
         suite=named("agreement"),
@@ -307,7 +307,7 @@ def compare(  # noqa: PLR0913 - each parameter is an option of the command line
     from reports.printing.console import print_json, print_tables  # noqa: PLC0415 - likewise
     from reports.printing.ending import expect_comparable, gate_status  # noqa: PLC0415 - likewise
     from suites.records.store import Store  # noqa: PLC0415 - likewise
-    from suites.request import fraction  # noqa: PLC0415 - likewise
+    from suites.request.planning import fraction  # noqa: PLC0415 - likewise
 
     limit = None if fail_if_slower is None else fraction("--fail-if-slower", fail_if_slower)
     counts = None if delta is None else fraction("--delta", delta)
@@ -393,7 +393,7 @@ def selftest(
     from reports.printing import selftest as found  # noqa: PLC0415 - help answers without them
     from reports.printing.console import console, print_json, print_tables  # noqa: PLC0415 - likewise
     from reports.printing.terminal import Screen  # noqa: PLC0415 - likewise
-    from suites import selftest as test  # noqa: PLC0415 - likewise
+    from suites.calibrate import selftest as test  # noqa: PLC0415 - likewise
 
     with Screen(console(stderr=True), quiet=as_json) as screen:
         screen.phase("measuring what is known", test.steps(sessions))

@@ -12,9 +12,9 @@ from typing import Any
 from reports import words
 from reports.judging.verdict_words import percent
 from reports.timings import ceilings
-from suites.measure.ceilings import Ceiling
 from suites.records.record import Record
 from suites.records.store import Run
+from suites.stats.ceilings import Ceiling
 
 
 def median_ceilings(run: Run) -> list[Ceiling]:

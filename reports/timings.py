@@ -8,10 +8,10 @@ from statistics import median
 from typing import Any, Final
 
 from impls.interface import Problem
-from suites.measure.ceilings import Ceiling, from_json, share
 from suites.records.plan import Plan
 from suites.records.record import CHECK, Record
 from suites.records.store import Run
+from suites.stats.ceilings import Ceiling, from_json, share
 
 TIMING_COLUMNS: Final = (
     "sessions",

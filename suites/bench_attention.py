@@ -20,16 +20,16 @@ from typing import Any, Final
 
 import pytest
 
-from suites.catalogue import named
 from suites.engine.local import environment
 from suites.engine.run import Conductor
-from suites.measure.statistics import noise_floor
-from suites.measure.verdict import judge
-from suites.records.pairs import pair, twin_log_ratios
 from suites.records.plan import Entry, Plan
 from suites.records.record import ANSWERS, CHECK, Record
 from suites.records.store import Run, Store, now
-from suites.request import Request, prepare, processes_of
+from suites.request.planning import Request, prepare, processes_of
+from suites.request.suites import named
+from suites.stats.intervals import noise_floor
+from suites.stats.pairing import pair, twin_log_ratios
+from suites.stats.verdicts import judge
 
 COMMAND: Final = "python -m pytest suites/"
 PARAMETERS: Final = ("implementation", "problem")

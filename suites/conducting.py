@@ -7,13 +7,13 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
+from suites.discover.probing import Probed, is_plain, probe
 from suites.engine.processes import Processes
 from suites.engine.run import Conductor, Listener
-from suites.probing import Probed, is_plain, probe
 from suites.records.address import DEFAULT_STORE
 from suites.records.record import Record
 from suites.records.store import Run, Store, now
-from suites.request import Request, expect_unchanged, prepare, processes_for, processes_of
+from suites.request.planning import Request, expect_unchanged, prepare, processes_for, processes_of
 
 NOT_KEPT: Final = "sqlite://"
 """The store of a check: nothing of it is kept."""

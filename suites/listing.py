@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from suites.catalogue import SUITES
+from suites.request.suites import SUITES
 
 
 def of(what: str, store: str) -> list[dict[str, Any]] | dict[str, Any]:

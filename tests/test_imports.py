@@ -27,14 +27,14 @@ WITHOUT_TORCH = (
     "suites.records.record",
     "suites.records.plan",
     "suites.records.store",
-    "suites.records.pairs",
-    "suites.measure.statistics",
-    "suites.measure.verdict",
-    "suites.measure.ceilings",
+    "suites.stats.pairing",
+    "suites.stats.intervals",
+    "suites.stats.verdicts",
+    "suites.stats.ceilings",
     "suites.engine.run",
-    "suites.selftest",
-    "suites.probing",
-    "suites.agreement.reach",
+    "suites.calibrate.selftest",
+    "suites.discover.probing",
+    "suites.discover.limits",
 )
 FIRST_TO_IMPORT_TORCH = """
 import importlib, sys

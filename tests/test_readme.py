@@ -16,8 +16,8 @@ from pyarrow import parquet
 import impls
 from impls.interface import Implementation
 from reports.printing.listings import capability_markdown
-from suites.catalogue import SUITES
 from suites.engine.tasks import _entry
+from suites.request.suites import SUITES
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()

@@ -27,7 +27,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from suites.measure.statistics import RISK
+from suites.stats.intervals import RISK
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 

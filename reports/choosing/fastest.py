@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from reports.choosing.ratios import Ratios
-from suites.measure.statistics import Interval, over_sessions
+from suites.stats.intervals import Interval, over_sessions
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from reports.panels import ATTENTION, panels_of, prefix, subject
 from reports.sections import Row, Table, Value, facets
 from reports.sessions import median_ceilings
 from reports.tables import parsed
-from suites.measure.ceilings import Ceiling, work
+from suites.stats.ceilings import Ceiling, work
 
 KEY: Final = "roofline"
 _HEAD: Final = ("implementation", "on", "at best", "there", "at worst", "there")

@@ -15,7 +15,7 @@ from reports.choosing.roofline import rooflines, share_tables
 from reports.choosing.tradeoff import tradeoff_charts, tradeoff_tables
 from reports.panels import panels_of, subject
 from reports.sections import Row, Section, Table, Value
-from suites.measure.statistics import RISK
+from suites.stats.intervals import RISK
 
 MOST_SENTENCES: Final = 8
 _HEAD: Final = (

@@ -11,7 +11,7 @@ from statistics import fmean
 from reports.growth.lines import Line
 from reports.judging.verdicts import Timed
 from reports.timings import session_ms
-from suites.measure.statistics import Unsettled, log_ratio, over_sessions
+from suites.stats.intervals import Unsettled, log_ratio, over_sessions
 
 Sessions = Mapping[int, float]
 """What each session tells of one problem: the median of its rounds, in ms."""

@@ -21,7 +21,7 @@ from reports.growth.least import (
     fits,
     most_terms,
 )
-from suites.measure.statistics import RISK
+from suites.stats.intervals import RISK
 
 FEWEST: Final = 4
 """Sizes that a model takes: three to fit to and one to foretell."""

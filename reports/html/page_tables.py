@@ -15,8 +15,8 @@ from reports.judging import verdict_words
 from reports.judging.differences import interleaved_command
 from reports.panels import heading, panels_of
 from reports.sections import Row, Table, Value, facets
-from suites.measure.verdict import WORDS
 from suites.records.plan import Entry, Plan
+from suites.stats.verdicts import WORDS
 
 MOST_ROWS: Final = 1000
 """Of one table on the page; `export` has them all."""

@@ -12,9 +12,9 @@ from reports import words
 from reports.analysis import Analysis
 from reports.judging.verdict_words import ratio, ratio_in
 from reports.timings import session_ms
-from suites.measure.statistics import Interval, Unsettled, over_sessions
-from suites.records.pairs import pair
 from suites.records.record import Record
+from suites.stats.intervals import Interval, Unsettled, over_sessions
+from suites.stats.pairing import pair
 
 DEFAULT: Final = "its default"
 _BRACKETS: Final = re.compile(r"\[([^]]*)\]")

@@ -32,12 +32,12 @@ from reports.panels import subject
 from reports.tables import outcomes, rows_of
 from reports.timings import session_ms
 from reports.words import STATUS_WORDS, counted
-from suites.measure.statistics import noise_floor
-from suites.measure.verdict import judge_between, not_judged
-from suites.records.pairs import pair
 from suites.records.plan import Entry
 from suites.records.record import Record
 from suites.records.store import Run
+from suites.stats.intervals import noise_floor
+from suites.stats.pairing import pair
+from suites.stats.verdicts import judge_between, not_judged
 
 COMPARED_COLUMNS: Final = (
     "problem",

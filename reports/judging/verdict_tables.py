@@ -17,7 +17,7 @@ from reports.judging.verdict_words import floor, ratio, ratio_in, summary_senten
 from reports.panels import heading, panels_of
 from reports.printing.layout import MOST, Name, table
 from reports.tables import rows_of
-from suites.measure.verdict import WORDS
+from suites.stats.verdicts import WORDS
 
 MOST_ROWS: Final = 40
 """More than these are counted, one line an implementation."""

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from reports import words
 from reports.analysis import Analysis
-from suites.measure.verdict import WORDS, false_verdicts
 from suites.records.plan import Plan
+from suites.stats.verdicts import WORDS, false_verdicts
 
 _LEAST_RATIO: Final = 0.001
 _MOST_RATIO: Final = 1000

@@ -14,12 +14,12 @@ from typing import Any, Final
 import pandas as pd
 
 from reports.tables import answers, with_times
-from suites.measure.statistics import noise_floor
-from suites.measure.verdict import Verdict, judge, not_judged
-from suites.records.pairs import Pair, pair, twin_log_ratios
 from suites.records.plan import Plan
 from suites.records.record import Record
 from suites.records.store import Run
+from suites.stats.intervals import noise_floor
+from suites.stats.pairing import Pair, pair, twin_log_ratios
+from suites.stats.verdicts import Verdict, judge, not_judged
 
 VERDICT_COLUMNS: Final = (
     "problem",

@@ -10,7 +10,7 @@ from reports.analysis import Analysis
 from reports.judging.compare import Comparison
 from reports.sessions import median_ceilings, share_inside_calls
 from reports.tables import rows_of
-from suites.measure import ceilings
+from suites.stats import ceilings
 
 SETTINGS: Final = ("baseline", "delta", "precision", "cache", "allocator", "threads", "seed")
 """Fields of the plan that say how its figures were obtained."""

@@ -14,8 +14,8 @@ from impls.interface.limits import words_of
 from reports import words
 from reports.printing.layout import table
 from reports.printing.terminal import Screen
-from suites.agreement.reach import Lacking, pasted, stated
-from suites.probing import Probed, Reach
+from suites.discover.limits import Lacking, pasted, stated
+from suites.discover.probing import Probed, Reach
 from suites.records.record import Record
 
 FIELDS: Final = {

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from reports import words
 from reports.printing.layout import table
-from suites.selftest import Findings, Ratio
+from suites.calibrate.selftest import Findings, Ratio
 
 
 def tables(found: Findings) -> list[RenderableType]:

@@ -17,8 +17,8 @@ import torch
 
 import impls
 from impls.interface import Implementation, Missing
-from suites.engine.fingerprint import DisturbedError, Fingerprint, Part
 from suites.engine.messages import Sender, one_line
+from suites.process_state.fingerprint import DisturbedError, Fingerprint, Part
 from suites.records import record
 from suites.records.record import Record, Status
 

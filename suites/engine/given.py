@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 
 from suites.agreement.gate import tensors_of, versions_of
-from suites.engine.fingerprint import Part
 from suites.measure.inputs import Flips, Inputs
+from suites.process_state.fingerprint import Part
 
 Place = tuple[int, tuple[int, ...], tuple[int, ...], bool, int]
 """Of an input: its address, shape, strides, whether it asks for gradients, and how often others

@@ -18,9 +18,9 @@ from typing import Any, Final, Self
 
 import psutil
 
-from suites.engine.allocator import settings
 from suites.engine.messages import TURN_BYTES, GarbledError, Receiver, one_line
 from suites.engine.watch import Ending, Watch
+from suites.measure.allocator import settings
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 LOOK_EVERY_S: Final = 0.1
@@ -50,7 +50,7 @@ class Session:
         handed = (tasks, messages, turn)
         try:
             self._process = subprocess.Popen(  # noqa: S603 - our own module under our own Python
-                [sys.executable, "-P", "-m", "suites.engine.session", *map(str, handed)],
+                [sys.executable, "-P", "-m", "suites.session", *map(str, handed)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

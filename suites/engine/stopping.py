@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from suites.measure.statistics import Interval, over_sessions
-from suites.records.pairs import pair
 from suites.records.plan import Plan
 from suites.records.record import Record
+from suites.stats.intervals import Interval, over_sessions
+from suites.stats.pairing import pair
 
 Sessions = dict[int, Record]
 

@@ -18,17 +18,18 @@ import impls
 from impls.interface import Implementation, Missing, Problem
 from suites.agreement.checker import Checker
 from suites.agreement.hard_answers import HardAnswers
-from suites.engine.allocator import give_back
+from suites.calibrate.arms import calibrate, instruments
 from suites.engine.answering import Task, forget, keep, resolve
-from suites.engine.fingerprint import DISTURBS, Fingerprint
 from suites.engine.guard import limited_memory
-from suites.engine.known import calibrate, instruments
 from suites.engine.messages import Sender, one_line
 from suites.engine.timed import measure
 from suites.measure import cache, ceilings, machine, memory, precision, timing
+from suites.measure.allocator import give_back
+from suites.process_state.fingerprint import DISTURBS, Fingerprint
 from suites.records import plan
 from suites.records.plan import Entry
 from suites.records.record import CHECK, Record
+from suites.stats.ceilings import to_json
 
 
 def catalogue(task: Task, sender: Sender) -> None:
@@ -132,7 +133,7 @@ def survey(task: Task, sender: Sender) -> None:
     sender.send(
         "facts",
         facts={
-            "ceilings": ceilings.to_json(found),
+            "ceilings": to_json(found),
             "threads": torch.get_num_threads(),
             "affinity": cpus_of_threads(),
             "products": precision.describe(),

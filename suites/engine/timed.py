@@ -13,20 +13,21 @@ from typing import Any, Final, cast
 from torch import Tensor
 
 from impls.interface import Implementation, Problem
+from suites.agreement import timed_outputs as last_answer
 from suites.agreement.checker import Checker
-from suites.engine import last_answer
 from suites.engine.answering import Task, forget, keep, resolve, send_fault
-from suites.engine.fingerprint import Fingerprint
 from suites.engine.gauge import Gauge, page_faults, usual_probe
 from suites.engine.given import Given
 from suites.engine.guard import limited_memory, quiet
 from suites.engine.messages import Sender
 from suites.engine.turns import WatchedTurns
-from suites.measure import ceilings, timing
+from suites.measure import timing
 from suites.measure.devices import Device, device
 from suites.measure.inputs import Inputs, bind, call_of, make_inputs
 from suites.measure.rounds import Arm, rounds_within, run_rounds
+from suites.process_state.fingerprint import Fingerprint
 from suites.records.record import Conditions, Record
+from suites.stats import ceilings
 
 TWIN: Final = "twin of "
 COMPARED_MS: Final = 5.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 import gc
 from typing import Final
 
-from suites.engine.fingerprint import Fingerprint
 from suites.engine.messages import Sender, Turns
+from suites.process_state.fingerprint import Fingerprint
 
 LOOKS: Final = 2
 """In so many rounds everything is looked at between two turns; after them there are glances."""

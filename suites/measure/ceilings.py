@@ -1,4 +1,4 @@
-"""What the machine can do at best, measured on itself, and how close to that an answer came.
+"""Measure the ceilings of a device: read and copy bandwidth, and matrix-product rate.
 
 Nothing is looked up by the name of a device. All of it works with a GPU's clock too, but it never
 ran on a GPU; what its cache holds is read there in less time than a launch takes, so that rate will
@@ -8,17 +8,14 @@ be the launches'.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from math import ceil, isqrt
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, get_args
 
-from impls.interface import Problem
 from suites.measure import cache
 from suites.measure.timing import Call, Clock, clock_for
-
-Kind = Literal["read", "copy", "matmul"]
-Residency = Literal["cache", "memory"]
+from suites.stats.ceilings import Ceiling, Kind, Residency
 
 BUDGET_MS: Final = 40.0
 """What finding one rate may take; a single call may take longer, up to `LONGEST_MS`."""
@@ -42,72 +39,6 @@ _PATIENCE: Final = 4
 single one was seen to take two hundred times as long as it should."""
 _SMALLEST: Final = 256
 _BY_WAY_OF_FLOAT32: Final = ("float16", "bfloat16")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ceiling:
-    """A rate that this machine has reached.
-
-    kind       read, copy (bytes read and bytes written both count) or matmul
-    dtype      of the matrices, as torch names it; "" for read and copy
-    residency  cache: what is worked on fits in the last-level cache; memory: it does not
-    value      bytes per second, of a matmul FLOP per second
-    """
-
-    kind: Kind
-    dtype: str = ""
-    residency: Residency
-    value: float
-    device: str
-
-
-def work(problem: Problem, panel: str = "attention") -> tuple[int, int] | None:
-    """FLOPs and fewest bytes of an answer, a layer's with its projections.
-
-    None in any other panel: what computes another function has other sums to do.
-    """
-    if panel == "attention":
-        return problem.flops, problem.fewest_bytes
-    if panel == "layers":
-        flops = problem.flops + problem.projection_flops
-        return flops, problem.fewest_bytes + problem.projection_bytes
-    return None
-
-
-def attainable_ms(
-    problem: Problem, ceilings: Iterable[Ceiling], panel: str = "attention"
-) -> float | None:
-    """The least time an answer can take; None without its work, or a ceiling that it needs.
-
-    Either its FLOPs at the best rate of its dtype or its fewest bytes at the best bandwidth,
-    whichever takes longer. The best bandwidth is mostly the cache's: inputs may well be there.
-    """
-    counted = work(problem, panel)
-    here = [each for each in ceilings if each.device == problem.device]
-    products = [e.value for e in here if e.kind == "matmul" and e.dtype == problem.dtype]
-    bandwidths = [e.value for e in here if e.kind != "matmul"]
-    if not counted or not products or not bandwidths:
-        return None
-    flops, least_bytes = counted
-    return 1e3 * max(flops / max(products), least_bytes / max(bandwidths))
-
-
-def share(
-    problem: Problem, time_ms: float, ceilings: Iterable[Ceiling], panel: str = "attention"
-) -> float | None:
-    """The part of what is attainable that an answer in this time reached; 1 is the ceiling."""
-    least_ms = attainable_ms(problem, ceilings, panel)
-    return None if least_ms is None else least_ms / time_ms
-
-
-def to_json(ceilings: Iterable[Ceiling]) -> list[dict[str, Any]]:
-    """Ceilings as plain data, for pipes and stores."""
-    return [asdict(each) for each in ceilings]
-
-
-def from_json(data: Iterable[dict[str, Any]]) -> tuple[Ceiling, ...]:
-    """Ceilings from `to_json`'s data. Raises TypeError for fields that they do not have."""
-    return tuple(Ceiling(**each) for each in data)
 
 
 def measure(

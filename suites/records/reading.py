@@ -17,11 +17,11 @@ from functools import cache
 from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from impls.interface import Problem
-from suites.measure import ceilings
 from suites.records import plan as plans
 from suites.records import record as records
 from suites.records.plan import Plan
 from suites.records.record import Record
+from suites.stats import ceilings
 
 NO_PLAN: Final = Plan(
     suite="",

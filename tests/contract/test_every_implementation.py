@@ -18,8 +18,8 @@ from impls.interface.problem import DTYPES
 from impls.interface.template import template
 from suites.agreement.checker import Checker
 from suites.agreement.hard_answers import HardAnswers
-from suites.catalogue import named
 from suites.measure.inputs import bind, call_of, make_inputs
+from suites.request.suites import named
 
 KNOWN = impls.load()
 FOUND = impls.select([n for n, each in KNOWN.items() if isinstance(each, Implementation)], KNOWN)

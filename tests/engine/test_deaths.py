@@ -11,9 +11,9 @@ import pytest
 from suites.agreement.read_only import WROTE
 from suites.engine import catalogue
 from suites.engine.catalogue import open_catalogue
-from suites.engine.fingerprint import DISTURBS
 from suites.engine.processes import Processes
 from suites.engine.run import Conductor
+from suites.process_state.fingerprint import DISTURBS
 from suites.records.plan import Plan
 from suites.records.record import Record
 from suites.records.store import Run, Store, now

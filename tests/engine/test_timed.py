@@ -8,13 +8,16 @@ from typing import Any
 
 import pytest
 
-from suites.engine import last_answer, tasks, timed, torch_state
-from suites.engine.known import calibrate, instruments
+from suites.agreement import timed_outputs as last_answer
+from suites.calibrate.arms import calibrate, instruments
+from suites.engine import tasks, timed
 from suites.engine.messages import Sender
-from suites.measure import ceilings, timing
-from suites.measure.ceilings import Ceiling
+from suites.measure import timing
+from suites.process_state import torch_settings as torch_state
 from suites.records import record as records
 from suites.records.record import Record
+from suites.stats import ceilings
+from suites.stats.ceilings import Ceiling
 
 IMPLS = Path(__file__).parents[2] / "impls"
 PROBLEM = "b1 h2 t32 d16 causal fp32 cpu"

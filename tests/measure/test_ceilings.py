@@ -15,15 +15,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from impls.interface import Problem
 from suites.measure import ceilings
-from suites.measure.ceilings import (
-    Ceiling,
-    attainable_ms,
-    from_json,
-    measure,
-    share,
-    to_json,
-    work,
-)
+from suites.measure.ceilings import measure
+from suites.stats.ceilings import Ceiling, attainable_ms, from_json, share, to_json, work
 
 ROOT = Path(__file__).parents[2]
 PROBLEM = Problem.parse("b1 h1 t1000 d50 full")
@@ -107,7 +100,7 @@ def test_ceilings_come_back_from_plain_data() -> None:
 
 
 def test_pages_work_with_ceilings_without_torch() -> None:
-    code = "import sys, suites.measure.ceilings; sys.exit('torch' in sys.modules)"
+    code = "import sys, suites.stats.ceilings; sys.exit('torch' in sys.modules)"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     child = subprocess.run([sys.executable, "-c", code], env=environment, check=False)
     assert child.returncode == 0

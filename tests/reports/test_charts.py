@@ -21,8 +21,8 @@ from reports.drawing.charts import charts, files
 from reports.drawing.efficiency import KEY, MOST_CHARTS
 from reports.drawing.palette import _LIGHT, MARKERS, looks
 from reports.drawing.series import MEDIANS, Chart, Series
-from suites.measure.ceilings import Ceiling, Kind, Residency
 from suites.records.plan import Entry
+from suites.stats.ceilings import Ceiling, Kind, Residency
 from tests.reports.section_by_hand import LOOKS, by_hand, points
 from tests.saved_run import LENGTHS, peak_bytes, small_run, times
 

@@ -21,8 +21,8 @@ from reports.tables import (
     rows_of,
 )
 from reports.timings import ceilings
-from suites.measure.ceilings import share
 from suites.records.record import Record
+from suites.stats.ceilings import share
 from tests.saved_run import (
     PROBLEMS,
     TWO,

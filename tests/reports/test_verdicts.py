@@ -14,10 +14,10 @@ from reports.analysis import Analysis
 from reports.judging.verdict_words import floor, percent, ratio, ratio_in, summary_sentences
 from reports.judging.verdicts import VERDICT_COLUMNS, run_floor, verdicts
 from reports.tables import rows_of
-from suites.measure.statistics import log_ratio, noise_floor
-from suites.records.pairs import APART, twin_log_ratios
 from suites.records.record import Conditions, Record
 from suites.records.store import Run
+from suites.stats.intervals import log_ratio, noise_floor
+from suites.stats.pairing import APART, twin_log_ratios
 from tests.saved_run import PROBLEMS, TWO, small_run, times, two
 
 ONE = PROBLEMS[1]

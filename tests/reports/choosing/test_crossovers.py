@@ -6,8 +6,8 @@ from impls.interface import Problem
 from reports.choosing.crossovers import Crossover, crossovers
 from reports.choosing.ratios import ratios_of
 from reports.choosing.section import sections, sentence
-from suites.records.pairs import pair
 from suites.records.record import Record
+from suites.stats.pairing import pair
 from tests.reports.choosing.made import entry, linear, made, problems, square
 from tests.saved_run import small_run
 

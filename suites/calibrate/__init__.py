@@ -1,0 +1,1 @@
+"""Measurements where the truth is known: the self-test and the study of methods."""

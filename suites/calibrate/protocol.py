@@ -1,0 +1,120 @@
+"""Known differences measured by the program's own protocol, in fresh processes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Final
+
+from impls.interface import Problem
+from suites.engine.catalogue import open_catalogue
+from suites.engine.local import Session
+from suites.engine.watch import Watch
+from suites.stats.intervals import log_ratio
+from suites.stats.pairing import counted
+
+BASELINE: Final = "base"
+"""The arm that is torch's own attention with nothing around it."""
+PROBLEMS: Final = tuple(
+    str(Problem.parse(text))
+    for text in (
+        "b1 h1 t128 d32",
+        "b1 h4 t64 d32 causal",
+        "b1 h1 t128 d64",
+        "b1 h2 t128 d64 causal",
+        "b1 h4 t128 d32",
+        "b2 h2 t128 d64",
+        "b1 h1 t256 d64",
+        "b1 h4 t128 d64",
+        "b1 h8 t128 d32 causal",
+        "b1 h2 t256 d64 causal",
+    )
+)
+"""Calls of a tenth of a millisecond to one."""
+SLOWED: Final = 0.03
+LIMIT_S, LIMIT_BYTES = 120.0, 8 << 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """What one session measured on one problem: times in ms by arm, a sample a round.
+
+    truth   how many times slower the arm `slowed` is
+    wall_s  what it all took, warming up included
+    """
+
+    session: int
+    problem: str
+    times_ms: Mapping[str, tuple[float, ...]]
+    quiet: tuple[int, ...]
+    truth: float
+    wall_s: float
+
+    def log_ratio(self, arm: str) -> float:
+        """The session's logarithm of an arm's time over the baseline's, as a record's is made."""
+        rounds = counted(self.quiet, len(self.times_ms[arm]))
+        base, other = ([self.times_ms[name][i] for i in rounds] for name in (BASELINE, arm))
+        return log_ratio(base, other, paired=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protocol:
+    """How calibrations are measured.
+
+    others  implementations beside the arms of known difference
+    """
+
+    problems: Sequence[str] = PROBLEMS
+    others: Sequence[str] = ()
+    threads: int = 1
+    round_budget_ms: float = 300.0
+    seed: int = 0
+
+    def session(self, number: int, files: Mapping[str, dict[str, str]]) -> Iterator[Calibration]:
+        """Every problem in one fresh process. Raises ValueError when the process dies."""
+        names = list(self.others)
+        problems = list(self.problems)
+        Random(f"{self.seed}|{number}").shuffle(problems)
+        with Session(Watch(LIMIT_S, LIMIT_BYTES), threads=self.threads) as session:
+            for problem in problems:
+                task = {
+                    "task": "calibrate",
+                    "session": number,
+                    "problem": problem,
+                    "implementations": names,
+                    "files": files,
+                    "expected_ms": dict.fromkeys(names, 0.0),
+                    "seed": self.seed,
+                    "memory_limit": LIMIT_BYTES,
+                    "round_budget_ms": self.round_budget_ms,
+                    "slowed": SLOWED,
+                    "cache": "hot",
+                }
+                began_s = time.monotonic()
+                heard = ask(session, task, "calibration")
+                yield Calibration(
+                    session=number,
+                    problem=problem,
+                    times_ms={arm: tuple(times) for arm, times in heard["times_ms"].items()},
+                    quiet=tuple(heard["quiet"]),
+                    truth=heard["truth"],
+                    wall_s=time.monotonic() - began_s,
+                )
+
+
+def ask(session: Session, task: dict[str, Any], kind: str) -> dict[str, Any]:
+    """The message of that kind that answers a task. Raises ValueError when there is none."""
+    heard: dict[str, dict[str, Any]] = {}
+    ending = session.ask(task, lambda message: heard.update({message["kind"]: message}))
+    if ending is not None or kind not in heard:
+        reason = ending.reason if ending else "it did not answer"
+        raise ValueError(f"the session that measures {task['task']} ended: {reason}")
+    return heard[kind]
+
+
+def files_of(names: Sequence[str], *, threads: int) -> dict[str, dict[str, str]]:
+    """The files that define implementations, by name."""
+    _, entries = open_catalogue(list(names), threads=threads)
+    return {entry.name: entry.files for entry in entries}

@@ -1,0 +1,1 @@
+"""Finding out by trial which limits a plain function has."""

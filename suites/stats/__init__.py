@@ -1,0 +1,1 @@
+"""Arithmetic on figures: intervals, verdicts, pairing, ceilings."""

@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+import impls
+from impls.interface import Implementation, Problem
+from impls.interface.implementation import from_function
+from suites.agreement import timed_outputs as last_answer
+from suites.measure.inputs import bind, call_of, make_inputs
+from suites.measure.rounds import Arm
+from suites.measure.timing import HostClock, HotSampler
+
+KNOWN = impls.load()
+TEXTS = (
+    "b2 h4/2 t65 d16 causal fp32 train cpu",
+    "b3 h4 t33/65 d16 window:9:5+padding:0.5 fp32 cpu",
+    "b2 h2 t40 d8 causal+documents:10x4 bf16 train cpu",
+    "b1 h2 t1 d8 full fp16 cpu",
+    "b2 h4/2 t129/33 d16 causal fp32 cpu bthd",
+    "b1 h4 t33 d16 full fp32 cpu scale0.3",
+)
+
+
+def found(each: Implementation, text: str, *, call_ms: float = 0.02) -> str:
+    """The fault that one more sample of it shows."""
+    problem = Problem.parse(text)
+    sets = [make_inputs(problem, purpose=f"test {index}") for index in range(2)]
+    before = [each.q.clone() for each in sets]
+    calls = [call_of(bind(each, problem, inputs), inputs) for inputs in sets]
+    arm = Arm("arm", calls, call_ms, HotSampler(HostClock()))
+    with last_answer.sampled(arm, sets, HostClock(), []) as (made, inputs):
+        fault = last_answer.fault(each, problem, inputs, made, Random(1))
+    assert all(torch.equal(a, b.q) for a, b in zip(before, sets, strict=True))
+    return fault
+
+
+def named(name: str) -> Implementation:
+    return impls.select([name], KNOWN)[0]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("name", ["naive", "multi_head(naive)"])
+def test_an_honest_answer_passes_whatever_the_problem(name: str, text: str) -> None:
+    assert not named(name).refusals(Problem.parse(text))
+    assert found(named(name), text) == ""
+
+
+@pytest.mark.parametrize("bias", ["alibi", "relative:8"])
+def test_it_passes_with_what_is_added_to_the_scores(bias: str) -> None:
+    text = f"b2 h4/2 t33 d16 causal {bias} fp32 cpu"
+    assert not named("naive").refusals(Problem.parse(text))
+    assert found(named("naive"), text) == ""
+
+
+def test_a_sample_of_one_call_without_a_lead_in_is_compared_too() -> None:
+    assert found(named("naive"), TEXTS[0], call_ms=150.0) == ""
+
+
+_kept: dict[object, Tensor] = {}
+
+
+class _Halving(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: object, q: Tensor) -> Tensor:
+        return q.clone()
+
+    @staticmethod
+    def backward(ctx: object, *grads: Tensor) -> Tensor:
+        return grads[0] / 2
+
+
+def halves_a_gradient(q: Tensor, k: Tensor, v: Tensor, *, scale: float) -> Tensor:
+    q = _Halving.apply(q)  # type: ignore[no-untyped-call] # torch's
+    return torch.softmax(scale * q @ k.transpose(-1, -2), -1) @ v
+
+
+def forgets_the_last_head(q: Tensor, k: Tensor, v: Tensor, *, scale: float) -> Tensor:
+    out = torch.softmax(scale * q @ k.transpose(-1, -2), -1) @ v
+    return torch.cat([out[:, :-1], 0 * out[:, -1:]], 1)
+
+
+def remembers_a_version(q: Tensor, k: Tensor, v: Tensor, *, scale: float) -> Tensor:
+    key = (q.data_ptr(), q._version)
+    if key not in _kept:
+        _kept[key] = torch.softmax(scale * q @ k.transpose(-1, -2), -1) @ v
+    return _kept[key]
+
+
+def remembers_a_shape(q: Tensor, k: Tensor, v: Tensor, *, scale: float) -> Tensor:
+    if q.shape not in _kept:
+        _kept[q.shape] = torch.softmax(scale * q @ k.transpose(-1, -2), -1) @ v
+    return _kept[q.shape]
+
+
+def keeps_a_head(q: Tensor, k: Tensor, v: Tensor, *, scale: float) -> Tensor:
+    """The first one, by address; the reference is not asked of it in this draw."""
+    out = torch.softmax(scale * q @ k.transpose(-1, -2), -1) @ v
+    kept = _kept.setdefault(q.data_ptr(), out[:, :1].detach().clone())
+    return torch.cat([kept, out[:, 1:]], 1)
+
+
+class _Keeping(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, v: Tensor) -> Tensor:
+        ctx.key = v.data_ptr()
+        return v.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        return _kept.setdefault(ctx.key, grads[0].clone())
+
+
+def keeps_a_gradient(q: Tensor, k: Tensor, v: Tensor, *, scale: float) -> Tensor:
+    v = _Keeping.apply(v)  # type: ignore[no-untyped-call] # torch's
+    return torch.softmax(scale * q @ k.transpose(-1, -2), -1) @ v
+
+
+def varies(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    return v + torch.randn_like(q)
+
+
+@pytest.mark.parametrize("name", ["linear", "performer"])
+def test_what_has_no_bound_of_attention_is_held_against_itself(name: str) -> None:
+    assert found(named(name), "b2 h4/2 t33 d16 causal fp32 train cpu") == ""
+
+
+@pytest.mark.parametrize("kind", [{"approximates": True}, {"reference": remembers_a_version}])
+def test_it_is_found_out_when_it_remembers(kind: dict[str, Any]) -> None:
+    for impostor, words in (
+        (remembers_a_version, "out is off by"),
+        (remembers_a_shape, "out is the same for other numbers"),
+    ):
+        _kept.clear()
+        fault = found(replace(from_function(impostor), **kind), "b2 h4 t33 d16 full fp32 cpu")
+        assert words in fault
+
+
+def test_an_approximation_that_varies_is_let_be() -> None:
+    each = replace(from_function(varies), approximates=True)
+    assert found(each, "b2 h4 t33 d16 full fp32 cpu") == ""
+
+
+@pytest.mark.parametrize(
+    ("impostor", "training", "words"),
+    [(keeps_a_head, "", "out is off by"), (keeps_a_gradient, " train", "dv is off by")],
+)
+def test_all_of_a_quick_answer_is_held_against_what_it_is_elsewhere(
+    impostor: object, training: str, words: str
+) -> None:
+    _kept.clear()
+    each = from_function(impostor)  # type: ignore[arg-type] # one of the functions above
+    assert words in found(each, f"b1 h8 t64 d16 full fp32{training} cpu")
+
+
+@pytest.mark.parametrize(
+    ("impostor", "words"),
+    [
+        (halves_a_gradient, "dq is wrong"),
+        (forgets_the_last_head, "out is wrong"),
+        (remembers_a_version, "out is wrong"),
+    ],
+)
+def test_a_wrong_one_is_told_with_what_is_wrong(impostor: object, words: str) -> None:
+    training = " train" if impostor is halves_a_gradient else ""
+    each = from_function(impostor)  # type: ignore[arg-type] # one of the functions above
+    fault = found(each, f"b2 h4 t33 d16 full fp32{training} cpu")
+    assert fault.startswith(f"it agreed when it was checked, and not when it was timed: {words}")

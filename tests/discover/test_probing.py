@@ -1,0 +1,484 @@
+"""What a plain function can do, found out: from made-up records, and once in real processes."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+
+from impls import load_file
+from impls.interface import Limits, Problem
+from impls.interface.implementation import from_function
+from impls.interface.limits import EVERY_BIAS, EVERY_MASK
+from reports.printing import probed
+from suites.discover.limits import (
+    HEAD_DIMS,
+    bases,
+    crossings,
+    features,
+    learnt,
+    narrowest,
+    pasted,
+    stated,
+    widest,
+)
+from suites.discover.probing import Probed, is_plain, merged, probe, within
+from suites.engine.processes import Processes
+from suites.engine.run import Conductor
+from suites.records.plan import Entry, Plan
+from suites.records.record import CHECK, Record
+from suites.records.store import Run, Store
+from suites.request.suites import named
+
+FIRST = bases("cpu")[0][0]
+CLAIMED = Limits(
+    masks=EVERY_MASK, biases=EVERY_BIAS, own_value_dim=True, softcap=True, sink=True
+)  # fmt: skip
+EVERYTHING = replace(CLAIMED, devices=("cpu",), head_dims=range(1, 257))
+Fault = Callable[[Problem], str]
+
+UNABLE: dict[str, tuple[Fault, dict[str, Any]]] = {
+    "nothing": (lambda p: "", {}),
+    "other dtypes than float32": (
+        lambda p: "" if p.dtype == "float32" else "float32 only",
+        {"dtypes": ("float32",)},
+    ),
+    "unequal lengths": (
+        lambda p: "" if p.query_length == p.key_length else "lengths differ",
+        {"unequal_lengths": False},
+    ),
+    "unequal lengths where it is causal": (
+        lambda p: "top-left" if p.mask.right == 0 and p.query_length != p.key_length else "",
+        {"unequal_lengths": False},
+    ),
+    "grouped heads": (
+        lambda p: "" if p.query_heads == p.key_heads else "sizes do not match",
+        {"grouped_heads": False},
+    ),
+    "gradients": (lambda p: "no grad_fn" if p.training else "", {"backward": False}),
+    "masks but causal": (
+        lambda p: "" if p.mask.kind == "causal" else "causal only",
+        {"masks": ("causal",)},
+    ),
+    "windows that look ahead": (
+        lambda p: "wrong" if p.mask.right else "",
+        {"masks": tuple(kind for kind in EVERY_MASK if "window" not in kind)},
+    ),
+    "head dimensions that are no multiple of 8": (
+        lambda p: "multiples of 8 only" if p.head_dim % 8 else "",
+        {"head_dims": range(8, 257, 8)},
+    ),
+    "head dimensions above 128 in training": (
+        lambda p: "shared memory" if p.head_dim > 128 and p.training else "",
+        {"head_dims": range(1, 129)},
+    ),
+    "gradients in half precision": (
+        lambda p: "wrong" if p.training and p.dtype in ("float16", "bfloat16") else "",
+        {"dtypes": ("float64", "float32")},
+    ),
+    "bfloat16, of which it dies": (
+        lambda p: "SIGABRT" if p.dtype == "bfloat16" else "",
+        {"dtypes": ("float64", "float32", "float16")},
+    ),
+    "biases in training": (
+        lambda p: "wrong" if p.bias.kind != "none" and p.training else "",
+        {"biases": ("none",)},
+    ),
+}
+
+
+def entry_of(tmp_path: Path, source: str, name: str = "mine", limits: Limits = CLAIMED) -> Entry:
+    path = tmp_path / "mine.py"
+    path.write_text(source)
+    return Entry(name=name, files={name: str(path)}, hashes={name: "0"}, limits=(limits,))
+
+
+def run_of(entry: Entry, problems: Iterable[str]) -> Run:
+    plan = Plan(
+        suite="agreement",
+        problems=tuple(problems),
+        entries=(entry,),
+        sessions=0,
+        seed=3,
+        round_budget_ms=1.0,
+        time_limit_s=60.0,
+        memory_limit=4 << 30,
+        threads=(1,),
+    )
+    return Run(
+        name="check",
+        started="2026-01-02T03:04:05+00:00",
+        command="python run_bench.py check mine.py",
+        plan=plan,
+        machine={"devices": [{"device": "cpu"}]},
+    )
+
+
+def record_of(problem: str, name: str, fault: str) -> Record:
+    return Record(
+        session=CHECK,
+        problem=problem,
+        implementation=name,
+        status="failed" if fault else "ok",
+        reason=fault,
+    )
+
+
+def answered(run: Run, fault: Fault) -> list[Record]:
+    """What a function with these faults answers, each problem asked of whom the plan says."""
+    settled = list(run.plan.settled())
+    return settled + [
+        record_of(problem, name, fault(Problem.parse(problem)))
+        for problem, names in run.plan.unchecked(settled)
+        for name in names
+    ]
+
+
+def found_out(tmp_path: Path, fault: Fault, limits: Limits = CLAIMED) -> Probed:
+    entry = entry_of(tmp_path, "def mine(q, k, v): ...", limits=limits)
+    run = run_of(entry, map(str, named("agreement").problems(("cpu",))))
+    # A check asks for what the limits let through on top, so that with wide ones all may fail.
+    claimed = [p for p in map(Problem.parse, run.plan.problems) if not limits.refusals(p)]
+    able = not any(map(fault, claimed))
+    first = answered(run, fault if able else lambda _: "on a hard input")
+    return probe(entry, run, first, lambda further: answered(further, fault))
+
+
+@pytest.mark.parametrize("what", UNABLE)
+def test_the_limits_state_all_that_holds_and_nothing_else(what: str, tmp_path: Path) -> None:
+    fault, narrower = UNABLE[what]
+    found = found_out(tmp_path, fault)
+    assert found.limits == (replace(EVERYTHING, **narrower),)
+    assert found.falls_short == bool(narrower)
+
+
+@pytest.mark.parametrize("what", [what for what, (_, narrower) in UNABLE.items() if narrower])
+def test_within_the_limits_the_suite_is_asked_again_and_agrees(what: str, tmp_path: Path) -> None:
+    fault, _ = UNABLE[what]
+    found = found_out(tmp_path, fault)
+    assert found.verified
+    assert {record.status for record in found.verified} == {"ok"}
+    within_them = [
+        str(p)
+        for p in named("agreement").problems(("cpu",))
+        if not found.limits[0].refusals(p)
+    ]  # fmt: skip
+    assert [record.problem for record in found.verified] == within_them
+
+
+def test_what_agreed_within_wider_limits_is_not_asked_again(tmp_path: Path) -> None:
+    entry = entry_of(tmp_path, "def mine(q, k, v): ...")
+    problems = ("b1 h1 t8 d8 full fp32 cpu", "b1 h1 t8 d8 full bf16 cpu", "b1 h1 t9 d8 full cpu")
+    run = run_of(entry, (str(Problem.parse(text)) for text in problems))
+    first = [
+        record_of(text, "mine", "bad" if index else "")
+        for index, text in enumerate(run.plan.problems)
+    ]
+    plans: list[Plan] = []
+
+    def conduct(further: Run) -> list[Record]:
+        plans.append(further.plan)
+        return answered(further, UNABLE["other dtypes than float32"][0])
+
+    found = probe(entry, run, first, conduct)
+    assert plans[-1].problems == run.plan.problems[2:]
+    assert found.verified is not None
+    assert [record.problem for record in found.verified] == [
+        run.plan.problems[0],
+        run.plan.problems[2],
+    ]
+
+
+def test_what_still_fails_within_the_limits_is_said(tmp_path: Path) -> None:
+    found = found_out(tmp_path, lambda p: "long" if p.query_length > 1000 else "")
+    assert found.limits == (EVERYTHING,)
+    long = [p for p in named("agreement").problems(("cpu",)) if p.query_length > 1000]
+    assert f"still does not agree on {len(long)} of" in printed(found)
+    assert "long" in printed(found)
+    assert found.falls_short
+
+
+def test_without_a_base_that_agrees_nothing_is_claimed(tmp_path: Path) -> None:
+    found = found_out(tmp_path, lambda p: "always wrong")
+    assert found.limits == ()
+    assert found.falls_short
+    assert "Nothing to paste: mine agrees on no problem to start from" in printed(found)
+    assert "always wrong" in printed(found)
+    assert "import" not in printed(found)
+
+
+def test_another_base_is_found_for_a_function_in_half_precision_only(tmp_path: Path) -> None:
+    def fault(problem: Problem) -> str:
+        half = problem.dtype == "bfloat16" and problem.mask.kind == "causal"
+        return "" if half else "bfloat16 and causal only"
+
+    found = found_out(tmp_path, fault)
+    assert found.reaches[0].base == Problem.parse("b2 h4 t65 d64 causal bf16")
+    assert found.limits[0].dtypes == ("bfloat16",)
+    assert found.limits[0].masks == ("causal",)
+
+
+def test_what_a_signature_has_no_place_for_is_not_asked(tmp_path: Path) -> None:
+    claimed = Limits(masks=("full",), own_scale=False, own_value_dim=True)
+    asked: list[str] = []
+
+    def fault(problem: Problem) -> str:
+        asked.append(str(problem))
+        return ""
+
+    found = found_out(tmp_path, fault, claimed)
+    assert found.limits == (replace(claimed, devices=("cpu",), head_dims=range(1, 257)),)
+    assert not found.falls_short
+    assert not [text for text in asked if claimed.refusals(Problem.parse(text))]
+    assert "takes full" in printed(found)
+
+
+def test_each_problem_is_asked_within_limits_that_let_through_what_it_needs_only() -> None:
+    for feature in features(FIRST):
+        for problem in feature.problems:
+            own = narrowest(problem)
+            assert own.refusals(problem) == ()
+            assert problem == FIRST or own.refusals(FIRST) or narrowest(FIRST).refusals(problem)
+    assert narrowest(FIRST).refusals(Problem.parse("b2 h4/2 t33/65 d64 train scale0.3"))
+
+
+def test_features_are_crossed_with_training_and_bands_within_the_limits() -> None:
+    every, _ = learnt(FIRST, dict.fromkeys(alone(), ""))
+    found = set(map(str, crossings(FIRST, every)))
+    assert "b2 h4 t129/33 d64 causal fp32 cpu" in found
+    assert "b2 h4 t65 d64 causal alibi fp32 cpu" in found
+    assert "b2 h4 t65 d64 full bf16 train cpu" in found
+    assert "b2 h4 t65 d256 full fp32 train cpu" in found
+    forward = replace(every, backward=False, masks=("full",))
+    assert not [text for text in map(str, crossings(FIRST, forward)) if "train" in text]
+    assert not [text for text in map(str, crossings(FIRST, forward)) if "causal" in text]
+
+
+def alone() -> list[Problem]:
+    return [FIRST, *(problem for feature in features(FIRST) for problem in feature.problems)]
+
+
+def test_a_feature_that_was_not_asked_does_not_hold() -> None:
+    limits, lacking = learnt(FIRST, {FIRST: ""})
+    assert limits == narrowest(FIRST)
+    assert {each.reason for each in lacking} == {"not asked"}
+
+
+@settings(deadline=None, database=None)
+@given(
+    st.sets(st.sampled_from(sorted({*alone(), *crossings(FIRST, EVERYTHING)} - {FIRST}, key=str)))
+)
+def test_no_problem_within_the_limits_had_a_fault(fallen: set[Problem]) -> None:
+    faults = dict.fromkeys([*alone(), *crossings(FIRST, EVERYTHING)], "")
+    limits, _ = learnt(FIRST, faults | dict.fromkeys(fallen, "wrong"))
+    assert limits.refusals(FIRST) == ()
+    assert all(limits.refusals(problem) for problem in fallen)
+
+
+@pytest.mark.parametrize(
+    ("held", "expected"),
+    [
+        (HEAD_DIMS, range(1, 257)),
+        ([n for n in HEAD_DIMS if n % 8 == 0], range(8, 257, 8)),
+        ([n for n in HEAD_DIMS if n % 16 == 0], range(16, 257, 16)),
+        ([n for n in HEAD_DIMS if n <= 128], range(1, 129)),
+        ([64, 128], range(64, 129, 64)),
+        ([64], range(64, 65)),
+        ([128], range(128, 129)),
+    ],
+)
+def test_a_range_is_stated_from_what_held(held: list[int], expected: range) -> None:
+    fallen = [size for size in HEAD_DIMS if size not in held]
+    assert widest([held[-1], *held], fallen) == expected
+
+
+@settings(deadline=None, database=None)
+@given(st.sets(st.sampled_from(HEAD_DIMS), min_size=1), st.data())
+def test_a_range_never_holds_a_size_that_fell(held: set[int], data: st.DataObject) -> None:
+    first = data.draw(st.sampled_from(sorted(held)))
+    found = widest([first, *held], set(HEAD_DIMS) - held)
+    assert first in found
+    assert {found[0], found[-1]} <= held
+    assert not set(found) & (set(HEAD_DIMS) - held)
+
+
+LIMITS = [
+    Limits(),
+    Limits(devices=("cpu",)),
+    replace(EVERYTHING, head_dims=range(8, 257, 8), cuda_capability=(9, 0)),
+    *(replace(EVERYTHING, **narrower) for _, narrower in UNABLE.values()),
+]
+
+
+@pytest.mark.parametrize("limits", [*((each,) for each in LIMITS), tuple(LIMITS[1:4])])
+def test_what_is_pasted_is_python_that_makes_the_limits(limits: tuple[Limits, ...]) -> None:
+    text = pasted(limits)
+    namespace: dict[str, Any] = {}
+    exec(f"{text}\ndef mine(q, k, v, *, mask, scale): ...", namespace)  # noqa: S102 - it is ours
+    assert namespace["mine"].limits == limits
+    assert max(map(len, text.splitlines())) < 80  # no terminal breaks it
+
+
+def test_only_what_differs_from_the_defaults_is_stated_in_the_order_of_the_class() -> None:
+    narrow = Limits(sink=True, backward=False, devices=("cpu",))
+    assert list(stated(narrow)) == ["devices", "backward", "sink"]
+    assert stated(Limits()) == {}
+
+
+def test_devices_with_the_same_reach_share_their_limits() -> None:
+    cpu, cuda = Limits(devices=("cpu",)), Limits(devices=("cuda",), cuda_capability=(9, 0))
+    assert merged([cpu, cuda]) == (Limits(devices=("cpu", "cuda"), cuda_capability=(9, 0)),)
+    halves = replace(cuda, dtypes=("float16",))
+    assert merged([cpu, halves]) == (cpu, halves)
+
+
+PLAIN = "def mine(q, k, v, *, mask, scale): ..."
+DECORATED = f"from impls.interface import *\n@implementation(Limits())\n{PLAIN}"
+QUALIFIED = f"from impls import interface\n@interface.implementation()\n{PLAIN}"
+
+
+@pytest.mark.parametrize(
+    ("source", "limits", "expected"),
+    [
+        (PLAIN, CLAIMED, True),
+        (f"import torch\n@torch.no_grad()\n{PLAIN}", CLAIMED, True),
+        (DECORATED, CLAIMED, False),
+        (QUALIFIED, CLAIMED, False),
+        (PLAIN, Limits(), False),  # as `implementation(Limits())(mine)` has them
+        (PLAIN, replace(CLAIMED, backward=False), False),
+    ],
+)
+def test_a_plain_function_is_told_from_one_that_states_its_limits(
+    source: str, limits: Limits, *, expected: bool, tmp_path: Path
+) -> None:
+    assert is_plain(entry_of(tmp_path, source, limits=limits)) == expected
+
+
+def test_what_is_missing_or_has_settings_is_not_plain(tmp_path: Path) -> None:
+    entry = entry_of(tmp_path, PLAIN)
+    assert not is_plain(Entry(name="gone", missing="No module named 'x'"))
+    assert not is_plain(replace(entry, name="mine[a=1]"))
+    assert not is_plain(replace(entry, limits=(CLAIMED, CLAIMED)))
+
+
+def test_a_function_is_the_same_within_other_limits(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text("def mine(q, k, v, *, scale):\n    return q * scale")
+    narrow = Limits(backward=False)
+    (each,) = within(
+        {"mine_0": (narrow,)}, file=str(path), function="mine", module="here"
+    ).values()  # fmt: skip
+    assert each.limits == (narrow,)
+    assert each.function.__module__ == "here"
+    given_q: Any = 3.0
+    assert each.bound(mask=FIRST.mask, scale=2.0)(given_q, None, None) == 6.0
+
+
+def printed(found: Probed) -> str:
+    console = Console(file=io.StringIO(), width=400)
+    console.print(*probed.tables(found), sep="\n")
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_what_was_learnt_is_printed_with_reasons_and_the_limits(tmp_path: Path) -> None:
+    said = printed(found_out(tmp_path, UNABLE["other dtypes than float32"][0]))
+    assert "What mine can do, asked beside b2 h4 t65 d64 full fp32 cpu" in said
+    assert "dtypes float64, float16, bfloat16" in said
+    assert "failed: float32 only" in said
+    assert 'dtypes=("float32",),' in said
+    assert "As it stands it claims more than it can; with these Limits it agrees on all" in said
+
+
+def test_one_that_can_do_all_that_it_claims_is_told_so(tmp_path: Path) -> None:
+    said = printed(found_out(tmp_path, lambda p: ""))
+    assert "mine agrees with all that its parameters claim" in said
+    assert "What it cannot" not in said
+
+
+def test_the_same_is_there_for_programs(tmp_path: Path) -> None:
+    data = json.loads(json.dumps(probed.as_data(found_out(tmp_path, UNABLE["gradients"][0]))))
+    assert data["limits"][0]["backward"] is False
+    assert data["limits"][0]["head_dims"] == [1, 256, 1]
+    (device,) = data["devices"]
+    assert [each["field"] for each in device["lacking"]] == ["backward"]
+    assert device["lacking"][0]["reason"] == "failed: no grad_fn"
+    assert set(data["verified"]) == {"ok"}
+    assert "Limits(" in data["paste"]
+    nothing = probed.as_data(found_out(tmp_path, lambda p: "always wrong"))
+    assert nothing["paste"] == ""
+    assert nothing["devices"][0]["base"] is None
+
+
+def test_probing_shows_steps_and_no_faults() -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=100)
+    with probed.ProbeScreen(console) as screen:
+        screen.phase("checking agreement", 2)
+        screen.record(record_of(str(FIRST), "mine_0", "float32 only"))
+    assert isinstance(console.file, io.StringIO)
+    assert "finding out what it can do" in console.file.getvalue()
+    assert "float32 only" not in console.file.getvalue()
+
+
+SOURCE = """
+import os
+import torch
+
+def mine(q, k, v):
+    if q.dtype == torch.bfloat16:
+        os.abort()
+    if q.dtype != torch.float32 or q.shape[-1] % 16 or q.shape[2] != k.shape[2]:
+        raise ValueError("float32, equal lengths and multiples of 16 only")
+    with torch.no_grad():
+        return torch.softmax(q @ k.mT / q.shape[-1] ** 0.5, -1) @ v
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="sessions need a POSIX system")
+def test_in_real_processes_the_pasted_limits_make_an_implementation_that_agrees(
+    tmp_path: Path,
+) -> None:
+    entry = entry_of(tmp_path, SOURCE, limits=from_function(lambda q, k, v: q).limits[0])
+    texts = ("b1 h2 t33 d16 full", "b1 h2 t33 d16 full bf16", "b1 h2 t7/33 d16 full")
+    run = run_of(entry, (str(Problem.parse(text)) for text in texts))
+    kept = Store.open("sqlite://")
+    with Processes(60.0, 4 << 30) as processes:
+        screen = probed.ProbeScreen(Console(file=io.StringIO()), quiet=True)
+
+        def conduct(further: Run) -> list[Record]:
+            kept.begin(further)
+            return Conductor(
+                run=further, store=kept, listener=screen, processes=processes
+            ).conduct()  # fmt: skip
+
+        first = [record_of(text, "mine", "wrong") for text in run.plan.problems]
+        found = probe(entry, run, first, conduct)
+    assert [lacking.reason for lacking in found.reaches[0].lacking if "SIGABRT" in lacking.reason]
+    assert found.verified is not None
+    assert [(r.problem, r.status) for r in found.verified] == [(run.plan.problems[0], "ok")]
+    path = tmp_path / "pasted.py"
+    path.write_text(SOURCE.replace("def mine", f"{pasted(found.limits)}\ndef mine"))
+    (stated_now,) = load_file(path)
+    assert stated_now.limits == found.limits
+    assert found.limits == (
+        Limits(
+            devices=("cpu",),
+            dtypes=("float32",),
+            masks=("full",),
+            head_dims=range(16, 257, 16),
+            grouped_heads=False,
+            unequal_lengths=False,
+            backward=False,
+            own_scale=False,
+            own_value_dim=True,
+        ),
+    )
