@@ -13,16 +13,19 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 import typer
 
 from suites.records.address import DEFAULT_STORE, without_password
+from suites.request.command_line import is_given, with_options
+from suites.request.options import OPTIONS
 from suites.request.suites import SUITES, named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from suites.conducting import Conducted, Live
-    from suites.engine.run import Listener
+    from suites.engine.conductor import Listener
     from suites.request.planning import Request
 
-PLAN_FREE = ("resume", "store", "out", "as_json")
+PART = replace(OPTIONS["--delta"], name="--fail-if-slower")
+CHECK_OPTIONS = tuple(OPTIONS[name] for name in ("--time-limit", "--memory-limit", "--threads"))
 
 # The class behind everything typer has to say of a command line; not all releases export it.
 COMMAND_LINE_ERROR = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[2])
@@ -55,18 +58,7 @@ Out = Annotated[
     Path | None,
     typer.Option(help="Folder for the page and charts; results/RUN unless told.", metavar="DIR"),
 ]
-TimeLimit = Annotated[
-    float,
-    typer.Option(metavar="S", help="Seconds that one implementation may spend on one problem."),
-]
-MemoryLimit = Annotated[
-    float | None,
-    typer.Option(metavar="GIB", help="GiB that one call may add; 80 % of what is available."),
-]
-Threads = Annotated[
-    str | None,
-    typer.Option(metavar="LIST", help="OpenMP threads, bound to CPUs: 1,2; as many as there are."),
-]
+Given = dict[str, str | list[str]]
 
 
 @app.callback(invoke_without_command=True)
@@ -79,81 +71,14 @@ def default(context: typer.Context) -> None:
 
 
 @app.command()
-def run(  # noqa: PLR0913 - each parameter is an option of the command line
+@with_options(OPTIONS.values())
+def run(
     context: typer.Context,
     suite: Annotated[
         str, typer.Argument(metavar="SUITE", help=f"One of {', '.join(SUITES)}.")
     ] = "quick",
     *,
-    impl: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="NAME, FILE.py or FILE.py:FUNCTION; again for more. All, unless told.",
-        ),
-    ] = None,
-    problem: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="WORDS", help='A problem, as "b1 h8 t4096 d64 causal"; again for more.'
-        ),
-    ] = None,
-    against: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Whom the others are compared with; sdpa_flash."),
-    ] = None,
-    seq: Annotated[
-        str | None, typer.Option(metavar="LIST", help="Lengths: 128,256 or Tq/Tk.")
-    ] = None,
-    heads: Annotated[str | None, typer.Option(metavar="LIST", help="Heads: 1,8 or Hq/Hk.")] = None,
-    kv_heads: Annotated[
-        int | None, typer.Option(metavar="N", help="Key heads of every problem.")
-    ] = None,
-    batch: Annotated[str | None, typer.Option(metavar="LIST", help="Batch sizes.")] = None,
-    head_dim: Annotated[str | None, typer.Option(metavar="LIST", help="Head dimensions.")] = None,
-    device: Annotated[str | None, typer.Option(metavar="LIST", help="cpu, cuda, mps.")] = None,
-    dtype: Annotated[
-        str | None, typer.Option(metavar="LIST", help="float32,bfloat16,float16,float64.")
-    ] = None,
-    mask: Annotated[
-        str | None, typer.Option(metavar="LIST", help="full,causal,window:256.")
-    ] = None,
-    bias: Annotated[
-        str | None, typer.Option(metavar="LIST", help="none,alibi,relative:32.")
-    ] = None,
-    passes: Annotated[
-        str | None, typer.Option("--pass", metavar="LIST", help="forward,training.")
-    ] = None,
-    sessions: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            help="Fresh processes that time every problem; 5, with --problem 2 to 5, as many as "
-            "end soon.",
-        ),
-    ] = None,
-    precision: Annotated[
-        str | None,
-        typer.Option(
-            metavar="PART",
-            help="Half-width of a ratio's interval, as 1%, that ends the sessions of a problem; "
-            "--sessions, 20 unless told, is then the most.",
-        ),
-    ] = None,
-    delta: Annotated[str, typer.Option(metavar="PART", help="What counts as a difference.")] = "1%",
-    cache: Annotated[
-        str, typer.Option(metavar="STATE", help="hot, or cold: emptied before each call.")
-    ] = "hot",
-    allocator: Annotated[
-        str,
-        typer.Option(metavar="NAME", help="default, or retain: freed memory is kept."),
-    ] = "default",
-    time_limit: TimeLimit = 60.0,
-    memory_limit: MemoryLimit = None,
-    budget: Annotated[
-        float | None, typer.Option(metavar="MIN", help="Minutes for the whole run.")
-    ] = None,
-    threads: Threads = None,
+    given: Given,
     store: StoreUrl = DEFAULT_STORE,
     out: Out = None,
     resume: Annotated[
@@ -163,73 +88,40 @@ def run(  # noqa: PLR0913 - each parameter is an option of the command line
     as_json: Lines = False,
 ) -> None:
     """Check agreement, measure time and memory, and leave a page and charts."""
-    from suites.request.planning import Request  # noqa: PLC0415 - help answers without it
+    from suites.request.planning import requested  # noqa: PLC0415 - help does not need it
 
+    suite_given = is_given(context, "suite")
     if resume is not None:
-        _expect_no_plan_options(context)
+        _expect_no_plan_options([*(["SUITE"] if suite_given else []), *given])
         _resume(resume, store, out, as_json=as_json)
         return
-    if problem and _given(context, "suite"):
+    if "--problem" in given and suite_given:
         raise ValueError(f"a suite ({suite}) and --problem; expected one or the other")
-    axes = {
-        "--seq": seq,
-        "--heads": heads,
-        "--batch": batch,
-        "--head-dim": head_dim,
-        "--device": device,
-        "--dtype": dtype,
-        "--mask": mask,
-        "--bias": bias,
-        "--pass": passes,
-    }
-    request = Request(
-        suite=named(suite),
-        specs=tuple(impl) if impl else None,
-        problems=tuple(problem or ()),
-        axes={option: text for option, text in axes.items() if text is not None},
-        key_heads=kv_heads,
-        sessions=sessions,
-        time_limit_s=time_limit,
-        memory_limit_gib=memory_limit,
-        budget_min=budget,
-        threads=threads,
-        against=against,
-        precision=precision,
-        delta=delta,
-        cache=cache,
-        allocator=allocator,
-    )
-    _begin(request, store, out, as_json=as_json)
+    _begin(requested(named(suite), given), store, out, as_json=as_json)
 
 
 @app.command()
+@with_options(CHECK_OPTIONS)
 def check(
+    context: typer.Context,  # noqa: ARG001 - says which options are given
     names: Names = None,
     *,
-    time_limit: TimeLimit = 60.0,
-    memory_limit: MemoryLimit = None,
-    threads: Threads = None,
+    given: Given,
     as_json: Json = False,
 ) -> None:
     """Check agreement alone, on the suite `agreement`; exit 1 for anything else than agreement.
 
-    Of a function without a decorator it also finds out what it can do, and prints the Limits that
-    say so.
+    For a function without a decorator it also finds the limits by trial, and prints the Limits
+    that state them.
     """
     from reports.analysis import Analysis  # noqa: PLC0415 - help answers without them
     from reports.printing import plain, probed, terminal  # noqa: PLC0415 - likewise
     from reports.printing.console import console, print_json, print_tables  # noqa: PLC0415 - likewise
     from reports.printing.ending import exit_status  # noqa: PLC0415 - likewise
     from suites import conducting  # noqa: PLC0415 - likewise
-    from suites.request.planning import Request  # noqa: PLC0415 - likewise
+    from suites.request.planning import requested  # noqa: PLC0415 - likewise
 
-    request = Request(
-        suite=named("agreement"),
-        specs=tuple(names) if names else None,
-        time_limit_s=time_limit,
-        memory_limit_gib=memory_limit,
-        threads=threads,
-    )
+    request = replace(requested(named("agreement"), given), specs=tuple(names) if names else None)
     screen, further = terminal.Screen, probed.ProbeScreen
     shown = [each(console(stderr=True), quiet=as_json) for each in (screen, further)]
     done, found = conducting.check(request, _command(), *shown)
@@ -307,10 +199,9 @@ def compare(  # noqa: PLR0913 - each parameter is an option of the command line
     from reports.printing.console import print_json, print_tables  # noqa: PLC0415 - likewise
     from reports.printing.ending import expect_comparable, gate_status  # noqa: PLC0415 - likewise
     from suites.records.store import Store  # noqa: PLC0415 - likewise
-    from suites.request.planning import fraction  # noqa: PLC0415 - likewise
 
-    limit = None if fail_if_slower is None else fraction("--fail-if-slower", fail_if_slower)
-    counts = None if delta is None else fraction("--delta", delta)
+    limit = None if fail_if_slower is None else PART.value(fail_if_slower)
+    counts = None if delta is None else OPTIONS["--delta"].value(delta)
     kept = Store.open(store, create=False)
     if run is not None:
         of = kept.run(run)
@@ -458,7 +349,7 @@ def _carry_out(
     from reports.printing.console import console, print_line  # noqa: PLC0415 - likewise
     from reports.printing.stream import Stream  # noqa: PLC0415 - likewise
     from reports.printing.terminal import Screen  # noqa: PLC0415 - likewise
-    from suites.conducting import StoppedError, unstated  # noqa: PLC0415 - likewise
+    from suites.conducting import StoppedError, without_limits  # noqa: PLC0415 - likewise
 
     expect_folder(out or RESULTS)
     lines = Stream(sys.stdout) if as_json else None
@@ -471,27 +362,18 @@ def _carry_out(
     from reports.printing import ending  # noqa: PLC0415 - nothing is drawn until all is measured
 
     ending.report(done.run, done.records, out, as_json=as_json, lines=lines)
-    for name, file in unstated(done):
+    for name, file in without_limits(done):
         asked = shlex.join(["python", "run_bench.py", "check", str(file)])
-        print_line(f"{name} states no Limits; what it can do is found out by: {asked}", stderr=True)
+        print_line(f"{name} states no Limits; find its limits with: {asked}", stderr=True)
     raise typer.Exit(ending.exit_status(done.records))
 
 
-def _expect_no_plan_options(context: typer.Context) -> None:
-    given = [
-        f"--{name.replace('_', '-').replace('passes', 'pass')}"
-        for name in context.params
-        if name not in PLAN_FREE and _given(context, name)
-    ]
+def _expect_no_plan_options(given: list[str]) -> None:
     if given:
         raise ValueError(
             f"--resume executes the stored plan, and {', '.join(given)} would change it; "
             "leave it out or start a new run"
         )
-
-
-def _given(context: typer.Context, parameter: str) -> bool:
-    return getattr(context.get_parameter_source(parameter), "name", "") == "COMMANDLINE"
 
 
 def _with_latest(arguments: list[str]) -> list[str]:

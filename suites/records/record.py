@@ -1,11 +1,16 @@
-"""What was learnt about one implementation on one problem, and the rule that times need an `ok`."""
+"""Records: the result of one implementation on one problem in one session.
+
+Only a record with the status `ok` can carry times: the type refuses anything else.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, get_args
+from typing import Any, ClassVar, Final, Literal, get_args
 
+from impls.interface import Problem
+from suites.records.codec import STRICT, Bytes, Count, Milliseconds, ProblemText
 from suites.stats.pairing import counted
 
 Status = Literal[
@@ -13,7 +18,65 @@ Status = Literal[
 ]
 STATUSES: Final[tuple[Status, ...]] = get_args(Status)
 ANSWERS: Final = ("ok", "refused", "missing", "out_of_memory", "timed_out")
-"""Statuses that tell something true of an implementation; the others are faults."""
+"""Statuses that are results; the others are faults of the implementation."""
+
+Cause = Literal[
+    "",
+    "limits",
+    "not_importable",
+    "wrong_output",
+    "wrong_when_timed",
+    "wrote_read_only",
+    "exception",
+    "process_state",
+    "unreadable_record",
+    "memory_limit",
+    "device_memory",
+    "foreseen_memory",
+    "time_limit",
+    "foreseen_time",
+    "budget",
+    "silent_session",
+    "process_died",
+    "pipe_overwritten",
+    "no_record",
+]
+CAUSES: Final[dict[Status, tuple[Cause, ...]]] = {
+    "ok": ("",),
+    "refused": ("limits",),
+    "missing": ("not_importable",),
+    "wrong": ("wrong_output", "wrong_when_timed", "wrote_read_only"),
+    "failed": ("exception", "process_state", "unreadable_record"),
+    "out_of_memory": ("memory_limit", "device_memory", "foreseen_memory"),
+    "timed_out": ("time_limit", "foreseen_time", "budget", "silent_session"),
+    "crashed": ("process_died", "pipe_overwritten", "no_record"),
+}
+"""What a record of each status can be due to; code branches on the cause, never on the reason.
+
+limits             the problem is outside the declared Limits
+not_importable     the file of the implementation cannot be imported
+wrong_output       the check found a wrong output, gradient or mask
+wrong_when_timed   the output was right in the check and wrong in the timed rounds
+wrote_read_only    it wrote to inputs, which crashed the process because their pages are read-only
+exception          it raised an exception
+process_state      it changed state of the process that others depend on
+unreadable_record  the stored record is damaged
+memory_limit       a call added more than --memory-limit
+device_memory      the device's allocator has no memory left
+foreseen_memory    growth so far, or the inputs alone, exceed --memory-limit: it was not called
+time_limit         its calls took longer than --time-limit
+foreseen_time      growth so far exceeds --time-limit: it was not called
+budget             --budget ended before it was checked or timed
+silent_session     the session itself did not answer
+process_died       the process ended while it was at work
+pipe_overwritten   something else than messages came through the session's pipe
+no_record          the session ended without a record of it
+"""
+FORESEEN: Final[tuple[Cause, ...]] = ("foreseen_memory", "foreseen_time")
+"""Causes of records of implementations that were not called because of a forecast."""
+
+Pair = tuple[Problem, str]
+"""A problem and the name of an implementation."""
 
 CHECK: Final = 0
 """The session number of the check: agreement and memory, in a process of its own, no times."""
@@ -32,6 +95,8 @@ class TensorError:
                   the whole
     cosine        of the angle between the two, as vectors; None where either is zero
     """
+
+    __pydantic_config__: ClassVar = STRICT
 
     tensor: str
     rms_share: float
@@ -54,6 +119,8 @@ class Agreement:
                   along its derivative; None: too few outputs to tell
     hard_inputs   hard inputs of small sizes that it answered right; 0: none were asked here
     """
+
+    __pydantic_config__: ClassVar = STRICT
 
     tensors: tuple[TensorError, ...] = ()
     rows_checked: int | None = None
@@ -80,7 +147,9 @@ class Conditions:
     device                clocks, power, temperature and throttle reasons of an NVIDIA device
     """
 
-    probe_ms: tuple[float, ...] = ()
+    __pydantic_config__: ClassVar = STRICT
+
+    probe_ms: tuple[Milliseconds, ...] = ()
     run_delay_ms: tuple[float | None, ...] = ()
     involuntary_switches: tuple[int, ...] = ()
     disturbed: tuple[str, ...] = ()
@@ -99,9 +168,10 @@ class Record:
     """One session's answer of one implementation to one problem.
 
     session           0 is the check (agreement, memory), 1 and up are timed
-    problem           as printed, which is also its key
+    problem           the problem; stored as its text
     implementation    as printed: name[setting=value](inner)
-    reason            why it is not ok, in words
+    cause             why it is not ok, from the closed set CAUSES; empty when it is
+    reason            the same for people to read; no code branches on it
     first_call_ms     the first call of the session: compiling, tuning and building masks included
     times_ms          milliseconds for one call, a sample for every round tried, disturbed or not
     twin_ms           the same of the twin: this implementation once more, as an arm of its own.
@@ -129,35 +199,43 @@ class Record:
     and for one that is no number from 0 up.
     """
 
-    session: int
-    problem: str
+    __pydantic_config__: ClassVar = STRICT
+
+    session: Count
+    problem: ProblemText
     implementation: str
     status: Status
+    cause: Cause = ""
     reason: str = ""
     agreement: Agreement | None = None
-    first_call_ms: float | None = None
-    times_ms: tuple[float, ...] = field(default=())
-    twin_ms: tuple[float, ...] = field(default=())
+    first_call_ms: Milliseconds | None = None
+    times_ms: tuple[Milliseconds, ...] = field(default=())
+    twin_ms: tuple[Milliseconds, ...] = field(default=())
     in_rounds: bool = True
     conditions: Conditions | None = None
-    threads: int | None = None
-    calls_per_sample: int | None = None
+    threads: Count | None = None
+    calls_per_sample: Count | None = None
     clock: str = ""
-    host_ms: float | None = None
-    sustained_ms: float | None = None
-    cross_check_ms: float | None = None
+    host_ms: Milliseconds | None = None
+    sustained_ms: Milliseconds | None = None
+    cross_check_ms: Milliseconds | None = None
     checked_again: bool = False
-    peak_bytes: int | None = None
-    kept_bytes: int | None = None
-    resident_bytes: int | None = None
+    peak_bytes: Bytes | None = None
+    kept_bytes: Bytes | None = None
+    resident_bytes: Bytes | None = None
     page_faults: float | None = None
     operator: str = ""
-    spent_ms: float | None = None
-    calls_ms: float | None = None
+    spent_ms: Milliseconds | None = None
+    calls_ms: Milliseconds | None = None
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:
             raise ValueError(f"status {self.status!r}; expected one of {', '.join(STATUSES)}")
+        if self.cause not in CAUSES[self.status]:
+            raise ValueError(
+                f"cause {self.cause!r} of a record that is {self.status!r}; "
+                f"expected one of {', '.join(map(repr, CAUSES[self.status]))}"
+            )
         timed = bool(self.times_ms) or self.first_call_ms is not None
         if timed and self.status != "ok":
             raise ValueError(f"only an ok record carries times, got {self.status!r}")
@@ -174,10 +252,15 @@ class Record:
                 "expected as many: they stand in the same rounds"
             )
         if self.status != "ok" and not self.reason:
-            raise ValueError(f"a record that is {self.status!r} says why")
+            raise ValueError(f"a record that is {self.status!r} needs a reason")
 
     @property
-    def key(self) -> tuple[int, str, str]:
+    def pair(self) -> Pair:
+        """The problem and the implementation."""
+        return self.problem, self.implementation
+
+    @property
+    def key(self) -> tuple[int, Problem, str]:
         """What a run holds at most once."""
         return self.session, self.problem, self.implementation
 
@@ -191,31 +274,3 @@ class Record:
     def disturbed_rounds(self) -> int:
         """How many of the rounds tried were disturbed."""
         return sum(map(bool, self.conditions.disturbed)) if self.conditions else 0
-
-
-def to_json(record: Record) -> dict[str, Any]:
-    """A record as plain data, for pipes and stores."""
-    data = _told(record)
-    if record.agreement is not None:
-        data["agreement"] = _told(record.agreement)
-        data["agreement"]["tensors"] = [_told(each) for each in record.agreement.tensors]
-    if record.conditions is not None:
-        data["conditions"] = _told(record.conditions)
-    return data
-
-
-def _told(made: Record | Agreement | TensorError | Conditions) -> dict[str, Any]:
-    """The fields by their names, as `asdict` does it, whose copies take ten times as long."""
-    return {name: getattr(made, name) for name in made.__dataclass_fields__}
-
-
-def from_json(data: dict[str, Any]) -> Record:
-    """A record from `to_json`'s data. Raises ValueError or TypeError for anything else."""
-    agreement, conditions = data.get("agreement"), data.get("conditions")
-    if agreement is not None:
-        tensors = tuple(TensorError(**each) for each in agreement.get("tensors", ()))
-        agreement = Agreement(**{**agreement, "tensors": tensors})
-    if conditions is not None:
-        conditions = Conditions(**{name: tuple(each) for name, each in conditions.items()})
-    lists = {name: tuple(data.get(name, ())) for name in ("times_ms", "twin_ms")}
-    return Record(**{**data, **lists, "agreement": agreement, "conditions": conditions})
