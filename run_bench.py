@@ -1,4 +1,7 @@
-"""The command line of attnbench: every command is a short table of contents."""
+"""The command line of attnbench: every command is a short table of contents.
+
+Commands import what they need when they run, so that `--help` takes a tenth of a second.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 
 import typer
 
+from suites import VERSION
 from suites.records.address import DEFAULT_STORE, without_password
 from suites.request.command_line import is_given, with_options
 from suites.request.options import OPTIONS
@@ -27,7 +31,7 @@ if TYPE_CHECKING:
 PART = replace(OPTIONS["--delta"], name="--fail-if-slower")
 CHECK_OPTIONS = tuple(OPTIONS[name] for name in ("--time-limit", "--memory-limit", "--threads"))
 
-# The class behind everything typer has to say of a command line; not all releases export it.
+# The class of every error in a command line; not all releases of typer export it.
 COMMAND_LINE_ERROR = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[2])
 
 app = typer.Typer(
@@ -56,16 +60,23 @@ Lines = Annotated[
 ]
 Out = Annotated[
     Path | None,
-    typer.Option(help="Folder for the page and charts; results/RUN unless told.", metavar="DIR"),
+    typer.Option(help="Folder for the page and charts; by default results/RUN.", metavar="DIR"),
 ]
 Given = dict[str, str | list[str]]
 
 
 @app.callback(invoke_without_command=True)
-def default(context: typer.Context) -> None:
+def default(
+    context: typer.Context,
+    *,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
     """Without a command: run the quick suite on this machine's best device, then report."""
+    if version:
+        typer.echo(f"attnbench {VERSION}")
+        raise typer.Exit
     if context.invoked_subcommand is None:
-        from suites.request.planning import Request  # noqa: PLC0415 - help answers without it
+        from suites.request.planning import Request
 
         _begin(Request(suite=named("quick")), DEFAULT_STORE, None, as_json=False)
 
@@ -88,7 +99,7 @@ def run(
     as_json: Lines = False,
 ) -> None:
     """Check agreement, measure time and memory, and leave a page and charts."""
-    from suites.request.planning import requested  # noqa: PLC0415 - help does not need it
+    from suites.request.planning import requested
 
     suite_given = is_given(context, "suite")
     if resume is not None:
@@ -114,12 +125,12 @@ def check(
     For a function without a decorator it also finds the limits by trial, and prints the Limits
     that state them.
     """
-    from reports.analysis import Analysis  # noqa: PLC0415 - help answers without them
-    from reports.printing import plain, probed, terminal  # noqa: PLC0415 - likewise
-    from reports.printing.console import console, print_json, print_tables  # noqa: PLC0415 - likewise
-    from reports.printing.ending import exit_status  # noqa: PLC0415 - likewise
-    from suites import conducting  # noqa: PLC0415 - likewise
-    from suites.request.planning import requested  # noqa: PLC0415 - likewise
+    from reports.analysis import Analysis
+    from reports.printing import plain, probed, terminal
+    from reports.printing.console import console, print_json, print_tables
+    from reports.printing.ending import exit_status
+    from suites import conducting
+    from suites.request.planning import requested
 
     request = replace(requested(named("agreement"), given), specs=tuple(names) if names else None)
     screen, further = terminal.Screen, probed.ProbeScreen
@@ -154,8 +165,8 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Make the page and the charts of a stored run, or the history of several."""
-    from reports.printing import ending  # noqa: PLC0415 - help answers without them
-    from suites.records.store import Store  # noqa: PLC0415 - likewise
+    from reports.printing import ending
+    from suites.records.store import Store
 
     if last and names:
         raise ValueError(f"--last {last} beside {names[0]}; expected one or the other")
@@ -193,12 +204,12 @@ def compare(  # noqa: PLR0913 - each parameter is an option of the command line
     as_json: Json = False,
 ) -> None:
     """Compare two runs, or two implementations of one run: ratio, interval, verdict."""
-    from reports.judging import compare as compared  # noqa: PLC0415 - help answers without them
-    from reports.judging.verdict_tables import compare_tables  # noqa: PLC0415 - likewise
-    from reports.printing import plain  # noqa: PLC0415 - likewise
-    from reports.printing.console import print_json, print_tables  # noqa: PLC0415 - likewise
-    from reports.printing.ending import expect_comparable, gate_status  # noqa: PLC0415 - likewise
-    from suites.records.store import Store  # noqa: PLC0415 - likewise
+    from reports.judging import compare as compared
+    from reports.judging.verdict_tables import compare_tables
+    from reports.printing import plain
+    from reports.printing.console import print_json, print_tables
+    from reports.printing.ending import expect_comparable, gate_status
+    from suites.records.store import Store
 
     limit = None if fail_if_slower is None else PART.value(fail_if_slower)
     counts = None if delta is None else OPTIONS["--delta"].value(delta)
@@ -238,10 +249,10 @@ def export(
     store: StoreUrl = DEFAULT_STORE,
 ) -> None:
     """Write a stored run for other programs."""
-    from reports.exporting.export import EXTENSIONS, from_store  # noqa: PLC0415 - help answers without them
-    from reports.folder import RESULTS  # noqa: PLC0415 - likewise
-    from reports.printing.console import print_paths  # noqa: PLC0415 - likewise
-    from suites.records.store import Store  # noqa: PLC0415 - likewise
+    from reports.exporting.export import EXTENSIONS, from_store
+    from reports.folder import RESULTS
+    from reports.printing.console import print_paths
+    from suites.records.store import Store
 
     kept = Store.open(store, create=False)
     stored = kept.run(run)
@@ -259,14 +270,14 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List implementations with their limits, suites, stored runs, or what this machine is."""
-    from reports.printing.console import print_json, print_tables  # noqa: PLC0415 - help answers without them
-    from suites import listing  # noqa: PLC0415 - likewise
+    from reports.printing.console import print_json, print_tables
+    from suites import listing
 
     data = listing.of(what, store)
     if as_json:
         print_json(data)
         return
-    from reports.printing import terminal  # noqa: PLC0415 - programs need no tables
+    from reports.printing import terminal
 
     print_tables([terminal.listed(what, data)])
 
@@ -281,10 +292,10 @@ def selftest(
     as_json: Json = False,
 ) -> None:
     """Are the instruments right, and is this machine quiet enough? Exit 1 for a wrong one."""
-    from reports.printing import selftest as found  # noqa: PLC0415 - help answers without them
-    from reports.printing.console import console, print_json, print_tables  # noqa: PLC0415 - likewise
-    from reports.printing.terminal import Screen  # noqa: PLC0415 - likewise
-    from suites.calibrate import selftest as test  # noqa: PLC0415 - likewise
+    from reports.printing import selftest as found
+    from reports.printing.console import console, print_json, print_tables
+    from reports.printing.terminal import Screen
+    from suites.calibrate import selftest as test
 
     with Screen(console(stderr=True), quiet=as_json) as screen:
         screen.phase("measuring what is known", test.steps(sessions))
@@ -301,16 +312,16 @@ def new(
     name: Annotated[str, typer.Argument(help="What the implementation is called.")],
 ) -> None:
     """Write impls/NAME.py from a template, ready to check."""
-    from impls import create  # noqa: PLC0415 - help answers without them
-    from reports.printing.console import print_line  # noqa: PLC0415 - likewise
+    from impls import create
+    from reports.printing.console import print_line
 
     print_line(f"{create(name)}\ncheck it with: python run_bench.py check {name}")
 
 
 def main() -> None:
-    """Run the command line; a user's mistake is one line and status 2."""
+    """Run the command line; a mistake of the user is one line and status 2."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # a letter that the locale lacks is spelt out
+        if isinstance(stream, TextIOWrapper):  # escape letters that the locale lacks
             stream.reconfigure(errors="backslashreplace")
     arguments = _with_latest(sys.argv[1:])
     try:
@@ -328,7 +339,7 @@ def main() -> None:
 
 def _begin(request: Request, url: str, out: Path | None, *, as_json: bool) -> NoReturn:
     """Plan a run, carry it out, and report it."""
-    from suites.conducting import NOT_KEPT, begin  # noqa: PLC0415 - help answers without it
+    from suites.conducting import NOT_KEPT, begin
 
     if url in (NOT_KEPT, f"{NOT_KEPT}/", f"{NOT_KEPT}/:memory:"):
         raise ValueError(f"--store {url!r} keeps no run; expected a file, as {DEFAULT_STORE}")
@@ -337,7 +348,7 @@ def _begin(request: Request, url: str, out: Path | None, *, as_json: bool) -> No
 
 def _resume(name: str, url: str, out: Path | None, *, as_json: bool) -> NoReturn:
     """Carry out the plan of a stored run, minus its records, and report it."""
-    from suites.conducting import resume  # noqa: PLC0415 - help answers without it
+    from suites.conducting import resume
 
     _carry_out(partial(resume, name, url), out, as_json=as_json)
 
@@ -345,11 +356,11 @@ def _resume(name: str, url: str, out: Path | None, *, as_json: bool) -> NoReturn
 def _carry_out(
     conduct: Callable[[Live, Listener | None], Conducted], out: Path | None, *, as_json: bool
 ) -> NoReturn:
-    from reports.folder import RESULTS, expect_folder  # noqa: PLC0415 - help answers without them
-    from reports.printing.console import console, print_line  # noqa: PLC0415 - likewise
-    from reports.printing.stream import Stream  # noqa: PLC0415 - likewise
-    from reports.printing.terminal import Screen  # noqa: PLC0415 - likewise
-    from suites.conducting import StoppedError, without_limits  # noqa: PLC0415 - likewise
+    from reports.folder import RESULTS, expect_folder
+    from reports.printing.console import console, print_line
+    from reports.printing.stream import Stream
+    from reports.printing.terminal import Screen
+    from suites.conducting import StoppedError, without_limits
 
     expect_folder(out or RESULTS)
     lines = Stream(sys.stdout) if as_json else None
@@ -359,7 +370,7 @@ def _carry_out(
         again = "" if out is None else f" --out {shlex.quote(str(out))}"
         print_line(f"{stopped}{again}", stderr=True)
         raise
-    from reports.printing import ending  # noqa: PLC0415 - nothing is drawn until all is measured
+    from reports.printing import ending
 
     ending.report(done.run, done.records, out, as_json=as_json, lines=lines)
     for name, file in without_limits(done):
@@ -391,7 +402,7 @@ def _command() -> str:
 
 
 def _fail(message: str) -> NoReturn:
-    from reports.words import printable  # noqa: PLC0415 - help answers without it
+    from reports.words import printable
 
     sys.stderr.write(f"attnbench: {printable(' '.join(message.split()))}\n")
     sys.exit(2)

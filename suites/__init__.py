@@ -1,1 +1,3 @@
-"""How it is measured: the named suites, the instruments and the engine that drives them."""
+"""Measures attention implementations: what is asked, how it is checked, timed and stored."""
+
+VERSION = "0.2.0"
