@@ -331,8 +331,8 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except COMMAND_LINE_ERROR as error:
-        asked = error.ctx.command_path if error.ctx else "run_bench.py"
-        _fail(f"{error.format_message()} (python {asked} --help)")
+        command = error.ctx.command_path if error.ctx else "run_bench.py"
+        _fail(f"{error.format_message()} (python {command} --help)")
     else:
         sys.exit(status)
 
@@ -374,8 +374,8 @@ def _carry_out(
 
     ending.report(done.run, done.records, out, as_json=as_json, lines=lines)
     for name, file in without_limits(done):
-        asked = shlex.join(["python", "run_bench.py", "check", str(file)])
-        print_line(f"{name} states no Limits; find its limits with: {asked}", stderr=True)
+        command = shlex.join(["python", "run_bench.py", "check", str(file)])
+        print_line(f"{name} states no Limits; find its limits with: {command}", stderr=True)
     raise typer.Exit(ending.exit_status(done.records))
 
 

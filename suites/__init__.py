@@ -1,3 +1,3 @@
-"""Measures attention implementations: what is asked, how it is checked, timed and stored."""
+"""Measures attention implementations: requests, checks, times and records."""
 
 VERSION = "0.2.0"

@@ -108,15 +108,15 @@ class Measured:
 
 
 def restricted(plan: Plan, cases: Collection[Mapping[str, Any]], *, timed: bool) -> Plan:
-    """The plan without what no case asks for; the baseline stays. Not timed, it has no sessions."""
-    asked = {name: {case[name] for case in cases} for name in PARAMETERS}
+    """The plan of the selected cases and the baseline. Not timed, it has no sessions."""
+    wanted = {name: {case[name] for case in cases} for name in PARAMETERS}
     return replace(
         plan,
-        problems=tuple(each for each in plan.problems if each in asked["problem"]),
+        problems=tuple(each for each in plan.problems if each in wanted["problem"]),
         entries=tuple(
             entry
             for entry in plan.entries
-            if entry.name in asked["implementation"] or entry.name == plan.baseline
+            if entry.name in wanted["implementation"] or entry.name == plan.baseline
         ),
         sessions=plan.sessions if timed else 0,
     )

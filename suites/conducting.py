@@ -1,4 +1,4 @@
-"""Carries out what was asked for: from a request to a run and its records."""
+"""Carries out a request: plans a run, conducts it, and returns its records."""
 
 from __future__ import annotations
 

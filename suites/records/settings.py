@@ -1,4 +1,4 @@
-"""Settings: what a run can be asked for, each declared once with its command-line option.
+"""Settings of a run, each declared once with its command-line option.
 
 The command line, its help, the plan, the check of `--resume` and the reports read this declaration.
 A new setting is a new field here, and whatever uses it.
