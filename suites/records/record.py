@@ -174,8 +174,8 @@ class Record:
     reason            the same for people to read; no code branches on it
     first_call_ms     the first call of the session: compiling, tuning and building masks included
     times_ms          milliseconds for one call, a sample for every round tried, disturbed or not
-    twin_ms           the same of the twin: this implementation once more, as an arm of its own; only
-                      the baseline of the problem has one
+    twin_ms           the same of the twin: this implementation once more, as an arm of its own; the
+                      baseline of the problem alone has one
     in_rounds         whether the samples were taken in rounds with the others; False for the one
                       sample of a long call, which is taken apart
     conditions        the state of the machine in those rounds
