@@ -179,6 +179,7 @@ def test_a_run_checks_every_pair_and_then_times_it_in_every_session() -> None:
     ]
     assert stage.store.records("r") == made
     assert stage.store.run("r").ended is not None
+    assert [each.session for each in stage.store.run("r").facts] == [1, 2]
 
 
 def test_a_wrong_answer_is_never_timed() -> None:
