@@ -18,7 +18,8 @@ import torch
 import impls
 from impls.interface import Implementation, Missing
 from suites.engine.messages import Sender, one_line
-from suites.process_state.fingerprint import DisturbedError, Fingerprint, Part
+from suites.process_state.state import DisturbedError, ProcessState
+from suites.process_state.watched import Watched
 from suites.records import record
 from suites.records.record import Record, Status
 
@@ -28,7 +29,7 @@ MOST_NOTES: Final = 3
 
 
 def keep(
-    task: Task, name: str, sender: Sender, answer: Callable[[], Record | None], *more: Part
+    task: Task, name: str, sender: Sender, answer: Callable[[], Record | None], *more: Watched
 ) -> bool:
     """Let an implementation answer; send the record of it, or of how it failed. Whether it did not.
 
@@ -37,17 +38,16 @@ def keep(
     What it has done to the process is a fault, too, whatever it answered.
     """
     sender.send("begin", problem=task["problem"], implementation=name)
-    before = Fingerprint(*more)
+    before = ProcessState(*more)
     try:
         made = answer()
     except BaseException as error:  # noqa: BLE001 - whatever it did becomes its record
-        before.put_back_at_once()
         made = _fallen(task, name, error)
     return _conclude(task, name, sender, made, before)
 
 
 def send_fault(
-    task: Task, name: str, sender: Sender, error: BaseException, before: Fingerprint
+    task: Task, name: str, sender: Sender, error: BaseException, before: ProcessState
 ) -> None:
     """The record of an exception.
 
@@ -57,13 +57,13 @@ def send_fault(
 
 
 def _conclude(
-    task: Task, name: str, sender: Sender, made: Record | None, before: Fingerprint
+    task: Task, name: str, sender: Sender, made: Record | None, before: ProcessState
 ) -> bool:
     """Send a record; whether it is none of a fault. A process that is not sound any more ends."""
     changes = before.changes()
     if before.left_threads:
         sender.send("threads", implementation=name)  # one of them may end the process later
-    if changes and (made is None or made.status == "ok" or before.was_crippled):
+    if changes and (made is None or made.status == "ok"):
         made = _fallen(task, name, DisturbedError(changes))
     elif changes and made is not None and changes not in made.reason:
         made = replace(made, reason=f"{made.reason}; it also {changes}")

@@ -8,7 +8,7 @@ import torch
 
 from suites.agreement.gate import tensors_of, versions_of
 from suites.measure.inputs import Flips, Inputs
-from suites.process_state.fingerprint import Part
+from suites.process_state.watched import Watched
 
 Place = tuple[int, tuple[int, ...], tuple[int, ...], bool, int]
 """Of an input: its address, shape, strides, whether it asks for gradients, and how often others
@@ -34,9 +34,9 @@ class Given:
         self._versions = [versions_of(each) for each in self.sets]
 
     @property
-    def part(self) -> Part:
+    def part(self) -> Watched:
         """What of them an implementation has to leave as it was."""
-        return Part("the inputs", self._places, None, _told, glanced=True)
+        return Watched("the inputs", self._places, None, _told, quick=True)
 
     def _places(self) -> list[Place]:
         found: list[Place] = []

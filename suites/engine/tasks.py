@@ -25,7 +25,7 @@ from suites.engine.messages import Sender, one_line
 from suites.engine.timed import measure
 from suites.measure import cache, ceilings, machine, memory, precision, timing
 from suites.measure.allocator import give_back
-from suites.process_state.fingerprint import DISTURBS, Fingerprint
+from suites.process_state.state import SHARED, ProcessState
 from suites.records import plan
 from suites.records.plan import Entry
 from suites.records.record import CHECK, Record
@@ -201,10 +201,10 @@ def _load(
 @contextmanager
 def _unchanged(file: str, error: type[Exception]) -> Iterator[None]:
     """Raise this error when importing a file changes the process for all others."""
-    before = Fingerprint()
+    before = ProcessState()
     yield
     if changes := before.changes():
-        raise error(f"{file}: importing it {changes}, {DISTURBS}; leave all as it was")
+        raise error(f"{file}: importing it {changes}; {SHARED}")
 
 
 def _entry(each: Implementation) -> Entry:

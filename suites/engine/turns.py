@@ -6,7 +6,7 @@ import gc
 from typing import Final
 
 from suites.engine.messages import Sender, Turns
-from suites.process_state.fingerprint import Fingerprint
+from suites.process_state.state import ProcessState
 
 LOOKS: Final = 2
 """In so many rounds everything is looked at between two turns; after them there are glances."""
@@ -19,7 +19,9 @@ class WatchedTurns:
     names   whose turns come, by the index that is announced
     """
 
-    def __init__(self, sender: Sender, problem: str, names: list[str], before: Fingerprint) -> None:
+    def __init__(
+        self, sender: Sender, problem: str, names: list[str], before: ProcessState
+    ) -> None:
         self.before = before
         self._sender, self._names = sender, names
         self._turns: Turns = sender.turns(problem, names)
@@ -35,15 +37,15 @@ class WatchedTurns:
         """It is this one's turn. Raises DisturbedError for what was done in the one before."""
         self._looks_left -= 1
         if self._looks_left >= 0:
-            self.before.look()
+            self.before.verify()
         else:
-            self.before.glance()
+            self.before.verify_quickly()
         gc.disable()  # whoever had the turn may have enabled it
         self._turns.announce(index)
 
     def end(self) -> None:
         """All turns are over. Raises DisturbedError, which is nobody's where no glance shows it."""
-        self.before.glance()
+        self.before.verify_quickly()
         self._turns.latest = None
         self._sender.send("rest")
-        self.before.look()
+        self.before.verify()

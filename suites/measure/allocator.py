@@ -39,12 +39,6 @@ def settings(name: str) -> dict[str, str]:
     return {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "-1"}
 
 
-_LARGE: Final = 40 << 20
-"""More than glibc learns to take from the heap by itself: that ends at 32 MiB."""
-_LOOKS: Final = 3
-"""Another thread may map or free something while it is looked at."""
-
-
 class _Mallinfo(ctypes.Structure):
     """What glibc tells of itself.
 
@@ -61,23 +55,6 @@ class _Mallinfo(ctypes.Structure):
     ]
 
 
-def maps_large_blocks() -> bool | None:
-    """Whether a large block is mapped anew each time, and so costs its page faults every time.
-
-    None where the C library does not tell, or has none to give. What lies free in the heaps would
-    be taken first, so more is asked for. It takes some 25 microseconds; nothing is touched.
-    """
-    library = ctypes.CDLL(None)
-    if not hasattr(library, "mallinfo2"):
-        return None
-    library.malloc.restype, library.mallinfo2.restype = ctypes.c_void_p, _Mallinfo
-    before = library.mallinfo2()
-    block = library.malloc(ctypes.c_size_t(before.fordblks + _LARGE))
-    mapped = library.mallinfo2().hblks > before.hblks
-    library.free(ctypes.c_void_p(block))
-    return bool(mapped) if block else None
-
-
 def give_back(beyond: int) -> None:
     """Have the C library return what lies free in its heaps, where that is more than so many bytes.
 
@@ -91,10 +68,3 @@ def give_back(beyond: int) -> None:
     library.mallinfo2.restype = _Mallinfo
     if library.mallinfo2().fordblks > beyond:
         library.malloc_trim(0)
-
-
-def told_mapping(was: object, _: object) -> str:
-    """Whether the C library keeps now what it did not, or the other way round."""
-    if was is None or any(maps_large_blocks() in (was, None) for _ in range(_LOOKS)):
-        return ""
-    return "changed how the C library allocates memory"

@@ -13,7 +13,7 @@ from suites.engine import catalogue
 from suites.engine.catalogue import open_catalogue
 from suites.engine.processes import Processes
 from suites.engine.run import Conductor
-from suites.process_state.fingerprint import DISTURBS
+from suites.process_state.state import SHARED
 from suites.records.plan import Plan
 from suites.records.record import Record
 from suites.records.store import Run, Store, now
@@ -188,7 +188,7 @@ def test_what_it_did_to_the_process_is_a_fault_that_is_named(
     last = made[name][-1]
     assert last.status == "failed"
     assert last.reason.startswith(DISTURBING[name])
-    assert last.reason.endswith(DISTURBS)
+    assert last.reason.endswith(SHARED)
     assert (last.session == 1) == name.endswith("in_a_sample")
     assert not any(record.times_ms for record in made[name])
 
@@ -240,7 +240,7 @@ IMPORTED: dict[str, tuple[str, str]] = {
     "hangs": ("import time; time.sleep(600)", "cannot be imported: spent more than 2 s"),
     "replaces a clock": (
         "import time; time.perf_counter_ns = lambda: 0",
-        f"importing it replaced time.perf_counter_ns, {DISTURBS}",
+        f"importing it replaced time.perf_counter_ns, {SHARED}",
     ),
 }
 """What a file does when it is imported, and what is said of it."""
