@@ -14,7 +14,7 @@ from suites.process_state.watched import Watched, settings
 _BACKENDS: Final[Any] = torch.backends
 """Any: parts of it carry no types."""
 _CUDA: Final[Any] = torch.cuda
-_C: Final[Any] = torch._C  # noqa: SLF001 - profiler, hooks and modes have no public getter
+_C: Final[Any] = torch._C
 _DETERMINISTIC: Final[Any] = torch.utils.deterministic
 _SUMS: Final = (
     "allow_fp16_reduced_precision_reduction",
