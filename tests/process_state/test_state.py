@@ -10,6 +10,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from suites.engine.local import ROOT
-from suites.process_state import threads
+from suites.process_state import threads, torch_settings
 from suites.process_state.state import SHARED, DisturbedError, ProcessState
 from suites.process_state.watched import Watched
 
@@ -215,6 +216,20 @@ def test_additions_are_no_change() -> None:
     assert sys.path.pop() == "/nowhere"
     del torch.some_new_name  # type: ignore[attr-defined] # likewise
     os.close(descriptor)
+
+
+def test_another_current_stream_is_a_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    streams = iter((0, 0, 7))
+    cuda = SimpleNamespace(
+        is_initialized=lambda: True,
+        current_device=lambda: 0,
+        current_stream=lambda: SimpleNamespace(cuda_stream=next(streams)),
+    )
+    monkeypatch.setattr(torch_settings, "_CUDA", cuda)
+    before = ProcessState()
+    before.verify_quickly()
+    assert before.changes() == "changed the CUDA device and stream from (0, 0) to (0, 7)"
+    monkeypatch.undo()
 
 
 COMPILES = """
