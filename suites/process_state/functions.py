@@ -6,8 +6,8 @@ and #162, KernelBench#82).
 
 from __future__ import annotations
 
+import re
 import time
-from pathlib import Path
 from typing import Any, Final
 
 import torch
@@ -30,9 +30,14 @@ _NAMESPACES: Final[dict[str, Any]] = {
     "torch.cuda": torch.cuda,
     "torch.cuda.Event": torch.cuda.Event,
 }
-_FOLLOWS_DTYPE: Final = "torch.Storage"
-"""torch replaces this one when the default dtype changes."""
-_TORCH: Final = str(Path(torch.__file__).parent)
+_REPLACED_BY_TORCH: Final = {
+    "torch.Storage",  # when the default dtype changes
+    "torch.manual_seed",  # when its compiler is imported
+    "torch.nn.Module.__init__",  # when it first compiles
+    "torch.nn.Module.__setstate__",  # likewise
+}
+_KERNEL: Final = re.compile(r"aten/.*/(CPU|CUDA|Autograd|Composite)")
+"""A kernel of one of torch's own operators for the devices in use."""
 
 
 def _members() -> Members:
@@ -55,35 +60,25 @@ def _describe_members(before: Members, now: Members) -> str:
 
 def _replaced(before: Members, now: Members) -> list[str]:
     """The full names of replaced functions, and of new ones that hide an inherited one."""
-    return [
+    names = [
         f"{space}.{name}"
         for space, members in before.items()
         if now[space] != members  # a hundred times as fast as a comparison name by name
         for name in sorted(_differing(_NAMESPACES[space], members, now[space]))
-        if f"{space}.{name}" != _FOLLOWS_DTYPE
     ]
+    return [name for name in names if name not in _REPLACED_BY_TORCH]
 
 
 def _differing(space: Any, before: dict[str, Any], now: dict[str, Any]) -> set[str]:
-    replaced = {
-        name
-        for name, member in before.items()
-        if callable(member) and now.get(name) is not member and not _is_torch_s(now.get(name))
-    }
+    replaced = {n for n, member in before.items() if callable(member) and now.get(n) is not member}
     parents = getattr(space, "__mro__", ())[1:-1]
-    hiding = {name for name in now.keys() - before.keys() for p in parents if hasattr(p, name)}
+    hiding = {n for n in now.keys() - before.keys() if any(hasattr(p, n) for p in parents)}
     return replaced | hiding
 
 
-def _is_torch_s(function: Any) -> bool:
-    """Whether it is Python code of torch: importing torch's compiler replaces a few functions."""
-    code = getattr(function, "__code__", None)
-    return code is not None and code.co_filename.startswith(_TORCH)
-
-
 def _describe_kernels(before: set[str], now: set[str]) -> str:
-    """Names such as aten/bmm/CPU. Kernels for operators other than torch's own are additions."""
-    overridden = sorted(each for each in now - before if each.startswith("aten/"))
+    """Names such as aten/bmm/CPU. New operators and batching rules replace nothing."""
+    overridden = sorted(each for each in now - before if _KERNEL.match(each))
     return f"replaced kernels of torch ({listed(overridden)})" if overridden else ""
 
 

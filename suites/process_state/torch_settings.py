@@ -46,7 +46,8 @@ def _products() -> tuple[Any, ...]:
 
 
 def _stop_profiler(_: object) -> None:
-    _C._autograd._disable_profiler()
+    if _C._autograd._profiler_enabled():
+        _C._autograd._disable_profiler()
 
 
 def _saved_tensor_hooks() -> Any:

@@ -1,4 +1,4 @@
-"""What is honest is never taken for a disturbance, whatever it is asked."""
+"""The implementations of `impls` pass the process-state check in timed sessions and checks."""
 
 from __future__ import annotations
 
