@@ -8,10 +8,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from suites.engine import asking
+from impls.interface import Problem
+from suites.engine import dispatch
 from suites.engine.catalogue import open_catalogue
-from suites.engine.processes import Processes
-from suites.engine.run import Conductor
+from suites.engine.conductor import Conductor
+from suites.engine.local_pool import LocalPool
 from suites.records.plan import Plan
 from suites.records.record import Record
 from suites.records.store import Run, Store, now
@@ -38,11 +39,11 @@ def records_of(file: str, time_limit_s: float = 60.0) -> Records:
     """The records of one run of all implementations in a file of `hostile`."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(MARK, "1")
-        patch.setattr(asking, "LASTING_S", 0.5)  # the threads of these files act within 0.1 s
+        patch.setattr(dispatch, "WATCHED_S", 0.5)  # the threads of these files act within 1 ms
         machine, entries = open_catalogue([str(FOLDER / file)], threads=1)
         plan = Plan(
             suite="hostile",
-            problems=(PROBLEM,),
+            problems=(Problem.parse(PROBLEM),),
             entries=entries,
             sessions=1,
             seed=1,
@@ -54,17 +55,16 @@ def records_of(file: str, time_limit_s: float = 60.0) -> Records:
         store = Store.open("sqlite://")
         run = Run(name="r", started=now(), command="c", plan=plan, machine=machine)
         store.begin(run)
-        with Processes(plan.time_limit_s, plan.memory_limit) as processes:
-            made = Conductor(run=run, store=store, listener=Silent(), processes=processes)
-            found = made.conduct()
+        with LocalPool(plan.time_limit_s, plan.memory_limit) as pool:
+            found = Conductor(run=run, store=store, listener=Silent(), pool=pool).conduct()
     return {e.name: [r for r in found if r.implementation == e.name] for e in entries}
 
 
 def assert_settled(records: list[Record], status: str, words: str) -> None:
     """The last record has this status and these words in its reason, and no record has times."""
     last = records[-1]
-    assert last.status == status
-    assert words in last.reason  # torch's own message may precede them
+    assert last.status == status, last.reason
+    assert words in last.reason, last.reason  # torch's own message may precede them
     assert len(last.reason) < 500
     assert last.reason.isprintable()
     assert not any(record.times_ms for record in records)
@@ -81,10 +81,11 @@ def assert_equal_neighbours(records: Records) -> None:
     """Two copies of one function, first and last in the file, agree to the bit."""
     (first, timed), (last, timed_last) = records["honest_first"], records["honest_last"]
     assert first.agreement is not None
-    assert first.agreement == last.agreement
-    assert first.peak_bytes == last.peak_bytes
-    assert timed.conditions == timed_last.conditions  # both took part in the same rounds
-    assert len(timed.times_ms) == len(timed_last.times_ms)
+    assert first.agreement == last.agreement, (first, last)
+    assert first.peak_bytes == last.peak_bytes, (first, last)
+    both = (timed, timed_last)
+    assert timed.conditions == timed_last.conditions, both  # both took part in the same rounds
+    assert len(timed.times_ms) == len(timed_last.times_ms), both
 
 
 def surviving_processes() -> list[int]:

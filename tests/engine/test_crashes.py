@@ -27,9 +27,9 @@ SETTLED = {
         "RuntimeError: no such luck; it also changed torch's threads from 1 to 3",
     ),
     "recurses": ("failed", "RecursionError: maximum recursion depth exceeded"),
-    "exits_quietly": ("crashed", f"{ENDED} 0 before it answered"),
-    "exits_in_a_sample": ("crashed", f"{ENDED} 0 before it answered"),
-    "exits_in_another_turn": ("crashed", f"{ENDED} 3 before it answered"),
+    "exits_quietly": ("crashed", f"{ENDED} 0 before its task was done"),
+    "exits_in_a_sample": ("crashed", f"{ENDED} 0 before its task was done"),
+    "exits_in_another_turn": ("crashed", f"{ENDED} 3 before its task was done"),
     "segfaults": ("crashed", "the process was killed by SIGSEGV"),
     "aborts": ("crashed", "the process was killed by SIGABRT"),
 }

@@ -23,8 +23,11 @@ SETTLED = {
     "allocates_too_much": ("out_of_memory", TOO_MUCH),
     "allocates_in_small_steps": ("out_of_memory", TOO_MUCH),
     "closes_every_descriptor": ("crashed", "the process ended with status"),
-    "writes_half_a_message": ("crashed", "the process ended with status 0 before it answered"),
-    "writes_over_the_pipe": ("crashed", "wrote over the engine's own pipe"),
+    "writes_half_a_message": (
+        "crashed",
+        "the process ended with status 0 before its task was done",
+    ),
+    "writes_over_the_pipe": ("crashed", "wrote to the session's pipe"),
     "leaves_a_thread_running": ("failed", f"left 1 thread running; {SHARED}"),
     "leaves_orphans": ("failed", f" behind; {SHARED}"),
     "returns_twice": ("failed", f"left 1 process behind; {SHARED}"),

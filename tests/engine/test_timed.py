@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from suites.engine.messages import Sender
 
 from suites.agreement import timed_outputs as last_answer
 from suites.calibrate.arms import calibrate, instruments
 from suites.engine import tasks, timed
-from suites.engine.messages import Sender
 from suites.measure import timing
 from suites.process_state import functions
 from suites.records import record as records

@@ -245,7 +245,7 @@ print(before.changes())
 
 
 def test_torch_compile_is_no_change() -> None:
-    """Compiling replaces a few functions of torch, and adds modules, callbacks and batching rules."""
+    """Compiling replaces a few functions of torch and adds modules, threads and callbacks."""
     done = subprocess.run(
         [sys.executable, "-c", COMPILES], capture_output=True, text=True, check=True, cwd=ROOT
     )

@@ -8,13 +8,15 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
+import time
 
 import torch
 from torch import Tensor
 
 from tests.engine.hostile.honest import in_a_sample, right
 
-_ending: list[threading.Timer] = []
+_ending: list[threading.Thread] = []
+_sampled = threading.Event()
 
 
 def honest_first(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -84,11 +86,19 @@ def exits_in_a_sample(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     return right(q, k, v)
 
 
+def _exit_after_a_sample() -> None:
+    _sampled.wait()
+    time.sleep(0.001)
+    os._exit(3)
+
+
 def exits_in_another_turn(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """A waiting thread ends the process once its first sample is taken, mostly in the next turn."""
     if not _ending:
-        _ending.append(threading.Timer(0.1, os._exit, [3]))
-        _ending[0].daemon = True
+        _ending.append(threading.Thread(target=_exit_after_a_sample, daemon=True))
         _ending[0].start()
+    if in_a_sample():
+        _sampled.set()
     return right(q, k, v)
 
 
