@@ -13,6 +13,7 @@ from tests.engine.real_sessions import (
     assert_measured,
     assert_settled,
     records_of,
+    surviving_processes,
 )
 
 CHANGES = {
@@ -37,9 +38,14 @@ CHANGES = {
     "replaces_stdout": "changed output streams (sys.stdout)",
     "traces": "changed trace and profile hooks (sys.settrace)",
     "closes_the_output_descriptors": "changed open descriptors (1, 2)",
+    "leaves_a_thread_running": "left 1 thread running",
+    "leaves_orphans": "left ",
+    "returns_twice": "left 1 process behind",
+    "leaves_a_program_running": "left 1 process behind",
 }
 UNHARMED = (
     "honest_first",
+    "works_in_a_pool",
     "draws_random_numbers",
     "opens_descriptors_and_variables",
     "honest_last",
@@ -73,3 +79,9 @@ def test_the_others_are_measured_as_usual(records: Records, name: str) -> None:
 
 def test_equal_neighbours_agree_to_the_bit(records: Records) -> None:
     assert_equal_neighbours(records)
+
+
+def test_no_process_outlives_its_session(records: Records) -> None:
+    """This includes the processes that implementations have started."""
+    assert records
+    assert surviving_processes() == []

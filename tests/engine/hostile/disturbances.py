@@ -5,9 +5,12 @@ from __future__ import annotations
 import io
 import os
 import signal
+import subprocess
 import sys
+import threading
 import time
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
@@ -17,6 +20,7 @@ from torch.nn import functional
 from tests.engine.hostile.honest import in_a_sample, right
 
 _calls: dict[str, int] = {}
+_pool: list[ThreadPoolExecutor] = []
 
 
 def honest_first(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -123,6 +127,48 @@ def traces(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 def closes_the_output_descriptors(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     os.closerange(1, 3)
     return right(q, k, v)
+
+
+def _work() -> NoReturn:
+    while True:
+        pass
+
+
+def leaves_a_thread_running(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    if not _calls.setdefault("leaves_a_thread_running", 0):
+        threading.Thread(target=_work, daemon=True).start()
+    _calls["leaves_a_thread_running"] += 1
+    return right(q, k, v)
+
+
+def leaves_orphans(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Each call leaves a process behind that holds the pipes."""
+    if os.fork() == 0:
+        time.sleep(60)
+        os._exit(0)
+    return right(q, k, v)
+
+
+def returns_twice(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """The first call also returns in a child process, 3 s later."""
+    if _calls.setdefault("returns_twice", 0) == 0 and os.fork() == 0:
+        time.sleep(3)
+    _calls["returns_twice"] += 1
+    return right(q, k, v)
+
+
+def leaves_a_program_running(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    if not _calls.setdefault("leaves_a_program_running", 0):
+        subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    _calls["leaves_a_program_running"] += 1
+    return right(q, k, v)
+
+
+def works_in_a_pool(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Its threads wait for the next call."""
+    if not _pool:
+        _pool.append(ThreadPoolExecutor(2))
+    return _pool[0].submit(right, q, k, v).result()
 
 
 def draws_random_numbers(q: Tensor, k: Tensor, v: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Implementations that hang, take all memory, garble the pipes or leave threads and processes.
+"""Implementations that hang, take all memory, flood the output or garble the pipes.
 
 Each returns correct outputs when it returns.
 """
@@ -7,20 +7,14 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from tests.engine.hostile.honest import right
-
-_calls: dict[str, int] = {}
-_pool: list[ThreadPoolExecutor] = []
 
 
 def honest_first(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -71,48 +65,6 @@ def floods_its_output(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         os.write(1, b"x" * 10_000 + b"\n")
         os.write(2, b"y" * 10_000 + b"\n")
     return right(q, k, v)
-
-
-def _work() -> NoReturn:
-    while True:
-        pass
-
-
-def leaves_a_thread_running(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    if not _calls.setdefault("leaves_a_thread_running", 0):
-        threading.Thread(target=_work, daemon=True).start()
-    _calls["leaves_a_thread_running"] += 1
-    return right(q, k, v)
-
-
-def leaves_orphans(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Each call leaves a process behind that holds the pipes."""
-    if os.fork() == 0:
-        time.sleep(60)
-        os._exit(0)
-    return right(q, k, v)
-
-
-def returns_twice(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """The first call also returns in a child process, 3 s later."""
-    if _calls.setdefault("returns_twice", 0) == 0 and os.fork() == 0:
-        time.sleep(3)
-    _calls["returns_twice"] += 1
-    return right(q, k, v)
-
-
-def leaves_a_program_running(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    if not _calls.setdefault("leaves_a_program_running", 0):
-        subprocess.Popen([sys.executable, "-c", "while True: pass"])
-    _calls["leaves_a_program_running"] += 1
-    return right(q, k, v)
-
-
-def works_in_a_pool(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Its threads wait for the next call."""
-    if not _pool:
-        _pool.append(ThreadPoolExecutor(2))
-    return _pool[0].submit(right, q, k, v).result()
 
 
 def honest_last(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
