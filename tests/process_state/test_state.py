@@ -19,7 +19,7 @@ import torch
 from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from suites.engine.local import ROOT
+from suites.engine.local_session import ROOT
 from suites.process_state import threads, torch_settings
 from suites.process_state.state import SHARED, DisturbedError, ProcessState
 from suites.process_state.watched import Watched
