@@ -28,12 +28,16 @@ CASES = f"t128 and h4 and full and (local_window or {ABLE})"
 
 
 def start(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Its pytest, with the folder for what pytest-benchmark leaves behind."""
+    """`python -m pytest` with these words; pytest-benchmark leaves its files in the folder.
+
+    Variables of the pytest that runs this test are left out: they make the child an xdist worker.
+    """
     storage = f"--benchmark-storage={folder}"
+    inherited = {name: v for name, v in os.environ.items() if not name.startswith("PYTEST")}
     return subprocess.run(
         [sys.executable, "-m", "pytest", storage, *words],
         cwd=ROOT,
-        env={**os.environ, "COLUMNS": "200"},
+        env={**inherited, "COLUMNS": "200"},
         capture_output=True,
         text=True,
         timeout=170,
@@ -97,7 +101,7 @@ def test_a_number_of_sessions_that_makes_no_sense_is_told_in_words(tmp_path: Pat
 
 def test_the_tests_alone_do_not_collect_the_cases(pytestconfig: pytest.Config) -> None:
     assert pytestconfig.getini("testpaths") == ["tests"]
-    assert "bench_*.py" in pytestconfig.getini("python_files")
+    assert pytestconfig.getini("python_files") == ["test_*.py"]
 
 
 @pytest.mark.parametrize(
