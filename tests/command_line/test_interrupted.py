@@ -14,68 +14,60 @@ from pathlib import Path
 from tests.command_line.program import PROGRAM, SLOW, start
 
 
+def records(store: Path) -> list[tuple[int, str, str]]:
+    """The stored records; none while the store is being created."""
+    if not store.is_file():
+        return []
+    with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as connection:
+        try:
+            return connection.execute("select id, problem, data from records").fetchall()
+        except sqlite3.OperationalError:
+            return []
+
+
 def test_a_killed_run_is_resumed_and_nothing_stored_is_lost(tmp_path: Path) -> None:
     (tmp_path / "slow.py").write_text(SLOW)
     words = ["run", "--impl", "slow.py", "--seq", "32,48,64", "--heads", "1,2", "--head-dim", "16",
-             "--mask", "full", "--sessions", "2"]  # fmt: skip
+             "--mask", "full", "--sessions", "2", "--threads", "1"]  # fmt: skip
     process = subprocess.Popen(
         [sys.executable, str(PROGRAM), *words], cwd=tmp_path, stdout=subprocess.DEVNULL
     )
     store = tmp_path / "results" / "bench.db"
-
-    def rows() -> list[tuple[int, str, str]]:
-        if not store.is_file():
-            return []
-        try:
-            connection = sqlite3.connect(f"file:{store}?mode=ro", uri=True)
-            return connection.execute("select id, problem, data from records").fetchall()
-        except sqlite3.OperationalError:
-            return []  # being made just now
-
-    while len(rows()) < 8 and process.poll() is None:
+    while len(records(store)) < 8 and process.poll() is None:
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    kept = rows()
+    kept = records(store)
     assert 8 <= len(kept) < 18
-    assert sqlite3.connect(store).execute("pragma integrity_check").fetchone() == ("ok",)
+    with closing(sqlite3.connect(store)) as connection:
+        assert connection.execute("pragma integrity_check").fetchone() == ("ok",)
     resumed = start("run", "--resume", cwd=tmp_path)
     assert resumed.returncode == 0, resumed.stderr
-    after = rows()
+    after = records(store)
     assert after[: len(kept)] == kept
     assert len(after) == 6 * 3
     again = start("run", "--resume", "latest", "--json", cwd=tmp_path)
     assert again.returncode == 0
-    (line,) = again.stdout.splitlines()  # nothing is left to measure: the run alone
+    (line,) = again.stdout.splitlines()  # every record is stored: only the line of the run
     assert json.loads(line)["kind"] == "run"
-    assert rows() == after
+    assert records(store) == after
 
 
-def count_records(store: Path) -> int:
-    """How many records a store holds; none while it is not made."""
-    if not store.is_file():
-        return 0
-    with closing(sqlite3.connect(store)) as connection:
-        try:
-            return int(connection.execute("select count(*) from records").fetchone()[0])
-        except sqlite3.OperationalError:
-            return 0
-
-
-def test_ctrl_c_keeps_what_was_measured_and_prints_how_to_go_on(tmp_path: Path) -> None:
+def test_ctrl_c_keeps_what_was_measured_and_prints_how_to_resume(tmp_path: Path) -> None:
     (tmp_path / "slow.py").write_text(SLOW)
-    words = ["run", "--impl", "slow.py", "--seq", "32,48,64", "--heads", "1,2,4", "--mask", "full"]
+    words = ["run", "--impl", "slow.py", "--seq", "32,48,64", "--heads", "1,2,4", "--mask", "full",
+             "--threads", "1"]  # fmt: skip
     process = subprocess.Popen(
         [sys.executable, str(PROGRAM), *words], cwd=tmp_path, stderr=subprocess.PIPE, text=True
     )
     store = tmp_path / "results" / "bench.db"
     try:
-        while process.poll() is None and count_records(store) <= 2:
+        while process.poll() is None and len(records(store)) <= 2:
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=20)
     finally:
         process.kill()
     assert process.returncode == 130
-    assert "finish with: python run_bench.py run --resume quick-" in said
+    assert "run_bench.py run --resume quick-" in said
     assert "Traceback" not in said
