@@ -1,4 +1,4 @@
-"""`python -m pytest suites/`: what is collected, what stands beside a case, what is never timed."""
+"""`python -m pytest suites/`: its cases, the figures stored with each, and cases without a time."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def assert_is_compared(found: dict[str, Any]) -> None:
     assert found["verdict"] in ("faster", "slower", "same", "inconclusive")
 
 
-def test_the_run_holds_what_the_selected_cases_ask_for_and_the_baseline() -> None:
+def test_the_run_holds_the_selected_cases_and_the_baseline() -> None:
     run, _ = small_run(baseline="sdpa_flash")
     cases = [{"implementation": name, "problem": PROBLEMS[2]} for name in ("chunked", "naive")]
     plan = restricted(run.plan, cases, timed=True)
@@ -93,13 +93,13 @@ def test_the_run_holds_what_the_selected_cases_ask_for_and_the_baseline() -> Non
     assert restricted(run.plan, cases, timed=False).sessions == 0
 
 
-def test_a_number_of_sessions_that_makes_no_sense_is_told_in_words(tmp_path: Path) -> None:
+def test_an_invalid_number_of_sessions_is_an_error_with_a_message(tmp_path: Path) -> None:
     child = start("suites/", "--attnbench-sessions=none", folder=tmp_path)
     assert child.returncode == 4
     assert "--attnbench-sessions: 'none'; expected a number from 1 up" in child.stderr
 
 
-def test_the_tests_alone_do_not_collect_the_cases(pytestconfig: pytest.Config) -> None:
+def test_a_plain_pytest_does_not_collect_the_cases(pytestconfig: pytest.Config) -> None:
     assert pytestconfig.getini("testpaths") == ["tests"]
     assert pytestconfig.getini("python_files") == ["test_*.py"]
 
@@ -109,7 +109,7 @@ def test_the_tests_alone_do_not_collect_the_cases(pytestconfig: pytest.Config) -
     [("naive", PROBLEMS[0]), ("local_window", PROBLEMS[12]), ("torch_multi_head", PROBLEMS[3]),
      ("sdpa_flash", PROBLEMS[3]), ("multi_head", PROBLEMS[3])],
 )  # fmt: skip
-def test_the_figures_beside_a_case_are_those_of_the_report(
+def test_the_figures_of_a_case_are_those_of_the_report(
     implementation: str, problem: str
 ) -> None:
     run, records = small_run()
@@ -143,18 +143,18 @@ def ended(status: Status) -> Measured:
 
 
 @pytest.mark.parametrize("status", ["wrong", "failed", "crashed"])
-def test_a_case_that_was_at_fault_in_the_run_fails_before_it_is_called_here(status: Status) -> None:
+def test_a_case_with_a_fault_in_the_run_fails_before_any_call_here(status: Status) -> None:
     with pytest.raises(pytest.fail.Exception, match=f"{status}: 41 times the bound"):
         ended(status).expect_answer("naive", ONE)
 
 
 @pytest.mark.parametrize("status", ["out_of_memory", "timed_out"])
-def test_a_case_that_met_a_limit_in_the_run_is_skipped(status: Status) -> None:
+def test_a_case_that_exceeded_a_limit_in_the_run_is_skipped(status: Status) -> None:
     with pytest.raises(pytest.skip.Exception, match=f"{status}: 41 times the bound"):
         ended(status).expect_answer("naive", ONE)
 
 
-def test_a_wrong_answer_is_never_timed(tmp_path: Path) -> None:
+def test_a_wrong_result_is_never_timed(tmp_path: Path) -> None:
     file = tmp_path / "wrong.py"
     file.write_text("def wrong(q, k, v):\n    return v * 1.0\n")
     entry = Entry(name="wrong", files={"wrong": str(file)}, limits=(Limits(),))
@@ -166,7 +166,7 @@ def test_a_wrong_answer_is_never_timed(tmp_path: Path) -> None:
 
 
 class Untouched:
-    """pytest-benchmark's fixture, which counts what it is asked to time."""
+    """A stand-in for the fixture of pytest-benchmark that counts its calls."""
 
     def __init__(self) -> None:
         self.calls, self.enabled, self.extra_info = 0, False, dict[str, Any]()
@@ -176,7 +176,7 @@ class Untouched:
         call()
 
 
-def test_an_answer_that_agrees_is_called_here_once_it_is_warm() -> None:
+def test_a_correct_implementation_is_warmed_up_and_timed() -> None:
     files = {"naive": str(ROOT / "impls" / "naive.py")}
     entry = Entry(name="naive", files=files, limits=(Limits(),))
     run, _ = small_run(problems=(ONE,), made=(entry,))

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.command_line.program import PROGRAM, ROOT, WRONG, start
 
 
-def test_check_of_a_plain_function_says_what_is_wrong_and_what_it_can_do(tmp_path: Path) -> None:
+def test_check_of_a_plain_function_prints_its_faults_and_its_limits(tmp_path: Path) -> None:
     (tmp_path / "bad.py").write_text(WRONG)
     result = start("check", "bad.py", "--threads", "1", cwd=tmp_path)
     said = " ".join(result.stdout.split())

@@ -11,6 +11,7 @@ import pytest
 
 from tests.command_line.program import PROGRAM, ROOT
 
+
 @pytest.mark.parametrize("words", [("--help",), ("list", "suites"), ("run", "--help")])
 def test_quick_answers_are_given_without_torch(words: tuple[str, ...], tmp_path: Path) -> None:
     code = (

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from tests.command_line.program import RIGHT, TINY, WRONG, start
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where one small run was made, by `made` below."""
+    """The folder in which `made` carries out one small run."""
     path = tmp_path_factory.mktemp("bench")
     (path / "mine.py").write_text(RIGHT)
     (path / "bad.py").write_text(WRONG)
@@ -27,11 +29,11 @@ def made(folder: Path) -> subprocess.CompletedProcess[str]:
     return start("run", *impls, *TINY, "--sessions", "2", cwd=folder)
 
 
-def test_a_run_measures_reports_and_says_where(
+def test_a_run_measures_reports_and_prints_the_paths(
     made: subprocess.CompletedProcess[str], folder: Path
 ) -> None:
     assert made.returncode == 0, made.stderr
-    assert made.stderr == ""  # quiet where there is no terminal
+    assert made.stderr == ""  # no progress without a terminal
     paths = [Path(line) for line in made.stdout.splitlines() if line.startswith("results/")]
     assert paths[0].name == "report.html"
     assert {path.suffix for path in paths[1:]} == {".png"}
@@ -57,26 +59,28 @@ def test_a_stored_run_is_reported_again_listed_and_read_by_programs(
     assert data["run"] in start("list", "runs", cwd=folder).stdout
 
 
-def test_a_wrong_one_is_called_wrong_and_never_timed(folder: Path) -> None:
+def test_a_wrong_implementation_is_reported_wrong_and_never_timed(folder: Path) -> None:
     result = start(
         "run", "--impl", "bad.py", "--problem", "h4 t64 d16 causal", "--json", "--out", "bad",
         "--store", "sqlite:///bad.db", cwd=folder,
     )  # fmt: skip
     assert result.returncode == 1
-    said = "ignores_the_mask states no Limits; what it can do is found out by"
-    assert result.stderr == f"{said}: python run_bench.py check bad.py\n"
-    told, data = map(json.loads, result.stdout.splitlines())
-    assert (told["kind"], told["status"], told["session"]) == ("record", "wrong", 0)
+    assert re.fullmatch(
+        r"ignores_the_mask states no Limits.* python run_bench\.py check bad\.py\n", result.stderr
+    )
+    record, data = map(json.loads, result.stdout.splitlines())
+    assert (record["kind"], record["status"], record["session"]) == ("record", "wrong", 0)
     assert data["kind"] == "run"
     assert data["measurements"] == []
     (outcome,) = data["outcomes"]
     assert outcome["status"] == "wrong"
     assert "sees keys 0..63, should see 0..0" in outcome["reason"]
-    stored = sqlite3.connect(folder / "bad.db").execute("select data from records").fetchall()
+    with closing(sqlite3.connect(folder / "bad.db")) as connection:
+        stored = connection.execute("select data from records").fetchall()
     assert all(not json.loads(row)["times_ms"] for (row,) in stored)
 
 
-def test_a_run_whose_every_record_was_refused_says_so(tmp_path: Path) -> None:
+def test_a_run_with_only_refused_records_ends_with_a_message_and_status_1(tmp_path: Path) -> None:
     result = start("run", "--impl", "sdpa_cudnn", *TINY, cwd=tmp_path)
     assert result.returncode == 1
     assert "nothing was measured" in result.stderr

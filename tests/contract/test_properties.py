@@ -10,16 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import impls
 from impls.interface import CAUSAL, Bias, Implementation, Mask, Problem
 from impls.interface.problem import DTYPES, LAYOUTS
 from suites.agreement.expected import expect
 from suites.agreement.gate import changed, judge, malformed, versions_of
 from suites.agreement.own_reference import expect_from
 from suites.measure.inputs import bind, call_of, copies, make_inputs
+from tests.contract.found import FOUND, KNOWN
 
-KNOWN = impls.load()
-FOUND = impls.select([n for n, each in KNOWN.items() if isinstance(each, Implementation)], KNOWN)
 EXACT = [each for each in FOUND if not each.approximates]
 EVERY = pytest.mark.parametrize("each", EXACT, ids=str)
 LONGEST: Final = 70

@@ -18,9 +18,8 @@ from suites.agreement.expected import expect
 from suites.agreement.gate import judge
 from suites.agreement.own_reference import expect_from
 from suites.measure.inputs import Inputs, bind, call_of, make_inputs
+from tests.contract.found import FOUND, KNOWN
 
-KNOWN = impls.load()
-FOUND = impls.select([n for n, each in KNOWN.items() if isinstance(each, Implementation)], KNOWN)
 HERE = [
     each
     for each in FOUND
