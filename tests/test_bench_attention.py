@@ -109,9 +109,7 @@ def test_a_plain_pytest_does_not_collect_the_cases(pytestconfig: pytest.Config) 
     [("naive", PROBLEMS[0]), ("local_window", PROBLEMS[12]), ("torch_multi_head", PROBLEMS[3]),
      ("sdpa_flash", PROBLEMS[3]), ("multi_head", PROBLEMS[3])],
 )  # fmt: skip
-def test_the_figures_of_a_case_are_those_of_the_report(
-    implementation: str, problem: str
-) -> None:
+def test_the_figures_of_a_case_are_those_of_the_report(implementation: str, problem: str) -> None:
     run, records = small_run()
     found = figures(run.plan, records, implementation, problem)
     row = only(rows_of(measurements(run, records)), implementation, problem)
