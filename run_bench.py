@@ -1,4 +1,7 @@
-"""The command line of attnbench: every command is a short table of contents."""
+"""The command line of attnbench: every command is a short table of contents.
+
+Commands import what they need when they run, so that `--help` takes a tenth of a second.
+"""
 
 from __future__ import annotations
 
@@ -12,19 +15,23 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 
 import typer
 
+from suites import VERSION
 from suites.records.address import DEFAULT_STORE, without_password
+from suites.request.command_line import is_given, with_options
+from suites.request.options import OPTIONS
 from suites.request.suites import SUITES, named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from suites.conducting import Conducted, Live
-    from suites.engine.run import Listener
+    from suites.engine.conductor import Listener
     from suites.request.planning import Request
 
-PLAN_FREE = ("resume", "store", "out", "as_json")
+PART = replace(OPTIONS["--delta"], name="--fail-if-slower")
+CHECK_OPTIONS = tuple(OPTIONS[name] for name in ("--time-limit", "--memory-limit", "--threads"))
 
-# The class behind everything typer has to say of a command line; not all releases export it.
+# The class of every error in a command line; not all releases of typer export it.
 COMMAND_LINE_ERROR = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[2])
 
 app = typer.Typer(
@@ -53,107 +60,36 @@ Lines = Annotated[
 ]
 Out = Annotated[
     Path | None,
-    typer.Option(help="Folder for the page and charts; results/RUN unless told.", metavar="DIR"),
+    typer.Option(help="Folder for the page and charts; by default results/RUN.", metavar="DIR"),
 ]
-TimeLimit = Annotated[
-    float,
-    typer.Option(metavar="S", help="Seconds that one implementation may spend on one problem."),
-]
-MemoryLimit = Annotated[
-    float | None,
-    typer.Option(metavar="GIB", help="GiB that one call may add; 80 % of what is available."),
-]
-Threads = Annotated[
-    str | None,
-    typer.Option(metavar="LIST", help="OpenMP threads, bound to CPUs: 1,2; as many as there are."),
-]
+Given = dict[str, str | list[str]]
 
 
 @app.callback(invoke_without_command=True)
-def default(context: typer.Context) -> None:
+def default(
+    context: typer.Context,
+    *,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
     """Without a command: run the quick suite on this machine's best device, then report."""
+    if version:
+        typer.echo(f"attnbench {VERSION}")
+        raise typer.Exit
     if context.invoked_subcommand is None:
-        from suites.request.planning import Request  # noqa: PLC0415 - help answers without it
+        from suites.request.planning import Request
 
         _begin(Request(suite=named("quick")), DEFAULT_STORE, None, as_json=False)
 
 
 @app.command()
-def run(  # noqa: PLR0913 - each parameter is an option of the command line
+@with_options(OPTIONS.values())
+def run(
     context: typer.Context,
     suite: Annotated[
         str, typer.Argument(metavar="SUITE", help=f"One of {', '.join(SUITES)}.")
     ] = "quick",
     *,
-    impl: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="NAME, FILE.py or FILE.py:FUNCTION; again for more. All, unless told.",
-        ),
-    ] = None,
-    problem: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="WORDS", help='A problem, as "b1 h8 t4096 d64 causal"; again for more.'
-        ),
-    ] = None,
-    against: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Whom the others are compared with; sdpa_flash."),
-    ] = None,
-    seq: Annotated[
-        str | None, typer.Option(metavar="LIST", help="Lengths: 128,256 or Tq/Tk.")
-    ] = None,
-    heads: Annotated[str | None, typer.Option(metavar="LIST", help="Heads: 1,8 or Hq/Hk.")] = None,
-    kv_heads: Annotated[
-        int | None, typer.Option(metavar="N", help="Key heads of every problem.")
-    ] = None,
-    batch: Annotated[str | None, typer.Option(metavar="LIST", help="Batch sizes.")] = None,
-    head_dim: Annotated[str | None, typer.Option(metavar="LIST", help="Head dimensions.")] = None,
-    device: Annotated[str | None, typer.Option(metavar="LIST", help="cpu, cuda, mps.")] = None,
-    dtype: Annotated[
-        str | None, typer.Option(metavar="LIST", help="float32,bfloat16,float16,float64.")
-    ] = None,
-    mask: Annotated[
-        str | None, typer.Option(metavar="LIST", help="full,causal,window:256.")
-    ] = None,
-    bias: Annotated[
-        str | None, typer.Option(metavar="LIST", help="none,alibi,relative:32.")
-    ] = None,
-    passes: Annotated[
-        str | None, typer.Option("--pass", metavar="LIST", help="forward,training.")
-    ] = None,
-    sessions: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            help="Fresh processes that time every problem; 5, with --problem 2 to 5, as many as "
-            "end soon.",
-        ),
-    ] = None,
-    precision: Annotated[
-        str | None,
-        typer.Option(
-            metavar="PART",
-            help="Half-width of a ratio's interval, as 1%, that ends the sessions of a problem; "
-            "--sessions, 20 unless told, is then the most.",
-        ),
-    ] = None,
-    delta: Annotated[str, typer.Option(metavar="PART", help="What counts as a difference.")] = "1%",
-    cache: Annotated[
-        str, typer.Option(metavar="STATE", help="hot, or cold: emptied before each call.")
-    ] = "hot",
-    allocator: Annotated[
-        str,
-        typer.Option(metavar="NAME", help="default, or retain: freed memory is kept."),
-    ] = "default",
-    time_limit: TimeLimit = 60.0,
-    memory_limit: MemoryLimit = None,
-    budget: Annotated[
-        float | None, typer.Option(metavar="MIN", help="Minutes for the whole run.")
-    ] = None,
-    threads: Threads = None,
+    given: Given,
     store: StoreUrl = DEFAULT_STORE,
     out: Out = None,
     resume: Annotated[
@@ -163,73 +99,40 @@ def run(  # noqa: PLR0913 - each parameter is an option of the command line
     as_json: Lines = False,
 ) -> None:
     """Check agreement, measure time and memory, and leave a page and charts."""
-    from suites.request.planning import Request  # noqa: PLC0415 - help answers without it
+    from suites.request.planning import requested
 
+    suite_given = is_given(context, "suite")
     if resume is not None:
-        _expect_no_plan_options(context)
+        _expect_no_plan_options([*(["SUITE"] if suite_given else []), *given])
         _resume(resume, store, out, as_json=as_json)
         return
-    if problem and _given(context, "suite"):
+    if "--problem" in given and suite_given:
         raise ValueError(f"a suite ({suite}) and --problem; expected one or the other")
-    axes = {
-        "--seq": seq,
-        "--heads": heads,
-        "--batch": batch,
-        "--head-dim": head_dim,
-        "--device": device,
-        "--dtype": dtype,
-        "--mask": mask,
-        "--bias": bias,
-        "--pass": passes,
-    }
-    request = Request(
-        suite=named(suite),
-        specs=tuple(impl) if impl else None,
-        problems=tuple(problem or ()),
-        axes={option: text for option, text in axes.items() if text is not None},
-        key_heads=kv_heads,
-        sessions=sessions,
-        time_limit_s=time_limit,
-        memory_limit_gib=memory_limit,
-        budget_min=budget,
-        threads=threads,
-        against=against,
-        precision=precision,
-        delta=delta,
-        cache=cache,
-        allocator=allocator,
-    )
-    _begin(request, store, out, as_json=as_json)
+    _begin(requested(named(suite), given), store, out, as_json=as_json)
 
 
 @app.command()
+@with_options(CHECK_OPTIONS)
 def check(
+    context: typer.Context,  # noqa: ARG001 - says which options are given
     names: Names = None,
     *,
-    time_limit: TimeLimit = 60.0,
-    memory_limit: MemoryLimit = None,
-    threads: Threads = None,
+    given: Given,
     as_json: Json = False,
 ) -> None:
     """Check agreement alone, on the suite `agreement`; exit 1 for anything else than agreement.
 
-    Of a function without a decorator it also finds out what it can do, and prints the Limits that
-    say so.
+    For a function without a decorator it also finds the limits by trial, and prints the Limits
+    that state them.
     """
-    from reports.analysis import Analysis  # noqa: PLC0415 - help answers without them
-    from reports.printing import plain, probed, terminal  # noqa: PLC0415 - likewise
-    from reports.printing.console import console, print_json, print_tables  # noqa: PLC0415 - likewise
-    from reports.printing.ending import exit_status  # noqa: PLC0415 - likewise
-    from suites import conducting  # noqa: PLC0415 - likewise
-    from suites.request.planning import Request  # noqa: PLC0415 - likewise
+    from reports.analysis import Analysis
+    from reports.printing import plain, probed, terminal
+    from reports.printing.console import console, print_json, print_tables
+    from reports.printing.ending import exit_status
+    from suites import conducting
+    from suites.request.planning import requested
 
-    request = Request(
-        suite=named("agreement"),
-        specs=tuple(names) if names else None,
-        time_limit_s=time_limit,
-        memory_limit_gib=memory_limit,
-        threads=threads,
-    )
+    request = replace(requested(named("agreement"), given), specs=tuple(names) if names else None)
     screen, further = terminal.Screen, probed.ProbeScreen
     shown = [each(console(stderr=True), quiet=as_json) for each in (screen, further)]
     done, found = conducting.check(request, _command(), *shown)
@@ -262,8 +165,8 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Make the page and the charts of a stored run, or the history of several."""
-    from reports.printing import ending  # noqa: PLC0415 - help answers without them
-    from suites.records.store import Store  # noqa: PLC0415 - likewise
+    from reports.printing import ending
+    from suites.records.store import Store
 
     if last and names:
         raise ValueError(f"--last {last} beside {names[0]}; expected one or the other")
@@ -301,16 +204,15 @@ def compare(  # noqa: PLR0913 - each parameter is an option of the command line
     as_json: Json = False,
 ) -> None:
     """Compare two runs, or two implementations of one run: ratio, interval, verdict."""
-    from reports.judging import compare as compared  # noqa: PLC0415 - help answers without them
-    from reports.judging.verdict_tables import compare_tables  # noqa: PLC0415 - likewise
-    from reports.printing import plain  # noqa: PLC0415 - likewise
-    from reports.printing.console import print_json, print_tables  # noqa: PLC0415 - likewise
-    from reports.printing.ending import expect_comparable, gate_status  # noqa: PLC0415 - likewise
-    from suites.records.store import Store  # noqa: PLC0415 - likewise
-    from suites.request.planning import fraction  # noqa: PLC0415 - likewise
+    from reports.judging import compare as compared
+    from reports.judging.verdict_tables import compare_tables
+    from reports.printing import plain
+    from reports.printing.console import print_json, print_tables
+    from reports.printing.ending import expect_comparable, gate_status
+    from suites.records.store import Store
 
-    limit = None if fail_if_slower is None else fraction("--fail-if-slower", fail_if_slower)
-    counts = None if delta is None else fraction("--delta", delta)
+    limit = None if fail_if_slower is None else PART.value(fail_if_slower)
+    counts = None if delta is None else OPTIONS["--delta"].value(delta)
     kept = Store.open(store, create=False)
     if run is not None:
         of = kept.run(run)
@@ -347,10 +249,10 @@ def export(
     store: StoreUrl = DEFAULT_STORE,
 ) -> None:
     """Write a stored run for other programs."""
-    from reports.exporting.export import EXTENSIONS, from_store  # noqa: PLC0415 - help answers without them
-    from reports.folder import RESULTS  # noqa: PLC0415 - likewise
-    from reports.printing.console import print_paths  # noqa: PLC0415 - likewise
-    from suites.records.store import Store  # noqa: PLC0415 - likewise
+    from reports.exporting.export import EXTENSIONS, from_store
+    from reports.folder import RESULTS
+    from reports.printing.console import print_paths
+    from suites.records.store import Store
 
     kept = Store.open(store, create=False)
     stored = kept.run(run)
@@ -368,14 +270,14 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List implementations with their limits, suites, stored runs, or what this machine is."""
-    from reports.printing.console import print_json, print_tables  # noqa: PLC0415 - help answers without them
-    from suites import listing  # noqa: PLC0415 - likewise
+    from reports.printing.console import print_json, print_tables
+    from suites import listing
 
     data = listing.of(what, store)
     if as_json:
         print_json(data)
         return
-    from reports.printing import terminal  # noqa: PLC0415 - programs need no tables
+    from reports.printing import terminal
 
     print_tables([terminal.listed(what, data)])
 
@@ -390,10 +292,10 @@ def selftest(
     as_json: Json = False,
 ) -> None:
     """Are the instruments right, and is this machine quiet enough? Exit 1 for a wrong one."""
-    from reports.printing import selftest as found  # noqa: PLC0415 - help answers without them
-    from reports.printing.console import console, print_json, print_tables  # noqa: PLC0415 - likewise
-    from reports.printing.terminal import Screen  # noqa: PLC0415 - likewise
-    from suites.calibrate import selftest as test  # noqa: PLC0415 - likewise
+    from reports.printing import selftest as found
+    from reports.printing.console import console, print_json, print_tables
+    from reports.printing.terminal import Screen
+    from suites.calibrate import selftest as test
 
     with Screen(console(stderr=True), quiet=as_json) as screen:
         screen.phase("measuring what is known", test.steps(sessions))
@@ -410,16 +312,16 @@ def new(
     name: Annotated[str, typer.Argument(help="What the implementation is called.")],
 ) -> None:
     """Write impls/NAME.py from a template, ready to check."""
-    from impls import create  # noqa: PLC0415 - help answers without them
-    from reports.printing.console import print_line  # noqa: PLC0415 - likewise
+    from impls import create
+    from reports.printing.console import print_line
 
     print_line(f"{create(name)}\ncheck it with: python run_bench.py check {name}")
 
 
 def main() -> None:
-    """Run the command line; a user's mistake is one line and status 2."""
+    """Run the command line; a mistake of the user is one line and status 2."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # a letter that the locale lacks is spelt out
+        if isinstance(stream, TextIOWrapper):  # escape letters that the locale lacks
             stream.reconfigure(errors="backslashreplace")
     arguments = _with_latest(sys.argv[1:])
     try:
@@ -429,15 +331,15 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except COMMAND_LINE_ERROR as error:
-        asked = error.ctx.command_path if error.ctx else "run_bench.py"
-        _fail(f"{error.format_message()} (python {asked} --help)")
+        command = error.ctx.command_path if error.ctx else "run_bench.py"
+        _fail(f"{error.format_message()} (python {command} --help)")
     else:
         sys.exit(status)
 
 
 def _begin(request: Request, url: str, out: Path | None, *, as_json: bool) -> NoReturn:
     """Plan a run, carry it out, and report it."""
-    from suites.conducting import NOT_KEPT, begin  # noqa: PLC0415 - help answers without it
+    from suites.conducting import NOT_KEPT, begin
 
     if url in (NOT_KEPT, f"{NOT_KEPT}/", f"{NOT_KEPT}/:memory:"):
         raise ValueError(f"--store {url!r} keeps no run; expected a file, as {DEFAULT_STORE}")
@@ -446,7 +348,7 @@ def _begin(request: Request, url: str, out: Path | None, *, as_json: bool) -> No
 
 def _resume(name: str, url: str, out: Path | None, *, as_json: bool) -> NoReturn:
     """Carry out the plan of a stored run, minus its records, and report it."""
-    from suites.conducting import resume  # noqa: PLC0415 - help answers without it
+    from suites.conducting import resume
 
     _carry_out(partial(resume, name, url), out, as_json=as_json)
 
@@ -454,11 +356,11 @@ def _resume(name: str, url: str, out: Path | None, *, as_json: bool) -> NoReturn
 def _carry_out(
     conduct: Callable[[Live, Listener | None], Conducted], out: Path | None, *, as_json: bool
 ) -> NoReturn:
-    from reports.folder import RESULTS, expect_folder  # noqa: PLC0415 - help answers without them
-    from reports.printing.console import console, print_line  # noqa: PLC0415 - likewise
-    from reports.printing.stream import Stream  # noqa: PLC0415 - likewise
-    from reports.printing.terminal import Screen  # noqa: PLC0415 - likewise
-    from suites.conducting import StoppedError, unstated  # noqa: PLC0415 - likewise
+    from reports.folder import RESULTS, expect_folder
+    from reports.printing.console import console, print_line
+    from reports.printing.stream import Stream
+    from reports.printing.terminal import Screen
+    from suites.conducting import StoppedError, without_limits
 
     expect_folder(out or RESULTS)
     lines = Stream(sys.stdout) if as_json else None
@@ -468,30 +370,21 @@ def _carry_out(
         again = "" if out is None else f" --out {shlex.quote(str(out))}"
         print_line(f"{stopped}{again}", stderr=True)
         raise
-    from reports.printing import ending  # noqa: PLC0415 - nothing is drawn until all is measured
+    from reports.printing import ending
 
     ending.report(done.run, done.records, out, as_json=as_json, lines=lines)
-    for name, file in unstated(done):
-        asked = shlex.join(["python", "run_bench.py", "check", str(file)])
-        print_line(f"{name} states no Limits; what it can do is found out by: {asked}", stderr=True)
+    for name, file in without_limits(done):
+        command = shlex.join(["python", "run_bench.py", "check", str(file)])
+        print_line(f"{name} states no Limits; find its limits with: {command}", stderr=True)
     raise typer.Exit(ending.exit_status(done.records))
 
 
-def _expect_no_plan_options(context: typer.Context) -> None:
-    given = [
-        f"--{name.replace('_', '-').replace('passes', 'pass')}"
-        for name in context.params
-        if name not in PLAN_FREE and _given(context, name)
-    ]
+def _expect_no_plan_options(given: list[str]) -> None:
     if given:
         raise ValueError(
             f"--resume executes the stored plan, and {', '.join(given)} would change it; "
             "leave it out or start a new run"
         )
-
-
-def _given(context: typer.Context, parameter: str) -> bool:
-    return getattr(context.get_parameter_source(parameter), "name", "") == "COMMANDLINE"
 
 
 def _with_latest(arguments: list[str]) -> list[str]:
@@ -509,7 +402,7 @@ def _command() -> str:
 
 
 def _fail(message: str) -> NoReturn:
-    from reports.words import printable  # noqa: PLC0415 - help answers without it
+    from reports.words import printable
 
     sys.stderr.write(f"attnbench: {printable(' '.join(message.split()))}\n")
     sys.exit(2)

@@ -1,11 +1,10 @@
 """The problems of the suite `quick` as pytest-benchmark cases, for `python -m pytest suites/`.
 
-A case is one implementation on one problem. What cannot run is a case too, skipped with its reason:
-here as everywhere nothing leaves the table in silence, and pytest -rs folds equal reasons into one.
+A case is one implementation on one problem. One that cannot run is skipped with its reason.
 
-pytest-benchmark times its cases one after another in this one process, so its columns tell what a
-call takes here, not whose call is faster. That is told by this program's own protocol: one run of
-the selected cases comes before the first of them, and its figures stand in each case's extra_info
+pytest-benchmark times its cases one after another in this one process, so its columns show the time
+of a call, not which implementation is faster. This program's own protocol compares them: one run of
+the selected cases comes before the first of them, and its figures are in each case's extra_info
 (--benchmark-json FILE). With --benchmark-disable agreement is checked and nothing is timed.
 """
 
@@ -20,12 +19,14 @@ from typing import Any, Final
 
 import pytest
 
-from suites.engine.local import environment
-from suites.engine.run import Conductor
+from impls.interface import Problem
+from suites.conducting import NOT_KEPT, planned, pool_of
+from suites.engine.conductor import Conductor
+from suites.engine.local_session import environment
 from suites.records.plan import Entry, Plan
 from suites.records.record import ANSWERS, CHECK, Record
 from suites.records.store import Run, Store, now
-from suites.request.planning import Request, prepare, processes_of
+from suites.request.planning import Request
 from suites.request.suites import named
 from suites.stats.intervals import noise_floor
 from suites.stats.pairing import pair, twin_log_ratios
@@ -38,16 +39,23 @@ PARAMETERS: Final = ("implementation", "problem")
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A case for every implementation on every problem, problem by problem."""
     plan, _ = _prepared(metafunc.config.getoption("attnbench_sessions", None))
-    reasons = {(r.problem, r.implementation): f"{r.status}: {r.reason}" for r in plan.settled()}
+    reasons = {record.pair: f"{record.status}: {record.reason}" for record in plan.settled()}
     cases = [
-        pytest.param(entry.name, problem, marks=_marks(reasons.get((problem, entry.name))))
+        pytest.param(
+            entry.name,
+            problem,
+            marks=_marks(reasons.get((problem, entry.name))),
+            id=f"{entry.name}-{problem}",
+        )
         for problem in plan.problems
         for entry in plan.entries
     ]
     metafunc.parametrize(PARAMETERS, cases)
 
 
-def test_attention(implementation: str, problem: str, measured: Measured, benchmark: Any) -> None:
+def test_attention(
+    implementation: str, problem: Problem, measured: Measured, benchmark: Any
+) -> None:
     """It agrees, in the run and here; then pytest-benchmark times it."""
     entry = measured.entry(implementation)
     benchmark.group = entry.group(problem)
@@ -63,11 +71,10 @@ def test_attention(implementation: str, problem: str, measured: Measured, benchm
 
 @pytest.fixture(scope="session")
 def measured(request: pytest.FixtureRequest) -> Iterator[Measured]:
-    """One run of the cases that were selected, by this program's own protocol.
+    """One run of the selected cases, by this program's own protocol.
 
-    After it this process gets a session's environment, for the torch that it imports only then:
-    bound earlier, it would hand its one CPU down to the sessions; unbound, a small call was seen to
-    take 60 times as long.
+    After it this process gets a session's environment, before it imports torch: bound earlier, its
+    sessions would inherit its one CPU; unbound, a small call was seen to take 60 times as long.
     """
     option = request.config.getoption
     whole, machine = _prepared(option("attnbench_sessions", None))
@@ -88,7 +95,7 @@ class Measured:
     plan: Plan
     records: list[Record]
 
-    def expect_answer(self, implementation: str, problem: str) -> None:
+    def expect_answer(self, implementation: str, problem: Problem) -> None:
         """Skip the case where the run met a limit; fail it where it met a fault."""
         for record in _of(self.records, implementation, problem):
             if record.status != "ok":
@@ -101,24 +108,24 @@ class Measured:
 
 
 def restricted(plan: Plan, cases: Collection[Mapping[str, Any]], *, timed: bool) -> Plan:
-    """The plan without what no case asks for; the baseline stays. Not timed, it has no sessions."""
-    asked = {name: {case[name] for case in cases} for name in PARAMETERS}
+    """The plan of the selected cases and the baseline. Not timed, it has no sessions."""
+    wanted = {name: {case[name] for case in cases} for name in PARAMETERS}
     return replace(
         plan,
-        problems=tuple(text for text in plan.problems if text in asked["problem"]),
+        problems=tuple(each for each in plan.problems if each in wanted["problem"]),
         entries=tuple(
             entry
             for entry in plan.entries
-            if entry.name in asked["implementation"] or entry.name == plan.baseline
+            if entry.name in wanted["implementation"] or entry.name == plan.baseline
         ),
         sessions=plan.sessions if timed else 0,
     )
 
 
 def figures(
-    plan: Plan, records: Iterable[Record], implementation: str, problem: str
+    plan: Plan, records: Iterable[Record], implementation: str, problem: Problem
 ) -> dict[str, Any]:
-    """What the run tells of a pair that is ok and was timed; the same as in its report.
+    """The figures of a pair that agrees and was timed; the same as in the report of a run.
 
     share_of_bound        the part of what the agreement gate allows that was used
     median_ms             the median of the session medians, of the rounds that count;
@@ -144,7 +151,7 @@ def figures(
 
 
 def _comparison(
-    plan: Plan, records: list[Record], implementation: str, problem: str
+    plan: Plan, records: list[Record], implementation: str, problem: Problem
 ) -> dict[str, Any]:
     """The implementation against the baseline of its panel."""
     panels = {entry.name: entry.panel for entry in plan.entries}
@@ -169,7 +176,7 @@ def _comparison(
 
 @dataclass(frozen=True, slots=True)
 class _Progress:
-    """Tells on the terminal what the run is doing: the first case waits for all of it."""
+    """Prints the phases of the run: the first case waits for all of it."""
 
     config: pytest.Config
 
@@ -180,21 +187,20 @@ class _Progress:
             plugins.get_plugin("terminalreporter").write_line(f"attnbench: {text} ({total})")
 
     def record(self, record: Record) -> None:
-        """Nothing: a phase is a matter of seconds."""
+        """Prints nothing: a phase takes seconds."""
 
 
 def _carried_out(run: Run, config: pytest.Config) -> list[Record]:
-    store = Store.open("sqlite://")  # what is kept is what pytest-benchmark writes
+    store = Store.open(NOT_KEPT)  # pytest-benchmark writes its own file
     store.begin(run)
-    with processes_of(run.plan) as processes:
-        return Conductor(
-            run=run, store=store, listener=_Progress(config), processes=processes
-        ).conduct()
+    with pool_of(run.plan) as pool:
+        return Conductor(run=run, store=store, listener=_Progress(config), pool=pool).conduct()
 
 
 @functools.cache
 def _prepared(sessions: int | None) -> tuple[Plan, dict[str, Any]]:
-    return prepare(Request(suite=named("quick"), sessions=sessions))
+    settings = {} if sessions is None else {"sessions": sessions}
+    return planned(Request(suite=named("quick"), settings=settings))
 
 
 def _marks(why: str | None) -> list[pytest.MarkDecorator]:
@@ -213,7 +219,7 @@ def _selected(items: Iterable[pytest.Item]) -> list[dict[str, Any]]:
     ]
 
 
-def _of(records: Iterable[Record], implementation: str, problem: str) -> list[Record]:
+def _of(records: Iterable[Record], implementation: str, problem: Problem) -> list[Record]:
     return [r for r in records if (r.implementation, r.problem) == (implementation, problem)]
 
 

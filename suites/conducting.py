@@ -1,33 +1,40 @@
-"""A run from what was asked for to its records, whoever listens."""
+"""Carries out a request: plans a run, conducts it, and returns its records."""
 
 from __future__ import annotations
 
 import shlex
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
+from impls import fingerprint
+from impls.interface import Problem
 from suites.discover.probing import Probed, is_plain, probe
-from suites.engine.processes import Processes
-from suites.engine.run import Conductor, Listener
+from suites.engine.catalogue import cores, open_catalogue
+from suites.engine.conductor import AHEAD, Conductor, Listener
+from suites.engine.local_pool import LocalPool
 from suites.records.address import DEFAULT_STORE
-from suites.records.record import Record
+from suites.records.plan import Plan
+from suites.records.record import CHECK, Record
 from suites.records.store import Run, Store, now
-from suites.request.planning import Request, expect_unchanged, prepare, processes_for, processes_of
+from suites.request import planning
+from suites.request.planning import Request
 
 NOT_KEPT: Final = "sqlite://"
-"""The store of a check: nothing of it is kept."""
+"""The store of a check, in memory."""
+_SAME_MACHINE: Final = ("cpu", "cores", "versions", "allocator", "devices")
+"""Facts of a machine that must not change between the parts of a resumed run."""
 
 
 class Live(AbstractContextManager["Live"], Listener, Protocol):
-    """Shows a run while it goes on, within a context of its own."""
+    """Shows a run while it goes on, within its context."""
 
-    def problem(self, text: str) -> None:
-        """A problem is about to be asked."""
+    def problem(self, problem: Problem) -> None:
+        """A problem is about to be checked or timed."""
 
 
 class Conducted(NamedTuple):
-    """A run that was carried out, where it is kept, and all of its records."""
+    """A run that was carried out, its store, and all of its records."""
 
     run: Run
     store: Store
@@ -44,48 +51,46 @@ def begin(
     """Plan a run, store the plan, and carry it out.
 
     url      the database that keeps it
-    command  the command line it was asked for with
-    lines    hears of phases and records in place of what is live
+    command  the command line
+    lines    notified of phases and records instead of `live`
     """
-    with processes_for(request) as processes:
-        plan, machine = prepare(request, processes)
+    with pool_for(request) as pool:
+        plan, machine = planned(request, pool)
         store = Store.open(url)
         name = store.unused_name(plan.suite)
         run = Run(name=name, started=now(), command=command, plan=plan, machine=machine)
         store.begin(run)
-        records = _conduct(run, store, processes, live, lines)
+        records = _conduct(run, store, pool, live, lines)
     return Conducted(store.run(name), store, records)
 
 
 def resume(name: str, url: str, live: Live, lines: Listener | None) -> Conducted:
-    """Carry out the plan of a stored run, minus its records."""
+    """Carry out the plan of a stored run, without the records that are stored already."""
     store = Store.open(url, create=False)
     run = store.run(name)
-    expect_unchanged(run)
-    with processes_of(run.plan) as processes:
-        records = _conduct(run, store, processes, live, lines)
+    _expect_unchanged(run)
+    with pool_of(run.plan) as pool:
+        records = _conduct(run, store, pool, live, lines)
     return Conducted(store.run(run.name), store, records)
 
 
 def check(
     request: Request, command: str, live: Live, probing: Live
 ) -> tuple[Conducted, list[Probed]]:
-    """Agreement alone, and what each plain function can do, asked in the same processes.
+    """Agreement alone, and the limits of each plain function, found by trial.
 
-    probing  listens while that is found out
+    probing  shows the trials
     """
-    with processes_for(request) as processes:
-        plan, machine = prepare(request, processes)
+    with pool_for(request) as pool:
+        plan, machine = planned(request, pool)
         store = Store.open(NOT_KEPT)
         run = Run(name="check", started=now(), command=command, plan=plan, machine=machine)
         store.begin(run)
-        records = _conduct(run, store, processes, live)
+        records = _conduct(run, store, pool, live)
 
-        def conduct(further: Run) -> list[Record]:
-            store.begin(further)
-            return Conductor(
-                run=further, store=store, listener=probing, processes=processes
-            ).conduct()
+        def conduct(trial: Run) -> list[Record]:
+            store.begin(trial)
+            return Conductor(run=trial, store=store, listener=probing, pool=pool).conduct()
 
         with probing:
             plain = [entry for entry in plan.entries if is_plain(entry)]
@@ -93,33 +98,82 @@ def check(
     return Conducted(run, store, records), found
 
 
-def unstated(done: Conducted) -> list[tuple[str, Path]]:
-    """Plain functions that did not agree with all that they were asked, each with its file.
+def without_limits(done: Conducted) -> list[tuple[str, Path]]:
+    """Plain functions without Limits that failed somewhere, each with its file.
 
-    From here, where it lies beneath.
+    The file is relative to the working directory where it lies beneath it.
     """
     here = Path.cwd()
-    fell = {r.implementation for r in done.records if r.status in ("wrong", "failed")}
+    failed = {r.implementation for r in done.records if r.status in ("wrong", "failed")}
     return [
         (entry.name, file.relative_to(here) if file.is_relative_to(here) else file)
         for entry in done.run.plan.entries
-        if entry.name in fell and is_plain(entry)
+        if entry.name in failed and is_plain(entry)
         for file in [Path(entry.files[entry.name])]
     ]
 
 
+def planned(request: Request, pool: LocalPool | None = None) -> tuple[Plan, dict[str, Any]]:
+    """The plan, and the machine it is for. Raises ValueError for what makes no sense."""
+    machine, entries = open_catalogue(
+        planning.specs_of(request),
+        threads=max(planning.threads_of(request, cores())),
+        allocator=request.settings.get("allocator", "default"),
+        pool=pool,
+    )
+    return planning.plan_of(request, machine, entries, cores()), machine
+
+
+def pool_for(request: Request) -> LocalPool:
+    """Processes under the request's limits; the check's is started, and the first sessions'."""
+    threads = planning.threads_of(request, cores())
+    settings = request.settings
+    pool = LocalPool(
+        settings.get("time_limit_s", planning.TIME_LIMIT_S),
+        planning.memory_limit(request),
+        settings.get("allocator", "default"),
+    )
+    pool.start(CHECK, max(threads))
+    if not request.problems:
+        return pool  # a mistake may still be found, and seconds do not matter
+    fewest = planning.fewest_sessions(request)
+    likely = fewest + 1 if request.is_open_ended else fewest
+    for index in range(min(AHEAD, likely * len(threads))):
+        pool.start(index + 1, threads[index % len(threads)])
+    return pool
+
+
+def pool_of(plan: Plan) -> LocalPool:
+    """Processes under a stored plan's limits."""
+    return LocalPool(plan.time_limit_s, plan.memory_limit, plan.allocator)
+
+
+def _expect_unchanged(run: Run) -> None:
+    """Raise ValueError when a run's files or machine are not what they were when it began."""
+    for entry in run.plan.entries:
+        for name, path in entry.files.items():
+            if not Path(path).is_file() or fingerprint(path) != entry.hashes[name]:
+                raise ValueError(
+                    f"{path} has changed since run {run.name!r} began; its records would not "
+                    "belong together: start a new run"
+                )
+    machine, _ = open_catalogue([], threads=max(run.plan.threads), allocator=run.plan.allocator)
+    for fact in _SAME_MACHINE:
+        if machine[fact] != run.machine[fact]:
+            raise ValueError(
+                f"run {run.name!r} began with {fact} {run.machine[fact]}, here it is "
+                f"{machine[fact]}; its records would not belong together: start a new run"
+            )
+
+
 def _conduct(
-    run: Run, store: Store, processes: Processes, live: Live, lines: Listener | None = None
+    run: Run, store: Store, pool: LocalPool, live: Live, lines: Listener | None = None
 ) -> list[Record]:
-    """The records of a run. Raises StoppedError when it was stopped by hand and is kept."""
+    """The records of a run. Raises StoppedError when it was stopped by hand and is stored."""
     try:
         with live:
             return Conductor(
-                run=run,
-                store=store,
-                listener=lines or live,
-                processes=processes,
-                begins=live.problem,
+                run=run, store=store, listener=lines or live, pool=pool, begins=live.problem
             ).conduct()
     except KeyboardInterrupt:
         if store.url == NOT_KEPT:

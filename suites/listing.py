@@ -1,4 +1,4 @@
-"""What `list` shows, as plain data: implementations, suites, runs and this machine."""
+"""The lists that `list` shows, as plain data: implementations, suites, runs and this machine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from suites.request.suites import SUITES
 
 
 def of(what: str, store: str) -> list[dict[str, Any]] | dict[str, Any]:
-    """The data of one list. Raises ValueError for a list that there is not."""
+    """The data of one list. Raises ValueError for an unknown list."""
     if what not in _LISTS:
         raise ValueError(f"unknown list {what!r}; expected one of {', '.join(_LISTS)}")
     return _LISTS[what](store)
@@ -17,9 +17,9 @@ def of(what: str, store: str) -> list[dict[str, Any]] | dict[str, Any]:
 
 def _implementations(_: str) -> list[dict[str, Any]]:
     from suites.engine.catalogue import cores, open_catalogue  # noqa: PLC0415 - likewise
-    from suites.records import plan  # noqa: PLC0415 - the other lists answer without it
+    from suites.records.codec import to_data  # noqa: PLC0415 - the other lists do not need it
 
-    return [plan.entry_to_json(entry) for entry in open_catalogue(None, threads=cores())[1]]
+    return [to_data(entry) for entry in open_catalogue(None, threads=cores())[1]]
 
 
 def _suites(_: str) -> list[dict[str, Any]]:
@@ -37,7 +37,7 @@ def _suites(_: str) -> list[dict[str, Any]]:
 
 def _runs(store: str) -> list[dict[str, Any]]:
     """Every stored run, the newest first."""
-    from suites.records.store import Store  # noqa: PLC0415 - the other lists answer without it
+    from suites.records.store import Store  # noqa: PLC0415 - the other lists do not need it
 
     kept = Store.open(store, create=False)
     counts = kept.counts()

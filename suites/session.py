@@ -1,7 +1,7 @@
-"""The program of a session: a fresh process that takes tasks from one pipe and answers on another.
+"""The program of a session: a fresh process that takes tasks from one pipe and writes to another.
 
-Started as `python -P -m suites.session TASKS MESSAGES TURN`, with the descriptors of two
-pipes and of what is shared.
+Started as `python -P -m suites.session TASKS MESSAGES TURN`, with the descriptors of two pipes and
+of shared memory.
 """
 
 from __future__ import annotations
@@ -10,47 +10,76 @@ import contextlib
 import ctypes
 import gc
 import importlib.util
-import json
 import mmap
 import os
 import resource
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-from suites.engine.messages import TURN_BYTES, Sender
+from suites.engine.pipe import TURN_BYTES, Sender, decoded
+from suites.engine.protocol import (
+    Answered,
+    Calibrate,
+    Check,
+    ListImplementations,
+    Measure,
+    ReadInstruments,
+    Survey,
+    Task,
+    Wait,
+)
+
+Work = Callable[[Any, Sender], None]
 
 
 def main() -> None:
-    """Answer tasks until the pipe closes."""
+    """Do tasks until the pipe closes."""
     tasks, messages, turn = (int(word) for word in sys.argv[1:4])
     for descriptor in (tasks, messages, turn):
         os.set_inheritable(descriptor, False)
-    _volunteer_for_the_oom_killer()
-    _open_as_many_files_as_may_be()
+    _prefer_for_the_oom_killer()
+    _raise_descriptor_limit()
     sender = Sender(messages, mmap.mmap(turn, TURN_BYTES))
     usual = gc.get_threshold()
     gc.set_threshold(100_000, 50, 50)  # importing makes much and leaves little to collect
     with _on_any_cpu():
-        from suites.engine.tasks import TASKS  # noqa: PLC0415 - torch, once the pipe is ours
-        from suites.measure import precision  # noqa: PLC0415 - likewise
+        work = _work()
+        from suites.measure import precision  # noqa: PLC0415 - torch, once the pipe is open
 
     precision.settle()
     gc.set_threshold(*usual)
-    gc.freeze()  # what was imported need not be searched before every round
+    gc.freeze()  # imported objects need not be searched before every round
     with os.fdopen(tasks) as lines:
         for line in lines:
-            task = json.loads(line)
-            TASKS[task["task"]](task, sender)
-            sender.send("answered")
+            task = decoded(line)
+            work[type(task)](task, sender)
+            sender.send(Answered())
+
+
+def _work() -> dict[type[Task], Work]:
+    """The function that does each kind of task."""
+    from suites.calibrate import arms  # noqa: PLC0415 - torch, once the pipe is open
+    from suites.engine import check, describe, timed_rounds  # noqa: PLC0415 - likewise
+
+    return {
+        Wait: lambda _, __: None,
+        ListImplementations: describe.list_implementations,
+        Survey: describe.survey,
+        Check: check.check,
+        Measure: timed_rounds.measure,
+        Calibrate: arms.calibrate,
+        ReadInstruments: arms.read_instruments,
+    }
 
 
 @contextlib.contextmanager
 def _on_any_cpu() -> Iterator[None]:
-    """Import torch on any CPU; afterwards this thread is bound as its OpenMP runtime wanted.
+    """Import torch on any CPU; afterwards this thread is bound as its OpenMP runtime bound it.
 
     The runtime binds the thread that loads it to the first CPU, and processes that import at the
-    same time would share that one.
+    same time would share that CPU.
     """
     torch = importlib.util.find_spec("torch")
     folder = Path(torch.origin).parent / "lib" if torch and torch.origin else Path()
@@ -68,15 +97,15 @@ def _on_any_cpu() -> Iterator[None]:
         os.sched_setaffinity(0, bound)
 
 
-def _open_as_many_files_as_may_be() -> None:
-    """Whoever forgets to close some should not keep others from being measured."""
+def _raise_descriptor_limit() -> None:
+    """Raise RLIMIT_NOFILE, so that a descriptor leak fails no other implementation."""
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def _volunteer_for_the_oom_killer() -> None:
-    """Should memory run out all the same, this process goes first, not the parent."""
+def _prefer_for_the_oom_killer() -> None:
+    """Have the kernel kill this process before the parent when memory runs out."""
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
 

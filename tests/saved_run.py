@@ -7,16 +7,17 @@ from dataclasses import replace
 from typing import Any, Final
 
 from impls.interface import Limits, Problem
-from suites.engine.forecast import BUDGET
+from suites.records.facts import SessionFacts
 from suites.records.plan import Entry, Plan
 from suites.records.record import CHECK, Agreement, Conditions, Record, TensorError
 from suites.records.store import Run, Store
+from suites.stats.ceilings import Ceiling, Kind, Residency
 
 MASKS: Final = ("full", "window:128")
 LENGTHS: Final = (128, 256, 512, 1024, 2048)
 HEADS: Final = (1, 2, 4, 16)
 PROBLEMS: Final = tuple(
-    str(Problem.parse(f"{sizes} {mask} fp32 cpu"))
+    Problem.parse(f"{sizes} {mask} fp32 cpu")
     for mask in MASKS
     for sizes in (
         *(f"h8 t{length}" for length in LENGTHS),
@@ -72,7 +73,7 @@ def entries() -> tuple[Entry, ...]:
 
 def small_run(
     *,
-    problems: Sequence[str] = PROBLEMS,
+    problems: Sequence[Problem] = PROBLEMS,
     sessions: int = 3,
     made: tuple[Entry, ...] | None = None,
     threads: tuple[int, ...] = (2,),
@@ -85,8 +86,8 @@ def small_run(
         entries=entries() if made is None else made,
         sessions=sessions,
         seed=1,
-        round_budget_ms=1000,
-        time_limit_s=60,
+        round_budget_ms=1000.0,
+        time_limit_s=60.0,
         memory_limit=6 * 2**30,
         threads=threads,
         baseline=baseline,
@@ -130,28 +131,28 @@ def two(
     return replace(run, plan=replace(run.plan, **plan)), made
 
 
-def over_budget(problem: str, implementation: str, session: int = CHECK) -> Record:
+def over_budget(problem: Problem, implementation: str, session: int = CHECK) -> Record:
     """What the engine stores of an answer that the run's budget did not hold."""
     return Record(
         session=session,
         problem=problem,
         implementation=implementation,
         status="timed_out",
-        reason=f"foreseen: the budget of 1 min does not hold it {BUDGET}",
+        cause="budget",
+        reason="the budget of 1 min does not suffice for it (--budget)",
     )
 
 
-def times(problem: str, implementation: str, session: int) -> tuple[float, ...]:
+def times(problem: Problem, implementation: str, session: int) -> tuple[float, ...]:
     """Five made-up samples, milliseconds: their median is no round number."""
-    asked = Problem.parse(problem)
-    size = asked.query_heads * asked.query_length**2 / 2**23
+    size = problem.query_heads * problem.query_length**2 / 2**23
     if implementation == "local_window":
-        size = asked.query_heads * asked.query_length * 128 / 2**23
+        size = problem.query_heads * problem.query_length * 128 / 2**23
     middle = _SPEED.get(implementation, 4.0) * size * (1 + session / 97) + 0.013
     return tuple(middle * (1 + shift / 1000) for shift in (-7, 12, 0, -3, 31))
 
 
-def twin_times(problem: str, implementation: str, session: int) -> tuple[float, ...]:
+def twin_times(problem: Problem, implementation: str, session: int) -> tuple[float, ...]:
     """The same of its twin: off by 0.2 % in one session and by -0.1 % in the next."""
     off = 1.002 if session % 2 else 0.999
     return tuple(sample * off for sample in times(problem, implementation, session))
@@ -167,35 +168,31 @@ def conditions() -> Conditions:
     )
 
 
-def facts(plan: Plan) -> tuple[dict[str, Any], ...]:
-    """What each session told of itself: 100 GFLOP/s and 20 GB/s in the median."""
-    kinds = (("matmul", "float32", "cache", 1e11), ("read", "", "memory", 2e10))
+def facts(plan: Plan) -> tuple[SessionFacts, ...]:
+    """The facts of each session: 100 GFLOP/s and 20 GB/s in the median."""
     return tuple(
-        {
-            "session": session,
-            "ceilings": [
-                {
-                    "kind": kind,
-                    "dtype": dtype,
-                    "residency": residency,
-                    "value": value * (0.9 + session % 3 / 10),
-                    "device": "cpu",
-                }
-                for kind, dtype, residency, value in kinds
-            ],
-            "affinity": [0, 1],
-            "clock_resolution_ms": 4e-5,
-        }
+        SessionFacts(
+            session=session,
+            ceilings=(
+                _ceiling("matmul", 1e11 * (0.9 + session % 3 / 10), "float32", "cache"),
+                _ceiling("read", 2e10 * (0.9 + session % 3 / 10), "", "memory"),
+            ),
+            affinity=(0, 1),
+            clock_resolution_ms=4e-5,
+        )
         for session in plan.session_numbers
     )
 
 
-def peak_bytes(problem: str, implementation: str) -> int:
+def _ceiling(kind: Kind, value: float, dtype: str, residency: Residency) -> Ceiling:
+    return Ceiling(kind=kind, value=value, dtype=dtype, residency=residency, device="cpu")
+
+
+def peak_bytes(problem: Problem, implementation: str) -> int:
     """Made-up bytes: a square for some, a line for others."""
-    asked = Problem.parse(problem)
-    rows = asked.query_heads * asked.query_length
+    rows = problem.query_heads * problem.query_length
     square = implementation in {"naive", "sdpa_math"}
-    return rows * (asked.query_length * 8 if square else 260 + len(implementation) * 40)
+    return rows * (problem.query_length * 8 if square else 260 + len(implementation) * 40)
 
 
 def agreement(share: float = 0.24) -> Agreement:
@@ -211,7 +208,7 @@ def agreement(share: float = 0.24) -> Agreement:
 
 
 def _records(plan: Plan) -> Iterator[Record]:
-    settled = {(record.problem, record.implementation): record for record in plan.settled()}
+    settled = {record.pair: record for record in plan.settled()}
     yield from settled.values()
     for problem in plan.problems:
         able = [entry.name for entry in plan.entries if (problem, entry.name) not in settled]
@@ -221,23 +218,27 @@ def _records(plan: Plan) -> Iterator[Record]:
                 yield from _answers(plan, problem, entry.name, place, twinned=twinned)
 
 
-def _answers(plan: Plan, problem: str, name: str, place: int, *, twinned: bool) -> Iterator[Record]:
+def _answers(
+    plan: Plan, problem: Problem, name: str, place: int, *, twinned: bool
+) -> Iterator[Record]:
     if name == "off_by_one":
         yield Record(
             session=0,
             problem=problem,
             implementation=name,
             status="wrong",
+            cause="wrong_output",
             reason="out: 41 times what rounding explains; query 17 sees keys 9..17, not 10..17",
             agreement=agreement(20.7),
         )
         return
-    if name == "sdpa_math" and Problem.parse(problem).query_length == LENGTHS[-1]:
+    if name == "sdpa_math" and problem.query_length == LENGTHS[-1]:
         yield Record(
             session=0,
             problem=problem,
             implementation=name,
             status="out_of_memory",
+            cause="memory_limit",
             reason="asked for 6.2 GiB, 6.0 GiB are allowed (--memory-limit)",
         )
         return

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from suites.engine.local import environment
+from suites.engine.local_session import environment
 from tests.cpu_places import places
 
 SHOW_CPU = """

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from typing import Any, Final, TypeAlias
 
 from impls.interface.bias import Bias
 from impls.interface.mask import FULL, Mask
@@ -17,6 +18,16 @@ LAYOUTS: Final = ("bhtd", "bthd")
 _BIASES: Final = ("alibi", "relative")
 _MASKS: Final = ("full", "causal", "window", "padding", "documents")
 _EXAMPLE: Final = "b2 h32/8 t4096 d128 causal bf16 train cuda"
+_BOTH: Final = {
+    "length": ("query_length", "key_length"),
+    "heads": ("query_heads", "key_heads"),
+}
+"""Names that stand for the query field and the key field together."""
+_PARSED: Final = 65536
+"""Problems kept by `Problem.parse`: a run has thousands, and each is read from many records."""
+
+Fields: TypeAlias = tuple[tuple[str, Any], ...]
+"""Fields of a problem by name, in the order of their declaration; hashable."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +160,27 @@ class Problem:
         widths = (self.query_heads * self.head_dim, self.key_heads * self.head_dim)
         return 2 * sum(width**2 for width in widths) * DTYPE_BYTES[self.dtype]
 
+    def key(self) -> str:
+        """The text that identifies the problem in stores and files: the same as `str(problem)`."""
+        return str(self)
+
+    def without(self, *names: str) -> Fields:
+        """The other fields with their values: equal for problems that differ in `names` only.
+
+        names  fields; `length` and `heads` stand for the query and the key field together
+
+        Raises ValueError for a name that is no field.
+        """
+        left_out = {field for name in names for field in _BOTH.get(name, (name,))}
+        known = [field.name for field in fields(self)]
+        if unknown := left_out.difference(known):
+            raise ValueError(f"a problem has no field {', '.join(sorted(unknown))}")
+        return tuple((name, getattr(self, name)) for name in known if name not in left_out)
+
+    def fields(self) -> dict[str, str | int | float | bool | None]:
+        """Every field by name as plain data: the columns of a table of problems."""
+        return {name: _plain(value) for name, value in self.without()}
+
     def __str__(self) -> str:
         return " ".join(
             (
@@ -178,21 +210,30 @@ class Problem:
 
         Raises ValueError naming the word that was not understood.
         """
-        fields: dict[str, Any] = {"device": device}
-        named: set[str] = set()
-        for word in text.split():
-            try:
-                found = parse_word(word)
-            except ValueError as error:
-                raise ValueError(f"problem {text!r}: {error}") from None
-            if named & found.keys():
-                raise ValueError(f"problem {text!r}: {word!r} says a second time what was said")
-            named |= found.keys()
-            fields |= found
+        return _parsed(text, device)
+
+
+@lru_cache(maxsize=_PARSED)
+def _parsed(text: str, device: str) -> Problem:
+    found: dict[str, Any] = {"device": device}
+    named: set[str] = set()
+    for word in text.split():
         try:
-            return cls(**fields)
+            new = parse_word(word)
         except ValueError as error:
             raise ValueError(f"problem {text!r}: {error}") from None
+        if named & new.keys():
+            raise ValueError(f"problem {text!r}: {word!r} sets a field that is set already")
+        named |= new.keys()
+        found |= new
+    try:
+        return Problem(**found)
+    except ValueError as error:
+        raise ValueError(f"problem {text!r}: {error}") from None
+
+
+def _plain(value: Mask | Bias | str | float | None) -> str | int | float | bool | None:
+    return str(value) if isinstance(value, (Mask, Bias)) else value
 
 
 def _pair(queries: int, keys: int) -> str:

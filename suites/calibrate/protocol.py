@@ -6,12 +6,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any, Final
+from typing import Final, TypeVar
 
 from impls.interface import Problem
 from suites.engine.catalogue import open_catalogue
-from suites.engine.local import Session
+from suites.engine.local_session import Session
+from suites.engine.protocol import Calibrate, Calibrated, Message, Task
 from suites.engine.watch import Watch
+from suites.records.settings import Settings
 from suites.stats.intervals import log_ratio
 from suites.stats.pairing import counted
 
@@ -35,6 +37,8 @@ PROBLEMS: Final = tuple(
 """Calls of a tenth of a millisecond to one."""
 SLOWED: Final = 0.03
 LIMIT_S, LIMIT_BYTES = 120.0, 8 << 30
+
+Answer = TypeVar("Answer", bound=Message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,39 +83,40 @@ class Protocol:
         Random(f"{self.seed}|{number}").shuffle(problems)
         with Session(Watch(LIMIT_S, LIMIT_BYTES), threads=self.threads) as session:
             for problem in problems:
-                task = {
-                    "task": "calibrate",
-                    "session": number,
-                    "problem": problem,
-                    "implementations": names,
-                    "files": files,
-                    "expected_ms": dict.fromkeys(names, 0.0),
-                    "seed": self.seed,
-                    "memory_limit": LIMIT_BYTES,
-                    "round_budget_ms": self.round_budget_ms,
-                    "slowed": SLOWED,
-                    "cache": "hot",
-                }
+                task = Calibrate(
+                    session=number,
+                    problem=Problem.parse(problem),
+                    implementations=tuple(names),
+                    files=dict(files),
+                    seed=self.seed,
+                    settings=Settings(
+                        sessions=1, memory_limit=LIMIT_BYTES, threads=(self.threads,)
+                    ),
+                    round_budget_ms=self.round_budget_ms,
+                    threads=self.threads,
+                    slowed=SLOWED,
+                )
                 began_s = time.monotonic()
-                heard = ask(session, task, "calibration")
+                heard = ask(session, task, Calibrated)
                 yield Calibration(
                     session=number,
                     problem=problem,
-                    times_ms={arm: tuple(times) for arm, times in heard["times_ms"].items()},
-                    quiet=tuple(heard["quiet"]),
-                    truth=heard["truth"],
+                    times_ms=heard.times_ms,
+                    quiet=heard.quiet,
+                    truth=heard.truth,
                     wall_s=time.monotonic() - began_s,
                 )
 
 
-def ask(session: Session, task: dict[str, Any], kind: str) -> dict[str, Any]:
-    """The message of that kind that answers a task. Raises ValueError when there is none."""
-    heard: dict[str, dict[str, Any]] = {}
-    ending = session.ask(task, lambda message: heard.update({message["kind"]: message}))
-    if ending is not None or kind not in heard:
-        reason = ending.reason if ending else "it did not answer"
-        raise ValueError(f"the session that measures {task['task']} ended: {reason}")
-    return heard[kind]
+def ask(session: Session, task: Task, kind: type[Answer]) -> Answer:
+    """The message of that kind that a task gives. Raises ValueError when there is none."""
+    heard: list[Message] = []
+    ending = session.ask(task, heard.append)
+    found = next((each for each in heard if isinstance(each, kind)), None)
+    if ending is not None or found is None:
+        reason = ending.reason if ending else "it sent no result"
+        raise ValueError(f"the session of task {task.task!r} ended: {reason}")
+    return found
 
 
 def files_of(names: Sequence[str], *, threads: int) -> dict[str, dict[str, str]]:

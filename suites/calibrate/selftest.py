@@ -14,7 +14,8 @@ from scipy.special import stdtrit
 
 from suites.calibrate.protocol import PROBLEMS, Calibration, Protocol, ask, files_of
 from suites.engine.catalogue import cores
-from suites.engine.local import Session
+from suites.engine.local_session import Session
+from suites.engine.protocol import InstrumentsRead, ReadInstruments
 from suites.engine.watch import Watch
 from suites.stats.intervals import (
     Interval,
@@ -189,12 +190,12 @@ def _ratio(found: Sequence[Calibration], start_s: float) -> Ratio:
 
 def _instruments(threads: int) -> Instruments:
     with Session(Watch(LIMIT_S, LIMIT_BYTES), threads=threads) as session:
-        task = {"task": "instruments", "known_bytes": KNOWN_BYTES, "device": "cpu"}
-        heard = ask(session, task, "instruments")
+        task = ReadInstruments(known_bytes=KNOWN_BYTES, device="cpu")
+        found = ask(session, task, InstrumentsRead)
     return Instruments(
         known_bytes=KNOWN_BYTES,
-        read_bytes=heard["read_bytes"],
-        resolution_ms=heard["resolution_ms"],
-        sample_overhead_ms=heard["sample_overhead_ms"],
-        call_overhead_ms=heard["call_overhead_ms"],
+        read_bytes=found.read_bytes,
+        resolution_ms=found.resolution_ms,
+        sample_overhead_ms=found.sample_overhead_ms,
+        call_overhead_ms=found.call_overhead_ms,
     )

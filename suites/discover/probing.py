@@ -18,7 +18,7 @@ from impls import load_file
 from impls.interface import AttentionFunction, Implementation, Limits, Problem
 from impls.interface.limits import EVERY_MASK
 from suites.discover.limits import Lacking, bases, crossings, features, learnt, narrowest
-from suites.records.plan import Entry, Plan
+from suites.records.plan import Entry, Plan, Work
 from suites.records.record import Record
 from suites.records.store import Run, now
 
@@ -45,7 +45,7 @@ class Probes(Plan):
         """Nothing: each problem is asked of an entry that can."""
         return iter(())
 
-    def unchecked(self, records: Iterable[Record]) -> list[tuple[str, list[str]]]:
+    def unchecked(self, records: Iterable[Record]) -> list[Work]:
         """The problems without a record, each with its entry."""
         known = {record.problem for record in records}
         pairs = zip(self.problems, self.asked, strict=True)
@@ -195,13 +195,11 @@ class _Prober:
         (entry,) = self._entries({self.entry.name: limits})
         capability = self.run.plan.capability
         reached = {
-            text
-            for text in self.run.plan.problems
-            if not entry.refusals(Problem.parse(text), capability)
+            problem for problem in self.run.plan.problems if not entry.refusals(problem, capability)
         }
         kept = tuple(r for r in known if r.status == "ok" and r.problem in reached)
         left = reached - {record.problem for record in kept}
-        problems = tuple(text for text in self.run.plan.problems if text in left)
+        problems = tuple(each for each in self.run.plan.problems if each in left)
         plan = replace(self.run.plan, entries=(entry,), problems=problems)
         return (*kept, *(self._conducted(plan) if problems else ()))
 
@@ -217,7 +215,7 @@ class _Prober:
         plan = Probes(
             **{each.name: getattr(self.run.plan, each.name) for each in fields(Plan)}
             | {
-                "problems": tuple(map(str, claimed)),
+                "problems": tuple(claimed),
                 "entries": self._entries({name: (limits,) for limits, name in names.items()}),
                 "threads": (1,),  # problems this small take longer to share than to do
             },
@@ -225,7 +223,7 @@ class _Prober:
         )
         for record in self._conducted(plan):
             if record.status != "ok":
-                faults[Problem.parse(record.problem)] = f"{record.status}: {record.reason}"
+                faults[record.problem] = f"{record.status}: {record.reason}"
                 self.wrong += 1
         return faults
 

@@ -1,4 +1,4 @@
-"""What is there to be measured, and on what: told by a process of its own, as data."""
+"""The implementations found and the machine, described by a session of their own, as data."""
 
 from __future__ import annotations
 
@@ -6,13 +6,19 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
-from suites.engine.processes import Process, Processes
-from suites.records import plan as plans
+from suites.engine.local_pool import LocalPool, Process
+from suites.engine.protocol import Begin, Listed, ListImplementations, Message, Refused
 from suites.records.plan import Entry
 from suites.records.record import CHECK
 
 LIMIT_S: Final = 120.0
-TRIES: Final = 10
+"""Seconds that importing one file may take."""
+MOST_TRIES: Final = 10
+"""Files that may end the session, each of which makes another one necessary."""
+_NO_LIMIT: Final = 1 << 62
+
+Catalogue = tuple[dict[str, Any], tuple[Entry, ...]]
+"""The machine, and its implementations."""
 
 
 def open_catalogue(
@@ -20,19 +26,19 @@ def open_catalogue(
     *,
     threads: int,
     allocator: str = "default",
-    processes: Processes | None = None,
-) -> tuple[dict[str, Any], tuple[Entry, ...]]:
+    pool: LocalPool | None = None,
+) -> Catalogue:
     """The machine, and the implementations that the specs select (None: all), as data.
 
-    processes  of the run that follows; the one that answers goes on to be its check's
+    pool  of the run that follows; the process that describes them is then the check's
 
-    A file of ours that ends the process becomes a missing one. Raises ValueError for a spec that
-    selects nothing, or whose own file ends the process.
+    A file of `impls/` that ends the process becomes a missing implementation. Raises ValueError for
+    a spec that selects nothing, and for one whose own file ends the process.
     """
-    if processes is not None:
-        return _opened(specs, threads, processes)
-    with Processes(LIMIT_S, 1 << 62, allocator) as own:
-        return _opened(specs, threads, own)
+    if pool is not None:
+        return _listed(specs, threads, pool)
+    with LocalPool(LIMIT_S, _NO_LIMIT, allocator) as own:
+        return _listed(specs, threads, own)
 
 
 def cores() -> int:
@@ -40,38 +46,38 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _opened(
-    specs: list[str] | None, threads: int, processes: Processes
-) -> tuple[dict[str, Any], tuple[Entry, ...]]:
+def _listed(specs: list[str] | None, threads: int, pool: LocalPool) -> Catalogue:
     without: dict[str, str] = {}
-    for _ in range(TRIES):
-        process = processes.take(CHECK, threads)
-        heard, died_of = _asked(process, specs, without)
-        if not died_of:
-            processes.put_back(CHECK, process)
-            if "refused" in heard:
-                raise ValueError(heard["refused"]["reason"])
-            entries = tuple(plans.entry_from_json(e) for e in heard["catalogue"]["entries"])
-            return heard["catalogue"]["machine"], entries
-        at_fault = heard.get("begin", {}).get("implementation", "")
-        if at_fault in without or not Path(at_fault).is_file():
-            raise ValueError(f"{at_fault or 'the catalogue'} cannot be imported: {died_of}")
-        without[at_fault] = f"ended the process that imported it: {died_of}"
+    for _ in range(MOST_TRIES):
+        process = pool.take(CHECK, threads)
+        latest, ended = _ask(process, specs, without)
+        if not ended:
+            pool.put_back(CHECK, process)
+            if isinstance(latest, Refused):
+                raise ValueError(latest.reason)
+            if isinstance(latest, Listed):
+                return latest.machine, latest.entries
+        file = latest.implementation if isinstance(latest, Begin) else ""
+        if file in without or not Path(file).is_file():
+            raise ValueError(f"{file or 'the list of implementations'} cannot be imported: {ended}")
+        without[file] = f"ended the process that imported it: {ended}"
     raise ValueError(f"too many files end the process that imports them: {', '.join(without)}")
 
 
-def _asked(
+def _ask(
     process: Process, specs: list[str] | None, without: dict[str, str]
-) -> tuple[dict[str, dict[str, Any]], str]:
-    """What a process told, by the kind of message, and why it died; empty when it did not."""
-    heard: dict[str, dict[str, Any]] = {}
+) -> tuple[Message | None, str]:
+    """The last message of the session, and why it ended; empty when it did not."""
+    heard: list[Message] = []
     watch, session = process
     limits = watch.time_limit_s, watch.memory_limit
-    watch.time_limit_s, watch.memory_limit = LIMIT_S, 1 << 62
-    task = {"task": "catalogue", "specs": specs, "without": without, "cores": cores()}
-    ending = session.ask(task, lambda message: heard.update({message["kind"]: message}))
+    watch.time_limit_s, watch.memory_limit = LIMIT_S, _NO_LIMIT
+    asked = None if specs is None else tuple(specs)
+    task = ListImplementations(specs=asked, without=without, cores=cores())
+    ending = session.ask(task, heard.append)
     watch.time_limit_s, watch.memory_limit = limits
+    latest = heard[-1] if heard else None
     if ending is None:
-        return heard, ""
+        return latest, ""
     session.end()
-    return heard, ending.reason
+    return latest, ending.reason

@@ -1,4 +1,4 @@
-"""What a call will take, judged by the sizes already measured; and what fits a budget."""
+"""Forecasts of time and memory from the sizes already measured, and what fits a budget."""
 
 from __future__ import annotations
 
@@ -10,66 +10,63 @@ from math import log
 from typing import Final
 
 from impls.interface import Problem
+from impls.interface.problem import Fields
 from suites.measure.rounds import FEWEST
 from suites.measure.timing import LONG_MS, QUICK_MS, SAMPLE_MS, WARM_MS
 from suites.records.plan import Plan
-from suites.records.record import CHECK, Record, Status
+from suites.records.record import CHECK, Cause, Pair, Record, Status
 
 PRIOR_S: Final = 3.0
-"""Seconds for which a forecast is believed before any is known to be off."""
-
-Pair = tuple[str, str]
-"""A problem and an implementation, both as printed."""
-
-BUDGET: Final = "(--budget)"
-"""Ends the reason of what a budget did not hold: no word on what an implementation can do."""
+"""Weight of a forecast, in seconds, against what tasks have taken so far."""
 CHECK_CALLS: Final = 3
 QUICK_CALLS: Final = 10
-"""Calls that a check takes at a problem's own size, and where they are quick."""
+"""Calls that a check makes at a problem's own size, and where they are quick."""
 CHECK_MS: Final = 50.0
 """What the check of a pair takes besides calls."""
 FIRST_CHECK_S: Final = 0.3
-"""And what the first of an implementation takes more, with a mask and a dtype: hard inputs."""
+"""What the first check of an implementation takes more, per mask and dtype: hard inputs."""
 GUESSED_NS: Final = 0.02
-"""What a call takes for a score and a number of the head's, before any is known."""
+"""A call per score and head dimension, before any call is known."""
 SESSION_MS, TOGETHER_MS = 30.0, 100.0
-"""What a timed session takes besides for a pair, and for a problem."""
+"""What a timed session takes besides calls, for a pair and for a problem."""
 OVERRUN: Final = 1.5
-"""Rounds take so many times what was planned for them: calls are slower after others than warm."""
+"""Rounds take this multiple of their plan: calls are slower after other calls than when warm."""
 REFERENCE_NS: Final = 250.0
-"""References and bounds of attention, layers and other functions take about this, all together, for
-one visible score entry, three times that in training."""
+"""References and bounds of all panels together, per visible score; three times that in training."""
 PLAIN_NS: Final = 4.0
-"""And this an entry of the plain answer that other rows are held against."""
+"""The naive result that the other rows are compared with, per visible score."""
+
+Series = tuple[str, Fields]
+"""An implementation and the fields that problems of one growth curve share."""
 
 
 class Forecast:
     """Time and memory of calls not yet made, from the check's records of smaller problems."""
 
     def __init__(self, records: Iterable[Record]) -> None:
-        self._known: dict[tuple[str, Problem], dict[tuple[int, int], Record]] = defaultdict(dict)
-        self._stopped: dict[tuple[str, Problem], list[Record]] = defaultdict(list)
-        self._told: dict[tuple[str, Problem], dict[tuple[str, str], float | None]] = {}
+        self._known: dict[Series, dict[tuple[int, int], Record]] = defaultdict(dict)
+        self._stopped: dict[Series, list[Record]] = defaultdict(list)
+        self._cached: dict[Series, dict[tuple[Problem, str], float | None]] = {}
         for record in records:
             self.learn(record)
 
     def learn(self, record: Record) -> None:
-        """Take in a record of the check; others say nothing of what a first call takes."""
+        """Take in a record of the check; timed sessions say nothing of a first call."""
         if record.session != CHECK:
             return
-        problem = _parsed(record.problem)
-        series = (record.implementation, _family(problem))
-        self._told.pop(series, None)
+        problem = record.problem
+        series = _series(record.pair)
+        self._cached.pop(series, None)
         if record.spent_ms is not None:
             self._known[series][problem.key_length, problem.query_heads] = record
-        elif record.status in ("timed_out", "out_of_memory") and BUDGET not in record.reason:
+        elif record.status in ("timed_out", "out_of_memory") and record.cause != "budget":
             self._stopped[series].append(record)
 
     def stopped(self, pair: Pair) -> Record | None:
-        """A problem of the same kind, no longer and with no more heads, that broke a limit."""
-        problem = _parsed(pair[0])
-        for record in self._stopped.get((pair[1], _family(problem)), ()):
-            other = _parsed(record.problem)
+        """A record of a limit that a problem no larger than this exceeded."""
+        problem = pair[0]
+        for record in self._stopped.get(_series(pair), ()):
+            other = record.problem
             if (
                 other.key_length <= problem.key_length
                 and other.query_heads <= problem.query_heads
@@ -80,42 +77,41 @@ class Forecast:
 
     def call_ms(self, pair: Pair) -> float | None:
         """Milliseconds of one call; None while no smaller problem is known."""
-        return self._foretold(pair, "spent_ms")
+        return self._forecast(pair, "spent_ms")
 
     def peak_bytes(self, pair: Pair) -> float | None:
         """Bytes of one call; None while no smaller problem is known."""
-        return self._foretold(pair, "peak_bytes")
+        return self._forecast(pair, "peak_bytes")
 
     def first_s(self, pairs: Iterable[Pair]) -> float:
-        """Seconds that checks of these take more, since some are the first of their kind."""
-        kinds = {(name, _family(_parsed(problem))) for problem, name in pairs}
-        return FIRST_CHECK_S * len(kinds - self._known.keys())
+        """Seconds that checks of these take more because some are the first of their series."""
+        return FIRST_CHECK_S * len({_series(pair) for pair in pairs} - self._known.keys())
 
     def is_near(self, pair: Pair) -> bool:
-        """Whether a problem of half the length, or more, is known with a quarter of the heads."""
-        problem = _parsed(pair[0])
-        known = self._known.get((pair[1], _family(problem)), {})
+        """Whether half of its length or more, with a quarter of its heads or more, is known."""
+        problem = pair[0]
+        known = self._known.get(_series(pair), {})
         return any(
             length <= problem.key_length <= 2 * length and heads <= problem.query_heads <= 4 * heads
             for length, heads in known
         )
 
-    def _foretold(self, pair: Pair, field: str) -> float | None:
-        """What was worked out for the pair since its series was last learnt of; thousands ask."""
-        told = self._told.setdefault((pair[1], _family(_parsed(pair[0]))), {})
-        if (pair[0], field) not in told:
-            least = _exponent_of_pairs(_parsed(pair[0])) if field == "spent_ms" else 0.0
-            told[pair[0], field] = self._grown(pair, field, least)
-        return told[pair[0], field]
+    def _forecast(self, pair: Pair, field: str) -> float | None:
+        """The forecast, cached until a record of its series is learnt: it is read often."""
+        cached = self._cached.setdefault(_series(pair), {})
+        if (pair[0], field) not in cached:
+            least = _exponent_of_pairs(pair[0]) if field == "spent_ms" else 0.0
+            cached[pair[0], field] = self._grown(pair, field, least)
+        return cached[pair[0], field]
 
     def _grown(self, pair: Pair, field: str, least_exponent: float) -> float | None:
-        """The largest known size within the problem's, grown to it.
+        """The largest known size within the problem's, scaled up to it.
 
-        Lengths grow with the exponent seen between the two longest known ones, up to 2 (and 2 when
-        there is but one), heads in proportion.
+        The exponent of the length is that between the two longest known ones, at most 2, and 2 when
+        one is known; heads scale in proportion.
         """
-        problem = _parsed(pair[0])
-        known = self._known.get((pair[1], _family(problem)), {})
+        problem = pair[0]
+        known = self._known.get(_series(pair), {})
         wanted = (problem.key_length, problem.query_heads)
         smaller = [s for s in known if s[0] <= wanted[0] and s[1] <= wanted[1]]
         if not smaller:
@@ -133,32 +129,44 @@ class Forecast:
         return grown
 
 
-def foreseen(forecast: Forecast, pair: Pair, plan: Plan) -> tuple[Status, str] | None:
-    """The status and reason of a problem that would break a limit; None when it would not."""
-    inputs = 3 * _parsed(pair[0]).fewest_bytes  # as they are drawn, and the two sets handed over
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """A limit that an implementation would exceed, so that it is not called."""
+
+    status: Status
+    cause: Cause
+    reason: str
+
+
+def foreseen(forecast: Forecast, pair: Pair, plan: Plan) -> Foreseen | None:
+    """The limit that a problem would exceed; None when it would not, as far as is known."""
+    problem = pair[0]
+    inputs = 3 * problem.fewest_bytes  # as they are drawn, and two sets of them
     if inputs > plan.memory_limit:
-        return "out_of_memory", (
-            f"foreseen: its inputs alone take {inputs / 2**30:.1f} GiB, "
-            f"the limit is {plan.memory_limit / 2**30:.1f} GiB (--memory-limit)"
-        )
+        return _too_large(f"its inputs alone take {inputs / 2**30:.1f} GiB", plan)
     if stopped := forecast.stopped(pair):
-        return stopped.status, f"foreseen: {stopped.problem} was already too much for it"
+        cause: Cause = "foreseen_time" if stopped.status == "timed_out" else "foreseen_memory"
+        reason = f"foreseen: {stopped.problem} already exceeded a limit"
+        return Foreseen(stopped.status, cause, reason)
     if not forecast.is_near(pair):
-        return None  # too far from anything known for a claim; the limits themselves will tell
+        return None  # the known sizes are too far away for a forecast: the limits themselves decide
     call_ms, peak = forecast.call_ms(pair), forecast.peak_bytes(pair)
-    if _parsed(pair[0]).device != "cpu":
-        peak = None  # the device's own allocator says when it is full
+    if problem.device != "cpu":
+        peak = None  # the device's own allocator fails when it is full
     if peak is not None and peak > plan.memory_limit:
-        return "out_of_memory", (
-            f"foreseen: would add about {peak / 2**30:.1f} GiB by its growth so far, "
-            f"the limit is {plan.memory_limit / 2**30:.1f} GiB (--memory-limit)"
-        )
+        return _too_large(f"by its growth it would add about {peak / 2**30:.1f} GiB", plan)
     if call_ms is not None and call_ms * CHECK_CALLS / 1e3 > plan.time_limit_s:
-        return "timed_out", (
-            f"foreseen: one call would take about {call_ms / 1e3:.0f} s by its growth so far, "
-            f"the limit for all calls on a problem is {plan.time_limit_s:g} s (--time-limit)"
+        reason = (
+            f"foreseen: by its growth one call would take about {call_ms / 1e3:.0f} s, the limit "
+            f"for all calls on a problem is {plan.time_limit_s:g} s (--time-limit)"
         )
+        return Foreseen("timed_out", "foreseen_time", reason)
     return None
+
+
+def _too_large(what: str, plan: Plan) -> Foreseen:
+    limit = f"the limit is {plan.memory_limit / 2**30:.1f} GiB (--memory-limit)"
+    return Foreseen("out_of_memory", "foreseen_memory", f"foreseen: {what}, {limit}")
 
 
 def session_s(forecast: Forecast, pair: Pair, beside: int, round_budget_ms: float) -> float:
@@ -183,7 +191,7 @@ def check_s(forecast: Forecast, pair: Pair, beside: int) -> float:
 
     beside  pairs of the problem, which share these
     """
-    problem = _parsed(pair[0])
+    problem = pair[0]
     every = problem.visible_pairs * problem.query_heads
     entries = min(every, 1 << 23)
     reference_s = entries * REFERENCE_NS * (3 if problem.training else 1) / 1e9
@@ -195,31 +203,31 @@ def check_s(forecast: Forecast, pair: Pair, beside: int) -> float:
 
 @dataclass(slots=True)
 class Pace:
-    """How many times what was foretold tasks of a kind have taken so far, on this machine.
+    """The ratio of what tasks of one kind took to their forecasts, on this machine.
 
-    foretold_s, took_s  sums over those that are done
+    forecast_s, took_s  sums over the tasks that are done
     """
 
-    foretold_s: float = 0.0
+    forecast_s: float = 0.0
     took_s: float = 0.0
 
-    def learn(self, foretold_s: float, took_s: float) -> None:
+    def learn(self, forecast_s: float, took_s: float) -> None:
         """Take in a task that is done."""
-        self.foretold_s += foretold_s
+        self.forecast_s += forecast_s
         self.took_s += took_s
 
     @property
     def factor(self) -> float:
         """What a forecast is to be multiplied by."""
-        return (PRIOR_S + self.took_s) / (PRIOR_S + self.foretold_s)
+        return (PRIOR_S + self.took_s) / (PRIOR_S + self.forecast_s)
 
 
 def cheapest(
     costs_s: Mapping[Pair, float], available_s: float, first: Container[Pair] = ()
 ) -> set[Pair]:
-    """The pairs that fit what is available, the cheapest first: the most answers for the time.
+    """The pairs that fit the available time, the cheapest first: the most records for the time.
 
-    first  those that go before all others
+    first  pairs that come before all others
     """
     fitting: set[Pair] = set()
     for pair in sorted(costs_s, key=lambda each: (each not in first, costs_s[each])):
@@ -231,37 +239,31 @@ def cheapest(
 
 
 def _call_ms(forecast: Forecast, pair: Pair) -> float:
-    """Milliseconds of one call as foretold, or guessed by its size alone."""
+    """Milliseconds of one call: the forecast, or a guess by size."""
     known = forecast.call_ms(pair)
     return size(pair[0]) * GUESSED_NS / 1e6 if known is None else known
 
 
-def size(text: str) -> int:
-    """What the slowest work through: every score, hidden ones too, times the head's numbers.
+def size(problem: Problem) -> int:
+    """Operations of the slowest implementations: every score, hidden ones too, times D.
 
     Orders problems from small to large.
     """
-    problem = _parsed(text)
     scores = problem.query_length * problem.key_length * problem.query_heads * problem.batch
     return scores * problem.head_dim * (3 if problem.training else 1)
 
 
 @lru_cache(maxsize=65536)
-def _parsed(text: str) -> Problem:
-    return Problem.parse(text)
-
-
-@lru_cache(maxsize=65536)
-def _family(problem: Problem) -> Problem:
-    """The problem without its length and heads: what may be compared for growth."""
-    mask = replace(problem.mask, padding=None, documents=None)
-    return replace(problem, query_length=1, key_length=1, query_heads=1, key_heads=1, mask=mask)
+def _series(pair: Pair) -> Series:
+    problem, name = pair
+    alike = replace(problem, mask=replace(problem.mask, padding=None, documents=None))
+    return name, alike.without("length", "heads")
 
 
 @lru_cache(maxsize=65536)
 def _exponent_of_pairs(problem: Problem) -> float:
-    """How the visible area grows per doubling: no call can grow slower for ever."""
+    """Growth of the visible area per doubling: time cannot grow more slowly for ever."""
     half = max(1, problem.key_length // 2)
-    smaller = replace(problem.mask, padding=None, documents=None).visible_pairs(1, half, half)
-    full = replace(problem.mask, padding=None, documents=None).visible_pairs(1, 2 * half, 2 * half)
+    band = replace(problem.mask, padding=None, documents=None)
+    smaller, full = (band.visible_pairs(1, size, size) for size in (half, 2 * half))
     return log(full / max(smaller, 1)) / log(2) if full else 1.0

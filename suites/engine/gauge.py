@@ -1,4 +1,4 @@
-"""What the machine does while rounds run: a probe, the scheduler's counters, page faults."""
+"""The state of the machine while rounds run: a probe, the scheduler's counters, page faults."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Gauge:
     _before: Snapshot | None = None
 
     def start(self) -> None:
-        """They begin."""
+        """Begin."""
         self._probe_ms = self.probe.read()
         self._before = snapshot()
 
     def stop(self) -> Moment:
-        """They have ended."""
+        """End, and return what the machine did meanwhile."""
         after = snapshot()
         waited = waited_between(self._before or after, after)
         return Moment(
@@ -45,5 +45,5 @@ def page_faults() -> int:
 
 @functools.cache
 def usual_probe() -> Probe:
-    """One for the whole session: what is usual is learnt over its problems."""
+    """One for the whole session: its usual duration is learnt over all problems."""
     return Probe()

@@ -1,10 +1,11 @@
-"""When a problem is known precisely enough: sessions end on precision, never on significance."""
+"""When a problem is known precisely enough: sessions stop on precision, never on significance."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
+from impls.interface import Problem
 from suites.records.plan import Plan
 from suites.records.record import Record
 from suites.stats.intervals import Interval, over_sessions
@@ -13,16 +14,16 @@ from suites.stats.pairing import pair
 Sessions = dict[int, Record]
 
 
-def settled(plan: Plan, records: Iterable[Record], session: int) -> set[str]:
+def settled(plan: Plan, records: Iterable[Record], session: int) -> set[Problem]:
     """The problems that a session need not time again.
 
-    Those whose every ratio to the baseline, with this session's number of threads, has an interval
-    at most the plan's precision to either side, after the fewest sessions.
+    Every ratio to the baseline, with this session's number of threads, has an interval of at most
+    the plan's precision to either side, after the fewest sessions.
     """
     if plan.precision is None:
         return set()
     numbers = {n for n in plan.session_numbers if plan.threads_of(n) == plan.threads_of(session)}
-    timed: dict[str, dict[str, Sessions]] = defaultdict(lambda: defaultdict(dict))
+    timed: dict[Problem, dict[str, Sessions]] = defaultdict(lambda: defaultdict(dict))
     for record in records:
         if record.session in numbers and record.times_ms:
             timed[record.problem][record.implementation][record.session] = record
@@ -46,6 +47,6 @@ def _panel_is_precise(plan: Plan, timed: Mapping[str, Sessions]) -> bool:
 
 
 def _half_width(base: Sessions, other: Sessions) -> float:
-    """How far the interval of a ratio reaches to either side; infinite when there is none."""
+    """Half-width of the interval of a ratio; infinite when there is no interval."""
     found = over_sessions(pair(base.values(), other.values()).log_ratios)
     return found.half_width if isinstance(found, Interval) else float("inf")

@@ -1,49 +1,54 @@
-"""Turns in the rounds, each of which has to leave the process as it was for the next."""
+"""Turns in the rounds: before each, the process state after the last one is verified."""
 
 from __future__ import annotations
 
 import gc
 from typing import Final
 
-from suites.engine.messages import Sender, Turns
+from impls.interface import Problem
+from suites.engine.pipe import Sender, Turns
+from suites.engine.protocol import Rest, TakeTurns
 from suites.process_state.fingerprint import Fingerprint
 
 LOOKS: Final = 2
-"""In so many rounds everything is looked at between two turns; after them there are glances."""
+"""Rounds in which the whole state is compared between two turns; later ones compare a part."""
 
 
 class WatchedTurns:
-    """Whose turn it is, told to the parent once the turn before is known to have done no harm.
+    """Announces turns to the parent, each after the state that the last one left is verified.
 
-    before  the process as it has to stay
-    names   whose turns come, by the index that is announced
+    before  the process state that has to stay
+    names   the implementations, by the index that is announced
     """
 
-    def __init__(self, sender: Sender, problem: str, names: list[str], before: Fingerprint) -> None:
+    def __init__(
+        self, sender: Sender, problem: Problem, names: list[str], before: Fingerprint
+    ) -> None:
         self.before = before
         self._sender, self._names = sender, names
-        self._turns: Turns = sender.turns(problem, names)
+        message = TakeTurns(problem=problem, implementations=tuple(names))
+        self._turns: Turns = sender.turns(message)
         self._looks_left = LOOKS * len(names)
 
     @property
     def latest(self) -> str | None:
-        """Whose turn it is, or was the latest; None where it is to be blamed on nobody."""
+        """The implementation at work, or the last one; None after the end of all turns."""
         index = self._turns.latest
         return None if index is None else self._names[index]
 
     def announce(self, index: int) -> None:
-        """It is this one's turn. Raises DisturbedError for what was done in the one before."""
+        """This one is at work. Raises DisturbedError for what the one before it changed."""
         self._looks_left -= 1
         if self._looks_left >= 0:
             self.before.look()
         else:
             self.before.glance()
-        gc.disable()  # whoever had the turn may have enabled it
+        gc.disable()  # the one before may have enabled it
         self._turns.announce(index)
 
     def end(self) -> None:
-        """All turns are over. Raises DisturbedError, which is nobody's where no glance shows it."""
+        """End all turns. Raises DisturbedError; `latest` is None where the turn is not known."""
         self.before.glance()
         self._turns.latest = None
-        self._sender.send("rest")
+        self._sender.send(Rest())
         self.before.look()

@@ -1,4 +1,4 @@
-"""The database of a store: how a URL reaches it, its tables, and what its errors mean."""
+"""The database of a store: its URL, its tables, and advice for its errors."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from sqlalchemy.exc import DBAPIError, SAWarning, SQLAlchemyError
 
 from suites.records.address import DEFAULT_STORE, without_password
 
-FORMAT: Final = 2
-"""1: runs with their plan and machine, records with their evidence. 2: sessions with their facts,
-records with twins and conditions."""
+FORMAT: Final = 3
+WRITTEN_BY: Final = {1: "0.1.0", 2: "0.1.0", 3: "0.2.0"}
+"""The release that writes each format. 2 added sessions, twins and conditions; 3 added causes."""
 PATIENCE_S: Final = 60.0
-"""How long a process waits for another one that is writing; a commit takes milliseconds."""
+"""Seconds a process waits for another one that is writing; a commit takes milliseconds."""
 
 METADATA: Final = sa.MetaData()
 FORMATS: Final = sa.Table(
@@ -65,7 +65,7 @@ _ADVICE: Final = {
     "not a database": "check the file or name another --store",
     "no such": _DAMAGED,
 }
-"""What to do, by words of a database's own message."""
+"""What to do, by words of the database's own message: drivers share no codes for these."""
 
 
 class StoreError(ValueError):
@@ -124,10 +124,10 @@ def make(connection: sa.Connection) -> None:
 def failed(shown: str, deed: str, error: SQLAlchemyError) -> StoreError:
     """The error that says what a store cannot be (opened, read, ...), why, and what to do."""
     why = cause(error)
-    advice = (told for words, told in _ADVICE.items() if words in why)
+    fitting = (advice for words, advice in _ADVICE.items() if words in why)
     return StoreError(
         f"the store {shown} cannot be {deed}: {why}; "
-        f"{next(advice, 'check the file or name another --store')}"
+        f"{next(fitting, 'check the file or name another --store')}"
     )
 
 
@@ -141,15 +141,19 @@ def cause(error: Exception) -> str:
 def _expect_format(connection: sa.Connection, shown: str) -> None:
     found = connection.execute(sa.select(sa.func.max(FORMATS.c.format))).scalar()
     if not isinstance(found, int):
-        raise StoreError(f"the store {shown} does not tell its format; {_DAMAGED}")
-    if found != FORMAT:
-        newer = (
-            "update attnbench or name" if found > FORMAT else "it was made by an older one; name"
-        )
+        raise StoreError(f"the store {shown} has no format number; {_DAMAGED}")
+    if found == FORMAT:
+        return
+    if found > FORMAT:
         raise StoreError(
-            f"the store {shown} is of format {found}, this program reads {FORMAT}; "
-            f"{newer} another --store"
+            f"the store {shown} is of format {found}, this version reads {FORMAT}; "
+            "update attnbench or name another --store"
         )
+    reader = WRITTEN_BY.get(found, "an older version")
+    raise StoreError(
+        f"the store {shown} was written by attnbench {reader} (format {found}), which reads it; "
+        f"this version reads format {FORMAT}: name another --store"
+    )
 
 
 def _is_sqlite(url: sa.URL) -> bool:
@@ -161,17 +165,17 @@ def _arguments(url: sa.URL) -> dict[str, Any]:
 
 
 def _set_up(connection: Any, _: Any) -> None:
-    """Transactions are ours, and text is read whatever its bytes are.
+    """Begin transactions here, and read text that is not UTF-8.
 
-    Python's sqlite3 begins none for CREATE TABLE, so a store could be left half made; and one text
-    that is no UTF-8 would hide all that is read with it.
+    Python's sqlite3 begins none for CREATE TABLE, so a store could be left half made. One text that
+    is not UTF-8 would make all rows that are read with it unreadable.
     """
     connection.isolation_level = None
     connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
 
 
 def _begin(connection: sa.Connection) -> None:
-    """Who will write says so at once: two readers that both turn writers would lock each other."""
+    """Lock at once for writing: two readers that both start to write would lock each other out."""
     writes = connection.get_execution_options().get("writes")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 

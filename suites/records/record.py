@@ -1,11 +1,16 @@
-"""What was learnt about one implementation on one problem, and the rule that times need an `ok`."""
+"""Records: the result of one implementation on one problem in one session.
+
+Only a record with the status `ok` can carry times: the type refuses anything else.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, get_args
+from typing import Any, ClassVar, Final, Literal, get_args
 
+from impls.interface import Problem
+from suites.records.codec import STRICT, Bytes, Count, Milliseconds, ProblemText
 from suites.stats.pairing import counted
 
 Status = Literal[
@@ -13,7 +18,65 @@ Status = Literal[
 ]
 STATUSES: Final[tuple[Status, ...]] = get_args(Status)
 ANSWERS: Final = ("ok", "refused", "missing", "out_of_memory", "timed_out")
-"""Statuses that tell something true of an implementation; the others are faults."""
+"""Statuses that are results; the others are faults of the implementation."""
+
+Cause = Literal[
+    "",
+    "limits",
+    "not_importable",
+    "wrong_output",
+    "wrong_when_timed",
+    "wrote_read_only",
+    "exception",
+    "process_state",
+    "unreadable_record",
+    "memory_limit",
+    "device_memory",
+    "foreseen_memory",
+    "time_limit",
+    "foreseen_time",
+    "budget",
+    "silent_session",
+    "process_died",
+    "pipe_overwritten",
+    "no_record",
+]
+CAUSES: Final[dict[Status, tuple[Cause, ...]]] = {
+    "ok": ("",),
+    "refused": ("limits",),
+    "missing": ("not_importable",),
+    "wrong": ("wrong_output", "wrong_when_timed", "wrote_read_only"),
+    "failed": ("exception", "process_state", "unreadable_record"),
+    "out_of_memory": ("memory_limit", "device_memory", "foreseen_memory"),
+    "timed_out": ("time_limit", "foreseen_time", "budget", "silent_session"),
+    "crashed": ("process_died", "pipe_overwritten", "no_record"),
+}
+"""What a record of each status can be due to; code branches on the cause, never on the reason.
+
+limits             the problem is outside the declared Limits
+not_importable     the file of the implementation cannot be imported
+wrong_output       the check found a wrong output, gradient or mask
+wrong_when_timed   the output was right in the check and wrong in the timed rounds
+wrote_read_only    it wrote to inputs, which crashed the process because their pages are read-only
+exception          it raised an exception
+process_state      it changed state of the process that others depend on
+unreadable_record  the stored record is damaged
+memory_limit       a call added more than --memory-limit
+device_memory      the device's allocator has no memory left
+foreseen_memory    growth so far, or the inputs alone, exceed --memory-limit: it was not called
+time_limit         its calls took longer than --time-limit
+foreseen_time      growth so far exceeds --time-limit: it was not called
+budget             --budget ended before it was checked or timed
+silent_session     the session itself did not answer
+process_died       the process ended while it was at work
+pipe_overwritten   something else than messages came through the session's pipe
+no_record          the session ended without a record of it
+"""
+FORESEEN: Final[tuple[Cause, ...]] = ("foreseen_memory", "foreseen_time")
+"""Causes of records of implementations that were not called because of a forecast."""
+
+Pair = tuple[Problem, str]
+"""A problem and the name of an implementation."""
 
 CHECK: Final = 0
 """The session number of the check: agreement and memory, in a process of its own, no times."""
@@ -33,6 +96,8 @@ class TensorError:
     cosine        of the angle between the two, as vectors; None where either is zero
     """
 
+    __pydantic_config__: ClassVar = STRICT
+
     tensor: str
     rms_share: float
     worst_share: float
@@ -44,16 +109,18 @@ class TensorError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
-    """The evidence that an implementation computed what was asked, or did not.
+    """The evidence of a check, for or against an implementation.
 
     tensors       one entry for each tensor that was compared
     rows_checked  query rows compared with the reference; None is all of them
-    readout       whether the mask it saw, read out, is the mask asked for; None: not read out
-    repeatable    whether a second call on the same inputs gave the same bits; None: not asked
-    slope         in half precision: how far the scale lies off, relative, by the error's part
-                  along its derivative; None: too few outputs to tell
-    hard_inputs   hard inputs of small sizes that it answered right; 0: none were asked here
+    readout       whether the mask it applies is the problem's, as read out; None: not read out
+    repeatable    whether a second call on the same inputs gave the same bits; None: not tested
+    slope         in half precision: relative error of the scale, by projecting the error on
+                  d out / d log(scale); None: too few outputs
+    hard_inputs   small hard inputs on which it agreed; 0: none were used in this check
     """
+
+    __pydantic_config__: ClassVar = STRICT
 
     tensors: tuple[TensorError, ...] = ()
     rows_checked: int | None = None
@@ -64,23 +131,25 @@ class Agreement:
 
     @property
     def share(self) -> float | None:
-        """The largest part of what the gate allows that any tensor used; None: nothing compared."""
+        """The largest share of the gate that any tensor used; None: no tensor was compared."""
         shares = (s for t in self.tensors for s in (t.rms_share / 2, t.worst_share / 16))
         return max((math.inf if math.isnan(s) else s for s in shares), default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
-    """What the machine did while the rounds of one problem ran: one entry for each round tried.
+    """The state of the machine during the rounds of one problem: an entry for each round tried.
 
     probe_ms              a fixed small matrix product, taken before the round
-    run_delay_ms          time the process's threads waited for a CPU; None: not told here
+    run_delay_ms          time the process's threads waited for a CPU; None: not counted here
     involuntary_switches  times it was taken off a CPU
-    disturbed             why the round does not count as quiet, in words; empty when it does
+    disturbed             why the round is not quiet; empty when it is
     device                clocks, power, temperature and throttle reasons of an NVIDIA device
     """
 
-    probe_ms: tuple[float, ...] = ()
+    __pydantic_config__: ClassVar = STRICT
+
+    probe_ms: tuple[Milliseconds, ...] = ()
     run_delay_ms: tuple[float | None, ...] = ()
     involuntary_switches: tuple[int, ...] = ()
     disturbed: tuple[str, ...] = ()
@@ -88,7 +157,7 @@ class Conditions:
 
     @property
     def quiet(self) -> tuple[int, ...]:
-        """The rounds that nothing disturbed."""
+        """The rounds that were not disturbed."""
         if not any(self.disturbed):
             return tuple(range(len(self.disturbed)))
         return tuple(index for index, why in enumerate(self.disturbed) if not why)
@@ -96,68 +165,77 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """One session's answer of one implementation to one problem.
+    """The result of one implementation on one problem in one session.
 
     session           0 is the check (agreement, memory), 1 and up are timed
-    problem           as printed, which is also its key
+    problem           the problem; stored as its text
     implementation    as printed: name[setting=value](inner)
-    reason            why it is not ok, in words
+    cause             why it is not ok, from the closed set CAUSES; empty when it is
+    reason            the same for people to read; no code branches on it
     first_call_ms     the first call of the session: compiling, tuning and building masks included
     times_ms          milliseconds for one call, a sample for every round tried, disturbed or not
-    twin_ms           the same of the twin: this implementation once more, as an arm of its own.
-                      The baseline of the problem has one; nobody else
-    in_rounds         whether the samples were taken in rounds with the others; False: apart from
-                      them, as the one call after the first is where a call takes long
-    conditions        what the machine did in those rounds
+    twin_ms           the same of the twin: this implementation once more, as an arm of its own; the
+                      baseline of the problem alone has one
+    in_rounds         whether the samples were taken in rounds with the others; False for the one
+                      sample of a long call, which is taken apart
+    conditions        the state of the machine in those rounds
     threads           OpenMP threads of the session
     calls_per_sample  calls that each sample averages over
     clock             how samples are timed: host, events, graph, cold host, ...
-    host_ms           on a GPU: what the host takes to ask for one call
-    sustained_ms      on a GPU: one call after seconds without a rest
-    cross_check_ms    on a GPU: one call as triton.testing.do_bench takes it, by itself
-    checked_again     whether its time was beyond what the machine can do, so that its answer was
-                      compared once more, on fresh inputs
+    host_ms           on a GPU: host time to launch one call
+    sustained_ms      on a GPU: one call after seconds of calls without a pause
+    cross_check_ms    on a GPU: one call as triton.testing.do_bench measures it
+    checked_again     whether its time was beyond the ceilings, so that its output was checked once
+                      more, on fresh inputs
     peak_bytes        requested bytes above the inputs: output, workspace and what is kept
-    kept_bytes        the part of it that the first call makes and keeps: masks, weights, caches
+    kept_bytes        the part of it that the first call keeps: masks, weights, caches
     resident_bytes    growth of the process's resident memory in that call
     page_faults       minor page faults for one call, over the timed samples
-    operator          the kernel that a library picked, where it tells
-    spent_ms          wall time of the check's quickest call; plans are made from it, nothing else
+    operator          the kernel that a library picked, where it is known
+    spent_ms          wall time of the check's quickest call, for forecasts only
     calls_ms          wall time spent inside its calls, timed or not, in this session
 
     None is "not measured", zero is zero. Raises ValueError for times without an `ok`
-    and for one that is no number from 0 up.
+    and for one that is not a finite number from 0 up.
     """
 
-    session: int
-    problem: str
+    __pydantic_config__: ClassVar = STRICT
+
+    session: Count
+    problem: ProblemText
     implementation: str
     status: Status
+    cause: Cause = ""
     reason: str = ""
     agreement: Agreement | None = None
-    first_call_ms: float | None = None
-    times_ms: tuple[float, ...] = field(default=())
-    twin_ms: tuple[float, ...] = field(default=())
+    first_call_ms: Milliseconds | None = None
+    times_ms: tuple[Milliseconds, ...] = field(default=())
+    twin_ms: tuple[Milliseconds, ...] = field(default=())
     in_rounds: bool = True
     conditions: Conditions | None = None
-    threads: int | None = None
-    calls_per_sample: int | None = None
+    threads: Count | None = None
+    calls_per_sample: Count | None = None
     clock: str = ""
-    host_ms: float | None = None
-    sustained_ms: float | None = None
-    cross_check_ms: float | None = None
+    host_ms: Milliseconds | None = None
+    sustained_ms: Milliseconds | None = None
+    cross_check_ms: Milliseconds | None = None
     checked_again: bool = False
-    peak_bytes: int | None = None
-    kept_bytes: int | None = None
-    resident_bytes: int | None = None
+    peak_bytes: Bytes | None = None
+    kept_bytes: Bytes | None = None
+    resident_bytes: Bytes | None = None
     page_faults: float | None = None
     operator: str = ""
-    spent_ms: float | None = None
-    calls_ms: float | None = None
+    spent_ms: Milliseconds | None = None
+    calls_ms: Milliseconds | None = None
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:
             raise ValueError(f"status {self.status!r}; expected one of {', '.join(STATUSES)}")
+        if self.cause not in CAUSES[self.status]:
+            raise ValueError(
+                f"cause {self.cause!r} of a record that is {self.status!r}; "
+                f"expected one of {', '.join(map(repr, CAUSES[self.status]))}"
+            )
         timed = bool(self.times_ms) or self.first_call_ms is not None
         if timed and self.status != "ok":
             raise ValueError(f"only an ok record carries times, got {self.status!r}")
@@ -171,19 +249,24 @@ class Record:
         if self.twin_ms and len(self.twin_ms) != len(self.times_ms):
             raise ValueError(
                 f"{len(self.twin_ms)} samples of the twin beside {len(self.times_ms)}; "
-                "expected as many: they stand in the same rounds"
+                "expected equal counts: they share their rounds"
             )
         if self.status != "ok" and not self.reason:
-            raise ValueError(f"a record that is {self.status!r} says why")
+            raise ValueError(f"a record that is {self.status!r} needs a reason")
 
     @property
-    def key(self) -> tuple[int, str, str]:
+    def pair(self) -> Pair:
+        """The problem and the implementation."""
+        return self.problem, self.implementation
+
+    @property
+    def key(self) -> tuple[int, Problem, str]:
         """What a run holds at most once."""
         return self.session, self.problem, self.implementation
 
     @property
     def rounds(self) -> tuple[int, ...]:
-        """The rounds that figures are made from, as `counted` says."""
+        """The rounds that figures are computed from, as `counted` chooses them."""
         quiet = self.conditions.quiet if self.conditions is not None else ()
         return counted(quiet, len(self.times_ms))
 
@@ -191,31 +274,3 @@ class Record:
     def disturbed_rounds(self) -> int:
         """How many of the rounds tried were disturbed."""
         return sum(map(bool, self.conditions.disturbed)) if self.conditions else 0
-
-
-def to_json(record: Record) -> dict[str, Any]:
-    """A record as plain data, for pipes and stores."""
-    data = _told(record)
-    if record.agreement is not None:
-        data["agreement"] = _told(record.agreement)
-        data["agreement"]["tensors"] = [_told(each) for each in record.agreement.tensors]
-    if record.conditions is not None:
-        data["conditions"] = _told(record.conditions)
-    return data
-
-
-def _told(made: Record | Agreement | TensorError | Conditions) -> dict[str, Any]:
-    """The fields by their names, as `asdict` does it, whose copies take ten times as long."""
-    return {name: getattr(made, name) for name in made.__dataclass_fields__}
-
-
-def from_json(data: dict[str, Any]) -> Record:
-    """A record from `to_json`'s data. Raises ValueError or TypeError for anything else."""
-    agreement, conditions = data.get("agreement"), data.get("conditions")
-    if agreement is not None:
-        tensors = tuple(TensorError(**each) for each in agreement.get("tensors", ()))
-        agreement = Agreement(**{**agreement, "tensors": tensors})
-    if conditions is not None:
-        conditions = Conditions(**{name: tuple(each) for name, each in conditions.items()})
-    lists = {name: tuple(data.get(name, ())) for name in ("times_ms", "twin_ms")}
-    return Record(**{**data, **lists, "agreement": agreement, "conditions": conditions})

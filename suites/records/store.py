@@ -15,9 +15,8 @@ from typing import Any, Final, Self
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from suites.records import plan as plans
-from suites.records import record as records
 from suites.records.address import DEFAULT_STORE, without_password
+from suites.records.codec import to_json
 from suites.records.database import (
     FORMAT,
     RECORDS,
@@ -29,11 +28,12 @@ from suites.records.database import (
     is_made,
     make,
 )
+from suites.records.facts import SessionFacts
 from suites.records.reading import Run, expect_name, facts_of, record_of, run_of
 from suites.records.record import Record
 
 AT_ONCE: Final = 5000
-"""Rows that are read at a time: a run may have more than fit into memory."""
+"""Rows that are read at a time: a run may have more records than fit into memory."""
 
 __all__ = ["FORMAT", "Run", "Store", "StoreError", "now"]
 
@@ -87,7 +87,7 @@ class Store:
                     started=run.started,
                     ended=run.ended,
                     command=_encodable(run.command),
-                    plan=json.dumps(plans.to_json(run.plan)),
+                    plan=to_json(run.plan),
                     machine=json.dumps(run.machine),
                 )
             )
@@ -102,16 +102,16 @@ class Store:
                 raise StoreError(f"no run {run!r} in {self.shown}; begin it before its records")
             connection.execute(RECORDS.insert(), [_row(row, record) for record in made])
 
-    def note(self, run: str, session: int, facts: dict[str, Any]) -> None:
-        """Commit what a process of a session told of itself: its ceilings, clock and threads."""
+    def note(self, run: str, facts: SessionFacts) -> None:
+        """Commit the facts that a process of a session reported."""
         with self._transaction("written") as connection:
             row = connection.scalar(sa.select(RUNS.c.id).where(RUNS.c.name == run))
             connection.execute(
-                SESSIONS.insert().values(run=row, session=session, data=json.dumps(facts))
+                SESSIONS.insert().values(run=row, session=facts.session, data=to_json(facts))
             )
 
-    def sessions(self, run: str) -> list[dict[str, Any]]:
-        """What the processes of a run told of themselves, each with its number, `session`."""
+    def sessions(self, run: str) -> list[SessionFacts]:
+        """The facts that the processes of a run reported, in the order they were stored."""
         query = (
             sa.select(SESSIONS.c.session, SESSIONS.c.data)
             .join(RUNS, RUNS.c.id == SESSIONS.c.run)
@@ -187,13 +187,13 @@ class Store:
     def records(self, run: str) -> list[Record]:
         """The records of a run, in the order they were made.
 
-        One that cannot be read hides no other: it is `failed` and its reason says so, so that its
-        implementation has no time on its problem, and resuming measures it no second time.
+        One that cannot be read becomes `failed` with that reason: its implementation has no time on
+        its problem, and resuming does not measure it again.
         """
         return [record for rows in self.rows(run) for record in self.read(rows)]
 
     def rows(self, run: str) -> Iterator[Sequence[Mapping[Any, Any]]]:
-        """The rows that hold the records of a run, in order, some thousand at a time."""
+        """The rows of the records of a run, in order, some thousand at a time."""
         query = (
             sa.select(RECORDS)
             .join(RUNS, RUNS.c.id == RECORDS.c.run)
@@ -205,7 +205,7 @@ class Store:
             yield from connection.execute(query).mappings().partitions()
 
     def read(self, rows: Iterable[Mapping[Any, Any]]) -> list[Record]:
-        """The records of `rows`, as `records` tells them."""
+        """The records of `rows`, as `records` returns them."""
         try:
             return [record_of(row) for row in rows]
         except ValueError as error:
@@ -242,13 +242,13 @@ def _row(run: int, record: Record) -> dict[str, Any]:
     return {
         "run": run,
         "session": record.session,
-        "problem": record.problem,
+        "problem": record.problem.key(),
         "implementation": record.implementation,
         "status": record.status,
-        "data": json.dumps(records.to_json(record)),
+        "data": to_json(record),
     }
 
 
 def _encodable(text: str) -> str:
-    """A command line with what is no text in it, bytes of a file's name, spelt out."""
+    """A command line as text that can be stored: undecodable bytes of file names are escaped."""
     return text.encode("utf-8", "backslashreplace").decode()

@@ -1,77 +1,92 @@
-"""Options that replace one axis of every problem: their values, as typed."""
+"""Options that replace one axis of every problem."""
 
 from __future__ import annotations
 
 import difflib
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from impls.interface import Bias, Problem
-from impls.interface.problem import DEVICES, parse_word
+from impls.interface.problem import DEVICES, DTYPES, parse_word
+from suites.records.settings import Option
 
-AXES: Final[dict[str, str]] = {
-    "--seq": "t{}",
-    "--heads": "h{}",
-    "--batch": "b{}",
-    "--head-dim": "d{}",
-    "--device": "{}",
-    "--dtype": "{}",
-    "--mask": "{}",
-    "--bias": "{}",
-    "--pass": "{}",
+Values = list[dict[str, Any]]
+"""The fields of a problem that each value of an axis sets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """An option that replaces an axis.
+
+    field    of a problem, which each value sets
+    help     of the option
+    word     the word of the problem grammar that a value makes
+    expected values that are shown when one is not understood
+    choices  every value, where these are few
+    """
+
+    field: str
+    help: str
+    word: str = "{}"
+    expected: str = "128,256"
+    choices: tuple[str, ...] = ()
+
+
+AXES: Final = {
+    "--seq": Axis("query_length", "Lengths: 128,256 or Tq/Tk.", "t{}"),
+    "--heads": Axis("query_heads", "Heads: 1,8 or Hq/Hk.", "h{}"),
+    "--batch": Axis("batch", "Batch sizes.", "b{}"),
+    "--head-dim": Axis("head_dim", "Head dimensions.", "d{}"),
+    "--device": Axis("device", "cpu, cuda, mps.", choices=DEVICES),
+    "--dtype": Axis("dtype", "float32,bfloat16,float16,float64.", choices=tuple(DTYPES)),
+    "--mask": Axis("mask", "full,causal,window:256.", expected="full,causal,window:256"),
+    "--bias": Axis("bias", "none,alibi,relative:32.", expected="none,alibi,relative:32"),
+    "--pass": Axis("training", "forward,training.", choices=("forward", "training")),
 }
-"""Options that replace one axis of every problem, and the word that a value makes."""
-_FIELDS: Final = {
-    "--seq": "query_length",
-    "--heads": "query_heads",
-    "--batch": "batch",
-    "--head-dim": "head_dim",
-    "--device": "device",
-    "--dtype": "dtype",
-    "--mask": "mask",
-    "--bias": "bias",
-    "--pass": "training",
-}
-_EXAMPLES: Final = {"--mask": "full,causal,window:256", "--bias": "none,alibi,relative:32"}
 
 
-def values_of(option: str, text: str) -> list[dict[str, Any]]:
+def options() -> dict[str, Option]:
+    """The option of every axis, by name."""
+    return {
+        name: Option(name=name, metavar="LIST", help=axis.help, parse=partial(values_of, name))
+        for name, axis in AXES.items()
+    }
+
+
+def values_of(option: str, text: str) -> Values:
     """The fields that each comma-separated value of an axis option sets.
 
-    Raises ValueError for a value that is not understood, and for an empty one.
+    Raises ValueError for an empty value, and for one that is not understood.
     """
-    found = []
-    for value in (word.strip() for word in text.split(",")):
-        if not value:
-            raise ValueError(f"{option} {text!r}: a value is empty; {_expected(option, value)}")
-        word = "train" if (option, value) == ("--pass", "training") else value
-        fields = _understood(option, AXES[option].format(word))
-        if fields is None or _FIELDS[option] not in fields:
-            raise ValueError(f"{option} {value!r}: {_expected(option, value)}")
-        found.append(fields)
+    return [_fields(option, value.strip()) for value in text.split(",")]
+
+
+def _fields(option: str, value: str) -> dict[str, Any]:
+    axis = AXES[option]
+    if not value:
+        raise ValueError(f"with an empty value; {_expected(axis, value)}")
+    if (option, value) == ("--bias", "none"):  # printed problems leave it out
+        return {"bias": Bias()}
+    word = "train" if (option, value) == ("--pass", "training") else value
+    try:
+        found = parse_word(axis.word.format(word))
+        Problem(**found)
+    except ValueError as error:
+        reason = f"{error}" if option in ("--mask", "--bias") or _is_number(value) else ""
+        raise ValueError(reason or _expected(axis, value)) from None
+    if axis.field not in found:
+        raise ValueError(_expected(axis, value))
     return found
 
 
-def _understood(option: str, word: str) -> dict[str, Any] | None:
-    if (option, word) == ("--bias", "none"):  # printed problems leave it out
-        return {"bias": Bias()}
-    try:
-        fields = parse_word(word)
-        Problem(**fields)
-    except ValueError as error:
-        if option in ("--mask", "--bias") or word[1:].replace("/", "").isdecimal():
-            raise ValueError(f"{option}: {error}") from None
-        return None
-    return fields
+def _is_number(value: str) -> bool:
+    return value.replace("/", "").isdecimal()
 
 
-def _expected(option: str, value: str) -> str:
-    choices = {
-        "--device": DEVICES,
-        "--pass": ("forward", "training"),
-        "--dtype": ("float64", "float32", "float16", "bfloat16"),
-    }.get(option)
-    if choices is None:
-        example = _EXAMPLES.get(option, "128,256")
-        return f"expected values like {example}"
-    near = difflib.get_close_matches(value.lower(), choices, n=1)
-    return (f"did you mean {near[0]!r}? " if near else "") + f"expected one of {', '.join(choices)}"
+def _expected(axis: Axis, value: str) -> str:
+    if not axis.choices:
+        return f"expected values like {axis.expected}"
+    near = difflib.get_close_matches(value.lower(), axis.choices, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"{hint}expected one of {', '.join(axis.choices)}"

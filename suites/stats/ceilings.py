@@ -5,9 +5,10 @@ Nothing is looked up by the name of a device; `suites.measure.ceilings` measures
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 from impls.interface import Problem
 
@@ -30,6 +31,10 @@ class Ceiling:
     residency: Residency
     value: float
     device: str
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.value < math.inf:
+            raise ValueError(f"a ceiling of {self.value}; expected a rate of 0 or more")
 
 
 def work(problem: Problem, panel: str = "attention") -> tuple[int, int] | None:
@@ -69,13 +74,3 @@ def share(
     """The part of what is attainable that an answer in this time reached; 1 is the ceiling."""
     least_ms = attainable_ms(problem, ceilings, panel)
     return None if least_ms is None else least_ms / time_ms
-
-
-def to_json(ceilings: Iterable[Ceiling]) -> list[dict[str, Any]]:
-    """Ceilings as plain data, for pipes and stores."""
-    return [asdict(each) for each in ceilings]
-
-
-def from_json(data: Iterable[dict[str, Any]]) -> tuple[Ceiling, ...]:
-    """Ceilings from `to_json`'s data. Raises TypeError for fields that they do not have."""
-    return tuple(Ceiling(**each) for each in data)

@@ -150,7 +150,7 @@ def test_a_scale_or_softcap_that_is_no_number_is_named(word: str) -> None:
      ("softcap1", "softcap2"), ("sink", "sink"), ("dv3", "dv4")],
 )  # fmt: skip
 def test_saying_a_thing_twice_is_refused(first: str, second: str) -> None:
-    with pytest.raises(ValueError, match=f"{second!r} says a second time what was said"):
+    with pytest.raises(ValueError, match=f"{second!r} sets a field that is set already"):
         Problem.parse(f"{first} {second}")
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from suites.calibrate.protocol import SLOWED, Protocol
 from suites.calibrate.study.pairs import Pair, from_samples, from_sessions
-from suites.engine.local import environment
+from suites.engine.local_session import environment
 
 OURS: Final = "attnbench"
 PYTEST_FILE: Final = """\

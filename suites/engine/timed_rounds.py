@@ -1,4 +1,4 @@
-"""Times of several implementations on one problem, taken in interleaved rounds."""
+"""The task `Measure`: times of implementations on one problem, taken in interleaved rounds."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from torch import Tensor
 from impls.interface import Implementation, Problem
 from suites.agreement import timed_outputs as last_answer
 from suites.agreement.checker import Checker
-from suites.engine.answering import Task, forget, keep, resolve, send_fault
+from suites.engine.call_limits import limited_memory, quiet
 from suites.engine.gauge import Gauge, page_faults, usual_probe
-from suites.engine.given import Given
-from suites.engine.guard import limited_memory, quiet
-from suites.engine.messages import Sender
+from suites.engine.outcome import clear_caches, recorded, resolve, send_failure
+from suites.engine.pipe import Sender
+from suites.engine.protocol import Measure
+from suites.engine.timed_inputs import TimedInputs
 from suites.engine.turns import WatchedTurns
 from suites.measure import timing
 from suites.measure.devices import Device, device
@@ -31,36 +32,31 @@ from suites.stats import ceilings
 
 TWIN: Final = "twin of "
 COMPARED_MS: Final = 5.0
-"""Calls up to so long have their last answer compared in every session, longer ones in the first:
-several more of them would take as long as their samples."""
+"""Calls up to so many ms have their last output compared in every session, longer ones in the first
+only: a few more of these would take as long as their samples."""
 BEYOND: Final = 1.5
-"""Beyond this part of what the ceilings allow a time is not believed before a second check."""
+"""A time beyond this multiple of what the ceilings allow is kept only after a second check."""
 
 
-def measure(task: Task, sender: Sender) -> None:
-    """Send a record with times for every implementation named.
-
-    twin_of      which of them gets an arm more, the same once again; "" for none
-    expected_ms  what a call took in the check, by implementation
-    ceilings     what this session's machine can do, as `survey` told
-    """
-    bench = Bench(task, sender, Problem.parse(task["problem"]))
-    for name in task["implementations"]:
-        if not keep(task, name, sender, partial(bench.set_up, name), bench.given.part):
+def measure(task: Measure, sender: Sender) -> None:
+    """Send a record with times for every implementation."""
+    bench = Bench(task, sender)
+    for name in task.implementations:
+        if not recorded(task, name, sender, partial(bench.set_up, name), bench.inputs.part):
             bench.arms.pop(name, None)
     bench.take_times()
     for name in bench.arms:
-        keep(task, name, sender, partial(bench.record, name), bench.given.part)
+        recorded(task, name, sender, partial(bench.record, name), bench.inputs.part)
 
 
 @dataclass(slots=True)
 class _SetUp:
-    """What setting an implementation up has found.
+    """What setting an implementation up gave.
 
     took_ms  wall time of its calls outside of rounds
     beside   figures beside the times
-    alone    its one sample, where it was taken apart from the rounds
-    fault    what is wrong with the answer of that one
+    alone    the arm with its one sample, where that was taken apart from the rounds
+    fault    what is wrong with the output of that sample
     """
 
     implementation: Implementation
@@ -75,50 +71,54 @@ class _SetUp:
 class Bench:
     """One problem with its inputs, and the arms that are measured on it."""
 
-    task: Task
+    task: Measure
     sender: Sender
-    problem: Problem
     arms: dict[str, Arm] = field(default_factory=dict)
     twin: Arm | None = None
     conditions: Conditions | None = None
-    given: Given = field(init=False)
+    inputs: TimedInputs = field(init=False)
     _found: dict[str, _SetUp] = field(default_factory=dict)
     _device: Device = field(init=False)
 
     def __post_init__(self) -> None:
-        self._device = device(self.problem.device, cold=self.task["cache"] == "cold")
+        self._device = device(self.problem.device, cold=self.task.settings.cache == "cold")
         sets = [
             make_inputs(
                 self.problem,
                 purpose=f"time {index}",
-                session=self.task["session"],
-                seed=self.task["seed"],
+                session=self.task.session,
+                seed=self.task.seed,
             )
             for index in range(self._device.input_sets(self.problem))
         ]
-        self.given = Given(sets, self.task["seed"])
+        self.inputs = TimedInputs(sets, self.task.seed)
+
+    @property
+    def problem(self) -> Problem:
+        """The problem that is timed."""
+        return self.task.problem
 
     def set_up(self, name: str) -> None:
         """Make an implementation an arm."""
-        each = resolve(name, self.task["files"][name])
-        forget(each)
+        each = resolve(name, self.task.files[name])
+        clear_caches(each)
         self.arms[name] = self.warmed(name, each)
 
     def warmed(self, name: str, each: Implementation) -> Arm:
         """An arm for an implementation: its first call apart, then warm."""
-        calls = [call_of(bind(each, self.problem, inputs), inputs) for inputs in self.given.sets]
+        calls = [call_of(bind(each, self.problem, inputs), inputs) for inputs in self.inputs.sets]
         latest: list[Tensor] = []
-        expected_ms = self.task["expected_ms"].get(name, 0.0)
+        expected_ms = self.task.expected_ms.get(name, 0.0)
         with self._limited():
             first_ms = timing.one_call_ms(calls[0], self._device.clock)
             before = page_faults()
             if timing.WARM_MS < expected_ms <= timing.LONG_MS:
-                warm_ms, call_ms = [], expected_ms  # its first call has warmed it
+                warm_ms, call_ms = [], expected_ms  # its first call warmed it up
             else:
                 warm_ms = timing.warm_up(_keeping(calls[-1], latest), self._device.clock)
                 call_ms = median(warm_ms[len(warm_ms) // 2 :])
             sampler = self._device.sampler(calls)
-            beside = self._device.beside(calls[0], call_ms) if self.task["session"] == 1 else {}
+            beside = self._device.beside(calls[0], call_ms) if self.task.session == 1 else {}
         arm = Arm(
             name,
             calls,
@@ -128,42 +128,42 @@ class Bench:
             aside_ms=self._device.aside_ms,
         )
         self._found[name] = _SetUp(each, first_ms, [first_ms, *warm_ms], beside)
-        # As the check foretold it, where that is clear: so every session does the same.
-        foretold = expected_ms > timing.LONG_MS and len(warm_ms) == 1
-        if foretold or call_ms > timing.LONG_MS:  # its one warming call is its one sample
+        # By the forecast where that is clear, so that every session does the same.
+        forecast = expected_ms > timing.LONG_MS and len(warm_ms) == 1
+        if forecast or call_ms > timing.LONG_MS:  # its one warming call is its one sample
             arm.times_ms, arm.faults = [call_ms], [page_faults() - before]
             self._found[name].alone = arm
             self._found[name].fault = self._fault(
-                self._found[name], self.given.sets[-1], latest, again=False
+                self._found[name], self.inputs.sets[-1], latest, again=False
             )
         return arm
 
     def take_times(self) -> None:
         """Run the rounds; an arm that fails in them is recorded, and the others start over.
 
-        So is one that has done something to the process, or to the inputs, in its turn.
+        Changing process state or inputs is a failure, too.
         """
         while arms := self._in_rounds():
             names = [arm.name.removeprefix(TWIN) for arm in arms]
-            before = Fingerprint(self.given.part)
-            turns = WatchedTurns(self.sender, self.task["problem"], names, before)
+            before = Fingerprint(self.inputs.part)
+            turns = WatchedTurns(self.sender, self.task.problem, names, before)
             try:
                 self.conditions = self.run(arms, turns.announce)
                 turns.end()
             except BaseException as error:
                 if turns.latest is None:
-                    raise  # nobody's turn it was: this is ours
-                send_fault(self.task, turns.latest, self.sender, error, before)
+                    raise  # no implementation was at work: the fault is the engine's
+                send_failure(self.task, turns.latest, self.sender, error, before)
                 del self.arms[turns.latest]
                 self.arms |= {name: self.arms[name].again() for name in self._names_in_rounds()}
             else:
                 return
 
     def record(self, name: str) -> Record:
-        """What was learnt of an implementation; checked again when it is too good to be true."""
+        """The record of an implementation; its output is checked again when it is too fast."""
         arm, found = self.arms[name], self._found[name]
         fault = found.fault
-        if not found.alone and (self.task["session"] == 1 or arm.call_ms <= COMPARED_MS):
+        if not found.alone and (self.task.session == 1 or arm.call_ms <= COMPARED_MS):
             fault = self._last_fault(arm, found)
         if fault:
             return self._wrong(name, fault)
@@ -171,8 +171,8 @@ class Bench:
         paired = found.alone is None
         in_rounds = [each for each in (arm, twin) if each and paired]
         made = Record(
-            session=self.task["session"],
-            problem=self.task["problem"],
+            session=self.task.session,
+            problem=self.task.problem,
             implementation=name,
             status="ok",
             first_call_ms=found.first_call_ms,
@@ -180,7 +180,7 @@ class Bench:
             twin_ms=tuple(twin.times_ms) if twin else (),
             in_rounds=paired,
             conditions=self.conditions if paired else None,
-            threads=self.task["threads"],
+            threads=self.task.threads,
             calls_per_sample=arm.count,
             clock=arm.sampler.name,
             **found.beside,
@@ -190,12 +190,12 @@ class Bench:
         return self._believed(made, found.implementation)
 
     def _believed(self, made: Record, each: Implementation) -> Record:
-        """The record, its answer compared on fresh inputs when the time is beyond the machine."""
-        limits = ceilings.from_json(self.task["ceilings"])
+        """The record; its output is checked on fresh inputs when it is beyond the ceilings."""
+        limits = self.task.ceilings
         share = ceilings.share(self.problem, median(made.times_ms), limits, each.panel)
         if share is None or share <= BEYOND:
             return made
-        checker = Checker(self.problem, self.task["seed"] + made.session, self._limited)
+        checker = Checker(self.problem, self.task.seed + made.session, self._limited)
         fault = checker.check(each).fault
         if not fault:
             return replace(made, checked_again=True)
@@ -204,44 +204,45 @@ class Bench:
 
     def _wrong(self, name: str, reason: str) -> Record:
         return Record(
-            session=self.task["session"],
-            problem=self.task["problem"],
+            session=self.task.session,
+            problem=self.task.problem,
             implementation=name,
             status="wrong",
+            cause="wrong_when_timed",
             reason=reason,
         )
 
     def _last_fault(self, arm: Arm, found: _SetUp) -> str:
-        """What is wrong with two answers more; empty when nothing is.
+        """What is wrong with two more outputs; empty for nothing.
 
-        One to inputs with other signs, as every sample has them, once and where a call more is no
-        matter: who goes by sizes alone is off. The other is the last of a sample.
+        The first, in session 1 and for quick calls, is on inputs with other signs: a cache keyed by
+        absolute values returns a wrong result. The second is the last output of a sample.
         """
-        if arm.leads_in and self.task["session"] == 1:
-            self.given.refresh()
+        if arm.leads_in and self.task.session == 1:
+            self.inputs.refresh()
             with quiet(collected=False), self._limited():
                 plain = timing.counted(arm.calls[0], found.took_ms)()
-            if fault := self._fault(found, self.given.sets[0], plain, again=False):
+            if fault := self._fault(found, self.inputs.sets[0], plain, again=False):
                 return fault
-        self.given.refresh()
+        self.inputs.refresh()
         with ExitStack() as stack:
             with quiet(collected=False), self._limited():
                 sample = last_answer.sampled(
-                    arm, self.given.sets, self._device.clock, found.took_ms
+                    arm, self.inputs.sets, self._device.clock, found.took_ms
                 )
                 made, inputs = stack.enter_context(sample)
-            again = self.task["session"] == 1 and arm.call_ms < timing.LEAD_IN_BELOW_MS
+            again = self.task.session == 1 and arm.call_ms < timing.LEAD_IN_BELOW_MS
             return self._fault(found, inputs, made, again=again)
 
     def _fault(self, found: _SetUp, inputs: Inputs, made: Sequence[Tensor], *, again: bool) -> str:
         each = found.implementation
-        seed = f"{self.task['seed']}|{self.task['session']}|{self.task['problem']}|{each}"
+        seed = f"{self.task.seed}|{self.task.session}|{self.task.problem}|{each}"
         random = Random(seed)
         watched = partial(self._watched, took_ms=found.took_ms)
         return last_answer.fault(each, self.problem, inputs, made, random, watched, again=again)
 
     def _watched(self, call: last_answer.Watched, took_ms: list[float]) -> last_answer.Watched:
-        """The call within the limit on memory, its milliseconds added to a list."""
+        """The call within the memory limit; its milliseconds are appended to a list."""
 
         def watched() -> tuple[Tensor, ...]:
             with self._limited():
@@ -252,15 +253,15 @@ class Bench:
 
     def run(self, arms: list[Arm], announce: Callable[[int], None]) -> Conditions:
         """Rounds of these arms, as many as the budget pays for."""
-        seed = f"{self.task['seed']}|{self.task['session']}|{self.task['problem']}"
-        count = rounds_within(self.task["round_budget_ms"], arms)
+        seed = f"{self.task.seed}|{self.task.session}|{self.task.problem}"
+        count = rounds_within(self.task.round_budget_ms, arms)
         with quiet(), self._limited():
             return run_rounds(
                 arms,
                 count,
                 Random(seed),
                 gauge=Gauge(usual_probe(), self._device),
-                refresh=self.given.refresh,
+                refresh=self.inputs.refresh,
                 announce=announce,
                 page_faults=page_faults,
             )
@@ -268,7 +269,7 @@ class Bench:
     def _in_rounds(self) -> list[Arm]:
         """The arms that take part, with a new twin of the baseline."""
         names = self._names_in_rounds()
-        original = self.task["twin_of"]
+        original = self.task.twin_of
         self.twin = None
         if original in names:
             self.twin = self.arms[original].again()
@@ -279,11 +280,11 @@ class Bench:
         return [name for name in self.arms if self._found[name].alone is None]
 
     def _limited(self) -> AbstractContextManager[None]:
-        return limited_memory(self.task["memory_limit"], self.problem.device)
+        return limited_memory(self.task.settings.memory_limit, self.problem.device)
 
 
 def _keeping(call: timing.Call, latest: list[Tensor]) -> timing.Call:
-    """The call, which leaves its answer in a list; the one before it is let go first."""
+    """The call, which keeps its output in a list; the output before it is released first."""
 
     def kept() -> None:
         latest.clear()

@@ -1,4 +1,4 @@
-"""What calls of an implementation run within: a limit on memory, and no garbage collection."""
+"""Limits around calls of an implementation: on memory, and no garbage collection."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 
 @contextmanager
 def limited_memory(limit: int, device: str) -> Iterator[None]:
-    """Within this, allocations past `limit` more bytes fail as errors. On a CPU and Linux only.
+    """Within this, allocating more than `limit` further bytes raises. On a CPU and Linux only.
 
-    A soft RLIMIT_DATA above what the process holds now: it counts what is asked for privately, not
-    address space, and can be lifted again.
+    A soft RLIMIT_DATA above what the process holds now: it counts private memory, not address
+    space, and can be lifted again.
     """
     statm = Path("/proc/self/statm")
     if device != "cpu" or not statm.exists():
@@ -34,7 +34,7 @@ def limited_memory(limit: int, device: str) -> Iterator[None]:
 def quiet(*, collected: bool = True) -> Iterator[None]:
     """No garbage collection within samples.
 
-    collected  begin without garbage; not worth its time before a sample that no time is taken of
+    collected  collect garbage first; too slow to be worth it before an untimed sample
     """
     if collected:
         gc.collect()

@@ -1,4 +1,4 @@
-"""The inputs of a timed problem: everyone is handed the same, and only we may write to them."""
+"""The inputs of a timed problem: the same for every implementation, and read-only for it."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from suites.measure.inputs import Flips, Inputs
 from suites.process_state.fingerprint import Part
 
 Place = tuple[int, tuple[int, ...], tuple[int, ...], bool, int]
-"""Of an input: its address, shape, strides, whether it asks for gradients, and how often others
-than us have written to it."""
+"""Of an input: address, shape, strides, requires_grad, and writes that are not the engine's."""
 
 
-class Given:
+class TimedInputs:
     """Sets of inputs that calls take in turn.
 
-    seed  of the other values that they are given
+    seed  of the values that `refresh` gives them
     """
 
     def __init__(self, sets: Sequence[Inputs], seed: int) -> None:
@@ -27,7 +26,7 @@ class Given:
         self._versions = [versions_of(each) for each in sets]
 
     def refresh(self) -> None:
-        """Give them other values, in place."""
+        """Change their values in place."""
         with torch.no_grad():
             for each, flips in zip(self.sets, self._flips, strict=True):
                 flips.change(each)
@@ -35,8 +34,8 @@ class Given:
 
     @property
     def part(self) -> Part:
-        """What of them an implementation has to leave as it was."""
-        return Part("the inputs", self._places, None, _told, glanced=True)
+        """The state of them that an implementation must leave unchanged."""
+        return Part("the inputs", self._places, None, _described, glanced=True)
 
     def _places(self) -> list[Place]:
         found: list[Place] = []
@@ -48,9 +47,11 @@ class Given:
         return found
 
 
-def _told(was: list[Place], now: list[Place]) -> str:
-    """What was done to them."""
+def _described(was: list[Place], now: list[Place]) -> str:
+    """How they were changed."""
     moved = [place[:3] for place in was] != [place[:3] for place in now]
-    if not moved and [place[3] for place in was] != [place[3] for place in now]:
-        return "had its inputs ask for gradients, or no more"
-    return "took the memory of its inputs away" if moved else "wrote to its inputs"
+    if moved:
+        return "replaced the memory of its inputs"
+    if [place[3] for place in was] != [place[3] for place in now]:
+        return "changed requires_grad of its inputs"
+    return "wrote to its inputs"

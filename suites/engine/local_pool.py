@@ -1,23 +1,23 @@
-"""The processes of a run's sessions: fresh ones, the first of them started before their turn."""
+"""The processes of a run's sessions: fresh ones, the first of them started early."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Self
 
-from suites.engine.local import Session
+from suites.engine.local_session import Session
+from suites.engine.protocol import Wait
 from suites.engine.watch import Watch
 
 Process = tuple[Watch, Session]
-"""A session's process, and the watch over it."""
+"""A session's process and its watch."""
 
 
 @dataclass(slots=True)
-class Processes:
+class LocalPool:
     """Starts processes under the limits of a run. Use it as a context manager: none outlives that.
 
-    One started ahead imports while nothing is timed and then waits, without work of its own; it is
-    as fresh as one that is started later.
+    A process that is started early imports torch while nothing is timed, and then waits.
     """
 
     time_limit_s: float
@@ -33,26 +33,26 @@ class Processes:
             self.drop(session)
 
     def start(self, session: int, threads: int) -> None:
-        """Start a session's process before its turn, unless that is done."""
+        """Start a session's process early, unless it is started."""
         if session not in self._ahead:
             self._ahead[session] = self._started(threads)
 
     def take(self, session: int, threads: int) -> Process:
-        """The process of a session, started now if it was not: the taker ends it."""
+        """The process of a session, started now if it was not; the caller ends it."""
         return self._ahead.pop(session, None) or self._started(threads)
 
     def put_back(self, session: int, process: Process) -> None:
-        """Have a process that answered something else wait for its session."""
+        """Keep a process that did another task for its session."""
         self._ahead[session] = process
 
     def settle(self) -> None:
-        """Wait until all that were started ahead have imported what they need."""
+        """Wait until all that were started early have imported what they need."""
         for session, (_, process) in list(self._ahead.items()):
-            if process.ask({"task": "wait"}, lambda _: None) is not None:
-                self.drop(session)  # it died of importing; another one is started in its turn
+            if process.ask(Wait(), lambda _: None) is not None:
+                self.drop(session)  # importing ended it; another one is started later
 
     def drop(self, session: int) -> None:
-        """End the process of a session that has nothing to do."""
+        """End the process of a session that is not needed."""
         if session in self._ahead:
             self._ahead.pop(session)[1].end()
 

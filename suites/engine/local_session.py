@@ -1,8 +1,7 @@
-"""Sessions on this machine: fresh processes that are started, watched and, when needed, killed."""
+"""Sessions on this machine: fresh processes that are started, watched and killed if need be."""
 
 from __future__ import annotations
 
-import json
 import mmap
 import os
 import select
@@ -11,14 +10,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import psutil
 
-from suites.engine.messages import TURN_BYTES, GarbledError, Receiver, one_line
+from suites.engine.dispatch import Receive
+from suites.engine.pipe import TURN_BYTES, PipeError, Receiver, encoded, one_line
+from suites.engine.protocol import Answered, Begin, Made, Message, Rest, Risk, TakeTurns, Task
 from suites.engine.watch import Ending, Watch
 from suites.measure.allocator import settings
 
@@ -26,14 +26,14 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 LOOK_EVERY_S: Final = 0.1
 PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 OUTPUT_KEPT: Final = 64 << 10
-DRAINED: Final = 256
-"""Reads of what a process that is gone has printed: one that it left may print for ever."""
-PROFILER_CHATTER: Final = ("USDT:", "Memory block of unknown size was allocated")
-"""Parts of the lines that torch's profiler prints when it starts, stops, and misses something."""
+MOST_READS: Final = 256
+"""Reads of the output of a process that ended: one that it started may print for ever."""
+PROFILER_OUTPUT: Final = ("USDT:", "Memory block of unknown size was allocated")
+"""Parts of lines that torch's profiler prints; they are not the last words of an implementation."""
 
 
 class Session:
-    """A fresh process that answers tasks. Use it as a context manager; it never outlives that."""
+    """A fresh process that does tasks. Use it as a context manager; it never outlives that."""
 
     def __init__(self, watch: Watch, *, threads: int, allocator: str = "default") -> None:
         self.watch = watch
@@ -45,7 +45,7 @@ class Session:
             file.truncate(TURN_BYTES)
             self._turn = mmap.mmap(file.fileno(), TURN_BYTES)
             turn = os.dup(file.fileno())
-        self._turns: tuple[str, list[str]] | None = None
+        self._turns: TakeTurns | None = None
         self._risk = ""
         handed = (tasks, messages, turn)
         try:
@@ -73,29 +73,30 @@ class Session:
     def __exit__(self, *_: object) -> None:
         self.end()
 
-    def ask(self, task: dict[str, Any], receive: Callable[[dict[str, Any]], None]) -> Ending | None:
-        """Hand over a task and pass on its messages; None when answered, else why it died."""
+    def ask(self, task: Task, receive: Receive) -> Ending | None:
+        """Do a task and pass on its messages; None when done, else how the process ended."""
         self.watch.started(time.monotonic())
         with suppress(BrokenPipeError):
-            os.write(self._tasks, json.dumps(task).encode() + b"\n")
+            os.write(self._tasks, encoded(task))
         looked = time.monotonic()
         while True:
             try:
                 if self._listen(receive):
                     return None
-            except GarbledError as error:
-                self._look_whose_turn()
+            except PipeError as error:
+                self._note_turn()
                 self.end()
-                return Ending("crashed", f"wrote over the engine's own pipe: {error}")
+                reason = f"wrote to the session's pipe: {error}"
+                return Ending("crashed", "pipe_overwritten", reason)
             now = time.monotonic()
             if now - looked >= LOOK_EVERY_S:
                 looked = now
-                self._look_whose_turn()
+                self._note_turn()
                 if ending := self.watch.ending(now, self._resident_bytes()):
                     self.end()
                     return ending
             if self._process.poll() is not None and not self._pending():
-                self._look_whose_turn()
+                self._note_turn()
                 return self._death()
 
     def end(self) -> None:
@@ -116,8 +117,8 @@ class Session:
         self._turn.close()
         self._tasks = -1
 
-    def _listen(self, receive: Callable[[dict[str, Any]], None]) -> bool:
-        """Take what has arrived within a tenth of a second; True when the task is answered."""
+    def _listen(self, receive: Receive) -> bool:
+        """Pass on what arrives within a tenth of a second; True when the task is done."""
         ready, _, _ = select.select(self._open, [], [], LOOK_EVERY_S)
         if self._stdout in ready:
             self._keep_output()
@@ -127,7 +128,7 @@ class Session:
         if not data:
             self._open.remove(self._messages)
         for message in self._receiver.feed(data):
-            if message["kind"] == "answered":
+            if isinstance(message, Answered):
                 self._turns = None
                 self.watch.rests(time.monotonic())
                 return True
@@ -135,30 +136,28 @@ class Session:
             receive(message)
         return False
 
-    def _note(self, message: dict[str, Any]) -> None:
+    def _note(self, message: Message) -> None:
+        """Keep which implementation is at work, and what it risks."""
         now = time.monotonic()
-        self._turns = None
-        if message["kind"] == "turns":
-            self._turns = (message["problem"], message["implementations"])
+        self._turns = message if isinstance(message, TakeTurns) else None
+        if isinstance(message, Begin):
+            work = (message.problem, message.implementation)
+            self.watch.begins(work, now, self._resident_bytes())
+        elif isinstance(message, (TakeTurns, Made, Rest)):
             self.watch.rests(now)
-        elif message["kind"] == "begin":
-            place = (message["problem"], message["implementation"])
-            self.watch.begins(*place, now, self._resident_bytes())
-        elif message["kind"] in ("record", "rest"):
-            self.watch.rests(now)
-        self._risk = message["reason"] if message["kind"] == "risk" else ""
+        self._risk = message.reason if isinstance(message, Risk) else ""
 
-    def _look_whose_turn(self) -> None:
-        """Have the watch know who is at work while implementations take turns."""
+    def _note_turn(self) -> None:
+        """Update the watch with the implementation at work while several take turns."""
         number = int.from_bytes(self._turn[:TURN_BYTES], "little")
         if self._turns is None or not number:
             return
-        place = (self._turns[0], self._turns[1][number - 1])
-        if self.watch.at_work != place:
-            self.watch.begins(*place, time.monotonic(), self._resident_bytes())
+        work = (self._turns.problem, self._turns.implementations[number - 1])
+        if self.watch.at_work != work:
+            self.watch.begins(work, time.monotonic(), self._resident_bytes())
 
     def _pending(self) -> bool:
-        """Whether messages of a process that is gone are still to be read."""
+        """Whether messages of a process that ended are still to be read."""
         if self._messages not in self._open:
             return False
         return bool(select.select([self._messages], [], [], 0)[0])
@@ -170,39 +169,39 @@ class Session:
         self._output = (self._output + data)[-OUTPUT_KEPT:]
 
     def _drain_output(self) -> None:
-        for _ in range(DRAINED):
+        for _ in range(MOST_READS):
             if self._stdout in self._open and select.select([self._stdout], [], [], 0)[0]:
                 self._keep_output()
 
     def _resident_bytes(self) -> int:
-        """Read straight from the system: this happens while the other process is being timed."""
+        """Resident memory, by one read of one file: the process is being timed meanwhile."""
         try:
             pages = Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]
         except OSError:
-            return 0  # it is gone, and will be noticed; or this system tells none
+            return 0  # the process has ended, or this system has no such file
         return int(pages) * PAGE_BYTES
 
     def _death(self) -> Ending:
-        """Why it died by itself: of a risk that was announced, or of what nobody foresaw."""
+        """How the process ended by itself: by the risk that was announced, or by anything else."""
         if self._risk and -(self._process.returncode or 0) in (signal.SIGSEGV, signal.SIGBUS):
-            return Ending("wrong", self._risk)
-        return Ending("crashed", self._last_words())
+            return Ending("wrong", "wrote_read_only", self._risk)
+        return Ending("crashed", "process_died", self._last_words())
 
     def _last_words(self) -> str:
         """How the process ended, and the last line it printed."""
         self._drain_output()
         code = self._process.returncode
-        how = f"ended with status {code} before it answered"
+        how = f"ended with status {code} before its task was done"
         if code is not None and code < 0:
             how = f"was killed by {signal.Signals(-code).name}"
         text = self._output.decode(errors="replace").splitlines()
-        theirs = (x for x in reversed(text) if not any(part in x for part in PROFILER_CHATTER))
-        said = next((f"; its last line: {x}" for x in map(one_line, theirs) if x), "")
-        return f"the process {how}{said}"
+        own = (x for x in reversed(text) if not any(part in x for part in PROFILER_OUTPUT))
+        last = next((f"; its last line: {x}" for x in map(one_line, own) if x), "")
+        return f"the process {how}{last}"
 
 
 def environment(threads: int) -> dict[str, str]:
-    """The environment of a session: this program comes first on its path, OpenMP threads are bound.
+    """The environment of a session: this program found first, OpenMP threads counted and bound.
 
     Unbound, two threads were seen spinning on one CPU, and small calls took hundreds of times
     as long. By default thread number i is bound to the i-th CPU. OMP_PLACES changes that: runs at

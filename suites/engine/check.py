@@ -1,0 +1,74 @@
+"""The task `Check`: agreement and memory of implementations on one problem."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import torch
+
+from suites.agreement.checker import Checker
+from suites.agreement.hard_answers import HardAnswers
+from suites.engine.call_limits import limited_memory
+from suites.engine.outcome import clear_caches, recorded, resolve
+from suites.engine.pipe import Sender
+from suites.engine.protocol import Begin, Check, Rest, Risk
+from suites.measure import memory
+from suites.measure.allocator import give_back
+from suites.records.record import CHECK, Record
+
+
+def check(task: Check, sender: Sender) -> None:
+    """Send a record of agreement and memory for every implementation."""
+    problem = task.problem
+    memory.self_check()
+    memory.settle(problem.device, getattr(torch, problem.dtype))
+    checker = Checker(
+        problem,
+        task.seed,
+        partial(_limited, task.settings.memory_limit, problem.device),
+        _checked_hard_inputs(),
+        risks=lambda reason: sender.send(Risk(reason=reason)),
+    )
+    for name in task.implementations:
+        recorded(task, name, sender, partial(_check_one, task, name, sender, checker))
+
+
+def _check_one(task: Check, name: str, sender: Sender, checker: Checker) -> Record:
+    each = resolve(name, task.files[name])
+    sender.send(Rest())
+    checker.prepare(each)
+    sender.send(Begin(problem=task.problem, implementation=name))
+    clear_caches(each)
+    found = checker.check(each)
+    return Record(
+        session=CHECK,
+        problem=task.problem,
+        implementation=name,
+        status="wrong" if found.fault else "ok",
+        cause="wrong_output" if found.fault else "",
+        reason=found.fault,
+        agreement=found.agreement,
+        peak_bytes=found.usage.peak_bytes,
+        kept_bytes=found.usage.kept_bytes,
+        resident_bytes=found.usage.resident_bytes,
+        operator=found.operator,
+        spent_ms=found.call_ms,
+        calls_ms=found.calls_ms,
+    )
+
+
+@contextmanager
+def _limited(limit: int, device: str) -> Iterator[None]:
+    """Limit the memory of a call; memory that earlier calls freed is not counted against it."""
+    give_back(limit // 4)
+    with limited_memory(limit, device):
+        yield
+
+
+@functools.cache
+def _checked_hard_inputs() -> HardAnswers:
+    """Results on hard inputs, kept for the whole process."""
+    return {}

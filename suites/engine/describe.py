@@ -1,0 +1,141 @@
+"""Tasks that describe: implementations and machine as data, and the facts of a session."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import torch
+
+import impls
+from impls.interface import Implementation, Missing
+from suites.engine.pipe import Sender, one_line
+from suites.engine.protocol import Begin, Listed, ListImplementations, Refused, Survey, Surveyed
+from suites.measure import cache, ceilings, machine, precision, timing
+from suites.process_state.fingerprint import DISTURBS, Fingerprint
+from suites.records.facts import SessionFacts
+from suites.records.plan import Entry
+
+LONGEST: Final = 2000
+"""Characters of a refusal: paths are long."""
+SET_HERE: Final = (
+    "OMP_NUM_THREADS",
+    "OMP_PROC_BIND",
+    "OMP_PLACES",
+    "MALLOC_MMAP_MAX_",
+    "MALLOC_MMAP_THRESHOLD_",
+    "MALLOC_TRIM_THRESHOLD_",
+    "MALLOC_TOP_PAD_",
+)
+"""Variables that the engine sets for a session, and those of the C library's allocator."""
+
+Found = dict[str, Implementation | Missing]
+
+
+def list_implementations(task: ListImplementations, sender: Sender) -> None:
+    """Send the machine with every implementation that the specs select, or why there is none."""
+    try:
+        entries = _entries(task, sender)
+    except ValueError as error:
+        sender.send(Refused(reason=one_line(str(error), LONGEST)))
+        return
+    here = machine.describe(cores=task.cores, threads=torch.get_num_threads())
+    sender.send(Listed(machine=here, entries=tuple(entries)))
+
+
+def survey(task: Survey, sender: Sender) -> None:
+    """Send the facts of this process, once, before any time is taken."""
+    found = tuple(
+        ceiling
+        for device in task.devices
+        for ceiling in ceilings.measure(device, task.dtypes, budget_ms=task.budget_ms)
+    )
+    facts = SessionFacts(
+        session=task.session,
+        ceilings=found,
+        threads=torch.get_num_threads(),
+        affinity=tuple(cpus_of_threads()),
+        products=precision.describe(),
+        clock_resolution_ms=timing.resolution_ms(),
+        last_level_cache_bytes=cache.last_level_bytes(),
+        garbage_collection="off in samples" if gc.isenabled() else "off",
+        environment={name: os.environ[name] for name in SET_HERE if name in os.environ},
+    )
+    sender.send(Surveyed(facts=facts))
+
+
+def cpus_of_threads() -> list[int]:
+    """The CPUs that the threads of this process may run on; empty where the system has no list."""
+    threads = Path("/proc/self/task")
+    if not (threads.exists() and hasattr(os, "sched_getaffinity")):
+        return []
+    found: set[int] = set()
+    for each in threads.iterdir():
+        with contextlib.suppress(OSError):  # a thread that ended meanwhile
+            found |= os.sched_getaffinity(int(each.name))
+    return sorted(found)
+
+
+def entry_of(each: Implementation) -> Entry:
+    """An implementation as data."""
+    parts = [each, *([each.inner] if each.inner else [])]
+    lines = (each.function.__doc__ or "").strip().splitlines()
+    return Entry(
+        name=str(each),
+        files={part.name: str(Path(part.file).resolve()) for part in parts},
+        hashes={part.name: impls.fingerprint(part.file) for part in parts},
+        limits=each.limits,
+        inner_limits=each.inner.limits if each.inner else (),
+        choices={name: list(map(str, values)) for name, values in each.choices.items()},
+        panel=each.panel,
+        description=lines[0] if lines else "",
+    )
+
+
+def _entries(task: ListImplementations, sender: Sender) -> list[Entry]:
+    known: Found = {}
+    for path in impls.own_files():
+        known |= _load(path, task.without, sender, known)
+    if task.specs is None:
+        found = [each for each in known.values() if isinstance(each, Implementation)]
+        specs = [each.name for each in found]
+    else:
+        specs = list(task.specs)
+    for spec in specs:
+        sender.send(Begin(problem=None, implementation=spec))
+        with _unchanged(spec, ValueError):
+            impls.select([spec], known)
+    missing = [
+        Entry(name=each.name, missing=each.reason)
+        for each in known.values()
+        if isinstance(each, Missing) and task.specs is None
+    ]
+    return [*map(entry_of, impls.select(specs, known)), *missing]
+
+
+def _load(path: Path, without: dict[str, str], sender: Sender, known: Found) -> Found:
+    """What a file of `impls/` defines. Raises ValueError for a name that is used twice."""
+    sender.send(Begin(problem=None, implementation=str(path)))
+    if str(path) in without:
+        return {path.stem: Missing(path.stem, without[str(path)])}
+    with _unchanged(str(path), RuntimeError):  # ends the process, not the run
+        found = impls.load([path])
+    for name in found.keys() & known.keys():
+        other = known[name]
+        where = other.file if isinstance(other, Implementation) else "impls"
+        raise ValueError(f"the name {name!r} is used in {where} and in {path}; rename one")
+    return found
+
+
+@contextmanager
+def _unchanged(file: str, error: type[Exception]) -> Iterator[None]:
+    """Raise this error when importing a file changes process state that others depend on."""
+    before = Fingerprint()
+    yield
+    if changes := before.changes():
+        raise error(f"{file}: importing it {changes}, {DISTURBS}; leave all as it was")

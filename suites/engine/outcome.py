@@ -1,0 +1,126 @@
+"""Turns whatever an implementation did into a record.
+
+The one broad `except` of the program stands here.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import torch
+
+import impls
+from impls.interface import Implementation, Missing
+from suites.engine.pipe import Sender, one_line
+from suites.engine.protocol import Begin, Check, LeftThreads, Made, Measure
+from suites.process_state.fingerprint import DisturbedError, Fingerprint, Part
+from suites.records.record import Cause, Record, Status
+
+MOST_NOTES: Final = 3
+"""Notes of an exception that a reason quotes."""
+
+OnProblem = Check | Measure
+
+
+def recorded(
+    task: OnProblem, name: str, sender: Sender, work: Callable[[], Record | None], *more: Part
+) -> bool:
+    """Do an implementation's work and send the record it gives, or the record of its failure.
+
+    more  state beside the process's that it must leave unchanged
+
+    Returns whether it did not fail. Changed process state is a failure whatever the work gave.
+    """
+    sender.send(Begin(problem=task.problem, implementation=name))
+    before = Fingerprint(*more)
+    try:
+        made = work()
+    except BaseException as error:  # noqa: BLE001 - an implementation may raise anything
+        made = _failed(task, name, error)
+    return _conclude(task, name, sender, made, before)
+
+
+def send_failure(
+    task: OnProblem, name: str, sender: Sender, error: BaseException, before: Fingerprint
+) -> None:
+    """Send the record of an exception.
+
+    before  the process state before the implementation was at work
+    """
+    _conclude(task, name, sender, _failed(task, name, error), before)
+
+
+def _conclude(
+    task: OnProblem, name: str, sender: Sender, made: Record | None, before: Fingerprint
+) -> bool:
+    """Send a record; end the process where its state cannot be restored."""
+    changes = before.changes()
+    if before.left_threads:
+        sender.send(LeftThreads(implementation=name))  # one of them may end the process later
+    if changes and (made is None or made.status == "ok"):
+        made = _failed(task, name, DisturbedError(changes))
+    elif changes and made is not None and made.cause != "process_state":
+        made = replace(made, reason=f"{made.reason}; it also {changes}")
+    if made is not None:
+        sender.send(Made(record=made))
+    out_of_memory = made is not None and made.status == "out_of_memory"
+    if out_of_memory or (changes and not before.restore()):
+        os._exit(0)
+    return made is None or made.status == "ok"
+
+
+def _failed(task: OnProblem, name: str, error: BaseException) -> Record:
+    status, cause, reason = _fault(error, task.settings.memory_limit)
+    return Record(
+        session=task.session,
+        problem=task.problem,
+        implementation=name,
+        status=status,
+        cause=cause,
+        reason=reason,
+    )
+
+
+def _fault(error: BaseException, memory_limit: int) -> tuple[Status, Cause, str]:
+    kind, text = one_line(type(error).__name__), _message(error)
+    if isinstance(error, DisturbedError):
+        return "failed", "process_state", text
+    if isinstance(error, torch.OutOfMemoryError):
+        return "out_of_memory", "device_memory", text
+    # torch's CPU allocator raises a plain RuntimeError: its text is the only sign.
+    if isinstance(error, MemoryError) or "can't allocate memory" in text:
+        limit = f"one call may add {memory_limit / 2**30:.2f} GiB (--memory-limit)"
+        return "out_of_memory", "memory_limit", f"{limit}: {text or kind}"
+    return "failed", "exception", f"{kind}: {text}" if text else kind
+
+
+def _message(error: BaseException) -> str:
+    """Message and notes of an exception on one line."""
+    try:
+        notes = [str(note) for note in getattr(error, "__notes__", ())]
+        text = str(error)
+    except BaseException as another:  # noqa: BLE001 - an implementation's exceptions are its code
+        return f"its message cannot be read: {one_line(type(another).__name__)}"
+    return "".join((one_line(text), *(f" ({one_line(note)})" for note in notes[:MOST_NOTES])))
+
+
+def resolve(name: str, files: dict[str, str]) -> Implementation:
+    """The implementation printed as `name`, from the files that define it and its inner one."""
+    known: dict[str, Implementation | Missing] = {
+        defined: impls.load_file(Path(file), defined)[0] for defined, file in files.items()
+    }
+    return impls.select([name], known)[0]
+
+
+def clear_caches(each: Implementation) -> None:
+    """Empty the caches of its files, so that its first call on every problem includes set-up."""
+    for part in filter(None, (each, each.inner)):
+        for value in list(vars(sys.modules[part.function.__module__]).values()):
+            if isinstance(value, functools._lru_cache_wrapper):  # noqa: SLF001 - the type's only name
+                value.cache_clear()

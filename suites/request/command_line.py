@@ -1,0 +1,70 @@
+"""Gives a command of the command line the options that are declared in `options`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from functools import wraps
+from typing import Annotated, Any
+
+import typer
+
+from suites.records.settings import Option
+
+Command = Callable[..., None]
+
+
+def with_options(options: Iterable[Option]) -> Callable[[Command], Command]:
+    """A decorator of a command with a parameter `given`: the options that were typed, by name.
+
+    The command takes `context: typer.Context` first, and `given: dict[str, str | list[str]]`, in
+    whose place the options stand in the help.
+    """
+    declared = {_parameter(option): option for option in options}
+
+    def decorate(command: Command) -> Command:
+        signature = inspect.signature(command, eval_str=True)
+
+        @wraps(command)
+        def call(context: typer.Context, **arguments: Any) -> None:
+            values = {parameter: arguments.pop(parameter) for parameter in declared}
+            given = {
+                option.name: values[parameter]
+                for parameter, option in declared.items()
+                if is_given(context, parameter)
+            }
+            command(context=context, given=given, **arguments)
+
+        parameters = list(_expanded(signature.parameters.values(), declared))
+        call.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined] # read by inspect
+        call.__annotations__ = {each.name: each.annotation for each in parameters}
+        return call
+
+    return decorate
+
+
+def is_given(context: typer.Context, parameter: str) -> bool:
+    """Whether a parameter was typed, and does not have its default."""
+    return getattr(context.get_parameter_source(parameter), "name", "") == "COMMANDLINE"
+
+
+def _expanded(
+    parameters: Iterable[inspect.Parameter], declared: dict[str, Option]
+) -> Iterator[inspect.Parameter]:
+    for each in parameters:
+        if each.name != "given":
+            yield each
+            continue
+        for name, option in declared.items():
+            kind: Any = list[str] if option.repeat else str
+            info = typer.Option(option.name, metavar=option.metavar, help=option.help)
+            yield inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=option.default or None,
+                annotation=Annotated[kind | None, info],
+            )
+
+
+def _parameter(option: Option) -> str:
+    return "given_" + option.name.removeprefix("--").replace("-", "_")

@@ -1,0 +1,65 @@
+"""Every option that says what a run measures: the one list that the command line is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from impls.interface import Problem
+from suites.records import settings
+from suites.records.settings import MOST, Option, whole
+from suites.request import axes
+
+
+def _problem(text: str) -> str:
+    """The text of a problem that is understood; the device it leaves out is not known yet."""
+    if not text.strip():
+        raise ValueError("expected words like 'b1 h8 t4096 d64 causal'")
+    Problem.parse(text)
+    return text
+
+
+QUESTIONS: Final = (
+    Option(
+        name="--impl",
+        metavar="NAME",
+        help="NAME, FILE.py or FILE.py:FUNCTION; again for more. By default all.",
+        repeat=True,
+    ),
+    Option(
+        name="--problem",
+        metavar="WORDS",
+        help='A problem, as "b1 h8 t4096 d64 causal"; again for more.',
+        parse=_problem,
+        repeat=True,
+    ),
+    Option(
+        name="--against",
+        metavar="NAME",
+        help="The baseline of every comparison; by default sdpa_flash.",
+    ),
+    Option(
+        name="--kv-heads",
+        metavar="N",
+        help="Key heads of every problem.",
+        parse=whole(MOST),
+    ),
+)
+SETTINGS: Final = {option.name: field for field, option in settings.options().items()}
+"""The setting of a plan that each option sets."""
+OPTIONS: Final[dict[str, Option]] = {
+    **{option.name: option for option in QUESTIONS},
+    **axes.options(),
+    **{option.name: option for option in settings.options().values()},
+}
+"""By name, in the order of the help."""
+
+
+def parse(given: Mapping[str, str | list[str]]) -> dict[str, Any]:
+    """The values of the options that were given. Raises ValueError that names the first bad one."""
+    return {
+        name: tuple(map(OPTIONS[name].value, text))
+        if isinstance(text, list)
+        else OPTIONS[name].value(text)
+        for name, text in given.items()
+    }
