@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 from pyarrow import parquet
+from suites.engine.tasks import _entry
 
 import impls
 from impls.interface import Implementation
 from reports.printing.listings import capability_markdown
-from suites.engine.tasks import _entry
 from suites.request.suites import SUITES
 from tests.command_line.program import call
 
