@@ -12,17 +12,17 @@ from typing import Any
 
 import pytest
 
-from impls.interface import Limits
+from impls.interface import Limits, Problem
 from reports.judging.verdicts import verdicts
 from reports.tables import measurements, rows_of
 from suites import bench_attention, in_process
 from suites.bench_attention import Measured, figures, restricted
 from suites.records.plan import Entry
-from suites.records.record import Record, Status
+from suites.records.record import Cause, Record, Status
 from tests.saved_run import PROBLEMS, small_run
 
 ROOT = Path(__file__).resolve().parents[1]
-ONE = "b1 h4 t128 d64 full fp32 cpu"
+ONE = Problem.parse("b1 h4 t128 d64 full fp32 cpu")
 ABLE = "naive or torch_multi_head or (sdpa_flash and not multi_head)"
 CASES = f"t128 and h4 and full and (local_window or {ABLE})"
 
@@ -60,10 +60,14 @@ def test_a_case_is_grouped_by_problem_and_panel_and_carries_the_figures_of_the_r
     assert "attnbench: measuring, session 2 of 2" in child.stdout
     made = {each["params"]["implementation"]: each for each in read(file)["benchmarks"]}
     groups = {name: each["group"] for name, each in made.items()}
-    assert groups == {"naive": ONE, "sdpa_flash": ONE, "torch_multi_head": f"{ONE} layers"}
+    assert groups == {
+        "naive": f"{ONE}",
+        "sdpa_flash": f"{ONE}",
+        "torch_multi_head": f"{ONE} layers",
+    }
     assert made.pop("torch_multi_head")["extra_info"]["baseline"] == "torch_multi_head"
     for name, each in made.items():
-        assert each["params"]["problem"] == ONE
+        assert each["params"]["problem"] == str(ONE)
         assert each["name"] == f"test_attention[{name}-{ONE}]"
         assert_is_measured(each["extra_info"])
     assert_is_compared(made["naive"]["extra_info"])
@@ -108,8 +112,11 @@ def test_a_plain_pytest_does_not_collect_the_cases(pytestconfig: pytest.Config) 
     ("implementation", "problem"),
     [("naive", PROBLEMS[0]), ("local_window", PROBLEMS[12]), ("torch_multi_head", PROBLEMS[3]),
      ("sdpa_flash", PROBLEMS[3]), ("multi_head", PROBLEMS[3])],
+    ids=str,
 )  # fmt: skip
-def test_the_figures_of_a_case_are_those_of_the_report(implementation: str, problem: str) -> None:
+def test_the_figures_of_a_case_are_those_of_the_report(
+    implementation: str, problem: Problem
+) -> None:
     run, records = small_run()
     found = figures(run.plan, records, implementation, problem)
     row = only(rows_of(measurements(run, records)), implementation, problem)
@@ -126,16 +133,34 @@ def test_the_figures_of_a_case_are_those_of_the_report(implementation: str, prob
     assert [found[name] for name in names] == [judged[column] for column in columns]
 
 
-def only(rows: list[dict[str, Any]], implementation: str, problem: str) -> dict[str, Any] | None:
-    found = [r for r in rows if (r["implementation"], r["problem"]) == (implementation, problem)]
+def only(
+    rows: list[dict[str, Any]], implementation: str, problem: Problem
+) -> dict[str, Any] | None:
+    pair = (implementation, str(problem))
+    found = [r for r in rows if (r["implementation"], str(r["problem"])) == pair]
     assert len(found) < 2
     return found[0] if found else None
 
 
+CAUSES: dict[Status, Cause] = {
+    "wrong": "wrong_output",
+    "failed": "exception",
+    "crashed": "process_died",
+    "out_of_memory": "memory_limit",
+    "timed_out": "time_limit",
+}
+
+
 def ended(status: Status) -> Measured:
+    """A run in which the implementation ended like this on the problem."""
     run, _ = small_run()
     record = Record(
-        session=0, problem=ONE, implementation="naive", status=status, reason="41 times the bound"
+        session=0,
+        problem=ONE,
+        implementation="naive",
+        status=status,
+        cause=CAUSES[status],
+        reason="41 times the bound",
     )
     return Measured(run.plan, [record])
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 from pyarrow import parquet
-from suites.engine.tasks import _entry
 
 import impls
 from impls.interface import Implementation
 from reports.printing.listings import capability_markdown
+from suites.engine.describe import entry_of
 from suites.request.suites import SUITES
 from tests.command_line.program import call
 
@@ -50,7 +50,7 @@ def test_the_help_in_readme_is_the_programs_own() -> None:
 def test_the_capability_table_in_readme_is_the_programs_own() -> None:
     known = impls.load()
     names = [name for name, each in known.items() if isinstance(each, Implementation)]
-    assert between("capabilities") == capability_markdown(map(_entry, impls.select(names, known)))
+    assert between("capabilities") == capability_markdown(map(entry_of, impls.select(names, known)))
 
 
 def test_every_suite_and_command_is_named_in_readme() -> None:
@@ -68,14 +68,16 @@ def test_the_two_commands_of_the_first_screen_stand_alone_on_their_lines() -> No
 
 
 def commands() -> list[str]:
+    """The README's commands, after the two of the first screen."""
     blocks = re.findall(r"```sh\n(.*?)```", README.split("## Use")[1], re.DOTALL)
     return [line for block in blocks for line in block.splitlines() if line]
 
 
+NEW = "python run_bench.py new my_attention"
 CHECK = "python run_bench.py check my_attention.py"
 
 
-@pytest.mark.parametrize("line", [line for line in commands() if line != CHECK])
+@pytest.mark.parametrize("line", [line for line in commands() if line not in (NEW, CHECK)])
 def test_every_command_of_readme_is_understood(
     line: str,
     tmp_path: Path,
@@ -90,6 +92,17 @@ def test_every_command_of_readme_is_understood(
     ended = call(*words, monkeypatch=monkeypatch, capsys=capsys, cwd=tmp_path)
     assert ended.status == 2
     assert re.search("cannot be written to /proc/nowhere|no store at", ended.stderr), ended.stderr
+
+
+def test_the_command_that_readme_names_writes_a_new_implementation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert NEW in commands()
+    monkeypatch.setattr(impls, "FOLDER", tmp_path)  # not the real impls/
+    words = shlex.split(NEW)[2:]
+    ended = call(*words, monkeypatch=monkeypatch, capsys=capsys, cwd=tmp_path)
+    assert not ended.status, ended.stderr
+    assert "def my_attention(" in (tmp_path / "my_attention.py").read_text()
 
 
 def test_the_example_of_contributing_passes_the_check_that_readme_names(tmp_path: Path) -> None:
