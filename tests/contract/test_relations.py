@@ -89,9 +89,7 @@ ALL = slice(None)
 
 @PASSES
 @EVERY
-def test_permuted_batch_rows_give_permuted_outputs(
-    each: Implementation, words: str
-) -> None:
+def test_permuted_batch_rows_give_permuted_outputs(each: Implementation, words: str) -> None:
     order = [2, 0, 1]
     ranges = ((0, 40), (9, 65), (0, 65))
     for problem in within_reach(
@@ -112,9 +110,7 @@ def test_permuted_batch_rows_give_permuted_outputs(
 
 @PASSES
 @BY_HEAD
-def test_permuted_heads_give_permuted_outputs(
-    each: Implementation, words: str
-) -> None:
+def test_permuted_heads_give_permuted_outputs(each: Implementation, words: str) -> None:
     keys = [2, 0, 1]
     for problem in within_reach(
         each,
@@ -287,7 +283,7 @@ def test_grouped_heads_are_repeated_heads(each: Implementation, words: str) -> N
         repeated = taken(inputs, part(ALL), part(ALL, shared))
         other = replace(problem, key_heads=problem.query_heads)
         found = list(answer(each, other, repeated))
-        for place, tensor in enumerate(found[2:], start=2):  # dk and dv: sums over the query heads of a key head
+        for place, tensor in enumerate(found[2:], start=2):  # dk and dv: a sum over query heads
             found[place] = torch.unflatten(tensor.float(), 1, (-1, group)).sum(2).to(tensor.dtype)
         assert apart(each, problem, inputs, answer(each, problem, inputs), found) == "", problem
 
