@@ -17,7 +17,7 @@ import torch
 import impls
 from impls.interface import Implementation, Missing, Problem
 from suites.agreement.checker import Checker
-from suites.agreement.hard_answers import HardAnswers
+from suites.agreement.hard_checks import HardFindings
 from suites.calibrate.arms import calibrate, instruments
 from suites.engine.answering import Task, forget, keep, resolve
 from suites.engine.guard import limited_memory
@@ -113,7 +113,7 @@ def _limited(limit: int, device: str) -> Iterator[None]:
 
 
 @functools.cache
-def _answered() -> HardAnswers:
+def _answered() -> HardFindings:
     """What hard inputs found in this process."""
     return {}
 

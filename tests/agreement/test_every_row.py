@@ -11,11 +11,13 @@ from torch import Tensor
 import impls
 from impls import reference
 from impls.interface import Implementation, Limits, Mask, Problem, implementation
-from suites.agreement import every_row, expected
-from suites.agreement.expected import sampled_rows
+from suites.agreement.bounds import expected
+from suites.agreement.bounds.derived import derived_bounds
+from suites.agreement.bounds.expected import sampled_rows
+from suites.agreement.probes import unsampled_rows
 from suites.measure.inputs import make_inputs
 from tests.agreement.asked import Asked, attend, implementation_of
-from tests.agreement.unasked import without_hard_inputs
+from tests.agreement.without_hard import without_hard_inputs
 
 KNOWN = impls.load()
 LENGTH = 300
@@ -69,9 +71,9 @@ def test_the_plain_answer_is_the_reference_s(text: str) -> None:
         q, k, v, mask=mask, scale=problem.softmax_scale, bias=inputs.bias,
         softcap=problem.softcap, sink=inputs.sink,
     )  # fmt: skip
-    found, *gradients = every_row.plain(problem, inputs)
+    found, *gradients = unsampled_rows.plain_tensors(problem, inputs)
     torch.testing.assert_close(found, wanted)
-    exact = expected.expect(problem, inputs, rows=None).values
+    exact = derived_bounds(problem, inputs, rows=None).values
     assert len(gradients) == len(exact) - 1
     for name, gradient in zip(("dq", "dk", "dv"), gradients, strict=False):
         torch.testing.assert_close(gradient.double(), exact[name], rtol=1e-3, atol=1e-4)
@@ -84,7 +86,7 @@ def test_honest_rows_pass(name: str, text: str) -> None:
     problem = Problem.parse(text)
     if each.refusals(problem):
         return
-    assert every_row.asked(problem, each, sampled_rows(problem, SEED))
+    assert unsampled_rows.covers(problem, each, sampled_rows(problem, SEED))
     assert without_hard_inputs(problem, SEED).check(each).fault == ""
 
 
@@ -123,7 +125,7 @@ def test_gradients_that_are_off_in_a_row_that_was_not_drawn_are_found(
 
 
 def test_larger_problems_are_left_to_the_sample(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(every_row, "ENTRIES", 200)
+    monkeypatch.setattr(unsampled_rows, "ENTRIES", 200)
     problem = Problem.parse("b1 h2 t300 d64 full")
     row = a_row_that_is_not_drawn(problem)
     assert without_hard_inputs(problem, SEED).check(off_in(row)).fault == ""

@@ -11,24 +11,31 @@ from torch import Tensor
 
 import impls
 from impls.interface import Problem
+from suites.agreement.bounds.derived import derived_bounds
+from suites.agreement.bounds.expected import Expected
+from suites.agreement.bounds.naive_error import add_naive_error
 from suites.agreement.checker import Checker
-from suites.agreement.drift import OUTPUTS, fault_of, gains_of, slope_of
-from suites.agreement.expected import Expected, expect
 from suites.agreement.gate import judge
-from suites.agreement.hard import hard_inputs
-from suites.agreement.textbook import beside_textbook
+from suites.agreement.hard_inputs import OUTPUTS, hard_inputs
+from suites.agreement.probes.scale_and_gain import gains, largest_fault, scale_slope
 from suites.measure import timing
-from suites.measure.inputs import make_inputs
+from suites.measure.inputs import Inputs, make_inputs
 from suites.records.record import TensorError
 from tests.agreement.asked import Asked, attend, implementation_of
 from tests.agreement.honest import keys_shuffled_anew_each_time
-from tests.agreement.unasked import without_hard_inputs
+from tests.agreement.without_hard import without_hard_inputs
 
 
 @pytest.fixture(scope="module")
 def right() -> Expected:
     problem = Problem.parse("b2 h2 t17 d8 causal train")
-    return expect(problem, make_inputs(problem, purpose="test"), rows=None)
+    return derived_bounds(problem, make_inputs(problem, purpose="test"), rows=None)
+
+
+def with_naive(problem: Problem, inputs: Inputs, rows: Tensor | None) -> Expected:
+    expected = derived_bounds(problem, inputs, rows=rows)
+    add_naive_error(problem, inputs, expected)
+    return expected
 
 
 def told_of(right: Expected, wrong: Callable[[Tensor, Tensor], Tensor]) -> tuple[TensorError, ...]:
@@ -86,7 +93,7 @@ def test_zeros_have_a_relative_error_of_one_and_no_angle(right: Expected) -> Non
 
 def test_rows_where_nothing_is_expected_are_no_worst_row() -> None:
     problem = Problem.parse("b1 h2 t9/5 d8 causal")
-    found = expect(problem, make_inputs(problem, purpose="test"), rows=None)
+    found = derived_bounds(problem, make_inputs(problem, purpose="test"), rows=None)
     (error,), fault = judge([1.25 * found.values["out"]], found)
     assert error.worst_row == pytest.approx(0.25)
     assert "out is wrong" in fault
@@ -95,11 +102,11 @@ def test_rows_where_nothing_is_expected_are_no_worst_row() -> None:
 @pytest.mark.parametrize("part", [2e-3, -4e-4, 1e-4, 0.0])
 def test_the_slope_is_the_part_of_the_error_along_the_scale(part: float) -> None:
     problem = Problem.parse("b13 h4 t65 d32 causal bf16")
-    found = expect(problem, make_inputs(problem, purpose="test"), rows=None)
+    found = derived_bounds(problem, make_inputs(problem, purpose="test"), rows=None)
     assert found.direction is not None
     assert found.direction.numel() >= OUTPUTS
     out = found.values["out"] + part * found.direction
-    slope = slope_of(out, found)
+    slope = scale_slope(out, found)
     assert slope is not None
     assert slope.value == pytest.approx(part, rel=1e-6, abs=1e-12)
     assert slope.chance <= abs(part) / 10
@@ -108,11 +115,11 @@ def test_the_slope_is_the_part_of_the_error_along_the_scale(part: float) -> None
 
 def test_chance_that_rows_share_adds_to_what_a_slope_may_be() -> None:
     problem = Problem.parse("b13 h4 t65 d32 causal bf16")
-    found = expect(problem, make_inputs(problem, purpose="test"), rows=None)
+    found = derived_bounds(problem, make_inputs(problem, purpose="test"), rows=None)
     assert found.direction is not None
     sides = torch.randn(found.direction.shape[:-1], generator=torch.Generator().manual_seed(1))
     out = found.values["out"] + 0.01 * sides[..., None] * found.direction
-    slope = slope_of(out, found)
+    slope = scale_slope(out, found)
     assert slope is not None
     assert slope.chance > 1e-4
     assert slope.fault == ""
@@ -123,45 +130,53 @@ def test_the_direction_of_the_slope_is_the_derivative_by_the_scale() -> None:
     inputs = make_inputs(problem, purpose="test")
     step = 1e-5
     ends = [
-        expect(replace(problem, scale=problem.softmax_scale * factor), inputs, rows=None)
+        derived_bounds(replace(problem, scale=problem.softmax_scale * factor), inputs, rows=None)
         for factor in (1 - step, 1 + step)
     ]
     derivative = (ends[1].values["out"] - ends[0].values["out"]) / (2 * step)
-    found = expect(problem, inputs, rows=None)
+    found = derived_bounds(problem, inputs, rows=None)
     torch.testing.assert_close(found.direction, derivative, rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize("part", [5e-3, -4e-3, 1e-3, 0.0])
 def test_a_gain_is_the_part_of_the_error_along_the_tensor_itself(part: float) -> None:
     problem = Problem.parse("b13 h4 t65 d32 causal bf16 train")
-    found = expect(problem, make_inputs(problem, purpose="test"), rows=None)
+    found = derived_bounds(problem, make_inputs(problem, purpose="test"), rows=None)
     values = list(found.values.values())
     made = [(1 + part) * value for value in values]
-    wide = [gain.value for gain in gains_of([each.bfloat16() for each in made], found)]
+    wide = [gain.value for gain in gains([each.bfloat16() for each in made], found)]
     assert wide == pytest.approx([part] * 4, abs=5e-4)  # these are rounded
-    assert bool(fault_of(*gains_of([each.bfloat16() for each in made], found))) == (part**2 > 1e-5)
+    assert bool(largest_fault(*gains([each.bfloat16() for each in made], found))) == (
+        part**2 > 1e-5
+    )
 
 
 def test_the_fault_is_told_that_explains_most_of_the_error() -> None:
     problem = Problem.parse("b13 h4 t65 d32 causal bf16")
-    found = expect(problem, make_inputs(problem, purpose="test"), rows=None)
+    found = derived_bounds(problem, make_inputs(problem, purpose="test"), rows=None)
     assert found.direction is not None
     out, away = found.values["out"], found.direction
-    for made, words in ((1.01 * out, "too large as a whole"), (out + 0.1 * away, "what a scale")):
-        drifts = slope_of(made, found), *gains_of([made.bfloat16()], found)
-        assert words in fault_of(*drifts)
+    for made, words in (
+        (1.01 * out, "the whole tensor is"),
+        (out + 0.1 * away, "the output for a scale"),
+    ):
+        drifts = scale_slope(made, found), *gains([made.bfloat16()], found)
+        assert words in largest_fault(*drifts)
 
 
 def test_few_outputs_and_full_precision_have_no_slope() -> None:
     for text in ("h4 t65 d32 bf16", "b13 h4 t65 d32"):
         problem = Problem.parse(text)
-        found = expect(problem, make_inputs(problem, purpose="test"), rows=None)
-        assert slope_of(found.values["out"], found) is None
+        found = derived_bounds(problem, make_inputs(problem, purpose="test"), rows=None)
+        assert scale_slope(found.values["out"], found) is None
     for added in ("alibi", "softcap9.0", "sink"):
         problem = Problem.parse(
             f"b13 h4 t65 d32 bf16 {added}"
         )  # their own roundings point along the scale
-        assert expect(problem, make_inputs(problem, purpose="test"), rows=None).direction is None
+        assert (
+            derived_bounds(problem, make_inputs(problem, purpose="test"), rows=None).direction
+            is None
+        )
 
 
 @pytest.mark.parametrize("text", ["h2 t40 d32 window:1 fp16", "h2 t40 d32 window:1 bf16 train"])
@@ -178,10 +193,7 @@ def test_rows_that_were_drawn_have_the_textbook_s_error_of_all_rows(*, training:
     if inputs.grad is not None:
         inputs.grad[:, :, 1::2] = 0
     rows = torch.arange(0, 300, 2)
-    some, every = (
-        beside_textbook(problem, inputs, expect(problem, inputs, rows=which)).textbook
-        for which in (rows, None)
-    )
+    some, every = (with_naive(problem, inputs, which).naive for which in (rows, None))
     assert some.keys() == every.keys()
     for name in ("dk", "dv") if training else ():
         assert some[name].rms == pytest.approx(every[name].rms, rel=0.05)
@@ -242,8 +254,8 @@ honest = implementation_of(attend)
 def test_where_nothing_can_differ_the_textbook_says_nothing(dtype: str) -> None:
     problem = Problem.parse(f"b3 h4 t1 d32 causal {dtype} train")
     inputs = make_inputs(problem, purpose="test")
-    found = beside_textbook(problem, inputs, expect(problem, inputs, rows=None))
-    assert "dq" not in found.textbook  # one key has all the weight, whatever q is
+    found = with_naive(problem, inputs, None)
+    assert "dq" not in found.naive  # one key has all the weight, whatever q is
     for seed in range(4):
         for name in ("chunked", "sdpa_flash", "naive"):
             (each,) = impls.select([name], impls.load())
@@ -273,8 +285,8 @@ def test_a_long_first_call_in_training_is_followed_by_another(
 def test_a_fault_names_the_row_of_the_problem_and_not_of_the_sample() -> None:
     problem = Problem.parse("h2 t17 d8 causal")
     inputs = make_inputs(problem, purpose="test")
-    whole = expect(problem, inputs, rows=None).values["out"]
-    sampled = expect(problem, inputs, rows=torch.tensor([3, 9]))
+    whole = derived_bounds(problem, inputs, rows=None).values["out"]
+    sampled = derived_bounds(problem, inputs, rows=torch.tensor([3, 9]))
     whole[0, 1, 9, 2] += 1
     assert "at [0, 1, 9, 2] it is" in judge([whole], sampled)[1]
     assert "at [4, 6, 9, 2] it is" in judge([whole], sampled, (4, 5))[1]

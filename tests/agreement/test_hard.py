@@ -8,17 +8,14 @@ import pytest
 import torch
 
 from impls.interface import Implementation, Limits, Problem
-from suites.agreement.hard import (
-    HIGHEST,
-    NUMBERS,
+from suites.agreement.hard_inputs import (
     PLAIN,
-    RISING,
-    TWICE,
     HardInput,
     hard_inputs,
     kind_of,
     poisoned,
 )
+from suites.agreement.hard_numbers import HIGHEST, NUMBERS, RISING, TWICE
 from suites.measure.inputs import copies, overwrite
 from tests.agreement.asked import Asked, attend, implementation_of
 

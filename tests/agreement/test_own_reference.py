@@ -11,12 +11,12 @@ from torch import Tensor
 
 from impls.interface import FULL, Limits, Mask, Problem, implementation
 from impls.linear import dense_linear, linear, performer
+from suites.agreement.bounds.by_trial import bounds_by_trial
 from suites.agreement.checker import Checker
 from suites.agreement.gate import judge
-from suites.agreement.hard import hard_inputs
-from suites.agreement.own_reference import expect_from
+from suites.agreement.hard_inputs import hard_inputs
 from suites.measure.inputs import bind, call_of, make_inputs
-from tests.agreement.unasked import without_hard_inputs
+from tests.agreement.without_hard import without_hard_inputs
 
 LIMITS = Limits(masks=("full", "causal"), unequal_lengths=False, own_scale=False)
 TEXTS = ("b2 h4/2 t65 d16 causal train", "h2 t130 d32 full")
@@ -57,7 +57,7 @@ def test_the_mask_is_read_out_whatever_the_function() -> None:
     def blind(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask) -> Tensor:
         return dense_linear(q, k, v, mask=FULL)
 
-    assert "sees keys 0..64, should see 0..0" in fault_of(blind, TEXTS[0])
+    assert "sees keys 0..64, expected 0..0" in fault_of(blind, TEXTS[0])
 
 
 @pytest.mark.parametrize("dtype", ["fp64", "fp32", "fp16", "bf16"])
@@ -76,7 +76,7 @@ def test_a_gradient_that_cancels_out_is_no_fault(text: str, seed: int) -> None:
     inputs = make_inputs(problem, purpose="check", seed=seed)
     made = call_of(bind(linear, problem, inputs), inputs)()
     assert made[1][0, 0, 0].abs().max() < 1e-6
-    assert not judge(made, expect_from(dense_linear, problem, inputs, None))[1]
+    assert not judge(made, bounds_by_trial(dense_linear, problem, inputs, None))[1]
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_sums_of_one_sign_are_as_far_off_as_one_after_the_other_is(text: str, se
     [shifted] = [e for e in hard_inputs(problem, linear) if e.label == "a shifted column of v"]
     inputs = shifted.inputs(seed)
     made = call_of(bind(linear, shifted.problem, inputs), inputs)()
-    errors, fault = judge(made, expect_from(dense_linear, shifted.problem, inputs, None))
+    errors, fault = judge(made, bounds_by_trial(dense_linear, shifted.problem, inputs, None))
     assert fault == ""
     assert max(error.worst_share for error in errors) < 8
 
@@ -102,7 +102,7 @@ def test_rows_asked_one_run_at_a_time_are_the_rows_of_the_whole() -> None:
     kept = torch.zeros(90, dtype=torch.bool)
     kept[rows] = True
     inputs.grad[:, :, ~kept] = 0
-    some, every = (expect_from(dense_linear, problem, inputs, r) for r in (rows, None))
+    some, every = (bounds_by_trial(dense_linear, problem, inputs, r) for r in (rows, None))
     for name in ("out", "dq"):
         torch.testing.assert_close(some.values[name], every.values[name][:, :, rows])
     for name in ("dk", "dv"):
@@ -123,4 +123,4 @@ def test_an_approximation_still_may_not_see_what_is_hidden() -> None:
         return made + 1e-3 * v.mean(2, keepdim=True).repeat_interleave(q.shape[1] // v.shape[1], 1)
 
     fault = fault_of(peeks, "b2 h4 t130 d32 causal", reference=None, approximates=True)
-    assert "changes with keys it may not see" in fault
+    assert "changes with hidden keys" in fault

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from impls.interface import Problem
-from suites.agreement import biases, perturbation
-from suites.agreement.expected import Expected, expect
+from suites.agreement.bounds.derived import derived_bounds
+from suites.agreement.bounds.expected import Expected
+from suites.agreement.probes import bias_readout, perturbation
 from suites.measure.inputs import Inputs, bind, make_inputs
 from tests.agreement.asked import Answer, Asked, attend, implementation_of
 from tests.agreement.honest import (
@@ -41,13 +42,13 @@ def setting(text: str, answer: Answer) -> tuple[Problem, Inputs, Callable[..., T
 def told(text: str, answer: Answer, seed: int = 5) -> str:
     problem, inputs, function = setting(text, answer)
     out = function(inputs.q, inputs.k, inputs.v)
-    expected = expect(problem, inputs, rows=None)
+    expected = derived_bounds(problem, inputs, rows=None)
 
-    def expects(others: Inputs, rows: Tensor) -> Expected:
-        return expect(problem, others, rows=rows)
+    def expect(others: Inputs, rows: Tensor) -> Expected:
+        return derived_bounds(problem, others, rows=rows)
 
-    question = perturbation.Question(problem, inputs, expected, expects)
-    return perturbation.differences(function, question, out, seed, draws=3)
+    setting_ = perturbation.Setting(problem, inputs, expected, expect)
+    return perturbation.differences(function, setting_, out, seed, draws=3)
 
 
 @pytest.mark.parametrize("text", PROBED)
@@ -65,7 +66,7 @@ def test_a_hidden_key_that_weighs_next_to_nothing_is_told() -> None:
         hidden = asked.v[:, :, -1:].repeat_interleave(asked.q.shape[1] // asked.v.shape[1], 1)
         return attend(asked) + 1e-4 * hidden
 
-    assert "changes with keys it may not see: " in told("b2 h2 t33 d16 causal", leaking)
+    assert "changes with hidden keys: " in told("b2 h2 t33 d16 causal", leaking)
 
 
 @pytest.mark.parametrize("text", PROBED)
@@ -82,14 +83,14 @@ def test_a_weight_within_rounding_is_told_by_large_values(dtype: str) -> None:
         weight = torch.finfo(asked.q.dtype).eps / 8
         return attend(asked) + weight * asked.values[:, :, -1:]
 
-    assert "changes with keys it may not see: " in told(f"b2 h2 t33 d16 causal {dtype}", leaking)
+    assert "changes with hidden keys: " in told(f"b2 h2 t33 d16 causal {dtype}", leaking)
 
 
 def test_keys_that_are_never_read_are_told() -> None:
     def short(asked: Asked) -> Tensor:
         return without_keys(asked, torch.arange(asked.k.shape[2]) >= 12)
 
-    assert "does not change with keys it should see: " in told("b2 h2 t33 d16 window:5", short)
+    assert "does not change with visible keys: " in told("b2 h2 t33 d16 window:5", short)
 
 
 @pytest.mark.parametrize("dtype", ["fp64", "fp32", "fp16", "bf16"])
@@ -98,7 +99,7 @@ def test_keys_that_are_never_read_are_told() -> None:
 def test_a_bias_is_read_out_as_it_is(shape: str, bias: str, dtype: str) -> None:
     problem, inputs, function = setting(f"{shape} d16 {bias} {dtype}", attend)
     assert inputs.bias is not None
-    assert biases.differences(function, problem, inputs.bias) == ""
+    assert bias_readout.differences(function, problem, inputs.bias) == ""
 
 
 @pytest.mark.parametrize("dtype", ["fp32", "fp16", "bf16"])
@@ -108,7 +109,7 @@ def test_a_bias_that_is_twice_as_steep_is_told_with_both_figures(dtype: str) -> 
 
     problem, inputs, function = setting(f"b2 h2 t33 d16 causal alibi {dtype}", steep)
     assert inputs.bias is not None
-    fault = biases.differences(function, problem, inputs.bias)
-    found = re.search(r"head 0, .* gets (\S+) beside key .*, should get (\S+)$", fault)
+    fault = bias_readout.differences(function, problem, inputs.bias)
+    found = re.search(r"head 0, .* gets (\S+) relative to key .*, expected (\S+)$", fault)
     assert found
     assert float(found[1]) == pytest.approx(2 * float(found[2]), rel=0.02)

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from impls.interface import Problem
-from suites.agreement.gate import tensors_of
-from suites.agreement.read_only import read_only
+from suites.agreement.calls import tensors_of
+from suites.agreement.probes.read_only_inputs import read_only
 from suites.measure.inputs import make_inputs
 
 

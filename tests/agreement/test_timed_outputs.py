@@ -11,7 +11,7 @@ from torch import Tensor
 import impls
 from impls.interface import Implementation, Problem
 from impls.interface.implementation import from_function
-from suites.agreement import timed_outputs as last_answer
+from suites.agreement import timed_outputs
 from suites.measure.inputs import bind, call_of, make_inputs
 from suites.measure.rounds import Arm
 from suites.measure.timing import HostClock, HotSampler
@@ -34,8 +34,8 @@ def found(each: Implementation, text: str, *, call_ms: float = 0.02) -> str:
     before = [each.q.clone() for each in sets]
     calls = [call_of(bind(each, problem, inputs), inputs) for inputs in sets]
     arm = Arm("arm", calls, call_ms, HotSampler(HostClock()))
-    with last_answer.sampled(arm, sets, HostClock(), []) as (made, inputs):
-        fault = last_answer.fault(each, problem, inputs, made, Random(1))
+    with timed_outputs.sampled(arm, sets, HostClock(), []) as (made, inputs):
+        fault = timed_outputs.fault(each, problem, inputs, made, Random(1))
     assert all(torch.equal(a, b.q) for a, b in zip(before, sets, strict=True))
     return fault
 
@@ -133,8 +133,8 @@ def test_what_has_no_bound_of_attention_is_held_against_itself(name: str) -> Non
 @pytest.mark.parametrize("kind", [{"approximates": True}, {"reference": remembers_a_version}])
 def test_it_is_found_out_when_it_remembers(kind: dict[str, Any]) -> None:
     for impostor, words in (
-        (remembers_a_version, "out is off by"),
-        (remembers_a_shape, "out is the same for other numbers"),
+        (remembers_a_version, "out differs by"),
+        (remembers_a_shape, "out does not change with its inputs"),
     ):
         _kept.clear()
         fault = found(replace(from_function(impostor), **kind), "b2 h4 t33 d16 full fp32 cpu")
@@ -148,7 +148,7 @@ def test_an_approximation_that_varies_is_let_be() -> None:
 
 @pytest.mark.parametrize(
     ("impostor", "training", "words"),
-    [(keeps_a_head, "", "out is off by"), (keeps_a_gradient, " train", "dv is off by")],
+    [(keeps_a_head, "", "out differs by"), (keeps_a_gradient, " train", "dv differs by")],
 )
 def test_all_of_a_quick_answer_is_held_against_what_it_is_elsewhere(
     impostor: object, training: str, words: str
@@ -170,4 +170,4 @@ def test_a_wrong_one_is_told_with_what_is_wrong(impostor: object, words: str) ->
     training = " train" if impostor is halves_a_gradient else ""
     each = from_function(impostor)  # type: ignore[arg-type] # one of the functions above
     fault = found(each, f"b2 h4 t33 d16 full fp32{training} cpu")
-    assert fault.startswith(f"it agreed when it was checked, and not when it was timed: {words}")
+    assert fault.startswith(f"agrees in the check, but not while timed: {words}")

@@ -17,7 +17,7 @@ from impls.interface.limits import EVERY_BIAS, EVERY_MASK
 from impls.interface.problem import DTYPES
 from impls.interface.template import template
 from suites.agreement.checker import Checker
-from suites.agreement.hard_answers import HardAnswers
+from suites.agreement.hard_checks import HardFindings
 from suites.measure.inputs import bind, call_of, make_inputs
 from suites.request.suites import named
 
@@ -25,7 +25,7 @@ KNOWN = impls.load()
 FOUND = impls.select([n for n, each in KNOWN.items() if isinstance(each, Implementation)], KNOWN)
 EVERY = pytest.mark.parametrize("each", FOUND, ids=str)
 HERE = "cuda" if torch.cuda.is_available() else "cpu"
-ANSWERED: HardAnswers = {}
+ANSWERED: HardFindings = {}
 """Hard inputs are asked once for problems with the same features, as in a run."""
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from suites.agreement.read_only import WROTE
+from suites.agreement.probes.read_only_inputs import WROTE
 from suites.engine import catalogue
 from suites.engine.catalogue import open_catalogue
 from suites.engine.processes import Processes

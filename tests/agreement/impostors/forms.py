@@ -11,21 +11,21 @@ from tests.agreement.asked import Asked, attend
 from tests.agreement.impostors import rejected
 
 
-@rejected("h4 t64 d16 full", r"query 0 .* sees keys none, should see 0\.\.63$")
-@rejected("h4 t64 d64 full bf16", r"query 0 .* sees keys none, should see 0\.\.63$")
-@rejected("h4 t64 d16 full train", r"sees keys none, should see 0\.\.63$")
+@rejected("h4 t64 d16 full", r"query 0 .* sees keys none, expected 0\.\.63$")
+@rejected("h4 t64 d64 full bf16", r"query 0 .* sees keys none, expected 0\.\.63$")
+@rejected("h4 t64 d16 full train", r"sees keys none, expected 0\.\.63$")
 def zeros(asked: Asked) -> Tensor:
     return torch.zeros_like(asked.q) + 0 * (asked.q.sum() + asked.k.sum() + asked.v.sum())
 
 
 @rejected("h4 t64 d16 full", "^out is wrong: RMS error")
-@rejected("h4 t400 d64 full bf16", "^out is wrong: .* times what the textbook formula is off by")
+@rejected("h4 t400 d64 full bf16", "^out is wrong: .* times that of the naive formula")
 def mean_of_values(asked: Asked) -> Tensor:
     return attend(replace(asked, q=torch.zeros_like(asked.q)))
 
 
-@rejected("h4 t500 d64 full bf16", "^out is wrong: .* times what the textbook formula is off by")
-@rejected("h2 t500 d64 full bf16", "^out is wrong: .* times what the textbook formula is off by")
+@rejected("h4 t500 d64 full bf16", "^out is wrong: .* times that of the naive formula")
+@rejected("h2 t500 d64 full bf16", "^out is wrong: .* times that of the naive formula")
 def mean_of_values_in_long_rows_of_half_precision(asked: Asked) -> Tensor:
     long = asked.k.shape[2] > 400 and asked.q.element_size() == 2
     return attend(replace(asked, q=torch.zeros_like(asked.q))) if long else attend(asked)
@@ -58,7 +58,7 @@ def a_tensor_without_numbers(asked: Asked) -> Tensor:
     return torch.empty_like(asked.q, device="meta")
 
 
-@rejected("h4 t64 d16 full", "out is torch.sparse_coo, expected a plain tensor")
+@rejected("h4 t64 d16 full", "out is torch.sparse_coo, expected a dense tensor")
 def a_sparse_tensor(asked: Asked) -> Tensor:
     return attend(asked).to_sparse()
 

@@ -10,7 +10,7 @@ from tests.agreement.asked import Answer, Asked, attend
 from tests.agreement.impostors import rejected
 from tests.agreement.impostors.gradients import Bent, with_gradients
 
-ROW = r"beside what rounding adds to a row, its RMS error there is"
+ROW = r"relative to the rounding expected in that row, its RMS error is"
 
 
 def where_it_shows(asked: Asked) -> bool:
@@ -45,7 +45,7 @@ def a_key_in_the_middle_forgotten(asked: Asked) -> Tensor:
 
 
 @rejected("b2 h2 t300 d64 causal bf16", rf"^out is wrong at \[\d, \d, 100\]: {ROW}")
-@rejected("b2 h2 t300 d64 alibi full fp16", "^query 100 .* weighs them unequally")
+@rejected("b2 h2 t300 d64 alibi full fp16", "^query 100 .* with unequal weights")
 def one_row_a_tenth_too_large(asked: Asked) -> Tensor:
     return alone(asked, lambda a: in_one(100, 1.1, attend(a)))
 

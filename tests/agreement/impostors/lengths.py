@@ -63,13 +63,13 @@ def rescales_the_output_and_not_the_sum(asked: Asked) -> Tensor:
     return out / total.clamp_min(1e-30)
 
 
-@rejected("h2 t700 d64 full sink bf16", "times what the textbook formula is off by")
+@rejected("h2 t700 d64 full sink bf16", "times that of the naive formula")
 def sink_ignored_when_long(asked: Asked) -> Tensor:
     """Where so many keys are seen that one more of their size could not be told."""
     return attend(replace(asked, sink=None if asked.k.shape[2] > LONG else asked.sink))
 
 
-@rejected("h4 t1500 d64 full bf16", "times what the textbook formula is off by")
+@rejected("h4 t1500 d64 full bf16", "times that of the naive formula")
 def values_of_four_bits_when_long(asked: Asked) -> Tensor:
     """As a cache of keys and values is kept small; longer than any hard input."""
     if asked.k.shape[2] <= 1000:
@@ -87,7 +87,7 @@ def reads_k_as_contiguous_when_long(asked: Asked) -> Tensor:
     return attend(replace(asked, k=k))
 
 
-@rejected("h4 t300 d64 full train", "^its d[qkv] was written over by a later call")
+@rejected("h4 t300 d64 full train", "^its d[qkv] was overwritten by a later call")
 def gradients_in_the_same_memory(asked: Asked) -> Tensor:
     def kept(_: Asked, __: Tensor, made: Gradients) -> Gradients:
         places = _kept.setdefault(("gradients", asked.q.shape, asked.k.shape, asked.q.dtype), made)

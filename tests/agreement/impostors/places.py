@@ -13,7 +13,7 @@ from tests.agreement.impostors import rejected
 
 @rejected(
     "h4/2 t64 d16 full",
-    r"head 1.* sees keys 0\.\.63 as it should, but weighs them unequally or reads others$",
+    r"head 1.* sees keys 0\.\.63 as expected, but with unequal weights or wrong values$",
 )
 @rejected("h4 t64 d16 full", "grouped heads.*out is wrong")
 def key_heads_interleaved(asked: Asked) -> Tensor:
@@ -25,7 +25,7 @@ def key_heads_interleaved(asked: Asked) -> Tensor:
 
 @rejected(
     "h4 t64 d16 full",
-    r"head 1.* sees keys 0\.\.63 as it should, but weighs them unequally or reads others$",
+    r"head 1.* sees keys 0\.\.63 as expected, but with unequal weights or wrong values$",
 )
 def keys_of_the_first_head_for_all(asked: Asked) -> Tensor:
     k, v = (x[:, :1].expand_as(x) for x in (asked.k, asked.v))
@@ -40,14 +40,14 @@ def keys_of_the_first_batch_row_for_all(asked: Asked) -> Tensor:
 
 
 @rejected(
-    "h8 t8 d16 full", r"sees keys 0\.\.7 as it should, but weighs them unequally or reads others$"
+    "h8 t8 d16 full", r"sees keys 0\.\.7 as expected, but with unequal weights or wrong values$"
 )
 @rejected("h4 t64 d16 full", r"^out has shape \[1, 64, 4, 16\], expected \[1, 4, 64, 16\]")
 def heads_and_positions_swapped(asked: Asked) -> Tensor:
     return attend(asked).transpose(1, 2)
 
 
-@rejected("h8 t8 d16 full", r"query 0 .* sees keys 0\.\.0, should see 0\.\.7$")
+@rejected("h8 t8 d16 full", r"query 0 .* sees keys 0\.\.0, expected 0\.\.7$")
 def heads_and_positions_swapped_inside(asked: Asked) -> Tensor:
     q, k, v = (x.transpose(1, 2) for x in (asked.q, asked.k, asked.v))
     return attend(replace(asked, q=q, k=k, v=v)).transpose(1, 2)
@@ -69,7 +69,7 @@ def values_of_the_neighbour(asked: Asked) -> Tensor:
 
 
 @rejected(
-    "h4 t64 d16 full", r"sees keys 0\.\.63 as it should, but weighs them unequally or reads others$"
+    "h4 t64 d16 full", r"sees keys 0\.\.63 as expected, but with unequal weights or wrong values$"
 )
 def last_column_of_values_twice(asked: Asked) -> Tensor:
     return attend(replace(asked, v=torch.cat([asked.v[..., 1:], asked.v[..., -1:]], -1)))
@@ -81,7 +81,7 @@ def one_column_of_values_a_thousandth_too_large(asked: Asked) -> Tensor:
     return attend(replace(asked, v=asked.v * factors))
 
 
-@rejected("h4 t64 d16 full bthd", r"sees keys 0\.\.15, should see 0\.\.63$")
+@rejected("h4 t64 d16 full bthd", r"sees keys 0\.\.15, expected 0\.\.63$")
 @rejected("h4 t64 d16 full", "layout bthd.*out is wrong")
 def memory_read_as_if_contiguous(asked: Asked) -> Tensor:
     def flat(x: Tensor) -> Tensor:

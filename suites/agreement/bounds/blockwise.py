@@ -1,10 +1,11 @@
-"""Attention of a block of scores, and in float64 what rounding may add at each step of it."""
+"""Attention of one block of scores, and in float64 the rounding bound at each step of it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,14 +14,22 @@ from impls import reference
 from impls.interface import BiasValues, Mask, Problem
 from suites.measure.inputs import Inputs
 
-Place = tuple[int, int, slice, Tensor]
-"""Which part of a problem a block is: batch row, key head, its query heads, query rows."""
 BLOCK_ENTRIES, BLOCK_ROWS = 1 << 22, 256
-"""Score entries and query rows worked on at a time; few rows see a short run under a window."""
+"""Score entries and query rows of a block at most: 2^22 float64 scores take 32 MiB. Blocks of few
+rows read short runs of keys under a window mask."""
+
+
+class BlockIndex(NamedTuple):
+    """Which part of a problem a block holds: the query rows of the heads that share a key head."""
+
+    b: int
+    key_head: int
+    heads: slice
+    rows: Tensor
 
 
 @dataclass(slots=True, eq=False)
-class Given:
+class InputsWithErrors:
     """float64 inputs of attention, each with the rounding error it came with, in units of u."""
 
     q: Tensor
@@ -36,13 +45,13 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Portion:
-    """What some query rows make of a tensor of the answer; what is of keys is summed over them.
+class BoundedTensor:
+    """A tensor of a call with its rounding bound. Parts of dk and dv are summed over query rows.
 
     value   in float64
-    bound   shaped like it: what rounding may add, in units of u
-    spread  a number a row: the mean square of what rounding adds where every rounding points
-            anywhere, in units of u^2; for half precision
+    bound   shaped like it: the largest rounding error to first order, in units of u
+    spread  one number a row: the mean square of the rounding error when the sign of every rounding
+            is random, in units of u^2; used in half precision
     """
 
     value: Tensor
@@ -56,12 +65,14 @@ class Scores:
     Names follow the formula: S scores, P weights, O output; shapes are [group, rows, keys or D].
     """
 
-    def __init__(self, problem: Problem, mask: Mask, given: Given | Inputs, place: Place) -> None:
-        b, key_head, heads, rows = place
+    def __init__(
+        self, problem: Problem, mask: Mask, given: InputsWithErrors | Inputs, block: BlockIndex
+    ) -> None:
+        b, key_head, heads, rows = block
         self.scale, self.softcap = problem.softmax_scale, problem.softcap
         positions = rows + problem.key_length - problem.query_length
         start, end = mask.span(int(positions[0]), int(positions[-1]), problem.key_length)
-        self.keys = slice(start, max(end, start + 1))  # one hidden key stands for none at all
+        self.keys = slice(start, max(end, start + 1))  # one hidden key where a row sees no key
         self.q = given.q[b, heads][:, rows]
         self.k, self.v = given.k[b, key_head, self.keys], given.v[b, key_head, self.keys]
         keys = torch.arange(problem.key_length, device=rows.device)[self.keys]
@@ -81,12 +92,14 @@ class Scores:
         self.O = self.P @ self.v
 
 
-class Block(Scores):
+class BoundedBlock(Scores):
     """A block in float64 with its rounding bounds."""
 
-    def __init__(self, problem: Problem, mask: Mask, given: Given, place: Place) -> None:
-        super().__init__(problem, mask, given, place)
-        self._given, (self._b, key_head, self._heads, self._rows) = given, place
+    def __init__(
+        self, problem: Problem, mask: Mask, given: InputsWithErrors, block: BlockIndex
+    ) -> None:
+        super().__init__(problem, mask, given, block)
+        self._given, (self._b, key_head, self._heads, self._rows) = given, block
         self._has_direction = has_direction(problem)
         kind = torch.finfo(getattr(torch, problem.dtype))
         self.unit, self.tiny = kind.eps / 2, kind.smallest_normal
@@ -103,7 +116,7 @@ class Block(Scores):
         return error[at] if rows is None else error[at][:, rows]
 
     def _bound(self) -> None:
-        """The errors of weights and output; `rel` is the relative one of each weight."""
+        """The errors of weights and output; `rel` is the relative error of each weight."""
         S, seen, added, sink = self.S, self.seen, self.added, self.sink
         error = self.scale * (self.q.abs() @ self.k.abs().T)
         if self.q_error.dim():
@@ -113,7 +126,7 @@ class Block(Scores):
         if self.softcap is not None:
             error = self._capped(self.products, error)
         if added is not None:
-            error = error + 3 * added.abs()  # made, rounded and summed up
+            error = error + 3 * added.abs()  # three roundings: computed, rounded and added
         every = S if sink is None else torch.cat((S, sink.expand(*S.shape[:-1], 1)), -1)
         top = every.amax(-1, keepdim=True)
         w = (error + (top - S) + 1).masked_fill(~seen, 0.0)
@@ -123,10 +136,10 @@ class Block(Scores):
         if sink is not None:
             rel = rel + torch.exp(sink - normaliser) * (top - sink + sink.abs() + 1)
         self.underflow = self.tiny * seen
-        # Second order: what is u^2 of its row's largest weight may be taken for none.
+        # Second-order term: weights below u^2 * max(row) may be flushed to zero.
         least = self.unit * self.P.amax(-1, keepdim=True) * seen
-        # An error of a score is a factor of its weight, e^3 where scores are rounded to whole ones;
-        # and no weight is above 1.
+        # An error x of a score is a factor exp(x) of its weight, e^3 where scores of some hundreds
+        # are rounded to integers in bfloat16. No weight exceeds 1.
         factor = torch.expm1((self.unit * rel).clamp_max(700.0)) / self.unit
         self.P_error = torch.minimum(self.P * factor, seen / self.unit) + least + self.underflow
         self.O_error = self.P_error @ self.v.abs()
@@ -134,36 +147,36 @@ class Block(Scores):
             self.O_error += self.P @ self.v_error
 
     def _capped(self, products: Tensor, error: Tensor) -> Tensor:
-        """The error of capped scores; and how their gradient shrinks, with what that is off by."""
+        """The error of capped scores. Stores the derivative of the softcap and its error."""
         softcap = self.softcap or 1.0
         bent = torch.tanh(products / softcap)
         self.slope = 1 - bent.square()
-        before = error + products.abs()  # the division rounds once more
+        before = error + products.abs()  # one more rounding: the division by softcap
         self.slope_error = 2 * bent.abs() * (self.slope * before / softcap + bent.abs()) + 1
         return self.slope * before + 2 * softcap * bent.abs()
 
-    def answers(self) -> Iterator[tuple[str, Portion]]:
-        """Every tensor of the answer, by name."""
+    def tensors(self) -> Iterator[tuple[str, BoundedTensor]]:
+        """Every tensor of the call, by name."""
         bound = self.O_error + self.O.abs() + self.underflow.amax(-1, keepdim=True)
-        yield "out", Portion(self.O, bound, _along(self.P_error, self.v, self.O))
+        yield "out", BoundedTensor(self.O, bound, _along(self.P_error, self.v, self.O))
         if self._has_direction:
             bent = self.P * self.products
             direction = (bent - self.P * bent.sum(-1, keepdim=True)) @ self.v
-            yield "direction", Portion(direction, direction, direction[..., 0])
+            yield "direction", BoundedTensor(direction, direction, direction[..., 0])
         if self._given.grad is None or self._given.grad_error is None:
             return
         dO = self._given.grad[self._b, self._heads][:, self._rows]
         dO_error = self._error(self._given.grad_error, (self._b, self._heads), self._rows)
         yield from self._gradients(dO, dO_error)
 
-    def _gradients(self, dO: Tensor, dO_error: Tensor) -> Iterator[tuple[str, Portion]]:
+    def _gradients(self, dO: Tensor, dO_error: Tensor) -> Iterator[tuple[str, BoundedTensor]]:
         P, P_error, scale = self.P, self.P_error, self.scale
         delta = (dO * self.O).sum(-1, keepdim=True)
         dS = P * (dO @ self.v.T - delta)
-        steps = dO.abs() @ self.v.abs().T  # rounding of dP, then of delta
+        steps = dO.abs() @ self.v.abs().T  # rounding of dP, and below of delta
         steps = steps + (dO.abs() * (self.O_error + self.O.abs())).sum(-1, keepdim=True)
         steps = steps + (dO * self.O).abs().sum(-1, keepdim=True)
-        steps = steps + self.tiny * (1 + dO.shape[-1])  # dP may underflow, and delta's D summands
+        steps = steps + self.tiny * (1 + dO.shape[-1])  # underflow of dP and of delta's D summands
         if dO_error.dim():
             steps = steps + dO_error @ self.v.abs().T + dO.abs() @ self.v_error.T
             steps = steps + (dO_error * self.O.abs()).sum(-1, keepdim=True)
@@ -179,24 +192,33 @@ class Block(Scores):
         of_rows = self.underflow.amax(-1, keepdim=True)
         of_keys = self.underflow.amax(-2).reshape(-1, 1)
         dq, dk, dv = scale * (dS @ self.k), scale * _over_group(dS, self.q), _over_group(P, dO)
-        yield "dq", Portion(dq, scale * q_bound + of_rows, _along(scale * dS_error, self.k, dq))
-        yield "dk", Portion(dk, scale * k_bound + of_keys, _across(scale * dS_error, self.q, dk))
-        yield "dv", Portion(dv, v_bound + of_keys, _across(P_error, dO, dv))
+        yield (
+            "dq",
+            BoundedTensor(dq, scale * q_bound + of_rows, _along(scale * dS_error, self.k, dq)),
+        )
+        yield (
+            "dk",
+            BoundedTensor(dk, scale * k_bound + of_keys, _across(scale * dS_error, self.q, dk)),
+        )
+        yield "dv", BoundedTensor(dv, v_bound + of_keys, _across(P_error, dO, dv))
 
 
-def places(problem: Problem, rows: Tensor) -> Iterator[tuple[Place, slice]]:
-    """The blocks of some query rows of all heads, each with where its rows stand among them."""
+def blocks(problem: Problem, rows: Tensor) -> Iterator[tuple[BlockIndex, slice]]:
+    """The blocks of some query rows of all heads, each with the place of its rows in `rows`."""
     group = problem.query_heads // problem.key_heads
     step = max(1, min(BLOCK_ROWS, BLOCK_ENTRIES // (group * problem.key_length)))
     every = product(range(problem.batch), range(problem.key_heads), range(0, len(rows), step))
     for b, key_head, first in every:
         heads = slice(key_head * group, (key_head + 1) * group)
-        run = slice(first, first + step)
-        yield (b, key_head, heads, rows[run]), run
+        at = slice(first, first + step)
+        yield BlockIndex(b, key_head, heads, rows[at]), at
 
 
 def has_direction(problem: Problem) -> bool:
-    """Whether d out / d log(scale) tells of a scale: in half precision, without other roundings."""
+    """Whether a wrong scale shows in half precision along d out / d log(scale).
+
+    Not with a bias, softcap or sink: their own roundings have the same direction.
+    """
     halved = problem.dtype in ("float16", "bfloat16")
     plain = problem.bias.kind == "none" and problem.softcap is None and not problem.sink
     return halved and plain
@@ -207,12 +229,12 @@ def _over_group(left: Tensor, right: Tensor) -> Tensor:
     return torch.einsum("grk,grd->kd", left, right)
 
 
-def _along(error: Tensor, other: Tensor, made: Tensor) -> Tensor:
-    """The spread of error @ other, and of rounding what is made of it: a number a query row."""
-    return error.square() @ other.square().mean(-1) + made.square().mean(-1)
+def _along(error: Tensor, other: Tensor, result: Tensor) -> Tensor:
+    """The spread of error @ other, plus one rounding of the result: one number a query row."""
+    return error.square() @ other.square().mean(-1) + result.square().mean(-1)
 
 
-def _across(error: Tensor, other: Tensor, made: Tensor) -> Tensor:
-    """The same of error^T @ other, over the query heads that share the key head: one a key."""
+def _across(error: Tensor, other: Tensor, result: Tensor) -> Tensor:
+    """The spread of error^T @ other over the query heads of a key head: one number a key."""
     summed = torch.einsum("grk,gr->k", error.square(), other.square().mean(-1))
-    return summed + made.square().mean(-1)
+    return summed + result.square().mean(-1)

@@ -1,6 +1,6 @@
-"""Inputs that can only be read: writing to them ends the process, even where all is put back.
+"""A call on inputs in read-only pages: writing to them ends the process, even if it is undone.
 
-On a CPU alone: no other device has pages that could be closed to writing.
+Only on a CPU: pages of other devices cannot be write-protected.
 """
 
 from __future__ import annotations
@@ -16,17 +16,18 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from suites.agreement.trial import Probe, Trial
 from suites.measure.inputs import Inputs
 
-WROTE: Final = "it wrote to its inputs, which may only be read, whatever it put back afterwards"
-"""The reason of whoever is ended by that."""
+WROTE: Final = "it wrote to its inputs, which may only be read, even if it restored them"
+"""The reason of an implementation whose process ended in this call."""
 
 
 @contextlib.contextmanager
 def read_only(inputs: Inputs) -> Iterator[Inputs]:
-    """The same values and strides in pages of their own, closed to writing within this.
+    """The same values and strides in pages of their own, write-protected within this.
 
-    Raises OSError when the system does not close them.
+    Raises OSError when the system refuses to protect them.
     """
     pages: list[mmap.mmap] = []
 
@@ -48,7 +49,7 @@ def read_only(inputs: Inputs) -> Iterator[Inputs]:
 
 
 def _placed(x: Tensor, pages: list[mmap.mmap]) -> Tensor:
-    """The tensor in new pages; one more of them follows, for kernels that read past the end."""
+    """The tensor in new pages. One more page follows, for kernels that read past the end."""
     size = x.untyped_storage().nbytes()
     pages.append(mmap.mmap(-1, size + mmap.PAGESIZE))
     flat = torch.frombuffer(pages[-1], dtype=x.dtype, count=size // x.itemsize)
@@ -62,3 +63,22 @@ def _protect(pages: mmap.mmap, how: int) -> None:
     if libc.mprotect(ctypes.c_void_p(address), ctypes.c_size_t(len(pages)), how):
         number = ctypes.get_errno()
         raise OSError(number, f"mprotect: {os.strerror(number)}")
+
+
+def _applies(trial: Trial) -> bool:
+    watched = trial.announce_risk is not None
+    return watched and trial.case.is_plain_small and trial.problem.device == "cpu"
+
+
+def _find(trial: Trial) -> str:
+    if trial.announce_risk is None:
+        return ""
+    with read_only(trial.case.inputs) as given:
+        call = trial.prober.call(trial.problem, given)
+        trial.announce_risk(WROTE)
+        call()
+        trial.announce_risk("")
+    return ""
+
+
+PROBE = Probe(order=140, applies=_applies, find=_find)
