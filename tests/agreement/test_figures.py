@@ -109,7 +109,7 @@ def test_the_slope_is_the_part_of_the_error_along_the_scale(part: float) -> None
     slope = scale_slope(out, found)
     assert slope is not None
     assert slope.value == pytest.approx(part, rel=1e-6, abs=1e-12)
-    assert slope.chance <= abs(part) / 10
+    assert slope.standard_error <= abs(part) / 10
     assert bool(slope.fault) == (abs(part) > 3e-4)
 
 
@@ -121,7 +121,7 @@ def test_chance_that_rows_share_adds_to_what_a_slope_may_be() -> None:
     out = found.values["out"] + 0.01 * sides[..., None] * found.direction
     slope = scale_slope(out, found)
     assert slope is not None
-    assert slope.chance > 1e-4
+    assert slope.standard_error > 1e-4
     assert slope.fault == ""
 
 

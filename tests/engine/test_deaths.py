@@ -22,7 +22,7 @@ HOSTILE = Path(__file__).with_name("hostile.py")
 PROBLEM = "b1 h4 t64 d16 full fp32 cpu"
 MARK = f"ATTNBENCH_TEST_{os.getpid()}"
 """A variable that only processes of this run have."""
-TIMED_LATE = "it agreed when it was checked, and not when it was timed: "
+TIMED_LATE = "agrees in the check, but not while timed: "
 SETTLED = {
     "raises": ("failed", "RuntimeError: no such luck"),
     "raises_system_exit": ("failed", "SystemExit: 0"),
