@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
-from suites.discover.probing import Probed, is_plain, probe
+from suites.discover.discovery import Discovery, discover, is_plain
 from suites.engine.processes import Processes
 from suites.engine.run import Conductor, Listener
 from suites.records.address import DEFAULT_STORE
@@ -69,7 +69,7 @@ def resume(name: str, url: str, live: Live, lines: Listener | None) -> Conducted
 
 def check(
     request: Request, command: str, live: Live, probing: Live
-) -> tuple[Conducted, list[Probed]]:
+) -> tuple[Conducted, list[Discovery]]:
     """Agreement alone, and what each plain function can do, asked in the same processes.
 
     probing  listens while that is found out
@@ -89,7 +89,7 @@ def check(
 
         with probing:
             plain = [entry for entry in plan.entries if is_plain(entry)]
-            found = [probe(entry, run, records, conduct) for entry in plain]
+            found = [discover(entry, run, records, conduct) for entry in plain]
     return Conducted(run, store, records), found
 
 

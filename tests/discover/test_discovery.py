@@ -1,4 +1,4 @@
-"""What a plain function can do, found out: from made-up records, and once in real processes."""
+"""The limits of a plain function: from made-up records, and once in real processes."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from impls.interface import Limits, Problem
 from impls.interface.implementation import from_function
 from impls.interface.limits import EVERY_BIAS, EVERY_MASK
 from reports.printing import probed
+from suites.discover.discovery import Discovery, discover, is_plain, merged, within
 from suites.discover.limits import (
     HEAD_DIMS,
-    bases,
-    crossings,
+    base_problems,
+    combinations,
+    decorator_source,
     features,
-    learnt,
-    narrowest,
-    pasted,
-    stated,
-    widest,
+    inferred_limits,
+    narrowest_limits,
+    non_default_fields,
+    widest_range,
 )
-from suites.discover.probing import Probed, is_plain, merged, probe, within
 from suites.engine.processes import Processes
 from suites.engine.run import Conductor
 from suites.records.plan import Entry, Plan
@@ -39,7 +39,7 @@ from suites.records.record import CHECK, Record
 from suites.records.store import Run, Store
 from suites.request.suites import named
 
-FIRST = bases("cpu")[0][0]
+FIRST = base_problems("cpu")[0][0]
 CLAIMED = Limits(
     masks=EVERY_MASK, biases=EVERY_BIAS, own_value_dim=True, softcap=True, sink=True
 )  # fmt: skip
@@ -133,8 +133,8 @@ def record_of(problem: str, name: str, fault: str) -> Record:
     )
 
 
-def answered(run: Run, fault: Fault) -> list[Record]:
-    """What a function with these faults answers, each problem asked of whom the plan says."""
+def records_of(run: Run, fault: Fault) -> list[Record]:
+    """The records of a function with these faults, by the plan."""
     settled = list(run.plan.settled())
     return settled + [
         record_of(problem, name, fault(Problem.parse(problem)))
@@ -143,28 +143,28 @@ def answered(run: Run, fault: Fault) -> list[Record]:
     ]
 
 
-def found_out(tmp_path: Path, fault: Fault, limits: Limits = CLAIMED) -> Probed:
+def discovery_of(tmp_path: Path, fault: Fault, limits: Limits = CLAIMED) -> Discovery:
     entry = entry_of(tmp_path, "def mine(q, k, v): ...", limits=limits)
     run = run_of(entry, map(str, named("agreement").problems(("cpu",))))
-    # A check asks for what the limits let through on top, so that with wide ones all may fail.
+    # A check adds hard inputs with all features of the limits, so with wide limits all may fail.
     claimed = [p for p in map(Problem.parse, run.plan.problems) if not limits.refusals(p)]
     able = not any(map(fault, claimed))
-    first = answered(run, fault if able else lambda _: "on a hard input")
-    return probe(entry, run, first, lambda further: answered(further, fault))
+    first = records_of(run, fault if able else lambda _: "on a hard input")
+    return discover(entry, run, first, lambda further: records_of(further, fault))
 
 
 @pytest.mark.parametrize("what", UNABLE)
-def test_the_limits_state_all_that_holds_and_nothing_else(what: str, tmp_path: Path) -> None:
+def test_the_limits_state_all_supported_features_and_no_other(what: str, tmp_path: Path) -> None:
     fault, narrower = UNABLE[what]
-    found = found_out(tmp_path, fault)
+    found = discovery_of(tmp_path, fault)
     assert found.limits == (replace(EVERYTHING, **narrower),)
-    assert found.falls_short == bool(narrower)
+    assert found.claims_too_much == bool(narrower)
 
 
 @pytest.mark.parametrize("what", [what for what, (_, narrower) in UNABLE.items() if narrower])
-def test_within_the_limits_the_suite_is_asked_again_and_agrees(what: str, tmp_path: Path) -> None:
+def test_within_the_limits_the_suite_is_checked_again_and_agrees(what: str, tmp_path: Path) -> None:
     fault, _ = UNABLE[what]
-    found = found_out(tmp_path, fault)
+    found = discovery_of(tmp_path, fault)
     assert found.verified
     assert {record.status for record in found.verified} == {"ok"}
     within_them = [
@@ -175,7 +175,7 @@ def test_within_the_limits_the_suite_is_asked_again_and_agrees(what: str, tmp_pa
     assert [record.problem for record in found.verified] == within_them
 
 
-def test_what_agreed_within_wider_limits_is_not_asked_again(tmp_path: Path) -> None:
+def test_a_problem_that_agreed_within_wider_limits_is_not_checked_again(tmp_path: Path) -> None:
     entry = entry_of(tmp_path, "def mine(q, k, v): ...")
     problems = ("b1 h1 t8 d8 full fp32 cpu", "b1 h1 t8 d8 full bf16 cpu", "b1 h1 t9 d8 full cpu")
     run = run_of(entry, (str(Problem.parse(text)) for text in problems))
@@ -187,9 +187,9 @@ def test_what_agreed_within_wider_limits_is_not_asked_again(tmp_path: Path) -> N
 
     def conduct(further: Run) -> list[Record]:
         plans.append(further.plan)
-        return answered(further, UNABLE["other dtypes than float32"][0])
+        return records_of(further, UNABLE["other dtypes than float32"][0])
 
-    found = probe(entry, run, first, conduct)
+    found = discover(entry, run, first, conduct)
     assert plans[-1].problems == run.plan.problems[2:]
     assert found.verified is not None
     assert [record.problem for record in found.verified] == [
@@ -198,19 +198,19 @@ def test_what_agreed_within_wider_limits_is_not_asked_again(tmp_path: Path) -> N
     ]
 
 
-def test_what_still_fails_within_the_limits_is_said(tmp_path: Path) -> None:
-    found = found_out(tmp_path, lambda p: "long" if p.query_length > 1000 else "")
+def test_a_failure_within_the_limits_is_reported(tmp_path: Path) -> None:
+    found = discovery_of(tmp_path, lambda p: "long" if p.query_length > 1000 else "")
     assert found.limits == (EVERYTHING,)
     long = [p for p in named("agreement").problems(("cpu",)) if p.query_length > 1000]
     assert f"still does not agree on {len(long)} of" in printed(found)
     assert "long" in printed(found)
-    assert found.falls_short
+    assert found.claims_too_much
 
 
-def test_without_a_base_that_agrees_nothing_is_claimed(tmp_path: Path) -> None:
-    found = found_out(tmp_path, lambda p: "always wrong")
+def test_without_a_base_that_agrees_no_limits_are_stated(tmp_path: Path) -> None:
+    found = discovery_of(tmp_path, lambda p: "always wrong")
     assert found.limits == ()
-    assert found.falls_short
+    assert found.claims_too_much
     assert "Nothing to paste: mine agrees on no problem to start from" in printed(found)
     assert "always wrong" in printed(found)
     assert "import" not in printed(found)
@@ -221,13 +221,13 @@ def test_another_base_is_found_for_a_function_in_half_precision_only(tmp_path: P
         half = problem.dtype == "bfloat16" and problem.mask.kind == "causal"
         return "" if half else "bfloat16 and causal only"
 
-    found = found_out(tmp_path, fault)
-    assert found.reaches[0].base == Problem.parse("b2 h4 t65 d64 causal bf16")
+    found = discovery_of(tmp_path, fault)
+    assert found.devices[0].base == Problem.parse("b2 h4 t65 d64 causal bf16")
     assert found.limits[0].dtypes == ("bfloat16",)
     assert found.limits[0].masks == ("causal",)
 
 
-def test_what_a_signature_has_no_place_for_is_not_asked(tmp_path: Path) -> None:
+def test_a_feature_without_a_parameter_is_not_tried(tmp_path: Path) -> None:
     claimed = Limits(masks=("full",), own_scale=False, own_value_dim=True)
     asked: list[str] = []
 
@@ -235,57 +235,63 @@ def test_what_a_signature_has_no_place_for_is_not_asked(tmp_path: Path) -> None:
         asked.append(str(problem))
         return ""
 
-    found = found_out(tmp_path, fault, claimed)
+    found = discovery_of(tmp_path, fault, claimed)
     assert found.limits == (replace(claimed, devices=("cpu",), head_dims=range(1, 257)),)
-    assert not found.falls_short
+    assert not found.claims_too_much
     assert not [text for text in asked if claimed.refusals(Problem.parse(text))]
     assert "takes full" in printed(found)
 
 
-def test_each_problem_is_asked_within_limits_that_let_through_what_it_needs_only() -> None:
+def test_each_problem_is_tried_within_the_narrowest_limits_that_permit_it() -> None:
     for feature in features(FIRST):
         for problem in feature.problems:
-            own = narrowest(problem)
+            own = narrowest_limits(problem)
             assert own.refusals(problem) == ()
-            assert problem == FIRST or own.refusals(FIRST) or narrowest(FIRST).refusals(problem)
-    assert narrowest(FIRST).refusals(Problem.parse("b2 h4/2 t33/65 d64 train scale0.3"))
+            assert (
+                problem == FIRST or own.refusals(FIRST) or narrowest_limits(FIRST).refusals(problem)
+            )
+    assert narrowest_limits(FIRST).refusals(Problem.parse("b2 h4/2 t33/65 d64 train scale0.3"))
 
 
-def test_features_are_crossed_with_training_and_bands_within_the_limits() -> None:
-    every, _ = learnt(FIRST, dict.fromkeys(alone(), ""))
-    found = set(map(str, crossings(FIRST, every)))
+def test_features_are_combined_with_training_and_bands_within_the_limits() -> None:
+    every, _ = inferred_limits(FIRST, dict.fromkeys(single_features(), ""))
+    found = set(map(str, combinations(FIRST, every)))
     assert "b2 h4 t129/33 d64 causal fp32 cpu" in found
     assert "b2 h4 t65 d64 causal alibi fp32 cpu" in found
     assert "b2 h4 t65 d64 full bf16 train cpu" in found
     assert "b2 h4 t65 d256 full fp32 train cpu" in found
     forward = replace(every, backward=False, masks=("full",))
-    assert not [text for text in map(str, crossings(FIRST, forward)) if "train" in text]
-    assert not [text for text in map(str, crossings(FIRST, forward)) if "causal" in text]
+    assert not [text for text in map(str, combinations(FIRST, forward)) if "train" in text]
+    assert not [text for text in map(str, combinations(FIRST, forward)) if "causal" in text]
 
 
-def alone() -> list[Problem]:
+def single_features() -> list[Problem]:
     return [FIRST, *(problem for feature in features(FIRST) for problem in feature.problems)]
 
 
-def test_a_feature_that_was_not_asked_does_not_hold() -> None:
-    limits, lacking = learnt(FIRST, {FIRST: ""})
-    assert limits == narrowest(FIRST)
-    assert {each.reason for each in lacking} == {"not asked"}
+def test_a_feature_that_was_not_tried_is_not_supported() -> None:
+    limits, unsupported = inferred_limits(FIRST, {FIRST: ""})
+    assert limits == narrowest_limits(FIRST)
+    assert {each.reason for each in unsupported} == {"not tried"}
 
 
 @settings(deadline=None, database=None)
 @given(
-    st.sets(st.sampled_from(sorted({*alone(), *crossings(FIRST, EVERYTHING)} - {FIRST}, key=str)))
+    st.sets(
+        st.sampled_from(
+            sorted({*single_features(), *combinations(FIRST, EVERYTHING)} - {FIRST}, key=str)
+        )
+    )
 )
-def test_no_problem_within_the_limits_had_a_fault(fallen: set[Problem]) -> None:
-    faults = dict.fromkeys([*alone(), *crossings(FIRST, EVERYTHING)], "")
-    limits, _ = learnt(FIRST, faults | dict.fromkeys(fallen, "wrong"))
+def test_no_problem_within_the_limits_failed(failed: set[Problem]) -> None:
+    faults = dict.fromkeys([*single_features(), *combinations(FIRST, EVERYTHING)], "")
+    limits, _ = inferred_limits(FIRST, faults | dict.fromkeys(failed, "wrong"))
     assert limits.refusals(FIRST) == ()
-    assert all(limits.refusals(problem) for problem in fallen)
+    assert all(limits.refusals(problem) for problem in failed)
 
 
 @pytest.mark.parametrize(
-    ("held", "expected"),
+    ("agreed", "expected"),
     [
         (HEAD_DIMS, range(1, 257)),
         ([n for n in HEAD_DIMS if n % 8 == 0], range(8, 257, 8)),
@@ -296,19 +302,21 @@ def test_no_problem_within_the_limits_had_a_fault(fallen: set[Problem]) -> None:
         ([128], range(128, 129)),
     ],
 )
-def test_a_range_is_stated_from_what_held(held: list[int], expected: range) -> None:
-    fallen = [size for size in HEAD_DIMS if size not in held]
-    assert widest([held[-1], *held], fallen) == expected
+def test_the_range_of_head_dimensions_is_the_widest_one_that_agreed(
+    agreed: list[int], expected: range
+) -> None:
+    failed = [size for size in HEAD_DIMS if size not in agreed]
+    assert widest_range([agreed[-1], *agreed], failed) == expected
 
 
 @settings(deadline=None, database=None)
 @given(st.sets(st.sampled_from(HEAD_DIMS), min_size=1), st.data())
-def test_a_range_never_holds_a_size_that_fell(held: set[int], data: st.DataObject) -> None:
-    first = data.draw(st.sampled_from(sorted(held)))
-    found = widest([first, *held], set(HEAD_DIMS) - held)
+def test_a_range_never_holds_a_size_that_failed(agreed: set[int], data: st.DataObject) -> None:
+    first = data.draw(st.sampled_from(sorted(agreed)))
+    found = widest_range([first, *agreed], set(HEAD_DIMS) - agreed)
     assert first in found
-    assert {found[0], found[-1]} <= held
-    assert not set(found) & (set(HEAD_DIMS) - held)
+    assert {found[0], found[-1]} <= agreed
+    assert not set(found) & (set(HEAD_DIMS) - agreed)
 
 
 LIMITS = [
@@ -320,21 +328,21 @@ LIMITS = [
 
 
 @pytest.mark.parametrize("limits", [*((each,) for each in LIMITS), tuple(LIMITS[1:4])])
-def test_what_is_pasted_is_python_that_makes_the_limits(limits: tuple[Limits, ...]) -> None:
-    text = pasted(limits)
+def test_the_decorator_source_is_python_that_makes_the_limits(limits: tuple[Limits, ...]) -> None:
+    text = decorator_source(limits)
     namespace: dict[str, Any] = {}
     exec(f"{text}\ndef mine(q, k, v, *, mask, scale): ...", namespace)  # noqa: S102 - it is ours
     assert namespace["mine"].limits == limits
-    assert max(map(len, text.splitlines())) < 80  # no terminal breaks it
+    assert max(map(len, text.splitlines())) < 80  # no terminal wraps it
 
 
-def test_only_what_differs_from_the_defaults_is_stated_in_the_order_of_the_class() -> None:
+def test_only_fields_that_differ_from_the_defaults_are_stated_in_the_order_of_the_class() -> None:
     narrow = Limits(sink=True, backward=False, devices=("cpu",))
-    assert list(stated(narrow)) == ["devices", "backward", "sink"]
-    assert stated(Limits()) == {}
+    assert list(non_default_fields(narrow)) == ["devices", "backward", "sink"]
+    assert non_default_fields(Limits()) == {}
 
 
-def test_devices_with_the_same_reach_share_their_limits() -> None:
+def test_devices_with_the_same_limits_share_them() -> None:
     cpu, cuda = Limits(devices=("cpu",)), Limits(devices=("cuda",), cuda_capability=(9, 0))
     assert merged([cpu, cuda]) == (Limits(devices=("cpu", "cuda"), cuda_capability=(9, 0)),)
     halves = replace(cuda, dtypes=("float16",))
@@ -357,13 +365,13 @@ QUALIFIED = f"from impls import interface\n@interface.implementation()\n{PLAIN}"
         (PLAIN, replace(CLAIMED, backward=False), False),
     ],
 )
-def test_a_plain_function_is_told_from_one_that_states_its_limits(
+def test_a_plain_function_is_distinguished_from_one_that_states_its_limits(
     source: str, limits: Limits, *, expected: bool, tmp_path: Path
 ) -> None:
     assert is_plain(entry_of(tmp_path, source, limits=limits)) == expected
 
 
-def test_what_is_missing_or_has_settings_is_not_plain(tmp_path: Path) -> None:
+def test_a_missing_implementation_and_one_with_settings_are_not_plain(tmp_path: Path) -> None:
     entry = entry_of(tmp_path, PLAIN)
     assert not is_plain(Entry(name="gone", missing="No module named 'x'"))
     assert not is_plain(replace(entry, name="mine[a=1]"))
@@ -383,15 +391,15 @@ def test_a_function_is_the_same_within_other_limits(tmp_path: Path) -> None:
     assert each.bound(mask=FIRST.mask, scale=2.0)(given_q, None, None) == 6.0
 
 
-def printed(found: Probed) -> str:
+def printed(found: Discovery) -> str:
     console = Console(file=io.StringIO(), width=400)
     console.print(*probed.tables(found), sep="\n")
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
 
-def test_what_was_learnt_is_printed_with_reasons_and_the_limits(tmp_path: Path) -> None:
-    said = printed(found_out(tmp_path, UNABLE["other dtypes than float32"][0]))
+def test_the_discovery_is_printed_with_reasons_and_the_limits(tmp_path: Path) -> None:
+    said = printed(discovery_of(tmp_path, UNABLE["other dtypes than float32"][0]))
     assert "What mine can do, asked beside b2 h4 t65 d64 full fp32 cpu" in said
     assert "dtypes float64, float16, bfloat16" in said
     assert "failed: float32 only" in said
@@ -399,14 +407,14 @@ def test_what_was_learnt_is_printed_with_reasons_and_the_limits(tmp_path: Path) 
     assert "As it stands it claims more than it can; with these Limits it agrees on all" in said
 
 
-def test_one_that_can_do_all_that_it_claims_is_told_so(tmp_path: Path) -> None:
-    said = printed(found_out(tmp_path, lambda p: ""))
+def test_a_function_that_agrees_with_all_of_its_claims_is_reported_so(tmp_path: Path) -> None:
+    said = printed(discovery_of(tmp_path, lambda p: ""))
     assert "mine agrees with all that its parameters claim" in said
     assert "What it cannot" not in said
 
 
-def test_the_same_is_there_for_programs(tmp_path: Path) -> None:
-    data = json.loads(json.dumps(probed.as_data(found_out(tmp_path, UNABLE["gradients"][0]))))
+def test_the_discovery_is_exported_as_data(tmp_path: Path) -> None:
+    data = json.loads(json.dumps(probed.as_data(discovery_of(tmp_path, UNABLE["gradients"][0]))))
     assert data["limits"][0]["backward"] is False
     assert data["limits"][0]["head_dims"] == [1, 256, 1]
     (device,) = data["devices"]
@@ -414,12 +422,12 @@ def test_the_same_is_there_for_programs(tmp_path: Path) -> None:
     assert device["lacking"][0]["reason"] == "failed: no grad_fn"
     assert set(data["verified"]) == {"ok"}
     assert "Limits(" in data["paste"]
-    nothing = probed.as_data(found_out(tmp_path, lambda p: "always wrong"))
+    nothing = probed.as_data(discovery_of(tmp_path, lambda p: "always wrong"))
     assert nothing["paste"] == ""
     assert nothing["devices"][0]["base"] is None
 
 
-def test_probing_shows_steps_and_no_faults() -> None:
+def test_progress_shows_steps_and_no_faults() -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=100)
     with probed.ProbeScreen(console) as screen:
         screen.phase("checking agreement", 2)
@@ -461,12 +469,12 @@ def test_in_real_processes_the_pasted_limits_make_an_implementation_that_agrees(
             ).conduct()  # fmt: skip
 
         first = [record_of(text, "mine", "wrong") for text in run.plan.problems]
-        found = probe(entry, run, first, conduct)
-    assert [lacking.reason for lacking in found.reaches[0].lacking if "SIGABRT" in lacking.reason]
+        found = discover(entry, run, first, conduct)
+    assert [each.reason for each in found.devices[0].unsupported if "SIGABRT" in each.reason]
     assert found.verified is not None
     assert [(r.problem, r.status) for r in found.verified] == [(run.plan.problems[0], "ok")]
     path = tmp_path / "pasted.py"
-    path.write_text(SOURCE.replace("def mine", f"{pasted(found.limits)}\ndef mine"))
+    path.write_text(SOURCE.replace("def mine", f"{decorator_source(found.limits)}\ndef mine"))
     (stated_now,) = load_file(path)
     assert stated_now.limits == found.limits
     assert found.limits == (

@@ -1,7 +1,7 @@
-"""What a plain function can do: the problems that tell, asked as a check asks, in its processes.
+"""Finds the limits of a plain function by checking it on small problems, in child processes.
 
-A function without a decorator claims whatever its parameters have a place for. Here it is asked
-within narrower limits: a small file, gone afterwards, takes it from the user's own and states them.
+A function without a decorator claims every feature that its parameters permit. Here it is checked
+within narrower limits: a temporary file imports it from the user's file and states these.
 """
 
 from __future__ import annotations
@@ -17,18 +17,25 @@ from typing import Any, Final
 from impls import load_file
 from impls.interface import AttentionFunction, Implementation, Limits, Problem
 from impls.interface.limits import EVERY_MASK
-from suites.discover.limits import Lacking, bases, crossings, features, learnt, narrowest
+from suites.discover.limits import (
+    Unsupported,
+    base_problems,
+    combinations,
+    features,
+    inferred_limits,
+    narrowest_limits,
+)
 from suites.records.plan import Entry, Plan
 from suites.records.record import Record
 from suites.records.store import Run, now
 
 Conduct = Callable[[Run], list[Record]]
-"""Carries out the plan of a run: every record of it."""
+"""Carries out the plan of a run and returns all of its records."""
 
-_FILE: Final = '''"""{name} of {file} within other limits; written by `check`, and gone after it."""
+_FILE: Final = '''"""{name} of {file} within other limits; a temporary file of `check`."""
 
 from impls.interface import Limits
-from suites.discover.probing import within
+from suites.discover.discovery import within
 
 LIMITS = {limits!r}
 globals().update(within(LIMITS, file={file!r}, function={name!r}, module=__name__))
@@ -36,63 +43,66 @@ globals().update(within(LIMITS, file={file!r}, function={name!r}, module=__name_
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Probes(Plan):
-    """Problems that are asked of one entry each: its name stands at the same place in `asked`."""
+class DiscoveryPlan(Plan):
+    """A plan with one entry for each problem.
 
-    asked: tuple[str, ...] = ()
+    entry_names  the entry of each problem, in the same order
+    """
+
+    entry_names: tuple[str, ...] = ()
 
     def settled(self) -> Iterator[Record]:
-        """Nothing: each problem is asked of an entry that can."""
+        """No records: every problem is within the limits of its entry."""
         return iter(())
 
     def unchecked(self, records: Iterable[Record]) -> list[tuple[str, list[str]]]:
         """The problems without a record, each with its entry."""
         known = {record.problem for record in records}
-        pairs = zip(self.problems, self.asked, strict=True)
+        pairs = zip(self.problems, self.entry_names, strict=True)
         return [(problem, [name]) for problem, name in pairs if problem not in known]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reach:
-    """What a function can do on one device.
+class DeviceFinding:
+    """The limits of a function on one device.
 
-    base     the problem beside which features were asked; None: it agrees on none of those tried
-    limits   the features that hold
-    lacking  the features that do not, and why
-    tried    the problems tried for a base, each with its fault; "" is none
+    base         the problem that features were added to; None: it agrees on none of those tried
+    limits       the features that it supports
+    unsupported  the others, with the reasons
+    tried        the problems tried as a base, each with its fault; "" where it agreed
     """
 
     device: str
     tried: dict[Problem, str]
     base: Problem | None = None
     limits: Limits | None = None
-    lacking: tuple[Lacking, ...] = ()
+    unsupported: tuple[Unsupported, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Probed:
-    """What was found out about one plain function.
+class Discovery:
+    """The limits that were found for one plain function.
 
-    reaches   on each device that is here
-    limits    what it can do, to be stated above it; none where no base agrees
-    wrong     problems within what it claims that were asked here and not answered right
-    verified  the suite's records within these limits; None: it agrees with all that it claims
+    devices   the finding of each device of this machine
+    limits    to be stated above the function; empty where no base agrees
+    wrong     problems within its claims that were tried here and failed
+    verified  the suite's records within these limits; None: it agrees with all of its claims
     """
 
     name: str
-    reaches: tuple[Reach, ...]
+    devices: tuple[DeviceFinding, ...]
     limits: tuple[Limits, ...]
     wrong: int
     verified: tuple[Record, ...] | None
 
     @property
-    def falls_short(self) -> bool:
-        """Whether it does not agree with all that it claims."""
+    def claims_too_much(self) -> bool:
+        """Whether it fails on a problem that its parameters permit."""
         return self.wrong > 0 or self.verified is not None or not self.limits
 
 
 def is_plain(entry: Entry) -> bool:
-    """Whether this is a function whose limits are read off its parameters, not stated."""
+    """Whether its limits are derived from its parameters, with no decorator that states them."""
     if entry.name not in entry.files or not _could_be_derived(entry):
         return False
     tree = ast.parse(Path(entry.files[entry.name]).read_bytes())
@@ -105,29 +115,29 @@ def is_plain(entry: Entry) -> bool:
     )
 
 
-def probe(entry: Entry, run: Run, records: Iterable[Record], conduct: Conduct) -> Probed:
-    """What a plain function of a checked run can do, asked in further runs.
+def discover(entry: Entry, run: Run, records: Iterable[Record], conduct: Conduct) -> Discovery:
+    """The limits of a plain function of a checked run, found in further runs.
 
-    records  of the run
+    records  of the checked run
     """
     with TemporaryDirectory(prefix="attnbench-") as folder:
-        prober = _Prober(entry, run, conduct, Path(folder))
-        reaches = tuple(prober.reach(each["device"]) for each in run.machine["devices"])
-        limits = merged(each.limits for each in reaches if each.limits is not None)
+        search = _Search(entry, run, conduct, Path(folder))
+        devices = tuple(search.on_device(each["device"]) for each in run.machine["devices"])
+        limits = merged(each.limits for each in devices if each.limits is not None)
         own = [r for r in records if r.implementation == entry.name]
-        agrees = not prober.wrong and all(r.status in ("ok", "refused") for r in own)
-        verified = None if agrees or not limits else prober.verify(limits, own)
-        return Probed(
+        agrees = not search.wrong and all(r.status in ("ok", "refused") for r in own)
+        verified = None if agrees or not limits else search.verify(limits, own)
+        return Discovery(
             name=entry.name,
-            reaches=reaches,
+            devices=devices,
             limits=limits,
-            wrong=prober.wrong,
+            wrong=search.wrong,
             verified=verified,
         )
 
 
 def merged(limits: Iterable[Limits]) -> tuple[Limits, ...]:
-    """One Limits for all devices on which it is the same; a capability speaks of NVIDIA alone."""
+    """One Limits for all devices with the same limits; cuda_capability is for NVIDIA alone."""
     found: list[Limits] = []
     for each in limits:
         for place, other in enumerate(found):
@@ -147,17 +157,17 @@ def merged(limits: Iterable[Limits]) -> tuple[Limits, ...]:
 def within(
     limits: dict[str, tuple[Limits, ...]], *, file: str, function: str, module: str
 ) -> dict[str, Implementation]:
-    """A user's function under other names, each within its own limits, as a module's own."""
+    """A user's function under other names, each with its own limits, as members of a module."""
     given = load_file(Path(file), function)[0]
     return {
-        name: replace(given, name=name, function=_at_home(given.function, module), limits=each)
+        name: replace(given, name=name, function=_member_of(module, given.function), limits=each)
         for name, each in limits.items()
     }
 
 
 @dataclass(slots=True)
-class _Prober:
-    """Asks one function; files of narrower limits stand in `folder`."""
+class _Search:
+    """Checks one function; files with narrower limits are written to `folder`."""
 
     entry: Entry
     run: Run
@@ -166,62 +176,65 @@ class _Prober:
     wrong: int = 0
     _runs: int = field(default=0)
 
-    def reach(self, device: str) -> Reach:
-        """What the function can do on a device."""
+    def on_device(self, device: str) -> DeviceFinding:
+        """The limits of the function on a device."""
         tried: dict[Problem, str] = {}
-        for problems in bases(device):
-            tried |= self._ask(problems)
+        for problems in base_problems(device):
+            tried |= self._faults(problems)
             if base := next((each for each, fault in tried.items() if not fault), None):
-                return self._beside(base, tried)
-        return Reach(device=device, tried=tried)
+                return self._from_base(base, tried)
+        return DeviceFinding(device=device, tried=tried)
 
-    def _beside(self, base: Problem, tried: dict[Problem, str]) -> Reach:
-        """What the function can do besides a base that agrees."""
-        asked = dict(tried)
-        alone = (problem for feature in features(base) for problem in feature.problems)
-        asked |= self._ask(problem for problem in alone if problem not in asked)
-        limits, _ = learnt(base, asked)
-        asked |= self._ask(p for p in crossings(base, limits) if p not in asked)
-        limits, lacking = learnt(base, asked)
+    def _from_base(self, base: Problem, tried: dict[Problem, str]) -> DeviceFinding:
+        """The limits of the function, from a base problem that agrees."""
+        faults = dict(tried)
+        single = (problem for feature in features(base) for problem in feature.problems)
+        faults |= self._faults(problem for problem in single if problem not in faults)
+        limits, _ = inferred_limits(base, faults)
+        faults |= self._faults(p for p in combinations(base, limits) if p not in faults)
+        limits, unsupported = inferred_limits(base, faults)
         if base.device == "cuda":
             limits = replace(limits, cuda_capability=self.run.plan.capability or (0, 0))
-        return Reach(device=base.device, tried=tried, base=base, limits=limits, lacking=lacking)
+        return DeviceFinding(
+            device=base.device, tried=tried, base=base, limits=limits, unsupported=unsupported
+        )
 
     def verify(self, limits: tuple[Limits, ...], known: list[Record]) -> tuple[Record, ...]:
         """The records of the suite's problems within these limits.
 
-        known  those of the check; what agreed within wider limits is not asked again
+        known  records of the check; a problem that agreed within wider limits is not repeated
         """
         (entry,) = self._entries({self.entry.name: limits})
         capability = self.run.plan.capability
-        reached = {
+        permitted = {
             text
             for text in self.run.plan.problems
             if not entry.refusals(Problem.parse(text), capability)
         }
-        kept = tuple(r for r in known if r.status == "ok" and r.problem in reached)
-        left = reached - {record.problem for record in kept}
+        kept = tuple(r for r in known if r.status == "ok" and r.problem in permitted)
+        left = permitted - {record.problem for record in kept}
         problems = tuple(text for text in self.run.plan.problems if text in left)
         plan = replace(self.run.plan, entries=(entry,), problems=problems)
         return (*kept, *(self._conducted(plan) if problems else ()))
 
-    def _ask(self, problems: Iterable[Problem]) -> dict[Problem, str]:
-        """What is wrong with the answers to these problems, "" where nothing is."""
+    def _faults(self, problems: Iterable[Problem]) -> dict[Problem, str]:
+        """The fault of each problem; "" where it agrees."""
         faults = {p: "; ".join(self.entry.refusals(p, self.run.plan.capability)) for p in problems}
         claimed = [problem for problem, refusal in faults.items() if not refusal]
         if not claimed:
             return faults
         names = {
-            limits: f"{self.entry.name}_{i}" for i, limits in enumerate(map(narrowest, claimed))
+            limits: f"{self.entry.name}_{i}"
+            for i, limits in enumerate(map(narrowest_limits, claimed))
         }
-        plan = Probes(
+        plan = DiscoveryPlan(
             **{each.name: getattr(self.run.plan, each.name) for each in fields(Plan)}
             | {
                 "problems": tuple(map(str, claimed)),
                 "entries": self._entries({name: (limits,) for limits, name in names.items()}),
-                "threads": (1,),  # problems this small take longer to share than to do
+                "threads": (1,),  # problems this small are slower with several threads
             },
-            asked=tuple(names[narrowest(problem)] for problem in claimed),
+            entry_names=tuple(names[narrowest_limits(problem)] for problem in claimed),
         )
         for record in self._conducted(plan):
             if record.status != "ok":
@@ -230,7 +243,7 @@ class _Prober:
         return faults
 
     def _entries(self, limits: dict[str, tuple[Limits, ...]]) -> tuple[Entry, ...]:
-        """Entries of a file, written here, that holds the function within each of these limits."""
+        """Entries of a new file with the function within each of these limits."""
         self._runs += 1
         path = self.folder / f"within_{self._runs}.py"
         own = self.entry.files[self.entry.name]
@@ -246,7 +259,7 @@ class _Prober:
 
 
 def _could_be_derived(entry: Entry) -> bool:
-    """Whether its limits are such as a function's parameters make."""
+    """Whether its limits could be derived from a function's parameters."""
     if len(entry.limits) != 1:
         return False
     own = entry.limits[0]
@@ -257,13 +270,13 @@ def _could_be_derived(entry: Entry) -> bool:
 
 
 def _last_name(decorator: ast.expr) -> str:
-    """`implementation` of `@interface.implementation(...)`."""
+    """The last name of a decorator: `implementation` of `@interface.implementation(...)`."""
     named = decorator.func if isinstance(decorator, ast.Call) else decorator
     return named.attr if isinstance(named, ast.Attribute) else getattr(named, "id", "")
 
 
-def _at_home(function: AttentionFunction, module: str) -> AttentionFunction:
-    """The function as one that this module defines."""
+def _member_of(module: str, function: AttentionFunction) -> AttentionFunction:
+    """The function as if this module defined it."""
 
     @wraps(function)
     def call(*given: Any, **named: Any) -> Any:
