@@ -74,8 +74,10 @@ class Checker:
                     probe.prepare(case, implementation)
 
     def check(self, implementation: Implementation) -> Finding:
-        """Call it on the problem with its memory measured, then on hard inputs; run the probes."""
-        self.prepare(implementation)
+        """Call it on the problem with its memory measured, then on hard inputs; run the probes.
+
+        Reference values that `prepare` has not computed are computed when they are needed.
+        """
         caller = Caller(implementation, self._guard)
         # In training the probes' calls are forward only: their times are not the problem's.
         apart = self.problem.training

@@ -153,6 +153,7 @@ def _prepare(case: Case, implementation: Implementation) -> None:
 
 def _find(trial: Trial) -> str:
     case, made = trial.case, trial.outputs
+    _prepare(case, trial.implementation)
     fault = output_fault(made[0], case.every_row[0], case.expected)
     if fault or not case.problem.training:
         return fault
