@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 from torch.utils.checkpoint import checkpoint
 
-from tests.agreement.asked import Answer, Asked, attend
+from tests.agreement.attention_call import Answer, Asked, attend
 
 
 def wide(asked: Asked) -> torch.dtype:

@@ -15,7 +15,7 @@ from suites.agreement.bounds.derived import derived_bounds
 from suites.agreement.bounds.expected import Expected
 from suites.agreement.probes import bias_readout, perturbation
 from suites.measure.inputs import Inputs, bind, make_inputs
-from tests.agreement.asked import Answer, Asked, attend, implementation_of
+from tests.agreement.attention_call import Answer, Asked, attend, implementation_of
 from tests.agreement.honest import (
     a_maximum_of_all_keys,
     keys_in_order_of_size,

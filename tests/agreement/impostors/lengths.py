@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tests.agreement.asked import Asked, attend
+from tests.agreement.attention_call import Asked, attend
 from tests.agreement.impostors import rejected
 from tests.agreement.impostors.gradients import Gradients, gradients, with_gradients
 
@@ -35,9 +35,11 @@ def online(asked: Asked, top_of: Callable[[Tensor | None, Tensor], Tensor]) -> T
     return out / total.clamp_min(1e-30)
 
 
-@rejected("h4 t300 d64 documents:150x2 bf16", RISES + "nan")
-@rejected("h4 t300 d64 window:256", RISES + "nan")
-@rejected("h4 t300 d64 causal", RISES + "nan")
+@rejected(
+    "h4 t300 d64 documents:150x2 bf16", RISES + "nan", by="output_form", on="scores that rise"
+)
+@rejected("h4 t300 d64 window:256", RISES + "nan", by="output_form", on="scores that rise")
+@rejected("h4 t300 d64 causal", RISES + "nan", by="output_form", on="scores that rise")
 def the_first_block_s_maximum(asked: Asked) -> Tensor:
     """Of those that a row sees."""
 
@@ -48,7 +50,7 @@ def the_first_block_s_maximum(asked: Asked) -> Tensor:
     return online(asked, first)
 
 
-@rejected("h4 t300 d64 full train", RISES + "wrong")
+@rejected("h4 t300 d64 full train", RISES + "wrong", by="rounding_bound", on="scores that rise")
 def rescales_the_output_and_not_the_sum(asked: Asked) -> Tensor:
     top, total, out = torch.full((), -1e30), torch.zeros(()), torch.zeros(())
     for scores, values in zip(
@@ -63,13 +65,13 @@ def rescales_the_output_and_not_the_sum(asked: Asked) -> Tensor:
     return out / total.clamp_min(1e-30)
 
 
-@rejected("h2 t700 d64 full sink bf16", "times that of the naive formula")
+@rejected("h2 t700 d64 full sink bf16", "times that of the naive formula", by="half_precision")
 def sink_ignored_when_long(asked: Asked) -> Tensor:
     """Where so many keys are seen that one more of their size could not be told."""
     return attend(replace(asked, sink=None if asked.k.shape[2] > LONG else asked.sink))
 
 
-@rejected("h4 t1500 d64 full bf16", "times that of the naive formula")
+@rejected("h4 t1500 d64 full bf16", "times that of the naive formula", by="half_precision")
 def values_of_four_bits_when_long(asked: Asked) -> Tensor:
     """As a cache of keys and values is kept small; longer than any hard input."""
     if asked.k.shape[2] <= 1000:
@@ -79,7 +81,7 @@ def values_of_four_bits_when_long(asked: Asked) -> Tensor:
     return attend(replace(asked, v=((v / most).round() * most).to(asked.v.dtype)))
 
 
-@rejected("h4 t300 d64 causal", "^in layout bthd, out is wrong")
+@rejected("h4 t300 d64 causal", "^in layout bthd, out is wrong", by="other_layout")
 def reads_k_as_contiguous_when_long(asked: Asked) -> Tensor:
     k = asked.k
     if k.shape[2] > LONG:
@@ -87,7 +89,9 @@ def reads_k_as_contiguous_when_long(asked: Asked) -> Tensor:
     return attend(replace(asked, k=k))
 
 
-@rejected("h4 t300 d64 full train", "^its d[qkv] was overwritten by a later call")
+@rejected(
+    "h4 t300 d64 full train", "^its d[qkv] was overwritten by a later call", by="interleaved_calls"
+)
 def gradients_in_the_same_memory(asked: Asked) -> Tensor:
     def kept(_: Asked, __: Tensor, made: Gradients) -> Gradients:
         places = _kept.setdefault(("gradients", asked.q.shape, asked.k.shape, asked.q.dtype), made)
@@ -98,7 +102,11 @@ def gradients_in_the_same_memory(asked: Asked) -> Tensor:
     return with_gradients(asked, kept)
 
 
-@rejected("h2 t300 d64 causal train", "^with another call between forward and backward, d[qk] is")
+@rejected(
+    "h2 t300 d64 causal train",
+    "^with another call between forward and backward, d[qk] is",
+    by="interleaved_calls",
+)
 def gradients_of_the_latest_forward_when_long(asked: Asked) -> Tensor:
     if asked.k.shape[2] > LONG:
         _kept["latest"] = asked.q.detach().clone()
@@ -110,6 +118,11 @@ def gradients_of_the_latest_forward_when_long(asked: Asked) -> Tensor:
     return with_gradients(asked, latest)
 
 
-@rejected("h2 t64 d32 causal train", r"on a hard input \(large gradients: .*, d[qkv] is wrong")
+@rejected(
+    "h2 t64 d32 causal train",
+    r"on a hard input \(large gradients: .*, d[qkv] is wrong",
+    by="rounding_bound",
+    on="large gradients",
+)
 def gradients_beyond_six_are_clipped(asked: Asked) -> Tensor:
     return with_gradients(asked, lambda _, grad, __: gradients(asked, grad.clamp(-6, 6)))

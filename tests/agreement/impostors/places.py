@@ -7,15 +7,16 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from tests.agreement.asked import Asked, attend
+from tests.agreement.attention_call import Asked, attend
 from tests.agreement.impostors import rejected
 
 
 @rejected(
     "h4/2 t64 d16 full",
     r"head 1.* sees keys 0\.\.63 as expected, but with unequal weights or wrong values$",
+    by="mask_readout",
 )
-@rejected("h4 t64 d16 full", "grouped heads.*out is wrong")
+@rejected("h4 t64 d16 full", "grouped heads.*out is wrong", by="rounding_bound", on="grouped heads")
 def key_heads_interleaved(asked: Asked) -> Tensor:
     group = asked.q.shape[1] // asked.k.shape[1]
     return attend(
@@ -26,63 +27,76 @@ def key_heads_interleaved(asked: Asked) -> Tensor:
 @rejected(
     "h4 t64 d16 full",
     r"head 1.* sees keys 0\.\.63 as expected, but with unequal weights or wrong values$",
+    by="mask_readout",
 )
 def keys_of_the_first_head_for_all(asked: Asked) -> Tensor:
     k, v = (x[:, :1].expand_as(x) for x in (asked.k, asked.v))
     return attend(replace(asked, k=k, v=v))
 
 
-@rejected("b2 h4 t64 d16 full", "^out is wrong: RMS error")
-@rejected("h4 t64 d16 full", "hard input.*out is wrong")
+@rejected("b2 h4 t64 d16 full", "^out is wrong: RMS error", by="rounding_bound")
+@rejected("h4 t64 d16 full", "hard input.*out is wrong", by="rounding_bound", on="lengths 1")
 def keys_of_the_first_batch_row_for_all(asked: Asked) -> Tensor:
     k, v = (x[:1].expand_as(x) for x in (asked.k, asked.v))
     return attend(replace(asked, k=k, v=v))
 
 
 @rejected(
-    "h8 t8 d16 full", r"sees keys 0\.\.7 as expected, but with unequal weights or wrong values$"
+    "h8 t8 d16 full",
+    r"sees keys 0\.\.7 as expected, but with unequal weights or wrong values$",
+    by="mask_readout",
 )
-@rejected("h4 t64 d16 full", r"^out has shape \[1, 64, 4, 16\], expected \[1, 4, 64, 16\]")
+@rejected(
+    "h4 t64 d16 full",
+    r"^out has shape \[1, 64, 4, 16\], expected \[1, 4, 64, 16\]",
+    by="output_form",
+)
 def heads_and_positions_swapped(asked: Asked) -> Tensor:
     return attend(asked).transpose(1, 2)
 
 
-@rejected("h8 t8 d16 full", r"query 0 .* sees keys 0\.\.0, expected 0\.\.7$")
+@rejected("h8 t8 d16 full", r"query 0 .* sees keys 0\.\.0, expected 0\.\.7$", by="mask_readout")
 def heads_and_positions_swapped_inside(asked: Asked) -> Tensor:
     q, k, v = (x.transpose(1, 2) for x in (asked.q, asked.k, asked.v))
     return attend(replace(asked, q=q, k=k, v=v)).transpose(1, 2)
 
 
-@rejected("h4 t64 d16 full", r"^out has shape \[1, 64, 64\], expected \[1, 4, 64, 16\]")
+@rejected(
+    "h4 t64 d16 full", r"^out has shape \[1, 64, 64\], expected \[1, 4, 64, 16\]", by="output_form"
+)
 def heads_merged(asked: Asked) -> Tensor:
     return attend(asked).transpose(1, 2).flatten(2)
 
 
-@rejected("h4 t64 d16 full", "^out is wrong: RMS error")
+@rejected("h4 t64 d16 full", "^out is wrong: RMS error", by="rounding_bound")
 def rows_of_the_neighbour(asked: Asked) -> Tensor:
     return attend(asked).roll(1, dims=2)
 
 
-@rejected("h4 t64 d16 full", "^out is wrong: RMS error")
+@rejected("h4 t64 d16 full", "^out is wrong: RMS error", by="rounding_bound")
 def values_of_the_neighbour(asked: Asked) -> Tensor:
     return attend(replace(asked, v=asked.v.roll(1, dims=2)))
 
 
 @rejected(
-    "h4 t64 d16 full", r"sees keys 0\.\.63 as expected, but with unequal weights or wrong values$"
+    "h4 t64 d16 full",
+    r"sees keys 0\.\.63 as expected, but with unequal weights or wrong values$",
+    by="mask_readout",
 )
 def last_column_of_values_twice(asked: Asked) -> Tensor:
     return attend(replace(asked, v=torch.cat([asked.v[..., 1:], asked.v[..., -1:]], -1)))
 
 
-@rejected("h4 t64 d16 full", r"^out is wrong: RMS error.* at \[0, \d, \d+, 3\]")
+@rejected(
+    "h4 t64 d16 full", r"^out is wrong: RMS error.* at \[0, \d, \d+, 3\]", by="rounding_bound"
+)
 def one_column_of_values_a_thousandth_too_large(asked: Asked) -> Tensor:
     factors = torch.where(torch.arange(asked.v.shape[3]) == 3, 1.001, 1.0)
     return attend(replace(asked, v=asked.v * factors))
 
 
-@rejected("h4 t64 d16 full bthd", r"sees keys 0\.\.15, expected 0\.\.63$")
-@rejected("h4 t64 d16 full", "layout bthd.*out is wrong")
+@rejected("h4 t64 d16 full bthd", r"sees keys 0\.\.15, expected 0\.\.63$", by="mask_readout")
+@rejected("h4 t64 d16 full", "layout bthd.*out is wrong", by="other_layout")
 def memory_read_as_if_contiguous(asked: Asked) -> Tensor:
     def flat(x: Tensor) -> Tensor:
         return torch.as_strided(x, x.shape, torch.empty(x.shape, device="meta").stride())
@@ -90,7 +104,7 @@ def memory_read_as_if_contiguous(asked: Asked) -> Tensor:
     return attend(replace(asked, q=flat(asked.q), k=flat(asked.k), v=flat(asked.v)))
 
 
-@rejected("h4 t64 d16 full", r"lengths 1: .*out is nan at")
+@rejected("h4 t64 d16 full", r"lengths 1: .*out is nan at", by="output_form", on="lengths 1")
 def rows_never_written(asked: Asked) -> Tensor:
     out = torch.empty_like(asked.q)
     whole = asked.q.shape[2] // 32 * 32
@@ -98,7 +112,7 @@ def rows_never_written(asked: Asked) -> Tensor:
     return out
 
 
-@rejected("h4 t64 d16 full", r"lengths 1: .*out is nan at")
+@rejected("h4 t64 d16 full", r"lengths 1: .*out is nan at", by="output_form", on="lengths 1")
 def padding_of_keys_never_written(asked: Asked) -> Tensor:
     """Zero weights do not undo what stands in the values."""
     length = asked.k.shape[2]

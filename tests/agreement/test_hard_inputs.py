@@ -17,7 +17,7 @@ from suites.agreement.hard_inputs import (
 )
 from suites.agreement.hard_numbers import HIGHEST, NUMBERS, RISING, TWICE
 from suites.measure.inputs import copies, overwrite
-from tests.agreement.asked import Asked, attend, implementation_of
+from tests.agreement.attention_call import Asked, attend, implementation_of
 
 HONEST = implementation_of(attend)
 

@@ -16,7 +16,7 @@ from suites.agreement.bounds.derived import derived_bounds
 from suites.agreement.bounds.expected import sampled_rows
 from suites.agreement.probes import unsampled_rows
 from suites.measure.inputs import make_inputs
-from tests.agreement.asked import Asked, attend, implementation_of
+from tests.agreement.attention_call import Asked, attend, implementation_of
 from tests.agreement.without_hard import without_hard_inputs
 
 KNOWN = impls.load()

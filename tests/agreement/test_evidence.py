@@ -21,7 +21,7 @@ from suites.agreement.probes.scale_and_gain import gains, largest_fault, scale_s
 from suites.measure import timing
 from suites.measure.inputs import Inputs, make_inputs
 from suites.records.record import TensorError
-from tests.agreement.asked import Asked, attend, implementation_of
+from tests.agreement.attention_call import Asked, attend, implementation_of
 from tests.agreement.honest import keys_shuffled_anew_each_time
 from tests.agreement.without_hard import without_hard_inputs
 
