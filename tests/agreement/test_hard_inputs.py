@@ -11,6 +11,7 @@ from impls.interface import Implementation, Limits, Problem
 from suites.agreement.hard_inputs import (
     PLAIN,
     HardInput,
+    accepts,
     hard_inputs,
     kind_of,
     poisoned,
@@ -104,3 +105,24 @@ def test_scores_that_rise_are_asked_over_several_blocks_of_keys(scale: str) -> N
     assert (hard.problem.query_length, hard.problem.key_length) == (33, 520)
     assert scores[:128].max() + 88 < scores[-128:].max()
     assert float(scores.max()) == pytest.approx(HIGHEST, rel=0.2)
+
+
+def test_limits_are_read_with_the_capability_of_the_problem_s_device(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    devices: list[object] = []
+
+    def capability(device: object) -> tuple[int, int]:
+        devices.append(device)
+        return (8, 0)
+
+    monkeypatch.setattr(torch.cuda, "get_device_capability", capability)
+    old, new = (
+        replace(HONEST, limits=(Limits(cuda_capability=least),)) for least in ((8, 0), (9, 0))
+    )
+    on_cuda, on_cpu = Problem.parse("h4 t64 d16 full cuda"), Problem.parse("h4 t64 d16 full")
+    assert accepts(old, on_cuda)
+    assert not accepts(new, on_cuda)
+    assert devices == ["cuda", "cuda"]
+    assert accepts(new, on_cpu)
+    assert len(devices) == 2

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 import impls
-from impls.interface import Implementation, Problem
+from impls.interface import Implementation, Mask, Problem
 from impls.interface.implementation import from_function
+from impls.linear import dense_linear
 from suites.agreement import timed_outputs
 from suites.measure.inputs import bind, call_of, make_inputs
 from suites.measure.rounds import Arm
@@ -128,6 +129,16 @@ def varies(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 @pytest.mark.parametrize("name", ["linear", "performer"])
 def test_what_has_no_bound_of_attention_is_held_against_itself(name: str) -> None:
     assert found(named(name), "b2 h4/2 t33 d16 causal fp32 train cpu") == ""
+
+
+def attention(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float) -> Tensor:
+    """A definition of another function, by the name of attention."""
+    return dense_linear(q, k, v, mask=mask)
+
+
+def test_an_own_reference_named_attention_is_not_compared_with_softmax_attention() -> None:
+    each = replace(named("linear"), reference=attention)
+    assert found(each, "b2 h4/2 t33 d16 causal fp32 train cpu") == ""
 
 
 @pytest.mark.parametrize("kind", [{"approximates": True}, {"reference": remembers_a_version}])
