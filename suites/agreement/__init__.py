@@ -1,1 +1,1 @@
-"""Whether an implementation computes what was asked for, with the evidence."""
+"""Whether an implementation agrees with its reference, with the evidence."""

@@ -39,7 +39,7 @@ class Case:
 
     @property
     def is_problem_itself(self) -> bool:
-        """Whether this is the problem that was asked for, at its own size."""
+        """Whether this is the problem itself, at its own size."""
         return self.hard is None
 
     @property

@@ -39,13 +39,13 @@ class Finding:
 class Checker:
     """Checks implementations on one problem. Reference values are computed once for all of them.
 
-    guard     the context of every call: a limit on its memory
-    answered  results of hard inputs in this process, filled here: problems with the same features
-              share them
-    risks     gets a sentence before a call that a fault would end the process in, and "" after it;
-              None: no such call is made
-    probes    names of the probes to use; None: all
-    labels    of the hard inputs to use; None: all
+    guard          the context of every call: a limit on its memory
+    hard_findings  results of hard inputs in this process, filled here: problems with the same
+                   features share them
+    risks          gets a sentence before a call in which a fault ends the process, and "" after
+                   it; None: no such call is made
+    probes         names of the probes to use; None: all
+    labels         of the hard inputs to use; None: all
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Checker:
         problem: Problem,
         seed: int,
         guard: Guard = contextlib.nullcontext,
-        answered: HardFindings | None = None,
+        hard_findings: HardFindings | None = None,
         risks: Callable[[str], None] | None = None,
         *,
         probes: tuple[str, ...] | None = None,
@@ -61,7 +61,7 @@ class Checker:
     ) -> None:
         self.problem, self._guard, self._risks = problem, guard, risks
         self._cases = Cases(problem, seed, labels)
-        self._findings: HardFindings = {} if answered is None else answered
+        self._findings: HardFindings = {} if hard_findings is None else hard_findings
         every = all_probes()
         self._probes = [every[name] for name in (every if probes is None else probes)]
         self._probes.sort(key=lambda probe: probe.order)

@@ -25,7 +25,7 @@ class Trial:
     outputs         (out,), or (out, dq, dk, dv) in training
     caller          makes further calls like this one; their times count as the problem's
     prober          makes the further calls of probes
-    announce_risk   gets a sentence before a call that a fault would end the process in, and ""
+    announce_risk   gets a sentence before a call in which a fault ends the process, and ""
                     after it; None: no such call is made
     forward_output  the output of a forward call, if it was repeatable bit for bit
     repeatable      whether a second call on the same inputs returned the same bits; None: unknown

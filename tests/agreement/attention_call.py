@@ -15,8 +15,8 @@ from impls.interface.implementation import from_function
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Asked:
-    """What an implementation is handed.
+class AttentionCall:
+    """The arguments of one call.
 
     bias  anything with BiasValues' `at`
     """
@@ -57,28 +57,28 @@ class Asked:
         return reference.scores(self.scale * (self.q @ self.keys.mT), seen=self.seen)
 
 
-Answer = Callable[[Asked], Any]
+Form = Callable[[AttentionCall], Any]
 
 
-def attend(asked: Asked) -> Tensor:
-    """The right answer."""
+def attend(call: AttentionCall) -> Tensor:
+    """The right output."""
     return reference.attention(
-        asked.q,
-        asked.k,
-        asked.v,
-        mask=asked.mask,
-        scale=asked.scale,
-        bias=asked.bias,
-        softcap=asked.softcap,
-        sink=asked.sink,
+        call.q,
+        call.k,
+        call.v,
+        mask=call.mask,
+        scale=call.scale,
+        bias=call.bias,
+        softcap=call.softcap,
+        sink=call.sink,
     )
 
 
-def implementation_of(answer: Answer) -> Implementation:
-    """What answers every problem in this way, under the same name."""
+def implementation_of(form: Form) -> Implementation:
+    """An implementation of this form, with the same name."""
 
     def function(q: Tensor, k: Tensor, v: Tensor, **others: Any) -> Any:
-        return answer(Asked(q, k, v, **others))
+        return form(AttentionCall(q, k, v, **others))
 
-    function.__name__ = answer.__name__
+    function.__name__ = form.__name__
     return from_function(function)

@@ -6,7 +6,7 @@ from functools import cache
 
 from impls.interface import Problem
 from suites.agreement.checker import Checker, Finding
-from tests.agreement.attention_call import Answer, implementation_of
+from tests.agreement.attention_call import Form, implementation_of
 
 
 @cache
@@ -14,6 +14,6 @@ def _checker(problem: str) -> Checker:
     return Checker(Problem.parse(problem), seed=7)
 
 
-def check(answer: Answer, problem: str) -> Finding:
+def check(form: Form, problem: str) -> Finding:
     """The finding of a full check."""
-    return _checker(problem).check(implementation_of(answer))
+    return _checker(problem).check(implementation_of(form))

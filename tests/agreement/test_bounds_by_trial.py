@@ -1,4 +1,4 @@
-"""Functions with a reference of their own: a bound found by trying, and who it lets through."""
+"""Functions with a reference of their own, and the bound by trial."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ def other_features(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask) -> Tensor:
     [scale_off, half_inside, a_thousandth_more, other_features],
     ids=lambda f: f.__name__,
 )
-def test_one_that_differs_from_its_own_reference_is_rejected(impostor: Any, text: str) -> None:
+def test_an_implementation_that_differs_from_its_own_reference_is_rejected(
+    impostor: Any, text: str
+) -> None:
     assert re.search("(out|dq|dk|dv) is wrong", fault_of(impostor, text))
 
 
@@ -71,7 +73,7 @@ def test_the_recurrent_form_agrees_and_leaves_room(text: str, dtype: str) -> Non
 
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("text", ["b1 h1 t1 d64", "b1 h1 t128 d64 causal"])
-def test_a_gradient_that_cancels_out_is_no_fault(text: str, seed: int) -> None:
+def test_a_gradient_that_cancels_out_agrees(text: str, seed: int) -> None:
     problem = Problem.parse(f"{text} train")
     inputs = make_inputs(problem, purpose="check", seed=seed)
     made = call_of(bind(linear, problem, inputs), inputs)()
@@ -83,7 +85,7 @@ def test_a_gradient_that_cancels_out_is_no_fault(text: str, seed: int) -> None:
     ("text", "seed"),
     [("b1 h8/4 t100 d160 fp32 train", 5210), ("b2 h2/1 t384 d160 fp64 train", 5354)],
 )
-def test_sums_of_one_sign_are_as_far_off_as_one_after_the_other_is(text: str, seed: int) -> None:
+def test_the_bound_covers_sequential_sums_of_one_sign(text: str, seed: int) -> None:
     """In these draws the gradients of q were 16 to 21 times what a dense product is off by."""
     problem = Problem.parse(text)
     [shifted] = [e for e in hard_inputs(problem, linear) if e.label == "a shifted column of v"]
@@ -94,7 +96,7 @@ def test_sums_of_one_sign_are_as_far_off_as_one_after_the_other_is(text: str, se
     assert max(error.worst_share for error in errors) < 8
 
 
-def test_rows_asked_one_run_at_a_time_are_the_rows_of_the_whole() -> None:
+def test_rows_computed_in_runs_equal_the_rows_of_the_whole() -> None:
     problem = Problem.parse("h2 t90 d8 causal train")
     inputs = make_inputs(problem, purpose="test")
     assert inputs.grad is not None
@@ -117,7 +119,7 @@ def test_an_approximation_is_measured_not_judged() -> None:
     assert found.agreement.tensors[0].relative_rms > 0.01
 
 
-def test_an_approximation_still_may_not_see_what_is_hidden() -> None:
+def test_an_approximation_that_reads_hidden_keys_is_wrong() -> None:
     def peeks(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float) -> Tensor:
         made = performer.bound(mask=mask, scale=scale)(q, k, v)
         return made + 1e-3 * v.mean(2, keepdim=True).repeat_interleave(q.shape[1] // v.shape[1], 1)

@@ -75,11 +75,11 @@ def test_sampled_rows_give_the_same_values_and_exact_gradients_of_k_and_v(
         torch.testing.assert_close(some.values[name], every.values[name])
 
 
-def test_small_problems_are_compared_whole() -> None:
+def test_all_rows_of_small_problems_are_compared() -> None:
     assert sampled_rows(Problem.parse("t512"), 3) is None
 
 
-def test_a_layer_is_held_against_its_own_projections() -> None:
+def test_a_layer_is_compared_with_its_own_projections() -> None:
     def weights(query_width: int, key_width: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         generator = torch.Generator().manual_seed(query_width + 1000 * key_width)
         widths = (query_width, key_width, key_width, query_width)
@@ -120,18 +120,18 @@ def test_the_honest_formula_agrees_in_every_dtype(dtype: str, mask: str) -> None
     assert fault_of(attend, f"h4 t129 d64 {mask} {dtype} train") == ""
 
 
-def test_the_mask_is_read_out_at_lengths_where_half_precision_counts_badly() -> None:
+def test_the_mask_is_read_out_at_lengths_that_half_precision_cannot_count() -> None:
     def read_out(candidate: Implementation, text: str) -> str:
         problem = Problem.parse(text)
         return mask_readout.differences(bind(candidate, problem, no_inputs), problem, 7)
 
     no_inputs = make_inputs(Problem.parse("h1 t1 d1"), purpose="test")
     assert read_out(from_function(attend), "h4 t4096 d32 causal bf16") == ""
-    told = read_out(mask_ignored.implementation, "h1 t4097 d64 window:4000 bf16")
-    assert "does not see exactly keys 0..0" in told
+    fault = read_out(mask_ignored.implementation, "h1 t4097 d64 window:4000 bf16")
+    assert "does not see exactly keys 0..0" in fault
 
 
-def test_an_error_where_none_may_be_is_wrong() -> None:
+def test_an_error_where_the_bound_is_zero_is_wrong() -> None:
     problem = Problem.parse("h1 t9/4 d4 causal")
     inputs = make_inputs(problem, purpose="test")
     found = derived_bounds(problem, inputs, rows=None)
@@ -156,11 +156,13 @@ def test_inputs_are_equal_on_every_device_and_differ_by_purpose_and_session() ->
     assert strided.q.transpose(1, 2).is_contiguous()
 
 
-def test_the_gate_uses_a_small_part_of_what_it_allows_on_honest_float32() -> None:
+def test_honest_float32_uses_a_small_part_of_the_tolerance() -> None:
     shares = []
     answered: HardFindings = {}
     for seed in range(5):
-        checker = Checker(Problem.parse("b2 h4 t129 d64 causal train"), seed, answered=answered)
+        checker = Checker(
+            Problem.parse("b2 h4 t129 d64 causal train"), seed, hard_findings=answered
+        )
         for name in ("naive", "sdpa_math", "sdpa_flash"):
             found = checker.check(impls.select([name], impls.load())[0])
             assert found.fault == ""
@@ -183,12 +185,12 @@ def test_honest_gradients_below_the_smallest_normal_number_agree(
     assert not fault
 
 
-def test_what_a_layers_projections_add_is_in_proportion_however_small_the_numbers() -> None:
+def test_the_bound_of_a_layer_scales_with_very_small_numbers() -> None:
     (layer,) = impls.select(["multi_head(naive)"], impls.load())
     problem = Problem.parse("h4 t9 d8 causal fp64 train")
     inputs, shares = make_inputs(problem, purpose="test"), []
     assert inputs.grad is not None
-    for factor in (1.0, 2.0**-700):  # whose square is no number
+    for factor in (1.0, 2.0**-700):  # whose square underflows
         inputs.grad.mul_(factor)
         found = derived_bounds(problem, inputs, rows=None, projections=layer.projections)
         shares.append(found.bounds["dv"] / found.values["dv"].abs())
@@ -207,7 +209,7 @@ def test_a_layers_gradients_below_the_smallest_normal_number_agree() -> None:
     assert judge(made, expects)[1] == ""
 
 
-def test_the_bound_stays_zero_where_nothing_is_seen() -> None:
+def test_the_bound_is_zero_for_rows_without_visible_keys() -> None:
     problem = Problem.parse("b1 h2 t9/5 d8 causal fp16 train")
     found = derived_bounds(problem, make_inputs(problem, purpose="test"), rows=None)
     assert not found.bounds["out"][:, :, :4].any()

@@ -1,4 +1,4 @@
-"""The figures that a record keeps are those of errors made here on purpose."""
+"""The figures in a record are those of errors that are made here on purpose."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from suites.agreement.probes.scale_and_gain import gains, largest_fault, scale_s
 from suites.measure import timing
 from suites.measure.inputs import Inputs, make_inputs
 from suites.records.record import TensorError
-from tests.agreement.attention_call import Asked, attend, implementation_of
+from tests.agreement.attention_call import AttentionCall, attend, implementation_of
 from tests.agreement.honest import keys_shuffled_anew_each_time
 from tests.agreement.without_hard import without_hard_inputs
 
@@ -38,14 +38,16 @@ def with_naive(problem: Problem, inputs: Inputs, rows: Tensor | None) -> Expecte
     return expected
 
 
-def told_of(right: Expected, wrong: Callable[[Tensor, Tensor], Tensor]) -> tuple[TensorError, ...]:
-    """What is told of answers made from every tensor's value and bound."""
+def errors_of_tensors(
+    right: Expected, wrong: Callable[[Tensor, Tensor], Tensor]
+) -> tuple[TensorError, ...]:
+    """The errors of tensors made from the reference values and bounds."""
     made = [wrong(value, right.bounds[name]) for name, value in right.values.items()]
     return judge(made, right)[0]
 
 
 def test_shares_are_those_of_the_bound(right: Expected) -> None:
-    for error in told_of(right, lambda value, bound: value + 0.25 * bound):
+    for error in errors_of_tensors(right, lambda value, bound: value + 0.25 * bound):
         assert error.rms_share == pytest.approx(0.25, rel=1e-6)
         assert error.worst_share == pytest.approx(0.25, rel=1e-6)
 
@@ -56,7 +58,7 @@ def test_one_number_makes_the_worst_share_and_the_largest_error(right: Expected)
         made[1, 0, 4, 2] += 5 * bound[1, 0, 4, 2]
         return made
 
-    for error in told_of(right, one_off):
+    for error in errors_of_tensors(right, one_off):
         bound = right.bounds[error.tensor]
         assert error.worst_share == pytest.approx(5, rel=1e-6)
         assert error.max_error == pytest.approx(5 * float(bound[1, 0, 4, 2]), rel=1e-6)
@@ -65,7 +67,7 @@ def test_one_number_makes_the_worst_share_and_the_largest_error(right: Expected)
 
 
 def test_a_factor_is_the_relative_error_of_all_and_of_every_row(right: Expected) -> None:
-    for error in told_of(right, lambda value, bound: 1.5 * value):
+    for error in errors_of_tensors(right, lambda value, bound: 1.5 * value):
         assert error.relative_rms == pytest.approx(0.5)
         assert error.worst_row == pytest.approx(0.5)
         assert error.cosine == pytest.approx(1)
@@ -77,7 +79,7 @@ def test_a_row_that_is_off_is_the_worst_row(right: Expected) -> None:
         made[0, 1, 7] *= -1
         return made
 
-    for error in told_of(right, one_row_turned):
+    for error in errors_of_tensors(right, one_row_turned):
         value = right.values[error.tensor]
         part = float(value[0, 1, 7].square().sum() / value.square().sum())
         assert error.worst_row == pytest.approx(2)
@@ -86,12 +88,12 @@ def test_a_row_that_is_off_is_the_worst_row(right: Expected) -> None:
 
 
 def test_zeros_have_a_relative_error_of_one_and_no_angle(right: Expected) -> None:
-    for error in told_of(right, lambda value, bound: 0 * value):
+    for error in errors_of_tensors(right, lambda value, bound: 0 * value):
         assert error.relative_rms == pytest.approx(1)
         assert error.cosine is None
 
 
-def test_rows_where_nothing_is_expected_are_no_worst_row() -> None:
+def test_rows_whose_reference_is_zero_are_no_worst_row() -> None:
     problem = Problem.parse("b1 h2 t9/5 d8 causal")
     found = derived_bounds(problem, make_inputs(problem, purpose="test"), rows=None)
     (error,), fault = judge([1.25 * found.values["out"]], found)
@@ -113,7 +115,7 @@ def test_the_slope_is_the_part_of_the_error_along_the_scale(part: float) -> None
     assert bool(slope.fault) == (abs(part) > 3e-4)
 
 
-def test_chance_that_rows_share_adds_to_what_a_slope_may_be() -> None:
+def test_errors_that_are_correlated_along_rows_raise_the_tolerance_of_a_slope() -> None:
     problem = Problem.parse("b13 h4 t65 d32 causal bf16")
     found = derived_bounds(problem, make_inputs(problem, purpose="test"), rows=None)
     assert found.direction is not None
@@ -151,7 +153,7 @@ def test_a_gain_is_the_part_of_the_error_along_the_tensor_itself(part: float) ->
     )
 
 
-def test_the_fault_is_told_that_explains_most_of_the_error() -> None:
+def test_the_fault_that_explains_most_of_the_error_is_reported() -> None:
     problem = Problem.parse("b13 h4 t65 d32 causal bf16")
     found = derived_bounds(problem, make_inputs(problem, purpose="test"), rows=None)
     assert found.direction is not None
@@ -180,14 +182,14 @@ def test_few_outputs_and_full_precision_have_no_slope() -> None:
 
 
 @pytest.mark.parametrize("text", ["h2 t40 d32 window:1 fp16", "h2 t40 d32 window:1 bf16 train"])
-def test_no_scale_is_told_where_each_query_has_one_key(text: str) -> None:
+def test_there_is_no_slope_where_each_query_has_one_key(text: str) -> None:
     found = Checker(Problem.parse(text), seed=1).check(implementation_of(attend))
     assert found.fault == ""
     assert found.agreement.slope is None
 
 
 @pytest.mark.parametrize("training", [False, True])
-def test_rows_that_were_drawn_have_the_textbook_s_error_of_all_rows(*, training: bool) -> None:
+def test_sampled_rows_have_the_naive_error_of_all_rows(*, training: bool) -> None:
     problem = replace(Problem.parse("b2 h4/2 t300 d32 causal bf16"), training=training)
     inputs = make_inputs(problem, purpose="test")
     if inputs.grad is not None:
@@ -207,7 +209,7 @@ def test_half_precision_has_its_slope_from_a_hard_input_where_outputs_are_few() 
     assert 0 < abs(found.agreement.slope) < 3e-4
 
 
-def test_what_repeats_is_told_from_what_does_not() -> None:
+def test_repeatable_results_are_distinguished_from_others() -> None:
     checker = Checker(Problem.parse("h2 t40 d16"), seed=3)
     assert checker.check(honest).agreement.repeatable is True
     shuffled = checker.check(implementation_of(keys_shuffled_anew_each_time))
@@ -215,9 +217,9 @@ def test_what_repeats_is_told_from_what_does_not() -> None:
     assert shuffled.agreement.repeatable is False
 
 
-def test_hard_inputs_that_were_answered_right_are_counted() -> None:
-    def wrong_for_one_query(asked: Asked) -> Tensor:
-        return attend(asked) * (1.0 if asked.q.shape[2] != 64 else 2.0)
+def test_hard_inputs_that_agreed_are_counted() -> None:
+    def wrong_for_one_query(call: AttentionCall) -> Tensor:
+        return attend(call) * (1.0 if call.q.shape[2] != 64 else 2.0)
 
     problem = Problem.parse("h2 t40 d16 causal")
     checker = Checker(problem, seed=3)
@@ -228,22 +230,22 @@ def test_hard_inputs_that_were_answered_right_are_counted() -> None:
     assert found.agreement.hard_inputs == labels.index("lengths 64")
 
 
-def test_hard_inputs_are_asked_once_for_problems_with_the_same_features() -> None:
-    asked: list[int] = []
+def test_hard_inputs_are_checked_once_for_problems_with_the_same_features() -> None:
+    call: list[int] = []
 
-    def counting(asked_for: Asked) -> Tensor:
-        asked.append(asked_for.q.shape[2])
+    def counting(asked_for: AttentionCall) -> Tensor:
+        call.append(asked_for.q.shape[2])
         return attend(asked_for)
 
     each = implementation_of(counting)
     answered: dict[object, object] = {}
     calls = []
     for length in (40, 50):
-        before = len(asked)
-        checker = Checker(Problem.parse(f"h2 t{length} d16"), seed=3, answered=answered)  # type: ignore[arg-type] # filled and read by the check alone
+        before = len(call)
+        checker = Checker(Problem.parse(f"h2 t{length} d16"), seed=3, hard_findings=answered)  # type: ignore[arg-type] # filled and read by the check alone
         assert checker.check(each).agreement.hard_inputs > 0
-        calls.append(len(asked) - before)
-    assert 129 not in asked[calls[0] :]
+        calls.append(len(call) - before)
+    assert 129 not in call[calls[0] :]
     assert calls[1] < calls[0] / 2
 
 
@@ -251,7 +253,7 @@ honest = implementation_of(attend)
 
 
 @pytest.mark.parametrize("dtype", ["fp16", "bf16"])
-def test_where_nothing_can_differ_the_textbook_says_nothing(dtype: str) -> None:
+def test_there_is_no_naive_error_of_a_gradient_that_is_zero(dtype: str) -> None:
     problem = Problem.parse(f"b3 h4 t1 d32 causal {dtype} train")
     inputs = make_inputs(problem, purpose="test")
     found = with_naive(problem, inputs, None)
@@ -267,9 +269,9 @@ def test_a_long_first_call_in_training_is_followed_by_another(
 ) -> None:
     lengths: list[int] = []
 
-    def counts(asked: Asked) -> Tensor:
-        lengths.append(asked.q.shape[2])
-        return attend(asked)
+    def counts(call: AttentionCall) -> Tensor:
+        lengths.append(call.q.shape[2])
+        return attend(call)
 
     each, checker = implementation_of(counts), Checker(Problem.parse("h2 t24 d16 train"), seed=1)
     monkeypatch.setattr(timing, "LONG_MS", float("inf"))
@@ -292,7 +294,7 @@ def test_a_fault_names_the_row_of_the_problem_and_not_of_the_sample() -> None:
     assert "at [4, 6, 9, 2] it is" in judge([whole], sampled, (4, 5))[1]
 
 
-def test_a_row_that_is_nothing_but_rounding_is_not_off_by_a_billion(right: Expected) -> None:
+def test_a_row_of_rounding_noise_does_not_set_the_worst_row(right: Expected) -> None:
     value = right.values["out"].clone()
     value[:, :, 3] *= 1e-12
     small = replace(right, values={**right.values, "out": value})

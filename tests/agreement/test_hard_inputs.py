@@ -1,4 +1,4 @@
-"""The hard inputs themselves: that they are as hard as they say, and undone afterwards."""
+"""The hard inputs have the properties that their labels name."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from suites.agreement.hard_inputs import (
 )
 from suites.agreement.hard_numbers import HIGHEST, NUMBERS, RISING, TWICE
 from suites.measure.inputs import copies, overwrite
-from tests.agreement.attention_call import Asked, attend, implementation_of
+from tests.agreement.attention_call import AttentionCall, attend, implementation_of
 
 HONEST = implementation_of(attend)
 
@@ -40,13 +40,13 @@ def test_every_kind_of_mask_still_hides_something_when_it_is_small(text: str) ->
             assert problem.visible_pairs < whole, label
 
 
-def test_what_an_implementation_refuses_is_not_asked() -> None:
+def test_hard_inputs_beyond_the_limits_are_left_out() -> None:
     narrow = replace(HONEST, limits=(Limits(unequal_lengths=False, own_scale=False),))
     missing = of("causal").keys() - of("causal", narrow).keys()
     assert missing == {"lengths 33/129", "lengths 129/33", "another scale"}
 
 
-def test_half_precision_is_also_asked_in_float32() -> None:
+def test_half_precision_is_also_checked_in_float32() -> None:
     assert of("bf16")["in float32"].problem.dtype == "float32"
     assert "in float32" not in of("fp32")
 
@@ -59,7 +59,7 @@ def test_problems_with_the_same_features_share_their_hard_inputs() -> None:
     assert len(kinds | {kind_of(Problem.parse(text)) for text in others}) == 5
 
 
-def test_other_numbers_stand_where_the_plain_ones_stood_and_no_write_is_counted() -> None:
+def test_numbers_are_overwritten_in_place_without_a_counted_write() -> None:
     found = of("causal train")
     given = copies(found[PLAIN].inputs(1))
     addresses, writes = given.q.data_ptr(), given.q._version
@@ -72,12 +72,14 @@ def test_other_numbers_stand_where_the_plain_ones_stood_and_no_write_is_counted(
         assert (given.q.data_ptr(), given.q._version) == (addresses, writes)
 
 
-def test_a_dominant_key_takes_scores_beyond_what_exp_can() -> None:
+def test_a_dominant_key_has_scores_beyond_the_range_of_exp() -> None:
     hard = of("full")["one dominant key"]
     inputs = hard.inputs(1)
-    asked = Asked(inputs.q, inputs.k, inputs.v, hard.problem.mask, hard.problem.softmax_scale)
-    assert float(asked.scores.max()) > 89
-    assert float(torch.softmax(asked.scores, -1).amax(-1).median()) > 0.9
+    call = AttentionCall(
+        inputs.q, inputs.k, inputs.v, hard.problem.mask, hard.problem.softmax_scale
+    )
+    assert float(call.scores.max()) > 89
+    assert float(torch.softmax(call.scores, -1).amax(-1).median()) > 0.9
 
 
 def test_equal_scores_are_equal_and_a_shifted_column_is_shifted() -> None:
@@ -90,7 +92,7 @@ def test_equal_scores_are_equal_and_a_shifted_column_is_shifted() -> None:
     assert float(means[1:].abs().max()) < 1
 
 
-def test_memory_handed_out_unwritten_holds_nan_for_a_while_only() -> None:
+def test_unwritten_memory_holds_nan_within_the_context_only() -> None:
     assert torch.get_deterministic_debug_mode() == 0
     with poisoned():
         assert torch.empty(7).isnan().all()
@@ -98,7 +100,7 @@ def test_memory_handed_out_unwritten_holds_nan_for_a_while_only() -> None:
 
 
 @pytest.mark.parametrize("scale", ["", "scale1.0", "scale0.02"])
-def test_scores_that_rise_are_asked_over_several_blocks_of_keys(scale: str) -> None:
+def test_scores_that_rise_cover_several_blocks_of_keys(scale: str) -> None:
     hard = of(f"causal train {scale}")[RISING]
     inputs = hard.inputs(1)
     scores = hard.problem.softmax_scale * (inputs.q @ inputs.k.mT)[0, 0, -1]

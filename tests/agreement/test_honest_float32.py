@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.agreement.attention_call import Answer
+from tests.agreement.attention_call import Form
 from tests.agreement.honest import HONEST, keys_shuffled_anew_each_time
 from tests.agreement.honest_checks import check
 
@@ -12,9 +12,9 @@ PROBLEMS = ("b2 h4/2 t70 d32 window:9:5 train", "b2 h2 t65 d16 causal+padding:0.
 
 
 @pytest.mark.parametrize("problem", PROBLEMS)
-@pytest.mark.parametrize("answer", HONEST, ids=lambda answer: answer.__name__)
-def test_an_unusual_form_is_accepted(answer: Answer, problem: str) -> None:
-    assert check(answer, problem).fault == ""
+@pytest.mark.parametrize("form", HONEST, ids=lambda form: form.__name__)
+def test_an_unusual_form_is_accepted(form: Form, problem: str) -> None:
+    assert check(form, problem).fault == ""
 
 
 def test_a_random_order_of_sums_is_accepted_and_recorded_as_not_repeatable() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.agreement.attention_call import Answer
+from tests.agreement.attention_call import Form
 from tests.agreement.honest import HONEST
 from tests.agreement.honest_checks import check
 
@@ -12,6 +12,6 @@ PROBLEMS = ("b1 h2 t97 d64 causal bf16 train", "b2 h4 t64 d64 full fp16 train")
 
 
 @pytest.mark.parametrize("problem", PROBLEMS)
-@pytest.mark.parametrize("answer", HONEST, ids=lambda answer: answer.__name__)
-def test_an_unusual_form_is_accepted(answer: Answer, problem: str) -> None:
-    assert check(answer, problem).fault == ""
+@pytest.mark.parametrize("form", HONEST, ids=lambda form: form.__name__)
+def test_an_unusual_form_is_accepted(form: Form, problem: str) -> None:
+    assert check(form, problem).fault == ""

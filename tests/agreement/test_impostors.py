@@ -14,18 +14,18 @@ from suites.measure import timing
 from tests.agreement import rejecting
 from tests.agreement.impostors import (
     Impostor,
+    caches,
     forms,
     found_in,
     gradients,
     halves,
     lengths,
     masks,
-    memories,
     places,
     scores,
 )
 
-IMPOSTORS = tuple(found_in(forms, gradients, halves, lengths, masks, memories, places, scores))
+IMPOSTORS = tuple(found_in(forms, gradients, halves, lengths, masks, caches, places, scores))
 
 
 @pytest.mark.parametrize("impostor", IMPOSTORS, ids=lambda each: str(each.implementation))
@@ -56,7 +56,7 @@ def test_every_probe_that_finds_faults_has_an_impostor() -> None:
 
 def test_an_impostor_that_writes_to_the_bias_does_not_affect_the_next_check() -> None:
     both = Checker(Problem.parse("h4 t33 d16 causal alibi"), seed=7)
-    both.check(memories.bias_scaled_in_place_uncounted.implementation)
+    both.check(caches.bias_scaled_in_place_uncounted.implementation)
     (naive,) = impls.select(["naive"], impls.load())
     assert both.check(naive).fault == ""
 

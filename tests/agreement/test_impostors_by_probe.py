@@ -11,17 +11,17 @@ from suites.measure import timing
 from tests.agreement import rejecting
 from tests.agreement.impostors import (
     Rejection,
+    caches,
     forms,
     gradients,
     halves,
     lengths,
     masks,
-    memories,
     places,
     scores,
 )
 
-CELLS = rejecting.cells(forms, gradients, halves, lengths, masks, memories, places, scores)
+CELLS = rejecting.cells(forms, gradients, halves, lengths, masks, caches, places, scores)
 
 
 @pytest.mark.parametrize(("implementation", "cell"), CELLS, ids=str)

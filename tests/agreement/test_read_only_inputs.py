@@ -13,7 +13,7 @@ from suites.measure.inputs import make_inputs
     "text",
     ["b2 h4/2 t33 d16 causal", "h4 t7 d16 full bf16 train bthd", "h4 t33 d16 full alibi sink"],
 )
-def test_inputs_that_can_only_be_read_are_the_same_in_all_else(text: str) -> None:
+def test_read_only_inputs_have_the_same_values_and_strides(text: str) -> None:
     inputs = make_inputs(Problem.parse(text), purpose="hard")
     with read_only(inputs) as closed:
         pairs = list(zip(tensors_of(closed), tensors_of(inputs), strict=True))
@@ -22,5 +22,5 @@ def test_inputs_that_can_only_be_read_are_the_same_in_all_else(text: str) -> Non
             assert made.stride() == x.stride()
             assert made.data_ptr() != x.data_ptr()
     for (_, made), _ in pairs:
-        made.zero_()  # who kept them may do as they like afterwards
+        made.zero_()  # writable again afterwards
         assert not made.any()

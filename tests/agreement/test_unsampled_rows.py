@@ -1,4 +1,4 @@
-"""Rows that were not drawn are held against a plain answer, too."""
+"""Rows that were not sampled are compared with a plain float32 result."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from suites.agreement.bounds.derived import derived_bounds
 from suites.agreement.bounds.expected import sampled_rows
 from suites.agreement.probes import unsampled_rows
 from suites.measure.inputs import make_inputs
-from tests.agreement.attention_call import Asked, attend, implementation_of
+from tests.agreement.attention_call import AttentionCall, attend, implementation_of
 from tests.agreement.without_hard import without_hard_inputs
 
 KNOWN = impls.load()
@@ -36,11 +36,11 @@ TEXTS = (
 
 
 @pytest.fixture(autouse=True)
-def _rows_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+def _rows_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(expected, "ALL_ROWS_UP_TO", 100)
 
 
-def a_row_that_is_not_drawn(problem: Problem) -> int:
+def a_row_that_is_not_sampled(problem: Problem) -> int:
     rows = sampled_rows(problem, SEED)
     assert rows is not None
     return next(row for row in range(LENGTH // 2, LENGTH) if row not in rows)
@@ -62,7 +62,7 @@ def off_in(row: int, times: float = 1.05) -> Implementation:
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_the_plain_answer_is_the_reference_s(text: str) -> None:
+def test_the_plain_tensors_equal_the_reference(text: str) -> None:
     problem = Problem.parse(text)
     inputs = make_inputs(problem, purpose="test")
     q, k, v = (x.float() for x in (inputs.q, inputs.k, inputs.v))
@@ -94,9 +94,9 @@ def test_honest_rows_pass(name: str, text: str) -> None:
     ("dtype", "times"), [("fp64", 1.001), ("fp32", 1.001), ("fp16", 1.05), ("bf16", 1.5)]
 )
 @pytest.mark.parametrize("mask", ["full", "causal"])
-def test_one_row_that_is_off_is_found_and_named(mask: str, dtype: str, times: float) -> None:
+def test_one_wrong_row_is_found_and_named(mask: str, dtype: str, times: float) -> None:
     problem = Problem.parse(f"b1 h2 t300 d64 {mask} {dtype}")
-    row = a_row_that_is_not_drawn(problem)
+    row = a_row_that_is_not_sampled(problem)
     fault = without_hard_inputs(problem, SEED).check(off_in(row, times)).fault
     assert f"out is wrong in query row {row} (of 1 such; batch row 0, head 1)" in fault
 
@@ -104,15 +104,15 @@ def test_one_row_that_is_off_is_found_and_named(mask: str, dtype: str, times: fl
 @pytest.mark.parametrize("times", [0.0, float("nan")])
 @pytest.mark.parametrize("dtype", ["fp64", "fp32", "fp16"])
 @pytest.mark.parametrize("mask", ["full", "causal"])
-def test_gradients_that_are_off_in_a_row_that_was_not_drawn_are_found(
+def test_wrong_gradients_in_a_row_that_was_not_sampled_are_found(
     mask: str, dtype: str, times: float
 ) -> None:
     problem = Problem.parse(f"b1 h2 t300 d64 {mask} {dtype} train")
-    row = a_row_that_is_not_drawn(problem)
+    row = a_row_that_is_not_sampled(problem)
 
-    def off_where_it_is_asked(asked: Asked) -> Tensor:
-        out = attend(asked)
-        if asked.q.shape[2] == LENGTH and out.requires_grad:
+    def off_where_it_is_asked(call: AttentionCall) -> Tensor:
+        out = attend(call)
+        if call.q.shape[2] == LENGTH and out.requires_grad:
             out.register_hook(off)  # type: ignore[no-untyped-call] # torch's
         return out
 
@@ -124,8 +124,8 @@ def test_gradients_that_are_off_in_a_row_that_was_not_drawn_are_found(
     assert re.search(rf"^dq is wrong at \[0, \d, {row}\] \(of \d such rows\)", fault)
 
 
-def test_larger_problems_are_left_to_the_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_sampled_rows_of_larger_problems_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unsampled_rows, "ENTRIES", 200)
     problem = Problem.parse("b1 h2 t300 d64 full")
-    row = a_row_that_is_not_drawn(problem)
+    row = a_row_that_is_not_sampled(problem)
     assert without_hard_inputs(problem, SEED).check(off_in(row)).fault == ""

@@ -35,7 +35,7 @@ def problems(device: str = "cpu") -> list[Problem]:
 
 @cache
 def checker(problem: Problem) -> Checker:
-    return Checker(problem, seed=11, answered=ANSWERED)
+    return Checker(problem, seed=11, hard_findings=ANSWERED)
 
 
 def within_reach(each: Implementation) -> list[Problem]:

@@ -53,7 +53,7 @@ _PRODUCTS: Final = _SUMMING - {getattr(torch.ops.aten, x) for x in ("sum", "mean
 _MOVING: Final = frozenset(
     getattr(torch.ops.aten, name) for name in ("_unsafe_view", "clone", "tril", "triu")
 )
-"""Operations that compute nothing and are no views."""
+"""Operations that only move values, but are no views: they add no rounding."""
 
 
 def bounds_by_trial(
@@ -110,7 +110,7 @@ class _RandomRounding(TorchDispatchMode):  # type: ignore[no-untyped-call] # tor
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        """Nothing is compiled within this. torch would import its compiler, 2 s, to shield it."""
+        """No compiled code runs within this. To skip it, torch would import its compiler: 2 s."""
         return False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -188,8 +188,8 @@ def _evaluate(
         if problem.mask.right == 0:
             keys = max(1, int(run[-1]) + 1 + problem.key_length - problem.query_length)
         part = _part(inputs, run, keys)
-        asked = replace(problem, query_length=len(run), key_length=keys, dtype=dtype)
-        made = _call(reference, asked, part)()
+        of_run = replace(problem, query_length=len(run), key_length=keys, dtype=dtype)
+        made = _call(reference, of_run, part)()
         for name, tensor in zip(NAMES, made, strict=False):
             if name in found:
                 found[name].append(tensor)
@@ -206,12 +206,12 @@ def _runs(problem: Problem, rows: Tensor | None) -> Sequence[Tensor]:
     every = torch.arange(problem.query_length)
     if not _separable(problem):
         return [every]
-    asked = every if rows is None else rows.cpu()
+    wanted = every if rows is None else rows.cpu()
     if rows is not None and problem.mask.right == 0:
-        cuts = (asked.diff() != 1).nonzero().flatten() + 1
-        return torch.tensor_split(asked, cuts)
+        cuts = (wanted.diff() != 1).nonzero().flatten() + 1
+        return torch.tensor_split(wanted, cuts)
     step = max(1, ENTRIES // (problem.batch * problem.query_heads * problem.key_length))
-    return torch.split(asked, step)
+    return torch.split(wanted, step)
 
 
 def _separable(problem: Problem) -> bool:

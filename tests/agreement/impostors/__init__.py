@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from types import ModuleType
 
 from impls.interface import Implementation
-from tests.agreement.attention_call import Answer, implementation_of
+from tests.agreement.attention_call import Form, implementation_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +35,11 @@ class Impostor:
 
 def rejected(
     problem: str, because: str, by: str = "", on: str = ""
-) -> Callable[[Answer | Impostor], Impostor]:
+) -> Callable[[Form | Impostor], Impostor]:
     """Make an impostor of a wrong function, or add a problem to an impostor."""
 
-    def wrap(answer: Answer | Impostor) -> Impostor:
-        made = answer if isinstance(answer, Impostor) else Impostor(implementation_of(answer))
+    def wrap(form: Form | Impostor) -> Impostor:
+        made = form if isinstance(form, Impostor) else Impostor(implementation_of(form))
         first = Rejection(problem, because, by, on)
         return replace(made, rejections=(first, *made.rejections))
 

@@ -1,4 +1,4 @@
-"""What is remembered from an earlier call, and what is written where nothing may be."""
+"""Outputs cached from an earlier call, and writes to inputs."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tests.agreement.attention_call import Asked, attend
+from tests.agreement.attention_call import AttentionCall, attend
 from tests.agreement.impostors import rejected
 
 _KEPT: dict[Any, Any] = {}
-"""Answers, with the inputs they are for: memory that is held is not handed out again."""
+"""Cached outputs with their inputs, so that no address is reused."""
 
 
-def remembered(key: tuple[Any, ...], asked: Asked) -> Tensor:
+def cached(key: tuple[Any, ...], call: AttentionCall) -> Tensor:
     if key not in _KEPT:
-        _KEPT[key] = attend(asked), asked
+        _KEPT[key] = attend(call), call
     out: Tensor = _KEPT[key][0]
     return out
 
 
-def of_settings(asked: Asked) -> tuple[Any, ...]:
-    return asked.q.shape, asked.k.shape, asked.mask, asked.scale
+def of_settings(call: AttentionCall) -> tuple[Any, ...]:
+    return call.q.shape, call.k.shape, call.mask, call.scale
 
 
 @rejected(
@@ -31,36 +31,36 @@ def of_settings(asked: Asked) -> tuple[Any, ...]:
     r"sees keys 0\.\.63 as expected, but with unequal weights or wrong values$",
     by="mask_readout",
 )
-def answers_remembered_by_shape(asked: Asked) -> Tensor:
-    return remembered(("shape", *of_settings(asked)), asked)
+def outputs_cached_by_shape(call: AttentionCall) -> Tensor:
+    return cached(("shape", *of_settings(call)), call)
 
 
 @rejected("h4 t64 d16 full", "does not change with visible keys", by="perturbation")
-def answers_remembered_by_the_address_of_q(asked: Asked) -> Tensor:
-    return remembered(("q", asked.q.data_ptr(), *of_settings(asked)), asked)
+def outputs_cached_by_the_address_of_q(call: AttentionCall) -> Tensor:
+    return cached(("q", call.q.data_ptr(), *of_settings(call)), call)
 
 
 @rejected(
     "h4 t64 d16 full", r"one dominant key.*out is wrong", by="rounding_bound", on="one dominant key"
 )
-def answers_remembered_by_address(asked: Asked) -> Tensor:
-    addresses = (x.data_ptr() for x in (asked.q, asked.k, asked.v))
-    return remembered(("addresses", *addresses, *of_settings(asked)), asked)
+def outputs_cached_by_address(call: AttentionCall) -> Tensor:
+    addresses = (x.data_ptr() for x in (call.q, call.k, call.v))
+    return cached(("addresses", *addresses, *of_settings(call)), call)
 
 
 @rejected(
     "h4 t64 d16 full", r"one dominant key.*out is wrong", by="rounding_bound", on="one dominant key"
 )
-def answers_remembered_by_address_and_writes(asked: Asked) -> Tensor:
-    places = ((x.data_ptr(), x._version) for x in (asked.q, asked.k, asked.v))
-    return remembered(("writes", *places, *of_settings(asked)), asked)
+def outputs_cached_by_address_and_write_counter(call: AttentionCall) -> Tensor:
+    places = ((x.data_ptr(), x._version) for x in (call.q, call.k, call.v))
+    return cached(("writes", *places, *of_settings(call)), call)
 
 
 @rejected(
     "h4 t64 d16 full", r"one dominant key.*out is wrong", by="rounding_bound", on="one dominant key"
 )
-def answers_remembered_by_tensor(asked: Asked) -> Tensor:
-    return remembered(("tensors", asked.q, asked.k, asked.v, *of_settings(asked)), asked)
+def outputs_cached_by_tensor(call: AttentionCall) -> Tensor:
+    return cached(("tensors", call.q, call.k, call.v, *of_settings(call)), call)
 
 
 @rejected(
@@ -69,10 +69,10 @@ def answers_remembered_by_tensor(asked: Asked) -> Tensor:
     by="rounding_bound",
     on="one dominant key",
 )
-def answers_remembered_by_address_but_not_their_gradients(asked: Asked) -> Tensor:
-    addresses = (x.data_ptr() for x in (asked.q, asked.k, asked.v))
-    kept = remembered(("training", *addresses, *of_settings(asked)), asked)
-    out = attend(asked)
+def outputs_cached_by_address_with_right_gradients(call: AttentionCall) -> Tensor:
+    addresses = (x.data_ptr() for x in (call.q, call.k, call.v))
+    kept = cached(("training", *addresses, *of_settings(call)), call)
+    out = attend(call)
     return out + (kept - out).detach()
 
 
@@ -81,9 +81,9 @@ def answers_remembered_by_address_but_not_their_gradients(asked: Asked) -> Tenso
     r"sees keys 0\.\.63 as expected, but with unequal weights or wrong values$",
     by="mask_readout",
 )
-def answers_one_call_late(asked: Asked) -> Tensor:
-    key = ("late", *of_settings(asked))
-    out = attend(asked)
+def output_of_the_call_before(call: AttentionCall) -> Tensor:
+    key = ("late", *of_settings(call))
+    out = attend(call)
     late: Tensor = _KEPT.get(key, out)
     _KEPT[key] = out
     return late
@@ -92,9 +92,9 @@ def answers_one_call_late(asked: Asked) -> Tensor:
 @rejected(
     "h4 t64 d16 full", "^its output was overwritten by a later call$", by="outputs_stay_valid"
 )
-def one_output_for_all_calls(asked: Asked) -> Tensor:
-    key = "output", asked.q.shape, asked.v.shape, asked.q.dtype
-    return _KEPT.setdefault(key, torch.empty_like(attend(asked))).copy_(attend(asked))
+def one_output_for_all_calls(call: AttentionCall) -> Tensor:
+    key = "output", call.q.shape, call.v.shape, call.q.dtype
+    return _KEPT.setdefault(key, torch.empty_like(attend(call))).copy_(attend(call))
 
 
 @rejected(
@@ -102,8 +102,8 @@ def one_output_for_all_calls(asked: Asked) -> Tensor:
     "with another call between forward and backward, dq is wrong",
     by="interleaved_calls",
 )
-def keys_for_the_gradients_kept_in_one_place(asked: Asked) -> Tensor:
-    out: Tensor = _OnePlace.apply(asked.q, asked.k, asked.v, asked.scale)  # type: ignore[no-untyped-call] # torch's
+def keys_for_the_gradients_kept_in_one_place(call: AttentionCall) -> Tensor:
+    out: Tensor = _OnePlace.apply(call.q, call.k, call.v, call.scale)  # type: ignore[no-untyped-call] # torch's
     return out
 
 
@@ -127,25 +127,25 @@ class _OnePlace(torch.autograd.Function):
 
 
 @rejected("h4 t64 d16 full", "^its input q was changed in place", by="inputs_unchanged")
-def q_scaled_in_place(asked: Asked) -> Tensor:
-    return attend(replace(asked, q=asked.q.mul_(asked.scale), scale=1.0))
+def q_scaled_in_place(call: AttentionCall) -> Tensor:
+    return attend(replace(call, q=call.q.mul_(call.scale), scale=1.0))
 
 
 @rejected("h4 t64 d16 full", "^its input q was written to, and restored", by="inputs_unchanged")
-def q_scaled_in_place_and_restored(asked: Asked) -> Tensor:
-    out = attend(replace(asked, q=asked.q.mul_(asked.scale), scale=1.0))
-    asked.q.div_(asked.scale)
+def q_scaled_in_place_and_restored(call: AttentionCall) -> Tensor:
+    out = attend(replace(call, q=call.q.mul_(call.scale), scale=1.0))
+    call.q.div_(call.scale)
     return out
 
 
 @rejected(
     "h4 t64 d16 full train", "^its input q was written to, and restored", by="inputs_unchanged"
 )
-def q_scaled_in_place_and_restored_within_a_gradient(asked: Asked) -> Tensor:
+def q_scaled_in_place_and_restored_within_a_gradient(call: AttentionCall) -> Tensor:
     with torch.no_grad():
-        asked.q.mul_(2.0)
-        asked.q.div_(2.0)
-    return attend(asked)
+        call.q.mul_(2.0)
+        call.q.div_(2.0)
+    return attend(call)
 
 
 @rejected("h4 t64 d16 full scale0.3", "^its input q was changed in place", by="inputs_unchanged")
@@ -155,15 +155,15 @@ def q_scaled_in_place_and_restored_within_a_gradient(asked: Asked) -> Tensor:
     by="inputs_unchanged",
     on="another scale",
 )
-def q_scaled_in_place_uncounted_and_nearly_restored(asked: Asked) -> Tensor:
-    out = attend(replace(asked, q=asked.q.data.mul_(asked.scale), scale=1.0))
-    asked.q.data.div_(asked.scale)
+def q_scaled_in_place_uncounted_and_nearly_restored(call: AttentionCall) -> Tensor:
+    out = attend(replace(call, q=call.q.data.mul_(call.scale), scale=1.0))
+    call.q.data.div_(call.scale)
     return out
 
 
 @rejected("h4 t64 d16 full", "^its input q was changed in place", by="inputs_unchanged")
-def output_written_over_q(asked: Asked) -> Tensor:
-    return asked.q.copy_(attend(asked))
+def output_written_over_q(call: AttentionCall) -> Tensor:
+    return call.q.copy_(attend(call))
 
 
 @rejected(
@@ -171,20 +171,20 @@ def output_written_over_q(asked: Asked) -> Tensor:
     "^its input bias was (changed in place|written to)",
     by="inputs_unchanged",
 )
-def bias_scaled_in_place(asked: Asked) -> Tensor:
-    asked.bias.values.mul_(0.5)
-    return attend(replace(asked, bias=replace(asked.bias, values=2 * asked.bias.values)))
+def bias_scaled_in_place(call: AttentionCall) -> Tensor:
+    call.bias.values.mul_(0.5)
+    return attend(replace(call, bias=replace(call.bias, values=2 * call.bias.values)))
 
 
 @rejected(
     "h4 t63 d32 causal alibi", "the bias is wrong|input bias was changed", by="inputs_unchanged"
 )
-def bias_scaled_in_place_uncounted(asked: Asked) -> Tensor:
-    out = attend(asked)
-    asked.bias.values.data.mul_(0.5)
+def bias_scaled_in_place_uncounted(call: AttentionCall) -> Tensor:
+    out = attend(call)
+    call.bias.values.data.mul_(0.5)
     return out
 
 
 @rejected("h4 t64 d16 full", r"sees keys 0\.\.0, expected 0\.\.63$", by="mask_readout")
-def a_view_of_v(asked: Asked) -> Tensor:
-    return asked.v[:]
+def a_view_of_v(call: AttentionCall) -> Tensor:
+    return call.v[:]
