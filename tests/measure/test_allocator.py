@@ -8,7 +8,8 @@ import sys
 import psutil
 import pytest
 
-from suites.engine.local import ROOT, Session
+from suites.engine.local_session import ROOT, Session
+from suites.engine.protocol import Wait
 from suites.engine.watch import Watch
 from suites.measure.allocator import ALLOCATORS, settings
 
@@ -109,6 +110,6 @@ print(before.changes(), before.restore())
 
 def test_a_session_may_open_as_many_files_as_the_system_allows() -> None:
     with Session(Watch(60.0, 1 << 30), threads=1) as session:
-        assert session.ask({"task": "wait"}, lambda _: None) is None
+        assert session.ask(Wait(), lambda _: None) is None
         soft, hard = psutil.Process(session._process.pid).rlimit(psutil.RLIMIT_NOFILE)
     assert soft == hard
