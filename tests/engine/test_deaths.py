@@ -56,7 +56,7 @@ SETTLED = {
     "returns_its_input": ("wrong", "query "),
     "computes_when_looked_at": (
         "failed",
-        "TypeError: returned _Later, which may compute when it is looked at; expected a plain tens",
+        "TypeError: returned _Later, which may compute lazily; expected a plain tensor",
     ),
     "returns_before_it_is_done": ("wrong", ""),  # whatever it is that is not there yet
     "returns_a_meta_tensor": ("wrong", "out is on meta, expected cpu"),
