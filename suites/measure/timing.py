@@ -86,7 +86,8 @@ class CudaClock:
 
 def clock_for(device: str) -> Clock:
     """The clock of a device. Raises ValueError for a device without one."""
-    return instrument_for(device, {"cpu": HostClock, "cuda": _cuda_clock})()
+    clocks: dict[str, Callable[[], Clock]] = {"cpu": HostClock, "cuda": _cuda_clock}
+    return instrument_for(device, clocks)()
 
 
 def _cuda_clock() -> CudaClock:
