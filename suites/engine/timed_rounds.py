@@ -26,7 +26,7 @@ from suites.measure import timing
 from suites.measure.devices import Device, device
 from suites.measure.inputs import Inputs, bind, call_of, make_inputs
 from suites.measure.rounds import Arm, rounds_within, run_rounds
-from suites.process_state.fingerprint import Fingerprint
+from suites.process_state.state import ProcessState
 from suites.records.record import Conditions, Record
 from suites.stats import ceilings
 
@@ -145,7 +145,7 @@ class Bench:
         """
         while arms := self._in_rounds():
             names = [arm.name.removeprefix(TWIN) for arm in arms]
-            before = Fingerprint(self.inputs.part)
+            before = ProcessState(self.inputs.part)
             turns = WatchedTurns(self.sender, self.task.problem, names, before)
             try:
                 self.conditions = self.run(arms, turns.announce)
