@@ -110,12 +110,12 @@ MISTAKES = {
     "an unknown list": (("list", "everything"), r"unknown list 'everything'; expected one of"),
     "a name that Python cannot use": (
         ("new", "my-impl"),
-        r"'my-impl' is none Python can use",
+        r"'my-impl' cannot name a function",
     ),
     "a name that is taken": (("new", "naive"), r"the name 'naive' is taken by"),
     "the name of the reference": (("new", "reference"), r"the name 'reference' is taken by"),
     "the name of another function": (("new", "sdpa_flash"), r"'sdpa_flash' is taken by .*sdpa.py"),
-    "a keyword for a name": (("new", "class"), r"the name 'class' is none Python can use here"),
+    "a keyword for a name": (("new", "class"), r"the name 'class' cannot name a function here"),
     "an endless limit": (
         ("run", "--memory-limit", "inf"),
         r"--memory-limit .*inf.*, expected a number",

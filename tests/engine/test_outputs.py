@@ -21,7 +21,7 @@ SETTLED = {
     "returns_its_input": ("wrong", "query "),
     "returns_a_lazy_tensor": (
         "failed",
-        "TypeError: returned _Later, which may compute when it is looked at; expected a plain tens",
+        "TypeError: returned _Later, which may compute lazily; expected a plain tensor",
     ),
     "returns_before_it_has_finished": ("wrong", ""),  # the reason depends on the missing part
     "returns_a_meta_tensor": ("wrong", "out is on meta, expected cpu"),
