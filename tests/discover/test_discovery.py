@@ -432,7 +432,7 @@ def test_progress_shows_steps_and_no_faults() -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=100)
     with probed.ProbeScreen(console) as screen:
         screen.phase("checking agreement", 2)
-        screen.record(record_of(str(FIRST), "mine_0", "float32 only"))
+        screen.record(record_of(FIRST, "mine_0", "float32 only"))
     assert isinstance(console.file, io.StringIO)
     assert "finding out what it can do" in console.file.getvalue()
     assert "float32 only" not in console.file.getvalue()
