@@ -109,8 +109,24 @@ def numbers(text: str) -> tuple[int, ...]:
     return found
 
 
+def _plain(value: float) -> str:
+    return repr(value).removesuffix(".0")
+
+
 def _gib(text: str) -> int:
     return int(positive(GIB)(text))
+
+
+def _gib_text(value: int) -> str:
+    return _plain(value / GIB)
+
+
+def _minutes_text(value: float) -> str:
+    return _plain(value / 60)
+
+
+def _numbers_text(value: tuple[int, ...]) -> str:
+    return ",".join(map(str, value))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +206,7 @@ class Settings:
             metavar="S",
             help="Seconds that one implementation may spend on one problem.",
             parse=positive(),
-            text="{:g}".format,
+            text=_plain,
             default="60",
         ),
     ] = 60.0
@@ -201,7 +217,7 @@ class Settings:
             metavar="GIB",
             help="GiB that one call may add; 80 % of what is available.",
             parse=_gib,
-            text=lambda value: f"{value / GIB:g}",
+            text=_gib_text,
         ),
     ]
     budget_s: Annotated[
@@ -211,7 +227,7 @@ class Settings:
             metavar="MIN",
             help="Minutes for the whole run.",
             parse=positive(60.0),
-            text=lambda value: f"{value / 60:g}",
+            text=_minutes_text,
         ),
     ] = None
     threads: Annotated[
@@ -221,7 +237,7 @@ class Settings:
             metavar="LIST",
             help="OpenMP threads, bound to CPUs: 1,2; by default as many as there are.",
             parse=numbers,
-            text=lambda value: ",".join(map(str, value)),
+            text=_numbers_text,
         ),
     ]
 
