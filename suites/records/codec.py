@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Final, TypeVar, dataclass_transform
 
-from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, PlainValidator, TypeAdapter
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    TypeAdapter,
+)
 from pydantic import ValidationError as PydanticError
 from pydantic_core import PydanticSerializationError
 

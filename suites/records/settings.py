@@ -26,7 +26,7 @@ class Option:
     metavar  what stands for the value in the help
     help     one line
     parse    text to value; raises ValueError that says what was expected
-    text     value to text that `parse` reads back
+    text     value to text that `parse` reads back; not for None
     default  as the help shows it; empty where it depends on the suite or the machine
     repeat   whether it may be given several times
     labels   whether titles of figures and commands that repeat them name a value that is not the
@@ -244,8 +244,7 @@ class Settings:
     def labels(self) -> Iterator[tuple[str, str]]:
         """Field and text of every setting that labels figures and is not at its default."""
         for field, option in options().items():
-            text = option.text(getattr(self, field))
-            if option.labels and text != option.default:
+            if option.labels and (text := option.text(getattr(self, field))) != option.default:
                 yield field, text
 
 

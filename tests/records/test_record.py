@@ -292,9 +292,7 @@ def test_the_share_is_the_largest_part_of_either_gate(
 @pytest.mark.parametrize(
     "bad", [error(math.nan, 0.1), error(0.1, math.nan), error(math.nan, math.nan)]
 )
-def test_an_error_of_nan_never_hides_behind_a_small_one(
-    place: int, bad: TensorError
-) -> None:
+def test_an_error_of_nan_never_hides_behind_a_small_one(place: int, bad: TensorError) -> None:
     tensors = [error(0.1, 0.1)]
     tensors.insert(place, bad)
     share = Agreement(tensors=tuple(tensors)).share

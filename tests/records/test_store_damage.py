@@ -125,7 +125,9 @@ BAD_RECORDS = {
     "a problem in no words": of_data(lambda data: data.update(problem="t8 t9")),
     "a problem that is a number": of_data(lambda data: data.update(problem=8)),
     "a problem that is a list": of_data(lambda data: data.update(problem=["t8"])),
-    "a count that is too large": of_data(lambda data: data.update(agreement={"hard_inputs": 2**63})),
+    "a count that is too large": of_data(
+        lambda data: data.update(agreement={"hard_inputs": 2**63})
+    ),
 }
 
 
@@ -414,7 +416,9 @@ def test_the_table_that_a_store_lacks_is_named(path: Path, table: str, *, create
         (None, "has no format number; the file is damaged"),
     ],
 )
-def test_newer_older_and_missing_formats_have_their_own_messages(path: Path, found: int | None, message: str) -> None:
+def test_newer_older_and_missing_formats_have_their_own_messages(
+    path: Path, found: int | None, message: str
+) -> None:
     sql("DELETE FROM attnbench_format")(path)
     if found is not None:
         sql(f"INSERT INTO attnbench_format VALUES ({found})")(path)  # noqa: S608 - our own number
@@ -538,7 +542,10 @@ def test_a_command_on_a_run_that_cannot_be_read_is_one_line_and_status_2(
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("attnbench: the run ")
-    assert "cannot be read: ValueError: sessions: Field required, found {}; update attnbench, or name another run" in err
+    assert (
+        "cannot be read: ValueError: sessions: Field required, found {}; update attnbench, or name another run"
+        in err
+    )
 
 
 def test_every_command_reads_the_records_beside_one_that_cannot_be_read(

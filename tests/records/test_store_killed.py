@@ -113,9 +113,7 @@ def test_a_run_killed_at_a_hundred_instants_loses_and_repeats_nothing(
             assert found[: len(before)] == before  # nothing is lost
             assert set(printed) <= set(found)  # every printed record is there
             new = len(found) - len(before) - len(said)
-            assert (
-                0 <= new <= 4
-            )  # one commit may not be printed yet: a record, or the settled ones
+            assert 0 <= new <= 4  # one commit may not be printed yet: a record, or the settled ones
             printed = found
         finished += ended
         place += 1

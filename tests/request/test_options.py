@@ -98,9 +98,7 @@ def test_a_text_that_a_setting_refuses_is_an_error_that_names_the_option(
 
 
 @pytest.mark.parametrize(("field", "option"), EVERY)
-def test_the_default_that_the_help_shows_is_that_of_the_setting(
-    field: str, option: Option
-) -> None:
+def test_the_default_that_the_help_shows_is_that_of_the_setting(field: str, option: Option) -> None:
     if not option.default:
         return
     [declared] = [each.default for each in fields(Settings) if each.name == field]
@@ -108,22 +106,21 @@ def test_the_default_that_the_help_shows_is_that_of_the_setting(
 
 
 def test_run_help_has_the_option_of_every_setting() -> None:
-    shown = CliRunner().invoke(run_bench.app, ["run", "--help"], env={"COLUMNS": "300"})
+    shown = CliRunner().invoke(run_bench.app, ["run", "--help"])
     assert shown.exit_code == 0
-    lines = shown.output.splitlines()
+    text = " ".join(shown.output.split())
     for option in options().values():
-        [line] = [each for each in lines if each.split()[:1] == [option.name]]
-        assert option.metavar in line
-        assert line.split()[: len(option.metavar.split()) + 1][1:] == option.metavar.split()
-        assert all(word in shown.output for word in option.help.split())
-        assert option.default in line
+        default = f" [default: {option.default}]" if option.default else " --"
+        assert f" {option.name} {option.metavar} {option.help}{default}" in text
 
 
 @pytest.mark.parametrize("option", OPTIONS.values(), ids=list(OPTIONS))
 def test_resume_refuses_every_option_that_would_change_the_plan(
     option: Option, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert ran(monkeypatch, "run", "--resume", "--store", "sqlite:///none.db", option.name, "1") == 2
+    assert (
+        ran(monkeypatch, "run", "--resume", "--store", "sqlite:///none.db", option.name, "1") == 2
+    )
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith(f"attnbench: --resume executes the stored plan, and {option.name} would")
