@@ -109,6 +109,7 @@ def numbers(text: str) -> tuple[int, ...]:
     return found
 
 
+# Functions, because a lambda in an annotation does not see the names of this module.
 def _plain(value: float) -> str:
     return repr(value).removesuffix(".0")
 
