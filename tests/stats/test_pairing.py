@@ -40,7 +40,7 @@ def test_a_pair_has_a_log_ratio_for_each_session_that_timed_both() -> None:
     assert found.rounds == pytest.approx((log(2), log(2), log(3)))
 
 
-def test_nobody_beside_it_is_an_empty_pair() -> None:
+def test_without_sessions_of_both_the_pair_is_empty() -> None:
     assert pair([record(1, 1)], []) == Pair()
 
 
@@ -67,7 +67,7 @@ def test_a_session_with_less_than_half_of_its_rounds_quiet_counts_with_all(quiet
     assert found.disturbed == 5 - quiet
 
 
-def test_a_sample_taken_apart_is_compared_by_medians() -> None:
+def test_a_sample_outside_the_rounds_is_compared_by_medians() -> None:
     base, apart = record(1, 1, 2, 6), record(1, 8, in_rounds=False)
     found = pair([base], [apart])
     assert found.log_ratios == pytest.approx((log(4),))
@@ -80,7 +80,7 @@ def test_unequal_counts_are_compared_by_medians() -> None:
     assert (found.rounds, found.note) == ((), APART)
 
 
-def test_rounds_of_another_process_are_not_taken_for_the_same() -> None:
+def test_rounds_of_another_process_are_not_paired() -> None:
     base = record(1, 1, 2, 6, conditions=Conditions(probe_ms=(0.5, 0.5, 0.5)))
     anew = record(1, 4, 2, 2, conditions=Conditions(probe_ms=(0.6, 0.5, 0.5)))
     found = pair([base], [anew])
@@ -88,17 +88,17 @@ def test_rounds_of_another_process_are_not_taken_for_the_same() -> None:
     assert (found.rounds, found.note) == ((), APART)
 
 
-def test_a_clock_that_stands_still_is_said() -> None:
+def test_a_clock_that_stands_still_is_refused() -> None:
     with pytest.raises(ValueError, match="a sample of 0 ms"):
         pair([record(1, 1, 1)], [record(1, 0, 1)])
 
 
-def test_a_twin_tells_how_far_identical_code_lies_apart() -> None:
+def test_a_twin_gives_the_log_ratio_of_identical_code() -> None:
     conditions = disturbed(2, rounds=3)
     with_twin = record(1, 1, 1, 1, twin_ms=(1.1, 1.1, 9), conditions=conditions)
     assert twin_log_ratios([with_twin, record(1, 1, 1, 1)]) == pytest.approx([log(1.1)])
 
 
-def test_a_twin_on_a_clock_that_stands_still_tells_nothing() -> None:
+def test_a_twin_on_a_clock_that_stands_still_is_left_out() -> None:
     with_twin = record(1, 1, 1, twin_ms=(1, 1))
     assert twin_log_ratios([replace(with_twin, times_ms=(0.0, 1.0))]) == []
