@@ -143,7 +143,7 @@ def check(
     else:
         probes = (line for each in found for line in probed.tables(each))
         print_tables([*terminal.check_tables(analysis), *probes])
-    falls_short = any(each.falls_short for each in found)
+    falls_short = any(each.claims_too_much for each in found)
     raise typer.Exit(1 if falls_short else exit_status(done.records, strict=True))
 
 

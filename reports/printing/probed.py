@@ -14,8 +14,8 @@ from impls.interface.limits import words_of
 from reports import words
 from reports.printing.layout import table
 from reports.printing.terminal import Screen
-from suites.discover.limits import Lacking, pasted, stated
-from suites.discover.probing import Probed, Reach
+from suites.discover.discovery import DeviceFinding, Discovery
+from suites.discover.limits import Unsupported, decorator_source, non_default_fields
 from suites.records.record import Record
 
 FIELDS: Final = {
@@ -47,18 +47,18 @@ class ProbeScreen(Screen):
         self.advance()
 
 
-def tables(found: Probed) -> list[RenderableType]:
+def tables(found: Discovery) -> list[RenderableType]:
     """What holds, what does not and why, and the Limits to paste."""
     made: list[RenderableType] = []
-    for reach in found.reaches:
+    for reach in found.devices:
         made += _of_device(found, reach)
     if found.limits:
         made.append(Text(f"\nTo paste above `def {found.name}`:\n", style="bold"))
-        made.append(Text(pasted(found.limits), no_wrap=True, overflow="ignore"))
+        made.append(Text(decorator_source(found.limits), no_wrap=True, overflow="ignore"))
     return [*made, Text(f"\n{_conclusion(found)}")]
 
 
-def as_data(found: Probed) -> dict[str, Any]:
+def as_data(found: Discovery) -> dict[str, Any]:
     """The same for programs.
 
     devices   for each: the base, what was tried for one, and the features that do not hold
@@ -70,23 +70,23 @@ def as_data(found: Probed) -> dict[str, Any]:
     verified = None if found.verified is None else _by_status(found.verified)
     return {
         "implementation": found.name,
-        "devices": [_device_data(reach) for reach in found.reaches],
+        "devices": [_device_data(reach) for reach in found.devices],
         "limits": [_limits_data(each) for each in found.limits],
-        "paste": pasted(found.limits) if found.limits else "",
+        "paste": decorator_source(found.limits) if found.limits else "",
         "wrong": found.wrong,
         "verified": verified,
     }
 
 
-def _of_device(found: Probed, reach: Reach) -> list[RenderableType]:
+def _of_device(found: Discovery, reach: DeviceFinding) -> list[RenderableType]:
     if reach.limits is None:
         title = f"Where {found.name} was to start from on {reach.device}"
         return [_listed(title, ("problem", "reason"), reach.tried.items())]
     held = ((FIELDS[name], _held(reach.limits, name)) for name in FIELDS)
     title = f"What {found.name} can do, asked beside {reach.base}"
     made = [_listed(title, ("feature", "holds"), held)]
-    if reach.lacking:
-        alike = _alike(reach.lacking)
+    if reach.unsupported:
+        alike = _alike(reach.unsupported)
         lacks = ((_features(each), each[0].problem, each[0].reason) for each in alike)
         made.append(_listed("What it cannot", ("feature", "first problem", "reason"), lacks))
     return made
@@ -112,22 +112,22 @@ def _held(limits: Limits, name: str) -> str:
     return ", ".join(value)
 
 
-def _alike(lacking: Iterable[Lacking]) -> list[list[Lacking]]:
+def _alike(lacking: Iterable[Unsupported]) -> list[list[Unsupported]]:
     """Those of one field that lack for one reason, together."""
-    found: dict[tuple[str, str], list[Lacking]] = defaultdict(list)
+    found: dict[tuple[str, str], list[Unsupported]] = defaultdict(list)
     for each in lacking:
         found[each.feature.field, each.reason].append(each)
     return list(found.values())
 
 
-def _features(alike: list[Lacking]) -> str:
+def _features(alike: list[Unsupported]) -> str:
     """`training`, `masks causal, window`, `head dimensions 33`."""
     field = FIELDS[alike[0].feature.field]
     values = [each.feature.value for each in alike]
     return field if values == [True] else f"{field} {', '.join(map(str, values))}"
 
 
-def _conclusion(found: Probed) -> str:
+def _conclusion(found: Discovery) -> str:
     if not found.limits:
         return (
             f"Nothing to paste: {found.name} agrees on no problem to start from; once it does on "
@@ -152,7 +152,7 @@ def _conclusion(found: Probed) -> str:
     )
 
 
-def _device_data(reach: Reach) -> dict[str, Any]:
+def _device_data(reach: DeviceFinding) -> dict[str, Any]:
     return {
         "device": reach.device,
         "base": None if reach.base is None else str(reach.base),
@@ -164,7 +164,7 @@ def _device_data(reach: Reach) -> dict[str, Any]:
                 "problem": str(each.problem),
                 "reason": each.reason,
             }
-            for each in reach.lacking
+            for each in reach.unsupported
         ],
     }
 
@@ -172,7 +172,7 @@ def _device_data(reach: Reach) -> dict[str, Any]:
 def _limits_data(limits: Limits) -> dict[str, Any]:
     return {
         name: [value[0], value[-1], value.step] if isinstance(value, range) else value
-        for name, value in stated(limits).items()
+        for name, value in non_default_fields(limits).items()
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from suites.agreement.gate import tensors_of, versions_of
+from suites.agreement.calls import tensors_of, versions_of
 from suites.measure.inputs import Flips, Inputs
 from suites.process_state.watched import Watched
 

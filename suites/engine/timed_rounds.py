@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 from torch import Tensor
 
 from impls.interface import Implementation, Problem
-from suites.agreement import timed_outputs as last_answer
+from suites.agreement import timed_outputs
 from suites.agreement.checker import Checker
 from suites.engine.call_limits import limited_memory, quiet
 from suites.engine.gauge import Gauge, page_faults, usual_probe
@@ -227,7 +227,7 @@ class Bench:
         self.inputs.refresh()
         with ExitStack() as stack:
             with quiet(collected=False), self._limited():
-                sample = last_answer.sampled(
+                sample = timed_outputs.sampled(
                     arm, self.inputs.sets, self._device.clock, found.took_ms
                 )
                 made, inputs = stack.enter_context(sample)
@@ -239,9 +239,9 @@ class Bench:
         seed = f"{self.task.seed}|{self.task.session}|{self.task.problem}|{each}"
         random = Random(seed)
         watched = partial(self._watched, took_ms=found.took_ms)
-        return last_answer.fault(each, self.problem, inputs, made, random, watched, again=again)
+        return timed_outputs.fault(each, self.problem, inputs, made, random, watched, again=again)
 
-    def _watched(self, call: last_answer.Watched, took_ms: list[float]) -> last_answer.Watched:
+    def _watched(self, call: timed_outputs.Watched, took_ms: list[float]) -> timed_outputs.Watched:
         """The call within the memory limit; its milliseconds are appended to a list."""
 
         def watched() -> tuple[Tensor, ...]:

@@ -18,7 +18,7 @@ import impls
 from impls.interface import Implementation, Problem
 from impls.interface.template import template
 from suites.agreement.checker import Checker
-from suites.agreement.hard_answers import HardAnswers
+from suites.agreement.hard_checks import HardFindings
 from suites.request.suites import named
 
 KNOWN = impls.load()
@@ -27,7 +27,7 @@ LAYERS = [each for each in FOUND if each.projections]
 OWN_REFERENCE = [each for each in FOUND if each.reference is not None]
 ATTENTION = [each for each in FOUND if not each.projections and each.reference is None]
 HERE = "cuda" if torch.cuda.is_available() else "cpu"
-ANSWERED: HardAnswers = {}
+ANSWERED: HardFindings = {}
 """Problems with the same features share one check on hard inputs, as in a run."""
 PLAIN_FILE = """import torch
 def plain(q, k, v):
@@ -91,4 +91,4 @@ def fault(problem: Problem, each: Implementation) -> str:
 
 @lru_cache(maxsize=1)
 def _checker(problem: Problem) -> Checker:
-    return Checker(problem, seed=11, answered=ANSWERED)
+    return Checker(problem, seed=11, hard_findings=ANSWERED)

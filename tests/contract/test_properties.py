@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 
 from impls.interface import CAUSAL, Bias, Implementation, Mask, Problem
 from impls.interface.problem import DTYPES, LAYOUTS
-from suites.agreement.expected import expect
-from suites.agreement.gate import changed, judge, malformed, versions_of
-from suites.agreement.own_reference import expect_from
+from suites.agreement.bounds.by_trial import bounds_by_trial
+from suites.agreement.bounds.derived import derived_bounds
+from suites.agreement.calls import versions_of
+from suites.agreement.gate import judge
+from suites.agreement.probes.inputs_unchanged import changed
+from suites.agreement.probes.output_form import malformed
 from suites.measure.inputs import bind, call_of, copies, make_inputs
 from tests.contract.found import FOUND, KNOWN
 
@@ -117,8 +120,8 @@ def fault_of(each: Implementation, problem: Problem, seed: int) -> str:
     if fault:
         return fault
     if each.reference is not None:
-        return judge(made, expect_from(each.reference, problem, inputs, None))[1]
-    return judge(made, expect(problem, inputs, rows=None, projections=each.projections))[1]
+        return judge(made, bounds_by_trial(each.reference, problem, inputs, None))[1]
+    return judge(made, derived_bounds(problem, inputs, rows=None, projections=each.projections))[1]
 
 
 @EVERY
@@ -146,5 +149,5 @@ def test_an_implementation_without_its_sink_has_a_fault() -> None:
     assert isinstance(naive, Implementation)
     inputs = make_inputs(problem := Problem.parse("b2 h4 t33 d16 sink"), purpose="property")
     deaf = naive.bound(mask=problem.mask, scale=problem.softmax_scale)
-    expected = expect(problem, inputs, rows=None)
+    expected = derived_bounds(problem, inputs, rows=None)
     assert "out is wrong" in judge((deaf(inputs.q, inputs.k, inputs.v),), expected)[1]

@@ -14,9 +14,9 @@ from torch import Tensor
 
 import impls
 from impls.interface import CAUSAL, Bias, BiasValues, Implementation, Mask, Problem
-from suites.agreement.expected import expect
+from suites.agreement.bounds.by_trial import bounds_by_trial
+from suites.agreement.bounds.derived import derived_bounds
 from suites.agreement.gate import judge
-from suites.agreement.own_reference import expect_from
 from suites.measure.inputs import Inputs, bind, call_of, make_inputs
 from tests.contract.found import FOUND, KNOWN
 
@@ -62,9 +62,9 @@ def apart(
     if all(map(torch.equal, got, wanted)):
         return ""
     if each.reference is not None:
-        expected = expect_from(each.reference, problem, inputs, None)
+        expected = bounds_by_trial(each.reference, problem, inputs, None)
     else:
-        expected = expect(problem, inputs, rows=None, projections=each.projections)
+        expected = derived_bounds(problem, inputs, rows=None, projections=each.projections)
     names = ("out", "dq", "dk", "dv")[: len(wanted)]
     values = {name: tensor.double() for name, tensor in zip(names, wanted, strict=True)}
     return judge(got, replace(expected, values=values))[1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from suites.agreement.read_only import WROTE
+from suites.agreement.probes.read_only_inputs import WROTE
 from suites.process_state.state import SHARED
 from tests.engine.real_sessions import (
     Records,
@@ -14,7 +14,7 @@ from tests.engine.real_sessions import (
     records_of,
 )
 
-TIMED_LATE = "it agreed when it was checked, and not when it was timed: "
+TIMED_LATE = "agrees in the check, but not while timed: "
 SETTLED = {
     "returns_nothing": ("failed", "TypeError: returned NoneType, expected one tensor"),
     "returns_a_tuple": ("failed", "TypeError: returned tuple, expected one tensor"),

@@ -174,7 +174,7 @@ def test_the_answer_of_a_long_call_is_compared_as_well(
     own.write_text(OWN)
     made = measured("careful_in_samples", own=own)["careful_in_samples"]
     assert made.status == "wrong"
-    assert made.reason.startswith("it agreed when it was checked, and not when it was timed: ")
+    assert made.reason.startswith("agrees in the check, but not while timed: ")
 
 
 def test_who_remembers_answers_by_the_sizes_of_numbers_is_found_out(tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_who_remembers_answers_by_the_sizes_of_numbers_is_found_out(tmp_path: Pa
     own.write_text(OWN)
     made = measured("goes_by_sizes", own=own)["goes_by_sizes"]
     assert made.status == "wrong"
-    assert "not when it was timed: out is wrong" in made.reason
+    assert "not while timed: out is wrong" in made.reason
 
 
 def test_a_clock_that_is_replaced_changes_no_figure(
