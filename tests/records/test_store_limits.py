@@ -19,7 +19,6 @@ import pytest
 import sqlalchemy as sa
 
 from suites.records import database
-from suites.records.facts import SessionFacts
 from suites.records.record import Record
 from suites.records.store import Run, Store, StoreError
 from tests.records.fake_run import NAME, PLAN, answer, carry_out
