@@ -133,9 +133,7 @@ def facts_of(session: int, data: str) -> SessionFacts:
 def _key(row: Mapping[Any, Any]) -> tuple[int, Problem, str]:
     session, problem, name = row["session"], row["problem"], row["implementation"]
     if not (type(session) is int and isinstance(problem, str) and isinstance(name, str)):
-        raise ValueError(
-            f"found {reprlib.repr((session, problem, name))}; expected int, text, text"
-        )
+        raise ValueError(f"{reprlib.repr((session, problem, name))}; expected int, text, text")
     return session, Problem.parse(problem), name
 
 

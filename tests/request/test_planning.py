@@ -116,7 +116,7 @@ def test_a_device_that_the_machine_lacks_is_refused() -> None:
 def test_more_threads_than_cpus_are_refused() -> None:
     assert planned("mine", {}).threads == (CORES,)
     assert planned("mine", {"--threads": "4,1"}).threads == (1, 4)
-    with pytest.raises(ValueError, match="^--threads is 5, this program may use 4 CPUs$"):
+    with pytest.raises(ValueError, match=r"^--threads is 5, this program may use 4 CPUs$"):
         planned("mine", {"--threads": "1,5"})
 
 
