@@ -187,8 +187,8 @@ def test_resuming_measures_a_pair_again_whose_row_has_no_readable_key(path: Path
 
 
 def test_a_report_shows_the_record_that_cannot_be_read_and_all_the_others(path: Path) -> None:
-    from reports.analysis import Analysis
-    from reports.html.page import page
+    from reports.analysis.run_analysis import Analysis
+    from reports.outputs.html.page import page
 
     BAD_RECORDS["half"](path)
     store = Store.open(f"sqlite:///{path}")
@@ -227,8 +227,8 @@ def test_agreement_without_its_newer_fields_is_read(path: Path) -> None:
 
 
 def test_agreement_may_be_infinitely_wrong(path: Path) -> None:
-    from reports.analysis import Analysis
-    from reports.html.page import page
+    from reports.analysis.run_analysis import Analysis
+    from reports.outputs.html.page import page
 
     def wrong(data: dict[str, Any]) -> None:
         tensor = {"tensor": "out", "rms_share": float("nan"), "worst_share": float("inf")}
@@ -371,7 +371,7 @@ def test_names_as_runs_have_them_may_be_begun(path: Path) -> None:
     ],
 )
 def test_facts_that_cannot_be_read_have_a_fault_and_hide_no_others(path: Path, data: str) -> None:
-    from reports import machine
+    from reports.views import machine
 
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("UPDATE sessions SET data = ? WHERE session = 2", (data,))
