@@ -155,6 +155,7 @@ def test_a_record_that_cannot_be_read_is_a_failed_one_and_hides_no_other(
 BAD_KEYS = {
     "a problem in no words": of_bad("problem = 'b1 h8 t128 dx'"),
     "no problem": of_bad("problem = ''"),
+    "a problem in another form": of_bad("problem = 't128 h8'"),
     "a problem of bytes": of_bad("problem = x'00ff'"),
     "a problem of sizes that make no sense": of_bad("problem = 'h8/3 t128'"),
     "a session in words": of_bad("session = 'first'"),
