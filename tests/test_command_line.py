@@ -117,7 +117,7 @@ def test_a_wrong_one_is_called_wrong_and_never_timed(folder: Path) -> None:
     assert data["measurements"] == []
     (outcome,) = data["outcomes"]
     assert outcome["status"] == "wrong"
-    assert "sees keys 0..63, should see 0..0" in outcome["reason"]
+    assert "sees keys 0..63, expected 0..0" in outcome["reason"]
     stored = sqlite3.connect(folder / "bad.db").execute("select data from records").fetchall()
     assert all(not json.loads(row)["times_ms"] for (row,) in stored)
 
@@ -126,7 +126,7 @@ def test_check_of_a_plain_function_says_what_is_wrong_and_what_it_can_do(folder:
     result = start("check", "bad.py", "--threads", "1", cwd=folder)
     said = " ".join(result.stdout.split())
     assert result.returncode == 1
-    assert "should see" in said
+    assert "expected 0..0" in said
     assert "claims more than it can" in said
     assert "To paste above" in said
 
