@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 if importlib.util.find_spec("xformers") is None:
     raise ImportError("xformers is not installed")
 
-FLASH: dict[str, Any] = {
+FLASH: dict[str, Any] = {  # FlashAttention-2, as in xformers/ops/fmha/flash.py
     "devices": ("cuda",),
     "dtypes": ("float16", "bfloat16"),
     "masks": EVERY_MASK,
@@ -43,7 +43,7 @@ FLASH: dict[str, Any] = {
     "head_dims": range(8, 257, 8),
     "cuda_capability": (8, 0),
 }
-CUTLASS: dict[str, Any] = {
+CUTLASS: dict[str, Any] = {  # as in xformers/ops/fmha/cutlass.py
     "devices": ("cuda",),
     "dtypes": ("float32",),
     "masks": EVERY_MASK,
