@@ -131,9 +131,9 @@ def test_ints_arrays_and_tensors_see_what_the_definition_says(situation: Situati
 @UNHURRIED
 @given(situations())
 def test_the_dense_mask_has_every_visible_pair(situation: Situation) -> None:
-    mask, *sizes = situation
+    mask, batch, query_length, key_length = situation
     expected = torch.from_numpy(dense(*situation))
-    found = mask.dense(*sizes, torch.device("cpu"))
+    found = mask.dense(batch, query_length, key_length, torch.device("cpu"))
     assert found.shape == (expected[0] if mask.padding is None else expected[:, None]).shape
     assert torch.equal(found.reshape(-1, *expected.shape[1:]).expand(expected.shape), expected)
 
