@@ -1,4 +1,7 @@
-"""The command line of attnbench: every command is a short table of contents."""
+"""The command line of attnbench: every command is a short table of contents.
+
+Commands import what they need when they run, so that `--help` takes a tenth of a second.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 import typer
 
 from reports.outputs.export.formats import names
+from suites import VERSION
 from suites.records.address import DEFAULT_STORE, without_password
 from suites.request.command_line import is_given, with_options
 from suites.request.options import OPTIONS
@@ -28,7 +32,7 @@ if TYPE_CHECKING:
 PART = replace(OPTIONS["--delta"], name="--fail-if-slower")
 CHECK_OPTIONS = tuple(OPTIONS[name] for name in ("--time-limit", "--memory-limit", "--threads"))
 
-# The class behind everything typer has to say of a command line; not all releases export it.
+# The class of every error in a command line; not all releases of typer export it.
 COMMAND_LINE_ERROR = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[2])
 
 app = typer.Typer(
@@ -57,16 +61,23 @@ Lines = Annotated[
 ]
 Out = Annotated[
     Path | None,
-    typer.Option(help="Folder for the page and charts; results/RUN unless told.", metavar="DIR"),
+    typer.Option(help="Folder for the page and charts; by default results/RUN.", metavar="DIR"),
 ]
 Given = dict[str, str | list[str]]
 
 
 @app.callback(invoke_without_command=True)
-def default(context: typer.Context) -> None:
+def default(
+    context: typer.Context,
+    *,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
     """Without a command: run the quick suite on this machine's best device, then report."""
+    if version:
+        typer.echo(f"attnbench {VERSION}")
+        raise typer.Exit
     if context.invoked_subcommand is None:
-        from suites.request.planning import Request  # noqa: PLC0415 - help answers without it
+        from suites.request.planning import Request
 
         _begin(Request(suite=named("quick")), DEFAULT_STORE, None, as_json=False)
 
@@ -89,7 +100,7 @@ def run(
     as_json: Lines = False,
 ) -> None:
     """Check agreement, measure time and memory, and leave a page and charts."""
-    from suites.request.planning import requested  # noqa: PLC0415 - help does not need it
+    from suites.request.planning import requested
 
     suite_given = is_given(context, "suite")
     if resume is not None:
@@ -115,13 +126,13 @@ def check(
     For a function without a decorator it also finds the limits by trial, and prints the Limits
     that state them.
     """
-    from reports.analysis.run_analysis import Analysis  # noqa: PLC0415 - help answers without them
-    from reports.outputs.exit_status import exit_status  # noqa: PLC0415 - likewise
-    from reports.outputs.export import json_data, limits_data  # noqa: PLC0415 - likewise
-    from reports.outputs.terminal import found_limits, run_tables, screen  # noqa: PLC0415 - likewise
-    from reports.outputs.terminal.console import console, print_json, print_tables  # noqa: PLC0415 - likewise
-    from suites import conducting  # noqa: PLC0415 - likewise
-    from suites.request.planning import requested  # noqa: PLC0415 - likewise
+    from reports.analysis.run_analysis import Analysis
+    from reports.outputs.exit_status import exit_status
+    from reports.outputs.export import json_data, limits_data
+    from reports.outputs.terminal import found_limits, run_tables, screen
+    from reports.outputs.terminal.console import console, print_json, print_tables
+    from suites import conducting
+    from suites.request.planning import requested
 
     request = replace(requested(named("agreement"), given), specs=tuple(names) if names else None)
     screens = (screen.Screen, screen.TrialScreen)
@@ -134,7 +145,7 @@ def check(
     else:
         limits = (line for each in found for line in found_limits.tables(each))
         print_tables([*run_tables.check_tables(analysis), *limits])
-    falls_short = any(each.falls_short for each in found)
+    falls_short = any(each.claims_too_much for each in found)
     raise typer.Exit(1 if falls_short else exit_status(done.records, strict=True))
 
 
@@ -156,8 +167,8 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Make the page and the charts of a stored run, or the history of several."""
-    from reports.outputs import reporting  # noqa: PLC0415 - help answers without them
-    from suites.records.store import Store  # noqa: PLC0415 - likewise
+    from reports.outputs import reporting
+    from suites.records.store import Store
 
     if last and names:
         raise ValueError(f"--last {last} beside {names[0]}; expected one or the other")
@@ -195,12 +206,12 @@ def compare(  # noqa: PLR0913 - each parameter is an option of the command line
     as_json: Json = False,
 ) -> None:
     """Compare two runs, or two implementations of one run: ratio, interval, verdict."""
-    from reports.analysis import comparison  # noqa: PLC0415 - help answers without them
-    from reports.outputs.exit_status import expect_comparable, gate_status  # noqa: PLC0415 - likewise
-    from reports.outputs.export import json_data  # noqa: PLC0415 - likewise
-    from reports.outputs.terminal.console import print_json, print_tables  # noqa: PLC0415 - likewise
-    from reports.outputs.terminal.verdict_tables import compare_tables  # noqa: PLC0415 - likewise
-    from suites.records.store import Store  # noqa: PLC0415 - likewise
+    from reports.analysis import comparison
+    from reports.outputs.exit_status import expect_comparable, gate_status
+    from reports.outputs.export import json_data
+    from reports.outputs.terminal.console import print_json, print_tables
+    from reports.outputs.terminal.verdict_tables import compare_tables
+    from suites.records.store import Store
 
     limit = None if fail_if_slower is None else PART.value(fail_if_slower)
     counts = None if delta is None else OPTIONS["--delta"].value(delta)
@@ -238,10 +249,10 @@ def export(
     store: StoreUrl = DEFAULT_STORE,
 ) -> None:
     """Write a stored run for other programs."""
-    from reports.outputs.export import export as exports  # noqa: PLC0415 - help answers without them
-    from reports.outputs.folder import RESULTS  # noqa: PLC0415 - likewise
-    from reports.outputs.terminal.console import print_paths  # noqa: PLC0415 - likewise
-    from suites.records.store import Store  # noqa: PLC0415 - likewise
+    from reports.outputs.export import export as exports
+    from reports.outputs.folder import RESULTS
+    from reports.outputs.terminal.console import print_paths
+    from suites.records.store import Store
 
     kept = Store.open(store, create=False)
     stored = kept.run(run)
@@ -259,14 +270,14 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List implementations with their limits, suites, stored runs, or what this machine is."""
-    from reports.outputs.terminal.console import print_json, print_tables  # noqa: PLC0415 - help answers without them
-    from suites import listing  # noqa: PLC0415 - likewise
+    from reports.outputs.terminal.console import print_json, print_tables
+    from suites import listing
 
     data = listing.of(what, store)
     if as_json:
         print_json(data)
         return
-    from reports.outputs.terminal import listings  # noqa: PLC0415 - programs need no tables
+    from reports.outputs.terminal import listings
 
     print_tables([listings.listed(what, data)])
 
@@ -281,11 +292,11 @@ def selftest(
     as_json: Json = False,
 ) -> None:
     """Are the instruments right, and is this machine quiet enough? Exit 1 for a wrong one."""
-    from reports.outputs.export.selftest_data import of_selftest  # noqa: PLC0415 - help answers without them
-    from reports.outputs.terminal import selftest as found  # noqa: PLC0415 - likewise
-    from reports.outputs.terminal.console import console, print_json, print_tables  # noqa: PLC0415 - likewise
-    from reports.outputs.terminal.screen import Screen  # noqa: PLC0415 - likewise
-    from suites.calibrate import selftest as test  # noqa: PLC0415 - likewise
+    from reports.outputs.export.selftest_data import of_selftest
+    from reports.outputs.terminal import selftest as found
+    from reports.outputs.terminal.console import console, print_json, print_tables
+    from reports.outputs.terminal.screen import Screen
+    from suites.calibrate import selftest as test
 
     with Screen(console(stderr=True), quiet=as_json) as screen:
         screen.phase("measuring what is known", test.steps(sessions))
@@ -302,16 +313,16 @@ def new(
     name: Annotated[str, typer.Argument(help="What the implementation is called.")],
 ) -> None:
     """Write impls/NAME.py from a template, ready to check."""
-    from impls import create  # noqa: PLC0415 - help answers without them
-    from reports.outputs.terminal.console import print_line  # noqa: PLC0415 - likewise
+    from impls import create
+    from reports.outputs.terminal.console import print_line
 
     print_line(f"{create(name)}\ncheck it with: python run_bench.py check {name}")
 
 
 def main() -> None:
-    """Run the command line; a user's mistake is one line and status 2."""
+    """Run the command line; a mistake of the user is one line and status 2."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # a letter that the locale lacks is spelt out
+        if isinstance(stream, TextIOWrapper):  # escape letters that the locale lacks
             stream.reconfigure(errors="backslashreplace")
     arguments = _with_latest(sys.argv[1:])
     try:
@@ -321,15 +332,15 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except COMMAND_LINE_ERROR as error:
-        asked = error.ctx.command_path if error.ctx else "run_bench.py"
-        _fail(f"{error.format_message()} (python {asked} --help)")
+        command = error.ctx.command_path if error.ctx else "run_bench.py"
+        _fail(f"{error.format_message()} (python {command} --help)")
     else:
         sys.exit(status)
 
 
 def _begin(request: Request, url: str, out: Path | None, *, as_json: bool) -> NoReturn:
     """Plan a run, carry it out, and report it."""
-    from suites.conducting import NOT_KEPT, begin  # noqa: PLC0415 - help answers without it
+    from suites.conducting import NOT_KEPT, begin
 
     if url in (NOT_KEPT, f"{NOT_KEPT}/", f"{NOT_KEPT}/:memory:"):
         raise ValueError(f"--store {url!r} keeps no run; expected a file, as {DEFAULT_STORE}")
@@ -338,7 +349,7 @@ def _begin(request: Request, url: str, out: Path | None, *, as_json: bool) -> No
 
 def _resume(name: str, url: str, out: Path | None, *, as_json: bool) -> NoReturn:
     """Carry out the plan of a stored run, minus its records, and report it."""
-    from suites.conducting import resume  # noqa: PLC0415 - help answers without it
+    from suites.conducting import resume
 
     _carry_out(partial(resume, name, url), out, as_json=as_json)
 
@@ -346,11 +357,11 @@ def _resume(name: str, url: str, out: Path | None, *, as_json: bool) -> NoReturn
 def _carry_out(
     conduct: Callable[[Live, Listener | None], Conducted], out: Path | None, *, as_json: bool
 ) -> NoReturn:
-    from reports.outputs.export.json_lines import Stream  # noqa: PLC0415 - help answers without them
-    from reports.outputs.folder import RESULTS, expect_folder  # noqa: PLC0415 - likewise
-    from reports.outputs.terminal.console import console, print_line  # noqa: PLC0415 - likewise
-    from reports.outputs.terminal.screen import Screen  # noqa: PLC0415 - likewise
-    from suites.conducting import StoppedError, without_limits  # noqa: PLC0415 - likewise
+    from reports.outputs.export.json_lines import Stream
+    from reports.outputs.folder import RESULTS, expect_folder
+    from reports.outputs.terminal.console import console, print_line
+    from reports.outputs.terminal.screen import Screen
+    from suites.conducting import StoppedError, without_limits
 
     expect_folder(out or RESULTS)
     lines = Stream(sys.stdout) if as_json else None
@@ -360,13 +371,13 @@ def _carry_out(
         again = "" if out is None else f" --out {shlex.quote(str(out))}"
         print_line(f"{stopped}{again}", stderr=True)
         raise
-    from reports.outputs import reporting  # noqa: PLC0415 - nothing is drawn until all is measured
-    from reports.outputs.exit_status import exit_status  # noqa: PLC0415 - likewise
+    from reports.outputs import reporting
+    from reports.outputs.exit_status import exit_status
 
     reporting.report(done.run, done.records, out, as_json=as_json, lines=lines)
     for name, file in without_limits(done):
-        asked = shlex.join(["python", "run_bench.py", "check", str(file)])
-        print_line(f"{name} states no Limits; find its limits with: {asked}", stderr=True)
+        command = shlex.join(["python", "run_bench.py", "check", str(file)])
+        print_line(f"{name} states no Limits; find its limits with: {command}", stderr=True)
     raise typer.Exit(exit_status(done.records))
 
 
@@ -393,7 +404,7 @@ def _command() -> str:
 
 
 def _fail(message: str) -> NoReturn:
-    from reports.views.text import printable  # noqa: PLC0415 - help answers without it
+    from reports.views.text import printable
 
     sys.stderr.write(f"attnbench: {printable(' '.join(message.split()))}\n")
     sys.exit(2)

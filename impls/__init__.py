@@ -1,6 +1,6 @@
-"""What is compared: one file per way of computing attention; `load` finds them all.
+"""The implementations that are compared, one or more a file; `load` finds them.
 
-Dropping a file into this folder is all it takes: there is no list to edit.
+A new file in this folder is enough: there is no list to edit.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ _NOT_COMPARED: Final = ("__init__", "reference")
 _SPEC: Final = re.compile(
     r"(?P<name>.*?\.py(?::\w+)?|[^\[\]()]+)(\[(?P<settings>[^\[\]]*)\])?(\((?P<inner>.+)\))?"
 )
+"""NAME, FILE.py or FILE.py:FUNCTION, then `[setting=value,...]` and `(INNER)`."""
 
 
 def own_files() -> list[Path]:
@@ -36,9 +37,9 @@ def own_files() -> list[Path]:
 
 
 def load(files: Iterable[Path] | None = None) -> dict[str, Implementation | Missing]:
-    """Every implementation of these files (of this folder when none are given), by name.
+    """Every implementation of these files, or of this folder by default, by name.
 
-    A file that cannot be imported here becomes a Missing under the file's name. Raises ValueError
+    A file that cannot be imported here becomes a Missing with the file's name. Raises ValueError
     when two files use one name.
     """
     paths = own_files() if files is None else sorted(files)
@@ -56,10 +57,10 @@ def load(files: Iterable[Path] | None = None) -> dict[str, Implementation | Miss
 
 
 def load_file(path: Path, function: str = "") -> list[Implementation]:
-    """The implementations in a user's own file, or the one called `function`.
+    """The implementations in a user's file, or the one named `function`.
 
-    Decorated ones count; in a file without any, every public function of (q, k, v, ...) does.
-    Raises ValueError when the file does not exist, does not import or has no such function.
+    Without decorated ones, these are the public functions of (q, k, v, ...). Raises ValueError when
+    the file does not exist, does not import or has no such function.
     """
     if not path.is_file():
         raise ValueError(
@@ -68,8 +69,8 @@ def load_file(path: Path, function: str = "") -> list[Implementation]:
     try:
         module = _import(path.resolve())
     except (Exception, SystemExit) as error:
-        told = f"{_in_words(error)}{_where(error, path.resolve())}"
-        raise ValueError(f"{path} does not import: {told}") from error
+        reason = f"{_first_line(error)}{_line_number(error, path.resolve())}"
+        raise ValueError(f"{path} does not import: {reason}") from error
     found = _in_module(module, path, plain_too=bool(function))
     if function:
         found = [each for each in found if each.name == function]
@@ -88,8 +89,8 @@ def select(
     """The implementations that the specs name, in that order, each once.
 
     A spec is NAME, FILE.py or FILE.py:FUNCTION, then `[setting=value,...]` (`*` for every value)
-    and, for a layer, `(INNER)`. New files are added to `known`. Raises ValueError for what is not
-    there, with the nearest name.
+    and, for a layer, `(INNER)`. Implementations of new files are added to `known`. Raises
+    ValueError for an unknown name, with the closest known one.
     """
     selected: dict[str, Implementation] = {}
     for spec in specs:
@@ -99,7 +100,7 @@ def select(
 
 
 def create(name: str) -> Path:
-    """A new file of this folder, from the template. Raises ValueError when the name is taken."""
+    """Write a new file from the template into this folder. Raises ValueError for a used name."""
     text = template(name)
     path = FOLDER / f"{name}.py"
     taken = re.compile(rf"^(def {name}\(|{name} = )", re.MULTILINE)
@@ -121,14 +122,16 @@ def fingerprint(path: str) -> str:
 def _in_folder_file(path: Path) -> list[Implementation] | list[Missing]:
     try:
         found = _in_module(_import(path), path)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a file that breaks here stays visible
-        return [Missing(path.stem, f"does not import here: {_in_words(error)}")]
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a broken file stays listed
+        return [Missing(path.stem, f"does not import here: {_first_line(error)}")]
     return found or [Missing(path.stem, "has no attention function of (q, k, v, ...)")]
 
 
 def _in_module(module: ModuleType, path: Path, *, plain_too: bool = False) -> list[Implementation]:
-    """Implementations defined in this module; its plain functions where none is decorated."""
-    members = {id(each): each for each in vars(module).values()}.values()  # aliases once
+    """Implementations defined in this module; without decorated ones, its plain functions."""
+    members = {
+        id(each): each for each in vars(module).values()
+    }.values()  # each object once, despite aliases
     decorated = [
         each
         for each in members
@@ -153,7 +156,9 @@ def _import(path: Path) -> ModuleType:
     if spec is None or spec.loader is None:
         raise ImportError("the name of a Python file ends in .py")
     if str(path.parent) not in sys.path:
-        sys.path.append(str(path.parent))  # the file may import its neighbours, after all else
+        sys.path.append(
+            str(path.parent)
+        )  # the file may import its neighbours; last, so that it shadows nothing
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
@@ -192,13 +197,13 @@ def _with_inner(
 def _named(name: str, known: dict[str, Implementation | Missing]) -> list[Implementation]:
     file, _, function = name.partition(":")
     if file.endswith(".py"):
-        return [_added(known, found, Path(file)) for found in load_file(Path(file), function)]
-    asked = known.get(name)
-    if isinstance(asked, Missing):
-        raise ValueError(  # noqa: TRY004 - the name is right, its file is not
-            f"implementation {name!r} is missing here: {asked.reason}"
+        return [_added(known, each, Path(file)) for each in load_file(Path(file), function)]
+    found = known.get(name)
+    if isinstance(found, Missing):
+        raise ValueError(  # noqa: TRY004 - the name is known, its file is broken
+            f"implementation {name!r} is missing here: {found.reason}"
         )
-    if asked is None:
+    if found is None:
         if "," in name:
             raise ValueError(f"unknown implementation {name!r}: expected one name at a time")
         near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.4)
@@ -206,13 +211,13 @@ def _named(name: str, known: dict[str, Implementation | Missing]) -> list[Implem
         raise ValueError(
             f"unknown implementation {name!r}; {hint} (python run_bench.py list implementations)"
         )
-    return [asked]
+    return [found]
 
 
 def _added(
     known: dict[str, Implementation | Missing], found: Implementation, file: Path
 ) -> Implementation:
-    """A user's implementation, once its name is known to be its own."""
+    """Add a user's implementation to `known`. Raises ValueError when its name is used elsewhere."""
     other = known.setdefault(found.name, found)
     where = Path(other.file).resolve() if isinstance(other, Implementation) else FOLDER
     if where != file.resolve():
@@ -221,7 +226,7 @@ def _added(
 
 
 def _settings(spec: str, text: str) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The fixed settings, and the names of those to sweep."""
+    """The fixed settings, and the names of the swept ones."""
     fixed: dict[str, Any] = {}
     swept: list[str] = []
     for word in filter(None, text.split(",")):
@@ -237,8 +242,8 @@ def _settings(spec: str, text: str) -> tuple[dict[str, Any], tuple[str, ...]]:
     return fixed, tuple(swept)
 
 
-def _where(error: BaseException, path: Path) -> str:
-    """The line of a file that an error came from; empty where it is none of its lines."""
+def _line_number(error: BaseException, path: Path) -> str:
+    """The line of the file that raised the error, in parentheses; empty for another file."""
     if isinstance(error, SyntaxError):
         return f" (line {error.lineno})" if error.filename == str(path) else ""
     frames = traceback.extract_tb(error.__traceback__)
@@ -246,8 +251,8 @@ def _where(error: BaseException, path: Path) -> str:
     return f" (line {lines[-1]})" if lines else ""
 
 
-def _in_words(error: BaseException) -> str:
-    """Its first line, also where its own str() raises."""
-    told = traceback.format_exception_only(type(error), error)
-    lines = [line for line in told if not line.startswith(" ")]  # of a syntax error, where it is
+def _first_line(error: BaseException) -> str:
+    """The first line of the error's message, even if its str() raises."""
+    text = traceback.format_exception_only(type(error), error)
+    lines = [line for line in text if not line.startswith(" ")]  # not the source of a syntax error
     return "".join(lines[:1]).removeprefix(f"{type(error).__module__}.").strip().split("\n")[0]

@@ -1,16 +1,15 @@
-"""Exact window attention whose work and memory grow with T, not with T squared.
+"""Exact window attention with work and memory linear in T: sliding chunks (arXiv 2004.05150).
 
-The queries are cut into blocks. All that a block can reach is one strip of neighbouring keys: its
-own length and the window's two reaches together. So all blocks are answered at once, by one
-batched product of every block with its strip, one softmax over the strips with the band as a mask,
-and one product with the strips of values: the sliding chunks of Longformer (arXiv 2004.05150).
-Neighbouring strips overlap, so T * (block + reach) scores are held; the backward pass is
-autograd's, and as linear.
+The queries are split into blocks. A block sees one contiguous strip of keys, as long as the block
+plus the left and right reach. All blocks are computed at once: a batched product of blocks and key
+strips, a softmax over each strip under the band mask, and a product with value strips. Neighbouring
+strips overlap, so that T * (block + reach) scores are held. The backward pass is autograd's, and
+linear too.
 
-In every block the band looks the same, and so does a bias, which knows distances alone; padding
-and documents do not, and are told apart for each pair of a block and its strip.
+The band and the bias are equal in every block, since they depend on distances only. Padding and
+documents are masked for each pair of block and strip.
 
-A window that is unlimited on one side reaches over all keys: right, but no longer linear.
+A window without a limit on one side covers all keys: correct, but no longer linear.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ from impls.interface.limits import EVERY_BIAS, EVERY_MASK
         sink=True,
     )
 )
-def local_window(  # noqa: PLR0913 - the contract's own arguments
+def local_window(  # noqa: PLR0913 - the arguments of the contract
     q: Tensor,
     k: Tensor,
     v: Tensor,
@@ -45,21 +44,21 @@ def local_window(  # noqa: PLR0913 - the contract's own arguments
     softcap: float | None = None,
     sink: Tensor | None = None,
 ) -> Tensor:
-    """Every block of queries with its own strip of keys.
+    """Window attention of every query block with its key strip.
 
     q       [B, Hq, Tq, D]
-    k       [B, Hk, Tk, D]; the queries that share a key head share its strips
+    k       [B, Hk, Tk, D]; query heads of one key head share its strips
     v       [B, Hk, Tk, Dv]
     out     [B, Hq, Tq, Dv]
     """
     length, key_length = q.shape[2], k.shape[2]
     back = min(mask.left or key_length, key_length) - 1
     ahead = length - 1 if mask.right is None else min(mask.right, length - 1)
-    # As long as the reach, so that half of a strip is seen, within what keeps the products busy;
-    # a power of two, so that common lengths divide by it.
+    # As long as the reach, so that half of a strip is visible; 32 to 128 for efficient products;
+    # a power of two, so that common lengths are multiples.
     block = min(max(1 << (back + ahead - 1).bit_length(), 32), 128)
     strip = back + block + ahead
-    first = key_length - length - back  # where the first strip begins, on the keys' axis
+    first = key_length - length - back  # the first key of the first strip
 
     heads = k.shape[1], q.shape[1] // k.shape[1]
     blocks = _blocks(torch.unflatten(q * scale, 1, heads), block)
@@ -76,16 +75,16 @@ def local_window(  # noqa: PLR0913 - the contract's own arguments
         scores = scores + torch.unflatten(added, 0, heads)[:, None]
     weights = _weights(scores.masked_fill_(hidden, torch.finfo(q.dtype).min), sink, heads)
     out = torch.unflatten(weights.flatten(3, 4) @ values, 3, (group, block))
-    # Where every key is hidden, the weights are equal, not zero.
+    # Rows without a visible key have equal weights; set them to zero.
     out = out.masked_fill(hidden.all(-1, keepdim=True), 0.0)
     return out.movedim(3, 2).flatten(3, 4)[:, :, :, :length].flatten(1, 2)
 
 
 def _visible(mask: Mask, at: Tensor, block: tuple[int, int], key_length: int, batch: int) -> Tensor:
-    """Which keys of its strip a row of a block sees, [B or 1, 1, count, 1, block, strip].
+    """The visible keys of each strip, [B or 1, 1, count, 1, block, strip].
 
-    at      [count, strip], the keys of each strip
-    block   how far into its strip a block's first row stands, and how many rows it has
+    at      [count, strip], the key of every strip entry
+    block   offset of a block's first row in its strip, and its number of rows
     """
     back, size = block
     rows, columns = back + _upto(size, at)[:, None], _upto(at.shape[1], at)
@@ -99,7 +98,7 @@ def _visible(mask: Mask, at: Tensor, block: tuple[int, int], key_length: int, ba
 
 
 def _weights(scores: Tensor, sink: Tensor | None, heads: tuple[int, int]) -> Tensor:
-    """Softmax over the strips, beside a sink where there is one: its column is weighed, then left.
+    """Softmax over the strips; a sink is one more column, dropped after the softmax.
 
     scores  [B, Hk, count, G, block, strip]
     """
@@ -115,15 +114,15 @@ def _upto(size: int, like: Tensor) -> Tensor:
 
 
 def _blocks(x: Tensor, block: int) -> Tensor:
-    """[B, Hk, G, T, D] as [B, Hk, blocks, G, block, D], zeros behind the last row."""
+    """[B, Hk, G, T, D] as [B, Hk, blocks, G, block, D], with zeros after the last row."""
     padded = pad(x, (0, 0, 0, -x.shape[3] % block))
     return torch.unflatten(padded, 3, (-1, block)).movedim(3, 2)
 
 
 def _strips(x: Tensor, first: int, step: int, strip: int, count: int) -> Tensor:
-    """[B, Hk, T, D] as [B, Hk, count, strip, D]: one strip every `step` keys from key `first` on.
+    """[B, Hk, T, D] as [B, Hk, count, strip, D]: one strip every `step` keys, from key `first`.
 
-    Zeros stand before the first key and behind the last.
+    Zeros pad both ends.
     """
     total = (count - 1) * step + strip
     padded = pad(x, (0, 0, -first, total + first - x.shape[2]))

@@ -1,8 +1,8 @@
-"""Multi-head attention as models use it: projections around an attention (arXiv 1706.03762, 3.2.2).
+"""Multi-head attention layers: projections around an attention (arXiv 1706.03762, 3.2.2).
 
-`MultiHeadAttention` is the layer, an nn.Module usable by itself around any attention of this
-folder. `multi_head` puts the same layer behind the shared interface, with weights that follow from
-the widths alone; `torch_multi_head` is torch.nn.MultiheadAttention carrying the very same weights.
+`MultiHeadAttention` is the layer, an nn.Module around any attention of this folder. `multi_head` is
+the same layer behind the shared interface, with weights that depend on the widths only.
+`torch_multi_head` is torch.nn.MultiheadAttention with the same weights.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ Inner = Callable[..., AttentionFunction]
 
 
 class MultiHeadAttention(nn.Module):
-    """Queries, keys and values projected, attended to in heads, merged and projected again.
+    """A layer: projects q, k and v, attends in heads, merges the heads and projects the output.
 
-    width      E, of what comes in and of what comes out
-    heads      of queries and of keys; fewer of keys is grouped-query attention (arXiv 2305.13245)
-    inner      `inner(mask=..., scale=...)` gives a function of q, k and v, as `chunked.bound` does
-    rotary     whether queries and keys are turned by their positions (arXiv 2104.09864)
+    width      E, of input and output activations
+    heads      of queries and keys; fewer key heads are grouped-query attention (arXiv 2305.13245)
+    inner      `inner(mask=..., scale=...)` returns a function of q, k and v, like `chunked.bound`
+    rotary     whether queries and keys get rotary position embeddings (arXiv 2104.09864)
 
     Raises ValueError for sizes that do not divide.
     """
@@ -51,24 +51,24 @@ class MultiHeadAttention(nn.Module):
         )
 
     def forward(self, x: Tensor, context: Tensor | None = None, *, mask: Mask = FULL) -> Tensor:
-        """Attend from the rows of `x` [B, Tq, E] to those of `context` [B, Tk, E], or their own.
+        """Attend from `x` [B, Tq, E] to `context` [B, Tk, E], or to `x` itself.
 
         out    [B, Tq, E]
         """
         context = x if context is None else context
         attention = self.inner(mask=mask, scale=self.scale)
         weights = self.wq, self.wk, self.wv, self.wo
-        around = _turning(attention) if self.rotary else attention
+        around = _rotary(attention) if self.rotary else attention
         return _layer((x, context, context), weights, self.heads, around)
 
 
 @lru_cache(maxsize=2)
 def orthogonal_projections(query_width: int, key_width: int) -> Weights:
-    """Weights of q, k, v and out, float64 on the CPU: what is projected is `x @ weight`.
+    """Weights of q, k, v and out, float64 on the CPU; a projection is `x @ weight`.
 
-    Orthogonal matrices keep lengths, so that the scores spread as they do without them. Those of q
-    and out are [query_width, query_width], of k and v [key_width, key_width]; seeded by the widths.
-    Each is a Hartley matrix, cos + sin of 2 pi jk / width, with rows and columns mixed and signed.
+    Weights of q and out are [query_width, query_width], of k and v [key_width, key_width]; the
+    widths are the seed. Orthogonal matrices preserve norms and so the spread of the scores. Each is
+    a Hartley matrix, cos + sin of 2 pi jk / width, with permuted rows and columns and random signs.
     """
     generator = torch.Generator().manual_seed(query_width * 1_000_003 + key_width)
 
@@ -79,24 +79,24 @@ def orthogonal_projections(query_width: int, key_width: int) -> Weights:
         signs = torch.randint(2, (2, width), generator=generator).double() * 2 - 1
         return entries[rows[:, None] * columns % width] * signs[0][:, None] * signs[1]
 
-    with torch.inference_mode(mode=False):  # what is kept must also serve a later training call
+    with torch.inference_mode(mode=False):  # cached tensors must also work in a later training call
         wq, wo = orthogonal(query_width), orthogonal(query_width)
         return wq, orthogonal(key_width), orthogonal(key_width), wo
 
 
 @implementation(
-    # What the inner attention refuses comes on top; what is optional is handed to it alone.
+    # The limits of the inner attention apply too; optional arguments go to it only.
     Limits(masks=EVERY_MASK, biases=EVERY_BIAS, softcap=True, sink=True),
     projections=orthogonal_projections,
 )
 def multi_head(
     q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float, inner: Inner
 ) -> Tensor:
-    """Attention in a layer, on activations made of merged heads.
+    """Attention in a layer, on activations of merged heads.
 
     q       [B, Hq, Tq, D], merged to activations [B, Tq, Hq * D]
     k, v    [B, Hk, Tk, D], merged to [B, Tk, Hk * D]
-    out     [B, Hq, Tq, D], what the layer puts out, split again
+    out     [B, Hq, Tq, D], the output of the layer, split into heads
     """
     activations = _merged(q), _merged(k), _merged(v)
     weights = _cast(activations[0].shape[2], activations[1].shape[2], q.dtype, q.device)
@@ -111,25 +111,25 @@ def multi_head(
 def torch_multi_head(
     q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, bias: BiasValues | None = None
 ) -> Tensor:
-    """torch.nn.MultiheadAttention with the weights of `multi_head`; shapes as there.
+    """torch.nn.MultiheadAttention with the weights and shapes of `multi_head`.
 
-    Padding is its `key_padding_mask`, everything else its `attn_mask`: of bool, or with a bias of
-    the dtype of the queries.
+    Padding is passed as `key_padding_mask`, other masks as `attn_mask`: bool, or with a bias in the
+    dtype of the queries.
     """
     layer = _torch_layer(q.shape[1], q.shape[3], q.dtype, q.device)
-    # The first queries may see no key; torch does not say what it makes of them, so they stay out.
+    # torch does not define the output of queries without keys, so the first ones are left out.
     blind = max(0, q.shape[2] - k.shape[2] - mask.right) if mask.right is not None else 0
     padded, hidden = _hidden(mask, (q.shape[0], q.shape[2] - blind, k.shape[2]), q.device)
     if bias is not None:
         hidden = _biased(bias, hidden, q[:, :, blind:], k.shape[2])
-        padded = None if padded is None else _added(padded, q.dtype)  # torch wants both of a kind
+        padded = None if padded is None else _added(padded, q.dtype)  # torch needs equal types
     out, _ = layer(
         _merged(q[:, :, blind:]),
         _merged(k),
         _merged(v),
         key_padding_mask=padded,
         attn_mask=hidden,
-        # Spares torch the dense mask.
+        # With it torch does not read the dense mask.
         is_causal=bias is None and mask.kind == "causal" and q.shape[2] - blind == k.shape[2],
         need_weights=False,
     )
@@ -151,17 +151,17 @@ def _layer(
     return _merged(attention(q, k, v)) @ weights[3]
 
 
-def _turning(attention: AttentionFunction) -> AttentionFunction:
-    """Turn queries and keys by their positions first; the last query stands at the last key."""
+def _rotary(attention: AttentionFunction) -> AttentionFunction:
+    """The attention after rotary embeddings; the last query has the position of the last key."""
     return lambda q, k, v: attention(rotated(q, k.shape[2] - q.shape[2]), rotated(k), v)
 
 
 def rotated(x: Tensor, first: int = 0) -> Tensor:
-    """Turn pairs of neighbouring features by angles that grow with the position.
+    """Rotate pairs of adjacent features by angles proportional to the position.
 
-    x      [B, H, T, D], D even; row t stands at position first + t
+    x      [B, H, T, D], D even; row t has position first + t
 
-    The product of two rotated rows depends on the distance of their positions alone.
+    The product of two rotated rows depends only on the distance of their positions.
     """
     exact = torch.promote_types(x.dtype, torch.float32)
     speeds = 10_000.0 ** -torch.arange(0, 1, 2 / x.shape[3], dtype=exact, device=x.device)
@@ -214,7 +214,10 @@ def _torch_layer(
 def _hidden(
     mask: Mask, sizes: tuple[int, int, int], device: torch.device
 ) -> tuple[Tensor | None, Tensor | None]:
-    """Keys hidden by padding [B, Tk], and pairs by all else [Tq, Tk], for B, Tq, Tk; None: none."""
+    """Keys hidden by padding [B, Tk], pairs hidden by other parts [Tq, Tk]; None for none.
+
+    sizes  B, Tq and Tk
+    """
     batch, query_length, key_length = sizes
     padding, others = Mask(padding=mask.padding), replace(mask, padding=None)
     with torch.inference_mode(mode=False):
@@ -228,7 +231,7 @@ def _hidden(
 
 
 def _biased(bias: BiasValues, hidden: Tensor | None, q: Tensor, key_length: int) -> Tensor:
-    """The bias and -inf where a pair is hidden, [B * H, Tq, Tk]; made anew in every call."""
+    """The bias, -inf at hidden pairs, [B * H, Tq, Tk]; computed in every call."""
     added = bias.between(range(key_length - q.shape[2], key_length), range(key_length)).to(q.dtype)
     if hidden is not None:
         added = added.masked_fill(hidden, float("-inf"))

@@ -1,7 +1,6 @@
-"""The textbook formula with its mask: scores, softmax, weights times values (arXiv 1706.03762).
+"""The textbook formula with a mask: scores, softmax, weights times values (arXiv 1706.03762).
 
-Everything of size Tq x Tk is held at once, so time and memory both grow with the square of the
-sequence: what every other implementation here avoids in its own way.
+It holds whole Tq x Tk matrices, so that time and memory are quadratic in the sequence length.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from impls.interface.limits import EVERY_BIAS, EVERY_MASK
 @implementation(
     Limits(masks=EVERY_MASK, biases=EVERY_BIAS, own_value_dim=True, softcap=True, sink=True)
 )
-def naive(  # noqa: PLR0913 - the contract's own arguments
+def naive(  # noqa: PLR0913 - the arguments of the contract
     q: Tensor,
     k: Tensor,
     v: Tensor,
@@ -27,7 +26,7 @@ def naive(  # noqa: PLR0913 - the contract's own arguments
     softcap: float | None = None,
     sink: Tensor | None = None,
 ) -> Tensor:
-    """softmax(scale * q k^T + mask) v, written down as it is read.
+    """softmax(scale * q k^T + mask) v, without any optimization.
 
     q       [B, Hq, Tq, D]
     k       [B, Hk, Tk, D]
@@ -46,14 +45,14 @@ def naive(  # noqa: PLR0913 - the contract's own arguments
         scores = scores + added.to(scores.dtype)
     hidden = None if mask.is_full else ~_visible(mask, q, k)
     if hidden is not None:
-        # The least number, not -inf: a row that sees nothing stays finite, gradients too.
+        # The least finite number, not -inf: rows without keys and their gradients stay finite.
         scores = scores.masked_fill_(hidden, torch.finfo(q.dtype).min)
     out = _weights(scores, sink) @ v
     return out if hidden is None else out.masked_fill(hidden.all(-1, keepdim=True), 0.0)
 
 
 def _weights(scores: Tensor, sink: Tensor | None) -> Tensor:
-    """Softmax over the keys, beside a sink where there is one: its column is weighed, then left."""
+    """Softmax over the keys; a sink is one more column, dropped after the softmax."""
     if sink is None:
         return torch.softmax(scores, dim=-1)
     column = sink.to(scores.dtype)[:, None, None].expand(*scores.shape[:-1], 1)

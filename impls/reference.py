@@ -1,7 +1,7 @@
-"""The definition of correct: plain, dense and slow. Agreement calls it in float64; nobody times it.
+"""The definition of correct attention: plain, dense and slow, called in float64 and never timed.
 
-Scaled dot-product attention is that of arXiv 1706.03762, section 3.2.1, on the visible keys. Scores
-are capped, then biased, then hidden; a sink takes its part of the sum and of nothing else.
+Scaled dot-product attention of arXiv 1706.03762, section 3.2.1, on the visible keys. The softcap
+applies to scores first, then the bias, then the mask. A sink adds to the sum of the softmax only.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from torch import Tensor
 from impls.interface import BiasValues, Mask
 
 
-def attention(  # noqa: PLR0913 - the contract's own arguments
+def attention(  # noqa: PLR0913 - the arguments of the contract
     q: Tensor,
     k: Tensor,
     v: Tensor,
@@ -23,7 +23,7 @@ def attention(  # noqa: PLR0913 - the contract's own arguments
     softcap: float | None = None,
     sink: Tensor | None = None,
 ) -> Tensor:
-    """Attention of every query over the keys it may see; zeros for one that sees none.
+    """Attention of every query over its visible keys; zeros for a query without one.
 
     q       [B, Hq, Tq, D]
     k       [B, Hk, Tk, D], query head h reads key head h // (Hq // Hk)
@@ -44,7 +44,7 @@ def attention(  # noqa: PLR0913 - the contract's own arguments
 
 
 def visible(mask: Mask, rows: Tensor, positions: Tensor, keys: Tensor) -> Tensor:
-    """Which keys are seen, [B, 1, T, K]: batch rows [B], positions [T] of queries, keys [K]."""
+    """Visible pairs [B, 1, T, K] of batch rows [B], query positions [T] and keys [K]."""
     seen: Tensor = mask.visible(rows[:, None, None, None], positions[:, None], keys)
     return seen.expand(len(rows), 1, len(positions), len(keys))
 
@@ -52,9 +52,9 @@ def visible(mask: Mask, rows: Tensor, positions: Tensor, keys: Tensor) -> Tensor
 def scores(
     products: Tensor, *, seen: Tensor, softcap: float | None = None, added: Tensor | None = None
 ) -> Tensor:
-    """Scaled products, capped, with what is added to them; -inf where a key is not seen.
+    """Scores: products after softcap, bias and mask; -inf for hidden keys.
 
-    products  [..., T, Tk], the scale in them
+    products  [..., T, Tk], multiplied by the scale
     added     the bias, of a shape that broadcasts
     """
     capped = products if softcap is None else softcap * torch.tanh(products / softcap)
@@ -63,9 +63,9 @@ def scores(
 
 
 def weights(scores: Tensor, sink: Tensor | None = None) -> Tensor:
-    """Softmax over the keys: rows sum to one, to less beside a sink, to zero where none is seen.
+    """Softmax over the keys: rows sum to 1, to less with a sink, to 0 without a visible key.
 
-    sink  logits of a shape that broadcasts with one column of the scores
+    sink  logits, of a shape that broadcasts with one column of the scores
     """
     top = scores.amax(dim=-1, keepdim=True)
     if sink is not None:
@@ -75,5 +75,5 @@ def weights(scores: Tensor, sink: Tensor | None = None) -> Tensor:
     total = exponentials.sum(dim=-1, keepdim=True)
     if sink is not None:
         return exponentials / (total + torch.exp(sink - top))
-    # The sum is at least 1, the top score's own share, unless nothing is seen and it is 0.
+    # The maximum contributes 1 to the sum; without a visible key the sum is 0.
     return exponentials / total.clamp_min(1.0)

@@ -1,10 +1,10 @@
-"""torch.nn.functional.scaled_dot_product_attention, one implementation for each of its backends.
+"""torch.nn.functional.scaled_dot_product_attention, one implementation for each backend.
 
-On a CPU torch has two: `math` (dense) and `flash` (blockwise, arXiv 2205.14135). `efficient` and
-`cudnn` exist on NVIDIA devices only. `is_causal` lines up the first query with the first key, the
-contract the last with the last; the two are the same only when Tq == Tk, so in any other case the
-mask is handed over as a tensor: of bool, or with a bias of the dtype of the queries, as torch asks
-for. All but `math` hold that tensor alone in the size of Tq x Tk. None has a softcap or a sink.
+On a CPU torch has `math` (dense) and `flash` (blockwise, arXiv 2205.14135); `efficient` and `cudnn`
+need an NVIDIA device. torch's `is_causal` has top-left alignment, the contract bottom-right. They
+are equal for Tq == Tk only; otherwise the mask is a tensor: bool, or with a bias in the dtype of
+the queries. That tensor is the only one of size Tq x Tk, except in `math`. No backend supports a
+softcap or a sink.
 """
 
 from __future__ import annotations
@@ -26,14 +26,13 @@ HALVES = ("float16", "bfloat16")
 def sdpa_math(
     q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float, bias: BiasValues | None = None
 ) -> Tensor:
-    """Separate matrix products and softmax: everything of size Tq x Tk is held."""
+    """Separate matrix products and softmax; holds whole Tq x Tk matrices."""
     return _sdpa(SDPBackend.MATH, (q, k, v), mask, scale, bias)
 
 
 @implementation(
     Limits(devices=("cpu",), masks=EVERY_MASK, biases=EVERY_BIAS),
-    # The CUDA kernel takes no mask tensor, so neither a window nor a bias, and causal only where
-    # both ends line up.
+    # The CUDA kernel takes no mask tensor: no window, no bias, and causal for Tq == Tk only.
     Limits(
         devices=("cuda",),
         dtypes=HALVES,
@@ -46,7 +45,7 @@ def sdpa_math(
 def sdpa_flash(
     q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float, bias: BiasValues | None = None
 ) -> Tensor:
-    """Blocks of scores that never leave the cache, with a running softmax."""
+    """Blockwise attention with an online softmax; scores stay in the cache."""
     return _sdpa(SDPBackend.FLASH_ATTENTION, (q, k, v), mask, scale, bias)
 
 
@@ -91,24 +90,24 @@ def _sdpa(
     bias: BiasValues | None = None,
 ) -> Tensor:
     q, k, v = qkv
-    lined_up = bias is None and mask.kind == "causal" and q.shape[2] == k.shape[2]
-    seen = None if mask.is_full or lined_up else _visible(mask, _sizes(q, k), q.device)
+    top_left = bias is None and mask.kind == "causal" and q.shape[2] == k.shape[2]
+    seen = None if mask.is_full or top_left else _visible(mask, _sizes(q, k), q.device)
     with sdpa_kernel(backend):
         return scaled_dot_product_attention(
             q,
             k,
             v,
             attn_mask=seen if bias is None else _biased(bias, seen, q, k.shape[2]),
-            is_causal=lined_up,
+            is_causal=top_left,
             scale=scale,
             enable_gqa=q.shape[1] != k.shape[1],
         )
 
 
 def _biased(bias: BiasValues, seen: Tensor | None, q: Tensor, key_length: int) -> Tensor:
-    """The bias, -inf where a key is not seen, [B or 1, Hq, Tq, Tk] in the dtype of the queries.
+    """The bias, -inf at hidden pairs, [B or 1, Hq, Tq, Tk] in the dtype of the queries.
 
-    It is made in every call: its values are inputs.
+    Computed in every call: its values are inputs.
     """
     positions = range(key_length - q.shape[2], key_length)
     added = bias.between(positions, range(key_length))[None].to(q.dtype)
@@ -121,12 +120,14 @@ def _sizes(q: Tensor, k: Tensor) -> tuple[int, int, int]:
 
 @lru_cache(maxsize=1)
 def _visible(mask: Mask, sizes: tuple[int, int, int], device: torch.device) -> Tensor:
-    """The dense mask, [Tq, Tk], or [B, 1, Tq, Tk] with padding, for B, Tq and Tk.
+    """The dense mask, [Tq, Tk] or with padding [B, 1, Tq, Tk].
 
-    It depends on the problem only, so the last one is kept.
+    sizes  B, Tq and Tk
+
+    It depends on the problem only, so the last one is cached.
     """
     batch, query_length, key_length = sizes
-    with torch.inference_mode(mode=False):  # what is kept must also serve a later training call
+    with torch.inference_mode(mode=False):  # a cached mask must also work in a later training call
         rows = torch.arange(batch, device=device)[:, None, None, None]
         positions = torch.arange(query_length, device=device)[:, None] + key_length - query_length
         seen: Tensor = mask.visible(rows, positions, torch.arange(key_length, device=device))

@@ -1,1 +1,3 @@
-"""How it is measured: the named suites, the instruments and the engine that drives them."""
+"""Measures attention implementations: requests, checks, times and records."""
+
+VERSION = "0.2.0"

@@ -43,9 +43,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     cases = [
         pytest.param(
             entry.name,
-            problem,
+            problem.key(),  # text, which pytest-benchmark can store
             marks=_marks(reasons.get((problem, entry.name))),
-            id=f"{entry.name}-{problem}",
         )
         for problem in plan.problems
         for entry in plan.entries
@@ -53,10 +52,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize(PARAMETERS, cases)
 
 
-def test_attention(
-    implementation: str, problem: Problem, measured: Measured, benchmark: Any
-) -> None:
+def test_attention(implementation: str, problem: str, measured: Measured, benchmark: Any) -> None:
     """It agrees, in the run and here; then pytest-benchmark times it."""
+    _time(implementation, Problem.parse(problem), measured, benchmark)
+
+
+def _time(implementation: str, problem: Problem, measured: Measured, benchmark: Any) -> None:
     entry = measured.entry(implementation)
     benchmark.group = entry.group(problem)
     measured.expect_answer(implementation, problem)
@@ -108,15 +109,15 @@ class Measured:
 
 
 def restricted(plan: Plan, cases: Collection[Mapping[str, Any]], *, timed: bool) -> Plan:
-    """The plan without what no case asks for; the baseline stays. Not timed, it has no sessions."""
-    asked = {name: {case[name] for case in cases} for name in PARAMETERS}
+    """The plan of the selected cases and the baseline. Not timed, it has no sessions."""
+    wanted = {name: {case[name] for case in cases} for name in PARAMETERS}
     return replace(
         plan,
-        problems=tuple(each for each in plan.problems if each in asked["problem"]),
+        problems=tuple(each for each in plan.problems if each.key() in wanted["problem"]),
         entries=tuple(
             entry
             for entry in plan.entries
-            if entry.name in asked["implementation"] or entry.name == plan.baseline
+            if entry.name in wanted["implementation"] or entry.name == plan.baseline
         ),
         sessions=plan.sessions if timed else 0,
     )

@@ -1,4 +1,4 @@
-"""Carries out what was asked for: from a request to a run and its records."""
+"""Carries out a request: plans a run, conducts it, and returns its records."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from impls import fingerprint
 from impls.interface import Problem
-from suites.discover.probing import Probed, is_plain, probe
+from suites.discover.discovery import Discovery, discover, is_plain
 from suites.engine.catalogue import cores, open_catalogue
 from suites.engine.conductor import AHEAD, Conductor, Listener
 from suites.engine.local_pool import LocalPool
@@ -76,7 +76,7 @@ def resume(name: str, url: str, live: Live, lines: Listener | None) -> Conducted
 
 def check(
     request: Request, command: str, live: Live, probing: Live
-) -> tuple[Conducted, list[Probed]]:
+) -> tuple[Conducted, list[Discovery]]:
     """Agreement alone, and the limits of each plain function, found by trial.
 
     probing  shows the trials
@@ -94,7 +94,7 @@ def check(
 
         with probing:
             plain = [entry for entry in plan.entries if is_plain(entry)]
-            found = [probe(entry, run, records, conduct) for entry in plain]
+            found = [discover(entry, run, records, conduct) for entry in plain]
     return Conducted(run, store, records), found
 
 

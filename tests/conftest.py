@@ -1,17 +1,21 @@
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 
 import pytest
 import torch
 
+from tests.cpu_places import places
+
 
 @pytest.fixture(autouse=True, scope="module")
 def _one_thread() -> Iterator[None]:
-    """Problems are small in tests, and OpenMP's threads are bound in sessions only.
+    """In-process torch uses one thread: problems are small in tests.
 
-    Unbound they spin and wait for each other, ten times as long.
+    Only sessions bind their OpenMP threads. Unbound threads spin and wait for each other, which
+    takes ten times as long.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -20,10 +24,23 @@ def _one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _hears_ctrl_c() -> None:
-    """What the tests start can be interrupted, even where pytest itself runs in the background.
+def _sessions_of_each_worker_start_at_another_cpu() -> None:
+    """Set OMP_PLACES for the processes that an xdist worker starts.
 
-    A shell has background programs ignore the signal, and whatever they start inherits that.
+    Torch is imported by now, so this does not bind the worker itself. OMP_PROC_BIND=false leaves
+    other child processes unbound; the engine sets it to true for sessions.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker and hasattr(os, "sched_getaffinity"):
+        os.environ["OMP_PLACES"] = places(worker, sorted(os.sched_getaffinity(0)))
+        os.environ["OMP_PROC_BIND"] = "false"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _ctrl_c_is_not_ignored() -> None:
+    """Processes that the tests start can be interrupted, even if pytest runs in the background.
+
+    A shell makes background programs ignore SIGINT, and child processes inherit that.
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,4 +1,4 @@
-"""`python -m pytest suites/`: what is collected, what stands beside a case, what is never timed."""
+"""`python -m pytest suites/`: its cases, the figures stored with each, and cases without a time."""
 
 from __future__ import annotations
 
@@ -12,28 +12,32 @@ from typing import Any
 
 import pytest
 
-from impls.interface import Limits
+from impls.interface import Limits, Problem
 from reports.judging.verdicts import verdicts
 from reports.tables import measurements, rows_of
 from suites import bench_attention, in_process
 from suites.bench_attention import Measured, figures, restricted
 from suites.records.plan import Entry
-from suites.records.record import Record, Status
+from suites.records.record import Cause, Record, Status
 from tests.saved_run import PROBLEMS, small_run
 
 ROOT = Path(__file__).resolve().parents[1]
-ONE = "b1 h4 t128 d64 full fp32 cpu"
+ONE = Problem.parse("b1 h4 t128 d64 full fp32 cpu")
 ABLE = "naive or torch_multi_head or (sdpa_flash and not multi_head)"
 CASES = f"t128 and h4 and full and (local_window or {ABLE})"
 
 
 def start(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Its pytest, with the folder for what pytest-benchmark leaves behind."""
+    """`python -m pytest` with these words; pytest-benchmark leaves its files in the folder.
+
+    Variables of the pytest that runs this test are left out: they make the child an xdist worker.
+    """
     storage = f"--benchmark-storage={folder}"
+    inherited = {name: v for name, v in os.environ.items() if not name.startswith("PYTEST")}
     return subprocess.run(
         [sys.executable, "-m", "pytest", storage, *words],
         cwd=ROOT,
-        env={**os.environ, "COLUMNS": "200"},
+        env={**inherited, "COLUMNS": "200"},
         capture_output=True,
         text=True,
         timeout=170,
@@ -56,10 +60,14 @@ def test_a_case_is_grouped_by_problem_and_panel_and_carries_the_figures_of_the_r
     assert "attnbench: measuring, session 2 of 2" in child.stdout
     made = {each["params"]["implementation"]: each for each in read(file)["benchmarks"]}
     groups = {name: each["group"] for name, each in made.items()}
-    assert groups == {"naive": ONE, "sdpa_flash": ONE, "torch_multi_head": f"{ONE} layers"}
+    assert groups == {
+        "naive": f"{ONE}",
+        "sdpa_flash": f"{ONE}",
+        "torch_multi_head": f"{ONE} layers",
+    }
     assert made.pop("torch_multi_head")["extra_info"]["baseline"] == "torch_multi_head"
     for name, each in made.items():
-        assert each["params"]["problem"] == ONE
+        assert each["params"]["problem"] == str(ONE)
         assert each["name"] == f"test_attention[{name}-{ONE}]"
         assert_is_measured(each["extra_info"])
     assert_is_compared(made["naive"]["extra_info"])
@@ -79,7 +87,7 @@ def assert_is_compared(found: dict[str, Any]) -> None:
     assert found["verdict"] in ("faster", "slower", "same", "inconclusive")
 
 
-def test_the_run_holds_what_the_selected_cases_ask_for_and_the_baseline() -> None:
+def test_the_run_holds_the_selected_cases_and_the_baseline() -> None:
     run, _ = small_run(baseline="sdpa_flash")
     cases = [{"implementation": name, "problem": PROBLEMS[2]} for name in ("chunked", "naive")]
     plan = restricted(run.plan, cases, timed=True)
@@ -89,24 +97,25 @@ def test_the_run_holds_what_the_selected_cases_ask_for_and_the_baseline() -> Non
     assert restricted(run.plan, cases, timed=False).sessions == 0
 
 
-def test_a_number_of_sessions_that_makes_no_sense_is_told_in_words(tmp_path: Path) -> None:
+def test_an_invalid_number_of_sessions_is_an_error_with_a_message(tmp_path: Path) -> None:
     child = start("suites/", "--attnbench-sessions=none", folder=tmp_path)
     assert child.returncode == 4
     assert "--attnbench-sessions: 'none'; expected a number from 1 up" in child.stderr
 
 
-def test_the_tests_alone_do_not_collect_the_cases(pytestconfig: pytest.Config) -> None:
+def test_a_plain_pytest_does_not_collect_the_cases(pytestconfig: pytest.Config) -> None:
     assert pytestconfig.getini("testpaths") == ["tests"]
-    assert "bench_*.py" in pytestconfig.getini("python_files")
+    assert pytestconfig.getini("python_files") == ["test_*.py"]
 
 
 @pytest.mark.parametrize(
     ("implementation", "problem"),
     [("naive", PROBLEMS[0]), ("local_window", PROBLEMS[12]), ("torch_multi_head", PROBLEMS[3]),
      ("sdpa_flash", PROBLEMS[3]), ("multi_head", PROBLEMS[3])],
+    ids=str,
 )  # fmt: skip
-def test_the_figures_beside_a_case_are_those_of_the_report(
-    implementation: str, problem: str
+def test_the_figures_of_a_case_are_those_of_the_report(
+    implementation: str, problem: Problem
 ) -> None:
     run, records = small_run()
     found = figures(run.plan, records, implementation, problem)
@@ -124,33 +133,51 @@ def test_the_figures_beside_a_case_are_those_of_the_report(
     assert [found[name] for name in names] == [judged[column] for column in columns]
 
 
-def only(rows: list[dict[str, Any]], implementation: str, problem: str) -> dict[str, Any] | None:
-    found = [r for r in rows if (r["implementation"], r["problem"]) == (implementation, problem)]
+def only(
+    rows: list[dict[str, Any]], implementation: str, problem: Problem
+) -> dict[str, Any] | None:
+    pair = (implementation, str(problem))
+    found = [r for r in rows if (r["implementation"], str(r["problem"])) == pair]
     assert len(found) < 2
     return found[0] if found else None
 
 
+CAUSES: dict[Status, Cause] = {
+    "wrong": "wrong_output",
+    "failed": "exception",
+    "crashed": "process_died",
+    "out_of_memory": "memory_limit",
+    "timed_out": "time_limit",
+}
+
+
 def ended(status: Status) -> Measured:
+    """A run in which the implementation ended like this on the problem."""
     run, _ = small_run()
     record = Record(
-        session=0, problem=ONE, implementation="naive", status=status, reason="41 times the bound"
+        session=0,
+        problem=ONE,
+        implementation="naive",
+        status=status,
+        cause=CAUSES[status],
+        reason="41 times the bound",
     )
     return Measured(run.plan, [record])
 
 
 @pytest.mark.parametrize("status", ["wrong", "failed", "crashed"])
-def test_a_case_that_was_at_fault_in_the_run_fails_before_it_is_called_here(status: Status) -> None:
+def test_a_case_with_a_fault_in_the_run_fails_before_any_call_here(status: Status) -> None:
     with pytest.raises(pytest.fail.Exception, match=f"{status}: 41 times the bound"):
         ended(status).expect_answer("naive", ONE)
 
 
 @pytest.mark.parametrize("status", ["out_of_memory", "timed_out"])
-def test_a_case_that_met_a_limit_in_the_run_is_skipped(status: Status) -> None:
+def test_a_case_that_exceeded_a_limit_in_the_run_is_skipped(status: Status) -> None:
     with pytest.raises(pytest.skip.Exception, match=f"{status}: 41 times the bound"):
         ended(status).expect_answer("naive", ONE)
 
 
-def test_a_wrong_answer_is_never_timed(tmp_path: Path) -> None:
+def test_a_wrong_result_is_never_timed(tmp_path: Path) -> None:
     file = tmp_path / "wrong.py"
     file.write_text("def wrong(q, k, v):\n    return v * 1.0\n")
     entry = Entry(name="wrong", files={"wrong": str(file)}, limits=(Limits(),))
@@ -162,7 +189,7 @@ def test_a_wrong_answer_is_never_timed(tmp_path: Path) -> None:
 
 
 class Untouched:
-    """pytest-benchmark's fixture, which counts what it is asked to time."""
+    """A stand-in for the fixture of pytest-benchmark that counts its calls."""
 
     def __init__(self) -> None:
         self.calls, self.enabled, self.extra_info = 0, False, dict[str, Any]()
@@ -172,7 +199,7 @@ class Untouched:
         call()
 
 
-def test_an_answer_that_agrees_is_called_here_once_it_is_warm() -> None:
+def test_a_correct_implementation_is_warmed_up_and_timed() -> None:
     files = {"naive": str(ROOT / "impls" / "naive.py")}
     entry = Entry(name="naive", files=files, limits=(Limits(),))
     run, _ = small_run(problems=(ONE,), made=(entry,))

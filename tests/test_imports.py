@@ -33,7 +33,7 @@ WITHOUT_TORCH = (
     "suites.stats.ceilings",
     "suites.engine.run",
     "suites.calibrate.selftest",
-    "suites.discover.probing",
+    "suites.discover.discovery",
     "suites.discover.limits",
 )
 FIRST_TO_IMPORT_TORCH = """

@@ -1,4 +1,4 @@
-"""README says what the program says: its commands run, its help and tables are its own."""
+"""The README agrees with the program: commands, help, tables and constraints."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from pyarrow import parquet
 import impls
 from impls.interface import Implementation
 from reports.printing.listings import capability_markdown
-from suites.engine.tasks import _entry
+from suites.engine.describe import entry_of
 from suites.request.suites import SUITES
+from tests.command_line.program import call
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -49,7 +50,7 @@ def test_the_help_in_readme_is_the_programs_own() -> None:
 def test_the_capability_table_in_readme_is_the_programs_own() -> None:
     known = impls.load()
     names = [name for name, each in known.items() if isinstance(each, Implementation)]
-    assert between("capabilities") == capability_markdown(map(_entry, impls.select(names, known)))
+    assert between("capabilities") == capability_markdown(map(entry_of, impls.select(names, known)))
 
 
 def test_every_suite_and_command_is_named_in_readme() -> None:
@@ -67,25 +68,48 @@ def test_the_two_commands_of_the_first_screen_stand_alone_on_their_lines() -> No
 
 
 def commands() -> list[str]:
+    """The README's commands, after the two of the first screen."""
     blocks = re.findall(r"```sh\n(.*?)```", README.split("## Use")[1], re.DOTALL)
     return [line for block in blocks for line in block.splitlines() if line]
 
 
-@pytest.mark.parametrize("line", commands())
-def test_every_command_of_readme_is_understood(line: str, tmp_path: Path) -> None:
-    """Understood, not carried out: each ends at a folder that cannot be written, or is quick."""
+NEW = "python run_bench.py new my_attention"
+CHECK = "python run_bench.py check my_attention.py"
+
+
+@pytest.mark.parametrize("line", [line for line in commands() if line not in (NEW, CHECK)])
+def test_every_command_of_readme_is_understood(
+    line: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The program accepts each command: a folder that cannot be written ends it early."""
     words = shlex.split(line)[2:]
     (tmp_path / "my_attention.py").write_text(example())
     if words[0] == "run" and "--resume" not in words:
         words += ["--out", "/proc/nowhere"]
-    said = start(*words, cwd=tmp_path)
-    if words[0] == "check":
-        assert said.returncode == 0, said.stdout + said.stderr
-        return
-    assert said.returncode == 2
-    assert re.search(
-        r"cannot be written to /proc/nowhere|no store at results/bench.db", said.stderr
-    )
+    ended = call(*words, monkeypatch=monkeypatch, capsys=capsys, cwd=tmp_path)
+    assert ended.status == 2
+    assert re.search("cannot be written to /proc/nowhere|no store at", ended.stderr), ended.stderr
+
+
+def test_the_command_that_readme_names_writes_a_new_implementation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert NEW in commands()
+    monkeypatch.setattr(impls, "FOLDER", tmp_path)  # not the real impls/
+    words = shlex.split(NEW)[2:]
+    ended = call(*words, monkeypatch=monkeypatch, capsys=capsys, cwd=tmp_path)
+    assert not ended.status, ended.stderr
+    assert "def my_attention(" in (tmp_path / "my_attention.py").read_text()
+
+
+def test_the_example_of_contributing_passes_the_check_that_readme_names(tmp_path: Path) -> None:
+    assert CHECK in commands()
+    (tmp_path / "my_attention.py").write_text(example())
+    ended = start(*shlex.split(CHECK)[2:], "--threads", "1", cwd=tmp_path)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
 def example() -> str:
@@ -94,30 +118,31 @@ def example() -> str:
     return re.sub(r"^   ", "", found[1], flags=re.MULTILINE)
 
 
-def test_what_readme_points_to_is_there() -> None:
+def test_every_file_that_readme_links_to_exists() -> None:
     named = re.findall(r"\]\(((?!http)[^)#]+)\)", README)
     assert sum(name.endswith(".png") for name in named) == 2
     for name in named:
         assert (ROOT / name).exists(), name
 
 
-def test_the_example_holds_what_its_page_was_made_of() -> None:
+def test_the_example_run_holds_the_data_of_its_page() -> None:
     folder = ROOT / "reports" / "examples"
     page = (folder / "report.html").read_text("utf-8")
-    told = json.loads((folder / "dispatch.json").read_text("utf-8"))
-    assert told["command"] in README
-    assert told["run"] in page
+    dispatch = json.loads((folder / "dispatch.json").read_text("utf-8"))
+    assert dispatch["command"] in README
+    assert dispatch["run"] in page
     records = parquet.read_table(folder / "records.parquet", columns=["problem"])
-    asked = set(records.column("problem").to_pylist())
-    assert asked >= {each["problem"] for each in told["problems"]}
+    stored = set(records.column("problem").to_pylist())
+    assert stored >= {each["problem"] for each in dispatch["problems"]}
     assert page.count("<section") > 8
 
 
-def test_the_constraints_pin_what_pyproject_asks_for() -> None:
+def test_the_constraints_pin_every_requirement_of_pyproject() -> None:
     pins = dict(
         re.findall(r"^([\w-]+)==(\S+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
     )
-    asked = re.findall(r'^    "([\w-]+)[>=<]', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    pyproject = (ROOT / "pyproject.toml").read_text()
+    required = re.findall(r'^    "([\w-]+)[>=<]', pyproject, re.MULTILINE)
     assert pins["torch"] == "2.13.0"
     normal = {name.lower().replace("_", "-") for name in pins}
-    assert {name.lower() for name in asked} <= normal
+    assert {name.lower() for name in required} <= normal

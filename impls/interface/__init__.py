@@ -1,6 +1,6 @@
-"""The contract: what is asked (Problem, Mask, Bias), who answers (Implementation, within Limits).
+"""The contract: a Problem with its Mask and Bias, and an Implementation with its Limits.
 
-Nothing here imports torch, so that plans, stores and pages can speak of problems without it.
+Nothing here imports torch, so that plans, stores and pages use problems without it.
 """
 
 from impls.interface.bias import Bias, BiasValues

@@ -1,4 +1,4 @@
-"""What a positional encoding adds to the scores."""
+"""Biases: terms that a positional encoding adds to the scores."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 FARTHEST: Final = 128
-"""Distances from here on share the last bucket of their side."""
+"""Distances from this one up share the last bucket of their side (arXiv 1910.10683)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bias:
-    """A description of the numbers added to the scores; `none` adds nothing.
+    """A bias of the scores, without its values.
 
     kind     none, alibi (minus a slope of the head times the distance, arXiv 2108.12409) or
              relative (a learnt table of bucketed distances, arXiv 1910.10683, section 2.1)
-    buckets  rows of the table, for relative only: half for keys behind the query, half for those
-             ahead of it
+    buckets  rows of the table, for relative only: half for keys before the query, half for keys
+             after it
     """
 
     kind: str = "none"
@@ -41,7 +41,7 @@ class Bias:
 
     @classmethod
     def parse(cls, text: str) -> Bias:
-        """Read a bias as `str` prints it. Raises ValueError for anything else."""
+        """Parse the text of a bias, the inverse of `str`. Raises ValueError for other text."""
         if match := re.fullmatch(r"relative:(\d+)", text):
             return cls("relative", int(match[1]))
         return cls(text)
@@ -52,7 +52,7 @@ class Bias:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BiasValues:
-    """The tensors of a bias, made with the inputs; their gradient is not asked.
+    """The tensors of a bias, made with the inputs; no gradient is taken for them.
 
     kind    as in Bias
     values  [Hq] slopes for alibi, [Hq, buckets] the table for relative; float32 or wider
@@ -62,19 +62,19 @@ class BiasValues:
     values: Tensor
 
     def at(self, distances: Tensor) -> Tensor:
-        """What is added at these distances, a query's position minus a key's: [Hq, ...]."""
+        """The bias at these distances (query position minus key position), [Hq, ...]."""
         if self.kind == "alibi":
             return -self.values.reshape(-1, *[1] * distances.dim()) * distances.abs()
         return self.values[:, bucket(distances, self.values.shape[1])]
 
     def between(self, positions: range, keys: range) -> Tensor:
-        """What is added to the scores of neighbouring queries and keys: [Hq, T, K].
+        """The bias of contiguous queries and keys, [Hq, T, K].
 
         positions  of the queries, on the keys' axis
 
-        A diagonal shares its distance, so that T + K of them are looked up and then spread out.
+        Entries of a diagonal have one distance: T + K values are computed, then expanded.
         """
-        import torch  # noqa: PLC0415 - the contract is read without torch
+        import torch  # noqa: PLC0415 - the contract imports without torch
 
         nearest, farthest = positions[0] - keys[-1], positions[-1] - keys[0]
         occurring = torch.arange(farthest, nearest - 1, -1, device=self.values.device)
@@ -82,11 +82,11 @@ class BiasValues:
 
 
 def bucket(distance: Any, buckets: int) -> Any:
-    """The row of the table that a distance reads: a query's position minus a key's.
+    """The table row of a distance, query position minus key position (arXiv 1910.10683).
 
-    Rows [0, buckets / 2) are for keys behind the query and its own, the rest for keys ahead. The
-    first half of each side holds one distance a row, the others grow by a constant factor up to
-    128. Only arithmetic and comparisons are used, so ints, arrays and tensors all work.
+    Rows [0, buckets / 2) are for the query's own key and keys before it, the rest for keys after.
+    In the first half of each side a row is one distance; further rows grow by a constant factor up
+    to 128. Works on ints, arrays and tensors.
     """
     ahead = (distance < 0) * 1
     apart = distance * (1 - 2 * ahead)
@@ -95,9 +95,9 @@ def bucket(distance: Any, buckets: int) -> Any:
 
 @lru_cache(maxsize=64)
 def _firsts(count: int) -> tuple[int, ...]:
-    """The first distance of every row of one side but the first row."""
+    """The first distance of every row of one side, without the first row."""
     exact = count // 2
     ratio = FARTHEST / max(exact, 1)
     grown = (exact * ratio ** ((row - exact) / (count - exact)) for row in range(exact, count))
-    # What lies on a boundary belongs to the row that begins there, whatever rounding makes of it.
+    # A distance on a boundary belongs to the row that starts there, despite rounding.
     return (*range(1, exact), *(max(1, ceil(first - 1e-9)) for first in grown))[: max(count - 1, 0)]

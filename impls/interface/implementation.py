@@ -1,13 +1,16 @@
-"""A named way of answering problems, with its declared limits and choices."""
+"""An attention function with a name, its declared limits and its choices."""
 
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from hashlib import sha256
 from itertools import product
-from typing import TYPE_CHECKING, Any, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from impls.interface.limits import EVERY_BIAS, EVERY_MASK, Limits
 
@@ -21,28 +24,30 @@ if TYPE_CHECKING:
 AttentionFunction: TypeAlias = Callable[..., "Tensor"]
 """`f(q, k, v, *, mask, scale) -> out`: q and out [B, Hq, Tq, D]; k and v [B, Hk, Tk, D].
 
-Of what is optional (`bias`, `softcap`, `sink`) it is handed what the problem has, and no more.
+The optional arguments `bias`, `softcap` and `sink` are passed only when the problem has them.
 """
 
 Projections: TypeAlias = Callable[[int, int], "tuple[Tensor, Tensor, Tensor, Tensor]"]
 """Widths of queries and keys to float64 weights of q, k, v and out, each [width, width]."""
 
+_FOLDER: Final = Path(__file__).resolve().parents[1]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Implementation:
-    """A function behind the shared interface, and what it says of itself.
+    """An attention function behind the shared interface, and its declared properties.
 
-    limits       one or more; a problem is within reach when any of them lets it through
+    limits       one or more; a problem is supported when any of them accepts it
     choices      settings of the function and the values worth trying, by parameter name
-    projections  for a layer: the weights it applies around attention, so that its reference can
-                 be computed apart from it; None for attention itself
-    reference    for another function than attention: its definition, plain, dense and slow, called
-                 in float64 as an attention function is; None: impls.reference
-    approximates whether it comes near to its reference only: what it is off by is told, not judged
-    operator     names the kernel that a library picks for q, k and v, where it picks one itself
-    chosen       settings asked for, as `name[setting=value]`; others keep the function's default
-    inner        for a layer that takes one: the attention inside it
-    file         where it was found
+    projections  of a layer: the weights it applies around attention, for its reference; None for
+                 attention itself
+    reference    of a function other than attention: its plain, dense definition, called in float64
+                 like an attention function; None is impls.reference
+    approximates whether it only approximates its reference: its error is reported, not judged
+    operator     returns the name of the kernel that a library picks for q, k and v
+    chosen       selected settings, printed as `name[setting=value]`; others keep their default
+    inner        of a layer with a parameter `inner`: the attention inside it
+    file         the file that defines it
     """
 
     name: str
@@ -64,22 +69,32 @@ class Implementation:
 
     @property
     def panel(self) -> str:
-        """Whom it is shown and ranked with: those that compute the same, and claim the same."""
-        if self.approximates:
-            return "approximations"
+        """The group it is ranked in: implementations of the same function, exact or approximate.
+
+        `attention`, `layers`, `approximations`, or the identity of its own reference.
+        """
         if self.reference is not None:
-            return self.reference.__name__
-        return "attention" if self.projections is None else "layers"
+            function = _identity(self.reference)
+        else:
+            function = "attention" if self.projections is None else "layers"
+        if not self.approximates:
+            return function
+        return "approximations" if function == "attention" else f"approximations of {function}"
+
+    @property
+    def is_attention(self) -> bool:
+        """Whether it computes softmax attention itself, exactly."""
+        return self.reference is None and self.projections is None and not self.approximates
 
     @property
     def takes_inner(self) -> bool:
-        """Whether this is a layer around an attention that is handed to it."""
+        """Whether this is a layer that receives the attention inside it as `inner`."""
         return "inner" in inspect.signature(self.function).parameters
 
     def refusals(
         self, problem: Problem, capability: tuple[int, int] | None = None
     ) -> tuple[str, ...]:
-        """Every reason this problem is out of reach, the inner attention's too; empty: "I can"."""
+        """Every reason why this problem is not supported, those of `inner` included."""
         inner = self.inner.refusals(problem, capability) if self.inner else ()
         return (*refusals(self.limits, problem, capability), *(f"inner {r}" for r in inner))
 
@@ -92,31 +107,31 @@ class Implementation:
         softcap: float | None = None,
         sink: Tensor | None = None,
     ) -> AttentionFunction:
-        """The function of q, k and v alone: everything else is fixed outside the timed region.
+        """The function of q, k and v alone: all other arguments are fixed before timing.
 
         bias     added to the scores after softcap
         softcap  scores become softcap * tanh(score / softcap)
         sink     [Hq] logits that join the sum of the softmax and carry no value
 
-        A layer hands what is optional to the attention inside it. Raises ValueError when the
-        function has no place for something optional: it must never be left out silently.
+        A layer passes the optional arguments to its inner attention. Raises ValueError for an
+        optional argument that the function does not take: it is never dropped.
         """
         parameters = inspect.signature(self.function).parameters
-        anything = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-        offered: dict[str, Any] = {"bias": bias, "softcap": softcap, "sink": sink}
-        optional = {name: value for name, value in offered.items() if value is not None}
-        settings: dict[str, Any] = {"mask": mask, "scale": scale}
+        takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+        values: dict[str, Any] = {"bias": bias, "softcap": softcap, "sink": sink}
+        optional = {name: value for name, value in values.items() if value is not None}
+        arguments: dict[str, Any] = {"mask": mask, "scale": scale}
         if self.inner:
-            settings["inner"] = partial(self.inner.bound, **optional)
+            arguments["inner"] = partial(self.inner.bound, **optional)
         else:
-            settings |= optional
-        taken = {n: value for n, value in settings.items() if anything or n in parameters}
-        if unknown := optional.keys() & (settings.keys() - taken.keys()):
+            arguments |= optional
+        taken = {n: value for n, value in arguments.items() if takes_any or n in parameters}
+        if unknown := optional.keys() & (arguments.keys() - taken.keys()):
             raise ValueError(f"{self.name} takes no {', '.join(sorted(unknown))}")
         return partial(self.function, **taken, **dict(self.chosen))
 
     def choosing(self, /, **settings: Any) -> Implementation:
-        """The same with these settings. Raises ValueError for an unknown setting or value."""
+        """A copy with these settings. Raises ValueError for an unknown setting or value."""
         for name, value in settings.items():
             if name not in self.choices:
                 known = ", ".join(self.choices) or "none"
@@ -140,7 +155,7 @@ class Implementation:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """An implementation file that cannot be imported here, and why; it stays visible everywhere."""
+    """An implementation file that cannot be imported here, with the reason; it stays listed."""
 
     name: str
     reason: str
@@ -149,16 +164,16 @@ class Missing:
 def refusals(
     limits: tuple[Limits, ...], problem: Problem, capability: tuple[int, int] | None
 ) -> tuple[str, ...]:
-    """The reasons of the nearest of several limits; empty when one lets the problem through.
+    """The reasons of the closest of several limits; empty when one accepts the problem.
 
-    Limits for the problem's own device are nearer than those for another.
+    Limits for the problem's device are closer than those for another; fewer reasons are closer.
     """
     if not limits:
-        return ("no limits: it says of no problem that it can answer it",)
-    answers = [
+        return ("no limits: it declares no supported problem",)
+    reasons = [
         (problem.device not in each.devices, each.refusals(problem, capability)) for each in limits
     ]
-    return min(answers, key=lambda answer: (len(answer[1]) > 0, answer[0], len(answer[1])))[1]
+    return min(reasons, key=lambda each: (len(each[1]) > 0, each[0], len(each[1])))[1]
 
 
 def implementation(
@@ -169,7 +184,14 @@ def implementation(
     approximates: bool = False,
     operator: Callable[..., str] | None = None,
 ) -> Callable[[AttentionFunction], Implementation]:
-    """Turn an attention function into an Implementation named after it."""
+    """A decorator that makes an Implementation of a function, with the function's name.
+
+    Raises TypeError for a reference that is no function: its panel is named after the function.
+    """
+    if reference is not None and not inspect.isroutine(reference):
+        raise TypeError(
+            f"reference: {type(reference).__name__}; expected a function of (q, k, v, ...)"
+        )
 
     def wrap(function: AttentionFunction) -> Implementation:
         return Implementation(
@@ -194,19 +216,45 @@ def is_plain(candidate: object) -> bool:
 
 
 def from_function(function: AttentionFunction) -> Implementation:
-    """An implementation from a plain function: what it does not take becomes a limit.
+    """An implementation from a plain function: each parameter that it lacks becomes a limit.
 
-    Without `mask` it is asked for full attention only, without `scale` for 1/sqrt(D) only, without
-    `bias`, `softcap` or `sink` for none; everything else is permitted, and checked.
+    Without `mask` it supports full attention only, without `scale` 1/sqrt(D) only. Without `bias`,
+    `softcap` or `sink` it supports problems without that feature. All else is permitted, and
+    checked.
     """
     parameters = inspect.signature(function).parameters
-    anything = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     limits = Limits(
-        masks=EVERY_MASK if anything or "mask" in parameters else ("full",),
-        biases=EVERY_BIAS if anything or "bias" in parameters else ("none",),
-        own_scale=anything or "scale" in parameters,
+        masks=EVERY_MASK if takes_any or "mask" in parameters else ("full",),
+        biases=EVERY_BIAS if takes_any or "bias" in parameters else ("none",),
+        own_scale=takes_any or "scale" in parameters,
         own_value_dim=True,
-        softcap=anything or "softcap" in parameters,
-        sink=anything or "sink" in parameters,
+        softcap=takes_any or "softcap" in parameters,
+        sink=takes_any or "sink" in parameters,
     )
     return implementation(limits)(function)
+
+
+def _identity(function: Callable[..., Any]) -> str:
+    """`dense_linear (linear.py)`: a different text for every function.
+
+    Six hexadecimal digits follow where name and file name do not identify the function. They hash
+    the path of a file outside impls/, and code and closure of a function that its module does not
+    hold under its name.
+    """
+    name, module = function.__name__, sys.modules.get(function.__module__ or "")
+    file = Path(getattr(module, "__file__", None) or f"{function.__module__}").resolve()
+    details: list[Any] = [] if file.parent == _FOLDER else [str(file)]
+    if getattr(module, name, None) is not function:
+        details += _code_of(function)
+    digits = f" {sha256(repr(details).encode()).hexdigest()[:6]}" if details else ""
+    return f"{name} ({file.name}{digits})"
+
+
+def _code_of(function: Callable[..., Any]) -> list[Any]:
+    """What distinguishes functions of one name in one file: place, defaults, closed-over values."""
+    plain = inspect.unwrap(function)
+    if not inspect.isfunction(plain):
+        return [repr(plain)]
+    cells = [cell.cell_contents for cell in plain.__closure__ or ()]
+    return [*plain.__code__.co_positions(), plain.__defaults__, plain.__kwdefaults__, *cells]

@@ -1,4 +1,4 @@
-"""What an implementation can do, as data: printed, tested and compared with a problem."""
+"""The supported problems of an implementation, as data."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ EVERY_BIAS: Final = ("none", "alibi", "relative")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The problems within an implementation's reach.
+    """The problems that an implementation supports.
 
-    masks            kinds of mask, each combination named: "causal", "window+padding"
-    head_dims        a range, so that "multiples of 8 up to 256" is data too
+    masks            kinds of mask, one entry for each combination: "causal", "window+padding"
+    head_dims        a range: "multiples of 8 up to 256" is range(8, 257, 8)
     grouped_heads    fewer key heads than query heads
     unequal_lengths  Tq != Tk
     backward         gradients of q, k and v
     own_scale        a scale other than 1/sqrt(D)
-    own_value_dim    values of another head dimension than queries and keys
-    softcap, sink    scores kept within bounds, and a logit per head that takes part of the sum
-    cuda_capability  the least compute capability, where the device is an NVIDIA one
+    own_value_dim    v with a head dimension of its own
+    softcap, sink    scores capped by tanh, and a logit per head in the sum of the softmax
+    cuda_capability  least compute capability of an NVIDIA device
 
-    An implementation whose reach differs by device states one Limits for each.
+    An implementation whose limits differ by device declares one Limits for each.
     """
 
     devices: tuple[str, ...] = DEVICES
@@ -64,12 +64,12 @@ class Limits:
     def refusals(
         self, problem: Problem, capability: tuple[int, int] | None = None
     ) -> tuple[str, ...]:
-        """Every reason this problem is out of reach, in words; empty means "I can".
+        """Every reason why this problem is not supported; empty when it is.
 
-        capability  compute capability of the NVIDIA device at hand; None where there is none
+        capability  compute capability of the NVIDIA device here; None without one
         """
         p, dims = problem, self.head_dims
-        too_old = p.device == "cuda" and capability is not None
+        known = p.device == "cuda" and capability is not None
         checks = (
             (p.device in self.devices, f"device {p.device}: runs on {', '.join(self.devices)}"),
             (p.dtype in self.dtypes, f"dtype {p.dtype}: takes {', '.join(self.dtypes)}"),
@@ -96,7 +96,7 @@ class Limits:
             (self.softcap or p.softcap is None, f"softcap {p.softcap}: takes scores as they are"),
             (self.sink or not p.sink, "sink: takes a softmax over the keys alone"),
             (
-                not too_old or (capability or (0, 0)) >= self.cuda_capability,
+                not known or (capability or (0, 0)) >= self.cuda_capability,
                 f"CUDA capability {_version(capability)}: needs {_version(self.cuda_capability)}",
             ),
         )
@@ -104,7 +104,7 @@ class Limits:
 
 
 def words_of(sizes: range) -> str:
-    """A range of head dimensions in words."""
+    """A range of head dimensions as text: `8 to 256 by 8`."""
     return f"{sizes[0]} to {sizes[-1]}" + (f" by {sizes.step}" if sizes.step > 1 else "")
 
 

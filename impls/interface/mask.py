@@ -1,4 +1,4 @@
-"""Which keys a query may see: a value, never a tensor."""
+"""Masks: which keys a query sees, as a value and not as a tensor."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _GRAMMAR = (
 class Mask:
     """The intersection of a band, key ranges per batch row, and packed documents.
 
-    Positions are counted on the keys' axis, and the last query lines up with the last key: row `i`
-    of `Tq` queries stands at position `i + Tk - Tq`. A key `k` is seen from position `q` if and
-    only if `-right <= q - k < left`: the left reach counts the query's own key.
+    Alignment is bottom-right: the last query is at the position of the last key, so that row `i` of
+    `Tq` queries has position `i + Tk - Tq`. Position `q` sees key `k` if and only if
+    `-right <= q - k < left`: the left reach includes the query's own key.
 
-    left       how many keys back, the own one included; None is unlimited
-    right      how many keys ahead; None is unlimited, 0 is causal
-    padding    the share of keys hidden in the most padded batch row, or `[start, end)` of the
-               keys that are there, one pair per batch row
-    documents  lengths of the packed sequences, which do not see each other
+    left       number of keys back, the own key included; None is unlimited
+    right      number of keys ahead; None is unlimited, 0 is causal
+    padding    fraction of keys hidden in the most padded batch row, or `[start, end)` of the real
+               keys, one pair for each batch row
+    documents  lengths of packed sequences, which do not see each other
 
-    Raises ValueError for reaches, ranges and lengths that make no sense.
+    Raises ValueError for invalid reaches, ranges and lengths.
     """
 
     left: int | None = None
@@ -55,7 +55,7 @@ class Mask:
 
     @classmethod
     def parse(cls, text: str) -> Mask:
-        """Read a mask as `str` prints it. Raises ValueError with the grammar."""
+        """Parse the text of a mask, the inverse of `str`. Raises ValueError with the grammar."""
         parts: dict[str, Any] = {}
         for word in text.split("+"):
             part = _parse_part(word)
@@ -71,7 +71,7 @@ class Mask:
 
     @property
     def kind(self) -> str:
-        """The parts without their numbers, as Limits name them: `causal`, `window+padding`."""
+        """The parts without numbers, as in Limits: `causal`, `window+padding`."""
         return "+".join(word.split(":")[0] for word in self._words()) or "full"
 
     @property
@@ -82,12 +82,12 @@ class Mask:
     def visible(self, b: Any, q: Any, k: Any) -> Any:
         """Whether batch row `b` sees key `k` from position `q`.
 
-        Only arithmetic and comparisons are used, so ints, numpy arrays and tensors all work and
-        broadcast; a query's position is its row plus `Tk - Tq`. A padding given as a share must be
-        `resolved` first; ValueError otherwise.
+        Works on ints, numpy arrays and tensors, which broadcast: it uses only arithmetic and
+        comparisons. The position of a query is its row plus `Tk - Tq`. Raises ValueError for a
+        padding fraction: call `resolved` first.
         """
         distance = q - k
-        seen = distance == distance  # noqa: PLR0124 - all true, in the shape and type of what came
+        seen = distance == distance  # noqa: PLR0124 - all True, in the shape and type of the arguments
         if self.left is not None:
             seen = seen & (distance < self.left)
         if self.right is not None:
@@ -103,15 +103,15 @@ class Mask:
         return seen
 
     def interval(self, b: int, q: int, key_length: int) -> tuple[int, int]:
-        """The keys `[start, end)` that batch row `b` sees from position `q`; (0, 0) is none.
+        """The keys `[start, end)` that batch row `b` sees from position `q`; (0, 0) for none.
 
-        Every part of a mask lets through one run of keys, so their intersection is one run too.
+        Every part of a mask allows one interval of keys, so their intersection is an interval.
         """
         start, end = self._run(b, q, key_length)
         return (start, end) if start < end else (0, 0)
 
     def span(self, first: int, last: int, key_length: int) -> tuple[int, int]:
-        """Keys `[start, end)` outside which no position from `first` to `last` sees anything."""
+        """The smallest `[start, end)` with all keys that positions `first` to `last` see."""
         rows = self._batch_rows()
         start = min(self._run(b, first, key_length)[0] for b in rows)
         end = max(self._run(b, last, key_length)[1] for b in rows)
@@ -125,10 +125,10 @@ class Mask:
         )
 
     def resolved(self, batch: int, key_length: int) -> Mask:
-        """The same mask with a padding share spelled out as key ranges.
+        """The mask with its padding fraction replaced by key ranges.
 
-        The hidden share falls evenly from `padding` in the first batch row to nothing in the last;
-        even rows are padded on the right, odd rows on the left.
+        The hidden fraction falls linearly from `padding` in the first batch row to 0 in the last.
+        Even rows are padded on the right, odd rows on the left.
         """
         if not isinstance(self.padding, float):
             return self
@@ -139,12 +139,12 @@ class Mask:
         return replace(self, padding=tuple(ranges))
 
     def visible_pairs(self, batch: int, query_length: int, key_length: int) -> int:
-        """How many (batch row, query, key) triples are visible: exact."""
+        """The exact number of visible (batch row, query, key) triples."""
         return _visible_pairs(self.resolved(batch, key_length), batch, query_length, key_length)
 
     def _ranges(self) -> tuple[tuple[int, int], ...]:
         if not isinstance(self.padding, tuple):
-            raise ValueError(  # noqa: TRY004 - the value is unresolved, its type is right
+            raise ValueError(  # noqa: TRY004 - a wrong value, not a wrong type
                 f"mask {self}: resolve its padding for a batch and a key length first"
             )
         return self.padding
@@ -153,7 +153,7 @@ class Mask:
         return range(len(self._ranges()) if self.padding is not None else 1)
 
     def _run(self, b: int, q: int, key_length: int) -> tuple[int, int]:
-        """The run of `interval`, both ends growing with `q`; empty when start >= end."""
+        """The bounds of `interval`, both monotonic in `q`; start >= end means empty."""
         start = 0 if self.left is None else q - self.left + 1
         end = key_length if self.right is None else q + self.right + 1
         if self.padding is not None:
@@ -193,12 +193,12 @@ def _visible_pairs(mask: Mask, batch: int, query_length: int, key_length: int) -
 
 
 def _passed(position: Any, ends: tuple[int, ...]) -> Any:
-    """How many documents lie wholly before the position: its document's number."""
+    """The number of documents that end before the position: the index of its document."""
     return sum((position >= end) * 1 for end in ends)
 
 
 def _parse_part(word: str) -> dict[str, Any] | None:
-    """One part of a mask as fields, or None when the word is not one."""
+    """The fields of one part of a mask; None for an unknown word."""
     if word == "full":
         return {}
     if word == "causal":

@@ -1,10 +1,10 @@
-"""The file that `python run_bench.py new NAME` writes: a right but slow start."""
+"""The file that `python run_bench.py new NAME` writes: a correct but slow implementation."""
 
 from __future__ import annotations
 
 import keyword
 
-_TEMPLATE = '''"""{name}: say here what the idea is, and where it comes from."""
+_TEMPLATE = '''"""{name}: describe the method here, with its source."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from impls.interface import Limits, Mask, implementation
         grouped_heads=True,  # fewer key heads than query heads
         unequal_lengths=True,  # Tq != Tk; the last query lines up with the last key
         backward=True,
-        own_value_dim=True,  # v of another head dimension than q and k
-        # biases, softcap, sink: with a parameter of that name, as impls/naive.py has them
+        own_value_dim=True,  # v with a head dimension of its own
+        # biases, softcap and sink need a parameter of that name; see impls/naive.py
     )
 )
 def {name}(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float) -> Tensor:
@@ -32,16 +32,16 @@ def {name}(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float) -> Tens
     positions = torch.arange(q.shape[2], device=q.device)[:, None] + k.shape[2] - q.shape[2]
     hidden = ~mask.visible(0, positions, torch.arange(k.shape[2], device=q.device))
     scores = (scale * (q @ k.transpose(-1, -2))).masked_fill(hidden, float("-inf"))
-    weights = torch.softmax(scores, dim=-1).masked_fill(hidden, 0.0)  # a row without keys is zeros
+    weights = torch.softmax(scores, dim=-1).masked_fill(hidden, 0.0)  # rows without keys: zeros
     return weights @ v
 '''
 
 
 def template(name: str) -> str:
-    """The text of a new implementation's file. Raises ValueError for a name it cannot use."""
+    """The text of the file of a new implementation. Raises ValueError for an invalid name."""
     own = ("annotations", "torch", "Tensor", "Limits", "Mask", "implementation")
     if not name.isidentifier() or name.startswith("_") or keyword.iskeyword(name) or name in own:
         raise ValueError(
-            f"the name {name!r} is none Python can use here; expected one like my_attention"
+            f"the name {name!r} cannot name a function here; expected one like my_attention"
         )
     return _TEMPLATE.format(name=name)

@@ -1,1 +1,1 @@
-"""Right before fast: whether an implementation computes what was asked, with the evidence."""
+"""Whether an implementation agrees with its reference, with the evidence."""

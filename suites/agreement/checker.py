@@ -1,43 +1,31 @@
-"""Right before fast: whether an implementation computes what was asked, with the evidence."""
+"""Whether an implementation agrees with its reference on one problem, with the evidence."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-import torch
-from torch import Tensor
-
 from impls.interface import Implementation, Problem
-from suites.agreement import every_row
-from suites.agreement.caller import Caller, Guard
-from suites.agreement.drift import drift_of
-from suites.agreement.expected import Expected, sampled_rows, without_other_rows
-from suites.agreement.further import (
-    Told,
-    after_another,
-    bias_fault,
-    is_read,
-    misread,
-    told_apart,
-    unlike_the_first,
-)
-from suites.agreement.gate import changed, judge, malformed, versions_of
-from suites.agreement.hard import kind_of
-from suites.agreement.hard_answers import HardAnswers, HardQuestions
-from suites.agreement.references import beside_textbook_of, expect_of
+from suites.agreement.calls import Caller, Guard, versions_of
+from suites.agreement.cases import Case, Cases
+from suites.agreement.hard_checks import HardFinding, HardFindings, check_hard_inputs
+from suites.agreement.hard_inputs import kind_of
+from suites.agreement.probes import all_probes
+from suites.agreement.probes.output_form import malformed
+from suites.agreement.trial import Trial, first_fault
 from suites.measure import memory, timing
-from suites.measure.inputs import Inputs, copies, make_inputs
+from suites.measure.inputs import Inputs, copies
 from suites.records.record import Agreement
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check found; no fault means that the implementation agrees.
+    """The result of a check; an empty fault means that the implementation agrees.
 
-    call_ms   wall time of the quickest call, instruments at work: for plans only
-    calls_ms  wall time of all its calls
+    call_ms   wall time of the shortest call, with memory measured: for planning only
+    calls_ms  wall time of all calls
+    operator  the kernel that a library picked, where the implementation names it
     """
 
     fault: str
@@ -49,13 +37,15 @@ class Finding:
 
 
 class Checker:
-    """Checks implementations on one problem; the reference is computed once for all of them.
+    """Checks implementations on one problem. Reference values are computed once for all of them.
 
-    guard     what every call of an implementation runs within: a limit on its memory
-    answered  hard inputs answered before, by this and other checkers of the process: they are asked
-              once for all problems with the same features
-    risks     hears what it will mean if the process ends now, and "" once that is over; without
-              anyone to hear it, what may end the process is not asked
+    guard          the context of every call: a limit on its memory
+    hard_findings  results of hard inputs in this process, filled here: problems with the same
+                   features share them
+    risks          gets a sentence before a call in which a fault ends the process, and "" after
+                   it; None: no such call is made
+    probes         names of the probes to use; None: all
+    labels         of the hard inputs to use; None: all
     """
 
     def __init__(
@@ -63,108 +53,78 @@ class Checker:
         problem: Problem,
         seed: int,
         guard: Guard = contextlib.nullcontext,
-        answered: HardAnswers | None = None,
+        hard_findings: HardFindings | None = None,
         risks: Callable[[str], None] | None = None,
+        *,
+        probes: tuple[str, ...] | None = None,
+        labels: tuple[str, ...] | None = None,
     ) -> None:
-        self.problem, self._seed, self._guard = problem, seed, guard
-        self._rows = sampled_rows(problem, seed)
-        self._whole = make_inputs(problem, purpose="check", seed=seed)
-        self._inputs = without_other_rows(self._whole, self._rows)
-        self._expected: dict[object, Expected] = {}
-        self._every: tuple[Tensor, ...] = ()
-        self._hard = HardQuestions(problem, seed, {} if answered is None else answered, risks)
+        self.problem, self._guard, self._risks = problem, guard, risks
+        self._cases = Cases(problem, seed, labels)
+        self._findings: HardFindings = {} if hard_findings is None else hard_findings
+        every = all_probes()
+        self._probes = [every[name] for name in (every if probes is None else probes)]
+        self._probes.sort(key=lambda probe: probe.order)
 
     def prepare(self, implementation: Implementation) -> None:
-        """Compute the references for this implementation, if they are not known yet."""
-        kind = implementation.projections or implementation.reference
-        if kind not in self._expected:
-            expected = expect_of(implementation, self.problem, self._inputs, self._rows)
-            self._expected[kind] = beside_textbook_of(
-                implementation, self.problem, self._inputs, expected
-            )
-        if every_row.asked(self.problem, implementation, self._rows) and not self._every:
-            self._every = every_row.plain(self.problem, self._whole)
-        self._hard.prepare(implementation)
+        """Compute the reference values for this implementation, unless they are known."""
+        for case in self._cases_of(implementation):
+            for probe in self._probes:
+                if probe.prepare is not None:
+                    probe.prepare(case, implementation)
 
     def check(self, implementation: Implementation) -> Finding:
-        """Call it once with its memory measured, compare the answer, read out what it sees."""
-        self.prepare(implementation)
-        problem, caller = self.problem, Caller(implementation, self._guard)
-        given = copies(self._inputs)
-        call, versions = caller.call(problem, given), versions_of(given)
-        made, usage = memory.measure(call, problem.device)
-        took_ms = caller.took_ms
-        fault = malformed(made, self._inputs) or changed(given, self._inputs, versions)
-        if fault:
-            return Finding(fault, Agreement(), usage, min(took_ms), sum(took_ms))
-        expected = self._expected[implementation.projections or implementation.reference]
-        errors, fault = judge(made, expected)
-        if not fault and every_row.asked(problem, implementation, self._rows):
-            fault = self._fault_of_other_rows(caller, made, expected)
-        slope, drift = drift_of(implementation, problem, made, expected)
-        if implementation.approximates:
-            fault = ""
-        # In training the calls of the probe, which are forward, say nothing of the time.
-        prober = Caller(implementation, self._guard, [] if problem.training else took_ms)
-        own = self._further(prober, took_ms, given, made, expected, is_right=not fault)
-        if problem.training and timing.WARM_MS < min(took_ms) <= timing.LONG_MS:
-            call()  # sessions go by what a call takes, and the first one may have made masks
-        hard = self._hard.ask(Caller(implementation, self._guard))
-        readable = is_read(implementation) or own.repeatable is True
-        agreement = Agreement(
-            tensors=errors,
-            rows_checked=None if expected.rows is None else len(expected.rows),
-            readout=not own.fault if readable else None,
-            repeatable=hard.repeatable if own.repeatable is None else own.repeatable,
-            slope=told.value if (told := slope or hard.slope) else None,
-            hard_inputs=hard.count,
-        )
-        if fault:
-            fault = bias_fault(caller, kind_of(problem), self._seed) or fault
-        calls_ms = sum(took_ms) + hard.calls_ms + (sum(prober.took_ms) if problem.training else 0)
-        fault = own.fault or fault or drift or hard.fault
-        operator = self._operator(implementation, given)
-        return Finding(fault, agreement, usage, min(took_ms), calls_ms, operator)
+        """Call it on the problem with its memory measured, then on hard inputs; run the probes.
 
-    def _fault_of_other_rows(
-        self, caller: Caller, made: Sequence[Tensor], expected: Expected
-    ) -> str:
-        """What is wrong in rows that were not drawn, in words; in training it is called again."""
-        fault = every_row.fault(made[0], self._every[0], expected)
-        if fault or not self.problem.training:
-            return fault
-        every = caller.call(self.problem, copies(self._whole))()
-        return every_row.gradients_fault(every, made, self._every, expected)
-
-    def _further(
-        self,
-        caller: Caller,
-        took_ms: Sequence[float],
-        given: Inputs,
-        made: Sequence[Tensor],
-        expected: Expected,
-        *,
-        is_right: bool,
-    ) -> Told:
-        """What further calls at this size tell.
-
-        took_ms   what calls took, by which long ones are asked no more here, as the small size is
-        is_right  whether the first answer was
+        Reference values that `prepare` has not computed are computed when they are needed.
         """
-        problem, each, first = self.problem, caller.implementation, made[0].clone()
-        told = Told(misread(caller, problem, given, self._seed) if is_read(each) else "")
-        is_quick = min(took_ms) < timing.QUICK_MS
-        if not told.fault and is_quick:
-            told = told_apart(caller, problem, given, first, expected, self._seed)
-        if not (told.fault or torch.equal(made[0], first)):
-            told = replace(told, fault="its answer was written over by a later call")
-        if is_right and not (told.fault or each.approximates) and min(took_ms) < timing.LONG_MS:
-            ask = unlike_the_first if is_quick else after_another
-            told = replace(told, fault=ask(caller, problem, self._inputs, made, expected))
-        return told
+        caller = Caller(implementation, self._guard)
+        # In training the probes' calls are forward only: their times are not the problem's.
+        apart = self.problem.training
+        prober = Caller(implementation, self._guard, [] if apart else caller.took_ms)
+        trial, usage = self._measured_trial(caller, prober)
+        fault = first_fault(trial, self._probes)
+        hard = HardFinding("", 0) if fault else self._on_hard_inputs(implementation)
+        return Finding(
+            fault=fault or hard.fault,
+            agreement=_evidence(trial, hard),
+            usage=usage,
+            call_ms=min(caller.took_ms),
+            calls_ms=sum(caller.took_ms) + (sum(prober.took_ms) if apart else 0) + hard.calls_ms,
+            operator="" if fault else self._operator(implementation, trial.inputs),
+        )
+
+    def _cases_of(self, implementation: Implementation) -> Iterator[Case]:
+        yield self._cases.itself(implementation)
+        if self._key(implementation) not in self._findings:
+            yield from self._cases.hard(implementation)
+
+    def _measured_trial(self, caller: Caller, prober: Caller) -> tuple[Trial, memory.Usage]:
+        """The trial on the problem itself, and the memory of its call."""
+        case = self._cases.itself(caller.implementation)
+        given = copies(case.inputs)
+        call, versions = caller.call(case.problem, given), versions_of(given)
+        outputs, usage = memory.measure(call, case.problem.device)
+        trial = Trial(case, given, versions, outputs, caller, prober, self._risks)
+        if case.problem.training and timing.WARM_MS < min(caller.took_ms) <= timing.LONG_MS:
+            call()  # sessions plan with the shortest call, and the first one may have made masks
+        return trial, usage
+
+    def _on_hard_inputs(self, implementation: Implementation) -> HardFinding:
+        """The result of the hard inputs; `calls_ms` is 0 where it was known."""
+        key = self._key(implementation)
+        if key in self._findings:
+            return replace(self._findings[key], calls_ms=0.0)
+        caller = Caller(implementation, self._guard)
+        found = check_hard_inputs(caller, self._cases, self._probes, self._risks)
+        self._findings[key] = found
+        return found
+
+    def _key(self, implementation: Implementation) -> tuple[str, Problem]:
+        return str(implementation), kind_of(self.problem)
 
     def _operator(self, implementation: Implementation, given: Inputs) -> str:
-        """The kernel that a library picks, where it tells."""
+        """The kernel that a library picks, where the implementation names it."""
         if implementation.operator is None:
             return ""
         problem = self.problem
@@ -172,3 +132,18 @@ class Checker:
         mask = problem.mask.resolved(problem.batch, problem.key_length)
         biased = {} if given.bias is None else {"bias": given.bias}
         return implementation.operator(*leaves, mask=mask, scale=problem.softmax_scale, **biased)
+
+
+def _evidence(trial: Trial, hard: HardFinding) -> Agreement:
+    """The evidence for a record; empty where the outputs are not of the right form."""
+    if malformed(trial.outputs, trial.case.inputs):
+        return Agreement()
+    rows = trial.case.expected.rows
+    return Agreement(
+        tensors=trial.errors,
+        rows_checked=None if rows is None else len(rows),
+        readout=trial.mask_agrees,
+        repeatable=hard.repeatable if trial.repeatable is None else trial.repeatable,
+        slope=trial.scale_slope or hard.scale_slope,
+        hard_inputs=hard.count,
+    )

@@ -1,6 +1,7 @@
-"""What an implementation answers while it is timed: some rows of it, compared with the reference.
+"""Outputs of timed calls are right, too: some rows are compared with the reference.
 
-One that agreed when it was checked may answer from memory, or carelessly, once it is called often.
+An implementation that agreed in the check may still return cached or careless results in timed
+samples. The engine runs this after the samples, in the timing process: it is no probe of a check.
 """
 
 from __future__ import annotations
@@ -15,40 +16,41 @@ import torch
 from torch import Tensor
 
 from impls.interface import BiasValues, Implementation, Problem
-from suites.agreement.expected import expect
-from suites.agreement.gate import NAMES, judge, malformed
+from suites.agreement.bounds.by_implementation import claims_exact_attention
+from suites.agreement.bounds.derived import derived_bounds
+from suites.agreement.bounds.expected import NAMES
+from suites.agreement.gate import judge
+from suites.agreement.probes.output_form import malformed
 from suites.measure.inputs import Inputs, bind, call_of, copies
 from suites.measure.rounds import Arm
 from suites.measure.timing import Clock, HotSampler, counted
 
 ROWS: Final = 8
-"""Query rows compared in a head: the first, the last and drawn ones."""
+"""Query rows compared in a head: the first, the last and random ones."""
 HEADS: Final = 2
-"""Heads compared: the last of the batch, and others drawn in each session. One of 8 rows takes the
-reference 1 to 3 ms at 512 to 4096 keys."""
-
+"""Heads compared: the last head of the last batch row, and a random one. The reference of 8 rows of
+one head takes 1 to 3 ms at 512 to 4096 keys."""
 CALLS: Final = 5
-"""As many calls as that, or one sample where it has fewer, come before the answer is read."""
-
+"""Calls before the compared one, as in a sample; fewer where a sample has fewer."""
 FEW_KEYS: Final = 8
-"""With fewer keys gradients of q and k may be rounding and nothing else."""
+"""With fewer keys than this, dq and dk may consist of rounding errors only."""
 
 Made = Sequence[Tensor]
 Watched = Callable[[], tuple[Tensor, ...]]
 Place = tuple[int, slice]
-"""A row of the batch, and query heads of it."""
+"""A batch row, and query heads of it."""
 
 
 @contextlib.contextmanager
 def sampled(
     arm: Arm, inputs: Sequence[Inputs], clock: Clock, took_ms: list[float]
 ) -> Iterator[tuple[Made, Inputs]]:
-    """What the last of some more calls answers, and its inputs; these stay so within this.
+    """The outputs of the last of some further calls, and its inputs, which are valid within this.
 
-    took_ms  is told what the calls took
+    took_ms  gets the wall time of the calls
 
-    Just before that call its inputs are given other values, with no write counted: whoever goes by
-    address, version or shape is off, and so is who keeps a part of the work.
+    Just before that call its inputs are overwritten without raising torch's write counter. So a
+    cache keyed by address, version or shape returns wrong results, also one of a part of the work.
     """
     count = min(arm.count, CALLS)
     calls = [counted(call, took_ms) for call in arm.calls]
@@ -63,7 +65,7 @@ def sampled(
 
         if arm.leads_in:
             calls[-1]()
-            turns[-1]()  # so that there is something to remember
+            turns[-1]()  # fills a cache, if there is one
         HotSampler(clock).take([*turns[:-1], last], count)
         yield made, given
 
@@ -78,18 +80,18 @@ def fault(
     *,
     again: bool = True,
 ) -> str:
-    """What is wrong with an answer to these inputs, in words; empty when nothing is.
+    """The fault of the outputs for these inputs, as text; empty: none.
 
-    watched  makes of a further call of the implementation one that is watched
-    again    whether these may be taken: the whole answer is then held against what it is for the
-             same numbers elsewhere
+    watched  wraps a further call of the implementation, in the memory guard for example
+    again    whether further calls may be made: all of the outputs are then compared with those for
+             the same numbers at another address
 
-    Rows of attention are held against the reference, but for dk and dv, which take all rows. An
-    approximation has no bound, that of another function takes its dense definition several times,
-    and that of a layer takes all heads: these have to answer otherwise to other numbers.
+    Rows of out and dq of exact attention are compared with the reference; dk and dv need all rows.
+    An approximation has no bound, and the bounds of other functions and layers are too expensive
+    here. Their outputs have to change with their inputs.
     """
     wrong = malformed(made, inputs)
-    exact = each.panel == "attention"
+    exact = claims_exact_attention(each)
     if not wrong and exact:
         places = _places(problem, random)
         found = (_fault_at(problem, inputs, made, place, random) for place in places)
@@ -97,12 +99,12 @@ def fault(
     if not wrong and (again or not exact):
         given = copies(inputs)
         call = watched(call_of(bind(each, problem, given), given))
-        wrong = _unlike_itself(each, problem, given, made, call)
-    return f"it agreed when it was checked, and not when it was timed: {wrong}" if wrong else ""
+        wrong = _difference_to_copies(each, problem, given, made, call)
+    return f"agrees in the check, but not while timed: {wrong}" if wrong else ""
 
 
 def _places(problem: Problem, random: Random) -> list[Place]:
-    """Where answers are compared: heads by themselves."""
+    """Where outputs are compared: single heads."""
     batch, heads = problem.batch, problem.query_heads
     drawn = [(random.randrange(batch), random.randrange(heads)) for _ in range(HEADS - 1)]
     pairs = dict.fromkeys([(batch - 1, heads - 1), *drawn])
@@ -110,22 +112,24 @@ def _places(problem: Problem, random: Random) -> list[Place]:
 
 
 def _fault_at(problem: Problem, inputs: Inputs, made: Made, at: Place, random: Random) -> str:
-    """What is wrong in some query rows of these heads of one row of the batch."""
+    """The fault of some query rows of these heads of one batch row."""
     last = problem.query_length - 1
     rows = torch.tensor(sorted({0, last, *(random.randint(0, last) for _ in range(ROWS - 2))}))
     part, given = _part(problem, inputs, at)
-    expected = expect(part, given, rows=rows)
+    expected = derived_bounds(part, given, rows=rows)
     b, queries = at
     part_of_it = [tensor[b : b + 1, queries] for tensor in made[:2]]
     return judge(part_of_it, expected, (b, queries.start))[1]
 
 
-def _unlike_itself(
+def _difference_to_copies(
     each: Implementation, problem: Problem, given: Inputs, made: Made, call: Watched
 ) -> str:
-    """Where an answer differs from the one to copies of its inputs; one that varies is let be.
+    """The first tensor that differs from the one for copies of the inputs, as text.
 
     given, call  the copies, and the call on them
+
+    An implementation whose outputs are not repeatable passes.
     """
     first = call()
     named = NAMES if problem.key_length >= FEW_KEYS else NAMES[:1]
@@ -135,15 +139,15 @@ def _unlike_itself(
             if _off_by(again, other) > 0:
                 return ""
             much = f"{off:.1%}" if off < 10 else "more than 1000 %"
-            return f"{name} is off by {much} from what it is for the same numbers"
-    if each.panel == "attention":
-        return ""  # some rows were held against the reference
+            return f"{name} differs by {much} from that for the same numbers at another address"
+    if claims_exact_attention(each):
+        return ""  # some rows were compared with the reference
     with _halved(given):
-        return "" if _off_by(call()[0], first[0]) > 0 else "out is the same for other numbers"
+        return "" if _off_by(call()[0], first[0]) > 0 else "out does not change with its inputs"
 
 
 def _off_by(made: Tensor, other: Tensor) -> float:
-    """The relative RMS difference of the worst head; 0 up to the root of the dtype's epsilon."""
+    """The relative RMS difference of the worst head; 0 up to the square root of eps."""
     a, b = made.double(), other.double()
     apart, size = (x.square().sum((-2, -1)).sqrt() for x in (a - b, b))
     found = float((apart / size.clamp_min(1e-300)).max())
@@ -151,7 +155,7 @@ def _off_by(made: Tensor, other: Tensor) -> float:
 
 
 def _part(problem: Problem, inputs: Inputs, at: Place) -> tuple[Problem, Inputs]:
-    """The problem that some query heads of one row of the batch are, with its inputs."""
+    """The part of a problem that some query heads of one batch row make up, with its inputs."""
     b, queries = at
     group = problem.query_heads // problem.key_heads
     keys = slice(queries.start // group, (queries.stop - 1) // group + 1)
@@ -180,7 +184,7 @@ def _part(problem: Problem, inputs: Inputs, at: Place) -> tuple[Problem, Inputs]
 
 @contextlib.contextmanager
 def _halved(inputs: Inputs) -> Iterator[None]:
-    """Within this, everything drawn is half of what it was: exact, and no write is counted."""
+    """Within this, q, k, v and the gradient are halved: exactly, and without a counted write."""
     tensors = [x for x in (inputs.q, inputs.k, inputs.v, inputs.grad) if x is not None]
     for x in tensors:
         x.data.mul_(0.5)

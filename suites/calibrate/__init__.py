@@ -1,1 +1,1 @@
-"""Measurements where the truth is known: the self-test and the study of methods."""
+"""Measurements of known ratios: the selftest of a machine, and the study of timing methods."""

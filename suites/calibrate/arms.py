@@ -1,7 +1,4 @@
-"""What is known beforehand, measured: equal arms, one slower by a known part, a call of known size.
-
-It tells what the instruments can see on the machine at hand.
-"""
+"""Tasks of a session on known quantities: equal and slowed calls, an allocation of known size."""
 
 from __future__ import annotations
 
@@ -21,15 +18,15 @@ from suites.measure.timing import HostClock, HotSampler, resolution_ms, stretche
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float) -> Tensor:
-    """Torch's own attention with nothing around it: a call is so short that 34 are a sample."""
+    """Torch's attention without mask handling: short calls, to test the timing of short calls."""
     causal = mask.right == 0
     return functional.scaled_dot_product_attention(q, k, v, is_causal=causal, scale=scale)
 
 
 def calibrate(task: Calibrate, sender: Sender) -> None:
-    """Send the times of a baseline, its twin, a slowed copy of it and any others on one problem.
+    """Send the times of a baseline, its twin, its slowed copy and the named implementations.
 
-    Raises what an implementation raises: these belong to the program, and have agreed.
+    Exceptions of an implementation are not caught: all of them are the program's own.
     """
     bench = Bench(task, sender)
     for name in task.implementations:
@@ -52,12 +49,9 @@ def calibrate(task: Calibrate, sender: Sender) -> None:
 
 
 def read_instruments(task: ReadInstruments, sender: Sender) -> None:
-    """Send what the instruments read where the true value is known."""
+    """Send the memory of an allocation of known size, and the time of empty calls."""
     size = task.known_bytes
-    made, usage = memory.measure(
-        lambda: (torch.empty(size, dtype=torch.uint8).fill_(0),), task.device
-    )
-    del made
+    _, usage = memory.measure(lambda: (torch.empty(size, dtype=torch.uint8).fill_(0),), task.device)
     sampler = HotSampler(HostClock())
     empty = [lambda: None, lambda: None]
     sender.send(

@@ -1,4 +1,4 @@
-"""Known differences measured by the program's own protocol, in fresh processes."""
+"""Known ratios measured by the program's own method, in fresh processes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from suites.stats.intervals import log_ratio
 from suites.stats.pairing import counted
 
 BASELINE: Final = "base"
-"""The arm that is torch's own attention with nothing around it."""
+"""The arm of torch's attention without mask handling, `arms.attend`."""
 PROBLEMS: Final = tuple(
     str(Problem.parse(text))
     for text in (
@@ -34,19 +34,22 @@ PROBLEMS: Final = tuple(
         "b1 h2 t256 d64 causal",
     )
 )
-"""Calls of a tenth of a millisecond to one."""
+"""Calls of 0.1 to 1 ms: short calls are the hardest to time."""
 SLOWED: Final = 0.03
+"""Relative slowdown of the slowed arm: three times the default `--delta`."""
 LIMIT_S, LIMIT_BYTES = 120.0, 8 << 30
+"""Limits of one task of a session, seconds and bytes: far above what these problems need."""
 
-Answer = TypeVar("Answer", bound=Message)
+Result = TypeVar("Result", bound=Message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """What one session measured on one problem: times in ms by arm, a sample a round.
+    """Times of one session on one problem: ms by arm, one sample for each round.
 
-    truth   how many times slower the arm `slowed` is
-    wall_s  what it all took, warming up included
+    quiet   indices of undisturbed rounds
+    truth   the true ratio of the arm `slowed` to the baseline
+    wall_s  wall time, warm-up included
     """
 
     session: int
@@ -57,7 +60,7 @@ class Calibration:
     wall_s: float
 
     def log_ratio(self, arm: str) -> float:
-        """The session's logarithm of an arm's time over the baseline's, as a record's is made."""
+        """The log ratio of an arm to the baseline, computed as for records."""
         rounds = counted(self.quiet, len(self.times_ms[arm]))
         base, other = ([self.times_ms[name][i] for i in rounds] for name in (BASELINE, arm))
         return log_ratio(base, other, paired=True)
@@ -65,9 +68,9 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protocol:
-    """How calibrations are measured.
+    """The settings of calibrations.
 
-    others  implementations beside the arms of known difference
+    others  implementations measured beside the known arms
     """
 
     problems: Sequence[str] = PROBLEMS
@@ -78,41 +81,40 @@ class Protocol:
 
     def session(self, number: int, files: Mapping[str, dict[str, str]]) -> Iterator[Calibration]:
         """Every problem in one fresh process. Raises ValueError when the process dies."""
-        names = list(self.others)
         problems = list(self.problems)
         Random(f"{self.seed}|{number}").shuffle(problems)
         with Session(Watch(LIMIT_S, LIMIT_BYTES), threads=self.threads) as session:
             for problem in problems:
-                task = Calibrate(
-                    session=number,
-                    problem=Problem.parse(problem),
-                    implementations=tuple(names),
-                    files=dict(files),
-                    seed=self.seed,
-                    settings=Settings(
-                        sessions=1, memory_limit=LIMIT_BYTES, threads=(self.threads,)
-                    ),
-                    round_budget_ms=self.round_budget_ms,
-                    threads=self.threads,
-                    slowed=SLOWED,
-                )
                 began_s = time.monotonic()
-                heard = ask(session, task, Calibrated)
+                found = ask(session, self._task(number, problem, files), Calibrated)
                 yield Calibration(
                     session=number,
                     problem=problem,
-                    times_ms=heard.times_ms,
-                    quiet=heard.quiet,
-                    truth=heard.truth,
+                    times_ms=found.times_ms,
+                    quiet=found.quiet,
+                    truth=found.truth,
                     wall_s=time.monotonic() - began_s,
                 )
 
+    def _task(self, number: int, problem: str, files: Mapping[str, dict[str, str]]) -> Calibrate:
+        return Calibrate(
+            session=number,
+            problem=Problem.parse(problem),
+            implementations=tuple(self.others),
+            files=dict(files),
+            seed=self.seed,
+            settings=Settings(sessions=1, memory_limit=LIMIT_BYTES, threads=(self.threads,)),
+            round_budget_ms=self.round_budget_ms,
+            threads=self.threads,
+            slowed=SLOWED,
+        )
 
-def ask(session: Session, task: Task, kind: type[Answer]) -> Answer:
-    """The message of that kind that a task gives. Raises ValueError when there is none."""
-    heard: list[Message] = []
-    ending = session.ask(task, heard.append)
-    found = next((each for each in heard if isinstance(each, kind)), None)
+
+def ask(session: Session, task: Task, kind: type[Result]) -> Result:
+    """The message of this kind that a task sends. Raises ValueError when there is none."""
+    messages: list[Message] = []
+    ending = session.ask(task, messages.append)
+    found = next((each for each in messages if isinstance(each, kind)), None)
     if ending is not None or found is None:
         reason = ending.reason if ending else "it sent no result"
         raise ValueError(f"the session of task {task.task!r} ended: {reason}")

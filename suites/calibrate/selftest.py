@@ -1,4 +1,4 @@
-"""Are the instruments right, and is this machine quiet enough? Measured where truth is known."""
+"""The selftest: accuracy of the instruments, and the smallest difference visible here."""
 
 from __future__ import annotations
 
@@ -25,20 +25,24 @@ from suites.stats.intervals import (
 )
 
 OTHER = "naive"
-"""Whose ratios to the baseline are the named ones."""
+"""The implementation whose ratio to the baseline is reported for each problem."""
 KNOWN_BYTES = 3 << 20
+"""Size of the allocation that the memory instrument measures, bytes."""
 PRECISION = 0.01
+"""Relative half-width for which the number of sessions is estimated."""
+COARSE_MS = 0.01
+"""A clock with larger steps is a fault: a sample of 0.1 ms would be off by 10 %."""
 LIMIT_S, LIMIT_BYTES = 120.0, 1 << 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instruments:
-    """What the instruments read where the answer is known.
+    """Readings of the instruments.
 
-    known_bytes         an operation's memory; read_bytes is what was read
-    resolution_ms       the smallest step of the clock
-    sample_overhead_ms  a sample of nothing
-    call_overhead_ms    what a sample adds to each of its calls
+    known_bytes         true memory of an operation; read_bytes is the reading
+    resolution_ms       smallest step of the clock
+    sample_overhead_ms  time of a sample of an empty call
+    call_overhead_ms    time of an empty call in a long sample
     """
 
     known_bytes: int
@@ -50,9 +54,10 @@ class Instruments:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ratio:
-    """One ratio, and what it takes to know it to 1 % either way.
+    """One ratio, and the cost of an interval of plus or minus 1 %.
 
-    needed_s  seconds, starting its sessions included; None: more than 1000 sessions
+    sessions  number of sessions; None for more than 1000
+    needed_s  their wall time, process starts included
     """
 
     problem: str
@@ -63,13 +68,14 @@ class Ratio:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """What this machine lets one see.
+    """The precision of measurements on this machine.
 
-    false_alarms  identical pairs, of `pairs`, whose interval excludes 1
-    found         pairs slower by `slowed`, of `pairs`, whose interval says so
-    floor         what identical code may differ by, relative, with these sessions
-    visible       the smallest difference seen in 95 of 100 cases, relative
-    disturbed     rounds that something disturbed, a part of all
+    pairs         problems, each with an identical and a slowed pair
+    false_alarms  identical pairs whose interval excludes 1
+    found         pairs slower by `slowed` whose interval lies above 1
+    floor         noise floor with these sessions, relative
+    visible       smallest difference that is detected in 95 % of runs, relative
+    disturbed     fraction of disturbed rounds
     """
 
     instruments: Instruments
@@ -86,32 +92,33 @@ class Findings:
 
     @property
     def faults(self) -> list[str]:
-        """The instruments that are not right, in words."""
+        """Wrong readings of instruments; empty for none."""
         known, read = self.instruments.known_bytes, self.instruments.read_bytes
         found = []
         if read != known:
-            found.append(f"the memory instrument reads {read} bytes for {known}")
-        if self.instruments.resolution_ms > 0.01:
-            found.append(f"the clock moves in steps of {self.instruments.resolution_ms:g} ms")
+            found.append(f"the memory instrument reads {read} bytes, expected {known}")
+        step_ms = self.instruments.resolution_ms
+        if step_ms > COARSE_MS:
+            found.append(f"the clock has steps of {step_ms:g} ms, expected at most {COARSE_MS} ms")
         return found
 
     @property
     def sentence(self) -> str:
-        """What differences can be seen here, with how many sessions and in how many seconds."""
+        """The smallest visible difference, with its number of sessions and seconds."""
         return (
-            f"Here {self.sessions} sessions, {self.wall_s:.0f} s for {self.pairs} short problems, "
-            f"show a difference of {self.visible:.1%} in 95 of 100 cases; "
-            f"identical code may differ by {self.floor:.1%}."
+            f"On this machine {self.sessions} sessions ({self.wall_s:.0f} s for {self.pairs} short "
+            f"problems) detect a difference of {self.visible:.1%} in 95 of 100 runs; "
+            f"the noise floor is {self.floor:.1%}."
         )
 
 
 def steps(sessions: int) -> int:
-    """How often `conduct` advances."""
+    """Number of times that `conduct` calls `advance`."""
     return sessions * len(PROBLEMS)
 
 
 def conduct(*, sessions: int, threads: int, advance: Callable[[], None]) -> Findings:
-    """Measure it all. Raises ValueError when a session dies.
+    """Run the selftest. Raises ValueError for too many threads, and when a session dies.
 
     advance  called after each problem of each session
     """
@@ -131,7 +138,7 @@ def conduct(*, sessions: int, threads: int, advance: Callable[[], None]) -> Find
 def concluded(
     found: Sequence[Calibration], instruments: Instruments, sessions: int, wall_s: float
 ) -> Findings:
-    """What the calibrations of all sessions say together."""
+    """The findings from the calibrations of all sessions."""
     by_problem: dict[str, list[Calibration]] = defaultdict(list)
     for each in found:
         by_problem[each.problem].append(each)
@@ -158,7 +165,7 @@ def concluded(
 
 
 def _shows(log_ratios: Sequence[float], side: int) -> bool:
-    """Whether the interval lies above 1 (side 1), or excludes it at all (side 0)."""
+    """Whether the interval lies above 1 (side 1), or excludes 1 on either side (side 0)."""
     interval = over_sessions(log_ratios)
     if not isinstance(interval, Interval):
         return False
@@ -166,16 +173,19 @@ def _shows(log_ratios: Sequence[float], side: int) -> bool:
 
 
 def _visible(spread: float, sessions: int) -> float:
-    """The difference whose interval excludes 1 in 95 of 100 cases, for a spread of log ratios.
+    """The difference whose interval excludes 1 in 95 % of runs, for this spread of log ratios.
 
-    The interval's own reach and, beyond it, what the mean of so many sessions may fall short by.
+    The half-width of the interval plus the one-sided 95 % error of the estimate.
     """
-    reach = float(stdtrit(sessions - 1, 0.975)) + float(stdtrit(sessions - 1, 0.95))
-    return expm1(reach * spread / sqrt(sessions))
+    quantiles = float(stdtrit(sessions - 1, 0.975)) + float(stdtrit(sessions - 1, 0.95))
+    return expm1(quantiles * spread / sqrt(sessions))
 
 
 def _ratio(found: Sequence[Calibration], start_s: float) -> Ratio:
-    """One problem's ratio; a session of it alone takes its own time and what starting takes."""
+    """The ratio of one problem, and the cost of measuring it alone.
+
+    start_s  time to start a session
+    """
     log_ratios = [each.log_ratio(OTHER) for each in found]
     session_s = start_s + fmean(each.wall_s for each in found)
     interval = over_sessions(log_ratios)

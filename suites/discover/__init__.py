@@ -1,1 +1,1 @@
-"""Finding out by trial which limits a plain function has."""
+"""The limits of a plain function, found by trying small problems."""

@@ -1,8 +1,8 @@
-"""What a function can do, found out feature by feature on small problems: which, and what follows.
+"""The limits of a function, inferred from the small problems that it solved or failed.
 
-Every feature is asked beside a base that agrees, then beside the others that held: Limits let
-through every combination of what they state. Each problem is asked of the function within the
-`narrowest` limits that let it through, so that what a check asks on top needs nothing else.
+Every feature is tried together with a base problem that agrees, then together with the other
+features that agreed: Limits permit every combination of what they state. Each problem is tried
+within the `narrowest_limits` that permit it, so that a check adds no feature of its own.
 """
 
 from __future__ import annotations
@@ -24,59 +24,62 @@ OTHER_BASES: Final = (
     ),
     *(f"b2 h4 t65 d{size}" for size in (16, 32, 128)),
 )
-"""Asked where the first base does not agree; the first of them that does is the base."""
+"""Tried where the first base does not agree. The first one that agrees is the base."""
 HEAD_DIMS: Final = (1, 8, 16, 33, 64, 80, 96, 128, 256)
+"""Head dimensions that are tried: common sizes, 1, and 33, which is odd."""
 STEPS: Final = (1, 8, 16, 32, 64)
+"""Steps of ranges of head dimensions; kernels often need a multiple of one of them."""
 BANDS: Final = {"full": ("full",), "causal": ("causal",), "window": ("window:16", "window:9:5")}
-"""The bands of masks; both forms of a window are one kind."""
+"""Masks of each band; both forms of a window are one kind."""
 ROWS: Final = {"padding": 3}
-"""Batch rows that a part of a mask needs to be told from another."""
+"""Batch rows at least: with 3 the padding of one row differs from that of the others."""
 PARTS: Final = {"padding": "padding:0.5", "documents": "documents:10/23x2/9"}
-_KNOWN: Final = {"dtypes": tuple(DTYPES), "masks": EVERY_MASK, "biases": EVERY_BIAS}
+_VALUES: Final = {"dtypes": tuple(DTYPES), "masks": EVERY_MASK, "biases": EVERY_BIAS}
 _BESIDE_BANDS: Final = ("grouped_heads", "unequal_lengths", "biases", "softcap", "sink")
-"""Features that an implementation may take together with one band of the mask only."""
+"""Features that a function may support with some bands only: tried with each band."""
 
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One thing that Limits may state, and the problems that ask for it beside a base.
+    """One feature that Limits may state, and the problems that have it.
 
-    field  of Limits
-    value  a word of those the field holds, a head dimension, or True
+    field     of Limits
+    value     a value of the field, a head dimension, or True
+    problems  the base problem with this feature added
     """
 
     field: str
     value: Any
     problems: tuple[Problem, ...]
 
-    def beside(self, limits: Limits) -> Limits:
-        """The same limits with this feature let through too; of head dimensions this one alone."""
+    def added_to(self, limits: Limits) -> Limits:
+        """The limits with this feature permitted, too; of head dimensions this one alone."""
         value = self.value
         if self.field == "head_dims":
             value = range(self.value, self.value + 1)
-        elif self.field in _KNOWN:
+        elif self.field in _VALUES:
             held = (*getattr(limits, self.field), self.value)
-            value = tuple(word for word in _KNOWN[self.field] if word in held)
+            value = tuple(word for word in _VALUES[self.field] if word in held)
         return replace(limits, **{self.field: value})
 
 
 @dataclass(frozen=True, slots=True)
-class Lacking:
-    """A feature that does not hold: the first problem that shows it, and why."""
+class Unsupported:
+    """A feature that is not supported: the first problem that failed, and the reason."""
 
     feature: Feature
     problem: Problem
     reason: str
 
 
-def bases(device: str) -> tuple[tuple[Problem, ...], ...]:
-    """Problems to start from: the usual one, then others for a function that cannot do it."""
+def base_problems(device: str) -> tuple[tuple[Problem, ...], ...]:
+    """Groups of base problems to try: the usual one, then others for functions that refuse it."""
     first = Problem.parse(FIRST_BASE, device=device)
     return (first,), tuple(Problem.parse(text, device=device) for text in OTHER_BASES)
 
 
-def narrowest(problem: Problem) -> Limits:
-    """Limits that let through this problem and state nothing that it does not need."""
+def narrowest_limits(problem: Problem) -> Limits:
+    """Limits that permit this problem and no feature that it does not need."""
     return Limits(
         devices=(problem.device,),
         dtypes=(problem.dtype,),
@@ -94,33 +97,33 @@ def narrowest(problem: Problem) -> Limits:
 
 
 def features(base: Problem) -> tuple[Feature, ...]:
-    """All that is asked beside a base. Where two do not hold together, the earlier one stands."""
+    """All features that are tried. Of two that exclude each other the earlier one is kept."""
 
-    def asked(**changes: Any) -> Problem:
+    def changed(**changes: Any) -> Problem:
         return replace(base, **changes)
 
     lengths = ({"query_length": 33, "key_length": 129}, {"query_length": 129, "key_length": 33})
     d = base.head_dim
     return (
-        Feature("backward", True, (asked(training=True),)),
-        *(Feature("dtypes", name, (asked(dtype=name),)) for name in DTYPES),
-        *(Feature("masks", kind, tuple(_masked(base, kind))) for kind in EVERY_MASK),
-        Feature("grouped_heads", True, (asked(key_heads=base.query_heads // 2),)),
-        Feature("unequal_lengths", True, tuple(asked(**each) for each in lengths)),
-        Feature("own_scale", True, (asked(scale=0.3),)),
-        Feature("biases", "alibi", (asked(bias=Bias("alibi")),)),
-        Feature("biases", "relative", (asked(bias=Bias("relative", 32)),)),
-        Feature("own_value_dim", True, (asked(value_dim=d // 2), asked(value_dim=d + d // 2))),
-        Feature("softcap", True, (asked(softcap=2.0),)),
-        Feature("sink", True, (asked(sink=True),)),
-        *(Feature("head_dims", size, (asked(head_dim=size),)) for size in HEAD_DIMS),
+        Feature("backward", True, (changed(training=True),)),
+        *(Feature("dtypes", name, (changed(dtype=name),)) for name in DTYPES),
+        *(Feature("masks", kind, tuple(_mchanged(base, kind))) for kind in EVERY_MASK),
+        Feature("grouped_heads", True, (changed(key_heads=base.query_heads // 2),)),
+        Feature("unequal_lengths", True, tuple(changed(**each) for each in lengths)),
+        Feature("own_scale", True, (changed(scale=0.3),)),
+        Feature("biases", "alibi", (changed(bias=Bias("alibi")),)),
+        Feature("biases", "relative", (changed(bias=Bias("relative", 32)),)),
+        Feature("own_value_dim", True, (changed(value_dim=d // 2), changed(value_dim=d + d // 2))),
+        Feature("softcap", True, (changed(softcap=2.0),)),
+        Feature("sink", True, (changed(sink=True),)),
+        *(Feature("head_dims", size, (changed(head_dim=size),)) for size in HEAD_DIMS),
     )
 
 
-def crossings(base: Problem, limits: Limits) -> tuple[Problem, ...]:
-    """What is asked of features together: those within limits, in training and by band.
+def combinations(base: Problem, limits: Limits) -> tuple[Problem, ...]:
+    """Problems with several features within limits: with training, and with each band.
 
-    Of head dimensions the least and the largest stand for all in training.
+    Of head dimensions only the smallest and the largest are tried in training.
     """
     found: dict[Problem, None] = {}
     for feature in features(base):
@@ -137,72 +140,74 @@ def crossings(base: Problem, limits: Limits) -> tuple[Problem, ...]:
     return tuple(p for p in found if p not in alone and not limits.refusals(p))
 
 
-def learnt(base: Problem, faults: Mapping[Problem, str]) -> tuple[Limits, tuple[Lacking, ...]]:
-    """The widest limits, a feature at a time, within which nothing asked was answered wrong.
+def inferred_limits(
+    base: Problem, faults: Mapping[Problem, str]
+) -> tuple[Limits, tuple[Unsupported, ...]]:
+    """The widest limits, one feature at a time, that permit no problem that failed.
 
-    faults  every problem that was asked, and what was wrong with its answer; "" is nothing
+    faults  every problem that was tried, with its fault; "" where it agreed
     """
-    limits, lacking = narrowest(base), []
-    sizes: dict[int, Lacking | None] = {}
+    limits, unsupported = narrowest_limits(base), []
+    head_dims: dict[int, Unsupported | None] = {}
     for feature in features(base):
-        wider = feature.beside(limits)
-        lack = _lack(feature, wider, faults)
+        wider = feature.added_to(limits)
+        missing = _missing(feature, wider, faults)
         if feature.field == "head_dims":
-            sizes[feature.value] = lack
-        elif lack is None:
+            head_dims[feature.value] = missing
+        elif missing is None:
             limits = wider
-        if lack is not None:
-            lacking.append(lack)
-    held = [base.head_dim, *(size for size, lack in sizes.items() if lack is None)]
-    fallen = [size for size, lack in sizes.items() if lack is not None]
-    return replace(limits, head_dims=widest(held, fallen)), tuple(lacking)
+        if missing is not None:
+            unsupported.append(missing)
+    agreed = [base.head_dim, *(size for size, missing in head_dims.items() if missing is None)]
+    failed = [size for size, missing in head_dims.items() if missing is not None]
+    return replace(limits, head_dims=widest_range(agreed, failed)), tuple(unsupported)
 
 
-def widest(held: Iterable[int], fallen: Iterable[int]) -> range:
-    """The range with the most of those that held, the first among them, and none that did not.
+def widest_range(agreed: Iterable[int], failed: Iterable[int]) -> range:
+    """The range with the most sizes that agreed, the first one included, and none that failed.
 
-    Of ranges with as many it is the one with the widest step, which claims the least.
+    Among equals it is the one with the widest step, which claims the fewest sizes.
     """
-    held, fallen = list(held), set(fallen)
-    sizes = sorted(set(held))
+    agreed, failed = list(agreed), set(failed)
+    sizes = sorted(set(agreed))
     ranges = (
         range(first, last + 1, step)
         for step, first, last in product(STEPS, sizes, sizes)
         if first <= last and (last - first) % step == 0
     )
-    fitting = [each for each in ranges if held[0] in each and not fallen & set(each)]
+    fitting = [each for each in ranges if agreed[0] in each and not failed & set(each)]
     best = max(fitting, key=lambda each: (sum(size in each for size in sizes), each.step))
     return best if len(best) > 1 else range(best[0], best[0] + 1)
 
 
-def stated(limits: Limits) -> dict[str, Any]:
-    """The fields that are not what Limits says by itself, in its order."""
-    usual = Limits()
+def non_default_fields(limits: Limits) -> dict[str, Any]:
+    """The fields that differ from the defaults of Limits, in its order."""
+    defaults = Limits()
     values = {each.name: getattr(limits, each.name) for each in fields(limits)}
-    return {name: value for name, value in values.items() if value != getattr(usual, name)}
+    return {name: value for name, value in values.items() if value != getattr(defaults, name)}
 
 
-def pasted(limits: Iterable[Limits]) -> str:
-    """Python to stand above a function: the import and the decorator."""
+def decorator_source(limits: Iterable[Limits]) -> str:
+    """Python source to paste above a function: the import and the decorator."""
     lines = [line for each in limits for line in _call(each)]
     lines[-1] = lines[-1].removesuffix(",") if lines.count("Limits(") < 2 else lines[-1]
     above = ("from impls.interface import Limits, implementation", "", "", "@implementation(")
     return "\n".join([*above, *(f"    {line}" for line in lines), ")"])
 
 
-def _lack(feature: Feature, wider: Limits, faults: Mapping[Problem, str]) -> Lacking | None:
-    """Why a feature does not hold within these limits; None where it does."""
+def _missing(feature: Feature, wider: Limits, faults: Mapping[Problem, str]) -> Unsupported | None:
+    """The problem that fails within these limits; None where the feature is supported."""
     for problem in feature.problems:
         if problem not in faults:
-            return Lacking(feature, problem, "not asked")
+            return Unsupported(feature, problem, "not tried")
     for problem, fault in faults.items():
         if fault and not wider.refusals(problem):
-            return Lacking(feature, problem, fault)
+            return Unsupported(feature, problem, fault)
     return None
 
 
-def _masked(base: Problem, kind: str) -> Iterator[Problem]:
-    """The base with the masks of a kind."""
+def _mchanged(base: Problem, kind: str) -> Iterator[Problem]:
+    """The base problem with the masks of a kind."""
     words = kind.split("+")
     parts = [PARTS[word] for word in words if word in PARTS]
     batch = max(base.batch, *(ROWS.get(word, 1) for word in words))
@@ -216,8 +221,8 @@ def _bands(limits: Limits) -> Iterator[Mask]:
 
 
 def _call(limits: Limits) -> Iterator[str]:
-    """The lines that make these limits."""
-    values = stated(limits)
+    """The source lines of these limits."""
+    values = non_default_fields(limits)
     if not values:
         yield "Limits(),"
         return

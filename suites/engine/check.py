@@ -10,7 +10,7 @@ from functools import partial
 import torch
 
 from suites.agreement.checker import Checker
-from suites.agreement.hard_answers import HardAnswers
+from suites.agreement.hard_checks import HardFindings
 from suites.engine.call_limits import limited_memory
 from suites.engine.outcome import clear_caches, recorded, resolve
 from suites.engine.pipe import Sender
@@ -69,6 +69,6 @@ def _limited(limit: int, device: str) -> Iterator[None]:
 
 
 @functools.cache
-def _checked_hard_inputs() -> HardAnswers:
+def _checked_hard_inputs() -> HardFindings:
     """Results on hard inputs, kept for the whole process."""
     return {}

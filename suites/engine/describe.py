@@ -17,7 +17,7 @@ from impls.interface import Implementation, Missing
 from suites.engine.pipe import Sender, one_line
 from suites.engine.protocol import Begin, Listed, ListImplementations, Refused, Survey, Surveyed
 from suites.measure import cache, ceilings, machine, precision, timing
-from suites.process_state.fingerprint import DISTURBS, Fingerprint
+from suites.process_state.state import SHARED, ProcessState
 from suites.records.facts import SessionFacts
 from suites.records.plan import Entry
 
@@ -135,7 +135,7 @@ def _load(path: Path, without: dict[str, str], sender: Sender, known: Found) -> 
 @contextmanager
 def _unchanged(file: str, error: type[Exception]) -> Iterator[None]:
     """Raise this error when importing a file changes process state that others depend on."""
-    before = Fingerprint()
+    before = ProcessState()
     yield
     if changes := before.changes():
-        raise error(f"{file}: importing it {changes}, {DISTURBS}; leave all as it was")
+        raise error(f"{file}: importing it {changes}; {SHARED}")

@@ -203,7 +203,9 @@ class Session:
 def environment(threads: int) -> dict[str, str]:
     """The environment of a session: this program found first, OpenMP threads counted and bound.
 
-    Unbound, two threads were seen spinning on one CPU, and small calls hundreds of times too slow.
+    Unbound, two threads were seen spinning on one CPU, and small calls took hundreds of times
+    as long. By default thread number i is bound to the i-th CPU. OMP_PLACES changes that: runs at
+    the same time need other CPUs each, as OMP_PLACES={2},{3}. It needs a place for every thread.
     """
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH", ""))))
     return {

@@ -19,7 +19,8 @@ import impls
 from impls.interface import Implementation, Missing
 from suites.engine.pipe import Sender, one_line
 from suites.engine.protocol import Begin, Check, LeftThreads, Made, Measure
-from suites.process_state.fingerprint import DisturbedError, Fingerprint, Part
+from suites.process_state.state import DisturbedError, ProcessState
+from suites.process_state.watched import Watched
 from suites.records.record import Cause, Record, Status
 
 MOST_NOTES: Final = 3
@@ -29,7 +30,7 @@ OnProblem = Check | Measure
 
 
 def recorded(
-    task: OnProblem, name: str, sender: Sender, work: Callable[[], Record | None], *more: Part
+    task: OnProblem, name: str, sender: Sender, work: Callable[[], Record | None], *more: Watched
 ) -> bool:
     """Do an implementation's work and send the record it gives, or the record of its failure.
 
@@ -38,7 +39,7 @@ def recorded(
     Returns whether it did not fail. Changed process state is a failure whatever the work gave.
     """
     sender.send(Begin(problem=task.problem, implementation=name))
-    before = Fingerprint(*more)
+    before = ProcessState(*more)
     try:
         made = work()
     except BaseException as error:  # noqa: BLE001 - an implementation may raise anything
@@ -47,7 +48,7 @@ def recorded(
 
 
 def send_failure(
-    task: OnProblem, name: str, sender: Sender, error: BaseException, before: Fingerprint
+    task: OnProblem, name: str, sender: Sender, error: BaseException, before: ProcessState
 ) -> None:
     """Send the record of an exception.
 
@@ -57,7 +58,7 @@ def send_failure(
 
 
 def _conclude(
-    task: OnProblem, name: str, sender: Sender, made: Record | None, before: Fingerprint
+    task: OnProblem, name: str, sender: Sender, made: Record | None, before: ProcessState
 ) -> bool:
     """Send a record; end the process where its state cannot be restored."""
     changes = before.changes()

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import torch
 
-from suites.agreement.gate import tensors_of, versions_of
+from suites.agreement.calls import tensors_of, versions_of
 from suites.measure.inputs import Flips, Inputs
-from suites.process_state.fingerprint import Part
+from suites.process_state.watched import Watched
 
 Place = tuple[int, tuple[int, ...], tuple[int, ...], bool, int]
 """Of an input: address, shape, strides, requires_grad, and writes that are not the engine's."""
@@ -33,9 +33,9 @@ class TimedInputs:
         self._versions = [versions_of(each) for each in self.sets]
 
     @property
-    def part(self) -> Part:
+    def part(self) -> Watched:
         """The state of them that an implementation must leave unchanged."""
-        return Part("the inputs", self._places, None, _described, glanced=True)
+        return Watched("the inputs", self._places, None, _described, quick=True)
 
     def _places(self) -> list[Place]:
         found: list[Place] = []

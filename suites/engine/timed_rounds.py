@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 from torch import Tensor
 
 from impls.interface import Implementation, Problem
-from suites.agreement import timed_outputs as last_answer
+from suites.agreement import timed_outputs
 from suites.agreement.checker import Checker
 from suites.engine.call_limits import limited_memory, quiet
 from suites.engine.gauge import Gauge, page_faults, usual_probe
@@ -26,7 +26,7 @@ from suites.measure import timing
 from suites.measure.devices import Device, device
 from suites.measure.inputs import Inputs, bind, call_of, make_inputs
 from suites.measure.rounds import Arm, rounds_within, run_rounds
-from suites.process_state.fingerprint import Fingerprint
+from suites.process_state.state import ProcessState
 from suites.records.record import Conditions, Record
 from suites.stats import ceilings
 
@@ -145,7 +145,7 @@ class Bench:
         """
         while arms := self._in_rounds():
             names = [arm.name.removeprefix(TWIN) for arm in arms]
-            before = Fingerprint(self.inputs.part)
+            before = ProcessState(self.inputs.part)
             turns = WatchedTurns(self.sender, self.task.problem, names, before)
             try:
                 self.conditions = self.run(arms, turns.announce)
@@ -227,7 +227,7 @@ class Bench:
         self.inputs.refresh()
         with ExitStack() as stack:
             with quiet(collected=False), self._limited():
-                sample = last_answer.sampled(
+                sample = timed_outputs.sampled(
                     arm, self.inputs.sets, self._device.clock, found.took_ms
                 )
                 made, inputs = stack.enter_context(sample)
@@ -239,9 +239,9 @@ class Bench:
         seed = f"{self.task.seed}|{self.task.session}|{self.task.problem}|{each}"
         random = Random(seed)
         watched = partial(self._watched, took_ms=found.took_ms)
-        return last_answer.fault(each, self.problem, inputs, made, random, watched, again=again)
+        return timed_outputs.fault(each, self.problem, inputs, made, random, watched, again=again)
 
-    def _watched(self, call: last_answer.Watched, took_ms: list[float]) -> last_answer.Watched:
+    def _watched(self, call: timed_outputs.Watched, took_ms: list[float]) -> timed_outputs.Watched:
         """The call within the memory limit; its milliseconds are appended to a list."""
 
         def watched() -> tuple[Tensor, ...]:

@@ -8,7 +8,7 @@ from typing import Final
 from impls.interface import Problem
 from suites.engine.pipe import Sender, Turns
 from suites.engine.protocol import Rest, TakeTurns
-from suites.process_state.fingerprint import Fingerprint
+from suites.process_state.state import ProcessState
 
 LOOKS: Final = 2
 """Rounds in which the whole state is compared between two turns; later ones compare a part."""
@@ -22,7 +22,7 @@ class WatchedTurns:
     """
 
     def __init__(
-        self, sender: Sender, problem: Problem, names: list[str], before: Fingerprint
+        self, sender: Sender, problem: Problem, names: list[str], before: ProcessState
     ) -> None:
         self.before = before
         self._sender, self._names = sender, names
@@ -40,15 +40,15 @@ class WatchedTurns:
         """This one is at work. Raises DisturbedError for what the one before it changed."""
         self._looks_left -= 1
         if self._looks_left >= 0:
-            self.before.look()
+            self.before.verify()
         else:
-            self.before.glance()
+            self.before.verify_quickly()
         gc.disable()  # the one before may have enabled it
         self._turns.announce(index)
 
     def end(self) -> None:
         """End all turns. Raises DisturbedError; `latest` is None where the turn is not known."""
-        self.before.glance()
+        self.before.verify_quickly()
         self._turns.latest = None
         self._sender.send(Rest())
-        self.before.look()
+        self.before.verify()

@@ -1,1 +1,1 @@
-"""The instruments, one a file: time, memory, the machine, and what may be concluded."""
+"""Instruments, one a file: inputs, clocks, samples, memory, ceilings, the state of the machine."""

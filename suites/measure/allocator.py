@@ -1,8 +1,8 @@
-"""What the C library does with memory that is freed, as the environment of a session.
+"""The environment of a session that sets what the C library does with freed memory.
 
-glibc takes what is larger than 32 MiB from the system at each call and gives it back when freed,
-so every page of it faults anew: a part of the time that belongs to no implementation. `naive` on
-b1 h8 t1024 d64, whose scores are 32 MiB, on two threads (glibc 2.36, medians of fresh processes):
+glibc maps every block above 32 MiB anew and unmaps it when it is freed, so all its pages fault in
+every call. That time belongs to no implementation. `naive` on b1 h8 t1024 d64, whose scores take
+32 MiB, on two threads (glibc 2.36, medians of fresh processes):
 
                                                 page faults per call    time
     default                                                   16,386    1
@@ -10,10 +10,10 @@ b1 h8 t1024 d64, whose scores are 32 MiB, on two threads (glibc 2.36, medians of
     MALLOC_TRIM_THRESHOLD_ alone                              17,412    1
     both, which is retain                                          0    0.45
 
-Below 32 MiB the default hangs on what else lies in the heap: at t724 the same calls faulted 0, 410,
-8,160 or 8,880 times each, in one fresh process and the next.
+Below 32 MiB the default depends on the other blocks in the heap: at t724 the same calls faulted
+0, 410, 8,160 or 8,880 times each, in different fresh processes.
 
-Other C libraries do not know these variables: there `retain` is `default`.
+Other C libraries ignore these variables, so `retain` equals `default` there.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ ALLOCATORS: Final = ("default", "retain")
 
 
 def settings(name: str) -> dict[str, str]:
-    """Variables for a session's environment, which must stand in it before it starts.
+    """Environment variables, which must be set before a session's process starts.
 
-    default  none: the C library is as it is, or as the user has set it
-    retain   no memory comes from outside the heap, and the heap never shrinks
+    default  none: the C library's own settings, or those of the user
+    retain   all blocks come from the heap, and the heap never shrinks
 
     Raises ValueError for another name.
     """
@@ -39,18 +39,8 @@ def settings(name: str) -> dict[str, str]:
     return {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "-1"}
 
 
-_LARGE: Final = 40 << 20
-"""More than glibc learns to take from the heap by itself: that ends at 32 MiB."""
-_LOOKS: Final = 3
-"""Another thread may map or free something while it is looked at."""
-
-
 class _Mallinfo(ctypes.Structure):
-    """What glibc tells of itself.
-
-    hblks     how many blocks are mapped by themselves
-    fordblks  bytes that lie free in its heaps
-    """
+    """glibc's counters; `fordblks` is the number of free bytes in its heaps."""
 
     _fields_ = [
         (name, ctypes.c_size_t)
@@ -61,29 +51,11 @@ class _Mallinfo(ctypes.Structure):
     ]
 
 
-def maps_large_blocks() -> bool | None:
-    """Whether a large block is mapped anew each time, and so costs its page faults every time.
-
-    None where the C library does not tell, or has none to give. What lies free in the heaps would
-    be taken first, so more is asked for. It takes some 25 microseconds; nothing is touched.
-    """
-    library = ctypes.CDLL(None)
-    if not hasattr(library, "mallinfo2"):
-        return None
-    library.malloc.restype, library.mallinfo2.restype = ctypes.c_void_p, _Mallinfo
-    before = library.mallinfo2()
-    block = library.malloc(ctypes.c_size_t(before.fordblks + _LARGE))
-    mapped = library.mallinfo2().hblks > before.hblks
-    library.free(ctypes.c_void_p(block))
-    return bool(mapped) if block else None
-
-
 def give_back(beyond: int) -> None:
-    """Have the C library return what lies free in its heaps, where that is more than so many bytes.
+    """Return the heaps' free memory to the system if it exceeds `beyond` bytes. glibc only.
 
-    It keeps blocks below 32 MiB, and where small ones live on between them the next call's do not
-    fit: calls of `naive` that add 44 MiB had 0.1 GiB resident after a few. Nothing happens with a
-    C library that does not tell.
+    glibc keeps freed blocks below 32 MiB. Small live blocks between them fragment the heap, so the
+    next call adds new memory: a few calls of `naive` that add 44 MiB each left 0.1 GiB resident.
     """
     library = ctypes.CDLL(None)
     if not (hasattr(library, "mallinfo2") and hasattr(library, "malloc_trim")):
@@ -91,10 +63,3 @@ def give_back(beyond: int) -> None:
     library.mallinfo2.restype = _Mallinfo
     if library.mallinfo2().fordblks > beyond:
         library.malloc_trim(0)
-
-
-def told_mapping(was: object, _: object) -> str:
-    """Whether the C library keeps now what it did not, or the other way round."""
-    if was is None or any(maps_large_blocks() in (was, None) for _ in range(_LOOKS)):
-        return ""
-    return "changed how the C library allocates memory"

@@ -1,65 +1,72 @@
-"""The last-level cache: how large it is, and how to have nothing of use left in it.
+"""The last-level cache: its size, and a flush that empties it.
 
-Emptying a GPU's cache has been tested on stand-in properties only; it never ran on a GPU.
+The flush of a GPU's cache has been tested on stand-in properties only; it never ran on a GPU.
 """
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+from suites.measure.instruments import instrument_for
 
 TIMES: Final = 4
-"""A flush streams through so many times the last-level cache: no replacement rule keeps what was
-there before, and what of it the system lets this machine use need not be known."""
+"""A flush streams through this many times the last-level cache. No replacement policy keeps earlier
+data then, even if a virtual machine can use only a part of the cache."""
 UNKNOWN_BYTES: Final = 256 << 20
-"""A flush streams through this much where the cache's size is not told, and at least this much on a
-GPU."""
+"""Bytes of a flush when the size of the cache is unknown, and the least for a GPU."""
 _UNITS: Final = {"": 0, "K": 10, "M": 20, "G": 30}
 
 
 def last_level_bytes(root: Path = Path("/sys/devices/system/cpu/cpu0/cache")) -> int | None:
-    """Size of the first CPU's cache of the highest level; None where the system does not tell.
+    """Bytes of the first CPU's highest-level cache; None when the system does not report it.
 
-    In a virtual machine it is the host's, which others may be using too.
+    In a virtual machine this is the host's cache, which other machines share.
     """
     found = [size for index in root.glob("index*") if (size := _level_and_bytes(index))]
     return max(found)[1] if found else None
 
 
 class Flush:
-    """Empties the caches when called; not to be timed with what comes after it.
+    """Empties the caches of a device when called. Do not time the flush with the next call.
 
-    device            cpu or cuda
-    last_level_bytes  of this machine's CPU, None when unknown; a GPU tells its own
+    device            cpu or cuda; ValueError for others
+    last_level_bytes  of this machine's CPU; None when unknown. A GPU reports its own.
 
-    What a call streams through is made once. It is written, then read: what is only written would
-    still be on its way to memory while the next call is timed. On a CPU the threads of the process
-    share the work, so that each empties the caches next to it.
+    The buffer is allocated once. A call writes and then reads it: data that is only written would
+    still be on its way to memory while the next call is timed. On a CPU all threads of the process
+    share the work, so that each empties its own caches.
     """
 
     def __init__(self, device: str, last_level_bytes: int | None) -> None:
-        import torch  # noqa: PLC0415 - pages ask for sizes without torch
+        import torch  # noqa: PLC0415 - reports read sizes without torch
 
-        self.bytes = flushed_bytes(last_level_bytes)
-        if device == "cuda":
-            properties = torch.cuda.get_device_properties(0)
-            self.bytes = max(UNKNOWN_BYTES, flushed_bytes(properties.L2_cache_size))
+        sizes = {
+            "cpu": lambda: flushed_bytes(last_level_bytes),
+            "cuda": lambda: max(UNKNOWN_BYTES, flushed_bytes(l2_bytes(torch.cuda))),
+        }
+        self.bytes = instrument_for(device, sizes)()
         self._buffer = torch.ones(self.bytes // 4, dtype=torch.float32, device=device)
 
     def __call__(self) -> None:
-        """Write all of it, read all of it, and wait until that is done."""
+        """Write and read the buffer, and wait for the end."""
         self._buffer.fill_(1.0)
         self._buffer.sum().item()
 
 
+def l2_bytes(cuda: Any) -> int:
+    """Bytes of the second-level cache of the current GPU; `cuda` is torch.cuda or a stand-in."""
+    return int(cuda.get_device_properties(cuda.current_device()).L2_cache_size)
+
+
 def flushed_bytes(last_level_bytes: int | None) -> int:
-    """How much to stream through a cache of this size; None is an unknown one."""
+    """Bytes to stream through a cache of this size; None is an unknown size."""
     return TIMES * last_level_bytes if last_level_bytes else UNKNOWN_BYTES
 
 
 def _level_and_bytes(index: Path) -> tuple[int, int] | None:
-    """What one entry of the system's list says; None where it says nothing of use."""
+    """Level and bytes of one entry in the system's list; None when the entry is unreadable."""
     try:
         level = (index / "level").read_text().strip()
         size = re.fullmatch(r"(\d+)([KMG]?)", (index / "size").read_text().strip())

@@ -1,8 +1,8 @@
-"""Measure the ceilings of a device: read and copy bandwidth, and matrix-product rate.
+"""Measure the ceilings of a device: read and copy bandwidth, and the rate of matrix products.
 
-Nothing is looked up by the name of a device. All of it works with a GPU's clock too, but it never
-ran on a GPU; what its cache holds is read there in less time than a launch takes, so that rate will
-be the launches'.
+No rate is looked up by the name of a device. On a GPU the code uses a CUDA clock, but it never ran
+on a GPU. A read of cached data is shorter than a kernel launch there, so that the cache rate would
+be the launch rate.
 """
 
 from __future__ import annotations
@@ -14,31 +14,34 @@ from math import ceil, isqrt
 from typing import Any, Final, get_args
 
 from suites.measure import cache
+from suites.measure.instruments import instrument_for
 from suites.measure.timing import Call, Clock, clock_for
 from suites.stats.ceilings import Ceiling, Kind, Residency
 
 BUDGET_MS: Final = 40.0
-"""What finding one rate may take; a single call may take longer, up to `LONGEST_MS`."""
+"""Time for one rate, ms. One call may take longer, up to `LONGEST_MS`."""
 _LONGEST_SHARE: Final = 10
-"""A small budget leaves out products that would take so many times as long."""
+"""Products that would take more than this multiple of the budget are left out."""
 LONGEST_MS: Final = 250.0
-"""Products that are forecast to take longer are left out: smaller ones have told the rate."""
+"""Products with a forecast beyond this many ms are left out: smaller ones gave the rate."""
 SAMPLE_MS: Final = 1.0
-"""Calls shorter than this are timed several at once, so that a GPU is not timed idle."""
+"""Least length of a sample, ms. Shorter calls share a sample, so that no idle GPU is timed."""
 _ASSUMED_BYTES: Final = 32 << 20
-"""Taken for the last-level cache's size where the system does not tell it."""
+"""Size of the last-level cache when the system does not report it."""
 _LEAST_POOL: Final = 64 << 20
-"""Everything lies in one block of more than 32 MiB: from what it sees freed of smaller ones glibc
-learns to keep more, and would treat the implementations that come later otherwise."""
+"""All tensors lie in one block above 32 MiB. glibc adapts its mmap threshold to smaller blocks that
+are freed, which would change the page faults of the implementations measured later."""
 _ENOUGH_POOL: Final = 256 << 20
-"""Beyond this, twice the last-level cache will do for what lies in memory. Where 480 MiB of cache
-are told of, reading 2 and 4 times as much went at 24.4 and 25.3 GB/s, copying at 25.9 and 25.7."""
+"""Above this size, twice the last-level cache is enough for memory bandwidth. With a reported cache
+of 480 MiB, 2 and 4 times its size read at 24.4 and 25.3 GB/s and copied at 25.9 and 25.7 GB/s."""
 _FEWEST: Final = 5
 _PATIENCE: Final = 4
-"""At least so many repeats, unless they take so many budgets: on a machine with a busy neighbour a
-single one was seen to take two hundred times as long as it should."""
+"""Least repeats, unless they exceed this many budgets. On a shared machine one repeat was seen to
+take 200 times its usual time."""
 _SMALLEST: Final = 256
-_BY_WAY_OF_FLOAT32: Final = ("float16", "bfloat16")
+"""Fewest rows of a matrix product; smaller products measure call overhead."""
+_ALSO_THROUGH_FLOAT32: Final = ("float16", "bfloat16")
+"""Dtypes whose products are also measured with conversion to float32 and back."""
 
 
 def measure(
@@ -49,16 +52,17 @@ def measure(
     budget_ms: float = BUDGET_MS,
     last_level_bytes: int | None = None,
 ) -> tuple[Ceiling, ...]:
-    """The ceilings of a device: reading, copying, and multiplying matrices of these dtypes.
+    """The ceilings of a device: read and copy bandwidth, and matrix products of these dtypes.
 
-    budget_ms         what finding one of them may take
-    last_level_bytes  size of the last-level cache; None: the device is asked
+    clock             of the device; made here when None
+    budget_ms         time for one ceiling
+    last_level_bytes  size of the last-level cache; None reads it from the device
 
-    Each is the best of as many repeats as the budget pays for, taken with the threads and the
-    precision that the process has. On two quiet cores one dtype takes half a second, each further
-    one 0.2 s.
+    Each ceiling is the best of the repeats that fit in the budget, with the threads and precision
+    settings of the process. On two quiet cores one dtype takes 0.5 s, each further one 0.2 s.
+    Raises ValueError for a device without a clock.
     """
-    import torch  # noqa: PLC0415 - pages work with ceilings without torch
+    import torch  # noqa: PLC0415 - reports read constants without torch
 
     last_level = last_level_bytes or _last_level_bytes(device, torch)
     pool_bytes = max(
@@ -72,10 +76,10 @@ def measure(
 
 @dataclass(frozen=True, slots=True)
 class _Bench:
-    """Where calls are timed.
+    """The clock, the budget and the memory of one measurement.
 
-    torch  the library, handed on so that this file is read without it
-    pool   bytes on the device, in which all tensors lie
+    torch  the module, passed so that this file imports without it
+    pool   bytes on the device that hold all tensors
     """
 
     torch: Any
@@ -85,11 +89,11 @@ class _Bench:
 
     @property
     def device(self) -> str:
-        """The kind of device that the pool lies on."""
+        """The kind of device that holds the pool."""
         return str(self.pool.device.type)
 
     def best_ms(self, call: Call, budget_ms: float) -> float:
-        """The quickest of the calls that the budget pays for, and of a few where that is one."""
+        """Milliseconds of the fastest of the calls that fit in the budget."""
         best_ms = spent_ms = self._sample_ms(call, 1)
         calls = ceil(SAMPLE_MS / max(best_ms, 1e-3))
         repeats = 1
@@ -108,10 +112,10 @@ class _Bench:
 
 
 def _bandwidths(bench: _Bench, last_level: int) -> Iterator[Ceiling]:
-    """How fast a sum reads, which of torch's reductions is the fastest, and how fast a copy is."""
+    """Bandwidth of a sum, torch's fastest reduction, and of a copy."""
     whole = bench.pool.view(bench.torch.float32)
     sizes: dict[Residency, Sequence[int]] = {
-        "cache": (last_level // 8, last_level // 4),  # others use it too; small ones are overhead
+        "cache": (last_level // 8, last_level // 4),  # the cache is shared; less is call overhead
         "memory": (bench.pool.nbytes,),
     }
     kinds: tuple[tuple[Kind, Callable[[Any], Call]], ...] = (("read", _sum), ("copy", _copy))
@@ -129,16 +133,16 @@ def _sum(values: Any) -> Call:
 
 
 def _copy(values: Any) -> Call:
-    """From the first half to the second, so that reading and writing add up to all of it."""
+    """A copy of the first half to the second: bytes read and written add up to the whole."""
     source, target = values.chunk(2)
     return partial(target.copy_, source)
 
 
 def _matmuls(bench: _Bench, dtype: str, last_level: int) -> Iterator[Ceiling]:
-    """How fast square matrices are multiplied, by the quickest way that torch offers.
+    """Rates of square matrix products, each by the fastest method of torch.
 
-    Half precision goes by way of float32 too, conversions included: on a CPU without instructions
-    for it that was 90 times faster, and it is what fast implementations do there.
+    Half precision is also measured with conversion to float32 and back. On a CPU without
+    half-precision instructions this was 90 times faster, and fast implementations do it.
     """
     item_bytes = getattr(bench.torch, dtype).itemsize
     in_cache = max(_SMALLEST, _rows(last_level // 8, item_bytes))
@@ -147,10 +151,10 @@ def _matmuls(bench: _Bench, dtype: str, last_level: int) -> Iterator[Ceiling]:
         (_SMALLEST, "cache"),
         (in_cache, "cache"),
         (in_memory, "memory"),
-        (in_memory * 3 // 2, "memory"),  # where the device is quick enough
+        (in_memory * 3 // 2, "memory"),  # on a fast device
     )
-    ways = (False, True) if dtype in _BY_WAY_OF_FLOAT32 else (False,)
-    rates = [rate for widen in ways for rate in _rates(bench, dtype, sizes, widen=widen)]
+    conversions = (False, True) if dtype in _ALSO_THROUGH_FLOAT32 else (False,)
+    rates = [rate for widen in conversions for rate in _rates(bench, dtype, sizes, widen=widen)]
     for residency in get_args(Residency):
         if found := [rate for where, rate in rates if where == residency]:
             yield Ceiling(
@@ -165,7 +169,7 @@ def _matmuls(bench: _Bench, dtype: str, last_level: int) -> Iterator[Ceiling]:
 def _rates(
     bench: _Bench, dtype: str, sizes: Iterable[tuple[int, Residency]], *, widen: bool
 ) -> Iterator[tuple[Residency, float]]:
-    """FLOP per second of every size that fits and, by the best rate so far, will not take long."""
+    """FLOP/s of every size that fits in the pool and is short enough by the best rate so far."""
     best = 0.0
     for rows, residency in sizes:
         flop = 2 * rows**3
@@ -178,32 +182,32 @@ def _rates(
 
 
 def _rows(nbytes: int, item_bytes: int) -> int:
-    """Rows of square matrices of which three take so many bytes, in whole blocks of 64."""
+    """Rows of square matrices, three of which take this many bytes; a multiple of 64."""
     return ceil(isqrt(nbytes // (3 * item_bytes)) / 64) * 64
 
 
 def _product(bench: _Bench, dtype: str, rows: int, *, widen: bool) -> Call | None:
-    """One product within the pool, by way of float32 when widened; None when it does not fit."""
+    """One product in the pool, through float32 when `widen`; None when the pool is too small."""
     torch = bench.torch
     types = [getattr(torch, dtype)] * 3 + [torch.float32] * 3 * widen
     if sum(each.itemsize for each in types) * rows**2 > bench.pool.nbytes:
         return None
     left, right, product, *wide = _squares(bench.pool, rows, types)
-    # Plain steps, not random numbers: the process's generator is left as it is.
+    # Steps, not random numbers: the random state of the process stays unchanged.
     torch.linspace(-1, 1, rows**2, out=left.view(-1))
     right.copy_(left.T)
     if not wide:
         return partial(torch.mm, left, right, out=product)
 
-    def by_way_of_float32() -> Any:
+    def through_float32() -> Any:
         torch.mm(wide[0].copy_(left), wide[1].copy_(right), out=wide[2])
         return product.copy_(wide[2])
 
-    return by_way_of_float32
+    return through_float32
 
 
 def _squares(pool: Any, rows: int, types: Iterable[Any]) -> Iterator[Any]:
-    """Square matrices of these dtypes, one behind the other."""
+    """Square matrices of these dtypes, contiguous in the pool."""
     end = 0
     for each in types:
         start, end = end, end + rows**2 * each.itemsize
@@ -211,6 +215,8 @@ def _squares(pool: Any, rows: int, types: Iterable[Any]) -> Iterator[Any]:
 
 
 def _last_level_bytes(device: str, torch: Any) -> int:
-    if device == "cuda":
-        return int(torch.cuda.get_device_properties(0).L2_cache_size)
-    return cache.last_level_bytes() or _ASSUMED_BYTES
+    sizes = {
+        "cpu": lambda: cache.last_level_bytes() or _ASSUMED_BYTES,
+        "cuda": lambda: cache.l2_bytes(torch.cuda),
+    }
+    return instrument_for(device, sizes)()

@@ -1,6 +1,6 @@
-"""Time on an NVIDIA device: what a call takes there, apart from what queueing it takes.
+"""Time on an NVIDIA device: device time of a call, apart from the host time to launch it.
 
-Events are recorded on the current stream: work that a call leaves on another is not in its time.
+Events are recorded on the current stream, so that work on another stream is not in the time.
 All of this has been tested on a stand-in device only; it never ran on a GPU.
 """
 
@@ -15,34 +15,35 @@ from typing import Any
 from suites.measure.timing import Call
 
 SPIN_LEAST_MS, SPIN_MOST_MS = 1.0, 50.0
+"""Least and most length of a spin, ms."""
 MARGIN = 2.0
-"""A spin lasts this many times what the host should need for the calls behind it."""
+"""A spin lasts this many times the expected host time of the launches behind it."""
 QUEUE_MS = 2.0
-"""Host time of the calls behind one spin. A stream takes about a thousand launches, at 4 us each,
-then the host waits until the spin is over."""
+"""Host time of the launches behind one spin, ms. A stream queues about a thousand launches, at 4 us
+each; the host would wait for the end of the spin at the next one."""
 RETAKES = 3
-"""Stretches of one sample that are taken again because the host came too late."""
+"""Groups of calls in one sample that are timed again because the spin ended before the launches."""
 SUSTAINED_BATCH_MS = 20.0
-"""Calls queued at a time under sustained load last at least this long."""
+"""Least length of a batch of calls under sustained load, ms."""
 OVERHEAD_CALLS = 25
-"""Calls whose median is the host's part."""
+"""Calls whose median is the host time."""
 
 
 class Spin:
-    """Keeps the device busy for a while, so that the host can queue work behind it.
+    """Keeps the device busy for a given time, so that the host can queue work behind it.
 
-    cuda  torch.cuda, or a stand-in for it
+    cuda  torch.cuda or a stand-in
     """
 
     CYCLES, TIMES = 20_000_000, 10
 
     def __init__(self, cuda: Any) -> None:
         self._cuda = cuda
-        # An idle device clocks up within some tens of milliseconds: the fastest spin counts.
+        # An idle device raises its clocks within some tens of ms: take the fastest spin.
         self.cycles_per_ms = max(self._rate() for _ in range(self.TIMES))
 
     def __call__(self, ms: float) -> None:
-        """Queue a spin of this length."""
+        """Queue a spin of this many milliseconds."""
         self._cuda._sleep(int(ms * self.cycles_per_ms))  # noqa: SLF001 - torch has no public spin
 
     def _rate(self) -> float:
@@ -57,10 +58,10 @@ class Spin:
 class EventSampler:
     """Device time between CUDA events, with the calls queued behind a spin. One for each call.
 
-    spin    shared by all samplers of a device; made here when not given
-    flush   empties the caches; runs on the device before each call, outside its time
-    hidden  whether the last sample was free of the host: False for a call that waits for the device
-            itself, and where the host came too late; the sample then holds host time
+    spin    shared by all samplers of a device; made here when None
+    flush   flushes the caches on the device before each call, outside its time
+    hidden  whether the launches of the last sample were hidden behind the spin. False for a call
+            that synchronizes, and when the spin ended too early; the sample then holds host time.
     """
 
     def __init__(
@@ -78,10 +79,10 @@ class EventSampler:
         self._flush = flush
         self._now_ns = now_ns
         self._events = [cuda.Event(enable_timing=True) for _ in range(2)]
-        self._learnt: tuple[Call, float | None] | None = None
+        self._launch: tuple[Call, float | None] | None = None
 
     def take(self, calls: Sequence[Call], count: int) -> float:
-        """Milliseconds for one call, averaged over `count` calls that rotate through `calls`."""
+        """Milliseconds of one call: the mean of `count` calls that rotate through `calls`."""
         launch_ms = self.launch_ms(calls[0])
         self.hidden = launch_ms is not None
         group, spin_ms = self._behind_one_spin(launch_ms, count)
@@ -89,7 +90,7 @@ class EventSampler:
         done, total_ms = 0, 0.0
         while done < count:
             last = min(done + group, count)
-            took_ms, hidden = self._stretch(
+            took_ms, hidden = self._timed(
                 [calls[n % len(calls)] for n in range(done, last)], spin_ms
             )
             if not hidden and retakes:
@@ -102,19 +103,19 @@ class EventSampler:
         return total_ms / count
 
     def launch_ms(self, call: Call) -> float | None:
-        """Host milliseconds to queue one call; None when the call waits for the device."""
-        if self._learnt is None or self._learnt[0] is not call:
-            self._learnt = call, self._tried(call)
-        return self._learnt[1]
+        """Host milliseconds to launch one call; None when the call synchronizes."""
+        if self._launch is None or self._launch[0] is not call:
+            self._launch = call, self._measured_launch_ms(call)
+        return self._launch[1]
 
-    def _tried(self, call: Call) -> float | None:
+    def _measured_launch_ms(self, call: Call) -> float | None:
         host_ms, late = self._queued_behind(SPIN_LEAST_MS, call)
-        if late:  # slow to queue, or waiting: a longer spin tells
+        if late:  # a slow launch or a synchronization: a longer spin distinguishes them
             host_ms, late = self._queued_behind(min(SPIN_MOST_MS, MARGIN * host_ms), call)
         return None if late else host_ms
 
     def _queued_behind(self, spin_ms: float, call: Call) -> tuple[float, bool]:
-        """Host milliseconds to queue a call, and whether the spin was over by then."""
+        """Host milliseconds to launch a call, and whether the spin ended before."""
         self._cuda.synchronize()
         self._spin(spin_ms)
         self._events[0].record()
@@ -126,15 +127,15 @@ class EventSampler:
         return host_ms, late
 
     def _behind_one_spin(self, launch_ms: float | None, count: int) -> tuple[int, float]:
-        """How many calls fit behind one spin, and its milliseconds."""
+        """Number of calls behind one spin, and milliseconds of the spin."""
         if launch_ms is None:
             return 1 if self._flush else count, 0.0
         fit = 1 if self._flush else int(QUEUE_MS / max(launch_ms, 1e-3))
         group = max(1, min(fit, count))
         return group, max(SPIN_LEAST_MS, min(SPIN_MOST_MS, MARGIN * launch_ms * group))
 
-    def _stretch(self, calls: Sequence[Call], spin_ms: float) -> tuple[float, bool]:
-        """Milliseconds of these calls, and whether all were queued before the first began."""
+    def _timed(self, calls: Sequence[Call], spin_ms: float) -> tuple[float, bool]:
+        """Milliseconds of these calls, and whether all were queued before the first started."""
         began, ended = self._events
         self._cuda.synchronize()
         if self._flush:
@@ -151,10 +152,10 @@ class EventSampler:
 
 
 def input_sets(bytes_of_one: int, l2_bytes: int) -> int:
-    """How many sets of inputs to rotate so that they exceed three times the L2 cache: 2 to 64.
+    """Number of input sets that together exceed three times the L2 cache: 2 to 64.
 
-    bytes_of_one  the inputs of one call; its output returns to the same block each time
-    l2_bytes      as `torch.cuda.get_device_properties(0).L2_cache_size` has it
+    bytes_of_one  of the inputs of one call; its output gets the same block each time
+    l2_bytes      of the second-level cache
     """
     return max(2, min(64, 3 * l2_bytes // max(bytes_of_one, 1) + 1))
 
@@ -162,7 +163,7 @@ def input_sets(bytes_of_one: int, l2_bytes: int) -> int:
 def host_overhead_ms(
     call: Call, cuda: Any, now_ns: Callable[[], int] = time.perf_counter_ns
 ) -> float:
-    """Host milliseconds to queue one call on an idle device; of a call that waits, all of it."""
+    """Host milliseconds to launch one call on an idle device; the whole time if it synchronizes."""
     times_ns = []
     for _ in range(OVERHEAD_CALLS):
         cuda.synchronize()
@@ -174,10 +175,10 @@ def host_overhead_ms(
 
 
 def sustained_ms(call: Call, cuda: Any, seconds: float = 2.0) -> float:
-    """Milliseconds for one call in the last half of a block of calls without a pause.
+    """Milliseconds of one call in the second half of a block of calls without a pause.
 
-    The device heats and its clocks fall as they would in use; a sample is a short burst. A call
-    that the host queues more slowly than the device runs it is as slow here.
+    The device heats up and its clocks fall as in use; a sample is a short burst. When launching
+    takes longer than running, this is the launch time.
     """
     cuda.synchronize()
     marks, done, batch = [_mark(cuda)], [0], 1
@@ -188,7 +189,7 @@ def sustained_ms(call: Call, cuda: Any, seconds: float = 2.0) -> float:
         marks.append(_mark(cuda))
         done.append(done[-1] + batch)
         if len(marks) == 2:
-            continue  # the batch just queued keeps the device busy while the one before is awaited
+            continue  # wait for a batch only while the next one keeps the device busy
         marks[-2].synchronize()
         times_ms.append(float(marks[0].elapsed_time(marks[-2])))
         if times_ms[-1] - times_ms[-2] < SUSTAINED_BATCH_MS:
@@ -205,7 +206,7 @@ def _mark(cuda: Any) -> Any:
 
 
 def cross_check_ms(call: Call) -> float | None:
-    """What Triton's own benchmark reads, with emptied caches; None where it is not installed."""
+    """Milliseconds by triton.testing.do_bench, with flushed caches; None without triton."""
     try:
         testing = import_module("triton.testing")
     except ModuleNotFoundError:

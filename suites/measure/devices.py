@@ -1,6 +1,6 @@
-"""How calls are timed on each kind of device: inputs in turn, the sampler, what else is told.
+"""Timing on each kind of device: number of input sets, sampler, and figures beside the times.
 
-What concerns a GPU has been tested on stand-ins only; it never ran on one.
+The class for a GPU has been tested on stand-ins only; it never ran on a GPU.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from impls.interface import Problem
 from suites.measure import cache, nvidia
+from suites.measure.instruments import instrument_for
 from suites.measure.timing import (
     SAMPLE_MS,
     Call,
@@ -25,97 +26,93 @@ from suites.measure.timing import (
 )
 
 FEWEST_SETS = 2
-"""Calls take their inputs in turn, so that none has those of the call before it."""
+"""Calls rotate through this many input sets, so that none gets the inputs of the call before."""
 CUDA_SAMPLE_MS = 10.0
-"""A sample on a GPU waits for the device at both ends, so it has to be worth it."""
+"""Least length of a sample on a GPU, ms: it synchronizes the device at both ends."""
 SUSTAINED_FROM_MS = 1.0
-"""Shorter calls are not kept up for seconds: launches leave the device time to rest."""
+"""Calls below this many ms have no sustained figure: launch gaps would let the device cool."""
 
 
 class Device(Protocol):
-    """Where a problem is answered, and how its calls are timed there."""
+    """How calls are timed on a device."""
 
     @property
     def clock(self) -> Clock:
-        """For calls one at a time: the first ones."""
+        """The clock for single calls, such as the first."""
 
     @property
     def sample_ms(self) -> float:
-        """What a sample holds at least."""
+        """Least length of a sample."""
 
     @property
     def aside_ms(self) -> float:
-        """What each timed call costs besides its time: emptying the caches."""
+        """Time of the flush before each timed call; 0 without one."""
 
     def input_sets(self, problem: Problem) -> int:
-        """How many sets of inputs the calls take in turn."""
+        """Number of input sets that the calls rotate through."""
 
     def sampler(self, calls: Sequence[Call]) -> Sampler:
-        """What takes the samples of these calls, warm by now."""
+        """The sampler of these calls, after their warm-up."""
 
     def state(self) -> dict[str, Any] | None:
-        """Clocks, power and throttle reasons now; None where there are none to tell."""
+        """Clocks, power and throttle reasons now; None without a driver that reports them."""
 
     def beside(self, call: Call, call_ms: float) -> dict[str, float | None]:
-        """Figures beside the times: host_ms, sustained_ms and cross_check_ms of a record."""
+        """Fields of a record beside the times: host_ms, sustained_ms and cross_check_ms."""
 
 
 def device(name: str, *, cold: bool) -> Device:
-    """The device of a problem.
+    """The device of a problem. Raises ValueError for one without instruments.
 
-    cold  caches are emptied before each call
+    cold  whether the caches are flushed before each call
     """
-    if name == "cuda":
-        import torch  # noqa: PLC0415 - a CPU's samples need none of it
-
-        return Cuda(torch.cuda, cold=cold)
-    return Host(cold=cold)
+    return instrument_for(name, {"cpu": Host, "cuda": _cuda})(cold=cold)
 
 
 class Host:
-    """A CPU: the work is done when the call returns."""
+    """A CPU: the work ends when the call returns."""
 
     def __init__(self, *, cold: bool) -> None:
         self.clock: Clock = HostClock()
-        # Between two cold calls there is a flush anyway: one is a sample.
+        # Cold calls are separated by flushes: each is a sample by itself.
         self.sample_ms = 0.0 if cold else SAMPLE_MS
         self.aside_ms = _flush_ms("cpu") if cold else 0.0
         self._cold = cold
 
-    def input_sets(self, problem: Problem) -> int:  # noqa: ARG002 - the same for all of them
+    def input_sets(self, problem: Problem) -> int:  # noqa: ARG002 - equal for all problems
         """Two."""
         return FEWEST_SETS
 
-    def sampler(self, calls: Sequence[Call]) -> Sampler:  # noqa: ARG002 - the same for all of them
+    def sampler(self, calls: Sequence[Call]) -> Sampler:  # noqa: ARG002 - equal for all calls
         """The host's clock around the calls, with a flush before each when cold."""
         return ColdSampler(self.clock, _flush("cpu")) if self._cold else HotSampler(self.clock)
 
     def state(self) -> None:
-        """Nothing that a probe would not tell."""
+        """None: the probe of the rounds measures the state of a CPU."""
 
-    def beside(self, call: Call, call_ms: float) -> dict[str, float | None]:  # noqa: ARG002 - a GPU's
-        """Nothing: the host does the work itself."""
+    def beside(self, call: Call, call_ms: float) -> dict[str, float | None]:  # noqa: ARG002 - for GPUs
+        """Empty: these figures separate host and device."""
         return {}
 
 
 class Cuda:
-    """An NVIDIA device; `cuda` is torch.cuda, or a stand-in."""
+    """The current NVIDIA device; `cuda` is torch.cuda or a stand-in."""
 
     def __init__(self, cuda: Any, *, cold: bool) -> None:
         self.clock: Clock = CudaClock(cuda)
         self.sample_ms = CUDA_SAMPLE_MS
         self.aside_ms = _flush_ms("cuda") if cold else 0.0
         self._cuda, self._cold = cuda, cold
-        self._properties = cuda.get_device_properties(0)
+        self._properties = cuda.get_device_properties(cuda.current_device())
 
     def input_sets(self, problem: Problem) -> int:
-        """As many as it takes to exceed the second-level cache three times."""
+        """As many as exceed the second-level cache three times."""
         from suites.measure.cuda import input_sets  # noqa: PLC0415 - it builds on timing
 
         return input_sets(problem.fewest_bytes, self._properties.L2_cache_size)
 
     def sampler(self, calls: Sequence[Call]) -> Sampler:
-        """Events behind a spin; a graph for short calls that can be captured as one."""
+        """Events behind a spin; a CUDA graph for short calls that can be captured."""
         from suites.measure.cuda import EventSampler  # noqa: PLC0415 - it builds on timing
         from suites.measure.graph import NotCapturableError, sampler_for  # noqa: PLC0415 - likewise
 
@@ -130,12 +127,12 @@ class Cuda:
         return sampler
 
     def state(self) -> dict[str, Any] | None:
-        """What the driver tells of the device now."""
+        """The state of the device as the driver reports it."""
         found = nvidia.read(str(self._properties.uuid))
         return None if found is None else asdict(found)
 
     def beside(self, call: Call, call_ms: float) -> dict[str, float | None]:
-        """Host time of asking for one call; its time without a rest, and as triton takes it."""
+        """Host time to launch a call, its time under sustained load, and as triton measures it."""
         from suites.measure.cuda import (  # noqa: PLC0415 - likewise
             cross_check_ms,
             host_overhead_ms,
@@ -151,6 +148,12 @@ class Cuda:
         }
 
 
+def _cuda(*, cold: bool) -> Device:
+    import torch  # noqa: PLC0415 - a CPU needs none of it
+
+    return Cuda(torch.cuda, cold=cold)
+
+
 @functools.cache
 def _flush(name: str) -> cache.Flush:
     return cache.Flush(name, cache.last_level_bytes())
@@ -158,7 +161,7 @@ def _flush(name: str) -> cache.Flush:
 
 @functools.cache
 def _flush_ms(name: str) -> float:
-    """What one flush takes, once its memory is there; it ends when all is done."""
+    """Milliseconds of one flush, after a first one that faults its pages."""
     flush = _flush(name)
     flush()
     return one_call_ms(flush, HostClock())
@@ -166,7 +169,7 @@ def _flush_ms(name: str) -> float:
 
 @functools.cache
 def _spin(cuda: Any) -> Any:
-    """One for the process: finding its rate takes a while."""
+    """One spin for the process: its calibration takes a while."""
     from suites.measure.cuda import Spin  # noqa: PLC0415 - it builds on timing
 
     return Spin(cuda)

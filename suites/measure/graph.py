@@ -1,4 +1,4 @@
-"""Samples of short calls on an NVIDIA device: many of them as one CUDA graph.
+"""Samples of short calls on an NVIDIA device: many calls in one CUDA graph.
 
 This has been tested on a stand-in device only; it never ran on a GPU.
 """
@@ -16,18 +16,18 @@ from suites.measure.cuda import EventSampler, Spin
 from suites.measure.timing import Call
 
 GRAPH_BELOW_MS = 0.05
-"""Calls shorter than this are sampled as one CUDA graph: the device would wait for the host."""
+"""Calls below this many ms are timed as a CUDA graph: the device would wait for launches."""
 GRAPH_CALLS = 256
-"""Calls in one graph, so that the gap between two replays, some microseconds, is shared by many."""
+"""Calls in one graph: the gap of some us between two replays is divided by this number."""
 
 
 class NotCapturableError(ValueError):
-    """The calls cannot become a CUDA graph, with the reason in a sentence."""
+    """The calls cannot be captured as a CUDA graph, with the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Graph:
-    """Calls as one CUDA graph: what replays it, and how many calls it holds."""
+    """Calls captured as one CUDA graph: the replay, and the number of calls."""
 
     calls: tuple[Call, ...]
     replay: Call
@@ -37,8 +37,8 @@ class _Graph:
 class GraphSampler:
     """Device time of short calls, captured once as a CUDA graph and replayed. One for each call.
 
-    The graph holds the inputs' addresses: new values are copied into them in place. It keeps the
-    memory of its calls until it goes, or captures other calls.
+    The graph holds the addresses of the inputs, so that new values are copied in place. It keeps
+    the memory of its calls until it is deleted or captures other calls.
     """
 
     def __init__(
@@ -55,31 +55,31 @@ class GraphSampler:
 
     @property
     def hidden(self) -> bool:
-        """Whether the last sample was free of the host."""
+        """Whether the launches of the last sample were hidden."""
         return self._events.hidden
 
     def take(self, calls: Sequence[Call], count: int) -> float:
-        """Milliseconds for one call, averaged over at least `count`, in whole graphs.
+        """Milliseconds of one call: the mean of at least `count`, in whole graphs.
 
-        Raises NotCapturableError when the calls cannot become a graph.
+        Raises NotCapturableError when the calls cannot be captured.
         """
         if self._graph is None or self._graph.calls != tuple(calls):
-            self._graph = None  # before the next takes memory
+            self._graph = None  # free its memory before the next capture
             self._graph = self._captured(tuple(calls), min(count, GRAPH_CALLS))
         replays = ceil(count / self._graph.size)
         return self._events.take((self._graph.replay,), replays) / self._graph.size
 
     def _captured(self, calls: tuple[Call, ...], least: int) -> _Graph:
         if self._events.launch_ms(calls[0]) is None:
-            # Before torch 2.12 a capture that fails leaves the allocator broken: none is begun.
-            raise NotCapturableError("a call waits for the device, which a CUDA graph cannot hold")
+            # Before torch 2.12 a failed capture breaks the allocator, so none is started.
+            raise NotCapturableError("a call synchronizes, which a CUDA graph cannot capture")
         rotated = calls * ceil(least / len(calls))
         graph, side = self._cuda.CUDAGraph(), self._cuda.Stream()
         side.wait_stream(self._cuda.current_stream())
-        # The outer stream context puts the stream back, which torch's own omits after a failure.
+        # The outer stream context restores the stream; torch's own does not after a failure.
         with warnings.catch_warnings(), self._cuda.stream(side):
             warnings.filterwarnings("error", message="The CUDA Graph is empty")
-            for call in calls * ceil(3 / len(calls)):  # workspaces are made outside the graph
+            for call in calls * ceil(3 / len(calls)):  # allocate workspaces outside the graph
                 call()
             try:
                 with self._cuda.graph(graph, stream=side):
@@ -100,10 +100,10 @@ def sampler_for(
     flush: Call | None = None,
     now_ns: Callable[[], int] = time.perf_counter_ns,
 ) -> EventSampler | GraphSampler:
-    """The sampler for a call of this length on the device: a graph below 50 us, events above.
+    """The sampler for a call of this length: a CUDA graph below 50 us, events above.
 
-    call_ms  from an EventSampler: a clock that sees the host's part would choose wrongly
-    flush    a graph replays without pause, so cold calls are always timed by events
+    call_ms  from an EventSampler; a time that includes the launch would choose wrongly
+    flush    cold calls are always timed by events: a graph replays without a pause
     """
     if call_ms < GRAPH_BELOW_MS and flush is None:
         return GraphSampler(cuda, spin=spin, now_ns=now_ns)

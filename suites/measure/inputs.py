@@ -1,4 +1,4 @@
-"""The tensors of a problem: seeded, and equal on every machine."""
+"""The tensors of a problem, seeded: equal on every machine."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from torch import Tensor
 from impls.interface import BiasValues, Implementation, Problem
 
 BITS: Final = 5
-"""So many choose among 32 sets of signs; one after the other these make 2^32 different inputs."""
+"""Random bits that choose one of 32 sets of signs. Successive draws give up to 2^32 inputs."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Inputs:
-    """What an implementation is handed.
+    """The tensors that an implementation is called with.
 
     q      [B, Hq, Tq, D]
     k      [B, Hk, Tk, D]
     v      [B, Hk, Tk, Dv]
-    grad   [B, Hq, Tq, Dv], the gradient of the output, for training only
-    bias   what the problem's positional encoding adds to the scores; None where it has none
-    sink   [Hq] logits, where the problem has them
+    grad   [B, Hq, Tq, Dv], the gradient of the output; None without training
+    bias   of the problem's positional encoding; None without one
+    sink   [Hq] logits; None without a sink
     """
 
     q: Tensor
@@ -40,7 +40,7 @@ class Inputs:
 
 
 def make_inputs(problem: Problem, *, purpose: str, session: int = 0, seed: int = 0) -> Inputs:
-    """Standard-normal inputs, drawn on the CPU in float32 and then moved and rounded."""
+    """Standard-normal inputs, drawn on the CPU in float32, then moved and rounded."""
     generator = torch.Generator().manual_seed(_seed(problem, purpose, session, seed))
 
     def draw(heads: int, length: int, columns: int) -> Tensor:
@@ -59,9 +59,9 @@ def make_inputs(problem: Problem, *, purpose: str, session: int = 0, seed: int =
 
 
 def bind(implementation: Implementation, problem: Problem, inputs: Inputs) -> Callable[..., Tensor]:
-    """The implementation as a function of q, k and v, all else as the problem and inputs have it.
+    """The implementation as a function of q, k and v; other arguments come from problem and inputs.
 
-    Raises ValueError for a mask whose padding makes no sense for the sizes.
+    Raises ValueError for padding that does not fit the sizes.
     """
     return implementation.bound(
         mask=problem.mask.resolved(problem.batch, problem.key_length),
@@ -73,7 +73,7 @@ def bind(implementation: Implementation, problem: Problem, inputs: Inputs) -> Ca
 
 
 def _bias(problem: Problem, generator: torch.Generator) -> BiasValues | None:
-    """Slopes 2^(-8/H), 2^(-16/H), ... as arXiv 2108.12409 has them, or a standard-normal table."""
+    """Slopes 2^(-8/H), 2^(-16/H), ... (arXiv 2108.12409), or a standard-normal table."""
     if problem.bias.kind == "none":
         return None
     heads = torch.arange(1, problem.query_heads + 1)
@@ -84,7 +84,7 @@ def _bias(problem: Problem, generator: torch.Generator) -> BiasValues | None:
 
 
 def _sink(problem: Problem, generator: torch.Generator) -> Tensor | None:
-    """Standard-normal logits above the logarithm of the keys that a row sees: half of the sum."""
+    """Standard-normal logits around log(visible keys of a row): about half of the softmax sum."""
     if not problem.sink:
         return None
     seen = max(1.0, problem.visible_pairs / problem.batch / problem.query_length)
@@ -92,7 +92,7 @@ def _sink(problem: Problem, generator: torch.Generator) -> Tensor | None:
 
 
 def _small(x: Tensor, problem: Problem) -> Tensor:
-    """On the problem's device, in its dtype, but never narrower than float32."""
+    """On the problem's device, in its dtype or float32, whichever is wider."""
     dtype = torch.promote_types(getattr(torch, problem.dtype), torch.float32)
     return x.to(problem.device, dtype)
 
@@ -108,9 +108,9 @@ def laid_out(x: Tensor, problem: Problem) -> Tensor:
 def call_of(
     function: Callable[..., Tensor], inputs: Inputs, between: Inputs | None = None
 ) -> Callable[[], tuple[Tensor, ...]]:
-    """One call without arguments: (out,) forward, or (out, dq, dk, dv) in training.
+    """A call without arguments that returns (out,), or (out, dq, dk, dv) in training.
 
-    between  in training, what the function is asked between its answer and its gradients
+    between  in training: inputs of another call between forward and backward
     """
     if inputs.grad is None:
         return lambda: _forward(function, inputs)
@@ -134,13 +134,13 @@ def _leaves(inputs: Inputs) -> list[Tensor]:
 
 @functools.cache
 def _begin_gradients() -> None:
-    """Take a first gradient: torch imports 486 modules for it, 0.3 s of nobody's call."""
+    """Take a first gradient before timing: torch imports 486 modules for it, which takes 0.3 s."""
     x = torch.ones(1, requires_grad=True)
     torch.autograd.grad(2 * x, x, torch.ones(1))
 
 
 def copies(inputs: Inputs) -> Inputs:
-    """The same values in memory of their own; a gradient that is expanded stays so."""
+    """A copy in memory of its own; an expanded gradient stays expanded."""
     bias = inputs.bias
     return Inputs(
         inputs.q.clone(),
@@ -158,9 +158,9 @@ def _cloned(x: Tensor) -> Tensor:
 
 
 def overwrite(inputs: Inputs, values: Inputs) -> None:
-    """Put other values where these stand, with no write counted.
+    """Copy other values into these tensors without incrementing their version counters.
 
-    An implementation that goes by address, or by how often its inputs were written to, is off.
+    A cache keyed by address or version returns a stale result and is detected.
     """
     pairs = ((inputs.q, values.q), (inputs.k, values.k), (inputs.v, values.v))
     biases = (each.bias.values if each.bias else None for each in (inputs, values))
@@ -171,10 +171,10 @@ def overwrite(inputs: Inputs, values: Inputs) -> None:
 
 
 class Flips:
-    """Changes inputs in place: a sign for every head and column of q and v, drawn anew each time.
+    """Flips signs of inputs in place: one for every head and column of q and v, drawn each time.
 
-    The values stay standard normal and the answer differs in every row, so an implementation that
-    remembers what it was given, by address, version or content, is off.
+    Values stay standard normal, and the output changes in every row. A cache keyed by address,
+    version or content returns a stale result and is detected.
     """
 
     def __init__(self, inputs: Inputs, seed: int) -> None:
@@ -183,13 +183,13 @@ class Flips:
         self._of_q, self._of_v = (_signs(x, generator) for x in (inputs.q, inputs.v))
 
     def change(self, inputs: Inputs) -> None:
-        """Give these, or others of their shapes, other values; gradients are not recorded."""
+        """Flip signs of these inputs, or of others of equal shapes; `grad` stays."""
         inputs.q.mul_(self._of_q[self._bits(BITS)])
         inputs.v.mul_(self._of_v[self._bits(BITS)])
 
 
 def _signs(x: Tensor, generator: torch.Generator) -> list[Tensor]:
-    """Sets of signs, each [1, H, 1, D] in the tensor's dtype; the first column always changes."""
+    """32 sets of signs, each [1, H, 1, D] in the tensor's dtype; the first column always flips."""
     shape = (1 << BITS, 1, x.shape[1], 1, x.shape[3])
     signs = 2 * torch.randint(2, shape, generator=generator) - 1
     signs[..., 0] = -1
@@ -206,22 +206,21 @@ def _forward(function: Callable[..., Tensor], inputs: Inputs) -> tuple[Tensor, .
 def _expect_tensor(out: object) -> None:
     if not isinstance(out, Tensor):
         raise TypeError(f"returned {type(out).__name__}, expected one tensor")
-    if type(out) is not Tensor and _answers_itself(type(out)):
+    if type(out) is not Tensor and _is_lazy(type(out)):
         raise TypeError(
-            f"returned {type(out).__name__}, which may compute when it is looked at; "
-            "expected a plain tensor"
+            f"returned {type(out).__name__}, which may compute lazily; expected a plain tensor"
         )
 
 
-def _answers_itself(kind: type[Tensor]) -> bool:
-    """Whether a kind of tensor answers torch's functions in its own way: no time would tell."""
+def _is_lazy(kind: type[Tensor]) -> bool:
+    """Whether a class overrides torch's functions, so that it may compute after the timed call."""
     functions: tuple[Any, ...] = (Tensor.__torch_function__, torch._C._disabled_torch_function_impl)  # noqa: SLF001 - no public name
-    usual = [getattr(each, "__func__", each) for each in functions]
+    default = [getattr(each, "__func__", each) for each in functions]
     own = getattr(kind.__torch_function__, "__func__", kind.__torch_function__)
-    return own not in usual or kind.__torch_dispatch__ is not Tensor.__torch_dispatch__
+    return own not in default or kind.__torch_dispatch__ is not Tensor.__torch_dispatch__
 
 
 def _seed(problem: Problem, purpose: str, session: int, seed: int) -> int:
-    """A seed from everything but the device: devices see the same numbers."""
+    """A seed from all fields but the device: every device gets the same numbers."""
     text = f"{replace(problem, device='cpu')}|{purpose}|{session}|{seed}"
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big")

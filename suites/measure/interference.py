@@ -1,8 +1,8 @@
-"""What disturbed a round: evidence from the scheduler, and from a piece of work that never changes.
+"""Interference with a round: counters of the scheduler, and a fixed matrix product as a probe.
 
-On a shared machine of two cores the probe told most of how long attention took (rank correlation
-0.47 over 477 samples), the time spent waiting for a CPU less (0.28), involuntary switches least
-(0.24): 128 of 300 clean samples had some, so they are kept and decide nothing.
+Rank correlation with the time of attention, 477 samples on a shared machine of two cores: probe
+0.47, time waiting for a CPU 0.28, involuntary switches 0.24. Switches also occurred in 128 of 300
+undisturbed samples, so they are recorded and decide nothing.
 """
 
 from __future__ import annotations
@@ -18,26 +18,27 @@ from typing import Final
 import torch
 
 WAITED_SHARE: Final = 0.02
-"""Waiting for a CPU longer than this share of the round disturbs it: dropping such samples kept
-93 % of them and halved their spread, from 12.9 % to 6.0 %."""
+"""A round is disturbed when its threads wait for a CPU longer than this share of it. Dropping such
+samples kept 93 % of them and halved their spread, from 12.9 % to 6.0 %."""
 SLOW_PROBE: Final = 1.15
-"""A probe slower than this many times its usual duration tells of a disturbed machine."""
+"""A round is disturbed when its probe takes longer than this multiple of its usual time."""
 USUAL_PERCENTILE: Final = 20
-"""What is usual is this percentile: quick, since the machine can do it, and no lucky exception."""
+"""The usual time is this percentile of the readings: fast, but no outlier."""
 FEWEST_READINGS: Final = 5
-"""Before so many readings nothing is usual."""
+"""Readings that a usual time needs."""
 PRODUCTS: Final = 6
-"""Of so many products the quickest is a reading."""
+"""A reading is the fastest of this many products."""
 _PROBE_SIZE: Final = 256
+"""Rows and columns of the matrices."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What the scheduler has done to this process so far.
+    """Counters of the scheduler for this process.
 
-    run_delay_ms          time its threads waited for a CPU, summed; None: the system keeps no count
-    involuntary_switches  times it was taken off a CPU
-    at_ms                 when, on the monotonic clock
+    run_delay_ms          time its threads waited for a CPU, summed; None without a counter
+    involuntary_switches  number of preemptions
+    at_ms                 time of the snapshot on the monotonic clock
     """
 
     run_delay_ms: float | None
@@ -48,9 +49,9 @@ class Snapshot:
 def snapshot(
     root: Path = Path("/proc/self/task"), now_ns: Callable[[], int] = time.perf_counter_ns
 ) -> Snapshot:
-    """The state of things now, in a tenth of a millisecond.
+    """The counters now; takes 0.1 ms.
 
-    root  a folder for each thread of the process
+    root  holds a folder for each thread of the process
     """
     return Snapshot(
         run_delay_ms=_run_delay_ms(root),
@@ -60,29 +61,30 @@ def snapshot(
 
 
 class Probe:
-    """A product of two small matrices that never change: its duration is a gauge of the machine.
+    """A product of two small constant matrices: its time measures the speed of the machine.
 
-    It takes as many threads as the process has, since implementations do too and a neighbour on any
-    of their cores is to show: a gauge of one thread missed one on the other core (rank correlation
-    with the time of attention 0.1, this one's 0.5 to 0.6). With 256 rows it takes 0.4 ms on one
-    thread and 0.25 ms on two, and touches three quarters of a mebibyte.
+    It uses all threads of the process, as implementations do, to detect load on any of their cores.
+    A probe of one thread missed load on the other core: rank correlation with the time of attention
+    0.1, against 0.5 to 0.6 of this one. With 256 rows it takes 0.4 ms on one thread and 0.25 ms on
+    two, and touches 0.75 MiB.
     """
 
     def __init__(self, now_ns: Callable[[], int] = time.perf_counter_ns) -> None:
-        # Plain steps, not random numbers: the process's generator is left as it is.
+        # Steps, not random numbers: the random state of the process stays unchanged.
         steps = torch.linspace(-1, 1, _PROBE_SIZE**2, dtype=torch.float32, device="cpu")
         self._left = steps.view(_PROBE_SIZE, _PROBE_SIZE)
         self._right = self._left.T.contiguous()
-        self._product = torch.mm(self._left, self._right)  # the library takes its workspace now
+        self._product = torch.mm(
+            self._left, self._right
+        )  # the library allocates its workspace here
         self._now_ns = now_ns
         self._sorted_ms: list[float] = []
 
     def read(self) -> float:
-        """Milliseconds of the product now, which is remembered.
+        """Milliseconds of the fastest of six products; the reading is kept for the usual time.
 
-        The quickest of six. The first finds the caches full of whoever ran last and takes 30 to
-        50 % longer; the quicker of two still varied so much on an idle machine that one in three
-        passed the limit, of six one in seven.
+        The first product has cold caches and takes 30 to 50 % longer. On an idle machine one
+        reading in three exceeded the limit with the faster of two products, one in seven with six.
         """
         took_ms = min(self._product_ms() for _ in range(PRODUCTS))
         insort(self._sorted_ms, took_ms)
@@ -90,7 +92,7 @@ class Probe:
 
     @property
     def usual_ms(self) -> float | None:
-        """The running 20th percentile of its readings; None for fewer than five."""
+        """The 20th percentile of the readings so far; None for fewer than five."""
         count = len(self._sorted_ms)
         if count < FEWEST_READINGS:
             return None
@@ -104,9 +106,9 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Waited:
-    """What the scheduler did to this process for a while, as in Snapshot.
+    """The difference of two snapshots.
 
-    wall_ms  how long that was
+    wall_ms  time between them
     """
 
     run_delay_ms: float | None
@@ -115,21 +117,21 @@ class Waited:
 
 
 def waited_between(before: Snapshot, after: Snapshot) -> Waited:
-    """Between two snapshots."""
-    told = before.run_delay_ms is not None and after.run_delay_ms is not None
+    """The difference of two snapshots."""
+    known = before.run_delay_ms is not None and after.run_delay_ms is not None
     return Waited(
-        run_delay_ms=(after.run_delay_ms or 0) - (before.run_delay_ms or 0) if told else None,
+        run_delay_ms=(after.run_delay_ms or 0) - (before.run_delay_ms or 0) if known else None,
         involuntary_switches=after.involuntary_switches - before.involuntary_switches,
         wall_ms=after.at_ms - before.at_ms,
     )
 
 
 def disturbance(waited: Waited, probe_ms: float, usual_ms: float | None) -> str:
-    """Why a round does not count as quiet, in words; empty when it does.
+    """Why a round is disturbed; empty for a quiet round.
 
-    waited    over the round
-    probe_ms  what the probe read at the round
-    usual_ms  what it usually reads; None: not known yet, so that it tells nothing
+    waited    during the round
+    probe_ms  the reading before the round
+    usual_ms  the usual reading; None when it is not known yet, and the probe decides nothing
     """
     return "; ".join(filter(None, (_waiting(waited), _slowness(probe_ms, usual_ms))))
 
@@ -147,19 +149,19 @@ def _slowness(probe_ms: float, usual_ms: float | None) -> str:
 
 
 def _run_delay_ms(root: Path) -> float | None:
-    """Time that all threads waited. One that is gone took its count along."""
+    """Time that the living threads waited, summed; None without a counter."""
     try:
         threads = list(root.iterdir())
     except OSError:
         return None
     counts = [count for thread in threads if (count := _waited_and_turns(thread))]
     if not any(turns for _, turns in counts):
-        return None  # this thread had a turn: a system that counts none keeps no count
+        return None  # this thread has run, so zero turns mean that the system does not count
     return sum(waited_ns for waited_ns, _ in counts) / 1e6
 
 
 def _waited_and_turns(thread: Path) -> tuple[int, int] | None:
-    """Nanoseconds a thread waited for a CPU, and how often it got one; None when it is gone."""
+    """Nanoseconds a thread waited for a CPU, and its number of turns; None when it has ended."""
     try:
         fields = (thread / "schedstat").read_text().split()
     except OSError:

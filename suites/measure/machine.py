@@ -1,4 +1,4 @@
-"""What the figures were measured on: hardware, versions, threads and allocator."""
+"""The machine: hardware, versions, threads and allocator."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _ALLOCATOR: Final = ("LD_PRELOAD", "MALLOC_", "GLIBC_TUNABLES", "PYTORCH_CUDA_AL
 
 
 def describe(*, cores: int, threads: int) -> dict[str, Any]:
-    """The machine as plain data; devices come with the fastest kind first.
+    """The machine as plain data; the fastest kind of device comes first.
 
-    cores  what the program may use; a bound thread of it sees one only
+    cores  CPUs that the program may use; one of its bound threads could use only one
     """
     return {
         "attnbench": _version("attnbench"),
@@ -37,13 +37,13 @@ def describe(*, cores: int, threads: int) -> dict[str, Any]:
 
 
 def devices() -> list[dict[str, Any]]:
-    """Every device that problems can be asked on here, the best first.
+    """Every device that can be measured here, the fastest kind first.
 
-    Apple's are left out: their clock and memory have no instrument here yet.
+    Apple devices (mps) are left out: there is no clock and no memory counter for them yet.
     """
     found: list[dict[str, Any]] = []
     if torch.cuda.is_available():
-        properties = torch.cuda.get_device_properties(0)
+        properties = torch.cuda.get_device_properties(torch.cuda.current_device())
         found.append(
             {
                 "device": "cuda",
@@ -65,7 +65,7 @@ def _cpu_name() -> str:
 
 
 def _allocator() -> str:
-    """The C library's allocator, with every setting that changes it."""
+    """The C library, with every environment variable that changes its allocator."""
     library = " ".join(filter(None, platform.libc_ver())) or "unknown"
     settings = [f"{k}={v}" for k, v in sorted(os.environ.items()) if k.startswith(_ALLOCATOR)]
     return "; ".join([library, *settings])

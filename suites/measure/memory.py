@@ -1,9 +1,9 @@
-"""Bytes that a call adds to its inputs: exact on a CPU and on an NVIDIA device.
+"""Peak memory of a call above its inputs, in bytes: exact on a CPU and on an NVIDIA device.
 
-On a CPU torch's profiler reports every allocation and release of its allocator, workspaces of C++
-kernels included; their running sum from zero repeats to the byte. It does not see numpy, buffers
-that MKL keeps for itself, or other Python threads. The events are read through a private attribute
-of the profiler, here alone; `self_check` tells whether they still mean what they did.
+On a CPU torch's profiler reports every allocation and release of torch's allocator, including
+workspaces of C++ kernels. The running sum from zero repeats to the byte. It does not include numpy,
+internal buffers of MKL, or other Python threads. Only this file reads the events, through a private
+attribute of the profiler; `self_check` verifies their meaning on a call of known size.
 
 The CUDA path has been tested on a stand-in device only; it never ran on a GPU.
 """
@@ -21,22 +21,24 @@ from torch import Tensor
 from torch._C._autograd import DeviceType
 from torch.autograd.profiler import profile
 
+from suites.measure.instruments import instrument_for
+
 _CLEAR_PEAK = "5"
 _CLEAR_REFS = Path("/proc/self/clear_refs")
 _STATUS = Path("/proc/self/status")
 _CUDA_BLOCK = 512
-"""torch's CUDA allocator hands out multiples of this many bytes."""
+"""Bytes: torch's CUDA allocator returns multiples of this (c10/cuda/CUDACachingAllocator)."""
 
 Made = tuple[Tensor, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Memory that a call takes above its inputs.
+    """Memory of a call above its inputs.
 
-    peak_bytes      requested bytes at the highest moment: output, workspace, and what is kept
-    kept_bytes      what its first call made and keeps for the next: masks, weights, caches
-    resident_bytes  growth of the process's resident memory; None where it cannot be read
+    peak_bytes      peak of requested bytes: output, workspace and kept tensors
+    kept_bytes      tensors that the first call keeps for later calls: masks, weights, caches
+    resident_bytes  growth of the process's resident memory; None when it cannot be read
     """
 
     peak_bytes: int
@@ -46,7 +48,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """One call: the highest moment, what is held at the end, and resident growth, in bytes."""
+    """Bytes of one call: peak, held at the end, and growth of resident memory."""
 
     peak: int
     held: int
@@ -54,22 +56,25 @@ class _Reading:
 
 
 def measure(call: Callable[[], Made], device: str) -> tuple[Made, Usage]:
-    """What a call returns, and the memory it takes. Inputs must be held outside.
+    """The output of a call, and its memory. The caller must hold the inputs.
 
-    A first call that keeps something is followed by a second: what making it took is no part of the
-    figure, what is kept is.
+    When the first call keeps tensors, a second one follows: kept tensors count, the temporary
+    memory of making them does not. Raises ValueError for a device without a memory counter.
     """
-    read = _read_cpu if device != "cuda" else lambda call: _read_cuda(call, torch.cuda)
-    return _measured(call, read, 1 if device != "cuda" else _CUDA_BLOCK)
+    table = {
+        "cpu": lambda: _measured(call, _read_cpu, 1),
+        "cuda": lambda: measure_cuda(call, torch.cuda),
+    }
+    return instrument_for(device, table)()
 
 
 def measure_cuda(call: Callable[[], Made], cuda: Any) -> tuple[Made, Usage]:
-    """The same by the counters of torch's caching allocator; `cuda` is torch.cuda or a stand-in."""
+    """`measure` by the counters of torch's CUDA allocator; `cuda` is torch.cuda or a stand-in."""
     return _measured(call, lambda call: _read_cuda(call, cuda), _CUDA_BLOCK)
 
 
 def settle(device: str, dtype: torch.dtype) -> None:
-    """Have the device's matrix library take its workspace before anything is measured."""
+    """Run one product, so that cuBLAS allocates its workspace before memory is measured."""
     if device == "cuda":
         square = torch.ones(64, 64, device=device, dtype=dtype)
         (square @ square).sum().item()
@@ -90,7 +95,7 @@ def _measured(
 
 
 def _held_by(made: Made, block: int) -> int:
-    """Bytes of the storages behind these tensors, each once, in whole blocks of the allocator."""
+    """Bytes of the storages of these tensors, each counted once, in whole allocator blocks."""
     storages = [
         each.untyped_storage()
         for each in made
@@ -101,7 +106,7 @@ def _held_by(made: Made, block: int) -> int:
 
 
 def _read_cpu(call: Callable[[], Made]) -> tuple[Made, _Reading]:
-    # torch.profiler.profile around it would first import the compiler: two seconds of each check.
+    # torch.profiler.profile would import the compiler: two seconds of each check.
     with profile(profile_memory=True, use_kineto=True) as p:
         before = _reset_resident_peak()
         made = call()
@@ -126,23 +131,23 @@ def _read_cuda(call: Callable[[], Made], cuda: Any) -> tuple[Made, _Reading]:
 
 
 def self_check() -> None:
-    """Measure a call of known size. Raises RuntimeError when the instrument reads anything else."""
+    """Measure a call of known size. Raises RuntimeError when the result differs."""
     size = 1 << 20
     _, usage = measure(lambda: (torch.empty(size, dtype=torch.uint8).fill_(0),), "cpu")
     if usage.peak_bytes != size:
         raise RuntimeError(
             f"the memory instrument reads {usage.peak_bytes} bytes for {size}; "
-            "this torch reports its allocations differently"
+            "this version of torch reports allocations differently"
         )
 
 
 def _reset_resident_peak() -> int | None:
-    """Give freed memory back to the system, restart the peak, and read what is resident now."""
+    """Return freed memory to the system and reset the peak; resident bytes now, or None."""
     try:
         ctypes.CDLL(None).malloc_trim(0)
         _CLEAR_REFS.write_text(_CLEAR_PEAK)
     except (OSError, AttributeError):
-        return None  # another libc or system: the figure is not measured
+        return None  # another C library or system: not measured
     return _resident("VmRSS")
 
 

@@ -1,7 +1,7 @@
-"""The state of an NVIDIA device: clocks, power, temperature, and what holds the clocks down.
+"""The state of an NVIDIA device: clocks, power, temperature and throttle reasons.
 
-It is read through nvidia-ml-py, which need not be installed. This has been tested on a stand-in for
-it only; it never ran on a GPU.
+It is read through nvidia-ml-py, an optional package. This has been tested on a stand-in for that
+package only; it never ran on a GPU.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ REASONS = {
     0x200: "board limit",
     0x400: "reliability",
 }
-"""NVML's clocks event reasons (once throttle reasons), by bit: nvml.h, nvmlClocksEventReasons."""
+"""NVML's clocks event reasons (formerly throttle reasons) by bit; source: nvml.h."""
 CHOSEN = ("idle", "application clocks", "display clocks")
-"""Reasons that are no disturbance: nothing runs, or somebody has set the clocks."""
-# Newer drivers and packages drop the second name of each pair, older ones lack the first.
+"""Reasons that are no disturbance: the device is idle, or its user has set the clocks."""
+# New and old name of each function: newer packages lack the second, older ones the first.
 _TEMPERATURE = ("nvmlDeviceGetTemperatureV", "nvmlDeviceGetTemperature")
-_HELD_DOWN = (
+_REASONS = (
     "nvmlDeviceGetCurrentClocksEventReasons",
     "nvmlDeviceGetCurrentClocksThrottleReasons",
 )
@@ -36,13 +36,13 @@ _HELD_DOWN = (
 
 @dataclass(frozen=True, slots=True)
 class DeviceState:
-    """A device at one moment; None is what it does not tell.
+    """A device at one moment; None is a figure that the driver does not report.
 
     sm_mhz         clock of the multiprocessors
     memory_mhz     clock of the memory
-    power_w        draw of the whole board
+    power_w        power of the whole board
     temperature_c  of the chip
-    reasons        what holds the clocks down, in words; empty when nothing does
+    reasons        throttle reasons; empty for none
     """
 
     sm_mhz: int | None
@@ -53,62 +53,56 @@ class DeviceState:
 
     @property
     def slowed_by(self) -> tuple[str, ...]:
-        """The reasons that nobody chose: heat, power, a fault, other devices."""
+        """The throttle reasons that are disturbances: heat, power, a fault, other devices."""
         return tuple(reason for reason in self.reasons or () if reason not in CHOSEN)
 
 
-def read(uuid: str = "", nvml: Any = None) -> DeviceState | None:
-    """The device's state now; None without nvidia-ml-py, a driver or such a device.
+def read(uuid: str, nvml: Any = None) -> DeviceState | None:
+    """The state of a device now; None without nvidia-ml-py, a driver or such a device.
 
-    uuid  which device, as `torch.cuda.get_device_properties(0).uuid` prints it: NVML counts devices
-          that CUDA_VISIBLE_DEVICES hides. Empty for the first.
-    nvml  the module pynvml, or a stand-in for it
+    uuid  of the device, as torch's device properties print it. An index would not do: NVML also
+          counts devices that CUDA_VISIBLE_DEVICES hides.
+    nvml  the module pynvml or a stand-in
     """
     nvml = nvml or _pynvml()
     if nvml is None:
         return None
     try:
-        nvml.nvmlInit()  # and no shutdown, as in torch: it is read often
-        device = _device(uuid, nvml)
+        nvml.nvmlInit()  # no shutdown, as in torch: it is read often
+        full = uuid if uuid.startswith(("GPU-", "MIG-")) else f"GPU-{uuid}"
+        device = nvml.nvmlDeviceGetHandleByUUID(full)
     except nvml.NVMLError:
         return None
     return DeviceState(
-        sm_mhz=_ask(nvml, ("nvmlDeviceGetClockInfo",), device, nvml.NVML_CLOCK_SM),
-        memory_mhz=_ask(nvml, ("nvmlDeviceGetClockInfo",), device, nvml.NVML_CLOCK_MEM),
-        power_w=_watts(_ask(nvml, ("nvmlDeviceGetPowerUsage",), device)),
-        temperature_c=_ask(nvml, _TEMPERATURE, device, nvml.NVML_TEMPERATURE_GPU),
-        reasons=words(_ask(nvml, _HELD_DOWN, device)),
+        sm_mhz=_call(nvml, ("nvmlDeviceGetClockInfo",), device, nvml.NVML_CLOCK_SM),
+        memory_mhz=_call(nvml, ("nvmlDeviceGetClockInfo",), device, nvml.NVML_CLOCK_MEM),
+        power_w=_watts(_call(nvml, ("nvmlDeviceGetPowerUsage",), device)),
+        temperature_c=_call(nvml, _TEMPERATURE, device, nvml.NVML_TEMPERATURE_GPU),
+        reasons=words(_call(nvml, _REASONS, device)),
     )
 
 
 def words(bits: int | None) -> tuple[str, ...] | None:
-    """What the bits of NVML's reasons mean; one that is not known here by its number."""
+    """The names of the reasons whose bits are set; an unknown one is named by its number."""
     if bits is None:
         return None
     each = (1 << place for place in range(bits.bit_length()))
     return tuple(REASONS.get(bit, f"reason {bit:#x}") for bit in each if bits & bit)
 
 
-def _ask(nvml: Any, names: tuple[str, ...], *of: Any) -> int | None:
-    """The answer of the first of these functions that has one."""
+def _call(nvml: Any, names: tuple[str, ...], *arguments: Any) -> int | None:
+    """The result of the first of these functions that is supported; None for none."""
     for name in names:
         if function := getattr(nvml, name, None):
             try:
-                return int(function(*of))
+                return int(function(*arguments))
             except nvml.NVMLError:
-                continue  # not supported on this device, or not known to this driver
+                continue  # not supported by this device or driver
     return None
 
 
 def _watts(milliwatts: int | None) -> float | None:
     return None if milliwatts is None else milliwatts / 1000
-
-
-def _device(uuid: str, nvml: Any) -> Any:
-    if not uuid:
-        return nvml.nvmlDeviceGetHandleByIndex(0)
-    full = uuid if uuid.startswith(("GPU-", "MIG-")) else f"GPU-{uuid}"
-    return nvml.nvmlDeviceGetHandleByUUID(full)
 
 
 def _pynvml() -> Any:

@@ -1,7 +1,7 @@
-"""How exactly matrix products are summed: set the same in every process, and told.
+"""Precision of matrix products: set to the same values in every process, and recorded.
 
-A "float32" product may be one of 10-bit numbers where TF32 is allowed, and a half-precision one may
-be summed in half precision: what is compared would differ from machine to machine.
+With TF32 a "float32" product has a 10-bit mantissa. A half-precision product may accumulate in half
+precision. Either would make results differ between machines.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import torch
 
 
 def settle() -> None:
-    """Have float32 mean float32, and half-precision products summed in float32."""
+    """Turn TF32 off, and accumulate half-precision products in float32."""
     torch.set_float32_matmul_precision("highest")
     torch.backends.cudnn.allow_tf32 = False
     products = torch.backends.cuda.matmul
@@ -21,7 +21,7 @@ def settle() -> None:
 
 
 def describe() -> dict[str, str]:
-    """The settings as they are now, in words."""
+    """The current settings, for the record of a session."""
     products = torch.backends.cuda.matmul
     reduced = (
         products.allow_fp16_reduced_precision_reduction,

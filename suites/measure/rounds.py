@@ -1,4 +1,4 @@
-"""Rounds: every implementation once, in an order that favours none, with the machine watched."""
+"""Rounds: one sample of every implementation, in balanced order, with interference recorded."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from suites.measure.timing import LEAD_IN_BELOW_MS, SAMPLE_MS, Call, Sampler, ca
 from suites.records.record import Conditions
 
 FEWEST, MOST = 2, 250
-"""Rounds of a problem in one session; a single one where it alone is beyond the budget."""
+"""Fewest and most rounds of a problem in one session; 1 when one round exceeds the budget."""
 WATCHED_MS = 50.0
-"""Rounds are watched together until they have lasted so long: a look at the machine costs 2 ms."""
+"""Rounds share one reading of the machine until they last this many ms: a reading costs 2 ms."""
 REPEATS = 2
-"""How often disturbed rounds are taken once more."""
+"""Most repeats of disturbed rounds."""
 
 
 @dataclass(slots=True)
 class Arm:
     """One implementation in the rounds, or the twin of one.
 
-    calls     the same call on different inputs, taken in turn
-    call_ms   what a call takes, from warming up
-    times_ms  the samples, one for each round tried: milliseconds for one call
-    faults    minor page faults during each sample
-    sample_ms what a sample holds at least
-    aside_ms  what each timed call costs besides
+    calls      the same call on different inputs, used in rotation
+    call_ms    time of a call after the warm-up
+    times_ms   samples, one for each round tried: milliseconds of one call
+    faults     minor page faults during each sample
+    sample_ms  least length of a sample
+    aside_ms   time of the flush before each timed call
     """
 
     name: str
@@ -47,22 +47,22 @@ class Arm:
 
     @property
     def leads_in(self) -> bool:
-        """Whether an untimed call goes before each sample."""
+        """Whether an untimed lead-in call precedes each sample."""
         return self.call_ms < LEAD_IN_BELOW_MS
 
     @property
     def round_ms(self) -> float:
-        """What one round costs for this arm."""
+        """Milliseconds of one round of this arm."""
         return self.call_ms * (self.count + self.leads_in) + self.aside_ms * self.count
 
     def again(self) -> Arm:
-        """The same arm without what it has measured."""
+        """A copy without measurements."""
         return replace(self, times_ms=[], faults=[])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """What the machine did during rounds that were watched together; as in Conditions."""
+    """The state of the machine during rounds that share a reading; fields as in Conditions."""
 
     probe_ms: float
     run_delay_ms: float | None
@@ -72,19 +72,19 @@ class Moment:
 
 
 class Gauge(Protocol):
-    """Watches the machine during some rounds."""
+    """Reads the state of the machine around some rounds."""
 
     def start(self) -> None:
-        """They begin."""
+        """Begin before the first of the rounds."""
 
     def stop(self) -> Moment:
-        """They have ended: what the machine did meanwhile."""
+        """End after the last: the state of the machine meanwhile."""
 
 
 def orders(arms: int, random: Random) -> Iterator[list[int]]:
-    """Endless orders of the arms: cyclic Latin squares, each from a permutation drawn anew.
+    """Endless orders of the arms: cyclic Latin squares, each of a new random permutation.
 
-    Within a square every arm stands once at every place; two arms make ABBA.
+    In a square every arm is once at every position. Two arms give AB BA.
     """
     while arms:
         drawn = random.sample(range(arms), arms)
@@ -93,7 +93,7 @@ def orders(arms: int, random: Random) -> Iterator[list[int]]:
 
 
 def rounds_within(budget_ms: float, arms: Sequence[Arm]) -> int:
-    """How many rounds a budget pays for: 2 to 250, and 1 where one alone costs more."""
+    """Number of rounds within a budget: 2 to 250, or 1 when one round exceeds it."""
     cost_ms = sum(arm.round_ms for arm in arms)
     if cost_ms > budget_ms:
         return 1
@@ -110,14 +110,14 @@ def run_rounds(
     announce: Callable[[int], None],
     page_faults: Callable[[], int],
 ) -> Conditions:
-    """Take one sample of every arm in each round, and keep it with the arm.
+    """Take one sample of every arm in each round, and append it to the arm.
 
-    Short rounds are watched several together. Disturbed ones are taken again, whole, at most twice,
-    and no more are repeated than were asked for. Every attempt is kept, with what disturbed it.
+    Short rounds share a reading of the machine. Disturbed rounds are repeated as a whole, at most
+    twice; repeats never outnumber the rounds. All attempts are kept, with their disturbance.
 
-    refresh      changes the inputs in place, before each sample
-    announce     told which arm's turn it is, before anything of it runs
-    page_faults  the process's minor page faults so far
+    refresh      changes the inputs in place before each sample
+    announce     receives the index of an arm before any of its code runs
+    page_faults  returns the minor page faults of the process so far
     """
     order = orders(len(arms), random)
     together = min(rounds, ceil(WATCHED_MS / max(sum(arm.round_ms for arm in arms), 1e-3)))

@@ -1,4 +1,4 @@
-"""Clocks and samples: how long a call takes.
+"""Clocks, samples and warm-up: the time of a call.
 
 The CUDA clock has been tested on a stand-in device only; it never ran on a GPU.
 """
@@ -11,39 +11,42 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any, Protocol
 
+from suites.measure.instruments import instrument_for
+
 SAMPLE_MS = 0.1
-"""A sample on a CPU holds at least this much work; one call where a call takes longer. So little,
-since what disturbs a shared machine lasts longer: within 250 ms the median ratio of two identical
-arms, 20 us a call, was off by 0.05 % when they alternated call by call, by 0.09 % in turns of 10
-calls, 0.38 % of 34, 0.84 % of 100 (medians of 28 tries each, on a busy host)."""
+"""Least length of a sample on a CPU, ms; a longer call is a sample by itself. Short samples give
+smaller errors, because disturbances of a shared machine last longer. Error of the median ratio of
+two identical arms (20 us a call, 250 ms in all, medians of 28 tries on a busy host): 0.05 % when
+they alternated call by call, 0.09 % in turns of 10 calls, 0.38 % of 34, 0.84 % of 100."""
 LEAD_IN_BELOW_MS = 100.0
-"""Calls shorter than this are preceded by an untimed one: a 3 ms call was measured 18 % slower
-straight after a large one."""
+"""Calls shorter than this many ms are preceded by an untimed lead-in call: a 3 ms call straight
+after a large one was measured 18 % slower."""
 WARM_CALLS, WARM_MS, WARM_MOST_MS = 3, 30.0, 300.0
-"""Warming up takes at least so many calls and milliseconds, and at most so many milliseconds. A
-call known to take longer than the least is warmed by its first one."""
+"""Warm-up: fewest calls, least ms, most ms. For a call known to take longer than the least ms, the
+first call is the warm-up."""
 MOST_CALLS = 10_000
+"""Most calls in a warm-up or a sample, for a clock too coarse to see a call."""
 QUICK_MS = 50.0
-"""Calls up to so long are repeated in the check for what only more calls can tell."""
+"""Calls up to this many ms are called more often in the check, to test caches and other layouts."""
 LONG_MS = 1000.0
-"""Calls longer than this are timed once in a session, straight after the first call."""
+"""Calls longer than this many ms are timed once in a session, directly after the first call."""
 
 
 Call = Callable[[], object]
 
 
 class Clock(Protocol):
-    """Measures one stretch of work at a time."""
+    """Measures the time between `start` and `stop`."""
 
     def start(self) -> None:
-        """Begin when all earlier work is done."""
+        """Begin after the end of all earlier work."""
 
     def stop(self) -> float:
-        """Milliseconds since `start`, when the work is done."""
+        """Milliseconds from `start` to the end of the work."""
 
 
 class HostClock:
-    """The machine's monotonic clock, for work that is done when the call returns."""
+    """The monotonic clock of the host, for work that ends when the call returns."""
 
     def __init__(self, now_ns: Callable[[], int] = time.perf_counter_ns) -> None:
         self._now_ns = now_ns
@@ -59,9 +62,9 @@ class HostClock:
 
 
 class CudaClock:
-    """CUDA events around the work, with the whole device synchronised at both ends.
+    """CUDA events around the work; the whole device is synchronized at both ends.
 
-    cuda  torch.cuda, or a stand-in for it
+    cuda  torch.cuda or a stand-in
     """
 
     def __init__(self, cuda: Any) -> None:
@@ -70,21 +73,24 @@ class CudaClock:
         self._ended = cuda.Event(enable_timing=True)
 
     def start(self) -> None:
-        """Wait for the device and mark the beginning."""
+        """Synchronize the device and record the first event."""
         self._cuda.synchronize()
         self._began.record()
 
     def stop(self) -> float:
-        """Mark the end, wait for it, and read the milliseconds between the two."""
+        """Record the second event and synchronize; milliseconds between the events."""
         self._ended.record()
         self._cuda.synchronize()
         return float(self._began.elapsed_time(self._ended))
 
 
 def clock_for(device: str) -> Clock:
-    """The clock that sees the work of a device."""
-    if device != "cuda":
-        return HostClock()
+    """The clock of a device. Raises ValueError for a device without one."""
+    clocks: dict[str, Callable[[], Clock]] = {"cpu": HostClock, "cuda": _cuda_clock}
+    return instrument_for(device, clocks)()
+
+
+def _cuda_clock() -> CudaClock:
     import torch  # noqa: PLC0415 - plans read this file's constants without torch
 
     return CudaClock(torch.cuda)
@@ -93,47 +99,44 @@ def clock_for(device: str) -> Clock:
 class Sampler(Protocol):
     """Takes one sample of an implementation's calls on a device.
 
-    name  how it was timed, kept with the record: host, events, graph; cold in front when the
-          caches are emptied before each call
+    name  the method, stored in the record: host, events or graph; prefixed with "cold" when caches
+          are flushed before each call
     """
 
     @property
     def name(self) -> str:
-        """How it was timed."""
+        """The method of timing."""
 
     def take(self, calls: Sequence[Call], count: int) -> float:
-        """Milliseconds for one call, averaged over `count` that take the `calls` in turn."""
+        """Milliseconds of one call: the mean of `count` calls that rotate through `calls`."""
 
 
 @dataclass(frozen=True, slots=True)
 class HotSampler:
-    """Calls follow each other at once; `calls` are the same call on different inputs."""
+    """Times calls back to back; `calls` are the same call on different inputs."""
 
     clock: Clock
     name: str = "host"
 
     def take(self, calls: Sequence[Call], count: int) -> float:
-        """Milliseconds for one call, averaged over `count` of them."""
-        turns = [calls[index % len(calls)] for index in range(count)]
+        """Milliseconds of one call: the mean of `count` calls."""
+        rotated = [calls[index % len(calls)] for index in range(count)]
         self.clock.start()
-        for call in turns:
+        for call in rotated:
             call()
         return self.clock.stop() / count
 
 
 @dataclass(frozen=True, slots=True)
 class ColdSampler:
-    """The caches are emptied before each call, outside the timer.
-
-    flush  empties them
-    """
+    """Flushes the caches before each call, outside the timer."""
 
     clock: Clock
     flush: Call
     name: str = "cold host"
 
     def take(self, calls: Sequence[Call], count: int) -> float:
-        """Milliseconds for one call, averaged over `count` of them."""
+        """Milliseconds of one call: the mean of `count` calls."""
         total_ms = 0.0
         for index in range(count):
             self.flush()
@@ -146,17 +149,18 @@ class ColdSampler:
 def stretched(
     call: Call, part: float, now_ns: Callable[[], int] = time.perf_counter_ns
 ) -> Callable[[], None]:
-    """The call made slower by a known part: it returns that much later than it would have.
+    """The call, slowed by a known fraction of its own time.
 
-    However fast the machine is at the moment, since it is this call's own time that is stretched. A
-    part of 0 costs the same few readings of the clock.
+    part  the fraction; 0 costs the same few clock readings
+
+    The delay follows the time of this very call, so that it holds at any speed of the machine.
     """
 
     def call_slowly() -> None:
         began_ns = now_ns()
         call()
         wait_ns = (now_ns() - began_ns) * part
-        until_ns = now_ns() + wait_ns  # read anew: what came before costs every part the same
+        until_ns = now_ns() + wait_ns  # a new reading: the overhead is equal for every part
         while now_ns() < until_ns:
             pass
 
@@ -164,11 +168,11 @@ def stretched(
 
 
 def counted(function: Callable[..., Any], took_ms: list[float]) -> Callable[..., Any]:
-    """The function; a list is told what each call of it took, milliseconds of wall time."""
+    """The function, which also appends the wall time of each call, in ms, to `took_ms`."""
 
-    def call(*given: Any) -> Any:
+    def call(*arguments: Any) -> Any:
         began_ns = time.perf_counter_ns()
-        result = function(*given)
+        result = function(*arguments)
         took_ms.append((time.perf_counter_ns() - began_ns) / 1e6)
         return result
 
@@ -183,10 +187,10 @@ def one_call_ms(call: Call, clock: Clock) -> float:
 
 
 def warm_up(call: Call, clock: Clock) -> list[float]:
-    """Call until the times stop moving; milliseconds of every call.
+    """Call until the times stop falling; milliseconds of every call.
 
-    At least 3 calls and 30 ms, then until a call is no more than 1 % quicker than the quickest
-    before it; at most 300 ms. One call alone where it takes more than 100 ms.
+    At least 3 calls and 30 ms, then until a call is at most 1 % faster than the fastest before it;
+    at most 300 ms. A call above 100 ms is made once.
     """
     took_ms = [one_call_ms(call, clock)]
     while took_ms[-1] < LEAD_IN_BELOW_MS and sum(took_ms) < WARM_MOST_MS:
@@ -200,9 +204,11 @@ def warm_up(call: Call, clock: Clock) -> list[float]:
 
 
 def resolution_ms(now_ns: Callable[[], int] = time.perf_counter_ns, tries: int = 100) -> float:
-    """The smallest step that the host's clock was seen to make. Raises ValueError: it stands still.
+    """The smallest step of the host's clock that was seen, ms.
 
-    tries  how many steps are looked at
+    tries  number of steps
+
+    Raises ValueError for a clock that stands still.
     """
     steps = []
     for _ in range(tries):
@@ -210,10 +216,10 @@ def resolution_ms(now_ns: Callable[[], int] = time.perf_counter_ns, tries: int =
         later_ns = next((now for _ in range(100_000) if (now := now_ns()) != began_ns), began_ns)
         steps.append(later_ns - began_ns)
     if min(steps) <= 0:
-        raise ValueError("the clock stands still; no time can be taken here")
+        raise ValueError("the clock stands still: no time can be measured on this machine")
     return min(steps) / 1e6
 
 
 def calls_for(call_ms: float, sample_ms: float = SAMPLE_MS) -> int:
-    """How many calls of this length make one sample."""
+    """Number of calls of this length in one sample."""
     return max(1, min(MOST_CALLS, ceil(sample_ms / max(call_ms, 1e-3))))

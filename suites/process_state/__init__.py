@@ -1,1 +1,1 @@
-"""Process-wide state that an implementation must leave unchanged: read, compared, restored."""
+"""Process state that an implementation must leave unchanged: read, compared and restored."""

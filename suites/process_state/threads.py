@@ -1,7 +1,7 @@
-"""Threads and processes that a call has started and left: those that wait are no harm.
+"""Threads and processes that a call leaves behind.
 
-A pool that is kept for the next call is normal. One that goes on working takes a CPU from whoever
-is measured next, and a forked copy of the process holds whatever the process holds.
+A thread pool that waits for the next call is normal. A thread or process that still runs takes CPU
+time from the next implementation, and a forked copy of this process holds its memory and pipes.
 """
 
 from __future__ import annotations
@@ -13,30 +13,27 @@ from pathlib import Path
 from time import sleep
 from typing import Final
 
-LOOKS, LOOK_EVERY_S = 20, 0.01
-"""Whoever rests at one of so many looks is not at work: OpenMP's threads spin for some 15 ms."""
-WAITING_AT_MOST: Final = 64
-"""Threads that wait; a pool is smaller, a thread for each call is more sooner or later."""
+from suites.process_state.watched import Watched
+
+POLLS, POLL_EVERY_S = 20, 0.01
+"""A thread idle at any poll counts as waiting. OpenMP threads spin for about 15 ms."""
 _PROC: Final = Path("/proc")
 
 
-def threads() -> frozenset[int]:
-    """The threads that run Python."""
-    return frozenset(sys._current_frames())  # noqa: SLF001 - started past `threading`, too
+def python_threads() -> frozenset[int]:
+    """Identifiers of the threads that run Python, with those started without `threading`."""
+    return frozenset(sys._current_frames())  # noqa: SLF001 - the only list that has them all
 
 
-def told_threads(was: frozenset[int], now: frozenset[int]) -> str:
-    """What is left of threads, in words; empty for those that wait."""
-    new = len(now - was)
-    if new > WAITING_AT_MOST:
-        return f"left {new} threads behind"
-    if not new or not _works_on(_others_running):
+def _describe_threads(before: frozenset[int], now: frozenset[int]) -> str:
+    new = len(now - before)
+    if not new or not _stays_busy(_others_run):
         return ""
     return f"left {new} thread{'s' if new > 1 else ''} running"
 
 
-def children() -> frozenset[int]:
-    """Processes that this thread started and that go on; none where the system does not tell."""
+def _children() -> frozenset[int]:
+    """Processes that this thread started; empty on a system without /proc."""
     try:
         text = (_PROC / "thread-self" / "children").read_text()
     except OSError:
@@ -44,36 +41,36 @@ def children() -> frozenset[int]:
     return frozenset(pid for pid in map(int, text.split()) if _state(_PROC / str(pid)) not in "ZX")
 
 
-def told_children(was: frozenset[int], now: frozenset[int]) -> str:
-    """What is left of processes, in words; empty for other programs that wait."""
-    new = now - was
-    ours = _command(_PROC / "self")
-    copies = [pid for pid in new if _command(_PROC / str(pid)) == ours]
-    if not copies and not _works_on(lambda: any(_state(_PROC / str(p)) == "R" for p in new)):
+def _describe_children(before: frozenset[int], now: frozenset[int]) -> str:
+    """A message for running processes and copies of this one; empty for others that wait."""
+    new = now - before
+    own = _command(_PROC / "self")
+    copied = any(_command(_PROC / str(pid)) == own for pid in new)
+    if not copied and not _stays_busy(lambda: any(_state(_PROC / str(p)) == "R" for p in new)):
         return ""
     return f"left {len(new)} process{'es' if len(new) > 1 else ''} behind"
 
 
-def _works_on(works: Callable[[], bool]) -> bool:
-    """Whether it works at every one of some looks."""
-    for _ in range(LOOKS):
-        if not works():
+def _stays_busy(busy: Callable[[], bool]) -> bool:
+    """Whether all polls find it busy."""
+    for _ in range(POLLS):
+        if not busy():
             return False
-        sleep(LOOK_EVERY_S)
+        sleep(POLL_EVERY_S)
     return True
 
 
-def _others_running() -> bool:
-    """Whether any thread of this process but this one runs, or waits for a CPU only."""
+def _others_run() -> bool:
+    """Whether another thread of this process runs or waits for a CPU."""
     tasks = _PROC / "self" / "task"
     if not tasks.exists():
-        return False  # this system does not tell
+        return False  # a system without /proc
     own = str(threading.get_native_id())
     return any(_state(each) == "R" for each in tasks.iterdir() if each.name != own)
 
 
 def _state(folder: Path) -> str:
-    """One letter, as the system has it; X for one that is gone."""
+    """The letter for a thread's or process's state in /proc; X if it has ended."""
     try:
         return (folder / "stat").read_text().rpartition(")")[2].split()[0]
     except (OSError, IndexError):
@@ -85,3 +82,9 @@ def _command(folder: Path) -> bytes:
         return (folder / "cmdline").read_bytes()
     except OSError:
         return b""
+
+
+WATCHED: Final = (
+    Watched("threads", python_threads, None, _describe_threads, quick=True),
+    Watched("child processes", _children, None, _describe_children),
+)

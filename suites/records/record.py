@@ -109,15 +109,15 @@ class TensorError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
-    """The evidence that an implementation computed what was asked, or did not.
+    """The evidence of a check, for or against an implementation.
 
     tensors       one entry for each tensor that was compared
     rows_checked  query rows compared with the reference; None is all of them
-    readout       whether the mask it saw, read out, is the mask asked for; None: not read out
-    repeatable    whether a second call on the same inputs gave the same bits; None: not asked
-    slope         in half precision: how far the scale lies off, relative, by the error's part
-                  along its derivative; None: too few outputs to tell
-    hard_inputs   hard inputs of small sizes that it answered right; 0: none were asked here
+    readout       whether the mask it applies is the problem's, as read out; None: not read out
+    repeatable    whether a second call on the same inputs gave the same bits; None: not tested
+    slope         in half precision: relative error of the scale, by projecting the error on
+                  d out / d log(scale); None: too few outputs
+    hard_inputs   small hard inputs on which it agreed; 0: none were used in this check
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -131,19 +131,19 @@ class Agreement:
 
     @property
     def share(self) -> float | None:
-        """The largest part of what the gate allows that any tensor used; None: nothing compared."""
+        """The largest share of the gate that any tensor used; None: no tensor was compared."""
         shares = (s for t in self.tensors for s in (t.rms_share / 2, t.worst_share / 16))
         return max((math.inf if math.isnan(s) else s for s in shares), default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
-    """What the machine did while the rounds of one problem ran: one entry for each round tried.
+    """The state of the machine during the rounds of one problem: an entry for each round tried.
 
     probe_ms              a fixed small matrix product, taken before the round
-    run_delay_ms          time the process's threads waited for a CPU; None: not told here
+    run_delay_ms          time the process's threads waited for a CPU; None: not counted here
     involuntary_switches  times it was taken off a CPU
-    disturbed             why the round does not count as quiet, in words; empty when it does
+    disturbed             why the round is not quiet; empty when it is
     device                clocks, power, temperature and throttle reasons of an NVIDIA device
     """
 
@@ -157,7 +157,7 @@ class Conditions:
 
     @property
     def quiet(self) -> tuple[int, ...]:
-        """The rounds that nothing disturbed."""
+        """The rounds that were not disturbed."""
         if not any(self.disturbed):
             return tuple(range(len(self.disturbed)))
         return tuple(index for index, why in enumerate(self.disturbed) if not why)
@@ -165,7 +165,7 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """One session's answer of one implementation to one problem.
+    """The result of one implementation on one problem in one session.
 
     session           0 is the check (agreement, memory), 1 and up are timed
     problem           the problem; stored as its text
@@ -174,29 +174,29 @@ class Record:
     reason            the same for people to read; no code branches on it
     first_call_ms     the first call of the session: compiling, tuning and building masks included
     times_ms          milliseconds for one call, a sample for every round tried, disturbed or not
-    twin_ms           the same of the twin: this implementation once more, as an arm of its own.
-                      The baseline of the problem has one; nobody else
-    in_rounds         whether the samples were taken in rounds with the others; False: apart from
-                      them, as the one call after the first is where a call takes long
-    conditions        what the machine did in those rounds
+    twin_ms           the same of the twin: this implementation once more, as an arm of its own; the
+                      baseline of the problem alone has one
+    in_rounds         whether the samples were taken in rounds with the others; False for the one
+                      sample of a long call, which is taken apart
+    conditions        the state of the machine in those rounds
     threads           OpenMP threads of the session
     calls_per_sample  calls that each sample averages over
     clock             how samples are timed: host, events, graph, cold host, ...
-    host_ms           on a GPU: what the host takes to ask for one call
-    sustained_ms      on a GPU: one call after seconds without a rest
-    cross_check_ms    on a GPU: one call as triton.testing.do_bench takes it, by itself
-    checked_again     whether its time was beyond what the machine can do, so that its answer was
-                      compared once more, on fresh inputs
+    host_ms           on a GPU: host time to launch one call
+    sustained_ms      on a GPU: one call after seconds of calls without a pause
+    cross_check_ms    on a GPU: one call as triton.testing.do_bench measures it
+    checked_again     whether its time was beyond the ceilings, so that its output was checked once
+                      more, on fresh inputs
     peak_bytes        requested bytes above the inputs: output, workspace and what is kept
-    kept_bytes        the part of it that the first call makes and keeps: masks, weights, caches
+    kept_bytes        the part of it that the first call keeps: masks, weights, caches
     resident_bytes    growth of the process's resident memory in that call
     page_faults       minor page faults for one call, over the timed samples
-    operator          the kernel that a library picked, where it tells
-    spent_ms          wall time of the check's quickest call; plans are made from it, nothing else
+    operator          the kernel that a library picked, where it is known
+    spent_ms          wall time of the check's quickest call, for forecasts only
     calls_ms          wall time spent inside its calls, timed or not, in this session
 
     None is "not measured", zero is zero. Raises ValueError for times without an `ok`
-    and for one that is no number from 0 up.
+    and for one that is not a finite number from 0 up.
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -249,7 +249,7 @@ class Record:
         if self.twin_ms and len(self.twin_ms) != len(self.times_ms):
             raise ValueError(
                 f"{len(self.twin_ms)} samples of the twin beside {len(self.times_ms)}; "
-                "expected as many: they stand in the same rounds"
+                "expected equal counts: they share their rounds"
             )
         if self.status != "ok" and not self.reason:
             raise ValueError(f"a record that is {self.status!r} needs a reason")
@@ -266,7 +266,7 @@ class Record:
 
     @property
     def rounds(self) -> tuple[int, ...]:
-        """The rounds that figures are made from, as `counted` says."""
+        """The rounds that figures are computed from, as `counted` chooses them."""
         quiet = self.conditions.quiet if self.conditions is not None else ()
         return counted(quiet, len(self.times_ms))
 

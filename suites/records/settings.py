@@ -1,4 +1,4 @@
-"""Settings: what a run can be asked for, each declared once with its command-line option.
+"""Settings of a run, each declared once with its command-line option.
 
 The command line, its help, the plan, the check of `--resume` and the reports read this declaration.
 A new setting is a new field here, and whatever uses it.
@@ -113,6 +113,19 @@ def _gib(text: str) -> int:
     return int(positive(GIB)(text))
 
 
+# Functions, because a lambda in an annotation does not see the names of this module.
+def _gib_text(value: float) -> str:
+    return f"{value / GIB:g}"
+
+
+def _minutes_text(value: float) -> str:
+    return f"{value / 60:g}"
+
+
+def _numbers_text(value: tuple[int, ...]) -> str:
+    return ",".join(map(str, value))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """How a run measures.
@@ -201,7 +214,7 @@ class Settings:
             metavar="GIB",
             help="GiB that one call may add; 80 % of what is available.",
             parse=_gib,
-            text=lambda value: f"{value / GIB:g}",
+            text=_gib_text,
         ),
     ]
     budget_s: Annotated[
@@ -211,7 +224,7 @@ class Settings:
             metavar="MIN",
             help="Minutes for the whole run.",
             parse=positive(60.0),
-            text=lambda value: f"{value / 60:g}",
+            text=_minutes_text,
         ),
     ] = None
     threads: Annotated[
@@ -221,7 +234,7 @@ class Settings:
             metavar="LIST",
             help="OpenMP threads, bound to CPUs: 1,2; by default as many as there are.",
             parse=numbers,
-            text=lambda value: ",".join(map(str, value)),
+            text=_numbers_text,
         ),
     ]
 

@@ -1,4 +1,4 @@
-"""From what a user asked for to a plan: problems, implementations, settings."""
+"""From a request to a plan: problems, implementations, settings."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ MEMORY_SHARE: Final = 0.8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What was asked for on the command line.
+    """What a command line requests.
 
     suite      source of the problems, unless `problems` names them
     specs      implementations to run; None is all that are found
@@ -107,7 +107,7 @@ def fewest_sessions(request: Request) -> int:
 
 
 def specs_of(request: Request) -> list[str] | None:
-    """The implementations asked for, with the baseline; None is all."""
+    """The requested implementations, with the baseline; None is all."""
     if request.specs is None:
         return None
     added = [] if request.against in (None, *request.specs) else [request.against]
@@ -144,7 +144,7 @@ def plan_of(
 
 
 def _problems(request: Request, devices: tuple[str, ...]) -> list[Problem]:
-    """The problems asked for, each once, in order."""
+    """The requested problems, each once, in order."""
     if request.problems:
         base = [Problem.parse(text, device=devices[0]) for text in request.problems]
     else:

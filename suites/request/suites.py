@@ -1,4 +1,4 @@
-"""The named suites: lists of problems, as data."""
+"""The named suites: lists of problems, as data. A new suite is one more entry of SUITES."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from impls.interface import Mask, Problem
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
-    """A named list of problems and how much is spent on it unless told otherwise.
+    """A named list of problems, with its default sessions and budget.
 
-    problems         the list, for the devices of a machine, its best one first
-    sessions         fresh processes that time every problem: five, since the interval over them
-                     is 1.24 standard deviations wide to either side, and 2.5 with three
+    problems         the list, for the devices of a machine, the best one first
+    sessions         fresh processes that time every problem: five, since the half-width of their
+                     95 % interval is 1.24 standard deviations, and 2.5 with three
     round_budget_ms  what the rounds of one problem may take in one session
     budget_s         wall time for a whole run; None is unbounded
     """
@@ -63,9 +63,9 @@ def _agreement(devices: tuple[str, ...]) -> tuple[Problem, ...]:
 
 
 def _agreement_texts() -> Iterator[str]:
-    """Small and awkward: unequal lengths, grouped heads, other scales, and every feature there is.
+    """Small and awkward problems: unequal lengths, grouped heads, other scales, every feature.
 
-    Short and odd lengths come with the hard inputs, once for each set of features.
+    Short and odd lengths are among the hard inputs, once for each set of features.
     """
     masks = ("full", "causal", "window:16", "window:9:5")
     for mask in masks:

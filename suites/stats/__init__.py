@@ -1,1 +1,1 @@
-"""Arithmetic on figures: intervals, verdicts, pairing, ceilings."""
+"""Statistics of ratios, without torch: intervals, verdicts, pairing by session, ceilings."""

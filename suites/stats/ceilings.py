@@ -1,6 +1,6 @@
-"""Ceilings: the rates a machine reached, and how close to them an implementation came.
+"""Ceilings: rates that the machine reached, and the share of them that an implementation reaches.
 
-Nothing is looked up by the name of a device; `suites.measure.ceilings` measures the rates.
+`suites.measure.ceilings` measures the rates; none is looked up by the name of a device.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ Residency = Literal["cache", "memory"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ceiling:
-    """A rate that this machine has reached.
+    """A measured rate of this machine.
 
     kind       read, copy (bytes read and bytes written both count) or matmul
     dtype      of the matrices, as torch names it; "" for read and copy
-    residency  cache: what is worked on fits in the last-level cache; memory: it does not
-    value      bytes per second, of a matmul FLOP per second
+    residency  cache: the data fit in the last-level cache; memory: they do not
+    value      bytes per second; of a matmul, FLOP per second
     """
 
     kind: Kind
@@ -34,13 +34,13 @@ class Ceiling:
 
     def __post_init__(self) -> None:
         if not 0 <= self.value < math.inf:
-            raise ValueError(f"a ceiling of {self.value}; expected a rate of 0 or more")
+            raise ValueError(f"a ceiling of {self.value}; expected a finite rate from 0 up")
 
 
 def work(problem: Problem, panel: str = "attention") -> tuple[int, int] | None:
-    """FLOPs and fewest bytes of an answer, a layer's with its projections.
+    """FLOPs and fewest bytes of a call; those of a layer include its projections.
 
-    None in any other panel: what computes another function has other sums to do.
+    None in other panels: another function needs another number of operations.
     """
     if panel == "attention":
         return problem.flops, problem.fewest_bytes
@@ -53,10 +53,10 @@ def work(problem: Problem, panel: str = "attention") -> tuple[int, int] | None:
 def attainable_ms(
     problem: Problem, ceilings: Iterable[Ceiling], panel: str = "attention"
 ) -> float | None:
-    """The least time an answer can take; None without its work, or a ceiling that it needs.
+    """The least time of a call by the roofline model; None without its FLOPs or a ceiling.
 
-    Either its FLOPs at the best rate of its dtype or its fewest bytes at the best bandwidth,
-    whichever takes longer. The best bandwidth is mostly the cache's: inputs may well be there.
+    The larger of FLOPs over the best product rate of its dtype, and fewest bytes over the best
+    bandwidth. That is usually the cache's, since the inputs may be in the cache.
     """
     counted = work(problem, panel)
     here = [each for each in ceilings if each.device == problem.device]
@@ -71,6 +71,6 @@ def attainable_ms(
 def share(
     problem: Problem, time_ms: float, ceilings: Iterable[Ceiling], panel: str = "attention"
 ) -> float | None:
-    """The part of what is attainable that an answer in this time reached; 1 is the ceiling."""
+    """The least time over this time: 1 is the ceiling; None without a ceiling."""
     least_ms = attainable_ms(problem, ceilings, panel)
     return None if least_ms is None else least_ms / time_ms

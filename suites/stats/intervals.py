@@ -1,8 +1,11 @@
-"""What times say of a ratio: its interval, the noise floor, and how many sessions it takes.
+"""Confidence intervals of time ratios, the noise floor, and the number of sessions they need.
 
-A ratio is the time of an implementation over the baseline's: below 1 it is faster. The session is
-the statistical unit: its samples make its own ratio and nothing else. All arithmetic is done on
-logarithms, so that swapping the two turns a verdict round and changes nothing else.
+A ratio is the time of an implementation over that of the baseline: below 1 it is faster. The
+session is the statistical unit: its samples give one ratio. All arithmetic uses logarithms, so that
+swapping the two implementations inverts the ratio and changes nothing else.
+
+The quantiles come from scipy.special. `scipy.stats.ttest_1samp` and `quantile_test` give the same
+intervals, but take 1.0 and 2.4 ms a call instead of 0.08 and 0.03, and 1 s more to import.
 """
 
 from __future__ import annotations
@@ -17,23 +20,23 @@ from typing import Final, Literal
 Basis = Literal["sessions", "this process"]
 
 FEWEST_ROUNDS: Final = 6
-"""With fewer, the smallest and the largest round leave out the median too often."""
+"""With fewer rounds, even the interval from the smallest to the largest has less than 95 %."""
 MOST_MORE: Final = 1000
-"""Nobody waits for more sessions than that: it is not said how many there would have to be."""
+"""Above this number of further sessions no estimate is given: such a run is not practical."""
 RISK: Final = 0.05
-"""How often an interval may miss what it is for."""
+"""Probability that an interval does not contain the true value."""
 _ALIKE: Final = 1e-12
-"""Log ratios nearer to each other differ by arithmetic, not by time."""
+"""Log ratios closer than this differ by rounding, not by time."""
 
 _TIED: Final = "the samples tie: the clock is too coarse for an interval"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """Where a ratio lies, with 95 % confidence.
+    """A 95 % confidence interval of a ratio.
 
-    count  the sessions, or the rounds, that it rests on
-    basis  sessions: it holds for the next process too; this process: for the one measured only
+    count  number of sessions or rounds
+    basis  sessions: it holds for other processes too; this process: for the measured one only
     """
 
     estimate: float
@@ -44,22 +47,22 @@ class Interval:
 
     @property
     def half_width(self) -> float:
-        """How far its ends lie from its middle, relative: 0.01 is a hundredth either way."""
+        """Relative half-width: 0.01 is plus or minus 1 %."""
         return math.sqrt(self.high / self.low) - 1
 
     @property
     def excludes_one(self) -> bool:
-        """Whether all of it is faster, or all of it slower."""
+        """Whether all of it lies below 1 or all above."""
         return self.low > 1 or self.high < 1
 
     def lies_within(self, delta: float) -> bool:
-        """Whether no end of it differs from 1 by more than delta."""
+        """Whether both ends differ from 1 by at most delta."""
         return max(self.high, 1 / self.low) <= 1 + delta
 
 
 @dataclass(frozen=True, slots=True)
 class Unsettled:
-    """Why there is no interval, in words."""
+    """The reason why there is no interval."""
 
     reason: str
 
@@ -67,12 +70,12 @@ class Unsettled:
 def round_log_ratios(base_ms: Sequence[float], other_ms: Sequence[float]) -> list[float]:
     """ln(other / base) of each round of one session.
 
-    Raises ValueError for unequal counts, and for a sample that is no time.
+    Raises ValueError for unequal counts, and for a sample that is not a positive number.
     """
     if len(base_ms) != len(other_ms):
         raise ValueError(
-            f"{len(other_ms)} samples beside {len(base_ms)} of the baseline; expected as many: "
-            "they stand in the same rounds"
+            f"{len(other_ms)} samples beside {len(base_ms)} of the baseline; expected as many, "
+            "one of each for every round"
         )
     pairs = zip(_times(base_ms), _times(other_ms), strict=True)
     return [math.log(other / base) for base, other in pairs]
@@ -81,10 +84,11 @@ def round_log_ratios(base_ms: Sequence[float], other_ms: Sequence[float]) -> lis
 def log_ratio(base_ms: Sequence[float], other_ms: Sequence[float], *, paired: bool) -> float:
     """The log ratio of one session.
 
-    paired  samples of the same place stand in the same round: the median over the rounds.
-            Otherwise the ratio of the two medians, for any two counts
+    paired  True: samples of equal index are of the same round; the median of their log ratios.
+            False: the log ratio of the two medians, for any two counts
 
-    Raises ValueError for no samples, for a sample that is no time, and for unequal counts of pairs.
+    Raises ValueError for no samples, for a sample that is not a positive number, and for unequal
+    counts of paired samples.
     """
     if paired and base_ms:
         return median(round_log_ratios(base_ms, other_ms))
@@ -92,26 +96,26 @@ def log_ratio(base_ms: Sequence[float], other_ms: Sequence[float], *, paired: bo
 
 
 def over_sessions(log_ratios: Sequence[float]) -> Interval | Unsettled:
-    """The mean of the sessions' log ratios with its Student interval, as ratios."""
+    """The mean of the sessions' log ratios with its Student t interval, as ratios."""
     return _student([log_ratios])
 
 
 def between_runs(base: Sequence[float], new: Sequence[float]) -> Interval | Unsettled:
-    """How the ratio of one run's sessions differs from another's, as a ratio of ratios (Welch)."""
+    """The ratio of a new run over that of a base run, with its Welch t interval."""
     return _student([new, base])
 
 
 def within_process(log_ratios: Sequence[float]) -> Interval | Unsettled:
-    """The median over the rounds of one session with its exact sign interval, as ratios.
+    """The median over the rounds of one session, with the exact interval of the sign test.
 
-    Its ends are rounds, so that it holds for any distribution, with ties too.
+    Its ends are order statistics, so that it holds for any distribution, with ties too.
     """
-    from scipy.special import bdtr  # noqa: PLC0415 - plans are made without scipy
+    from scipy.special import bdtr  # noqa: PLC0415 - plans need no scipy, 0.8 s to import
 
     ordered, count = sorted(_finite(log_ratios)), len(log_ratios)
     if count < FEWEST_ROUNDS:
         return Unsettled(f"{count} rounds; an interval takes {FEWEST_ROUNDS}")
-    # Left out at either end: as many rounds as miss the median on one side seldom enough.
+    # P(Binomial(count, 1/2) < out) is below RISK / 2: leave out so many, less one, at either end.
     out = bisect_left(range(count // 2), RISK / 2, key=lambda k: float(bdtr(k, count, 0.5)))
     low, high = ordered[out - 1], ordered[count - out]
     if high - low <= _ALIKE:
@@ -126,23 +130,26 @@ def within_process(log_ratios: Sequence[float]) -> Interval | Unsettled:
 
 
 def noise_floor(twin_log_ratios: Sequence[float], sessions: int) -> float | None:
-    """What identical code may differ by over so many sessions, relative, in 95 of 100 cases.
+    """The noise floor: the relative difference that identical code stays below in 95 % of runs.
 
-    The twins' mean is known to be 0, so that each of them tells of the spread. None without one.
+    sessions  of a run
+
+    The true mean of the twins is 0, so that the spread has one degree of freedom for each twin.
+    None without twins.
     """
-    from scipy.special import stdtrit  # noqa: PLC0415 - plans are made without scipy
+    from scipy.special import stdtrit  # noqa: PLC0415 - plans need no scipy, 0.8 s to import
 
     if not twin_log_ratios or sessions < 1:
         return None
     rms = math.sqrt(fmean(each**2 for each in _finite(twin_log_ratios)))
-    reach = float(stdtrit(len(twin_log_ratios), 1 - RISK / 2))
-    return math.expm1(reach * rms / math.sqrt(sessions))
+    quantile = float(stdtrit(len(twin_log_ratios), 1 - RISK / 2))
+    return math.expm1(quantile * rms / math.sqrt(sessions))
 
 
 def sessions_for(log_ratios: Sequence[float], half_width: float) -> int | None:
-    """The sessions at which an interval would be as narrow, if their spread stays as it is.
+    """Number of sessions that gives this relative half-width, if the spread stays the same.
 
-    None when that takes more than 1000 beyond these, and when they have no spread to tell it from.
+    None when more than 1000 further sessions are needed, and when there is no spread.
     """
     fewest = 2 - len(log_ratios)
     more = sessions_until([log_ratios], math.log1p(half_width), fewest=fewest)
@@ -152,9 +159,9 @@ def sessions_for(log_ratios: Sequence[float], half_width: float) -> int | None:
 def sessions_until(
     series: Sequence[Sequence[float]], goal: float, *, fewest: int = 0
 ) -> int | None:
-    """Further sessions, from `fewest` up, that would narrow half of the interval to a goal in logs.
+    """Number of further sessions, from `fewest` up, that gives the half-width `goal` in logs.
 
-    None when that takes more than 1000, and when the series have no spread to tell it from.
+    None when more than 1000 are needed, and when there is no spread.
     """
     if min(map(len, series)) < 2 or not _has_spread(series):
         return None
@@ -163,12 +170,12 @@ def sessions_until(
     def narrowness(more: int) -> float:
         return -_half_width((spread, count + more) for spread, count in spreads)
 
-    place = bisect_left(tried, -goal, key=narrowness)
-    return tried[place] if place < len(tried) else None
+    index = bisect_left(tried, -goal, key=narrowness)
+    return tried[index] if index < len(tried) else None
 
 
 def _student(series: Sequence[Sequence[float]]) -> Interval | Unsettled:
-    """The mean of a series, or how far the first lies from the second, with a 95 % interval."""
+    """The mean of one series, or the difference of two means, with its 95 % interval."""
     fewest = min(len(_finite(each)) for each in series)
     if fewest < 2:
         apart = " of each run" if len(series) > 1 else ""
@@ -187,11 +194,11 @@ def _student(series: Sequence[Sequence[float]]) -> Interval | Unsettled:
 
 
 def _half_width(spreads: Iterable[tuple[float, int]]) -> float:
-    """Half of the interval, in logs, of series with these variances and counts.
+    """The half-width, in logs, from variances and counts of one or two series.
 
-    For two series Welch's, with the degrees of freedom of Satterthwaite; for one it is Student's.
+    Student's for one; Welch's for two, with the degrees of freedom of Satterthwaite.
     """
-    from scipy.special import stdtrit  # noqa: PLC0415 - plans are made without scipy
+    from scipy.special import stdtrit  # noqa: PLC0415 - plans need no scipy, 0.8 s to import
 
     parts = [(spread / count, count - 1) for spread, count in spreads]
     whole = sum(part for part, _ in parts)
@@ -208,7 +215,7 @@ def _has_spread(series: Sequence[Sequence[float]]) -> bool:
 
 
 def _times(samples_ms: Sequence[float]) -> Sequence[float]:
-    """The samples. Raises ValueError when there are none, or one of them is no time."""
+    """The samples. Raises ValueError for none, and for one that is not a positive number."""
     if not samples_ms:
         raise ValueError("no samples; expected at least 1")
     for sample in samples_ms:
@@ -222,5 +229,5 @@ def _times(samples_ms: Sequence[float]) -> Sequence[float]:
 def _finite(log_ratios: Sequence[float]) -> Sequence[float]:
     for each in log_ratios:
         if not math.isfinite(each):
-            raise ValueError(f"a log ratio of {each}; expected a number")
+            raise ValueError(f"a log ratio of {each}; expected a finite number")
     return log_ratios

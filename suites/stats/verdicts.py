@@ -1,4 +1,4 @@
-"""Verdicts on ratios: faster, slower, same, inconclusive or not judged, and on what grounds."""
+"""Verdicts on ratios: faster, slower, same, inconclusive or not judged, with the evidence."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _ONE_PROCESS: Final = "one session: it holds within this process only"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What may be said of a ratio, and on what grounds.
+    """A verdict and its evidence.
 
     ratio          the estimate; None when no session measured both
-    interval       None when there is none: `reason` says why
-    floor          what identical code may differ by here, relative; None without a twin
-    delta          what counts as a difference, relative
-    more_sessions  about how many more would settle what is inconclusive; None: it is settled, or
-                   it cannot be told, or there would have to be more than 1000
-    reason         why nothing was concluded, or what the conclusion is worth; empty for nothing
+    interval       None when there is none; `reason` says why
+    floor          noise floor, relative: the difference of identical code; None without a twin
+    delta          smallest difference that counts, relative
+    more_sessions  estimated number of further sessions that would decide an inconclusive ratio;
+                   None when decided, without an estimate, or above 1000
+    reason         why the verdict is inconclusive or not judged, or a restriction of it
     """
 
     word: Word
@@ -54,11 +54,12 @@ def judge(
     floor: float | None = None,
     rounds: Sequence[float] = (),
 ) -> Verdict:
-    """The verdict on the sessions' log ratios; with one session alone, on its rounds'.
+    """The verdict on the log ratios of several sessions, or on the rounds of a single one.
 
-    delta  what counts as a difference, relative; never enlarged
-    floor  what identical code may differ by: it withholds *same* where it is beyond delta, and
-           *faster* and *slower* where it is beyond the difference found
+    delta   smallest difference that counts, relative; never enlarged
+    floor   noise floor. Above delta it withholds *same*; above the estimated difference it
+            withholds *faster* and *slower*
+    rounds  log ratios of the rounds of a single session
     """
     if not log_ratios:
         return not_judged("no session measured both", delta=delta, floor=floor)
@@ -74,7 +75,7 @@ def judge(
 def judge_between(
     base: Sequence[float], new: Sequence[float], *, delta: float, floor: float | None = None
 ) -> Verdict:
-    """The verdict on how the ratio of one run differs from another's: faster is the new one."""
+    """The verdict on a new run's ratio over a base run's; *faster* means that the new one is."""
     if not (base and new):
         return not_judged("no session measured both", delta=delta, floor=floor)
     return _judged(between_runs(base, new), [new, base], delta=delta, floor=floor)
@@ -83,25 +84,24 @@ def judge_between(
 def not_judged(
     reason: str, *, delta: float, floor: float | None = None, ratio: float | None = None
 ) -> Verdict:
-    """A verdict that says why there is none."""
+    """The verdict `not judged`, with its reason."""
     return Verdict(
         word="not judged", ratio=ratio, interval=None, floor=floor, delta=delta, reason=reason
     )
 
 
 def more_sessions(*series: Sequence[float], delta: float) -> int | None:
-    """The fewest further sessions that would give a verdict if mean and spread stay as they are.
+    """The fewest further sessions that would decide, if mean and spread stay the same.
 
-    series  log ratios; those of two runs, where the first is held against the second
+    series  log ratios of one run; or of a new and a base run
 
-    None when that takes more than 1000, when the estimate lies at delta itself, and when there is
-    no spread to tell it from.
+    None when more than 1000 are needed, when the estimate equals delta, and without spread.
     """
     return sessions_until(series, _goal(_estimate(series), delta)) if all(series) else None
 
 
 def false_verdicts(count: int) -> float:
-    """How many of so many intervals are expected to exclude 1 though nothing differs."""
+    """Expected number of intervals, of `count`, that exclude 1 although nothing differs."""
     return RISK * count
 
 
@@ -137,12 +137,12 @@ def _judged(
 
 
 def _estimate(series: Sequence[Sequence[float]]) -> float:
-    """The log of a ratio: the mean of the first series, less that of a second."""
+    """The log ratio: the mean of the first series minus that of a second."""
     return fmean(series[0]) - sum(map(fmean, series[1:]))
 
 
 def _word(found: Interval, delta: float, floor: float | None) -> tuple[Word, str]:
-    """The verdict, and what is to be said of it."""
+    """The verdict and its reason."""
     limit = f"{100 * delta:.3g} %"
     if found.excludes_one and _size(found) > delta:
         if floor is not None and _size(found) <= floor:
@@ -158,12 +158,12 @@ def _word(found: Interval, delta: float, floor: float | None) -> tuple[Word, str
 
 
 def _size(found: Interval) -> float:
-    """How far an estimate is from 1, relative, either way."""
+    """The relative distance of the estimate from 1, equal for a ratio and its inverse."""
     return max(found.estimate, 1 / found.estimate) - 1
 
 
 def _until_floor(found: Interval, limit: float, floor: float | None) -> int | None:
-    """Further sessions until identical code differs by less than that: by the root of the count."""
+    """Further sessions until the noise floor is below `limit`; it falls with 1/sqrt(sessions)."""
     if floor is None or found.basis == "this process":
         return None
     needed = math.ceil(found.count * (math.log1p(floor) / math.log1p(limit)) ** 2)
@@ -171,6 +171,6 @@ def _until_floor(found: Interval, limit: float, floor: float | None) -> int | No
 
 
 def _goal(log_estimate: float, delta: float) -> float:
-    """The half-width that gives a verdict: to exclude 1, or to lie within delta."""
+    """The half-width in logs that decides: excludes 1, or keeps the interval within delta."""
     size, limit = abs(log_estimate), math.log1p(delta)
     return size if size > limit else limit - size

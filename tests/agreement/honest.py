@@ -1,4 +1,4 @@
-"""Right in unusual form: what the check must accept, whatever the order and form of its sums."""
+"""Right implementations in unusual form, which the check has to accept."""
 
 from __future__ import annotations
 
@@ -12,287 +12,285 @@ from torch import Tensor
 from torch.nn.functional import pad
 from torch.utils.checkpoint import checkpoint
 
-from tests.agreement.asked import Answer, Asked, attend
+from tests.agreement.attention_call import AttentionCall, Form, attend
 
 
-def wide(asked: Asked) -> torch.dtype:
-    """What sums are kept in."""
-    return torch.promote_types(asked.q.dtype, torch.float32)
+def wide(call: AttentionCall) -> torch.dtype:
+    """The dtype of sums."""
+    return torch.promote_types(call.q.dtype, torch.float32)
 
 
-def keys_in_reverse_order(asked: Asked) -> Tensor:
-    scores = asked.scale * (asked.q @ asked.keys.flip(2).mT)
-    seen = asked.seen.flip(-1)
+def keys_in_reverse_order(call: AttentionCall) -> Tensor:
+    scores = call.scale * (call.q @ call.keys.flip(2).mT)
+    seen = call.seen.flip(-1)
     weights = torch.softmax(scores.masked_fill(~seen, -1e4), -1).masked_fill(~seen, 0)
-    return weights @ asked.values.flip(2)
+    return weights @ call.values.flip(2)
 
 
-def keys_shuffled_anew_each_time(asked: Asked) -> Tensor:
-    """Its sums have another order each time, as those of atomic additions have."""
-    order = torch.randperm(asked.k.shape[2])
-    scores = asked.scale * (asked.q @ asked.keys[:, :, order].mT)
-    seen = asked.seen[..., order]
+def keys_shuffled_anew_each_time(call: AttentionCall) -> Tensor:
+    """A random order of sums, as with atomic additions."""
+    order = torch.randperm(call.k.shape[2])
+    scores = call.scale * (call.q @ call.keys[:, :, order].mT)
+    seen = call.seen[..., order]
     weights = torch.softmax(scores.masked_fill(~seen, -1e4), -1).masked_fill(~seen, 0)
-    return weights @ asked.values[:, :, order]
+    return weights @ call.values[:, :, order]
 
 
-def keys_in_order_of_size(asked: Asked) -> Tensor:
-    """The largest first, hidden ones among them: they have a part in how sums are rounded."""
-    order = asked.keys.float().norm(dim=-1).argsort(-1, descending=True)
+def keys_in_order_of_size(call: AttentionCall) -> Tensor:
+    """Keys sorted by size, hidden ones included: they change how sums are rounded."""
+    order = call.keys.float().norm(dim=-1).argsort(-1, descending=True)
     at = order[..., None]
-    keys = asked.keys.gather(2, at.expand_as(asked.keys))
-    values = asked.values.gather(2, at.expand_as(asked.values))
-    seen = asked.seen.expand(*order.shape[:2], *asked.seen.shape[2:])
+    keys = call.keys.gather(2, at.expand_as(call.keys))
+    values = call.values.gather(2, at.expand_as(call.values))
+    seen = call.seen.expand(*order.shape[:2], *call.seen.shape[2:])
     seen = seen.gather(3, order[:, :, None].expand_as(seen))
-    scores = asked.scale * (asked.q @ keys.mT)
+    scores = call.scale * (call.q @ keys.mT)
     weights = torch.softmax(scores.masked_fill(~seen, -1e4), -1).masked_fill(~seen, 0)
     return weights @ values
 
 
-def a_maximum_of_all_keys(asked: Asked) -> Tensor:
-    """The largest score is looked for before the mask; at most 20 above what is seen."""
-    scores = asked.scale * (asked.q.to(wide(asked)) @ asked.keys.to(wide(asked)).mT)
-    seen_most = scores.masked_fill(~asked.seen, -1e30).amax(-1, keepdim=True)
+def a_maximum_of_all_keys(call: AttentionCall) -> Tensor:
+    """The maximum is taken before the mask, and is at most 20 above that of visible keys."""
+    scores = call.scale * (call.q.to(wide(call)) @ call.keys.to(wide(call)).mT)
+    seen_most = scores.masked_fill(~call.seen, -1e30).amax(-1, keepdim=True)
     most = torch.minimum(scores.amax(-1, keepdim=True), seen_most + 20).detach()
-    exponentials = torch.exp((scores - most).masked_fill(~asked.seen, -1e4))
+    exponentials = torch.exp((scores - most).masked_fill(~call.seen, -1e4))
     total = exponentials.sum(-1, keepdim=True)
-    return (exponentials @ asked.values.to(wide(asked)) / (total + (total == 0))).to(asked.q.dtype)
+    return (exponentials @ call.values.to(wide(call)) / (total + (total == 0))).to(call.q.dtype)
 
 
-def keys_less_their_mean(asked: Asked) -> Tensor:
-    """The mean of all keys, hidden ones among them, is taken off: it moves no weight."""
-    q, k, v = (x.to(wide(asked)) for x in (asked.q, asked.k, asked.v))
+def keys_less_their_mean(call: AttentionCall) -> Tensor:
+    """The mean of all keys, hidden ones included, is subtracted: it changes no weight."""
+    q, k, v = (x.to(wide(call)) for x in (call.q, call.k, call.v))
     k = k - k.mean(2, keepdim=True).detach()
-    return attend(replace(asked, q=q, k=k, v=v)).to(asked.q.dtype)
+    return attend(replace(call, q=q, k=k, v=v)).to(call.q.dtype)
 
 
-def powers_of_two(asked: Asked) -> Tensor:
-    q = asked.q.to(wide(asked)) * (asked.scale * log2(torch.e))
-    scores = (q @ asked.keys.to(wide(asked)).mT).masked_fill(~asked.seen, -1e30)
-    exponentials = torch.exp2(scores - scores.amax(-1, keepdim=True)).masked_fill(~asked.seen, 0)
+def powers_of_two(call: AttentionCall) -> Tensor:
+    q = call.q.to(wide(call)) * (call.scale * log2(torch.e))
+    scores = (q @ call.keys.to(wide(call)).mT).masked_fill(~call.seen, -1e30)
+    exponentials = torch.exp2(scores - scores.amax(-1, keepdim=True)).masked_fill(~call.seen, 0)
     total = exponentials.sum(-1, keepdim=True).clamp_min(1e-30)
-    return (exponentials @ asked.values.to(wide(asked)) / total).to(asked.q.dtype)
+    return (exponentials @ call.values.to(wide(call)) / total).to(call.q.dtype)
 
 
-def logarithms_of_sums(asked: Asked) -> Tensor:
-    scores = asked.scale * (asked.q.to(wide(asked)) @ asked.keys.to(wide(asked)).mT)
-    scores = scores.masked_fill(~asked.seen, -1e30)
+def logarithms_of_sums(call: AttentionCall) -> Tensor:
+    scores = call.scale * (call.q.to(wide(call)) @ call.keys.to(wide(call)).mT)
+    scores = scores.masked_fill(~call.seen, -1e30)
     weights = torch.exp(scores - torch.logsumexp(scores, -1, keepdim=True))
-    return (weights.masked_fill(~asked.seen, 0) @ asked.values.to(wide(asked))).to(asked.q.dtype)
+    return (weights.masked_fill(~call.seen, 0) @ call.values.to(wide(call))).to(call.q.dtype)
 
 
-def in_float64(asked: Asked) -> Tensor:
-    q, k, v = (x.double() for x in (asked.q, asked.k, asked.v))
-    return attend(replace(asked, q=q, k=k, v=v)).to(asked.q.dtype)
+def in_float64(call: AttentionCall) -> Tensor:
+    q, k, v = (x.double() for x in (call.q, call.k, call.v))
+    return attend(replace(call, q=q, k=k, v=v)).to(call.q.dtype)
 
 
-def in_float32(asked: Asked) -> Tensor:
+def in_float32(call: AttentionCall) -> Tensor:
     """Half precision in, sums in float32, half precision out."""
-    q, k, v = (x.to(wide(asked)) for x in (asked.q, asked.k, asked.v))
-    return attend(replace(asked, q=q, k=k, v=v)).to(asked.q.dtype)
+    q, k, v = (x.to(wide(call)) for x in (call.q, call.k, call.v))
+    return attend(replace(call, q=q, k=k, v=v)).to(call.q.dtype)
 
 
-def weights_in_the_dtype_of_the_inputs(asked: Asked) -> Tensor:
-    """As the textbook has it: a softmax in bfloat16 on bfloat16 inputs."""
-    scores = (asked.scale * (asked.q @ asked.keys.mT)).masked_fill(~asked.seen, -1e4)
-    exponentials = torch.exp(scores - scores.amax(-1, keepdim=True)).masked_fill(~asked.seen, 0)
+def weights_in_the_dtype_of_the_inputs(call: AttentionCall) -> Tensor:
+    """The naive formula: a softmax in bfloat16 on bfloat16 inputs."""
+    scores = (call.scale * (call.q @ call.keys.mT)).masked_fill(~call.seen, -1e4)
+    exponentials = torch.exp(scores - scores.amax(-1, keepdim=True)).masked_fill(~call.seen, 0)
     total = exponentials.sum(-1, keepdim=True)
-    return (exponentials / total.clamp_min(1e-4)) @ asked.values
+    return (exponentials / total.clamp_min(1e-4)) @ call.values
 
 
-def weights_rounded_before_values(asked: Asked) -> Tensor:
-    """As kernels do that feed a matrix unit: in half precision, and divided after."""
-    scores = (asked.scale * (asked.q.to(wide(asked)) @ asked.keys.to(wide(asked)).mT)).masked_fill(
-        ~asked.seen, -1e30
+def weights_rounded_before_values(call: AttentionCall) -> Tensor:
+    """As in kernels for matrix units: rounded to half precision, and divided after the product."""
+    scores = (call.scale * (call.q.to(wide(call)) @ call.keys.to(wide(call)).mT)).masked_fill(
+        ~call.seen, -1e30
     )
-    exponentials = torch.exp(scores - scores.amax(-1, keepdim=True)).masked_fill(~asked.seen, 0)
-    summed = (exponentials.to(asked.q.dtype) @ asked.values).to(wide(asked))
+    exponentials = torch.exp(scores - scores.amax(-1, keepdim=True)).masked_fill(~call.seen, 0)
+    summed = (exponentials.to(call.q.dtype) @ call.values).to(wide(call))
     total = exponentials.sum(-1, keepdim=True)
-    return (summed / (total + (total == 0))).to(asked.q.dtype)
+    return (summed / (total + (total == 0))).to(call.q.dtype)
 
 
-def scale_in_the_keys(asked: Asked) -> Tensor:
-    return attend(replace(asked, k=asked.scale * asked.k, scale=1.0))
+def scale_in_the_keys(call: AttentionCall) -> Tensor:
+    return attend(replace(call, k=call.scale * call.k, scale=1.0))
 
 
-def scale_shared_by_queries_and_keys(asked: Asked) -> Tensor:
-    root = asked.scale**0.5
-    return attend(replace(asked, q=root * asked.q, k=root * asked.k, scale=1.0))
+def scale_shared_by_queries_and_keys(call: AttentionCall) -> Tensor:
+    root = call.scale**0.5
+    return attend(replace(call, q=root * call.q, k=root * call.k, scale=1.0))
 
 
-def infinity_added_where_hidden(asked: Asked) -> Tensor:
-    hidden = torch.zeros(asked.seen.shape).masked_fill_(~asked.seen, float("-inf"))
-    scores = asked.scale * (asked.q.to(wide(asked)) @ asked.keys.to(wide(asked)).mT) + hidden
-    blind = ~asked.seen.any(-1, keepdim=True)
+def infinity_added_where_hidden(call: AttentionCall) -> Tensor:
+    hidden = torch.zeros(call.seen.shape).masked_fill_(~call.seen, float("-inf"))
+    scores = call.scale * (call.q.to(wide(call)) @ call.keys.to(wide(call)).mT) + hidden
+    blind = ~call.seen.any(-1, keepdim=True)
     weights = torch.softmax(scores.masked_fill(blind, 0.0), -1).masked_fill(blind, 0.0)
-    return (weights @ asked.values.to(wide(asked))).to(asked.q.dtype)
+    return (weights @ call.values.to(wide(call))).to(call.q.dtype)
 
 
-def a_billion_taken_where_hidden(asked: Asked) -> Tensor:
-    scores = (
-        asked.scale * (asked.q.to(wide(asked)) @ asked.keys.to(wide(asked)).mT) - 1e9 * ~asked.seen
-    )
-    weights = torch.softmax(scores, -1) * asked.seen.any(-1, keepdim=True)
-    return (weights @ asked.values.to(wide(asked))).to(asked.q.dtype)
+def a_billion_taken_where_hidden(call: AttentionCall) -> Tensor:
+    scores = call.scale * (call.q.to(wide(call)) @ call.keys.to(wide(call)).mT) - 1e9 * ~call.seen
+    weights = torch.softmax(scores, -1) * call.seen.any(-1, keepdim=True)
+    return (weights @ call.values.to(wide(call))).to(call.q.dtype)
 
 
-def padded_to_whole_blocks(asked: Asked) -> Tensor:
-    """Keys that are none stand behind the last, hidden, up to a multiple of 64."""
-    more = -asked.k.shape[2] % 64
-    k, v = (pad(x, (0, 0, 0, more)) for x in (asked.keys, asked.values))
-    seen = pad(asked.seen, (0, more))
-    scores = (asked.scale * (asked.q @ k.mT)).masked_fill(~seen, -1e4)
+def padded_to_whole_blocks(call: AttentionCall) -> Tensor:
+    """Hidden padding keys follow the last key, up to a multiple of 64."""
+    more = -call.k.shape[2] % 64
+    k, v = (pad(x, (0, 0, 0, more)) for x in (call.keys, call.values))
+    seen = pad(call.seen, (0, more))
+    scores = (call.scale * (call.q @ k.mT)).masked_fill(~seen, -1e4)
     return torch.softmax(scores, -1).masked_fill(~seen, 0) @ v
 
 
-def one_row_at_a_time(asked: Asked) -> Tensor:
-    rows, keys, values = [], asked.keys, asked.values
-    for q, seen in zip(asked.q.unbind(2), asked.seen[..., None].unbind(2), strict=True):
-        scores = asked.scale * (keys * q[:, :, None]).sum(-1, keepdim=True)
+def one_row_at_a_time(call: AttentionCall) -> Tensor:
+    rows, keys, values = [], call.keys, call.values
+    for q, seen in zip(call.q.unbind(2), call.seen[..., None].unbind(2), strict=True):
+        scores = call.scale * (keys * q[:, :, None]).sum(-1, keepdim=True)
         weights = torch.softmax(scores.masked_fill(~seen, -1e4), 2).masked_fill(~seen, 0)
         rows.append((weights * values).sum(2))
     return torch.stack(rows, 2)
 
 
-def one_head_at_a_time(asked: Asked) -> Tensor:
-    group = asked.q.shape[1] // asked.k.shape[1]
+def one_head_at_a_time(call: AttentionCall) -> Tensor:
+    group = call.q.shape[1] // call.k.shape[1]
     heads = []
-    for head in range(asked.q.shape[1]):
+    for head in range(call.q.shape[1]):
         one, shared = slice(head, head + 1), slice(head // group, head // group + 1)
-        q, k, v = asked.q[:, one], asked.k[:, shared], asked.v[:, shared]
-        heads.append(attend(replace(asked, q=q, k=k, v=v)))
+        q, k, v = call.q[:, one], call.k[:, shared], call.v[:, shared]
+        heads.append(attend(replace(call, q=q, k=k, v=v)))
     return torch.cat(heads, 1)
 
 
-def blocks_of_37_keys(asked: Asked) -> Tensor:
+def blocks_of_37_keys(call: AttentionCall) -> Tensor:
     """A running maximum and sum over blocks of an odd size (arXiv 2205.14135)."""
-    q = asked.scale * asked.q.to(wide(asked))
+    q = call.scale * call.q.to(wide(call))
     top = torch.full_like(q[..., :1], -1e30)
-    total, summed = torch.zeros_like(top), q.new_zeros(*q.shape[:3], asked.v.shape[3])
-    for k, v, seen in _blocks(asked, 37):
-        scores = (q @ k.to(wide(asked)).mT).masked_fill(~seen, -1e30)
+    total, summed = torch.zeros_like(top), q.new_zeros(*q.shape[:3], call.v.shape[3])
+    for k, v, seen in _blocks(call, 37):
+        scores = (q @ k.to(wide(call)).mT).masked_fill(~seen, -1e30)
         higher = torch.maximum(top, scores.amax(-1, keepdim=True)).detach()
         exponentials = torch.exp(scores - higher).masked_fill(~seen, 0)
         shrink = torch.exp(top - higher)
         total = shrink * total + exponentials.sum(-1, keepdim=True)
-        summed = shrink * summed + exponentials @ v.to(wide(asked))
+        summed = shrink * summed + exponentials @ v.to(wide(call))
         top = higher
-    return (summed / total.clamp_min(1e-30)).to(asked.q.dtype)
+    return (summed / total.clamp_min(1e-30)).to(call.q.dtype)
 
 
-def two_passes(asked: Asked) -> Tensor:
+def two_passes(call: AttentionCall) -> Tensor:
     """Maximum and sum of every row first, blockwise; then weights and values, blockwise."""
-    q = asked.scale * asked.q.to(wide(asked))
+    q = call.scale * call.q.to(wide(call))
     blocks = [
-        ((q @ k.to(wide(asked)).mT).masked_fill(~seen, -1e30), v.to(wide(asked)), seen)
-        for k, v, seen in _blocks(asked, 50)
+        ((q @ k.to(wide(call)).mT).masked_fill(~seen, -1e30), v.to(wide(call)), seen)
+        for k, v, seen in _blocks(call, 50)
     ]
     log_sums = torch.stack([torch.logsumexp(s, -1, keepdim=True) for s, _, _ in blocks])
     log_sum = torch.logsumexp(log_sums, 0)
     parts = [torch.exp(s - log_sum).masked_fill(~seen, 0) @ v for s, v, seen in blocks]
-    return torch.stack(parts).sum(0).to(asked.q.dtype)
+    return torch.stack(parts).sum(0).to(call.q.dtype)
 
 
-def parts_of_keys_merged(asked: Asked) -> Tensor:
-    """Answers over parts of the keys, merged by the logarithms of their sums, as decoding does."""
+def parts_of_keys_merged(call: AttentionCall) -> Tensor:
+    """Outputs over parts of the keys, merged by their log-sum-exp, as in decoding."""
     outs, log_sums = [], []
-    for k, v, seen in _blocks(asked, 23):
-        scores = (asked.scale * (asked.q.to(wide(asked)) @ k.to(wide(asked)).mT)).masked_fill(
+    for k, v, seen in _blocks(call, 23):
+        scores = (call.scale * (call.q.to(wide(call)) @ k.to(wide(call)).mT)).masked_fill(
             ~seen, -1e30
         )
         log_sums.append(torch.logsumexp(scores, -1, keepdim=True))
-        outs.append(torch.softmax(scores, -1).masked_fill(~seen, 0) @ v.to(wide(asked)))
+        outs.append(torch.softmax(scores, -1).masked_fill(~seen, 0) @ v.to(wide(call)))
     shares = torch.softmax(torch.stack(log_sums), 0)
-    return (shares * torch.stack(outs)).sum(0).to(asked.q.dtype)
+    return (shares * torch.stack(outs)).sum(0).to(call.q.dtype)
 
 
-def backward_computed_anew(asked: Asked) -> Tensor:
+def backward_computed_anew(call: AttentionCall) -> Tensor:
     def forward(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        return attend(replace(asked, q=q, k=k, v=v))
+        return attend(replace(call, q=q, k=k, v=v))
 
     if not torch.is_grad_enabled():
-        return forward(asked.q, asked.k, asked.v)
-    out: Tensor = checkpoint(forward, asked.q, asked.k, asked.v, use_reentrant=False)
+        return forward(call.q, call.k, call.v)
+    out: Tensor = checkpoint(forward, call.q, call.k, call.v, use_reentrant=False)
     return out
 
 
-def backward_written_down(asked: Asked) -> Tensor:
-    out: Tensor = _Written.apply(asked.q, asked.k, asked.v, asked)  # type: ignore[no-untyped-call] # torch's
+def backward_written_down(call: AttentionCall) -> Tensor:
+    out: Tensor = _Written.apply(call.q, call.k, call.v, call)  # type: ignore[no-untyped-call] # torch's
     return out
 
 
-def output_in_another_layout(asked: Asked) -> Tensor:
-    return attend(asked).transpose(1, 2).contiguous().transpose(1, 2)
+def output_in_another_layout(call: AttentionCall) -> Tensor:
+    return attend(call).transpose(1, 2).contiguous().transpose(1, 2)
 
 
-def output_within_a_larger_tensor(asked: Asked) -> Tensor:
-    out = attend(asked)
+def output_within_a_larger_tensor(call: AttentionCall) -> Tensor:
+    out = attend(call)
     return pad(out, (1, 2, 3, 4))[:, :, 3:-4, 1:-2]
 
 
-def grouped_queries_side_by_side(asked: Asked) -> Tensor:
+def grouped_queries_side_by_side(call: AttentionCall) -> Tensor:
     """Queries that share a key head are rows of one product: keys are not repeated."""
-    group = asked.q.shape[1] // asked.k.shape[1]
-    q = torch.unflatten(asked.q, 1, (-1, group)).flatten(2, 3)
-    scores = torch.unflatten(asked.scale * (q @ asked.k.mT), 2, (group, -1))
-    seen = asked.seen[:, :, None]
+    group = call.q.shape[1] // call.k.shape[1]
+    q = torch.unflatten(call.q, 1, (-1, group)).flatten(2, 3)
+    scores = torch.unflatten(call.scale * (q @ call.k.mT), 2, (group, -1))
+    seen = call.seen[:, :, None]
     weights = torch.softmax(scores.masked_fill(~seen, -1e4), -1).masked_fill(~seen, 0)
-    return torch.unflatten(weights.flatten(2, 3) @ asked.v, 2, (group, -1)).flatten(1, 2)
+    return torch.unflatten(weights.flatten(2, 3) @ call.v, 2, (group, -1)).flatten(1, 2)
 
 
-def only_the_keys_that_some_row_sees(asked: Asked) -> Tensor:
-    """Keys that nobody sees are never read, whatever stands there."""
-    some = asked.seen.any((0, 1, 2))
-    scores = asked.scale * (asked.q @ asked.keys[:, :, some].mT)
-    seen = asked.seen[..., some]
+def only_the_keys_that_some_row_sees(call: AttentionCall) -> Tensor:
+    """Keys that are hidden from all rows are never read."""
+    some = call.seen.any((0, 1, 2))
+    scores = call.scale * (call.q @ call.keys[:, :, some].mT)
+    seen = call.seen[..., some]
     weights = torch.softmax(scores.masked_fill(~seen, -1e4), -1).masked_fill(~seen, 0)
-    return weights @ asked.values[:, :, some]
+    return weights @ call.values[:, :, some]
 
 
-def without_weights_too_small_to_tell(asked: Asked) -> Tensor:
-    """Weights below a hundredth of u^2 of their row's largest are taken for none."""
-    scores = asked.scale * (asked.q.to(wide(asked)) @ asked.keys.to(wide(asked)).mT)
-    weights = torch.softmax(scores.masked_fill(~asked.seen, -1e4), -1).masked_fill(~asked.seen, 0)
-    least = (torch.finfo(asked.q.dtype).eps / 2) ** 2 / 100 * weights.amax(-1, keepdim=True)
+def without_weights_too_small_to_tell(call: AttentionCall) -> Tensor:
+    """Weights below 0.01 * u^2 of their row's largest are set to zero."""
+    scores = call.scale * (call.q.to(wide(call)) @ call.keys.to(wide(call)).mT)
+    weights = torch.softmax(scores.masked_fill(~call.seen, -1e4), -1).masked_fill(~call.seen, 0)
+    least = (torch.finfo(call.q.dtype).eps / 2) ** 2 / 100 * weights.amax(-1, keepdim=True)
     weights = weights.masked_fill(weights < least, 0)
-    return (weights @ asked.values.to(wide(asked))).to(asked.q.dtype)
+    return (weights @ call.values.to(wide(call))).to(call.q.dtype)
 
 
-def the_value_of_a_single_key(asked: Asked) -> Tensor:
-    """A single key has all the weight: nothing depends on q and k, which have no gradient."""
-    if asked.k.shape[2] > 1 or not asked.mask.is_full:
-        return attend(asked)
-    return asked.values.expand(-1, -1, asked.q.shape[2], -1)
+def the_value_of_a_single_key(call: AttentionCall) -> Tensor:
+    """A single key has all the weight: the output does not depend on q and k."""
+    if call.k.shape[2] > 1 or not call.mask.is_full:
+        return attend(call)
+    return call.values.expand(-1, -1, call.q.shape[2], -1)
 
 
-def _blocks(asked: Asked, size: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    keys, values = torch.split(asked.keys, size, 2), torch.split(asked.values, size, 2)
-    return zip(keys, values, torch.split(asked.seen, size, -1), strict=True)
+def _blocks(call: AttentionCall, size: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    keys, values = torch.split(call.keys, size, 2), torch.split(call.values, size, 2)
+    return zip(keys, values, torch.split(call.seen, size, -1), strict=True)
 
 
 class _Written(torch.autograd.Function):
     """The closed form of the gradients, dense, in float32 or wider."""
 
     @staticmethod
-    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, asked: Asked) -> Tensor:
+    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, call: AttentionCall) -> Tensor:
         ctx.save_for_backward(q, k, v)
-        ctx.asked = asked
-        return in_float32(replace(asked, q=q, k=k, v=v))
+        ctx.call = call
+        return in_float32(replace(call, q=q, k=k, v=v))
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         dtype = ctx.saved_tensors[0].dtype
-        q, k, v, grad = (x.to(wide(ctx.asked)) for x in (*ctx.saved_tensors, grads[0]))
-        asked = replace(ctx.asked, q=q, k=k, v=v)
-        weights = torch.softmax(asked.scores.clamp_min(-1e30), -1).masked_fill(~asked.seen, 0)
-        slopes = grad @ asked.values.mT
-        slopes = asked.scale * weights * (slopes - (weights * slopes).sum(-1, keepdim=True))
+        q, k, v, grad = (x.to(wide(ctx.call)) for x in (*ctx.saved_tensors, grads[0]))
+        call = replace(ctx.call, q=q, k=k, v=v)
+        weights = torch.softmax(call.scores.clamp_min(-1e30), -1).masked_fill(~call.seen, 0)
+        slopes = grad @ call.values.mT
+        slopes = call.scale * weights * (slopes - (weights * slopes).sum(-1, keepdim=True))
         shape = (k.shape[1], -1)
         dk, dv = (torch.unflatten(x, 1, shape).sum(2) for x in (slopes.mT @ q, weights.mT @ grad))
-        return (slopes @ asked.keys).to(dtype), dk.to(dtype), dv.to(dtype), None
+        return (slopes @ call.keys).to(dtype), dk.to(dtype), dv.to(dtype), None
 
 
-HONEST: tuple[Answer, ...] = (
+HONEST: tuple[Form, ...] = (
     keys_in_reverse_order,
     keys_shuffled_anew_each_time,
     keys_in_order_of_size,

@@ -11,11 +11,13 @@ import impls
 from impls import reference
 from impls.interface import FULL, Implementation, Limits, Mask, Problem, implementation
 from impls.interface.implementation import from_function
-from suites.agreement import expected, readout
+from suites.agreement.bounds import expected
+from suites.agreement.bounds.derived import derived_bounds
+from suites.agreement.bounds.expected import sampled_rows, with_gradient_of_rows
 from suites.agreement.checker import Checker
-from suites.agreement.expected import expect, sampled_rows, without_other_rows
 from suites.agreement.gate import judge
-from suites.agreement.hard_answers import HardAnswers
+from suites.agreement.hard_checks import HardFindings
+from suites.agreement.probes import mask_readout
 from suites.measure.inputs import Inputs, bind, call_of, make_inputs
 from tests.agreement.impostors.masks import mask_ignored
 
@@ -47,7 +49,7 @@ def in_double(inputs: Inputs) -> Inputs:
 def test_the_closed_form_is_the_reference_and_its_gradients(text: str) -> None:
     problem = Problem.parse(text)
     inputs = make_inputs(problem, purpose="test")
-    found = expect(problem, inputs, rows=None)
+    found = derived_bounds(problem, inputs, rows=None)
     mask = problem.mask.resolved(problem.batch, problem.key_length)
     wide = in_double(inputs)
     made = call_of(lambda q, k, v: attend(q, k, v, mask=mask, scale=problem.softmax_scale), wide)()
@@ -64,8 +66,8 @@ def test_sampled_rows_give_the_same_values_and_exact_gradients_of_k_and_v(
     assert rows is not None
     assert {0, 39, 40, 127, 128, 255, 256, 260, 299} <= set(rows.tolist())
     assert len(rows) < 300
-    inputs = without_other_rows(make_inputs(problem, purpose="test"), rows)
-    some, every = (expect(problem, inputs, rows=r) for r in (rows, None))
+    inputs = with_gradient_of_rows(make_inputs(problem, purpose="test"), rows)
+    some, every = (derived_bounds(problem, inputs, rows=r) for r in (rows, None))
     for name in ("out", "dq"):
         torch.testing.assert_close(some.values[name], every.values[name][:, :, rows])
         torch.testing.assert_close(some.bounds[name], every.bounds[name][:, :, rows])
@@ -73,11 +75,11 @@ def test_sampled_rows_give_the_same_values_and_exact_gradients_of_k_and_v(
         torch.testing.assert_close(some.values[name], every.values[name])
 
 
-def test_small_problems_are_compared_whole() -> None:
+def test_all_rows_of_small_problems_are_compared() -> None:
     assert sampled_rows(Problem.parse("t512"), 3) is None
 
 
-def test_a_layer_is_held_against_its_own_projections() -> None:
+def test_a_layer_is_compared_with_its_own_projections() -> None:
     def weights(query_width: int, key_width: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         generator = torch.Generator().manual_seed(query_width + 1000 * key_width)
         widths = (query_width, key_width, key_width, query_width)
@@ -118,21 +120,21 @@ def test_the_honest_formula_agrees_in_every_dtype(dtype: str, mask: str) -> None
     assert fault_of(attend, f"h4 t129 d64 {mask} {dtype} train") == ""
 
 
-def test_the_mask_is_read_out_at_lengths_where_half_precision_counts_badly() -> None:
+def test_the_mask_is_read_out_at_lengths_that_half_precision_cannot_count() -> None:
     def read_out(candidate: Implementation, text: str) -> str:
         problem = Problem.parse(text)
-        return readout.differences(bind(candidate, problem, no_inputs), problem, 7)
+        return mask_readout.differences(bind(candidate, problem, no_inputs), problem, 7)
 
     no_inputs = make_inputs(Problem.parse("h1 t1 d1"), purpose="test")
     assert read_out(from_function(attend), "h4 t4096 d32 causal bf16") == ""
-    told = read_out(mask_ignored.implementation, "h1 t4097 d64 window:4000 bf16")
-    assert "does not see keys 0..0" in told
+    fault = read_out(mask_ignored.implementation, "h1 t4097 d64 window:4000 bf16")
+    assert "does not see exactly keys 0..0" in fault
 
 
-def test_an_error_where_none_may_be_is_wrong() -> None:
+def test_an_error_where_the_bound_is_zero_is_wrong() -> None:
     problem = Problem.parse("h1 t9/4 d4 causal")
     inputs = make_inputs(problem, purpose="test")
-    found = expect(problem, inputs, rows=None)
+    found = derived_bounds(problem, inputs, rows=None)
     assert not found.bounds["out"][:, :, :5].any()
     made = found.values["out"].float()
     assert judge((made,), found)[1] == ""
@@ -154,11 +156,13 @@ def test_inputs_are_equal_on_every_device_and_differ_by_purpose_and_session() ->
     assert strided.q.transpose(1, 2).is_contiguous()
 
 
-def test_the_gate_uses_a_small_part_of_what_it_allows_on_honest_float32() -> None:
+def test_honest_float32_uses_a_small_part_of_the_tolerance() -> None:
     shares = []
-    answered: HardAnswers = {}
+    answered: HardFindings = {}
     for seed in range(5):
-        checker = Checker(Problem.parse("b2 h4 t129 d64 causal train"), seed, answered=answered)
+        checker = Checker(
+            Problem.parse("b2 h4 t129 d64 causal train"), seed, hard_findings=answered
+        )
         for name in ("naive", "sdpa_math", "sdpa_flash"):
             found = checker.check(impls.select([name], impls.load())[0])
             assert found.fault == ""
@@ -177,18 +181,18 @@ def test_honest_gradients_below_the_smallest_normal_number_agree(
     inputs.grad.mul_(2.0**exponent)  # its last roundings are off by up to half, whatever the value
     made = call_of(lambda q, k, v: attend(q, k, v, mask=mask, scale=0.25), inputs)()
     assert float(made[3].abs().max()) < torch.finfo(made[3].dtype).smallest_normal
-    _, fault = judge(made, expect(problem, inputs, rows=None))
+    _, fault = judge(made, derived_bounds(problem, inputs, rows=None))
     assert not fault
 
 
-def test_what_a_layers_projections_add_is_in_proportion_however_small_the_numbers() -> None:
+def test_the_bound_of_a_layer_scales_with_very_small_numbers() -> None:
     (layer,) = impls.select(["multi_head(naive)"], impls.load())
     problem = Problem.parse("h4 t9 d8 causal fp64 train")
     inputs, shares = make_inputs(problem, purpose="test"), []
     assert inputs.grad is not None
-    for factor in (1.0, 2.0**-700):  # whose square is no number
+    for factor in (1.0, 2.0**-700):  # whose square underflows
         inputs.grad.mul_(factor)
-        found = expect(problem, inputs, rows=None, projections=layer.projections)
+        found = derived_bounds(problem, inputs, rows=None, projections=layer.projections)
         shares.append(found.bounds["dv"] / found.values["dv"].abs())
     torch.testing.assert_close(*shares, rtol=1e-6, atol=0)
 
@@ -201,13 +205,13 @@ def test_a_layers_gradients_below_the_smallest_normal_number_agree() -> None:
     inputs.grad.mul_(2.0**-146)  # each of 512 summands of a projection is off by up to half a step
     made = call_of(bind(layer, problem, inputs), inputs)()
     assert float(made[3].abs().max()) < torch.finfo(torch.float32).smallest_normal
-    expects = expect(problem, inputs, rows=None, projections=layer.projections)
+    expects = derived_bounds(problem, inputs, rows=None, projections=layer.projections)
     assert judge(made, expects)[1] == ""
 
 
-def test_the_bound_stays_zero_where_nothing_is_seen() -> None:
+def test_the_bound_is_zero_for_rows_without_visible_keys() -> None:
     problem = Problem.parse("b1 h2 t9/5 d8 causal fp16 train")
-    found = expect(problem, make_inputs(problem, purpose="test"), rows=None)
+    found = derived_bounds(problem, make_inputs(problem, purpose="test"), rows=None)
     assert not found.bounds["out"][:, :, :4].any()
     assert not found.bounds["dq"][:, :, :4].any()
     assert found.bounds["out"][:, :, 4:].all()

@@ -1,4 +1,4 @@
-"""What an implementation sees and adds, told by its answers: the probes by themselves."""
+"""The perturbation probe and the bias readout by themselves."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from impls.interface import Problem
-from suites.agreement import biases, perturbation
-from suites.agreement.expected import Expected, expect
+from suites.agreement.bounds.derived import derived_bounds
+from suites.agreement.bounds.expected import Expected
+from suites.agreement.probes import bias_readout, perturbation
 from suites.measure.inputs import Inputs, bind, make_inputs
-from tests.agreement.asked import Answer, Asked, attend, implementation_of
+from tests.agreement.attention_call import AttentionCall, Form, attend, implementation_of
 from tests.agreement.honest import (
     a_maximum_of_all_keys,
     keys_in_order_of_size,
@@ -32,83 +33,83 @@ PROBED = (
 )
 
 
-def setting(text: str, answer: Answer) -> tuple[Problem, Inputs, Callable[..., Tensor]]:
+def setting(text: str, form: Form) -> tuple[Problem, Inputs, Callable[..., Tensor]]:
     problem = Problem.parse(text)
     inputs = make_inputs(problem, purpose="test")
-    return problem, inputs, bind(implementation_of(answer), problem, inputs)
+    return problem, inputs, bind(implementation_of(form), problem, inputs)
 
 
-def told(text: str, answer: Answer, seed: int = 5) -> str:
-    problem, inputs, function = setting(text, answer)
+def fault_of(text: str, form: Form, seed: int = 5) -> str:
+    problem, inputs, function = setting(text, form)
     out = function(inputs.q, inputs.k, inputs.v)
-    expected = expect(problem, inputs, rows=None)
+    expected = derived_bounds(problem, inputs, rows=None)
 
-    def expects(others: Inputs, rows: Tensor) -> Expected:
-        return expect(problem, others, rows=rows)
+    def expect(others: Inputs, rows: Tensor) -> Expected:
+        return derived_bounds(problem, others, rows=rows)
 
-    question = perturbation.Question(problem, inputs, expected, expects)
-    return perturbation.differences(function, question, out, seed, draws=3)
+    setting_ = perturbation.Setting(problem, inputs, expected, expect)
+    return perturbation.differences(function, setting_, out, seed, draws=3)
 
 
 @pytest.mark.parametrize("text", PROBED)
-def test_changed_keys_tell_nothing_of_an_honest_answer(text: str) -> None:
-    assert [told(text, attend, seed) for seed in range(5)] == [""] * 5
+def test_perturbation_accepts_an_honest_form(text: str) -> None:
+    assert [fault_of(text, attend, seed) for seed in range(5)] == [""] * 5
 
 
-def test_a_row_need_not_move_where_a_key_that_is_as_it_was_has_all_its_weight() -> None:
-    found = [told("b2 h1 t64 d64 causal scale4.0 fp16", attend, seed) for seed in range(12)]
+def test_a_row_need_not_change_where_an_unchanged_key_has_all_of_its_weight() -> None:
+    found = [fault_of("b2 h1 t64 d64 causal scale4.0 fp16", attend, seed) for seed in range(12)]
     assert found == [""] * 12
 
 
-def test_a_hidden_key_that_weighs_next_to_nothing_is_told() -> None:
-    def leaking(asked: Asked) -> Tensor:
-        hidden = asked.v[:, :, -1:].repeat_interleave(asked.q.shape[1] // asked.v.shape[1], 1)
-        return attend(asked) + 1e-4 * hidden
+def test_a_small_weight_on_a_hidden_key_is_found() -> None:
+    def leaking(call: AttentionCall) -> Tensor:
+        hidden = call.v[:, :, -1:].repeat_interleave(call.q.shape[1] // call.v.shape[1], 1)
+        return attend(call) + 1e-4 * hidden
 
-    assert "changes with keys it may not see: " in told("b2 h2 t33 d16 causal", leaking)
+    assert "changes with hidden keys: " in fault_of("b2 h2 t33 d16 causal", leaking)
 
 
 @pytest.mark.parametrize("text", PROBED)
 @pytest.mark.parametrize(
-    "answer", [a_maximum_of_all_keys, keys_in_order_of_size, keys_less_their_mean]
+    "form", [a_maximum_of_all_keys, keys_in_order_of_size, keys_less_their_mean]
 )
-def test_hidden_keys_may_have_a_part_in_rounding(text: str, answer: Answer) -> None:
-    assert [told(text, answer, seed) for seed in range(5)] == [""] * 5
+def test_hidden_keys_may_change_rounding(text: str, form: Form) -> None:
+    assert [fault_of(text, form, seed) for seed in range(5)] == [""] * 5
 
 
 @pytest.mark.parametrize("dtype", ["fp32", "fp16", "bf16"])
-def test_a_weight_within_rounding_is_told_by_large_values(dtype: str) -> None:
-    def leaking(asked: Asked) -> Tensor:
-        weight = torch.finfo(asked.q.dtype).eps / 8
-        return attend(asked) + weight * asked.values[:, :, -1:]
+def test_a_weight_below_rounding_is_found_with_large_values(dtype: str) -> None:
+    def leaking(call: AttentionCall) -> Tensor:
+        weight = torch.finfo(call.q.dtype).eps / 8
+        return attend(call) + weight * call.values[:, :, -1:]
 
-    assert "changes with keys it may not see: " in told(f"b2 h2 t33 d16 causal {dtype}", leaking)
+    assert "changes with hidden keys: " in fault_of(f"b2 h2 t33 d16 causal {dtype}", leaking)
 
 
-def test_keys_that_are_never_read_are_told() -> None:
-    def short(asked: Asked) -> Tensor:
-        return without_keys(asked, torch.arange(asked.k.shape[2]) >= 12)
+def test_visible_keys_that_are_never_read_are_found() -> None:
+    def short(call: AttentionCall) -> Tensor:
+        return without_keys(call, torch.arange(call.k.shape[2]) >= 12)
 
-    assert "does not change with keys it should see: " in told("b2 h2 t33 d16 window:5", short)
+    assert "does not change with visible keys: " in fault_of("b2 h2 t33 d16 window:5", short)
 
 
 @pytest.mark.parametrize("dtype", ["fp64", "fp32", "fp16", "bf16"])
 @pytest.mark.parametrize("bias", ["alibi", "relative:8", "relative:32"])
 @pytest.mark.parametrize("shape", ["b2 h2 t33 causal", "b2 h4/2 t33/65 window:20:20"])
-def test_a_bias_is_read_out_as_it_is(shape: str, bias: str, dtype: str) -> None:
+def test_the_given_bias_is_read_out(shape: str, bias: str, dtype: str) -> None:
     problem, inputs, function = setting(f"{shape} d16 {bias} {dtype}", attend)
     assert inputs.bias is not None
-    assert biases.differences(function, problem, inputs.bias) == ""
+    assert bias_readout.differences(function, problem, inputs.bias) == ""
 
 
 @pytest.mark.parametrize("dtype", ["fp32", "fp16", "bf16"])
-def test_a_bias_that_is_twice_as_steep_is_told_with_both_figures(dtype: str) -> None:
-    def steep(asked: Asked) -> Tensor:
-        return attend(replace(asked, bias=replace(asked.bias, values=2 * asked.bias.values)))
+def test_a_bias_that_is_twice_as_steep_is_reported_with_both_figures(dtype: str) -> None:
+    def steep(call: AttentionCall) -> Tensor:
+        return attend(replace(call, bias=replace(call.bias, values=2 * call.bias.values)))
 
     problem, inputs, function = setting(f"b2 h2 t33 d16 causal alibi {dtype}", steep)
     assert inputs.bias is not None
-    fault = biases.differences(function, problem, inputs.bias)
-    found = re.search(r"head 0, .* gets (\S+) beside key .*, should get (\S+)$", fault)
+    fault = bias_readout.differences(function, problem, inputs.bias)
+    found = re.search(r"head 0, .* gets (\S+) relative to key .*, expected (\S+)$", fault)
     assert found
     assert float(found[1]) == pytest.approx(2 * float(found[2]), rel=0.02)

@@ -1,4 +1,4 @@
-"""Any problem at all: every implementation refuses it in words, or answers it right."""
+"""On random problems every implementation gives a reason for refusal or a correct output."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import impls
 from impls.interface import CAUSAL, Bias, Implementation, Mask, Problem
 from impls.interface.problem import DTYPES, LAYOUTS
-from suites.agreement.expected import expect
-from suites.agreement.gate import changed, judge, malformed, versions_of
-from suites.agreement.own_reference import expect_from
+from suites.agreement.bounds.by_trial import bounds_by_trial
+from suites.agreement.bounds.derived import derived_bounds
+from suites.agreement.calls import versions_of
+from suites.agreement.gate import judge
+from suites.agreement.probes.inputs_unchanged import changed
+from suites.agreement.probes.output_form import malformed
 from suites.measure.inputs import bind, call_of, copies, make_inputs
+from tests.contract.found import FOUND, KNOWN
 
-KNOWN = impls.load()
-FOUND = impls.select([n for n, each in KNOWN.items() if isinstance(each, Implementation)], KNOWN)
 EXACT = [each for each in FOUND if not each.approximates]
 EVERY = pytest.mark.parametrize("each", EXACT, ids=str)
 LONGEST: Final = 70
@@ -29,13 +30,13 @@ DRAWN = settings(
     derandomize=True,
     database=None,
     max_examples=60,
-    suppress_health_check=[HealthCheck.too_slow],  # others may share the machine
+    suppress_health_check=[HealthCheck.too_slow],  # other processes may share the machine
 )
 
 
 @st.composite
 def documents(draw: st.DrawFn, length: int) -> tuple[int, ...]:
-    """Lengths of at most five documents, of that length in all."""
+    """Lengths of at most five documents that add up to `length`."""
     cuts = draw(st.sets(st.integers(1, length - 1), max_size=4)) if length > 1 else set()
     ends = [0, *sorted(cuts), length]
     return tuple(end - start for start, end in pairwise(ends))
@@ -43,7 +44,7 @@ def documents(draw: st.DrawFn, length: int) -> tuple[int, ...]:
 
 @st.composite
 def masks(draw: st.DrawFn, batch: int, queries: int, keys: int) -> Mask:
-    """Every part of a mask, or not: bands, ranges of keys or a share of them, documents."""
+    """Masks of every combination: bands, padding by ranges or by share, documents."""
     ends = st.tuples(st.integers(0, keys), st.integers(0, keys))
     ranges = st.lists(ends.map(lambda e: (min(e), max(e))), min_size=batch, max_size=batch)
     share = st.sampled_from((0.25, 0.5, 0.9))
@@ -58,7 +59,7 @@ def masks(draw: st.DrawFn, batch: int, queries: int, keys: int) -> Mask:
 
 @st.composite
 def problems(draw: st.DrawFn) -> Problem:
-    """Problems on a CPU, of up to 70 queries and keys; the plain ones first, which shrink best."""
+    """Problems on a CPU, of up to 70 queries and keys; plain values come first for shrinking."""
     batch = draw(st.integers(1, 3))
     key_heads, group = draw(st.sampled_from(((1, 1), (2, 1), (2, 2), (1, 4), (3, 1))))
     keys = draw(st.integers(1, LONGEST))
@@ -86,7 +87,7 @@ def problems(draw: st.DrawFn) -> Problem:
 
 
 def within_reach(each: Implementation, problem: Problem) -> Problem:
-    """The problem with one after another of the features dropped that it is refused for."""
+    """The problem without the features that the implementation refuses."""
     plain: tuple[dict[str, object], ...] = (
         {"bias": Bias()},
         {"softcap": None},
@@ -110,7 +111,7 @@ def within_reach(each: Implementation, problem: Problem) -> Problem:
 
 
 def fault_of(each: Implementation, problem: Problem, seed: int) -> str:
-    """What is wrong with one call, in words; empty when it agrees."""
+    """The fault of one call, in words; empty if it agrees."""
     inputs = make_inputs(problem, purpose="property", seed=seed)
     given_ = copies(inputs)
     versions = versions_of(given_)
@@ -119,14 +120,14 @@ def fault_of(each: Implementation, problem: Problem, seed: int) -> str:
     if fault:
         return fault
     if each.reference is not None:
-        return judge(made, expect_from(each.reference, problem, inputs, None))[1]
-    return judge(made, expect(problem, inputs, rows=None, projections=each.projections))[1]
+        return judge(made, bounds_by_trial(each.reference, problem, inputs, None))[1]
+    return judge(made, derived_bounds(problem, inputs, rows=None, projections=each.projections))[1]
 
 
 @EVERY
 @DRAWN
 @given(problem=problems(), seed=SEEDS)
-def test_any_problem_is_refused_in_words_or_answered_right(
+def test_any_problem_is_refused_with_a_reason_or_computed_correctly(
     each: Implementation, problem: Problem, seed: int
 ) -> None:
     for reason in each.refusals(problem):
@@ -136,17 +137,17 @@ def test_any_problem_is_refused_in_words_or_answered_right(
         assert fault_of(each, nearest, seed) == "", f"{each} on {nearest}, seed {seed}"
 
 
-def test_what_is_drawn_reaches_every_implementation_that_runs_on_a_cpu() -> None:
+def test_problems_can_be_reduced_until_every_cpu_implementation_accepts_them() -> None:
     hard = Problem.parse("b2 h4/2 t33/70 d24 dv40 window:9:5+padding:0.5 alibi softcap15.0 sink")
     able = [each for each in EXACT if not each.refusals(within_reach(each, hard))]
     devices = [each for each in EXACT if any("cpu" in limits.devices for limits in each.limits)]
     assert able == devices
 
 
-def test_one_that_leaves_out_its_sink_is_found_out() -> None:
+def test_an_implementation_without_its_sink_has_a_fault() -> None:
     naive = KNOWN["naive"]
     assert isinstance(naive, Implementation)
     inputs = make_inputs(problem := Problem.parse("b2 h4 t33 d16 sink"), purpose="property")
     deaf = naive.bound(mask=problem.mask, scale=problem.softmax_scale)
-    expected = expect(problem, inputs, rows=None)
+    expected = derived_bounds(problem, inputs, rows=None)
     assert "out is wrong" in judge((deaf(inputs.q, inputs.k, inputs.v),), expected)[1]

@@ -1,4 +1,4 @@
-"""Answers that have to be the same: relations between calls that need no reference to be seen."""
+"""Relations between calls that hold without a reference, and masks of other libraries."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ from torch import Tensor
 
 import impls
 from impls.interface import CAUSAL, Bias, BiasValues, Implementation, Mask, Problem
-from suites.agreement.expected import expect
+from suites.agreement.bounds.by_trial import bounds_by_trial
+from suites.agreement.bounds.derived import derived_bounds
 from suites.agreement.gate import judge
-from suites.agreement.own_reference import expect_from
 from suites.measure.inputs import Inputs, bind, call_of, make_inputs
+from tests.contract.found import FOUND, KNOWN
 
-KNOWN = impls.load()
-FOUND = impls.select([n for n, each in KNOWN.items() if isinstance(each, Implementation)], KNOWN)
 HERE = [
     each
     for each in FOUND
@@ -28,14 +27,14 @@ HERE = [
 ]
 EVERY = pytest.mark.parametrize("each", HERE, ids=str)
 BY_HEAD = pytest.mark.parametrize("each", [e for e in HERE if not e.projections], ids=str)
-"""A layer's projections mix its heads, so that what is said of heads is not true of it."""
+"""Without layers: projections mix heads, so that relations between heads do not hold."""
 PASSES = pytest.mark.parametrize("words", ["", "train", "bf16", "bf16 train"])
 Tensors = Sequence[Tensor]
 Cut = Callable[[Tensor], Tensor]
 
 
 def within_reach(each: Implementation, *texts: str) -> list[Problem]:
-    """The problems, as far as an implementation takes them; skipped where it takes none."""
+    """The problems that an implementation accepts; the test is skipped if it accepts none."""
     problems = [Problem.parse(text) for text in texts]
     able = [problem for problem in problems if not each.refusals(problem)]
     if not able:
@@ -56,16 +55,16 @@ def answer(each: Implementation, problem: Problem, inputs: Inputs) -> tuple[Tens
 def apart(
     each: Implementation, problem: Problem, inputs: Inputs, got: Tensors, wanted: Tensors
 ) -> str:
-    """How two answers to one problem differ by more than rounding; empty when they do not.
+    """How two results of one problem differ by more than rounding; empty if they do not.
 
-    Each may be off by the bound that the gate takes twice of, so their difference fits it too.
+    The gate accepts twice the rounding bound, and each result is within one bound.
     """
     if all(map(torch.equal, got, wanted)):
         return ""
     if each.reference is not None:
-        expected = expect_from(each.reference, problem, inputs, None)
+        expected = bounds_by_trial(each.reference, problem, inputs, None)
     else:
-        expected = expect(problem, inputs, rows=None, projections=each.projections)
+        expected = derived_bounds(problem, inputs, rows=None, projections=each.projections)
     names = ("out", "dq", "dk", "dv")[: len(wanted)]
     values = {name: tensor.double() for name, tensor in zip(names, wanted, strict=True)}
     return judge(got, replace(expected, values=values))[1]
@@ -74,14 +73,14 @@ def apart(
 def taken(
     inputs: Inputs, queries: Callable[[Tensor], Tensor], keys: Callable[[Tensor], Tensor]
 ) -> Inputs:
-    """The inputs with something done to all that has queries' rows, and to keys and values."""
+    """The inputs with one function applied to q and its gradient, another to k and v."""
     grad = None if inputs.grad is None else queries(inputs.grad).contiguous()
     q, k, v = queries(inputs.q), keys(inputs.k), keys(inputs.v)
     return replace(inputs, q=q.contiguous(), k=k.contiguous(), v=v.contiguous(), grad=grad)
 
 
 def part(*index: Any) -> Cut:
-    """What picks this part of a tensor."""
+    """A function that returns this part of a tensor."""
     return lambda x: x[index]
 
 
@@ -90,9 +89,7 @@ ALL = slice(None)
 
 @PASSES
 @EVERY
-def test_batch_rows_in_another_order_are_answered_in_that_order(
-    each: Implementation, words: str
-) -> None:
+def test_permuted_batch_rows_give_permuted_outputs(each: Implementation, words: str) -> None:
     order = [2, 0, 1]
     ranges = ((0, 40), (9, 65), (0, 65))
     for problem in within_reach(
@@ -113,9 +110,7 @@ def test_batch_rows_in_another_order_are_answered_in_that_order(
 
 @PASSES
 @BY_HEAD
-def test_heads_in_another_order_are_answered_in_that_order(
-    each: Implementation, words: str
-) -> None:
+def test_permuted_heads_give_permuted_outputs(each: Implementation, words: str) -> None:
     keys = [2, 0, 1]
     for problem in within_reach(
         each,
@@ -144,7 +139,7 @@ def test_heads_in_another_order_are_answered_in_that_order(
 @PASSES
 @EVERY
 @pytest.mark.parametrize("lengths", ["65", "33/65", "65/33"])
-def test_a_window_as_wide_as_the_sequence_hides_nothing_of_it(
+def test_a_window_as_wide_as_the_sequence_hides_no_key(
     each: Implementation, lengths: str, words: str
 ) -> None:
     (problem,) = within_reach(each, f"b2 h4 t{lengths} d16 window:65 {words}")
@@ -188,11 +183,12 @@ def test_documents_are_separate_calls(each: Implementation, words: str) -> None:
 @EVERY
 @pytest.mark.parametrize("dtype", ["fp32", "bf16"])
 @pytest.mark.parametrize("band", ["full", "causal", "window:9", "window:9:5"])
-def test_padding_is_what_is_left_when_the_padded_keys_are_cut_off(
+def test_padding_is_a_call_without_the_padded_keys(
     each: Implementation, band: str, dtype: str
 ) -> None:
-    """A query stands at its row. Cutting keys off at the end would move it, so that the queries
-    that stand there are cut off with them; cutting at the beginning moves keys and queries alike.
+    """Masks align the last query with the last key.
+
+    So queries are cut off with the keys at the end; a cut at the beginning moves both alike.
     """
     ranges = ((0, 40), (9, 65), (7, 50))
     (problem,) = within_reach(each, f"b3 h4 t65 d16 {band}+padding:0-40/9-65/7-50 {dtype}")
@@ -215,7 +211,7 @@ WITH_CHOICES = pytest.mark.parametrize("each", [e for e in HERE if e.choices], i
 
 @WITH_CHOICES
 @pytest.mark.parametrize("words", ["", "bf16 train"])
-def test_choices_do_not_change_the_answer(each: Implementation, words: str) -> None:
+def test_choices_do_not_change_the_output(each: Implementation, words: str) -> None:
     for problem in within_reach(
         each,
         f"b1 h4/2 t200/300 d16 window:70:30 {words}",
@@ -247,7 +243,7 @@ def test_a_bias_of_zeros_is_no_bias(each: Implementation, band: str, words: str)
 @PASSES
 @EVERY
 @pytest.mark.parametrize("band", ["full", "causal", "window:9"])
-def test_a_softcap_far_above_the_scores_leaves_them(
+def test_a_softcap_far_above_the_scores_changes_no_output(
     each: Implementation, band: str, words: str
 ) -> None:
     (problem,) = within_reach(each, f"b2 h4 t33/65 d16 {band} softcap1e6 {words}")
@@ -260,7 +256,7 @@ def test_a_softcap_far_above_the_scores_leaves_them(
 @EVERY
 @pytest.mark.parametrize("band", ["full", "causal", "window:9"])
 @pytest.mark.parametrize("lengths", ["33/65", "65/33"])
-def test_a_sink_far_below_the_scores_takes_nothing(
+def test_a_sink_far_below_the_scores_changes_no_output(
     each: Implementation, lengths: str, band: str, words: str
 ) -> None:
     (problem,) = within_reach(each, f"b2 h4 t{lengths} d16 {band} sink {words}")
@@ -287,7 +283,7 @@ def test_grouped_heads_are_repeated_heads(each: Implementation, words: str) -> N
         repeated = taken(inputs, part(ALL), part(ALL, shared))
         other = replace(problem, key_heads=problem.query_heads)
         found = list(answer(each, other, repeated))
-        for place, tensor in enumerate(found[2:], start=2):  # dk and dv: of all that share a head
+        for place, tensor in enumerate(found[2:], start=2):  # dk and dv: a sum over query heads
             found[place] = torch.unflatten(tensor.float(), 1, (-1, group)).sum(2).to(tensor.dtype)
         assert apart(each, problem, inputs, answer(each, problem, inputs), found) == "", problem
 
@@ -312,7 +308,7 @@ def test_the_layout_of_the_memory_does_not_matter(each: Implementation, words: s
         assert apart(each, problem, inputs, found, answer(each, problem, inputs)) == "", problem
 
 
-def test_a_difference_beyond_rounding_would_be_found() -> None:
+def test_a_difference_beyond_rounding_is_detected() -> None:
     (naive,) = impls.select(["naive"], KNOWN)
     problem = Problem.parse("b2 h4 t65 d16 causal")
     inputs = inputs_of(problem)
@@ -322,7 +318,7 @@ def test_a_difference_beyond_rounding_would_be_found() -> None:
     assert "out is wrong" in apart(naive, problem, inputs, [out], [out * 1.001])
 
 
-# Independent witnesses: libraries that say the same masks in their own words.
+# Masks of other libraries, as independent implementations.
 
 TESTED_SIZES: Final = (
     (1, 239), (3, 799), (127, 512), (127, 513), (113, 203), (128, 217), (113, 211), (108, 256),
@@ -335,7 +331,7 @@ REACHES = ((1, 0), (9, 0), (9, 5), (128, 0), (64, 64))
 
 
 def seen(mask: Mask, queries: int, keys: int) -> Tensor:
-    """What a mask lets through, [Tq, Tk]."""
+    """The visible pairs of a mask, [Tq, Tk]."""
     rows = torch.arange(queries)[:, None] + keys - queries
     visible: Tensor = mask.visible(0, rows, torch.arange(keys))
     return visible.expand(queries, keys)
@@ -346,7 +342,7 @@ def test_causal_is_torchs_lower_right(sizes: tuple[int, int]) -> None:
     from torch.nn.attention.bias import causal_lower_right
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of NaN in rows without a key, which are zeros here
+        warnings.simplefilter("ignore")  # of NaN in rows without a key; here they are zeros
         theirs = causal_lower_right(*sizes)._materialize()
     assert torch.equal(seen(CAUSAL, *sizes), theirs)
 
@@ -360,7 +356,7 @@ def test_causal_is_torchs_upper_left_only_where_lengths_are_equal(sizes: tuple[i
 
 
 def of_flex(mask: Mask, sizes: tuple[int, int]) -> Tensor:
-    """The same mask as torch's flex_attention has it: a function of two indices, [Tq, Tk]."""
+    """The same mask by torch's flex_attention, from a function of two indices, [Tq, Tk]."""
     from torch.nn.attention.flex_attention import create_mask
 
     queries, keys = sizes
@@ -410,7 +406,7 @@ def test_documents_are_those_of_flex_attention() -> None:
 
 @pytest.fixture(scope="module")
 def xformers_biases() -> Any:
-    """The module of xformers' masks; it warns of what it lacks without a device."""
+    """The module of xformers' masks; without a GPU its import warns of missing kernels."""
     pytest.importorskip("xformers")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -4,7 +4,6 @@ import json
 import os
 
 import pytest
-
 from suites.engine.messages import GarbledError, Receiver, Sender, one_line
 
 

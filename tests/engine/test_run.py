@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from suites.engine.run import Conductor
 
 from impls.interface import Limits, Problem
-from suites.engine.run import Conductor
 from suites.engine.watch import Ending, Watch
 from suites.records import record as records
 from suites.records.plan import Entry, Plan

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from suites.engine.messages import Sender
 
 from suites.agreement import timed_outputs as last_answer
 from suites.calibrate.arms import calibrate, instruments
 from suites.engine import tasks, timed
-from suites.engine.messages import Sender
 from suites.measure import timing
-from suites.process_state import torch_settings as torch_state
+from suites.process_state import functions
 from suites.records import record as records
 from suites.records.record import Record
 from suites.stats import ceilings
@@ -174,7 +174,7 @@ def test_the_answer_of_a_long_call_is_compared_as_well(
     own.write_text(OWN)
     made = measured("careful_in_samples", own=own)["careful_in_samples"]
     assert made.status == "wrong"
-    assert made.reason.startswith("it agreed when it was checked, and not when it was timed: ")
+    assert made.reason.startswith("agrees in the check, but not while timed: ")
 
 
 def test_who_remembers_answers_by_the_sizes_of_numbers_is_found_out(tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_who_remembers_answers_by_the_sizes_of_numbers_is_found_out(tmp_path: Pa
     own.write_text(OWN)
     made = measured("goes_by_sizes", own=own)["goes_by_sizes"]
     assert made.status == "wrong"
-    assert "not when it was timed: out is wrong" in made.reason
+    assert "not while timed: out is wrong" in made.reason
 
 
 def test_a_clock_that_is_replaced_changes_no_figure(
@@ -190,7 +190,7 @@ def test_a_clock_that_is_replaced_changes_no_figure(
 ) -> None:
     for name in ("perf_counter", "monotonic", "process_time", "perf_counter_ns", "monotonic_ns"):
         monkeypatch.setattr(time, name, getattr(time, name))  # put back after the test
-    monkeypatch.setattr(torch_state, "_NAMESPACES", {})  # nobody compares them
+    monkeypatch.setattr(functions, "_NAMESPACES", {})  # nobody compares them
     own = tmp_path / "own.py"
     own.write_text(OWN)
     made = measured("stops_the_clocks", own=own)["stops_the_clocks"]

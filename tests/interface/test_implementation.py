@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from impls import load, load_file
 from impls.interface import CAUSAL, FULL, Implementation, Limits, Missing, Problem, implementation
 from impls.interface.implementation import from_function, is_plain
 from impls.interface.limits import EVERY_BIAS, EVERY_MASK
@@ -18,6 +21,17 @@ if TYPE_CHECKING:
 CHOICES = {"block": (64, 128), "order": ("rows", "keys")}
 OPTIONAL: dict[str, Any] = {"bias": "a bias", "softcap": 30.0, "sink": "logits"}
 """What `bound` hands on where a problem has it; the functions here are no attention."""
+
+OWN_REFERENCE = """
+from impls.interface import implementation
+
+def attention(q, k, v):
+    return q
+
+@implementation(reference=attention)
+def mine(q, k, v):
+    return q
+"""
 
 
 @implementation(Limits(devices=("cpu",)), choices=CHOICES)
@@ -227,3 +241,88 @@ def test_a_plain_function_is_public_and_begins_with_q_k_v() -> None:
     assert not is_plain(Missing)
     assert not is_plain(blocks)
     assert not is_plain("tensors_only")
+
+
+def other_reference(q: Any, k: Any, v: Any, *, mask: Any) -> Any:
+    return q, k, v, mask
+
+
+def scaled_by(factor: float) -> Callable[..., Any]:
+    def scaled(q: Any, k: Any, v: Any) -> Any:
+        return factor * q, k, v
+
+    return scaled
+
+
+def panel_of(reference: Any, **declared: Any) -> str:
+    return implementation(reference=reference, **declared)(tensors_only).panel
+
+
+def test_implementations_of_one_reference_share_a_panel_named_after_it_and_its_file() -> None:
+    panel = panel_of(other_reference)
+    assert panel == panel_of(other_reference)
+    assert re.fullmatch(r"other_reference \(test_implementation\.py [0-9a-f]{6}\)", panel)
+
+
+@pytest.mark.parametrize("name", ["attention", "layers", "approximations"])
+def test_an_own_reference_never_shares_the_panel_of_attention_layers_or_approximations(
+    name: str,
+) -> None:
+    def reference(q: Any, k: Any, v: Any) -> Any:
+        return q, k, v
+
+    reference.__name__ = name
+    panel = panel_of(reference)
+    assert panel != name
+    assert panel.startswith(f"{name} (test_implementation.py ")
+    assert not implementation(reference=reference)(tensors_only).is_attention
+
+
+def test_references_of_one_name_are_different_panels() -> None:
+    double, triple = scaled_by(2.0), scaled_by(3.0)
+    assert panel_of(double) == panel_of(double)
+    panels = {panel_of(each) for each in (double, triple, lambda q, k, v: q, lambda q, k, v: k)}
+    assert len(panels) == 4
+
+
+def test_references_of_one_name_in_two_files_are_different_panels(tmp_path: Path) -> None:
+    panels = []
+    for folder in ("one", "two"):
+        file = tmp_path / folder / "mine.py"
+        file.parent.mkdir()
+        file.write_text(OWN_REFERENCE)
+        (found,) = load_file(file)
+        panels.append(found.panel)
+    assert all(re.fullmatch(r"attention \(mine\.py [0-9a-f]{6}\)", panel) for panel in panels)
+    assert len(set(panels)) == 2
+
+
+def test_a_reference_of_the_folder_is_named_without_digits() -> None:
+    known = load()
+    linear = known["linear"]
+    assert isinstance(linear, Implementation)
+    assert linear.panel == "dense_linear (linear.py)"
+
+
+def test_exact_attention_layers_and_approximations_have_panels_of_their_own() -> None:
+    def weights(*widths: int) -> Any:
+        return widths
+
+    exact, layers = implementation()(tensors_only), implementation(projections=weights)
+    near = implementation(approximates=True)(tensors_only)
+    assert (exact.panel, layers(tensors_only).panel, near.panel) == (
+        "attention",
+        "layers",
+        "approximations",
+    )
+    assert panel_of(other_reference, approximates=True) == (
+        f"approximations of {panel_of(other_reference)}"
+    )
+    assert exact.is_attention
+    assert not layers(tensors_only).is_attention
+    assert not near.is_attention
+
+
+def test_a_reference_that_is_no_function_is_refused() -> None:
+    with pytest.raises(TypeError, match="reference: partial; expected a function of"):
+        implementation(reference=partial(other_reference, mask=None))

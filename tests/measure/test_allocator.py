@@ -8,7 +8,8 @@ import sys
 import psutil
 import pytest
 
-from suites.engine.local import ROOT, Session
+from suites.engine.local_session import ROOT, Session
+from suites.engine.protocol import Wait
 from suites.engine.watch import Watch
 from suites.measure.allocator import ALLOCATORS, settings
 
@@ -90,25 +91,8 @@ def test_another_allocator_is_refused_in_words() -> None:
         settings("jemalloc")
 
 
-def test_a_changed_threshold_of_the_c_library_is_noticed() -> None:
-    """In a process of its own: what glibc would have learnt by itself cannot be put back."""
-    program = """
-import ctypes
-from suites.process_state.fingerprint import Fingerprint
-
-before = Fingerprint()
-assert before.changes() == ""
-assert ctypes.CDLL(None).mallopt(-3, 1 << 30)  # M_MMAP_THRESHOLD
-print(before.changes(), before.restore())
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
-    )
-    assert done.stdout == "changed how the C library allocates memory False\n"
-
-
 def test_a_session_may_open_as_many_files_as_the_system_allows() -> None:
     with Session(Watch(60.0, 1 << 30), threads=1) as session:
-        assert session.ask({"task": "wait"}, lambda _: None) is None
+        assert session.ask(Wait(), lambda _: None) is None
         soft, hard = psutil.Process(session._process.pid).rlimit(psutil.RLIMIT_NOFILE)
     assert soft == hard

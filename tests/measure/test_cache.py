@@ -71,7 +71,8 @@ def test_on_a_gpu_its_own_cache_counts(
         made.append((size * dtype.itemsize, device))
 
     properties = SimpleNamespace(L2_cache_size=l2_mib << 20)
-    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: properties)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 3)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", {3: properties}.get)
     monkeypatch.setattr(torch, "ones", ones)
     assert Flush("cuda", 1 << 10).bytes == flushed_mib << 20
     assert made == [(flushed_mib << 20, "cuda")]

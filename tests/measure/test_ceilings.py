@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from impls.interface import Problem
 from suites.measure import ceilings
 from suites.measure.ceilings import measure
-from suites.stats.ceilings import Ceiling, attainable_ms, from_json, share, to_json, work
+from suites.stats.ceilings import Ceiling, attainable_ms, share, work
 
 ROOT = Path(__file__).parents[2]
 PROBLEM = Problem.parse("b1 h1 t1000 d50 full")
@@ -90,13 +89,6 @@ def test_the_share_may_lie_above_the_ceiling() -> None:
     found = [ceiling(1e12), product(1e9)]
     assert share(PROBLEM, 400.0, found) == 0.5
     assert share(PROBLEM, 100.0, found) == 2.0
-
-
-def test_ceilings_come_back_from_plain_data() -> None:
-    found = (ceiling(1e12), product(2e9, residency="memory"))
-    assert from_json(json.loads(json.dumps(to_json(found)))) == found
-    with pytest.raises(TypeError, match="colour"):
-        from_json([{**to_json(found)[0], "colour": "red"}])
 
 
 def test_pages_work_with_ceilings_without_torch() -> None:

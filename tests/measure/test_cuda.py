@@ -271,6 +271,7 @@ def test_a_device_tells_of_host_load_and_triton_beside_the_times(
     monkeypatch.setattr("suites.measure.cuda.cross_check_ms", lambda call: 1.25)
     cuda = FakeCuda()
     stand_in = SimpleNamespace(
+        current_device=lambda: 0,
         get_device_properties=lambda index: SimpleNamespace(index=index),
         Event=cuda.Event,
         synchronize=cuda.synchronize,

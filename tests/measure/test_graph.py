@@ -65,7 +65,7 @@ def test_the_same_calls_are_captured_once_and_replayed() -> None:
 
 def test_a_call_that_waits_is_refused_before_a_capture_begins() -> None:
     cuda = FakeCuda()
-    with pytest.raises(NotCapturableError, match="a call waits for the device, which a CUDA"):
+    with pytest.raises(NotCapturableError, match="a call synchronizes, which a CUDA"):
         graphs(cuda).take([cuda.waits(4, host_us=10)], 100)
     assert cuda.captures == 0
 

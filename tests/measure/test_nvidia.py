@@ -10,6 +10,8 @@ import torch
 from suites.measure import nvidia
 from suites.measure.nvidia import DeviceState, read, words
 
+UUID = "1a2b"
+
 
 class NVMLError(Exception):
     """As pynvml's: the one type that all of NVML's errors share."""
@@ -27,7 +29,6 @@ def fake(**instead: Any) -> SimpleNamespace:
         "NVML_CLOCK_MEM": 2,
         "NVML_TEMPERATURE_GPU": 0,
         "nvmlInit": lambda: None,
-        "nvmlDeviceGetHandleByIndex": lambda index: ("by index", index),
         "nvmlDeviceGetHandleByUUID": lambda uuid: ("by uuid", uuid),
         "nvmlDeviceGetClockInfo": lambda _, kind: {1: 1755, 2: 2619}[kind],
         "nvmlDeviceGetPowerUsage": lambda _: 612_500,
@@ -39,7 +40,7 @@ def fake(**instead: Any) -> SimpleNamespace:
 
 def test_a_reading_has_clocks_power_temperature_and_reasons_in_words() -> None:
     reasons = ("power cap", "software thermal slowdown")
-    assert read(nvml=fake()) == DeviceState(1755, 2619, 612.5, 61, reasons)
+    assert read(UUID, nvml=fake()) == DeviceState(1755, 2619, 612.5, 61, reasons)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,7 @@ def test_the_reasons_are_words(bits: int | None, expected: tuple[str, ...] | Non
 
 
 def test_an_idle_device_and_clocks_that_were_set_are_no_slowdown() -> None:
-    state = read(nvml=fake(nvmlDeviceGetCurrentClocksEventReasons=lambda _: 0x107))
+    state = read(UUID, nvml=fake(nvmlDeviceGetCurrentClocksEventReasons=lambda _: 0x107))
     assert state is not None
     assert state.slowed_by == ("power cap",)
 
@@ -72,7 +73,7 @@ def test_an_older_driver_or_package_is_asked_by_the_older_names(missing: Any) ->
         nvmlDeviceGetTemperature=lambda _, sensor: 58,
         nvmlDeviceGetCurrentClocksThrottleReasons=lambda _: 0x8,
     )
-    assert read(nvml=older) == DeviceState(1755, 2619, 612.5, 58, ("hardware slowdown",))
+    assert read(UUID, nvml=older) == DeviceState(1755, 2619, 612.5, 58, ("hardware slowdown",))
 
 
 def test_what_a_device_does_not_tell_is_not_measured() -> None:
@@ -81,7 +82,7 @@ def test_what_a_device_does_not_tell_is_not_measured() -> None:
         nvmlDeviceGetTemperatureV=failing,
         nvmlDeviceGetCurrentClocksEventReasons=failing,
     )
-    state = read(nvml=silent)
+    state = read(UUID, nvml=silent)
     assert state == DeviceState(1755, 2619, None, None, None)
     assert state is not None
     assert state.slowed_by == ()
@@ -90,15 +91,13 @@ def test_what_a_device_does_not_tell_is_not_measured() -> None:
 @pytest.mark.parametrize(
     ("uuid", "asked"),
     [
-        ("", ("by index", 0)),
         ("1a2b", ("by uuid", "GPU-1a2b")),
         ("GPU-1a2b", ("by uuid", "GPU-1a2b")),
         ("MIG-1a2b", ("by uuid", "MIG-1a2b")),
     ],
 )
-def test_the_device_is_the_one_asked_for(uuid: str, asked: tuple[str, int | str]) -> None:
-    draw_mw: dict[tuple[str, int | str], int] = {
-        ("by index", 0): 1000,
+def test_the_device_is_the_one_asked_for(uuid: str, asked: tuple[str, str]) -> None:
+    draw_mw: dict[tuple[str, str], int] = {
         ("by uuid", "GPU-1a2b"): 2000,
         ("by uuid", "MIG-1a2b"): 3000,
     }
@@ -107,9 +106,9 @@ def test_the_device_is_the_one_asked_for(uuid: str, asked: tuple[str, int | str]
     assert state.power_w == draw_mw[asked] / 1000
 
 
-@pytest.mark.parametrize("step", ["nvmlInit", "nvmlDeviceGetHandleByIndex"])
+@pytest.mark.parametrize("step", ["nvmlInit", "nvmlDeviceGetHandleByUUID"])
 def test_without_a_driver_or_a_device_there_is_no_reading(step: str) -> None:
-    assert read(nvml=fake(**{step: failing})) is None
+    assert read(UUID, nvml=fake(**{step: failing})) is None
 
 
 def test_another_error_is_not_swallowed() -> None:
@@ -117,17 +116,17 @@ def test_another_error_is_not_swallowed() -> None:
         raise TypeError("a fault of ours")
 
     with pytest.raises(TypeError, match="a fault of ours"):
-        read(nvml=fake(nvmlDeviceGetPowerUsage=broken))
+        read(UUID, nvml=fake(nvmlDeviceGetPowerUsage=broken))
 
 
 def test_without_the_package_there_is_no_reading(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", None)
-    assert read() is None
+    assert read(UUID) is None
 
 
 def test_the_package_is_used_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", fake())
-    assert read() == read(nvml=fake())
+    assert read(UUID) == read(UUID, nvml=fake())
 
 
 def test_the_code_says_plainly_that_it_never_ran_on_a_gpu() -> None:
@@ -138,7 +137,7 @@ def test_the_code_says_plainly_that_it_never_ran_on_a_gpu() -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA device here")
 def test_on_a_device_the_clocks_are_read() -> None:
     pytest.importorskip("pynvml")
-    state = read(str(torch.cuda.get_device_properties(0).uuid))
+    state = read(str(torch.cuda.get_device_properties(torch.cuda.current_device()).uuid))
     assert state is not None
     assert state.sm_mhz
     assert state.reasons is not None

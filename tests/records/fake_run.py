@@ -11,8 +11,9 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
-from impls.interface import Limits
 from suites.engine.run import Conductor
+
+from impls.interface import Limits
 from suites.engine.watch import Ending, Watch
 from suites.records import record as records
 from suites.records.plan import Entry, Plan

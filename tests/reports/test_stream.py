@@ -8,11 +8,11 @@ import math
 from typing import Any
 
 import pytest
+from suites.engine.run import Conductor
 
 from reports.analysis import Analysis
 from reports.printing.plain import as_data
 from reports.printing.stream import KINDS, Stream
-from suites.engine.run import Conductor
 from suites.records.record import Agreement, Record, TensorError, from_json
 from suites.records.store import Run as StoredRun
 from suites.records.store import Store, now

@@ -8,14 +8,17 @@ from typing import Any
 
 import pytest
 
+from impls.interface import Problem
 from suites.records.record import Conditions, Record
 from suites.stats.pairing import APART, Pair, pair, twin_log_ratios
+
+PROBLEM = Problem.parse("b1 h1 t16 d64")
 
 
 def record(session: int, *times_ms: float, **fields: Any) -> Record:
     return Record(
         session=session,
-        problem="b1 h1 t16 d64 full fp32 cpu",
+        problem=PROBLEM,
         implementation="some",
         status="ok",
         times_ms=times_ms,

@@ -6,11 +6,11 @@ from collections import Counter
 from typing import Any
 
 from impls.interface import Limits
-from suites.discover.limits import pasted, stated
-from suites.discover.probing import Probed, Reach
+from suites.discover.discovery import DeviceFinding, Discovery
+from suites.discover.limits import decorator_source, non_default_fields
 
 
-def of_limits(found: Probed) -> dict[str, Any]:
+def of_limits(found: Discovery) -> dict[str, Any]:
     """The limits of a plain function, found by trial.
 
     devices   for each: the base, what was tried for one, and the features that do not hold
@@ -22,19 +22,19 @@ def of_limits(found: Probed) -> dict[str, Any]:
     verified = found.verified
     return {
         "implementation": found.name,
-        "devices": [_device(reach) for reach in found.reaches],
+        "devices": [_device(finding) for finding in found.devices],
         "limits": [_limits(each) for each in found.limits],
-        "paste": pasted(found.limits) if found.limits else "",
+        "paste": decorator_source(found.limits) if found.limits else "",
         "wrong": found.wrong,
         "verified": None if verified is None else dict(Counter(each.status for each in verified)),
     }
 
 
-def _device(reach: Reach) -> dict[str, Any]:
+def _device(finding: DeviceFinding) -> dict[str, Any]:
     return {
-        "device": reach.device,
-        "base": None if reach.base is None else str(reach.base),
-        "tried": {str(problem): fault for problem, fault in reach.tried.items()},
+        "device": finding.device,
+        "base": None if finding.base is None else str(finding.base),
+        "tried": {str(problem): fault for problem, fault in finding.tried.items()},
         "lacking": [
             {
                 "field": each.feature.field,
@@ -42,7 +42,7 @@ def _device(reach: Reach) -> dict[str, Any]:
                 "problem": str(each.problem),
                 "reason": each.reason,
             }
-            for each in reach.lacking
+            for each in finding.unsupported
         ],
     }
 
@@ -50,5 +50,5 @@ def _device(reach: Reach) -> dict[str, Any]:
 def _limits(limits: Limits) -> dict[str, Any]:
     return {
         name: [value[0], value[-1], value.step] if isinstance(value, range) else value
-        for name, value in stated(limits).items()
+        for name, value in non_default_fields(limits).items()
     }

@@ -13,8 +13,8 @@ from impls.interface import Limits
 from impls.interface.limits import words_of
 from reports.outputs.terminal.grid_tables import table
 from reports.views.text import counted, printable
-from suites.discover.limits import Lacking, pasted
-from suites.discover.probing import Probed, Reach
+from suites.discover.discovery import DeviceFinding, Discovery
+from suites.discover.limits import Unsupported, decorator_source
 
 FIELDS: Final = {
     "devices": "devices",
@@ -33,26 +33,26 @@ FIELDS: Final = {
 """The fields of Limits in words, in the order of their declaration."""
 
 
-def tables(found: Probed) -> list[RenderableType]:
+def tables(found: Discovery) -> list[RenderableType]:
     """The features that hold, those that do not and why, and the Limits to paste."""
     made: list[RenderableType] = []
-    for reach in found.reaches:
-        made += _of_device(found, reach)
+    for finding in found.devices:
+        made += _of_device(found, finding)
     if found.limits:
         made.append(Text(f"\nTo paste above `def {found.name}`:\n", style="bold"))
-        made.append(Text(pasted(found.limits), no_wrap=True, overflow="ignore"))
+        made.append(Text(decorator_source(found.limits), no_wrap=True, overflow="ignore"))
     return [*made, Text(f"\n{_conclusion(found)}")]
 
 
-def _of_device(found: Probed, reach: Reach) -> list[RenderableType]:
-    if reach.limits is None:
-        title = f"{found.name} agrees on none of these on {reach.device}"
-        return [_listed(title, ("problem", "reason"), reach.tried.items())]
-    held = ((FIELDS[name], _held(reach.limits, name)) for name in FIELDS)
-    title = f"Limits of {found.name}, tried on variants of {reach.base}"
+def _of_device(found: Discovery, finding: DeviceFinding) -> list[RenderableType]:
+    if finding.limits is None:
+        title = f"{found.name} agrees on none of these on {finding.device}"
+        return [_listed(title, ("problem", "reason"), finding.tried.items())]
+    held = ((FIELDS[name], _held(finding.limits, name)) for name in FIELDS)
+    title = f"Limits of {found.name}, tried on variants of {finding.base}"
     made = [_listed(title, ("feature", "holds"), held)]
-    if reach.lacking:
-        alike = _alike(reach.lacking)
+    if finding.unsupported:
+        alike = _alike(finding.unsupported)
         lacks = ((_features(each), each[0].problem, each[0].reason) for each in alike)
         made.append(
             _listed("Features that do not hold", ("feature", "first problem", "reason"), lacks)
@@ -80,22 +80,22 @@ def _held(limits: Limits, name: str) -> str:
     return ", ".join(value)
 
 
-def _alike(lacking: Iterable[Lacking]) -> list[list[Lacking]]:
+def _alike(unsupported: Iterable[Unsupported]) -> list[list[Unsupported]]:
     """Missing features of one field with one reason, together."""
-    found: dict[tuple[str, str], list[Lacking]] = defaultdict(list)
-    for each in lacking:
+    found: dict[tuple[str, str], list[Unsupported]] = defaultdict(list)
+    for each in unsupported:
         found[each.feature.field, each.reason].append(each)
     return list(found.values())
 
 
-def _features(alike: list[Lacking]) -> str:
+def _features(alike: list[Unsupported]) -> str:
     """`training`, `masks causal, window`, `head dimensions 33`."""
     field = FIELDS[alike[0].feature.field]
     values = [each.feature.value for each in alike]
     return field if values == [True] else f"{field} {', '.join(map(str, values))}"
 
 
-def _conclusion(found: Probed) -> str:
+def _conclusion(found: Discovery) -> str:
     if not found.limits:
         return (
             f"Nothing to paste: {found.name} agrees on none of the problems that trials start from."

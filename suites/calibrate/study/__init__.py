@@ -1,5 +1,5 @@
-"""A study to repeat: the error of a ratio by four methods, at equal wall time, the truth known.
+"""A study of timing methods: the error of a ratio by four methods at equal wall time.
 
-`python -m suites.calibrate.study` runs it. Each method measures the same pairs: code against
-itself, and against itself made slower by a known part.
+`python -m suites.calibrate.study` runs it. Each method measures pairs of known ratio: a call
+against itself, and against itself slowed by a known fraction.
 """

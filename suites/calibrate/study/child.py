@@ -1,17 +1,17 @@
-"""The other methods' process: calls, timed one arm after the other.
+"""The process of the other methods: they time one arm after the other.
 
-Started as `python -P -m suites.calibrate.study.child TASK ANSWER`, with two files of JSON.
+Started as `python -P -m suites.calibrate.study.child`; reads task.json and writes times.json in its
+working folder.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from impls.interface import Problem
 from impls.interface.implementation import from_function
@@ -19,70 +19,88 @@ from suites.calibrate.arms import attend
 from suites.measure.devices import device
 from suites.measure.inputs import bind, call_of, make_inputs
 from suites.measure.timing import Call, HostClock, stretched, warm_up
+from suites.records.codec import from_json, message
 
 ARMS: Final = ("base", "same", "slowed")
 WARM_UP_S: Final = 0.025
-"""As triton.testing.do_bench warms up, unless told otherwise."""
+"""Warm-up of `one_by_one`, seconds: the default of triton.testing.do_bench."""
 
 
-def arms_of(text: str, task: Mapping[str, Any]) -> dict[str, Call]:
-    """The arms of a problem, warm: the call, the same again, and the call made slower."""
+@message
+class MethodTask:
+    """What the process of a method measures.
+
+    slowed  fraction by which the arm `slowed` is slower
+    seed    of the inputs
+    arm_s   seconds that one arm is timed
+    """
+
+    method: str
+    problems: tuple[str, ...]
+    slowed: float
+    threads: int
+    seed: int
+    arm_s: float
+
+
+def arms_of(text: str, task: MethodTask) -> dict[str, Call]:
+    """The arms of a problem after a warm-up: a call, the same call, and the slowed call."""
     problem = Problem.parse(text)
     attention = from_function(attend)
     sets = [
-        make_inputs(problem, purpose=f"time {index}", seed=task["repeat"])
+        make_inputs(problem, purpose=f"time {index}", seed=task.seed)
         for index in range(device(problem.device, cold=False).input_sets(problem))
     ]
-    call = _in_turn([call_of(bind(attention, problem, inputs), inputs) for inputs in sets])
+    call = _rotating([call_of(bind(attention, problem, inputs), inputs) for inputs in sets])
     warm_up(call, HostClock())
-    parts = zip(ARMS, (0.0, 0.0, task["slowed"]), strict=True)
+    parts = zip(ARMS, (0.0, 0.0, task.slowed), strict=True)
     return {arm: stretched(call, part) for arm, part in parts}
 
 
-def with_torch(call: Call, task: Mapping[str, Any]) -> list[float]:
-    """Seconds of a call, as torch.utils.benchmark takes them."""
-    from torch.utils.benchmark import Timer  # noqa: PLC0415 - the other methods need not wait for it
+def with_torch(call: Call, task: MethodTask) -> list[float]:
+    """Seconds of a call by torch.utils.benchmark."""
+    from torch.utils.benchmark import Timer  # noqa: PLC0415 - only one method needs it
 
-    timer = Timer("call()", globals={"call": call}, num_threads=task["threads"])
-    return list(timer.blocked_autorange(min_run_time=task["arm_s"]).times)
+    timer = Timer("call()", globals={"call": call}, num_threads=task.threads)
+    return list(timer.blocked_autorange(min_run_time=task.arm_s).times)
 
 
-def one_by_one(call: Call, task: Mapping[str, Any]) -> list[float]:
-    """Seconds of a call, as triton.testing.do_bench takes them where there are no events."""
+def one_by_one(call: Call, task: MethodTask) -> list[float]:
+    """Seconds of each call, as triton.testing.do_bench does it, with a host clock for events."""
     warm_s = time.perf_counter() + WARM_UP_S
     while time.perf_counter() < warm_s:
         call()
     times: list[float] = []
-    while sum(times) < task["arm_s"]:
+    while sum(times) < task.arm_s:
         began_s = time.perf_counter()
         call()
         times.append(time.perf_counter() - began_s)
     return times
 
 
-TAKERS: Final[Mapping[str, Callable[[Call, Mapping[str, Any]], list[float]]]] = {
+TIMERS: Final[Mapping[str, Callable[[Call, MethodTask], list[float]]]] = {
     "torch.utils.benchmark": with_torch,
     "do_bench": one_by_one,
 }
 
 
 def main() -> None:
-    """Measure every problem of a task and write what was found."""
-    task = json.loads(Path(sys.argv[1]).read_text())
-    take = TAKERS[task["method"]]
-    found: dict[str, dict[str, Any]] = {}
-    for problem in task["problems"]:
-        times = {arm: take(call, task) for arm, call in arms_of(problem, task).items()}
-        found[problem] = {"times": times, "truth": 1 + task["slowed"]}
-    Path(sys.argv[2]).write_text(json.dumps(found))
+    """Measure every problem of the task, and write seconds by problem and arm."""
+    task = from_json(MethodTask, Path("task.json").read_text())
+    timer = TIMERS[task.method]
+    found = {
+        problem: {arm: timer(call, task) for arm, call in arms_of(problem, task).items()}
+        for problem in task.problems
+    }
+    Path("times.json").write_text(json.dumps(found))
 
 
-def _in_turn(calls: Sequence[Call]) -> Call:
-    """A call that takes its inputs in turn."""
-    turns = cycle(calls)
+def _rotating(calls: Sequence[Call]) -> Call:
+    """A call that rotates through these calls."""
+    rotation = cycle(calls)
 
     def call() -> None:
-        next(turns)()
+        next(rotation)()
 
     return call
 

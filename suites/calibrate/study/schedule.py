@@ -1,4 +1,4 @@
-"""Turns: every method once in each repeat, each given the wall time that this program takes."""
+"""The order of turns, and equal wall time for all methods."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from random import Random
 from statistics import fmean
 from typing import Final
 
+from suites.calibrate.study.child import ARMS
 from suites.calibrate.study.methods import METHODS, OURS, Measured, Setting
 from suites.calibrate.study.pairs import Pair
 
-ARMS_OF_A_PROBLEM: Final = 3
 LEAST_ARM_S: Final = 0.02
+"""Least time for one arm, seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
     """One method, once over all problems.
 
-    wall_s   all that it took, process starts included
-    timed_s  seconds of it within timers; 0 for this program, whose time nothing depends on
+    wall_s   wall time, process starts included
+    timed_s  seconds of it inside timers; 0 for this program, which gets no time to fill
     """
 
     method: str
@@ -33,10 +34,10 @@ class Turn:
 
 @dataclass(slots=True)
 class Shares:
-    """How long each method may time an arm, so that all use the same wall time in the end.
+    """The time that each method may spend on an arm, so that all use equal wall time in the end.
 
-    arms        that a method times in one turn
-    foreseen_s  wall time of this program's turn, until the first is known
+    arms        number of arms in one turn
+    foreseen_s  forecast wall time of this program's turn, until the first is measured
     """
 
     arms: int
@@ -46,20 +47,17 @@ class Shares:
     _besides_s: dict[str, float] = field(default_factory=dict)
 
     def arm_s(self, method: str, repeat: int) -> float:
-        """Seconds for one arm in this repeat.
-
-        What a method has used too much or too little so far is made up for here.
-        """
+        """Seconds for one arm in this repeat; corrects for too much or too little time so far."""
         each_s = fmean(self._ours_s) if self._ours_s else self.foreseen_s
         due_s = repeat * each_s - self._used_s.get(method, 0.0)
         return max(LEAST_ARM_S, (due_s - self._besides_s.get(method, 0.0)) / self.arms)
 
     def pilot(self, turn: Turn) -> None:
-        """Learn from a turn that does not count what a method takes besides its timers."""
+        """Record the time outside timers, from a turn that does not count."""
         self._besides_s[turn.method] = turn.wall_s - turn.timed_s
 
     def learn(self, turn: Turn) -> None:
-        """Count a turn."""
+        """Count the time of a turn."""
         self.pilot(turn)
         self._used_s[turn.method] = self._used_s.get(turn.method, 0.0) + turn.wall_s
         if turn.method == OURS:
@@ -70,8 +68,8 @@ class Shares:
 class Study:
     """Measures the same pairs by every method.
 
-    methods  by name; each is given the setting, the repeat and the seconds of an arm
-    now_s    a clock, seconds
+    methods  by name: functions of the setting, the repeat and the seconds of an arm
+    now_s    a clock in seconds
     """
 
     setting: Setting
@@ -81,11 +79,11 @@ class Study:
     now_s: Callable[[], float] = time.monotonic
 
     def pilot(self) -> Shares:
-        """What the methods take, from turns that do not count: one session, and short arms."""
+        """The time that methods need, from turns that do not count: one session, short arms."""
         one = replace(self, setting=replace(self.setting, sessions=1))
         turns = {name: one.turn(name, 0, LEAST_ARM_S) for name in self.methods}
         shares = Shares(
-            arms=ARMS_OF_A_PROBLEM * len(self.setting.problems),
+            arms=len(ARMS) * len(self.setting.problems),
             foreseen_s=turns[OURS].wall_s * self.setting.sessions,
         )
         for turn in turns.values():
@@ -93,7 +91,7 @@ class Study:
         return shares
 
     def turns(self, repeats: int, shares: Shares) -> Iterator[Turn]:
-        """Every method once in each repeat, in an order drawn anew."""
+        """Every method once in each repeat, in random order."""
         for repeat in range(1, repeats + 1):
             for name in Random(repeat).sample(list(self.methods), len(self.methods)):
                 turn = self.turn(name, repeat, shares.arm_s(name, repeat))

@@ -1,4 +1,4 @@
-"""What the turns come to: a row for each method, as a table and as Markdown."""
+"""Figures of the study: a row for each method, as a Markdown table."""
 
 from __future__ import annotations
 
@@ -8,11 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from statistics import median, quantiles
-from typing import Any, Final, Literal
-
-from rich import box
-from rich.console import Console
-from rich.table import Table
+from typing import Any, Final
 
 from suites.calibrate.study.methods import OURS
 from suites.calibrate.study.schedule import Turn
@@ -32,13 +28,13 @@ _TOOLS: Final = ("pytest-benchmark", "scipy")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """How well one method did over all its turns.
+    """The figures of one method over all its turns.
 
-    wall_s         all that its turns took
-    median_error   of the ratios of identical and slowed pairs together, relative
-    high_error     the 95th percentile of the same
-    false_alarms   identical pairs that it decided were different, of so many `identical`
-    found          slowed pairs that it decided were slower, of so many `slowed`
+    wall_s         wall time of its turns
+    median_error   median relative error of the ratios of all pairs
+    high_error     95th percentile of the same
+    false_alarms   pairs decided as different, of the `identical` ones
+    found          pairs decided as slower, of the `slowed` ones
     against_ours   its median error over this program's
     """
 
@@ -54,32 +50,25 @@ class Figures:
 
 
 def figures(turns: Sequence[Turn]) -> list[Figures]:
-    """A row for each method, in the order of their first turns, ours first."""
+    """A row for each method: this program first, then by first turn."""
     names = sorted(dict.fromkeys(turn.method for turn in turns), key=lambda name: name != OURS)
     ours = median(_errors(turns, OURS))
     return [_figures(turns, name, ours) for name in names]
 
 
-def table(rows: Sequence[Figures]) -> str:
-    """The rows for a terminal."""
-    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    cells = [_cells(row) for row in rows]
-    for heading, column in zip(HEADINGS, zip(*cells, strict=True), strict=True):
-        justify: Literal["left", "right"] = "left" if heading == HEADINGS[0] else "right"
-        made.add_column(heading, justify=justify, min_width=max(map(len, column)))
-    for each in cells:
-        made.add_row(*each)
-    return "".join(segment.text for segment in Console().render(made))
-
-
 def markdown(rows: Sequence[Figures]) -> str:
-    """The rows as a Markdown table."""
-    lines = [HEADINGS, ("---", *["---:"] * (len(HEADINGS) - 1)), *map(_cells, rows)]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    """The rows as a Markdown table, readable in a terminal."""
+    rule = ("---", *["---:"] * (len(HEADINGS) - 1))
+    lines = [HEADINGS, rule, *map(_cells, rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    padded = (
+        [cell.rjust(width) for cell, width in zip(line, widths, strict=True)] for line in lines
+    )
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in padded)
 
 
 def about(machine: Mapping[str, Any], began: datetime) -> str:
-    """One line: when, on what, with which versions."""
+    """One line with date, machine and versions."""
     versions = {
         "attnbench": machine["attnbench"],
         "python": machine["python"],
@@ -88,12 +77,12 @@ def about(machine: Mapping[str, Any], began: datetime) -> str:
     }
     threads = f"{machine['threads']} thread{'s' if machine['threads'] > 1 else ''}"
     where = f"{machine['cpu']}, {machine['cores']} cores, {threads}, {machine['os']}"
-    said = ", ".join(f"{name} {version}" for name, version in versions.items())
-    return f"{began.astimezone(UTC):%Y-%m-%d %H:%M} UTC; {where}; {said}\n"
+    listed = ", ".join(f"{name} {version}" for name, version in versions.items())
+    return f"{began.astimezone(UTC):%Y-%m-%d %H:%M} UTC; {where}; {listed}\n"
 
 
 def as_data(turns: Sequence[Turn], machine: Mapping[str, Any], began: datetime) -> dict[str, Any]:
-    """Everything that was measured, with every ratio."""
+    """All turns with every ratio, as plain data."""
     return {
         "began": began.isoformat(timespec="seconds"),
         "machine": dict(machine),

@@ -1,4 +1,4 @@
-"""Wrong in one way each: what the check has to reject, on which problems, and in which words."""
+"""Wrong implementations: each with the problems, probes and messages that reject it."""
 
 from __future__ import annotations
 
@@ -7,27 +7,41 @@ from dataclasses import dataclass, replace
 from types import ModuleType
 
 from impls.interface import Implementation
-from tests.agreement.asked import Answer, implementation_of
+from tests.agreement.attention_call import Form, implementation_of
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A problem on which the check rejects an impostor.
+
+    because  regular expression of the message
+    by       name of the probe that finds the fault; empty: the call raises an exception
+    on       label of the hard input; empty: the problem itself
+    """
+
+    problem: str
+    because: str
+    by: str = ""
+    on: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Impostor:
-    """A wrong implementation.
-
-    rejections  problems on which the check must find it out, each with what it says then, as a
-                regular expression
-    """
+    """A wrong implementation, with the problems on which it has to be rejected."""
 
     implementation: Implementation
-    rejections: tuple[tuple[str, str], ...] = ()
+    rejections: tuple[Rejection, ...] = ()
 
 
-def rejected(problem: str, because: str) -> Callable[[Answer | Impostor], Impostor]:
-    """Make an impostor of a wrong answer, or name one problem more that shows it."""
+def rejected(
+    problem: str, because: str, by: str = "", on: str = ""
+) -> Callable[[Form | Impostor], Impostor]:
+    """Make an impostor of a wrong function, or add a problem to an impostor."""
 
-    def wrap(answer: Answer | Impostor) -> Impostor:
-        made = _impostor(answer)
-        return replace(made, rejections=((problem, because), *made.rejections))
+    def wrap(form: Form | Impostor) -> Impostor:
+        made = form if isinstance(form, Impostor) else Impostor(implementation_of(form))
+        first = Rejection(problem, because, by, on)
+        return replace(made, rejections=(first, *made.rejections))
 
     return wrap
 
@@ -36,7 +50,3 @@ def found_in(*modules: ModuleType) -> Iterator[Impostor]:
     """Every impostor of these files."""
     for module in modules:
         yield from (each for each in vars(module).values() if isinstance(each, Impostor))
-
-
-def _impostor(answer: Answer | Impostor) -> Impostor:
-    return answer if isinstance(answer, Impostor) else Impostor(implementation_of(answer))

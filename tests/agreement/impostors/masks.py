@@ -1,4 +1,4 @@
-"""Keys that are seen and should not be, or should be and are not."""
+"""Hidden keys that are read, and visible keys that are not."""
 
 from __future__ import annotations
 
@@ -10,141 +10,164 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from impls.interface import FULL, Mask
-from tests.agreement.asked import Asked, attend
+from tests.agreement.attention_call import AttentionCall, attend
 from tests.agreement.impostors import rejected
 
 
-def without_keys(asked: Asked, dropped: Tensor) -> Tensor:
+def without_keys(call: AttentionCall, dropped: Tensor) -> Tensor:
     """Attention that also hides these keys: a tensor that broadcasts with [B, 1, Tq, Tk]."""
-    seen = asked.seen & ~dropped
-    scores = (asked.scale * asked.q @ asked.keys.mT).masked_fill(~seen, -1e30)
-    return torch.softmax(scores, -1).masked_fill(~seen, 0.0) @ asked.values
+    seen = call.seen & ~dropped
+    scores = (call.scale * call.q @ call.keys.mT).masked_fill(~seen, -1e30)
+    return torch.softmax(scores, -1).masked_fill(~seen, 0.0) @ call.values
 
 
-def of_keys(asked: Asked) -> Tensor:
-    return torch.arange(asked.k.shape[2])
-
-
-@rejected("h4 t100 d16 causal", r"query 0 .* sees keys 0\.\.99, should see 0\.\.0$")
-def mask_ignored(asked: Asked) -> Tensor:
-    return attend(replace(asked, mask=FULL))
-
-
-@rejected("h4 t100 d16 causal", r"query 0 .* sees keys 0\.\.99, should see 0\.\.0$")
-def causal_upside_down(asked: Asked) -> Tensor:
-    return attend(replace(asked, mask=Mask(left=1, right=None)))
-
-
-@rejected("h4 t33/65 d16 causal", r"query 0 .* sees keys 0\.\.0, should see 0\.\.32$")
-@rejected("h4 t64 d16 causal", r"lengths 33/129.*out is wrong")
-def lined_up_at_the_first_key(asked: Asked) -> Tensor:
-    rows = torch.arange(asked.q.shape[2])
-    return without_keys(replace(asked, mask=FULL), of_keys(asked) > rows[:, None])
-
-
-@rejected("h4 t100 d16 window:16", r"query 16 .* sees keys 0\.\.16, should see 1\.\.16$")
-def window_one_too_wide(asked: Asked) -> Tensor:
-    return attend(replace(asked, mask=replace(asked.mask, left=(asked.mask.left or 0) + 1)))
-
-
-@rejected("h4 t100 d16 window:16", r"query 15 .* sees keys 1\.\.15, should see 0\.\.15$")
-def window_one_too_narrow(asked: Asked) -> Tensor:
-    return attend(replace(asked, mask=replace(asked.mask, left=(asked.mask.left or 2) - 1)))
-
-
-@rejected("h4 t100 d16 window:9:5", r"query 0 .* sees keys 0\.\.0, should see 0\.\.5$")
-def window_on_one_side(asked: Asked) -> Tensor:
-    return attend(replace(asked, mask=replace(asked.mask, right=0)))
-
-
-@rejected("h4 t100 d16 window:9:5", r"query 0 .* sees keys 0\.\.8, should see 0\.\.5$")
-def window_of_equal_sides(asked: Asked) -> Tensor:
-    left = asked.mask.left or 1
-    return attend(replace(asked, mask=replace(asked.mask, right=left - 1)))
-
-
-@rejected("b3 h2 t64 d16 padding:0.5", r"sees keys 0\.\.63, should see 0\.\.31$")
-def padding_ignored(asked: Asked) -> Tensor:
-    return attend(replace(asked, mask=replace(asked.mask, padding=None)))
-
-
-@rejected("b3 h2 t64 d16 padding:0.5", r"sees keys 32\.\.63, should see 0\.\.31$")
-def padding_on_the_wrong_side(asked: Asked) -> Tensor:
-    length, ranges = asked.k.shape[2], asked.mask.padding
-    assert isinstance(ranges, tuple)
-    mirrored = tuple((length - end, length - start) for start, end in ranges)
-    return attend(replace(asked, mask=replace(asked.mask, padding=mirrored)))
-
-
-@rejected("b3 h2 t64 d16 padding:0.5", r"batch row 1.* 0\.\.31, should see 16\.\.63$")
-def padding_of_the_first_batch_row_for_all(asked: Asked) -> Tensor:
-    ranges = asked.mask.padding
-    assert isinstance(ranges, tuple)
-    return attend(replace(asked, mask=replace(asked.mask, padding=ranges[:1] * len(ranges))))
+def of_keys(call: AttentionCall) -> Tensor:
+    return torch.arange(call.k.shape[2])
 
 
 @rejected(
-    "b2 h2 t65 d16 documents:10/23x2/9", r"query 10 .* sees keys 9\.\.32, should see 10\.\.32$"
+    "h4 t100 d16 causal", r"query 0 .* sees keys 0\.\.99, expected 0\.\.0$", by="mask_readout"
 )
-def documents_see_the_last_key_before_them(asked: Asked) -> Tensor:
-    ends = torch.tensor(asked.mask.documents).cumsum(0)
-    document = torch.bucketize(of_keys(asked), ends, right=True)
-    ended = of_keys(asked) == (ends[document] - 1)
+def mask_ignored(call: AttentionCall) -> Tensor:
+    return attend(replace(call, mask=FULL))
+
+
+@rejected(
+    "h4 t100 d16 causal", r"query 0 .* sees keys 0\.\.99, expected 0\.\.0$", by="mask_readout"
+)
+def causal_upside_down(call: AttentionCall) -> Tensor:
+    return attend(replace(call, mask=Mask(left=1, right=None)))
+
+
+@rejected(
+    "h4 t33/65 d16 causal", r"query 0 .* sees keys 0\.\.0, expected 0\.\.32$", by="mask_readout"
+)
+@rejected(
+    "h4 t64 d16 causal", r"lengths 33/129.*out is wrong", by="rounding_bound", on="lengths 33/129"
+)
+def lined_up_at_the_first_key(call: AttentionCall) -> Tensor:
+    rows = torch.arange(call.q.shape[2])
+    return without_keys(replace(call, mask=FULL), of_keys(call) > rows[:, None])
+
+
+@rejected(
+    "h4 t100 d16 window:16", r"query 16 .* sees keys 0\.\.16, expected 1\.\.16$", by="mask_readout"
+)
+def window_one_too_wide(call: AttentionCall) -> Tensor:
+    return attend(replace(call, mask=replace(call.mask, left=(call.mask.left or 0) + 1)))
+
+
+@rejected(
+    "h4 t100 d16 window:16", r"query 15 .* sees keys 1\.\.15, expected 0\.\.15$", by="mask_readout"
+)
+def window_one_too_narrow(call: AttentionCall) -> Tensor:
+    return attend(replace(call, mask=replace(call.mask, left=(call.mask.left or 2) - 1)))
+
+
+@rejected(
+    "h4 t100 d16 window:9:5", r"query 0 .* sees keys 0\.\.0, expected 0\.\.5$", by="mask_readout"
+)
+def window_on_one_side(call: AttentionCall) -> Tensor:
+    return attend(replace(call, mask=replace(call.mask, right=0)))
+
+
+@rejected(
+    "h4 t100 d16 window:9:5", r"query 0 .* sees keys 0\.\.8, expected 0\.\.5$", by="mask_readout"
+)
+def window_of_equal_sides(call: AttentionCall) -> Tensor:
+    left = call.mask.left or 1
+    return attend(replace(call, mask=replace(call.mask, right=left - 1)))
+
+
+@rejected("b3 h2 t64 d16 padding:0.5", r"sees keys 0\.\.63, expected 0\.\.31$", by="mask_readout")
+def padding_ignored(call: AttentionCall) -> Tensor:
+    return attend(replace(call, mask=replace(call.mask, padding=None)))
+
+
+@rejected("b3 h2 t64 d16 padding:0.5", r"sees keys 32\.\.63, expected 0\.\.31$", by="mask_readout")
+def padding_on_the_wrong_side(call: AttentionCall) -> Tensor:
+    length, ranges = call.k.shape[2], call.mask.padding
+    assert isinstance(ranges, tuple)
+    mirrored = tuple((length - end, length - start) for start, end in ranges)
+    return attend(replace(call, mask=replace(call.mask, padding=mirrored)))
+
+
+@rejected(
+    "b3 h2 t64 d16 padding:0.5", r"batch row 1.* 0\.\.31, expected 16\.\.63$", by="mask_readout"
+)
+def padding_of_the_first_batch_row_for_all(call: AttentionCall) -> Tensor:
+    ranges = call.mask.padding
+    assert isinstance(ranges, tuple)
+    return attend(replace(call, mask=replace(call.mask, padding=ranges[:1] * len(ranges))))
+
+
+@rejected(
+    "b2 h2 t65 d16 documents:10/23x2/9",
+    r"query 10 .* sees keys 9\.\.32, expected 10\.\.32$",
+    by="mask_readout",
+)
+def documents_see_the_last_key_before_them(call: AttentionCall) -> Tensor:
+    ends = torch.tensor(call.mask.documents).cumsum(0)
+    document = torch.bucketize(of_keys(call), ends, right=True)
+    ended = of_keys(call) == (ends[document] - 1)
     apart = document[:, None] - document
-    return without_keys(replace(asked, mask=FULL), (apart != 0) & ~((apart == 1) & ended))
+    return without_keys(replace(call, mask=FULL), (apart != 0) & ~((apart == 1) & ended))
 
 
-@rejected("h4 t100 d16 full", r"query 0 .* sees keys 0\.\.63, should see 0\.\.99$")
-def last_block_of_keys_dropped(asked: Asked) -> Tensor:
-    length = asked.k.shape[2]
-    return without_keys(asked, of_keys(asked) >= max(length // 64 * 64, min(length, 64)))
+@rejected("h4 t100 d16 full", r"query 0 .* sees keys 0\.\.63, expected 0\.\.99$", by="mask_readout")
+def last_block_of_keys_dropped(call: AttentionCall) -> Tensor:
+    length = call.k.shape[2]
+    return without_keys(call, of_keys(call) >= max(length // 64 * 64, min(length, 64)))
 
 
-@rejected("h4 t100 d16 window:40", r"query 32 .* sees keys 32\.\.32, should see 0\.\.32$")
-def first_block_of_keys_dropped(asked: Asked) -> Tensor:
-    return without_keys(asked, (of_keys(asked) < 32) & (asked.positions[:, None] >= 32))
+@rejected(
+    "h4 t100 d16 window:40", r"query 32 .* sees keys 32\.\.32, expected 0\.\.32$", by="mask_readout"
+)
+def first_block_of_keys_dropped(call: AttentionCall) -> Tensor:
+    return without_keys(call, (of_keys(call) < 32) & (call.positions[:, None] >= 32))
 
 
-@rejected("h4 t100 d16 full", r"sees keys 0\.\.6, 8\.\.99, should see 0\.\.99$")
-def one_key_missing(asked: Asked) -> Tensor:
-    return without_keys(asked, of_keys(asked) == 7)
+@rejected("h4 t100 d16 full", r"sees keys 0\.\.6, 8\.\.99, expected 0\.\.99$", by="mask_readout")
+def one_key_missing(call: AttentionCall) -> Tensor:
+    return without_keys(call, of_keys(call) == 7)
 
 
-@rejected("h4 t100 d16 causal", r"query 70 .* keys 0\.\.69, should see 0\.\.70$")
-def one_query_without_its_own_key(asked: Asked) -> Tensor:
-    rows = torch.arange(asked.q.shape[2])[:, None]
-    return without_keys(asked, (rows == 70) & (of_keys(asked) == asked.positions[:, None]))
+@rejected("h4 t100 d16 causal", r"query 70 .* keys 0\.\.69, expected 0\.\.70$", by="mask_readout")
+def one_query_without_its_own_key(call: AttentionCall) -> Tensor:
+    rows = torch.arange(call.q.shape[2])[:, None]
+    return without_keys(call, (rows == 70) & (of_keys(call) == call.positions[:, None]))
 
 
 @rejected(
     "h4 t100 d16 full",
-    r"sees keys 0\.\.99 as it should, but weighs them unequally or reads others$",
+    r"sees keys 0\.\.99 as expected, but with unequal weights or wrong values$",
+    by="mask_readout",
 )
-def one_key_weighed_twice(asked: Asked) -> Tensor:
-    scores = asked.scores + (of_keys(asked) == 5) * log(2)
-    return torch.softmax(scores, -1) @ asked.values
+def one_key_weighed_twice(call: AttentionCall) -> Tensor:
+    scores = call.scores + (of_keys(call) == 5) * log(2)
+    return torch.softmax(scores, -1) @ call.values
 
 
-@rejected("h1 t1100 d64 full", r"sees keys 0\.\.1023, should see 0\.\.1099$")
-def no_more_than_1024_keys(asked: Asked) -> Tensor:
-    return without_keys(asked, of_keys(asked) >= 1024)
+@rejected("h1 t1100 d64 full", r"sees keys 0\.\.1023, expected 0\.\.1099$", by="mask_readout")
+def no_more_than_1024_keys(call: AttentionCall) -> Tensor:
+    return without_keys(call, of_keys(call) >= 1024)
 
 
-@rejected("h4 t64 d16 causal", r"lengths 33/129.*out is wrong")
-def equal_lengths_only(asked: Asked) -> Tensor:
-    missing = asked.k.shape[2] - asked.q.shape[2]
-    k, v = (
-        pad(x[:, :, max(missing, 0) :], (0, 0, max(-missing, 0), 0)) for x in (asked.k, asked.v)
-    )
-    return attend(replace(asked, k=k, v=v))
+@rejected(
+    "h4 t64 d16 causal", r"lengths 33/129.*out is wrong", by="rounding_bound", on="lengths 33/129"
+)
+def equal_lengths_only(call: AttentionCall) -> Tensor:
+    missing = call.k.shape[2] - call.q.shape[2]
+    k, v = (pad(x[:, :, max(missing, 0) :], (0, 0, max(-missing, 0), 0)) for x in (call.k, call.v))
+    return attend(replace(call, k=k, v=v))
 
 
-@rejected("h4 t65/33 d16 causal", r"out is nan at \[0, 0, 0, 0\]")
-@rejected("h4 t64 d16 causal", r"lengths 129/33.*out is nan")
-def nan_for_rows_without_keys(asked: Asked) -> Tensor:
-    return torch.softmax(asked.scores, -1) @ asked.values
+@rejected("h4 t65/33 d16 causal", r"out is nan at \[0, 0, 0, 0\]", by="output_form")
+@rejected("h4 t64 d16 causal", r"lengths 129/33.*out is nan", by="output_form", on="lengths 129/33")
+def nan_for_rows_without_keys(call: AttentionCall) -> Tensor:
+    return torch.softmax(call.scores, -1) @ call.values
 
 
-@rejected("h4 t65/33 d16 causal", r"query 0 .* sees keys 0..32, should see none")
-def average_for_rows_without_keys(asked: Asked) -> Tensor:
-    return torch.softmax(asked.scores.clamp_min(-1e30), -1) @ asked.values
+@rejected("h4 t65/33 d16 causal", r"query 0 .* sees keys 0..32, expected none", by="mask_readout")
+def average_for_rows_without_keys(call: AttentionCall) -> Tensor:
+    return torch.softmax(call.scores.clamp_min(-1e30), -1) @ call.values

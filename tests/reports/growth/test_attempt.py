@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
+from suites.engine.processes import Processes
+from suites.engine.run import Conductor
+
 from reports.analysis import Analysis
 from reports.growth.lines import families
 from reports.growth.memory import measured, memory
 from reports.growth.polynomials import exact
 from suites.engine.catalogue import open_catalogue
-from suites.engine.processes import Processes
-from suites.engine.run import Conductor
 from suites.records.plan import Plan
 from suites.records.record import Record
 from suites.records.store import Run, Store, now

@@ -1,0 +1,105 @@
+"""Cases: the problem itself and its hard inputs, each with reference values and bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from impls.interface import Implementation, Problem
+from suites.agreement.bounds.by_implementation import (
+    expected_of,
+    expected_with_naive,
+    reference_key,
+)
+from suites.agreement.bounds.expected import Expected, sampled_rows, with_gradient_of_rows
+from suites.agreement.hard_inputs import PLAIN, HardInput, hard_inputs
+from suites.measure.inputs import Inputs, make_inputs
+
+
+@dataclass(slots=True, eq=False)
+class Case:
+    """A problem, its inputs, and what an implementation is expected to return.
+
+    inputs    the originals; an implementation gets copies. With sampled rows the output's gradient
+              is zero outside them
+    whole     the same inputs with the full gradient of the output
+    hard      the hard input that this is; None for the problem itself
+    every_row plain float32 tensors of all rows; filled in by the probe `unsampled_rows`
+    """
+
+    problem: Problem
+    inputs: Inputs
+    whole: Inputs
+    expected: Expected
+    seed: int
+    hard: HardInput | None = None
+    every_row: tuple[Tensor, ...] = field(default=())
+
+    @property
+    def is_problem_itself(self) -> bool:
+        """Whether this is the problem itself, at its own size."""
+        return self.hard is None
+
+    @property
+    def is_plain_small(self) -> bool:
+        """Whether this is the small problem with standard-normal numbers."""
+        return self.label == PLAIN
+
+    @property
+    def label(self) -> str:
+        """The hard input's label; empty for the problem itself."""
+        return self.hard.label if self.hard is not None else ""
+
+    @property
+    def is_poisoned(self) -> bool:
+        """Whether torch.empty returns NaN-filled memory during the call."""
+        return self.hard is not None and self.hard.poisoned
+
+    @property
+    def reuses_call(self) -> bool:
+        """Whether its numbers overwrite those of the case before it, for the same bound call."""
+        return self.hard is not None and self.hard.same_call
+
+    @property
+    def has_extreme_scores(self) -> bool:
+        """Whether scores reach hundreds: half precision rounds them by 0.5 and more."""
+        return self.hard is not None and self.hard.has_extreme_scores
+
+
+class Cases:
+    """The cases of one problem. Reference values are computed once for all implementations.
+
+    labels  of the hard inputs to use; None: all
+    """
+
+    def __init__(self, problem: Problem, seed: int, labels: tuple[str, ...] | None = None) -> None:
+        self.problem, self._seed, self._labels = problem, seed, labels
+        self._rows = sampled_rows(problem, seed)
+        self._whole = make_inputs(problem, purpose="check", seed=seed)
+        self._inputs = with_gradient_of_rows(self._whole, self._rows)
+        self._made: dict[tuple[object, HardInput | None], Case] = {}
+
+    def itself(self, implementation: Implementation) -> Case:
+        """The problem at its own size."""
+        key = (reference_key(implementation), None)
+        if key not in self._made:
+            expected = expected_with_naive(implementation, self.problem, self._inputs, self._rows)
+            self._made[key] = Case(self.problem, self._inputs, self._whole, expected, self._seed)
+        return self._made[key]
+
+    def hard(self, implementation: Implementation) -> Iterator[Case]:
+        """The hard inputs with the problem's features, within the implementation's limits."""
+        for each in hard_inputs(self.problem, implementation):
+            if self._labels is None or each.label in self._labels:
+                yield self._hard(each, implementation)
+
+    def _hard(self, each: HardInput, implementation: Implementation) -> Case:
+        key = (reference_key(implementation), each)
+        if key not in self._made:
+            inputs = each.inputs(self._seed)
+            expect = expected_with_naive if each.label == PLAIN else expected_of
+            expected = expect(implementation, each.problem, inputs, None)
+            self._made[key] = Case(each.problem, inputs, inputs, expected, self._seed, each)
+        return self._made[key]

@@ -1,0 +1,17 @@
+"""The check accepts implementations that are right in an unusual form, in half precision."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.agreement.attention_call import Form
+from tests.agreement.honest import HONEST
+from tests.agreement.honest_checks import check
+
+PROBLEMS = ("b1 h2 t97 d64 causal bf16 train", "b2 h4 t64 d64 full fp16 train")
+
+
+@pytest.mark.parametrize("problem", PROBLEMS)
+@pytest.mark.parametrize("form", HONEST, ids=lambda form: form.__name__)
+def test_an_unusual_form_is_accepted(form: Form, problem: str) -> None:
+    assert check(form, problem).fault == ""

@@ -1,0 +1,87 @@
+"""A run, its report and its lists, as a user starts them."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.command_line.program import RIGHT, TINY, WRONG, start
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which `made` carries out one small run."""
+    path = tmp_path_factory.mktemp("bench")
+    (path / "mine.py").write_text(RIGHT)
+    (path / "bad.py").write_text(WRONG)
+    return path
+
+
+@pytest.fixture(scope="module")
+def made(folder: Path) -> subprocess.CompletedProcess[str]:
+    impls = ("--impl", "mine.py", "--impl", "sdpa_flash", "--impl", "xformers")
+    return start("run", *impls, *TINY, "--sessions", "2", cwd=folder)
+
+
+def test_a_run_measures_reports_and_prints_the_paths(
+    made: subprocess.CompletedProcess[str], folder: Path
+) -> None:
+    assert made.returncode == 0, made.stderr
+    assert made.stderr == ""  # no progress without a terminal
+    paths = [Path(line) for line in made.stdout.splitlines() if line.startswith("results/")]
+    assert paths[0].name == "report.html"
+    assert {path.suffix for path in paths[1:]} == {".png"}
+    assert all((folder / path).stat().st_size > 1000 for path in paths)
+    for name in ("mine", "sdpa_flash", "xformers"):
+        assert name in made.stdout
+
+
+def test_a_stored_run_is_reported_again_listed_and_read_by_programs(
+    made: subprocess.CompletedProcess[str], folder: Path
+) -> None:
+    again = start("report", "latest", "--out", "elsewhere", "--json", cwd=folder)
+    assert again.returncode == 0, again.stderr
+    data = json.loads(again.stdout)
+    assert (folder / data["page"]).is_file()
+    medians = {(m["problem"], m["implementation"]): m["median_ms"] for m in data["measurements"]}
+    assert len(medians) == 8
+    assert all(value > 0 for value in medians.values())
+    runs = json.loads(start("list", "runs", "--json", cwd=folder).stdout)
+    assert [run["name"] for run in runs] == [data["run"]]
+    assert (runs[0]["problems"], runs[0]["implementations"], runs[0]["records"]) == (4, 3, 28)
+    assert runs[0]["ended"]
+    assert data["run"] in start("list", "runs", cwd=folder).stdout
+
+
+def test_a_wrong_implementation_is_reported_wrong_and_never_timed(folder: Path) -> None:
+    result = start(
+        "run", "--impl", "bad.py", "--problem", "h4 t64 d16 causal", "--json", "--out", "bad",
+        "--store", "sqlite:///bad.db", cwd=folder,
+    )  # fmt: skip
+    assert result.returncode == 1
+    assert re.fullmatch(
+        r"ignores_the_mask states no Limits.* python run_bench\.py check bad\.py\n", result.stderr
+    )
+    record, data = map(json.loads, result.stdout.splitlines())
+    assert (record["kind"], record["status"], record["session"]) == ("record", "wrong", 0)
+    assert data["kind"] == "run"
+    assert data["measurements"] == []
+    (outcome,) = data["outcomes"]
+    assert outcome["status"] == "wrong"
+    assert "sees keys 0..63, should see 0..0" in outcome["reason"]
+    with closing(sqlite3.connect(folder / "bad.db")) as connection:
+        stored = connection.execute("select data from records").fetchall()
+    assert all(not json.loads(row)["times_ms"] for (row,) in stored)
+
+
+def test_a_run_with_only_refused_records_ends_with_a_message_and_status_1(tmp_path: Path) -> None:
+    result = start("run", "--impl", "sdpa_cudnn", *TINY, cwd=tmp_path)
+    assert result.returncode == 1
+    assert "nothing was measured" in result.stderr
+    assert "device cpu: runs on cuda" in result.stdout

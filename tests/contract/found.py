@@ -1,0 +1,94 @@
+"""The implementations found here in three groups, and the check of one on one problem.
+
+Each group shares one reference, so each group has a test file of its own.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import impls
+from impls.interface import Implementation, Problem
+from impls.interface.template import template
+from suites.agreement.checker import Checker
+from suites.agreement.hard_checks import HardFindings
+from suites.request.suites import named
+
+KNOWN = impls.load()
+FOUND = impls.select([n for n, each in KNOWN.items() if isinstance(each, Implementation)], KNOWN)
+LAYERS = [each for each in FOUND if each.projections]
+OWN_REFERENCE = [each for each in FOUND if each.reference is not None]
+ATTENTION = [each for each in FOUND if not each.projections and each.reference is None]
+HERE = "cuda" if torch.cuda.is_available() else "cpu"
+ANSWERED: HardFindings = {}
+"""Problems with the same features share one check on hard inputs, as in a run."""
+PLAIN_FILE = """import torch
+def plain(q, k, v):
+    return dense(q, k, v)
+def dense(q, k, v):
+    group = q.shape[1] // k.shape[1]
+    k, v = (x.repeat_interleave(group, 1) for x in (k, v))
+    scores = q @ k.mT / q.shape[-1] ** 0.5
+    return torch.softmax(scores, -1) @ v
+"""
+
+
+def from_text(name: str, text: str) -> Implementation:
+    """The implementation of this name from a file with this text."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{name}.py"
+        path.write_text(text)
+        (found,) = impls.load_file(path, name)
+    return found
+
+
+WRITTEN = [from_text("fresh", template("fresh")), from_text("plain", PLAIN_FILE)]
+"""What a user writes: the template as it is, and a plain function without a decorator."""
+
+
+def problems(device: str = "cpu") -> list[Problem]:
+    return list(named("agreement").problems((device,)))
+
+
+def pairs(group: Sequence[Implementation]) -> pytest.MarkDecorator:
+    """Parameters `problem` and `each`: every problem with every implementation that accepts it.
+
+    Problems come in the outer loop, so that only one reference is in memory.
+    """
+    cases: list[Any] = [
+        pytest.param(problem, each, id=f"{problem}-{each}")
+        for problem in problems()
+        for each in group
+        if not each.refusals(problem)
+    ]
+    return pytest.mark.parametrize(("problem", "each"), [*cases, *_on_device(group)])
+
+
+def _on_device(group: Sequence[Implementation]) -> list[Any]:
+    if HERE != "cuda":
+        skip = pytest.mark.skip(reason="needs an NVIDIA device")
+        return [pytest.param(None, None, id="cuda", marks=[pytest.mark.gpu, skip])]
+    capability = torch.cuda.get_device_capability()
+    return [
+        pytest.param(problem, each, id=f"{problem}-{each}", marks=pytest.mark.gpu)
+        for problem in problems("cuda")
+        for each in group
+        if not each.refusals(problem, capability)
+    ]
+
+
+def fault(problem: Problem, each: Implementation) -> str:
+    """The first disagreement with the reference, in words; empty if they agree."""
+    return _checker(problem).check(each).fault
+
+
+@lru_cache(maxsize=1)
+def _checker(problem: Problem) -> Checker:
+    return Checker(problem, seed=11, hard_findings=ANSWERED)

@@ -1,0 +1,491 @@
+"""The limits of a plain function: from made-up records, and once in real processes."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+
+from impls import load_file
+from impls.interface import Limits, Problem
+from impls.interface.implementation import from_function
+from impls.interface.limits import EVERY_BIAS, EVERY_MASK
+from reports.printing import probed
+from suites.discover.discovery import Discovery, discover, is_plain, merged, within
+from suites.discover.limits import (
+    HEAD_DIMS,
+    base_problems,
+    combinations,
+    decorator_source,
+    features,
+    inferred_limits,
+    narrowest_limits,
+    non_default_fields,
+    widest_range,
+)
+from suites.engine.conductor import Conductor
+from suites.engine.local_pool import LocalPool
+from suites.records.plan import Entry, Plan
+from suites.records.record import CHECK, Record
+from suites.records.store import Run, Store
+from suites.request.suites import named
+
+FIRST = base_problems("cpu")[0][0]
+CLAIMED = Limits(
+    masks=EVERY_MASK, biases=EVERY_BIAS, own_value_dim=True, softcap=True, sink=True
+)  # fmt: skip
+EVERYTHING = replace(CLAIMED, devices=("cpu",), head_dims=range(1, 257))
+Fault = Callable[[Problem], str]
+
+UNABLE: dict[str, tuple[Fault, dict[str, Any]]] = {
+    "nothing": (lambda p: "", {}),
+    "other dtypes than float32": (
+        lambda p: "" if p.dtype == "float32" else "float32 only",
+        {"dtypes": ("float32",)},
+    ),
+    "unequal lengths": (
+        lambda p: "" if p.query_length == p.key_length else "lengths differ",
+        {"unequal_lengths": False},
+    ),
+    "unequal lengths where it is causal": (
+        lambda p: "top-left" if p.mask.right == 0 and p.query_length != p.key_length else "",
+        {"unequal_lengths": False},
+    ),
+    "grouped heads": (
+        lambda p: "" if p.query_heads == p.key_heads else "sizes do not match",
+        {"grouped_heads": False},
+    ),
+    "gradients": (lambda p: "no grad_fn" if p.training else "", {"backward": False}),
+    "masks but causal": (
+        lambda p: "" if p.mask.kind == "causal" else "causal only",
+        {"masks": ("causal",)},
+    ),
+    "windows that look ahead": (
+        lambda p: "wrong" if p.mask.right else "",
+        {"masks": tuple(kind for kind in EVERY_MASK if "window" not in kind)},
+    ),
+    "head dimensions that are no multiple of 8": (
+        lambda p: "multiples of 8 only" if p.head_dim % 8 else "",
+        {"head_dims": range(8, 257, 8)},
+    ),
+    "head dimensions above 128 in training": (
+        lambda p: "shared memory" if p.head_dim > 128 and p.training else "",
+        {"head_dims": range(1, 129)},
+    ),
+    "gradients in half precision": (
+        lambda p: "wrong" if p.training and p.dtype in ("float16", "bfloat16") else "",
+        {"dtypes": ("float64", "float32")},
+    ),
+    "bfloat16, of which it dies": (
+        lambda p: "SIGABRT" if p.dtype == "bfloat16" else "",
+        {"dtypes": ("float64", "float32", "float16")},
+    ),
+    "biases in training": (
+        lambda p: "wrong" if p.bias.kind != "none" and p.training else "",
+        {"biases": ("none",)},
+    ),
+}
+
+
+def entry_of(tmp_path: Path, source: str, name: str = "mine", limits: Limits = CLAIMED) -> Entry:
+    path = tmp_path / "mine.py"
+    path.write_text(source)
+    return Entry(name=name, files={name: str(path)}, hashes={name: "0"}, limits=(limits,))
+
+
+def run_of(entry: Entry, problems: Iterable[Problem]) -> Run:
+    plan = Plan(
+        suite="agreement",
+        problems=tuple(problems),
+        entries=(entry,),
+        sessions=0,
+        seed=3,
+        round_budget_ms=1.0,
+        time_limit_s=60.0,
+        memory_limit=4 << 30,
+        threads=(1,),
+    )
+    return Run(
+        name="check",
+        started="2026-01-02T03:04:05+00:00",
+        command="python run_bench.py check mine.py",
+        plan=plan,
+        machine={"devices": [{"device": "cpu"}]},
+    )
+
+
+def record_of(problem: Problem, name: str, fault: str) -> Record:
+    return Record(
+        session=CHECK,
+        problem=problem,
+        implementation=name,
+        status="failed" if fault else "ok",
+        cause="exception" if fault else "",
+        reason=fault,
+    )
+
+
+def records_of(run: Run, fault: Fault) -> list[Record]:
+    """The records of a function with these faults, by the plan."""
+    settled = list(run.plan.settled())
+    return settled + [
+        record_of(problem, name, fault(problem))
+        for problem, names in run.plan.unchecked(settled)
+        for name in names
+    ]
+
+
+def discovery_of(tmp_path: Path, fault: Fault, limits: Limits = CLAIMED) -> Discovery:
+    entry = entry_of(tmp_path, "def mine(q, k, v): ...", limits=limits)
+    run = run_of(entry, named("agreement").problems(("cpu",)))
+    # A check adds hard inputs with all features of the limits, so with wide limits all may fail.
+    claimed = [p for p in run.plan.problems if not limits.refusals(p)]
+    able = not any(map(fault, claimed))
+    first = records_of(run, fault if able else lambda _: "on a hard input")
+    return discover(entry, run, first, lambda further: records_of(further, fault))
+
+
+@pytest.mark.parametrize("what", UNABLE)
+def test_the_limits_state_all_supported_features_and_no_other(what: str, tmp_path: Path) -> None:
+    fault, narrower = UNABLE[what]
+    found = discovery_of(tmp_path, fault)
+    assert found.limits == (replace(EVERYTHING, **narrower),)
+    assert found.claims_too_much == bool(narrower)
+
+
+@pytest.mark.parametrize("what", [what for what, (_, narrower) in UNABLE.items() if narrower])
+def test_within_the_limits_the_suite_is_checked_again_and_agrees(what: str, tmp_path: Path) -> None:
+    fault, _ = UNABLE[what]
+    found = discovery_of(tmp_path, fault)
+    assert found.verified
+    assert {record.status for record in found.verified} == {"ok"}
+    within_them = [
+        p
+        for p in named("agreement").problems(("cpu",))
+        if not found.limits[0].refusals(p)
+    ]  # fmt: skip
+    assert [record.problem for record in found.verified] == within_them
+
+
+def test_a_problem_that_agreed_within_wider_limits_is_not_checked_again(tmp_path: Path) -> None:
+    entry = entry_of(tmp_path, "def mine(q, k, v): ...")
+    problems = ("b1 h1 t8 d8 full fp32 cpu", "b1 h1 t8 d8 full bf16 cpu", "b1 h1 t9 d8 full cpu")
+    run = run_of(entry, (Problem.parse(text) for text in problems))
+    first = [
+        record_of(text, "mine", "bad" if index else "")
+        for index, text in enumerate(run.plan.problems)
+    ]
+    plans: list[Plan] = []
+
+    def conduct(further: Run) -> list[Record]:
+        plans.append(further.plan)
+        return records_of(further, UNABLE["other dtypes than float32"][0])
+
+    found = discover(entry, run, first, conduct)
+    assert plans[-1].problems == run.plan.problems[2:]
+    assert found.verified is not None
+    assert [record.problem for record in found.verified] == [
+        run.plan.problems[0],
+        run.plan.problems[2],
+    ]
+
+
+def test_a_failure_within_the_limits_is_reported(tmp_path: Path) -> None:
+    found = discovery_of(tmp_path, lambda p: "long" if p.query_length > 1000 else "")
+    assert found.limits == (EVERYTHING,)
+    long = [p for p in named("agreement").problems(("cpu",)) if p.query_length > 1000]
+    assert f"still does not agree on {len(long)} of" in printed(found)
+    assert "long" in printed(found)
+    assert found.claims_too_much
+
+
+def test_without_a_base_that_agrees_no_limits_are_stated(tmp_path: Path) -> None:
+    found = discovery_of(tmp_path, lambda p: "always wrong")
+    assert found.limits == ()
+    assert found.claims_too_much
+    assert "Nothing to paste: mine agrees on no problem to start from" in printed(found)
+    assert "always wrong" in printed(found)
+    assert "import" not in printed(found)
+
+
+def test_another_base_is_found_for_a_function_in_half_precision_only(tmp_path: Path) -> None:
+    def fault(problem: Problem) -> str:
+        half = problem.dtype == "bfloat16" and problem.mask.kind == "causal"
+        return "" if half else "bfloat16 and causal only"
+
+    found = discovery_of(tmp_path, fault)
+    assert found.devices[0].base == Problem.parse("b2 h4 t65 d64 causal bf16")
+    assert found.limits[0].dtypes == ("bfloat16",)
+    assert found.limits[0].masks == ("causal",)
+
+
+def test_a_feature_without_a_parameter_is_not_tried(tmp_path: Path) -> None:
+    claimed = Limits(masks=("full",), own_scale=False, own_value_dim=True)
+    asked: list[str] = []
+
+    def fault(problem: Problem) -> str:
+        asked.append(str(problem))
+        return ""
+
+    found = discovery_of(tmp_path, fault, claimed)
+    assert found.limits == (replace(claimed, devices=("cpu",), head_dims=range(1, 257)),)
+    assert not found.claims_too_much
+    assert not [text for text in asked if claimed.refusals(Problem.parse(text))]
+    assert "takes full" in printed(found)
+
+
+def test_each_problem_is_tried_within_the_narrowest_limits_that_permit_it() -> None:
+    for feature in features(FIRST):
+        for problem in feature.problems:
+            own = narrowest_limits(problem)
+            assert own.refusals(problem) == ()
+            assert (
+                problem == FIRST or own.refusals(FIRST) or narrowest_limits(FIRST).refusals(problem)
+            )
+    assert narrowest_limits(FIRST).refusals(Problem.parse("b2 h4/2 t33/65 d64 train scale0.3"))
+
+
+def test_features_are_combined_with_training_and_bands_within_the_limits() -> None:
+    every, _ = inferred_limits(FIRST, dict.fromkeys(single_features(), ""))
+    found = set(map(str, combinations(FIRST, every)))
+    assert "b2 h4 t129/33 d64 causal fp32 cpu" in found
+    assert "b2 h4 t65 d64 causal alibi fp32 cpu" in found
+    assert "b2 h4 t65 d64 full bf16 train cpu" in found
+    assert "b2 h4 t65 d256 full fp32 train cpu" in found
+    forward = replace(every, backward=False, masks=("full",))
+    assert not [text for text in map(str, combinations(FIRST, forward)) if "train" in text]
+    assert not [text for text in map(str, combinations(FIRST, forward)) if "causal" in text]
+
+
+def single_features() -> list[Problem]:
+    return [FIRST, *(problem for feature in features(FIRST) for problem in feature.problems)]
+
+
+def test_a_feature_that_was_not_tried_is_not_supported() -> None:
+    limits, unsupported = inferred_limits(FIRST, {FIRST: ""})
+    assert limits == narrowest_limits(FIRST)
+    assert {each.reason for each in unsupported} == {"not tried"}
+
+
+@settings(deadline=None, database=None)
+@given(
+    st.sets(
+        st.sampled_from(
+            sorted({*single_features(), *combinations(FIRST, EVERYTHING)} - {FIRST}, key=str)
+        )
+    )
+)
+def test_no_problem_within_the_limits_failed(failed: set[Problem]) -> None:
+    faults = dict.fromkeys([*single_features(), *combinations(FIRST, EVERYTHING)], "")
+    limits, _ = inferred_limits(FIRST, faults | dict.fromkeys(failed, "wrong"))
+    assert limits.refusals(FIRST) == ()
+    assert all(limits.refusals(problem) for problem in failed)
+
+
+@pytest.mark.parametrize(
+    ("agreed", "expected"),
+    [
+        (HEAD_DIMS, range(1, 257)),
+        ([n for n in HEAD_DIMS if n % 8 == 0], range(8, 257, 8)),
+        ([n for n in HEAD_DIMS if n % 16 == 0], range(16, 257, 16)),
+        ([n for n in HEAD_DIMS if n <= 128], range(1, 129)),
+        ([64, 128], range(64, 129, 64)),
+        ([64], range(64, 65)),
+        ([128], range(128, 129)),
+    ],
+)
+def test_the_range_of_head_dimensions_is_the_widest_one_that_agreed(
+    agreed: list[int], expected: range
+) -> None:
+    failed = [size for size in HEAD_DIMS if size not in agreed]
+    assert widest_range([agreed[-1], *agreed], failed) == expected
+
+
+@settings(deadline=None, database=None)
+@given(st.sets(st.sampled_from(HEAD_DIMS), min_size=1), st.data())
+def test_a_range_never_holds_a_size_that_failed(agreed: set[int], data: st.DataObject) -> None:
+    first = data.draw(st.sampled_from(sorted(agreed)))
+    found = widest_range([first, *agreed], set(HEAD_DIMS) - agreed)
+    assert first in found
+    assert {found[0], found[-1]} <= agreed
+    assert not set(found) & (set(HEAD_DIMS) - agreed)
+
+
+LIMITS = [
+    Limits(),
+    Limits(devices=("cpu",)),
+    replace(EVERYTHING, head_dims=range(8, 257, 8), cuda_capability=(9, 0)),
+    *(replace(EVERYTHING, **narrower) for _, narrower in UNABLE.values()),
+]
+
+
+@pytest.mark.parametrize("limits", [*((each,) for each in LIMITS), tuple(LIMITS[1:4])])
+def test_the_decorator_source_is_python_that_makes_the_limits(limits: tuple[Limits, ...]) -> None:
+    text = decorator_source(limits)
+    namespace: dict[str, Any] = {}
+    exec(f"{text}\ndef mine(q, k, v, *, mask, scale): ...", namespace)  # noqa: S102 - it is ours
+    assert namespace["mine"].limits == limits
+    assert max(map(len, text.splitlines())) < 80  # no terminal wraps it
+
+
+def test_only_fields_that_differ_from_the_defaults_are_stated_in_the_order_of_the_class() -> None:
+    narrow = Limits(sink=True, backward=False, devices=("cpu",))
+    assert list(non_default_fields(narrow)) == ["devices", "backward", "sink"]
+    assert non_default_fields(Limits()) == {}
+
+
+def test_devices_with_the_same_limits_share_them() -> None:
+    cpu, cuda = Limits(devices=("cpu",)), Limits(devices=("cuda",), cuda_capability=(9, 0))
+    assert merged([cpu, cuda]) == (Limits(devices=("cpu", "cuda"), cuda_capability=(9, 0)),)
+    halves = replace(cuda, dtypes=("float16",))
+    assert merged([cpu, halves]) == (cpu, halves)
+
+
+PLAIN = "def mine(q, k, v, *, mask, scale): ..."
+DECORATED = f"from impls.interface import *\n@implementation(Limits())\n{PLAIN}"
+QUALIFIED = f"from impls import interface\n@interface.implementation()\n{PLAIN}"
+
+
+@pytest.mark.parametrize(
+    ("source", "limits", "expected"),
+    [
+        (PLAIN, CLAIMED, True),
+        (f"import torch\n@torch.no_grad()\n{PLAIN}", CLAIMED, True),
+        (DECORATED, CLAIMED, False),
+        (QUALIFIED, CLAIMED, False),
+        (PLAIN, Limits(), False),  # as `implementation(Limits())(mine)` has them
+        (PLAIN, replace(CLAIMED, backward=False), False),
+    ],
+)
+def test_a_plain_function_is_distinguished_from_one_that_states_its_limits(
+    source: str, limits: Limits, *, expected: bool, tmp_path: Path
+) -> None:
+    assert is_plain(entry_of(tmp_path, source, limits=limits)) == expected
+
+
+def test_a_missing_implementation_and_one_with_settings_are_not_plain(tmp_path: Path) -> None:
+    entry = entry_of(tmp_path, PLAIN)
+    assert not is_plain(Entry(name="gone", missing="No module named 'x'"))
+    assert not is_plain(replace(entry, name="mine[a=1]"))
+    assert not is_plain(replace(entry, limits=(CLAIMED, CLAIMED)))
+
+
+def test_a_function_is_the_same_within_other_limits(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text("def mine(q, k, v, *, scale):\n    return q * scale")
+    narrow = Limits(backward=False)
+    (each,) = within(
+        {"mine_0": (narrow,)}, file=str(path), function="mine", module="here"
+    ).values()  # fmt: skip
+    assert each.limits == (narrow,)
+    assert each.function.__module__ == "here"
+    given_q: Any = 3.0
+    assert each.bound(mask=FIRST.mask, scale=2.0)(given_q, None, None) == 6.0
+
+
+def printed(found: Discovery) -> str:
+    console = Console(file=io.StringIO(), width=400)
+    console.print(*probed.tables(found), sep="\n")
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_the_discovery_is_printed_with_reasons_and_the_limits(tmp_path: Path) -> None:
+    said = printed(discovery_of(tmp_path, UNABLE["other dtypes than float32"][0]))
+    assert "What mine can do, asked beside b2 h4 t65 d64 full fp32 cpu" in said
+    assert "dtypes float64, float16, bfloat16" in said
+    assert "failed: float32 only" in said
+    assert 'dtypes=("float32",),' in said
+    assert "As it stands it claims more than it can; with these Limits it agrees on all" in said
+
+
+def test_a_function_that_agrees_with_all_of_its_claims_is_reported_so(tmp_path: Path) -> None:
+    said = printed(discovery_of(tmp_path, lambda p: ""))
+    assert "mine agrees with all that its parameters claim" in said
+    assert "What it cannot" not in said
+
+
+def test_the_discovery_is_exported_as_data(tmp_path: Path) -> None:
+    data = json.loads(json.dumps(probed.as_data(discovery_of(tmp_path, UNABLE["gradients"][0]))))
+    assert data["limits"][0]["backward"] is False
+    assert data["limits"][0]["head_dims"] == [1, 256, 1]
+    (device,) = data["devices"]
+    assert [each["field"] for each in device["lacking"]] == ["backward"]
+    assert device["lacking"][0]["reason"] == "failed: no grad_fn"
+    assert set(data["verified"]) == {"ok"}
+    assert "Limits(" in data["paste"]
+    nothing = probed.as_data(discovery_of(tmp_path, lambda p: "always wrong"))
+    assert nothing["paste"] == ""
+    assert nothing["devices"][0]["base"] is None
+
+
+def test_progress_shows_steps_and_no_faults() -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=100)
+    with probed.ProbeScreen(console) as screen:
+        screen.phase("checking agreement", 2)
+        screen.record(record_of(FIRST, "mine_0", "float32 only"))
+    assert isinstance(console.file, io.StringIO)
+    assert "finding out what it can do" in console.file.getvalue()
+    assert "float32 only" not in console.file.getvalue()
+
+
+SOURCE = """
+import os
+import torch
+
+def mine(q, k, v):
+    if q.dtype == torch.bfloat16:
+        os.abort()
+    if q.dtype != torch.float32 or q.shape[-1] % 16 or q.shape[2] != k.shape[2]:
+        raise ValueError("float32, equal lengths and multiples of 16 only")
+    with torch.no_grad():
+        return torch.softmax(q @ k.mT / q.shape[-1] ** 0.5, -1) @ v
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="sessions need a POSIX system")
+def test_in_real_processes_the_pasted_limits_make_an_implementation_that_agrees(
+    tmp_path: Path,
+) -> None:
+    entry = entry_of(tmp_path, SOURCE, limits=from_function(lambda q, k, v: q).limits[0])
+    texts = ("b1 h2 t33 d16 full", "b1 h2 t33 d16 full bf16", "b1 h2 t7/33 d16 full")
+    run = run_of(entry, (Problem.parse(text) for text in texts))
+    kept = Store.open("sqlite://")
+    with LocalPool(60.0, 4 << 30) as pool:
+        screen = probed.ProbeScreen(Console(file=io.StringIO()), quiet=True)
+
+        def conduct(further: Run) -> list[Record]:
+            kept.begin(further)
+            return Conductor(run=further, store=kept, listener=screen, pool=pool).conduct()
+
+        first = [record_of(text, "mine", "wrong") for text in run.plan.problems]
+        found = discover(entry, run, first, conduct)
+    assert [each.reason for each in found.devices[0].unsupported if "SIGABRT" in each.reason]
+    assert found.verified is not None
+    assert [(r.problem, r.status) for r in found.verified] == [(run.plan.problems[0], "ok")]
+    path = tmp_path / "pasted.py"
+    path.write_text(SOURCE.replace("def mine", f"{decorator_source(found.limits)}\ndef mine"))
+    (stated_now,) = load_file(path)
+    assert stated_now.limits == found.limits
+    assert found.limits == (
+        Limits(
+            devices=("cpu",),
+            dtypes=("float32",),
+            masks=("full",),
+            head_dims=range(16, 257, 16),
+            grouped_heads=False,
+            unequal_lengths=False,
+            backward=False,
+            own_scale=False,
+            own_value_dim=True,
+        ),
+    )

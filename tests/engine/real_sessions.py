@@ -1,0 +1,100 @@
+"""A run of a file's implementations in real processes, for tests of what they do to a session."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import psutil
+import pytest
+
+from impls.interface import Problem
+from suites.engine import dispatch
+from suites.engine.catalogue import open_catalogue
+from suites.engine.conductor import Conductor
+from suites.engine.local_pool import LocalPool
+from suites.records.plan import Plan
+from suites.records.record import Record
+from suites.records.store import Run, Store, now
+
+FOLDER = Path(__file__).with_name("hostile")
+PROBLEM = "b1 h4 t64 d16 full fp32 cpu"
+MARK = f"ATTNBENCH_TEST_{os.getpid()}"
+"""An environment variable that only processes of these runs have."""
+Records = dict[str, list[Record]]
+"""By implementation: the record of the check, then that of the timed session."""
+
+
+class Silent:
+    """A listener that ignores all events."""
+
+    def phase(self, text: str, total: int) -> None:
+        pass
+
+    def record(self, record: Record) -> None:
+        pass
+
+
+def records_of(file: str, time_limit_s: float = 60.0) -> Records:
+    """The records of one run of all implementations in a file of `hostile`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(MARK, "1")
+        patch.setattr(dispatch, "WATCHED_S", 0.5)  # the threads of these files act within 1 ms
+        machine, entries = open_catalogue([str(FOLDER / file)], threads=1)
+        plan = Plan(
+            suite="hostile",
+            problems=(Problem.parse(PROBLEM),),
+            entries=entries,
+            sessions=1,
+            seed=1,
+            round_budget_ms=10,
+            time_limit_s=time_limit_s,
+            memory_limit=1 << 28,
+            threads=(1,),
+        )
+        store = Store.open("sqlite://")
+        run = Run(name="r", started=now(), command="c", plan=plan, machine=machine)
+        store.begin(run)
+        with LocalPool(plan.time_limit_s, plan.memory_limit) as pool:
+            found = Conductor(run=run, store=store, listener=Silent(), pool=pool).conduct()
+    return {e.name: [r for r in found if r.implementation == e.name] for e in entries}
+
+
+def assert_settled(records: list[Record], status: str, words: str) -> None:
+    """The last record has this status and these words in its reason, and no record has times."""
+    last = records[-1]
+    assert last.status == status, last.reason
+    assert words in last.reason, last.reason  # torch's own message may precede them
+    assert len(last.reason) < 500
+    assert last.reason.isprintable()
+    assert not any(record.times_ms for record in records)
+
+
+def assert_measured(records: list[Record]) -> None:
+    """The check and the timed session are ok."""
+    assert [record.status for record in records] == ["ok", "ok"]
+    assert records[1].times_ms
+    assert records[1].threads == 1
+
+
+def assert_equal_neighbours(records: Records) -> None:
+    """Two copies of one function, first and last in the file, agree to the bit."""
+    (first, timed), (last, timed_last) = records["honest_first"], records["honest_last"]
+    assert first.agreement is not None
+    assert first.agreement == last.agreement, (first, last)
+    assert first.peak_bytes == last.peak_bytes, (first, last)
+    both = (timed, timed_last)
+    assert timed.conditions == timed_last.conditions, both  # both took part in the same rounds
+    assert len(timed.times_ms) == len(timed_last.times_ms), both
+
+
+def surviving_processes() -> list[int]:
+    """Processes of these runs that still exist, wherever they are in the process tree."""
+    return [each.pid for each in psutil.process_iter() if MARK in _variables(each)]
+
+
+def _variables(process: psutil.Process) -> dict[str, str]:
+    try:
+        return dict(process.environ())
+    except psutil.Error:
+        return {}  # it has ended, or belongs to another user
