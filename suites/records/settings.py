@@ -241,8 +241,7 @@ class Settings:
     def labels(self) -> Iterator[tuple[str, str]]:
         """Field and text of every setting that labels figures and is not at its default."""
         for field, option in options().items():
-            text = option.text(getattr(self, field))
-            if option.labels and text != option.default:
+            if option.labels and (text := option.text(getattr(self, field))) != option.default:
                 yield field, text
 
 
