@@ -19,6 +19,7 @@ from reports.analysis.verdicts import (
     paired,
     panels,
     run_floor,
+    shared_fields,
     twins_of,
 )
 from reports.rows.answers import State, Timed, timed
@@ -146,7 +147,7 @@ def _beside(
         baseline=base,
         base_ms=median_ms(found[base]),
         new_ms=median_ms(found[new]),
-        **judged.fields(),
+        **shared_fields(judged, Judged),
     )
 
 
@@ -245,7 +246,7 @@ def _of_panel(
             base_ms=base_ms,
             new_ms=new_ms,
             missing=lacking[0].missing(place[0], name) if lacking else None,
-            **judged.fields(),
+            **shared_fields(judged, Judged),
         )
 
 

@@ -44,10 +44,6 @@ class Judged:
     more_sessions: int | None
     reasons: tuple[str, ...]
 
-    def fields(self) -> dict[str, Any]:
-        """Its fields by name, for a row that has them too."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
-
     @staticmethod
     def of(verdict: Verdict, note: str = "") -> Judged:
         """The fields of a verdict and a note on its pairs."""
@@ -125,13 +121,18 @@ def paired(
     found, verdict = _judged(base, other, twins, plan.delta)
     own = Judged.of(verdict, found.note)
     return Paired(
-        **own.fields(),
+        **shared_fields(own, Judged),
         sessions=len(found.log_ratios),
         rounds=found.tried,
         disturbed=found.disturbed,
         ratio_all=math.exp(fmean(found.all_log_ratios)) if found.all_log_ratios else None,
         reached=_reached(verdict, plan.precision),
     )
+
+
+def shared_fields(row: Judged, kind: type[Judged]) -> dict[str, Any]:
+    """The fields of a row that are those of `kind`, for a row that has them too."""
+    return {field.name: getattr(row, field.name) for field in fields(kind)}
 
 
 def panels(plan: Plan, found: dict[str, list[Record]]) -> list[tuple[str, Panel]]:
@@ -165,7 +166,7 @@ def _against(
                 baseline=baseline,
                 panel=panel_name,
                 threads=threads,
-                **found.fields(),
+                **shared_fields(found, Paired),
             )
 
 

@@ -138,7 +138,7 @@ def why_unmodelled(found: Unmodelled) -> str:
     if found.cause == "constant_time":
         return "every length takes the same time: nothing grows"
     return (
-        f"lengths from {values[0]:g} to {values[1]:g}, without those held out, are too close "
+        f"lengths from {values[0]:.0f} to {values[1]:.0f}, without those held out, are too close "
         f"together to distinguish powers: less than a factor of {LEAST_SPAN:g}"
     )
 

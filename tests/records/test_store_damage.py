@@ -19,8 +19,8 @@ import pytest
 
 import run_bench
 from reports import machine
-from reports.analysis import Analysis
-from reports.html.page import page
+from reports.analysis.run_analysis import Analysis
+from reports.outputs.html.page import page
 from suites.records.record import CHECK, Record
 from suites.records.store import FORMAT, Store, StoreError
 from tests.saved_run import PROBLEMS, facts, small_run

@@ -203,7 +203,8 @@ class Dispatch:
             choice for each in alike if (choice := each.choice(able, wanted.key_length)) is not None
         ]
         if not found:
-            where = "by any of those able" if alike else f"with threads {place[1]} as {panel}"
+            noun = "thread" if place[1] == 1 else "threads"
+            where = "by any of those able" if alike else f"with {place[1]} {noun} as {panel}"
             raise ValueError(
                 f"nothing like {str(wanted)!r} was measured {where} in the run {self.run!r}; "
                 f'measure it: python run_bench.py run --problem "{wanted}"'
