@@ -39,8 +39,8 @@ def attention(  # noqa: PLR0913 - the arguments of the contract
     seen = visible(mask, rows, positions, columns)
     added = None if bias is None else bias.at(positions[:, None] - columns).to(q.dtype)
     every = scores(scale * (q @ keys.mT), seen=seen, softcap=softcap, added=added)
-    beside = None if sink is None else sink.to(q.dtype)[:, None, None]
-    return weights(every, beside) @ values
+    column = None if sink is None else sink.to(q.dtype)[:, None, None]
+    return weights(every, column) @ values
 
 
 def visible(mask: Mask, rows: Tensor, positions: Tensor, keys: Tensor) -> Tensor:

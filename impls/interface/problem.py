@@ -252,9 +252,9 @@ def parse_word(word: str) -> dict[str, Any]:
     """The fields that one word of the grammar sets. Raises ValueError for an unknown word."""
     if field := _NAMED.get(word):
         return dict([field])
-    for pattern, fields in _NUMBERED:
+    for pattern, set_fields in _NUMBERED:
         if found := re.fullmatch(pattern, word):
-            return fields(found)
+            return set_fields(found)
     if word in DTYPES or word in DTYPES.values():
         return {"dtype": parse_dtype(word)}
     stem = re.split(r"[:+]", word)[0]

@@ -10,6 +10,7 @@ from reports.rows.answers import devices_beside_cpu
 from reports.views.machine import NO_GPU
 from reports.views.text import LONGEST_TEXT, abbreviated, capitalized, counted
 from reports.views.verdicts import imprecise, noise_floor, reason
+from suites.records.store import Run
 
 
 def sentences(analysis: Analysis) -> list[str]:
@@ -17,6 +18,7 @@ def sentences(analysis: Analysis) -> list[str]:
     rows = analysis.verdicts
     timed = any(record.times_ms for record in analysis.records)
     found = (
+        unread(analysis.run),
         *_open(analysis),
         ""
         if rows or not timed
@@ -26,6 +28,14 @@ def sentences(analysis: Analysis) -> list[str]:
         "" if devices_beside_cpu(analysis.run, analysis.records) else f"{capitalized(NO_GPU)}.",
     )
     return [sentence for sentence in found if sentence]
+
+
+def unread(run: Run) -> str:
+    """The stored rows that belong to no problem, with the first reason; empty where all do."""
+    if not run.unread:
+        return ""
+    rows = counted(len(run.unread), "stored row")
+    return f"{rows} of this run cannot be read: {abbreviated(run.unread[0], LONGEST_TEXT)}."
 
 
 def _open(analysis: Analysis) -> Iterator[str]:

@@ -12,6 +12,15 @@ from typing import Any, Protocol
 
 from impls.interface import Problem
 from suites.measure import cache, nvidia
+from suites.measure.cuda import (
+    EventSampler,
+    Spin,
+    cross_check_ms,
+    host_overhead_ms,
+    input_sets,
+    sustained_ms,
+)
+from suites.measure.graph import NotCapturableError, sampler_for
 from suites.measure.instruments import instrument_for
 from suites.measure.timing import (
     SAMPLE_MS,
@@ -107,15 +116,10 @@ class Cuda:
 
     def input_sets(self, problem: Problem) -> int:
         """As many as exceed the second-level cache three times."""
-        from suites.measure.cuda import input_sets  # noqa: PLC0415 - it builds on timing
-
         return input_sets(problem.fewest_bytes, self._properties.L2_cache_size)
 
     def sampler(self, calls: Sequence[Call]) -> Sampler:
         """Events behind a spin; a CUDA graph for short calls that can be captured."""
-        from suites.measure.cuda import EventSampler  # noqa: PLC0415 - it builds on timing
-        from suites.measure.graph import NotCapturableError, sampler_for  # noqa: PLC0415 - likewise
-
         flush = _flush("cuda") if self._cold else None
         events = EventSampler(self._cuda, spin=_spin(self._cuda), flush=flush)
         call_ms = events.take(calls, len(calls))
@@ -133,12 +137,6 @@ class Cuda:
 
     def beside(self, call: Call, call_ms: float) -> dict[str, float | None]:
         """Host time to launch a call, its time under sustained load, and as triton measures it."""
-        from suites.measure.cuda import (  # noqa: PLC0415 - likewise
-            cross_check_ms,
-            host_overhead_ms,
-            sustained_ms,
-        )
-
         return {
             "host_ms": host_overhead_ms(call, self._cuda),
             "sustained_ms": sustained_ms(call, self._cuda)
@@ -168,8 +166,6 @@ def _flush_ms(name: str) -> float:
 
 
 @functools.cache
-def _spin(cuda: Any) -> Any:
+def _spin(cuda: Any) -> Spin:
     """One spin for the process: its calibration takes a while."""
-    from suites.measure.cuda import Spin  # noqa: PLC0415 - it builds on timing
-
     return Spin(cuda)

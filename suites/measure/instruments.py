@@ -1,4 +1,4 @@
-"""The one place that decides what to do with a device that has no instruments: refuse it."""
+"""Selection of an instrument by device; a device without one is refused."""
 
 from __future__ import annotations
 

@@ -11,15 +11,25 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Final, TypeVar, dataclass_transform
 
-from pydantic import ConfigDict, Field, PlainSerializer, PlainValidator, TypeAdapter
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    TypeAdapter,
+)
 from pydantic import ValidationError as PydanticError
+from pydantic_core import PydanticSerializationError
 
 from impls.interface import Limits, Problem
 
-STRICT: Final = ConfigDict(extra="forbid", strict=True, ser_json_inf_nan="constants")
-"""`__pydantic_config__` of every dataclass that is stored or sent."""
-_MOST: Final = 2**63
-"""Tables hold 64-bit integers."""
+STRICT: Final = ConfigDict(
+    extra="forbid", strict=True, ser_json_inf_nan="constants", arbitrary_types_allowed=True
+)
+"""`__pydantic_config__` of every dataclass that is stored or sent. Limits hold a range."""
+TOO_LARGE: Final = 2**63
+"""Stored integers stay below this: tables of other programs hold 64-bit integers."""
 
 Value = TypeVar("Value")
 
@@ -35,8 +45,13 @@ def to_json(value: Any, kind: Any = None) -> str:
     """The JSON of a value.
 
     kind  its type where that is a union; the value's own class otherwise
+
+    Raises ValueError for text with a lone surrogate, as file names with undecodable bytes have.
     """
-    return _adapter(kind or type(value)).dump_json(value).decode()
+    try:
+        return _adapter(kind or type(value)).dump_json(value).decode()
+    except PydanticSerializationError as error:
+        raise ValueError(f"{error}; rename the file that is not named in UTF-8") from None
 
 
 def to_data(value: Any, kind: Any = None) -> Any:
@@ -53,9 +68,12 @@ def from_json(kind: type[Value], text: str | bytes) -> Value:
 
 
 def from_data(kind: Any, data: Any) -> Any:
-    """The value of that type from plain data, checked as JSON is."""
+    """Plain data as a value of a type of plain data: text is not read as a number.
+
+    Raises ValueError with one line for data of another type.
+    """
     try:
-        return _adapter(kind).validate_python(data, strict=False)
+        return _adapter(kind).validate_python(data, strict=True)
     except PydanticError as error:
         raise ValueError(_first_fault(error)) from None
 
@@ -79,16 +97,22 @@ def _first_fault(error: PydanticError) -> str:
 
 
 def _problem(value: Any) -> Problem:
-    return value if isinstance(value, Problem) else Problem.parse(value)
-
-
-def _limits(value: Any) -> Limits:
-    if isinstance(value, Limits):
+    if isinstance(value, Problem):
         return value
+    if not isinstance(value, str):
+        raise ValueError(f"a problem is {reprlib.repr(value)}; expected its text")  # noqa: TRY004 - pydantic reports ValueError
+    return Problem.parse(value)
+
+
+def _limits(value: Any) -> Any:
+    """Fields of limits as their class has them: tuples for lists, and a range."""
     if not isinstance(value, Mapping):
-        raise ValueError(f"limits are {reprlib.repr(value)}; expected fields by name")  # noqa: TRY004 - pydantic reports ValueError
+        return value
+    sizes = from_data(list[int], value.get("head_dims"))
+    if len(sizes) != 3:
+        raise ValueError(f"head_dims are {reprlib.repr(sizes)}; expected start, stop and step")
     lists = {name: tuple(each) for name, each in value.items() if isinstance(each, list)}
-    return Limits(**{**value, **lists, "head_dims": range(*value["head_dims"])})
+    return {**value, **lists, "head_dims": range(*sizes)}
 
 
 def _limits_data(limits: Limits) -> dict[str, Any]:
@@ -99,8 +123,10 @@ def _limits_data(limits: Limits) -> dict[str, Any]:
 
 ProblemText = Annotated[Problem, PlainValidator(_problem), PlainSerializer(str, return_type=str)]
 """A problem, stored and sent as its text."""
-LimitsData = Annotated[Limits, PlainValidator(_limits), PlainSerializer(_limits_data)]
+LimitsData = Annotated[Limits, BeforeValidator(_limits), PlainSerializer(_limits_data)]
 """Limits, stored and sent as their fields."""
 Milliseconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Bytes = Annotated[int, Field(ge=0, lt=_MOST)]
-Count = Annotated[int, Field(ge=0, lt=_MOST)]
+Bytes = Annotated[int, Field(ge=0, lt=TOO_LARGE)]
+Count = Annotated[int, Field(ge=0, lt=TOO_LARGE)]
+Average = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+"""Of counts."""

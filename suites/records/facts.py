@@ -30,7 +30,7 @@ class SessionFacts:
     session: Count = 0
     ceilings: tuple[Ceiling, ...] = ()
     threads: Count | None = None
-    affinity: tuple[int, ...] = ()
+    affinity: tuple[Count, ...] = ()
     products: dict[str, str] = field(default_factory=dict)
     clock_resolution_ms: Milliseconds | None = None
     last_level_cache_bytes: Count | None = None

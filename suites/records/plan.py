@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 from impls.interface import Problem
 from impls.interface.implementation import refusals
-from suites.records.codec import STRICT, LimitsData, ProblemText
+from suites.records.codec import STRICT, TOO_LARGE, LimitsData, ProblemText
 from suites.records.record import CHECK, Cause, Pair, Record, Status
 from suites.records.settings import Settings
 
@@ -85,10 +85,14 @@ class Plan(Settings):
 
     def __post_init__(self) -> None:
         names = [entry.name for entry in self.entries]
+        values = (*(getattr(self, each.name) for each in fields(self)), *self.threads)
         for fault, sound in {
             "no number of threads": bool(self.threads) and min(self.threads) > 0,
             "fewer than 0 sessions": self.sessions >= 0,
             "an implementation twice": len(set(names)) == len(names),
+            "a number that is not finite, or too large to store": all(
+                abs(value) < TOO_LARGE for value in values if isinstance(value, (int, float))
+            ),
             "a problem twice": len(set(self.problems)) == len(self.problems),
         }.items():
             if not sound:

@@ -52,6 +52,7 @@ class Run:
     machine         hardware, versions, threads and allocator, as suites.measure.machine reads them
     facts           what the processes of its sessions reported: ceilings, clock, ...
     fault           why its plan or machine cannot be read; both are empty then
+    unread          why a row of a record belongs to no problem, for each such row
     """
 
     name: str
@@ -62,6 +63,7 @@ class Run:
     ended: str | None = None
     facts: tuple[SessionFacts, ...] = ()
     fault: str = ""
+    unread: tuple[str, ...] = ()
 
 
 def expect_name(name: str) -> None:
@@ -85,11 +87,23 @@ def run_of(row: Mapping[Any, Any]) -> Run:
     return Run(**texts, ended=ended, plan=plan, machine=machine)
 
 
-def record_of(row: Mapping[Any, Any]) -> Record:
-    """The record of a row; one that cannot be read becomes a failed one that says so.
+def unread(row: Mapping[Any, Any]) -> str:
+    """Why not even the session, problem and implementation of a row can be read; empty: they can.
 
-    It still stands in the way of times of its implementation on its problem. Raises ValueError
-    where not even its session, problem and implementation can be read.
+    Such a row is a record of no pair: it is counted, and not among the records.
+    """
+    try:
+        _key(row)
+    except ValueError as error:
+        place = reprlib.repr((row["session"], row["implementation"]))
+        return f"the record of session and implementation {place}: {_one_line(error)}"
+    return ""
+
+
+def record_of(row: Mapping[Any, Any]) -> Record:
+    """The record of a row that `unread` accepts; one with damaged data becomes a failed record.
+
+    That one still keeps its implementation from times on its problem.
     """
     key = _key(row)
     try:
@@ -119,7 +133,9 @@ def facts_of(session: int, data: str) -> SessionFacts:
 def _key(row: Mapping[Any, Any]) -> tuple[int, Problem, str]:
     session, problem, name = row["session"], row["problem"], row["implementation"]
     if not (type(session) is int and isinstance(problem, str) and isinstance(name, str)):
-        raise ValueError(f"a record of {reprlib.repr((session, problem, name))}")
+        raise ValueError(
+            f"found {reprlib.repr((session, problem, name))}; expected int, text, text"
+        )
     return session, Problem.parse(problem), name
 
 

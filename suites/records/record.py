@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Literal, get_args
 
 from impls.interface import Problem
-from suites.records.codec import STRICT, Bytes, Count, Milliseconds, ProblemText
+from suites.records.codec import STRICT, Average, Bytes, Count, Milliseconds, ProblemText
 from suites.stats.pairing import counted
 
 Status = Literal[
@@ -123,11 +123,11 @@ class Agreement:
     __pydantic_config__: ClassVar = STRICT
 
     tensors: tuple[TensorError, ...] = ()
-    rows_checked: int | None = None
+    rows_checked: Count | None = None
     readout: bool | None = None
     repeatable: bool | None = None
     slope: float | None = None
-    hard_inputs: int = 0
+    hard_inputs: Count = 0
 
     @property
     def share(self) -> float | None:
@@ -151,7 +151,7 @@ class Conditions:
 
     probe_ms: tuple[Milliseconds, ...] = ()
     run_delay_ms: tuple[float | None, ...] = ()
-    involuntary_switches: tuple[int, ...] = ()
+    involuntary_switches: tuple[Count, ...] = ()
     disturbed: tuple[str, ...] = ()
     device: tuple[dict[str, Any], ...] = ()
 
@@ -223,7 +223,7 @@ class Record:
     peak_bytes: Bytes | None = None
     kept_bytes: Bytes | None = None
     resident_bytes: Bytes | None = None
-    page_faults: float | None = None
+    page_faults: Average | None = None
     operator: str = ""
     spent_ms: Milliseconds | None = None
     calls_ms: Milliseconds | None = None
@@ -250,6 +250,12 @@ class Record:
             raise ValueError(
                 f"{len(self.twin_ms)} samples of the twin beside {len(self.times_ms)}; "
                 "expected equal counts: they share their rounds"
+            )
+        tried = len(self.conditions.disturbed) if self.conditions else 0
+        if tried not in (0, len(self.times_ms)):
+            raise ValueError(
+                f"conditions of {tried} rounds beside {len(self.times_ms)} samples; "
+                "expected equal counts: a round gives one sample"
             )
         if self.status != "ok" and not self.reason:
             raise ValueError(f"a record that is {self.status!r} needs a reason")

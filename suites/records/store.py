@@ -29,7 +29,7 @@ from suites.records.database import (
     make,
 )
 from suites.records.facts import SessionFacts
-from suites.records.reading import Run, expect_name, facts_of, record_of, run_of
+from suites.records.reading import Run, expect_name, facts_of, record_of, run_of, unread
 from suites.records.record import Record
 
 AT_ONCE: Final = 5000
@@ -136,7 +136,7 @@ class Store:
         return [run_of(row) for row in rows]
 
     def run(self, name: str = "latest") -> Run:
-        """A run by name, `latest` or `latest~N`, with its facts.
+        """A run by name, `latest` or `latest~N`, with its facts and its unread rows.
 
         Raises StoreError for no run, and for one whose plan cannot be read.
         """
@@ -149,7 +149,8 @@ class Store:
                 f"the run {wanted!r} of {self.shown} cannot be read: {found.fault}; update "
                 "attnbench, or name another run (python run_bench.py list runs)"
             )
-        return replace(found, facts=tuple(self.sessions(found.name)))
+        facts, faults = self.sessions(found.name), self._unread(found.name)
+        return replace(found, facts=tuple(facts), unread=tuple(faults))
 
     def newest(self, count: int) -> list[str]:
         """The names of the newest runs, the oldest of them first.
@@ -187,8 +188,9 @@ class Store:
     def records(self, run: str) -> list[Record]:
         """The records of a run, in the order they were made.
 
-        One that cannot be read becomes `failed` with that reason: its implementation has no time on
-        its problem, and resuming does not measure it again.
+        A record with damaged data is `failed`: its implementation has no time on its problem, and
+        resuming does not measure it again. A row without a readable session, problem or
+        implementation is left out, and `Run.unread` has the reason; resuming may measure it again.
         """
         return [record for rows in self.rows(run) for record in self.read(rows)]
 
@@ -206,13 +208,20 @@ class Store:
 
     def read(self, rows: Iterable[Mapping[Any, Any]]) -> list[Record]:
         """The records of `rows`, as `records` returns them."""
-        try:
-            return [record_of(row) for row in rows]
-        except ValueError as error:
-            raise StoreError(
-                f"a row of the store {self.shown} cannot be read: {error}; "
-                "keep the file as it is, and name another --store"
-            ) from error
+        return [record_of(row) for row in rows if not unread(row)]
+
+    def _unread(self, run: str) -> list[str]:
+        """Why rows of a run belong to no problem, for each such row."""
+        columns = (RECORDS.c.session, RECORDS.c.problem, RECORDS.c.implementation)
+        query = (
+            sa.select(*columns)
+            .join(RUNS, RUNS.c.id == RECORDS.c.run)
+            .where(RUNS.c.name == run)
+            .order_by(RECORDS.c.id)
+        )
+        with self._transaction("read") as connection:
+            rows = connection.execute(query).mappings()
+            return [fault for row in rows if (fault := unread(row))]
 
     def counts(self) -> dict[str, int]:
         """How many records each run has, by its name."""

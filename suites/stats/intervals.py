@@ -115,9 +115,9 @@ def within_process(log_ratios: Sequence[float]) -> Interval | Unsettled:
     ordered, count = sorted(_finite(log_ratios)), len(log_ratios)
     if count < FEWEST_ROUNDS:
         return Unsettled(f"{count} rounds; an interval takes {FEWEST_ROUNDS}")
-    # P(Binomial(count, 1/2) < out) is below RISK / 2: leave out so many, less one, at either end.
-    out = bisect_left(range(count // 2), RISK / 2, key=lambda k: float(bdtr(k, count, 0.5)))
-    low, high = ordered[out - 1], ordered[count - out]
+    # The smallest k with P(Binomial(count, 1/2) <= k) >= RISK / 2: the k-th from either end.
+    k = bisect_left(range(count // 2), RISK / 2, key=lambda n: float(bdtr(n, count, 0.5)))
+    low, high = ordered[k - 1], ordered[count - k]
     if high - low <= _ALIKE:
         return Unsettled(_TIED)
     return Interval(

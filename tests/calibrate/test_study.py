@@ -148,7 +148,7 @@ def test_what_pytest_benchmark_writes_is_sorted_by_problem_and_arm() -> None:
     assert of_all.timed_s == pytest.approx(12.2)
 
 
-def test_an_arm_gets_its_part_of_what_our_turn_takes_and_starting_leaves() -> None:
+def test_the_time_of_an_arm_follows_from_our_turn_without_process_starts() -> None:
     shares = Shares(arms=30, foreseen_s=34.0)
     shares.pilot(turn("other", 5.0, timed_s=1.0))
     assert shares.arm_s("other", 1) == pytest.approx((34 - 4) / 30)
@@ -156,7 +156,7 @@ def test_an_arm_gets_its_part_of_what_our_turn_takes_and_starting_leaves() -> No
     assert shares.arm_s("other", 1) == pytest.approx((25 - 4) / 30)
 
 
-def test_a_turn_that_was_too_long_is_made_up_for_by_the_next() -> None:
+def test_the_turn_after_a_long_one_is_shorter() -> None:
     shares = Shares(arms=30, foreseen_s=34.0)
     shares.learn(turn("other", 40.0, timed_s=36.0))
     assert shares.arm_s("other", 2) == pytest.approx((2 * 34 - 40 - 4) / 30)
@@ -172,7 +172,7 @@ def test_a_pilot_foresees_our_turn_from_one_session() -> None:
     assert shares.arm_s("other", 1) == pytest.approx((20 - 2) / 6)
 
 
-def test_all_methods_use_the_same_wall_time_in_an_order_drawn_anew() -> None:
+def test_all_methods_use_the_same_wall_time_in_random_order() -> None:
     stub = ours_and_another()
     study = stub.study()
     turns = list(study.turns(8, study.pilot()))
@@ -183,7 +183,7 @@ def test_all_methods_use_the_same_wall_time_in_an_order_drawn_anew() -> None:
     assert len(set(orders)) == 2
 
 
-def test_figures_count_errors_false_alarms_and_what_was_found() -> None:
+def test_figures_count_errors_false_alarms_and_found_differences() -> None:
     ours = [pair("identical", 0.01), pair("slowed", -0.01, "slower")]
     others = [
         pair("identical", 0.03, "faster"),
@@ -217,7 +217,7 @@ def test_the_table_holds_every_method_and_figure() -> None:
     assert all(any(name in line for line in lines) for name in METHODS)
 
 
-def test_one_line_says_when_and_on_what() -> None:
+def test_one_line_names_date_machine_and_versions() -> None:
     line = summary.about(MACHINE, BEGAN)
     assert line.startswith(
         "2026-03-01 12:30 UTC; A CPU, 2 cores, 1 thread, Linux; "
@@ -226,7 +226,7 @@ def test_one_line_says_when_and_on_what() -> None:
     assert line.count("\n") == 1
 
 
-def test_the_arms_are_the_same_call_which_takes_its_inputs_in_turn(
+def test_the_arms_are_the_same_call_with_rotating_inputs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seen: list[Tensor] = []

@@ -24,7 +24,7 @@ def hangs(q, k, v):
 
 
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="signals go to process groups")
-def test_ctrl_c_in_a_call_that_hangs_keeps_what_is_known_and_says_how_to_go_on(
+def test_ctrl_c_in_a_call_that_hangs_keeps_the_records_and_names_the_command_to_finish(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "hangs.py").write_text(HANGS)

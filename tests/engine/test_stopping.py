@@ -1,13 +1,15 @@
+"""When sessions of a problem end: precision, the fewest sessions, and threads."""
+
 from __future__ import annotations
 
 from typing import Any
 
-from impls.interface import Limits
+from impls.interface import Limits, Problem
 from suites.engine.stopping import settled
 from suites.records.plan import Entry, Plan
 from suites.records.record import Conditions, Record
 
-PROBLEM = "b1 h1 t64 d16 full fp32 cpu"
+PROBLEM = Problem.parse("h1 t64 d16")
 
 
 def plan(**changes: Any) -> Plan:
@@ -41,7 +43,7 @@ def record(session: int, name: str, *times_ms: float, **fields: Any) -> Record:
 
 
 def sessions(count: int, spread: float, *names: str) -> list[Record]:
-    """Ratios to `a` that lie around 2, alternately above and below it by the spread."""
+    """Records whose ratios to `a` are 2, plus and minus the spread in turn."""
     found = []
     for number in range(1, count + 1):
         found.append(record(number, "a", 1.0))
@@ -49,7 +51,7 @@ def sessions(count: int, spread: float, *names: str) -> list[Record]:
     return found
 
 
-def test_without_a_precision_no_session_is_spared() -> None:
+def test_without_a_precision_every_session_runs() -> None:
     assert settled(plan(precision=None), sessions(5, 0.0001, "b"), 6) == set()
 
 
@@ -57,7 +59,7 @@ def test_a_problem_whose_every_ratio_is_precise_is_not_timed_again() -> None:
     assert settled(plan(), sessions(4, 0.001, "b", "c"), 5) == {PROBLEM}
 
 
-def test_one_wide_ratio_keeps_the_problem_going() -> None:
+def test_one_wide_interval_keeps_the_problem_in_the_sessions() -> None:
     narrow = [r for r in sessions(4, 0.001, "b") if r.implementation != "a"]
     assert settled(plan(), [*sessions(4, 0.05, "c"), *narrow], 5) == set()
 
@@ -66,8 +68,8 @@ def test_no_precision_ends_a_problem_before_the_fewest_sessions() -> None:
     assert settled(plan(), sessions(2, 0.0001, "b"), 3) == set()
 
 
-def test_the_precision_is_the_only_ground_never_the_difference() -> None:
-    clear = sessions(4, 0.05, "b")  # twice as slow beyond doubt, and known to no better than 5 %
+def test_a_clear_difference_alone_never_ends_the_sessions() -> None:
+    clear = sessions(4, 0.05, "b")  # twice as slow, with an interval of 5 %
     assert settled(plan(), clear, 5) == set()
 
 
@@ -77,11 +79,11 @@ def test_sessions_of_another_number_of_threads_do_not_count() -> None:
     assert settled(both, sessions(6, 0.001, "b"), 7) == {PROBLEM}
 
 
-def test_a_session_that_ties_has_no_interval_and_is_not_precise() -> None:
+def test_equal_ratios_have_no_interval_and_are_not_precise() -> None:
     assert settled(plan(), sessions(5, 0.0, "b"), 6) == set()
 
 
-def test_layers_are_judged_among_themselves() -> None:
+def test_each_panel_must_be_precise_by_itself() -> None:
     entries = (
         Entry(name="a", limits=(Limits(),)),
         Entry(name="b", limits=(Limits(),)),
@@ -92,7 +94,7 @@ def test_layers_are_judged_among_themselves() -> None:
     assert settled(plan(entries=entries), found, 5) == {PROBLEM}
 
 
-def test_rounds_left_for_figures_are_the_quiet_ones_where_two_remain() -> None:
+def test_figures_are_computed_from_the_quiet_rounds_where_two_remain() -> None:
     quiet = Conditions(disturbed=("", "a neighbour", ""))
     assert record(1, "a", 1.0, 9.0, 1.0, conditions=quiet).rounds == (0, 2)
     all_but_one = Conditions(disturbed=("a", "b", ""))

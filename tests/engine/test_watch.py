@@ -1,8 +1,12 @@
+"""The watch of a session: limits of time and memory, with a fake clock."""
+
 from __future__ import annotations
 
+from impls.interface import Problem
 from suites.engine.watch import OWN_LIMIT_S, START_LIMIT_S, Watch
 
 GIB = 1 << 30
+P = Problem.parse("t8")
 
 
 def working(**limits: float) -> Watch:
@@ -10,61 +14,62 @@ def working(**limits: float) -> Watch:
         time_limit_s=limits.get("time", 10.0), memory_limit=int(limits.get("memory", GIB))
     )
     watch.started(0.0)
-    watch.begins("p", "a", 100.0, 2 * GIB)
+    watch.begins((P, "a"), 100.0, 2 * GIB)
     return watch
 
 
-def test_all_is_well_within_the_limits() -> None:
+def test_a_session_within_its_limits_goes_on() -> None:
     assert working().ending(110.0, 3 * GIB) is None
 
 
-def test_too_long_on_one_problem_is_timed_out() -> None:
+def test_an_implementation_beyond_the_time_limit_is_timed_out() -> None:
     ending = working().ending(110.1, 0)
     assert ending is not None
-    assert ending.status == "timed_out"
+    assert (ending.status, ending.cause) == ("timed_out", "time_limit")
     assert ending.reason == "spent more than 10 s on this problem (--time-limit)"
 
 
 def test_time_adds_up_over_the_turns_of_one_implementation() -> None:
     watch = working()
     for turn in range(3):
-        watch.begins("p", "a", 100.0 + 5 * turn, 0)
-        watch.begins("p", "b", 104.0 + 5 * turn, 0)
-    watch.begins("p", "a", 115.0, 0)
+        watch.begins((P, "a"), 100.0 + 5 * turn, 0)
+        watch.begins((P, "b"), 104.0 + 5 * turn, 0)
+    watch.begins((P, "a"), 115.0, 0)
     assert watch.ending(112.0 + 4, 0) is not None  # 4 + 4 + 4 seconds, and one more
-    assert watch.at_work == ("p", "a")
+    assert watch.at_work == (P, "a")
 
 
-def test_the_time_of_others_and_of_the_engine_does_not_count() -> None:
+def test_time_of_other_implementations_and_of_the_engine_does_not_count() -> None:
     watch = working()
     watch.rests(101.0)
     assert watch.ending(101.0 + OWN_LIMIT_S, 0) is None
-    watch.begins("p", "a", 1000.0, 0)
+    watch.begins((P, "a"), 1000.0, 0)
     assert watch.ending(1008.9, 0) is None
     assert watch.ending(1009.1, 0) is not None
 
 
-def test_a_session_that_is_silent_itself_is_ended_too() -> None:
+def test_a_session_in_which_no_implementation_is_at_work_is_ended_when_silent() -> None:
     watch = working()
     watch.rests(101.0)
     ending = watch.ending(102.0 + OWN_LIMIT_S, 0)
     assert ending is not None
+    assert (ending.status, ending.cause) == ("timed_out", "silent_session")
     assert "the session itself was silent" in ending.reason
 
 
-def test_memory_counts_from_what_was_held_when_the_turn_began() -> None:
+def test_memory_counts_from_the_bytes_held_when_the_turn_began() -> None:
     watch = working()
     assert watch.ending(100.0, 3 * GIB) is None
-    watch.begins("p", "b", 101.0, 5 * GIB)
+    watch.begins((P, "b"), 101.0, 5 * GIB)
     assert watch.ending(101.0, 6 * GIB) is None
-    watch.begins("p", "a", 102.0, 7 * GIB)
+    watch.begins((P, "a"), 102.0, 7 * GIB)
     ending = watch.ending(102.0, 8 * GIB + 1)
     assert ending is not None
-    assert ending.status == "out_of_memory"
+    assert (ending.status, ending.cause) == ("out_of_memory", "memory_limit")
     assert ending.reason == "added 1.00 GiB, the limit is 1.00 GiB (--memory-limit)"
 
 
-def test_a_process_that_never_says_a_word_is_ended_sooner() -> None:
+def test_a_process_that_never_sends_a_message_is_ended_sooner() -> None:
     watch = Watch(time_limit_s=10.0, memory_limit=GIB)
     watch.started(0.0)
     assert watch.ending(START_LIMIT_S, 0) is None

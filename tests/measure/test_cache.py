@@ -33,7 +33,7 @@ def test_sizes_are_read_with_their_units(tmp_path: Path, size: str, expected: in
 
 
 @pytest.mark.parametrize("caches", [(), (("3", ""),), (("3", "many"),), (("", "32K"),)])
-def test_a_system_that_tells_nothing_of_use_leaves_it_unknown(
+def test_the_size_is_unknown_when_the_system_does_not_report_it(
     tmp_path: Path, caches: tuple[tuple[str, str], ...]
 ) -> None:
     assert last_level_bytes(listed(tmp_path, *caches)) is None
@@ -46,7 +46,7 @@ def test_a_cache_without_a_size_does_not_hide_the_others(tmp_path: Path) -> None
     assert last_level_bytes(tmp_path) == 512 << 10
 
 
-def test_a_flush_is_four_times_the_cache_or_plenty_where_it_is_unknown() -> None:
+def test_a_flush_is_four_times_the_cache_or_256_mib_when_unknown() -> None:
     assert flushed_bytes(32 << 20) == 128 << 20
     assert flushed_bytes(None) == 256 << 20
 

@@ -31,11 +31,11 @@ def product(value: float, **changes: Any) -> Ceiling:
     return ceiling(value, kind="matmul", **{"dtype": "float32", **changes})
 
 
-def test_the_arithmetic_takes_longer_where_the_bandwidth_is_ample() -> None:
+def test_with_high_bandwidth_flops_limit_the_time() -> None:
     assert attainable_ms(PROBLEM, [ceiling(1e12), product(1e9)]) == 200.0
 
 
-def test_moving_the_bytes_takes_longer_where_the_arithmetic_is_quick() -> None:
+def test_with_fast_products_bytes_limit_the_time() -> None:
     assert attainable_ms(PROBLEM, [ceiling(1e6), product(1e15)]) == 800.0
 
 
@@ -62,7 +62,7 @@ def test_the_best_ceiling_of_the_device_and_dtype_counts() -> None:
         [ceiling(1e12, device="cuda"), product(1e9)],
     ],
 )
-def test_without_a_ceiling_that_is_needed_nothing_is_attainable(found: list[Ceiling]) -> None:
+def test_without_a_required_ceiling_there_is_no_share(found: list[Ceiling]) -> None:
     assert attainable_ms(PROBLEM, found) is None
     assert share(PROBLEM, 1.0, found) is None
 
@@ -124,7 +124,7 @@ def test_rates_are_work_by_time() -> None:
     assert len(found) == len(of) == 6
 
 
-def test_a_product_that_would_take_long_is_left_out_and_each_is_tried_once() -> None:
+def test_products_with_a_long_forecast_are_left_out() -> None:
     clock = FakeClock(ceilings.LONGEST_MS + 1)
     found = measure("cpu", ["float32"], clock=clock, last_level_bytes=1 << 20)
     assert [each.residency for each in found if each.kind == "matmul"] == ["cache"]

@@ -50,7 +50,7 @@ def test_behind_a_spin_the_same_call_reads_as_device_time() -> None:
 
 
 @pytest.mark.parametrize(("device_us", "host_us"), [(50, 10), (3000, 10), (20_000, 4), (700, 900)])
-def test_a_sample_holds_device_time_whatever_the_host_takes(device_us: int, host_us: int) -> None:
+def test_a_sample_is_device_time_at_any_launch_time(device_us: int, host_us: int) -> None:
     cuda = FakeCuda()
     sampler = events(cuda)
     assert sampler.take([cuda.kernel(device_us, host_us)], 10) == pytest.approx(device_us / 1000)
@@ -73,7 +73,7 @@ def test_a_sample_of_unlike_calls_is_their_mean() -> None:
     assert events(cuda).take(calls, 6) == pytest.approx(0.2)
 
 
-def test_calls_that_one_spin_cannot_hide_are_taken_in_groups() -> None:
+def test_calls_that_one_spin_cannot_hide_are_timed_in_groups() -> None:
     cuda = FakeCuda()
     sampler = events(cuda)
     call = cuda.kernel(100, host_us=400)
@@ -91,7 +91,7 @@ def test_a_queue_that_is_full_makes_the_groups_smaller() -> None:
     assert sampler.hidden
 
 
-def test_a_call_that_is_slow_to_queue_is_told_from_one_that_waits() -> None:
+def test_a_slow_launch_is_distinguished_from_a_call_that_synchronizes() -> None:
     cuda = FakeCuda()
     sampler = events(cuda)
     assert sampler.launch_ms(cuda.kernel(100, host_us=8000)) == pytest.approx(8)
@@ -119,21 +119,21 @@ def late(cuda: FakeCuda, at: range) -> Call:
     return call
 
 
-def test_a_sample_that_the_host_came_too_late_for_is_taken_again() -> None:
+def test_a_sample_is_repeated_when_the_spin_ended_too_early() -> None:
     cuda = FakeCuda()
     sampler = events(cuda)
     assert sampler.take([late(cuda, range(1, 3))], 1) == pytest.approx(1.0)
     assert sampler.hidden
 
 
-def test_a_host_that_is_always_late_is_in_the_sample_which_says_so() -> None:
+def test_a_sample_with_host_time_is_marked_as_not_hidden() -> None:
     cuda = FakeCuda()
     sampler = events(cuda)
     assert sampler.take([late(cuda, range(1, 100))], 1) > 10
     assert not sampler.hidden
 
 
-def test_what_queueing_takes_is_learnt_once_for_a_call() -> None:
+def test_the_launch_time_of_a_call_is_measured_once() -> None:
     cuda = FakeCuda()
     sampler = events(cuda)
     calls = [cuda.kernel(1000, host_us=10)]
@@ -148,7 +148,7 @@ def test_the_spin_is_measured_on_a_device_that_has_clocked_up() -> None:
     assert Spin(cuda).cycles_per_ms == pytest.approx(2_000_000)
 
 
-def test_a_spin_lasts_as_long_as_asked() -> None:
+def test_a_spin_has_the_requested_length() -> None:
     cuda = FakeCuda()
     spin = Spin(cuda)
     began_us = cuda.now_us
@@ -265,10 +265,10 @@ def test_on_a_device_the_rotated_inputs_exceed_the_cache() -> None:
 
 
 @pytest.mark.parametrize("device_us", [900, 1500])
-def test_a_device_tells_of_host_load_and_triton_beside_the_times(
+def test_host_sustained_and_triton_times_are_measured_beside_samples(
     monkeypatch: pytest.MonkeyPatch, device_us: int
 ) -> None:
-    monkeypatch.setattr("suites.measure.cuda.cross_check_ms", lambda call: 1.25)
+    monkeypatch.setattr("suites.measure.devices.cross_check_ms", lambda call: 1.25)
     cuda = FakeCuda()
     stand_in = SimpleNamespace(
         current_device=lambda: 0,

@@ -70,7 +70,7 @@ def test_a_call_that_waits_is_refused_before_a_capture_begins() -> None:
     assert cuda.captures == 0
 
 
-def test_a_capture_that_fails_is_said_in_a_sentence_and_leaves_the_stream_as_it_was() -> None:
+def test_a_failed_capture_has_a_one_line_reason_and_restores_the_stream() -> None:
     cuda = FakeCuda(refuses="CUDA error: operation not permitted\nCompile with X\n")
     with pytest.raises(
         NotCapturableError,
@@ -92,7 +92,7 @@ def test_a_call_that_waits_only_now_and_then_spoils_the_capture() -> None:
     assert cuda.current_stream() is cuda.main
 
 
-def test_a_graph_that_holds_nothing_is_refused() -> None:
+def test_an_empty_graph_is_refused() -> None:
     cuda = FakeCuda()
 
     def call() -> None:

@@ -38,7 +38,7 @@ def test_a_thread_that_ends_meanwhile_is_left_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("counts", [(), ("0 0 0\n", "0 0 0\n"), ("",)])
-def test_a_system_that_keeps_no_count_leaves_it_unknown(
+def test_without_counters_of_the_scheduler_the_delay_is_unknown(
     tmp_path: Path, counts: tuple[str, ...]
 ) -> None:
     assert snapshot(threads(tmp_path, *counts)).run_delay_ms is None
@@ -61,7 +61,7 @@ def around(waited_ms: float | None) -> Waited:
     return waited_between(Snapshot(5.0, 10, 1000.0), Snapshot(after, 72, 1100.0))
 
 
-def test_what_the_scheduler_did_is_the_difference_of_two_snapshots() -> None:
+def test_counters_during_a_round_are_the_difference_of_two_snapshots() -> None:
     assert around(3.0) == Waited(3.0, 62, 100.0)
     assert around(None) == Waited(None, 62, 100.0)
 
@@ -83,7 +83,7 @@ def test_a_slow_probe_disturbs_a_round() -> None:
     assert disturbance(around(None), 0.5, 0.4) == "the probe took 0.50 ms, usually 0.40 ms"
 
 
-def test_both_reasons_are_told() -> None:
+def test_both_reasons_are_given() -> None:
     assert disturbance(around(50.0), 2.0, 1.0) == (
         "the threads waited 50.0 ms for a CPU in 100.0 ms; the probe took 2.00 ms, usually 1.00 ms"
     )
@@ -117,7 +117,7 @@ def test_a_reading_is_the_quickest_of_its_products() -> None:
         (tuple(float(ms) for ms in range(20, 0, -1)), 4.0),
     ],
 )
-def test_what_is_usual_is_the_20th_percentile_of_five_or_more(
+def test_the_usual_time_is_the_20th_percentile_of_five_or_more_readings(
     readings: tuple[float, ...], usual: float | None
 ) -> None:
     probe = Probe(FakeTime(*(ms for ms in readings for _ in range(PRODUCTS))).now_ns)

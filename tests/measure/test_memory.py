@@ -19,7 +19,7 @@ def usage_of(name: str, text: str) -> Usage:
 
 
 @pytest.mark.parametrize("length", [256, 512, 1024])
-def test_the_dense_kernel_of_torch_takes_its_polynomial_to_the_byte(length: int) -> None:
+def test_the_dense_kernel_of_torch_follows_its_polynomial_to_the_byte(length: int) -> None:
     # 36 = 4 heads x (4 bytes of scores + 4 of weights + 1 of mask); 1028 = the output and its kin.
     peak = usage_of("sdpa_math", f"b1 h4 t{length} d64 full").peak_bytes
     assert peak == 36 * length**2 + 1028 * length + 4
@@ -43,7 +43,7 @@ def made_of(size: int) -> tuple[torch.Tensor, ...]:
     return (torch.ones(size, dtype=torch.uint8),)
 
 
-def test_what_is_freed_within_the_call_counts_for_the_peak_alone() -> None:
+def test_memory_freed_within_the_call_counts_for_the_peak_only() -> None:
     def call() -> tuple[torch.Tensor, ...]:
         made_of(1 << 20)
         return made_of(1 << 10)
@@ -52,7 +52,7 @@ def test_what_is_freed_within_the_call_counts_for_the_peak_alone() -> None:
     assert (usage.peak_bytes, usage.kept_bytes) == (1 << 20, 0)
 
 
-def test_what_the_first_call_keeps_counts_and_what_making_it_took_does_not() -> None:
+def test_tensors_that_the_first_call_keeps_count_and_its_temporary_memory_does_not() -> None:
     kept: list[torch.Tensor] = []
 
     def call() -> tuple[torch.Tensor, ...]:
@@ -103,7 +103,7 @@ class FakeCuda:
         return self.peak
 
 
-def test_on_a_device_memory_is_the_peak_over_what_was_held_after_a_reset() -> None:
+def test_on_a_gpu_memory_is_the_peak_above_the_base_after_a_reset() -> None:
     cuda = FakeCuda()
     cuda.allocate(100_000)  # an earlier, higher peak that must not count
     cuda.held = 1024
@@ -119,7 +119,7 @@ def test_on_a_device_memory_is_the_peak_over_what_was_held_after_a_reset() -> No
     assert cuda.called == ["synchronize", "reset", "call", "synchronize"]
 
 
-def test_on_a_device_what_the_first_call_keeps_is_seen_in_the_second() -> None:
+def test_on_a_gpu_tensors_that_the_first_call_keeps_count() -> None:
     cuda = FakeCuda()
     calls = 0
 

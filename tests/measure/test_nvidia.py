@@ -59,14 +59,14 @@ def test_the_reasons_are_words(bits: int | None, expected: tuple[str, ...] | Non
     assert words(bits) == expected
 
 
-def test_an_idle_device_and_clocks_that_were_set_are_no_slowdown() -> None:
+def test_idle_and_user_set_clocks_are_no_slowdown() -> None:
     state = read(UUID, nvml=fake(nvmlDeviceGetCurrentClocksEventReasons=lambda _: 0x107))
     assert state is not None
     assert state.slowed_by == ("power cap",)
 
 
 @pytest.mark.parametrize("missing", [None, failing])
-def test_an_older_driver_or_package_is_asked_by_the_older_names(missing: Any) -> None:
+def test_older_drivers_and_packages_are_read_by_the_older_names(missing: Any) -> None:
     older = fake(
         nvmlDeviceGetTemperatureV=missing,
         nvmlDeviceGetCurrentClocksEventReasons=missing,
@@ -76,7 +76,7 @@ def test_an_older_driver_or_package_is_asked_by_the_older_names(missing: Any) ->
     assert read(UUID, nvml=older) == DeviceState(1755, 2619, 612.5, 58, ("hardware slowdown",))
 
 
-def test_what_a_device_does_not_tell_is_not_measured() -> None:
+def test_a_figure_that_a_device_does_not_report_is_not_measured() -> None:
     silent = fake(
         nvmlDeviceGetPowerUsage=failing,
         nvmlDeviceGetTemperatureV=failing,
@@ -96,7 +96,7 @@ def test_what_a_device_does_not_tell_is_not_measured() -> None:
         ("MIG-1a2b", ("by uuid", "MIG-1a2b")),
     ],
 )
-def test_the_device_is_the_one_asked_for(uuid: str, asked: tuple[str, str]) -> None:
+def test_the_device_is_selected_by_its_uuid(uuid: str, asked: tuple[str, str]) -> None:
     draw_mw: dict[tuple[str, str], int] = {
         ("by uuid", "GPU-1a2b"): 2000,
         ("by uuid", "MIG-1a2b"): 3000,

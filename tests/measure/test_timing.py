@@ -87,7 +87,7 @@ def test_a_clock_that_stands_still_does_not_hang_the_warm_up() -> None:
     assert max(warm_up(lambda: None, HostClock(lambda: 0))) == 0
 
 
-def test_a_clock_that_stands_still_is_said() -> None:
+def test_a_clock_that_stands_still_is_refused() -> None:
     with pytest.raises(ValueError, match="the clock stands still"):
         resolution_ms(lambda: 7, tries=1)
 
@@ -124,7 +124,7 @@ def test_a_stretched_call_returns_that_much_later_however_fast_it_is(call_ms: fl
     assert time.ns == pytest.approx(1.03 * call_ms * 1e6, abs=50)
 
 
-def test_every_arm_stands_once_at_every_place_of_a_square() -> None:
+def test_every_arm_is_once_at_every_position_of_a_square() -> None:
     order = orders(5, Random(3))
     for _ in range(4):
         square = [next(order) for _ in range(5)]
@@ -138,7 +138,7 @@ def test_two_arms_make_abba() -> None:
         assert next(order) == next(order)[::-1]
 
 
-def test_the_order_is_drawn_anew_for_each_square() -> None:
+def test_each_square_has_a_new_random_order() -> None:
     order = orders(4, Random(5))
     assert len({tuple(next(order)) for _ in range(40)}) > 4
 
@@ -170,7 +170,7 @@ def test_rounds_are_allotted_by_cost() -> None:
     assert rounds_within(400, [short, long]) == 1
 
 
-def test_what_emptying_the_caches_takes_is_part_of_a_rounds_cost() -> None:
+def test_the_cost_of_a_round_includes_cache_flushes() -> None:
     cold = replace(arm(FakeTime(), "x", 1.0), sample_ms=0.0, aside_ms=98.0)
     assert cold.count == 1
     assert cold.round_ms == 100.0  # a lead-in call, a flush, a call
@@ -212,7 +212,7 @@ def test_rounds_interleave_with_a_lead_in_call_before_each_short_sample() -> Non
         (["x"] * 9, ["x"] * 4),
     ],
 )
-def test_a_disturbed_round_is_taken_again_whole_and_every_attempt_is_kept(
+def test_a_disturbed_round_is_repeated_as_a_whole_and_every_attempt_is_kept(
     disturbed: list[str], kept: list[str]
 ) -> None:
     time = FakeTime()

@@ -1,7 +1,7 @@
 """A run whose sessions are fakes, carried out here or in a child that is to be killed.
 
-As a program: for each URL read, a child carries the run out on that store. It tells its process id
-before it begins, then every record once it is committed; the program tells how the child ended.
+As a program: for each URL read, a child carries the run out on that store. The child prints its
+process id first, then every record once it is committed; the program prints how the child ended.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
-from suites.engine.run import Conductor
-
-from impls.interface import Limits
+from impls.interface import Limits, Problem
+from suites.engine.conductor import Conductor
+from suites.engine.protocol import Check, Made, Measure, Message, Survey, Surveyed, Task
 from suites.engine.watch import Ending, Watch
-from suites.records import record as records
+from suites.records.facts import SessionFacts
 from suites.records.plan import Entry, Plan
 from suites.records.record import CHECK, Record
 from suites.records.store import Run, Store, now
@@ -23,7 +23,7 @@ from suites.records.store import Run, Store, now
 NAME: Final = "to-be-killed"
 PLAN: Final = Plan(
     suite="fakes",
-    problems=tuple(f"b1 h8 t{length} d64 full fp32 cpu" for length in (64, 128, 256, 512)),
+    problems=tuple(Problem.parse(f"t{length}") for length in (64, 128, 256, 512)),
     entries=(
         *(Entry(name=f"one_{place}", limits=(Limits(),)) for place in range(7)),
         Entry(name="gone", missing="not installed"),
@@ -39,15 +39,14 @@ PLAN: Final = Plan(
 
 
 class Session:
-    """Answers at once, without a process."""
+    """Does tasks at once, without a process."""
 
-    def ask(self, task: dict[str, Any], receive: Callable[[dict[str, Any]], None]) -> Ending | None:
-        if task["task"] == "survey":
-            receive({"kind": "facts", "facts": {"ceilings": [], "threads": 2}})
-            return None
-        for name in task["implementations"]:
-            made = answer(task["session"], task["problem"], name)
-            receive({"kind": "record", "record": records.to_json(made)})
+    def ask(self, task: Task, receive: Callable[[Message], None]) -> Ending | None:
+        if isinstance(task, Survey):
+            receive(Surveyed(facts=SessionFacts(session=task.session, threads=2)))
+        elif isinstance(task, Check | Measure):
+            for name in task.implementations:
+                receive(Made(record=answer(task.session, task.problem, name)))
         return None
 
     def end(self) -> None:
@@ -68,18 +67,18 @@ class Pool:
         pass
 
 
-class Teller:
-    """Tells of every record once it is committed, in one write each."""
+class Printer:
+    """Prints every record once it is committed, in one write each."""
 
     def phase(self, text: str, total: int) -> None:
         pass
 
     def record(self, record: Record) -> None:
-        tell(key_of(record))
+        print_line(key_of(record))
 
 
-def answer(session: int, problem: str, name: str) -> Record:
-    """The same on every day."""
+def answer(session: int, problem: Problem, name: str) -> Record:
+    """The record of a fake session: the same in every run."""
     timed = session != CHECK
     times_ms = (1.0 + session, 2.0) if timed else ()
     return Record(
@@ -91,7 +90,7 @@ def key_of(record: Record) -> str:
     return f"{record.session}|{record.problem}|{record.implementation}"
 
 
-def tell(line: str) -> None:
+def print_line(line: str) -> None:
     os.write(sys.stdout.fileno(), f"{line}\n".encode())
 
 
@@ -101,18 +100,18 @@ def carry_out(url: str) -> list[Record]:
     if not store.runs():
         store.begin(Run(name=NAME, started=now(), command="fakes", plan=PLAN))
     run = store.run(NAME)
-    return Conductor(run=run, store=store, listener=Teller(), processes=Pool()).conduct()
+    return Conductor(run=run, store=store, listener=Printer(), pool=Pool()).conduct()
 
 
 def main() -> None:
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
-            tell(f"child {os.getpid()}")
+            print_line(f"child {os.getpid()}")
             carry_out(line.strip())
             os._exit(0)
         _, status = os.waitpid(child, 0)
-        tell(f"ended {status}")
+        print_line(f"ended {status}")
 
 
 if __name__ == "__main__":

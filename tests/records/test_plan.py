@@ -1,8 +1,10 @@
-"""Plans: written down and read back, and what they still have to do."""
+"""Plans: stored and read back, and the work that they still have."""
 
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,15 +14,14 @@ from hypothesis import strategies as st
 from impls.interface import Limits, Problem
 from impls.interface.limits import EVERY_BIAS, EVERY_MASK
 from impls.interface.problem import DEVICES, DTYPES
-from suites.records import plan as plans
+from suites.records.codec import from_json, to_data, to_json
 from suites.records.plan import Entry, Plan
-from suites.records.record import CHECK, Record, Status
+from suites.records.record import CAUSES, CHECK, Record, Status
 
-SHORT, LONG = str(Problem.parse("t8")), str(Problem.parse("t16 causal"))
+SHORT, LONG = Problem.parse("t8"), Problem.parse("t16 causal")
 TEXTS = st.text(max_size=20)
 WORDS = st.dictionaries(TEXTS, TEXTS, max_size=3)
 CAPABILITIES = st.tuples(st.integers(0, 12), st.integers(0, 9))
-VALUES: st.SearchStrategy[Any] = st.none() | st.booleans() | st.integers() | TEXTS
 
 
 def some(*known: str) -> st.SearchStrategy[tuple[str, ...]]:
@@ -39,6 +40,9 @@ def limits() -> st.SearchStrategy[Limits]:
         unequal_lengths=st.booleans(),
         backward=st.booleans(),
         own_scale=st.booleans(),
+        own_value_dim=st.booleans(),
+        softcap=st.booleans(),
+        sink=st.booleans(),
         cuda_capability=CAPABILITIES,
     )
 
@@ -52,11 +56,15 @@ def entries() -> st.SearchStrategy[Entry]:
         hashes=WORDS,
         limits=several,
         inner_limits=several,
-        choices=st.dictionaries(TEXTS, st.lists(VALUES, max_size=3), max_size=2),
+        choices=st.dictionaries(TEXTS, st.lists(TEXTS, max_size=3), max_size=2),
         panel=st.sampled_from(("attention", "layers", "dense_linear", "approximations")),
         missing=TEXTS,
         description=TEXTS,
     )
+
+
+def problems() -> st.SearchStrategy[Problem]:
+    return st.builds(Problem, query_length=st.integers(1, 99), batch=st.integers(1, 9))
 
 
 def any_plan() -> st.SearchStrategy[Plan]:
@@ -64,13 +72,13 @@ def any_plan() -> st.SearchStrategy[Plan]:
     return st.builds(
         Plan,
         suite=TEXTS,
-        problems=st.lists(TEXTS, max_size=3).map(tuple),
-        entries=st.lists(entries(), max_size=2).map(tuple),
+        problems=st.lists(problems(), max_size=3, unique=True).map(tuple),
+        entries=st.lists(entries(), max_size=2, unique_by=lambda each: each.name).map(tuple),
         sessions=st.integers(0, 99),
-        seed=st.integers(0, 2**63),
+        seed=st.integers(0, 2**63 - 1),
         round_budget_ms=seconds,
         time_limit_s=seconds,
-        memory_limit=st.integers(0, 2**63),
+        memory_limit=st.integers(0, 2**63 - 1),
         threads=st.lists(st.integers(1, 512), min_size=1, max_size=3).map(tuple),
         fewest_sessions=st.integers(0, 9),
         precision=st.none() | st.floats(0.001, 0.5),
@@ -100,12 +108,13 @@ def entry(name: str, *given_limits: Limits, **others: Any) -> Entry:
     return Entry(name=name, limits=given_limits or (Limits(),), **others)
 
 
-def record(session: int, problem: str, name: str, status: Status = "ok") -> Record:
+def record(session: int, problem: Problem, name: str, status: Status = "ok") -> Record:
     return Record(
         session=session,
         problem=problem,
         implementation=name,
         status=status,
+        cause=CAUSES[status][0],
         reason="" if status == "ok" else "because",
         times_ms=(1.0,) if status == "ok" and session != CHECK else (),
     )
@@ -113,21 +122,20 @@ def record(session: int, problem: str, name: str, status: Status = "ok") -> Reco
 
 @settings(deadline=None)
 @given(any_plan())
-def test_a_plan_survives_being_written_down(made: Plan) -> None:
-    assert plans.from_json(json.loads(json.dumps(plans.to_json(made)))) == made
+def test_a_stored_plan_is_read_back_as_it_was(made: Plan) -> None:
+    assert from_json(Plan, to_json(made)) == made
 
 
 @settings(deadline=None)
 @given(entries())
-def test_an_entry_survives_being_written_down(made: Entry) -> None:
-    assert plans.entry_from_json(json.loads(json.dumps(plans.entry_to_json(made)))) == made
+def test_a_stored_entry_is_read_back_as_it_was(made: Entry) -> None:
+    assert from_json(Entry, to_json(made)) == made
 
 
 @settings(deadline=None)
 @given(limits())
 def test_limits_that_were_read_back_refuse_the_same_problems(made: Limits) -> None:
-    written = entry("naive", made)
-    read = plans.entry_from_json(json.loads(json.dumps(plans.entry_to_json(written))))
+    read = from_json(Entry, to_json(entry("naive", made)))
     for text in ("h8/2 t8/16 d16 causal fp16 train cuda", "d7 padding:0.5 alibi scale2 fp32"):
         problem = Problem.parse(text)
         assert read.refusals(problem, (7, 5)) == made.refusals(problem, (7, 5))
@@ -137,16 +145,17 @@ def test_a_missing_implementation_is_settled_before_anything_runs() -> None:
     made = plan(Entry(name="gone", missing="does not import here: ImportError"), entry("naive"))
     settled = list(made.settled())
     assert [each.key for each in settled] == [(CHECK, SHORT, "gone"), (CHECK, LONG, "gone")]
-    assert {(each.status, each.reason) for each in settled} == {
-        ("missing", "does not import here: ImportError")
+    assert {(each.status, each.cause, each.reason) for each in settled} == {
+        ("missing", "not_importable", "does not import here: ImportError")
     }
 
 
-def test_a_refused_problem_is_settled_with_every_reason() -> None:
+def test_a_problem_beyond_limits_is_settled_with_every_reason() -> None:
     made = plan(entry("narrow", Limits(masks=("full",), unequal_lengths=False)), entry("naive"))
     (settled,) = made.settled()
     assert settled.key == (CHECK, LONG, "narrow")
-    assert (settled.status, settled.reason) == ("refused", "mask causal: takes full")
+    assert (settled.status, settled.cause) == ("refused", "limits")
+    assert settled.reason == "mask causal: takes full"
     both = plan(entry("narrow", Limits(masks=("full",), dtypes=("float16",))))
     assert [each.reason for each in both.settled()] == [
         "dtype float32: takes float16",
@@ -154,7 +163,7 @@ def test_a_refused_problem_is_settled_with_every_reason() -> None:
     ]
 
 
-def test_what_the_inner_attention_refuses_is_refused_for_the_layer() -> None:
+def test_a_layer_refuses_the_problems_that_its_inner_attention_refuses() -> None:
     narrow = (Limits(masks=("full",)),)
     (settled,) = plan(entry("layer(narrow)", inner_limits=narrow, panel="layers")).settled()
     assert settled.problem == LONG
@@ -165,39 +174,123 @@ def test_the_capability_of_the_plan_decides() -> None:
     newest = entry("newest", Limits(cuda_capability=(9, 0)))
     problem = Problem(device="cuda")
     assert newest.refusals(problem, (8, 0)) == ("CUDA capability 8.0: needs 9.0",)
-    on_cuda = Plan(**{**as_fields(plan(newest, capability=(8, 0))), "problems": (str(problem),)})
+    on_cuda = replace(plan(newest, capability=(8, 0)), problems=(problem,))
     assert [each.status for each in on_cuda.settled()] == ["refused"]
-    newer = Plan(**{**as_fields(on_cuda), "capability": (9, 0)})
-    assert list(newer.settled()) == []
+    assert list(replace(on_cuda, capability=(9, 0)).settled()) == []
 
 
-def as_fields(made: Plan) -> dict[str, Any]:
-    return {name: getattr(made, name) for name in Plan.__slots__}
+@pytest.mark.parametrize(
+    ("field", "value", "fault"),
+    [
+        ("threads", (), "no number of threads"),
+        ("threads", (0, 2), "no number of threads"),
+        ("sessions", -1, "fewer than 0 sessions"),
+        ("problems", (SHORT, SHORT), "a problem twice"),
+        ("entries", (entry("a"), entry("a")), "an implementation twice"),
+        ("memory_limit", 2**63, "a number that is not finite, or too large"),
+        ("seed", 10**30, "a number that is not finite, or too large"),
+        ("threads", (2**63,), "a number that is not finite, or too large"),
+        ("delta", math.nan, "a number that is not finite, or too large"),
+        ("budget_s", math.inf, "a number that is not finite, or too large"),
+    ],
+)
+def test_a_plan_that_makes_no_sense_is_refused(field: str, value: Any, fault: str) -> None:
+    with pytest.raises(ValueError, match=f"^the plan has {fault}"):
+        replace(plan(entry("b")), **{field: value})
 
 
-def test_everything_is_unchecked_before_the_first_record() -> None:
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("sessions", "3"),
+        ("sessions", True),
+        ("sessions", 3.0),
+        ("precision", "1%"),
+        ("delta", True),
+        ("cache", None),
+        ("time_limit_s", "60"),
+        ("memory_limit", 0.5),
+        ("budget_s", [60.0]),
+        ("threads", 2),
+        ("threads", [True]),
+        ("suite", 1),
+        ("problems", [1]),
+        ("problems", [["t8"]]),
+        ("problems", "t8"),
+        ("problems", ["t8 t9"]),
+        ("entries", {}),
+        ("seed", None),
+        ("round_budget_ms", "1"),
+        ("capability", [9]),
+        ("capability", ["9", "0"]),
+        ("fewest_sessions", 1.5),
+        ("baseline", 1),
+        ("enough_s", "soon"),
+        ("grain", 1),
+    ],
+)
+def test_a_field_of_a_stored_plan_with_another_type_is_named(field: str, value: Any) -> None:
+    data = to_data(plan(entry("a"))) | {field: value}
+    with pytest.raises(ValueError, match=f"^{field}") as caught:
+        from_json(Plan, json.dumps(data))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("head_dims", None),
+        ("head_dims", [1, 9]),
+        ("head_dims", [1, 9, 0]),
+        ("head_dims", [9, 1, 1]),
+        ("head_dims", ["1", 9, 1]),
+        ("head_dims", "all"),
+        ("devices", "cpu"),
+        ("dtypes", ["int8"]),
+        ("masks", None),
+        ("softcap", 1),
+        ("sink", "yes"),
+        ("cuda_capability", [8]),
+        ("cuda_capability", ["8", 0]),
+        ("grain", 1),
+    ],
+)
+def test_limits_with_a_field_of_another_type_are_refused(field: str, value: Any) -> None:
+    data = to_data(entry("a"))
+    data["limits"][0] |= {field: value}
+    with pytest.raises(ValueError, match=r"^limits\.0") as caught:
+        from_json(Entry, json.dumps(data))
+    assert "\n" not in str(caught.value)
+
+
+def test_text_that_is_not_unicode_is_refused_with_advice() -> None:
+    with pytest.raises(ValueError, match="surrogates not allowed; rename the file"):
+        to_json(entry("a", files={"a": "caf\udce9.py"}))
+
+
+def test_every_pair_is_unchecked_before_the_first_record() -> None:
     both = ["a", "b"]
     assert plan(entry("a"), entry("b")).unchecked([]) == [(SHORT, both), (LONG, both)]
 
 
-def test_a_check_of_any_status_is_known() -> None:
+def test_a_pair_with_a_check_of_any_status_is_not_checked_again() -> None:
     made = plan(entry("a"), entry("b"))
     known = [record(CHECK, SHORT, "a"), record(CHECK, SHORT, "b", "wrong")]
     assert made.unchecked(known) == [(LONG, ["a", "b"])]
     assert made.unchecked([*known, record(CHECK, LONG, "b", "failed")]) == [(LONG, ["a"])]
 
 
-def test_a_timed_record_is_no_check() -> None:
+def test_a_timed_record_does_not_count_as_a_check() -> None:
     made = plan(entry("a"))
     assert made.unchecked([record(1, SHORT, "a")]) == [(SHORT, ["a"]), (LONG, ["a"])]
 
 
-def test_what_is_settled_is_not_checked() -> None:
+def test_missing_and_refused_pairs_are_not_checked() -> None:
     made = plan(Entry(name="gone", missing="no"), entry("narrow", Limits(masks=("full",))))
     assert made.unchecked(made.settled()) == [(SHORT, ["narrow"])]
 
 
-def test_nothing_is_timed_before_it_agrees() -> None:
+def test_a_pair_is_timed_only_after_it_agrees() -> None:
     made = plan(entry("a"), entry("b"))
     assert made.untimed([], 1) == []
     assert made.untimed([record(CHECK, LONG, "b")], 1) == [(LONG, ["b"])]
@@ -219,11 +312,11 @@ def test_a_session_is_timed_once_and_the_next_one_anew() -> None:
     assert made.untimed(known, 2) == [(SHORT, ["a"])]
 
 
-def test_what_fell_in_one_session_is_not_timed_in_the_next() -> None:
+def test_a_pair_that_crashed_in_one_session_is_not_timed_in_the_next() -> None:
     made = plan(entry("a"), entry("b"))
     checks = [record(CHECK, problem, name) for problem in (SHORT, LONG) for name in ("a", "b")]
-    fallen = record(1, SHORT, "a", "crashed")
-    assert made.untimed([*checks, fallen], 2) == [(SHORT, ["b"]), (LONG, ["a", "b"])]
+    crashed = record(1, SHORT, "a", "crashed")
+    assert made.untimed([*checks, crashed], 2) == [(SHORT, ["b"]), (LONG, ["a", "b"])]
 
 
 def test_records_may_come_as_a_stream() -> None:
@@ -235,6 +328,6 @@ def test_records_may_come_as_a_stream() -> None:
 
 
 def test_benchmarks_are_grouped_by_problem_and_panel() -> None:
-    assert entry("naive").group("h1 t64") == "h1 t64"
-    assert entry("multi_head", panel="layers").group("h1 t64") == "h1 t64 layers"
-    assert entry("linear", panel="dense_linear").group("h1 t64") == "h1 t64 dense_linear"
+    assert entry("naive").group(SHORT) == f"{SHORT}"
+    assert entry("multi_head", panel="layers").group(SHORT) == f"{SHORT} layers"
+    assert entry("linear", panel="dense_linear").group(SHORT) == f"{SHORT} dense_linear"

@@ -1,22 +1,37 @@
-"""Records: what they may carry, and that they survive being written down."""
+"""Records: the values they may hold, and that a stored record is read back as it was."""
 
 from __future__ import annotations
 
 import json
 import math
-from typing import Any
+from dataclasses import fields
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from suites.records import record as records
-from suites.records.record import ANSWERS, CHECK, STATUSES, Agreement, Record, Status, TensorError
+from impls.interface import Problem
+from suites.records.codec import from_json, to_data, to_json
+from suites.records.record import (
+    ANSWERS,
+    CAUSES,
+    CHECK,
+    FORESEEN,
+    STATUSES,
+    Agreement,
+    Cause,
+    Conditions,
+    Record,
+    Status,
+    TensorError,
+)
 
 NOT_OK = tuple(status for status in STATUSES if status != "ok")
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 TIMES = st.floats(min_value=0, allow_nan=False, allow_infinity=False)
-COUNTS = st.integers(0, 2**62)
+COUNTS = st.integers(0, 2**63 - 1)
+PROBLEM = Problem.parse("t8")
 
 
 def errors() -> st.SearchStrategy[TensorError]:
@@ -46,24 +61,32 @@ def anything_recorded(draw: st.DrawFn) -> Record:
     timed = status == "ok" and session != CHECK
     return Record(
         session=session,
-        problem=draw(st.text()),
+        problem=draw(st.builds(Problem, batch=st.integers(1, 99), sink=st.booleans())),
         implementation=draw(st.text()),
         status=status,
+        cause=draw(st.sampled_from(CAUSES[status])),
         reason=draw(st.text(min_size=1)) if status != "ok" else "",
         agreement=draw(st.none() | agreements()),
-        first_call_ms=draw(st.none() | FINITE) if timed else None,
+        first_call_ms=draw(st.none() | TIMES) if timed else None,
         times_ms=draw(st.lists(TIMES, min_size=1).map(tuple)) if timed else (),
         calls_per_sample=draw(st.none() | COUNTS),
         peak_bytes=draw(st.none() | COUNTS),
-        resident_bytes=draw(st.none() | st.integers()),
-        page_faults=draw(st.none() | FINITE),
+        resident_bytes=draw(st.none() | COUNTS),
+        page_faults=draw(st.none() | TIMES),
         operator=draw(st.text()),
-        spent_ms=draw(st.none() | FINITE),
+        spent_ms=draw(st.none() | TIMES),
     )
 
 
 def record(session: int, status: Status, **others: Any) -> Record:
-    return Record(session=session, problem="t8", implementation="naive", status=status, **others)
+    fields = {"cause": CAUSES.get(status, ("",))[0], **others}
+    return Record(session=session, problem=PROBLEM, implementation="naive", status=status, **fields)
+
+
+def read(**changes: Any) -> Record:
+    """A stored record of a timed session that is read back with some fields changed."""
+    stored = to_data(record(1, "ok", times_ms=(1.0, 2.0)))
+    return from_json(Record, json.dumps(stored | changes))
 
 
 def error(rms_share: float, worst_share: float) -> TensorError:
@@ -74,15 +97,15 @@ def error(rms_share: float, worst_share: float) -> TensorError:
 
 @settings(deadline=None)
 @given(anything_recorded())
-def test_a_record_survives_being_written_down(made: Record) -> None:
-    assert records.from_json(json.loads(json.dumps(records.to_json(made)))) == made
+def test_a_stored_record_is_read_back_as_it_was(made: Record) -> None:
+    assert from_json(Record, to_json(made)) == made
 
 
-def test_what_was_not_measured_differs_from_zero_when_read_back() -> None:
+def test_a_value_that_was_not_measured_differs_from_zero_when_read_back() -> None:
     made = record(1, "ok", times_ms=(0.0,), peak_bytes=0, page_faults=0.0)
-    read = records.from_json(json.loads(json.dumps(records.to_json(made))))
-    assert (read.peak_bytes, read.page_faults) == (0, 0.0)
-    assert (read.resident_bytes, read.first_call_ms, read.agreement) == (None, None, None)
+    again = from_json(Record, to_json(made))
+    assert (again.peak_bytes, again.page_faults) == (0, 0.0)
+    assert (again.resident_bytes, again.first_call_ms, again.agreement) == (None, None, None)
 
 
 @pytest.mark.parametrize("status", NOT_OK)
@@ -113,9 +136,39 @@ def test_an_ok_check_needs_no_times() -> None:
 
 
 @pytest.mark.parametrize("status", NOT_OK)
-def test_what_is_not_ok_says_why(status: Status) -> None:
-    with pytest.raises(ValueError, match=f"a record that is '{status}' says why"):
+def test_a_record_that_is_not_ok_needs_a_reason(status: Status) -> None:
+    with pytest.raises(ValueError, match=f"a record that is '{status}' needs a reason"):
         record(CHECK, status)
+
+
+@pytest.mark.parametrize("status", STATUSES)
+@pytest.mark.parametrize("cause", get_args(Cause))
+def test_the_cause_of_a_record_fits_its_status(status: Status, cause: Cause) -> None:
+    reason = "" if status == "ok" else "because"
+    if cause in CAUSES[status]:
+        assert record(CHECK, status, cause=cause, reason=reason).cause == cause
+        return
+    with pytest.raises(ValueError, match=f"^cause '{cause}' of a record that is '{status}'"):
+        record(CHECK, status, cause=cause, reason=reason)
+
+
+def test_a_record_that_is_not_ok_needs_a_cause() -> None:
+    with pytest.raises(ValueError, match="expected one of 'limits'$"):
+        record(CHECK, "refused", cause="", reason="because")
+
+
+def test_every_cause_belongs_to_one_status() -> None:
+    assert tuple(CAUSES) == STATUSES
+    listed = [cause for causes in CAUSES.values() for cause in causes]
+    assert sorted(listed) == sorted(get_args(Cause))
+    assert set(FORESEEN) <= set(listed)
+
+
+def test_conditions_have_an_entry_for_each_sample() -> None:
+    two = Conditions(disturbed=("", "waited"))
+    assert record(1, "ok", times_ms=(1.0, 2.0), conditions=two).rounds == (0, 1)
+    with pytest.raises(ValueError, match="^conditions of 2 rounds beside 3 samples; expected"):
+        record(1, "ok", times_ms=(1.0, 2.0, 3.0), conditions=two)
 
 
 def test_an_unknown_status_names_the_known_ones() -> None:
@@ -126,9 +179,8 @@ def test_an_unknown_status_names_the_known_ones() -> None:
 
 
 def test_a_stored_record_with_a_false_time_is_not_read() -> None:
-    stored = records.to_json(record(1, "ok", times_ms=(1.0,)))
     with pytest.raises(ValueError, match="only an ok record carries times, got 'wrong'"):
-        records.from_json({**stored, "status": "wrong", "reason": "off by one"})
+        read(status="wrong", cause="wrong_output", reason="off by one")
 
 
 @pytest.mark.parametrize("time_ms", [float("nan"), float("inf"), -1.0])
@@ -140,24 +192,83 @@ def test_a_time_is_a_number_from_zero_up(time_ms: float) -> None:
 
 
 @pytest.mark.parametrize("data", [{}, {"agreement": {}}, {"surprise": 1}])
-def test_what_is_no_record_is_refused_as_one(data: dict[str, Any]) -> None:
-    with pytest.raises((ValueError, TypeError)):
-        records.from_json(data)
+def test_data_without_the_fields_of_a_record_are_refused(data: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="^session: Field required"):
+        from_json(Record, json.dumps(data))
 
 
-def test_a_field_that_is_not_known_is_named() -> None:
-    stored = records.to_json(record(CHECK, "ok"))
-    with pytest.raises(TypeError, match="surprise"):
-        records.from_json({**stored, "surprise": 1})
+def test_an_unknown_field_of_a_stored_record_is_named() -> None:
+    with pytest.raises(ValueError, match="^surprise: "):
+        read(surprise=1)
 
 
-def test_answers_are_the_statuses_that_are_no_fault() -> None:
+ODD: dict[str, tuple[Any, ...]] = {
+    "session": (True, -1, 2**63, 1.0, "1", None),
+    "problem": (5, None, ["t8"], "t8 t9", "d" * 9),
+    "implementation": (1, None, ["naive"]),
+    "status": ("fine", ["ok"], None),
+    "cause": ("gone", None, 1),
+    "reason": (None, 1),
+    "agreement": ([1], "ok", {"tensors": [1]}, {"rows_checked": 2**63}, {"hard_inputs": True}),
+    "first_call_ms": (True, "1", -1.0, math.nan, math.inf, 10**400),
+    "times_ms": (1.0, ["fast"], [True], [math.nan], [math.inf], [-1.0], [None], {}),
+    "twin_ms": (1.0, ["fast", "fast"], [math.nan, 1.0], [-1.0, 1.0], [1.0]),
+    "in_rounds": (1, "yes", None),
+    "conditions": (
+        "quiet",
+        {"surprise": []},
+        {"probe_ms": [math.nan]},
+        {"run_delay_ms": [True]},
+        {"involuntary_switches": [-1]},
+        {"disturbed": [0, 0]},
+        {"disturbed": [""]},
+        {"device": [1]},
+    ),
+    "threads": (True, -1, 2**63, 1.5),
+    "calls_per_sample": (True, -1, 10**30, "1"),
+    "clock": ({"host": 1}, None),
+    "host_ms": (math.inf, "1"),
+    "sustained_ms": (math.inf, True),
+    "cross_check_ms": (-1.0, []),
+    "checked_again": (0, "no"),
+    "peak_bytes": (True, -1, 2**63, 10**30, 1.5, "1"),
+    "kept_bytes": (True, -1, 2**63),
+    "resident_bytes": (True, -1, 2**63),
+    "page_faults": (True, -0.5, math.nan, math.inf, 10**400, "1"),
+    "operator": (None, 1),
+    "spent_ms": (True, -1.0, math.nan, math.inf, 10**400),
+    "calls_ms": (True, -1.0, math.nan, math.inf),
+}
+"""Values that each field of a stored record must not have."""
+
+
+def test_every_field_of_a_record_has_values_that_are_refused() -> None:
+    assert list(ODD) == [each.name for each in fields(Record)]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        pytest.param(field, value, id=f"{field}={value!r}"[:60])
+        for field, values in ODD.items()
+        for value in values
+    ],
+)
+def test_a_stored_field_with_another_type_or_range_is_refused_on_one_line(
+    field: str, value: Any
+) -> None:
+    with pytest.raises(ValueError, match=r".") as caught:
+        read(**{field: value})
+    assert "\n" not in str(caught.value)
+
+
+def test_answers_are_the_statuses_that_are_not_faults() -> None:
     assert set(STATUSES) - set(ANSWERS) == {"wrong", "failed", "crashed"}
     assert set(ANSWERS) < set(STATUSES)
 
 
 def test_the_key_is_session_problem_and_implementation() -> None:
-    assert record(3, "failed", reason="because").key == (3, "t8", "naive")
+    assert record(3, "failed", reason="because").key == (3, PROBLEM, "naive")
 
 
 @pytest.mark.parametrize(
@@ -181,9 +292,7 @@ def test_the_share_is_the_largest_part_of_either_gate(
 @pytest.mark.parametrize(
     "bad", [error(math.nan, 0.1), error(0.1, math.nan), error(math.nan, math.nan)]
 )
-def test_an_error_that_is_no_number_never_hides_behind_a_small_one(
-    place: int, bad: TensorError
-) -> None:
+def test_an_error_of_nan_never_hides_behind_a_small_one(place: int, bad: TensorError) -> None:
     tensors = [error(0.1, 0.1)]
     tensors.insert(place, bad)
     share = Agreement(tensors=tuple(tensors)).share

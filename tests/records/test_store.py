@@ -1,4 +1,4 @@
-"""The store: what was acknowledged is there, whatever happens to the process or to the file."""
+"""The store: a committed record stays, whatever happens to the process or to the file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from impls.interface import Limits
+from impls.interface import Limits, Problem
+from suites.records.database import WRITTEN_BY
 from suites.records.plan import Entry, Plan
 from suites.records.record import CHECK, Agreement, Record, TensorError
 from suites.records.store import FORMAT, Run, Store, StoreError, now
@@ -24,9 +25,10 @@ if TYPE_CHECKING:
 
 
 ROOT = Path(__file__).parents[2]
+SHORT, LONG = Problem.parse("t8"), Problem.parse("t16")
 PLAN = Plan(
     suite="quick",
-    problems=("t8", "t16"),
+    problems=(SHORT, LONG),
     entries=(Entry(name="naive", limits=(Limits(head_dims=range(8, 257, 8)),)),),
     sessions=2,
     seed=3,
@@ -40,6 +42,7 @@ MACHINE: dict[str, Any] = {"cpu": "some CPU", "cores": 2, "versions": {"torch": 
 WRITER = """
 import sys
 from itertools import count, islice
+from impls.interface import Problem
 from suites.records.record import Record
 from suites.records.store import Store
 
@@ -48,8 +51,9 @@ store = Store.open(url)
 print("ready", flush=True)
 sys.stdin.readline()
 for session in islice(count(1), number or None):
+    problem = Problem.parse("t8")
     store.add("first", Record(
-        session=session, problem="t8", implementation=name, status="ok", times_ms=(1.0,)
+        session=session, problem=problem, implementation=name, status="ok", times_ms=(1.0,)
     ))
     print(session, flush=True)
 """
@@ -77,7 +81,7 @@ def run(name: str) -> Run:
     )
 
 
-def record(session: int, implementation: str = "naive", problem: str = "t8") -> Record:
+def record(session: int, implementation: str = "naive", problem: Problem = SHORT) -> Record:
     return Record(
         session=session,
         problem=problem,
@@ -132,7 +136,7 @@ def store(url: str) -> Store:
 
 
 def refused(path: Path, *, create: bool = True) -> str:
-    """What opening a file says, once it is sure that the file and its folder stay as they were."""
+    """The message of the error that opening a file raises; file and folder stay as they were."""
     before, beside = path.read_bytes(), sorted(path.parent.iterdir())
     with pytest.raises(StoreError) as caught:
         Store.open(f"sqlite:///{path}", create=create).records("first")
@@ -161,15 +165,16 @@ def test_records_are_read_back_in_the_order_they_were_made(store: Store, url: st
     made = [
         Record(
             session=CHECK,
-            problem="t8",
+            problem=SHORT,
             implementation="naive",
             status="wrong",
+            cause="wrong_output",
             reason="l'écart dépasse µ: Δ > 2",
             agreement=Agreement(tensors=(error,), readout=False),
         ),
         record(2),
         record(1, "sdpa[block=64]"),
-        record(1, problem="t16"),
+        record(1, problem=LONG),
     ]
     store.add("first", made[0])
     store.add("first", *made[1:])
@@ -204,9 +209,16 @@ def test_the_store_is_one_file(store: Store, path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_record_that_is_there_already_is_refused_and_nothing_is_lost(store: Store) -> None:
+def test_a_second_record_of_a_pair_is_refused_and_the_first_stays(store: Store) -> None:
     store.add("first", record(1), record(2))
-    other = Record(session=1, problem="t8", implementation="naive", status="failed", reason="late")
+    other = Record(
+        session=1,
+        problem=SHORT,
+        implementation="naive",
+        status="failed",
+        cause="exception",
+        reason="late",
+    )
     with pytest.raises(StoreError, match="holds that already"):
         store.add("first", record(1))
     with pytest.raises(StoreError, match="holds that already"):
@@ -223,7 +235,7 @@ def test_of_records_added_together_all_are_stored_or_none(store: Store) -> None:
     assert store.records("first") == [record(1), record(2), record(3)]
 
 
-def test_a_run_s_name_is_used_once(store: Store) -> None:
+def test_two_runs_cannot_have_one_name(store: Store) -> None:
     store.add("first", record(1))
     with pytest.raises(StoreError, match="holds that already"):
         store.begin(run("first"))
@@ -231,14 +243,14 @@ def test_a_run_s_name_is_used_once(store: Store) -> None:
     assert store.records("first") == [record(1)]
 
 
-def test_a_record_of_no_run_is_refused_and_names_the_run(store: Store) -> None:
+def test_a_record_of_an_unknown_run_is_refused_and_the_run_named(store: Store) -> None:
     with pytest.raises(StoreError, match="no run 'secnd'"):
         store.add("secnd", record(1))
     assert store.records("first") == []
 
 
 @pytest.mark.parametrize("acknowledged", [1, 25])
-def test_what_a_killed_process_had_added_is_there(
+def test_records_that_a_killed_process_committed_are_there(
     store: Store, url: str, path: Path, acknowledged: int
 ) -> None:
     with child(WRITER, url, "naive", "0") as writer:
@@ -265,7 +277,7 @@ def test_two_processes_add_at_the_same_time(store: Store, url: str, path: Path) 
         right.communicate()
     assert (left.returncode, right.returncode) == (0, 0)
     keys = [each.key for each in store.records("first")]
-    expected = {(n, "t8", name) for n in range(1, 151) for name in ("left", "right")}
+    expected = {(n, SHORT, name) for n in range(1, 151) for name in ("left", "right")}
     assert len(keys) == 300
     assert set(keys) == expected
     assert integrity(path) == "ok"
@@ -301,7 +313,26 @@ def test_a_newer_format_is_refused_with_one_line(
         connection.execute("UPDATE attnbench_format SET format = ?", (found,))
         connection.commit()
     said = refused(path, create=create)
-    assert f"is of format {found}, this program reads {FORMAT}; update attnbench or name" in said
+    assert f"is of format {found}, this version reads {FORMAT}; update attnbench or name" in said
+
+
+@pytest.mark.parametrize("create", [True, False])
+def test_a_store_of_the_version_before_is_refused_and_names_the_version_that_reads_it(
+    store: Store, path: Path, *, create: bool
+) -> None:
+    store.add("first", record(1))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE attnbench_format SET format = 2")
+        connection.commit()
+    said = refused(path, create=create)
+    assert said.endswith(
+        "was written by attnbench 0.1.0 (format 2), which reads it; this version reads format "
+        f"{FORMAT}: name another --store"
+    )
+
+
+def test_every_format_names_the_version_that_writes_it() -> None:
+    assert list(WRITTEN_BY) == list(range(1, FORMAT + 1))
 
 
 @pytest.mark.parametrize("create", [True, False])
@@ -359,7 +390,7 @@ def test_a_folder_below_a_file_is_named(tmp_path: Path) -> None:
     assert file.read_text() == "kept"
 
 
-def test_a_folder_that_takes_no_file_is_an_error_in_one_line() -> None:
+def test_a_folder_that_accepts_no_file_is_an_error_in_one_line() -> None:
     with pytest.raises(
         StoreError, match=r"^the store sqlite:////proc/bench\.db cannot be opened: "
     ):
@@ -429,7 +460,7 @@ def test_an_error_never_shows_a_password(secret_url: str) -> None:
     assert "s3cret" not in str(caught.value)
 
 
-def test_without_leave_to_create_nothing_is_written(tmp_path: Path, url: str) -> None:
+def test_a_store_that_must_not_be_created_is_not(tmp_path: Path, url: str) -> None:
     with pytest.raises(
         StoreError, match=r"^no store at .*bench\.db; python run_bench\.py makes one"
     ):
@@ -437,7 +468,7 @@ def test_without_leave_to_create_nothing_is_written(tmp_path: Path, url: str) ->
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_leave_to_create_an_empty_file_stays_empty(tmp_path: Path) -> None:
+def test_an_empty_file_stays_empty_where_no_store_must_be_created(tmp_path: Path) -> None:
     path = tmp_path / "empty.db"
     path.touch()
     store = Store.open(f"sqlite:///{path}", create=False)

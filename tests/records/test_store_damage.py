@@ -1,6 +1,6 @@
-"""A damaged store: what can be read is read, what cannot is said in one line, nothing is changed.
+"""A damaged store: intact rows are read, damaged ones are one line each, the file is not changed.
 
-The commands that read stores end in that line, too, and with status 2.
+The commands that read stores end with such a line and status 2 as well.
 """
 
 from __future__ import annotations
@@ -18,9 +18,6 @@ from typing import Any
 import pytest
 
 import run_bench
-from reports import machine
-from reports.analysis.run_analysis import Analysis
-from reports.outputs.html.page import page
 from suites.records.record import CHECK, Record
 from suites.records.store import FORMAT, Store, StoreError
 from tests.saved_run import PROBLEMS, facts, small_run
@@ -40,7 +37,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     for name in ("first", "second"):
         store.begin(replace(RUN, name=name))
         for fact in facts(RUN.plan):
-            store.note(name, fact["session"], fact)
+            store.note(name, fact)
         store.add(name, *RECORDS)
         store.end(name)
     return path.read_bytes()
@@ -72,7 +69,7 @@ def of_bad(change: str) -> Spoil:
 
 
 def of_data(change: Callable[[dict[str, Any]], object]) -> Spoil:
-    """A change of what the one bad record tells."""
+    """A change of the data of the one bad record."""
 
     def spoil(path: Path) -> None:
         data = json.loads(json.dumps(_as_stored(path)))
@@ -106,6 +103,8 @@ BAD_RECORDS = {
     "a blob": of_bad("data = x'00ff'"),
     "an unknown field": of_data(lambda data: data.update(pages=1)),
     "another status": of_data(lambda data: data.update(status="wrong", reason="x")),
+    "a cause that does not fit": of_data(lambda data: data.update(cause="limits")),
+    "no such cause": of_data(lambda data: data.update(cause="fate")),
     "no such status": of_data(lambda data: data.update(status="fine")),
     "a status of no kind": of_data(lambda data: data.update(status=["ok"])),
     "times in words": of_data(lambda data: data.update(times_ms=["fast"])),
@@ -123,6 +122,12 @@ BAD_RECORDS = {
     "conditions in words": of_data(lambda data: data.update(conditions="quiet")),
     "another session": of_data(lambda data: data.update(session=2)),
     "another problem": of_data(lambda data: data.update(problem="t9")),
+    "a problem in no words": of_data(lambda data: data.update(problem="t8 t9")),
+    "a problem that is a number": of_data(lambda data: data.update(problem=8)),
+    "a problem that is a list": of_data(lambda data: data.update(problem=["t8"])),
+    "a count that is too large": of_data(
+        lambda data: data.update(agreement={"hard_inputs": 2**63})
+    ),
 }
 
 
@@ -131,7 +136,7 @@ def kept(path: Path, run: str = "first") -> list[Record]:
 
 
 @pytest.mark.parametrize("spoil", BAD_RECORDS.values(), ids=BAD_RECORDS)
-def test_a_record_that_cannot_be_read_is_said_to_be_and_hides_no_other(
+def test_a_record_that_cannot_be_read_is_a_failed_one_and_hides_no_other(
     path: Path, spoil: Spoil
 ) -> None:
     spoil(path)
@@ -139,6 +144,7 @@ def test_a_record_that_cannot_be_read_is_said_to_be_and_hides_no_other(
     assert len(found) == len(RECORDS)
     (bad,) = (record for record in found if record.status == "failed")
     assert bad.key == BAD.key
+    assert bad.cause == "unreadable_record"
     assert bad.reason.startswith("its stored record of session 1 cannot be read: ")
     assert "\n" not in bad.reason
     assert len(bad.reason) < 400
@@ -146,7 +152,44 @@ def test_a_record_that_cannot_be_read_is_said_to_be_and_hides_no_other(
     assert kept(path, "second") == RECORDS
 
 
+BAD_KEYS = {
+    "a problem in no words": of_bad("problem = 'b1 h8 t128 dx'"),
+    "no problem": of_bad("problem = ''"),
+    "a problem of bytes": of_bad("problem = x'00ff'"),
+    "a problem of sizes that make no sense": of_bad("problem = 'h8/3 t128'"),
+    "a session in words": of_bad("session = 'first'"),
+    "a session and a half": of_bad("session = 1.5"),
+    "a name of bytes": of_bad("implementation = x'00ff'"),
+}
+
+
+@pytest.mark.parametrize("spoil", BAD_KEYS.values(), ids=BAD_KEYS)
+def test_a_row_without_a_readable_key_is_reported_and_hides_no_other(
+    path: Path, spoil: Spoil
+) -> None:
+    spoil(path)
+    assert kept(path) == [record for record in RECORDS if record.key != BAD.key]
+    assert kept(path, "second") == RECORDS
+    store = Store.open(f"sqlite:///{path}", create=False)
+    (fault,) = store.run("first").unread
+    assert fault.startswith("the record of session and implementation (")
+    assert "\n" not in fault
+    assert len(fault) < 400
+    assert store.run("second").unread == ()
+
+
+def test_resuming_measures_a_pair_again_whose_row_has_no_readable_key(path: Path) -> None:
+    BAD_KEYS["a problem in no words"](path)
+    assert RUN.plan.untimed(kept(path), 1) == [(BAD.problem, [BAD.implementation])]
+    store = Store.open(f"sqlite:///{path}")
+    store.add("first", BAD)
+    assert sorted(store.records("first"), key=str) == sorted(RECORDS, key=str)
+
+
 def test_a_report_shows_the_record_that_cannot_be_read_and_all_the_others(path: Path) -> None:
+    from reports.analysis.run_analysis import Analysis
+    from reports.outputs.html.page import page
+
     BAD_RECORDS["half"](path)
     store = Store.open(f"sqlite:///{path}")
     text = page(Analysis(store.run("first"), store.records("first")))
@@ -154,7 +197,7 @@ def test_a_report_shows_the_record_that_cannot_be_read_and_all_the_others(path: 
     assert "chunked" in text[text.index('id="measurements"') :]
 
 
-def test_resuming_leaves_a_record_that_cannot_be_read_as_it_is(path: Path) -> None:
+def test_resuming_does_not_measure_a_record_again_that_cannot_be_read(path: Path) -> None:
     BAD_RECORDS["half"](path)
     left = RUN.plan.untimed(kept(path), 1)
     assert left == []
@@ -184,6 +227,9 @@ def test_agreement_without_its_newer_fields_is_read(path: Path) -> None:
 
 
 def test_agreement_may_be_infinitely_wrong(path: Path) -> None:
+    from reports.analysis.run_analysis import Analysis
+    from reports.outputs.html.page import page
+
     def wrong(data: dict[str, Any]) -> None:
         tensor = {"tensor": "out", "rms_share": float("nan"), "worst_share": float("inf")}
         tensors = [tensor | {"relative_rms": float("inf"), "max_error": float("nan")}]
@@ -202,7 +248,7 @@ def of_second(change: str) -> Spoil:
 
 
 def of_plan(field: str, value: str) -> Spoil:
-    return of_second(f"plan = json_replace(plan, '$.{field}', json('{value}'))")
+    return of_second(f"plan = json_set(plan, '$.{field}', json('{value}'))")
 
 
 BAD_RUNS = {
@@ -212,11 +258,21 @@ BAD_RUNS = {
     "another field": of_second("plan = replace(plan, 'seed', 'grain')"),
     "no threads": of_plan("threads", "[]"),
     "threads in words": of_plan("threads", '["2"]'),
+    "problems in no list": of_plan("problems", '"t8"'),
+    "a problem that is a number": of_plan("problems", "[8]"),
+    "a problem twice": of_plan("problems", '["t8", "b1 t8"]'),
+    "limits with an unknown field": of_plan("entries[0].limits[0].grain", "1"),
+    "limits in words": of_plan("entries[0].limits[0].softcap", '"yes"'),
+    "a head dimension in words": of_plan("entries[0].limits[0].head_dims", '["1", 2, 3]'),
+    "no head dimension": of_plan("entries[0].limits[0].head_dims", "{}"),
+    "a truth for a number": of_plan("sessions", "true"),
+    "bytes beyond all": of_plan("memory_limit", str(2**63)),
     "one implementation twice": of_plan("entries[0].name", '"chunked"'),
     "no machine": of_second("machine = '{'"),
     "a machine of numbers": of_second("machine = '[1]'"),
     "devices in words": of_second('machine = \'{"devices": "two"}\''),
     "memory in words": of_second('machine = \'{"memory_bytes": "much"}\''),
+    "memory as text": of_second('machine = \'{"memory_bytes": "8"}\''),
     "a name that leads out": of_second("name = '../../second'"),
     "a name from the root": of_second("name = '/etc/second'"),
     "no name": of_second("name = ''"),
@@ -271,12 +327,12 @@ def test_a_run_that_cannot_be_read_is_listed_with_its_fault_and_hides_no_other(
         "x" * 201,
     ],
 )
-def test_a_run_is_not_begun_under_a_name_that_is_none_for_a_folder(
+def test_a_run_is_not_begun_under_a_name_that_no_folder_can_have(
     path: Path, name: str
 ) -> None:  # fmt: skip
     store = Store.open(f"sqlite:///{path}")
     with pytest.raises(
-        StoreError, match=r"^a run cannot be stored: its name, .* is none for a fol"
+        StoreError, match=r"^a run cannot be stored: its name, .* cannot be a folder"
     ):
         store.begin(replace(RUN, name=name))
     assert len(store.runs()) == 2
@@ -306,23 +362,30 @@ def test_names_as_runs_have_them_may_be_begun(path: Path) -> None:
         '{"ceilings": [{"kind": "read"}]}',
         '{"ceilings": [{"kind": "read", "residency": "cache", "value": NaN, "device": "cpu"}]}',
         '{"affinity": "all"}',
+        '{"affinity": [true]}',
+        '{"threads": -1}',
+        '{"environment": {"OMP_NUM_THREADS": 2}}',
+        '{"surprise": 1}',
+        '{"clock_resolution_ms": Infinity}',
         '{"clock_resolution_ms": "short"}',
     ],
 )
-def test_facts_that_cannot_be_read_are_said_to_be_and_hide_nothing(path: Path, data: str) -> None:
+def test_facts_that_cannot_be_read_have_a_fault_and_hide_no_others(path: Path, data: str) -> None:
+    from reports.views import machine
+
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("UPDATE sessions SET data = ? WHERE session = 2", (data,))
         connection.commit()
     store = Store.open(f"sqlite:///{path}")
     run = store.run("first")
-    assert [fact["session"] for fact in run.facts] == [1, 2, 3]
-    assert ["fault" in fact for fact in run.facts] == [False, True, False]
-    told = dict(machine.facts(run, store.records("first")))
-    assert told["session 2"].startswith("its facts cannot be read: ")
-    assert "measured read in memory" in told
+    assert [fact.session for fact in run.facts] == [1, 2, 3]
+    assert [bool(fact.fault) for fact in run.facts] == [False, True, False]
+    shown = dict(machine.facts(run, store.records("first")))
+    assert shown["session 2"].startswith("its facts cannot be read: ")
+    assert "measured read in memory" in shown
 
 
-def test_the_bytes_of_a_file_s_name_in_a_command_are_spelt_out(path: Path) -> None:
+def test_undecodable_bytes_of_a_file_name_in_a_command_are_escaped(path: Path) -> None:
     store = Store.open(f"sqlite:///{path}")
     store.begin(replace(RUN, name="third", command="run --impl caf\udce9.py"))
     assert store.run("third").command == "run --impl caf\\udce9.py"
@@ -330,7 +393,7 @@ def test_the_bytes_of_a_file_s_name_in_a_command_are_spelt_out(path: Path) -> No
 
 @pytest.mark.parametrize("table", ["attnbench_format", "runs", "records", "sessions"])
 @pytest.mark.parametrize("create", [True, False])
-def test_a_store_that_lacks_a_table_says_which(path: Path, table: str, *, create: bool) -> None:
+def test_the_table_that_a_store_lacks_is_named(path: Path, table: str, *, create: bool) -> None:
     sql("PRAGMA foreign_keys = OFF", f"DROP TABLE {table}")(path)
     before = path.read_bytes()
     with pytest.raises(StoreError, match="name another --store") as said:
@@ -340,39 +403,41 @@ def test_a_store_that_lacks_a_table_says_which(path: Path, table: str, *, create
 
 
 @pytest.mark.parametrize(
-    ("found", "told"),
+    ("found", "message"),
     [
         (
             FORMAT + 1,
-            f"is of format {FORMAT + 1}, this program reads {FORMAT}; update attnbench or",
+            f"is of format {FORMAT + 1}, this version reads {FORMAT}; update attnbench or",
         ),
         (
             FORMAT - 1,
-            f"is of format {FORMAT - 1}, this program reads {FORMAT}; it was made by an o",
+            rf"was written by attnbench 0.1.0 \(format {FORMAT - 1}\), which reads it; this ve",
         ),
-        (None, "does not tell its format; the file is damaged"),
+        (None, "has no format number; the file is damaged"),
     ],
 )
-def test_another_format_is_told_apart(path: Path, found: int | None, told: str) -> None:
+def test_newer_older_and_missing_formats_have_their_own_messages(
+    path: Path, found: int | None, message: str
+) -> None:
     sql("DELETE FROM attnbench_format")(path)
     if found is not None:
         sql(f"INSERT INTO attnbench_format VALUES ({found})")(path)  # noqa: S608 - our own number
-    with pytest.raises(StoreError, match=told):
+    with pytest.raises(StoreError, match=message):
         Store.open(f"sqlite:///{path}")
 
 
 def everything(path: Path) -> Iterable[object]:
-    """All that reports ask of a store."""
+    """The runs and records that reports read from a store."""
     store = Store.open(f"sqlite:///{path}", create=False)
     for run in store.runs():
         if not run.fault:
             yield store.run(run.name), store.records(run.name)
 
 
-def test_bytes_at_random_in_the_middle_are_an_error_or_rows_that_say_so(
+def test_random_bytes_in_a_file_are_an_error_or_faults_of_rows(
     tmp_path: Path, sound: bytes
 ) -> None:
-    random, said = Random(7), 0
+    random, readable = Random(7), 0
     for place in range(40):
         path = tmp_path / f"{place}.db"
         spoilt = bytearray(sound)
@@ -382,13 +447,13 @@ def test_bytes_at_random_in_the_middle_are_an_error_or_rows_that_say_so(
         with suppress(StoreError):
             list(everything(path))
             continue
-        said += 1
+        readable += 1
         assert path.read_bytes() == spoilt
-    assert 0 < said < 40
+    assert 0 < readable < 40
 
 
 def ran(monkeypatch: pytest.MonkeyPatch, folder: Path, *words: str) -> int:
-    """How a command ends that is started in a folder."""
+    """The exit status of a command that is started in a folder."""
     monkeypatch.chdir(folder)
     monkeypatch.setattr(sys, "argv", ["run_bench.py", *words])
     with pytest.raises(SystemExit) as ended:
@@ -477,10 +542,13 @@ def test_a_command_on_a_run_that_cannot_be_read_is_one_line_and_status_2(
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("attnbench: the run ")
-    assert "cannot be read: KeyError: 'entries'; update attnbench, or name another run" in err
+    assert (
+        "cannot be read: ValueError: sessions: Field required, found {}; update attnbench, or name another run"
+        in err
+    )
 
 
-def test_one_record_that_cannot_be_read_keeps_no_command_from_the_others(
+def test_every_command_reads_the_records_beside_one_that_cannot_be_read(
     path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     BAD_RECORDS["half"](path)
@@ -494,7 +562,7 @@ def test_one_record_that_cannot_be_read_keeps_no_command_from_the_others(
     assert "cannot be read" in capsys.readouterr().out
 
 
-def test_an_error_of_a_check_is_no_time(path: Path) -> None:
+def test_a_check_that_cannot_be_read_has_no_times(path: Path) -> None:
     sql("UPDATE records SET data = '' WHERE session = 0")(path)
     checks = [record for record in kept(path) if record.session == CHECK]
     assert {record.status for record in checks} == {"failed"}

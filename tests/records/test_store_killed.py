@@ -25,7 +25,7 @@ WHOLE = 256
 
 
 class Victims:
-    """A program that carries out a run in one child after another, each of them to be killed."""
+    """A program that carries out a run in one child after another; each child is killed."""
 
     def __init__(self) -> None:
         self._program = subprocess.Popen(
@@ -37,27 +37,27 @@ class Victims:
         )
 
     def killed(self, url: str, after: int, spins: int) -> tuple[list[str], bool]:
-        """What a child told before it was killed, and whether it was.
+        """The lines that a child printed before it ended, and whether it was killed.
 
-        after  records it tells before the killing is begun
-        spins  how long it lives on, in turns of an empty loop
+        after  records that it prints before it is killed
+        spins  turns of an empty loop between that and the signal
         """
         assert self._program.stdin is not None
         self._program.stdin.write(f"{url}\n")
         self._program.stdin.flush()
         child = int(self._line().removeprefix("child "))
-        told: list[str] = []
-        while len(told) < after and not (told and told[-1].startswith("ended")):
-            told.append(self._line())
+        printed: list[str] = []
+        while len(printed) < after and not (printed and printed[-1].startswith("ended")):
+            printed.append(self._line())
         for _ in range(spins):
             pass
         with suppress(ProcessLookupError):  # it may just have ended by itself
             os.kill(child, signal.SIGKILL)
-        while not (told and told[-1].startswith("ended")):
-            told.append(self._line())
-        status = int(told.pop().removeprefix("ended "))
+        while not (printed and printed[-1].startswith("ended")):
+            printed.append(self._line())
+        status = int(printed.pop().removeprefix("ended "))
         assert status in (0, signal.SIGKILL)
-        return told, status == signal.SIGKILL
+        return printed, status == signal.SIGKILL
 
     def end(self) -> None:
         self._program.communicate()
@@ -83,7 +83,7 @@ def integrity(path: Path) -> str:
 
 
 def stored(path: Path) -> list[str]:
-    """What a store holds, if it is one yet."""
+    """The keys of the records in a store; none before it is made."""
     store = Store.open(f"sqlite:///{path}", create=False)
     return [key_of(record) for record in store.records(NAME)] if store.runs() else []
 
@@ -95,7 +95,7 @@ def test_a_run_killed_at_a_hundred_instants_loses_and_repeats_nothing(
     kills = finished = place = 0
     while kills < KILLS:
         path = tmp_path / f"{place}.db"
-        told: list[str] = []
+        printed: list[str] = []
         ended = False
         while not ended and kills < KILLS:
             before = stored(path) if path.exists() else []
@@ -104,23 +104,21 @@ def test_a_run_killed_at_a_hundred_instants_loses_and_repeats_nothing(
             said, killed = victims.killed(f"sqlite:///{path}", after, spins)
             kills += killed
             ended = not killed
-            told += said
+            printed += said
             if not path.exists():
                 continue
             assert integrity(path) == "ok"
             found = stored(path)
-            assert len(set(found)) == len(found)  # nothing is there twice
-            assert found[: len(before)] == before  # and nothing that was there is gone
-            assert set(told) <= set(found)  # all that was committed and told is there
+            assert len(set(found)) == len(found)  # no record is there twice
+            assert found[: len(before)] == before  # nothing is lost
+            assert set(printed) <= set(found)  # every printed record is there
             new = len(found) - len(before) - len(said)
-            assert (
-                0 <= new <= 4
-            )  # one commit may not have been told: of a record, or of the settled
-            told = found
+            assert 0 <= new <= 4  # one commit may not be printed yet: a record, or the settled ones
+            printed = found
         finished += ended
         place += 1
     assert kills == KILLS
-    assert finished  # in spite of it all
+    assert finished
 
 
 def test_a_killed_run_is_finished_with_every_record_once(tmp_path: Path, victims: Victims) -> None:

@@ -1,6 +1,6 @@
-"""Where a store cannot be written: a full disk, a folder or file that is read-only, another writer.
+"""A store that cannot be written: a full disk, a read-only folder or file, another writer.
 
-What is committed stays, what cannot be is one line that says what to do, and later it goes on.
+Committed records stay, a failed commit is one line with advice, and the run goes on later.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ PROBLEM = PLAN.problems[0]
 WRITER = """
 import sys
 from tests.records.fake_run import PLAN, answer
+from suites.records.facts import SessionFacts
 from suites.records.store import Run, Store
 
 url, name = sys.argv[1:]
@@ -37,7 +38,7 @@ store.begin(Run(name=name, started="now", command=name, plan=PLAN))
 print("ready", flush=True)
 sys.stdin.readline()
 for session in range(1, 121):
-    store.note(name, session, {"threads": session})
+    store.note(name, SessionFacts(session=session, threads=session))
     store.add(name, *(answer(session, problem, name) for problem in PLAN.problems[:2]))
 store.end(name)
 """
@@ -53,13 +54,13 @@ def integrity(path: Path) -> str:
 
 
 def filled(store: Store) -> tuple[int, str]:
-    """How many records were added until no more could be, and what was said then."""
+    """The number of records added until one failed, and the message of that error."""
     for session in range(1, 5000):
         try:
             store.add(NAME, record(session))
         except StoreError as error:
             return session - 1, str(error)
-    pytest.fail("it never filled up")
+    pytest.fail("the store never filled up")
 
 
 @pytest.fixture
@@ -76,7 +77,7 @@ def store(path: Path) -> Store:
 
 @contextmanager
 def no_file_larger_than(size: int) -> Iterator[None]:
-    """As on a disk that is full: the system refuses to let a file grow."""
+    """Stands for a full disk: the system refuses to let a file grow."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -87,7 +88,7 @@ def no_file_larger_than(size: int) -> Iterator[None]:
 
 @contextmanager
 def as_nobody() -> Iterator[None]:
-    """Without root's privileges, which see no permission: as a user who owns nothing here."""
+    """Run as a user who owns no file here: permissions do not apply to root."""
     if os.geteuid() != 0:
         yield
         return
@@ -109,7 +110,7 @@ def reachable() -> Iterator[Path]:
             each.chmod(0o755)
 
 
-def test_what_was_committed_before_the_disk_was_full_is_there_and_the_rest_follows(
+def test_records_committed_before_the_disk_was_full_stay_and_the_others_follow(
     store: Store, path: Path
 ) -> None:
     with no_file_larger_than(path.stat().st_size + 12 * 4096):
@@ -125,7 +126,7 @@ def test_what_was_committed_before_the_disk_was_full_is_there_and_the_rest_follo
     assert store.records(NAME) == [record(n) for n in range(1, added + 2)]
 
 
-def test_a_database_that_may_grow_no_more_says_that_it_is_full(store: Store, path: Path) -> None:
+def test_a_database_at_its_size_limit_is_reported_as_full(store: Store, path: Path) -> None:
     @sa.event.listens_for(store._engine, "connect")
     def limit(connection: sqlite3.Connection, _: object) -> None:
         connection.execute("PRAGMA max_page_count = 30")
@@ -172,7 +173,7 @@ def test_a_store_in_a_folder_that_is_read_only_can_be_read(reachable: Path) -> N
     assert sorted(reachable.iterdir()) == [path]
 
 
-def test_a_folder_that_is_read_only_takes_no_store(reachable: Path) -> None:
+def test_no_store_is_made_in_a_read_only_folder(reachable: Path) -> None:
     reachable.chmod(0o555)
     with as_nobody():
         with pytest.raises(
@@ -184,7 +185,7 @@ def test_a_folder_that_is_read_only_takes_no_store(reachable: Path) -> None:
     assert list(reachable.iterdir()) == []
 
 
-def test_a_store_that_may_not_be_read_is_an_error_in_one_line(reachable: Path) -> None:
+def test_a_store_without_read_permission_is_an_error_in_one_line(reachable: Path) -> None:
     path = reachable / "bench.db"
     Store.open(f"sqlite:///{path}")
     path.chmod(0)
@@ -221,7 +222,7 @@ def test_two_runs_are_written_to_one_store_at_the_same_time(path: Path) -> None:
             for session in range(1, 121)
             for problem in PLAN.problems[:2]
         ]
-        assert [each["threads"] for each in store.run(name).facts] == list(range(1, 121))
+        assert [each.threads for each in store.run(name).facts] == list(range(1, 121))
     assert integrity(path) == "ok"
 
 
@@ -231,7 +232,7 @@ def test_a_writer_waits_for_another_one(store: Store) -> None:
     assert waits_ms == database.PATIENCE_S * 1000 == 60_000
 
 
-def test_a_store_that_another_program_does_not_give_free_is_named(
+def test_a_store_that_another_program_keeps_locked_is_named(
     store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "PATIENCE_S", 0.0)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from suites.records.facts import SessionFacts
 from suites.records.record import CHECK
 from suites.records.store import Store, StoreError
 from tests.records.test_store import WRITER, child, go, line, record, run
@@ -89,21 +90,21 @@ def opened(url: str) -> Iterator[Callable[[], Store]]:
         store._engine.dispose()
 
 
-def test_what_was_stored_is_read_as_it_was(opened: Callable[[], Store]) -> None:
+def test_runs_records_and_facts_are_read_back_as_they_were(opened: Callable[[], Store]) -> None:
     store = opened()
     begun = run("first")
     store.begin(begun)
     made = [record(CHECK), record(1), record(1, "a\N{RIGHT-TO-LEFT OVERRIDE}b'\";--"), record(2)]
     store.add("first", *made)
-    store.note("first", 1, {"threads": 2})
+    store.note("first", SessionFacts(session=1, threads=2))
     again = opened()
     assert again.run("first").plan == begun.plan
     assert again.records("first") == made
-    assert again.sessions("first")
+    assert again.sessions("first") == [SessionFacts(session=1, threads=2)]
     assert again.counts() == {"first": 4}
 
 
-def test_a_record_is_there_once_and_what_came_with_its_copy_is_not(
+def test_a_record_is_stored_once_and_records_added_with_a_copy_are_not(
     opened: Callable[[], Store],
 ) -> None:
     store = opened()

@@ -1,75 +1,126 @@
+"""From a request to a plan: sessions, time, baselines, problems and devices."""
+
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from impls.interface import Limits
+from impls.interface import Limits, Problem
 from suites.records.plan import Entry, Plan
-from suites.request import planning as request
+from suites.request import planning
+from suites.request.planning import Request, plan_of, requested
 from suites.request.suites import SUITES
 
-ONE, TWO = ("h2 t64 d16",), ("h2 t64 d16", "h2 t128 d16")
+ONE, TWO = ["h2 t64 d16"], ["h2 t64 d16", "h2 t128 d16"]
+QUICK = SUITES["quick"]
+CORES = 4
+MACHINE: dict[str, Any] = {"devices": [{"device": "cpu"}]}
+CUDA: dict[str, Any] = {
+    "devices": [{"device": "cuda", "capability": [9, 0]}, {"device": "cpu"}],
+}
+Given = Mapping[str, str | list[str]]
 
 
-@pytest.fixture
-def planned(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Plans of what is asked for, without a process."""
-
-    def plan(names: str, **asked: Any) -> Plan:
-        entries = tuple(
-            Entry(
-                name=name,
-                limits=(Limits(),),
-                missing="gone" if name == "gone" else "",
-                panel="layers" if name == "layer" else "attention",
-            )
-            for name in names.split()
+def entries(names: str) -> tuple[Entry, ...]:
+    """Implementations by name; `gone` is missing, and `layer` is a layer."""
+    return tuple(
+        Entry(
+            name=name,
+            limits=(Limits(),),
+            missing="gone" if name == "gone" else "",
+            panel="layers" if name == "layer" else "attention",
         )
-        machine = {"devices": [{"device": "cpu"}]}
-        monkeypatch.setattr(request, "open_catalogue", lambda *_, **__: (machine, entries))
-        return request.prepare(request.Request(suite=SUITES["quick"], **asked))[0]
+        for name in names.split()
+    )
 
-    return plan
+
+def planned(names: str, given: Given, machine: Mapping[str, Any] = MACHINE) -> Plan:
+    """The plan of the options that were given."""
+    return plan_of(requested(QUICK, given), machine, entries(names), CORES)
 
 
 @pytest.mark.parametrize(
     ("names", "problems", "seconds"),
     [
-        ("mine base", ONE, request.ENOUGH_S),
-        ("mine", ONE, request.ENOUGH_S),
-        ("mine base gone", ONE, request.ENOUGH_S),
-        ("mine yours base", ONE, 2 * request.ENOUGH_S),
-        ("mine yours base", TWO, 4 * request.ENOUGH_S),
+        ("mine base", ONE, planning.ENOUGH_S),
+        ("mine", ONE, planning.ENOUGH_S),
+        ("mine base gone", ONE, planning.ENOUGH_S),
+        ("mine yours base", ONE, 2 * planning.ENOUGH_S),
+        ("mine yours base", TWO, 4 * planning.ENOUGH_S),
     ],
 )
-def test_sessions_of_problems_by_themselves_have_their_seconds_for_each_ratio(
-    planned: Any, names: str, problems: tuple[str, ...], seconds: float
+def test_sessions_of_typed_problems_have_some_seconds_for_each_ratio(
+    names: str, problems: list[str], seconds: float
 ) -> None:
-    plan = planned(names, problems=problems)
-    assert (plan.sessions, plan.fewest_sessions) == (SUITES["quick"].sessions, 2)
+    plan = planned(names, {"--problem": problems})
+    assert (plan.sessions, plan.fewest_sessions) == (QUICK.sessions, 2)
     assert plan.enough_s == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize(
-    ("asked", "sessions"),
+    ("given", "sessions"),
     [
-        ({}, SUITES["quick"].sessions),
-        ({"problems": ONE, "sessions": 7}, 7),
-        ({"problems": ONE, "budget_min": 1.0}, SUITES["quick"].sessions),
-        ({"problems": ONE, "precision": "1%"}, request.MOST_SESSIONS),
+        ({}, QUICK.sessions),
+        ({"--problem": ONE, "--sessions": "7"}, 7),
+        ({"--problem": ONE, "--budget": "1"}, QUICK.sessions),
+        ({"--problem": ONE, "--precision": "1%"}, planning.MOST_SESSIONS),
     ],
 )
-def test_whoever_says_how_long_it_may_take_has_all_sessions(
-    planned: Any, asked: dict[str, Any], sessions: int
-) -> None:
-    plan = planned("mine base", **asked)
+def test_with_an_option_for_the_duration_all_sessions_run(given: Given, sessions: int) -> None:
+    plan = planned("mine base", given)
     assert plan.enough_s is None
     assert plan.sessions == sessions
 
 
-def test_a_baseline_that_nobody_could_be_compared_with_is_a_mistake(planned: Any) -> None:
-    with pytest.raises(ValueError, match=r"^--against 'layer': none of the others computes what"):
-        planned("mine layer", problems=ONE, against="layer")
+def test_a_baseline_without_any_implementation_of_its_panel_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^--against 'layer': none of the others computes the"):
+        planned("mine layer", {"--problem": ONE, "--against": "layer"})
     for names, against in (("layer", "layer"), ("mine base layer", "base")):
-        assert planned(names, problems=ONE, against=against).baseline == against
+        given = {"--problem": ONE, "--against": against}
+        assert planned(names, given).baseline == against
+
+
+def test_an_unknown_baseline_names_the_implementations_of_the_run() -> None:
+    with pytest.raises(ValueError, match=r"^--against 'bse' is none of .*: mine, base$"):
+        planned("mine base", {"--problem": ONE, "--against": "bse"})
+
+
+def test_problems_are_values_and_stand_in_the_plan_once() -> None:
+    plan = planned("mine", {"--problem": ["h2 t64 d16", "d16 t64 h2 cpu", "h2 t128 d16"]})
+    assert plan.problems == (Problem.parse("h2 t64 d16"), Problem.parse("h2 t128 d16"))
+
+
+def test_axes_replace_fields_of_every_problem() -> None:
+    given = {"--problem": ONE, "--seq": "8,16/32", "--pass": "forward,training", "--kv-heads": "1"}
+    words = ("t8", "t8 train", "t16/32", "t16/32 train")
+    assert planned("mine", given).problems == tuple(
+        Problem.parse(f"h2/1 d16 {each}") for each in words
+    )
+
+
+def test_a_typed_problem_without_a_device_runs_on_the_best_one() -> None:
+    plan = planned("mine", {"--problem": ONE}, CUDA)
+    assert [each.device for each in plan.problems] == ["cuda"]
+    assert plan.capability == (9, 0)
+    assert planned("mine", {"--problem": ["h2 t64 d16 cpu"]}, CUDA).problems[0].device == "cpu"
+    assert planned("mine", {"--problem": ONE}).capability is None
+
+
+def test_a_device_that_the_machine_lacks_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^--device cuda: this machine has cpu \(python run_"):
+        planned("mine", {"--device": "cuda"})
+
+
+def test_more_threads_than_cpus_are_refused() -> None:
+    assert planned("mine", {}).threads == (CORES,)
+    assert planned("mine", {"--threads": "4,1"}).threads == (1, 4)
+    with pytest.raises(ValueError, match="^--threads is 5, this program may use 4 CPUs$"):
+        planned("mine", {"--threads": "1,5"})
+
+
+def test_the_baseline_is_among_the_implementations_that_are_looked_up() -> None:
+    assert planning.specs_of(Request(suite=QUICK)) is None
+    for against, specs in (("b", ["a", "b"]), ("a", ["a"]), (None, ["a"])):
+        assert planning.specs_of(Request(suite=QUICK, specs=("a",), against=against)) == specs

@@ -76,7 +76,7 @@ def covered(found: list[Interval], truth: float) -> float:
 
 
 @pytest.mark.parametrize(("ratio", "arms"), [(1.0, 2), (1.03, 3)])
-def test_the_interval_over_sessions_holds_the_truth_in_95_of_100_cases(
+def test_the_interval_over_sessions_contains_the_truth_in_95_of_100_cases(
     ratio: float, arms: int
 ) -> None:
     made = simulated(ratio=ratio, arms=arms, seed=arms)
@@ -84,7 +84,7 @@ def test_the_interval_over_sessions_holds_the_truth_in_95_of_100_cases(
     assert 0.93 <= covered(found, ratio) <= 0.97
 
 
-def test_rounds_of_all_sessions_taken_together_call_identical_code_different() -> None:
+def test_pooled_rounds_of_all_sessions_call_identical_code_different() -> None:
     pooled = [
         [ratio for arms in experiment for ratio in round_log_ratios(*arms)]
         for experiment in simulated(rounds=12, seed=2)
@@ -100,7 +100,7 @@ def test_one_process_with_an_offset_of_its_own_calls_identical_code_different() 
 
 
 @pytest.mark.parametrize("rounds", [6, 10, 21])
-def test_the_sign_interval_holds_the_truth_of_its_process(rounds: int) -> None:
+def test_the_sign_interval_contains_the_truth_of_its_process(rounds: int) -> None:
     made = simulated(ratio=1.03, sessions=1, rounds=rounds, offset=0, seed=4)
     found = intervals([within_process(round_log_ratios(*each[0])) for each in made])
     assert covered(found, 1.03) >= 0.95
@@ -115,14 +115,14 @@ def test_identical_code_differs_by_more_than_the_noise_floor_in_5_of_100_cases()
     assert 0.03 <= np.mean(beyond) <= 0.07
 
 
-def test_the_interval_between_two_runs_holds_the_truth() -> None:
+def test_the_interval_between_two_runs_contains_the_truth() -> None:
     base, new = simulated(seed=6), simulated(ratio=1.03, sessions=8, seed=7)
     pairs = zip(base, new, strict=True)
     found = intervals([between_runs(log_ratios(one), log_ratios(two)) for one, two in pairs])
     assert 0.93 <= covered(found, 1.03) <= 0.97
 
 
-def test_a_verdict_is_seldom_false() -> None:
+def test_verdicts_are_rarely_false() -> None:
     same = [judge(log_ratios(each), delta=0.01).word for each in simulated(seed=8)]
     assert np.mean([word in ("faster", "slower") for word in same]) <= 0.06
     slower = [judge(log_ratios(each), delta=0.01).word for each in simulated(ratio=1.03, seed=9)]

@@ -78,7 +78,7 @@ def test_the_interval_over_sessions_is_students() -> None:
     assert (found.count, found.basis) == (3, "sessions")
 
 
-def test_an_interval_takes_two_sessions() -> None:
+def test_an_interval_needs_two_sessions() -> None:
     assert reason(over_sessions([0.1])) == "an interval takes 2 sessions, not 1"
     assert reason(over_sessions([])) == "an interval takes 2 sessions, not 0"
     assert (
@@ -87,7 +87,7 @@ def test_an_interval_takes_two_sessions() -> None:
 
 
 @pytest.mark.parametrize("log_ratios", [[0.0] * 5, [log(1.3)] * 5, [0.3, 0.3 + 1e-16, 0.3]])
-def test_sessions_that_all_say_the_same_give_no_interval(log_ratios: list[float]) -> None:
+def test_sessions_without_spread_give_no_interval(log_ratios: list[float]) -> None:
     assert reason(over_sessions(log_ratios)).startswith("the samples tie: the clock is too coarse")
     assert sessions_for(log_ratios, 0.01) is None
 
@@ -141,7 +141,7 @@ def test_rounds_that_tie_throughout_give_no_interval(rounds: list[float]) -> Non
     assert reason(within_process(rounds)).startswith("the samples tie: the clock is too coarse")
 
 
-def test_the_noise_floor_takes_the_mean_of_the_twins_as_known() -> None:
+def test_the_noise_floor_uses_the_known_mean_of_twins() -> None:
     floor = noise_floor([0.01, -0.01, 0.01, -0.01], sessions=4)
     assert floor == pytest.approx(exp(2.776445 * 0.01 / 2) - 1)  # 4 degrees of freedom, not 3
 
@@ -151,7 +151,7 @@ def test_without_a_twin_there_is_no_floor() -> None:
     assert noise_floor([0.01], sessions=0) is None
 
 
-def test_the_floor_sinks_with_the_sessions() -> None:
+def test_the_floor_falls_with_the_number_of_sessions() -> None:
     few, many = (noise_floor([0.01, -0.02], sessions=n) for n in (2, 20))
     assert few is not None
     assert many is not None
@@ -172,7 +172,7 @@ def test_a_precision_that_is_reached_asks_for_no_more() -> None:
     assert needed == 2
 
 
-def test_a_precision_beyond_a_thousand_sessions_is_not_told() -> None:
+def test_above_a_thousand_sessions_no_number_is_given() -> None:
     assert sessions_for([-1.0, 1.0, -1.0, 1.0], 0.001) is None
     assert sessions_for([0.5], 0.001) is None
 

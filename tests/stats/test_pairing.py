@@ -1,4 +1,4 @@
-"""Records of the same sessions as ratios: which rounds count, and which samples stand in none."""
+"""Ratios of records of the same sessions: rounds that count, and samples outside of rounds."""
 
 from __future__ import annotations
 
@@ -12,13 +12,11 @@ from impls.interface import Problem
 from suites.records.record import Conditions, Record
 from suites.stats.pairing import APART, Pair, pair, twin_log_ratios
 
-PROBLEM = Problem.parse("b1 h1 t16 d64")
-
 
 def record(session: int, *times_ms: float, **fields: Any) -> Record:
     return Record(
         session=session,
-        problem=PROBLEM,
+        problem=Problem.parse("h1 t16"),
         implementation="some",
         status="ok",
         times_ms=times_ms,
@@ -40,7 +38,7 @@ def test_a_pair_has_a_log_ratio_for_each_session_that_timed_both() -> None:
     assert found.rounds == pytest.approx((log(2), log(2), log(3)))
 
 
-def test_nobody_beside_it_is_an_empty_pair() -> None:
+def test_a_base_without_another_implementation_is_an_empty_pair() -> None:
     assert pair([record(1, 1)], []) == Pair()
 
 
@@ -80,7 +78,7 @@ def test_unequal_counts_are_compared_by_medians() -> None:
     assert (found.rounds, found.note) == ((), APART)
 
 
-def test_rounds_of_another_process_are_not_taken_for_the_same() -> None:
+def test_rounds_of_another_process_are_not_paired() -> None:
     base = record(1, 1, 2, 6, conditions=Conditions(probe_ms=(0.5, 0.5, 0.5)))
     anew = record(1, 4, 2, 2, conditions=Conditions(probe_ms=(0.6, 0.5, 0.5)))
     found = pair([base], [anew])
@@ -88,17 +86,17 @@ def test_rounds_of_another_process_are_not_taken_for_the_same() -> None:
     assert (found.rounds, found.note) == ((), APART)
 
 
-def test_a_clock_that_stands_still_is_said() -> None:
+def test_a_sample_of_zero_ms_is_an_error() -> None:
     with pytest.raises(ValueError, match="a sample of 0 ms"):
         pair([record(1, 1, 1)], [record(1, 0, 1)])
 
 
-def test_a_twin_tells_how_far_identical_code_lies_apart() -> None:
+def test_a_twin_gives_the_log_ratio_of_identical_code() -> None:
     conditions = disturbed(2, rounds=3)
     with_twin = record(1, 1, 1, 1, twin_ms=(1.1, 1.1, 9), conditions=conditions)
     assert twin_log_ratios([with_twin, record(1, 1, 1, 1)]) == pytest.approx([log(1.1)])
 
 
-def test_a_twin_on_a_clock_that_stands_still_tells_nothing() -> None:
+def test_a_twin_beside_samples_of_zero_ms_gives_no_log_ratio() -> None:
     with_twin = record(1, 1, 1, twin_ms=(1, 1))
     assert twin_log_ratios([replace(with_twin, times_ms=(0.0, 1.0))]) == []

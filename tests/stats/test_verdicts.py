@@ -27,7 +27,7 @@ def around(ratio: float, wider: float = 1.0) -> list[float]:
     ("ratio", "word"),
     [(0.9, "faster"), (1.1, "slower"), (1.0, "same"), (1.004, "same"), (0.985, "faster")],
 )
-def test_a_clear_ratio_gets_its_word(ratio: float, word: str) -> None:
+def test_a_clear_ratio_has_a_verdict(ratio: float, word: str) -> None:
     given = judge(around(ratio), delta=0.01)
     assert (given.word, given.reason, given.more_sessions) == (word, "", None)
     assert given.ratio == pytest.approx(ratio)
@@ -37,7 +37,7 @@ def test_a_clear_ratio_gets_its_word(ratio: float, word: str) -> None:
 
 @pytest.mark.parametrize("ratio", [0.8, 0.97, 0.995, 1.0, 1.0123, 1.4])
 @pytest.mark.parametrize("wider", [1, 5, 50])
-def test_swapping_the_two_turns_the_verdict_round(ratio: float, wider: float) -> None:
+def test_swapping_the_two_inverts_the_verdict(ratio: float, wider: float) -> None:
     turned = {"faster": "slower", "slower": "faster"}
     ours = judge(around(ratio, wider), delta=0.01, floor=0.002)
     theirs = judge([-each for each in around(ratio, wider)], delta=0.01, floor=0.002)
@@ -53,7 +53,7 @@ def test_a_difference_within_delta_is_neither_faster_nor_slower() -> None:
     assert given.reason == "it differs, but perhaps by less than 1 %"
 
 
-def test_an_interval_that_holds_1_is_neither_faster_nor_slower() -> None:
+def test_an_interval_that_contains_1_is_neither_faster_nor_slower() -> None:
     given = judge(around(1.02, wider=20), delta=0.01)
     assert given.word == "inconclusive"
     assert given.reason == "the interval holds 1 and also differences beyond 1 %"
@@ -76,7 +76,7 @@ def test_a_difference_that_identical_code_may_show_here_is_inconclusive() -> Non
     assert given.reason == "identical code may differ by as much here"
 
 
-def test_more_sessions_settle_what_is_inconclusive() -> None:
+def test_the_estimated_number_of_further_sessions_decides_an_inconclusive_ratio() -> None:
     for ratio in (1.0, 1.005, 1.02):
         log_ratios = around(ratio, wider=12)
         more = judge(log_ratios, delta=0.01).more_sessions
@@ -86,7 +86,7 @@ def test_more_sessions_settle_what_is_inconclusive() -> None:
         assert judge(enough, delta=0.01).word in ("same", "slower")
 
 
-def test_more_sessions_are_none_where_nothing_would_settle_it() -> None:
+def test_without_a_number_of_sessions_that_decides_there_is_no_estimate() -> None:
     at_delta = around(1.01)
     assert more_sessions(at_delta, delta=exp(sum(at_delta) / 5) - 1) is None
     assert more_sessions(around(1.0101, wider=300), delta=0.01) is None
@@ -104,7 +104,7 @@ def test_a_series_with_itself_is_neither_faster_nor_slower() -> None:
     assert alone.word == "not judged"
 
 
-def test_one_session_is_judged_by_its_rounds_and_says_so() -> None:
+def test_one_session_is_judged_by_its_rounds_with_that_restriction() -> None:
     rounds = [log(1.2) + each for each in (*SPREAD, *SPREAD)]
     given = judge([log(1.2)], delta=0.01, rounds=rounds)
     assert given.interval is not None
@@ -137,7 +137,7 @@ def test_no_session_is_not_judged() -> None:
         assert given.reason == "no session measured both"
 
 
-def test_rounds_of_several_sessions_do_not_take_part() -> None:
+def test_with_several_sessions_rounds_are_not_used() -> None:
     wide = around(1.0, wider=30)
     assert judge(wide, delta=0.01, rounds=[log(2)] * 9).word == "inconclusive"
 

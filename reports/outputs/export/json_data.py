@@ -28,6 +28,7 @@ def of_run(analysis: Analysis) -> dict[str, Any]:
     """The run, its settings and machine, and its tables; None is "not measured".
 
     share_inside_calls  the share of the run's wall time spent inside calls of implementations
+    unread              why stored rows belong to no problem, one text a row
     ceilings            rates that the machine reached, medians over the sessions
     """
     return {
@@ -40,6 +41,7 @@ def of_run(analysis: Analysis) -> dict[str, Any]:
         "settings": {name: plain(getattr(analysis.plan, name)) for name in SETTINGS},
         "share_inside_calls": share_inside_calls(analysis.run, analysis.records),
         "machine": plain(analysis.run.machine),
+        "unread": list(analysis.run.unread),
         "ceilings": [plain(asdict(each)) for each in median_ceilings(analysis.run)],
         "measurements": [plain(measurement_columns(row)) for row in analysis.measurements],
         "verdicts": [plain(_with_reason(columns(row))) for row in analysis.verdicts],

@@ -98,9 +98,9 @@ def write(analysis: Analysis, folder: Path, *, further: Sequence[Section] = ()) 
         raise unwritable(folder, error) from error
 
 
-def page(analysis: Analysis) -> str:
+def page(analysis: Analysis, *, further: Sequence[Section] = ()) -> str:
     """The whole page as text."""
-    return _page(analysis, charts(analysis), collected(analysis))
+    return _page(analysis, charts(analysis), collected(analysis, further))
 
 
 def collected(analysis: Analysis, further: Sequence[Section] = ()) -> list[Section]:

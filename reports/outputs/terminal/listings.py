@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -16,7 +17,7 @@ from impls.interface.problem import DEVICES, DTYPES
 from reports.outputs.terminal.grid_tables import GAP, ByWidth, table
 from reports.views.machine import machine_facts
 from reports.views.text import abbreviated, printable
-from suites.records.codec import from_data
+from suites.records.codec import from_json
 from suites.records.plan import Entry
 
 CAPABILITIES: Final = (
@@ -233,7 +234,9 @@ def _table(*columns: str) -> Table:
 
 
 TABLES: Final[dict[str, Callable[[Any], RenderableType]]] = {
-    "implementations": lambda data: implementations_table(from_data(Entry, each) for each in data),
+    "implementations": lambda data: implementations_table(
+        from_json(Entry, json.dumps(each)) for each in data
+    ),
     "suites": suites_table,
     "runs": runs_table,
     "machine": machine_table,

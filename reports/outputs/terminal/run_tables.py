@@ -18,6 +18,7 @@ from reports.rows.outcomes import Outcome
 from reports.rows.panels import panels_of
 from reports.views import choices
 from reports.views.grids import Grid, error_grid, memory_grid, speed_up_grid, time_grid
+from reports.views.limitations import unread
 from reports.views.machine import inside_calls
 from reports.views.numbers import share
 from reports.views.panels import subject
@@ -51,7 +52,7 @@ def summary(analysis: Analysis) -> list[RenderableType]:
         *verdict_tables(analysis),
         *_lines(choices.some(analysis, MOST_CHOICES)),
         *not_measured_tables(analysis),
-        *_lines([inside_calls(analysis.run, analysis.records)]),
+        *_lines([unread(analysis.run), inside_calls(analysis.run, analysis.records)]),
     ]
 
 

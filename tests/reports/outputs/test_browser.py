@@ -97,9 +97,9 @@ def test_a_page_draws_all_points_over_all_sizes_and_names_lines_that_are_nobody_
     sizes = (32.0, 128.0, 256.0, 512.0, 2048.0)
     chart = replace(points(), series=(line, twice, lined), sizes=sizes)
     analysis = Analysis(*small_run())
-    analysis.further = (replace(by_hand(), charts=(chart,)),)
+    further = [replace(by_hand(), charts=(chart,))]
     path = tmp_path / NAME
-    path.write_text(page(analysis), "utf-8")
+    path.write_text(page(analysis, further=further), "utf-8")
     with opened(path, viewport={"width": 1280, "height": 900}) as seen:
         draw_all(seen)
         drawn = "document.querySelector('[data-family=points]')"

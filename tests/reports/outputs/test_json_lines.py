@@ -13,7 +13,7 @@ from reports.analysis.run_analysis import Analysis
 from reports.outputs.export.json_data import of_run
 from reports.outputs.export.json_lines import KINDS, Stream
 from suites.engine.conductor import Conductor
-from suites.records.codec import from_data
+from suites.records.codec import from_json
 from suites.records.record import Agreement, Record, TensorError
 from suites.records.store import Run as StoredRun
 from suites.records.store import Store, now
@@ -41,7 +41,7 @@ def test_every_record_is_a_line_in_the_order_of_the_store_and_can_be_read_back()
     Conductor(run=run, store=store, listener=Stream(kept), pool=Pool()).conduct()
     told = lines(kept)
     assert {line.pop("kind") for line in told} == {"record"}
-    assert [from_data(Record, line) for line in told] == store.records(NAME)
+    assert [from_json(Record, json.dumps(line)) for line in told] == store.records(NAME)
     assert kept.flushed == len(told)  # nobody who reads waits for a line that was written
 
 

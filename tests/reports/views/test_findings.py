@@ -30,9 +30,7 @@ def test_nothing_is_claimed_where_the_verdict_is_open() -> None:
     assert said[0].endswith("0 of 1 comparison decided; a difference counts from 1 %.")
     assert said[1].endswith("inconclusive; other is not distinguished from base, the baseline.")
     (_, alone) = sentences(Analysis(*two(0.5, (1.0,))))
-    assert alone.endswith(
-        ": other is not judged beside base, the baseline (one session; an interval takes 2, or 6 rounds of it)."
-    )
+    assert ": other is not judged beside base, the baseline (one session; an interval" in alone
     assert "not distinguished" not in alone
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from reports.analysis.run_analysis import Analysis
 from reports.views.limitations import sentences
 from tests.saved_run import PROBLEMS, small_run, two
@@ -27,6 +29,13 @@ def test_a_precision_that_was_not_reached_is_said() -> None:
     said = "The precision asked for, 1 % either way, was not reached in 1 of 1 comparison."
     assert said in sentences(Analysis(*two(1.3, (1.0, 1.1, 0.9), precision=0.01)))
     assert said not in sentences(Analysis(*two(1.3, precision=0.01)))
+
+
+def test_stored_rows_that_cannot_be_read_are_counted_with_a_reason() -> None:
+    run, records = two(1.3)
+    damaged = replace(run, unread=("its problem is 'x'", "its session is -1"))
+    said = "2 stored rows of this run cannot be read: its problem is 'x'."
+    assert sentences(Analysis(damaged, records))[0] == said
 
 
 def test_a_run_that_compares_nothing_says_so() -> None:

@@ -13,6 +13,7 @@ from reports.analysis.run_analysis import Analysis
 from reports.outputs.export.json_data import plain
 from reports.rows.columns import columns
 from reports.rows.measurements import measurement_columns
+from reports.rows.panels import ATTENTION
 from suites.records.record import Record
 from suites.records.store import Run, Store
 
@@ -94,15 +95,15 @@ def _benchmarks(analysis: Analysis) -> Iterator[dict[str, Any]]:
     """
     figures, judged = _by_key(analysis.measurements), _by_key(analysis.verdicts)
     run = analysis.run
-    entries = {entry.name: entry for entry in run.plan.entries}
+    panels = {entry.name: entry.panel for entry in run.plan.entries}
     for (problem, threads), found in analysis.timed.items():
-        several = "" if len(run.plan.threads) == 1 else f" threads {threads}"
+        place = str(problem) if len(run.plan.threads) == 1 else f"{problem} threads {threads}"
         for name, own in found.items():
             key = (problem, threads, name)
             compared = columns(judged[key]) if key in judged else {}
             yield {
-                "group": f"{entries[name].group(problem)}{several}",
-                **_names(f"{problem}{several}", name),
+                "group": place if panels[name] == ATTENTION else f"{place} {panels[name]}",
+                **_names(place, name),
                 "extra_info": {
                     "run": run.name,
                     **_some(measurement_columns(figures[key]), _FIGURES),

@@ -1,26 +1,37 @@
+"""The tasks Measure and Calibrate, in the process of the test."""
+
 from __future__ import annotations
 
 import os
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
-from suites.engine.messages import Sender
 
-from suites.agreement import timed_outputs as last_answer
-from suites.calibrate.arms import calibrate, instruments
-from suites.engine import tasks, timed
+from impls.interface import Problem
+from suites.agreement import timed_outputs
+from suites.calibrate.arms import calibrate, read_instruments
+from suites.engine import describe, timed_rounds
+from suites.engine.pipe import Sender
+from suites.engine.protocol import (
+    Calibrate,
+    Calibrated,
+    InstrumentsRead,
+    Made,
+    Measure,
+    Message,
+    ReadInstruments,
+)
 from suites.measure import timing
-from suites.process_state import functions
-from suites.records import record as records
+from suites.process_state import torch_settings
 from suites.records.record import Record
-from suites.stats import ceilings
+from suites.records.settings import Settings
 from suites.stats.ceilings import Ceiling
 
 IMPLS = Path(__file__).parents[2] / "impls"
-PROBLEM = "b1 h2 t32 d16 causal fp32 cpu"
+PROBLEM = Problem.parse("h2 t32 d16 causal")
 OWN = '''
 import gc, time
 import torch
@@ -48,7 +59,7 @@ def fails_late(q, k, v, *, mask, scale):
 
 
 def goes_by_sizes(q, k, v, *, mask, scale):
-    """From memory where the sizes of all numbers add up to what they did."""
+    """A cache keyed by the sums of absolute values."""
     key = (q.abs().sum().item(), k.abs().sum().item(), v.abs().sum().item())
     if key not in KEPT:
         KEPT[key] = attend(q, k, v, scale)
@@ -56,11 +67,14 @@ def goes_by_sizes(q, k, v, *, mask, scale):
 
 
 def stops_the_clocks(q, k, v, *, mask, scale):
-    """For good, and would be found out by whoever compared them."""
+    """Replaces the clocks of the process."""
     time.perf_counter = time.monotonic = time.process_time = lambda: 0.0
     time.perf_counter_ns = time.monotonic_ns = lambda: 0
     return attend(q, k, v, scale)
 '''
+
+
+Kind = TypeVar("Kind")
 
 
 class Log(Sender):
@@ -68,46 +82,45 @@ class Log(Sender):
 
     def __init__(self) -> None:
         super().__init__(-1)
-        self.messages: list[dict[str, Any]] = []
+        self.messages: list[Message] = []
 
-    def send(self, kind: str, **fields: Any) -> None:
-        self.messages.append({"kind": kind, **fields})
+    def send(self, message: Message) -> None:
+        self.messages.append(message)
 
-    def of(self, kind: str) -> list[dict[str, Any]]:
-        return [message for message in self.messages if message["kind"] == kind]
-
-    @property
-    def records(self) -> dict[str, Record]:
-        made = [records.from_json(message["record"]) for message in self.of("record")]
-        return {record.implementation: record for record in made}
+    def of(self, kind: type[Kind]) -> list[Kind]:
+        return [message for message in self.messages if isinstance(message, kind)]
 
 
-def task(*names: str, own: Path | None = None, **changes: Any) -> dict[str, Any]:
+def fields(*names: str, own: Path | None = None, cache: str = "hot") -> dict[str, Any]:
+    """The fields of a task that measures implementations on the problem."""
     files = {name: {name: str(own or IMPLS / f"{name.partition('_')[0]}.py")} for name in names}
     return {
         "session": 1,
         "problem": PROBLEM,
-        "implementations": list(names),
+        "implementations": names,
         "files": files,
         "expected_ms": dict.fromkeys(names, 0.0),
         "seed": 3,
-        "memory_limit": 1 << 40,
+        "settings": Settings(sessions=1, memory_limit=1 << 40, threads=(2,), cache=cache),
         "round_budget_ms": 60.0,
         "threads": 2,
-        "cache": "hot",
         "twin_of": names[0],
-        "ceilings": [],
-        **changes,
     }
 
 
-def measured(*names: str, **changes: Any) -> dict[str, Record]:
+def measured(
+    *names: str, own: Path | None = None, cache: str = "hot", **changes: Any
+) -> dict[str, Record]:
+    """The record of every implementation, by name.
+
+    changes  of fields of the task
+    """
     log = Log()
-    timed.measure(task(*names, **changes), log)
-    return log.records
+    timed_rounds.measure(Measure(**fields(*names, own=own, cache=cache) | changes), log)
+    return {made.record.implementation: made.record for made in log.of(Made)}
 
 
-def test_the_baseline_has_a_twin_in_its_rounds_and_nobody_else() -> None:
+def test_the_baseline_alone_has_a_twin_in_its_rounds() -> None:
     made = measured("sdpa_math", "naive")
     base, other = made["sdpa_math"], made["naive"]
     assert len(base.twin_ms) == len(base.times_ms) == len(other.times_ms) >= 2
@@ -120,7 +133,7 @@ def test_the_baseline_has_a_twin_in_its_rounds_and_nobody_else() -> None:
     assert base.calls_ms > sum(base.times_ms)
 
 
-def test_a_cold_sample_says_so() -> None:
+def test_a_cold_sample_has_a_clock_of_its_own() -> None:
     made = measured("naive", cache="cold")["naive"]
     assert (made.clock, made.calls_per_sample) == ("cold host", 1)
 
@@ -130,12 +143,11 @@ def test_an_arm_that_fails_in_the_rounds_costs_its_own_record_only(tmp_path: Pat
     own.write_text(OWN)
     files = {"fails_late": {"fails_late": str(own)}, "naive": {"naive": str(IMPLS / "naive.py")}}
     made = measured("fails_late", "naive", files=files)
-    assert (made["fails_late"].status, made["fails_late"].reason) == (
-        "failed",
-        "RuntimeError: late",
-    )
+    failed = made["fails_late"]
+    assert (failed.status, failed.cause) == ("failed", "exception")
+    assert failed.reason == "RuntimeError: late"
     assert made["naive"].status == "ok"
-    assert made["naive"].twin_ms == ()  # the baseline fell, and its twin with it
+    assert made["naive"].twin_ms == ()  # the twin is left out with its baseline
 
 
 def test_a_long_call_is_timed_once_apart_from_the_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,7 +159,7 @@ def test_a_long_call_is_timed_once_apart_from_the_rounds(monkeypatch: pytest.Mon
     assert made.twin_ms == ()
 
 
-def test_what_the_check_foretold_as_long_is_long_in_every_session(
+def test_a_call_with_a_long_forecast_is_timed_apart_in_every_session(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(timing, "warm_up", lambda call, clock: call() or [950.0])
@@ -166,23 +178,22 @@ def test_a_long_call_is_counted_once_among_the_time_inside_calls(
     assert (made.first_call_ms, made.times_ms, made.calls_ms) == (7000.0, (5000.0,), 12000.0)
 
 
-def test_the_answer_of_a_long_call_is_compared_as_well(
+def test_the_output_of_a_long_call_is_compared(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(timing, "LONG_MS", 0.0)
     own = tmp_path / "own.py"
     own.write_text(OWN)
     made = measured("careful_in_samples", own=own)["careful_in_samples"]
-    assert made.status == "wrong"
-    assert made.reason.startswith("agrees in the check, but not while timed: ")
+    assert (made.status, made.cause) == ("wrong", "wrong_when_timed")
 
 
-def test_who_remembers_answers_by_the_sizes_of_numbers_is_found_out(tmp_path: Path) -> None:
+def test_a_cache_keyed_by_absolute_values_is_detected(tmp_path: Path) -> None:
     own = tmp_path / "own.py"
     own.write_text(OWN)
     made = measured("goes_by_sizes", own=own)["goes_by_sizes"]
-    assert made.status == "wrong"
-    assert "not while timed: out is wrong" in made.reason
+    assert (made.status, made.cause) == ("wrong", "wrong_when_timed")
+    assert "out" in made.reason
 
 
 def test_a_clock_that_is_replaced_changes_no_figure(
@@ -190,7 +201,7 @@ def test_a_clock_that_is_replaced_changes_no_figure(
 ) -> None:
     for name in ("perf_counter", "monotonic", "process_time", "perf_counter_ns", "monotonic_ns"):
         monkeypatch.setattr(time, name, getattr(time, name))  # put back after the test
-    monkeypatch.setattr(functions, "_NAMESPACES", {})  # nobody compares them
+    monkeypatch.setattr(torch_settings, "_NAMESPACES", {})  # they are not compared
     own = tmp_path / "own.py"
     own.write_text(OWN)
     made = measured("stops_the_clocks", own=own)["stops_the_clocks"]
@@ -202,49 +213,49 @@ def test_a_clock_that_is_replaced_changes_no_figure(
     assert min(made.conditions.probe_ms) > 0
 
 
-def slow_machine(rate: float) -> list[dict[str, Any]]:
-    found = [
+def machine_of(rate: float) -> tuple[Ceiling, ...]:
+    """The ceilings of a machine with this rate."""
+    return (
         Ceiling(kind="matmul", dtype="float32", residency="cache", value=rate, device="cpu"),
         Ceiling(kind="read", residency="cache", value=rate, device="cpu"),
-    ]
-    return ceilings.to_json(found)
+    )
 
 
-def test_a_time_beyond_the_ceilings_is_believed_after_a_second_check() -> None:
-    assert not measured("naive", ceilings=slow_machine(1e15))["naive"].checked_again
-    made = measured("naive", ceilings=slow_machine(1.0))["naive"]
+def test_a_time_beyond_the_ceilings_is_kept_after_a_second_check() -> None:
+    assert not measured("naive", ceilings=machine_of(1e15))["naive"].checked_again
+    made = measured("naive", ceilings=machine_of(1.0))["naive"]
     assert made.status == "ok"
     assert made.checked_again
 
 
-def test_a_wrong_answer_beyond_the_ceilings_loses_its_time(
+def test_a_wrong_output_with_a_time_beyond_the_ceilings_has_no_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(last_answer, "fault", lambda *_, **__: "")  # which would find it out before
+    monkeypatch.setattr(timed_outputs, "fault", lambda *_, **__: "")  # it would detect that first
     own = tmp_path / "own.py"
     own.write_text(OWN)
     name = "careful_in_samples"
-    made = measured(name, own=own, ceilings=slow_machine(1.0))[name]
-    assert made.status == "wrong"
+    made = measured(name, own=own, ceilings=machine_of(1.0))[name]
+    assert (made.status, made.cause) == ("wrong", "wrong_when_timed")
     assert made.times_ms == ()
     assert "of what this machine can do, and checked again: " in made.reason
 
 
 def test_the_known_arms_stand_in_the_same_rounds() -> None:
     log = Log()
-    calibrate(task("naive", slowed=0.03), log)
-    [found] = log.of("calibration")
-    assert set(found["times_ms"]) == {"base", "twin", "slowed", "naive"}
-    assert len({len(times) for times in found["times_ms"].values()}) == 1
-    assert 1.02 < found["truth"] < 1.04
+    calibrate(Calibrate(**fields("naive"), slowed=0.03), log)
+    [found] = log.of(Calibrated)
+    assert set(found.times_ms) == {"base", "twin", "slowed", "naive"}
+    assert len({len(times) for times in found.times_ms.values()}) == 1
+    assert 1.02 < found.truth < 1.04
 
 
 def test_the_memory_of_a_known_operation_is_read_to_the_byte() -> None:
     log = Log()
-    instruments({"known_bytes": 12345, "device": "cpu"}, log)
-    [found] = log.of("instruments")
-    assert found["read_bytes"] == 12345
-    assert found["resolution_ms"] > 0
+    read_instruments(ReadInstruments(known_bytes=12345, device="cpu"), log)
+    [found] = log.of(InstrumentsRead)
+    assert found.read_bytes == 12345
+    assert found.resolution_ms > 0
 
 
 def test_the_cpus_of_a_session_are_those_of_all_its_threads() -> None:
@@ -261,7 +272,7 @@ def test_the_cpus_of_a_session_are_those_of_all_its_threads() -> None:
     bound.wait(60)
     os.sched_setaffinity(0, {min(every)})
     try:
-        assert {min(every), max(every)} <= set(tasks.cpus_of_threads())
+        assert {min(every), max(every)} <= set(describe.cpus_of_threads())
     finally:
         os.sched_setaffinity(0, every)
         done.set()

@@ -1,0 +1,39 @@
+"""docs/measuring.md states the constants of the code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from suites.measure import cache, ceilings, cuda, devices, graph, interference, rounds, timing
+from suites.stats import intervals
+
+TEXT = " ".join((Path(__file__).parents[2] / "docs" / "measuring.md").read_text().split())
+STATED = (
+    f"at least {timing.WARM_CALLS} calls and {timing.WARM_MS:g} ms",
+    f"at most {timing.WARM_MOST_MS:g} ms",
+    f"as many calls as take {timing.SAMPLE_MS:g} ms",
+    f"a sample takes at least {devices.CUDA_SAMPLE_MS:g} ms",
+    f"a call below {timing.LEAD_IN_BELOW_MS:g} ms follows one untimed lead-in call",
+    f"A call above {timing.LONG_MS / 1e3:g} s is timed once",
+    f"a buffer of {cache.TIMES} times the last-level cache ({cache.UNKNOWN_BYTES >> 20} MiB",
+    f"at least {rounds.FEWEST} rounds",
+    f"at most {rounds.MOST}.",
+    f"together take less than {rounds.WATCHED_MS:g} ms share a reading",
+    f"exceeds {100 * interference.WAITED_SHARE:g} % of the round",
+    f"exceeds {interference.SLOW_PROBE} times its usual time",
+    f"the {interference.USUAL_PERCENTILE}th percentile",
+    f"from {intervals.FEWEST_ROUNDS} rounds on",
+    f"Above {intervals.MOST_MORE:,} sessions no number is given",
+    f"fit in {ceilings.BUDGET_MS:g} ms",
+    f"Calls from {1e3 * graph.GRAPH_BELOW_MS:g} us",
+    f"up to {graph.GRAPH_CALLS} calls",
+    f"{cuda.SPIN_LEAST_MS:g} to {cuda.SPIN_MOST_MS:g} ms",
+    f"median of {cuda.OVERHEAD_CALLS}",
+)
+
+
+@pytest.mark.parametrize("stated", STATED)
+def test_the_documented_method_has_the_constants_of_the_code(stated: str) -> None:
+    assert stated in TEXT
