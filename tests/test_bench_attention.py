@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from impls.interface import Limits, Problem
-from reports.judging.verdicts import verdicts
-from reports.tables import measurements, rows_of
+from tests.reports.row_data import verdicts
+from reports.rows.measurements import measurements
+from tests.reports.row_data import rows_of
 from suites import bench_attention, in_process
 from suites.bench_attention import Measured, figures, restricted
 from suites.records.plan import Entry
