@@ -13,13 +13,12 @@ from typing import Any
 import pytest
 
 from impls.interface import Limits, Problem
-from tests.reports.row_data import verdicts
 from reports.rows.measurements import measurements
-from tests.reports.row_data import rows_of
 from suites import bench_attention, in_process
 from suites.bench_attention import Measured, figures, restricted
 from suites.records.plan import Entry
 from suites.records.record import Cause, Record, Status
+from tests.reports.row_data import rows_of, verdicts
 from tests.saved_run import PROBLEMS, small_run
 
 ROOT = Path(__file__).resolve().parents[1]
