@@ -10,6 +10,7 @@ import re
 import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Final
 
 from impls.interface import Problem
@@ -133,10 +134,17 @@ def facts_of(session: int, data: str) -> SessionFacts:
 def _key(row: Mapping[Any, Any]) -> tuple[int, Problem, str]:
     session, problem, name = row["session"], row["problem"], row["implementation"]
     if not (type(session) is int and isinstance(problem, str) and isinstance(name, str)):
-        raise ValueError(
-            f"found {reprlib.repr((session, problem, name))}; expected int, text, text"
-        )
-    return session, Problem.parse(problem), name
+        raise ValueError(f"{reprlib.repr((session, problem, name))}; expected int, text, text")
+    return session, _stored_problem(problem), name
+
+
+@lru_cache(maxsize=65536)
+def _stored_problem(text: str) -> Problem:
+    """The problem of a stored text. Raises ValueError for a text that no store writes."""
+    problem = Problem.parse(text)
+    if problem.key() != text:
+        raise ValueError(f"problem {reprlib.repr(text)}; expected {problem.key()!r}")
+    return problem
 
 
 def _machine(text: str) -> dict[str, Any]:

@@ -26,7 +26,7 @@ class Option:
     metavar  what stands for the value in the help
     help     one line
     parse    text to value; raises ValueError that says what was expected
-    text     value to text that `parse` reads back
+    text     value to text that `parse` reads back; not for None
     default  as the help shows it; empty where it depends on the suite or the machine
     repeat   whether it may be given several times
     labels   whether titles of figures and commands that repeat them name a value that is not the
@@ -109,17 +109,22 @@ def numbers(text: str) -> tuple[int, ...]:
     return found
 
 
+# Functions, because a lambda in an annotation does not see the names of this module.
+def _plain(value: float) -> str:
+    return repr(value).removesuffix(".0")
+
+
 def _gib(text: str) -> int:
     return int(positive(GIB)(text))
 
 
 # Functions, because a lambda in an annotation does not see the names of this module.
-def _gib_text(value: float) -> str:
-    return f"{value / GIB:g}"
+def _gib_text(value: int) -> str:
+    return _plain(value / GIB)
 
 
 def _minutes_text(value: float) -> str:
-    return f"{value / 60:g}"
+    return _plain(value / 60)
 
 
 def _numbers_text(value: tuple[int, ...]) -> str:
@@ -203,7 +208,7 @@ class Settings:
             metavar="S",
             help="Seconds that one implementation may spend on one problem.",
             parse=positive(),
-            text="{:g}".format,
+            text=_plain,
             default="60",
         ),
     ] = 60.0

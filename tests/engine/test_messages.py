@@ -162,22 +162,21 @@ def test_half_a_message_is_kept_until_its_end_arrives() -> None:
         b'{"kind": "begin", "implementation": "a", "problem": 8}\n',
         b'{"kind": "begin", "implementation": 1, "problem": null}\n',
         b'{"kind": "record", "record": {}}\n',
-        b'{"kind": "record", "record": {"session": 0, "problem": "t8", "implementation": "a", '
-        b'"status": "wrong", "cause": "limits", "reason": "x"}}\n',
+        b'{"kind": "record", "record": {"session": 0, "problem": "t8", "implementation": "a"}}\n',
         b"\xff\xfe\n",
         b"[" * 100_000 + b"\n",
     ],
     ids=lambda line: repr(line[:90]),
 )
 def test_a_line_that_is_not_a_message_is_an_error_on_one_line(line: bytes) -> None:
-    with pytest.raises(PipeError, match="^a line that is not a message: ") as caught:
+    with pytest.raises(PipeError, match=r"^a line that is not a message: ") as caught:
         list(Receiver().feed(line))
     assert "\n" not in str(caught.value)
 
 
 def test_a_line_that_does_not_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("suites.engine.pipe.MOST_BYTES", 10)
-    with pytest.raises(PipeError, match="^a line of more than 10 bytes"):
+    with pytest.raises(PipeError, match=r"^a line of more than 10 bytes"):
         list(Receiver().feed(b"x" * 11))
 
 

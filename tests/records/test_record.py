@@ -153,7 +153,7 @@ def test_the_cause_of_a_record_fits_its_status(status: Status, cause: Cause) -> 
 
 
 def test_a_record_that_is_not_ok_needs_a_cause() -> None:
-    with pytest.raises(ValueError, match="expected one of 'limits'$"):
+    with pytest.raises(ValueError, match=r"expected one of 'limits'$"):
         record(CHECK, "refused", cause="", reason="because")
 
 
@@ -167,7 +167,7 @@ def test_every_cause_belongs_to_one_status() -> None:
 def test_conditions_have_an_entry_for_each_sample() -> None:
     two = Conditions(disturbed=("", "waited"))
     assert record(1, "ok", times_ms=(1.0, 2.0), conditions=two).rounds == (0, 1)
-    with pytest.raises(ValueError, match="^conditions of 2 rounds beside 3 samples; expected"):
+    with pytest.raises(ValueError, match=r"^conditions of 2 rounds beside 3 samples; expected"):
         record(1, "ok", times_ms=(1.0, 2.0, 3.0), conditions=two)
 
 
@@ -193,12 +193,12 @@ def test_a_time_is_a_number_from_zero_up(time_ms: float) -> None:
 
 @pytest.mark.parametrize("data", [{}, {"agreement": {}}, {"surprise": 1}])
 def test_data_without_the_fields_of_a_record_are_refused(data: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="^session: Field required"):
+    with pytest.raises(ValueError, match=r"^session: Field required"):
         from_json(Record, json.dumps(data))
 
 
 def test_an_unknown_field_of_a_stored_record_is_named() -> None:
-    with pytest.raises(ValueError, match="^surprise: "):
+    with pytest.raises(ValueError, match=r"^surprise: "):
         read(surprise=1)
 
 
