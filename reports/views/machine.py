@@ -61,10 +61,7 @@ def settings(plan: Plan) -> Facts:
     return [
         ("baseline", plan.baseline or "the first in the plan that has times"),
         ("delta", f"{percent(plan.delta)}: smaller differences do not count"),
-        (
-            "precision",
-            f"{percent(plan.precision)} requested" if plan.precision else "none requested",
-        ),
+        ("precision", precision),
         *(
             (f"{field} setting", option.text(getattr(plan, field)))
             for field, option in options().items()
