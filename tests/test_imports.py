@@ -1,6 +1,6 @@
-"""The rooms of the program: imports point one way, torch stays where it is needed, no loose prints.
+"""The rooms of the program: imports point one way, no two rooms import each other, and the like.
 
-All of it is read from the syntax trees of the files that git knows or would take.
+Everything is read from the syntax trees of the files that git tracks or would add.
 """
 
 from __future__ import annotations
@@ -21,7 +21,13 @@ ROOT = Path(__file__).parents[1]
 ROOMS = ("impls", "suites", "reports", "run_bench")
 """Each may import itself and those before it."""
 
-PRINTERS = ("run_bench.py", "reports/printing/console.py", "reports/printing/terminal.py")
+FLOORS = ("rows", "analysis", "views", "outputs")
+"""The rooms of reports: each may import itself and those before it."""
+PRINTERS = (
+    "run_bench.py",
+    "reports/outputs/terminal/console.py",
+    "reports/outputs/terminal/screen.py",
+)
 WITHOUT_TORCH = (
     "impls.interface",
     "suites.records.record",
@@ -31,7 +37,7 @@ WITHOUT_TORCH = (
     "suites.stats.intervals",
     "suites.stats.verdicts",
     "suites.stats.ceilings",
-    "suites.engine.run",
+    "suites.engine.conductor",
     "suites.calibrate.selftest",
     "suites.discover.discovery",
     "suites.discover.limits",
@@ -95,6 +101,70 @@ def against_the_direction(path: Path, tree: ast.AST) -> list[str]:
     ]
 
 
+def room_of(module: str) -> str:
+    """The room of a module, as `suites.records`; empty for none, and for a folder's own modules."""
+    parts = module.split(".")
+    is_room = len(parts) > 1 and (ROOT / parts[0] / parts[1]).is_dir()
+    return ".".join(parts[:2]) if is_room else ""
+
+
+def imports_between_rooms(folder: str) -> dict[str, set[str]]:
+    """The rooms of a folder, each with the other rooms that its files import."""
+    found: dict[str, set[str]] = {}
+    for path in ours(folder):
+        room = room_of(module_of(path))
+        if room:
+            others = {room_of(name) for name in imported(tree_of(path), path)}
+            found.setdefault(room, set()).update(
+                each for each in others - {room} if each.startswith(f"{folder}.")
+            )
+    return found
+
+
+def in_cycles(graph: dict[str, set[str]]) -> set[str]:
+    """The rooms that import themselves through other rooms."""
+    return {room for room in graph if room in reached_from(room, graph)}
+
+
+def reached_from(room: str, graph: dict[str, set[str]]) -> set[str]:
+    """The rooms that a room imports, directly or through others."""
+    reached: set[str] = set()
+    waiting = list(graph[room])
+    while waiting:
+        each = waiting.pop()
+        if each not in reached:
+            reached.add(each)
+            waiting += graph.get(each, set())
+    return reached
+
+
+def imports_of_top_modules(folder: str) -> list[str]:
+    """Imports, by files of rooms, of the modules that stand beside the rooms."""
+    return [
+        f"{path} imports {name}"
+        for path in ours(folder)
+        if room_of(module_of(path))
+        for name in imported(tree_of(path), path)
+        if name.split(".")[0] == folder and not room_of(name) and not is_constant(name)
+    ]
+
+
+def is_constant(name: str) -> bool:
+    """Whether this is a constant of the folder itself, as suites.VERSION."""
+    return name.count(".") == 1 and name.rpartition(".")[2].isupper()
+
+
+def upwards(path: Path, tree: ast.AST) -> list[str]:
+    """Imports of a later floor of reports."""
+    floor = path.parts[1]
+    later = FLOORS[FLOORS.index(floor) + 1 :] if floor in FLOORS else ()
+    return [
+        f"{path} imports {name}"
+        for name in imported(tree, path)
+        if name.split(".")[0] == "reports" and name.split(".")[1:2] and name.split(".")[1] in later
+    ]
+
+
 def beyond_the_contract(path: Path, tree: ast.AST) -> list[str]:
     return [
         f"{path} imports {name}"
@@ -112,6 +182,24 @@ def test_imports_point_one_way() -> None:
     assert [
         wrong for path in ours(*ROOMS) for wrong in against_the_direction(path, tree_of(path))
     ] == []
+
+
+def test_reports_imports_its_floors_downwards() -> None:
+    floors = {path.parts[1] for path in ours("reports") if len(path.parts) > 2}
+    assert floors == set(FLOORS)
+    assert [wrong for path in ours("reports") for wrong in upwards(path, tree_of(path))] == []
+
+
+@pytest.mark.parametrize("folder", ["suites", "reports"])
+def test_no_two_rooms_import_each_other(folder: str) -> None:
+    graph = imports_between_rooms(folder)
+    assert len(graph) >= 4
+    assert {room: graph[room] for room in in_cycles(graph)} == {}
+
+
+@pytest.mark.parametrize("folder", ["suites", "reports"])
+def test_no_room_imports_a_module_beside_the_rooms(folder: str) -> None:
+    assert imports_of_top_modules(folder) == []
 
 
 def test_nothing_of_ours_imports_a_test() -> None:
@@ -176,7 +264,7 @@ def test_a_module_that_imports_torch_would_be_named() -> None:
     [
         ("impls/new.py", "import suites.engine"),
         ("impls/new.py", "def f():\n    from suites import catalogue"),
-        ("impls/interface/new.py", "if TYPE_CHECKING:\n    from reports.tables import Table"),
+        ("impls/interface/new.py", "if TYPE_CHECKING:\n    from reports.rows import tables"),
         ("impls/interface/new.py", "from ...suites import engine"),
         ("suites/engine/new.py", "from reports import tables"),
         ("suites/engine/new.py", "import os, run_bench"),
@@ -185,6 +273,23 @@ def test_a_module_that_imports_torch_would_be_named() -> None:
 )
 def test_an_import_against_the_direction_would_be_found(path: str, text: str) -> None:
     assert len(against_the_direction(Path(path), ast.parse(text))) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("reports/rows/new.py", "from reports.views import text"),
+        ("reports/analysis/growth/new.py", "def f():\n    import reports.outputs.html.page"),
+        ("reports/views/new.py", "from ..outputs import folder"),
+    ],
+)
+def test_an_import_of_a_later_floor_would_be_found(path: str, text: str) -> None:
+    assert len(upwards(Path(path), ast.parse(text))) == 1
+
+
+def test_a_cycle_of_rooms_would_be_found() -> None:
+    graph = {"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}, "e": set()}
+    assert in_cycles(graph) == {"a", "b", "c"}
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import reports
 from reports.analysis.history import history
 from reports.analysis.run_analysis import Analysis
 from reports.outputs.exit_status import expect_comparable
@@ -39,7 +38,7 @@ def report(
     lines  prints the JSON as one line
     """
     analysis = Analysis(run, records)
-    made = reports.write(analysis, out or RESULTS / run.name)
+    made = page.write(analysis, out or RESULTS / run.name)
     if as_json:
         (lines.run if lines else print_json)({**json_data.of_run(analysis), **_files(made)})
         return

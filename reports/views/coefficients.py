@@ -37,10 +37,10 @@ def _square(coefficient: Fraction, problem: Problem) -> str:
     if matrices < 0:
         return f"{_bytes(coefficient)} for each pair of positions"
     noun = "score matrix" if matrices == 1 else "score matrices"
-    whose = counted(problem.query_heads, "head")
+    heads = counted(problem.query_heads, "head")
     batch = "" if problem.batch == 1 else f" and batch {problem.batch}"
     parts = (
-        matrices and f"{float(matrices):g} {noun} of {whose}{batch} in {problem.dtype}",
+        matrices and f"{float(matrices):g} {noun} of {heads}{batch} in {problem.dtype}",
         rest and f"{_bytes(rest)} for each pair of positions",
     )
     return " and ".join(part for part in parts if part)

@@ -57,16 +57,17 @@ def facts(run: Run, records: Iterable[Record]) -> Facts:
 def settings(plan: Plan) -> Facts:
     """The settings that change figures."""
     numbers = ", ".join(map(str, plan.threads))
+    precision = f"{percent(plan.precision)} requested" if plan.precision else "none requested"
     return [
         ("baseline", plan.baseline or "the first in the plan that has times"),
         ("delta", f"{percent(plan.delta)}: smaller differences do not count"),
-        ("precision", f"{percent(plan.precision)} asked for" if plan.precision else "none asked"),
+        ("precision", precision),
         *(
             (f"{field} setting", option.text(getattr(plan, field)))
             for field, option in options().items()
             if option.labels
         ),
-        ("threads asked", f"{numbers}, in turn" if len(plan.threads) > 1 else numbers),
+        ("threads requested", f"{numbers}, in turn" if len(plan.threads) > 1 else numbers),
     ]
 
 

@@ -50,7 +50,7 @@ def readable(text: str) -> str:
 def abbreviated(text: str, most: int = LONGEST_NAME) -> str:
     """The text on one line of at most so many characters; a longer one lacks its middle.
 
-    Four digits of its hash stand in the middle, so two long texts are never shown alike.
+    The middle has four digits of its hash, so two long texts are never shown alike.
     """
     line = printable(text)
     if len(line) <= most:

@@ -73,7 +73,7 @@ def imprecise(plan: Plan, rows: Sequence[VerdictRow]) -> str:
     short = sum(row.reached is False for row in rows)
     if plan.precision is None or not short:
         return ""
-    wanted = f"The precision asked for, {percent(plan.precision)} either way,"
+    wanted = f"The requested precision, {percent(plan.precision)} either way,"
     return f"{wanted} was not reached in {short} of {counted(len(rows), 'comparison')}."
 
 

@@ -19,7 +19,9 @@ from impls import load_file
 from impls.interface import Limits, Problem
 from impls.interface.implementation import from_function
 from impls.interface.limits import EVERY_BIAS, EVERY_MASK
+from reports.outputs.export.limits_data import of_limits
 from reports.outputs.terminal import found_limits
+from reports.outputs.terminal.screen import TrialScreen
 from suites.discover.discovery import Discovery, discover, is_plain, merged, within
 from suites.discover.limits import (
     HEAD_DIMS,
@@ -212,7 +214,7 @@ def test_without_a_base_that_agrees_no_limits_are_stated(tmp_path: Path) -> None
     found = discovery_of(tmp_path, lambda p: "always wrong")
     assert found.limits == ()
     assert found.claims_too_much
-    assert "Nothing to paste: mine agrees on no problem to start from" in printed(found)
+    assert "Nothing to paste: mine agrees on none of the problems" in printed(found)
     assert "always wrong" in printed(found)
     assert "import" not in printed(found)
 
@@ -401,23 +403,21 @@ def printed(found: Discovery) -> str:
 
 def test_the_discovery_is_printed_with_reasons_and_the_limits(tmp_path: Path) -> None:
     said = printed(discovery_of(tmp_path, UNABLE["other dtypes than float32"][0]))
-    assert "What mine can do, asked beside b2 h4 t65 d64 full fp32 cpu" in said
+    assert "Limits of mine, tried on variants of b2 h4 t65 d64 full fp32 cpu" in said
     assert "dtypes float64, float16, bfloat16" in said
     assert "failed: float32 only" in said
     assert 'dtypes=("float32",),' in said
-    assert "As it stands it claims more than it can; with these Limits it agrees on all" in said
+    assert "with these Limits it agrees on all" in said
 
 
 def test_a_function_that_agrees_with_all_of_its_claims_is_reported_so(tmp_path: Path) -> None:
     said = printed(discovery_of(tmp_path, lambda p: ""))
-    assert "mine agrees with all that its parameters claim" in said
-    assert "What it cannot" not in said
+    assert "mine agrees on all that its parameters accept" in said
+    assert "Features that do not hold" not in said
 
 
 def test_the_discovery_is_exported_as_data(tmp_path: Path) -> None:
-    data = json.loads(
-        json.dumps(found_limits.as_data(discovery_of(tmp_path, UNABLE["gradients"][0])))
-    )
+    data = json.loads(json.dumps(of_limits(discovery_of(tmp_path, UNABLE["gradients"][0]))))
     assert data["limits"][0]["backward"] is False
     assert data["limits"][0]["head_dims"] == [1, 256, 1]
     (device,) = data["devices"]
@@ -425,18 +425,18 @@ def test_the_discovery_is_exported_as_data(tmp_path: Path) -> None:
     assert device["lacking"][0]["reason"] == "failed: no grad_fn"
     assert set(data["verified"]) == {"ok"}
     assert "Limits(" in data["paste"]
-    nothing = found_limits.as_data(discovery_of(tmp_path, lambda p: "always wrong"))
+    nothing = of_limits(discovery_of(tmp_path, lambda p: "always wrong"))
     assert nothing["paste"] == ""
     assert nothing["devices"][0]["base"] is None
 
 
 def test_progress_shows_steps_and_no_faults() -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=100)
-    with found_limits.ProbeScreen(console) as screen:
+    with TrialScreen(console) as screen:
         screen.phase("checking agreement", 2)
         screen.record(record_of(FIRST, "mine_0", "float32 only"))
     assert isinstance(console.file, io.StringIO)
-    assert "finding out what it can do" in console.file.getvalue()
+    assert "finding its limits" in console.file.getvalue()
     assert "float32 only" not in console.file.getvalue()
 
 
@@ -463,7 +463,7 @@ def test_in_real_processes_the_pasted_limits_make_an_implementation_that_agrees(
     run = run_of(entry, (Problem.parse(text) for text in texts))
     kept = Store.open("sqlite://")
     with LocalPool(60.0, 4 << 30) as pool:
-        screen = found_limits.ProbeScreen(Console(file=io.StringIO()), quiet=True)
+        screen = TrialScreen(Console(file=io.StringIO()), quiet=True)
 
         def conduct(further: Run) -> list[Record]:
             kept.begin(further)

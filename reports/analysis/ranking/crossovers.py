@@ -92,8 +92,8 @@ def _families(analysis: Analysis, ratios: Mapping[Place, Ratios]) -> Iterator[_F
         for panel in panels_of(analysis.plan):
             for threads in analysis.plan.threads:
                 own = rows.get((panel, threads), [])
-                nothing: list[Measurement] = []
-                for group in groups(axis, own, nothing):
+                lacking: list[Measurement] = []
+                for group in groups(axis, own, lacking):
                     yield _family(group, panel, threads, ratios)
 
 

@@ -5,13 +5,13 @@
   const narrow = window.matchMedia("(max-width: 40rem)");
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 
-  // ---- What is chosen: of each facet the values that are not to be seen, and the axes.
+  // ---- State: the hidden values of each facet, and the axes.
 
   const hidden = facets.map(() => new Set());
   const axes = { x: "", y: "" };
   const IMPLEMENTATION = 0;
 
-  // A facet that is not told, -1, hides nothing.
+  // A facet without a value, -1, hides nothing.
   const passes = (places) => places.every((place, facet) => !hidden[facet].has(place));
   const shows = (implementation) => !hidden[IMPLEMENTATION].has(implementation);
   const places = (mark) => mark.split(",").map(Number);
@@ -30,17 +30,17 @@
   const isEmpty = (chart) => !(chart.tiles ? tilesOf(chart) : seriesOf(chart)).length;
   const sorted = (values) => [...new Set(values)].sort((a, b) => a - b);
 
-  // A size without a figure breaks a line: nothing is drawn that was not measured. Points may be several at one size.
+  // A line has a gap at sizes without a figure. Points may be several at one size.
   const trace = (sizes) => (series) => {
     const colour = colours(series);
     const xs = series.drawn === "line" ? sizes : series.x;
     const at = (values) => (series.drawn === "line" ? xs.map((size) => values[series.x.indexOf(size)] ?? null) : values);
-    const told = series.hover.length > 0;
+    const hasHover = series.hover.length > 0;
     return {
       type: "scatter", connectgaps: false, name: series.name, legendrank: series.of < 0 ? 2 : 1,
       mode: { line: "lines+markers", points: "markers", bare: "lines" }[series.drawn],
-      x: xs, y: at(series.y), hoverinfo: told ? "text" : "x+y+name",
-      hovertext: told ? at(series.hover.map((i) => hovers[i])).map((text) => text ?? "") : undefined,
+      x: xs, y: at(series.y), hoverinfo: hasHover ? "text" : "x+y+name",
+      hovertext: hasHover ? at(series.hover.map((i) => hovers[i])).map((text) => text ?? "") : undefined,
       line: { color: colour, width: 2, dash: looks[series.look][3] },
       marker: { color: colour, size: 9, symbol: looks[series.look][2] },
       error_y: series.low.length ? {
@@ -51,7 +51,7 @@
     };
   };
 
-  // One bar a tile, so that each name has its colour, its hatching and its place in the legend.
+  // One bar for each tile: each implementation has its colour, hatching and legend entry.
   const tiles = (xs, ys, paper) => (own) => ({
     type: "bar", name: own.name, width: 0.96, textposition: "inside", insidetextanchor: "middle",
     constraintext: "both", textangle: 0, hoverinfo: own.hover.length ? "text" : "name",
@@ -91,7 +91,7 @@
     tickangle: values.length > 6 && narrow.matches ? -60 : 0,
   });
 
-  // Plain numbers; on a logarithmic axis at 1, 2 and 5 where they are few, else at 1, and freely where it is short.
+  // Ticks with plain numbers; on a logarithmic axis at 1, 2 and 5, at powers of 10 if it is long, automatic if short.
   const evenly = (type, values) => {
     const over = Math.max(...values) / Math.min(...values);
     return { tickformat: "~r", ...(type === "log" && over >= 4 ? { dtick: over < 300 ? "D2" : 1 } : {}) };
@@ -119,8 +119,8 @@
     return { ...common(), barmode: "overlay", bargap: 0, xaxis: index(xs, chart.x), yaxis: index(ys, chart.y) };
   };
 
-  // The bar stands in a margin of its own; a narrow page has none to spare, and cannot be zoomed. Its buttons are
-  // named one by one: the library has others, which send a chart to its makers.
+  // The mode bar has its own margin; a narrow page has no room for it, and no zoom. Its buttons are listed, because the
+  // library has others that send the chart to a server.
   const settings = () => ({
     responsive: true, displaylogo: false, displayModeBar: narrow.matches ? false : "hover",
     modeBarButtons: [["resetScale2d", "zoom2d", "pan2d"], ["toImage"]],
@@ -145,7 +145,7 @@
     Plotly.react(place, series.map(trace(sizes)), layout(chart, series, sizes), settings());
   };
 
-  // Only what comes near the window is drawn; a chart that is not up to date is drawn when it does.
+  // Charts are drawn when they come near the window, and redrawn then if they are out of date.
   const near = new Set();
   const stale = new Set(boxes);
   const drawStale = (wanted) => {
@@ -161,7 +161,7 @@
     for (const { target, isIntersecting } of entries) near[isIntersecting ? "add" : "delete"](target);
     drawNear();
   }, { rootMargin: "400px" });
-  // The words and tables can be read before the first chart is drawn.
+  // Text and tables are readable before the first chart is drawn.
   const begin = () => boxes.forEach((place) => watch.observe(place));
   if (document.readyState === "complete") begin(); else window.addEventListener("load", begin, { once: true });
   const drawAll = () => drawStale(() => true);
@@ -184,7 +184,7 @@
     });
   }
 
-  // A figure shows a chart of its family that the filters leave something of, or nothing at all.
+  // A figure shows a chart of its family that is not empty under the filters; without one it is hidden.
   const fit = (place) => {
     const select = selectOf(place);
     const family = families[place.dataset.family];
@@ -195,7 +195,7 @@
     if (select.selectedOptions[0]?.disabled && open.includes(true)) select.value = String(open.indexOf(true));
   };
 
-  // ---- Tables. A number is sorted by its data-v, which is none where nothing was measured.
+  // ---- Tables. Numbers are sorted by data-v, which is "none" where there is no measurement.
 
   const valueOf = (row, column) => {
     const { dataset, textContent } = row.cells[column];
@@ -227,8 +227,8 @@
     const field = document.querySelector(`[data-filter="${table.id}"]`);
     return (field?.value ?? "").toLowerCase().split(/\s+/).filter(Boolean);
   };
-  // A table without a row, or without a column of an implementation, would be a bare heading.
-  const tellEmpty = (table) => {
+  // A table without visible rows or implementation columns is hidden, with a note in its place.
+  const noteEmpty = (table) => {
     const columns = all("thead th[data-i]", table);
     const empty = ![...table.tBodies[0].rows].some((row) => !row.hidden) || (columns.length > 0 && columns.every((head) => head.hidden));
     const box = table.closest(".scroll");
@@ -246,9 +246,9 @@
       row.hidden = !(passes(places(row.dataset.f ?? "-1")) && wanted.every((word) => text.includes(word)));
       count += row.hidden ? 0 : 1;
     }
-    const said = document.querySelector(`[data-filter="${table.id}"]`)?.closest("p").querySelector("[role=status]");
-    if (said) said.textContent = count < rows.length ? `${count} of ${rows.length} rows` : "";
-    tellEmpty(table);
+    const status = document.querySelector(`[data-filter="${table.id}"]`)?.closest("p").querySelector("[role=status]");
+    if (status) status.textContent = count < rows.length ? `${count} of ${rows.length} rows` : "";
+    noteEmpty(table);
   };
   const hideColumns = (table) => {
     all("thead th[data-i]", table).forEach((head) => {
@@ -263,7 +263,7 @@
     field.addEventListener("input", () => sift(document.getElementById(field.dataset.filter)));
   }
 
-  // ---- The controls, and the address that keeps what they say
+  // ---- Controls, and the address, which stores their state
 
   const controls = document.getElementById("filters");
   const form = controls.querySelector("form");
@@ -279,35 +279,35 @@
     for (const select of all("[data-axis]", form)) axes[select.dataset.axis] = select.value;
   };
   const address = () => {
-    const said = new URLSearchParams();
+    const query = new URLSearchParams();
     for (const box of facetBoxes) {
       const [name, values] = facets[Number(box.dataset.facet)];
       if (!all("input", box).some((input) => !input.checked)) continue;
       const on = all("input:checked", box).map((input) => values[Number(input.value)]);
-      (on.length ? on : [""]).forEach((value) => said.append(name, value));
+      (on.length ? on : [""]).forEach((value) => query.append(name, value));
     }
-    Object.entries(axes).forEach(([axis, kind]) => kind && said.set(axis, kind));
-    return said.toString();
+    Object.entries(axes).forEach(([axis, kind]) => kind && query.set(axis, kind));
+    return query.toString();
   };
   const write = () => {
-    const said = address();
-    if (said || location.hash.startsWith("#?")) history.replaceState(null, "", `#${said ? `?${said}` : ""}`);
+    const query = address();
+    if (query || location.hash.startsWith("#?")) history.replaceState(null, "", `#${query ? `?${query}` : ""}`);
   };
   const recall = () => {
     if (!location.hash.startsWith("#?")) return false;
-    const said = new URLSearchParams(location.hash.slice(2));
+    const query = new URLSearchParams(location.hash.slice(2));
     for (const box of facetBoxes) {
       const [name, values] = facets[Number(box.dataset.facet)];
-      const on = said.getAll(name);
-      for (const input of all("input", box)) input.checked = !said.has(name) || on.includes(values[Number(input.value)]);
+      const on = query.getAll(name);
+      for (const input of all("input", box)) input.checked = !query.has(name) || on.includes(values[Number(input.value)]);
     }
     for (const select of all("[data-axis]", form)) {
-      const kind = said.get(select.dataset.axis) ?? "";
+      const kind = query.get(select.dataset.axis) ?? "";
       select.value = ["log", "linear"].includes(kind) ? kind : "";
     }
     return true;
   };
-  const tell = () => {
+  const updateCounts = () => {
     const figures = boxes.filter((place) => !place.closest("figure").hidden).length;
     const body = document.getElementById("all")?.tBodies[0];
     const rows = body ? [...body.rows] : [];
@@ -320,7 +320,7 @@
     tables.forEach((table) => { hideColumns(table); sift(table); });
     boxes.forEach(fit);
     redraw();
-    tell();
+    updateCounts();
   };
   form.addEventListener("change", () => { apply(); write(); });
   form.addEventListener("submit", (event) => event.preventDefault());
@@ -340,5 +340,5 @@
   narrow.addEventListener("change", spread);
   controls.hidden = !facetBoxes.length && !boxes.length;
   spread();
-  if (recall()) apply(); else { read(); tell(); }
+  if (recall()) apply(); else { read(); updateCounts(); }
 })();

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from impls.interface import Limits
+from impls.interface import Limits, Problem
 from reports.analysis.run_analysis import Analysis
 from reports.views.choices import sentences, some
 from suites.records.plan import Entry
@@ -22,7 +22,7 @@ def chosen(
     off: tuple[float, ...] = (1.0, 1.002, 0.998),
     *,
     names: tuple[str, ...] = NAMES,
-    problems: tuple[str, ...] = PROBLEMS[:1],
+    problems: tuple[Problem, ...] = PROBLEMS[:1],
     threads: tuple[int, ...] = (2,),
 ) -> tuple[Run, list[Record]]:
     """Two choices, the first of which takes `factor` times as long, off that by session."""

@@ -210,7 +210,7 @@ def test_a_precision_is_reached_or_it_is_said() -> None:
     assert row(*coarse)["reached"] is False
     assert row(*two(1.3, (1.0,), precision=0.01))["reached"] is False
     assert not any("precision" in each for each in conclusions(Analysis(*fine)))
-    said = "The precision asked for, 1 % either way, was not reached in 1 of 1 comparison."
+    said = "The requested precision, 1 % either way, was not reached in 1 of 1 comparison."
     assert said in conclusions(Analysis(*coarse))
 
 

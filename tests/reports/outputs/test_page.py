@@ -262,7 +262,7 @@ def test_a_run_with_hardly_a_record_has_a_page(left: int, said: str) -> None:
 
 def test_one_size_makes_no_chart_and_the_page_says_so() -> None:
     text = Outline(page(Analysis(*small_run(problems=MARKED[:1], sessions=1)))).text
-    assert "No chart: it takes two problems that differ in their length or their heads" in text
+    assert "No chart: it needs two problems that differ in their length or their heads" in text
 
 
 def test_a_size_that_is_missing_in_between_leaves_a_gap() -> None:
@@ -315,10 +315,10 @@ def test_every_row_and_column_can_be_filtered(whole: str) -> None:
 def test_a_large_run_shows_medians_only_and_says_what_is_left_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(reports.outputs.html.page, "MOST_DETAILED", 20)
-    monkeypatch.setattr(reports.outputs.html.page, "MOST_ANALYSED", 25)
-    monkeypatch.setattr(reports.outputs.html.page, "MOST_CELLS", 20)
-    monkeypatch.setattr(reports.outputs.html.page, "MOST_CHARTS", 1)
+    monkeypatch.setattr("reports.outputs.html.page.MOST_DETAILED", 20)
+    monkeypatch.setattr("reports.outputs.html.page.MOST_ANALYSED", 25)
+    monkeypatch.setattr("reports.outputs.html.page.MOST_CELLS", 20)
+    monkeypatch.setattr("reports.outputs.html.page.MOST_CHARTS", 1)
     monkeypatch.setattr(table_rows, "MOST_ROWS", 7)
     text = page(Analysis(*small_run(problems=MARKED)))
     told = Outline(text).text
@@ -334,7 +334,7 @@ def test_a_large_run_shows_medians_only_and_says_what_is_left_out(
 
 
 def test_every_part_of_a_page_is_drawn_from_a_section(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reports.outputs.html.page, "collected", lambda *_: [by_hand()])
+    monkeypatch.setattr("reports.outputs.html.page.collected", lambda *_: [by_hand()])
     text = page(Analysis(*small_run(problems=MARKED)))
     own = text[text.index('id="by-hand"') : text.index('id="cannot-tell"')]
     assert '<a href="#by-hand">By hand</a>' in text

@@ -107,8 +107,8 @@ def test_settings_are_told_in_words() -> None:
     assert told == {
         "baseline": "naive",
         "delta": "1 %: smaller differences do not count",
-        "precision": "2 % asked for",
+        "precision": "2 % requested",
         "cache setting": "hot",
         "allocator setting": "default",
-        "threads asked": "1, 2, in turn",
+        "threads requested": "1, 2, in turn",
     }

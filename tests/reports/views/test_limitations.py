@@ -26,7 +26,7 @@ def test_the_floor_and_where_nothing_ran_are_said() -> None:
 
 
 def test_a_precision_that_was_not_reached_is_said() -> None:
-    said = "The precision asked for, 1 % either way, was not reached in 1 of 1 comparison."
+    said = "The requested precision, 1 % either way, was not reached in 1 of 1 comparison."
     assert said in sentences(Analysis(*two(1.3, (1.0, 1.1, 0.9), precision=0.01)))
     assert said not in sentences(Analysis(*two(1.3, precision=0.01)))
 
