@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 
 import typer
 
+from reports.outputs.export.formats import names
 from suites import VERSION
 from suites.records.address import DEFAULT_STORE, without_password
 from suites.request.command_line import is_given, with_options
@@ -125,24 +126,25 @@ def check(
     For a function without a decorator it also finds the limits by trial, and prints the Limits
     that state them.
     """
-    from reports.analysis import Analysis
-    from reports.printing import plain, probed, terminal
-    from reports.printing.console import console, print_json, print_tables
-    from reports.printing.ending import exit_status
+    from reports.analysis.run_analysis import Analysis
+    from reports.outputs.exit_status import exit_status
+    from reports.outputs.export import json_data, limits_data
+    from reports.outputs.terminal import found_limits, run_tables, screen
+    from reports.outputs.terminal.console import console, print_json, print_tables
     from suites import conducting
     from suites.request.planning import requested
 
     request = replace(requested(named("agreement"), given), specs=tuple(names) if names else None)
-    screen, further = terminal.Screen, probed.ProbeScreen
-    shown = [each(console(stderr=True), quiet=as_json) for each in (screen, further)]
+    screens = (screen.Screen, screen.TrialScreen)
+    shown = [each(console(stderr=True), quiet=as_json) for each in screens]
     done, found = conducting.check(request, _command(), *shown)
     analysis = Analysis(done.run, done.records)
     if as_json:
-        data = {"probed": [probed.as_data(each) for each in found]} if found else {}
-        print_json({**plain.as_data(analysis), **data})
+        data = {"probed": list(map(limits_data.of_limits, found))} if found else {}
+        print_json({**json_data.of_run(analysis), **data})
     else:
-        probes = (line for each in found for line in probed.tables(each))
-        print_tables([*terminal.check_tables(analysis), *probes])
+        limits = (line for each in found for line in found_limits.tables(each))
+        print_tables([*run_tables.check_tables(analysis), *limits])
     falls_short = any(each.claims_too_much for each in found)
     raise typer.Exit(1 if falls_short else exit_status(done.records, strict=True))
 
@@ -165,7 +167,7 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Make the page and the charts of a stored run, or the history of several."""
-    from reports.printing import ending
+    from reports.outputs import reporting
     from suites.records.store import Store
 
     if last and names:
@@ -174,10 +176,10 @@ def report(
     wanted = kept.newest(last) if last else names or ["latest"]
     if len(wanted) == 1:
         stored = kept.run(wanted[0])
-        ending.report(stored, kept.records(stored.name), out, as_json=as_json)
+        reporting.report(stored, kept.records(stored.name), out, as_json=as_json)
         return
     sides = [(each, kept.records(each.name)) for each in map(kept.run, wanted)]
-    ending.report_history(sides, out, anyway=anyway, as_json=as_json)
+    reporting.report_history(sides, out, anyway=anyway, as_json=as_json)
 
 
 @app.command()
@@ -204,11 +206,11 @@ def compare(  # noqa: PLR0913 - each parameter is an option of the command line
     as_json: Json = False,
 ) -> None:
     """Compare two runs, or two implementations of one run: ratio, interval, verdict."""
-    from reports.judging import compare as compared
-    from reports.judging.verdict_tables import compare_tables
-    from reports.printing import plain
-    from reports.printing.console import print_json, print_tables
-    from reports.printing.ending import expect_comparable, gate_status
+    from reports.analysis import comparison
+    from reports.outputs.exit_status import expect_comparable, gate_status
+    from reports.outputs.export import json_data
+    from reports.outputs.terminal.console import print_json, print_tables
+    from reports.outputs.terminal.verdict_tables import compare_tables
     from suites.records.store import Store
 
     limit = None if fail_if_slower is None else PART.value(fail_if_slower)
@@ -218,14 +220,14 @@ def compare(  # noqa: PLR0913 - each parameter is an option of the command line
         of = kept.run(run)
         if counts is not None:
             of = replace(of, plan=replace(of.plan, delta=counts))
-        found = compared.implementations(of, kept.records(of.name), base, new)
+        found = comparison.implementations(of, kept.records(of.name), base, new)
     else:
         pair = [kept.run(base), kept.run(new)]
         sides = [(each, kept.records(each.name)) for each in pair]
-        found = compared.runs(*sides[0], *sides[1], delta=counts)
+        found = comparison.runs(*sides[0], *sides[1], delta=counts)
     expect_comparable(found, anyway=anyway)
     if as_json:
-        print_json(plain.compared(found))
+        print_json(json_data.of_comparison(found))
     else:
         print_tables(compare_tables(found))
     raise typer.Exit(0 if limit is None else gate_status(found, limit))
@@ -239,9 +241,7 @@ def export(
     *,
     form: Annotated[
         str,
-        typer.Option(
-            "--format", metavar="NAME", help="csv, json, parquet, pytest-benchmark or dispatch."
-        ),
+        typer.Option("--format", metavar="NAME", help=f"One of {', '.join(names())}."),
     ] = "csv",
     to: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Where to; beside the run's page.")
@@ -249,15 +249,15 @@ def export(
     store: StoreUrl = DEFAULT_STORE,
 ) -> None:
     """Write a stored run for other programs."""
-    from reports.exporting.export import EXTENSIONS, from_store
-    from reports.folder import RESULTS
-    from reports.printing.console import print_paths
+    from reports.outputs.export import export as exports
+    from reports.outputs.folder import RESULTS
+    from reports.outputs.terminal.console import print_paths
     from suites.records.store import Store
 
     kept = Store.open(store, create=False)
     stored = kept.run(run)
-    target = to or RESULTS / stored.name / f"{form}.{EXTENSIONS.get(form, 'json')}"
-    print_paths(from_store(kept, stored, form, target))
+    target = to or RESULTS / stored.name / f"{form}.{exports.extension(form)}"
+    print_paths(exports.export(kept, stored, form, target))
 
 
 @app.command("list")
@@ -270,16 +270,16 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List implementations with their limits, suites, stored runs, or what this machine is."""
-    from reports.printing.console import print_json, print_tables
+    from reports.outputs.terminal.console import print_json, print_tables
     from suites import listing
 
     data = listing.of(what, store)
     if as_json:
         print_json(data)
         return
-    from reports.printing import terminal
+    from reports.outputs.terminal import listings
 
-    print_tables([terminal.listed(what, data)])
+    print_tables([listings.listed(what, data)])
 
 
 @app.command()
@@ -292,16 +292,17 @@ def selftest(
     as_json: Json = False,
 ) -> None:
     """Are the instruments right, and is this machine quiet enough? Exit 1 for a wrong one."""
-    from reports.printing import selftest as found
-    from reports.printing.console import console, print_json, print_tables
-    from reports.printing.terminal import Screen
+    from reports.outputs.export.selftest_data import of_selftest
+    from reports.outputs.terminal import selftest as found
+    from reports.outputs.terminal.console import console, print_json, print_tables
+    from reports.outputs.terminal.screen import Screen
     from suites.calibrate import selftest as test
 
     with Screen(console(stderr=True), quiet=as_json) as screen:
         screen.phase("measuring what is known", test.steps(sessions))
         findings = test.conduct(sessions=sessions, threads=threads, advance=screen.advance)
     if as_json:
-        print_json(found.as_data(findings))
+        print_json(of_selftest(findings))
     else:
         print_tables(found.tables(findings))
     raise typer.Exit(1 if findings.faults else 0)
@@ -313,7 +314,7 @@ def new(
 ) -> None:
     """Write impls/NAME.py from a template, ready to check."""
     from impls import create
-    from reports.printing.console import print_line
+    from reports.outputs.terminal.console import print_line
 
     print_line(f"{create(name)}\ncheck it with: python run_bench.py check {name}")
 
@@ -356,10 +357,10 @@ def _resume(name: str, url: str, out: Path | None, *, as_json: bool) -> NoReturn
 def _carry_out(
     conduct: Callable[[Live, Listener | None], Conducted], out: Path | None, *, as_json: bool
 ) -> NoReturn:
-    from reports.folder import RESULTS, expect_folder
-    from reports.printing.console import console, print_line
-    from reports.printing.stream import Stream
-    from reports.printing.terminal import Screen
+    from reports.outputs.export.json_lines import Stream
+    from reports.outputs.folder import RESULTS, expect_folder
+    from reports.outputs.terminal.console import console, print_line
+    from reports.outputs.terminal.screen import Screen
     from suites.conducting import StoppedError, without_limits
 
     expect_folder(out or RESULTS)
@@ -370,13 +371,14 @@ def _carry_out(
         again = "" if out is None else f" --out {shlex.quote(str(out))}"
         print_line(f"{stopped}{again}", stderr=True)
         raise
-    from reports.printing import ending
+    from reports.outputs import reporting
+    from reports.outputs.exit_status import exit_status
 
-    ending.report(done.run, done.records, out, as_json=as_json, lines=lines)
+    reporting.report(done.run, done.records, out, as_json=as_json, lines=lines)
     for name, file in without_limits(done):
         command = shlex.join(["python", "run_bench.py", "check", str(file)])
         print_line(f"{name} states no Limits; find its limits with: {command}", stderr=True)
-    raise typer.Exit(ending.exit_status(done.records))
+    raise typer.Exit(exit_status(done.records))
 
 
 def _expect_no_plan_options(given: list[str]) -> None:
@@ -402,7 +404,7 @@ def _command() -> str:
 
 
 def _fail(message: str) -> NoReturn:
-    from reports.words import printable
+    from reports.views.text import printable
 
     sys.stderr.write(f"attnbench: {printable(' '.join(message.split()))}\n")
     sys.exit(2)

@@ -129,9 +129,7 @@ def _in_folder_file(path: Path) -> list[Implementation] | list[Missing]:
 
 def _in_module(module: ModuleType, path: Path, *, plain_too: bool = False) -> list[Implementation]:
     """Implementations defined in this module; without decorated ones, its plain functions."""
-    members = {
-        id(each): each for each in vars(module).values()
-    }.values()  # each object once, despite aliases
+    members = {id(each): each for each in vars(module).values()}.values()  # without aliases
     decorated = [
         each
         for each in members

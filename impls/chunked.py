@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BLOCKS = (64, 128, 256, 512, 1024)
+"""Rows of a block that are worth trying."""
 
 
 @implementation(

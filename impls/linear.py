@@ -21,6 +21,7 @@ from torch.nn.functional import elu
 from impls.interface import Limits, Mask, implementation
 
 BLOCKS = (32, 64, 128, 256)
+"""Rows of a block that are worth trying."""
 LEAST = 1e-6
 """Lower bound of a random feature, so that no sum of weights is zero."""
 LIMITS = Limits(masks=("full", "causal"), unequal_lengths=False, own_value_dim=True)

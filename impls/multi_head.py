@@ -221,12 +221,9 @@ def _hidden(
     batch, query_length, key_length = sizes
     padding, others = Mask(padding=mask.padding), replace(mask, padding=None)
     with torch.inference_mode(mode=False):
-        keys = torch.arange(key_length, device=device)
-        positions = torch.arange(query_length, device=device)[:, None] + key_length - query_length
-        rows = torch.arange(batch, device=device)[:, None]
         return (
-            None if padding.is_full else ~padding.visible(rows, keys, keys),
-            None if others.is_full else ~others.visible(0, positions, keys),
+            None if padding.is_full else ~padding.dense(batch, 1, key_length, device)[:, 0, 0],
+            None if others.is_full else ~others.dense(1, query_length, key_length, device),
         )
 
 

@@ -43,7 +43,7 @@ def naive(  # noqa: PLR0913 - the arguments of the contract
         first = k.shape[2] - q.shape[2]
         added = bias.between(range(first, k.shape[2]), range(k.shape[2]))
         scores = scores + added.to(scores.dtype)
-    hidden = None if mask.is_full else ~_visible(mask, q, k)
+    hidden = None if mask.is_full else ~mask.dense(len(q), q.shape[2], k.shape[2], q.device)
     if hidden is not None:
         # The least finite number, not -inf: rows without keys and their gradients stay finite.
         scores = scores.masked_fill_(hidden, torch.finfo(q.dtype).min)
@@ -57,11 +57,3 @@ def _weights(scores: Tensor, sink: Tensor | None) -> Tensor:
         return torch.softmax(scores, dim=-1)
     column = sink.to(scores.dtype)[:, None, None].expand(*scores.shape[:-1], 1)
     return torch.softmax(torch.cat((scores, column), dim=-1), dim=-1)[..., :-1]
-
-
-def _visible(mask: Mask, q: Tensor, k: Tensor) -> Tensor:
-    rows = torch.arange(q.shape[0], device=q.device)[:, None, None, None]
-    positions = torch.arange(q.shape[2], device=q.device)[:, None] + k.shape[2] - q.shape[2]
-    keys = torch.arange(k.shape[2], device=q.device)
-    seen: Tensor = mask.visible(rows, positions, keys)
-    return seen

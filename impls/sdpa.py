@@ -91,7 +91,8 @@ def _sdpa(
 ) -> Tensor:
     q, k, v = qkv
     top_left = bias is None and mask.kind == "causal" and q.shape[2] == k.shape[2]
-    seen = None if mask.is_full or top_left else _visible(mask, _sizes(q, k), q.device)
+    sizes = q.shape[0], q.shape[2], k.shape[2]
+    seen = None if mask.is_full or top_left else _visible(mask, sizes, q.device)
     with sdpa_kernel(backend):
         return scaled_dot_product_attention(
             q,
@@ -114,21 +115,7 @@ def _biased(bias: BiasValues, seen: Tensor | None, q: Tensor, key_length: int) -
     return added if seen is None else added.masked_fill(~seen, float("-inf"))
 
 
-def _sizes(q: Tensor, k: Tensor) -> tuple[int, int, int]:
-    return q.shape[0], q.shape[2], k.shape[2]
-
-
 @lru_cache(maxsize=1)
 def _visible(mask: Mask, sizes: tuple[int, int, int], device: torch.device) -> Tensor:
-    """The dense mask, [Tq, Tk] or with padding [B, 1, Tq, Tk].
-
-    sizes  B, Tq and Tk
-
-    It depends on the problem only, so the last one is cached.
-    """
-    batch, query_length, key_length = sizes
-    with torch.inference_mode(mode=False):  # a cached mask must also work in a later training call
-        rows = torch.arange(batch, device=device)[:, None, None, None]
-        positions = torch.arange(query_length, device=device)[:, None] + key_length - query_length
-        seen: Tensor = mask.visible(rows, positions, torch.arange(key_length, device=device))
-        return seen
+    """The dense mask for B, Tq and Tk, cached: it depends on the problem only."""
+    return mask.dense(*sizes, device)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 if importlib.util.find_spec("xformers") is None:
     raise ImportError("xformers is not installed")
 
-FLASH: dict[str, Any] = {
+FLASH: dict[str, Any] = {  # FlashAttention-2, as in xformers/ops/fmha/flash.py
     "devices": ("cuda",),
     "dtypes": ("float16", "bfloat16"),
     "masks": EVERY_MASK,
@@ -43,7 +43,7 @@ FLASH: dict[str, Any] = {
     "head_dims": range(8, 257, 8),
     "cuda_capability": (8, 0),
 }
-CUTLASS: dict[str, Any] = {
+CUTLASS: dict[str, Any] = {  # as in xformers/ops/fmha/cutlass.py
     "devices": ("cuda",),
     "dtypes": ("float32",),
     "masks": EVERY_MASK,
@@ -153,13 +153,12 @@ def _hiding(
     """
     batch, query_length, key_length = sizes
     with torch.inference_mode(mode=False):  # a cached mask must also work in a later training call
-        rows = torch.arange(batch, device=device)[:, None, None, None]
-        positions = torch.arange(query_length, device=device)[:, None] + key_length - query_length
-        keys = torch.arange(key_length + -key_length % ALIGNED, device=device)
-        seen = mask.visible(rows, positions, keys).reshape(-1, 1, query_length, len(keys))
-        blind = ~seen[..., :key_length].any(-1, keepdim=True)
-        nothing = torch.zeros((), dtype=dtype, device=device)
-        return nothing.masked_fill(~(seen | blind), float("-inf")), blind
+        seen = mask.dense(batch, query_length, key_length, device)
+        seen = seen.reshape(-1, 1, query_length, key_length)
+        blind = ~seen.any(-1, keepdim=True)
+        added = torch.zeros((), dtype=dtype, device=device)
+        hidden = pad(~(seen | blind), (0, -key_length % ALIGNED))
+        return added.masked_fill(hidden, float("-inf")), blind
 
 
 def _attend(q: Tensor, k: Tensor, v: Tensor, attn_bias: Any, scale: float) -> Tensor:

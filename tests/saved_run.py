@@ -73,7 +73,7 @@ def entries() -> tuple[Entry, ...]:
 
 def small_run(
     *,
-    problems: Sequence[Problem] = PROBLEMS,
+    problems: Sequence[Problem | str] = PROBLEMS,
     sessions: int = 3,
     made: tuple[Entry, ...] | None = None,
     threads: tuple[int, ...] = (2,),
@@ -82,7 +82,7 @@ def small_run(
     """A run and its records: each implementation answers what its limits let through."""
     plan = Plan(
         suite="quick",
-        problems=tuple(problems),
+        problems=tuple(map(problem, problems)),
         entries=entries() if made is None else made,
         sessions=sessions,
         seed=1,
@@ -101,6 +101,11 @@ def small_run(
         machine=MACHINE,
     )
     return run, list(_records(plan))
+
+
+def problem(of: Problem | str) -> Problem:
+    """A problem, or that of a text."""
+    return of if isinstance(of, Problem) else Problem.parse(of)
 
 
 def two(
@@ -131,11 +136,11 @@ def two(
     return replace(run, plan=replace(run.plan, **plan)), made
 
 
-def over_budget(problem: Problem, implementation: str, session: int = CHECK) -> Record:
+def over_budget(on: Problem | str, implementation: str, session: int = CHECK) -> Record:
     """What the engine stores of an answer that the run's budget did not hold."""
     return Record(
         session=session,
-        problem=problem,
+        problem=problem(on),
         implementation=implementation,
         status="timed_out",
         cause="budget",

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from impls.interface import Limits, Problem
-from reports.judging.verdicts import verdicts
-from reports.tables import measurements, rows_of
+from reports.rows.measurements import measurements
 from suites import bench_attention, in_process
 from suites.bench_attention import Measured, figures, restricted
 from suites.records.plan import Entry
 from suites.records.record import Cause, Record, Status
+from tests.reports.row_data import rows_of, verdicts
 from tests.saved_run import PROBLEMS, small_run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -183,8 +183,8 @@ def test_a_wrong_result_is_never_timed(tmp_path: Path) -> None:
     entry = Entry(name="wrong", files={"wrong": str(file)}, limits=(Limits(),))
     run, _ = small_run(problems=(ONE,), made=(entry,))
     benchmark = Untouched()
-    with pytest.raises(pytest.fail.Exception, match=r"sees keys 0\.\.0, should see 0\.\.127"):
-        bench_attention.test_attention("wrong", ONE, Measured(run.plan, []), benchmark)
+    with pytest.raises(pytest.fail.Exception, match=r"sees keys 0\.\.0, expected 0\.\.127"):
+        bench_attention.test_attention("wrong", ONE.key(), Measured(run.plan, []), benchmark)
     assert benchmark.calls == 0
 
 
@@ -204,7 +204,7 @@ def test_a_correct_implementation_is_warmed_up_and_timed() -> None:
     entry = Entry(name="naive", files=files, limits=(Limits(),))
     run, _ = small_run(problems=(ONE,), made=(entry,))
     benchmark = Untouched()
-    bench_attention.test_attention("naive", ONE, Measured(run.plan, []), benchmark)
+    bench_attention.test_attention("naive", ONE.key(), Measured(run.plan, []), benchmark)
     assert benchmark.calls == 1
     (out,) = in_process.warm_call(entry, ONE)()
     assert out.shape == (1, 4, 128, 64)

@@ -15,7 +15,7 @@ from pyarrow import parquet
 
 import impls
 from impls.interface import Implementation
-from reports.printing.listings import capability_markdown
+from reports.outputs.terminal.listings import capability_markdown
 from suites.engine.describe import entry_of
 from suites.request.suites import SUITES
 from tests.command_line.program import call

@@ -7,7 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import accumulate, groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 _GRAMMAR = (
     "full, causal, window:LEFT, window:LEFT:RIGHT (* = unlimited), padding:FRACTION, "
@@ -101,6 +105,19 @@ class Mask:
             ends = tuple(accumulate(self.documents))
             seen = seen & (k >= 0) & (_passed(q, ends) == _passed(k, ends))
         return seen
+
+    def dense(self, batch: int, query_length: int, key_length: int, device: torch.device) -> Tensor:
+        """The visible pairs as a bool tensor, [Tq, Tk], or [B, 1, Tq, Tk] with padding.
+
+        A tensor that is made in inference mode and cached also works in a later training call.
+        """
+        import torch  # noqa: PLC0415 - the contract imports without torch
+
+        with torch.inference_mode(mode=False):
+            rows = torch.arange(batch, device=device)[:, None, None, None]
+            queries = torch.arange(query_length, device=device)[:, None] + key_length - query_length
+            seen: Tensor = self.visible(rows, queries, torch.arange(key_length, device=device))
+            return seen
 
     def interval(self, b: int, q: int, key_length: int) -> tuple[int, int]:
         """The keys `[start, end)` that batch row `b` sees from position `q`; (0, 0) for none.

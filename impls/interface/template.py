@@ -29,8 +29,7 @@ def {name}(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float) -> Tens
     """q [B, Hq, Tq, D], k [B, Hk, Tk, D], v [B, Hk, Tk, Dv], out [B, Hq, Tq, Dv] in q's dtype."""
     group = q.shape[1] // k.shape[1]
     k, v = k.repeat_interleave(group, dim=1), v.repeat_interleave(group, dim=1)
-    positions = torch.arange(q.shape[2], device=q.device)[:, None] + k.shape[2] - q.shape[2]
-    hidden = ~mask.visible(0, positions, torch.arange(k.shape[2], device=q.device))
+    hidden = ~mask.dense(len(q), q.shape[2], k.shape[2], q.device)
     scores = (scale * (q @ k.transpose(-1, -2))).masked_fill(hidden, float("-inf"))
     weights = torch.softmax(scores, dim=-1).masked_fill(hidden, 0.0)  # rows without keys: zeros
     return weights @ v

@@ -24,8 +24,6 @@ REASONS = {
     0x400: "reliability",
 }
 """NVML's clocks event reasons (formerly throttle reasons) by bit; source: nvml.h."""
-CHOSEN = ("idle", "application clocks", "display clocks")
-"""Reasons that are no disturbance: the device is idle, or its user has set the clocks."""
 # New and old name of each function: newer packages lack the second, older ones the first.
 _TEMPERATURE = ("nvmlDeviceGetTemperatureV", "nvmlDeviceGetTemperature")
 _REASONS = (
@@ -50,11 +48,6 @@ class DeviceState:
     power_w: float | None
     temperature_c: int | None
     reasons: tuple[str, ...] | None
-
-    @property
-    def slowed_by(self) -> tuple[str, ...]:
-        """The throttle reasons that are disturbances: heat, power, a fault, other devices."""
-        return tuple(reason for reason in self.reasons or () if reason not in CHOSEN)
 
 
 def read(uuid: str, nvml: Any = None) -> DeviceState | None:

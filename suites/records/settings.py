@@ -118,6 +118,7 @@ def _gib(text: str) -> int:
     return int(positive(GIB)(text))
 
 
+# Functions, because a lambda in an annotation does not see the names of this module.
 def _gib_text(value: int) -> str:
     return _plain(value / GIB)
 

@@ -74,7 +74,7 @@ def test_a_wrong_implementation_is_reported_wrong_and_never_timed(folder: Path) 
     assert data["measurements"] == []
     (outcome,) = data["outcomes"]
     assert outcome["status"] == "wrong"
-    assert "sees keys 0..63, should see 0..0" in outcome["reason"]
+    assert "sees keys 0..63, expected 0..0" in outcome["reason"]
     with closing(sqlite3.connect(folder / "bad.db")) as connection:
         stored = connection.execute("select data from records").fetchall()
     assert all(not json.loads(row)["times_ms"] for (row,) in stored)

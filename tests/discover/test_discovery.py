@@ -19,7 +19,7 @@ from impls import load_file
 from impls.interface import Limits, Problem
 from impls.interface.implementation import from_function
 from impls.interface.limits import EVERY_BIAS, EVERY_MASK
-from reports.printing import probed
+from reports.outputs.terminal import found_limits
 from suites.discover.discovery import Discovery, discover, is_plain, merged, within
 from suites.discover.limits import (
     HEAD_DIMS,
@@ -394,7 +394,7 @@ def test_a_function_is_the_same_within_other_limits(tmp_path: Path) -> None:
 
 def printed(found: Discovery) -> str:
     console = Console(file=io.StringIO(), width=400)
-    console.print(*probed.tables(found), sep="\n")
+    console.print(*found_limits.tables(found), sep="\n")
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -415,7 +415,9 @@ def test_a_function_that_agrees_with_all_of_its_claims_is_reported_so(tmp_path: 
 
 
 def test_the_discovery_is_exported_as_data(tmp_path: Path) -> None:
-    data = json.loads(json.dumps(probed.as_data(discovery_of(tmp_path, UNABLE["gradients"][0]))))
+    data = json.loads(
+        json.dumps(found_limits.as_data(discovery_of(tmp_path, UNABLE["gradients"][0])))
+    )
     assert data["limits"][0]["backward"] is False
     assert data["limits"][0]["head_dims"] == [1, 256, 1]
     (device,) = data["devices"]
@@ -423,14 +425,14 @@ def test_the_discovery_is_exported_as_data(tmp_path: Path) -> None:
     assert device["lacking"][0]["reason"] == "failed: no grad_fn"
     assert set(data["verified"]) == {"ok"}
     assert "Limits(" in data["paste"]
-    nothing = probed.as_data(discovery_of(tmp_path, lambda p: "always wrong"))
+    nothing = found_limits.as_data(discovery_of(tmp_path, lambda p: "always wrong"))
     assert nothing["paste"] == ""
     assert nothing["devices"][0]["base"] is None
 
 
 def test_progress_shows_steps_and_no_faults() -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=100)
-    with probed.ProbeScreen(console) as screen:
+    with found_limits.ProbeScreen(console) as screen:
         screen.phase("checking agreement", 2)
         screen.record(record_of(FIRST, "mine_0", "float32 only"))
     assert isinstance(console.file, io.StringIO)
@@ -461,7 +463,7 @@ def test_in_real_processes_the_pasted_limits_make_an_implementation_that_agrees(
     run = run_of(entry, (Problem.parse(text) for text in texts))
     kept = Store.open("sqlite://")
     with LocalPool(60.0, 4 << 30) as pool:
-        screen = probed.ProbeScreen(Console(file=io.StringIO()), quiet=True)
+        screen = found_limits.ProbeScreen(Console(file=io.StringIO()), quiet=True)
 
         def conduct(further: Run) -> list[Record]:
             kept.begin(further)

@@ -25,14 +25,14 @@ SETTLED = {
     ),
     "returns_before_it_has_finished": ("wrong", ""),  # the reason depends on the missing part
     "returns_a_meta_tensor": ("wrong", "out is on meta, expected cpu"),
-    "returns_a_sparse_tensor": ("wrong", "out is torch.sparse_coo, expected a plain tensor"),
+    "returns_a_sparse_tensor": ("wrong", "out is torch.sparse_coo, expected a dense tensor"),
     "returns_a_generator": ("failed", "TypeError: returned generator, expected one tensor"),
     "returns_an_async_generator": (
         "failed",
         "TypeError: returned async_generator, expected one tensor",
     ),
-    "shrinks_its_input": ("wrong", "its input q was taken away"),
-    "frees_its_input": ("wrong", "its input q was taken away"),
+    "shrinks_its_input": ("wrong", "its input q was freed or resized"),
+    "frees_its_input": ("wrong", "its input q was freed or resized"),
     "frees_its_input_in_a_sample": ("failed", "replaced the memory of its inputs"),
     "doubles_its_input_and_restores_it": ("wrong", WROTE),
     "writes_to_its_input_by_numpy_and_restores_it": ("wrong", WROTE),

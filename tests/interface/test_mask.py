@@ -130,6 +130,21 @@ def test_ints_arrays_and_tensors_see_what_the_definition_says(situation: Situati
 
 @UNHURRIED
 @given(situations())
+def test_the_dense_mask_has_every_visible_pair(situation: Situation) -> None:
+    mask, batch, query_length, key_length = situation
+    expected = torch.from_numpy(dense(*situation))
+    found = mask.dense(batch, query_length, key_length, torch.device("cpu"))
+    assert found.shape == (expected[0] if mask.padding is None else expected[:, None]).shape
+    assert torch.equal(found.reshape(-1, *expected.shape[1:]).expand(expected.shape), expected)
+
+
+def test_a_dense_mask_made_in_inference_mode_serves_training() -> None:
+    with torch.inference_mode():
+        assert not CAUSAL.dense(1, 4, 4, torch.device("cpu")).is_inference()
+
+
+@UNHURRIED
+@given(situations())
 def test_the_interval_of_a_query_holds_exactly_the_keys_it_sees(situation: Situation) -> None:
     mask, batch, query_length, key_length = situation
     expected = dense(*situation)

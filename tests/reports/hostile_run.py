@@ -8,9 +8,11 @@ from itertools import cycle
 from typing import Any, Final
 
 from impls.interface import Limits
+from suites.records.facts import SessionFacts
 from suites.records.plan import Entry
 from suites.records.record import Agreement, Conditions, Record, TensorError
 from suites.records.store import Run
+from suites.stats.ceilings import Ceiling
 from tests.saved_run import PROBLEMS, small_run
 
 ATTACK: Final = "document.title='taken';alert(1);fetch('http://example.invalid/')"
@@ -97,6 +99,7 @@ def _some_fallen(records: list[Record]) -> Iterator[Record]:
             problem=record.problem,
             implementation=record.implementation,
             status="failed",
+            cause="exception",
             reason=reason,
         )
 
@@ -142,13 +145,13 @@ def _machine() -> dict[str, Any]:
     }
 
 
-def _fact(session: int) -> dict[str, Any]:
-    return {
-        "session": session,
-        "ceilings": [
-            {"kind": name, "dtype": name, "residency": name, "value": 1e9, "device": name}
-            for name in NAMES.values()
-        ],
-        "affinity": list(NAMES.values()),
-        "fault": NAMES["image"],
-    }
+def _fact(session: int) -> SessionFacts:
+    text: Any = list(NAMES.values())
+    return SessionFacts(
+        session=session,
+        ceilings=tuple(
+            Ceiling(kind=name, dtype=name, residency=name, value=1e9, device=name) for name in text
+        ),
+        affinity=tuple(text),
+        fault=NAMES["image"],
+    )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from reports.drawing.palette import looks
-from reports.drawing.series import Chart, Map, Series, Tile
-from reports.sections import Row, Section, Table, Value
+from reports.views.charts.chart import Chart, Map, Series, Tile
+from reports.views.charts.palette import looks
+from reports.views.sections import Row, Section, Table, Value
 
 NAMES = ("naive", "sdpa_flash")
 LOOKS = looks(NAMES)

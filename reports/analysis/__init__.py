@@ -1,0 +1,1 @@
+"""Verdicts, rankings and growth, computed from rows; no text for people."""

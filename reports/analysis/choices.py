@@ -1,0 +1,100 @@
+"""Which choice of an implementation, as block_q=64, is fastest on each problem."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from impls.interface import Problem
+from reports.analysis.run_analysis import Analysis
+from reports.rows.timings import median_ms
+from suites.records.record import Record
+from suites.stats.intervals import Interval, Unsettled, over_sessions
+from suites.stats.pairing import pair
+
+_BRACKETS: Final = re.compile(r"\[([^]]*)\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A choice as it is set, block_q=64, with its median; no settings: the default."""
+
+    settings: tuple[str, ...]
+    median_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """Another choice, and the ratio of its time to that of the fastest."""
+
+    choice: Choice
+    ratio: Interval | Unsettled
+
+    @property
+    def is_faster(self) -> bool:
+        """Whether the whole interval is below 1."""
+        return isinstance(self.ratio, Interval) and self.ratio.high < 1
+
+    @property
+    def is_slower(self) -> bool:
+        """Whether the whole interval is above 1."""
+        return isinstance(self.ratio, Interval) and self.ratio.low > 1
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The choices of one implementation on one problem.
+
+    best    the fastest; None where each is slower than another one
+    rivals  the others, by their medians
+    """
+
+    implementation: str
+    problem: Problem
+    best: Choice | None
+    rivals: tuple[Rival, ...]
+
+
+def choices(analysis: Analysis) -> list[Choices]:
+    """Each problem and implementation with times of several choices, with the most threads."""
+    return [
+        _judged(name, problem, own)
+        for (problem, threads), found in analysis.timed.items()
+        if threads == analysis.most_threads
+        for name, own in _several(found).items()
+    ]
+
+
+Timed = tuple[Choice, list[Record]]
+
+
+def _several(found: dict[str, list[Record]]) -> dict[str, list[Timed]]:
+    """The choices of each implementation that has several, the fastest first."""
+    by_name: dict[str, list[Timed]] = defaultdict(list)
+    for name, records in found.items():
+        settings = tuple(_BRACKETS.findall(name))
+        choice = Choice(settings, median_ms(records) or 0.0)
+        by_name[_BRACKETS.sub("", name)].append((choice, records))
+    several = {name: own for name, own in by_name.items() if len(own) > 1}
+    return {name: sorted(own, key=lambda each: each[0].median_ms) for name, own in several.items()}
+
+
+def _judged(name: str, problem: Problem, own: Sequence[Timed]) -> Choices:
+    """The fastest by its median, unless pairs within sessions show another to be faster."""
+    for best, records in own:
+        rivals = tuple(
+            Rival(other, _between(records, theirs)) for other, theirs in own if other is not best
+        )
+        if not any(each.is_faster for each in rivals):
+            return Choices(name, problem, best, rivals)
+    return Choices(name, problem, None, ())
+
+
+def _between(best: list[Record], other: list[Record]) -> Interval | Unsettled:
+    try:
+        return over_sessions(pair(best, other).log_ratios)
+    except ValueError as error:  # a sample of 0 ms
+        return Unsettled(str(error))

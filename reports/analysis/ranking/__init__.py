@@ -1,0 +1,1 @@
+"""Which implementation is fastest where, and where that changes."""

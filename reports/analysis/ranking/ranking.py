@@ -1,0 +1,137 @@
+"""The fastest implementation of a panel on each problem, and the others beside it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import fmean
+
+from impls.interface import Problem
+from reports.analysis.ranking.ratios import Place, Ratios, ratios_of
+from reports.analysis.run_analysis import Analysis
+from reports.rows.measurements import Measurement
+from reports.rows.panels import APPROXIMATIONS
+from suites.stats.intervals import Interval, over_sessions
+
+
+@dataclass(frozen=True)
+class Rival:
+    """An implementation beside the fastest.
+
+    ratio     its time over that of the fastest; None where no session timed both
+    interval  of that ratio, over sessions; None where there is none
+    """
+
+    name: str
+    median_ms: float
+    ratio: float | None
+    interval: Interval | None
+
+    @property
+    def is_slower(self) -> bool:
+        """Whether the whole interval is above 1."""
+        return self.interval is not None and self.interval.low > 1
+
+    @property
+    def is_faster(self) -> bool:
+        """Whether the whole interval is below 1, whatever the medians are."""
+        return self.interval is not None and self.interval.high < 1
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The implementations of one panel on one problem: the fastest, and its rivals by time.
+
+    not_reached  implementations that may be faster: the run or its budget ended before them
+    """
+
+    name: str
+    median_ms: float
+    sessions: int
+    rivals: tuple[Rival, ...]
+    not_reached: tuple[str, ...]
+
+    @cached_property
+    def alternatives(self) -> tuple[Rival, ...]:
+        """The rivals that are not shown to be slower."""
+        return tuple(each for each in self.rivals if not each.is_slower)
+
+    @property
+    def decided(self) -> bool:
+        """Whether every rival is shown to be slower, and none was not reached."""
+        return not self.alternatives and not self.not_reached
+
+
+def rankings(
+    analysis: Analysis, ratios: Mapping[Place, Ratios] | None = None
+) -> dict[Place, Ranking]:
+    """The ranking of every problem, number of threads and panel; not of the approximations."""
+    rows: dict[Place, dict[str, Measurement]] = {}
+    for row in analysis.measurements:
+        rows.setdefault((row.problem, row.threads, row.panel), {})[row.implementation] = row
+    able = _able(analysis)
+    every = ratios_of(analysis) if ratios is None else ratios
+    return {
+        place: found
+        for place, own in every.items()
+        if place[2] != APPROXIMATIONS
+        and (found := ranking(own, rows.get(place, {}), able.get((place[0], place[2]), ())))
+    }
+
+
+def ranking(
+    ratios: Ratios, rows: Mapping[str, Measurement], able: Collection[str] = ()
+) -> Ranking | None:
+    """The fastest and its rivals; None where every time is 0.
+
+    rows  measurements by implementation
+    able  implementations of the panel that have times or could have them
+
+    The fastest has the least median, unless pairs within sessions show another to be faster; then
+    the next one by its median is tried.
+    """
+    timed = [name for name in ratios.names if name in rows and rows[name].median_ms]
+    timed.sort(key=lambda name: rows[name].median_ms)
+    lacking = tuple(name for name in able if name not in ratios.names)
+    every = (_ranked(ratios, timed, first, rows, lacking) for first in timed)
+    found = next((each for each in every if not any(r.is_faster for r in each.rivals)), None)
+    # Where pairs of several sessions are not transitive, each is slower than some other.
+    return found or (_ranked(ratios, timed, timed[0], rows, lacking) if timed else None)
+
+
+def _able(analysis: Analysis) -> dict[tuple[Problem, str], list[str]]:
+    """By problem and panel the implementations that agree or were not reached."""
+    found: dict[tuple[Problem, str], list[str]] = {}
+    for row in analysis.outcomes:
+        if row.status in ("ok", "not_reached"):
+            found.setdefault((row.problem, row.panel), []).append(row.implementation)
+    return found
+
+
+def _ranked(
+    ratios: Ratios,
+    timed: Sequence[str],
+    first: str,
+    rows: Mapping[str, Measurement],
+    not_reached: tuple[str, ...],
+) -> Ranking:
+    return Ranking(
+        name=first,
+        median_ms=rows[first].median_ms,
+        sessions=rows[first].sessions,
+        rivals=tuple(_rival(ratios, first, rows[name]) for name in timed if name != first),
+        not_reached=not_reached,
+    )
+
+
+def _rival(ratios: Ratios, first: str, row: Measurement) -> Rival:
+    logs = ratios.between(first, row.implementation)
+    found = over_sessions(logs) if logs else None
+    return Rival(
+        name=row.implementation,
+        median_ms=row.median_ms,
+        ratio=math.exp(fmean(logs)) if logs else None,
+        interval=found if isinstance(found, Interval) else None,
+    )

@@ -1,0 +1,103 @@
+"""Log ratios of the times of all implementations of a panel, session by session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from impls.interface import Problem
+from reports.analysis.run_analysis import Analysis
+from suites.records.record import Record
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+
+
+@dataclass(frozen=True)
+class Ratios:
+    """The ratios of one problem, number of threads and panel.
+
+    names     the implementations
+    sessions  the sessions that timed any of them, in order
+    logs      ln(second / first) [sessions, first, second], computed as `pair` does; NaN where a
+              session did not time both. An implementation with a sample of 0 ms has NaN only.
+    """
+
+    names: tuple[str, ...]
+    sessions: tuple[int, ...]
+    logs: Array
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """The position of each name."""
+        return {name: place for place, name in enumerate(self.names)}
+
+    def between(self, first: str, second: str) -> list[float]:
+        """One log ratio for each session that timed both."""
+        own = self.logs[:, self.places[first], self.places[second]]
+        return [float(each) for each in own[np.isfinite(own)]]
+
+
+Place = tuple[Problem, int, str]
+"""A problem, the threads it was timed with, and a panel."""
+
+
+def ratios_of(analysis: Analysis) -> Mapping[Place, Ratios]:
+    """The ratios of every problem on which a panel has times, in the plan's order."""
+    return {
+        (problem, threads, panel): _ratios({name: found[name] for name in names})
+        for (problem, threads), found in analysis.timed.items()
+        for panel, names in analysis.plan.panels(found).items()
+    }
+
+
+def _ratios(found: Mapping[str, Sequence[Record]]) -> Ratios:
+    names = tuple(found)
+    zero = {name for name in names if any(min(each.times_ms) <= 0 for each in found[name])}
+    by_session: dict[int, dict[int, Record]] = {}
+    for place, name in enumerate(names):
+        for record in found[name] if name not in zero else ():
+            by_session.setdefault(record.session, {})[place] = record
+    sessions = tuple(sorted(by_session))
+    logs = np.full((len(sessions), len(names), len(names)), np.nan)
+    for session, own in enumerate(map(by_session.__getitem__, sessions)):
+        _fill(logs[session], own)
+    return Ratios(names, sessions, logs)
+
+
+def _fill(logs: Array, own: Mapping[int, Record]) -> None:
+    """The ratios of one session: of medians, and of paired samples where rounds were shared."""
+    places = list(own)
+    medians = np.log([median(_counted(record)) for record in own.values()])
+    logs[np.ix_(places, places)] = medians[None, :] - medians[:, None]
+    for together in _with_shared_rounds(own):
+        samples = np.log([_counted(own[place]) for place in together])
+        paired = np.median(samples[None, :, :] - samples[:, None, :], axis=-1)
+        logs[np.ix_(together, together)] = paired
+
+
+def _with_shared_rounds(own: Mapping[int, Record]) -> Iterable[list[int]]:
+    """Positions whose samples were taken in the same rounds, by the rule of `pair`."""
+    groups: list[list[int]] = []
+    for place, record in own.items():
+        for group in groups if record.in_rounds else ():
+            other = own[group[0]]
+            if (
+                len(other.times_ms) == len(record.times_ms)
+                and other.conditions == record.conditions
+            ):
+                group.append(place)
+                break
+        else:
+            if record.in_rounds:
+                groups.append([place])
+    return groups
+
+
+def _counted(record: Record) -> list[float]:
+    """The samples of the rounds that figures are computed from."""
+    return [record.times_ms[index] for index in record.rounds]

@@ -1,0 +1,188 @@
+"""Each implementation against the baseline of its problem: ratio, interval, verdict.
+
+Every panel is judged within itself and has a baseline of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from itertools import chain
+from statistics import fmean, median
+from typing import Any
+
+from impls.interface import Problem
+from reports.rows.answers import Timed
+from suites.records.plan import Plan
+from suites.records.record import Record
+from suites.stats.intervals import Basis, noise_floor
+from suites.stats.pairing import Pair, pair, twin_log_ratios
+from suites.stats.verdicts import Verdict, Word, judge, not_judged
+
+Panel = dict[str, list[Record]]
+"""The records of one problem that may be ranked together, by implementation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A verdict as fields of a row.
+
+    ratio, low, high  a time over the other's, with its 95 % interval; below 1 it is faster
+    basis             what the interval rests on: sessions, or one process
+    floor             the noise floor of the problem, from its twins; relative
+    more_sessions     about how many more sessions would settle what is inconclusive
+    reasons           why nothing was concluded, and notes on the pairing, in words
+    """
+
+    ratio: float | None
+    low: float | None
+    high: float | None
+    basis: Basis | None
+    floor: float | None
+    verdict: Word
+    more_sessions: int | None
+    reasons: tuple[str, ...]
+
+    @staticmethod
+    def of(verdict: Verdict, note: str = "") -> Judged:
+        """The fields of a verdict and a note on its pairs."""
+        interval = verdict.interval
+        return Judged(
+            ratio=verdict.ratio,
+            low=interval.low if interval else None,
+            high=interval.high if interval else None,
+            basis=interval.basis if interval else None,
+            floor=verdict.floor,
+            verdict=verdict.word,
+            more_sessions=verdict.more_sessions,
+            reasons=tuple(text for text in (verdict.reason, note) if text),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paired(Judged):
+    """A verdict on two implementations of one run, from pairs within its sessions.
+
+    sessions   sessions that timed both
+    rounds     rounds of these sessions, of which `disturbed` were disturbed
+    ratio_all  the ratio with the disturbed rounds, which `ratio` leaves out
+    reached    whether the interval is as narrow as the plan's precision; None without one
+    """
+
+    sessions: int
+    rounds: int
+    disturbed: int
+    ratio_all: float | None
+    reached: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerdictRow(Paired):
+    """An implementation against the baseline of its problem and panel."""
+
+    problem: Problem
+    implementation: str
+    baseline: str
+    panel: str
+    threads: int
+
+
+def verdicts(plan: Plan, timed: Timed) -> list[VerdictRow]:
+    """One row for each problem, number of threads and implementation beside a baseline.
+
+    A pair with a record that is not ok, in any session, has no row.
+    """
+    return [
+        row
+        for place, found in timed.items()
+        for name, panel in panels(plan, found)
+        if (baseline := plan.baseline_of(panel))
+        for row in _against(plan, place, name, panel, baseline, twins_of(found))
+    ]
+
+
+def run_floor(timed: Timed) -> float | None:
+    """The noise floor of a run, relative, from its twins on all problems together.
+
+    Identical code differs by no more in 95 % of cases. None without a twin.
+    """
+    twins = [found for each in timed.values() if (found := twins_of(each))]
+    if not twins:
+        return None
+    sessions = round(median(len(found) for found in twins))
+    return noise_floor(list(chain.from_iterable(twins)), sessions)
+
+
+def paired(
+    base: Iterable[Record], other: Iterable[Record], twins: Sequence[float], plan: Plan
+) -> Paired:
+    """Two implementations on one problem, with the same threads."""
+    found, verdict = _judged(base, other, twins, plan.delta)
+    own = Judged.of(verdict, found.note)
+    return Paired(
+        **shared_fields(own, Judged),
+        sessions=len(found.log_ratios),
+        rounds=found.tried,
+        disturbed=found.disturbed,
+        ratio_all=math.exp(fmean(found.all_log_ratios)) if found.all_log_ratios else None,
+        reached=_reached(verdict, plan.precision),
+    )
+
+
+def shared_fields(row: Judged, kind: type[Judged]) -> dict[str, Any]:
+    """The fields of a row that are those of `kind`, for a row that has them too."""
+    return {field.name: getattr(row, field.name) for field in fields(kind)}
+
+
+def panels(plan: Plan, found: dict[str, list[Record]]) -> list[tuple[str, Panel]]:
+    """What may be ranked together, by panel."""
+    return [
+        (panel, {name: found[name] for name in names})
+        for panel, names in plan.panels(found).items()
+    ]
+
+
+def twins_of(found: dict[str, list[Record]]) -> list[float]:
+    """The log ratios of the twins on one problem, one for each session that had a twin."""
+    return twin_log_ratios(chain.from_iterable(found.values()))
+
+
+def _against(
+    plan: Plan,
+    place: tuple[Problem, int],
+    panel_name: str,
+    panel: Panel,
+    baseline: str,
+    twins: Sequence[float],
+) -> Iterator[VerdictRow]:
+    problem, threads = place
+    for name, own in panel.items():
+        if name != baseline:
+            found = paired(panel[baseline], own, twins, plan)
+            yield VerdictRow(
+                problem=problem,
+                implementation=name,
+                baseline=baseline,
+                panel=panel_name,
+                threads=threads,
+                **shared_fields(found, Paired),
+            )
+
+
+def _judged(
+    base: Iterable[Record], other: Iterable[Record], twins: Sequence[float], delta: float
+) -> tuple[Pair, Verdict]:
+    try:
+        found = pair(base, other)
+    except ValueError as error:  # a sample of 0 ms
+        return Pair(), not_judged(str(error), delta=delta)
+    floor = noise_floor(twins, len(found.log_ratios))
+    return found, judge(found.log_ratios, delta=delta, floor=floor, rounds=found.rounds)
+
+
+def _reached(verdict: Verdict, precision: float | None) -> bool | None:
+    if precision is None:
+        return None
+    found = verdict.interval
+    return found is not None and found.basis == "sessions" and found.half_width <= precision

@@ -1,1 +1,0 @@
-"""Charts: what is drawn, how each implementation looks, and the PNG files."""

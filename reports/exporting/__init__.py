@@ -1,1 +1,0 @@
-"""A stored run in the formats that other programs read."""

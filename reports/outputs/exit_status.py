@@ -1,0 +1,56 @@
+"""Exit statuses of commands, and the refusal to compare runs that differ."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from reports.analysis.comparison import Comparison, slower_beyond
+from reports.outputs.terminal.console import print_line
+from reports.rows.answers import state
+from reports.views import differences
+from reports.views.comparison import not_gated
+from reports.views.statuses import STATUS_WORDS
+from suites.records.record import ANSWERS, Record
+
+
+def expect_comparable(found: Comparison, *, anyway: bool) -> None:
+    """Raise ValueError for runs that differ in machine or settings, unless `anyway`."""
+    if found.differences and not anyway:
+        raise ValueError(
+            f"{found.base} and {found.new} are not comparable: "
+            f"{'; '.join(differences.sentences(found))}; --anyway compares them nevertheless, "
+            "marked"
+        )
+
+
+def gate_status(found: Comparison, limit: float) -> int:
+    """1 where a row is slower by more than a limit, and where no row could be judged."""
+    if why := not_gated(found):
+        said = f"{found.new} was not compared with {found.base}"
+        print_line(f"--fail-if-slower: {said}, which is no pass: {why}", stderr=True)
+        return 1
+    return int(len(slower_beyond(found.rows, limit)) > 0)
+
+
+def exit_status(records: Sequence[Record], *, strict: bool = False) -> int:
+    """0 when no record is a fault and one at least is ok; strict: when all that was tried agrees.
+
+    Strict, also out of memory and timed out are faults.
+    """
+    fine = ("ok", "refused", "missing") if strict else ANSWERS
+    if any(record.status not in fine for record in records):
+        return 1
+    if not any(record.status == "ok" for record in records):
+        print_line(
+            f"nothing was measured: {_counted(records)}; the reasons are above "
+            "(python run_bench.py list implementations)",
+            stderr=True,
+        )
+        return 1
+    return 0
+
+
+def _counted(records: Sequence[Record]) -> str:
+    found = Counter(map(state, records))
+    return ", ".join(f"{count} {STATUS_WORDS[status]}" for status, count in found.items())

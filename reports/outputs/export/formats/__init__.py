@@ -1,0 +1,16 @@
+"""Formats of `export`, one module each: `as_` and the name of the format.
+
+A module has `EXTENSION`, of its file, and `write(store, run, path)`, which writes the file and
+returns the paths written. It raises OSError for a path that cannot be written. A new module is
+found by itself.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+
+
+def names() -> list[str]:
+    """The names of the formats."""
+    modules = (module.name for module in pkgutil.iter_modules(__path__))
+    return [name.removeprefix("as_").replace("_", "-") for name in modules]

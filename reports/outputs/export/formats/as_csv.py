@@ -1,0 +1,43 @@
+"""csv: the measurements, and the samples beside them in NAME-samples.csv."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from reports.analysis.run_analysis import Analysis
+from reports.outputs.export.samples import SAMPLE_COLUMNS, samples
+from reports.rows.measurements import MEASUREMENT_COLUMNS, measurement_columns
+from reports.views.text import printable
+from suites.records.store import Run, Store
+
+EXTENSION: Final = "csv"
+
+
+def write(store: Store, run: Run, path: Path) -> tuple[Path, ...]:
+    """Write both tables; texts that a spreadsheet would execute as formulas begin with a '."""
+    analysis = Analysis(run, store.records(run.name))
+    beside = path.with_name(f"{path.stem}-samples{path.suffix}")
+    measured = map(measurement_columns, analysis.measurements)
+    path.write_text(_table(measured, MEASUREMENT_COLUMNS), encoding="utf-8")
+    beside.write_text(_table(samples(analysis), SAMPLE_COLUMNS), encoding="utf-8")
+    return path, beside
+
+
+def _table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
+    text = io.StringIO()
+    table = csv.DictWriter(text, columns, lineterminator="\n")
+    table.writeheader()
+    table.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
+    return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    """Text on one line that a spreadsheet does not take for a formula."""
+    if not isinstance(value, str):
+        return value
+    line = printable(value)
+    return f"'{line}" if line.lstrip().startswith(("=", "+", "-", "@")) else line

@@ -1,0 +1,255 @@
+"""parquet: the records of a run, one row each, of any status, read from the store in batches.
+
+The memory of a few thousand records suffices for runs of millions. Arrow reads each batch; one that
+fails a check is read record by record instead, so that an unreadable record is `failed` as in every
+report.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from impls.interface import Problem
+from reports.rows.columns import PROBLEM_COLUMNS, problem_columns
+from suites.records.codec import to_data
+from suites.records.record import CAUSES, CHECK
+from suites.records.store import Run, Store
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+EXTENSION: Final = "parquet"
+NEEDED: Final = (
+    "the format parquet needs pyarrow, which is not installed: python -m pip install -c "
+    'constraints.txt -e ".[parquet]", or export another format'
+)
+_NAMES: Final = ("problem", "implementation", "status")
+_BYTES: Final = ("peak_bytes", "kept_bytes", "resident_bytes")
+_COUNTS: Final = (
+    "batch",
+    "query_heads",
+    "key_heads",
+    "query_length",
+    "key_length",
+    "head_dim",
+    "value_dim",
+)
+_REALS: Final = ("scale", "softcap")
+_FIGURES: Final = (
+    "first_call_ms",
+    "host_ms",
+    "sustained_ms",
+    "cross_check_ms",
+    "page_faults",
+    "spent_ms",
+    "calls_ms",
+)
+
+
+def write(store: Store, run: Run, path: Path) -> tuple[Path, ...]:
+    """Write the records of a run, in the order they were made.
+
+    The columns are the fields of a Record, with samples as a list and agreement and conditions as
+    structs, then the fields of its problem, and its panel. The file appears when it is complete.
+    Raises ValueError without pyarrow.
+    """
+    try:
+        from pyarrow import parquet  # noqa: PLC0415 - an extra of its own
+    except ImportError as error:
+        raise ValueError(NEEDED) from error
+
+    stored, panels = _schema(), {entry.name: entry.panel for entry in run.plan.entries}
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with parquet.ParquetWriter(part, _whole(stored), compression="zstd") as file:
+            for rows in store.rows(run.name):
+                file.write_table(_with_columns(_table(store, rows, stored), panels))
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return (path,)
+
+
+def _schema() -> pa.Schema:
+    """A record as the store holds it."""
+    import pyarrow as pa  # noqa: PLC0415 - an extra of its own
+
+    real, whole, text, truth = pa.float64(), pa.int64(), pa.string(), pa.bool_()
+    errors = ("rms_share", "worst_share", "relative_rms", "max_error", "worst_row", "cosine")
+    tensor = pa.struct([("tensor", text), *((name, real) for name in errors)])
+    agreement = pa.struct(
+        [
+            ("tensors", pa.list_(tensor)),
+            ("rows_checked", whole),
+            ("readout", truth),
+            ("repeatable", truth),
+            ("slope", real),
+            ("hard_inputs", whole),
+        ]
+    )
+    gauges = ("sm_mhz", "memory_mhz", "power_w", "temperature_c")
+    device = pa.struct([*((name, real) for name in gauges), ("reasons", pa.list_(text))])
+    conditions = pa.struct(
+        [
+            ("probe_ms", pa.list_(real)),
+            ("run_delay_ms", pa.list_(real)),
+            ("involuntary_switches", pa.list_(whole)),
+            ("disturbed", pa.list_(text)),
+            ("device", pa.list_(device)),
+        ]
+    )
+    return pa.schema(
+        [
+            ("session", whole),
+            *((name, text) for name in (*_NAMES, "cause", "reason", "clock", "operator")),
+            ("threads", whole),
+            ("calls_per_sample", whole),
+            ("in_rounds", truth),
+            ("checked_again", truth),
+            ("times_ms", pa.list_(real)),
+            ("twin_ms", pa.list_(real)),
+            *((name, real) for name in _FIGURES),
+            *((name, whole) for name in _BYTES),
+            ("agreement", agreement),
+            ("conditions", conditions),
+        ]
+    )
+
+
+def _whole(stored: pa.Schema) -> pa.Schema:
+    """The schema of the file: a record, its problem's columns and its panel."""
+    import pyarrow as pa  # noqa: PLC0415 - an extra of its own
+
+    names = pa.dictionary(pa.int32(), pa.string())
+    fields = [pa.field(each.name, names) if each.name in _NAMES else each for each in stored]
+    kinds = {name: _kind(name) for name in PROBLEM_COLUMNS}
+    added = [pa.field(name, kind) for name, kind in {**kinds, "panel": pa.string()}.items()]
+    return pa.schema([*fields, *added])
+
+
+def _kind(name: str) -> pa.DataType:
+    """The type of a column of a problem."""
+    import pyarrow as pa  # noqa: PLC0415 - an extra of its own
+
+    if name in _COUNTS:
+        return pa.int64()
+    if name in _REALS:
+        return pa.float64()
+    return pa.bool_() if name == "sink" else pa.string()
+
+
+def _table(store: Store, rows: Sequence[Mapping[Any, Any]], stored: pa.Schema) -> pa.Table:
+    """A batch of rows: read at once where all of them pass the checks, else one by one."""
+    import pyarrow as pa  # noqa: PLC0415 - an extra of its own
+    from pyarrow import json as reader  # noqa: PLC0415 - likewise
+
+    try:
+        text = "\n".join(row["data"] for row in rows).encode()
+        found = reader.read_json(
+            io.BytesIO(text),
+            read_options=reader.ReadOptions(block_size=len(text) + 1, use_threads=False),
+            parse_options=reader.ParseOptions(
+                explicit_schema=stored, unexpected_field_behavior="error"
+            ),
+        ).select(stored.names)
+    except (pa.ArrowException, TypeError):
+        found = None
+    if found is not None and _is_sound(found, rows):
+        return found
+    data = [_encodable(to_data(record)) for record in store.read(rows)]
+    return pa.Table.from_pylist(data, schema=stored)
+
+
+def _encodable(data: dict[str, Any]) -> dict[str, Any]:
+    """A record's data with ? for lone surrogates, which no file can hold."""
+    text = json.dumps(data, ensure_ascii=False).encode(errors="replace")
+    made: dict[str, Any] = json.loads(text)
+    return made
+
+
+def _is_sound(found: pa.Table, rows: Sequence[Mapping[Any, Any]]) -> bool:
+    """Whether every record belongs to its row, and meets the conditions of a Record."""
+    from pyarrow import compute  # noqa: PLC0415 - an extra of its own
+
+    if found.num_rows != len(rows):
+        return False
+    for name in ("session", *_NAMES):
+        if found[name].to_pylist() != [row[name] for row in rows]:
+            return False
+    figures = [compute.list_flatten(found[name]) for name in ("times_ms", "twin_ms")]
+    samples = compute.list_value_length(found["times_ms"])
+    timed = compute.greater(samples, 0)
+    ok = compute.equal(found["status"], "ok")
+    check = compute.equal(found["session"], CHECK)
+    first = compute.is_valid(found["first_call_ms"])
+    explained = compute.not_equal(found["reason"], "")
+    has = compute.or_(timed, first)
+    twins = compute.list_value_length(found["twin_ms"])
+    disturbed = compute.struct_field(found["conditions"], "disturbed")
+    rounds = compute.fill_null(compute.list_value_length(disturbed), 0)
+    rules = (
+        compute.or_(compute.invert(has), compute.and_(ok, compute.invert(check))),
+        compute.or_(compute.or_(compute.invert(ok), check), timed),
+        compute.or_(ok, explained),
+        *(compute.or_(compute.equal(n, 0), compute.equal(n, samples)) for n in (twins, rounds)),
+        *(compute.fill_null(compute.greater_equal(found[n], 0), fill_value=True) for n in _BYTES),
+    )
+    every = [*figures, *(found[name] for name in _FIGURES)]
+    sound = all(map(_are_figures, every)) and all(map(_holds, rules))
+    return sound and _has_causes(found) and all(map(_is_problem, found["problem"].to_pylist()))
+
+
+def _has_causes(found: pa.Table) -> bool:
+    """Whether the cause of every record is one of its status."""
+    pairs = zip(found["status"].to_pylist(), found["cause"].to_pylist(), strict=True)
+    return all(cause in CAUSES.get(status, ()) for status, cause in pairs)
+
+
+def _is_problem(text: str) -> bool:
+    try:
+        Problem.parse(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _texts(values: Iterable[str]) -> pa.Array:
+    import pyarrow as pa  # noqa: PLC0415 - an extra of its own
+
+    return pa.array(list(values), pa.string())
+
+
+def _holds(rule: Any) -> bool:
+    """Whether a rule holds for every row; it does not hold for a null."""
+    return rule.null_count == 0 and bool(len(rule) == 0 or all(rule.to_pylist()))
+
+
+def _are_figures(values: Any) -> bool:
+    """Whether every value is null or a finite number of 0 or more."""
+    from pyarrow import compute  # noqa: PLC0415 - an extra of its own
+
+    ends = compute.min_max(values).as_py()
+    nan = compute.any(compute.is_nan(values)).as_py()
+    return not nan and (ends["min"] is None or 0 <= ends["min"] <= ends["max"] < math.inf)
+
+
+def _with_columns(found: pa.Table, panels: Mapping[str, str]) -> pa.Table:
+    """The table with the fields of each problem, and the panel of each implementation."""
+    import pyarrow as pa  # noqa: PLC0415 - an extra of its own
+
+    coded = {name: found[name].combine_chunks().dictionary_encode() for name in _NAMES}
+    for name, column in coded.items():
+        found = found.set_column(found.schema.get_field_index(name), name, column)
+    problems = coded["problem"]
+    columns = [problem_columns(Problem.parse(t)) for t in problems.dictionary.to_pylist()]
+    for name in PROBLEM_COLUMNS:
+        values = pa.array((row[name] for row in columns), _kind(name))
+        found = found.append_column(name, values.take(problems.indices))
+    names = coded["implementation"]
+    kinds = _texts(panels.get(name, "") for name in names.dictionary.to_pylist())
+    return found.append_column("panel", kinds.take(names.indices))

@@ -1,0 +1,123 @@
+"""Runs, comparisons and histories as plain data: `--json`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, Final
+
+from impls.interface import Problem
+from reports.analysis.comparison import Comparison, ComparisonRow
+from reports.analysis.history import History, series
+from reports.analysis.run_analysis import Analysis
+from reports.rows.columns import columns
+from reports.rows.measurements import Measurement, measurement_columns
+from reports.rows.outcomes import Outcome
+from reports.rows.sessions import median_ceilings, share_inside_calls
+from reports.views import comparison, differences
+from reports.views.not_measured import NotMeasured, not_measured
+from reports.views.statuses import reason
+
+SETTINGS: Final = ("baseline", "delta", "precision", "cache", "allocator", "threads", "seed")
+"""Fields of the plan that change its figures."""
+_POINT: Final = ("median_ms", "low_ms", "high_ms", "sessions")
+
+
+def of_run(analysis: Analysis) -> dict[str, Any]:
+    """The run, its settings and machine, and its tables; None is "not measured".
+
+    share_inside_calls  the share of the run's wall time spent inside calls of implementations
+    unread              why stored rows belong to no problem, one text a row
+    ceilings            rates that the machine reached, medians over the sessions
+    """
+    return {
+        "run": analysis.run.name,
+        "suite": analysis.plan.suite,
+        "command": analysis.run.command,
+        "started": analysis.run.started,
+        "ended": analysis.run.ended,
+        "sessions": analysis.plan.sessions,
+        "settings": {name: plain(getattr(analysis.plan, name)) for name in SETTINGS},
+        "share_inside_calls": share_inside_calls(analysis.run, analysis.records),
+        "machine": plain(analysis.run.machine),
+        "unread": list(analysis.run.unread),
+        "ceilings": [plain(asdict(each)) for each in median_ceilings(analysis.run)],
+        "measurements": [plain(measurement_columns(row)) for row in analysis.measurements],
+        "verdicts": [plain(_with_reason(columns(row))) for row in analysis.verdicts],
+        "outcomes": [plain(_outcome(row)) for row in analysis.outcomes],
+        "not_measured": [plain(_not_measured(row)) for row in not_measured(analysis)],
+    }
+
+
+def of_comparison(found: Comparison) -> dict[str, Any]:
+    """A comparison: its rows, its sentences, and what differs between the machines."""
+    return {
+        "base": found.base,
+        "new": found.new,
+        "rows": [plain(_compared(row)) for row in found.rows],
+        "sentences": comparison.sentences(found),
+        "differences": differences.sentences(found),
+    }
+
+
+def of_history(found: History) -> dict[str, Any]:
+    """A history: the runs, every time in each of them, and the changes."""
+    changes = [of_comparison(each) for each in found.changes]
+    return {
+        "runs": [
+            {"name": each.run.name, "started": each.run.started, "ended": each.run.ended}
+            for each in found.analyses
+        ],
+        "series": [
+            {
+                "problem": str(problem),
+                "implementation": name,
+                "threads": threads,
+                "points": [_point(found, at, row) for at, row in points.items()],
+            }
+            for (problem, name, threads), points in series(found).items()
+        ],
+        "changes": changes,
+        "differences": [text for each in changes for text in each["differences"]],
+    }
+
+
+def plain(value: Any) -> Any:
+    """Data that JSON can hold: an infinity as a word, NaN as None, a problem as its text."""
+    if isinstance(value, Mapping):
+        return {str(name): plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    if isinstance(value, Problem):
+        return str(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    return value
+
+
+def _with_reason(found: dict[str, Any]) -> dict[str, Any]:
+    """The reasons of a verdict as one text."""
+    reasons = found.pop("reasons")
+    return {**found, "reason": "; ".join(reasons)}
+
+
+def _compared(row: ComparisonRow) -> dict[str, Any]:
+    found = _with_reason({**columns(row), "missing": None})
+    del found["missing"]
+    return {**found, "reason": comparison.row_reason(row)}
+
+
+def _outcome(row: Outcome) -> dict[str, Any]:
+    return {**columns(row), "reason": reason(row.cause, row.reason)}
+
+
+def _not_measured(row: NotMeasured) -> dict[str, Any]:
+    return {**columns(row), "count": row.count}
+
+
+def _point(found: History, at: int, row: Measurement) -> dict[str, Any]:
+    return {
+        "run": found.analyses[at].run.name,
+        **{name: plain(getattr(row, name)) for name in _POINT},
+    }

@@ -1,0 +1,97 @@
+"""Tables as rows of HTML, with a limited number of rows."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+from markupsafe import Markup, escape
+
+from reports.outputs.html.filters import Filters
+from reports.views.numbers import known
+from reports.views.sections import Row, Table, Value
+from reports.views.tables import ALONE
+from reports.views.text import (
+    LONGEST_NAME,
+    LONGEST_TEXT,
+    abbreviated,
+    counted,
+    printable,
+    readable,
+)
+from suites.stats.verdicts import WORDS
+
+MOST_ROWS: Final = 1000
+"""Rows of one table on the page; `export` writes all."""
+
+
+def left_out(count: int, most: int, what: str = "row") -> str:
+    """How many rows are left out, and where they are; empty where none is."""
+    if count <= most:
+        return ""
+    left = counted(count - most, f"more {what}")
+    return f" The first {most:,} only: {left} in what `run_bench.py export` writes."
+
+
+def capped(table: Table) -> Table:
+    """The table with no more rows than a page shows; the caption says how many are left out."""
+    caption = table.caption + left_out(len(table.rows), MOST_ROWS)
+    return Table(caption, table.head, table.rows[:MOST_ROWS])
+
+
+def body(table: Table, filters: Filters) -> Markup:
+    """The rows of a table as HTML; the first cell of each is its heading.
+
+    Written here and not in the template, which is slow for tens of thousands of cells.
+    """
+    commands = any(row.command for row in table.rows)
+    return Markup("\n").join(_row(row, filters, commands=commands) for row in table.rows)
+
+
+def _row(row: Row, filters: Filters, *, commands: bool) -> Markup:
+    mark = f' data-f="{filters.mark(row.facets)}"' if row.facets else ""
+    first, *others = row.cells
+    cells = "".join(map(_cell, others))
+    command = f"<td>{_command(row.command)}" if commands else ""
+    head = f'<tr{mark}><th scope="row"{_order(first)}>{short(first.text)}'
+    return Markup(head + cells + command)  # noqa: S704 - every part of it is escaped
+
+
+def _cell(value: Value) -> str:
+    word = value.text.removesuffix(ALONE)
+    if word in WORDS:
+        return f'<td class="verdict {word.replace(" ", "_")}">{value.text}</td>'
+    if len(value.text) <= LONGEST_NAME:
+        return f"<td{_order(value)}>{short(value.text)}"
+    return f'<td class="long"{_order(value)}>{folded(value.text)}'
+
+
+def _order(value: Value) -> str:
+    """The number a cell is sorted by, as an attribute; quotes would be a tenth of a large page."""
+    if value.order is None:
+        return ""
+    return f" data-v={value.order:.6g}" if known(value.order) else " data-v=none"
+
+
+def _command(text: str) -> str:
+    code = escape(printable(text)).replace("&#34;", '"')  # safe in a text, and shorter
+    return f"<details><summary>command</summary><code>{code}</code></details>" if text else ""
+
+
+@lru_cache(maxsize=4096)
+def short(text: str) -> Markup:
+    """A name, abbreviated where it is long, with the full name as title."""
+    shown, line = abbreviated(text), printable(text)
+    if shown == line:
+        return escape(shown)
+    return Markup('<span title="{}">{}</span>').format(line, shown)
+
+
+def folded(text: str) -> Markup:
+    """A text of any length: a long one is folded and opens to its full length."""
+    whole = readable(text)
+    if len(whole) <= LONGEST_TEXT:
+        return escape(whole)
+    some = abbreviated(text, LONGEST_TEXT // 3)
+    unfold = Markup("<details><summary>{}</summary>{}</details>")
+    return unfold.format(some, whole)

@@ -1,0 +1,37 @@
+"""Prints tables, sentences, paths and JSON documents."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, RenderableType
+
+
+def console(*, stderr: bool = False) -> Console:
+    """The console of standard output or of standard error."""
+    return Console(stderr=stderr)
+
+
+def print_tables(tables: Iterable[RenderableType]) -> None:
+    """Tables and sentences, one after the other."""
+    console().print(*tables, sep="\n")
+
+
+def print_line(text: str, *, stderr: bool = False) -> None:
+    """A sentence, unbroken, however narrow the terminal is."""
+    console(stderr=stderr).print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def print_paths(paths: Iterable[Path | str]) -> None:
+    """One path a line."""
+    for path in paths:
+        print_line(str(path))
+
+
+def print_json(data: Any) -> None:
+    """One document."""
+    sys.stdout.write(json.dumps(data, indent=1) + "\n")

@@ -1,0 +1,249 @@
+"""The tables of `list`: implementations with their limits, suites, runs and the machine."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from impls.interface import Limits
+from impls.interface.limits import EVERY_BIAS, EVERY_MASK, words_of
+from impls.interface.problem import DEVICES, DTYPES
+from reports.outputs.terminal.grid_tables import GAP, ByWidth, table
+from reports.views.machine import machine_facts
+from reports.views.text import abbreviated, printable
+from suites.records.codec import from_json
+from suites.records.plan import Entry
+
+CAPABILITIES: Final = (
+    "implementation",
+    "devices",
+    "dtypes",
+    "masks",
+    "biases",
+    "also",
+    "grouped heads",
+    "Tq != Tk",
+    "training",
+    "head dims",
+    "choices",
+)
+LISTED: Final = ("devices", "dtypes", "masks", "biases", "also", "cannot", "head dims", "choices")
+"""Columns of a terminal after the name; `cannot` has the columns with the value no."""
+_LISTS: Final = ("masks", "also")
+_NO_LIMIT: Final = ("", "all")
+_USUAL: Final = {"head dims": ("", words_of(Limits().head_dims))}
+"""Values that need no line."""
+BLANK: Final = len(CAPABILITIES) - 2
+"""Empty columns of a missing implementation, after its name and reason."""
+
+ONE_LINE: Final = 100
+"""Width of a terminal from which a run is one line of `list runs`."""
+_SPARE: Final = re.compile(r"\((?:R|TM)\)| Processor\b| CPU(?= @)| @ [\d.]+GHz", re.IGNORECASE)
+"""Parts of a CPU name that are left out on one line."""
+Rows = Sequence[Mapping[str, str]]
+"""The cells of each implementation, by head."""
+
+
+def capability_rows(entries: Iterable[Entry]) -> list[tuple[str, ...]]:
+    """The limits of each implementation, in the columns of CAPABILITIES.
+
+    An implementation with several Limits has a row for each, with its name on the first only. A
+    missing one has its reason instead.
+    """
+    rows: list[tuple[str, ...]] = []
+    for entry in entries:
+        name = f"{printable(entry.name)}{' (layer)' if entry.layer else ''}"
+        if entry.missing:
+            rows.append((name, f"missing: {printable(entry.missing)}", *[""] * BLANK))
+            continue
+        for place, limits in enumerate(entry.limits or (Limits(),)):
+            first = place == 0
+            choices = _choices(entry) if first else ""
+            rows.append((name if first else "", *_capabilities(limits), choices))
+    return rows
+
+
+def implementations_table(entries: Iterable[Entry]) -> Group:
+    """The tables of `list implementations`: the available ones, then the missing ones and why.
+
+    Where the first table would break words, each implementation is a block of lines instead.
+    """
+    entries = list(entries)
+    rows = [_cells(row) for row in capability_rows(each for each in entries if not each.missing)]
+    absent = _table("missing", "reason")
+    for entry in entries:
+        if entry.missing:
+            absent.add_row(Text(printable(entry.name)), Text(printable(entry.missing)))
+    available = _available(rows) if rows else Text()
+    return Group(available, Text(), absent) if absent.row_count else Group(available)
+
+
+def _cells(row: tuple[str, ...]) -> dict[str, str]:
+    """A row of `capability_rows` by head; `cannot` lists the heads with the value no."""
+    cells = dict(zip(CAPABILITIES, row, strict=True))
+    return {**cells, "cannot": ", ".join(head for head, cell in cells.items() if cell == "no")}
+
+
+def _available(rows: Rows) -> ByWidth:
+    """The available ones as one table: lists have one word a line, choices take the free width."""
+    heads = ("implementation", *LISTED)
+    cells = [
+        [row[head].replace(", ", ",\n") if head in _LISTS else row[head] for head in heads]
+        for row in rows
+    ]
+    made = table()
+    for place, head in enumerate(heads):
+        said = [head, *(row[place] for row in cells)]
+        broken = head == "choices"
+        parts = (part for text in said for part in (text.split() if broken else text.split("\n")))
+        least = max(map(len, parts))
+        made.add_column(head, no_wrap=not broken, min_width=least)
+    for row in cells:
+        made.add_row(*map(Text, row))
+    needed = sum(column.min_width or 0 for column in made.columns) + GAP * (len(heads) - 1)
+    return ByWidth(needed, made, Group(*_blocks(rows)))
+
+
+def _blocks(rows: Rows) -> Iterator[RenderableType]:
+    """A block for each implementation: its name, and a line for each limit."""
+    for row in rows:
+        name = row["implementation"]
+        yield Text(f"\n{name}", style="bold") if name else Text("  or", style="dim")
+        limits = _table("limit", "value")
+        limits.show_header = False
+        for head in LISTED:
+            if row[head] not in _USUAL.get(head, _NO_LIMIT):
+                limits.add_row(Text(f"  {head}", style="dim"), Text(row[head]))
+        yield limits if limits.row_count else Text("  no limits", style="dim")
+
+
+def capability_markdown(entries: Iterable[Entry]) -> str:
+    """The table of CAPABILITIES in markdown, for README."""
+    rows = [[_markdown(name) for name in CAPABILITIES], ["---"] * len(CAPABILITIES)]
+    for name, *rest in capability_rows(entries):
+        rows.append([f"`{name}`" if name else "", *map(_markdown, rest)])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
+
+
+def suites_table(suites: Iterable[Mapping[str, Any]]) -> Table:
+    """The table of `list suites`, from each one's name, problems, sessions and description."""
+    made = _table("suite", "problems", "sessions", "what it is")
+    for each in suites:
+        counts = (str(each["problems"]), str(each["sessions"]))
+        made.add_row(*map(Text, (each["name"], *counts, each["description"])))
+    return made
+
+
+def runs_table(runs: Iterable[Mapping[str, Any]]) -> RenderableType:
+    """The table of `list runs`, from their data, in their order.
+
+    Where there is room, a run is one line, and the name of its machine is shortened.
+    """
+    numbers = ("problems", "implementations", "records")
+    rows = [
+        (
+            each["name"],
+            _machine(each),
+            *(str(each[name]) for name in numbers),
+            printable(each["fault"]) or ("ended" if each["ended"] else "not ended"),
+        )
+        for each in runs
+    ]
+    if not rows:
+        return Text("no runs; python run_bench.py makes one")
+    heads = ("run", "machine", *numbers, "state")
+    narrow, wide = _table(*heads), _table(*heads)
+    for name, machine, *others in rows:
+        rest = [*map(Text, others)]
+        narrow.add_row(Text(abbreviated(name)), Text(machine), *rest)
+        cut = Text(_SPARE.sub("", machine), no_wrap=True, overflow="ellipsis")
+        wide.add_row(Text(abbreviated(name)), cut, *rest)
+    return ByWidth(ONE_LINE, wide, narrow)
+
+
+def machine_table(machine: Mapping[str, Any]) -> Table:
+    """The table of `list machine`."""
+    made = _table("", "")
+    made.show_header = False
+    for name, value in machine_facts(machine):
+        made.add_row(Text(printable(name), style="dim"), Text(printable(value)))
+    return made
+
+
+def _machine(run: Mapping[str, Any]) -> str:
+    """The machine of a run: its CPU and other devices, each once."""
+    names = dict.fromkeys(str(name) for name in (run["machine"], *run["devices"]) if name)
+    return abbreviated(", ".join(names))
+
+
+def _capabilities(limits: Limits) -> tuple[str, ...]:
+    least = ".".join(map(str, limits.cuda_capability))
+    newer = f"cuda {least}+" if any(limits.cuda_capability) else "cuda"
+    devices = [newer if name == "cuda" else name for name in limits.devices]
+    return (
+        _some(tuple(devices), DEVICES),
+        _some(tuple(DTYPES[each] for each in limits.dtypes), tuple(DTYPES.values())),
+        _some(limits.masks, EVERY_MASK),
+        _some(limits.biases, EVERY_BIAS),
+        ", ".join(word for word, takes in _optional(limits) if takes),
+        _yes(limits.grouped_heads),
+        _yes(limits.unequal_lengths),
+        _yes(limits.backward),
+        words_of(limits.head_dims),
+    )
+
+
+def _optional(limits: Limits) -> Iterator[tuple[str, bool]]:
+    """Optional features, and whether these limits include them."""
+    yield "value dim", limits.own_value_dim
+    yield "softcap", limits.softcap
+    yield "sink", limits.sink
+
+
+def _some(named: tuple[str, ...], every: tuple[str, ...]) -> str:
+    """The names, or `all` where none is left out."""
+    return "all" if set(named) == set(every) else ", ".join(named)
+
+
+def _choices(entry: Entry) -> str:
+    choices = entry.choices.items()
+    return "; ".join(f"{name}: {', '.join(map(str, values))}" for name, values in choices)
+
+
+def _yes(holds: bool) -> str:  # noqa: FBT001 - its only argument
+    return "yes" if holds else "no"
+
+
+def _markdown(text: str) -> str:
+    for mark in "\\|<>*`[]":
+        text = text.replace(mark, f"\\{mark}")
+    return text
+
+
+def _table(*columns: str) -> Table:
+    made = table()
+    for place, name in enumerate(columns):
+        made.add_column(name, overflow="fold", no_wrap=place == 0)
+    return made
+
+
+TABLES: Final[dict[str, Callable[[Any], RenderableType]]] = {
+    "implementations": lambda data: implementations_table(
+        from_json(Entry, json.dumps(each)) for each in data
+    ),
+    "suites": suites_table,
+    "runs": runs_table,
+    "machine": machine_table,
+}
+"""A table for each list of `list`, from its data."""
+
+
+def listed(what: str, data: Any) -> RenderableType:
+    """The data of a list as a table: implementations, suites, runs or machine."""
+    return TABLES[what](data)

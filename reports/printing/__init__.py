@@ -1,1 +1,0 @@
-"""What a terminal or another program is told: tables, progress and JSON."""

@@ -1,0 +1,1 @@
+"""Records of a stored run as typed rows: figures and states, no text."""

@@ -1,0 +1,112 @@
+"""What was measured: one row for each problem, implementation and number of threads with times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from impls.interface import Problem
+from reports.rows.answers import answers, with_times
+from reports.rows.columns import PROBLEM_COLUMNS, columns, problem_columns
+from reports.rows.evidence import Evidence, evidence
+from reports.rows.sessions import ceilings
+from reports.rows.timings import by_threads, timing
+from suites.records.record import CHECK, Record
+from suites.records.store import Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """The figures of one problem, implementation and number of threads; None: not measured.
+
+    samples, disturbed   rounds of all sessions, and how many of them were disturbed
+    median_ms            the median of the session medians, of the rounds that count
+    low_ms, high_ms      the spread over sessions: the smallest and the largest session median
+    first_call_ms, page_faults, host_ms, sustained_ms, cross_check_ms
+                         medians over the sessions
+    share_of_attainable  median over the sessions of the share of their own ceilings
+    checked_again        whether the output was compared again, because the time was beyond what
+                         the machine can reach
+    peak_bytes, kept_bytes, resident_bytes
+                         of the check, which has the most threads: None with fewer
+    operator             the kernel that a library picked
+    """
+
+    problem: Problem
+    implementation: str
+    panel: str
+    threads: int
+    sessions: int
+    samples: int
+    disturbed: int | None
+    median_ms: float
+    low_ms: float
+    high_ms: float
+    first_call_ms: float | None
+    page_faults: float | None
+    share_of_attainable: float | None
+    clock: str
+    host_ms: float | None
+    sustained_ms: float | None
+    cross_check_ms: float | None
+    checked_again: bool
+    peak_bytes: int | None
+    kept_bytes: int | None
+    resident_bytes: int | None
+    evidence: Evidence
+    operator: str
+
+
+_EVIDENCE: Final = (
+    "relative_error", "worst_row", "cosine", "slope", "repeatable", "hard_inputs",
+)  # fmt: skip
+MEASUREMENT_COLUMNS: Final = (
+    "problem",
+    "implementation",
+    *PROBLEM_COLUMNS,
+    *(
+        field
+        for field in Measurement.__dataclass_fields__
+        if field not in ("problem", "implementation", "evidence", "operator")
+    ),
+    "share_of_bound",
+    *_EVIDENCE,
+    "operator",
+)
+"""The columns of `measurement_columns`."""
+
+
+def measurements(run: Run, records: Iterable[Record]) -> list[Measurement]:
+    """The rows of a run, in the plan's order.
+
+    A pair with a record that is not ok, in any session, has no row.
+    """
+    panels = {entry.name: entry.panel for entry in run.plan.entries}
+    best, most = ceilings(run), max(run.plan.threads)
+    return [
+        Measurement(
+            problem=problem,
+            implementation=name,
+            panel=panels[name],
+            threads=threads,
+            **timing(problem, timed, best, panels[name]),
+            **_memory(found if threads == most else []),
+            evidence=evidence(found, panels[name]),
+            operator=next((r.operator for r in (*timed, *found) if r.operator), ""),
+        )
+        for (problem, name), found in answers(run, records).items()
+        for threads, timed in by_threads(run.plan, with_times(found)).items()
+    ]
+
+
+def measurement_columns(row: Measurement) -> dict[str, Any]:
+    """A row as columns, with those of its problem; the share of the gate as share_of_bound."""
+    found = {**columns(row), **problem_columns(row.problem), "share_of_bound": row.evidence.share}
+    return {name: found[name] for name in MEASUREMENT_COLUMNS}
+
+
+def _memory(found: Sequence[Record]) -> dict[str, int | None]:
+    check = next((record for record in found if record.session == CHECK), None)
+    names = ("peak_bytes", "kept_bytes", "resident_bytes")
+    return {name: getattr(check, name) if check else None for name in names}

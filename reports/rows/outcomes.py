@@ -1,0 +1,69 @@
+"""How every planned answer ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from impls.interface import Problem
+from reports.rows.answers import STATES, Ending, State, answers, state, with_times
+from reports.rows.evidence import Evidence, evidence
+from suites.records.record import Record
+from suites.records.store import Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One planned problem and implementation.
+
+    status  the most severe state of its records; not_reached without one
+    reason  the cause in words; empty without a record that is not ok
+    timed   whether it has valid times
+    """
+
+    problem: Problem
+    implementation: str
+    panel: str
+    status: State
+    cause: Ending
+    reason: str
+    evidence: Evidence
+    timed: bool
+
+
+def outcomes(run: Run, records: Iterable[Record]) -> list[Outcome]:
+    """One row for each planned problem and implementation, in the plan's order."""
+    panels = {entry.name: entry.panel for entry in run.plan.entries}
+    return [
+        _outcome(problem, name, panels[name], found)
+        for (problem, name), found in answers(run, records).items()
+    ]
+
+
+def _outcome(problem: Problem, name: str, panel: str, found: Sequence[Record]) -> Outcome:
+    faults = [record for record in found if record.status != "ok"]
+    worst = min(faults, key=lambda record: STATES.index(state(record)), default=None)
+    unreached: tuple[State, Ending] = ("ok", "") if found else ("not_reached", "run_ended")
+    status, cause = (state(worst), worst.cause) if worst else unreached
+    return Outcome(
+        problem=problem,
+        implementation=name,
+        panel=panel,
+        status=status,
+        cause=cause,
+        reason=worst.reason if worst else "",
+        evidence=evidence(found, panel),
+        timed=bool(with_times(found)),
+    )
+
+
+def missing_time(run: Run, outcome: Outcome) -> tuple[State, Ending] | None:
+    """The state and cause of an answer without a time; None where no time is missing.
+
+    Without timed sessions only answers that are not ok count.
+    """
+    if outcome.timed or (outcome.status == "ok" and run.plan.sessions == 0):
+        return None
+    if outcome.status == "ok":
+        return "not_reached", "run_ended"
+    return outcome.status, outcome.cause

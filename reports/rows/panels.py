@@ -1,0 +1,20 @@
+"""Panels: implementations that are shown and ranked together, because they compute the same."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from suites.records.plan import Plan
+
+ATTENTION: Final = "attention"
+LAYERS: Final = "layers"
+APPROXIMATIONS: Final = "approximations"
+_ORDER: Final = {ATTENTION: 0, LAYERS: 1, APPROXIMATIONS: 3}
+_OWN_REFERENCE: Final = 2
+"""The place of a panel with a reference of its own: before the approximations."""
+
+
+def panels_of(plan: Plan) -> list[str]:
+    """The panels of a run: attention, layers, other functions by name, approximations."""
+    found = {entry.panel for entry in plan.entries if not entry.missing}
+    return sorted(found, key=lambda panel: (_ORDER.get(panel, _OWN_REFERENCE), panel))

@@ -1,0 +1,1 @@
+"""Sentences, sections, grids and chart descriptions, for any output."""

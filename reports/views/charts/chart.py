@@ -1,0 +1,106 @@
+"""Descriptions of charts: lines, points or a map over sizes, with titles and notes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from reports.views.charts.palette import Look
+
+MEDIANS: Final = "points: median of the session medians; bars: the smallest to the largest"
+"""The meaning of points and bars of times."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """One line: an implementation over the sizes of a chart.
+
+    y               the stored figure at each x, unrounded
+    low, high       the spread or interval; empty where there is none to show
+    hover           a few lines of text for each point
+    implementation  for filters; empty for a line of no implementation, as a ceiling
+    drawn           `line` with markers, `points` alone, or a `bare` line without markers
+    facets          of each point, besides the facets of its chart; empty for none
+    """
+
+    name: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    hover: tuple[str, ...]
+    look: Look
+    implementation: str = ""
+    drawn: str = "line"
+    facets: tuple[Mapping[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """One chart: several implementations on problems that differ in one size only.
+
+    key     of its family: time_vs_length, layers_memory_vs_heads, ...; unique with the label
+    panel   of all implementations on it
+    title   of the family, in plain words
+    label   what sets this chart apart within its family; empty for a single chart
+    common  what all charts of the family have in common
+    mask    for arranging small multiples
+    note    what a point is, and which implementations are not drawn and why
+    alt     the chart in words
+    facets  the facets that all its problems share
+    ticks   whether the x axis is marked at the sizes themselves, rather than evenly
+    bars    the meaning of points and bars; shown where there are bars
+    sizes   of lines and x axis; empty for the sizes that have a point
+    """
+
+    key: str
+    panel: str
+    title: str
+    label: str
+    common: str
+    mask: str
+    x_title: str
+    y_title: str
+    log_x: bool
+    log_y: bool
+    series: tuple[Series, ...]
+    note: str
+    alt: str
+    facets: Mapping[str, str] = field(default_factory=dict)
+    ticks: bool = True
+    bars: str = MEDIANS
+    sizes: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """One problem of a map: the fastest implementation, and whether that is undecided."""
+
+    x: float
+    y: float
+    name: str
+    undecided: bool
+    hover: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Map:
+    """One map: the fastest implementation over two sizes; texts as in a Chart.
+
+    looks   of every implementation on it
+    """
+
+    key: str
+    panel: str
+    title: str
+    label: str
+    common: str
+    mask: str
+    x_title: str
+    y_title: str
+    tiles: tuple[Tile, ...]
+    looks: Mapping[str, Look]
+    note: str
+    alt: str
+    facets: Mapping[str, str] = field(default_factory=dict)

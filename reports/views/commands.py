@@ -1,0 +1,64 @@
+"""Commands that repeat a measurement, and labels of the settings of a run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+from impls import FOLDER
+from impls.interface import Problem
+from reports.views.text import counted
+from suites.records.plan import Entry, Plan
+from suites.records.settings import options
+
+
+def repeat_command(problem: Problem, entry: Entry) -> str:
+    """The command that measures one implementation on one problem again."""
+    return f"python run_bench.py run --problem {_quoted(str(problem))} --impl {_spec(entry)}"
+
+
+def interleaved_command(
+    problem: Problem, base: Entry, new: Entry, *, sessions: int | None = None
+) -> str:
+    """The command that measures two implementations in the same sessions."""
+    count = f" --sessions {sessions}" if sessions else ""
+    return f"{repeat_command(problem, new)} --against {_spec(base)}{count}"
+
+
+def setting_options(plan: Plan, threads: int) -> str:
+    """The options after a command that repeat the settings of a plan."""
+    names = options()
+    settings = "".join(f" {names[field].name} {_word(text)}" for field, text in plan.labels())
+    return f" --threads {threads}{settings}"
+
+
+def labels(plan: Plan, *, threads: bool = True) -> list[str]:
+    """Settings that are not at their defaults, for titles of figures.
+
+    threads  with the largest number of threads, where there are several
+    """
+    some = threads and len(plan.threads) > 1
+    return [
+        *(f"{field} {text}" for field, text in plan.labels()),
+        *([counted(max(plan.threads), "thread")] if some else []),
+    ]
+
+
+def _spec(entry: Entry) -> str:
+    """The implementation as `--impl` takes it; a file of the user's own by its path."""
+    spec = entry.name
+    for name, file in entry.files.items():
+        if Path(file).parent != FOLDER:
+            spec = spec.replace(name, f"{file}:{name}")
+    return _quoted(spec)
+
+
+def _quoted(text: str) -> str:
+    """In plain double quotes where no shell changes that, else quoted as a shell needs it."""
+    return f'"{text}"' if re.fullmatch(r"[\w .,:;/+*()\[\]=~@-]*", text) else shlex.quote(text)
+
+
+def _word(text: str) -> str:
+    """Bare where it is one plain word, else quoted."""
+    return text if re.fullmatch(r"[\w.%-]+", text) else shlex.quote(text)

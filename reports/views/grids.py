@@ -1,0 +1,276 @@
+"""Grids: problems down, implementations across; times, memory and agreement."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from impls.interface import Problem
+from reports.analysis.run_analysis import Analysis
+from reports.rows.answers import STATES, State
+from reports.rows.measurements import Measurement
+from reports.rows.outcomes import Outcome
+from reports.rows.panels import APPROXIMATIONS
+from reports.views.commands import labels
+from reports.views.evidence import sentence
+from reports.views.numbers import mebibytes, milliseconds, percent, share, spread
+from reports.views.panels import subject
+from reports.views.problems import common_words, shared_words, without
+from reports.views.statuses import SHORT_WORDS, STATUS_WORDS, reason
+from reports.views.text import counted
+from suites.records.record import Pair
+
+CellState = State | Literal["timed", "empty"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One implementation on one problem.
+
+    text    a number or a word; empty when not measured
+    state   `timed` for a number, `empty` for nothing, else how the answer ended
+    title   the same in full: what the number is, or the reason
+    least   whether it is the smallest number of its row
+    level   the number itself; for agreement the share of the gate
+    """
+
+    text: str
+    state: CellState
+    title: str = ""
+    least: bool = False
+    level: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GridRow:
+    """The cells of one row.
+
+    label    without the words that all rows share
+    problem  what the row is filtered by; None: not a problem of its own
+    """
+
+    label: str
+    cells: tuple[Cell, ...]
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """Rows of cells, with one column for each implementation.
+
+    caption  what the numbers are, as a sentence
+    shared   the words that the labels of all rows leave out
+    """
+
+    title: str
+    unit: str
+    columns: tuple[str, ...]
+    rows: tuple[GridRow, ...]
+    caption: str = ""
+    shared: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no cell holds a number."""
+        return not any(cell.state == "timed" for row in self.rows for cell in row.cells)
+
+    def states(self) -> list[State]:
+        """The states that occur, numbers aside, in the order they are shown in."""
+        found = {cell.state for row in self.rows for cell in row.cells}
+        return [state for state in STATES if state in found]
+
+
+@dataclass(frozen=True, slots=True)
+class _Quantity:
+    name: str
+    unit: str
+    caption: str
+    value: Callable[[Measurement], float | None]
+    text: Callable[[float | None], str]
+    title: Callable[[Measurement], str]
+
+
+_TIME: Final = _Quantity(
+    "Time",
+    "ms",
+    "Median milliseconds",
+    lambda row: row.median_ms,
+    milliseconds,
+    lambda row: (
+        f"spread over {counted(row.sessions, 'session')}: {spread(row.low_ms, row.high_ms)} ms"
+    ),
+)
+_MEMORY: Final = _Quantity(
+    "Memory",
+    "MiB above the inputs",
+    "Peak MiB above the inputs",
+    lambda row: row.peak_bytes,
+    mebibytes,
+    lambda _: "",
+)
+_ERROR: Final = _Quantity(
+    "Error",
+    "RMS error over RMS of the output",
+    "Distance of the output from exact attention",
+    lambda row: row.evidence.relative_error,
+    percent,
+    lambda _: "",
+)
+
+
+def time_grid(analysis: Analysis, *, panel: str) -> Grid:
+    """Median milliseconds of the implementations of a panel."""
+    return _measured(analysis, panel, _TIME)
+
+
+def memory_grid(analysis: Analysis, *, panel: str) -> Grid:
+    """Peak MiB above the inputs of the implementations of a panel."""
+    return _measured(analysis, panel, _MEMORY)
+
+
+def error_grid(analysis: Analysis, *, panel: str) -> Grid:
+    """How far approximations are from exact attention; empty for any other panel."""
+    if panel != APPROXIMATIONS:
+        return Grid(title="", unit="", columns=(), rows=())
+    return _measured(analysis, panel, _ERROR)
+
+
+def speed_up_grid(analysis: Analysis, *, panel: str) -> Grid:
+    """Milliseconds with the fewest threads, and the speed-up by the most threads.
+
+    Without a number where the run has one number of threads only.
+    """
+    fewest, most = min(analysis.plan.threads), max(analysis.plan.threads)
+    times: dict[Pair, dict[int, float]] = defaultdict(dict)
+    for row in analysis.measurements:
+        times[row.problem, row.implementation][row.threads] = row.median_ms
+    found = {
+        pair: Cell(
+            text=f"{milliseconds(own[fewest])} {own[fewest] / own[most]:.2f}x", state="timed"
+        )
+        for pair, own in times.items()
+        if fewest < most and own.get(fewest) and own.get(most)
+    }
+    title = f"Speed-up of {subject(panel)} by {counted(most, 'thread')}"
+    return _of_panel(
+        analysis,
+        panel,
+        found,
+        title=", ".join([title, *labels(analysis.plan, threads=False)]),
+        unit=f"ms with {fewest} and how many times as fast with {most}",
+    )
+
+
+def agreement_grid(analysis: Analysis) -> Grid:
+    """The share used of what the gate allows, or how the answer ended instead."""
+    cells = {(row.problem, row.implementation): _agreement_cell(row) for row in analysis.outcomes}
+    names = tuple(entry.name for entry in analysis.plan.entries)
+    return Grid(
+        title="Agreement with the reference",
+        unit="share of the gate",
+        columns=names,
+        rows=_rows(analysis, names, cells),
+        shared=_shared(analysis),
+    )
+
+
+def _measured(analysis: Analysis, panel: str, quantity: _Quantity) -> Grid:
+    found = {
+        (row.problem, row.implementation): Cell(
+            text=quantity.text(quantity.value(row)),
+            state="timed",
+            title=quantity.title(row),
+            level=quantity.value(row),
+        )
+        for row in analysis.with_most_threads
+    }
+    grid = _of_panel(
+        analysis,
+        panel,
+        found,
+        title=", ".join([f"{quantity.name} of {subject(panel)}", *labels(analysis.plan)]),
+        unit=quantity.unit,
+    )
+    rows = tuple(replace(row, cells=_marked(row.cells)) for row in grid.rows)
+    return replace(grid, rows=rows, caption=quantity.caption)
+
+
+def _of_panel(
+    analysis: Analysis, panel: str, found: Mapping[Pair, Cell], *, title: str, unit: str
+) -> Grid:
+    """A grid of a panel: the cells found, and how the other answers ended.
+
+    Problems that every implementation refuses have no row.
+    """
+    names = tuple(entry.name for entry in analysis.plan.entries if entry.panel == panel)
+    ended = {(row.problem, row.implementation): _ending_cell(row) for row in analysis.outcomes}
+    rows = _rows(analysis, names, {**ended, **found})
+    rows = tuple(row for row in rows if not _is_refused(row.cells))
+    return Grid(title=title, unit=unit, columns=names, rows=rows, shared=_shared(analysis))
+
+
+def _rows(
+    analysis: Analysis, names: tuple[str, ...], cells: Mapping[Pair, Cell]
+) -> tuple[GridRow, ...]:
+    """A row for each problem of the plan."""
+    shared = shared_words(analysis.plan.problems)
+    return tuple(
+        GridRow(
+            label=without(problem, shared),
+            cells=tuple(cells[problem, name] for name in names),
+            problem=problem,
+        )
+        for problem in analysis.plan.problems
+    )
+
+
+def _shared(analysis: Analysis) -> str:
+    problems = analysis.plan.problems
+    return common_words(problems[0], shared_words(problems)) if problems else ""
+
+
+def _is_refused(cells: tuple[Cell, ...]) -> bool:
+    return all(cell.state in ("refused", "missing") for cell in cells)
+
+
+def _marked(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
+    """The row with its smallest number marked, where it has two numbers or more."""
+    levels = [cell.level for cell in cells if cell.level is not None]
+    if len(levels) < 2:
+        return cells
+    return tuple(replace(cell, least=cell.level == min(levels)) for cell in cells)
+
+
+def _ending_cell(row: Outcome) -> Cell:
+    if row.status == "ok":
+        return Cell(text=SHORT_WORDS["ok"], state="ok", title="agrees; it has no time")
+    return Cell(text=SHORT_WORDS[row.status], state=row.status, title=reason(row.cause, row.reason))
+
+
+def _agreement_cell(row: Outcome) -> Cell:
+    found = row.evidence
+    untimed = row.status == "not_reached" and found.relative_error is not None
+    if row.status != "ok" and not untimed:
+        word, why = STATUS_WORDS[row.status], reason(row.cause, row.reason)
+        return Cell(text=word, state=row.status, title=why, level=found.share)
+    if row.panel == APPROXIMATIONS:
+        off = percent(found.relative_error)
+        title = f"RMS error of the output over its RMS: {off}; the gate judges no approximation"
+        return Cell(text=f"off by {off}", state="ok", title=title, level=found.relative_error)
+    used = share(found.share)
+    parts = (
+        f"{used} of what the gate allows" if used else "agrees; no share was recorded",
+        "" if found.readout is None else f"mask read out: {_readout(exact=found.readout)}",
+        ""
+        if found.rows_checked is None
+        else f"{counted(found.rows_checked, 'query row')} compared",
+        sentence(found),
+    )
+    title = "; ".join(part for part in parts if part)
+    return Cell(text=used or "agrees", state="ok", title=title, level=found.share)
+
+
+def _readout(*, exact: bool) -> str:
+    return "exact" if exact else "differs"

@@ -1,0 +1,61 @@
+"""What was planned and has no time: equal reasons of an implementation are one row."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from impls.interface import Problem
+from reports.analysis.run_analysis import Analysis
+from reports.rows.answers import STATES, Ending, State
+from reports.rows.outcomes import missing_time
+from reports.views.statuses import reason
+from suites.records.record import ANSWERS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotMeasured:
+    """An implementation without times on some problems, for one reason."""
+
+    implementation: str
+    status: State
+    cause: Ending
+    reason: str
+    problems: tuple[Problem, ...]
+
+    @property
+    def count(self) -> int:
+        """The number of problems."""
+        return len(self.problems)
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether the implementation is at fault; otherwise its limits or the machine's are."""
+        return self.status not in (*ANSWERS, "not_reached")
+
+
+def not_measured(analysis: Analysis) -> list[NotMeasured]:
+    """One row for each implementation, state and reason; the most severe state first.
+
+    A run without timed sessions has rows only for answers that do not agree.
+    """
+    found: dict[tuple[str, State, Ending, str], list[Problem]] = defaultdict(list)
+    for row in analysis.outcomes:
+        missing = missing_time(analysis.run, row)
+        if missing is not None:
+            status, cause = missing
+            key = (row.implementation, status, cause, reason(cause, row.reason))
+            found[key].append(row.problem)
+    rows = (
+        NotMeasured(
+            implementation=name, status=status, cause=cause, reason=why, problems=tuple(problems)
+        )
+        for (name, status, cause, why), problems in found.items()
+    )
+    return _ordered(rows, [entry.name for entry in analysis.plan.entries])
+
+
+def _ordered(rows: Iterable[NotMeasured], names: list[str]) -> list[NotMeasured]:
+    place = {name: index for index, name in enumerate(names)}
+    return sorted(rows, key=lambda row: (STATES.index(row.status), place[row.implementation]))

@@ -1,0 +1,181 @@
+"""How close to the limit: rooflines, and tables of the share of the attainable rate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from reports.analysis.roofline import Roofline, intensity, rate, rooflines
+from reports.analysis.run_analysis import Analysis
+from reports.rows.measurements import Measurement
+from reports.views.charts.chart import Chart, Series
+from reports.views.charts.palette import NEUTRAL, Look, looks
+from reports.views.commands import labels
+from reports.views.machine import ceiling_rate
+from reports.views.numbers import attainable, milliseconds, three_digits
+from reports.views.panels import of_panel, prefix, subject
+from reports.views.problems import common_facets, facets_beside
+from reports.views.sections import Row, Section, Table, Value
+from reports.views.text import abbreviated
+from suites.stats.ceilings import Ceiling
+
+ORDER: Final = 3
+KEY: Final = "roofline"
+_HEAD: Final = ("implementation", "on", "at best", "there", "at worst", "there")
+_NOTE: Final = (
+    "A point is one problem: its multiplications and additions over its median time, against those "
+    "for each byte that has to move at least. In training, seven matrix products count for every "
+    "implementation; one that keeps the scores needs six. Lines are rates that this machine "
+    "reached, medians over the sessions. A point above a sloped line read its data from a faster "
+    "cache."
+)
+
+
+def section(analysis: Analysis) -> Section:
+    """Rooflines, and the best and worst share of the attainable rate."""
+    return Section(
+        id="limit",
+        heading="How close to the limit",
+        charts=tuple(roofline_charts(analysis)),
+        tables=tuple(share_tables(analysis)),
+    )
+
+
+def roofline_charts(analysis: Analysis) -> list[Chart]:
+    """A chart for each panel, device and dtype with ceilings; times are those with most threads."""
+    style = looks(entry.name for entry in analysis.plan.entries)
+    charts = (_chart(analysis, found, style) for found in rooflines(analysis))
+    return [each for each in charts if each is not None]
+
+
+def share_tables(analysis: Analysis) -> list[Table]:
+    """For each panel, the best and the worst share of the attainable of every implementation."""
+    rows: dict[str, list[Row]] = {}
+    for found in rooflines(analysis):
+        by_name: dict[str, list[tuple[float, Measurement]]] = {}
+        for row in found.rows:
+            if row.share_of_attainable is not None:
+                own = by_name.setdefault(row.implementation, [])
+                own.append((row.share_of_attainable, row))
+        rows.setdefault(found.panel, []).extend(map(_row, by_name.values()))
+    return [
+        Table(caption=f"Share of the attainable: {subject(panel)}", head=_HEAD, rows=tuple(own))
+        for panel, own in rows.items()
+        if own
+    ]
+
+
+def _chart(analysis: Analysis, found: Roofline, style: Mapping[str, Look]) -> Chart | None:
+    common = common_facets(row.problem for row in found.rows)
+    points = tuple(_points(found.rows, style, common))
+    lines = tuple(_lines(found.ceilings, [x for each in points for x in each.x]))
+    if not lines:
+        return None
+    title = f"Roofline{of_panel(found.panel)}"
+    label = f"{found.dtype} on {found.device}"
+    return Chart(
+        key=f"{prefix(found.panel)}{KEY}",
+        panel=found.panel,
+        title=title,
+        label=label,
+        common=", ".join(labels(analysis.plan)),
+        mask="",
+        x_title="FLOP per byte",
+        y_title="GFLOP/s",
+        log_x=True,
+        log_y=True,
+        series=(*points, *lines),
+        note=_NOTE,
+        alt=_alt(title, label, points),
+        facets=common,
+        ticks=False,
+    )
+
+
+def _points(
+    rows: Sequence[Measurement], style: Mapping[str, Look], common: Mapping[str, str]
+) -> Iterator[Series]:
+    for name in sorted({row.implementation for row in rows}):
+        own = sorted((row for row in rows if row.implementation == name), key=intensity)
+        yield Series(
+            name=name,
+            x=tuple(map(intensity, own)),
+            y=tuple(map(rate, own)),
+            low=(),
+            high=(),
+            hover=tuple(_hover(name, row) for row in own),
+            look=style[name],
+            implementation=name,
+            drawn="points",
+            facets=tuple(facets_beside(row.problem, common) for row in own),
+        )
+
+
+def _lines(ceilings: Sequence[Ceiling], intensities: Sequence[float]) -> Iterator[Series]:
+    """Each ceiling: a level for matrix products, a slope up to the highest level for bandwidths."""
+    levels = [each.value for each in ceilings if each.kind == "matmul"]
+    bandwidths = [each.value for each in ceilings if each.kind != "matmul"]
+    if not levels or not bandwidths:
+        return
+    first = min(*intensities, *(max(levels) / each for each in bandwidths)) / 2
+    last = max(*intensities, *(max(levels) / each for each in bandwidths)) * 2
+    for each in sorted(ceilings, key=lambda one: (one.kind, one.residency)):
+        text = f"{each.kind} in {each.residency} {ceiling_rate(each)}"
+        if each.kind == "matmul":
+            x, y = (first, last), (each.value / 1e9,) * 2
+        else:
+            x = (first, max(levels) / each.value)
+            y = (first * each.value / 1e9, max(levels) / 1e9)
+        yield ceiling_line(text, x, y, each)
+
+
+def ceiling_line(
+    text: str, x: tuple[float, float], y: tuple[float, float], ceiling: Ceiling
+) -> Series:
+    """The line of a ceiling; its grey shows the residency and its dashes the kind."""
+    dashes = {"matmul": "solid", "copy": "dash", "read": "dot"}
+    look = Look(*NEUTRAL[ceiling.residency != "cache"], "circle", dashes[ceiling.kind])
+    return Series(name=text, x=x, y=y, low=(), high=(), hover=(text, text), look=look, drawn="bare")
+
+
+def _hover(name: str, row: Measurement) -> str:
+    share = _share(row)
+    lines = (
+        abbreviated(name),
+        str(row.problem),
+        f"{three_digits(rate(row))} GFLOP/s, {milliseconds(row.median_ms)} ms",
+        f"{share} of the attainable" if share.endswith("%") else share,
+    )
+    return "\n".join(line for line in lines if line)
+
+
+def _share(row: Measurement) -> str:
+    return attainable(row.share_of_attainable, checked_again=row.checked_again)
+
+
+def _row(own: Sequence[tuple[float, Measurement]]) -> Row:
+    """The best and the worst of one implementation, each with its share."""
+    best, worst = max(own, key=lambda each: each[0]), min(own, key=lambda each: each[0])
+    name, problem = best[1].implementation, best[1].problem
+    return Row(
+        cells=(
+            Value(abbreviated(name)),
+            Value(f"{problem.dtype} on {problem.device}"),
+            *(
+                cell
+                for share, row in (best, worst)
+                for cell in (Value(_share(row), share), Value(str(row.problem)))
+            ),
+        ),
+        facets=common_facets((row.problem for _, row in own), name),
+    )
+
+
+def _alt(title: str, label: str, points: Sequence[Series]) -> str:
+    """The chart in words."""
+    said = (
+        f"{abbreviated(each.name)} {three_digits(min(each.y))} to {three_digits(max(each.y))} "
+        "GFLOP/s"
+        for each in points
+    )
+    return f"{title}; {label}: {'; '.join(said)}."

@@ -1,0 +1,90 @@
+"""Problems as text: words they share, optional fields, facets to filter by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Final
+
+from impls.interface import Problem
+
+FACETS: Final = ("implementation", "device", "dtype", "mask", "pass", "heads")
+"""What a page can be filtered by."""
+
+
+def shared_words(problems: Iterable[str | Problem]) -> frozenset[str]:
+    """The words that all of several texts contain; empty for a single text."""
+    words = [set(str(problem).split()) for problem in problems]
+    return frozenset(set.intersection(*words)) if len(words) > 1 else frozenset()
+
+
+def without(problem: str | Problem, shared: frozenset[str]) -> str:
+    """The text without the words it shares with all others."""
+    text = str(problem)
+    return " ".join(word for word in text.split() if word not in shared) or text
+
+
+def common_words(problem: str | Problem, shared: frozenset[str]) -> str:
+    """The shared words, in the order of one of the texts."""
+    return " ".join(word for word in str(problem).split() if word in shared)
+
+
+def optional_words(problem: Problem) -> dict[str, str]:
+    """The fields that few problems have, in words; empty at their defaults."""
+    return {
+        "bias": "" if problem.bias.kind == "none" else f"{problem.bias} bias",
+        "scale": "" if problem.scale is None else f"scale {problem.scale:g}",
+        "value_dim": "" if problem.value_dim is None else f"value dimension {problem.value_dim}",
+        "softcap": "" if problem.softcap is None else f"softcap {problem.softcap:g}",
+        "sink": "a sink" if problem.sink else "",
+        "layout": "" if problem.layout == "bhtd" else f"layout {problem.layout}",
+    }
+
+
+def fixed_words(problem: Problem) -> dict[str, str]:
+    """Every field but lengths and heads, in words; empty for an optional field at its default."""
+    return {
+        "mask": f"{problem.mask} mask",
+        "training": pass_word(problem),
+        "batch": f"batch {problem.batch}",
+        "head_dim": f"head dimension {problem.head_dim}",
+        **optional_words(problem),
+        "dtype": problem.dtype,
+        "device": problem.device,
+    }
+
+
+def pass_word(problem: Problem) -> str:
+    """The pass: forward or training."""
+    return "training" if problem.training else "forward"
+
+
+@lru_cache(maxsize=8192)
+def facets(problem: Problem, implementation: str = "") -> Mapping[str, str]:
+    """The facets of a problem: device, dtype, mask, pass, heads; and the implementation."""
+    heads = (problem.query_heads, problem.key_heads)
+    found = {
+        "implementation": implementation,
+        "device": problem.device,
+        "dtype": problem.dtype,
+        "mask": str(problem.mask),
+        "pass": pass_word(problem),
+        "heads": f"{heads[0]}" if heads[0] == heads[1] else f"{heads[0]}/{heads[1]}",
+    }
+    return MappingProxyType({name: text for name, text in found.items() if text})
+
+
+def common_facets(problems: Iterable[Problem], implementation: str = "") -> dict[str, str]:
+    """The facets that one problem or several share with the same value."""
+    first, *others = (facets(problem, implementation) for problem in problems)
+    return {
+        name: text
+        for name, text in first.items()
+        if all(other.get(name) == text for other in others)
+    }
+
+
+def facets_beside(problem: Problem, common: Mapping[str, str]) -> dict[str, str]:
+    """The facets of a problem that its chart does not have as a whole."""
+    return {name: text for name, text in facets(problem).items() if name not in common}

@@ -1,0 +1,54 @@
+"""Parts of the page: sentences, charts and tables under one heading."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from reports.views.charts.chart import Chart, Map
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """The text of a cell, and the number it is sorted by, where that is not its text."""
+
+    text: str
+    order: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a table.
+
+    facets   what it is filtered by
+    command  repeats its measurement; empty without one
+    """
+
+    cells: tuple[Value, ...]
+    facets: Mapping[str, str] = field(default_factory=dict)
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table that can be sorted and filtered."""
+
+    caption: str
+    head: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One part of the page. `id` has lower-case letters and hyphens."""
+
+    id: str
+    heading: str
+    sentences: tuple[str, ...] = ()
+    charts: tuple[Chart | Map, ...] = ()
+    tables: tuple[Table, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it has nothing below its heading."""
+        return not (self.sentences or self.charts or self.tables)

@@ -1,0 +1,100 @@
+"""Sentences on verdicts: how many, how certain, and the noise floor."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from reports.analysis.run_analysis import Analysis
+from reports.analysis.verdicts import Judged, VerdictRow
+from reports.views.numbers import floor, percent
+from reports.views.text import counted
+from suites.records.plan import Plan
+from suites.stats.verdicts import WORDS, false_verdicts
+
+
+def reason(row: Judged) -> str:
+    """Why nothing was concluded, or a note on the pairs; empty for neither."""
+    return "; ".join(row.reasons)
+
+
+def conclusions(analysis: Analysis) -> list[str]:
+    """What was concluded and what was not; empty without a comparison."""
+    rows = analysis.verdicts
+    if not rows:
+        return []
+    found = (
+        tally(rows, analysis.plan.delta),
+        chance(rows),
+        _one_process(rows),
+        _further_sessions(rows),
+        imprecise(analysis.plan, rows),
+        noise_floor(analysis.floor, rows),
+    )
+    return [sentence for sentence in found if sentence]
+
+
+def tally(rows: Iterable[Judged], delta: float) -> str:
+    """The verdicts counted: 12 comparisons: 7 faster, 1 slower, 4 inconclusive; ..."""
+    found = Counter(row.verdict for row in rows)
+    parts = ", ".join(f"{found[word]} {word}" for word in WORDS if found[word])
+    every = counted(found.total(), "comparison")
+    return f"{every}: {parts}; a difference counts from {percent(delta)}."
+
+
+def chance(rows: Iterable[Judged]) -> str:
+    """The expected number of false verdicts in a table of this size; empty without intervals."""
+    judged = sum(row.low is not None for row in rows)
+    if not judged:
+        return ""
+    return (
+        f"Where nothing differs, {percent(false_verdicts(1))} of intervals exclude 1 all the same: "
+        f"of {counted(judged, 'interval')} up to {false_verdicts(judged):.2g}."
+    )
+
+
+def noise_floor(whole: float | None, rows: Iterable[Judged] = ()) -> str:
+    """The noise floor of a run, and its range over the problems.
+
+    whole  the floor of the run, from all of its twins together
+    rows   verdicts, with the floor of their problems
+    """
+    if whole is None:
+        return "No twin was measured, so the difference of identical code is not known."
+    said = f"Identical code, the baseline and its twin, may differ by {floor(whole)} in this run"
+    own = sorted({row.floor for row in rows if row.floor is not None})
+    if len(own) < 2:
+        return f"{said}."
+    return f"{said} as a whole, by {floor(own[0])} to {floor(own[-1])} on a single problem."
+
+
+def imprecise(plan: Plan, rows: Sequence[VerdictRow]) -> str:
+    """How many ratios did not reach the precision of the plan; empty when all did."""
+    short = sum(row.reached is False for row in rows)
+    if plan.precision is None or not short:
+        return ""
+    wanted = f"The precision asked for, {percent(plan.precision)} either way,"
+    return f"{wanted} was not reached in {short} of {counted(len(rows), 'comparison')}."
+
+
+def _one_process(rows: Iterable[VerdictRow]) -> str:
+    alone = sum(row.basis == "this process" for row in rows)
+    if not alone:
+        return ""
+    return (
+        f"{counted(alone, 'ratio')} from a single session: valid for that process, and the next "
+        "may differ (--sessions)."
+    )
+
+
+def _further_sessions(rows: Iterable[VerdictRow]) -> str:
+    """How many more sessions would settle what is inconclusive."""
+    every = [row.more_sessions for row in rows if row.verdict == "inconclusive"]
+    known = [each for each in every if each is not None]
+    if not known:
+        return ""
+    least = f"{min(known)} to " if min(known) < max(known) else ""
+    return (
+        f"About {least}{counted(max(known), 'more session')} would settle {len(known)} of the "
+        f"{len(every)} inconclusive, if their spread stays as it is."
+    )

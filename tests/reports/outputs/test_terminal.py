@@ -1,0 +1,457 @@
+"""The run_tables: tables that fit, states that differ, and silence where nobody watches."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console, RenderableType
+
+from impls.interface import Limits
+from impls.interface.limits import EVERY_BIAS, EVERY_MASK
+from reports.analysis.run_analysis import Analysis
+from reports.outputs.exit_status import exit_status
+from reports.outputs.reporting import MOST_CHARTS, report
+from reports.outputs.terminal import listings, run_tables
+from reports.outputs.terminal.grid_tables import folded
+from reports.outputs.terminal.listings import capability_markdown
+from reports.outputs.terminal.screen import Screen
+from reports.views.numbers import share
+from suites.records.codec import to_data
+from suites.records.plan import Entry
+from suites.records.record import Record
+from tests.saved_run import MACHINE, PROBLEMS, TWO, entries, over_budget, small_run
+
+ANY = (Limits(),)
+FAULT = Record(
+    session=1,
+    problem=PROBLEMS[0],
+    implementation="bad[x=1]",
+    status="crashed",
+    cause="process_died",
+    reason="SIGSEGV",
+)
+
+
+def shown(*what: RenderableType, width: int = 100, coloured: bool = False) -> str:
+    kept = io.StringIO()
+    console = Console(
+        file=kept,
+        width=width,
+        force_terminal=coloured,
+        color_system="standard" if coloured else None,
+    )
+    console.print(*what, sep="\n")
+    return kept.getvalue()
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_the_tables_at_the_end_fit_the_width(width: int) -> None:
+    text = shown(*run_tables.summary(Analysis(*small_run())), width=width)
+    assert max(map(len, text.splitlines())) <= width
+    assert "Time of attention, ms (b1 d64 fp32 cpu)" in text
+    assert "Memory of layers, MiB above the inputs" in " ".join(text.split())
+
+
+def test_a_row_of_the_table_holds_times_and_words() -> None:
+    lines = shown(*run_tables.summary(Analysis(*small_run()))).splitlines()
+    (row,) = [line for line in lines if line.startswith("h8 t2048 full")][:1]
+    assert row.split() == ["h8", "t2048", "full", "36.7", "20.4", "-", "4.09", "oom"]
+
+
+def test_verdicts_and_time_inside_calls_stand_below_the_tables() -> None:
+    text = " ".join(shown(*run_tables.summary(Analysis(*small_run(problems=PROBLEMS[:2])))).split())
+    assert text.index("Memory of layers") < text.index("Attention against naive")
+    assert "Identical code, the baseline and its twin, may differ by" in text
+    assert re.search(r"[\d.]+ % of 1 min 40 s inside calls of implementations$", text)
+
+
+def test_titles_name_the_labels_that_are_not_the_default() -> None:
+    run, records = small_run(problems=PROBLEMS[:2], threads=(1, 2))
+    run = replace(run, plan=replace(run.plan, cache="cold", allocator="retain"))
+    text = " ".join(shown(*run_tables.summary(Analysis(run, records))).split())
+    for what in ("Time of attention", "Memory of layers"):
+        assert f"{what}, cache cold, allocator retain, 2 threads," in text
+
+
+def test_a_run_of_several_numbers_of_threads_says_what_is_shown_and_what_they_gain() -> None:
+    run, records = small_run(problems=PROBLEMS[:2], threads=(1, 2))
+    slower = [
+        replace(r, times_ms=tuple(1.5 * t for t in r.times_ms)) if r.threads == 1 else r
+        for r in records
+    ]
+    text = " ".join(shown(*run_tables.summary(Analysis(run, slower)), width=140).split())
+    assert "Measured with 1 and 2 threads: the tables of time, memory and error are of 2;" in text
+    title = "Speed-up of attention by 2 threads, ms with 1 and how many times as fast with 2 (b1 h8"
+    place = text.index(title)
+    assert re.search(r"t128 0\.\d+ 1\.\d\dx ", text[place:])
+    assert "Speed-up of layers by 2 threads" in text
+    alone = " ".join(
+        shown(*run_tables.summary(Analysis(*small_run(problems=PROBLEMS[:2])))).split()
+    )
+    assert "Speed-up" not in alone
+    assert "Measured with" not in alone
+
+
+def test_the_best_choices_are_named_and_many_are_counted() -> None:
+    made = tuple(Entry(name=f"chunked[b={b}]", limits=ANY) for b in (64, 128))
+    run, records = small_run(made=made)
+    text = " ".join(shown(*run_tables.summary(Analysis(run, records))).split())
+    assert f"chunked on {PROBLEMS[0]}: b=64 and b=128" in text
+    assert f"Choices on {len(PROBLEMS) - run_tables.MOST_CHOICES} more" in text
+
+
+def test_layers_have_a_table_of_their_own() -> None:
+    text = shown(*run_tables.summary(Analysis(*small_run())))
+    attention = text[text.index("Time of attention") : text.index("Time of layers")]
+    assert "multi_" not in attention
+
+
+def test_the_fastest_is_bold() -> None:
+    text = shown(*run_tables.summary(Analysis(*small_run(problems=PROBLEMS[:2]))), coloured=True)
+    (row,) = [line for line in text.splitlines() if "h8 t128" in line or "t128" in line][:1]
+    assert re.search(r"\x1b\[1m *0\.0289\x1b\[0m", row)
+
+
+def test_many_implementations_go_into_further_tables() -> None:
+    made = tuple(Entry(name=f"implementation_{place}", limits=ANY) for place in range(12))
+    text = shown(
+        *run_tables.summary(Analysis(*small_run(problems=PROBLEMS[:2], made=made))), width=80
+    )
+    assert "continued" in text
+    assert max(map(len, text.splitlines())) <= 80
+    grids = text[: text.index("Attention against")]
+    assert grids.count("t128") == grids.count("continued") + 2
+
+
+def test_one_wide_name_still_gets_its_column() -> None:
+    made = (Entry(name="x" * 200, limits=ANY),)
+    assert "0." in shown(
+        *run_tables.summary(Analysis(*small_run(problems=PROBLEMS[:2], made=made))), width=80
+    )
+
+
+def test_what_was_not_measured_is_listed_with_its_reason() -> None:
+    text = " ".join(shown(*run_tables.summary(Analysis(*small_run())), width=120).split())
+    assert "local_window refused 9 mask full: takes window" in text
+    assert "off_by_one wrong 18 out: 41 times what rounding explains" in text
+
+
+def test_problems_without_a_time_are_counted_and_have_no_row() -> None:
+    run, records = small_run(problems=PROBLEMS[:3])
+    stopped = [r for r in records if r.problem != PROBLEMS[1]]
+    text = shown(*run_tables.summary(Analysis(run, stopped)))
+    assert not re.search(r"^t256", text, re.MULTILINE)
+    assert re.search(r"^t512", text, re.MULTILINE)
+    told = "Left out, without a time: 1 problem of attention, 1 problem of layers; the page has"
+    assert told in " ".join(text.split())
+    assert "Left out" not in shown(*run_tables.summary(Analysis(run, records)))
+
+
+def test_many_charts_are_counted_for_people_and_listed_for_programs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, records = small_run()
+    report(run, records, tmp_path, as_json=True)
+    charts = json.loads(capsys.readouterr().out)["charts"]
+    assert len(charts) > MOST_CHARTS
+    report(run, records, tmp_path, as_json=False)
+    *_, page, told = capsys.readouterr().out.splitlines()
+    assert page == str(tmp_path / "report.html")
+    assert told == f"{len(charts)} charts in {tmp_path}"
+    few_run, few = small_run(problems=PROBLEMS[:1])
+    report(few_run, few, tmp_path / "few", as_json=False)
+    assert capsys.readouterr().out.splitlines()[-1].endswith(".png")
+
+
+def test_a_run_without_a_time_says_so() -> None:
+    refusing = tuple(each for each in entries() if each.name == "xformers")
+    text = shown(*run_tables.summary(Analysis(*small_run(made=refusing))))
+    assert "No time was taken in this run." in text
+    assert "device cpu: runs on cuda" in text
+
+
+def test_what_a_budget_did_not_hold_was_not_reached() -> None:
+    run, records = small_run(problems=PROBLEMS[:2], made=TWO)
+    kept = [r for r in records if (r.problem, r.implementation) != (PROBLEMS[1], "other")]
+    analysis = Analysis(run, [*kept, over_budget(PROBLEMS[1], "other")])
+    text = " ".join(shown(*run_tables.summary(analysis), width=120).split())
+    assert "… not reached" in text
+    assert "other not reached 1 the budget of 1 min does not suffice for it (--budget)" in text
+
+
+def test_nothing_measured_for_want_of_budget_is_said_and_has_the_status_it_had(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert exit_status([over_budget(PROBLEMS[0], "base")]) == 1
+    assert "nothing was measured: 1 not reached;" in capsys.readouterr().err
+    assert exit_status([over_budget(PROBLEMS[0], "base"), small_run(made=TWO)[1][0]]) == 0
+
+
+def test_check_counts_what_agreed_and_what_did_not() -> None:
+    text = shown(*run_tables.check_tables(Analysis(*small_run(sessions=0))), width=120)
+    table = text[: text.index("Without agreement")].splitlines()
+    rows = {line.split()[0]: line.split()[1:] for line in table if line.strip()}
+    assert rows["naive"] == ["18", "18", "0.05", "exact"]
+    assert rows["local_window"] == ["9", "9", "9", "0.07", "exact"]
+    assert rows["flash_attn"] == ["0", "0", "18"]
+
+
+def test_a_fault_of_several_problems_is_one_row_with_the_first_of_them() -> None:
+    run, records = small_run(problems=PROBLEMS[:3], sessions=0)
+    fault = "RuntimeError: The size of tensor a (4) must match the size of tensor b (2)"
+    failed = (
+        Record(
+            session=0, problem=problem, implementation="naive", status="failed", cause="exception",
+            reason=fault,
+        )
+        for problem in PROBLEMS[:3]
+    )  # fmt: skip
+    others = [r for r in records if r.implementation != "naive"]
+    found = Analysis(run, [*failed, *others])
+    text = " ".join(shown(*run_tables.check_tables(found), width=200).split())
+    assert f"naive failed 3 {fault}; first on {PROBLEMS[0]}" in text
+    assert text.count("RuntimeError") == 1
+    assert "xformers refused 3 device cpu: runs on cuda; dtype float32" in text
+
+
+def test_a_fault_of_one_problem_names_it_however_long_it_is() -> None:
+    run, records = small_run(problems=PROBLEMS[:2], sessions=0)
+    others = [r for r in records if (r.problem, r.implementation) != (PROBLEMS[1], "naive")]
+    wrong = Record(
+        session=0, problem=PROBLEMS[1], implementation="naive", status="wrong",
+        cause="wrong_output", reason="out: " + "off " * 300,
+    )  # fmt: skip
+    text = " ".join(shown(*run_tables.check_tables(Analysis(run, [*others, wrong]))).split())
+    assert "naive wrong 1 out: off off" in text
+    assert f"; on {PROBLEMS[1]}" in text
+
+
+def test_a_share_of_the_gate_has_no_more_digits_than_it_tells() -> None:
+    assert [share(each) for each in (0.123, 1000.0, 46927536855.0, None)] == [
+        "0.12", "1000.00", ">1000", "",
+    ]  # fmt: skip
+
+
+def test_check_says_when_a_mask_differs() -> None:
+    run, records = small_run(problems=PROBLEMS[:1], sessions=0)
+    turned = [
+        replace(r, agreement=replace(r.agreement, readout=False)) if r.agreement else r
+        for r in records
+    ]
+    assert "differs" in shown(*run_tables.check_tables(Analysis(run, turned)))
+
+
+def test_brackets_in_a_name_are_no_markup() -> None:
+    made = (Entry(name="chunked[red]", limits=ANY), Entry(name="gone", missing="[bold]no\x1b[31m"))
+    text = shown(*run_tables.summary(Analysis(*small_run(problems=PROBLEMS[:1], made=made))))
+    assert "[red]" in text
+    assert "[bold]no" in text
+    assert "\x1b" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("naive", ["naive"]),
+        ("torch_multi_head", ["torch_", "multi_", "head"]),
+        ("chunked[block_q=128]", ["chunked", "[block_", "q=128]"]),
+        ("multi_head(sdpa_flash)", ["multi_", "head", "(sdpa_", "flash)"]),
+    ],
+)
+def test_a_long_name_is_folded_at_its_joints(name: str, lines: list[str]) -> None:
+    assert folded(name).split("\n") == lines
+
+
+def test_the_screen_is_silent_where_no_terminal_is() -> None:
+    kept = io.StringIO()
+    with Screen(Console(file=kept), total=2) as screen:
+        screen.phase("checking agreement", 2)
+        screen.record(FAULT)
+        screen.advance()
+    assert kept.getvalue() == ""
+
+
+def test_the_screen_is_silent_when_asked() -> None:
+    kept = io.StringIO()
+    with Screen(Console(file=kept, force_terminal=True), quiet=True) as screen:
+        screen.record(FAULT)
+    assert kept.getvalue() == ""
+
+
+def test_the_screen_shows_phases_and_prints_faults_only() -> None:
+    kept = io.StringIO()
+    console = Console(file=kept, force_terminal=True, width=100, color_system=None)
+    with Screen(console, total=3) as screen:
+        screen.phase("checking agreement", 3)
+        screen.record(replace(FAULT, status="refused", cause="limits", reason="not said here"))
+        screen.record(FAULT)
+        screen.phase("session 1 of 3")
+        screen._progress.refresh()
+    text = kept.getvalue()
+    assert f"crashed  bad[x=1] on {PROBLEMS[0]}: SIGSEGV" in text
+    assert "session 1 of 3" in text
+    assert "2/3" in text
+    assert "not said here" not in text
+
+
+def test_the_screen_shows_the_problem_and_counts_failures_and_disturbed_rounds() -> None:
+    kept = io.StringIO()
+    console = Console(file=kept, force_terminal=True, width=120, color_system=None)
+    _, records = small_run(problems=PROBLEMS[:1], sessions=2)
+    with Screen(console, total=3) as screen:
+        screen.phase("measuring, session 1 of 2", len(records))
+        screen.problem(PROBLEMS[0])
+        for record in records:  # in each session a round of five is disturbed, for all who share it
+            screen.record(record)
+        screen._progress.refresh()
+    text = kept.getvalue()
+    assert str(PROBLEMS[0]) in text
+    assert "1 failure" in text  # the wrong one
+    assert "left" in text
+    sessions = [list(group) for _, group in groupby(r.session for r in records if r.conditions)]
+    assert f"{len(sessions)} disturbed rounds" in text
+
+
+def test_a_new_phase_forgets_the_problem_of_the_one_before() -> None:
+    kept = io.StringIO()
+    console = Console(file=kept, force_terminal=True, width=120, color_system=None)
+    with Screen(console) as screen:
+        screen.problem(PROBLEMS[0])
+        screen.phase("measuring", 2)
+        assert screen._progress.tasks[0].fields["problem"] == ""
+        assert screen._progress.tasks[0].fields["counts"] == "0 failures\n0 disturbed rounds"
+
+
+def test_the_list_of_implementations_says_what_each_cannot() -> None:
+    data = [to_data(entry) for entry in entries()]
+    text = shown(listings.listed("implementations", data), width=120)
+    rows = [" ".join(line.split()) for line in text.splitlines()]
+    assert "local_window all all window none grouped heads 1 to 1024" in rows
+    assert "flash_attn No module named 'flash_attn'" in rows
+    assert any(row.startswith("cuda bf16") for row in rows)
+
+
+NARROW = """
+naive
+  no limits
+
+chunked
+  choices  block_q: 64, 128
+
+local_window
+  masks   window
+  cannot  grouped heads
+
+sdpa_flash
+  devices  cpu
+  or
+  devices  cuda
+  dtypes   bf16
+"""
+
+
+def test_a_narrow_terminal_lists_implementations_as_blocks_of_what_limits_them() -> None:
+    limits = {"local_window": (Limits(biases=EVERY_BIAS, masks=("window",), grouped_heads=False),)}
+    made = tuple(
+        replace(each, limits=limits.get(each.name, _with_every_bias(each.limits)))
+        for each in entries()[:4]
+    )
+    data = [to_data(entry) for entry in (*made, Entry(name="gone", missing="not here"))]
+    text = shown(listings.listed("implementations", data), width=60)
+    assert "\n".join(line.rstrip() for line in text.splitlines()).startswith(NARROW)
+    assert [line.split() for line in text.splitlines()][-1] == ["gone", "not", "here"]
+
+
+def _with_every_bias(limits: tuple[Limits, ...]) -> tuple[Limits, ...]:
+    return tuple(replace(each, biases=EVERY_BIAS, masks=EVERY_MASK) for each in limits)
+
+
+@pytest.mark.parametrize("width", range(60, 200, 10))
+def test_the_list_of_implementations_never_breaks_a_word(width: int) -> None:
+    limits = Limits(masks=("window", "window+padding", "window+documents"), own_value_dim=True)
+    many = {"block_q": ["64", "128", "256"], "block_k": ["64", "128", "256", "512"]}
+    made = Entry(name="multi_head(local_window)", limits=(limits,), panel="layers", choices=many)
+    text = shown(listings.listed("implementations", [to_data(made)]), width=width)
+    assert max(map(len, text.splitlines())) <= width
+    assert {"multi_head(local_window)", "window+documents", "window+padding,"} <= set(text.split())
+
+
+def test_a_run_is_one_line_where_there_is_room() -> None:
+    cpu = "Intel(R) Xeon(R) Platinum 8480C CPU @ 2.20GHz"
+    run = {**RUN, "name": "quick-20260102-030405", "machine": cpu, "devices": [cpu, "NVIDIA H100"]}
+    lines = shown(listings.listed("runs", [run] * 3), width=100).splitlines()
+    assert len(lines) == 2 + 3
+    assert "Intel Xeon Platinum 8480C, NV…" in lines[-1]
+    wide = shown(listings.listed("runs", [run]), width=140)
+    assert "Intel Xeon Platinum 8480C, NVIDIA H100 " in wide
+    narrow = " ".join(shown(listings.listed("runs", [run]), width=80).split())
+    assert "@" in narrow
+
+
+def test_the_capabilities_are_a_markdown_table() -> None:
+    lines = capability_markdown(entries()).splitlines()
+    assert len({line.count("|") for line in lines}) == 1
+    row = "| `local_window` | all | all | window | none |  | no | yes | yes | 1 to 1024 |  |"
+    assert row in lines
+    assert any("block_q: 64, 128" in line for line in lines)
+    assert any("missing: No module named 'flash_attn'" in line for line in lines)
+
+
+def test_what_few_take_is_named_in_one_column() -> None:
+    limits = Limits(biases=("none", "alibi", "relative"), own_value_dim=True, sink=True)
+    (_, row) = listings.capability_rows(
+        (Entry(name="a", limits=ANY), Entry(name="b", limits=(limits,)))
+    )
+    named = dict(zip(listings.CAPABILITIES, row, strict=True))
+    assert (named["biases"], named["also"]) == ("all", "value dim, sink")
+
+
+RUN = {
+    "fault": "",
+    "name": "quick-1",
+    "suite": "quick",
+    "machine": "Example CPU 9000",
+    "devices": ["Example CPU 9000", "Example GPU"],
+    "problems": 18,
+    "implementations": 4,
+    "records": 60,
+    "started": "2026-01-02T03:04:05+00:00",
+    "ended": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("what", "data", "expected"),
+    [
+        (
+            "runs",
+            [RUN],
+            "quick-1 Example CPU 9000, Example GPU 18 4 60 not ended",
+        ),
+        ("runs", [{**RUN, "fault": "its plan cannot be read"}], "its plan cannot be read"),
+        ("runs", [], "no runs; python run_bench.py makes one"),
+        (
+            "suites",
+            [{"name": "quick", "problems": 18, "sessions": 3, "description": "a first look"}],
+            "quick 18 3 a first look",
+        ),
+        ("machine", MACHINE, "torch 2.13.0+cpu"),
+        ("machine", {"cpu_capability": "AVX2"}, "cpu capability AVX2"),
+        ("machine", {}, "CPU not recorded"),
+    ],
+)
+def test_each_list_is_a_table(what: str, data: Any, expected: str) -> None:
+    text = shown(listings.listed(what, data), width=140)
+    rows = [" ".join(line.split()) for line in text.splitlines()]
+    assert any(row == expected or row.endswith(expected) for row in rows)
+
+
+def test_there_is_a_table_for_each_list() -> None:
+    assert set(listings.TABLES) == {"implementations", "suites", "runs", "machine"}

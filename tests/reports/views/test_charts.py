@@ -1,0 +1,423 @@
+"""Chart descriptions: what is drawn is what was stored, and never what may not be compared."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from typing import Any, cast, get_args
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgba
+from PIL import Image
+
+from impls.interface import Limits, Problem
+from reports.analysis.efficiency import MOST_PROBLEMS
+from reports.analysis.run_analysis import Analysis
+from reports.outputs.png import axes, files
+from reports.views.charts.chart import MEDIANS, Chart, Series
+from reports.views.charts.efficiency import KEY
+from reports.views.charts.palette import _LIGHT, MARKERS, looks
+from reports.views.charts.sizes import charts, keys
+from reports.views.parts.roofline import ceiling_line
+from suites.records.plan import Entry
+from suites.stats.ceilings import Ceiling, Kind, Residency
+from tests.reports.section_by_hand import LOOKS, by_hand, points
+from tests.saved_run import LENGTHS, peak_bytes, small_run, times
+
+ANY = (Limits(),)
+LAYERS = {"multi_head", "torch_multi_head"}
+
+
+def chart(found: list[Chart], key: str, label: str) -> Chart:
+    return next(each for each in found if (each.key, each.label) == (key, label))
+
+
+def names(drawn: Chart) -> set[str]:
+    return {series.name for series in drawn.series}
+
+
+def test_a_chart_holds_the_stored_medians() -> None:
+    drawn = chart(charts(Analysis(*small_run())), "time_vs_length", "full mask")
+    (series,) = [each for each in drawn.series if each.name == "chunked"]
+    problems = [Problem.parse(f"h8 t{length}") for length in LENGTHS]
+    medians = [[median(times(p, "chunked", s)[:4]) for s in (1, 2, 3)] for p in problems]
+    assert series.x == LENGTHS
+    assert series.y == tuple(median(each) for each in medians)
+    assert series.low == tuple(min(each) for each in medians)
+    assert series.high == tuple(max(each) for each in medians)
+
+
+def test_a_memory_chart_holds_the_stored_bytes_as_mib() -> None:
+    drawn = chart(charts(Analysis(*small_run())), "memory_vs_heads", "window:128 mask")
+    (series,) = [each for each in drawn.series if each.name == "naive"]
+    assert series.x == (1, 2, 4, 8, 16)
+    problems = [Problem.parse(f"h{heads} t1024 window:128") for heads in (1, 2, 4, 8, 16)]
+    assert series.y == tuple(peak_bytes(p, "naive") / 2**20 for p in problems)
+    assert series.low == ()
+    assert drawn.y_title == "MiB above the inputs"
+
+
+def test_layers_never_share_a_chart_with_attention() -> None:
+    for drawn in charts(Analysis(*small_run())):
+        assert names(drawn) <= LAYERS if drawn.panel == "layers" else not names(drawn) & LAYERS
+        assert drawn.key.startswith("layers_") is (drawn.panel == "layers")
+
+
+def test_a_wrong_implementation_is_never_drawn_and_the_chart_says_so() -> None:
+    for drawn in charts(Analysis(*small_run())):
+        assert "off_by_one" not in names(drawn)
+        assert drawn.panel == "layers" or "off_by_one (wrong)" in drawn.note
+
+
+def test_a_chart_names_the_sizes_where_a_line_ends() -> None:
+    drawn = chart(charts(Analysis(*small_run())), "time_vs_length", "full mask")
+    assert "sdpa_math (out of memory at 2048)" in drawn.note
+    assert "local_window (refused)" in drawn.note
+    assert "xformers (refused)" in drawn.note
+
+
+def test_a_chart_is_told_in_words() -> None:
+    drawn = chart(charts(Analysis(*small_run())), "time_vs_length", "full mask")
+    assert drawn.alt.startswith("Time against sequence length, in ms; full mask, forward, 8 heads")
+    assert "sdpa_flash from 0.0289 at 128 to 4.09 at 2048" in drawn.alt
+
+
+def test_with_several_numbers_of_threads_charts_show_the_most_and_say_so() -> None:
+    drawn = chart(charts(Analysis(*small_run(threads=(1, 2)))), "time_vs_length", "full mask")
+    (series,) = [each for each in drawn.series if each.name == "chunked"]
+    problem = Problem.parse(f"b1 h8 t{LENGTHS[0]} d64 full fp32 cpu")
+    assert series.y[0] == median(median(times(problem, "chunked", s)[:4]) for s in (2, 4, 6))
+    assert drawn.common.endswith("cpu, 2 threads")
+
+
+def test_who_lacks_a_time_with_the_most_threads_is_not_drawn() -> None:
+    run, records = small_run(threads=(1, 2))
+    short = [r for r in records if r.implementation != "naive" or r.session in {0, 1, 3, 5}]
+    drawn = chart(charts(Analysis(run, short)), "time_vs_length", "full mask")
+    assert "naive" not in names(drawn)
+    assert "naive (not reached)" in drawn.note
+
+
+def test_parallel_efficiency_is_drawn_for_the_longest_of_each_kind() -> None:
+    found = charts(Analysis(*small_run(threads=(1, 2))))
+    drawn = [each for each in found if each.key == KEY]
+    assert [each.label for each in drawn][:2] == ["h8 t2048 full", "h1 t1024 full"]
+    (series,) = [each for each in drawn[0].series if each.name == "chunked"]
+    problem = Problem.parse(f"b1 h8 t{LENGTHS[-1]} d64 full fp32 cpu")
+    one, two = (
+        median(median(times(problem, "chunked", s)[:4]) for s in own)
+        for own in ((1, 3, 5), (2, 4, 6))
+    )
+    assert (series.x, series.y) == ((1, 2), (1.0, one / (two * 2)))
+    assert not drawn[0].log_x
+    assert not drawn[0].log_y
+    assert drawn[0].note.startswith("1 means that n times the threads take an nth of the time")
+    assert {each.panel for each in found if each.key == f"layers_{KEY}"} == {"layers"}
+
+
+def test_parallel_efficiency_takes_two_numbers_of_threads() -> None:
+    assert not [each for each in charts(Analysis(*small_run())) if KEY in each.key]
+    run, records = small_run(threads=(1, 2))
+    one = [r for r in records if r.session in {0, 1, 3, 5}]
+    assert not [each for each in charts(Analysis(run, one)) if KEY in each.key]
+
+
+def test_only_so_many_problems_get_a_chart_of_efficiency() -> None:
+    problems = [f"b{batch} h1 t16 d64 full fp32 cpu" for batch in range(1, MOST_PROBLEMS + 3)]
+    found = charts(Analysis(*small_run(problems=problems, threads=(1, 2))))
+    assert sum(each.key == KEY for each in found) == MOST_PROBLEMS
+
+
+def test_labels_that_are_not_the_default_stand_in_the_common_words() -> None:
+    run, records = small_run()
+    run = replace(run, plan=replace(run.plan, cache="cold", allocator="retain"))
+    assert all(
+        each.common.endswith("cache cold, allocator retain")
+        for each in charts(Analysis(run, records))
+    )
+
+
+def test_a_size_alone_makes_no_chart() -> None:
+    assert charts(Analysis(*small_run(problems=["b1 h8 t128 d64 full fp32 cpu"]))) == []
+
+
+def test_problems_that_differ_in_more_than_one_size_share_no_chart() -> None:
+    problems = ["b1 h8 t128 d64 full fp32 cpu", "b1 h4 t256 d64 full fp32 cpu"]
+    assert charts(Analysis(*small_run(problems=problems))) == []
+
+
+def test_decoding_is_drawn_over_its_keys() -> None:
+    problems = [f"b1 h8 t1/{keys} d64 full fp32 cpu" for keys in (128, 256)]
+    drawn = charts(Analysis(*small_run(problems=problems)))[0]
+    assert "1 query row" in drawn.common
+    assert drawn.series[0].x == (128, 256)
+
+
+def test_grouped_heads_are_drawn_over_either_kind_of_growth() -> None:
+    heads = ("2/2", "4/2", "8/4")
+    run, records = small_run(problems=[f"b1 h{pair} t128 d64 full fp32 cpu" for pair in heads])
+    found = [each for each in charts(Analysis(run, records)) if each.key == "time_vs_heads"]
+    assert [each.series[0].x for each in found] == [(2, 4), (4, 8)]
+    assert "over 2 key heads" in found[0].label
+    assert "2 query heads for each key head" in found[1].label
+
+
+def test_several_devices_also_share_a_chart() -> None:
+    sizes = [f"b1 h8 t{length} d64 full bf16" for length in (128, 256)]
+    run, records = small_run(problems=[f"{size} {d}" for size in sizes for d in ("cpu", "cuda")])
+    found = charts(Analysis(run, records))
+    apart = [each.label for each in found if each.key == "time_vs_length"]
+    assert apart == ["cpu", "cuda"]
+    (together,) = [each for each in found if each.key == "time_vs_length_by_device"]
+    assert {"naive (cpu)", "naive (cuda)", "xformers (cuda)"} <= names(together)
+    lines = {s.look.line for s in together.series if s.name.startswith("naive")}
+    assert len(lines) == 2
+
+
+def test_a_zero_is_drawn_on_a_plain_axis() -> None:
+    run, records = small_run()
+    zero = [replace(r, peak_bytes=0) if r.peak_bytes else r for r in records]
+    drawn = [each for each in charts(Analysis(run, zero)) if each.key == "memory_vs_length"]
+    assert drawn
+    assert not any(each.log_y for each in drawn)
+
+
+def test_what_has_a_time_and_no_memory_is_named_on_the_memory_chart() -> None:
+    run, records = small_run()
+    bare = [replace(r, peak_bytes=None) if r.implementation == "naive" else r for r in records]
+    drawn = chart(charts(Analysis(run, bare)), "memory_vs_length", "full mask")
+    assert "naive" not in names(drawn)
+    assert "naive (not recorded)" in drawn.note
+
+
+def test_one_session_shows_no_spread() -> None:
+    for drawn in charts(Analysis(*small_run(sessions=1))):
+        assert all(series.low == series.high == () for series in drawn.series)
+
+
+def test_a_name_looks_the_same_whoever_else_is_there() -> None:
+    given = ["b", "a", "c"]
+    assert looks(given) == looks(sorted(given))
+    names = [*(f"name{place:02}" for place in range(30)), "a[x=1]", "name00[x=1]"]
+    for count in range(1, len(names)):
+        assert looks(names).items() >= looks(names[:count]).items()
+    assert looks(["naive", "sdpa_flash"])["naive"] == looks(["naive"])["naive"]
+
+
+def test_eight_names_have_eight_colours_of_the_first_and_markers() -> None:
+    for start in range(20):
+        found = looks(f"name{start + place}" for place in range(8))
+        assert {look.light for look in found.values()} == set(_LIGHT[:8])
+        assert {look.line for look in found.values()} == {"solid"}
+        assert len({look.marker for look in found.values()}) == 8
+
+
+def test_twelve_names_share_neither_colour_nor_marker() -> None:
+    for start in range(20):
+        found = looks(f"name{start + place}" for place in range(12))
+        assert len({look.light for look in found.values()}) == 12
+        assert {look.marker for look in found.values()} == set(MARKERS) == set(axes.MARKS)
+
+
+def test_the_first_84_names_look_different() -> None:
+    found = looks(f"name{place:03}" for place in range(84))
+    assert len({(look.light, look.marker) for look in found.values()}) == 84
+
+
+def test_each_family_becomes_one_valid_png(tmp_path: Path) -> None:
+    run, records = small_run(threads=(1, 2))
+    written = files.draw(charts(Analysis(run, records)), tmp_path)
+    assert {path.name for path in written} == {
+        *(
+            f"{panel}{quantity}_vs_{axis}.png"
+            for panel in ("", "layers_")
+            for quantity in ("time", "memory")
+            for axis in ("length", "heads")
+        ),
+        f"{KEY}.png",
+        f"layers_{KEY}.png",
+    }
+    assert {path.name for path in written} <= {f"{key}.png" for key in keys(run.plan)}
+    for path in written:
+        with Image.open(path) as image:
+            image.verify()
+            assert min(image.size) > 400
+
+
+@pytest.mark.parametrize("name", ["_hidden", "$x$", "a" * 120, "<b>&", "1\n2", "% {x}"])
+def test_any_name_can_be_drawn(name: str, tmp_path: Path) -> None:
+    problems = [f"b1 h8 t{length} d64 full fp32 cpu" for length in (128, 256)]
+    run, records = small_run(
+        problems=problems, made=(Entry(name=name, limits=ANY), Entry(name="naive", limits=ANY))
+    )
+    drawn = charts(Analysis(run, records))
+    assert len(files.draw(drawn, tmp_path)) == 2
+    legend = files.figure(drawn[:1]).legends[0]
+    assert len(legend.get_texts()) == 2
+
+
+def test_a_png_draws_points_lines_and_maps(tmp_path: Path) -> None:
+    charts_by_hand = by_hand().charts
+    written = files.draw(charts_by_hand, tmp_path)
+    assert [path.name for path in written] == ["points.png", "winners.png"]
+    assert all(files.is_ours(path) for path in written)
+    points, bare = files.figure(charts_by_hand[:1]).axes[0].lines
+    assert points.get_linestyle() == "None"
+    assert bare.get_marker() == ""
+    tiles = list(files.figure(charts_by_hand[1:]).axes[0].patches)
+    assert [bool(each.get_hatch()) for each in tiles] == [False, False, True, False]
+    assert tiles[0].get_facecolor() == to_rgba(LOOKS["naive"].light)
+
+
+def test_a_png_holds_what_the_chart_says() -> None:
+    drawn = chart(charts(Analysis(*small_run())), "time_vs_length", "full mask")
+    axes = files.figure([drawn]).axes[0]
+    shown = {str(line.get_color()): np.asarray(line.get_ydata()).tolist() for line in axes.lines}
+    for series in drawn.series:
+        values = [y for y in shown[series.look.light] if y == y]  # noqa: PLR0124 - a gap is no number
+        assert values == list(series.y)
+        low, high = axes.get_ylim()
+        assert low < min(series.low) <= max(series.high) < high
+
+
+def test_a_png_says_what_the_bars_of_its_charts_are_where_there_are_bars() -> None:
+    plain = chart(charts(Analysis(*small_run())), "time_vs_length", "full mask")
+    assert MEDIANS in files.figure([plain]).get_suptitle()
+    other = files.figure([replace(points(), bars="bars: another thing")]).get_suptitle()
+    assert "bars: another thing" in other
+    assert MEDIANS not in other
+    without = chart(charts(Analysis(*small_run(sessions=1))), "time_vs_length", "full mask")
+    assert "bars" not in files.figure([without]).get_suptitle()
+
+
+def test_lines_that_are_nobody_s_stand_last_in_the_legend_in_the_order_given() -> None:
+    own, line = points().series
+    nobodys = [replace(line, name=name) for name in ("b ceiling", "a ceiling")]
+    others = [replace(own, name=name, implementation=name) for name in ("x", "chunked")]
+    drawn = replace(points(), series=(*nobodys, *others))
+    legend = files.figure([drawn]).legends[0]
+    assert [each.get_text() for each in legend.get_texts()] == [
+        "chunked",
+        "x",
+        "b ceiling",
+        "a ceiling",
+    ]
+
+
+def test_each_ceiling_has_a_line_of_its_own() -> None:
+    every = [
+        Ceiling(kind=kind, residency=where, value=1e9, device="cpu")
+        for kind in get_args(Kind)
+        for where in get_args(Residency)
+    ]
+    found = {ceiling_line("", (1, 2), (1, 2), each).look for each in every}
+    assert len(found) == len(every)
+
+
+def test_several_points_at_one_size_are_all_drawn() -> None:
+    own: Series = points().series[0]
+    twice = replace(own, x=(128, 128, 512), low=(), high=())
+    (shown,) = files.figure([replace(points(), series=(twice,))]).axes[0].lines
+    assert list(np.asarray(shown.get_ydata())) == list(twice.y)
+
+
+def marks(drawn: Chart, *others: Chart) -> tuple[list[str], list[str]]:
+    """What stands at the marks of the first chart, within its axes."""
+    axes = files.figure([drawn, *others]).axes[0]
+    found = []
+    for axis, (low, high) in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
+        places = [place for place in axis.get_major_locator()() if low <= place <= high]
+        found.append(axis.get_major_formatter().format_ticks(places))
+    return found[0], found[1]
+
+
+@pytest.mark.parametrize(
+    ("factor", "expected"),
+    [
+        (1.1, ["1", "1.05", "1.1"]),
+        (40, ["1", "2", "5", "10", "20"]),
+        (20_000, ["1", "10", "100", "1000", "10000"]),
+    ],
+)
+def test_logarithmic_axes_are_marked_with_plain_numbers(factor: int, expected: list[str]) -> None:
+    own = replace(points().series[0], x=(1, factor), y=(1.0, factor), low=(), high=())
+    drawn = replace(points(), series=(own,))
+    on_x, on_y = marks(drawn)
+    assert on_x[: len(expected)] == on_y[: len(expected)] == expected
+
+
+def test_a_short_line_beside_a_long_one_has_the_marks_of_the_long_one() -> None:
+    own = replace(points().series[0], low=(), high=())
+    short, long = (
+        replace(points(), series=(replace(own, y=(1.0, 1.1, high)),)) for high in (1.2, 1200.0)
+    )
+    assert marks(short, long)[1] == ["1", "10", "100", "1000"]
+
+
+def test_a_chart_reaches_over_the_sizes_it_names() -> None:
+    named = replace(points(), ticks=True, log_x=False, sizes=(64.0, 128.0, 256.0, 512.0, 1024.0))
+    axes = files.figure([named]).axes[0]
+    assert marks(named)[0] == ["64", "128", "256", "512", "1024"]
+    low, high = axes.get_xlim()
+    assert low < 64
+    assert high > 1024
+
+
+def test_what_a_chart_is_filtered_by_is_that_of_its_problems() -> None:
+    found = charts(Analysis(*small_run()))
+    over_lengths = chart(found, "time_vs_length", "full mask")
+    assert over_lengths.facets["heads"] == "8"
+    assert all(series.implementation == series.name for series in over_lengths.series)
+    assert all(series.facets == () for series in over_lengths.series)
+    over_heads = chart(found, "time_vs_heads", "full mask")
+    assert "heads" not in over_heads.facets
+    assert [dict(each) for each in over_heads.series[0].facets][:2] == [
+        {"heads": "1"},
+        {"heads": "2"},
+    ]
+
+
+def test_a_png_says_when_it_holds_only_part(tmp_path: Path) -> None:
+    problems = [
+        str(Problem.parse(f"b{batch} h1 t{length}"))
+        for batch in range(1, files.MOST_ON_ONE + 2)
+        for length in (16, 32)
+    ]
+    drawn = charts(Analysis(*small_run(problems=problems, made=(Entry(name="naive", limits=ANY),))))
+    figure = files.figure([each for each in drawn if each.key == "time_vs_length"])
+    assert f"{files.MOST_ON_ONE} of {files.MOST_ON_ONE + 1} charts" in figure.get_suptitle()
+
+
+def test_many_charts_are_shared_with_another_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = charts(Analysis(*small_run()))
+    (tmp_path / "alone").mkdir()
+    (tmp_path / "shared").mkdir()
+    monkeypatch.setattr(files, "_WORTH_A_PROCESS", len(drawn) + 1)
+    alone = files.draw(drawn, tmp_path / "alone")
+    monkeypatch.setattr(files, "_WORTH_A_PROCESS", 1)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    shared = files.draw(drawn, tmp_path / "shared")
+    assert [path.name for path in shared] == [path.name for path in alone]
+    assert [path.read_bytes() for path in shared] == [path.read_bytes() for path in alone]
+
+
+def test_files_are_shared_out_by_their_charts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    families = {Path(name): [None] * count for name, count in (("a", 10), ("b", 30), ("c", 20))}
+    own, other = files._shares(cast("Any", families))
+    assert own == [Path("b"), Path("a")]  # 24 at most are drawn on one
+    assert other == [Path("c")]
+    assert files._shares({}) == [[]]
+    assert files._shares(cast("Any", {Path("a"): [None] * 5})) == [[Path("a")]]
+
+
+@pytest.mark.parametrize(
+    ("most", "shown"), [(6, ""), (7, "chunked\n?"), (12, "chunked ?"), (3, "")]
+)
+def test_a_name_in_a_tile_breaks_at_its_joints_alone(most: int, shown: str) -> None:
+    assert axes._in_tile("chunked ?", most) == shown

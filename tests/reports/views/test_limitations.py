@@ -1,0 +1,53 @@
+"""What a run cannot tell: counted, with the reason, and nothing where all was told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reports.analysis.run_analysis import Analysis
+from reports.views.limitations import sentences
+from tests.saved_run import PROBLEMS, small_run, two
+
+
+def test_what_is_inconclusive_is_counted_with_its_reason() -> None:
+    said = sentences(Analysis(*two(1.0095)))
+    assert said[0] == ("1 of 1 comparison inconclusive: it differs, but perhaps by less than 1 %.")
+
+
+def test_what_was_not_judged_is_counted_with_its_reason() -> None:
+    said = sentences(Analysis(*two(1.3, (1.0,))))
+    assert said[0].startswith("1 of 1 comparison not judged: one session; an interval takes")
+
+
+def test_the_floor_and_where_nothing_ran_are_said() -> None:
+    said = sentences(Analysis(*small_run()))
+    assert said[0].startswith("Identical code, the baseline and its twin, may differ by")
+    assert said[1:] == ["No implementation of this run ran on a GPU."]
+
+
+def test_a_precision_that_was_not_reached_is_said() -> None:
+    said = "The precision asked for, 1 % either way, was not reached in 1 of 1 comparison."
+    assert said in sentences(Analysis(*two(1.3, (1.0, 1.1, 0.9), precision=0.01)))
+    assert said not in sentences(Analysis(*two(1.3, precision=0.01)))
+
+
+def test_stored_rows_that_cannot_be_read_are_counted_with_a_reason() -> None:
+    run, records = two(1.3)
+    damaged = replace(run, unread=("its problem is 'x'", "its session is -1"))
+    said = "2 stored rows of this run cannot be read: its problem is 'x'."
+    assert sentences(Analysis(damaged, records))[0] == said
+
+
+def test_a_run_that_compares_nothing_says_so() -> None:
+    run, records = small_run(problems=PROBLEMS[:1])
+    alone = [r for r in records if r.implementation == "naive"]
+    assert (
+        sentences(Analysis(run, alone))[0]
+        == "Nothing was compared: no problem has times of two implementations."
+    )
+
+
+def test_a_check_tells_only_where_nothing_ran() -> None:
+    assert sentences(Analysis(*small_run(sessions=0))) == [
+        "No implementation of this run ran on a GPU."
+    ]
