@@ -15,7 +15,7 @@ def test_check_of_a_plain_function_prints_its_faults_and_its_limits(tmp_path: Pa
     said = " ".join(result.stdout.split())
     assert result.returncode == 1
     assert "expected 0..0" in said
-    assert "claims more than it can" in said
+    assert "accept more than it computes correctly" in said
     assert "To paste above" in said
 
 

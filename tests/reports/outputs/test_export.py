@@ -18,7 +18,8 @@ from pytest_benchmark.stats import Stats
 
 from reports.analysis.ranking.dispatch import dispatch
 from reports.analysis.run_analysis import Analysis
-from reports.outputs.export.export import export
+from reports.outputs.export import formats
+from reports.outputs.export.export import export, extension
 from reports.outputs.export.formats import names
 from reports.outputs.export.formats.as_pytest_benchmark import stats
 from reports.outputs.export.json_data import plain
@@ -301,6 +302,20 @@ def test_an_unknown_format_is_told_in_words_with_the_nearest(tmp_path: Path) -> 
     ):
         export(stored(run, records), run, "x", path)
     assert not path.exists()
+
+
+def test_a_new_file_is_a_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "as_names.py").write_text(
+        "EXTENSION = 'txt'\n"
+        "def write(store, run, path):\n"
+        "    path.write_text(run.name)\n"
+        "    return (path,)\n"
+    )
+    monkeypatch.setattr(formats, "__path__", [*formats.__path__, str(tmp_path)])
+    run, records = small_run(problems=(ONE,))
+    assert "names" in names()
+    (file,) = export(stored(run, records), run, "names", tmp_path / f"run.{extension('names')}")
+    assert file.read_text() == run.name
 
 
 @pytest.mark.parametrize("format_name", names())
