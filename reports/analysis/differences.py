@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from suites.records.plan import Entry
-from suites.records.settings import options
+from suites.records.settings import labelling
 from suites.records.store import Run
 
 _FACTS: Final = (
@@ -87,9 +87,8 @@ def _facts(run: Run) -> Iterator[tuple[Fact, Any]]:
         if name not in _OF_PAGES:
             yield ("version", name), version or "not installed"
     yield ("setting", "--threads"), run.plan.threads
-    for field, option in options().items():
-        if option.labels:
-            yield ("setting", option.name), getattr(run.plan, field)
+    for field, option in labelling().items():
+        yield ("setting", option.name), option.shown(getattr(run.plan, field))
 
 
 def _devices(run: Run) -> Iterator[tuple[str, Any]]:

@@ -10,7 +10,6 @@ from impls import FOLDER
 from impls.interface import Problem
 from reports.views.text import counted
 from suites.records.plan import Entry, Plan
-from suites.records.settings import options
 
 
 def repeat_command(problem: Problem, entry: Entry) -> str:
@@ -28,8 +27,8 @@ def interleaved_command(
 
 def setting_options(plan: Plan, threads: int) -> str:
     """The options after a command that repeat the settings of a plan."""
-    names = options()
-    settings = "".join(f" {names[field].name} {_word(text)}" for field, text in plan.labels())
+    labels = plan.labels()
+    settings = "".join(f" {each.name} {_word(each.text(value))}" for each, value in labels)
     return f" --threads {threads}{settings}"
 
 
@@ -40,7 +39,7 @@ def labels(plan: Plan, *, threads: bool = True) -> list[str]:
     """
     some = threads and len(plan.threads) > 1
     return [
-        *(f"{field} {text}" for field, text in plan.labels()),
+        *(f"{option.title} {option.shown(value)}" for option, value in plan.labels()),
         *([counted(max(plan.threads), "thread")] if some else []),
     ]
 

@@ -12,7 +12,7 @@ from reports.views.numbers import percent, three_digits
 from reports.views.text import counted, duration, moment
 from suites.records.plan import Plan
 from suites.records.record import Record
-from suites.records.settings import options
+from suites.records.settings import labelling
 from suites.records.store import Run
 from suites.stats.ceilings import Ceiling
 
@@ -63,9 +63,8 @@ def settings(plan: Plan) -> Facts:
         ("delta", f"{percent(plan.delta)}: smaller differences do not count"),
         ("precision", precision),
         *(
-            (f"{field} setting", option.text(getattr(plan, field)))
-            for field, option in options().items()
-            if option.labels
+            (f"{option.title} setting", option.shown(getattr(plan, field)))
+            for field, option in labelling().items()
         ),
         ("threads requested", f"{numbers}, in turn" if len(plan.threads) > 1 else numbers),
     ]

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Annotated, Any, ClassVar, Final, get_type_hints
 
 MOST: Final = 1e6
-"""Seconds, minutes or GiB from which on a limit is a typing error."""
+"""A limit or a number of heads from which on it is a typing error."""
 MOST_SESSIONS: Final = 1000
 """More is a typing error: a session takes seconds to minutes."""
 GIB: Final = 2**30
@@ -31,6 +31,7 @@ class Option:
     repeat   whether it may be given several times
     labels   whether titles of figures and commands that repeat them name a value that is not the
              default
+    unit     of the text, for people who read it without the help
     """
 
     name: str
@@ -41,6 +42,16 @@ class Option:
     default: str = ""
     repeat: bool = False
     labels: bool = False
+    unit: str = ""
+
+    @property
+    def title(self) -> str:
+        """The name without dashes, for pages and titles of figures."""
+        return self.name.removeprefix("--")
+
+    def shown(self, value: Any) -> str:
+        """The text of a value with its unit."""
+        return f"{self.text(value)} {self.unit}".rstrip()
 
     def value(self, text: str) -> Any:
         """The value of a text. Raises ValueError that names the option."""
@@ -118,7 +129,6 @@ def _gib(text: str) -> int:
     return int(positive(GIB)(text))
 
 
-# Functions, because a lambda in an annotation does not see the names of this module.
 def _gib_text(value: int) -> str:
     return _plain(value / GIB)
 
@@ -243,11 +253,12 @@ class Settings:
         ),
     ]
 
-    def labels(self) -> Iterator[tuple[str, str]]:
-        """Field and text of every setting that labels figures and is not at its default."""
-        for field, option in options().items():
-            if option.labels and (text := option.text(getattr(self, field))) != option.default:
-                yield field, text
+    def labels(self) -> Iterator[tuple[Option, Any]]:
+        """Every setting that labels figures and is not at its default, with its value."""
+        for field, option in labelling().items():
+            value = getattr(self, field)
+            if option.text(value) != option.default:
+                yield option, value
 
 
 @cache
@@ -255,3 +266,9 @@ def options() -> dict[str, Option]:
     """The option of every setting, by field, in the order of the declaration."""
     hints = get_type_hints(Settings, include_extras=True)
     return {field.name: hints[field.name].__metadata__[0] for field in fields(Settings)}
+
+
+@cache
+def labelling() -> dict[str, Option]:
+    """The settings that label figures, by field."""
+    return {field: option for field, option in options().items() if option.labels}

@@ -131,4 +131,4 @@ def test_only_settings_that_are_not_at_their_default_label_figures() -> None:
     usual = Settings(sessions=1, memory_limit=GIB, threads=(2,))
     assert list(usual.labels()) == []
     other = Settings(sessions=1, memory_limit=GIB, threads=(2,), cache="cold", delta=0.5)
-    assert list(other.labels()) == [("cache", "cold")]
+    assert [(option.name, value) for option, value in other.labels()] == [("--cache", "cold")]

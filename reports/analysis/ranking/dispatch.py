@@ -27,6 +27,7 @@ from reports.analysis.ranking.ratios import Place
 from reports.analysis.run_analysis import Analysis
 from reports.rows.families import without_length
 from reports.rows.panels import ATTENTION
+from suites.records.settings import labelling
 
 FORMAT: Final = "attnbench dispatch"
 VERSION: Final = 1
@@ -45,7 +46,10 @@ def dispatch(analysis: Analysis) -> dict[str, Any]:
         "command": run.command,
         "machine": {name: each for name, each in run.machine.items() if name != "versions"},
         "versions": run.machine.get("versions", {}),
-        "settings": {"cache": plan.cache, "allocator": plan.allocator, "threads": plan.threads},
+        "settings": {
+            **{field: getattr(plan, field) for field in labelling()},
+            "threads": plan.threads,
+        },
         "problems": [_problem(place, found) for place, found in rankings(analysis).items()],
     }
 

@@ -18,8 +18,9 @@ from reports.rows.sessions import median_ceilings, share_inside_calls
 from reports.views import comparison, differences
 from reports.views.not_measured import NotMeasured, not_measured
 from reports.views.statuses import reason
+from suites.records.settings import labelling
 
-SETTINGS: Final = ("baseline", "delta", "precision", "cache", "allocator", "threads", "seed")
+SETTINGS: Final = ("baseline", "delta", "precision", *labelling(), "threads", "seed")
 """Fields of the plan that change its figures."""
 _POINT: Final = ("median_ms", "low_ms", "high_ms", "sessions")
 
