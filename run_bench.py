@@ -248,7 +248,7 @@ def export(
     ] = None,
     store: StoreUrl = DEFAULT_STORE,
 ) -> None:
-    """Write a stored run for other programs."""
+    """Write a stored run in another format."""
     from reports.outputs.export import export as exports
     from reports.outputs.folder import RESULTS
     from reports.outputs.terminal.console import print_paths

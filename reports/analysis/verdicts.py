@@ -91,7 +91,7 @@ class VerdictRow(Paired):
 def verdicts(plan: Plan, timed: Timed) -> list[VerdictRow]:
     """One row for each problem, number of threads and implementation beside a baseline.
 
-    A pair with a record that is not ok, in any session, has no row.
+    The baseline has no row of its own, nor has a pair with a record that is not ok in any session.
     """
     return [
         row

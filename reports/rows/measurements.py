@@ -29,7 +29,8 @@ class Measurement:
     checked_again        whether the output was compared again, because the time was beyond what
                          the machine can reach
     peak_bytes, kept_bytes, resident_bytes
-                         of the check, which has the most threads: None with fewer
+                         of the check, which runs with the largest number of threads; None in
+                         rows of smaller numbers
     operator             the kernel that a library picked
     """
 

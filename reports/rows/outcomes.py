@@ -60,7 +60,7 @@ def _outcome(problem: Problem, name: str, panel: str, found: Sequence[Record]) -
 def missing_time(run: Run, outcome: Outcome) -> tuple[State, Ending] | None:
     """The state and cause of an answer without a time; None where no time is missing.
 
-    Without timed sessions only answers that are not ok count.
+    A check has no timed sessions: an answer that is ok lacks nothing there.
     """
     if outcome.timed or (outcome.status == "ok" and run.plan.sessions == 0):
         return None
