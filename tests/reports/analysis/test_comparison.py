@@ -17,10 +17,10 @@ from reports.analysis.comparison import (
     ComparisonRow,
     implementations,
     no_longer_timed,
-    runs,
     slower_beyond,
 )
 from reports.analysis.differences import differences
+from reports.analysis.run_comparison import runs
 from reports.outputs.exit_status import gate_status
 from reports.rows.measurements import measurements
 from reports.views.commands import interleaved_command

@@ -19,7 +19,7 @@ from pyarrow import parquet
 from rich.console import Console, RenderableType
 
 import reports
-from reports.analysis import comparison
+from reports.analysis import comparison, run_comparison
 from reports.analysis.run_analysis import Analysis
 from reports.outputs.export import json_data
 from reports.outputs.export.export import export
@@ -185,7 +185,7 @@ def test_a_comparison_is_text_only(hostile: tuple[Run, list[Record]]) -> None:
     run, records = hostile
     names = list(NAMES.values())
     found = comparison.implementations(run, records, names[0], names[1])
-    both = comparison.runs(run, records, *small_run(problems=PROBLEMS[:2]))
+    both = run_comparison.runs(run, records, *small_run(problems=PROBLEMS[:2]))
     for each in (found, both):
         assert disobedient(printed(*compare_tables(each))) == set()
         json.dumps(json_data.of_comparison(each), allow_nan=False)

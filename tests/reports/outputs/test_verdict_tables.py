@@ -9,8 +9,9 @@ import pytest
 from rich.console import Console, RenderableType
 
 from impls.interface import Limits, Problem
-from reports.analysis.comparison import implementations, runs
+from reports.analysis.comparison import implementations
 from reports.analysis.run_analysis import Analysis
+from reports.analysis.run_comparison import runs
 from reports.outputs.terminal.verdict_tables import MOST_ROWS, compare_tables, verdict_tables
 from suites.records.plan import Entry
 from suites.records.record import Record
