@@ -67,6 +67,7 @@ class Problem:
 
     def __post_init__(self) -> None:
         self._check_sizes()
+        _refuse_device_index(self.device)
         for value, known, what in (
             (self.dtype, DTYPES, "dtype"),
             (self.device, DEVICES, "device"),
@@ -248,6 +249,15 @@ def parse_dtype(word: str) -> str:
     raise ValueError(f"unknown dtype {word!r}; expected one of {', '.join(DTYPES)}")
 
 
+def _refuse_device_index(word: str) -> None:
+    """Raise ValueError for `cuda:1`: a problem names a kind of device, not one of several."""
+    if found := re.fullmatch(r"cuda:(\d+)", word):
+        raise ValueError(
+            f"{word!r} has a device index, expected 'cuda'; to use that device, set "
+            f"CUDA_VISIBLE_DEVICES={found[1]} and write 'cuda'"
+        )
+
+
 def parse_word(word: str) -> dict[str, Any]:
     """The fields that one word of the grammar sets. Raises ValueError for an unknown word."""
     if field := _NAMED.get(word):
@@ -257,6 +267,7 @@ def parse_word(word: str) -> dict[str, Any]:
             return set_fields(found)
     if word in DTYPES or word in DTYPES.values():
         return {"dtype": parse_dtype(word)}
+    _refuse_device_index(word)
     stem = re.split(r"[:+]", word)[0]
     if stem in _MASKS:
         return {"mask": Mask.parse(word)}

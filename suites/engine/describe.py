@@ -22,7 +22,7 @@ from suites.records.facts import SessionFacts
 from suites.records.plan import Entry
 
 LONGEST: Final = 2000
-"""Characters of a refusal: paths are long."""
+"""Characters of a refusal, a missing module or a description: paths are long."""
 SET_HERE: Final = (
     "OMP_NUM_THREADS",
     "OMP_PROC_BIND",
@@ -93,7 +93,7 @@ def entry_of(each: Implementation) -> Entry:
         inner_limits=each.inner.limits if each.inner else (),
         choices={name: list(map(str, values)) for name, values in each.choices.items()},
         panel=each.panel,
-        description=lines[0] if lines else "",
+        description=one_line(lines[0], LONGEST) if lines else "",
     )
 
 
@@ -111,7 +111,7 @@ def _entries(task: ListImplementations, sender: Sender) -> list[Entry]:
         with _unchanged(spec, ValueError):
             impls.select([spec], known)
     missing = [
-        Entry(name=each.name, missing=each.reason)
+        Entry(name=each.name, missing=one_line(each.reason, LONGEST))
         for each in known.values()
         if isinstance(each, Missing) and task.specs is None
     ]

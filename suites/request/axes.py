@@ -73,8 +73,9 @@ def _fields(option: str, value: str) -> dict[str, Any]:
         found = parse_word(axis.word.format(word))
         Problem(**found)
     except ValueError as error:
-        reason = f"{error}" if option in ("--mask", "--bias") or _is_number(value) else ""
-        raise ValueError(reason or _expected(axis, value)) from None
+        if option in ("--mask", "--bias") or _is_number(value) or value.startswith("cuda:"):
+            raise
+        raise ValueError(_expected(axis, value)) from error
     if axis.field not in found:
         raise ValueError(_expected(axis, value))
     return found

@@ -146,15 +146,15 @@ def _word(found: Interval, delta: float, floor: float | None) -> tuple[Word, str
     limit = f"{100 * delta:.3g} %"
     if found.excludes_one and _size(found) > delta:
         if floor is not None and _size(found) <= floor:
-            return "inconclusive", "identical code may differ by as much here"
+            return "inconclusive", "the difference is not above the noise floor"
         return ("slower" if found.low > 1 else "faster"), ""
     if found.lies_within(delta):
         if floor is not None and floor > delta:
-            return "inconclusive", f"within {limit}, but identical code may differ by more here"
+            return "inconclusive", f"within {limit}, but the noise floor is above that"
         return "same", ""
     if found.excludes_one:
         return "inconclusive", f"it differs, but perhaps by less than {limit}"
-    return "inconclusive", f"the interval holds 1 and also differences beyond {limit}"
+    return "inconclusive", f"the interval contains 1 and differences above {limit}"
 
 
 def _size(found: Interval) -> float:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import threading
 import time
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,7 +11,7 @@ import pytest
 from impls.interface import Problem
 from suites.agreement import timed_outputs
 from suites.calibrate.arms import calibrate, read_instruments
-from suites.engine import describe, timed_rounds
+from suites.engine import timed_rounds
 from suites.engine.pipe import Sender
 from suites.engine.protocol import (
     Calibrate,
@@ -256,24 +254,3 @@ def test_the_memory_of_a_known_operation_is_read_to_the_byte() -> None:
     [found] = log.of(InstrumentsRead)
     assert found.read_bytes == 12345
     assert found.resolution_ms > 0
-
-
-def test_the_cpus_of_a_session_are_those_of_all_its_threads() -> None:
-    every = os.sched_getaffinity(0)
-    done, bound = threading.Event(), threading.Event()
-
-    def elsewhere() -> None:
-        os.sched_setaffinity(0, {max(every)})
-        bound.set()
-        done.wait(60)
-
-    other = threading.Thread(target=elsewhere)
-    other.start()
-    bound.wait(60)
-    os.sched_setaffinity(0, {min(every)})
-    try:
-        assert {min(every), max(every)} <= set(describe.cpus_of_threads())
-    finally:
-        os.sched_setaffinity(0, every)
-        done.set()
-        other.join()

@@ -279,3 +279,11 @@ def test_an_unknown_dtype_names_the_known_ones() -> None:
         ValueError, match="unknown dtype 'fp8'; expected one of float64, float32, fl"
     ):
         parse_dtype("fp8")
+
+
+def test_a_device_index_is_refused_with_what_to_do_instead() -> None:
+    instead = "'cuda:1' has a device index, expected 'cuda'; .*CUDA_VISIBLE_DEVICES=1 and write"
+    with pytest.raises(ValueError, match=f"^problem 'b1 cuda:1': {instead}"):
+        Problem.parse("b1 cuda:1")
+    with pytest.raises(ValueError, match=instead):
+        Problem(device="cuda:1")

@@ -78,7 +78,7 @@ def test_a_baseline_without_any_implementation_of_its_panel_is_refused() -> None
     with pytest.raises(ValueError, match=r"^--against 'layer': none of the others computes the"):
         planned("mine layer", {"--problem": ONE, "--against": "layer"})
     for names, against in (("layer", "layer"), ("mine base layer", "base")):
-        given: dict[str, str | list[str]] = {"--problem": ONE, "--against": against}
+        given: Given = {"--problem": ONE, "--against": against}
         assert planned(names, given).baseline == against
 
 
@@ -93,12 +93,8 @@ def test_problems_are_values_and_stand_in_the_plan_once() -> None:
 
 
 def test_axes_replace_fields_of_every_problem() -> None:
-    given: dict[str, str | list[str]] = {
-        "--problem": ONE,
-        "--seq": "8,16/32",
-        "--pass": "forward,training",
-        "--kv-heads": "1",
-    }
+    axes = {"--seq": "8,16/32", "--pass": "forward,training", "--kv-heads": "1"}
+    given: Given = {"--problem": ONE, **axes}
     words = ("t8", "t8 train", "t16/32", "t16/32 train")
     assert planned("mine", given).problems == tuple(
         Problem.parse(f"h2/1 d16 {each}") for each in words

@@ -56,13 +56,13 @@ def test_a_difference_within_delta_is_neither_faster_nor_slower() -> None:
 def test_an_interval_that_contains_1_is_neither_faster_nor_slower() -> None:
     given = judge(around(1.02, wider=20), delta=0.01)
     assert given.word == "inconclusive"
-    assert given.reason == "the interval holds 1 and also differences beyond 1 %"
+    assert given.reason == "the interval contains 1 and differences above 1 %"
 
 
 def test_same_is_withheld_where_identical_code_differs_by_more_than_delta() -> None:
     given = judge(around(1.0), delta=0.01, floor=0.02)
     assert given.word == "inconclusive"
-    assert given.reason == "within 1 %, but identical code may differ by more here"
+    assert given.reason == "within 1 %, but the noise floor is above that"
     assert given.more_sessions == 15  # twice too wide: four times the sessions
     assert judge(around(1.0), delta=0.02, floor=0.02).word == "same"
 
@@ -73,7 +73,7 @@ def test_a_difference_that_identical_code_may_show_here_is_inconclusive() -> Non
     assert given.more_sessions is not None
     assert judge(around(1.015), delta=0.01, floor=0.014).word == "slower"  # delta is not enlarged
     assert judge(around(1 / 1.015), delta=0.01, floor=0.014).word == "faster"
-    assert given.reason == "identical code may differ by as much here"
+    assert given.reason == "the difference is not above the noise floor"
 
 
 def test_the_estimated_number_of_further_sessions_decides_an_inconclusive_ratio() -> None:
@@ -119,7 +119,7 @@ def test_same_is_withheld_within_a_process_too() -> None:
     assert (given.word, given.more_sessions) == ("inconclusive", None)
     assert given.reason == (
         "one session: it holds within this process only; "
-        "within 1 %, but identical code may differ by more here"
+        "within 1 %, but the noise floor is above that"
     )
 
 

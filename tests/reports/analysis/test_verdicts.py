@@ -122,7 +122,7 @@ def test_a_verdict_stands_in_its_row(factor: float, word: str) -> None:
 def test_same_is_withheld_above_the_floor() -> None:
     found = row(*two(1.0, twin=0.02))
     assert found["verdict"] == "inconclusive"
-    assert found["reason"] == "within 1 %, but identical code may differ by more here"
+    assert found["reason"] == "within 1 %, but the noise floor is above that"
     assert found["more_sessions"] > 0
 
 
