@@ -14,7 +14,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=_at_least_one,
         metavar="N",
         help="Fresh processes that time every problem, for the figures in extra_info; "
-        "as many as the suite has, unless told.",
+        "by default as many as the suite has.",
     )
 
 

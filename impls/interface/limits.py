@@ -82,7 +82,7 @@ class Limits:
             ),
             (
                 self.unequal_lengths or p.query_length == p.key_length,
-                f"{p.query_length} queries and {p.key_length} keys: needs as many of both",
+                f"Tq {p.query_length} and Tk {p.key_length}: takes equal lengths",
             ),
             (self.backward or not p.training, "training: forward only"),
             (

@@ -32,6 +32,11 @@ def of_panel(panel: str) -> str:
 
 def note(panel: str) -> str:
     """Why its implementations are shown apart; empty for attention."""
+    if panel.startswith(f"{APPROXIMATIONS} of "):
+        return (
+            f"They compute {panel}. Their distance from it is shown below, and they are ranked "
+            "with no exact implementation."
+        )
     other = (
         f"They compute another function than attention: each agrees with the reference {panel}, "
         "and is compared with those that do."

@@ -33,7 +33,7 @@ class TimedInputs:
         self._versions = [versions_of(each) for each in self.sets]
 
     @property
-    def part(self) -> Watched:
+    def watched(self) -> Watched:
         """The state of them that an implementation must leave unchanged."""
         return Watched("the inputs", self._places, None, _described, quick=True)
 

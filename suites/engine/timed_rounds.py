@@ -42,11 +42,11 @@ def measure(task: Measure, sender: Sender) -> None:
     """Send a record with times for every implementation."""
     bench = Bench(task, sender)
     for name in task.implementations:
-        if not recorded(task, name, sender, partial(bench.set_up, name), bench.inputs.part):
+        if not recorded(task, name, sender, partial(bench.set_up, name), bench.inputs.watched):
             bench.arms.pop(name, None)
     bench.take_times()
     for name in bench.arms:
-        recorded(task, name, sender, partial(bench.record, name), bench.inputs.part)
+        recorded(task, name, sender, partial(bench.record, name), bench.inputs.watched)
 
 
 @dataclass(slots=True)
@@ -145,7 +145,7 @@ class Bench:
         """
         while arms := self._in_rounds():
             names = [arm.name.removeprefix(TWIN) for arm in arms]
-            before = ProcessState(self.inputs.part)
+            before = ProcessState(self.inputs.watched)
             turns = WatchedTurns(self.sender, self.task.problem, names, before)
             try:
                 self.conditions = self.run(arms, turns.announce)

@@ -1,4 +1,4 @@
-"""The named suites: lists of problems, as data. A new suite is one more entry of SUITES."""
+"""The named suites: lists of problems. A new suite is a function and an entry of SUITES."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from impls.interface import Mask, Problem
 class Suite:
     """A named list of problems, with its default sessions and budget.
 
-    problems         the list, for the devices of a machine, the best one first
+    problems         returns the list, given the kinds of device of a machine, the best one first
     sessions         fresh processes that time every problem: five, since the half-width of their
                      95 % interval is 1.24 standard deviations, and 2.5 with three
     round_budget_ms  what the rounds of one problem may take in one session

@@ -149,3 +149,9 @@ def test_page_and_terminal_have_a_place_for_each_panel(made: tuple[Run, list[Rec
     shown = written.getvalue()
     assert "Error of approximations" in shown
     assert "Time of functions like dense_linear" in shown
+
+
+def test_approximations_of_another_function_are_not_said_to_agree() -> None:
+    found = note("approximations of dense_linear (linear.py)")
+    assert "approximations of dense_linear" in found
+    assert "agrees" not in found
