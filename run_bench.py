@@ -206,7 +206,7 @@ def compare(  # noqa: PLR0913 - each parameter is an option of the command line
     as_json: Json = False,
 ) -> None:
     """Compare two runs, or two implementations of one run: ratio, interval, verdict."""
-    from reports.analysis import comparison
+    from reports.analysis import comparison, run_comparison
     from reports.outputs.exit_status import expect_comparable, gate_status
     from reports.outputs.export import json_data
     from reports.outputs.terminal.console import print_json, print_tables
@@ -224,7 +224,7 @@ def compare(  # noqa: PLR0913 - each parameter is an option of the command line
     else:
         pair = [kept.run(base), kept.run(new)]
         sides = [(each, kept.records(each.name)) for each in pair]
-        found = comparison.runs(*sides[0], *sides[1], delta=counts)
+        found = run_comparison.runs(*sides[0], *sides[1], delta=counts)
     expect_comparable(found, anyway=anyway)
     if as_json:
         print_json(json_data.of_comparison(found))

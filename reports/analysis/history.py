@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from impls.interface import Problem
-from reports.analysis.comparison import Comparison, runs
+from reports.analysis.comparison import Comparison
 from reports.analysis.differences import Difference
 from reports.analysis.run_analysis import Analysis
+from reports.analysis.run_comparison import runs
 from reports.rows.measurements import Measurement
 from suites.records.record import Record
 from suites.records.store import Run

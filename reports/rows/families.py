@@ -18,23 +18,15 @@ axis or is equal on both sides: see `_fixed`.
 """
 Kind = tuple[Hashable, ...]
 """What problems of one kind have in common, whatever their sizes."""
-_ORDER: Final = (
+_SLOWEST: Final = (
     "heads",
     "length",
     "batch",
     "head_dim",
-    "value_dim",
-    "bias",
-    "scale",
-    "softcap",
-    "sink",
-    "layout",
-    "dtype",
-    "device",
-    "training",
-    "mask",
 )
-"""Charts are sorted by these, each in the order of the plan; the mask varies fastest."""
+"""Charts are sorted by these first."""
+_FASTEST: Final = ("dtype", "device", "training", "mask")
+"""Charts are sorted by these last, so the mask varies fastest; each in the order of the plan."""
 
 
 class OnProblem(Protocol):
@@ -164,8 +156,9 @@ def _ordered(having: Iterable[Fixed]) -> list[Fixed]:
 
     def key(fixed: Fixed) -> tuple[int, ...]:
         own = dict(fixed)
-        signs = {"length": -1}
-        return tuple(signs.get(name, 1) * places[name, own[name]] for name in _ORDER if name in own)
+        others = sorted(own.keys() - {*_SLOWEST, *_FASTEST})
+        names = (name for name in (*_SLOWEST, *others, *_FASTEST) if name in own)
+        return tuple((-1 if name == "length" else 1) * places[name, own[name]] for name in names)
 
     return sorted(having, key=key)
 

@@ -17,10 +17,6 @@ AXIS_TITLES: Final = {
 }
 """Part of the title of a family, by the name of its axis."""
 _LABELS: Final = {"length": "sequence length (tokens)", "heads": "query heads"}
-_ORDER: Final = (
-    "mask", "training", "heads", "length", "batch", "head_dim", "bias", "scale", "value_dim",
-    "softcap", "sink", "layout", "dtype", "device",
-)  # fmt: skip
 
 
 def axis_label(axis: Axis) -> str:
@@ -30,16 +26,14 @@ def axis_label(axis: Axis) -> str:
 
 def label(group: Group[Any, Any]) -> str:
     """What sets a chart apart from the others of its family; empty for a single chart."""
-    words = _words(group)
-    return ", ".join(words[name] for name in _ORDER if words.get(name) and name in group.varying)
+    words = _words(group).items()
+    return ", ".join(text for name, text in words if text and name in group.varying)
 
 
 def common(group: Group[Any, Any]) -> str:
     """What all charts of the family have in common."""
-    words = _words(group)
-    return ", ".join(
-        words[name] for name in _ORDER if words.get(name) and name not in group.varying
-    )
+    words = _words(group).items()
+    return ", ".join(text for name, text in words if text and name not in group.varying)
 
 
 def where(group: Group[Any, Any]) -> str:
@@ -53,11 +47,13 @@ def mask(group: Group[Any, Any]) -> str:
 
 
 def _words(group: Group[Any, Any]) -> dict[str, str]:
-    """Every name of `fixed` with its words; empty for an optional field at its default."""
+    """Every name of `fixed` with its words, sizes after mask and pass; empty for a default."""
     problem: Problem = group.drawn[0].problem
     words, fixed = fixed_words(problem), dict(group.fixed)
-    words |= {name: say(fixed[name]) for name, say in _SIZES[group.axis.field].items()}
-    return {name: text for name, text in words.items() if name in fixed}
+    sizes = {name: say(fixed[name]) for name, say in _SIZES[group.axis.field].items()}
+    first = {name: words.pop(name) for name in ("mask", "training")}
+    every = {**first, **sizes, **words}
+    return {name: text for name, text in every.items() if name in fixed}
 
 
 def _heads(heads: tuple[int, int]) -> str:

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from impls.interface import Problem
 
 FACETS: Final = ("implementation", "device", "dtype", "mask", "pass", "heads")
 """What a page can be filtered by."""
+_USUAL: Final = (
+    "batch", "query_heads", "key_heads", "query_length", "key_length", "head_dim", "mask", "dtype",
+    "device", "training",
+)  # fmt: skip
+"""Fields that every problem shows; all others are optional."""
 
 
 def shared_words(problems: Iterable[str | Problem]) -> frozenset[str]:
@@ -32,14 +37,19 @@ def common_words(problem: str | Problem, shared: frozenset[str]) -> str:
 
 def optional_words(problem: Problem) -> dict[str, str]:
     """The fields that few problems have, in words; empty at their defaults."""
+    default, found = Problem().fields(), problem.fields()
     return {
-        "bias": "" if problem.bias.kind == "none" else f"{problem.bias} bias",
-        "scale": "" if problem.scale is None else f"scale {problem.scale:g}",
-        "value_dim": "" if problem.value_dim is None else f"value dimension {problem.value_dim}",
-        "softcap": "" if problem.softcap is None else f"softcap {problem.softcap:g}",
-        "sink": "a sink" if problem.sink else "",
-        "layout": "" if problem.layout == "bhtd" else f"layout {problem.layout}",
+        name: "" if value == default[name] else _optional(name, value)
+        for name, value in found.items()
+        if name not in _USUAL
     }
+
+
+def _optional(name: str, value: Any) -> str:
+    """An optional field that is not at its default, in words."""
+    words = {"bias": f"{value} bias", "sink": "a sink", "value_dim": f"value dimension {value}"}
+    number = f"{value:g}" if isinstance(value, float) else value
+    return words.get(name, f"{name.replace('_', ' ')} {number}")
 
 
 def fixed_words(problem: Problem) -> dict[str, str]:

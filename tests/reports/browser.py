@@ -1,4 +1,4 @@
-"""A page in the system's chromium, without a network, and what it complained of or asked for."""
+"""A page in the system's chromium, without a network, with its errors and requests."""
 
 from __future__ import annotations
 

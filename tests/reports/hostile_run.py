@@ -1,4 +1,4 @@
-"""A run whose every string wants to be something else than text."""
+"""A run in which every string is hostile."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ NAMES: Final = {
     "underscore": "_hidden",
     "quotes": "\"'\\\"'",
 }
-"""What each is good for, by name; all of them are names, reasons, paths and versions below."""
+"""Hostile texts by kind; all of them are used as names, reasons, paths and versions."""
 
 
 def hostile_run() -> tuple[Run, list[Record]]:

@@ -27,7 +27,7 @@ def by_hand() -> Section:
 
 
 def points() -> Chart:
-    """Points of one, and a bare line that is nobody's."""
+    """Points of one implementation, and a bare line of none."""
     own = Series(
         name="naive",
         x=(128, 256, 512),

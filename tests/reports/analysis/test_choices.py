@@ -1,4 +1,4 @@
-"""Choices of one implementation: the best is named only where it can be told apart."""
+"""Choices of one implementation: the best is named only where the others are slower."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def test_the_best_choice_is_named_with_how_far_the_next_one_is() -> None:
     )
 
 
-def test_choices_that_cannot_be_told_apart_are_said_to_be() -> None:
+def test_choices_without_a_significant_order_are_reported() -> None:
     (said,) = sentences(Analysis(*chosen(1.0, (1.02, 0.99, 1.0))))
     assert "block_q=128 and block_q=64 are not distinguished (1.003 [0.966, 1.042])." in said
 
 
-def test_a_choice_is_best_only_where_all_others_are_told_apart() -> None:
+def test_a_choice_is_best_only_where_all_others_are_slower() -> None:
     names = (*NAMES, "chunked[block_q=256]")
     run, records = chosen(1.05, names=names)
     off = {1: 0.8, 2: 1.2, 3: 1.3}
@@ -89,7 +89,7 @@ def test_one_session_is_not_judged() -> None:
     assert said.endswith("their medians differ by a factor of 1.040.")
 
 
-def test_a_clock_that_stands_still_is_not_judged() -> None:
+def test_a_sample_of_0_ms_is_not_judged() -> None:
     run, records = chosen(1.0)
     still = [replace(r, times_ms=(0.0,) * len(r.times_ms)) for r in records]
     (said,) = sentences(Analysis(run, still))

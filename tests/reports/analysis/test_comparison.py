@@ -1,4 +1,4 @@
-"""Two implementations, or two runs: what is compared with what, and what is refused a verdict."""
+"""Two implementations, or two runs: what is compared, and what has no verdict."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from reports.analysis.comparison import (
     ComparisonRow,
     implementations,
     no_longer_timed,
-    runs,
     slower_beyond,
 )
 from reports.analysis.differences import differences
+from reports.analysis.run_comparison import runs
 from reports.outputs.exit_status import gate_status
 from reports.rows.measurements import measurements
 from reports.views.commands import interleaved_command
@@ -141,7 +141,7 @@ def test_the_baseline_itself_has_milliseconds_and_no_verdict() -> None:
     )
 
 
-def test_two_runs_are_said_to_be_of_different_times() -> None:
+def test_a_comparison_says_that_runs_were_measured_at_different_times() -> None:
     said = " ".join(sentences(compared(2.0, 2.1)))
     assert "2026-01-02-quick and later were measured at different times" in said
     assert "2 comparisons: 1 slower, 1 not judged; a difference counts from 1 %." in said
@@ -153,7 +153,7 @@ def test_the_floor_of_two_runs_is_that_of_both_together() -> None:
     assert found["floor"] == pytest.approx(2**0.5 * one, rel=1e-3)
 
 
-def test_delta_is_the_new_runs_unless_told() -> None:
+def test_delta_is_by_default_that_of_the_new_run() -> None:
     assert only(compared(2.0, 2.1, delta=0.2).rows, "other")["verdict"] == "same"
     run, records = two(2.0)
     later, slower = two(2.1)
@@ -200,14 +200,14 @@ def test_what_is_no_longer_timed_has_a_row_that_says_why() -> None:
     assert no_longer_timed(turned) == []
 
 
-def test_what_was_not_timed_yet_is_said() -> None:
+def test_an_implementation_that_was_not_timed_yet_has_a_reason() -> None:
     run, records = two(2.0)
     later = [r for r in records if r.implementation == "base" or r.session == 0]
     found = only(runs(run, records, renamed(run), later).rows, "other")
     assert found["reason"] == "not timed in later"
 
 
-def test_a_clock_that_stands_still_is_not_judged() -> None:
+def test_a_sample_of_0_ms_is_not_judged() -> None:
     run, records = two(2.0)
     still = [
         replace(r, times_ms=(0.0,) * 5) if r.times_ms and r.implementation == "other" else r
@@ -312,7 +312,7 @@ def test_a_run_does_not_differ_from_itself() -> None:
         ),
     ],
 )
-def test_a_difference_between_machines_is_told_in_words(machine: dict[str, Any], said: str) -> None:
+def test_a_difference_between_machines_has_a_sentence(machine: dict[str, Any], said: str) -> None:
     run, _ = small_run()
     assert said_of(run, renamed(run, **machine)) == [said]
 

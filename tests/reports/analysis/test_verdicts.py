@@ -1,4 +1,4 @@
-"""Verdicts of a run: who is compared with whom, from which rounds, and what is said of it."""
+"""Verdicts of a run: baselines, rounds, and sentences."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def changed(
     ]
 
 
-def test_each_implementation_stands_beside_the_baseline_of_its_kind() -> None:
+def test_each_implementation_is_compared_with_the_baseline_of_its_panel() -> None:
     run, records = small_run()
     rows = verdicts(run, records)
     assert {(r["baseline"], r["panel"]) for r in rows} == {
@@ -115,7 +115,7 @@ def test_without_a_twin_no_floor_is_made_up() -> None:
 @pytest.mark.parametrize(
     ("factor", "word"), [(1.3, "slower"), (0.7, "faster"), (1.0, "same"), (1.0095, "inconclusive")]
 )
-def test_a_verdict_stands_in_its_row(factor: float, word: str) -> None:
+def test_each_ratio_has_its_verdict(factor: float, word: str) -> None:
     assert row(*two(factor))["verdict"] == word
 
 
@@ -153,7 +153,7 @@ def test_one_session_with_rounds_enough_holds_for_its_process_only() -> None:
     assert "1 ratio from a single session" in " ".join(conclusions(Analysis(run, records)))
 
 
-def test_a_long_call_is_compared_by_medians_and_that_is_said() -> None:
+def test_a_long_call_is_compared_by_medians_with_a_note() -> None:
     run, records = two(1.3)
     apart = changed(
         records, lambda r: replace(r, times_ms=r.times_ms[:1], in_rounds=False, conditions=None)
@@ -190,7 +190,7 @@ def test_a_fault_in_one_session_takes_the_row_away() -> None:
     assert conclusions(Analysis(run, [*kept, fault])) == []
 
 
-def test_a_clock_that_stands_still_is_not_judged() -> None:
+def test_a_sample_of_0_ms_is_not_judged() -> None:
     run, records = two(1.3)
     still = changed(records, lambda r: replace(r, times_ms=(0.0,) * 5))
     found = row(run, still)
@@ -204,7 +204,7 @@ def test_numbers_of_threads_are_judged_apart() -> None:
     assert [(r["threads"], r["sessions"]) for r in rows] == [(1, 3), (2, 3)]
 
 
-def test_a_precision_is_reached_or_it_is_said() -> None:
+def test_a_precision_that_is_not_reached_is_reported() -> None:
     fine, coarse = two(1.3, precision=0.01), two(1.3, (1.0, 1.1, 0.9), precision=0.01)
     assert row(*fine)["reached"] is True
     assert row(*coarse)["reached"] is False

@@ -1,4 +1,4 @@
-"""A hostile page in a browser: nothing of it runs, nothing is asked for, all of it is text."""
+"""A hostile page in a browser: no script of it runs, no request is made, all of it is text."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_browser_that_is_required_and_not_there_is_a_failure(
 
 
 def boxes(view: Any, selector: str) -> list[dict[str, float]]:
-    """Where each of them stands, once shown."""
+    """The boxes of the visible elements."""
     found: list[dict[str, float]] = view.evaluate(
         "(wanted) => [...document.querySelectorAll(wanted)].map(each => each"
         ".getBoundingClientRect().toJSON())",
@@ -88,7 +88,7 @@ def overlap(one: dict[str, float], other: dict[str, float]) -> bool:
     )
 
 
-def test_a_page_draws_all_points_over_all_sizes_and_names_lines_that_are_nobody_s_last(
+def test_a_page_draws_all_points_over_all_sizes_with_reference_lines_last_in_the_legend(
     tmp_path: Path,
 ) -> None:
     own, line = points().series
@@ -120,7 +120,7 @@ def one_line(text: str) -> str:
     return " ".join(text.replace("\xa0", " ").split())
 
 
-def test_nothing_runs_nothing_is_asked_and_no_window_opens(found: Opened, path: Path) -> None:
+def test_no_script_runs_and_no_request_or_window_opens(found: Opened, path: Path) -> None:
     for element in found.view.locator(".charts .legendtext, summary, thead button").all()[:40]:
         element.dispatch_event("click")
     found.view.fill("[data-filter=all]", NAMES["image"])

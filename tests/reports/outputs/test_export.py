@@ -1,4 +1,4 @@
-"""Exports: another program reads them, and finds what was stored, no more and no less."""
+"""Exports: other programs read them and find exactly what was stored."""
 
 from __future__ import annotations
 
@@ -292,7 +292,7 @@ def test_the_statistics_are_those_of_pytest_benchmark(count: int) -> None:
     assert ours == pytest.approx({**wanted, "data": None})
 
 
-def test_an_unknown_format_is_told_in_words_with_the_nearest(tmp_path: Path) -> None:
+def test_an_unknown_format_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
     run, records = small_run()
     path = tmp_path / "run"
     with pytest.raises(ValueError, match=r"^unknown format 'cvs'; did you mean 'csv'\? expected"):
@@ -319,7 +319,7 @@ def test_a_new_file_is_a_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("format_name", names())
-def test_a_path_that_cannot_be_written_is_told_in_words(format_name: str, tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_written_is_one_sentence(format_name: str, tmp_path: Path) -> None:
     run, records = small_run(problems=(ONE,))
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match=r"the export cannot be written to .*; name another --to"):

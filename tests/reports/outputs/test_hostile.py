@@ -19,7 +19,7 @@ from pyarrow import parquet
 from rich.console import Console, RenderableType
 
 import reports
-from reports.analysis import comparison
+from reports.analysis import comparison, run_comparison
 from reports.analysis.run_analysis import Analysis
 from reports.outputs.export import json_data
 from reports.outputs.export.export import export, extension
@@ -118,7 +118,7 @@ def test_no_character_of_the_page_hides_reorders_or_commands(written: str) -> No
 
 
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
-def test_every_name_stands_on_the_page_as_text(written: str, name: str) -> None:
+def test_every_name_is_on_the_page_as_text(written: str, name: str) -> None:
     assert str(escape(texts.abbreviated(name))) in written
     assert str(escape(texts.printable(name)))[:500] in written  # all of it, as the title
 
@@ -155,7 +155,7 @@ def test_charts_are_drawn_from_any_names(hostile: tuple[Run, list[Record]], tmp_
 
 
 @pytest.mark.parametrize("width", [60, 100, 300])
-def test_the_terminal_is_told_text_only(hostile: tuple[Run, list[Record]], width: int) -> None:
+def test_the_terminal_gets_text_only(hostile: tuple[Run, list[Record]], width: int) -> None:
     summary = printed(*run_tables.summary(Analysis(*hostile)), width=width)
     checked = printed(*run_tables.check_tables(Analysis(*hostile)), width=width)
     for text in (summary, checked):
@@ -185,7 +185,7 @@ def test_a_comparison_is_text_only(hostile: tuple[Run, list[Record]]) -> None:
     run, records = hostile
     names = list(NAMES.values())
     found = comparison.implementations(run, records, names[0], names[1])
-    both = comparison.runs(run, records, *small_run(problems=PROBLEMS[:2]))
+    both = run_comparison.runs(run, records, *small_run(problems=PROBLEMS[:2]))
     for each in (found, both):
         assert disobedient(printed(*compare_tables(each))) == set()
         json.dumps(json_data.of_comparison(each), allow_nan=False)
@@ -278,5 +278,5 @@ def test_names_are_abbreviated_where_they_are_many(written: str) -> None:
     assert Counter(map(len, heads)).total() > 100
 
 
-def test_what_is_said_of_the_attack_is_said_as_text(written: str) -> None:
+def test_the_attack_is_shown_as_text(written: str) -> None:
     assert str(escape(ATTACK)) in written

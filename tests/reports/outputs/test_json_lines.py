@@ -1,4 +1,4 @@
-"""The lines of JSON that tell of a run while it goes on."""
+"""The lines of JSON of a run while it goes on."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ def test_every_record_is_a_line_in_the_order_of_the_store_and_can_be_read_back()
     told = lines(kept)
     assert {line.pop("kind") for line in told} == {"record"}
     assert [from_json(Record, json.dumps(line)) for line in told] == store.records(NAME)
-    assert kept.flushed == len(told)  # nobody who reads waits for a line that was written
+    assert kept.flushed == len(told)  # a reader waits for no line that was written
 
 
-def test_the_last_line_is_the_run_as_its_report_tells_it() -> None:
+def test_the_last_line_is_the_run_as_report_prints_it() -> None:
     kept, analysis = Kept(), Analysis(*small_run(problems=PROBLEMS[:1]))
     Stream(kept).run(of_run(analysis))
     (line,) = lines(kept)

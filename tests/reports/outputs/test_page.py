@@ -129,7 +129,7 @@ def test_tables_have_captions_and_headings_with_a_scope(whole: str) -> None:
     assert all(found.get("scope") in {"row", "col"} for tag, found in tags if tag == "th")
 
 
-def test_charts_have_words_for_those_who_do_not_see_them(whole: str) -> None:
+def test_charts_have_alternative_texts(whole: str) -> None:
     places = [found for _, found in Outline(whole).tags if found.get("class") == "chart"]
     keys = [place["data-family"] for place in places]
     assert len(set(keys)) == len(keys)
@@ -164,7 +164,7 @@ def test_each_verdict_has_a_row_and_the_command_that_repeats_it(whole: str) -> N
     assert "3 of 15" in text
 
 
-def test_the_page_says_what_the_run_cannot_tell() -> None:
+def test_the_page_lists_open_comparisons_and_devices_without_a_run() -> None:
     text = Outline(page(Analysis(*two(1.0095)))).text
     assert "1 of 1 comparison inconclusive: it differs, but perhaps by less than 1 %." in text
     assert "No implementation of this run ran on a GPU." in text
@@ -201,21 +201,21 @@ def test_measurements_say_how_close_they_came_to_the_ceiling() -> None:
     )
 
 
-def test_choices_stand_with_the_verdicts() -> None:
+def test_choices_are_listed_with_the_verdicts() -> None:
     made = tuple(Entry(name=f"chunked[b={b}]", limits=ANY) for b in (64, 128))
     assert (
         "b=64 and b=128" in Outline(page(Analysis(*small_run(problems=MARKED[:1], made=made)))).text
     )
 
 
-def test_a_share_and_each_other_state_stand_in_the_agreement_matrix(whole: str) -> None:
+def test_the_agreement_matrix_has_shares_and_states(whole: str) -> None:
     matrix = whole[whole.index('id="agreement"') : whole.index('id="not-measured"')]
     for word in (">0.05\n", ">refused\n", ">wrong\n", ">missing\n", ">out of memory\n"):
         assert word in matrix
     assert 'title="mask full: takes window"' in matrix
 
 
-def test_what_agrees_and_was_not_timed_for_want_of_budget_agrees_in_the_matrix() -> None:
+def test_an_output_that_agrees_and_was_left_out_by_the_budget_agrees_in_the_matrix() -> None:
     run, records = small_run(problems=MARKED[:1], made=TWO)
     kept = [r for r in records if r.implementation == "base" or not r.session]
     grid = agreement_grid(Analysis(run, [*kept, over_budget(MARKED[0], "other", session=1)]))
@@ -274,7 +274,7 @@ def test_a_size_that_is_missing_in_between_leaves_a_gap() -> None:
     assert "not reached" in Outline(page(Analysis(run, kept))).text
 
 
-def test_what_a_budget_did_not_hold_is_nowhere_called_timed_out() -> None:
+def test_the_cause_budget_is_never_shown_as_timed_out() -> None:
     run, records = small_run(problems=MARKED, made=TWO)
     late = MARKED[1]
     kept = [r for r in records if (r.problem, r.implementation) != (late, "other")]
@@ -350,7 +350,7 @@ def test_a_check_says_that_it_takes_no_times() -> None:
     assert "115 of 180 answers agree" in text
 
 
-def test_a_machine_that_told_nothing_is_not_recorded() -> None:
+def test_facts_that_a_machine_lacks_are_not_recorded() -> None:
     run, records = small_run()
     text = Outline(page(Analysis(replace(run, machine={}), records))).text
     assert "CPU not recorded" in text

@@ -131,7 +131,7 @@ def test_a_grid_without_a_column_says_so(view: Any) -> None:
     assert view.locator("#attention .nothing").count() == 0
 
 
-def test_a_word_that_nothing_matches_is_said(view: Any) -> None:
+def test_a_search_without_a_match_has_a_note(view: Any) -> None:
     view.fill("[data-filter=all]", "no such implementation")
     assert view.locator("#measurements .nothing").count() == 1
     view.fill("[data-filter=all]", "")
@@ -214,7 +214,7 @@ def test_no_number_breaks_on_paper(seen: Opened) -> None:
     assert broken == []
 
 
-def test_a_name_beside_a_reason_stands_on_one_line_on_paper(seen: Opened) -> None:
+def test_a_name_beside_a_reason_is_on_one_line_on_paper(seen: Opened) -> None:
     seen.view.emulate_media(media="print")
     lines = seen.view.evaluate(
         "[...document.querySelectorAll('.reasons tbody th span, .reasons tbody th')]"

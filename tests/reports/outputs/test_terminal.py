@@ -1,4 +1,4 @@
-"""The run_tables: tables that fit, states that differ, and silence where nobody watches."""
+"""The terminal: tables that fit, states that differ, and silence without a terminal."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_row_of_the_table_holds_times_and_words() -> None:
     assert row.split() == ["h8", "t2048", "full", "36.7", "20.4", "-", "4.09", "oom"]
 
 
-def test_verdicts_and_time_inside_calls_stand_below_the_tables() -> None:
+def test_verdicts_and_time_inside_calls_are_below_the_tables() -> None:
     text = " ".join(shown(*run_tables.summary(Analysis(*small_run(problems=PROBLEMS[:2])))).split())
     assert text.index("Memory of layers") < text.index("Attention against naive")
     assert "Identical code, the baseline and its twin, may differ by" in text
@@ -177,7 +177,7 @@ def test_a_run_without_a_time_says_so() -> None:
     assert "device cpu: runs on cuda" in text
 
 
-def test_what_a_budget_did_not_hold_was_not_reached() -> None:
+def test_the_cause_budget_is_shown_as_not_reached() -> None:
     run, records = small_run(problems=PROBLEMS[:2], made=TWO)
     kept = [r for r in records if (r.problem, r.implementation) != (PROBLEMS[1], "other")]
     analysis = Analysis(run, [*kept, over_budget(PROBLEMS[1], "other")])
@@ -186,7 +186,7 @@ def test_what_a_budget_did_not_hold_was_not_reached() -> None:
     assert "other not reached 1 the budget of 1 min does not suffice for it (--budget)" in text
 
 
-def test_nothing_measured_for_want_of_budget_is_said_and_has_the_status_it_had(
+def test_a_run_that_its_budget_ended_before_any_time_exits_with_1(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert exit_status([over_budget(PROBLEMS[0], "base")]) == 1
@@ -233,7 +233,7 @@ def test_a_fault_of_one_problem_names_it_however_long_it_is() -> None:
     assert f"; on {PROBLEMS[1]}" in text
 
 
-def test_a_share_of_the_gate_has_no_more_digits_than_it_tells() -> None:
+def test_a_share_of_the_gate_has_two_decimals() -> None:
     assert [share(each) for each in (0.123, 1000.0, 46927536855.0, None)] == [
         "0.12", "1000.00", ">1000", "",
     ]  # fmt: skip

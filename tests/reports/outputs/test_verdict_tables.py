@@ -9,8 +9,9 @@ import pytest
 from rich.console import Console, RenderableType
 
 from impls.interface import Limits, Problem
-from reports.analysis.comparison import implementations, runs
+from reports.analysis.comparison import implementations
 from reports.analysis.run_analysis import Analysis
+from reports.analysis.run_comparison import runs
 from reports.outputs.terminal.verdict_tables import MOST_ROWS, compare_tables, verdict_tables
 from suites.records.plan import Entry
 from suites.records.record import Record
@@ -50,7 +51,7 @@ def test_a_row_holds_the_ratio_its_interval_and_the_verdict() -> None:
     ]
 
 
-def test_what_all_rows_have_in_common_stands_in_the_title() -> None:
+def test_the_title_has_what_all_rows_share() -> None:
     found = rows(verdict_tables(Analysis(*small_run(problems=PROBLEMS[:2]))))
     assert "torch_multi_head against multi_head (b1 h8 d64 full fp32 cpu)" in found
     assert "t128 1.121 [1.120, 1.121] slower 0.32 % 3" in found
@@ -59,7 +60,7 @@ def test_what_all_rows_have_in_common_stands_in_the_title() -> None:
     assert "chunked 0.592 [0.592, 0.593] faster 0.32 % 3" in found
 
 
-def test_the_conclusions_stand_below_the_tables() -> None:
+def test_the_conclusions_are_below_the_tables() -> None:
     found = rows(verdict_tables(Analysis(*two(1.0095))))
     assert "1 comparison: 1 inconclusive; a difference counts from 1 %." in found
     assert "1 inconclusive: it differs, but perhaps by less than 1 %" in found
@@ -120,7 +121,7 @@ def test_numbers_that_say_nothing_are_bounds() -> None:
 
 
 @pytest.mark.parametrize("width", [80, 140])
-def test_a_single_session_is_said_to_hold_for_its_process(width: int) -> None:
+def test_a_verdict_of_a_single_session_is_marked(width: int) -> None:
     run, records = small_run(problems=PROBLEMS[9:11], sessions=1)
     text = " ".join(shown(verdict_tables(Analysis(*one_process(run, records))), width).split())
     assert "faster 1" in text
@@ -140,7 +141,7 @@ def test_many_rows_are_counted_and_the_page_has_them_all() -> None:
     assert "Every row is on the page." not in few
 
 
-def test_several_numbers_of_threads_are_told_apart() -> None:
+def test_several_numbers_of_threads_are_named() -> None:
     found = rows(verdict_tables(Analysis(*small_run(problems=PROBLEMS[:1], threads=(1, 2)))))
     assert found.index("1 thread") < found.index("2 threads")
     found = rows(verdict_tables(Analysis(*small_run(problems=PROBLEMS[:2], threads=(1, 2)))))
@@ -151,14 +152,14 @@ def test_a_run_without_a_comparison_shows_nothing() -> None:
     assert verdict_tables(Analysis(*small_run(sessions=0))) == []
 
 
-def test_a_reason_that_many_share_is_said_once() -> None:
+def test_a_shared_reason_is_printed_once() -> None:
     found = rows(verdict_tables(Analysis(*small_run(problems=PROBLEMS[:2], sessions=1))))
     said = [line for line in found if "an interval takes" in line]
     assert said == ["8 not judged: one session; an interval takes 2, or 6 rounds of it"]
 
 
 @pytest.mark.parametrize("width", [80, 100, 140])
-def test_two_runs_stand_side_by_side(width: int) -> None:
+def test_two_runs_have_times_ratio_and_verdict_in_one_row(width: int) -> None:
     run, records = two(2.0)
     later, slower = two(2.1)
     found = rows(compare_tables(runs(run, records, replace(later, name="later"), slower)), width)
@@ -189,7 +190,7 @@ def test_a_long_comparison_is_counted_and_points_to_json() -> None:
     assert "Every row: --json." in found
 
 
-def test_one_implementation_of_two_runs_stands_in_the_title() -> None:
+def test_a_single_implementation_of_two_runs_is_in_the_title() -> None:
     run, records = small_run(problems=PROBLEMS[:1])
     for_one = [r for r in records if r.implementation == "chunked"]
     found = rows(compare_tables(runs(run, for_one, replace(run, name="later"), for_one)))

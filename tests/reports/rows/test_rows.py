@@ -1,4 +1,4 @@
-"""Records to tables: what stands in a row, and what must never stand in one."""
+"""Records as rows: their figures, and records that never have a row."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_a_row_holds_how_close_it_came_to_its_sessions_own_ceilings() -> None:
     assert only(measurements(run, still), ONE, "chunked")["share_of_attainable"] is None
 
 
-def test_a_row_holds_what_was_told_of_its_samples() -> None:
+def test_a_row_has_the_figures_of_its_samples() -> None:
     run, records = small_run(problems=[ONE])
     gpu: dict[str, Any] = {
         "host_ms": 0.02,
@@ -215,7 +215,7 @@ def test_faults_come_before_limits() -> None:
     assert states == ["wrong", "out_of_memory", "refused", "refused", "missing"]
 
 
-def test_what_a_run_did_not_reach_is_said() -> None:
+def test_answers_that_a_run_did_not_reach_have_a_reason() -> None:
     run, records = small_run()
     run = replace(run, ended=None)
     reached = [r for r in records if r.session == 0 and r.problem != PROBLEMS[-1]]
@@ -225,7 +225,7 @@ def test_what_a_run_did_not_reach_is_said() -> None:
     assert only(outcomes(run, reached), PROBLEMS[-1], "naive")["status"] == "not_reached"
 
 
-def test_what_a_budget_did_not_hold_was_not_reached_and_what_took_too_long_timed_out() -> None:
+def test_the_cause_budget_is_not_reached_and_the_cause_time_limit_is_timed_out() -> None:
     run, records = small_run(problems=[ONE], sessions=0)
     late = Record(
         session=1,

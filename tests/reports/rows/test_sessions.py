@@ -1,4 +1,4 @@
-"""What sessions tell of themselves: ceilings, CPUs, clock, and time inside calls."""
+"""Facts of sessions: ceilings, CPUs, clock, and time inside calls."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_ceilings_are_those_of_the_most_threads() -> None:
     assert found == {kind: 2 * value for kind, value in one.items()}
 
 
-def test_sessions_that_told_nothing_have_no_facts() -> None:
+def test_sessions_without_facts_have_none() -> None:
     assert list(session_facts(small_run()[0])) == []
 
 
@@ -90,7 +90,7 @@ def test_no_share_reads_as_more_than_all(share: float | None, again: bool, text:
     assert attainable(share, checked_again=again) == text
 
 
-def test_labels_name_only_what_is_not_as_usual() -> None:
+def test_labels_name_only_settings_that_are_not_default() -> None:
     plan = small_run()[0].plan
     assert labels(plan) == []
     other = replace(plan, cache="cold", allocator="retain", threads=(1, 2))
@@ -100,7 +100,7 @@ def test_labels_name_only_what_is_not_as_usual() -> None:
     assert setting_options(other, 1) == " --threads 1 --cache cold --allocator retain"
 
 
-def test_settings_are_told_in_words() -> None:
+def test_settings_are_named_with_values() -> None:
     plan = small_run()[0].plan
     assert dict(settings(plan))["baseline"] == "the first in the plan that has times"
     told = dict(settings(replace(plan, baseline="naive", precision=0.02, threads=(1, 2))))

@@ -79,7 +79,7 @@ def test_a_chart_names_the_sizes_where_a_line_ends() -> None:
     assert "xformers (refused)" in drawn.note
 
 
-def test_a_chart_is_told_in_words() -> None:
+def test_a_chart_has_an_alternative_text() -> None:
     drawn = chart(charts(Analysis(*small_run())), "time_vs_length", "full mask")
     assert drawn.alt.startswith("Time against sequence length, in ms; full mask, forward, 8 heads")
     assert "sdpa_flash from 0.0289 at 128 to 4.09 at 2048" in drawn.alt
@@ -93,7 +93,7 @@ def test_with_several_numbers_of_threads_charts_show_the_most_and_say_so() -> No
     assert drawn.common.endswith("cpu, 2 threads")
 
 
-def test_who_lacks_a_time_with_the_most_threads_is_not_drawn() -> None:
+def test_an_implementation_without_a_time_with_the_most_threads_is_not_drawn() -> None:
     run, records = small_run(threads=(1, 2))
     short = [r for r in records if r.implementation != "naive" or r.session in {0, 1, 3, 5}]
     drawn = chart(charts(Analysis(run, short)), "time_vs_length", "full mask")
@@ -131,7 +131,7 @@ def test_only_so_many_problems_get_a_chart_of_efficiency() -> None:
     assert sum(each.key == KEY for each in found) == MOST_PROBLEMS
 
 
-def test_labels_that_are_not_the_default_stand_in_the_common_words() -> None:
+def test_settings_that_are_not_default_are_in_the_common_words() -> None:
     run, records = small_run()
     run = replace(run, plan=replace(run.plan, cache="cold", allocator="retain"))
     assert all(
@@ -198,7 +198,7 @@ def test_one_session_shows_no_spread() -> None:
         assert all(series.low == series.high == () for series in drawn.series)
 
 
-def test_a_name_looks_the_same_whoever_else_is_there() -> None:
+def test_a_name_has_the_same_look_in_every_run() -> None:
     given = ["b", "a", "c"]
     assert looks(given) == looks(sorted(given))
     names = [*(f"name{place:02}" for place in range(30)), "a[x=1]", "name00[x=1]"]
@@ -293,7 +293,7 @@ def test_a_png_says_what_the_bars_of_its_charts_are_where_there_are_bars() -> No
     assert "bars" not in files.figure([without]).get_suptitle()
 
 
-def test_lines_that_are_nobody_s_stand_last_in_the_legend_in_the_order_given() -> None:
+def test_reference_lines_are_last_in_the_legend_in_their_order() -> None:
     own, line = points().series
     nobodys = [replace(line, name=name) for name in ("b ceiling", "a ceiling")]
     others = [replace(own, name=name, implementation=name) for name in ("x", "chunked")]
@@ -307,7 +307,7 @@ def test_lines_that_are_nobody_s_stand_last_in_the_legend_in_the_order_given() -
     ]
 
 
-def test_each_ceiling_has_a_line_of_its_own() -> None:
+def test_each_ceiling_has_its_own_look() -> None:
     every = [
         Ceiling(kind=kind, residency=where, value=1e9, device="cpu")
         for kind in get_args(Kind)
@@ -325,7 +325,7 @@ def test_several_points_at_one_size_are_all_drawn() -> None:
 
 
 def marks(drawn: Chart, *others: Chart) -> tuple[list[str], list[str]]:
-    """What stands at the marks of the first chart, within its axes."""
+    """The tick labels of the first chart, within its axes."""
     axes = files.figure([drawn, *others]).axes[0]
     found = []
     for axis, (low, high) in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):

@@ -1,4 +1,4 @@
-"""What the check learnt besides the gate: on the page, in its titles, and in every export."""
+"""Evidence besides the gate: on the page, in its titles, and in every export."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.saved_run import PROBLEMS, TWO, small_run, stored
 
 
 def checked(record: Record, *, other_bits: bool = False) -> Record:
-    """A check that told all there is to tell; the larger the problem, the worse."""
+    """A check with all evidence; it is worse on the larger problem."""
     if record.agreement is None:
         return record
     (tensor,) = record.agreement.tensors
@@ -39,7 +39,7 @@ def checked(record: Record, *, other_bits: bool = False) -> Record:
 
 
 def told_run(*, other_bits: bool = False) -> tuple[Run, list[Record]]:
-    """`base` tells everything, `other` nothing beyond the gate, as records of old do."""
+    """`base` has all evidence, `other` none beyond the gate."""
     run, records = small_run(problems=PROBLEMS[:2], made=TWO)
     made = [checked(r, other_bits=other_bits) if r.implementation == "base" else r for r in records]
     return run, made
@@ -64,7 +64,7 @@ def test_other_bits_are_counted() -> None:
     assert told.repeatable == "other bits on 1 of 2"
 
 
-def test_a_cell_of_the_agreement_grid_tells_all_of_its_answer() -> None:
+def test_a_cell_of_the_agreement_grid_has_the_evidence_in_its_title() -> None:
     grid = agreement_grid(Analysis(*told_run(other_bits=True)))
     titles = [row.cells[0].title for row in grid.rows]
     assert titles[0].endswith(

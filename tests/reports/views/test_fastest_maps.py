@@ -36,7 +36,7 @@ def test_a_tile_is_the_fastest_of_its_problem() -> None:
     assert "heads" not in found.facets
 
 
-def test_pairs_decide_who_is_fastest_where_medians_disagree() -> None:
+def test_pairs_decide_the_fastest_where_medians_disagree() -> None:
     took = {"base": (1.0, 1.1, 1.2, 1.3, 1.4), "other": (0.99, 1.089, 1.2006, 1.287, 1.386)}
     logs = np.log([[took[name][each] for name in took] for each in range(5)])
     ratios = Ratios(tuple(took), tuple(range(1, 6)), logs[:, None, :] - logs[:, :, None])
@@ -59,7 +59,7 @@ def test_looks_are_those_of_every_chart() -> None:
     assert found.looks["short"] == looks(["short", "long", "a_slow_one"])["short"]
 
 
-def test_two_that_are_not_told_apart_are_undecided() -> None:
+def test_tiles_without_a_significant_order_are_undecided() -> None:
     (found,) = drawn(made(problems(LENGTHS), {"one": linear(1.0), "other": linear(1.0005)}))
 
     assert all(tile.undecided for tile in found.tiles)
@@ -73,7 +73,7 @@ def test_one_session_decides_nothing() -> None:
     assert all(tile.undecided for tile in found.tiles)
 
 
-def test_who_never_shared_a_session_is_not_told_apart() -> None:
+def test_implementations_without_a_shared_session_are_undecided() -> None:
     def alone(record: Record) -> Record | None:
         others = (1, 2) if record.implementation == "short" else (3, 4)
         return record if record.session in (0, *others) else None
@@ -110,7 +110,7 @@ def test_a_gap_is_no_tile_and_a_wrong_one_no_winner() -> None:
     assert "no other was measured" in found.tiles[-1].hover
 
 
-def test_who_has_no_competitor_for_want_of_budget_is_undecided() -> None:
+def test_a_rival_that_the_budget_left_out_leaves_a_tile_undecided() -> None:
     def unreached(record: Record) -> Record | None:
         if record.implementation != "long" or record.problem.key_length != 1024:
             return record
@@ -123,7 +123,7 @@ def test_who_has_no_competitor_for_want_of_budget_is_undecided() -> None:
     assert "where another was not reached" in found.note
 
 
-def test_who_agrees_and_is_not_timed_yet_leaves_it_open() -> None:
+def test_an_implementation_that_agrees_and_is_not_timed_yet_leaves_a_tile_undecided() -> None:
     def untimed(record: Record) -> Record | None:
         late = record.implementation == "slow" and record.problem.key_length == 128
         return None if late and record.session else record
@@ -136,7 +136,7 @@ def test_who_agrees_and_is_not_timed_yet_leaves_it_open() -> None:
 @pytest.mark.parametrize(
     "status", ["refused", "missing", "wrong", "failed", "crashed", "out_of_memory", "timed_out"]
 )
-def test_who_is_out_for_a_reason_of_its_own_leaves_a_winner(status: Status) -> None:
+def test_a_rival_with_a_fault_or_limit_does_not_leave_a_tile_undecided(status: Status) -> None:
     def out(record: Record) -> Record | None:
         if record.implementation != "long":
             return record
@@ -151,7 +151,7 @@ def test_who_is_out_for_a_reason_of_its_own_leaves_a_winner(status: Status) -> N
     assert [each.decided for each in ranked.values()] == [True] * 4
 
 
-def test_a_clock_that_stood_still_wins_nothing() -> None:
+def test_times_of_0_ms_are_never_the_fastest() -> None:
     def still(record: Record) -> Record:
         if record.times_ms and record.implementation == "long":
             return replace(record, times_ms=(0.0,) * 5)
@@ -162,7 +162,7 @@ def test_a_clock_that_stood_still_wins_nothing() -> None:
     assert {each.name for each in rankings(analysis, ratios_of(analysis)).values()} == {"short"}
 
 
-def test_what_differs_otherwise_has_maps_of_its_own() -> None:
+def test_each_kind_of_problem_has_its_own_map() -> None:
     asked = [
         Problem.parse(f"h{heads} t{length} {rest}")
         for rest in ("full", "causal", "causal bf16", "causal d128", "causal train", "causal b2")

@@ -1,4 +1,4 @@
-"""The run in a few sentences: what its intervals support and nothing else."""
+"""The run in a few sentences that its intervals support."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_the_largest_problem_of_each_kind_has_a_sentence() -> None:
     assert len(said) == 5
 
 
-def test_nothing_is_claimed_where_the_verdict_is_open() -> None:
+def test_an_open_verdict_claims_nothing() -> None:
     said = sentences(Analysis(*two(1.0095)))
     assert said[0].endswith("0 of 1 comparison decided; a difference counts from 1 %.")
     assert said[1].endswith("inconclusive; other is not distinguished from base, the baseline.")
@@ -43,7 +43,7 @@ def test_a_length_that_one_session_came_to_does_not_lead() -> None:
     assert "sdpa_flash is 8.9x " in said
 
 
-def test_who_was_not_judged_beside_the_winner_is_not_called_not_told_apart() -> None:
+def test_an_implementation_that_was_not_judged_is_not_called_undistinguished() -> None:
     three = (*TWO, Entry(name="sdpa_flash", limits=(Limits(),)))
     run, records = small_run(problems=PROBLEMS[:1], made=three)
     late = [r for r in records if r.implementation != "other" or r.session < 2]
@@ -54,7 +54,7 @@ def test_who_was_not_judged_beside_the_winner_is_not_called_not_told_apart() -> 
     )
 
 
-def test_what_one_process_tells_is_counted_apart() -> None:
+def test_comparisons_within_one_process_are_counted_apart() -> None:
     run, records = two(0.5, (1.0,))
     many = [
         replace(
@@ -75,13 +75,13 @@ def test_what_one_process_tells_is_counted_apart() -> None:
     assert "faster than base, the baseline (in this one process)" in said
 
 
-def test_a_slower_one_and_one_that_is_the_same_are_said_so() -> None:
+def test_slower_and_equal_implementations_are_reported() -> None:
     assert "faster than base, the baseline; other is as fast." in sentences(Analysis(*two(1.0)))[1]
     slower = sentences(Analysis(*two(1.3)))[1]
     assert "base, the baseline, is the fastest; other takes 1.300 [" in slower
 
 
-def test_kinds_differ_in_all_but_sizes_and_are_told_apart_in_words() -> None:
+def test_kinds_differ_in_all_fields_but_sizes() -> None:
     kinds = ("d32 full", "d64 full", "d64 full alibi")
     problems = [f"b1 h{heads} t128 {kind} fp32 cpu" for kind in kinds for heads in (1, 2)]
     limits = (Limits(biases=EVERY_BIAS),)
@@ -105,7 +105,7 @@ def test_a_gain_within_what_identical_code_differs_by_is_none() -> None:
     assert "other is 1.1" in sentences(Analysis(run, records))[1]
 
 
-def test_who_is_not_told_apart_from_the_winner_is_named() -> None:
+def test_implementations_not_distinguished_from_the_fastest_are_named() -> None:
     run, records = small_run()
     as_fast = {(r.problem, r.session): r for r in records if r.implementation == "sdpa_flash"}
     alike = [

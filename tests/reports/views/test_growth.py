@@ -39,7 +39,7 @@ def cell(table: Table, implementation: str, column: str) -> str:
     return row.cells[table.head.index(column)].text
 
 
-def test_sentences_name_who_is_near_which_growth() -> None:
+def test_sentences_name_implementations_near_linear_and_quadratic_growth() -> None:
     said = made().sentences
     assert said[0].startswith(
         "Between the two longest lengths, growth of time is nearer to linear for local_window: "
@@ -52,7 +52,7 @@ def test_sentences_name_who_is_near_which_growth() -> None:
     assert len(said) == 5
 
 
-def test_a_chart_holds_exponents_with_intervals_and_two_lines_that_are_nobodys() -> None:
+def test_a_chart_has_exponents_with_intervals_and_two_reference_lines() -> None:
     found = made()
     assert [each.key for each in found.charts] == [
         *["exponents_vs_length"] * 2,
@@ -79,7 +79,7 @@ def test_a_chart_holds_exponents_with_intervals_and_two_lines_that_are_nobodys()
     assert "drawn at the longer of the two" in chart.note
 
 
-def test_tables_say_what_was_foretold_and_what_fits() -> None:
+def test_tables_have_predictions_and_the_longest_length_that_fits() -> None:
     time, memory = made().tables
     assert cell(time, "naive", "time follows") == "constant + T²"
     assert cell(time, "naive", "").startswith("hit")
@@ -143,7 +143,7 @@ def test_a_gap_is_a_wider_step() -> None:
     assert all(1.8 < each < 2.01 for each in naive.y)
 
 
-def test_a_check_alone_tells_of_memory() -> None:
+def test_a_check_alone_has_a_table_of_memory() -> None:
     found = made(sessions=0)
     (memory,) = found.tables
     assert found.charts == ()
@@ -173,7 +173,7 @@ def _stepped(record: Record) -> Record:
     return replace(record, peak_bytes=260 * length + 11 if length > 256 else 7 + length // 200)
 
 
-def test_a_length_that_timed_out_is_said_beside_what_was_tried() -> None:
+def test_a_length_that_timed_out_is_named_in_the_table() -> None:
     run, records = small_run(problems=squares(LONG), made=TWO[:1])
     late = squares(LONG)[-1]
     kept = [each for each in records if each.problem != late]
@@ -197,7 +197,7 @@ def test_a_hostile_name_and_fifty_implementations_do_no_harm() -> None:
     assert not any("\n" in each for each in found.sentences)
 
 
-def test_a_clock_that_stood_still_leaves_the_other_lengths() -> None:
+def test_a_time_of_0_ms_keeps_the_other_lengths() -> None:
     run, records = small_run(problems=squares(LENGTHS), made=TWO[:1])
     still = squares(LENGTHS)[1]
     stopped = [
@@ -212,9 +212,7 @@ def test_a_clock_that_stood_still_leaves_the_other_lengths() -> None:
 @pytest.mark.parametrize(
     ("times", "but"), [((1.0, 1.0, 1.5, 8.0), ""), ((1.0, 3.0, 9.0, 40.0), " but constant")]
 )
-def test_lengths_that_fit_every_form_are_said_not_to_tell(
-    times: tuple[float, ...], but: str
-) -> None:
+def test_lengths_that_fit_every_model_are_inconclusive(times: tuple[float, ...], but: str) -> None:
     run, records = small_run(problems=squares(LENGTHS[:4]), made=TWO[:1], sessions=1)
     scattered = dict(zip(squares(LENGTHS[:4]), times, strict=True))
     made_up = [

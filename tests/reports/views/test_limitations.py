@@ -1,4 +1,4 @@
-"""What a run cannot tell: counted, with the reason, and nothing where all was told."""
+"""Open comparisons of a run: counted, with their reasons."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from reports.views.limitations import sentences
 from tests.saved_run import PROBLEMS, small_run, two
 
 
-def test_what_is_inconclusive_is_counted_with_its_reason() -> None:
+def test_inconclusive_comparisons_are_counted_with_their_reason() -> None:
     said = sentences(Analysis(*two(1.0095)))
     assert said[0] == ("1 of 1 comparison inconclusive: it differs, but perhaps by less than 1 %.")
 
 
-def test_what_was_not_judged_is_counted_with_its_reason() -> None:
+def test_comparisons_that_were_not_judged_are_counted_with_their_reason() -> None:
     said = sentences(Analysis(*two(1.3, (1.0,))))
     assert said[0].startswith("1 of 1 comparison not judged: one session; an interval takes")
 
 
-def test_the_floor_and_where_nothing_ran_are_said() -> None:
+def test_the_floor_and_devices_without_a_run_are_reported() -> None:
     said = sentences(Analysis(*small_run()))
     assert said[0].startswith("Identical code, the baseline and its twin, may differ by")
     assert said[1:] == ["No implementation of this run ran on a GPU."]
 
 
-def test_a_precision_that_was_not_reached_is_said() -> None:
+def test_a_precision_that_was_not_reached_has_a_sentence() -> None:
     said = "The requested precision, 1 % either way, was not reached in 1 of 1 comparison."
     assert said in sentences(Analysis(*two(1.3, (1.0, 1.1, 0.9), precision=0.01)))
     assert said not in sentences(Analysis(*two(1.3, precision=0.01)))
@@ -47,7 +47,7 @@ def test_a_run_that_compares_nothing_says_so() -> None:
     )
 
 
-def test_a_check_tells_only_where_nothing_ran() -> None:
+def test_a_check_reports_only_devices_without_a_run() -> None:
     assert sentences(Analysis(*small_run(sessions=0))) == [
         "No implementation of this run ran on a GPU."
     ]

@@ -48,7 +48,7 @@ def made() -> tuple[Run, list[Record]]:
     return run, records
 
 
-def test_panels_stand_in_a_fixed_order_with_a_heading_each(made: tuple[Run, list[Record]]) -> None:
+def test_panels_have_a_fixed_order_and_a_heading_each(made: tuple[Run, list[Record]]) -> None:
     found = panels_of(made[0].plan)
     assert found == ["attention", "layers", "dense_linear", "approximations"]
     assert [subject(panel) for panel in found] == [
@@ -128,7 +128,7 @@ def test_an_approximation_shows_what_it_is_off_by_and_never_agrees(
     assert titles == {"off by 12 %"}
 
 
-def test_only_attention_and_layers_are_held_against_the_ceilings_of_the_machine(
+def test_only_attention_and_layers_have_a_share_of_the_attainable(
     made: tuple[Run, list[Record]],
 ) -> None:
     run, records = made

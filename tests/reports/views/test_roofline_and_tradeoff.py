@@ -35,7 +35,7 @@ def test_a_roofline_has_points_and_bare_lines_for_the_ceilings() -> None:
     assert min(each.x[0] for each in points) >= level.x[0]
 
 
-def test_points_of_a_roofline_are_filtered_by_what_sets_them_apart() -> None:
+def test_points_of_a_roofline_have_facets_of_their_own() -> None:
     (chart,) = roofline_charts(made(problems((128,), (4, 8)), TIMES))
 
     assert "heads" not in chart.facets
@@ -56,7 +56,7 @@ def test_a_run_without_ceilings_has_no_limit() -> None:
     assert "limit" not in [each.id for each in sections(analysis)]
 
 
-def test_shares_are_told_at_best_and_at_worst_and_in_words_beyond_the_ceiling() -> None:
+def test_shares_are_shown_at_best_and_at_worst_and_as_text_above_the_ceiling() -> None:
     times = {"quick": linear(1e-9), "slow": square(1e-4)}
     (table,) = share_tables(made(problems(LENGTHS), times))
 
@@ -81,7 +81,7 @@ def test_other_functions_have_no_roofline_and_layers_one_of_their_own() -> None:
     ]
 
 
-def test_a_clock_that_stood_still_is_nowhere() -> None:
+def test_times_of_0_ms_are_drawn_nowhere() -> None:
     def still(record: Record) -> Record:
         return replace(record, times_ms=(0.0,) * 5) if record.times_ms else record
 
@@ -91,7 +91,7 @@ def test_a_clock_that_stood_still_is_nowhere() -> None:
     assert [each.id for each in sections(analysis)] == ["growth"]
 
 
-def test_the_frontier_is_whoever_nobody_beats() -> None:
+def test_the_frontier_has_rows_that_no_other_dominates() -> None:
     (row,) = made(problems((128,)), {"short": linear(1.0)}).measurements
     rows = [
         replace(row, median_ms=time, peak_bytes=size)
@@ -171,7 +171,7 @@ def test_no_bytes_at_all_are_no_place_on_a_logarithmic_axis() -> None:
     assert [each.log_x for each in charts] == [False, False]
 
 
-def test_every_chart_of_all_sections_has_a_name_of_its_own() -> None:
+def test_every_chart_of_all_sections_has_its_own_key_and_label() -> None:
     entries = (entry("short"), entry("long"), entry("inner", "layers"), entry("outer", "layers"))
     more = {"inner": linear(9e-3), "outer": square(3e-5)}
     found = sections(made(problems(LENGTHS, (4, 8)), {**TIMES, **more}, made=entries))

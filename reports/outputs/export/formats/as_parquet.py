@@ -30,16 +30,6 @@ NEEDED: Final = (
 )
 _NAMES: Final = ("problem", "implementation", "status")
 _BYTES: Final = ("peak_bytes", "kept_bytes", "resident_bytes")
-_COUNTS: Final = (
-    "batch",
-    "query_heads",
-    "key_heads",
-    "query_length",
-    "key_length",
-    "head_dim",
-    "value_dim",
-)
-_REALS: Final = ("scale", "softcap")
 _FIGURES: Final = (
     "first_call_ms",
     "host_ms",
@@ -133,14 +123,12 @@ def _whole(stored: pa.Schema) -> pa.Schema:
 
 
 def _kind(name: str) -> pa.DataType:
-    """The type of a column of a problem."""
+    """The type of a column of a problem, from the declaration of its field."""
     import pyarrow as pa  # noqa: PLC0415 - an extra of its own
 
-    if name in _COUNTS:
-        return pa.int64()
-    if name in _REALS:
-        return pa.float64()
-    return pa.bool_() if name == "sink" else pa.string()
+    declared = str(Problem.__dataclass_fields__[name].type) if name != "pass" else "str"
+    kinds = {"int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
+    return kinds.get(declared.removesuffix(" | None"), pa.string())
 
 
 def _table(store: Store, rows: Sequence[Mapping[Any, Any]], stored: pa.Schema) -> pa.Table:

@@ -1,4 +1,4 @@
-"""Series of times with a known law and 3 % of noise, for tests of what is made of them."""
+"""Series of times with a known law and 3 % of noise."""
 
 from __future__ import annotations
 

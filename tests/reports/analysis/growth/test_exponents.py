@@ -47,7 +47,7 @@ def test_one_session_has_no_interval_and_says_so() -> None:
     assert str(found) == "1.00"
 
 
-def test_lengths_of_other_sessions_have_no_interval_and_say_so() -> None:
+def test_lengths_of_different_sessions_have_no_interval_and_a_reason() -> None:
     found = local(128, 256, {1: 1.0}, {2: 4.0})
     assert found.value == pytest.approx(2)
     assert found.sessions == 0
@@ -67,7 +67,7 @@ def test_what_is_no_time_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("stood_still", [{1: 0.0, 2: 0.0}, {1: 0.0, 2: 2.0}])
-def test_lengths_at_which_the_clock_stood_still_are_left_aside(
+def test_lengths_with_a_time_of_0_ms_are_left_out(
     stood_still: dict[int, float],
 ) -> None:
     told = [(size, {1: size / 64, 2: size / 65}) for size in (128, 256, 512, 1024)]

@@ -1,4 +1,4 @@
-"""What fits and what was tried: forecasts stand beside what a run found out itself."""
+"""Forecasts of memory beside the lengths that ran out of memory."""
 
 from __future__ import annotations
 
@@ -114,14 +114,14 @@ def test_a_length_that_ran_out_half_way_leaves_the_others() -> None:
     assert [each.length for each in found.tried] == [512]
 
 
-def test_three_lengths_settle_no_three_coefficients_and_still_foretell() -> None:
+def test_three_lengths_without_a_polynomial_still_give_a_forecast() -> None:
     found = base_memory({**square(1024, 2048, 4096), 8192: None})
     assert found is not None
     assert found.pieces[0].polynomial is None
     assert [each.forecast for each in found.tried] == [36 * 8192**2 + 1028 * 8192 + 4]
 
 
-def test_bytes_on_no_polynomial_go_on_as_the_fastest_that_they_suggest() -> None:
+def test_bytes_without_a_polynomial_are_extrapolated_by_the_fastest_growth() -> None:
     slow = base_memory({128: 10**6, 256: 1_100_003, 512: 1_200_000, 1024: 1_250_001})
     assert slow is not None
     assert slow.pieces[0].polynomial is None
@@ -136,7 +136,7 @@ def test_bytes_on_no_polynomial_go_on_as_the_fastest_that_they_suggest() -> None
     assert fast.fits == pytest.approx(1024 * (8 * GIB / 181e6) ** (1 / fast.exponent), rel=0.01)
 
 
-def test_bytes_that_fall_are_not_believed_to_fall_on() -> None:
+def test_decreasing_bytes_are_not_extrapolated_downwards() -> None:
     found = base_memory({length: 10**6 - length for length in (128, 256, 512, 1024)})
     assert found is not None
     assert str(found.pieces[0].polynomial) == "-T + 1000000"
@@ -150,7 +150,7 @@ def test_bytes_of_nothing_leave_the_inputs() -> None:
     assert found.ratio is None
 
 
-def test_one_length_or_no_figures_tell_nothing() -> None:
+def test_one_length_or_no_bytes_have_no_memory() -> None:
     run, records = small_run(sessions=1)
     without = [replace(each, peak_bytes=None) for each in records]
     analysis = Analysis(run, without)
@@ -170,8 +170,8 @@ def test_memory_of_a_device_is_its_own_and_may_be_unknown() -> None:
 GPU = {**MACHINE, "devices": [{"device": "cuda", "name": "Example", "memory_bytes": 3 * GIB}]}
 
 
-def test_a_device_is_held_to_its_own_memory_with_the_inputs() -> None:
-    least = 3 * GIB - 3 * 4 * 16384 * 64 * 4  # what the inputs at 16384 leave of it
+def test_forecasts_on_a_device_are_compared_with_its_memory_and_include_the_inputs() -> None:
+    least = 3 * GIB - 3 * 4 * 16384 * 64 * 4  # without the inputs at 16384
     for rows, agrees in ((least // 16384, "contradicts"), (least // 16384 + 1, "agrees")):
         peaks = {length: rows * length for length in (1024, 2048, 4096)} | {16384: None}
         found = cells(analysed(peaks, machine=GPU, device="cuda"))["tried"]
@@ -197,7 +197,7 @@ def test_a_device_of_unknown_memory_is_compared_with_nothing() -> None:
     )
 
 
-def test_without_a_polynomial_nothing_is_foretold_far_beyond_what_was_measured() -> None:
+def test_a_forecast_without_a_polynomial_is_capped() -> None:
     slow = {128: 10**6, 256: 1_100_003, 512: 1_200_000, 1024: 1_250_001}
     assert cells(analysed(slow))["longest that fits"] == "beyond 65536"
     fast = {128: 10**6, 256: 5_656_854, 512: 32_000_007, 1024: 181_019_336}
@@ -208,12 +208,12 @@ def test_without_a_polynomial_nothing_is_foretold_far_beyond_what_was_measured()
     assert cells(analysed(exact))["longest that fits"] == "15390"
 
 
-def test_a_polynomial_is_trusted_no_further_than_what_has_none() -> None:
+def test_a_forecast_by_a_polynomial_is_capped_as_any_other() -> None:
     linear = {length: 260 * length for length in (128, 256, 512, 1024)}
     assert cells(analysed(linear))["longest that fits"] == "beyond 65536"
 
 
-def test_a_polynomial_of_three_lengths_is_said_to_be_unchecked() -> None:
+def test_a_polynomial_of_three_lengths_is_marked_unchecked() -> None:
     linear = {length: 8192 * length + 3145728 for length in (128, 256, 512)}
     assert cells(analysed(linear))["longest that fits"] == (
         "beyond 32768 (three lengths, unchecked)"

@@ -1,4 +1,4 @@
-"""Models of time: simulated series of every law are recognised and foretold, odd ones refused."""
+"""Models of times: simulated series of every law are recognised and predicted, odd ones refused."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def modelled(made: Made) -> Model:
 
 
 def test_the_true_law_is_in_the_set_95_times_in_100() -> None:
-    # What counts as true where a term is invisible stands beside `Made.accepted`.
+    # `Made.accepted` says which models count as true where a term is invisible.
     within = [bool(set(found.models) & made.accepted) for made, found in simulated()]
     assert sum(within) >= 0.95 * len(within)
 
@@ -51,7 +51,7 @@ def test_the_one_chosen_is_of_the_set_and_mostly_true() -> None:
     assert sum(right) >= 0.9 * len(right)
 
 
-def test_sizes_held_out_are_foretold_within_3_percent() -> None:
+def test_sizes_held_out_are_predicted_within_3_percent() -> None:
     off = [abs(each.error) for _, found in simulated() for each in found.predictions]
     assert median(off) <= 0.03
 
@@ -84,7 +84,7 @@ def test_every_fit_is_that_of_a_solver_with_the_same_bounds() -> None:
             assert found.misses[place, out] == pytest.approx(table[out] @ solved - 1, abs=1e-7)
 
 
-def test_times_without_noise_are_their_own_law_and_foretold_exactly() -> None:
+def test_times_without_noise_are_modelled_and_predicted_exactly() -> None:
     found = model(SIZES, [0.5 + 1e-4 * size**2 for size in SIZES])
     assert isinstance(found, Model)
     assert found.models == ("constant + T²",)
@@ -125,7 +125,7 @@ def test_four_sizes_are_enough() -> None:
         ([3.0, 3.0, 3.0, 3.0], "every length takes the same time: nothing grows"),
     ],
 )
-def test_what_cannot_be_modelled_is_said(times: list[float], reason: str) -> None:
+def test_times_without_a_model_have_a_reason(times: list[float], reason: str) -> None:
     found = model(SIZES[: len(times)], times)
     assert isinstance(found, Unmodelled)
     assert why_unmodelled(found).startswith(reason)
@@ -166,7 +166,7 @@ def test_bounds_that_hold_almost_anything_are_no_hit() -> None:
         (1000, 1001, 1002, 1003, 4000),  # the last is held out
     ],
 )
-def test_lengths_too_close_together_are_said(sizes: Sequence[int]) -> None:
+def test_lengths_too_close_together_have_no_model(sizes: Sequence[int]) -> None:
     found = model(sizes, [float(size) for size in sizes])
     assert isinstance(found, Unmodelled)
     why = why_unmodelled(found)
@@ -193,7 +193,7 @@ def huddles(count: int, seed: int) -> Iterator[list[int]]:
         yield sorted({1 + int(2**each) for each in rng.uniform(0, 40, many + 1)})
 
 
-def test_any_lengths_are_modelled_or_told_why_not() -> None:
+def test_any_lengths_have_a_model_or_a_reason() -> None:
     rng = np.random.default_rng(2)
     count = 0
     for sizes in huddles(100, seed=4):
@@ -219,7 +219,7 @@ def test_any_lengths_are_modelled_or_told_why_not() -> None:
         ([1.0, 3.0, 9.0, 40.0], ("constant",)),
     ],
 )
-def test_a_few_scattered_lengths_do_not_tell(
+def test_a_few_scattered_lengths_are_inconclusive(
     times: list[float], ruled_out: tuple[str, ...]
 ) -> None:
     found = model((256, 512, 1024, 2048), times)
@@ -230,5 +230,5 @@ def test_a_few_scattered_lengths_do_not_tell(
     assert found.lengths == 4
 
 
-def test_simulated_lengths_tell() -> None:
+def test_simulated_lengths_are_conclusive() -> None:
     assert all(found.is_conclusive for _, found in simulated())

@@ -43,7 +43,7 @@ def test_one_byte_off_is_no_polynomial() -> None:
         assert exact(SIZES, off) is None
 
 
-def test_three_sizes_foretell_the_fourth() -> None:
+def test_three_sizes_predict_the_fourth() -> None:
     found = exact(SIZES[:4], [36 * size**2 + 1028 * size + 4 for size in SIZES[:4]])
     assert found is not None
     assert found.at(4096) == 36 * 4096**2 + 1028 * 4096 + 4
@@ -68,7 +68,7 @@ def test_a_step_divides_the_lengths() -> None:
     assert [each.polynomial for each in found] == [below, above]
 
 
-def test_lengths_that_lie_on_none_are_said() -> None:
+def test_lengths_without_a_polynomial_are_marked() -> None:
     found = pieces(SIZES, [5, 9, *(260 * size + 11 for size in SIZES[2:])])
     assert [(each.first, each.last) for each in found] == [(128, 256), (512, 4096)]
     assert [each.polynomial for each in found] == [None, polynomial(11, 260)]

@@ -1,4 +1,4 @@
-"""The forecast of what fits is held against the machine: one length below it, one above."""
+"""The forecast of the longest length that fits is tested: one length below it, one above."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Silent:
 
 
 def checked(run: Run, *lengths: int) -> list[Record]:
-    """What the check finds out, the last length by itself: nobody foresees how it ends."""
+    """The records of the check, the last length in a run of its own, so that it is not foreseen."""
     found = []
     for group in (lengths[:-1], lengths[-1:]):
         apart = replace(run, plan=replace(run.plan, problems=tuple(map(problem, group))))
@@ -67,7 +67,7 @@ def test_naive_runs_out_of_memory_where_its_bytes_say() -> None:
     peaks = [record.peak_bytes or 0 for record in records[:4]]
     small = exact(lengths[:3], peaks[:3])
     assert small is not None
-    assert small.at(1200) == peaks[3] <= LIMIT  # foretold from 256 on, to the byte
+    assert small.at(1200) == peaks[3] <= LIMIT  # predicted from 256 on, to the byte
     assert small.at(1700) > Fraction(LIMIT)
     analysis = Analysis(run, records)
     (family,) = families(analysis)

@@ -1,4 +1,4 @@
-"""Runs made up so that it is known who is fastest where."""
+"""Runs made up so that the fastest implementation is known."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def test_few_lengths_make_the_interval_wider_never_too_narrow(scenario: Scenario
     assert held / shown >= 0.92
 
 
-def test_the_same_code_has_hardly_a_crossing_told_apart_on_both_sides() -> None:
+def test_the_same_code_hardly_ever_has_a_crossing_with_a_closed_interval() -> None:
     closed = [
         one
         for each in simulated(SAME, 2 * RUNS, 5)
@@ -88,7 +88,7 @@ def test_an_order_that_never_changes_has_no_crossing() -> None:
     assert crossings(LENGTHS, 0.3 + 0 * np.array(LENGTHS) + FIVE) == []
 
 
-def test_several_changes_are_all_told_in_order() -> None:
+def test_several_crossings_are_found_in_order() -> None:
     curve = np.array([-1, 1, -1, 1, 1, -1]) * 0.5
     found = crossings(LENGTHS, curve + FIVE)
 
@@ -113,7 +113,7 @@ def test_there_and_back_and_there_within_the_noise_is_one_change() -> None:
     assert found.rising
 
 
-def test_an_end_that_is_not_told_apart_is_open() -> None:
+def test_an_interval_without_a_significant_order_at_an_end_is_open() -> None:
     curve = np.array([-0.001, 0.1, 0.2, 0.3, 0.4, 0.5])
     (found,) = crossings(LENGTHS, curve + FIVE)
 
@@ -123,7 +123,7 @@ def test_an_end_that_is_not_told_apart_is_open() -> None:
     assert 0.3 < found.absent < 0.6
 
 
-def test_nothing_told_apart_is_no_crossing() -> None:
+def test_without_a_significant_order_there_is_no_crossing() -> None:
     curve = np.array([-0.001, 0.001, 0.002, -0.001, 0.001, 0.002])
 
     assert crossings(LENGTHS, curve + FIVE) == []

@@ -84,7 +84,7 @@ def test_heads_are_an_axis_too() -> None:
     assert "] heads on (" in sentence(found)
 
 
-def test_the_winner_s_change_stands_before_one_among_the_others() -> None:
+def test_crossovers_of_the_fastest_come_first() -> None:
     others = {"slow": square(40.0), "slower": linear(9000.0)}
     found = found_in(problems(LENGTHS), {**others, **TIMES})
 
@@ -100,13 +100,13 @@ def test_one_length_and_an_order_that_stays_have_no_row() -> None:
     assert found_in(problems(LENGTHS), {"a": linear(1.0)}) == []
 
 
-def test_panels_are_never_held_against_each_other() -> None:
+def test_panels_are_never_compared_with_each_other() -> None:
     entries = (entry("short"), entry("long", panel="layers"))
 
     assert found_in(problems(LENGTHS), TIMES, made=entries) == []
 
 
-def test_threads_are_never_held_against_each_other() -> None:
+def test_numbers_of_threads_are_never_compared_with_each_other() -> None:
     found = found_in(problems(LENGTHS), TIMES, threads=(1, 2))
 
     assert [each.threads for each in found] == [1, 2]
@@ -114,7 +114,7 @@ def test_threads_are_never_held_against_each_other() -> None:
     assert "2 threads)" in sentence(found[1], several=True)
 
 
-def test_one_session_has_a_crossing_without_an_interval_and_says_so() -> None:
+def test_one_session_has_a_crossing_without_an_interval() -> None:
     (found,) = found_in(problems(LENGTHS), TIMES, sessions=1)
 
     assert not found.crossing.settled
@@ -123,7 +123,7 @@ def test_one_session_has_a_crossing_without_an_interval_and_says_so() -> None:
     assert "no interval: fewer than two sessions timed both at every size" in said
 
 
-def test_without_an_interval_no_size_between_the_measured_ones_is_told() -> None:
+def test_without_an_interval_no_size_between_the_measured_ones_is_shown() -> None:
     times = {"few": lambda p: p.query_heads**2.0, "many": lambda p: 3.0 * p.query_heads}
     found = section(made(problems((512,), (1, 2, 4, 8)), times, sessions=1))
 
@@ -159,7 +159,7 @@ def test_a_length_where_one_is_wrong_is_left_out() -> None:
     assert found.crossing.size == pytest.approx(600, rel=0.01)
 
 
-def test_a_clock_that_stood_still_takes_its_length_out() -> None:
+def test_a_length_with_a_time_of_0_ms_is_left_out() -> None:
     def still(record: Record) -> Record:
         if record.times_ms and record.problem.key_length == 128 and record.implementation == "long":
             return replace(record, times_ms=(0.0,) * 5)
@@ -180,7 +180,7 @@ def test_sessions_that_lack_a_length_do_not_count() -> None:
     assert found.crossing.settled
 
 
-def test_sessions_with_no_length_in_common_still_tell_a_crossing() -> None:
+def test_sessions_without_a_common_length_have_a_crossing_without_an_interval() -> None:
     def apart(record: Record) -> Record | None:
         early = record.problem.key_length < 600
         return record if record.session in (0, 1 if early else 2) else None
@@ -202,7 +202,7 @@ def test_sessions_that_tie_have_no_interval_and_say_so() -> None:
     assert "no interval: the sessions tie" in sentence(found)
 
 
-def test_a_change_and_its_return_are_said_to_be_several() -> None:
+def test_two_crossovers_of_one_pair_are_reported_as_several() -> None:
     def hump(problem: Problem) -> float:
         return 1.3 if problem.key_length in (512, 1024) else 0.7
 

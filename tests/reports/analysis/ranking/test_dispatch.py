@@ -55,7 +55,7 @@ def test_every_problem_has_its_ranking_and_how_sure_it_is(analysis: Analysis) ->
     assert long["sessions"] == 5
 
 
-def test_a_measured_problem_is_answered_by_its_own_measurement(table: Dispatch) -> None:
+def test_a_measured_problem_has_its_own_measurement_as_basis(table: Dispatch) -> None:
     found = table.choose(asked(2048))
 
     assert (found.name, found.basis, found.factor) == ("long", "measured", 1)
@@ -65,7 +65,7 @@ def test_a_measured_problem_is_answered_by_its_own_measurement(table: Dispatch) 
     assert table.choose(Problem.parse(asked(2048))) == found
 
 
-def test_another_length_is_answered_by_the_nearest(table: Dispatch) -> None:
+def test_another_length_uses_the_nearest(table: Dispatch) -> None:
     found = table.choose(asked(1300))
 
     assert (found.name, found.basis, found.problem) == ("long", "nearest length", asked(1024))
@@ -77,20 +77,20 @@ def test_nearest_is_by_the_factor_not_by_the_difference(table: Dispatch) -> None
     assert table.choose(asked(480)).problem == asked(256)
 
 
-def test_neighbours_that_disagree_are_said(table: Dispatch) -> None:
+def test_neighbours_with_different_winners_are_reported(table: Dispatch) -> None:
     found = table.choose(asked(600))
 
     assert (found.name, found.basis, found.other) == ("long", "between", "short")
 
 
-def test_beyond_what_was_measured_the_factor_tells(table: Dispatch) -> None:
+def test_beyond_the_measured_lengths_the_factor_is_given(table: Dispatch) -> None:
     above, below = table.choose(asked(65536)), table.choose(asked(16))
 
     assert (above.name, above.basis, above.factor) == ("long", "nearest length", 32)
     assert (below.name, below.basis, below.factor) == ("short", "nearest length", 8)
 
 
-def test_only_who_is_able_is_chosen(table: Dispatch) -> None:
+def test_only_able_implementations_are_chosen(table: Dispatch) -> None:
     assert table.choose(asked(2048), able={"short"}).name == "short"
     assert table.choose(asked(2048), able=["longer", "short"]).name == "longer"
     with pytest.raises(ValueError, match="was measured by any of those able in the run") as caught:
@@ -138,7 +138,7 @@ def test_decoding_steps_keep_their_queries() -> None:
         table.choose("h8 t2/700")
 
 
-def test_layers_stand_apart_and_approximations_are_never_chosen() -> None:
+def test_layers_are_ranked_apart_and_approximations_are_never_chosen() -> None:
     entries = (entry("short"), entry("long", "layers"), entry("longer", "approximations"))
     data = dispatch(made(problems(LENGTHS), TIMES, made=entries))
 
@@ -160,7 +160,7 @@ def test_one_session_decides_nothing() -> None:
     assert not any(each["decided"] for each in data["problems"])
 
 
-def test_who_was_not_reached_leaves_it_open_and_the_reader_says_who() -> None:
+def test_implementations_not_reached_leave_a_problem_undecided_and_are_named() -> None:
     def unreached(record: Record) -> Record | None:
         if record.implementation == "short":
             return record
@@ -173,7 +173,7 @@ def test_who_was_not_reached_leaves_it_open_and_the_reader_says_who() -> None:
     assert Dispatch(data).choose(asked(128), able={"short", "long"}).not_reached == ("long",)
 
 
-def test_a_file_that_does_not_tell_who_was_not_reached_is_read(analysis: Analysis) -> None:
+def test_a_file_without_not_reached_is_read(analysis: Analysis) -> None:
     data = dispatch(analysis)
     for each in data["problems"]:
         del each["not_reached"]
@@ -235,7 +235,7 @@ def test_a_damaged_file_is_refused_in_one_line(
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"none\.json cannot be read: No such file"):
         Dispatch.read(tmp_path / "none.json")
 
