@@ -11,6 +11,8 @@ from typing import Any, Final
 import psutil
 import torch
 
+from suites import VERSION
+
 _PACKAGES: Final = ("torch", "xformers", "numpy", "triton", "pandas", "plotly", "matplotlib")
 _ALLOCATOR: Final = ("LD_PRELOAD", "MALLOC_", "GLIBC_TUNABLES", "PYTORCH_CUDA_ALLOC_CONF")
 
@@ -21,7 +23,7 @@ def describe(*, cores: int, threads: int) -> dict[str, Any]:
     cores  CPUs that the program may use; one of its bound threads could use only one
     """
     return {
-        "attnbench": _version("attnbench"),
+        "attnbench": VERSION,
         "cpu": _cpu_name(),
         "cores": cores,
         "memory_bytes": psutil.virtual_memory().total,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
+
+import pandas as pd
 
 from reports.analysis.run_analysis import Analysis
 from reports.outputs.export.samples import SAMPLE_COLUMNS, samples
@@ -28,11 +28,10 @@ def write(store: Store, run: Run, path: Path) -> tuple[Path, ...]:
 
 
 def _table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
-    text = io.StringIO()
-    table = csv.DictWriter(text, columns, lineterminator="\n")
-    table.writeheader()
-    table.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
-    return text.getvalue()
+    cells = [{name: _cell(value) for name, value in row.items()} for row in rows]
+    # Objects: as numbers, whole ones beside an empty cell would be written as floats.
+    frame = pd.DataFrame(cells, columns=list(columns), dtype=object)
+    return str(frame.to_csv(index=False, lineterminator="\n"))
 
 
 def _cell(value: Any) -> Any:
