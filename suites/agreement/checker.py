@@ -79,7 +79,7 @@ class Checker:
         Reference values that `prepare` has not computed are computed when they are needed.
         """
         caller = Caller(implementation, self._guard)
-        # In training the probes' calls are forward only: their times are not the problem's.
+        # In training some probes make forward calls. These are faster, and must not set the time.
         apart = self.problem.training
         prober = Caller(implementation, self._guard, [] if apart else caller.took_ms)
         trial, usage = self._measured_trial(caller, prober)

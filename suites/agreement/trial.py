@@ -23,8 +23,8 @@ class Trial:
     inputs          the copies that the implementation was called with
     versions        their write counters before the call
     outputs         (out,), or (out, dq, dk, dv) in training
-    caller          repeats the call; the time of the quickest repeat becomes the forecast
-    prober          makes other calls for probes, of other inputs or layouts; not timed
+    caller          makes this call; the shortest time of its calls is the check's time of a call
+    prober          makes the further calls of probes; in training their times do not count
     announce_risk   gets a sentence before a call in which a fault ends the process, and ""
                     after it; None: no such call is made
     forward_output  the output of a forward call, if it was repeatable bit for bit
