@@ -12,7 +12,7 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from impls.interface.limits import EVERY_BIAS, EVERY_MASK, Limits
+from impls.interface.limits import EVERY_BIAS, EVERY_MASK, OPTIONAL, Limits
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -219,18 +219,18 @@ def from_function(function: AttentionFunction) -> Implementation:
     """An implementation from a plain function: each parameter that it lacks becomes a limit.
 
     Without `mask` it supports full attention only, without `scale` 1/sqrt(D) only. Without `bias`,
-    `softcap` or `sink` it supports problems without that feature. All else is permitted, and
+    one of OPTIONAL it supports problems without that feature. All else is permitted, and
     checked.
     """
     parameters = inspect.signature(function).parameters
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    optional: dict[str, Any] = {name: takes_any or name in parameters for name in OPTIONAL}
     limits = Limits(
         masks=EVERY_MASK if takes_any or "mask" in parameters else ("full",),
         biases=EVERY_BIAS if takes_any or "bias" in parameters else ("none",),
         own_scale=takes_any or "scale" in parameters,
         own_value_dim=True,
-        softcap=takes_any or "softcap" in parameters,
-        sink=takes_any or "sink" in parameters,
+        **optional,
     )
     return implementation(limits)(function)
 

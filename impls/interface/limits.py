@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
-from typing import Final
+from typing import Any, Final
 
 from impls.interface.problem import DEVICES, DTYPES, Problem
 
@@ -14,6 +14,9 @@ EVERY_MASK: Final = tuple(
     "+".join(word for word in (band if band != "full" or not parts else "", parts) if word)
     for parts, band in product(_PARTS, _BANDS)
 )
+OPTIONAL: Final[dict[str, Any]] = {"softcap": 2.0, "sink": True}
+"""Optional fields of a problem, each with a value to try. A function supports one by a parameter of
+that name, and Limits has a field of that name; discovery and tables read this declaration."""
 EVERY_BIAS: Final = ("none", "alibi", "relative")
 
 

@@ -22,7 +22,7 @@ from impls.interface import Limits, Mask, implementation
         unequal_lengths=True,  # Tq != Tk; the last query lines up with the last key
         backward=True,
         own_value_dim=True,  # v with a head dimension of its own
-        # biases, softcap and sink need a parameter of that name; see impls/naive.py
+        # biases and optional features need a parameter of that name; see impls/naive.py
     )
 )
 def {name}(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float) -> Tensor:

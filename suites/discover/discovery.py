@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from impls import load_file
 from impls.interface import AttentionFunction, Implementation, Limits, Problem
-from impls.interface.limits import EVERY_MASK
+from impls.interface.limits import EVERY_MASK, OPTIONAL
 from suites.discover.limits import (
     Unsupported,
     base_problems,
@@ -261,9 +261,7 @@ def _could_be_derived(entry: Entry) -> bool:
     if len(entry.limits) != 1:
         return False
     own = entry.limits[0]
-    free = {
-        name: getattr(own, name) for name in ("masks", "biases", "own_scale", "softcap", "sink")
-    }
+    free = {name: getattr(own, name) for name in ("masks", "biases", "own_scale", *OPTIONAL)}
     return own.masks in (EVERY_MASK, ("full",)) and own == Limits(**free, own_value_dim=True)
 
 

@@ -13,7 +13,7 @@ from itertools import product
 from typing import Any, Final
 
 from impls.interface import Bias, Limits, Mask, Problem
-from impls.interface.limits import EVERY_BIAS, EVERY_MASK
+from impls.interface.limits import EVERY_BIAS, EVERY_MASK, OPTIONAL
 from impls.interface.problem import DTYPES
 
 FIRST_BASE: Final = "b2 h4 t65 d64"
@@ -35,7 +35,7 @@ ROWS: Final = {"padding": 3}
 """Batch rows at least: with 3 the padding of one row differs from that of the others."""
 PARTS: Final = {"padding": "padding:0.5", "documents": "documents:10/23x2/9"}
 _VALUES: Final = {"dtypes": tuple(DTYPES), "masks": EVERY_MASK, "biases": EVERY_BIAS}
-_BESIDE_BANDS: Final = ("grouped_heads", "unequal_lengths", "biases", "softcap", "sink")
+_BESIDE_BANDS: Final = ("grouped_heads", "unequal_lengths", "biases", *OPTIONAL)
 """Features that a function may support with some bands only: tried with each band."""
 
 
@@ -80,6 +80,7 @@ def base_problems(device: str) -> tuple[tuple[Problem, ...], ...]:
 
 def narrowest_limits(problem: Problem) -> Limits:
     """Limits that permit this problem and no feature that it does not need."""
+    optional: dict[str, Any] = {name: bool(getattr(problem, name)) for name in OPTIONAL}
     return Limits(
         devices=(problem.device,),
         dtypes=(problem.dtype,),
@@ -91,8 +92,7 @@ def narrowest_limits(problem: Problem) -> Limits:
         backward=problem.training,
         own_scale=problem.scale is not None,
         own_value_dim=problem.value_dim is not None,
-        softcap=problem.softcap is not None,
-        sink=problem.sink,
+        **optional,
     )
 
 
@@ -114,8 +114,7 @@ def features(base: Problem) -> tuple[Feature, ...]:
         Feature("biases", "alibi", (changed(bias=Bias("alibi")),)),
         Feature("biases", "relative", (changed(bias=Bias("relative", 32)),)),
         Feature("own_value_dim", True, (changed(value_dim=d // 2), changed(value_dim=d + d // 2))),
-        Feature("softcap", True, (changed(softcap=2.0),)),
-        Feature("sink", True, (changed(sink=True),)),
+        *(Feature(name, True, (changed(**{name: value}),)) for name, value in OPTIONAL.items()),
         *(Feature("head_dims", size, (changed(head_dim=size),)) for size in HEAD_DIMS),
     )
 

@@ -10,7 +10,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from impls.interface import Limits
-from impls.interface.limits import words_of
+from impls.interface.limits import OPTIONAL, words_of
 from reports.outputs.terminal.grid_tables import table
 from reports.views.text import counted, printable
 from suites.discover.discovery import DeviceFinding, Discovery
@@ -27,8 +27,7 @@ FIELDS: Final = {
     "backward": "training",
     "own_scale": "own scale",
     "own_value_dim": "own value dimension",
-    "softcap": "softcap",
-    "sink": "sink",
+    **{name: name for name in OPTIONAL},
 }
 """The fields of Limits in words, in the order of their declaration."""
 

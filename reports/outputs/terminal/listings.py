@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from impls.interface import Limits
-from impls.interface.limits import EVERY_BIAS, EVERY_MASK, words_of
+from impls.interface.limits import EVERY_BIAS, EVERY_MASK, OPTIONAL, words_of
 from impls.interface.problem import DEVICES, DTYPES
 from reports.outputs.terminal.grid_tables import GAP, ByWidth, table
 from reports.views.machine import machine_facts
@@ -202,8 +202,7 @@ def _capabilities(limits: Limits) -> tuple[str, ...]:
 def _optional(limits: Limits) -> Iterator[tuple[str, bool]]:
     """Optional features, and whether these limits include them."""
     yield "value dim", limits.own_value_dim
-    yield "softcap", limits.softcap
-    yield "sink", limits.sink
+    yield from ((name, getattr(limits, name)) for name in OPTIONAL)
 
 
 def _some(named: tuple[str, ...], every: tuple[str, ...]) -> str:
