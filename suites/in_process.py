@@ -17,7 +17,7 @@ from suites.records.plan import Entry
 
 
 def fault(entry: Entry, problem: Problem, seed: int) -> str:
-    """What is wrong with its output; empty when it agrees."""
+    """The fault of its output; empty when it agrees."""
     return _checker(problem, seed).check(resolve(entry.name, entry.files)).fault
 
 

@@ -1,4 +1,4 @@
-"""What was measured: one row for each problem, implementation and number of threads with times."""
+"""Measurements: one row for each problem, implementation and number of threads with times."""
 
 from __future__ import annotations
 

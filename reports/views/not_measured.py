@@ -1,4 +1,4 @@
-"""What was planned and has no time: equal reasons of an implementation are one row."""
+"""Planned pairs without a time; equal reasons of an implementation are one row."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ def reason(row: Judged) -> str:
 
 
 def conclusions(analysis: Analysis) -> list[str]:
-    """What was concluded and what was not; empty without a comparison."""
+    """Conclusions, and comparisons without one; empty without a comparison."""
     rows = analysis.verdicts
     if not rows:
         return []

@@ -213,7 +213,7 @@ class Bench:
         )
 
     def _last_fault(self, arm: Arm, found: _SetUp) -> str:
-        """What is wrong with two more outputs; empty for nothing.
+        """The fault of two more outputs; empty for none.
 
         The first, in session 1 and for quick calls, is on inputs with other signs: a cache keyed by
         absolute values returns a wrong result. The second is the last output of a sample.
