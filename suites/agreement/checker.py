@@ -9,7 +9,12 @@ from dataclasses import dataclass, replace
 from impls.interface import Implementation, Problem
 from suites.agreement.calls import Caller, Guard, versions_of
 from suites.agreement.cases import Case, Cases
-from suites.agreement.hard_checks import HardFinding, HardFindings, check_hard_inputs
+from suites.agreement.hard_checks import (
+    UNKNOWN,
+    HardFinding,
+    HardFindings,
+    check_hard_inputs,
+)
 from suites.agreement.hard_inputs import kind_of
 from suites.agreement.probes import all_probes
 from suites.agreement.probes.output_form import malformed
@@ -67,7 +72,11 @@ class Checker:
         self._probes.sort(key=lambda probe: probe.order)
 
     def prepare(self, implementation: Implementation) -> None:
-        """Compute the reference values for this implementation, unless they are known."""
+        """Compute the reference values for this implementation, unless they are known.
+
+        Those of hard inputs are left out where it was at fault before it reached them: it may well
+        be at fault again.
+        """
         for case in self._cases_of(implementation):
             for probe in self._probes:
                 if probe.prepare is not None:
@@ -78,6 +87,7 @@ class Checker:
 
         Reference values that `prepare` has not computed are computed when they are needed.
         """
+        self._findings.setdefault(self._key(implementation), UNKNOWN)
         caller = Caller(implementation, self._guard)
         # In training some probes make forward calls. These are faster, and must not set the time.
         apart = self.problem.training
@@ -113,7 +123,7 @@ class Checker:
     def _on_hard_inputs(self, implementation: Implementation) -> HardFinding:
         """The result of the hard inputs; `calls_ms` is 0 where it was known."""
         key = self._key(implementation)
-        if key in self._findings:
+        if self._findings.get(key, UNKNOWN) is not UNKNOWN:
             return replace(self._findings[key], calls_ms=0.0)
         caller = Caller(implementation, self._guard)
         found = check_hard_inputs(caller, self._cases, self._probes, self._risks)

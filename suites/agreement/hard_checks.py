@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from torch import Tensor
 
@@ -27,6 +28,8 @@ class HardFinding:
     calls_ms: float = 0.0
 
 
+UNKNOWN: Final = HardFinding("", 0)
+"""Of an implementation that has been checked and has not reached its hard inputs."""
 HardFindings = dict[tuple[str, Problem], HardFinding]
 """Results of hard inputs by implementation and by the small problem of `kind_of`."""
 

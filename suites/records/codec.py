@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from functools import cache
 from typing import Annotated, Any, Final, TypeVar, dataclass_transform
 
@@ -80,7 +80,9 @@ def from_data(kind: Any, data: Any) -> Any:
 
 @cache
 def _adapter_of(kind: Hashable) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)  # type: ignore[arg-type] # a class or a union
+    # A dataclass has STRICT already. A union needs it, too: it decides how inf and NaN are written.
+    config = None if is_dataclass(kind) else STRICT
+    return TypeAdapter(kind, config=config)  # type: ignore[arg-type] # a class or a union
 
 
 def _adapter(kind: Any) -> TypeAdapter[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import types
 from collections.abc import Iterable
@@ -27,7 +28,7 @@ from suites.engine.protocol import (
     Task,
 )
 from suites.records.codec import to_json
-from suites.records.record import CAUSES, Agreement, Record, Status
+from suites.records.record import CAUSES, Agreement, Record, Status, TensorError
 
 WORDS: Final = st.text(max_size=9)
 COUNTS: Final = st.integers(0, 2**63 - 1)
@@ -216,3 +217,24 @@ def test_text_of_other_programs_becomes_one_line_that_any_terminal_shows() -> No
     assert one_line("\x1b[1;31mred\x1b[0m\n\tand \x07 \ud800 blue\u202e") == "red and blue"
     assert len(one_line("x" * 10**6)) == 300
     assert one_line("a b c", most=3) == "a b"
+
+
+def test_infinite_errors_and_nan_reach_the_parent() -> None:
+    error = TensorError(
+        tensor="out", rms_share=2.0, worst_share=math.inf, relative_rms=math.nan, max_error=1.0
+    )
+    record = Record(
+        session=0,
+        problem=Problem(),
+        implementation="a",
+        status="wrong",
+        cause="wrong_output",
+        reason="off",
+        agreement=Agreement(tensors=(error,)),
+    )
+    line = to_json(Made(record=record), MESSAGE).encode() + b"\n"
+    (received,) = Receiver().feed(line)
+    assert isinstance(received, Made)
+    assert received.record.agreement is not None
+    (found,) = received.record.agreement.tensors
+    assert (found.worst_share, math.isnan(found.relative_rms)) == (math.inf, True)
