@@ -21,6 +21,7 @@ from suites.engine.protocol import (
     Begin,
     Calibrate,
     Check,
+    Made,
     Measure,
     Message,
     Rest,
