@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from impls.interface.bias import BiasValues
+    from impls.interface.conventions import Convention
     from impls.interface.mask import Mask
     from impls.interface.problem import Problem
 
@@ -37,7 +38,16 @@ _FOLDER: Final = Path(__file__).resolve().parents[1]
 class Implementation:
     """An attention function behind the shared interface, and its declared properties.
 
+    function     the callable as written: an attention function, a function of a problem that returns
+                 one (`prepares`), or a callable of another convention (`convention`)
     limits       one or more; a problem is supported when any of them accepts it
+    states_limits whether its author declared the limits; False: they were derived from its
+                 parameters, so problems within them may still be refused by an exception
+    prepares     whether the function takes a problem and returns the attention function for it: the
+                 place for graphs, block masks and sessions of other libraries
+    convention   how a callable of another convention is called; None: by this contract
+    layout       of q, k, v and out as the function takes them: bhtd is [B, H, T, D], bthd is
+                 [B, T, H, D]
     choices      settings of the function and the values worth trying, by parameter name
     projections  of a layer: the weights it applies around attention, for its reference; None for
                  attention itself
@@ -61,6 +71,10 @@ class Implementation:
     chosen: tuple[tuple[str, Any], ...] = ()
     inner: Implementation | None = None
     file: str = ""
+    states_limits: bool = True
+    prepares: bool = False
+    convention: Convention | None = None
+    layout: str = "bhtd"
 
     def __str__(self) -> str:
         settings = ",".join(f"{name}={value}" for name, value in self.chosen)
@@ -87,6 +101,11 @@ class Implementation:
         return self.reference is None and self.projections is None and not self.approximates
 
     @property
+    def fixed(self) -> frozenset[str]:
+        """Which of `mask` and `scale` it has no parameter for: it computes one value of it only."""
+        return self.convention.fixed if self.convention is not None else frozenset()
+
+    @property
     def takes_inner(self) -> bool:
         """Whether this is a layer that receives the attention inside it as `inner`."""
         return "inner" in inspect.signature(self.function).parameters
@@ -97,6 +116,28 @@ class Implementation:
         """Every reason why this problem is not supported, those of `inner` included."""
         inner = self.inner.refusals(problem, capability) if self.inner else ()
         return (*refusals(self.limits, problem, capability), *(f"inner {r}" for r in inner))
+
+    def prepared(self, problem: Problem) -> Callable[..., AttentionFunction]:
+        """Do the set-up for a problem; returns `bound(bias=..., sink=...)`, as `bind` calls it.
+
+        What that returns is a function of q, k and v, [B, H, T, D] whatever the function's layout.
+        """
+        if self.convention is None and not self.prepares:
+            mask = problem.mask.resolved(problem.batch, problem.key_length)
+            values = {"scale": problem.softmax_scale, "softcap": problem.softcap}
+            return self._in_layout(partial(self.bound, mask=mask, **values))
+        if self.convention is not None:
+            call = self.convention.prepared(self.function, problem)
+        else:
+            call = self.function(problem, **dict(self.chosen))
+        return self._in_layout(partial(_with_values, self.name, call))
+
+    def _in_layout(
+        self, bound: Callable[..., AttentionFunction]
+    ) -> Callable[..., AttentionFunction]:
+        if self.layout == "bhtd":
+            return bound
+        return lambda **values: _transposed(bound(**values))
 
     def bound(
         self,
@@ -183,6 +224,7 @@ def implementation(
     reference: AttentionFunction | None = None,
     approximates: bool = False,
     operator: Callable[..., str] | None = None,
+    layout: str = "bhtd",
 ) -> Callable[[AttentionFunction], Implementation]:
     """A decorator that makes an Implementation of a function, with the function's name.
 
@@ -203,9 +245,16 @@ def implementation(
             reference=reference,
             approximates=approximates,
             operator=operator,
+            prepares=takes_a_problem(function),
+            layout=layout,
         )
 
     return wrap
+
+
+def takes_a_problem(function: Callable[..., Any]) -> bool:
+    """Whether its first parameter is named `problem`: it returns the function of q, k and v."""
+    return next(iter(inspect.signature(function).parameters), "") == "problem"
 
 
 def is_plain(candidate: object) -> bool:
@@ -232,7 +281,31 @@ def from_function(function: AttentionFunction) -> Implementation:
         own_value_dim=True,
         **optional,
     )
-    return implementation(limits)(function)
+    return replace(implementation(limits)(function), states_limits=False)
+
+
+def _with_values(
+    name: str,
+    call: AttentionFunction,
+    *,
+    bias: BiasValues | None = None,
+    sink: Tensor | None = None,
+) -> AttentionFunction:
+    """The prepared call with the bias and the sink of the inputs. Raises ValueError, never drops."""
+    values = {"bias": bias, "sink": sink}
+    given = {key: value for key, value in values.items() if value is not None}
+    if given and (unknown := given.keys() - inspect.signature(call).parameters.keys()):
+        raise ValueError(f"{name} takes no {', '.join(sorted(unknown))}")
+    return partial(call, **given) if given else call
+
+
+def _transposed(call: AttentionFunction) -> AttentionFunction:
+    """A function of [B, H, T, D] that calls one of [B, T, H, D], on views."""
+
+    def transposed(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        return call(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)).transpose(1, 2)
+
+    return transposed
 
 
 def _identity(function: Callable[..., Any]) -> str:

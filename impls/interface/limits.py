@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, Final
 
+from impls.interface.mask import Mask
 from impls.interface.problem import DEVICES, DTYPES, Problem
 
 _BANDS: Final = ("full", "causal", "window")
@@ -17,6 +19,7 @@ EVERY_MASK: Final = tuple(
 OPTIONAL: Final[dict[str, Any]] = {"softcap": 2.0, "sink": True}
 """Optional fields of a problem, each with a value to try. A function supports one by a parameter of
 that name, and Limits has a field of that name; discovery and tables read this declaration."""
+WINDOWS: Final = ("any", "causal", "symmetric")
 EVERY_BIAS: Final = ("none", "alibi", "relative")
 
 
@@ -33,6 +36,12 @@ class Limits:
     own_value_dim    v with a head dimension of its own
     softcap, sink    scores capped by tanh, and a logit per head in the sum of the softmax
     cuda_capability  least compute capability of an NVIDIA device
+    cuda_capability_below  the first compute capability that is not supported; None: no such
+    length_multiple  Tq and Tk are multiples of this
+    head_multiple    query heads and key heads are multiples of this
+    queries_at_most_keys  Tq <= Tk only
+    windows          any; causal: `right` is 0; symmetric: `left` is `right` + 1
+    keyless_rows     queries that see no key: their rows of the output are zero
 
     An implementation whose limits differ by device declares one Limits for each.
     """
@@ -50,6 +59,12 @@ class Limits:
     softcap: bool = False
     sink: bool = False
     cuda_capability: tuple[int, int] = (0, 0)
+    cuda_capability_below: tuple[int, int] | None = None
+    length_multiple: int = 1
+    head_multiple: int = 1
+    queries_at_most_keys: bool = False
+    windows: str = "any"
+    keyless_rows: bool = True
 
     def __post_init__(self) -> None:
         if not self.head_dims:
@@ -63,6 +78,13 @@ class Limits:
             for word in value:
                 if word not in known:
                     raise ValueError(f"limits: {what} {word!r}; expected among {', '.join(known)}")
+        if self.windows not in WINDOWS:
+            raise ValueError(
+                f"limits: windows {self.windows!r}; expected one of {', '.join(WINDOWS)}"
+            )
+        for name in ("length_multiple", "head_multiple"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"limits: {name} {getattr(self, name)}; expected 1 or more")
 
     def refusals(
         self, problem: Problem, capability: tuple[int, int] | None = None
@@ -98,12 +120,55 @@ class Limits:
             ),
             (self.softcap or p.softcap is None, f"softcap {p.softcap}: takes scores as they are"),
             (self.sink or not p.sink, "sink: takes a softmax over the keys alone"),
+            *self._refusals_of_sizes(p),
+            (
+                self.windows == "any" or _window_form(p.mask) in ("", self.windows),
+                f"mask {p.mask}: takes {self.windows} windows only",
+            ),
+            (
+                self.keyless_rows or not p.has_keyless_rows,
+                "queries that see no key: takes masks that leave every query a key",
+            ),
+            (
+                not known
+                or self.cuda_capability_below is None
+                or (capability or (0, 0)) < self.cuda_capability_below,
+                f"CUDA capability {_version(capability)}: needs one below "
+                f"{_version(self.cuda_capability_below)}",
+            ),
             (
                 not known or (capability or (0, 0)) >= self.cuda_capability,
                 f"CUDA capability {_version(capability)}: needs {_version(self.cuda_capability)}",
             ),
         )
         return tuple(reason for holds, reason in checks if not holds)
+
+    def _refusals_of_sizes(self, p: Problem) -> Iterator[tuple[bool, str]]:
+        """Whether lengths and heads are permitted, each with the reason if not."""
+        lengths, heads = (p.query_length, p.key_length), (p.query_heads, p.key_heads)
+        yield (
+            not any(length % self.length_multiple for length in lengths),
+            f"Tq {lengths[0]} and Tk {lengths[1]}: takes multiples of {self.length_multiple}",
+        )
+        yield (
+            not any(count % self.head_multiple for count in heads),
+            f"{heads[0]} query heads and {heads[1]} key heads: takes multiples of "
+            f"{self.head_multiple}",
+        )
+        yield (
+            not self.queries_at_most_keys or lengths[0] <= lengths[1],
+            f"Tq {lengths[0]} and Tk {lengths[1]}: takes Tq <= Tk",
+        )
+
+
+def _window_form(mask: Mask) -> str:
+    """causal or symmetric; "" without a window, `other` for other windows."""
+    if "window" not in mask.kind:
+        return ""
+    if mask.right == 0:
+        return "causal"
+    symmetric = mask.left is not None and mask.right == mask.left - 1
+    return "symmetric" if symmetric else "other"
 
 
 def words_of(sizes: range) -> str:

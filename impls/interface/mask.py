@@ -159,6 +159,10 @@ class Mask:
         """The exact number of visible (batch row, query, key) triples."""
         return _visible_pairs(self.resolved(batch, key_length), batch, query_length, key_length)
 
+    def hides_a_row(self, batch: int, query_length: int, key_length: int) -> bool:
+        """Whether some query sees no key."""
+        return _hides_a_row(self.resolved(batch, key_length), query_length, key_length)
+
     def _ranges(self) -> tuple[tuple[int, int], ...]:
         if not isinstance(self.padding, tuple):
             raise ValueError(  # noqa: TRY004 - a wrong value, not a wrong type
@@ -207,6 +211,13 @@ def _visible_pairs(mask: Mask, batch: int, query_length: int, key_length: int) -
     rows = range(batch) if mask.padding is not None else range(1)
     runs = (mask.interval(b, q + offset, key_length) for b in rows for q in range(query_length))
     return sum(end - start for start, end in runs) * (1 if mask.padding is not None else batch)
+
+
+@lru_cache(maxsize=4096)
+def _hides_a_row(mask: Mask, query_length: int, key_length: int) -> bool:
+    rows = range(len(mask.padding)) if isinstance(mask.padding, tuple) else range(1)
+    queries = range(key_length - query_length, key_length)
+    return any(mask.interval(b, q, key_length) == (0, 0) for b in rows for q in queries)
 
 
 def _passed(position: Any, ends: tuple[int, ...]) -> Any:

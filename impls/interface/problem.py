@@ -124,6 +124,11 @@ class Problem:
         return self.mask.visible_pairs(self.batch, self.query_length, self.key_length)
 
     @property
+    def has_keyless_rows(self) -> bool:
+        """Whether some query sees no key, as the first of Tq=129 does with Tk=33 and causal."""
+        return self.mask.hides_a_row(self.batch, self.query_length, self.key_length)
+
+    @property
     def flops(self) -> int:
         """Multiplications and additions of the visible area.
 

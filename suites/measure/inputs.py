@@ -63,13 +63,7 @@ def bind(implementation: Implementation, problem: Problem, inputs: Inputs) -> Ca
 
     Raises ValueError for padding that does not fit the sizes.
     """
-    return implementation.bound(
-        mask=problem.mask.resolved(problem.batch, problem.key_length),
-        scale=problem.softmax_scale,
-        bias=inputs.bias,
-        softcap=problem.softcap,
-        sink=inputs.sink,
-    )
+    return implementation.prepared(problem)(bias=inputs.bias, sink=inputs.sink)
 
 
 def _bias(problem: Problem, generator: torch.Generator) -> BiasValues | None:
