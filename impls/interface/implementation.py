@@ -10,7 +10,7 @@ from functools import partial
 from hashlib import sha256
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from impls.interface.limits import EVERY_BIAS, EVERY_MASK, OPTIONAL, Limits
 
@@ -38,8 +38,8 @@ _FOLDER: Final = Path(__file__).resolve().parents[1]
 class Implementation:
     """An attention function behind the shared interface, and its declared properties.
 
-    function     the callable as written: an attention function, a function of a problem that returns
-                 one (`prepares`), or a callable of another convention (`convention`)
+    function     the callable as written: an attention function, a function of a problem that
+                 returns one (`prepares`), or a callable of another convention (`convention`)
     limits       one or more; a problem is supported when any of them accepts it
     states_limits whether its author declared the limits; False: they were derived from its
                  parameters, so problems within them may still be refused by an exception
@@ -124,12 +124,13 @@ class Implementation:
         """
         if self.convention is None and not self.prepares:
             mask = problem.mask.resolved(problem.batch, problem.key_length)
-            values = {"scale": problem.softmax_scale, "softcap": problem.softcap}
+            values: dict[str, Any] = {"scale": problem.softmax_scale, "softcap": problem.softcap}
             return self._in_layout(partial(self.bound, mask=mask, **values))
+        call: AttentionFunction
         if self.convention is not None:
             call = self.convention.prepared(self.function, problem)
         else:
-            call = self.function(problem, **dict(self.chosen))
+            call = cast("AttentionFunction", self.function(problem, **dict(self.chosen)))
         return self._in_layout(partial(_with_values, self.name, call))
 
     def _in_layout(
@@ -291,7 +292,7 @@ def _with_values(
     bias: BiasValues | None = None,
     sink: Tensor | None = None,
 ) -> AttentionFunction:
-    """The prepared call with the bias and the sink of the inputs. Raises ValueError, never drops."""
+    """The prepared call with bias and sink of the inputs. Raises ValueError where it takes none."""
     values = {"bias": bias, "sink": sink}
     given = {key: value for key, value in values.items() if value is not None}
     if given and (unknown := given.keys() - inspect.signature(call).parameters.keys()):

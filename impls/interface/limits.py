@@ -133,8 +133,10 @@ class Limits:
                 not known
                 or self.cuda_capability_below is None
                 or (capability or (0, 0)) < self.cuda_capability_below,
-                f"CUDA capability {_version(capability)}: needs one below "
-                f"{_version(self.cuda_capability_below)}",
+                (
+                    f"CUDA capability {_version(capability)}: needs one below "
+                    f"{_version(self.cuda_capability_below)}"
+                ),
             ),
             (
                 not known or (capability or (0, 0)) >= self.cuda_capability,
@@ -152,8 +154,10 @@ class Limits:
         )
         yield (
             not any(count % self.head_multiple for count in heads),
-            f"{heads[0]} query heads and {heads[1]} key heads: takes multiples of "
-            f"{self.head_multiple}",
+            (
+                f"{heads[0]} query heads and {heads[1]} key heads: takes multiples of "
+                f"{self.head_multiple}"
+            ),
         )
         yield (
             not self.queries_at_most_keys or lengths[0] <= lengths[1],
@@ -162,7 +166,7 @@ class Limits:
 
 
 def _window_form(mask: Mask) -> str:
-    """causal or symmetric; "" without a window, `other` for other windows."""
+    """The form, causal or symmetric; "" without a window, `other` for other windows."""
     if "window" not in mask.kind:
         return ""
     if mask.right == 0:
