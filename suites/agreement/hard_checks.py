@@ -57,11 +57,10 @@ def check_hard_inputs(
     """Call an implementation on each of its hard inputs and run the probes."""
     count, slope, repeatable = 0, None, None
     for each, trial in _trials(caller, cases, risks):
-        where = _where(each)
-        with _noted(where):
+        with _noted(each.place):
             fault = first_fault(trial, probes)
         if fault:
-            return HardFinding(f"{where}, {fault}", count, calls_ms=sum(caller.took_ms))
+            return HardFinding(f"{each.place}, {fault}", count, calls_ms=sum(caller.took_ms))
         slope = trial.scale_slope or slope
         repeatable = trial.repeatable if repeatable is None else repeatable
         count += 1
@@ -77,24 +76,20 @@ def _trials(
     """
     ladder, before = cases.ladder(caller.implementation), None
     for label in ladder.labels:
-        raised: Raised | None = None
-        for place, each in ladder.tries(label):
-            made = _attempted(partial(_called, caller, cases, each, before))
-            if isinstance(made, Raised):
-                made.error.add_note(_where(each))
-                raised = made
-                continue
-            ladder.done(place, each)
-            raised, before = None, made
-            case = cases.of(each, caller.implementation)
-            yield each, Trial(case, made.given, made.versions, made.outputs, caller, caller, risks)
-            break
-        if raised is not None:
-            raise raised.error
+        found = ladder.climb(label, partial(_attempted, caller, cases, before))
+        if found is None:
+            continue
+        each, before = found
+        case = cases.of(each, caller.implementation)
+        made = before.given, before.versions, before.outputs
+        yield each, Trial(case, *made, caller, caller, risks)
 
 
-def _attempted(call: Callable[[], _Call]) -> _Call | Raised:
+def _attempted(
+    caller: Caller, cases: Cases, before: _Call | None, each: HardInput
+) -> _Call | Raised:
     """The call, once more without compiled code if torch's limit on its variants was reached."""
+    call = partial(_called, caller, cases, each, before)
     made = attempt(call)
     compiler = sys.modules.get("torch._dynamo")
     if compiler is None or not isinstance(made, Raised):
@@ -118,10 +113,6 @@ def _called(caller: Caller, cases: Cases, each: HardInput, before: _Call | None)
     with poisoned() if each.poisoned else contextlib.nullcontext():
         made.outputs = made.call()
     return made
-
-
-def _where(each: HardInput) -> str:
-    return f"on a hard input ({each.label}: {each.problem})"
 
 
 @contextlib.contextmanager
