@@ -15,9 +15,9 @@ from suites.agreement.hard_checks import (
     HardFindings,
     check_hard_inputs,
 )
-from suites.agreement.hard_inputs import kind_of
 from suites.agreement.probes import all_probes
 from suites.agreement.probes.output_form import malformed
+from suites.agreement.small_problems import kind_of
 from suites.agreement.trial import Trial, first_fault
 from suites.measure import memory, timing
 from suites.measure.inputs import Inputs, copies
@@ -131,7 +131,7 @@ class Checker:
         return found
 
     def _key(self, implementation: Implementation) -> tuple[str, Problem]:
-        return str(implementation), kind_of(self.problem)
+        return str(implementation), kind_of(self.problem, implementation)
 
     def _operator(self, implementation: Implementation, given: Inputs) -> str:
         """The kernel that a library picks, where the implementation names it."""

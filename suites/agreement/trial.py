@@ -69,6 +69,10 @@ class Trial:
             self._errors = errors_of(self.outputs, self.case.expected)
         return self._errors
 
+    def again(self, given: Inputs) -> tuple[Tensor, ...]:
+        """The outputs of a further call with these inputs, made for a probe."""
+        return self.prober.call(self.problem, given)()
+
     @property
     def is_quick(self) -> bool:
         """Whether calls are short enough for several more of them."""
