@@ -33,7 +33,8 @@ class Trial:
     scale_slope     relative error of the scale in half precision; None: unknown
     repeats         calls on the same inputs whose bits were compared; 0: none
     differing       tensors whose bits differed between these calls
-    batch_differs_from  batch from which on the bits of a row's output differ; 0: none; None: unknown
+    batch_differs_from  the smallest batch in which the bits of a row's output differ; 0: none;
+                    None: unknown
     out             a copy of the first output, made right after the call
     """
 

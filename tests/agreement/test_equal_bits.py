@@ -36,11 +36,11 @@ class _NoisyQueries(torch.autograd.Function):
     """The identity; the gradient has other rounding errors in every backward."""
 
     @staticmethod
-    def forward(ctx: Any, q: Tensor) -> Tensor:  # noqa: ARG004 - torch's signature
+    def forward(ctx: Any, q: Tensor) -> Tensor:
         return q.clone()
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> Tensor:  # noqa: ARG004 - likewise
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
         return grads[0] * (1 + 1e-7 * torch.randn(1))
 
 

@@ -1,25 +1,29 @@
 """The bias that is added to the scores is the given one, read out of the outputs at a small size.
 
 With q = k = 0 a weight is exp(bias) over the sum of these. v holds one-hot columns, so the
-logarithm of the ratio of two outputs of a row is the difference of two biases.
+logarithm of the ratio of two outputs of a row is the difference of two biases. A function with a
+reference of its own is compared with the weights that are read out of its reference.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 import torch
 from torch import Tensor
 
 from impls import reference
-from impls.interface import BiasValues, Problem
+from impls.interface import AttentionFunction, BiasValues, Problem
+from impls.interface.implementation import from_function
 from suites.agreement.calls import Caller
 from suites.agreement.gate import bound_fault, naive_fault
 from suites.agreement.hard_inputs import accepts, kind_of
-from suites.agreement.probes.mask_readout import is_readable, without_sink
+from suites.agreement.key_weights import neutral
+from suites.agreement.probes.mask_readout import passes_values
 from suites.agreement.trial import Probe, Trial
-from suites.measure.inputs import laid_out, make_inputs
+from suites.measure.inputs import Inputs, bind, laid_out, make_inputs
 
 LEAST_WEIGHT: Final = 1 / 64
 """Smaller weights are not compared: half precision resolves their logarithm too coarsely."""
@@ -27,12 +31,24 @@ ROUNDINGS: Final = 16
 """Allowed error of a logarithm, in roundings u of the dtype times 1 + |bias|."""
 
 
-def differences(function: Callable[..., Tensor], problem: Problem, bias: BiasValues) -> str:
+def differences(
+    function: Callable[..., Tensor],
+    problem: Problem,
+    bias: BiasValues,
+    reference: AttentionFunction | None = None,
+) -> str:
     """The first key whose bias differs from the given one, as text; empty: none.
 
-    function  of q, k and v, bound with this bias and without a sink
+    function   of q, k and v, bound with this bias and without a sink
+    reference  of a function other than attention
     """
     added, expected = _read_out(function, problem), _expected(problem, bias)
+    if reference is not None:
+        wide = replace(problem, dtype="float64", device="cpu")
+        given = make_inputs(wide, purpose="bias")
+        given = replace(given, bias=replace(bias, values=bias.values.double().cpu()))
+        bound = bind(from_function(reference), wide, _without_sink(given))
+        expected = _read_out(bound, wide)
     weights = torch.exp(expected)
     top = weights.argmax(-1, keepdim=True)
     got = (added - added.gather(-1, top)).nan_to_num(nan=0.0, neginf=-1e9)
@@ -68,6 +84,11 @@ def _read_out(function: Callable[..., Tensor], problem: Problem) -> Tensor:
     return torch.cat(weights, -1)[..., : problem.key_length].log()
 
 
+def _without_sink(inputs: Inputs) -> Inputs:
+    """The same inputs with a sink that has no weight."""
+    return replace(neutral(inputs), bias=inputs.bias)
+
+
 def _zeros(problem: Problem, heads: int, length: int) -> Tensor:
     return laid_out(torch.zeros(problem.batch, heads, length, problem.head_dim), problem)
 
@@ -86,7 +107,7 @@ def _expected(problem: Problem, bias: BiasValues) -> Tensor:
 def _applies(trial: Trial) -> bool:
     """On the small problem; and at once where the problem itself exceeds the bound."""
     small = kind_of(trial.problem)
-    if trial.problem.bias.kind == "none" or not is_readable(trial.implementation):
+    if trial.problem.bias.kind == "none" or not passes_values(trial.implementation):
         return False
     if not accepts(trial.implementation, small):
         return False
@@ -108,7 +129,12 @@ def _find(trial: Trial) -> str:
     caller = trial.prober
     if trial.case.is_problem_itself:  # times of small calls are not those of the problem
         caller = Caller(trial.implementation, trial.prober.guard)
-    return differences(caller.function(small, without_sink(given)), small, given.bias)
+    return differences(
+        caller.function(small, _without_sink(given)),
+        small,
+        given.bias,
+        trial.implementation.reference,
+    )
 
 
 PROBE = Probe(order=70, applies=_applies, find=_find)
