@@ -15,9 +15,9 @@ from suites.agreement.hard_checks import (
     HardFindings,
     check_hard_inputs,
 )
-from suites.agreement.hard_inputs import kind_of
 from suites.agreement.probes import all_probes
 from suites.agreement.probes.output_form import malformed
+from suites.agreement.small_problems import kind_of
 from suites.agreement.trial import Trial, first_fault
 from suites.measure import memory, timing
 from suites.measure.inputs import Inputs, copies
@@ -134,7 +134,7 @@ class Checker:
         return found
 
     def _key(self, implementation: Implementation) -> tuple[str, Problem]:
-        return str(implementation), kind_of(self.problem)
+        return str(implementation), kind_of(self.problem, implementation)
 
     def _operator(self, implementation: Implementation, given: Inputs) -> str:
         """The kernel that a library picks, where the implementation names it."""
@@ -152,6 +152,7 @@ def _evidence(trial: Trial, hard: HardFinding) -> Agreement:
     if malformed(trial.outputs, trial.case.inputs):
         return Agreement()
     rows = trial.case.expected.rows
+    bits = trial.equal_bits if trial.equal_bits.repeats else hard.equal_bits
     return Agreement(
         tensors=trial.errors,
         rows_checked=None if rows is None else len(rows),
@@ -159,7 +160,7 @@ def _evidence(trial: Trial, hard: HardFinding) -> Agreement:
         repeatable=hard.repeatable if trial.repeatable is None else trial.repeatable,
         slope=trial.scale_slope or hard.scale_slope,
         hard_inputs=hard.count,
-        repeats=trial.repeats,
-        differing=trial.differing,
-        batch_differs_from=trial.batch_differs_from,
+        repeats=bits.repeats,
+        differing=bits.differing,
+        batch_differs_from=hard.equal_bits.batch_differs_from,
     )

@@ -1,6 +1,6 @@
 """Turns whatever an implementation did into a record.
 
-The one broad `except` of the program stands here.
+The broad `except` of the program stands here; suites/agreement/attempts.py tries sizes.
 """
 
 from __future__ import annotations
