@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -16,19 +16,23 @@ from suites.agreement.attempts import Raised, attempt
 from suites.agreement.calls import Caller, versions_of
 from suites.agreement.cases import Cases
 from suites.agreement.hard_inputs import HardInput, poisoned
-from suites.agreement.trial import Probe, Trial, first_fault
+from suites.agreement.trial import EqualBits, Probe, Trial, first_fault
 from suites.measure.inputs import Inputs, copies, overwrite
 
 
 @dataclass(frozen=True, slots=True)
 class HardFinding:
-    """The result of the hard inputs: the first fault as text, and how many were right before it."""
+    """The result of the hard inputs: the first fault as text, and how many were right before it.
+
+    equal_bits  of the small problem
+    """
 
     fault: str
     count: int
     scale_slope: float | None = None
     repeatable: bool | None = None
     calls_ms: float = 0.0
+    equal_bits: EqualBits = field(default_factory=EqualBits)
 
 
 UNKNOWN: Final = HardFinding("", 0)
@@ -55,7 +59,7 @@ def check_hard_inputs(
     risks: Callable[[str], None] | None,
 ) -> HardFinding:
     """Call an implementation on each of its hard inputs and run the probes."""
-    count, slope, repeatable = 0, None, None
+    count, slope, repeatable, equal_bits = 0, None, None, EqualBits()
     for each, trial in _trials(caller, cases, risks):
         with _noted(each.place):
             fault = first_fault(trial, probes)
@@ -63,8 +67,9 @@ def check_hard_inputs(
             return HardFinding(f"{each.place}, {fault}", count, calls_ms=sum(caller.took_ms))
         slope = trial.scale_slope or slope
         repeatable = trial.repeatable if repeatable is None else repeatable
+        equal_bits = trial.equal_bits if trial.case.is_plain_small else equal_bits
         count += 1
-    return HardFinding("", count, slope, repeatable, sum(caller.took_ms))
+    return HardFinding("", count, slope, repeatable, sum(caller.took_ms), equal_bits)
 
 
 def _trials(
