@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from impls.interface import Implementation, Problem
 from suites.agreement.calls import Caller, Guard, versions_of
 from suites.agreement.cases import Case, Cases
+from suites.agreement.diagnosis import diagnosed
 from suites.agreement.hard_checks import (
     UNKNOWN,
     HardFinding,
@@ -18,6 +19,7 @@ from suites.agreement.hard_checks import (
 from suites.agreement.hard_inputs import kind_of
 from suites.agreement.probes import all_probes
 from suites.agreement.probes.output_form import malformed
+from suites.agreement.slip import Diagnosis
 from suites.agreement.trial import Trial, first_fault
 from suites.measure import memory, timing
 from suites.measure.inputs import Inputs, copies
@@ -31,6 +33,7 @@ class Finding:
     call_ms   wall time of the shortest call, with memory measured: for planning only
     calls_ms  wall time of all calls
     operator  the kernel that a library picked, where the implementation names it
+    cause     of the fault, where it is a known mistake
     """
 
     fault: str
@@ -39,6 +42,12 @@ class Finding:
     call_ms: float
     calls_ms: float
     operator: str = ""
+    cause: Diagnosis | None = None
+
+    @property
+    def reason(self) -> str:
+        """The cause, with the measured evidence in parentheses; empty where it agrees."""
+        return self.fault if self.cause is None else self.cause.reason(self.fault)
 
 
 class Checker:
@@ -102,6 +111,7 @@ class Checker:
             call_ms=min(caller.took_ms),
             calls_ms=sum(caller.took_ms) + (sum(prober.took_ms) if apart else 0) + hard.calls_ms,
             operator="" if fault else self._operator(implementation, trial.inputs),
+            cause=diagnosed(trial, self._cases) if fault else hard.cause,
         )
 
     def _cases_of(self, implementation: Implementation) -> Iterator[Case]:

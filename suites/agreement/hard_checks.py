@@ -12,20 +12,26 @@ from torch import Tensor
 from impls.interface import Problem
 from suites.agreement.calls import Caller, versions_of
 from suites.agreement.cases import Case, Cases
+from suites.agreement.diagnosis import diagnosed
 from suites.agreement.hard_inputs import poisoned
+from suites.agreement.slip import Diagnosis
 from suites.agreement.trial import Probe, Trial, first_fault
 from suites.measure.inputs import Inputs, copies, overwrite
 
 
 @dataclass(frozen=True, slots=True)
 class HardFinding:
-    """The result of the hard inputs: the first fault as text, and how many were right before it."""
+    """The result of the hard inputs: the first fault as text, and how many were right before it.
+
+    cause  of the fault, where it is a known mistake
+    """
 
     fault: str
     count: int
     scale_slope: float | None = None
     repeatable: bool | None = None
     calls_ms: float = 0.0
+    cause: Diagnosis | None = None
 
 
 UNKNOWN: Final = HardFinding("", 0)
@@ -47,7 +53,8 @@ def check_hard_inputs(
         with _noted(where):
             fault = first_fault(trial, probes)
         if fault:
-            return HardFinding(f"{where}, {fault}", count, calls_ms=sum(caller.took_ms))
+            spent_ms, cause = sum(caller.took_ms), diagnosed(trial, cases)
+            return HardFinding(f"{where}, {fault}", count, calls_ms=spent_ms, cause=cause)
         slope = trial.scale_slope or slope
         repeatable = trial.repeatable if repeatable is None else repeatable
         count += 1

@@ -15,7 +15,7 @@ from torch import Tensor
 from impls import reference
 from impls.interface import BiasValues, Problem
 from suites.agreement.calls import Caller
-from suites.agreement.gate import bound_fault, naive_fault
+from suites.agreement.gate import apart_as_text, bound_fault, naive_fault
 from suites.agreement.hard_inputs import accepts, kind_of
 from suites.agreement.probes.mask_readout import is_readable, without_sink
 from suites.agreement.trial import Probe, Trial
@@ -45,11 +45,12 @@ def differences(function: Callable[..., Tensor], problem: Problem, bias: BiasVal
         return ""
     b, head, row, key = (int(i) for i in off.nonzero()[0])
     other = int(top[b, head, row])
+    found, right = apart_as_text(float(got[b, head, row, key]), float(wanted[b, head, row, key]))
     position = row + problem.key_length - problem.query_length
     return (
         f"the bias is wrong: from query {row}, head {head}, key {key} (distance {position - key}) "
-        f"gets {got[b, head, row, key]:.4g} relative to key {other} (distance {position - other}), "
-        f"expected {wanted[b, head, row, key]:.4g}"
+        f"gets {found} relative to key {other} (distance {position - other}), "
+        f"expected {right}"
     )
 
 
