@@ -19,6 +19,7 @@ from suites.agreement.hard_checks import (
 from suites.agreement.hard_inputs import kind_of
 from suites.agreement.probes import all_probes
 from suites.agreement.probes.output_form import malformed
+from suites.agreement.refused_feature import traced
 from suites.agreement.slip import Diagnosis
 from suites.agreement.trial import Trial, first_fault
 from suites.measure import memory, timing
@@ -124,7 +125,8 @@ class Checker:
         case = self._cases.itself(caller.implementation)
         given = copies(case.inputs)
         call, versions = caller.call(case.problem, given), versions_of(given)
-        outputs, usage = memory.measure(call, case.problem.device)
+        with traced(caller, case.problem):
+            outputs, usage = memory.measure(call, case.problem.device)
         trial = Trial(case, given, versions, outputs, caller, prober, self._risks)
         if case.problem.training and timing.WARM_MS < min(caller.took_ms) <= timing.LONG_MS:
             call()  # sessions plan with the shortest call, and the first one may have made masks

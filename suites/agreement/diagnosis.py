@@ -7,8 +7,11 @@ ignored" and "window one too long" differ, which are the same at very short leng
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Final
+
+import torch
+from torch import Tensor
 
 from suites.agreement.bounds.by_implementation import claims_exact_attention
 from suites.agreement.calls import Caller
@@ -20,9 +23,9 @@ from suites.agreement.trial import Trial
 from suites.measure.inputs import copies
 
 SMALL: Final = 1 << 18
-"""Score entries, over all heads, up to which a case is examined itself. Larger problems are
-replaced by the first hard input on which the implementation is wrong."""
-LARGEST: Final = 1 << 21
+"""Score entries, over all heads, up to which a case is examined itself. A larger problem is replaced
+by the small one with standard-normal numbers, or by the first hard input that is wrong."""
+LARGEST: Final = 1 << 19
 """Score entries up to which a problem is examined where no hard input is wrong."""
 RAISED: Final = (
     RuntimeError,
@@ -41,14 +44,16 @@ def diagnosed(trial: Trial, cases: Cases) -> Diagnosis | None:
 
     It is known for attention only, not for layers and other functions.
     """
-    if not claims_exact_attention(trial.implementation):
+    exact = claims_exact_attention(trial.implementation)
+    if not exact or not _are_dense(trial.outputs, trial.case):
         return None
     caller = Caller(trial.implementation, trial.caller.guard)
-    failed = _failed(trial, caller, cases)
+    plain = None if trial.case.is_plain_small else _plain(caller, cases)
+    failed = _failed(trial, plain, caller, cases)
     if failed is None:
         return None
-    others = (_observed(caller, case) for case in _plain(trial, cases))
-    return explanation(failed, [each for each in others if each is not None])
+    others = [] if plain is None or plain is failed else [plain]
+    return explanation(failed, others)
 
 
 def explanation(failed: Observation, others: list[Observation]) -> Diagnosis | None:
@@ -70,8 +75,13 @@ def _agrees(slip: Slip, key: str, other: Observation) -> bool:
     return any(each.agrees(other) for each in suspects) if suspects else not other.is_wrong
 
 
-def _failed(trial: Trial, caller: Caller, cases: Cases) -> Observation | None:
-    """The wrong observation to explain: of the trial, or of a hard input; None: it is right."""
+def _failed(
+    trial: Trial, plain: Observation | None, caller: Caller, cases: Cases
+) -> Observation | None:
+    """The wrong observation to explain; None: the outputs are right, or the problem is too large.
+
+    plain  that of the small problem with standard-normal numbers
+    """
     problem = trial.problem
     entries = problem.batch * problem.query_heads * problem.query_length * problem.key_length
     whole = observed(trial.case, trial.outputs)
@@ -80,6 +90,8 @@ def _failed(trial: Trial, caller: Caller, cases: Cases) -> Observation | None:
     is_whole = trial.case.expected.rows is None
     if is_whole and entries <= SMALL:
         return whole
+    if plain is not None and plain.is_wrong:
+        return plain
     for case in cases.hard(trial.implementation):
         found = _observed(caller, case)
         if found is not None and found.is_wrong:
@@ -87,17 +99,24 @@ def _failed(trial: Trial, caller: Caller, cases: Cases) -> Observation | None:
     return whole if is_whole and entries <= LARGEST else None
 
 
-def _plain(trial: Trial, cases: Cases) -> Iterator[Case]:
-    """The small problem with standard-normal numbers, where the trial is not that itself."""
-    if trial.case.is_plain_small:
-        return
-    yield from (case for case in cases.hard(trial.implementation) if case.is_plain_small)
+def _plain(caller: Caller, cases: Cases) -> Observation | None:
+    """The small problem with standard-normal numbers; None where it is refused or raises."""
+    hard = cases.hard(caller.implementation)
+    case = next((each for each in hard if each.is_plain_small), None)
+    return None if case is None else _observed(caller, case)
 
 
 def _observed(caller: Caller, case: Case) -> Observation | None:
     """The observation of one more call; None where it raises."""
     try:
-        return observed(case, caller.call(case.problem, copies(case.inputs))())
+        outputs = caller.call(case.problem, copies(case.inputs))()
     except RAISED:
         return None
+    return observed(case, outputs) if _are_dense(outputs, case) else None
+
+
+def _are_dense(outputs: Sequence[Tensor], case: Case) -> bool:
+    """Whether the outputs hold numbers that can be compared: on the device, and not sparse."""
+    device = case.inputs.q.device
+    return all(each.device == device and each.layout == torch.strided for each in outputs)
 

@@ -14,6 +14,7 @@ from suites.agreement.calls import Caller, versions_of
 from suites.agreement.cases import Case, Cases
 from suites.agreement.diagnosis import diagnosed
 from suites.agreement.hard_inputs import poisoned
+from suites.agreement.refused_feature import traced
 from suites.agreement.slip import Diagnosis
 from suites.agreement.trial import Probe, Trial, first_fault
 from suites.measure.inputs import Inputs, copies, overwrite
@@ -72,7 +73,11 @@ def _trials(caller: Caller, cases: Cases, risks: Callable[[str], None] | None) -
             given = copies(case.inputs)
             call = caller.call(case.problem, given)
         versions = versions_of(given)
-        with _noted(_where(case)), poisoned() if case.is_poisoned else contextlib.nullcontext():
+        with (
+            _noted(_where(case)),
+            traced(caller, case.problem),
+            poisoned() if case.is_poisoned else contextlib.nullcontext(),
+        ):
             outputs = call()
         yield Trial(case, given, versions, outputs, caller, caller, risks)
 

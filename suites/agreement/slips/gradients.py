@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import Final
 
@@ -16,6 +16,8 @@ from suites.agreement.slip import Diagnosis, Slip, Suspect
 from suites.agreement.variation import right_heads, right_score, right_weigh
 
 GRADIENTS: Final = NAMES[1:]
+LEAST: Final = 1e-3
+"""The smallest factor of a gradient that counts as another size; less is unrelated to it."""
 Tensors = dict[str, Tensor]
 
 
@@ -39,17 +41,21 @@ def _missing(observation: Observation) -> Iterator[Suspect]:
     for count in (1, 2, 3):
         for names in combinations(GRADIENTS, count):
             zeros = {name: torch.zeros_like(observation.values[name]) for name in names}
-            which = names[0] if count == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
             sizes = ", ".join(f"{rms(observation.values[name]):.3g}" for name in names)
             sentence = (
-                f"{which} {'is' if count == 1 else 'are'} missing: zero or None everywhere, "
+                f"{_joined(names)} missing: zero or None everywhere, "
                 f"expected an RMS of {sizes}"
             )
             cure = (
-                f"return {which} from backward(), without None; remove .detach(), .data and "
+                f"return {', '.join(names)} from backward(), without None; remove .detach(), .data and "
                 f"torch.no_grad() on the way from {', '.join(name[1] for name in names)} to out"
             )
             yield _suspect(observation, Diagnosis("gradient_missing", sentence, cure), zeros)
+
+
+def _joined(names: Sequence[str]) -> str:
+    """Names with their verb: `dq is`, `dq, dk and dv are`."""
+    return f"{', '.join(names[:-1])} and {names[-1]} are" if names[1:] else f"{names[0]} is"
 
 
 def _swapped(observation: Observation) -> Iterator[Suspect]:
@@ -73,7 +79,11 @@ def _other_size(observation: Observation) -> Iterator[Suspect]:
         and rms(right)
         and made.isfinite().all()
     }
-    off = {name: factor for name, factor in factors.items() if abs(factor - 1) > observation.unit}
+    off = {
+        name: factor
+        for name, factor in factors.items()
+        if abs(factor) > LEAST and abs(factor - 1) > observation.unit
+    }
     if not off:
         return
     others = {name: factor * observation.values[name] for name, factor in off.items()}
@@ -82,7 +92,7 @@ def _other_size(observation: Observation) -> Iterator[Suspect]:
              -1.0: "its sign is wrong"}  # fmt: skip
     why = next((words for size, words in named.items() if abs(factor / size - 1) < 1e-2), "")
     found, expected = apart_as_text(factor, 1.0)
-    sentence = f"{' and '.join(off)}: {found} times the right gradient, expected {expected} times"
+    sentence = f"{_joined(list(off))} {found} times the right gradient, expected {expected} times"
     is_scale = why.startswith("the scale")
     key = "gradient_scale" if is_scale else "gradient_size"
     cure = "dq = scale * (dS @ k), dk = scale * (dS.transpose(-1, -2) @ q), dv without the scale"

@@ -23,16 +23,14 @@ def _suspects(observation: Observation) -> Iterator[Suspect]:
     b, heads, length, columns = out.shape
     merged = out.transpose(1, 2)
     shapes = f"{list(made.shape)}, expected {list(out.shape)}"
-    sentence = f"out has its heads and positions swapped: [B, T, H, D] {shapes}"
-    yield Suspect(
-        Diagnosis("output_transposed", sentence, TRANSPOSE), lambda: _alone(merged)
-    )
+    sentence = f"out is [B, T, H, D] instead of [B, H, T, D]: its shape is {shapes}"
+    yield Suspect(Diagnosis("output_transposed", sentence, TRANSPOSE), lambda: _alone(merged))
     sentence = "out is reshaped from [B, T, H, D] to [B, H, T, D], which mixes heads and positions"
     yield Suspect(
         Diagnosis("output_transposed", sentence, "return out.transpose(1, 2), not a reshape"),
         lambda: _alone(merged.reshape(out.shape)),
     )
-    sentence = f"out has its heads merged: {shapes}"
+    sentence = f"out is [B, T, H * D], with merged heads: its shape is {shapes}"
     cure = "return out.view(B, Tq, Hq, D).transpose(1, 2), without merging the heads"
     yield Suspect(
         Diagnosis("heads_merged", sentence, cure),

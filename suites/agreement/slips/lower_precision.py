@@ -25,8 +25,8 @@ u times the output's RMS: it may then be computed in that dtype."""
 LEAST, MOST = 0.2, 5.0
 """RMS error over that of the plain formula in a lower dtype, where no rounding is known."""
 ROWS: Final = 0.9
-"""The part of all rows whose own ratio is within `LEAST` / 5 and `MOST` * 5: rounding is spread
-over all rows, and most other faults are not."""
+"""The part of all rows whose own ratio is within these, at least: rounding is spread over all rows,
+and most other faults are not."""
 TF32_BITS: Final = 13
 """Bits of a float32 number that TF32 drops."""
 
@@ -124,7 +124,7 @@ def _error_of_rounding(observation: Observation, dtype: torch.dtype) -> float | 
     errors, typical = ((x - right).square().mean(-1).sqrt() for x in (out, plain))
     share = rms(errors) / rms(typical) if rms(typical) else 0.0
     ratios = (errors / typical)[typical > 0]
-    spread = ((ratios > LEAST / 5) & (ratios < MOST * 5)).double().mean()
+    spread = ((ratios > LEAST) & (ratios < MOST)).double().mean()
     return rms(errors) / rms(right) if LEAST < share < MOST and spread >= ROWS else None
 
 

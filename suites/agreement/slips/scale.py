@@ -30,6 +30,9 @@ def _suspects(observation: Observation) -> Iterator[Suspect]:
         if abs(scale / right - 1) > 1e-6:
             sentence = f"scores are multiplied by {how}, expected {right:.6g}"
             yield Suspect(Diagnosis(key, sentence, cure), partial(_scaled, observation, scale))
+    mean = "the scores have no effect: out is the mean of v over the visible keys"
+    used = Diagnosis("scores_ignored", mean, "use scale * (q @ k.transpose(-1, -2)) as the scores")
+    yield Suspect(used, partial(_scaled, observation, 0.0))
     if problem.key_length > 1 and (fitted := _fitted(observation)) is not None:
         found, expected = apart_as_text(fitted, right)
         sentence = f"scores are multiplied by {found}, expected {expected}"
@@ -71,7 +74,8 @@ def _scaled(observation: Observation, scale: float) -> Iterator[Tensor]:
 def _fitted(observation: Observation) -> float | None:
     """The scale with the smallest error, by golden section; None: none comes close."""
     made = observation.made[0]
-    if made.shape != observation.values["out"].shape or not made.isfinite().all():
+    right = observation.values["out"]
+    if made.shape != right.shape or not made.isfinite().all() or observation.agrees_with([right]):
         return None
 
     def error(exponent: float) -> float:
@@ -81,6 +85,8 @@ def _fitted(observation: Observation) -> float | None:
     centre, width = log(observation.problem.softmax_scale), log(FARTHEST)
     grid = [centre + width * (2 * step / GRID - 1) for step in range(GRID + 1)]
     best = min(grid, key=error)
+    if best in (grid[0], grid[-1]):
+        return None
     step = 2 * width / GRID
     return exp(_narrowed(error, best - step, best + step))
 
@@ -103,6 +109,6 @@ def _narrowed(error: Callable[[float], float], low: float, high: float) -> float
 
 SLIP = Slip(
     order=90,
-    keys=("scale_ignored", "scale_missing", "scale_twice", "scale_wrong"),
+    keys=("scale_ignored", "scale_missing", "scale_twice", "scores_ignored", "scale_wrong"),
     suspects=_suspects,
 )
