@@ -15,7 +15,10 @@ from impls.interface import Problem
 from suites.agreement.attempts import Raised, attempt
 from suites.agreement.calls import Caller, versions_of
 from suites.agreement.cases import Cases
+from suites.agreement.diagnosis import diagnosed
 from suites.agreement.hard_inputs import HardInput, poisoned
+from suites.agreement.refused_feature import traced
+from suites.agreement.slip import Diagnosis
 from suites.agreement.trial import EqualBits, Probe, Trial, first_fault
 from suites.measure.inputs import Inputs, copies, overwrite
 
@@ -25,6 +28,7 @@ class HardFinding:
     """The result of the hard inputs: the first fault as text, and how many were right before it.
 
     equal_bits  of the small problem
+    cause  of the fault, where it is a known mistake
     """
 
     fault: str
@@ -33,6 +37,7 @@ class HardFinding:
     repeatable: bool | None = None
     calls_ms: float = 0.0
     equal_bits: EqualBits = field(default_factory=EqualBits)
+    cause: Diagnosis | None = None
 
 
 UNKNOWN: Final = HardFinding("", 0)
@@ -64,7 +69,8 @@ def check_hard_inputs(
         with _noted(each.place):
             fault = first_fault(trial, probes)
         if fault:
-            return HardFinding(f"{each.place}, {fault}", count, calls_ms=sum(caller.took_ms))
+            spent_ms, cause = sum(caller.took_ms), diagnosed(trial, cases)
+            return HardFinding(f"{each.place}, {fault}", count, calls_ms=spent_ms, cause=cause)
         slope = trial.scale_slope or slope
         repeatable = trial.repeatable if repeatable is None else repeatable
         equal_bits = trial.equal_bits if trial.case.is_plain_small else equal_bits
@@ -115,7 +121,10 @@ def _called(caller: Caller, cases: Cases, each: HardInput, before: _Call | None)
         given = copies(inputs)
         made = _Call(each.problem, given, caller.call(each.problem, given), [])
     made.versions = versions_of(made.given)
-    with poisoned() if each.poisoned else contextlib.nullcontext():
+    with (
+        traced(caller, each.problem),
+        poisoned() if each.poisoned else contextlib.nullcontext(),
+    ):
         made.outputs = made.call()
     return made
 

@@ -20,6 +20,7 @@ import torch
 import impls
 from impls.interface import Implementation, Missing
 from impls.interface.conventions import Reading
+from suites.agreement.refused_feature import cause_of
 from suites.engine.pipe import Sender, one_line
 from suites.engine.protocol import Begin, Check, LeftThreads, Made, Measure
 from suites.process_state.state import DisturbedError, ProcessState
@@ -92,13 +93,16 @@ def _conclude(
 
 def _failed(task: OnProblem, name: str, error: BaseException) -> Record:
     status, cause, reason = _fault(error, task.settings.memory_limit)
+    found = cause_of(error) if cause == "exception" else None
     return Record(
         session=task.session,
         problem=task.problem,
         implementation=name,
         status=status,
         cause=cause,
-        reason=reason,
+        reason=found.reason(reason) if found else reason,
+        slip=found.slip if found else "",
+        cure=found.cure if found else "",
     )
 
 

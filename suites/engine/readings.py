@@ -19,7 +19,7 @@ from impls import reference
 from impls.interface import Implementation, Limits, Problem
 from impls.interface.conventions import Reading
 from impls.interface.limits import EVERY_MASK
-from suites.agreement.hard_inputs import kind_of
+from suites.agreement.small_problems import SmallProblems, kind_of, sizes_of
 from suites.engine.call_limits import limited_memory
 from suites.engine.outcome import fault_of, resolve
 from suites.engine.pipe import Sender, one_line
@@ -29,10 +29,6 @@ from suites.process_state.state import ProcessState
 
 MOST_KINDS: Final = 8
 """Small problems that readings are tried on, at most; the masks of the run come first."""
-MULTIPLES: Final = (8, 64, 256)
-"""Where a call raises at the small length, lengths that are multiples of these are tried."""
-FEW_AND_MANY: Final = (33, 129)
-"""Lengths of small problems whose Tq and Tk differ."""
 RIGHT: Final = 0.05
 """Relative RMS error up to which a reading is right: half precision stays below a hundredth, and
 another mask or layout gives about 1."""
@@ -118,7 +114,7 @@ def _kinds(part: Implementation, problems: Iterable[Problem]) -> Iterator[Proble
         )
         if not part.refusals(plain):
             found.setdefault(plain)
-    by_kind = {_small(each): each for each in reversed(found)}
+    by_kind = {kind_of(each, part): each for each in reversed(found)}
     yield from list(by_kind.values())[::-1][:MOST_KINDS]
 
 
@@ -175,29 +171,13 @@ def _result(part: Implementation, problem: Problem, seed: int) -> tuple[str, boo
 
 
 def _sizes(part: Implementation, problem: Problem) -> Iterator[Problem]:
-    small = _small(problem)
-    if "mask" in part.fixed and problem.mask.documents is None:
-        small = replace(small, mask=problem.mask)
-    yield small
-    if small.mask.documents is None:
-        for multiple in MULTIPLES:
-            queries, keys = (
-                -(-length // multiple) * multiple
-                for length in (small.query_length, small.key_length)
-            )
-            yield replace(small, query_length=queries, key_length=keys)
-    if problem.query_heads * problem.batch * problem.query_length * problem.key_length <= ENTRIES:
-        yield problem
-
-
-def _small(problem: Problem) -> Problem:
-    """A small problem with the same kind of mask and the same relation of Tq to Tk."""
-    small = kind_of(problem)
-    if problem.query_length == problem.key_length:
-        return small
-    more_keys = problem.query_length < problem.key_length
-    queries, keys = FEW_AND_MANY if more_keys else FEW_AND_MANY[::-1]
-    return replace(small, query_length=min(queries, problem.query_length), key_length=keys)
+    """Small problems of this kind, then larger ones, then the problem itself if it is affordable."""
+    found: dict[Problem, None] = {}
+    for sizes in sizes_of(problem, part):
+        each = SmallProblems(problem, sizes).base
+        if each.visible_pairs * each.query_heads <= ENTRIES:
+            found.setdefault(each)
+    yield from found
 
 
 def _compared(part: Implementation, problem: Problem, seed: int) -> str:

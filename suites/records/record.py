@@ -202,6 +202,8 @@ class Record:
     notes             how its calls differ from those of others, as gradients by backward()
     spent_ms          wall time of the check's quickest call, for forecasts only
     calls_ms          wall time spent inside its calls, timed or not, in this session
+    slip              key of the mistake that explains why it is not ok; empty: no known one does
+    cure              the line to change, or the Limits to state, where a mistake is known
 
     None is "not measured", zero is zero. Raises ValueError for times without an `ok`
     and for one that is not a finite number from 0 up.
@@ -236,6 +238,8 @@ class Record:
     notes: tuple[str, ...] = ()
     spent_ms: Milliseconds | None = None
     calls_ms: Milliseconds | None = None
+    slip: str = ""
+    cure: str = ""
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:
