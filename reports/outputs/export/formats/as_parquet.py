@@ -96,7 +96,9 @@ def _schema() -> pa.Schema:
     return pa.schema(
         [
             ("session", whole),
-            *((name, text) for name in (*_NAMES, "cause", "reason", "clock", "operator")),
+            *((name, text) for name in (*_NAMES, "cause", "reason", "slip", "cure")),
+            ("notes", pa.list_(text)),
+            *((name, text) for name in ("clock", "operator")),
             ("threads", whole),
             ("calls_per_sample", whole),
             ("in_rounds", truth),
