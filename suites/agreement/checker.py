@@ -31,6 +31,7 @@ class Finding:
     call_ms   wall time of the shortest call, with memory measured: for planning only
     calls_ms  wall time of all calls
     operator  the kernel that a library picked, where the implementation names it
+    notes     how its calls differ from those of others
     """
 
     fault: str
@@ -39,6 +40,7 @@ class Finding:
     call_ms: float
     calls_ms: float
     operator: str = ""
+    notes: tuple[str, ...] = ()
 
 
 class Checker:
@@ -102,6 +104,7 @@ class Checker:
             call_ms=min(caller.took_ms),
             calls_ms=sum(caller.took_ms) + (sum(prober.took_ms) if apart else 0) + hard.calls_ms,
             operator="" if fault else self._operator(implementation, trial.inputs),
+            notes=tuple(dict.fromkeys(note for mode in caller.modes for note in mode.notes)),
         )
 
     def _cases_of(self, implementation: Implementation) -> Iterator[Case]:
@@ -156,4 +159,7 @@ def _evidence(trial: Trial, hard: HardFinding) -> Agreement:
         repeatable=hard.repeatable if trial.repeatable is None else trial.repeatable,
         slope=trial.scale_slope or hard.scale_slope,
         hard_inputs=hard.count,
+        repeats=trial.repeats,
+        differing=trial.differing,
+        batch_differs_from=trial.batch_differs_from,
     )

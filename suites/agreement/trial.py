@@ -31,6 +31,9 @@ class Trial:
     repeatable      whether a second call on the same inputs returned the same bits; None: unknown
     mask_agrees     whether the visible keys are those of the mask; None: unknown
     scale_slope     relative error of the scale in half precision; None: unknown
+    repeats         calls on the same inputs whose bits were compared; 0: none
+    differing       tensors whose bits differed between these calls
+    batch_differs_from  batch from which on the bits of a row's output differ; 0: none; None: unknown
     out             a copy of the first output, made right after the call
     """
 
@@ -45,6 +48,9 @@ class Trial:
     repeatable: bool | None = None
     mask_agrees: bool | None = None
     scale_slope: float | None = None
+    repeats: int = 0
+    differing: tuple[str, ...] = ()
+    batch_differs_from: int | None = None
     out: Tensor | None = field(init=False)
     _errors: tuple[TensorError, ...] = ()
 

@@ -55,6 +55,7 @@ def _check_one(task: Check, name: str, sender: Sender, checker: Checker) -> Reco
         kept_bytes=found.usage.kept_bytes,
         resident_bytes=found.usage.resident_bytes,
         operator=found.operator,
+        notes=found.notes,
         spent_ms=found.call_ms,
         calls_ms=found.calls_ms,
     )

@@ -80,6 +80,9 @@ def _schema() -> pa.Schema:
             ("repeatable", truth),
             ("slope", real),
             ("hard_inputs", whole),
+            ("repeats", whole),
+            ("differing", pa.list_(text)),
+            ("batch_differs_from", whole),
         ]
     )
     gauges = ("sm_mhz", "memory_mhz", "power_w", "temperature_c")
@@ -97,10 +100,10 @@ def _schema() -> pa.Schema:
         [
             ("session", whole),
             *((name, text) for name in (*_NAMES, "cause", "reason", "slip", "cure")),
-            ("notes", pa.list_(text)),
             *((name, text) for name in ("clock", "operator")),
             ("threads", whole),
             ("calls_per_sample", whole),
+            ("notes", pa.list_(text)),
             ("in_rounds", truth),
             ("checked_again", truth),
             ("times_ms", pa.list_(real)),
