@@ -79,6 +79,8 @@ class Plan(Settings):
     baseline         the implementation that the others are compared with, where it has times; "" is
                      the first that has
     enough_s         sessions beyond the fewest end within so many seconds; None: no such limit
+    named            implementations that were named with --impl: the run has to time each of them
+    across           whether implementations of other panels are compared with the baseline, too
     """
 
     __pydantic_config__: ClassVar[Any] = STRICT
@@ -92,6 +94,8 @@ class Plan(Settings):
     fewest_sessions: int = 0
     baseline: str = ""
     enough_s: float | None = None
+    named: tuple[str, ...] = ()
+    across: bool = False
 
     def __post_init__(self) -> None:
         names = [entry.name for entry in self.entries]

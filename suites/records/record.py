@@ -179,6 +179,8 @@ class Record:
     implementation    as printed: name[setting=value](inner)
     cause             why it is not ok, from the closed set CAUSES; empty when it is
     reason            the same for people to read; no code branches on it
+    slip              key of the common slip that explains a wrong output; empty: none is known
+    cure              what to change, for people to read; empty: not known
     first_call_ms     its first call on the problem in the session, with compiling, tuning and masks
     times_ms          milliseconds for one call, a sample for every round tried, disturbed or not
     twin_ms           the same of the twin: this implementation once more, as an arm of its own; the
@@ -217,6 +219,8 @@ class Record:
     status: Status
     cause: Cause = ""
     reason: str = ""
+    slip: str = ""
+    cure: str = ""
     agreement: Agreement | None = None
     first_call_ms: Milliseconds | None = None
     times_ms: tuple[Milliseconds, ...] = field(default=())

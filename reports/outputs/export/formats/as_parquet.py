@@ -99,7 +99,8 @@ def _schema() -> pa.Schema:
     return pa.schema(
         [
             ("session", whole),
-            *((name, text) for name in (*_NAMES, "cause", "reason", "clock", "operator")),
+            *((name, text) for name in (*_NAMES, "cause", "reason", "slip", "cure")),
+            *((name, text) for name in ("clock", "operator")),
             ("threads", whole),
             ("calls_per_sample", whole),
             ("notes", pa.list_(text)),
