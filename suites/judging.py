@@ -28,6 +28,11 @@ from suites.request.planning import BASELINE, Request
 _KEY: Final = 16
 """Hex digits of a key: 64 bits, so that no two of a million candidates share one."""
 
+_LONGEST: Final = 80
+"""Characters of a file's name in the name of its run."""
+_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(%?)")
+"""A margin: a number, with or without a percent sign."""
+
 
 class Candidate(NamedTuple):
     """A file to judge, as FILE.py or FILE.py:FUNCTION."""
@@ -69,34 +74,37 @@ class Terms:
     command: str
 
     def run_name(self, candidate: Candidate) -> str:
-        """The name of a candidate's run: a hash of all that its result depends on.
+        """The name of a candidate's run: its file, and a hash of all that its result depends on.
 
-        It covers the file's path and bytes, problems, settings, baseline, machine and versions. It
+        The hash covers the file's path and bytes, problems, settings, baseline, machine and versions. It
         does not cover other files that the candidate imports.
         """
         machine = {fact: self.machine[fact] for fact in ("attnbench", *SAME_MACHINE)}
+        function = candidate.spec.rpartition(".py")[2]
         parts = [
-            [str(candidate.file.resolve()), candidate.spec, _hash_of(candidate.file)],
+            [str(candidate.file.resolve()), function, _hash_of(candidate.file)],
             [list(map(str, self.problems)), dict(self.request.settings)],
             [self.baseline.name, self.baseline.hashes, machine],
         ]
         text = json.dumps(parts, sort_keys=True, default=str)
-        return f"judge-{hashlib.sha256(text.encode()).hexdigest()[:_KEY]}"
+        stem = re.sub(r"[^A-Za-z0-9_.+-]", "_", candidate.file.stem)[:_LONGEST]
+        return f"judge-{stem}-{hashlib.sha256(text.encode()).hexdigest()[:_KEY]}"
 
 
-_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(%?)")
-
-Measure = Callable[[Terms, Candidate, str, Live], None]
-"""Measures a candidate in the run of that name, which it begins or continues."""
+Measure = Callable[[Terms, Candidate, Live, Run | None], Judged]
+"""Measures a candidate: continues the run that was begun, or begins one."""
 
 
 def candidates(words: Iterable[str]) -> list[Candidate]:
-    """The candidates that files and folders name, each once, in order.
+    """The candidates that files and folders name, in order, each once.
 
     A folder stands for its `*.py` files by name, without those that start with `_`. Raises
     ValueError for what is neither a file nor a folder, and for a folder without such a file.
     """
-    return [Candidate(spec) for spec in dict.fromkeys(spec for w in words for spec in _specs(w))]
+    found = [Candidate(spec) for word in words for spec in _specs(word)]
+    return list(
+        {(each.file.resolve(), each.spec.rpartition(".py")[2]): each for each in found}.values()
+    )
 
 
 def margin(text: str) -> float:
@@ -127,16 +135,21 @@ def terms(request: Request, url: str, command: str) -> Terms:
     )
 
 
-def measure(of: Terms, candidate: Candidate, name: str, live: Live) -> None:
-    """Measure a candidate and the baseline: begin the run of that name, or continue it."""
-    if name in _names(of.store):
-        plan = of.store.run(name).plan
-        with pool_of(plan) as pool:
-            _conduct(of, name, pool, live)
-        return
-    with unstarted_pool(of.request) as pool:  # many candidates need no timed session
-        of.store.begin(_run(of, candidate, name, pool))
-        _conduct(of, name, pool, live)
+def measure(of: Terms, candidate: Candidate, live: Live, begun: Run | None) -> Judged:
+    """Measure a candidate beside the baseline, in a run of the store.
+
+    begun  its run, if an interrupted judgement has begun it: it is continued
+
+    A candidate that cannot be imported has no run in the store, so it is tried again next time.
+    """
+    with live, pool_of(begun.plan) if begun else unstarted_pool(of.request) as pool:
+        run = begun or _run(of, candidate, pool)
+        if all(entry.missing for entry in run.plan.entries):
+            return Judged(candidate, run, list(run.plan.settled()))
+        if not begun:
+            of.store.begin(run)
+        Conductor(run=run, store=of.store, listener=live, pool=pool, begins=live.problem).conduct()
+    return _stored(of, candidate, run.name)
 
 
 def judge(
@@ -151,18 +164,25 @@ def judge(
 
     Raises StoppedError when it is stopped by hand.
     """
-    done = {run.name for run in of.store.runs() if run.ended is not None}
+    known = {run.name for run in of.store.runs()}
     for position, candidate in enumerate(every, 1):
         name = of.run_name(candidate)
+        stored = _stored(of, candidate, name) if name in known else None
         try:
-            if name not in done:
-                measure(of, candidate, name, show(candidate, position))
+            if stored is None or stored.run.ended is None:
+                live = show(candidate, position)
+                stored = measure(of, candidate, live, stored.run if stored else None)
         except KeyboardInterrupt:
             raise StoppedError(
                 f"stopped; {position - 1} of {len(every)} candidates are judged; the same command "
                 "continues"
             ) from None
-        yield Judged(candidate, of.store.run(name), of.store.records(name))
+        yield stored
+
+
+def _stored(of: Terms, candidate: Candidate, name: str) -> Judged:
+    """A candidate with its run and the records that the store has."""
+    return Judged(candidate, of.store.run(name), of.store.records(name))
 
 
 def _specs(word: str) -> list[str]:
@@ -185,16 +205,13 @@ def _hash_of(file: Path) -> str:
         return ""
 
 
-def _names(store: Store) -> set[str]:
-    return {run.name for run in store.runs()}
-
-
-def _run(of: Terms, candidate: Candidate, name: str, pool: LocalPool) -> Run:
+def _run(of: Terms, candidate: Candidate, pool: LocalPool) -> Run:
     """The run of a candidate, with the baseline."""
     request = replace(of.request, specs=(candidate.spec,))
     entries = _entries(candidate, request, pool)
     plan = planning.plan_of(replace(request, against=None), of.machine, entries, cores())
     plan = replace(plan, baseline=of.baseline.name if len(entries) > 1 else "")
+    name = of.run_name(candidate)
     return Run(name=name, started=now(), command=of.command, plan=plan, machine=of.machine)
 
 
@@ -208,9 +225,3 @@ def _entries(candidate: Candidate, request: Request, pool: LocalPool) -> tuple[E
     if len(entries) > 1:
         return entries
     return (Entry(name=candidate.file.stem, missing=f"it is the baseline, {entries[0].name}"),)
-
-
-def _conduct(of: Terms, name: str, pool: LocalPool, live: Live) -> None:
-    with live:
-        run = of.store.run(name)
-        Conductor(run=run, store=of.store, listener=live, pool=pool, begins=live.problem).conduct()

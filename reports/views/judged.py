@@ -13,15 +13,14 @@ from reports.views.problems import common_words, shared_words, without
 from reports.views.statuses import STATUS_WORDS, reason
 from reports.views.text import counted
 
-SHARE: Final = "right and faster"
+_STATES: Final[dict[str, str]] = {str(state): text for state, text in STATUS_WORDS.items()}
 _BEST: Final = 5
 """Candidates that the last lines name."""
 
 
 def word(judgement: Judgement | str) -> str:
     """A judgement as it is printed; `same` is within the noise."""
-    words: dict[str, str] = {**STATUS_WORDS, "same": "same within noise"}
-    return words.get(judgement, judgement)
+    return "same within noise" if judgement == "same" else _STATES.get(judgement, judgement)
 
 
 def ratios(row: CandidateRow) -> str:
