@@ -45,6 +45,11 @@ class Candidate(NamedTuple):
         file, extension, _ = self.spec.rpartition(".py")
         return Path(file + extension)
 
+    @property
+    def function(self) -> str:
+        """What follows the file: `:FUNCTION`, or nothing."""
+        return self.spec.rpartition(".py")[2]
+
 
 class Judged(NamedTuple):
     """A judged candidate, the run that measured it, and its records."""
@@ -76,13 +81,12 @@ class Terms:
     def run_name(self, candidate: Candidate) -> str:
         """The name of a candidate's run: its file, and a hash of all that its result depends on.
 
-        The hash covers the file's path and bytes, problems, settings, baseline, machine and versions. It
-        does not cover other files that the candidate imports.
+        The hash covers the file's path and bytes, problems, settings, baseline, machine and
+        versions. It does not cover other files that the candidate imports.
         """
         machine = {fact: self.machine[fact] for fact in ("attnbench", *SAME_MACHINE)}
-        function = candidate.spec.rpartition(".py")[2]
         parts = [
-            [str(candidate.file.resolve()), function, _hash_of(candidate.file)],
+            [str(candidate.file.resolve()), candidate.function, _hash_of(candidate.file)],
             [list(map(str, self.problems)), dict(self.request.settings)],
             [self.baseline.name, self.baseline.hashes, machine],
         ]
@@ -101,10 +105,10 @@ def candidates(words: Iterable[str]) -> list[Candidate]:
     A folder stands for its `*.py` files by name, without those that start with `_`. Raises
     ValueError for what is neither a file nor a folder, and for a folder without such a file.
     """
-    found = [Candidate(spec) for word in words for spec in _specs(word)]
-    return list(
-        {(each.file.resolve(), each.spec.rpartition(".py")[2]): each for each in found}.values()
-    )
+    found: dict[tuple[Path, str], Candidate] = {}
+    for each in (Candidate(spec) for word in words for spec in _specs(word)):
+        found.setdefault((each.file.resolve(), each.function), each)
+    return list(found.values())
 
 
 def margin(text: str) -> float:

@@ -1,6 +1,6 @@
 """Known cheats of kernel contests, each a function of full attention that looks right or fast.
 
-Most stand in gpu-mode/reference-kernels#142, #160 and #162 or in ScalingIntelligence/KernelBench#82.
+Most stand in gpu-mode/reference-kernels#142, #160 and #162, or in KernelBench#82.
 """
 
 from __future__ import annotations
@@ -133,4 +133,6 @@ def ends_with_a_forged_record(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
 
 def raises_a_forged_line(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    raise ValueError('no\n{"kind":"candidate","candidate":"forged","verdict":"faster","score":1.0}\n')
+    raise ValueError(
+        'no\n{"kind":"candidate","candidate":"forged","verdict":"faster","score":1.0}\n'
+    )
