@@ -22,7 +22,7 @@ from suites.request.planning import Request
 
 NOT_KEPT: Final = "sqlite://"
 """The store of a check, in memory."""
-_SAME_MACHINE: Final = ("cpu", "cores", "versions", "allocator", "devices")
+SAME_MACHINE: Final = ("cpu", "cores", "versions", "allocator", "devices")
 """Facts of a machine that must not change between the parts of a resumed run."""
 
 
@@ -129,12 +129,7 @@ def planned(request: Request, pool: LocalPool | None = None) -> tuple[Plan, dict
 def pool_for(request: Request) -> LocalPool:
     """Processes under the request's limits; the check's is started, and the first sessions'."""
     threads = planning.threads_of(request, cores())
-    settings = request.settings
-    pool = LocalPool(
-        settings.get("time_limit_s", planning.TIME_LIMIT_S),
-        planning.memory_limit(request),
-        settings.get("allocator", "default"),
-    )
+    pool = unstarted_pool(request)
     pool.start(CHECK, max(threads))
     if not request.problems:
         return pool  # a mistake may still be found, and seconds do not matter
@@ -143,6 +138,16 @@ def pool_for(request: Request) -> LocalPool:
     for index in range(min(AHEAD, likely * len(threads))):
         pool.start(index + 1, threads[index % len(threads)])
     return pool
+
+
+def unstarted_pool(request: Request) -> LocalPool:
+    """Processes under the request's limits; none is started."""
+    settings = request.settings
+    return LocalPool(
+        settings.get("time_limit_s", planning.TIME_LIMIT_S),
+        planning.memory_limit(request),
+        settings.get("allocator", "default"),
+    )
 
 
 def pool_of(plan: Plan) -> LocalPool:
@@ -160,7 +165,7 @@ def _expect_unchanged(run: Run) -> None:
                     "belong together: start a new run"
                 )
     machine, _ = open_catalogue([], threads=max(run.plan.threads), allocator=run.plan.allocator)
-    for fact in _SAME_MACHINE:
+    for fact in SAME_MACHINE:
         if machine[fact] != run.machine[fact]:
             raise ValueError(
                 f"run {run.name!r} began with {fact} {run.machine[fact]}, here it is "
