@@ -24,6 +24,23 @@ from suites.measure.inputs import make_inputs
 
 SMALL: Final = 1 << 18
 """Score entries, over all heads, up to which a problem is called again as it is."""
+FEATURES: Final = (
+    "grouped_heads",
+    "more_queries_than_keys",
+    "unequal_lengths",
+    "strided_inputs",
+    "mask",
+    "bias",
+    "softcap",
+    "sink",
+    "value_dim",
+    "scale",
+    "dtype",
+    "batch",
+    "backward",
+    "length",
+)
+"""Features that are left out; a cause has the key `grouped_heads_unsupported` and so on."""
 MULTIPLES: Final = (2, 4, 8, 16, 32, 64, 128, 256)
 """Multiples of lengths that are tried."""
 
