@@ -16,11 +16,11 @@ from suites.agreement.hard_checks import (
     HardFindings,
     check_hard_inputs,
 )
-from suites.agreement.hard_inputs import kind_of
 from suites.agreement.probes import all_probes
 from suites.agreement.probes.output_form import malformed
 from suites.agreement.refused_feature import traced
 from suites.agreement.slip import Diagnosis
+from suites.agreement.small_problems import kind_of
 from suites.agreement.trial import Trial, first_fault
 from suites.measure import memory, timing
 from suites.measure.inputs import Inputs, copies
@@ -34,6 +34,7 @@ class Finding:
     call_ms   wall time of the shortest call, with memory measured: for planning only
     calls_ms  wall time of all calls
     operator  the kernel that a library picked, where the implementation names it
+    notes     how its calls differ from those of others
     cause     of the fault, where it is a known mistake
     """
 
@@ -43,6 +44,7 @@ class Finding:
     call_ms: float
     calls_ms: float
     operator: str = ""
+    notes: tuple[str, ...] = ()
     cause: Diagnosis | None = None
 
     @property
@@ -112,6 +114,7 @@ class Checker:
             call_ms=min(caller.took_ms),
             calls_ms=sum(caller.took_ms) + (sum(prober.took_ms) if apart else 0) + hard.calls_ms,
             operator="" if fault else self._operator(implementation, trial.inputs),
+            notes=tuple(dict.fromkeys(note for mode in caller.modes for note in mode.notes)),
             cause=diagnosed(trial, self._cases) if fault else hard.cause,
         )
 
@@ -143,7 +146,7 @@ class Checker:
         return found
 
     def _key(self, implementation: Implementation) -> tuple[str, Problem]:
-        return str(implementation), kind_of(self.problem)
+        return str(implementation), kind_of(self.problem, implementation)
 
     def _operator(self, implementation: Implementation, given: Inputs) -> str:
         """The kernel that a library picks, where the implementation names it."""
@@ -161,6 +164,7 @@ def _evidence(trial: Trial, hard: HardFinding) -> Agreement:
     if malformed(trial.outputs, trial.case.inputs):
         return Agreement()
     rows = trial.case.expected.rows
+    bits = trial.equal_bits if trial.equal_bits.repeats else hard.equal_bits
     return Agreement(
         tensors=trial.errors,
         rows_checked=None if rows is None else len(rows),
@@ -168,4 +172,7 @@ def _evidence(trial: Trial, hard: HardFinding) -> Agreement:
         repeatable=hard.repeatable if trial.repeatable is None else trial.repeatable,
         slope=trial.scale_slope or hard.scale_slope,
         hard_inputs=hard.count,
+        repeats=bits.repeats,
+        differing=bits.differing,
+        batch_differs_from=hard.equal_bits.batch_differs_from,
     )

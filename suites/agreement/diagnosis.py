@@ -119,4 +119,3 @@ def _are_dense(outputs: Sequence[Tensor], case: Case) -> bool:
     """Whether the outputs hold numbers that can be compared: on the device, and not sparse."""
     device = case.inputs.q.device
     return all(each.device == device and each.layout == torch.strided for each in outputs)
-

@@ -17,9 +17,10 @@ from suites.agreement.bounds.by_implementation import claims_exact_attention
 from suites.agreement.calls import Caller
 from suites.agreement.cases import Cases
 from suites.agreement.diagnosis import RAISED, explanation
-from suites.agreement.hard_inputs import accepts, kind_of
+from suites.agreement.hard_inputs import accepts
 from suites.agreement.observation import observed
 from suites.agreement.slip import Diagnosis
+from suites.agreement.small_problems import kind_of
 from suites.measure.inputs import make_inputs
 
 SMALL: Final = 1 << 18

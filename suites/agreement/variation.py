@@ -17,7 +17,7 @@ Weigh = Callable[[Tensor, Tensor], Tensor]
 """Scores [B, Hq, Tq, Tk] and visible pairs [B, 1, Tq, Tk] to weights."""
 
 
-def varied(  # noqa: PLR0913 - one argument for each step that a mistake replaces
+def varied(
     observation: Observation,
     *,
     seen: Tensor | None = None,
@@ -81,9 +81,7 @@ def right_weigh(observation: Observation) -> Weigh:
     """Softmax over the visible keys, with the sink: rows without a key are zero."""
     sink = observation.inputs.sink
     column = None if sink is None else sink[:, None, None]
-    return lambda scores, seen: reference.weights(
-        scores.masked_fill(~seen, float("-inf")), column
-    )
+    return lambda scores, seen: reference.weights(scores.masked_fill(~seen, float("-inf")), column)
 
 
 def _filled(observation: Observation, fill: Weigh) -> Weigh:

@@ -37,7 +37,7 @@ def check(task: Check, sender: Sender) -> None:
 
 
 def _check_one(task: Check, name: str, sender: Sender, checker: Checker) -> Record:
-    each = resolve(name, task.files[name])
+    each = resolve(name, task.files[name], task.readings.get(name, {}))
     sender.send(Rest())
     checker.prepare(each)
     sender.send(Begin(problem=task.problem, implementation=name))
@@ -57,6 +57,7 @@ def _check_one(task: Check, name: str, sender: Sender, checker: Checker) -> Reco
         kept_bytes=found.usage.kept_bytes,
         resident_bytes=found.usage.resident_bytes,
         operator=found.operator,
+        notes=found.notes,
         spent_ms=found.call_ms,
         calls_ms=found.calls_ms,
     )

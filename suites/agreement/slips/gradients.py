@@ -43,8 +43,7 @@ def _missing(observation: Observation) -> Iterator[Suspect]:
             zeros = {name: torch.zeros_like(observation.values[name]) for name in names}
             sizes = ", ".join(f"{rms(observation.values[name]):.3g}" for name in names)
             sentence = (
-                f"{_joined(names)} missing: zero or None everywhere, "
-                f"expected an RMS of {sizes}"
+                f"{_joined(names)} missing: zero or None everywhere, expected an RMS of {sizes}"
             )
             cure = (
                 f"return {', '.join(names)} from backward(), without None; remove .detach(), .data and "
@@ -101,7 +100,7 @@ def _other_size(observation: Observation) -> Iterator[Suspect]:
 
 
 def _without_row_sum(observation: Observation) -> Iterator[Suspect]:
-    """dS = P * dP, without the sum over the row."""
+    """DS = P * dP, without the sum over the row."""
     inputs, problem = observation.inputs, observation.problem
     if inputs.grad is None or problem.softcap is not None:
         return
@@ -118,7 +117,7 @@ def _without_row_sum(observation: Observation) -> Iterator[Suspect]:
 
 
 def _of_one_head(observation: Observation) -> Iterator[Suspect]:
-    """dk and dv of the first or the last query head of each group, or their mean."""
+    """Dk and dv of the first or the last query head of each group, or their mean."""
     problem, inputs = observation.problem, observation.inputs
     group = problem.query_heads // problem.key_heads
     if group == 1 or inputs.grad is None:

@@ -13,7 +13,9 @@ from suites.agreement.variation import right_heads, varied
 
 REPEAT = "k.repeat_interleave(Hq // Hk, dim=1)"
 TILED = f"use {REPEAT} instead of k.repeat(1, Hq // Hk, 1, 1), for v as well"
-FIRST = f"use {REPEAT}, for v as well: k.expand repeats one head; or state Limits(grouped_heads=False)"
+FIRST = (
+    f"use {REPEAT}, for v as well: k.expand repeats one head; or state Limits(grouped_heads=False)"
+)
 
 
 def _suspects(observation: Observation) -> Iterator[Suspect]:
@@ -25,9 +27,7 @@ def _suspects(observation: Observation) -> Iterator[Suspect]:
     yield _of(observation, 0 * every, "key_heads_first_only", "all the first", FIRST)
 
 
-def _of(
-    observation: Observation, heads: Tensor, key: str, how: str, cure: str
-) -> Suspect:
+def _of(observation: Observation, heads: Tensor, key: str, how: str, cure: str) -> Suspect:
     expected = right_heads(observation)
     head = int((heads != expected).nonzero()[0])
     sentence = (

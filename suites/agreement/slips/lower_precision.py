@@ -128,6 +128,4 @@ def _error_of_rounding(observation: Observation, dtype: torch.dtype) -> float | 
     return rms(errors) / rms(right) if LEAST < share < MOST and spread >= ROWS else None
 
 
-SLIP = Slip(
-    order=130, keys=("float32_inside", "half_precision_inside"), suspects=_suspects
-)
+SLIP = Slip(order=130, keys=("float32_inside", "half_precision_inside"), suspects=_suspects)

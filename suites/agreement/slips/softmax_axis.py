@@ -29,6 +29,4 @@ def _suspects(observation: Observation) -> Iterator[Suspect]:
         )
 
 
-SLIP = Slip(
-    order=80, keys=("softmax_over_queries", "mask_after_softmax"), suspects=_suspects
-)
+SLIP = Slip(order=80, keys=("softmax_over_queries", "mask_after_softmax"), suspects=_suspects)
