@@ -179,8 +179,8 @@ class Record:
     implementation    as printed: name[setting=value](inner)
     cause             why it is not ok, from the closed set CAUSES; empty when it is
     reason            the same for people to read; no code branches on it
-    slip              key of the common slip that explains a wrong output; empty: none is known
-    cure              what to change, for people to read; empty: not known
+    slip              key of the mistake that explains why it is not ok; empty: no known one does
+    cure              the line to change, or the Limits to state; empty: no mistake is known
     first_call_ms     its first call on the problem in the session, with compiling, tuning and masks
     times_ms          milliseconds for one call, a sample for every round tried, disturbed or not
     twin_ms           the same of the twin: this implementation once more, as an arm of its own; the
@@ -204,8 +204,6 @@ class Record:
     notes             how its calls differ from those of others, as gradients by backward()
     spent_ms          wall time of the check's quickest call, for forecasts only
     calls_ms          wall time spent inside its calls, timed or not, in this session
-    slip              key of the mistake that explains why it is not ok; empty: no known one does
-    cure              the line to change, or the Limits to state, where a mistake is known
 
     None is "not measured", zero is zero. Raises ValueError for times without an `ok`
     and for one that is not a finite number from 0 up.
@@ -242,8 +240,6 @@ class Record:
     notes: tuple[str, ...] = ()
     spent_ms: Milliseconds | None = None
     calls_ms: Milliseconds | None = None
-    slip: str = ""
-    cure: str = ""
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:

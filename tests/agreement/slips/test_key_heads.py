@@ -33,7 +33,7 @@ CASES = (
     ),
     traced(
         tiled,
-        "h8 t64 d16 causal",
+        "h4/2 t64 d16 causal",
         "key_heads_tiled",
         "query head 1 of 4 reads key head 1 of 2, should read 0",
         CURE,

@@ -32,9 +32,9 @@ def all_keys(call: AttentionCall) -> Tensor:
 SLIP, CURE = "keyless_rows_not_zero", "out.masked_fill(hidden.all(-1, keepdim=True), 0)"
 WHERE = "query 0 of Tq=129, Tk=33 sees no key: its row of out is"
 CASES = (
-    traced(minus_infinity, "h4 t64 d16 causal", SLIP, f"{WHERE} NaN, expected zeros", CURE),
-    traced(minus_a_billion, "h4 t64 d16 causal", SLIP, f"{WHERE} the mean of v", CURE),
-    traced(all_keys, "h4 t64 d16 causal", SLIP, f"{WHERE} attention to all keys", CURE),
+    traced(minus_infinity, "h4 t129/33 d16 causal", SLIP, f"{WHERE} NaN, expected zeros", CURE),
+    traced(minus_a_billion, "h4 t129/33 d16 causal", SLIP, f"{WHERE} the mean of v", CURE),
+    traced(all_keys, "h4 t129/33 d16 causal", SLIP, f"{WHERE} attention to all keys", CURE),
     traced(
         minus_a_billion,
         "h4 t64/33 d16 causal train",

@@ -70,7 +70,8 @@ CASES = (
            "the softmax weights are rounded to float16", "without a step in float16"),
     traced(scores_in_bfloat16, "h4 t64 d16 causal", HALF, "is that of bfloat16 inside",
            "compute in q.dtype"),
-    traced(tf32, "h4 t64 d16 full", HALF, "q, k and v are rounded to TF32", "allow_tf32 = False"),
+    traced(tf32, "h4 t64 d16 full", HALF, "q, k and v are rounded to float16 or TF32",
+           "allow_tf32 = False"),
 )  # fmt: skip
 
 

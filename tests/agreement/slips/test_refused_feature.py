@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn.functional import scaled_dot_product_attention
 
 from impls.interface import Implementation, Mask
 from suites.agreement.refused_feature import cause_of
@@ -17,7 +17,7 @@ from tests.agreement.slips.tracing import cause_of_exception, finding
 
 
 def sdpa(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    return F.scaled_dot_product_attention(q, k, v)
+    return scaled_dot_product_attention(q, k, v)
 
 
 def square_mask(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float) -> Tensor:
@@ -51,16 +51,16 @@ def in_place(call: AttentionCall) -> Tensor:
 
 
 CASES = (
-    (refusing(lambda c: c.q.shape[1] == c.k.shape[1]), "h4 t64 d16 full",
+    (refusing(lambda c: c.q.shape[1] == c.k.shape[1]), "h4/2 t64 d16 full",
      "grouped_heads_unsupported", "4 query heads over 2 key heads, and not with 4 over 4",
      "Limits(grouped_heads=False)"),
-    (refusing(lambda c: c.q.shape[2] <= c.k.shape[2]), "h4 t64 d16 full",
+    (refusing(lambda c: c.q.shape[2] <= c.k.shape[2]), "h4 t129/33 d16 full",
      "more_queries_than_keys_unsupported", "Tq=129, Tk=33, and not with Tq=33, Tk=129",
      "Limits(queries_at_most_keys=True)"),
-    (refusing(lambda c: c.q.shape[2] == c.k.shape[2]), "h4 t64 d16 full",
+    (refusing(lambda c: c.q.shape[2] == c.k.shape[2]), "h4 t33/129 d16 full",
      "unequal_lengths_unsupported", "Tq=33, Tk=129, and not with Tq=129, Tk=129",
      "Limits(unequal_lengths=False)"),
-    (implementation_of(viewed), "h4 t64 d16 full", "strided_inputs_unsupported",
+    (implementation_of(viewed), "h4 t64 d16 full bthd", "strided_inputs_unsupported",
      "layout bthd, and not with bhtd", "reshape() instead of view()"),
     (refusing(lambda c: c.mask.is_full), "h4 t64 d16 causal", "mask_unsupported",
      "the mask causal", "Limits(masks=('full',))"),
@@ -72,16 +72,16 @@ CASES = (
      "Limits(sink=False)"),
     (refusing(lambda c: c.q.shape == c.v.shape), "h4 t64 d16 dv8 full", "value_dim_unsupported",
      "v of dimension 8", "Limits(own_value_dim=False)"),
-    (refusing(lambda c: c.scale == 0.25), "h4 t64 d16 full", "scale_unsupported", "the scale 0.425",
-     "Limits(own_scale=False)"),
+    (refusing(lambda c: c.scale == 0.25), "h4 t64 d16 full scale0.425", "scale_unsupported",
+     "the scale 0.425", "Limits(own_scale=False)"),
     (refusing(lambda c: c.q.dtype == torch.float32), "h4 t64 d16 full fp64", "dtype_unsupported",
      "dtype float64, and not with float32", "Limits(dtypes=('float32',))"),
-    (refusing(lambda c: c.q.shape[0] == 1), "h4 t64 d16 full", "batch_unsupported",
+    (refusing(lambda c: c.q.shape[0] == 1), "b2 h4 t64 d16 full", "batch_unsupported",
      "batch 2, and not with batch 1", "keep the batch axis"),
     (implementation_of(in_place), "h4 t64 d16 full train", "backward_unsupported",
      "backward, and not with forward alone", "Limits(backward=False)"),
-    (refusing(lambda c: c.q.shape[2] % 16 == c.k.shape[2] % 16 == 0), "h4 t64 d16 full",
-     "length_unsupported", "Tq=1, Tk=1, and not with Tq=16, Tk=16", "Limits(length_multiple=16)"),
+    (refusing(lambda c: c.q.shape[2] % 16 == c.k.shape[2] % 16 == 0), "h4 t65 d16 full",
+     "length_unsupported", "Tq=65, Tk=65, and not with Tq=80, Tk=80", "Limits(length_multiple=16)"),
 )  # fmt: skip
 
 
@@ -101,21 +101,21 @@ def test_the_feature_that_raises_is_named(
 
 
 def test_sdpa_on_grouped_heads_is_named() -> None:
-    found = cause_of_exception(sdpa, "h8 t64 d16 full")
+    found = cause_of_exception(sdpa, "h8/2 t64 d16 full")
     assert found is not None
     assert found.slip == "grouped_heads_unsupported"
     assert "enable_gqa=True" in found.cure
 
 
 def test_a_square_mask_is_named_by_its_lengths() -> None:
-    found = cause_of_exception(square_mask, "h4 t64 d16 causal")
+    found = cause_of_exception(square_mask, "h4 t33/129 d16 causal")
     assert found is not None
     assert found.slip == "unequal_lengths_unsupported"
 
 
 def test_a_transposed_output_of_training_is_named() -> None:
     def swapped(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        return F.scaled_dot_product_attention(q, k, v, enable_gqa=True).transpose(1, 2)
+        return scaled_dot_product_attention(q, k, v, enable_gqa=True).transpose(1, 2)
 
     found = cause_of_exception(swapped, "h4 t64 d16 full train")
     assert found is not None
@@ -127,4 +127,3 @@ def test_an_exception_of_every_call_has_no_cause() -> None:
         raise NotImplementedError("later")
 
     assert cause_of_exception(unfinished, "h4 t64 d16 full") is None
-

@@ -43,8 +43,8 @@ CASES = (
            "1/D, expected 0.3", CURE),
     traced(MERGED, "h4 t64 d64 full", "scale_wrong", "that is 1/sqrt(E), E = Hq * D = 256 of all "
            "heads together, expected 0.125", CURE),
-    traced(DEFAULT, "h4 t64 d64 full", "scale_ignored", "multiplied by 0.125, that is 1/sqrt(D), "
-           "expected 0.2125", "Limits(own_scale=False)"),
+    traced(DEFAULT, "h4 t64 d64 full scale0.2125", "scale_ignored", "multiplied by 0.125, that is "
+           "1/sqrt(D), expected 0.2125", "Limits(own_scale=False)"),
     traced(LARGER, "h4 t64 d64 full", "scale_wrong", "multiplied by 0.17125, expected 0.125", CURE),
     traced(LARGER, "h4 t64 d64 scale0.3 full", "scale_wrong", "multiplied by 0.411, expected 0.3",
            "use the argument scale"),
