@@ -25,11 +25,12 @@ from suites.agreement.slips import all_slips
 from suites.agreement.trial import Trial
 from suites.measure.inputs import copies
 
-SMALL: Final = 1 << 18
+SMALL: Final = 1 << 16
 """Score entries, over all heads, up to which a case is examined itself. A larger problem is
 replaced by the small one with standard-normal numbers, or by the first hard input that is wrong."""
-LARGEST: Final = 1 << 19
-"""Score entries up to which a problem is examined where no hard input is wrong."""
+LARGEST: Final = 1 << 18
+"""Score entries up to which a problem is examined where no hard input is wrong: some hundred dense
+results in float64 take about a second."""
 
 
 def diagnosed(trial: Trial, cases: Cases) -> Diagnosis | None:

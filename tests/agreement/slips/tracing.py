@@ -39,9 +39,13 @@ class Traced:
     def __str__(self) -> str:
         return f"{self.implementation} on {self.problem}"
 
+    def found(self) -> Finding:
+        """The result of its check."""
+        return finding(self.implementation, self.problem)
+
     def holds(self) -> None:
         """Assert that the check finds this cause."""
-        found = finding(self.implementation, self.problem)
+        found = self.found()
         assert found.fault
         assert found.cause is not None, found.fault
         assert found.cause.slip == self.slip, found.cause.sentence
