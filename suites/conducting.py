@@ -33,6 +33,13 @@ class Live(AbstractContextManager["Live"], Listener, Protocol):
         """A problem is about to be checked or timed."""
 
 
+class Trials(Live, Protocol):
+    """Shows the search for limits."""
+
+    def search(self, name: str) -> None:
+        """The limits of an implementation are searched from here on."""
+
+
 class Conducted(NamedTuple):
     """A run that was carried out, its store, and all of its records."""
 
@@ -75,7 +82,7 @@ def resume(name: str, url: str, live: Live, lines: Listener | None) -> Conducted
 
 
 def check(
-    request: Request, command: str, live: Live, probing: Live
+    request: Request, command: str, live: Live, probing: Trials
 ) -> tuple[Conducted, list[Discovery]]:
     """Agreement alone, and the limits of each plain function, found by trial.
 
@@ -92,9 +99,11 @@ def check(
             store.begin(trial)
             return Conductor(run=trial, store=store, listener=probing, pool=pool).conduct()
 
+        found = []
         with probing:
-            plain = [entry for entry in plan.entries if is_plain(entry)]
-            found = [discover(entry, run, records, conduct) for entry in plain]
+            for entry in filter(is_plain, plan.entries):
+                probing.search(entry.name)
+                found.append(discover(entry, run, records, conduct))
     return Conducted(run, store, records), found
 
 

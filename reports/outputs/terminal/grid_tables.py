@@ -12,6 +12,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from reports.outputs.terminal.blocks import block
 from reports.rows.answers import State
 from reports.views.grids import Cell, Grid
 from reports.views.statuses import STATUS_WORDS
@@ -40,7 +41,10 @@ MOST: Final = 40
 
 @dataclass(frozen=True, slots=True)
 class GridTables:
-    """A grid as one table, or as several where the width does not hold all its columns."""
+    """A grid as one table, or as several where the width does not hold all its columns.
+
+    Where it does not hold a single one, each row is a block of `name: value` lines.
+    """
 
     grid: Grid
 
@@ -48,6 +52,11 @@ class GridTables:
         grid = self.grid
         shared = f" ({grid.shared})" if grid.shared else ""
         heads = [abbreviated(name, MOST) for name in grid.columns]
+        if self._is_narrow(heads, options.max_width):
+            yield Text(f"\n{abbreviated(grid.title, 2 * LONGEST_NAME)}, {grid.unit}{shared}", "bold")
+            for row in grid.rows:
+                yield from block(Text(row.label), zip(heads, map(grid_cell, row.cells), strict=True))
+            return
         if len(list(self._blocks(heads, options.max_width))) > 1:
             heads = [folded(head) for head in heads]
         for index, block in enumerate(self._blocks(heads, options.max_width)):
@@ -70,6 +79,12 @@ class GridTables:
             room -= wide
         yield block
 
+    def _is_narrow(self, heads: list[str], width: int) -> bool:
+        """Whether the labels leave no room for a column."""
+        labels = max((len(row.label) for row in self.grid.rows), default=0)
+        columns = enumerate(map(folded, heads))
+        return any(labels + self._width(head, place) > width for place, head in columns)
+
     def _width(self, head: str, place: int) -> int:
         """The width of a column, including the gap before it."""
         lines = map(len, head.split("\n"))
@@ -82,7 +97,7 @@ class GridTables:
         for place in block:
             made.add_column(Text(heads[place]), justify="right", no_wrap=True)
         for row in grid.rows:
-            made.add_row(Text(row.label), *(_cell(row.cells[place]) for place in block))
+            made.add_row(Text(row.label), *(grid_cell(row.cells[place]) for place in block))
         return made
 
 
@@ -167,5 +182,6 @@ def state(name: State) -> Text:
     return Text(STATUS_WORDS[name], style=STYLES.get(name, ""))
 
 
-def _cell(cell: Cell) -> Text:
+def grid_cell(cell: Cell) -> Text:
+    """The text of a cell, bold for the smallest number of its row."""
     return Text(cell.text, style="bold" if cell.least else STYLES.get(cell.state, ""))

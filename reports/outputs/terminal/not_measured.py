@@ -6,6 +6,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from reports.analysis.run_analysis import Analysis
+from reports.outputs.terminal.blocks import Fitting
 from reports.outputs.terminal.grid_tables import MOST, state, table
 from reports.views.not_measured import NotMeasured, not_measured
 from reports.views.text import LONGEST_TEXT, abbreviated
@@ -31,7 +32,7 @@ def not_measured_tables(analysis: Analysis) -> list[RenderableType]:
             str(row.count),
             Text(_reason(row)),
         )
-    return [made]
+    return [Fitting(made)]
 
 
 def _reason(row: NotMeasured) -> str:

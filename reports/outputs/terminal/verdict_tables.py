@@ -13,9 +13,10 @@ from rich.text import Text
 from reports.analysis.comparison import Comparison, ComparisonRow
 from reports.analysis.run_analysis import Analysis
 from reports.analysis.verdicts import Judged, VerdictRow
+from reports.outputs.terminal.blocks import Fitting
 from reports.outputs.terminal.grid_tables import MOST, Name, table
 from reports.rows.panels import panels_of
-from reports.views import comparison, differences
+from reports.views import across, comparison, differences
 from reports.views.comparison import row_reason
 from reports.views.numbers import floor, milliseconds, ratio, ratio_in
 from reports.views.panels import heading
@@ -26,6 +27,8 @@ from suites.stats.verdicts import WORDS
 
 MOST_ROWS: Final = 40
 """Rows of a table; more are counted, one line for each implementation."""
+MOST_MARKS: Final = 8
+"""Lines on what other implementations compute; the page has all."""
 STYLES: Final = {
     "faster": "green",
     "slower": "red",
@@ -58,6 +61,18 @@ def verdict_tables(analysis: Analysis) -> list[RenderableType]:
     ]
     where = [] if few else ["Every row is on the page."]
     return [*tables, *_lines([*conclusions(analysis), *where]), *notes(rows)]
+
+
+def across_tables(analysis: Analysis) -> list[RenderableType]:
+    """Implementations of other panels against the baseline of --against, each with its error."""
+    rows = analysis.across
+    if not rows:
+        return []
+    few = len(rows) <= MOST_ROWS
+    made = _table(rows, f"{across.HEADING}, against {rows[0].baseline}", VERDICT_HEAD, few=few)
+    marks = dict.fromkeys((row.implementation, across.mark(row)) for row in rows)
+    lines = [f"{abbreviated(name)} {mark}." for name, mark in marks]
+    return [made, *_lines(lines[:MOST_MARKS]), *notes(rows)]
 
 
 def compare_tables(compared: Comparison) -> list[RenderableType]:
@@ -102,7 +117,7 @@ def _table(rows: Rows, title: str, head: tuple[str, ...], *, few: bool) -> Group
     else:
         _add_counts(made, rows)
     said = abbreviated(f"{title} ({kept})" if kept and few else title, 2 * LONGEST_NAME)
-    return Group(Text(f"\n{said}", style="bold"), made)  # a title is as wide as the terminal
+    return Group(Text(f"\n{said}", style="bold"), Fitting(made))  # a title is as wide as the terminal
 
 
 def _leads(rows: Rows, shared: frozenset[str]) -> Iterator[Lead]:

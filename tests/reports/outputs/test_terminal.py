@@ -21,7 +21,7 @@ from reports.outputs.reporting import MOST_CHARTS, report
 from reports.outputs.terminal import listings, run_tables
 from reports.outputs.terminal.grid_tables import folded
 from reports.outputs.terminal.listings import capability_markdown
-from reports.outputs.terminal.screen import Screen
+from reports.outputs.terminal.screen import CheckScreen, Screen
 from reports.views.numbers import share
 from suites.records.codec import to_data
 from suites.records.plan import Entry
@@ -69,7 +69,8 @@ def test_verdicts_and_time_inside_calls_are_below_the_tables() -> None:
     text = " ".join(shown(*run_tables.summary(Analysis(*small_run(problems=PROBLEMS[:2])))).split())
     assert text.index("Memory of layers") < text.index("Attention against naive")
     assert "Identical code, the baseline and its twin, may differ by" in text
-    assert re.search(r"[\d.]+ % of 1 min 40 s inside calls of implementations$", text)
+    assert re.search(r"[\d.]+ % of 1 min 40 s inside calls of implementations ", text)
+    assert text.endswith("torch_multi_head takes 1.15x its time [1.15, 1.15].")
 
 
 def test_titles_name_the_labels_that_are_not_the_default() -> None:
@@ -221,58 +222,10 @@ def test_times_beside_a_time_out_in_another_session_are_no_time() -> None:
     assert exit_status([*cut, late], named=("other",)) == 1
 
 
-def test_check_counts_what_agreed_and_what_did_not() -> None:
-    text = shown(*run_tables.check_tables(Analysis(*small_run(sessions=0))), width=120)
-    table = text[: text.index("Without agreement")].splitlines()
-    rows = {line.split()[0]: line.split()[1:] for line in table if line.strip()}
-    assert rows["naive"] == ["18", "18", "0.05", "exact"]
-    assert rows["local_window"] == ["9", "9", "9", "0.07", "exact"]
-    assert rows["flash_attn"] == ["0", "0", "18"]
-
-
-def test_a_fault_of_several_problems_is_one_row_with_the_first_of_them() -> None:
-    run, records = small_run(problems=PROBLEMS[:3], sessions=0)
-    fault = "RuntimeError: The size of tensor a (4) must match the size of tensor b (2)"
-    failed = (
-        Record(
-            session=0, problem=problem, implementation="naive", status="failed", cause="exception",
-            reason=fault,
-        )
-        for problem in PROBLEMS[:3]
-    )  # fmt: skip
-    others = [r for r in records if r.implementation != "naive"]
-    found = Analysis(run, [*failed, *others])
-    text = " ".join(shown(*run_tables.check_tables(found), width=200).split())
-    assert f"naive failed 3 {fault}; first on {PROBLEMS[0]}" in text
-    assert text.count("RuntimeError") == 1
-    assert "xformers refused 3 device cpu: runs on cuda; dtype float32" in text
-
-
-def test_a_fault_of_one_problem_names_it_however_long_it_is() -> None:
-    run, records = small_run(problems=PROBLEMS[:2], sessions=0)
-    others = [r for r in records if (r.problem, r.implementation) != (PROBLEMS[1], "naive")]
-    wrong = Record(
-        session=0, problem=PROBLEMS[1], implementation="naive", status="wrong",
-        cause="wrong_output", reason="out: " + "off " * 300,
-    )  # fmt: skip
-    text = " ".join(shown(*run_tables.check_tables(Analysis(run, [*others, wrong]))).split())
-    assert "naive wrong 1 out: off off" in text
-    assert f"; on {PROBLEMS[1]}" in text
-
-
 def test_a_share_of_the_gate_has_two_decimals() -> None:
     assert [share(each) for each in (0.123, 1000.0, 46927536855.0, None)] == [
         "0.12", "1000.00", ">1000", "",
     ]  # fmt: skip
-
-
-def test_check_says_when_a_mask_differs() -> None:
-    run, records = small_run(problems=PROBLEMS[:1], sessions=0)
-    turned = [
-        replace(r, agreement=replace(r.agreement, readout=False)) if r.agreement else r
-        for r in records
-    ]
-    assert "differs" in shown(*run_tables.check_tables(Analysis(run, turned)))
 
 
 def test_brackets_in_a_name_are_no_markup() -> None:
@@ -324,7 +277,7 @@ def test_the_screen_shows_phases_and_prints_faults_only() -> None:
     text = kept.getvalue()
     assert f"crashed  bad[x=1] on {PROBLEMS[0]}: SIGSEGV" in text
     assert "session 1 of 3" in text
-    assert "2/3" in text
+    assert "2 of 3 results" in text
     assert "not said here" not in text
 
 
@@ -344,6 +297,18 @@ def test_the_screen_shows_the_problem_and_counts_failures_and_disturbed_rounds()
     assert "left" in text
     sessions = [list(group) for _, group in groupby(r.session for r in records if r.conditions)]
     assert f"{len(sessions)} disturbed rounds" in text
+
+
+def test_a_check_shows_how_many_problems_are_done_and_prints_no_faults() -> None:
+    kept = io.StringIO()
+    console = Console(file=kept, force_terminal=True, width=60, color_system=None)
+    with CheckScreen(console) as screen:
+        screen.phase("checking mine", 63)
+        screen.record(FAULT)
+        screen._progress.refresh()
+    assert "checking mine: 1 of 63 problems" in kept.getvalue()
+    assert "failure" not in kept.getvalue()
+    assert "SIGSEGV" not in kept.getvalue()
 
 
 def test_a_new_phase_forgets_the_problem_of_the_one_before() -> None:
