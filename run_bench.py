@@ -119,7 +119,9 @@ def check(
     names: Names = None,
     *,
     given: Given,
-    verbose: Annotated[bool, typer.Option("--verbose", help="List the problems one by one.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="List the problems one by one.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Check agreement alone, on the suite `agreement`; exit 1 for anything else than agreement.

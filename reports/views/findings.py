@@ -128,8 +128,8 @@ def _of_problem(analysis: Analysis, rows: Sequence[VerdictRow], memory: Memory) 
 
 def _gain(row: Paired) -> str:
     """The baseline's time as a multiple of the faster one's: 2.9x its time [2.8, 3.1]."""
-    ends = (row.ratio, row.high, row.low)
-    return times_of(*(1 / each if each else None for each in ends), "its time")
+    gain, low, high = (1 / each if each else None for each in (row.ratio, row.high, row.low))
+    return times_of(gain, low, high, "its time")
 
 
 def _one_process(row: Paired) -> str:

@@ -410,7 +410,9 @@ def test_the_discovery_is_printed_with_reasons_and_the_limits(tmp_path: Path) ->
     said = printed(discovery_of(tmp_path, UNABLE["other dtypes than float32"][0]))
     assert re.search(r"dtypes +float32 *\n", said)
     cannot = said[said.index("What it cannot") : said.index("To paste")].splitlines()[1:]
-    assert re.match(r"  dtypes float64, float16, bfloat16: float32 only \(failed on \d+ pr", cannot[0])
+    assert re.match(
+        r"  dtypes float64, float16, bfloat16: float32 only \(failed on \d+ pr", cannot[0]
+    )
     assert [line for line in cannot[1:] if line.strip()] == []
     assert 'dtypes=("float32",),' in said
     assert "with these Limits it agrees on all" in said

@@ -13,7 +13,7 @@ from rich.text import Text
 
 _WORD: Final = 20
 """Characters of a word in a column that may be broken; a longer one is."""
-_GAP: Final = 1
+_GAP: Final = 2
 """Characters between two columns."""
 INDENT: Final = 2
 

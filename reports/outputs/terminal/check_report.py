@@ -96,9 +96,7 @@ def _cannot(each: Checked, found: Discovery | None) -> Iterator[RenderableType]:
     """One line a cause, the most severe first, then what its parameters do not accept."""
     lacking = {} if found is None else found_limits.lacking(found)
     shown = each.causes[:MOST_CAUSES]
-    lines = [
-        checked.cannot(cause, found_limits.words(lacking, cause.problems)) for cause in shown
-    ]
+    lines = [checked.cannot(cause, found_limits.words(lacking, cause.problems)) for cause in shown]
     left = len(each.causes) - len(shown)
     more = f"{counted(left, 'more cause')}: --verbose lists every problem" if left else ""
     refused = "" if found is None else found_limits.not_accepted(found)

@@ -61,7 +61,7 @@ def lacking(found: Discovery) -> dict[Problem, list[Feature]]:
 
 
 def words(lacking: Mapping[Problem, Sequence[Feature]], problems: Iterable[Problem]) -> str:
-    """`training, masks causal, window`: the features that fail on these problems; empty for none."""
+    """`training, masks causal, window`: features that fail on these problems; empty for none."""
     by_field: dict[str, list[Any]] = defaultdict(list)
     for problem in problems:
         for feature in lacking.get(problem, ()):

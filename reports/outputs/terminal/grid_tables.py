@@ -52,52 +52,57 @@ class GridTables:
         grid = self.grid
         shared = f" ({grid.shared})" if grid.shared else ""
         heads = [abbreviated(name, MOST) for name in grid.columns]
+        title = abbreviated(grid.title, 2 * LONGEST_NAME)
         if self._is_narrow(heads, options.max_width):
-            yield Text(f"\n{abbreviated(grid.title, 2 * LONGEST_NAME)}, {grid.unit}{shared}", "bold")
+            yield Text(f"\n{title}, {grid.unit}{shared}", style="bold")
             for row in grid.rows:
-                yield from block(Text(row.label), zip(heads, map(grid_cell, row.cells), strict=True))
+                yield from block(
+                    Text(row.label), zip(heads, map(grid_cell, row.cells), strict=True)
+                )
             return
-        if len(list(self._blocks(heads, options.max_width))) > 1:
+        if len(list(self._groups(heads, options.max_width))) > 1:
             heads = [folded(head) for head in heads]
-        for index, block in enumerate(self._blocks(heads, options.max_width)):
+        for index, places in enumerate(self._groups(heads, options.max_width)):
             continued = ", continued" if index else ""
-            title = abbreviated(grid.title, 2 * LONGEST_NAME)
             yield Text(f"\n{title}, {grid.unit}{shared}{continued}", style="bold")
-            yield self._table(heads, block)
+            yield self._table(heads, places)
 
-    def _blocks(self, heads: list[str], width: int) -> Iterator[list[int]]:
+    def _groups(self, heads: list[str], width: int) -> Iterator[list[int]]:
         """The positions of the columns of each table; one column at least."""
-        labels = max((len(row.label) for row in self.grid.rows), default=0) + GAP
-        block: list[int] = []
-        room = width - labels
+        group: list[int] = []
+        room = width - self._labels
         for place, head in enumerate(heads):
             wide = self._width(head, place)
-            if block and wide > room:
-                yield block
-                block, room = [], width - labels
-            block.append(place)
+            if group and wide > room:
+                yield group
+                group, room = [], width - self._labels
+            group.append(place)
             room -= wide
-        yield block
+        yield group
+
+    @property
+    def _labels(self) -> int:
+        """The width of the first column, including the gap behind it."""
+        return max((len(row.label) for row in self.grid.rows), default=0) + GAP
 
     def _is_narrow(self, heads: list[str], width: int) -> bool:
         """Whether the labels leave no room for a column."""
-        labels = max((len(row.label) for row in self.grid.rows), default=0)
         columns = enumerate(map(folded, heads))
-        return any(labels + self._width(head, place) > width for place, head in columns)
+        return any(self._labels + self._width(head, place) > width for place, head in columns)
 
     def _width(self, head: str, place: int) -> int:
         """The width of a column, including the gap before it."""
         lines = map(len, head.split("\n"))
         return GAP + max([*lines, *(len(row.cells[place].text) for row in self.grid.rows)])
 
-    def _table(self, heads: list[str], block: list[int]) -> Table:
+    def _table(self, heads: list[str], places: list[int]) -> Table:
         grid = self.grid
         made = table()
         made.add_column("problem", no_wrap=True)
-        for place in block:
+        for place in places:
             made.add_column(Text(heads[place]), justify="right", no_wrap=True)
         for row in grid.rows:
-            made.add_row(Text(row.label), *(grid_cell(row.cells[place]) for place in block))
+            made.add_row(Text(row.label), *(grid_cell(row.cells[place]) for place in places))
         return made
 
 

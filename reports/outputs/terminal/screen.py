@@ -23,7 +23,6 @@ from reports.outputs.terminal.grid_tables import state
 from reports.views.text import LONGEST_TEXT, abbreviated, counted, printable
 from suites.records.record import ANSWERS, Conditions, Record
 
-
 BAR: Final = 12
 """Characters of the bar: the counts beside it need the rest of 80."""
 

@@ -117,7 +117,9 @@ def _table(rows: Rows, title: str, head: tuple[str, ...], *, few: bool) -> Group
     else:
         _add_counts(made, rows)
     said = abbreviated(f"{title} ({kept})" if kept and few else title, 2 * LONGEST_NAME)
-    return Group(Text(f"\n{said}", style="bold"), Fitting(made))  # a title is as wide as the terminal
+    return Group(
+        Text(f"\n{said}", style="bold"), Fitting(made)
+    )  # a title is as wide as the terminal
 
 
 def _leads(rows: Rows, shared: frozenset[str]) -> Iterator[Lead]:

@@ -64,9 +64,9 @@ def test_a_wrong_one_has_its_main_cause_in_the_first_line_and_each_cause_once() 
         "mine is wrong: causal is aligned top-left (it agrees on 12 of 18 problems)"
     )
     place = lines.index("What it cannot")
+    found = f"  causal is aligned top-left (wrong on 2 problems, first {PROBLEMS[4]})"
     assert lines[place + 1 :] == [
-        f"  causal is aligned top-left (wrong on 2 problems, first {PROBLEMS[4]}); cure: use "
-        "tril(diagonal=Tk - Tq)",
+        f"{found}; cure: use tril(diagonal=Tk - Tq)",
         f"  {SENTENCE} (failed on 4 problems, first {PROBLEMS[0]})",
     ]
 

@@ -159,9 +159,11 @@ def test_charts_are_drawn_from_any_names(hostile: tuple[Run, list[Record]], tmp_
 def test_the_terminal_gets_text_only(hostile: tuple[Run, list[Record]], width: int) -> None:
     summary = printed(*run_tables.summary(Analysis(*hostile)), width=width)
     checked = printed(*check_report(Analysis(*hostile)), width=width)
-    for text in (summary, checked):
+    every = printed(*check_report(Analysis(*hostile), verbose=True), width=width)
+    for text in (summary, checked, every):
         assert disobedient(text) == set()
         text.encode("utf-8")
+    for text in (summary, checked):
         assert len(text.splitlines()) < 600
     assert "[red]red[/red]" in checked
 

@@ -22,7 +22,8 @@ from reports.outputs.terminal import listings, run_tables
 from reports.outputs.terminal.grid_tables import folded
 from reports.outputs.terminal.listings import capability_markdown
 from reports.outputs.terminal.screen import CheckScreen, Screen
-from reports.views.numbers import share
+from reports.outputs.terminal.verdict_tables import MOST_ROWS
+from reports.views.numbers import mebibytes, milliseconds, ratio_in, share
 from suites.records.codec import to_data
 from suites.records.plan import Entry
 from suites.records.record import Record
@@ -447,3 +448,88 @@ def test_each_list_is_a_table(what: str, data: Any, expected: str) -> None:
 
 def test_there_is_a_table_for_each_list() -> None:
     assert set(listings.TABLES) == {"implementations", "suites", "runs", "machine"}
+
+
+def of_one_problem(*names: str, **plan: Any) -> Analysis:
+    """A run of one problem; `performer` approximates."""
+    panels = {"performer": "approximations"}
+    made = tuple(Entry(name=n, limits=ANY, panel=panels.get(n, "attention")) for n in names)
+    run, records = small_run(problems=PROBLEMS[:1], made=made, baseline="sdpa_flash")
+    return Analysis(replace(run, plan=replace(run.plan, **plan)), records)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("naive", "sdpa_flash"),
+        ("naive", "chunked", "sdpa_flash"),
+        ("off_by_one", "naive", "sdpa_flash"),
+        ("performer", "sdpa_flash"),
+        ("performer", "naive", "sdpa_flash"),
+        ("performer", "off_by_one", "sdpa_flash"),
+    ],
+)
+def test_a_run_of_one_problem_takes_at_most_40_lines(
+    names: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    analysis = of_one_problem(*names, across=True)
+    report(analysis.run, analysis.records, tmp_path, as_json=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 40, "\n".join(lines)
+    assert max(map(len, lines[:-4])) <= 80
+
+
+def test_a_run_of_one_problem_has_one_table_and_ends_with_its_sentences() -> None:
+    lines = shown(*run_tables.summary(of_one_problem("naive", "sdpa_flash"))).splitlines()
+    rows = [" ".join(line.split()) for line in lines if line.strip()]
+    assert rows[:2] == [str(PROBLEMS[0]), "ms MiB above the inputs"]
+    assert rows[3:5] == ["naive 0.156 1.00", "sdpa_flash 0.0289 0.645"]
+    said = f"sdpa_flash is the fastest on {PROBLEMS[0]}; naive takes 5.4x its time [5.4, 5.5]."
+    assert rows[-1] == said
+
+
+def test_ratios_across_panels_have_a_table_and_a_sentence() -> None:
+    analysis = of_one_problem("performer", "sdpa_flash", across=True)
+    rows = [" ".join(line.split()) for line in shown(*run_tables.summary(analysis)).splitlines()]
+    place = rows.index(f"Across panels, against sdpa_flash ({PROBLEMS[0]})")
+    assert rows[place + 3].startswith("performer 2.")
+    assert "performer computes another function, RMS error 3e-05 % of attention." in rows
+    assert "RMS error" in rows[1] + rows[2] + rows[3]
+
+
+def test_how_implementations_were_called_is_said_once_each() -> None:
+    analysis = of_one_problem("naive", "sdpa_flash")
+    noted = [
+        replace(r, notes=("called with a dense mask",)) if r.implementation == "naive" else r
+        for r in analysis.records
+    ]
+    text = shown(*run_tables.summary(Analysis(analysis.run, noted)))
+    assert text.count("naive: called with a dense mask.") == 1
+
+
+@pytest.mark.parametrize("width", [30, 40, 60])
+@pytest.mark.parametrize("problems", [PROBLEMS[:1], PROBLEMS[:3], PROBLEMS])
+def test_no_number_is_cut_in_a_narrow_terminal(width: int, problems: tuple[Any, ...]) -> None:
+    analysis = Analysis(*small_run(problems=problems))
+    text = shown(*run_tables.summary(analysis), width=width)
+    assert max(map(len, text.splitlines())) <= width
+    words = set(re.findall(r"[^\s:]+", text))
+    for row in analysis.measurements:
+        assert milliseconds(row.median_ms) in words
+        assert mebibytes(row.peak_bytes) in words
+    if len(analysis.verdicts) <= MOST_ROWS:
+        for found in analysis.verdicts:
+            assert ratio_in(found.ratio, found.low, found.high) in " ".join(text.split())
+
+
+def test_a_speed_up_below_a_hundredth_is_a_bound() -> None:
+    run, records = small_run(problems=PROBLEMS[:1], threads=(1, 2), made=TWO)
+    slow = [
+        replace(r, times_ms=tuple(300 * t for t in r.times_ms)) if r.threads == 2 else r
+        for r in records
+    ]
+    assert "<0.01x" in shown(*run_tables.summary(Analysis(run, slow)))
