@@ -102,14 +102,13 @@ def features(found: Checked) -> list[Feature]:
 
 
 def evidence(found: Checked) -> list[Feature]:
-    """How close its outputs are to the reference, and whether its masks were read out."""
-    own = [row.evidence for row in found.outcomes]
+    """How close the outputs that agree are to the reference, and whether masks were read out."""
+    own = [row.evidence for row in found.outcomes if row.status == "ok"]
     used = share(max((each.share for each in own if each.share is not None), default=None))
-    readouts = [each.readout for each in own if each.readout is not None]
-    exact = "exact" if all(readouts) else "differs"
+    read = [each for each in own if each.readout is not None]
     return [
         *([("worst share of the gate", used)] if used else []),
-        *([("masks read out", exact)] if readouts else []),
+        *([("masks read out", f"exact on {counted(len(read), 'problem')}")] if read else []),
     ]
 
 

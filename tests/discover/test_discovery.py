@@ -408,10 +408,10 @@ def printed(found: Discovery) -> str:
 
 def test_the_discovery_is_printed_with_reasons_and_the_limits(tmp_path: Path) -> None:
     said = printed(discovery_of(tmp_path, UNABLE["other dtypes than float32"][0]))
-    assert re.search(r"dtypes +float32 *\n", said)
+    assert re.search(r"dtypes: float32 *\n", said)
     cannot = said[said.index("What it cannot") : said.index("To paste")].splitlines()[1:]
     assert re.match(
-        r"  dtypes float64, float16, bfloat16: float32 only \(failed on \d+ pr", cannot[0]
+        r"- dtypes float64, float16, bfloat16: float32 only \(failed on \d+ pr", cannot[0]
     )
     assert [line for line in cannot[1:] if line.strip()] == []
     assert 'dtypes=("float32",),' in said
@@ -422,7 +422,7 @@ def test_a_function_that_agrees_with_all_of_its_claims_is_reported_so(tmp_path: 
     said = printed(discovery_of(tmp_path, lambda p: ""))
     assert "mine agrees on all that its parameters accept" in said
     assert "What it cannot" not in said
-    assert re.search(r"masks +full, causal, window, padding", said)
+    assert re.search(r"masks: full, causal, window, padding", said)
 
 
 def test_the_discovery_is_exported_as_data(tmp_path: Path) -> None:

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from rich.console import RenderableType
+from rich.table import Table
 from rich.text import Text
 
 from reports.analysis.run_analysis import Analysis
 from reports.outputs.terminal import found_limits
-from reports.outputs.terminal.blocks import Fitting, indented
+from reports.outputs.terminal.blocks import Fitting
 from reports.outputs.terminal.grid_tables import STYLES, state, table
 from reports.rows.outcomes import Outcome
 from reports.views import checked
@@ -79,17 +80,9 @@ def _details(
 
 
 def _features(features: Sequence[checked.Feature]) -> Iterator[RenderableType]:
-    """One line a feature, in two columns."""
-    if not features:
-        return
-    yield Text("\nWhat it can", style="bold")
-    made = table()
-    made.show_header = False
-    made.add_column("", no_wrap=True)
-    made.add_column("", overflow="fold", min_width=12)
-    for name, values in features:
-        made.add_row(Text(f"  {name}"), Text(values))
-    yield Fitting(made)
+    """One line a feature that holds."""
+    lines = (f"{name}: {values}" for name, values in features if values not in ("no", "none"))
+    yield from _list("What it can", lines)
 
 
 def _cannot(each: Checked, found: Discovery | None) -> Iterator[RenderableType]:
@@ -100,14 +93,21 @@ def _cannot(each: Checked, found: Discovery | None) -> Iterator[RenderableType]:
     left = len(each.causes) - len(shown)
     more = f"{counted(left, 'more cause')}: --verbose lists every problem" if left else ""
     refused = "" if found is None else found_limits.not_accepted(found)
-    yield from _list("What it cannot", [*lines, more, refused])
+    yield from _list("What it cannot", [*lines, more, refused], bullet="-")
 
 
-def _list(title: str, lines: Iterable[str]) -> Iterator[RenderableType]:
+def _list(title: str, lines: Iterable[str], *, bullet: str = "") -> Iterator[RenderableType]:
+    """Lines below a title, indented where they are broken; empty ones are left out."""
     said = [line for line in lines if line]
     if said and title:
         yield Text(f"\n{title}", style="bold")
-    yield from (indented(Text(line)) for line in said)
+    if said:
+        made = Table.grid(padding=(0, 1, 0, 0))
+        made.add_column(width=max(1, len(bullet)))
+        made.add_column(overflow="fold")
+        for line in said:
+            made.add_row(bullet, Text(line))
+        yield made
 
 
 def _problems(each: Checked) -> RenderableType:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from impls.interface import Limits, Problem
@@ -83,7 +83,8 @@ def to_paste(found: Discovery) -> list[RenderableType]:
     made: list[RenderableType] = []
     if found.limits:
         made.append(Text(f"\nTo paste above `def {found.name}`:\n", style="bold"))
-        made.append(Text(decorator_source(found.limits), no_wrap=True, overflow="ignore"))
+        source = Text(decorator_source(found.limits), no_wrap=True, overflow="ignore")
+        made.append(Group(source))  # texts beside each other would be joined, and broken
     return [*made, Text(f"\n{_conclusion(found)}")]
 
 

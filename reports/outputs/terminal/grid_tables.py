@@ -31,6 +31,8 @@ STYLES: Final = {
 """Colours of the states."""
 GAP: Final = 2
 """Characters between two columns of a table."""
+_LABELS: Final = "problem"
+"""The head of the first column."""
 _WIDEST_HEAD: Final = 9
 """Characters of one line of a folded head."""
 _LEAST: Final = 20
@@ -83,7 +85,7 @@ class GridTables:
     @property
     def _labels(self) -> int:
         """The width of the first column, including the gap behind it."""
-        return max((len(row.label) for row in self.grid.rows), default=0) + GAP
+        return max(map(len, [_LABELS, *(row.label for row in self.grid.rows)])) + GAP
 
     def _is_narrow(self, heads: list[str], width: int) -> bool:
         """Whether the labels leave no room for a column."""
@@ -98,7 +100,7 @@ class GridTables:
     def _table(self, heads: list[str], places: list[int]) -> Table:
         grid = self.grid
         made = table()
-        made.add_column("problem", no_wrap=True)
+        made.add_column(_LABELS, no_wrap=True)
         for place in places:
             made.add_column(Text(heads[place]), justify="right", no_wrap=True)
         for row in grid.rows:
