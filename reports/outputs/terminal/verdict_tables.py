@@ -27,8 +27,6 @@ from suites.stats.verdicts import WORDS
 
 MOST_ROWS: Final = 40
 """Rows of a table; more are counted, one line for each implementation."""
-MOST_MARKS: Final = 8
-"""Lines on what other implementations compute; the page has all."""
 STYLES: Final = {
     "faster": "green",
     "slower": "red",
@@ -64,15 +62,16 @@ def verdict_tables(analysis: Analysis) -> list[RenderableType]:
 
 
 def across_tables(analysis: Analysis) -> list[RenderableType]:
-    """Implementations of other panels against the baseline of --against, each with its error."""
+    """Implementations of other panels against the baseline of --against.
+
+    What they compute, and their errors, are in the sentences at the end of a run.
+    """
     rows = analysis.across
     if not rows:
         return []
     few = len(rows) <= MOST_ROWS
-    made = _table(rows, f"{across.HEADING}, against {rows[0].baseline}", VERDICT_HEAD, few=few)
-    marks = dict.fromkeys((row.implementation, across.mark(row)) for row in rows)
-    lines = [f"{abbreviated(name)} {mark}." for name, mark in marks]
-    return [made, *_lines(lines[:MOST_MARKS]), *notes(rows)]
+    title = f"{across.HEADING}: other functions against {abbreviated(rows[0].baseline)}"
+    return [_table(rows, title, VERDICT_HEAD, few=few), *notes(rows)]
 
 
 def compare_tables(compared: Comparison) -> list[RenderableType]:
