@@ -36,9 +36,10 @@ def not_measured_tables(analysis: Analysis) -> list[RenderableType]:
 
 
 def _reason(row: NotMeasured) -> str:
-    """The reason, and of a fault the first problem, which stays where the reason is cut."""
+    """The reason, of a fault the first problem and the cure, which stay where the reason is cut."""
     if not row.is_fault:
         return abbreviated(row.reason, LONGEST_TEXT)
     most = LONGEST_TEXT // 3
     place = abbreviated(f"{'first ' if row.count > 1 else ''}on {row.problems[0]}", most)
-    return f"{abbreviated(row.reason, 2 * most - 2)}; {place}"
+    why = abbreviated(row.reason, most if row.cure else 2 * most - 2)
+    return "; ".join([why, place, *([abbreviated(f"cure: {row.cure}", most)] if row.cure else [])])

@@ -22,6 +22,7 @@ from reports.outputs.terminal.not_measured import not_measured_tables
 from reports.outputs.terminal.verdict_tables import across_tables, verdict_tables
 from reports.rows.panels import panels_of
 from reports.views import choices, findings
+from reports.views import notes as call_notes
 from reports.views.commands import labels
 from reports.views.grids import Cell, Grid, error_grid, memory_grid, speed_up_grid, time_grid
 from reports.views.limitations import unread
@@ -55,7 +56,7 @@ def summary(analysis: Analysis) -> list[RenderableType]:
         *_lines(choices.some(analysis, MOST_CHOICES)),
         *not_measured_tables(analysis),
         *_lines([unread(analysis.run), inside_calls(analysis.run, analysis.records)]),
-        *_lines(call_notes(analysis)),
+        *_lines(call_notes.sentences(analysis)),
         *_lines(findings.of_problems(analysis)),
     ]
 
@@ -86,15 +87,6 @@ def problem_table(analysis: Analysis, shown: Iterable[Grid]) -> RenderableType:
         values = (grid_cell(own[unit]) if unit in own else Text("") for unit in units)
         made.add_row(Name(abbreviated(name, MOST)), *values)
     return Fitting(made)
-
-
-def call_notes(analysis: Analysis) -> list[str]:
-    """How each implementation was called, where that differs from the others."""
-    found: dict[str, dict[str, None]] = {}
-    for row in analysis.measurements:
-        if row.notes:
-            found.setdefault(row.implementation, {})[row.notes] = None
-    return [f"{abbreviated(name)}: {'; '.join(own)}." for name, own in found.items()]
 
 
 def of_threads(analysis: Analysis) -> str:

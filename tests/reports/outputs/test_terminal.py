@@ -17,6 +17,7 @@ from impls.interface import Limits
 from impls.interface.limits import EVERY_BIAS, EVERY_MASK
 from reports.analysis.run_analysis import Analysis
 from reports.outputs.exit_status import exit_status
+from reports.outputs.html.page import page
 from reports.outputs.reporting import MOST_CHARTS, report
 from reports.outputs.terminal import listings, run_tables
 from reports.outputs.terminal.grid_tables import folded
@@ -510,6 +511,22 @@ def test_how_implementations_were_called_is_said_once_each() -> None:
     ]
     text = shown(*run_tables.summary(Analysis(analysis.run, noted)))
     assert text.count("naive: called with a dense mask.") == 1
+    assert page(Analysis(analysis.run, noted)).count("naive: called with a dense mask.") == 1
+
+
+def test_what_a_slip_explains_is_one_row_with_its_cure() -> None:
+    run, records = small_run(problems=PROBLEMS[:3])
+    slipped = [
+        replace(r, slip="top_left", reason=f"query {place} sees key 0", cure="use tril(Tk - Tq)")
+        if r.implementation == "off_by_one"
+        else r
+        for place, r in enumerate(records)
+    ]
+    analysis = Analysis(run, slipped)
+    text = " ".join(shown(*run_tables.summary(analysis), width=200).split())
+    assert re.search(r"off_by_one wrong 3 query \d+ sees key 0; first on .*; cure: use tril", text)
+    assert text.count("sees key 0") == 1
+    assert "; cure: use tril(Tk - Tq)" in page(analysis)
 
 
 @pytest.mark.parametrize("width", [30, 40, 60])
