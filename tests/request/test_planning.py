@@ -98,9 +98,9 @@ def test_the_plan_has_the_names_given_with_impl_and_not_that_of_against_alone() 
 def test_a_baseline_may_be_named_by_its_module() -> None:
     files = {"dense": "/site/package/attention.py"}
     entry = Entry(name="dense", files=files, limits=(Limits(),))
-    assert planning._is_meant(entry, "package.attention:dense")  # noqa: SLF001 - specs of a command line
+    assert planning._is_meant(entry, "package.attention:dense")
     for other in ("package.other:dense", "package.attention:mine", "attention.py:mine"):
-        assert not planning._is_meant(entry, other)  # noqa: SLF001 - likewise
+        assert not planning._is_meant(entry, other)
 
 
 def test_an_unknown_baseline_names_the_implementations_of_the_run() -> None:
