@@ -17,6 +17,7 @@ from suites.agreement.probes import bias_readout, perturbation
 from suites.measure.inputs import Inputs, bind, make_inputs
 from tests.agreement.attention_call import AttentionCall, Form, attend, implementation_of
 from tests.agreement.honest import (
+    a_maximum_before_the_mask,
     a_maximum_of_all_keys,
     keys_in_order_of_size,
     keys_less_their_mean,
@@ -71,10 +72,24 @@ def test_a_small_weight_on_a_hidden_key_is_found() -> None:
 
 @pytest.mark.parametrize("text", PROBED)
 @pytest.mark.parametrize(
-    "form", [a_maximum_of_all_keys, keys_in_order_of_size, keys_less_their_mean]
+    "form",
+    [
+        a_maximum_before_the_mask,
+        a_maximum_of_all_keys,
+        keys_in_order_of_size,
+        keys_less_their_mean,
+    ],
 )
 def test_hidden_keys_may_change_rounding(text: str, form: Form) -> None:
     assert [fault_of(text, form, seed) for seed in range(5)] == [""] * 5
+
+
+def test_a_leak_of_a_maximum_before_the_mask_is_found_with_large_values() -> None:
+    def leaking(call: AttentionCall) -> Tensor:
+        weight = torch.finfo(call.q.dtype).eps / 8
+        return a_maximum_before_the_mask(call) + weight * call.values[:, :, -1:]
+
+    assert "changes with hidden keys: " in fault_of("b2 h2 t33 d16 causal", leaking)
 
 
 @pytest.mark.parametrize("dtype", ["fp32", "fp16", "bf16"])
