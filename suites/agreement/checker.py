@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from impls.interface import Implementation, Problem
 from suites.agreement.calls import Caller, Guard, versions_of
 from suites.agreement.cases import Case, Cases
+from suites.agreement.diagnosis import diagnosed
 from suites.agreement.hard_checks import (
     UNKNOWN,
     HardFinding,
@@ -17,6 +18,8 @@ from suites.agreement.hard_checks import (
 )
 from suites.agreement.probes import all_probes
 from suites.agreement.probes.output_form import malformed
+from suites.agreement.refused_feature import traced
+from suites.agreement.slip import Diagnosis
 from suites.agreement.small_problems import kind_of
 from suites.agreement.trial import Trial, first_fault
 from suites.measure import memory, timing
@@ -32,6 +35,7 @@ class Finding:
     calls_ms  wall time of all calls
     operator  the kernel that a library picked, where the implementation names it
     notes     how its calls differ from those of others
+    cause     of the fault, where it is a known mistake
     """
 
     fault: str
@@ -41,6 +45,12 @@ class Finding:
     calls_ms: float
     operator: str = ""
     notes: tuple[str, ...] = ()
+    cause: Diagnosis | None = None
+
+    @property
+    def reason(self) -> str:
+        """The cause, with the measured evidence in parentheses; empty where it agrees."""
+        return self.fault if self.cause is None else self.cause.reason(self.fault)
 
 
 class Checker:
@@ -105,6 +115,7 @@ class Checker:
             calls_ms=sum(caller.took_ms) + (sum(prober.took_ms) if apart else 0) + hard.calls_ms,
             operator="" if fault else self._operator(implementation, trial.inputs),
             notes=tuple(dict.fromkeys(note for mode in caller.modes for note in mode.notes)),
+            cause=diagnosed(trial, self._cases) if fault else hard.cause,
         )
 
     def _cases_of(self, implementation: Implementation) -> Iterator[Case]:
@@ -117,7 +128,8 @@ class Checker:
         case = self._cases.itself(caller.implementation)
         given = copies(case.inputs)
         call, versions = caller.call(case.problem, given), versions_of(given)
-        outputs, usage = memory.measure(call, case.problem.device)
+        with traced(caller, case.problem):
+            outputs, usage = memory.measure(call, case.problem.device)
         trial = Trial(case, given, versions, outputs, caller, prober, self._risks)
         if case.problem.training and timing.WARM_MS < min(caller.took_ms) <= timing.LONG_MS:
             call()  # sessions plan with the shortest call, and the first one may have made masks

@@ -15,7 +15,10 @@ from impls.interface import Problem
 from suites.agreement.attempts import Raised, attempt
 from suites.agreement.calls import Caller, versions_of
 from suites.agreement.cases import Cases
+from suites.agreement.diagnosis import diagnosed
 from suites.agreement.hard_inputs import HardInput, poisoned
+from suites.agreement.refused_feature import traced
+from suites.agreement.slip import Diagnosis
 from suites.agreement.trial import EqualBits, Probe, Trial, first_fault
 from suites.measure.inputs import Inputs, copies, overwrite
 
@@ -25,6 +28,7 @@ class HardFinding:
     """The result of the hard inputs: the first fault as text, and how many were right before it.
 
     equal_bits  of the small problem
+    cause  of the fault, where it is a known mistake
     """
 
     fault: str
@@ -33,6 +37,7 @@ class HardFinding:
     repeatable: bool | None = None
     calls_ms: float = 0.0
     equal_bits: EqualBits = field(default_factory=EqualBits)
+    cause: Diagnosis | None = None
 
 
 UNKNOWN: Final = HardFinding("", 0)
@@ -61,11 +66,11 @@ def check_hard_inputs(
     """Call an implementation on each of its hard inputs and run the probes."""
     count, slope, repeatable, equal_bits = 0, None, None, EqualBits()
     for each, trial in _trials(caller, cases, risks):
-        where = _where(each)
-        with _noted(where):
+        with _noted(each.place):
             fault = first_fault(trial, probes)
         if fault:
-            return HardFinding(f"{where}, {fault}", count, calls_ms=sum(caller.took_ms))
+            spent_ms, cause = sum(caller.took_ms), diagnosed(trial, cases)
+            return HardFinding(f"{each.place}, {fault}", count, calls_ms=spent_ms, cause=cause)
         slope = trial.scale_slope or slope
         repeatable = trial.repeatable if repeatable is None else repeatable
         equal_bits = trial.equal_bits if trial.case.is_plain_small else equal_bits
@@ -82,24 +87,20 @@ def _trials(
     """
     ladder, before = cases.ladder(caller.implementation), None
     for label in ladder.labels:
-        raised: Raised | None = None
-        for place, each in ladder.tries(label):
-            made = _attempted(partial(_called, caller, cases, each, before))
-            if isinstance(made, Raised):
-                made.error.add_note(_where(each))
-                raised = made
-                continue
-            ladder.done(place, each)
-            raised, before = None, made
-            case = cases.of(each, caller.implementation)
-            yield each, Trial(case, made.given, made.versions, made.outputs, caller, caller, risks)
-            break
-        if raised is not None:
-            raise raised.error
+        found = ladder.climb(label, partial(_attempted, caller, cases, before))
+        if found is None:
+            continue
+        each, before = found
+        case = cases.of(each, caller.implementation)
+        made = before.given, before.versions, before.outputs
+        yield each, Trial(case, *made, caller, caller, risks)
 
 
-def _attempted(call: Callable[[], _Call]) -> _Call | Raised:
+def _attempted(
+    caller: Caller, cases: Cases, before: _Call | None, each: HardInput
+) -> _Call | Raised:
     """The call, once more without compiled code if torch's limit on its variants was reached."""
+    call = partial(_called, caller, cases, each, before)
     made = attempt(call)
     compiler = sys.modules.get("torch._dynamo")
     if compiler is None or not isinstance(made, Raised):
@@ -120,13 +121,12 @@ def _called(caller: Caller, cases: Cases, each: HardInput, before: _Call | None)
         given = copies(inputs)
         made = _Call(each.problem, given, caller.call(each.problem, given), [])
     made.versions = versions_of(made.given)
-    with poisoned() if each.poisoned else contextlib.nullcontext():
+    with (
+        traced(caller, each.problem),
+        poisoned() if each.poisoned else contextlib.nullcontext(),
+    ):
         made.outputs = made.call()
     return made
-
-
-def _where(each: HardInput) -> str:
-    return f"on a hard input ({each.label}: {each.problem})"
 
 
 @contextlib.contextmanager

@@ -40,7 +40,7 @@ LARGE_GRADIENT: Final = 64.0
 """Factor on the output's gradient: beyond the range of N(0,1), representable in float16."""
 OTHER_SCALE: Final = 1.7
 """Factor on the scale where the problem gives one."""
-OTHER_BIAS: Final = -0.6
+OTHER_BIAS: Final = 0.6
 """Factor on the values of the bias, whose heads are also reversed: slopes of no usual series."""
 PLAIN: Final = "standard-normal numbers"
 """Label of the first hard input whose memory is reused. It is the reference case: several probes
@@ -87,6 +87,11 @@ class HardInput:
     def has_extreme_scores(self) -> bool:
         """Whether scores reach hundreds: half precision rounds them by 0.5 and more."""
         return self.numbers in (RISING, TWICE, LOW)
+
+    @property
+    def place(self) -> str:
+        """Where a fault was found, for its message."""
+        return f"on a hard input ({self.label}: {self.problem})"
 
     def inputs(self, seed: int) -> Inputs:
         """Its tensors, all on the problem's device."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from impls.interface import Implementation, Problem
+from suites.agreement.attempts import Raised, Result
 from suites.agreement.hard_inputs import HardInput, hard_inputs
 from suites.agreement.small_problems import sizes_of
 
@@ -33,22 +34,32 @@ class Ladder:
         """Every hard input at the first sizes."""
         return (self._at(0)[label] for label in self.labels)
 
-    def tries(self, label: str) -> Iterator[tuple[int, HardInput]]:
-        """One hard input at sizes to try in order; none where the same call was made before."""
-        before: HardInput | None = None
+    def climb(
+        self, label: str, call: Callable[[HardInput], Result | Raised]
+    ) -> tuple[HardInput, Result] | None:
+        """The first sizes of a hard input at which a call raises no exception, and its result.
+
+        None where the same call was made for another hard input. Raises the last exception, with
+        the sizes in a note.
+        """
+        raised: Raised | None = None
         for place in range(min(self._needed), len(self._sizes)):
             each = self._at(place).get(label)
-            if each is None or each == before:
+            if each is None:
                 continue
             if replace(each, label="") in self._done:
-                return
-            before = each
-            yield place, each
-
-    def done(self, place: int, each: HardInput) -> None:
-        """Note that a call with these sizes raised no exception."""
-        self._needed = (self._needed[1], place)
-        self._done.add(replace(each, label=""))
+                self._needed = (self._needed[1], place)
+                return None
+            made = call(each)
+            if not isinstance(made, Raised):
+                self._needed = (self._needed[1], place)
+                self._done.add(replace(each, label=""))
+                return each, made
+            made.error.add_note(each.place)
+            raised = made
+        if raised is not None:
+            raise raised.error
+        return None
 
     def _at(self, place: int) -> dict[str, HardInput]:
         if place not in self._made:

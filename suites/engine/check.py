@@ -9,6 +9,7 @@ from functools import partial
 
 import torch
 
+from impls.interface import Implementation, Problem
 from suites.agreement.checker import Checker
 from suites.agreement.hard_checks import HardFindings
 from suites.engine.call_limits import limited_memory
@@ -37,7 +38,7 @@ def check(task: Check, sender: Sender) -> None:
 
 
 def _check_one(task: Check, name: str, sender: Sender, checker: Checker) -> Record:
-    each = resolve(name, task.files[name])
+    each = resolve(name, task.files[name], task.readings.get(name, {}))
     sender.send(Rest())
     checker.prepare(each)
     sender.send(Begin(problem=task.problem, implementation=name))
@@ -49,16 +50,24 @@ def _check_one(task: Check, name: str, sender: Sender, checker: Checker) -> Reco
         implementation=name,
         status="wrong" if found.fault else "ok",
         cause="wrong_output" if found.fault else "",
-        reason=found.fault,
+        reason=found.reason,
+        slip=found.cause.slip if found.cause else "",
+        cure=found.cause.cure if found.cause else "",
         agreement=found.agreement,
         peak_bytes=found.usage.peak_bytes,
         kept_bytes=found.usage.kept_bytes,
         resident_bytes=found.usage.resident_bytes,
         operator=found.operator,
-        notes=found.notes,
+        notes=(*_said(each, task.problem), *found.notes),
+        mask_bytes=each.convention.mask_bytes(task.problem) if each.convention else None,
         spent_ms=found.call_ms,
         calls_ms=found.calls_ms,
     )
+
+
+def _said(each: Implementation, problem: Problem) -> list[str]:
+    """How a callable of another convention is called on a problem."""
+    return each.convention.said(problem) if each.convention is not None else []
 
 
 @contextmanager

@@ -179,6 +179,8 @@ class Record:
     implementation    as printed: name[setting=value](inner)
     cause             why it is not ok, from the closed set CAUSES; empty when it is
     reason            the same for people to read; no code branches on it
+    slip              key of the common slip that explains why it is not ok; empty: none is known
+    cure              the line to change, or the Limits to state; empty: not known
     first_call_ms     its first call on the problem in the session, with compiling, tuning and masks
     times_ms          milliseconds for one call, a sample for every round tried, disturbed or not
     twin_ms           the same of the twin: this implementation once more, as an arm of its own; the
@@ -197,6 +199,7 @@ class Record:
     peak_bytes        requested bytes above the inputs: output, workspace and what is kept
     kept_bytes        the part of it that the first call keeps: masks, weights, caches
     resident_bytes    growth of the process's resident memory in that call
+    mask_bytes        the dense mask that is made before the call and passed to it
     page_faults       minor page faults for one call, over the timed samples
     operator          the kernel that a library picked, where it is known
     notes             how its calls differ from those of others, as gradients by backward()
@@ -215,6 +218,8 @@ class Record:
     status: Status
     cause: Cause = ""
     reason: str = ""
+    slip: str = ""
+    cure: str = ""
     agreement: Agreement | None = None
     first_call_ms: Milliseconds | None = None
     times_ms: tuple[Milliseconds, ...] = field(default=())
@@ -231,6 +236,7 @@ class Record:
     peak_bytes: Bytes | None = None
     kept_bytes: Bytes | None = None
     resident_bytes: Bytes | None = None
+    mask_bytes: Bytes | None = None
     page_faults: Average | None = None
     operator: str = ""
     notes: tuple[str, ...] = ()

@@ -210,6 +210,8 @@ ODD: dict[str, tuple[Any, ...]] = {
     "status": ("fine", ["ok"], None),
     "cause": ("gone", None, 1),
     "reason": (None, 1),
+    "slip": (None, 1),
+    "cure": (None, 1),
     "agreement": (
         [1],
         "ok",

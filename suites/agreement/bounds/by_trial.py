@@ -23,8 +23,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from impls.interface import AttentionFunction, Problem
-from impls.interface.implementation import from_function
+from impls.interface import AttentionFunction, Problem, implementation
 from suites.agreement.bounds.expected import NAMES, Expected
 from suites.measure.inputs import Inputs, bind, call_of, make_inputs
 
@@ -271,7 +270,7 @@ def _part(inputs: Inputs, rows: Tensor, keys: int) -> Inputs:
 def _call(
     reference: AttentionFunction, problem: Problem, inputs: Inputs
 ) -> Callable[[], tuple[Tensor, ...]]:
-    return call_of(bind(from_function(reference), problem, inputs), inputs)
+    return call_of(bind(implementation()(reference), problem, inputs), inputs)
 
 
 def _in_double(inputs: Inputs) -> Inputs:

@@ -15,11 +15,10 @@ import torch
 from torch import Tensor
 
 from impls import reference
-from impls.interface import AttentionFunction, BiasValues, Problem
-from impls.interface.implementation import from_function
+from impls.interface import AttentionFunction, BiasValues, Problem, implementation
 from suites.agreement.attempts import Raised, attempt
 from suites.agreement.calls import Caller
-from suites.agreement.gate import bound_fault, naive_fault
+from suites.agreement.gate import apart_as_text, bound_fault, naive_fault
 from suites.agreement.hard_inputs import accepts
 from suites.agreement.key_weights import neutral
 from suites.agreement.probes.mask_readout import passes_values
@@ -58,11 +57,12 @@ def differences(
         return ""
     b, head, row, key = (int(i) for i in off.nonzero()[0])
     other = int(top[b, head, row])
+    found, right = apart_as_text(float(got[b, head, row, key]), float(wanted[b, head, row, key]))
     position = row + problem.key_length - problem.query_length
     return (
         f"the bias is wrong: from query {row}, head {head}, key {key} (distance {position - key}) "
-        f"gets {got[b, head, row, key]:.4g} relative to key {other} (distance {position - other}), "
-        f"expected {wanted[b, head, row, key]:.4g}"
+        f"gets {found} relative to key {other} (distance {position - other}), "
+        f"expected {right}"
     )
 
 
@@ -106,7 +106,7 @@ def _of_reference(own: AttentionFunction, problem: Problem, bias: BiasValues) ->
     wide = replace(problem, dtype="float64", device="cpu")
     given = make_inputs(wide, purpose="bias")
     given = replace(given, bias=BiasValues(bias.kind, bias.values.double().cpu()))
-    return _read_out(bind(from_function(own), wide, _without_sink(given)), wide)
+    return _read_out(bind(implementation()(own), wide, _without_sink(given)), wide)
 
 
 def _small(trial: Trial) -> Problem:

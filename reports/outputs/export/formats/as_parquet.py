@@ -99,10 +99,12 @@ def _schema() -> pa.Schema:
     return pa.schema(
         [
             ("session", whole),
-            *((name, text) for name in (*_NAMES, "cause", "reason", "clock", "operator")),
+            *((name, text) for name in (*_NAMES, "cause", "reason", "slip", "cure")),
+            *((name, text) for name in ("clock", "operator")),
             ("threads", whole),
             ("calls_per_sample", whole),
             ("notes", pa.list_(text)),
+            ("mask_bytes", pa.int64()),
             ("in_rounds", truth),
             ("checked_again", truth),
             ("times_ms", pa.list_(real)),
