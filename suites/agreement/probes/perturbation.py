@@ -35,7 +35,7 @@ MUST_CHANGE_FROM: Final = 0.5
 """A row has to change when at least this part of its visible keys is replaced."""
 RECOMPUTED: Final = 16
 """Unchanged rows whose expected change is computed, at most."""
-OWN_ERRORS: Final = 4.0
+OWN_ERRORS: Final = 6.0
 """An approximation's change of a row, over the largest RMS error of its rows, at most."""
 SMALL_ERROR: Final = 0.15
 """Relative RMS error up to which an approximation's own error excuses a change. That of int4 keys
