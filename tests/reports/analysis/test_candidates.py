@@ -45,6 +45,7 @@ def test_a_ratio_has_its_verdict_and_interval(factor: float, judgement: str) -> 
     found = judged(*two(factor, delta=0.05))
     (on,) = found.rows
     assert found.judgement == on.judgement == judgement
+    assert on.ratio is not None
     assert on.ratio == pytest.approx(factor, rel=0.01)
     assert on.low is not None
     assert on.high is not None
