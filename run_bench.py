@@ -9,13 +9,13 @@ import shlex
 import sys
 from dataclasses import replace
 from functools import partial
-from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 
 import typer
 
 from reports.outputs.export.formats import names
+from reports.outputs.streams import OutputError, drop_output, open_streams
 from suites import VERSION
 from suites.records.address import DEFAULT_STORE, without_password
 from suites.request.command_line import is_given, with_options
@@ -393,12 +393,17 @@ def new(
 
 def main() -> None:
     """Run the command line; a mistake of the user is one line and status 2."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # escape letters that the locale lacks
-            stream.reconfigure(errors="backslashreplace")
+    open_streams()
     arguments = _with_latest(sys.argv[1:])
     try:
         status = typer.main.get_command(app)(arguments, "run_bench.py", standalone_mode=False)
+        sys.stdout.flush()
+    except OutputError as error:
+        drop_output()
+        _fail(str(error))
+    except BrokenPipeError:
+        drop_output()
+        sys.exit(1)
     except ValueError as error:
         _fail(str(error))
     except KeyboardInterrupt:
@@ -450,7 +455,7 @@ def _carry_out(
     for name, file in without_limits(done):
         command = shlex.join(["python", "run_bench.py", "check", str(file)])
         print_line(f"{name} states no Limits; find its limits with: {command}", stderr=True)
-    raise typer.Exit(exit_status(done.records))
+    raise typer.Exit(exit_status(done.records, named=done.run.plan.named))
 
 
 def _expect_no_plan_options(given: list[str]) -> None:

@@ -9,8 +9,8 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from impls import fingerprint
 from impls.interface import Problem
-from suites.discover.discovery import Discovery, discover, is_plain
-from suites.engine.catalogue import cores, open_catalogue
+from suites.discover.discovery import Discovery, discover
+from suites.engine.catalogue import cores, open_catalogue, with_readings
 from suites.engine.conductor import AHEAD, Conductor, Listener
 from suites.engine.local_pool import LocalPool
 from suites.records.address import DEFAULT_STORE
@@ -56,6 +56,7 @@ def begin(
     """
     with pool_for(request) as pool:
         plan, machine = planned(request, pool)
+        plan = with_readings(plan, pool)
         store = Store.open(url)
         name = store.unused_name(plan.suite)
         run = Run(name=name, started=now(), command=command, plan=plan, machine=machine)
@@ -83,6 +84,7 @@ def check(
     """
     with pool_for(request) as pool:
         plan, machine = planned(request, pool)
+        plan = with_readings(plan, pool)
         store = Store.open(NOT_KEPT)
         run = Run(name="check", started=now(), command=command, plan=plan, machine=machine)
         store.begin(run)
@@ -93,7 +95,7 @@ def check(
             return Conductor(run=trial, store=store, listener=probing, pool=pool).conduct()
 
         with probing:
-            plain = [entry for entry in plan.entries if is_plain(entry)]
+            plain = [entry for entry in plan.entries if not entry.states_limits]
             found = [discover(entry, run, records, conduct) for entry in plain]
     return Conducted(run, store, records), found
 
@@ -108,7 +110,7 @@ def without_limits(done: Conducted) -> list[tuple[str, Path]]:
     return [
         (entry.name, file.relative_to(here) if file.is_relative_to(here) else file)
         for entry in done.run.plan.entries
-        if entry.name in failed and is_plain(entry)
+        if entry.name in failed and not entry.states_limits
         for file in [Path(entry.files[entry.name])]
     ]
 

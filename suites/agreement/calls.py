@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from impls.interface import Implementation, Problem
+from suites.measure.gradients import GradientMode
 from suites.measure.inputs import Inputs, bind, call_of
 from suites.measure.timing import counted
 
@@ -22,11 +23,13 @@ class Caller:
 
     guard    the context of every call: a limit on its memory
     took_ms  wall time of every call so far, in milliseconds
+    modes    how gradients were taken, an entry for each `call`
     """
 
     implementation: Implementation
     guard: Guard = contextlib.nullcontext
     took_ms: list[float] = field(default_factory=list)
+    modes: list[GradientMode] = field(default_factory=list)
 
     def call(
         self, problem: Problem, given: Inputs, between: Inputs | None = None
@@ -36,7 +39,8 @@ class Caller:
         between  inputs of another call between forward and backward
         """
         bound = bind(self.implementation, problem, given)
-        return self._guarded(call_of(bound, given, between=between))
+        self.modes.append(GradientMode())
+        return self._guarded(call_of(bound, given, between=between, mode=self.modes[-1]))
 
     def function(self, problem: Problem, given: Inputs) -> Callable[..., Tensor]:
         """The forward pass as a function of q, k and v; all else is fixed."""

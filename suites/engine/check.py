@@ -37,7 +37,7 @@ def check(task: Check, sender: Sender) -> None:
 
 
 def _check_one(task: Check, name: str, sender: Sender, checker: Checker) -> Record:
-    each = resolve(name, task.files[name])
+    each = resolve(name, task.files[name], task.readings.get(name, {}))
     sender.send(Rest())
     checker.prepare(each)
     sender.send(Begin(problem=task.problem, implementation=name))
@@ -49,12 +49,15 @@ def _check_one(task: Check, name: str, sender: Sender, checker: Checker) -> Reco
         implementation=name,
         status="wrong" if found.fault else "ok",
         cause="wrong_output" if found.fault else "",
-        reason=found.fault,
+        reason=found.reason,
+        slip=found.cause.slip if found.cause else "",
+        cure=found.cause.cure if found.cause else "",
         agreement=found.agreement,
         peak_bytes=found.usage.peak_bytes,
         kept_bytes=found.usage.kept_bytes,
         resident_bytes=found.usage.resident_bytes,
         operator=found.operator,
+        notes=found.notes,
         spent_ms=found.call_ms,
         calls_ms=found.calls_ms,
     )

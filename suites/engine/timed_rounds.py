@@ -24,6 +24,7 @@ from suites.engine.timed_inputs import TimedInputs
 from suites.engine.turns import WatchedTurns
 from suites.measure import timing
 from suites.measure.devices import Device, device
+from suites.measure.gradients import GradientMode
 from suites.measure.inputs import Inputs, bind, call_of, make_inputs
 from suites.measure.rounds import Arm, rounds_within, run_rounds
 from suites.process_state.state import ProcessState
@@ -55,14 +56,15 @@ class _SetUp:
 
     took_ms  wall time of its calls outside of rounds
     beside   figures beside the times
-    alone    the arm with its one sample, where that was taken apart from the rounds
-    fault    what is wrong with the output of that sample
+    mode     of its gradients
+    alone    the arm with its one sample, where that was taken apart from the rounds; and its fault
     """
 
     implementation: Implementation
     first_call_ms: float
     took_ms: list[float]
     beside: dict[str, Any]
+    mode: GradientMode
     alone: Arm | None = None
     fault: str = ""
 
@@ -100,13 +102,14 @@ class Bench:
 
     def set_up(self, name: str) -> None:
         """Make an implementation an arm."""
-        each = resolve(name, self.task.files[name])
+        each = resolve(name, self.task.files[name], self.task.readings.get(name, {}))
         clear_caches(each)
         self.arms[name] = self.warmed(name, each)
 
     def warmed(self, name: str, each: Implementation) -> Arm:
         """An arm for an implementation: its first call apart, then warm."""
-        calls = [call_of(bind(each, self.problem, inputs), inputs) for inputs in self.inputs.sets]
+        mode, sets = GradientMode(), self.inputs.sets
+        calls = [call_of(bind(each, self.problem, x), x, mode=mode) for x in sets]
         latest: list[Tensor] = []
         expected_ms = self.task.expected_ms.get(name, 0.0)
         with self._limited():
@@ -127,7 +130,7 @@ class Bench:
             sample_ms=self._device.sample_ms,
             aside_ms=self._device.aside_ms,
         )
-        self._found[name] = _SetUp(each, first_ms, [first_ms, *warm_ms], beside)
+        self._found[name] = _SetUp(each, first_ms, [first_ms, *warm_ms], beside, mode)
         # By the forecast where that is clear, so that every session does the same.
         forecast = expected_ms > timing.LONG_MS and len(warm_ms) == 1
         if forecast or call_ms > timing.LONG_MS:  # its one warming call is its one sample
@@ -185,6 +188,7 @@ class Bench:
             clock=arm.sampler.name,
             **found.beside,
             page_faults=fmean(arm.faults) / arm.count,
+            notes=found.mode.notes,
             calls_ms=sum(found.took_ms) + sum(map(_spent_ms, in_rounds)),
         )
         return self._believed(made, found.implementation)
