@@ -58,13 +58,14 @@ CHEATS = {
     "ends_with_a_forged_record": ("crashed", "pipe_overwritten", "wrote to the session's pipe"),
     "raises_a_forged_line": ("failed", "exception", "ValueError: no"),
 }
-WORDS = ("judge", "candidates", "--problem", "b1 h2 t128 d16", "--sessions", "2", "--threads", "1")
+KEPT = ("candidates/cheats.py", "candidates/honest.py", "candidates/broken.py")
+WORDS = ("--problem", "b1 h2 t128 d16", "--sessions", "2", "--threads", "1")
 
 Line = dict[str, Any]
 
 
 class Judgement(NamedTuple):
-    """The lines of the first command, and of the same command again."""
+    """The lines of the first command, and of another one with some of its files."""
 
     first: list[Line]
     again: list[Line]
@@ -82,11 +83,11 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Judgement:
     shutil.copy(cheats.__file__, folder / "candidates" / "cheats.py")
     for name, text in FILES.items():
         (folder / "candidates" / name).write_text(text)
-    return Judgement(_lines(folder), _lines(folder))
+    return Judgement(_lines(folder, "candidates"), _lines(folder, *KEPT))
 
 
-def _lines(folder: Path) -> list[Line]:
-    ended = start(*WORDS, "--json", cwd=folder)
+def _lines(folder: Path, *files: str) -> list[Line]:
+    ended = start("judge", *files, *WORDS, "--json", cwd=folder)
     assert (ended.returncode, ended.stderr) == (0, "")
     return [json.loads(line) for line in ended.stdout.splitlines()]
 
@@ -138,10 +139,11 @@ def test_the_score_counts_all_candidates(judged: Judgement) -> None:
     ]
 
 
-def test_the_same_command_again_measures_nothing_anew(judged: Judgement) -> None:
+def test_a_command_again_measures_nothing_anew(judged: Judgement) -> None:
     kept = [each for each in judged.first if each.get("sha256")]
-    assert [each for each in judged.again if each.get("sha256")] == kept
     assert len(kept) == len(CHEATS) + 2
+    assert judged.again[:-2] == kept
+    assert judged.again[-2] == judged.of("broken")
 
 
 def test_people_see_a_line_for_each_candidate_and_a_score(tmp_path: Path) -> None:
