@@ -131,7 +131,10 @@ class Convention:
             found.append(f"called with {self.signature.having('window')}")
         elif self.uses_dense(problem):
             meaning = MEANINGS.get(self.reading.meaning, self.reading.meaning)
-            found.append(f"called with a dense mask ({self.dense}: {meaning})")
+            kib = (self.mask_bytes(problem) or 0) / 1024
+            found.append(
+                f"called with a dense mask ({self.dense}: {meaning}; {kib:.3g} KiB, made before)"
+            )
         if layout := LAYOUTS[self.reading.layout]:
             found.append(f"called with {layout}")
         if self.reading.first:

@@ -9,6 +9,7 @@ from functools import partial
 
 import torch
 
+from impls.interface import Implementation, Problem
 from suites.agreement.checker import Checker
 from suites.agreement.hard_checks import HardFindings
 from suites.engine.call_limits import limited_memory
@@ -57,10 +58,16 @@ def _check_one(task: Check, name: str, sender: Sender, checker: Checker) -> Reco
         kept_bytes=found.usage.kept_bytes,
         resident_bytes=found.usage.resident_bytes,
         operator=found.operator,
-        notes=found.notes,
+        notes=(*_said(each, task.problem), *found.notes),
+        mask_bytes=each.convention.mask_bytes(task.problem) if each.convention else None,
         spent_ms=found.call_ms,
         calls_ms=found.calls_ms,
     )
+
+
+def _said(each: Implementation, problem: Problem) -> list[str]:
+    """How a callable of another convention is called on a problem."""
+    return each.convention.said(problem) if each.convention is not None else []
 
 
 @contextmanager

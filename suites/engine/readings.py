@@ -171,7 +171,7 @@ def _result(part: Implementation, problem: Problem, seed: int) -> tuple[str, boo
 
 
 def _sizes(part: Implementation, problem: Problem) -> Iterator[Problem]:
-    """Small problems of this kind, then larger ones, then the problem itself if it is affordable."""
+    """Small problems of this kind, then larger ones, and the problem itself if it is affordable."""
     found: dict[Problem, None] = {}
     for sizes in sizes_of(problem, part):
         each = SmallProblems(problem, sizes).base

@@ -179,8 +179,8 @@ class Record:
     implementation    as printed: name[setting=value](inner)
     cause             why it is not ok, from the closed set CAUSES; empty when it is
     reason            the same for people to read; no code branches on it
-    slip              key of the common slip that explains a wrong output; empty: none is known
-    cure              what to change, for people to read; empty: not known
+    slip              key of the common slip that explains why it is not ok; empty: none is known
+    cure              the line to change, or the Limits to state; empty: not known
     first_call_ms     its first call on the problem in the session, with compiling, tuning and masks
     times_ms          milliseconds for one call, a sample for every round tried, disturbed or not
     twin_ms           the same of the twin: this implementation once more, as an arm of its own; the
@@ -199,13 +199,12 @@ class Record:
     peak_bytes        requested bytes above the inputs: output, workspace and what is kept
     kept_bytes        the part of it that the first call keeps: masks, weights, caches
     resident_bytes    growth of the process's resident memory in that call
+    mask_bytes        the dense mask that is made before the call and passed to it
     page_faults       minor page faults for one call, over the timed samples
     operator          the kernel that a library picked, where it is known
     notes             how its calls differ from those of others, as gradients by backward()
     spent_ms          wall time of the check's quickest call, for forecasts only
     calls_ms          wall time spent inside its calls, timed or not, in this session
-    slip              key of the mistake that explains why it is not ok; empty: no known one does
-    cure              the line to change, or the Limits to state, where a mistake is known
 
     None is "not measured", zero is zero. Raises ValueError for times without an `ok`
     and for one that is not a finite number from 0 up.
@@ -237,13 +236,12 @@ class Record:
     peak_bytes: Bytes | None = None
     kept_bytes: Bytes | None = None
     resident_bytes: Bytes | None = None
+    mask_bytes: Bytes | None = None
     page_faults: Average | None = None
     operator: str = ""
     notes: tuple[str, ...] = ()
     spent_ms: Milliseconds | None = None
     calls_ms: Milliseconds | None = None
-    slip: str = ""
-    cure: str = ""
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:

@@ -75,7 +75,11 @@ def test_with_an_option_for_the_duration_all_sessions_run(given: Given, sessions
 
 
 def test_a_baseline_of_another_panel_is_accepted_and_the_plan_says_so() -> None:
-    for names, against in (("mine layer", "layer"), ("layer", "layer"), ("mine base layer", "base")):
+    for names, against in (
+        ("mine layer", "layer"),
+        ("layer", "layer"),
+        ("mine base layer", "base"),
+    ):
         plan = planned(names, {"--problem": ONE, "--against": against})
         assert (plan.baseline, plan.across) == (against, True)
     assert not planned("mine layer", {"--problem": ONE}).across

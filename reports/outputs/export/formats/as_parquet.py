@@ -104,6 +104,7 @@ def _schema() -> pa.Schema:
             ("threads", whole),
             ("calls_per_sample", whole),
             ("notes", pa.list_(text)),
+            ("mask_bytes", pa.int64()),
             ("in_rounds", truth),
             ("checked_again", truth),
             ("times_ms", pa.list_(real)),
