@@ -32,11 +32,16 @@ if TYPE_CHECKING:
 PART = replace(OPTIONS["--delta"], name="--fail-if-slower")
 CHECK_OPTIONS = tuple(OPTIONS[name] for name in ("--time-limit", "--memory-limit", "--threads"))
 
-BUDGET = replace(OPTIONS["--budget"], help="Minutes for each candidate.")
-JUDGE_OPTIONS = (
-    *(OPTIONS[name] for name in ("--problem", "--against", "--sessions", "--time-limit")),
-    *(OPTIONS["--memory-limit"], BUDGET, OPTIONS["--threads"]),
-)
+JUDGE_HELP = {
+    "--problem": OPTIONS["--problem"].help,
+    "--against": OPTIONS["--against"].help,
+    "--sessions": "Fresh processes that time a candidate; 2 to 5, as many as end soon.",
+    "--time-limit": OPTIONS["--time-limit"].help,
+    "--memory-limit": OPTIONS["--memory-limit"].help,
+    "--budget": "Minutes for each candidate.",
+    "--threads": "OpenMP threads, bound to CPUs; by default as many as there are.",
+}
+JUDGE_OPTIONS = tuple(replace(OPTIONS[name], help=text) for name, text in JUDGE_HELP.items())
 
 # The class of every error in a command line; not all releases of typer export it.
 COMMAND_LINE_ERROR = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[2])
@@ -166,7 +171,7 @@ def judge(
     files: Annotated[
         list[str],
         typer.Argument(
-            metavar="DIR|FILE.py...",
+            metavar="DIR|FILE.py",
             help="Candidates: FILE.py, FILE.py:FUNCTION, or a folder for its *.py files.",
         ),
     ],
