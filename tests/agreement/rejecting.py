@@ -23,8 +23,15 @@ NEEDS: Final = {"perturbation": "repeatability", "outputs_stay_valid": "mask_rea
 """The probe that makes the further calls which another probe examines."""
 
 
+KEPT: Final = ("_KEPT", "_kept", "_CALLS", "_SHAPES")
+"""Names of what impostors remember."""
+
+
 def verdict(checker: Checker, implementation: Implementation) -> str:
-    """The fault, or the exception that its record would name."""
+    """The fault, or the exception that its record would name. Earlier calls are forgotten."""
+    for module in MODULES:
+        for name in KEPT:
+            getattr(module, name, set()).clear()
     try:
         return checker.check(implementation).fault
     except (RuntimeError, TypeError) as error:

@@ -13,6 +13,7 @@ from tests.agreement.impostors import rejected
 from tests.agreement.impostors.gradients import gradients, with_gradients
 
 STRIDES = "with inputs of different strides, "
+VIEWS = "with (slices of one projection|inputs of different strides), "
 SLICES = "with slices of one projection, "
 EXPANDED = "over the batch "
 
@@ -40,8 +41,8 @@ def values_read_with_the_strides_of_keys(call: AttentionCall) -> Tensor:
     return attend(replace(call, v=v))
 
 
-@rejected("h4 t64 d16 full", STRIDES + "out is wrong", by="strided_inputs", on=PLAIN)
-@rejected("h4/2 t64 d16 full train", STRIDES + "out is wrong", by="strided_inputs", on=PLAIN)
+@rejected("h4 t64 d16 full", VIEWS + "out is wrong", by="strided_inputs", on=PLAIN)
+@rejected("h4/2 t64 d16 full train", VIEWS + "out is wrong", by="strided_inputs", on=PLAIN)
 def only_values_read_as_if_contiguous(call: AttentionCall) -> Tensor:
     v = torch.as_strided(call.v, call.v.shape, strides_of(call.v), call.v.storage_offset())
     return attend(replace(call, v=v))
@@ -67,10 +68,10 @@ def gradient_of_the_output_read_as_if_contiguous(call: AttentionCall) -> Tensor:
     return with_gradients(call, bent)
 
 
-@rejected("h4 t64 d16 full", "it wrote to memory around its input k", by="strided_inputs", on=PLAIN)
+@rejected("h4 t33/65 d16 full", VIEWS + "(out is wrong|it wrote)", by="strided_inputs", on=PLAIN)
 def zeros_behind_the_last_key(call: AttentionCall) -> Tensor:
     """It pads the keys in place, where memory follows them."""
-    k = call.k.detach()
+    k = call.k.data  # whose writes are not counted
     steps = zip(k.shape, k.stride(), strict=True)
     end = k.storage_offset() + 1 + sum((n - 1) * step for n, step in steps)
     torch.as_strided(k, (min(elements(k) - end, 8),), (1,), end).zero_()
@@ -79,7 +80,7 @@ def zeros_behind_the_last_key(call: AttentionCall) -> Tensor:
 
 @rejected("h4 t64 d16 full", "it wrote to memory around its input q", by="strided_inputs", on=PLAIN)
 def scratch_memory_before_the_first_query(call: AttentionCall) -> Tensor:
-    q = call.q.detach()
+    q = call.q.data
     torch.as_strided(q, (q.storage_offset(),), (1,), 0).fill_(0.5)
     return attend(call)
 
