@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from suites.request.planning import Request
 
 PART = replace(OPTIONS["--delta"], name="--fail-if-slower")
-CHECK_OPTIONS = tuple(OPTIONS[name] for name in ("--time-limit", "--memory-limit", "--threads"))
+CHECK_OPTIONS = tuple(
+    OPTIONS[name] for name in ("--time-limit", "--prepare-limit", "--memory-limit", "--threads")
+)
 
 # The class of every error in a command line; not all releases of typer export it.
 COMMAND_LINE_ERROR = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[2])

@@ -19,6 +19,7 @@ import impls
 from impls.interface import Implementation, Missing
 from suites.engine.pipe import Sender, one_line
 from suites.engine.protocol import Begin, Check, LeftThreads, Made, Measure
+from suites.measure.affinity import on_all_cpus
 from suites.process_state.state import DisturbedError, ProcessState
 from suites.process_state.watched import Watched
 from suites.records.record import Cause, Record, Status
@@ -113,15 +114,17 @@ def _message(error: BaseException) -> str:
 
 def resolve(name: str, files: dict[str, str]) -> Implementation:
     """The implementation printed as `name`, from the files that define it and its inner one."""
-    known: dict[str, Implementation | Missing] = {
-        defined: impls.load_file(Path(file), defined)[0] for defined, file in files.items()
-    }
+    with on_all_cpus():  # importing may start threads, which inherit the CPUs of this one
+        known: dict[str, Implementation | Missing] = {
+            defined: impls.load_file(Path(file), defined)[0] for defined, file in files.items()
+        }
     return impls.select([name], known)[0]
 
 
 def clear_caches(each: Implementation) -> None:
     """Empty the caches of its files, so that its first call on every problem includes set-up."""
     for part in filter(None, (each, each.inner)):
-        for value in list(vars(sys.modules[part.function.__module__]).values()):
+        module = sys.modules.get(getattr(part.function, "__module__", ""))
+        for value in list(vars(module).values()) if module is not None else ():
             if isinstance(value, functools._lru_cache_wrapper):  # noqa: SLF001 - the type's only name
                 value.cache_clear()

@@ -107,7 +107,7 @@ def _find(trial: Trial) -> str:
         return ""
     caller = trial.prober
     if trial.case.is_problem_itself:  # times of small calls are not those of the problem
-        caller = Caller(trial.implementation, trial.prober.guard)
+        caller = Caller(trial.prober.preparation, trial.prober.guard)
     return differences(caller.function(small, without_sink(given)), small, given.bias)
 
 
