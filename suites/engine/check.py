@@ -48,7 +48,7 @@ def _check_one(task: Check, name: str, sender: Sender, checker: Checker) -> Reco
     compilers.forget()
     found = checker.check(each)
     usage = found.usage
-    if reason := usage.unseen or unseen(each):
+    if reason := unseen(each) or usage.unseen:
         usage = Usage(None, None, usage.resident_bytes, reason)
     return Record(
         session=CHECK,

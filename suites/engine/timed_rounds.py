@@ -17,6 +17,7 @@ from suites.agreement import timed_outputs
 from suites.agreement.checker import Checker
 from suites.engine.call_limits import limited_memory, preparing, quiet
 from suites.engine.gauge import Gauge, page_faults, usual_probe
+from suites.engine.neighbours import neighbour_ratios
 from suites.engine.outcome import clear_caches, recorded, resolve, send_failure
 from suites.engine.pipe import Sender
 from suites.engine.protocol import Measure
@@ -61,6 +62,7 @@ class Bench:
     arms: dict[str, Arm] = field(default_factory=dict)
     twin: Arm | None = None
     conditions: Conditions | None = None
+    neighbours: dict[str, float] = field(default_factory=dict)
     inputs: TimedInputs = field(init=False)
     _found: dict[str, SetUp] = field(default_factory=dict)
     _device: Device = field(init=False)
@@ -142,6 +144,7 @@ class Bench:
             turns = WatchedTurns(self.sender, self.task.problem, names, before)
             try:
                 self.conditions = self.run(arms, turns.announce)
+                self.neighbours = self._neighbour_ratios(arms, turns.announce)
                 turns.end()
             except BaseException as error:
                 if turns.latest is None:
@@ -178,6 +181,7 @@ class Bench:
             clock=arm.sampler.name,
             **found.beside,
             page_faults=fmean(arm.faults) / arm.count,
+            neighbour_ratio=self.neighbours.get(name) if paired else None,
             calls_ms=sum(found.took_ms) + sum(map(_spent_ms, in_rounds)),
         )
         return self._believed(made, found.implementation)
@@ -262,6 +266,17 @@ class Bench:
                 announce=announce,
                 page_faults=page_faults,
             )
+
+    def _neighbour_ratios(
+        self, arms: list[Arm], announce: Callable[[int], None]
+    ) -> dict[str, float]:
+        """How much each arm's calls slow a small product, compared with the baseline's calls."""
+        if self.problem.device != "cpu":
+            return {}
+        own = [arm for arm in arms if not arm.name.startswith(TWIN)]  # the twin is the last arm
+        baseline, after = self.task.twin_of, usual_probe().once
+        with quiet(collected=False), self._limited():
+            return neighbour_ratios(own, baseline, after, announce, self.task.round_budget_ms)
 
     def _in_rounds(self) -> list[Arm]:
         """The arms that take part, with a new twin of the baseline."""

@@ -195,8 +195,8 @@ class Record:
     kept_bytes        the part of it that the first call keeps: masks, weights, caches
     resident_bytes    growth of the process's resident memory in that call
     unseen            why requested bytes are not known, as for memory of other libraries
-    neighbour_ratio   how many times longer a small product takes right after its call than right
-                      after the baseline's
+    neighbour_ratio   time of a small product right after its call, over that right after a call of
+                      the baseline; None for the baseline itself
     page_faults       minor page faults for one call, over the timed samples
     operator          the kernel that a library picked, where it is known
     spent_ms          wall time of the check's quickest call, for forecasts only
