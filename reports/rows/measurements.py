@@ -32,6 +32,7 @@ class Measurement:
                          of the check, which runs with the largest number of threads; None in
                          rows of smaller numbers
     operator             the kernel that a library picked
+    notes                how its calls differ from those of others; one text
     """
 
     problem: Problem
@@ -57,6 +58,7 @@ class Measurement:
     resident_bytes: int | None
     evidence: Evidence
     operator: str
+    notes: str = ""
 
 
 _EVIDENCE: Final = (
@@ -69,11 +71,12 @@ MEASUREMENT_COLUMNS: Final = (
     *(
         field
         for field in Measurement.__dataclass_fields__
-        if field not in ("problem", "implementation", "evidence", "operator")
+        if field not in ("problem", "implementation", "evidence", "operator", "notes")
     ),
     "share_of_bound",
     *_EVIDENCE,
     "operator",
+    "notes",
 )
 """The columns of `measurement_columns`."""
 
@@ -95,6 +98,7 @@ def measurements(run: Run, records: Iterable[Record]) -> list[Measurement]:
             **_memory(found if threads == most else []),
             evidence=evidence(found, panels[name]),
             operator=next((r.operator for r in (*timed, *found) if r.operator), ""),
+            notes="; ".join(dict.fromkeys(note for r in (*found, *timed) for note in r.notes)),
         )
         for (problem, name), found in answers(run, records).items()
         for threads, timed in by_threads(run.plan, with_times(found)).items()

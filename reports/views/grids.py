@@ -15,7 +15,7 @@ from reports.rows.outcomes import Outcome
 from reports.rows.panels import APPROXIMATIONS
 from reports.views.commands import labels
 from reports.views.evidence import sentence
-from reports.views.numbers import mebibytes, milliseconds, percent, share, spread
+from reports.views.numbers import mebibytes, milliseconds, percent, share, spread, times
 from reports.views.panels import subject
 from reports.views.problems import common_words, shared_words, without
 from reports.views.statuses import SHORT_WORDS, STATUS_WORDS, reason
@@ -143,14 +143,14 @@ def speed_up_grid(analysis: Analysis, *, panel: str) -> Grid:
     Without a number where the run has one number of threads only.
     """
     fewest, most = min(analysis.plan.threads), max(analysis.plan.threads)
-    times: dict[Pair, dict[int, float]] = defaultdict(dict)
+    medians: dict[Pair, dict[int, float]] = defaultdict(dict)
     for row in analysis.measurements:
-        times[row.problem, row.implementation][row.threads] = row.median_ms
+        medians[row.problem, row.implementation][row.threads] = row.median_ms
     found = {
         pair: Cell(
-            text=f"{milliseconds(own[fewest])} {own[fewest] / own[most]:.2f}x", state="timed"
+            text=f"{milliseconds(own[fewest])} {times(own[fewest] / own[most])}", state="timed"
         )
-        for pair, own in times.items()
+        for pair, own in medians.items()
         if fewest < most and own.get(fewest) and own.get(most)
     }
     title = f"Speed-up of {subject(panel)} by {counted(most, 'thread')}"

@@ -21,10 +21,10 @@ def sentences(analysis: Analysis) -> list[str]:
         unread(analysis.run),
         *_open(analysis),
         ""
-        if rows or not timed
+        if rows or analysis.across or not timed
         else "Nothing was compared: no problem has times of two implementations.",
         noise_floor(analysis.floor, rows) if timed else "",
-        imprecise(analysis.plan, rows),
+        imprecise(analysis.plan, [*rows, *analysis.across]),
         "" if devices_beside_cpu(analysis.run, analysis.records) else f"{capitalized(NO_GPU)}.",
     )
     return [sentence for sentence in found if sentence]

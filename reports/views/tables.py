@@ -106,7 +106,7 @@ def _measured(row: Measurement, plan: Plan, entries: dict[str, Entry]) -> Row:
         _figure(row.peak_bytes, mebibytes(row.peak_bytes)),
         _figure(row.resident_bytes, mebibytes(row.resident_bytes)),
         _figure(row.evidence.share, share(row.evidence.share)),
-        Value(row.clock or NOT_RECORDED),
+        Value("; ".join(filter(None, (row.clock or NOT_RECORDED, row.notes)))),
     )
     command = repeat_command(row.problem, entries[row.implementation])
     settings = setting_options(plan, row.threads)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from impls.interface import AttentionFunction, Implementation, Problem
+from suites.measure.gradients import GradientMode
 from suites.measure.inputs import Inputs, call_of
 from suites.measure.preparing import Preparation
 from suites.measure.timing import counted
@@ -25,11 +26,13 @@ class Caller:
     preparation  prepares it, once for each problem; callers of the same implementation share it
     guard        the context of every call: a limit on its memory
     took_ms      wall time of every call so far, in milliseconds
+    modes        how gradients were taken, an entry for each `call`
     """
 
     preparation: Preparation
     guard: Guard = contextlib.nullcontext
     took_ms: list[float] = field(default_factory=list)
+    modes: list[GradientMode] = field(default_factory=list)
 
     @property
     def implementation(self) -> Implementation:
@@ -44,12 +47,17 @@ class Caller:
         between  inputs of another call between forward and backward
         """
         bound = self._bind(problem, given)
-        whole = call_of(bound, given, between=between)
-        return self._guarded(whole, (problem, _form(given.q, given.k, given.v), "whole"))
+        self.modes.append(GradientMode())
+        whole = call_of(bound, given, between=between, mode=self.modes[-1])
+        return self._guarded(whole, (str(problem), _form(given.q, given.k, given.v), "whole"))
 
     def function(self, problem: Problem, given: Inputs) -> Callable[..., Tensor]:
         """The forward pass as a function of q, k and v; all else is fixed."""
-        return self._guarded(self._bind(problem, given), problem)
+        return self._guarded(self._bind(problem, given), str(problem))
+
+    def apart(self) -> Caller:
+        """A caller of the same implementation that counts its own times and prepares anew."""
+        return Caller(self.preparation.again(), self.guard)
 
     def prepare(self, problem: Problem) -> None:
         """Do the set-up for a problem, unless it is done."""
@@ -63,7 +71,8 @@ class Caller:
     def _guarded(self, function: Callable[..., Any], kind: Hashable) -> Callable[..., Any]:
         """The function within the guard.
 
-        kind  of its calls, besides the form of their tensors
+        kind  of its calls, besides the form of their tensors; it holds no mask, since a probe tests
+              what happens when one is dropped
         """
         timed = counted(function, self.took_ms)
 

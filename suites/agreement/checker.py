@@ -10,15 +10,18 @@ from functools import partial
 from impls.interface import Implementation, Problem
 from suites.agreement.calls import Caller, Guard, tensors_of, versions_of
 from suites.agreement.cases import Case, Cases
+from suites.agreement.diagnosis import diagnosed
 from suites.agreement.hard_checks import (
     UNKNOWN,
     HardFinding,
     HardFindings,
     check_hard_inputs,
 )
-from suites.agreement.hard_inputs import kind_of
 from suites.agreement.probes import all_probes
 from suites.agreement.probes.output_form import malformed
+from suites.agreement.refused_feature import traced
+from suites.agreement.slip import Diagnosis
+from suites.agreement.small_problems import kind_of
 from suites.agreement.trial import Trial, first_fault
 from suites.measure import memory, timing
 from suites.measure.inputs import Inputs, copies
@@ -33,6 +36,8 @@ class Finding:
     call_ms   wall time of the shortest call, with memory measured: for planning only
     calls_ms  wall time of all calls
     operator  the kernel that a library picked, where the implementation names it
+    notes     how its calls differ from those of others
+    cause     of the fault, where it is a known mistake
     """
 
     fault: str
@@ -41,6 +46,13 @@ class Finding:
     call_ms: float
     calls_ms: float
     operator: str = ""
+    notes: tuple[str, ...] = ()
+    cause: Diagnosis | None = None
+
+    @property
+    def reason(self) -> str:
+        """The cause, with the measured evidence in parentheses; empty where it agrees."""
+        return self.fault if self.cause is None else self.cause.reason(self.fault)
 
 
 class Checker:
@@ -108,6 +120,8 @@ class Checker:
             call_ms=min(caller.took_ms),
             calls_ms=sum(caller.took_ms) + (sum(prober.took_ms) if apart else 0) + hard.calls_ms,
             operator="" if fault else self._operator(implementation, trial.inputs),
+            notes=tuple(dict.fromkeys(note for mode in caller.modes for note in mode.notes)),
+            cause=diagnosed(trial, self._cases) if fault else hard.cause,
         )
 
     def _cases_of(self, implementation: Implementation) -> Iterator[Case]:
@@ -124,7 +138,8 @@ class Checker:
         if caller.preparation.is_two_steps:
             prepared = memory.kept_by(partial(caller.prepare, case.problem), device)
         call, versions = caller.call(case.problem, given), versions_of(given)
-        outputs, usage = memory.measure(call, device, held, prepared)
+        with traced(caller, case.problem):
+            outputs, usage = memory.measure(call, device, held, prepared)
         trial = Trial(case, given, versions, outputs, caller, prober, self._risks)
         if case.problem.training and timing.WARM_MS < min(caller.took_ms) <= timing.LONG_MS:
             call()  # sessions plan with the shortest call, and the first one may have made masks
@@ -141,7 +156,7 @@ class Checker:
         return found
 
     def _key(self, implementation: Implementation) -> tuple[str, Problem]:
-        return str(implementation), kind_of(self.problem)
+        return str(implementation), kind_of(self.problem, implementation)
 
     def _operator(self, implementation: Implementation, given: Inputs) -> str:
         """The kernel that a library picks, where the implementation names it."""
@@ -159,6 +174,7 @@ def _evidence(trial: Trial, hard: HardFinding) -> Agreement:
     if malformed(trial.outputs, trial.case.inputs):
         return Agreement()
     rows = trial.case.expected.rows
+    bits = trial.equal_bits if trial.equal_bits.repeats else hard.equal_bits
     return Agreement(
         tensors=trial.errors,
         rows_checked=None if rows is None else len(rows),
@@ -166,4 +182,7 @@ def _evidence(trial: Trial, hard: HardFinding) -> Agreement:
         repeatable=hard.repeatable if trial.repeatable is None else trial.repeatable,
         slope=trial.scale_slope or hard.scale_slope,
         hard_inputs=hard.count,
+        repeats=bits.repeats,
+        differing=bits.differing,
+        batch_differs_from=hard.equal_bits.batch_differs_from,
     )

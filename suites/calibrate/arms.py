@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from impls.interface import Mask
-from impls.interface.implementation import from_function
+from impls.interface import Mask, implementation
 from suites.engine.pipe import Sender
 from suites.engine.protocol import Calibrate, Calibrated, InstrumentsRead, ReadInstruments
 from suites.engine.timed_rounds import Bench
@@ -31,7 +30,7 @@ def calibrate(task: Calibrate, sender: Sender) -> None:
     bench = Bench(task, sender)
     for name in task.implementations:
         bench.set_up(name)
-    plain = bench.warmed("base", from_function(attend))
+    plain = bench.warmed("base", implementation()(attend))
     parts = {"base": 0.0, "twin": 0.0, "slowed": task.slowed}
     known = [
         replace(plain.again(), name=name, calls=[stretched(call, part) for call in plain.calls])

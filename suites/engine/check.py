@@ -40,7 +40,7 @@ def check(task: Check, sender: Sender) -> None:
 
 
 def _check_one(task: Check, name: str, sender: Sender, checker: Checker) -> Record:
-    each = resolve(name, task.files[name])
+    each = resolve(name, task.files[name], task.readings.get(name, {}))
     sender.send(Rest())
     checker.prepare(each)
     sender.send(Begin(problem=task.problem, implementation=name))
@@ -56,13 +56,16 @@ def _check_one(task: Check, name: str, sender: Sender, checker: Checker) -> Reco
         implementation=name,
         status="wrong" if found.fault else "ok",
         cause="wrong_output" if found.fault else "",
-        reason=found.fault,
+        reason=found.reason,
+        slip=found.cause.slip if found.cause else "",
+        cure=found.cause.cure if found.cause else "",
         agreement=found.agreement,
         peak_bytes=usage.peak_bytes,
         kept_bytes=usage.kept_bytes,
         resident_bytes=usage.resident_bytes,
         unseen=usage.unseen,
         operator=found.operator,
+        notes=found.notes,
         spent_ms=found.call_ms,
         calls_ms=found.calls_ms,
     )

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from impls.interface import Implementation, Problem
 from suites.measure import compilers, timing
+from suites.measure.gradients import GradientMode
 from suites.measure.preparing import Preparation
 from suites.measure.rounds import Arm
 
@@ -20,6 +21,7 @@ class SetUp:
     preparation  what it prepared for the problem
     took_ms      wall time of its calls outside of rounds
     beside       figures beside the times
+    mode         of its gradients
     alone        the arm with its one sample, where that was taken apart from the rounds
     fault        what is wrong with the output of that sample
     """
@@ -28,6 +30,7 @@ class SetUp:
     first_call_ms: float
     took_ms: list[float]
     beside: dict[str, Any]
+    mode: GradientMode
     alone: Arm | None = None
     fault: str = ""
 

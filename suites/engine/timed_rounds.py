@@ -26,6 +26,7 @@ from suites.engine.timed_inputs import TimedInputs
 from suites.engine.turns import WatchedTurns
 from suites.measure import compilers, timing
 from suites.measure.devices import Device, device
+from suites.measure.gradients import GradientMode
 from suites.measure.inputs import Inputs, call_of, make_inputs
 from suites.measure.preparing import Preparation
 from suites.measure.rounds import Arm, rounds_within, run_rounds
@@ -87,19 +88,16 @@ class Bench:
 
     def set_up(self, name: str) -> None:
         """Make an implementation an arm."""
-        each = resolve(name, self.task.files[name])
+        each = resolve(name, self.task.files[name], self.task.readings.get(name, {}))
         clear_caches(each)
         self.arms[name] = self.warmed(name, each)
 
     def warmed(self, name: str, each: Implementation) -> Arm:
         """An arm for an implementation: its first call apart, then warm."""
         preparation = Preparation(each, partial(preparing, self.sender))
-        graphs = compilers.compilations()
+        graphs, mode, sets = compilers.compilations(), GradientMode(), self.inputs.sets
         with self._limited():
-            preparation.bound(self.problem)
-        calls = [
-            call_of(preparation.bind(self.problem, inputs), inputs) for inputs in self.inputs.sets
-        ]
+            calls = [call_of(preparation.bind(self.problem, x), x, mode=mode) for x in sets]
         latest: list[Tensor] = []
         expected_ms = self.task.expected_ms.get(name, 0.0)
         with self._limited():
@@ -122,7 +120,7 @@ class Bench:
             sample_ms=self._device.sample_ms,
             aside_ms=self._device.aside_ms,
         )
-        self._found[name] = SetUp(preparation, first_ms, [first_ms, *warm_ms], beside)
+        self._found[name] = SetUp(preparation, first_ms, [first_ms, *warm_ms], beside, mode)
         # By the forecast where that is clear, so that every session does the same.
         forecast = expected_ms > timing.LONG_MS and len(warm_ms) == 1
         if forecast or call_ms > timing.LONG_MS:  # its one warming call is its one sample
@@ -182,6 +180,7 @@ class Bench:
             **found.beside,
             page_faults=fmean(arm.faults) / arm.count,
             neighbour_ratio=self.neighbours.get(name) if paired else None,
+            notes=found.mode.notes,
             calls_ms=sum(found.took_ms) + sum(map(_spent_ms, in_rounds)),
         )
         return self._believed(made, found.implementation)

@@ -44,13 +44,22 @@ class Preparation:
         return "torch" in self._compilers
 
     def bound(self, problem: Problem) -> Bound:
-        """What it returned when it prepared for the problem, now or earlier."""
+        """What it returned when it prepared for the problem, now or earlier.
+
+        Without a step of its own nothing is kept: a kept mask would hide caches keyed by its `id`.
+        """
+        if not self.is_two_steps:
+            return self.implementation.prepared(problem)
         if problem not in self._bound:
             with self._setting_up(announce=self.implementation.prepares):
                 began_ns = time.perf_counter_ns()
                 self._bound[problem] = self.implementation.prepared(problem)
                 self.took_ms[problem] = (time.perf_counter_ns() - began_ns) / 1e6
         return self._bound[problem]
+
+    def again(self) -> Preparation:
+        """A new one for the same implementation, with nothing prepared."""
+        return Preparation(self.implementation, self.announced)
 
     def bind(self, problem: Problem, inputs: Inputs) -> AttentionFunction:
         """The implementation as a function of q, k and v."""

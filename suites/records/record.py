@@ -120,6 +120,10 @@ class Agreement:
     slope         in half precision: relative error of the scale, by projecting the error on
                   d out / d log(scale); None: too few outputs
     hard_inputs   small hard inputs on which it agreed; 0: none were used in this check
+    repeats       calls on the same inputs whose bits were compared; 0: none
+    differing     tensors whose bits differed between these calls
+    batch_differs_from  the smallest batch of 2, 4 and 8 in which a row's output has other bits than
+                  alone; 0: none of them; None: not tested
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -130,6 +134,9 @@ class Agreement:
     repeatable: bool | None = None
     slope: float | None = None
     hard_inputs: Count = 0
+    repeats: Count = 0
+    differing: tuple[str, ...] = ()
+    batch_differs_from: Count | None = None
 
     @property
     def share(self) -> float | None:
@@ -175,6 +182,8 @@ class Record:
     cause             why it is not ok, from the closed set CAUSES; empty when it is
     reason            the same for people to read; no code branches on it
     prepare_ms        the step before its calls, where it has one: sessions, block masks, graphs
+    slip              key of the common slip that explains a wrong output; empty: none is known
+    cure              what to change, for people to read; empty: not known
     first_call_ms     its first call on the problem in the session, with compiling, tuning and masks
     compilations      graphs that torch compiled before it was warm; None: not counted
     times_ms          milliseconds for one call, a sample for every round tried, disturbed or not
@@ -199,8 +208,11 @@ class Record:
                       the baseline; None for the baseline itself
     page_faults       minor page faults for one call, over the timed samples
     operator          the kernel that a library picked, where it is known
+    notes             how its calls differ from those of others, as gradients by backward()
     spent_ms          wall time of the check's quickest call, for forecasts only
     calls_ms          wall time spent inside its calls, timed or not, in this session
+    slip              key of the mistake that explains why it is not ok; empty: no known one does
+    cure              the line to change, or the Limits to state, where a mistake is known
 
     None is "not measured", zero is zero. Raises ValueError for times without an `ok`
     and for one that is not a finite number from 0 up.
@@ -214,6 +226,8 @@ class Record:
     status: Status
     cause: Cause = ""
     reason: str = ""
+    slip: str = ""
+    cure: str = ""
     agreement: Agreement | None = None
     prepare_ms: Milliseconds | None = None
     first_call_ms: Milliseconds | None = None
@@ -236,8 +250,11 @@ class Record:
     neighbour_ratio: Average | None = None
     page_faults: Average | None = None
     operator: str = ""
+    notes: tuple[str, ...] = ()
     spent_ms: Milliseconds | None = None
     calls_ms: Milliseconds | None = None
+    slip: str = ""
+    cure: str = ""
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:

@@ -141,6 +141,8 @@ def plan_of(
         round_budget_ms=ROUND_BUDGET_MS if request.problems else request.suite.round_budget_ms,
         capability=_capability(machine),
         baseline=_baseline(request.against, entries),
+        named=_named(request, entries),
+        across=request.against is not None,
         **{**defaults, **request.settings},
     )
 
@@ -191,14 +193,20 @@ def _baseline(against: str | None, entries: tuple[Entry, ...]) -> str:
         raise ValueError(
             f"--against {against!r} is none of the implementations of this run: {', '.join(names)}"
         )
-    panels = {entry.name: entry.panel for entry in entries}
-    panel = panels.pop(found[0])
-    if panels and panel not in panels.values():
-        raise ValueError(
-            f"--against {against!r}: none of the others computes the same function, so nothing "
-            "could be compared with it"
-        )
     return found[0]
+
+
+def _named(request: Request, entries: Sequence[Entry]) -> tuple[str, ...]:
+    """The implementations named with --impl; one that --against alone names is not among them."""
+    if request.specs is None:
+        return ()
+    added = [request.against] if request.against not in (None, *request.specs) else []
+    return tuple(
+        entry.name
+        for entry in entries
+        if any(_is_meant(entry, spec) for spec in request.specs)
+        or not any(_is_meant(entry, spec) for spec in added if spec)
+    )
 
 
 def _is_meant(entry: Entry, spec: str) -> bool:

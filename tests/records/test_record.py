@@ -74,6 +74,7 @@ def anything_recorded(draw: st.DrawFn) -> Record:
         resident_bytes=draw(st.none() | COUNTS),
         page_faults=draw(st.none() | TIMES),
         operator=draw(st.text()),
+        notes=draw(st.lists(st.text(), max_size=2).map(tuple)),
         spent_ms=draw(st.none() | TIMES),
     )
 
@@ -209,7 +210,16 @@ ODD: dict[str, tuple[Any, ...]] = {
     "status": ("fine", ["ok"], None),
     "cause": ("gone", None, 1),
     "reason": (None, 1),
-    "agreement": ([1], "ok", {"tensors": [1]}, {"rows_checked": 2**63}, {"hard_inputs": True}),
+    "slip": (None, 1),
+    "cure": (None, 1),
+    "agreement": (
+        [1],
+        "ok",
+        {"tensors": [1]},
+        {"rows_checked": 2**63},
+        {"hard_inputs": True},
+        {"repeats": -1},
+    ),
     "prepare_ms": (True, "1", -1.0, math.nan, math.inf),
     "first_call_ms": (True, "1", -1.0, math.nan, math.inf, 10**400),
     "compilations": (True, -1, 2**63, 1.5, "1"),
@@ -240,6 +250,7 @@ ODD: dict[str, tuple[Any, ...]] = {
     "neighbour_ratio": (True, -0.5, math.nan, math.inf, "1"),
     "page_faults": (True, -0.5, math.nan, math.inf, 10**400, "1"),
     "operator": (None, 1),
+    "notes": (None, "one", [1], {}),
     "spent_ms": (True, -1.0, math.nan, math.inf, 10**400),
     "calls_ms": (True, -1.0, math.nan, math.inf),
 }

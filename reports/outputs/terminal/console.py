@@ -35,3 +35,4 @@ def print_paths(paths: Iterable[Path | str]) -> None:
 def print_json(data: Any) -> None:
     """One document."""
     sys.stdout.write(json.dumps(data, indent=1) + "\n")
+    sys.stdout.flush()

@@ -28,6 +28,11 @@ FIELDS: Final = {
     "own_scale": "own scale",
     "own_value_dim": "own value dimension",
     **{name: name for name in OPTIONAL},
+    "length_multiple": "Tq and Tk are multiples of",
+    "head_multiple": "heads are multiples of",
+    "queries_at_most_keys": "Tq <= Tk only",
+    "windows": "forms of windows",
+    "keyless_rows": "queries without keys",
 }
 """The fields of Limits in words, in the order of their declaration."""
 
@@ -76,7 +81,7 @@ def _held(limits: Limits, name: str) -> str:
         return "yes" if value else "no"
     if isinstance(value, range):
         return words_of(value)
-    return ", ".join(value)
+    return ", ".join(value) if isinstance(value, tuple) else str(value)
 
 
 def _alike(unsupported: Iterable[Unsupported]) -> list[list[Unsupported]]:

@@ -21,8 +21,8 @@ from torch import Tensor
 from impls.interface import Problem
 from suites.agreement.bounds.by_implementation import expected_of
 from suites.agreement.bounds.expected import Expected
-from suites.agreement.probes.mask_readout import visible_intervals
 from suites.agreement.trial import Probe, Trial
+from suites.agreement.visible_keys import visible_intervals
 from suites.measure.inputs import Inputs, laid_out
 
 LARGE: Final = 1024.0

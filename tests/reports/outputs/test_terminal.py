@@ -194,6 +194,33 @@ def test_a_run_that_its_budget_ended_before_any_time_exits_with_1(
     assert exit_status([over_budget(PROBLEMS[0], "base"), small_run(made=TWO)[1][0]]) == 0
 
 
+def test_a_named_implementation_without_a_time_makes_the_status_1(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    _, records = small_run(problems=PROBLEMS[:2], made=TWO)
+    assert exit_status(records, named=("base", "other")) == 0
+    first = [r for r in records if (r.problem, r.implementation) != (PROBLEMS[0], "other")]
+    assert exit_status(first, named=("base", "other")) == 0  # a time on one problem suffices
+    without = [r for r in records if r.implementation == "base"]
+    over = [over_budget(problem, "other") for problem in PROBLEMS[:2]]
+    assert exit_status([*without, *over], named=("base",)) == 0
+    assert capsys.readouterr().err == ""
+    assert exit_status([*without, *over], named=("other",)) == 1
+    said = "other was named with --impl and has no time: 2 not reached\n"
+    assert capsys.readouterr().err == said
+    assert exit_status(without, named=("other",)) == 1
+    assert "has no time: no session timed it" in capsys.readouterr().err
+
+
+def test_times_beside_a_time_out_in_another_session_are_no_time() -> None:
+    _, records = small_run(problems=PROBLEMS[:1], made=TWO)
+    late = replace(
+        over_budget(PROBLEMS[0], "other", session=3), cause="time_limit", reason="it took too long"
+    )
+    cut = [r for r in records if (r.session, r.implementation) != (3, "other")]
+    assert exit_status([*cut, late], named=("other",)) == 1
+
+
 def test_check_counts_what_agreed_and_what_did_not() -> None:
     text = shown(*run_tables.check_tables(Analysis(*small_run(sessions=0))), width=120)
     table = text[: text.index("Without agreement")].splitlines()

@@ -80,6 +80,9 @@ def _schema() -> pa.Schema:
             ("repeatable", truth),
             ("slope", real),
             ("hard_inputs", whole),
+            ("repeats", whole),
+            ("differing", pa.list_(text)),
+            ("batch_differs_from", whole),
         ]
     )
     gauges = ("sm_mhz", "memory_mhz", "power_w", "temperature_c")
@@ -96,9 +99,11 @@ def _schema() -> pa.Schema:
     return pa.schema(
         [
             ("session", whole),
-            *((name, text) for name in (*_NAMES, "cause", "reason", "clock", "operator")),
+            *((name, text) for name in (*_NAMES, "cause", "reason", "slip", "cure")),
+            *((name, text) for name in ("clock", "operator")),
             ("threads", whole),
             ("calls_per_sample", whole),
+            ("notes", pa.list_(text)),
             ("in_rounds", truth),
             ("checked_again", truth),
             ("times_ms", pa.list_(real)),

@@ -1,0 +1,121 @@
+"""The cause of a wrong output: the mistake of `slips/` that gives the same output.
+
+The outputs on a small case are compared with what attention returns with each mistake. The mistake
+that is named also has to agree on the small problem with standard-normal numbers. So "window
+ignored" and "window one too long" differ, which are the same at very short lengths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from suites.agreement.bounds.by_implementation import claims_exact_attention
+from suites.agreement.calls import Caller
+from suites.agreement.cases import Case, Cases
+from suites.agreement.observation import Observation, observed
+from suites.agreement.slip import Diagnosis, Slip
+from suites.agreement.slips import all_slips
+from suites.agreement.trial import Trial
+from suites.measure.inputs import copies
+
+SMALL: Final = 1 << 18
+"""Score entries, over all heads, up to which a case is examined itself. A larger problem is replaced
+by the small one with standard-normal numbers, or by the first hard input that is wrong."""
+LARGEST: Final = 1 << 19
+"""Score entries up to which a problem is examined where no hard input is wrong."""
+RAISED: Final = (
+    RuntimeError,
+    ValueError,
+    TypeError,
+    AssertionError,
+    LookupError,
+    AttributeError,
+    NotImplementedError,
+)
+"""Exceptions by which functions refuse sizes and features that they do not support."""
+
+
+def diagnosed(trial: Trial, cases: Cases) -> Diagnosis | None:
+    """The cause of wrong outputs; None where they are right, or no mistake explains them.
+
+    It is known for attention only, not for layers and other functions.
+    """
+    exact = claims_exact_attention(trial.implementation)
+    if not exact or not _are_dense(trial.outputs, trial.case):
+        return None
+    caller = trial.caller.apart()
+    plain = None if trial.case.is_plain_small else _plain(caller, cases)
+    failed = _failed(trial, plain, caller, cases)
+    if failed is None:
+        return None
+    others = [] if plain is None or plain is failed else [plain]
+    return explanation(failed, others)
+
+
+def explanation(failed: Observation, others: list[Observation]) -> Diagnosis | None:
+    """The first mistake that explains the failed observation and agrees with the others."""
+    for slip in all_slips().values():
+        for suspect in slip.suspects(failed):
+            key = suspect.diagnosis.slip
+            if suspect.explains(failed) and all(_agrees(slip, key, each) for each in others):
+                return suspect.diagnosis
+    return None
+
+
+def _agrees(slip: Slip, key: str, other: Observation) -> bool:
+    """Whether the same mistake agrees with another observation.
+
+    A mistake that is not possible there has to leave the output right.
+    """
+    suspects = [each for each in slip.suspects(other) if each.diagnosis.slip == key]
+    return any(each.agrees(other) for each in suspects) if suspects else not other.is_wrong
+
+
+def _failed(
+    trial: Trial, plain: Observation | None, caller: Caller, cases: Cases
+) -> Observation | None:
+    """The wrong observation to explain; None: the outputs are right, or the problem is too large.
+
+    plain  that of the small problem with standard-normal numbers
+    """
+    problem = trial.problem
+    entries = problem.batch * problem.query_heads * problem.query_length * problem.key_length
+    whole = observed(trial.case, trial.outputs)
+    if not whole.is_wrong:
+        return None
+    is_whole = trial.case.expected.rows is None
+    if is_whole and entries <= SMALL:
+        return whole
+    if plain is not None and plain.is_wrong:
+        return plain
+    for case in cases.hard(trial.implementation):
+        found = _observed(caller, case)
+        if found is not None and found.is_wrong:
+            return found
+    return whole if is_whole and entries <= LARGEST else None
+
+
+def _plain(caller: Caller, cases: Cases) -> Observation | None:
+    """The small problem with standard-normal numbers; None where it is refused or raises."""
+    hard = cases.hard(caller.implementation)
+    case = next((each for each in hard if each.is_plain_small), None)
+    return None if case is None else _observed(caller, case)
+
+
+def _observed(caller: Caller, case: Case) -> Observation | None:
+    """The observation of one more call; None where it raises."""
+    try:
+        outputs = caller.call(case.problem, copies(case.inputs))()
+    except RAISED:
+        return None
+    return observed(case, outputs) if _are_dense(outputs, case) else None
+
+
+def _are_dense(outputs: Sequence[Tensor], case: Case) -> bool:
+    """Whether the outputs hold numbers that can be compared: on the device, and not sparse."""
+    device = case.inputs.q.device
+    return all(each.device == device and each.layout == torch.strided for each in outputs)
