@@ -31,7 +31,9 @@ NEEDED: Final = (
 _NAMES: Final = ("problem", "implementation", "status")
 _BYTES: Final = ("peak_bytes", "kept_bytes", "resident_bytes")
 _FIGURES: Final = (
+    "prepare_ms",
     "first_call_ms",
+    "neighbour_ratio",
     "host_ms",
     "sustained_ms",
     "cross_check_ms",
@@ -103,6 +105,8 @@ def _schema() -> pa.Schema:
             *((name, text) for name in ("clock", "operator")),
             ("threads", whole),
             ("calls_per_sample", whole),
+            ("compilations", whole),
+            ("unseen", text),
             ("notes", pa.list_(text)),
             ("in_rounds", truth),
             ("checked_again", truth),
