@@ -16,7 +16,7 @@ from reports.outputs.terminal.verdict_tables import verdict_tables
 from reports.rows.answers import State
 from reports.rows.outcomes import Outcome
 from reports.rows.panels import panels_of
-from reports.views import choices
+from reports.views import choices, neighbours
 from reports.views.grids import Grid, error_grid, memory_grid, speed_up_grid, time_grid
 from reports.views.limitations import unread
 from reports.views.machine import inside_calls
@@ -51,6 +51,7 @@ def summary(analysis: Analysis) -> list[RenderableType]:
         *legend(shown),
         *verdict_tables(analysis),
         *_lines(choices.some(analysis, MOST_CHOICES)),
+        *_lines(neighbours.sentences(analysis)),
         *not_measured_tables(analysis),
         *_lines([unread(analysis.run), inside_calls(analysis.run, analysis.records)]),
     ]

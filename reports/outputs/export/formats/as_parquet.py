@@ -183,9 +183,9 @@ def _is_sound(found: pa.Table, rows: Sequence[Mapping[Any, Any]]) -> bool:
     timed = compute.greater(samples, 0)
     ok = compute.equal(found["status"], "ok")
     check = compute.equal(found["session"], CHECK)
-    first = compute.is_valid(found["first_call_ms"])
+    set_up = [compute.is_valid(found[name]) for name in ("prepare_ms", "first_call_ms")]
     explained = compute.not_equal(found["reason"], "")
-    has = compute.or_(timed, first)
+    has = compute.or_(timed, compute.or_(*set_up))
     twins = compute.list_value_length(found["twin_ms"])
     disturbed = compute.struct_field(found["conditions"], "disturbed")
     rounds = compute.fill_null(compute.list_value_length(disturbed), 0)
