@@ -148,7 +148,7 @@ def check(
     from reports.outputs.export import json_data, limits_data
     from reports.outputs.terminal import screen
     from reports.outputs.terminal.check_report import check_report
-    from reports.outputs.terminal.console import console, print_json, print_tables
+    from reports.outputs.terminal.console import console, print_json, print_line, print_tables
     from suites import conducting
     from suites.request.planning import requested
 
@@ -162,6 +162,8 @@ def check(
         print_json({**json_data.of_run(analysis), **data})
     else:
         print_tables(check_report(analysis, found, verbose=verbose))
+    for line in done.run.plan.doubts:
+        print_line(line, stderr=True)
     falls_short = any(each.claims_too_much for each in found)
     raise typer.Exit(1 if falls_short else exit_status(done.records, strict=True))
 
@@ -458,6 +460,8 @@ def _carry_out(
     from reports.outputs.exit_status import exit_status
 
     reporting.report(done.run, done.records, out, as_json=as_json, lines=lines)
+    for line in done.run.plan.doubts:
+        print_line(line, stderr=True)
     for name, file in without_limits(done):
         command = shlex.join(["python", "run_bench.py", "check", str(file)])
         print_line(f"{name} states no Limits; find its limits with: {command}", stderr=True)

@@ -113,6 +113,11 @@ class Plan(Settings):
                 raise ValueError(f"the plan has {fault}")
 
     @property
+    def doubts(self) -> list[str]:
+        """A line for each implementation that no reading of its parameters made right."""
+        return [f"{entry.name}: {entry.doubt}" for entry in self.entries if entry.doubt]
+
+    @property
     def session_numbers(self) -> range:
         """The timed sessions, for all numbers of threads together."""
         return range(1, self.sessions * len(self.threads) + 1)
