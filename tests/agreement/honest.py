@@ -225,7 +225,7 @@ def backward_computed_anew(call: AttentionCall) -> Tensor:
 
 
 def backward_written_down(call: AttentionCall) -> Tensor:
-    out: Tensor = _Written.apply(call.q, call.k, call.v, call)  # type: ignore[no-untyped-call] # torch's
+    out: Tensor = Written.apply(call.q, call.k, call.v, call)  # type: ignore[no-untyped-call] # torch's
     return out
 
 
@@ -285,7 +285,7 @@ def _blocks(call: AttentionCall, size: int) -> Iterator[tuple[Tensor, Tensor, Te
     return zip(keys, values, torch.split(call.seen, size, -1), strict=True)
 
 
-class _Written(torch.autograd.Function):
+class Written(torch.autograd.Function):
     """The closed form of the gradients, dense, in float32 or wider."""
 
     @staticmethod

@@ -68,12 +68,6 @@ def gradient_of_v_doubled(call: AttentionCall) -> Tensor:
 
 
 @rejected("h4 t64 d16 full train", "^dq is wrong: RMS error", by="rounding_bound")
-@rejected(
-    "h4 t64 d64 full train bf16",
-    "in float32.*dq is wrong: RMS error",
-    by="rounding_bound",
-    on="in float32",
-)
 def gradient_of_q_off_by_a_thousandth(call: AttentionCall) -> Tensor:
     return with_gradients(call, lambda _, __, g: (1.001 * g[0], g[1], g[2]))
 
@@ -128,9 +122,7 @@ def gradients_without_the_mask(call: AttentionCall) -> Tensor:
 
 
 @rejected("h4/2 t64 d16 full train", "^dk is wrong: RMS error", by="rounding_bound")
-@rejected(
-    "h4 t64 d16 full train", "grouped heads.*dk is wrong", by="rounding_bound", on="grouped heads"
-)
+@rejected("h6/2 t64 d16 full train", "^dk is wrong: RMS error", by="rounding_bound")
 def gradient_of_keys_from_one_head_of_a_group(call: AttentionCall) -> Tensor:
     group = call.q.shape[1] // call.k.shape[1]
 
