@@ -15,8 +15,7 @@ import torch
 from torch import Tensor
 
 from impls import reference
-from impls.interface import AttentionFunction, BiasValues, Problem
-from impls.interface import implementation
+from impls.interface import AttentionFunction, BiasValues, Problem, implementation
 from suites.agreement.attempts import Raised, attempt
 from suites.agreement.calls import Caller
 from suites.agreement.gate import apart_as_text, bound_fault, naive_fault
