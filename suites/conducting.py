@@ -33,6 +33,13 @@ class Live(AbstractContextManager["Live"], Listener, Protocol):
         """A problem is about to be checked or timed."""
 
 
+class Trials(Live, Protocol):
+    """Shows the search for limits."""
+
+    def search(self, name: str) -> None:
+        """The limits of an implementation are searched from here on."""
+
+
 class Conducted(NamedTuple):
     """A run that was carried out, its store, and all of its records."""
 
@@ -76,7 +83,7 @@ def resume(name: str, url: str, live: Live, lines: Listener | None) -> Conducted
 
 
 def check(
-    request: Request, command: str, live: Live, probing: Live
+    request: Request, command: str, live: Live, probing: Trials
 ) -> tuple[Conducted, list[Discovery]]:
     """Agreement alone, and the limits of each plain function, found by trial.
 
@@ -94,9 +101,13 @@ def check(
             store.begin(trial)
             return Conductor(run=trial, store=store, listener=probing, pool=pool).conduct()
 
+        found = []
         with probing:
-            plain = [entry for entry in plan.entries if not entry.states_limits]
-            found = [discover(entry, run, records, conduct) for entry in plain]
+            for entry in plan.entries:
+                if entry.states_limits or entry.missing:
+                    continue
+                probing.search(entry.name)
+                found.append(discover(entry, run, records, conduct))
     return Conducted(run, store, records), found
 
 
@@ -147,12 +158,13 @@ def unstarted_pool(request: Request) -> LocalPool:
         settings.get("time_limit_s", planning.TIME_LIMIT_S),
         planning.memory_limit(request),
         settings.get("allocator", "default"),
+        settings.get("prepare_limit_s", planning.PREPARE_LIMIT_S),
     )
 
 
 def pool_of(plan: Plan) -> LocalPool:
     """Processes under a stored plan's limits."""
-    return LocalPool(plan.time_limit_s, plan.memory_limit, plan.allocator)
+    return LocalPool(plan.time_limit_s, plan.memory_limit, plan.allocator, plan.prepare_limit_s)
 
 
 def _expect_unchanged(run: Run) -> None:

@@ -131,7 +131,10 @@ class Convention:
             found.append(f"called with {self.signature.having('window')}")
         elif self.uses_dense(problem):
             meaning = MEANINGS.get(self.reading.meaning, self.reading.meaning)
-            found.append(f"called with a dense mask ({self.dense}: {meaning})")
+            kib = (self.mask_bytes(problem) or 0) / 1024
+            found.append(
+                f"called with a dense mask ({self.dense}: {meaning}; {kib:.3g} KiB, made before)"
+            )
         if layout := LAYOUTS[self.reading.layout]:
             found.append(f"called with {layout}")
         if self.reading.first:
@@ -157,8 +160,7 @@ class Convention:
             return [("added", False), ("added", True)]
         dense = [*product(MEANINGS, (False, True))]
         dense.sort(key=lambda each: each[1])
-        annotation = self.signature.annotated.get(self.dense, "")
-        if annotation:
+        if "Tensor" in self.signature.annotated.get(self.dense, ""):
             return dense
         native = (NATIVE, False)
         by_keyword = self.dense in self.signature.keyword_only

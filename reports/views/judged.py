@@ -8,6 +8,7 @@ from typing import Final
 from impls.interface import Problem
 from reports.analysis.candidates import CandidateRow, Judgement, ProblemRow, best_first, score
 from reports.rows.answers import STATES
+from reports.views.across import mark
 from reports.views.numbers import percent, ratio_in
 from reports.views.problems import common_words, shared_words, without
 from reports.views.statuses import STATUS_WORDS, reason
@@ -25,14 +26,19 @@ def word(judgement: Judgement | str) -> str:
 
 def ratios(row: CandidateRow) -> str:
     """The ratio of each problem with its interval, or its judgement; empty where none is timed."""
-    if not any(each.right for each in row.rows):
+    if all(each.ratio is None for each in row.rows):
         return ""
     return ", ".join(_result(each, alone=len(row.rows) == 1) for each in row.rows)
 
 
+def reason_of(row: ProblemRow) -> str:
+    """Why no time was taken or no verdict given, or what it computes instead; else empty."""
+    return mark(row.across) if row.across else reason(row.cause, row.reason)
+
+
 def cause(row: CandidateRow) -> str:
     """The reason of the most severe problem, with the problem where there are several."""
-    reasons = [(each, reason(each.cause, each.reason)) for each in _severe_first(row)]
+    reasons = [(each, reason_of(each)) for each in _severe_first(row)]
     first = next(((each, text) for each, text in reasons if text), None)
     if first is None:
         return ""
@@ -87,6 +93,6 @@ def _result(row: ProblemRow, *, alone: bool) -> str:
 
 def _severe_first(row: CandidateRow) -> list[ProblemRow]:
     """Problems without a time first, by the severity of their state."""
-    order: Iterable[str] = [*STATES[1:], "not judged", "inconclusive"]
+    order: Iterable[str] = [*STATES[1:], "another function", "not judged", "inconclusive"]
     places = {judgement: place for place, judgement in enumerate(order)}
     return sorted(row.rows, key=lambda each: places.get(each.judgement, len(places)))

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from impls import own_files
 from suites.engine.local_pool import LocalPool, Process
 from suites.engine.protocol import (
     Begin,
@@ -100,7 +101,7 @@ def _listed(specs: list[str] | None, threads: int, pool: LocalPool) -> Catalogue
             if isinstance(latest, Listed):
                 return latest.machine, latest.entries
         file = latest.implementation if isinstance(latest, Begin) else ""
-        if file in without or not Path(file).is_file():
+        if file in without or Path(file) not in own_files():
             raise ValueError(f"{file or 'the list of implementations'} cannot be imported: {ended}")
         without[file] = f"ended the process that imported it: {ended}"
     raise ValueError(f"too many files end the process that imports them: {', '.join(without)}")

@@ -25,7 +25,7 @@ def test_the_largest_problem_of_each_kind_has_a_sentence() -> None:
         "[47.2, 47.2]; it needs 11.6 MiB above the inputs, the baseline 256."
     )
     assert said[4].startswith(
-        f"Layers: multi_head, the baseline, is the fastest on {largest}; torch_multi_head takes "
+        f"Layers: multi_head is the fastest on {largest}; torch_multi_head takes "
     )
     assert len(said) == 5
 
@@ -83,9 +83,11 @@ def test_comparisons_within_one_process_are_counted_apart() -> None:
 
 def test_slower_and_equal_implementations_are_reported() -> None:
     same = sentences(Analysis(*two(1.0)))[1]
-    assert same == f"none is shown to be faster than base, the baseline, on {ONE}; other is as fast."
+    assert (
+        same == f"none is shown to be faster than base, the baseline, on {ONE}; other is as fast."
+    )
     slower = sentences(Analysis(*two(1.3)))[1]
-    said = f"base, the baseline, is the fastest on {ONE}; other takes 1.30x its time [1.30, 1.30]."
+    said = f"base is the fastest on {ONE}; other takes 1.30x its time [1.30, 1.30]."
     assert slower == said
     tiny = sentences(Analysis(*two(0.0005)))[1]
     assert "base, the baseline, takes >1000x its time [>1000, >1000]" in tiny
@@ -130,7 +132,9 @@ def test_implementations_not_distinguished_from_the_fastest_are_named() -> None:
     ]
     said = sentences(Analysis(run, alike))[1]
     assert re.search(r"^(\w+) is faster than naive on .*, takes 9.0x its time \[8.8, 9.2\]", said)
-    assert re.search(r"; (chunked|sdpa_flash) is not distinguished from (chunked|sdpa_flash)\.$", said)
+    assert re.search(
+        r"; (chunked|sdpa_flash) is not distinguished from (chunked|sdpa_flash)\.$", said
+    )
 
 
 def test_only_so_many_kinds_have_a_sentence() -> None:
