@@ -16,6 +16,8 @@ BLOCKS: Final = (1, 16, 32, 64, 128)
 """Keys that are added at a time."""
 PART: Final = 0.5
 """The largest part of the output's error that such a sum leaves unexplained."""
+ROWS: Final = 64
+"""Query rows whose sums are repeated, at most."""
 CURE: Final = (
     "accumulate in float32: acc = torch.zeros(..., dtype=torch.float32), and round once at the end"
 )
@@ -27,11 +29,13 @@ def _suspects(observation: Observation) -> Iterator[Suspect]:
         return
     if not observation.is_wrong or observation.made[0].shape != out.shape:
         return
-    wrong = apart(observation.made[0], out)
+    rows = torch.linspace(0, problem.query_length - 1, min(ROWS, problem.query_length)).long()
+    made, right = observation.made[0][:, :, rows], out[:, :, rows]
+    allowed = PART * apart(made, right)
     for block in (block for block in BLOCKS if block < problem.key_length):
         for scores in _scores(observation):
-            for name, made in _sums(observation, scores, block):
-                if apart(observation.made[0], made) <= PART * wrong:
+            for name, other in _sums(observation, scores[:, :, rows], block):
+                if apart(made, other) <= allowed:
                     yield Suspect(_diagnosis(problem.dtype, name, block))
                     return
 

@@ -68,7 +68,8 @@ CASES = (
         without(documents=None),
         "h2 t64 d16 causal+documents:32x2",
         "documents_ignored",
-        "documents is ignored: query 32 of Tq=64, Tk=64 sees keys 0..32, expected 32..32",
+        "the ends of documents are ignored: query 32 of Tq=64, Tk=64 sees keys 0..32, expected "
+        "32..32",
         "Limits(masks=('causal',))",
     ),
 )

@@ -29,12 +29,19 @@ def all_keys(call: AttentionCall) -> Tensor:
     return torch.softmax(scores, -1) @ call.values
 
 
+def added_constant(call: AttentionCall) -> Tensor:
+    scores = call.scale * (call.q @ call.keys.mT)
+    return torch.softmax(scores - 10000.0 * (1.0 - call.seen.to(call.q.dtype)), -1) @ call.values
+
+
 SLIP, CURE = "keyless_rows_not_zero", "out.masked_fill(hidden.all(-1, keepdim=True), 0)"
 WHERE = "query 0 of Tq=129, Tk=33 sees no key: its row of out is"
 CASES = (
     traced(minus_infinity, "h4 t129/33 d16 causal", SLIP, f"{WHERE} NaN, expected zeros", CURE),
     traced(minus_a_billion, "h4 t129/33 d16 causal", SLIP, f"{WHERE} the mean of v", CURE),
     traced(all_keys, "h4 t129/33 d16 causal", SLIP, f"{WHERE} attention to all keys", CURE),
+    traced(added_constant, "h4 t129/33 d16 causal", SLIP, f"{WHERE} not zero", CURE),
+    traced(added_constant, "h4 t129/33 d16 causal train", SLIP, f"{WHERE} not zero", CURE),
     traced(
         minus_a_billion,
         "h4 t64/33 d16 causal train",

@@ -68,8 +68,8 @@ CASES = (
            "q, k and v are rounded to bfloat16, expected float32", "without a step in bfloat16"),
     traced(weights_in_float16, "h4 t64 d16 causal", HALF,
            "the softmax weights are rounded to float16", "without a step in float16"),
-    traced(scores_in_bfloat16, "h4 t64 d16 causal", HALF, "is that of bfloat16 inside",
-           "compute in q.dtype"),
+    traced(scores_in_bfloat16, "h4 t64 d16 causal", HALF,
+           "q, k and the scores are rounded to bfloat16", "without a step in bfloat16"),
     traced(tf32, "h4 t64 d16 full", HALF, "q, k and v are rounded to float16 or TF32",
            "allow_tf32 = False"),
 )  # fmt: skip

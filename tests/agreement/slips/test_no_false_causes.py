@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import pytest
 import torch
@@ -39,6 +40,16 @@ def one_key_missing(call: AttentionCall) -> Tensor:
     return torch.softmax(scores, -1).nan_to_num(0.0) @ call.values
 
 
+def keys_of_eight_bits(call: AttentionCall) -> Tensor:
+    size = call.k.abs().amax(-1, keepdim=True) / 127
+    return attend(replace(call, k=(call.k / size).round() * size))
+
+
+def tabulated_scores(call: AttentionCall) -> Tensor:
+    weights = torch.softmax((64 * call.scores).round() / 64, -1).nan_to_num(0.0)
+    return weights @ call.values
+
+
 def inputs_changed(call: AttentionCall) -> Tensor:
     out = attend(call)
     call.q.mul_(2)
@@ -54,21 +65,24 @@ def window_three_too_long_and_scale_twice(call: AttentionCall) -> Tensor:
     return attend(replace(call, mask=mask, scale=call.scale**2))
 
 
-@pytest.mark.parametrize("problem", ["h4 t64 d16 window:9", "h4/2 t64 d64 causal bf16"])
-@pytest.mark.parametrize(
-    "form",
-    [
-        noise,
-        small_noise,
-        zeros,
-        tenth_too_large,
-        one_row_off,
-        one_key_missing,
-        inputs_changed,
-        values_of_another_head,
-        window_three_too_long_and_scale_twice,
-    ],
+GROSS = (
+    noise,
+    small_noise,
+    zeros,
+    tenth_too_large,
+    one_row_off,
+    one_key_missing,
+    inputs_changed,
+    values_of_another_head,
+    window_three_too_long_and_scale_twice,
 )
+FINE = (keys_of_eight_bits, tabulated_scores)
+"""Errors of the size of roundings in half precision."""
+WIDE = ("h4 t64 d16 window:9", "h4/2 t64 d64 causal fp64")
+HALF = ("h4/2 t64 d64 causal bf16",)
+
+
+@pytest.mark.parametrize(("form", "problem"), [*product(GROSS, WIDE + HALF), *product(FINE, WIDE)])
 def test_a_fault_that_no_slip_explains_has_no_cause(form: Form, problem: str) -> None:
     found = finding(implementation_of(form), problem)
     assert found.fault
