@@ -30,7 +30,20 @@ if TYPE_CHECKING:
     from suites.request.planning import Request
 
 PART = replace(OPTIONS["--delta"], name="--fail-if-slower")
-CHECK_OPTIONS = tuple(OPTIONS[name] for name in ("--time-limit", "--memory-limit", "--threads"))
+CHECK_OPTIONS = tuple(
+    OPTIONS[name] for name in ("--time-limit", "--prepare-limit", "--memory-limit", "--threads")
+)
+
+JUDGE_HELP = {
+    "--problem": OPTIONS["--problem"].help,
+    "--against": OPTIONS["--against"].help,
+    "--sessions": "Fresh processes that time a candidate; 2 to 5, as many as end soon.",
+    "--time-limit": OPTIONS["--time-limit"].help,
+    "--memory-limit": OPTIONS["--memory-limit"].help,
+    "--budget": "Minutes for each candidate.",
+    "--threads": "OpenMP threads, bound to CPUs; by default as many as there are.",
+}
+JUDGE_OPTIONS = tuple(replace(OPTIONS[name], help=text) for name, text in JUDGE_HELP.items())
 
 # The class of every error in a command line; not all releases of typer export it.
 COMMAND_LINE_ERROR = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[2])
@@ -151,6 +164,67 @@ def check(
         print_tables(check_report(analysis, found, verbose=verbose))
     falls_short = any(each.claims_too_much for each in found)
     raise typer.Exit(1 if falls_short else exit_status(done.records, strict=True))
+
+
+@app.command()
+@with_options(JUDGE_OPTIONS)
+def judge(
+    context: typer.Context,  # noqa: ARG001 - says which options are given
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="DIR|FILE.py",
+            help="Candidates: FILE.py, FILE.py:FUNCTION, or a folder for its *.py files.",
+        ),
+    ],
+    *,
+    given: Given,
+    faster_by: Annotated[
+        str,
+        typer.Option(
+            metavar="PART",
+            help="What a candidate must be faster by to score: 50% is a speed-up of 1.5.",
+        ),
+    ] = "0%",
+    store: StoreUrl = DEFAULT_STORE,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Print a line of JSON for each candidate when it is judged, the score's at the "
+            "end, and nothing else.",
+        ),
+    ] = False,
+) -> None:
+    """Judge many files, each in processes of its own: right, faster, slower or the same.
+
+    The same command continues a judgement that was interrupted. A file is judged again when it,
+    the problems, the baseline, the settings or the machine change.
+    """
+    from reports.outputs import judging as output
+    from reports.outputs.export.judged_lines import JsonLines
+    from reports.outputs.terminal.console import console, print_line
+    from reports.outputs.terminal.judged import CandidateScreen, Lines
+    from suites import judging
+    from suites.conducting import StoppedError
+    from suites.request.planning import requested
+
+    every, by = judging.candidates(files), judging.margin(faster_by)
+    terms = judging.terms(requested(named("quick"), given), store, _command())
+    name = terms.baseline.name
+    specs = [each.spec for each in every]
+    printer = JsonLines(sys.stdout, name, by) if as_json else Lines(console(), specs, name, by)
+
+    def show(candidate: judging.Candidate, position: int) -> CandidateScreen:
+        title = f"{candidate.spec} ({position} of {len(every)})"
+        return CandidateScreen(console(stderr=True), title, quiet=as_json)
+
+    try:
+        found = judging.judge(terms, every, show)
+        raise typer.Exit(output.report(terms.problems, found, printer))
+    except StoppedError as stopped:
+        print_line(str(stopped), stderr=True)
+        raise
 
 
 @app.command()

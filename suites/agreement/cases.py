@@ -14,7 +14,8 @@ from suites.agreement.bounds.by_implementation import (
     reference_key,
 )
 from suites.agreement.bounds.expected import Expected, sampled_rows, with_gradient_of_rows
-from suites.agreement.hard_inputs import PLAIN, HardInput, hard_inputs
+from suites.agreement.hard_inputs import PLAIN, HardInput
+from suites.agreement.ladder import Ladder
 from suites.measure.inputs import Inputs, make_inputs
 
 
@@ -53,16 +54,6 @@ class Case:
         return self.hard.label if self.hard is not None else ""
 
     @property
-    def is_poisoned(self) -> bool:
-        """Whether torch.empty returns NaN-filled memory during the call."""
-        return self.hard is not None and self.hard.poisoned
-
-    @property
-    def reuses_call(self) -> bool:
-        """Whether its numbers overwrite those of the case before it, for the same bound call."""
-        return self.hard is not None and self.hard.same_call
-
-    @property
     def has_extreme_scores(self) -> bool:
         """Whether scores reach hundreds: half precision rounds them by 0.5 and more."""
         return self.hard is not None and self.hard.has_extreme_scores
@@ -80,6 +71,7 @@ class Cases:
         self._whole = make_inputs(problem, purpose="check", seed=seed)
         self._inputs = with_gradient_of_rows(self._whole, self._rows)
         self._made: dict[tuple[object, HardInput | None], Case] = {}
+        self._inputs_of: dict[HardInput, Inputs] = {}
 
     def itself(self, implementation: Implementation) -> Case:
         """The problem at its own size."""
@@ -89,17 +81,28 @@ class Cases:
             self._made[key] = Case(self.problem, self._inputs, self._whole, expected, self._seed)
         return self._made[key]
 
-    def hard(self, implementation: Implementation) -> Iterator[Case]:
+    def ladder(self, implementation: Implementation) -> Ladder:
         """The hard inputs with the problem's features, within the implementation's limits."""
-        for each in hard_inputs(self.problem, implementation):
-            if self._labels is None or each.label in self._labels:
-                yield self._hard(each, implementation)
+        return Ladder(self.problem, implementation, self._labels)
 
-    def _hard(self, each: HardInput, implementation: Implementation) -> Case:
+    def hard(self, implementation: Implementation) -> Iterator[Case]:
+        """The cases of the hard inputs at the sizes that are tried first."""
+        for each in self.ladder(implementation).first():
+            yield self.of(each, implementation)
+
+    def of(self, each: HardInput, implementation: Implementation) -> Case:
+        """The case of a hard input."""
         key = (reference_key(implementation), each)
         if key not in self._made:
-            inputs = each.inputs(self._seed)
+            inputs, rows = self.inputs_of(each), sampled_rows(each.problem, self._seed)
             expect = expected_with_naive if each.label == PLAIN else expected_of
-            expected = expect(implementation, each.problem, inputs, None)
+            expected = expect(implementation, each.problem, inputs, rows)
             self._made[key] = Case(each.problem, inputs, inputs, expected, self._seed, each)
         return self._made[key]
+
+    def inputs_of(self, each: HardInput) -> Inputs:
+        """The inputs of a hard input; with sampled rows their gradient is zero outside them."""
+        if each not in self._inputs_of:
+            rows = sampled_rows(each.problem, self._seed)
+            self._inputs_of[each] = with_gradient_of_rows(each.inputs(self._seed), rows)
+        return self._inputs_of[each]

@@ -3,35 +3,58 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from torch import Tensor
 
 from impls.interface import Problem
+from suites.agreement.attempts import Raised, attempt
 from suites.agreement.calls import Caller, versions_of
-from suites.agreement.cases import Case, Cases
-from suites.agreement.hard_inputs import poisoned
-from suites.agreement.trial import Probe, Trial, first_fault
+from suites.agreement.cases import Cases
+from suites.agreement.diagnosis import diagnosed
+from suites.agreement.hard_inputs import HardInput, poisoned
+from suites.agreement.refused_feature import traced
+from suites.agreement.slip import Diagnosis
+from suites.agreement.trial import EqualBits, Probe, Trial, first_fault
 from suites.measure.inputs import Inputs, copies, overwrite
 
 
 @dataclass(frozen=True, slots=True)
 class HardFinding:
-    """The result of the hard inputs: the first fault as text, and how many were right before it."""
+    """The result of the hard inputs: the first fault as text, and how many were right before it.
+
+    equal_bits  of the small problem
+    cause       of the fault, where it is a known mistake
+    """
 
     fault: str
     count: int
     scale_slope: float | None = None
     repeatable: bool | None = None
     calls_ms: float = 0.0
+    equal_bits: EqualBits = field(default_factory=EqualBits)
+    cause: Diagnosis | None = None
 
 
 UNKNOWN: Final = HardFinding("", 0)
 """Of an implementation that has been checked and has not reached its hard inputs."""
 HardFindings = dict[tuple[str, Problem], HardFinding]
 """Results of hard inputs by implementation and by the small problem of `kind_of`."""
+
+
+@dataclass(slots=True, eq=False)
+class _Call:
+    """One bound call on a hard input: its inputs, their write counters before it, its outputs."""
+
+    problem: Problem
+    given: Inputs
+    call: Callable[[], tuple[Tensor, ...]]
+    versions: list[int]
+    outputs: tuple[Tensor, ...] = ()
 
 
 def check_hard_inputs(
@@ -41,37 +64,72 @@ def check_hard_inputs(
     risks: Callable[[str], None] | None,
 ) -> HardFinding:
     """Call an implementation on each of its hard inputs and run the probes."""
-    count, slope, repeatable = 0, None, None
-    for trial in _trials(caller, cases, risks):
-        where = _where(trial.case)
-        with _noted(where):
+    count, slope, repeatable, equal_bits = 0, None, None, EqualBits()
+    for each, trial in _trials(caller, cases, risks):
+        with _noted(each.place), traced(caller, [each.problem]):
             fault = first_fault(trial, probes)
         if fault:
-            return HardFinding(f"{where}, {fault}", count, calls_ms=sum(caller.took_ms))
+            spent_ms, cause = sum(caller.took_ms), diagnosed(trial, cases)
+            return HardFinding(f"{each.place}, {fault}", count, calls_ms=spent_ms, cause=cause)
         slope = trial.scale_slope or slope
         repeatable = trial.repeatable if repeatable is None else repeatable
+        equal_bits = trial.equal_bits if trial.case.is_plain_small else equal_bits
         count += 1
-    return HardFinding("", count, slope, repeatable, sum(caller.took_ms))
+    return HardFinding("", count, slope, repeatable, sum(caller.took_ms), equal_bits)
 
 
-def _trials(caller: Caller, cases: Cases, risks: Callable[[str], None] | None) -> Iterator[Trial]:
-    """A trial for each hard input. Some overwrite the numbers of the one before, uncounted."""
-    given: Inputs | None = None
-    call: Callable[[], tuple[Tensor, ...]] | None = None
-    for case in cases.hard(caller.implementation):
-        if case.reuses_call and given is not None and call is not None:
-            overwrite(given, case.inputs)
-        else:
-            given = copies(case.inputs)
-            call = caller.call(case.problem, given)
-        versions = versions_of(given)
-        with _noted(_where(case)), poisoned() if case.is_poisoned else contextlib.nullcontext():
-            outputs = call()
-        yield Trial(case, given, versions, outputs, caller, caller, risks)
+def _trials(
+    caller: Caller, cases: Cases, risks: Callable[[str], None] | None
+) -> Iterator[tuple[HardInput, Trial]]:
+    """A trial for each hard input, at the first sizes where the call raises no exception.
+
+    Raises the exception of the last sizes.
+    """
+    ladder, before = cases.ladder(caller.implementation), None
+    for label in ladder.labels:
+        tried: list[Problem] = []
+        with traced(caller, tried):
+            found = ladder.climb(label, partial(_attempted, caller, cases, before, tried))
+        if found is None:
+            continue
+        each, before = found
+        case = cases.of(each, caller.implementation)
+        made = before.given, before.versions, before.outputs
+        yield each, Trial(case, *made, caller, caller, risks)
 
 
-def _where(case: Case) -> str:
-    return f"on a hard input ({case.label}: {case.problem})"
+def _attempted(
+    caller: Caller, cases: Cases, before: _Call | None, tried: list[Problem], each: HardInput
+) -> _Call | Raised:
+    """The call, once more without compiled code if torch's limit on its variants was reached.
+
+    tried  gets the problem
+    """
+    tried.append(each.problem)
+    call = partial(_called, caller, cases, each, before)
+    made = attempt(call)
+    compiler = sys.modules.get("torch._dynamo")
+    if compiler is None or not isinstance(made, Raised):
+        return made
+    if not type(made.error).__module__.startswith(compiler.__name__):
+        return made
+    compiler.reset()
+    return attempt(call)
+
+
+def _called(caller: Caller, cases: Cases, each: HardInput, before: _Call | None) -> _Call:
+    """A call with its outputs. Some overwrite the numbers of the call before, uncounted."""
+    inputs = cases.inputs_of(each)
+    if each.same_call and before is not None and before.problem == each.problem:
+        overwrite(before.given, inputs)
+        made = before
+    else:
+        given = copies(inputs)
+        made = _Call(each.problem, given, caller.call(each.problem, given), [])
+    made.versions = versions_of(made.given)
+    with poisoned() if each.poisoned else contextlib.nullcontext():
+        made.outputs = made.call()
+    return made
 
 
 @contextlib.contextmanager

@@ -1,8 +1,8 @@
 """Hard inputs: small problems with the features of a large one, and numbers that expose faults.
 
 Standard-normal inputs of one size miss many faults: short and odd lengths, a row that one key
-dominates, equal keys, memory that is not contiguous. An implementation is checked on these once for
-each kind of mask, bias, dtype and pass.
+dominates, equal keys, gradients with rows of zeros. An implementation is checked on these once for
+all problems with the same features.
 """
 
 from __future__ import annotations
@@ -14,17 +14,34 @@ from math import ceil
 from typing import Final
 
 import torch
+from torch import Tensor
 
-from impls.interface import Implementation, Mask, Problem
+from impls.interface import Implementation, Problem
 from suites.agreement.hard_numbers import HALF_OF_KEYS, LOW, NUMBERS, RISING, TWICE
+from suites.agreement.small_problems import (
+    BASE,
+    REUSED,
+    Sizes,
+    SmallProblems,
+    capability_for,
+    sizes_of,
+)
 from suites.measure.inputs import Inputs, laid_out, make_inputs
 
-LENGTHS: Final = ("1", "7", "33", "64", "129", "33/129", "129/33")
-"""Tq/Tk: single and odd lengths, both sides of common block sizes, and unequal lengths."""
+LENGTHS: Final = {
+    "equal": ("1", "7", "33", "64", "129"),
+    "one query": ("1/1", "1/7", "1/33", "1/64", "1/256"),
+    "fewer": ("1/65", "2/7", "7/256", "33/129", "64/65"),
+    "more": ("7/1", "33/7", "65/64", "129/33"),
+}
+"""Tq/Tk by their relation: single and odd lengths, both sides of common block sizes, few queries
+over many keys."""
 LARGE_GRADIENT: Final = 64.0
 """Factor on the output's gradient: beyond the range of N(0,1), representable in float16."""
-DOCUMENT: Final = 21
-"""Length of a document in a small problem."""
+OTHER_SCALE: Final = 1.7
+"""Factor on the scale where the problem gives one."""
+OTHER_BIAS: Final = 0.6
+"""Factor on the values of the bias, whose heads are also reversed: slopes of no usual series."""
 PLAIN: Final = "standard-normal numbers"
 """Label of the first hard input whose memory is reused. It is the reference case: several probes
 run on it alone."""
@@ -36,21 +53,22 @@ SLOPE_ROWS: Final = 8192
 """Query rows at which the slope's standard error is below that of a scale that is 0.1 % off."""
 MANY_KEYS, FEW_QUERIES = 2 * HALF_OF_KEYS, 33
 """Keys and queries where scores rise: several blocks of keys, whatever the block size of a kernel;
-few queries suffice."""
-REUSED: Final = 65
-"""Length of the hard inputs that are written, one after the other, into the same memory."""
+few queries suffice where lengths may differ."""
 
 
 @dataclass(frozen=True, slots=True)
 class HardInput:
     """One small problem and the numbers of its inputs.
 
-    numbers    key in NUMBERS; empty: standard normal
-    poisoned   torch.empty returns NaN-filled memory during the call
-    same_call  the numbers overwrite those of the hard input before it, and its bound call is reused
-    gradient   factor on the output's gradient
-    expanded   the output's gradient is one number, expanded, as the gradient of a sum is
-    instead    used only where the hard input before it is refused
+    numbers     key in NUMBERS; empty: standard normal
+    poisoned    torch.empty returns NaN-filled memory during the call
+    same_call   the numbers overwrite those of the hard input before it, and its bound call is
+                reused
+    gradient    factor on the output's gradient
+    expanded    the output's gradient is one number, expanded, as the gradient of a sum is
+    zeros       rows of the output's gradient that are zero: `third` (every third), `others` (all
+                but one); empty: none
+    other_bias  the values of the bias differ from those of other hard inputs
     """
 
     label: str
@@ -60,12 +78,18 @@ class HardInput:
     same_call: bool = False
     gradient: float = 1.0
     expanded: bool = False
-    instead: bool = False
+    zeros: str = ""
+    other_bias: bool = False
 
     @property
     def has_extreme_scores(self) -> bool:
         """Whether scores reach hundreds: half precision rounds them by 0.5 and more."""
         return self.numbers in (RISING, TWICE, LOW)
+
+    @property
+    def place(self) -> str:
+        """Where a fault was found, for its message."""
+        return f"on a hard input ({self.label}: {self.problem})"
 
     def inputs(self, seed: int) -> Inputs:
         """Its tensors, all on the problem's device."""
@@ -77,50 +101,39 @@ class HardInput:
                 k = k / (self.problem.softmax_scale * self.problem.head_dim**0.5)
             q, k, v = (laid_out(x, self.problem) for x in (q, k, v))
             made = replace(made, q=q, k=k, v=v)
-        if made.grad is None:
-            return made
-        grad = made.grad * self.gradient
-        return replace(made, grad=grad[:1, :1, :1, :1].expand_as(grad) if self.expanded else grad)
+        if self.other_bias and made.bias is not None:
+            values = OTHER_BIAS * made.bias.values.flip(0)
+            made = replace(made, bias=replace(made.bias, values=values))
+        return made if made.grad is None else replace(made, grad=self._gradient(made.grad))
+
+    def _gradient(self, grad: Tensor) -> Tensor:
+        grad = grad * self.gradient
+        if self.expanded:
+            return grad[:1, :1, :1, :1].expand_as(grad)
+        rows = torch.arange(grad.shape[2], device=grad.device)
+        if self.zeros == "third":
+            grad[:, :, rows % 3 == 0] = 0
+        elif self.zeros:
+            grad[:, :, rows != grad.shape[2] // 2] = 0
+        return grad
 
 
-def hard_inputs(problem: Problem, implementation: Implementation) -> Iterator[HardInput]:
-    """The hard inputs with a problem's features that are within an implementation's limits."""
-    refused_before = False
-    for each in _all(problem):
-        # The slope is defined for attention and layers only.
-        useful = each.label != MANY or implementation.reference is None
-        refused = not accepts(implementation, each.problem)
-        if useful and not refused and (refused_before or not each.instead):
+def hard_inputs(
+    problem: Problem, implementation: Implementation, sizes: Sizes | None = None
+) -> Iterator[HardInput]:
+    """The hard inputs with a problem's features that are within an implementation's limits.
+
+    sizes  of the small problems; None: the first of `sizes_of`
+    """
+    small = SmallProblems(problem, sizes or sizes_of(problem, implementation)[0])
+    for each in _all(small, implementation):
+        if accepts(implementation, each.problem):
             yield each
-        refused_before = refused
 
 
 def accepts(implementation: Implementation, problem: Problem) -> bool:
     """Whether a problem is within an implementation's limits on the problem's device."""
-    capability = None
-    if problem.device.startswith("cuda"):
-        capability = torch.cuda.get_device_capability(problem.device)
-    return not implementation.refusals(problem, capability)
-
-
-def in_other_layout(problem: Problem) -> Problem:
-    """The same problem with its tensors in the other memory layout."""
-    return replace(problem, layout="bhtd" if problem.layout == "bthd" else "bthd")
-
-
-def kind_of(problem: Problem) -> Problem:
-    """A small problem that is equal for all problems with the same features."""
-    group = problem.query_heads // problem.key_heads
-    heads = 2 if problem.key_heads > 1 or group == 1 else 1
-    return replace(
-        problem,
-        batch=2,
-        query_heads=heads * min(group, 4),
-        key_heads=heads,
-        query_length=REUSED,
-        key_length=REUSED,
-        mask=_small(problem.mask, REUSED),
-    )
+    return not implementation.refusals(problem, capability_for(problem))
 
 
 @contextlib.contextmanager
@@ -136,65 +149,67 @@ def poisoned() -> Iterator[None]:
         torch.set_deterministic_debug_mode(before)
 
 
-def _all(problem: Problem) -> Iterator[HardInput]:
-    base = kind_of(problem)
-    for lengths in LENGTHS:
-        queries, _, keys = lengths.partition("/")
-        if keys and base.mask.documents is not None:
-            continue  # documents need equal lengths
-        small = _of_lengths(base, int(queries), int(keys or queries))
-        yield HardInput(f"lengths {lengths}", small, poisoned=True)
+def _all(small: SmallProblems, implementation: Implementation) -> Iterator[HardInput]:
+    base = small.base
+    yield from _of_lengths(small)
     yield HardInput(PLAIN, base)
     for name in NUMBERS:
         if name not in (RISING, TWICE):
             yield HardInput(name, base, numbers=name, same_call=True)
-    other = in_other_layout(base)
-    yield HardInput(f"layout {other.layout}", other)
-    yield from _rising(base)
+    yield from _rising(small)
     if base.training:
         yield HardInput("large gradients", base, gradient=LARGE_GRADIENT)
         yield HardInput("a gradient that is one number, expanded", base, expanded=True)
-    yield HardInput("batch 1", replace(base, batch=1, mask=_small(problem.mask, REUSED)))
-    yield HardInput("another scale", replace(base, scale=1.7 * base.softmax_scale))
-    if base.query_heads == base.key_heads:
-        yield HardInput("grouped heads", replace(base, query_heads=4, key_heads=2))
-    if base.dtype in ("float16", "bfloat16"):
-        yield HardInput("in float32", replace(base, dtype="float32"))
-        yield HardInput(LOW, replace(base, dtype="float32"), numbers=LOW)
-        rows = max(SLOPE_ROWS, OUTPUTS / base.value_size)
-        batch = ceil(rows / (base.query_heads * REUSED))
-        yield HardInput(MANY, replace(base, batch=batch))
+        yield HardInput("a gradient with rows of zeros", base, zeros="third")
+        yield HardInput("a gradient of one row", base, zeros="others")
+    if single := small.of(BASE[small.relation], REUSED, **small.odd_heads):
+        yield HardInput("batch 1", single)
+    if base.scale is not None and "scale" not in implementation.fixed:
+        yield HardInput("another scale", replace(base, scale=OTHER_SCALE * base.scale))
+    if base.bias.kind != "none":
+        yield HardInput("another bias", base, other_bias=True)
+    # The slope is defined for attention and layers only.
+    if base.dtype in ("float16", "bfloat16") and implementation.reference is None:
+        yield from _many(small)
 
 
-def _rising(base: Problem) -> Iterator[HardInput]:
-    """Scores that rise over several blocks of keys: for few queries, or for 520 where refused."""
-    whole = base.mask.left is None and base.mask.documents is None
-    half = replace(
-        base.mask,
-        left=None if base.mask.left is None else HALF_OF_KEYS,
-        documents=None if base.mask.documents is None else (HALF_OF_KEYS, HALF_OF_KEYS),
-    )
-    every = replace(base, batch=1, query_length=MANY_KEYS, key_length=MANY_KEYS, mask=half)
-    numbers = RISING if whole else TWICE
-    if half.documents is None:  # documents need equal lengths
-        yield HardInput(RISING, replace(every, query_length=FEW_QUERIES), numbers=numbers)
-    yield HardInput(RISING, every, numbers=numbers, instead=half.documents is None)
+def _of_lengths(small: SmallProblems) -> Iterator[HardInput]:
+    for lengths in LENGTHS[small.relation]:
+        queries, _, keys = lengths.partition("/")
+        if problem := small.of(int(queries), int(keys or queries)):
+            yield HardInput(f"lengths {lengths}", problem, poisoned=True)
 
 
-def _of_lengths(base: Problem, queries: int, keys: int) -> Problem:
-    mask = _small(base.mask, keys)
-    return replace(base, query_length=queries, key_length=keys, mask=mask)
+def _rising(small: SmallProblems) -> Iterator[HardInput]:
+    """Scores that rise over several blocks of keys."""
+    more = MANY_KEYS + FEW_QUERIES
+    queries = {"equal": MANY_KEYS, "one query": 1, "fewer": FEW_QUERIES, "more": more}
+    if problem := small.of(queries[small.relation], MANY_KEYS, batch=1):
+        mask = problem.mask
+        whole = mask.left is None and mask.documents is None
+        if not whole and not small.sizes.own and not small.sizes.keeps_mask:
+            problem = _half_visible(problem)
+        yield HardInput(RISING, problem, numbers=RISING if whole else TWICE)
 
 
-def _small(mask: Mask, length: int) -> Mask:
-    """A mask of the same kind that still hides some keys at this length."""
-    documents = mask.documents
-    if documents is not None:
-        whole, rest = divmod(length, DOCUMENT)
-        documents = (*[DOCUMENT] * whole, *([rest] if rest else []))
-    return Mask(
-        left=None if mask.left is None else min(mask.left, 16),
-        right=None if mask.right is None else min(mask.right, 5),
-        padding=None if mask.padding is None else 0.5,
-        documents=documents,
-    )
+def _half_visible(problem: Problem) -> Problem:
+    """The same with about half of the keys visible to a row; a window of one key stays one."""
+    mask, half = problem.mask, HALF_OF_KEYS
+    if mask.left is not None and mask.left > 1:
+        symmetric = mask.right == mask.left - 1
+        mask = replace(mask, left=half, right=half - 1 if symmetric else mask.right)
+    if mask.documents is not None:
+        mask = replace(mask, documents=(half, problem.key_length - half))
+    made = replace(problem, mask=mask)
+    return problem if made.has_keyless_rows and not problem.has_keyless_rows else made
+
+
+def _many(small: SmallProblems) -> Iterator[HardInput]:
+    """Thousands of query rows. With one query each these would be thousands of batch rows."""
+    base = small.base
+    if small.relation == "one query":
+        return
+    rows = max(SLOPE_ROWS, OUTPUTS / base.value_size)
+    batch = ceil(rows / (base.query_heads * base.query_length))
+    if many := small.of(BASE[small.relation], REUSED, batch=batch):
+        yield HardInput(MANY, many)

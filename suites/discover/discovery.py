@@ -6,7 +6,6 @@ within narrower limits: a temporary file imports it from the user's file and sta
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from functools import wraps
@@ -16,7 +15,7 @@ from typing import Any, Final
 
 from impls import load_file
 from impls.interface import AttentionFunction, Implementation, Limits, Problem
-from impls.interface.limits import EVERY_MASK, OPTIONAL
+from impls.interface.conventions import Reading
 from suites.discover.limits import (
     Unsupported,
     base_problems,
@@ -101,20 +100,6 @@ class Discovery:
     def claims_too_much(self) -> bool:
         """Whether it fails on a problem that its parameters permit."""
         return self.wrong > 0 or self.verified is not None or not self.limits
-
-
-def is_plain(entry: Entry) -> bool:
-    """Whether its limits are derived from its parameters, with no decorator that states them."""
-    if entry.name not in entry.files or not _could_be_derived(entry):
-        return False
-    tree = ast.parse(Path(entry.files[entry.name]).read_bytes())
-    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
-    return not any(
-        _last_name(decorator) == "implementation"
-        for function in functions
-        if function.name == entry.name
-        for decorator in function.decorator_list
-    )
 
 
 def discover(entry: Entry, run: Run, records: Iterable[Record], conduct: Conduct) -> Discovery:
@@ -250,28 +235,26 @@ class _Search:
         own = self.entry.files[self.entry.name]
         path.write_text(_FILE.format(name=self.entry.name, file=own, limits=limits))
         return tuple(
-            Entry(name=name, files={name: str(path)}, limits=each) for name, each in limits.items()
+            Entry(
+                name=name,
+                files={name: str(path)},
+                limits=each,
+                readings=dict.fromkeys([name], *self.entry.readings.values())
+                if self.entry.readings
+                else {},
+            )
+            for name, each in limits.items()
         )
+
+    def _reading_for(self, name: str) -> dict[str, Reading]:
+        """How the function is called, for another name of it."""
+        found = self.entry.readings.get(self.entry.name)
+        return {} if found is None else {name: found}
 
     def _conducted(self, plan: Plan) -> list[Record]:
         place = [each.name for each in self.run.plan.entries].index(self.entry.name)
         name = f"{self.run.name}-{place}-{self._runs}"
         return self.conduct(replace(self.run, name=name, started=now(), plan=plan))
-
-
-def _could_be_derived(entry: Entry) -> bool:
-    """Whether its limits could be derived from a function's parameters."""
-    if len(entry.limits) != 1:
-        return False
-    own = entry.limits[0]
-    free = {name: getattr(own, name) for name in ("masks", "biases", "own_scale", *OPTIONAL)}
-    return own.masks in (EVERY_MASK, ("full",)) and own == Limits(**free, own_value_dim=True)
-
-
-def _last_name(decorator: ast.expr) -> str:
-    """The last name of a decorator: `implementation` of `@interface.implementation(...)`."""
-    named = decorator.func if isinstance(decorator, ast.Call) else decorator
-    return named.attr if isinstance(named, ast.Attribute) else getattr(named, "id", "")
 
 
 def _member_of(module: str, function: AttentionFunction) -> AttentionFunction:

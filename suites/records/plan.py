@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 from impls.interface import Problem
+from impls.interface.conventions import Reading
 from impls.interface.implementation import refusals
 from suites.records.codec import STRICT, TOO_LARGE, LimitsData, ProblemText
 from suites.records.record import CHECK, Cause, Pair, Record, Status
@@ -27,6 +28,11 @@ class Entry:
                  that share its own reference
     missing      why it cannot be imported here; empty when it can
     description  the first line of its docstring
+    states_limits  whether its author declared the limits
+    needs_trial  whether small calls choose how it is called: it states no limits, or follows
+                 another convention than the contract
+    readings     how each part with such a convention is called, as trials chose
+    doubt        what the trials gave where no reading was right; empty otherwise
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -40,6 +46,10 @@ class Entry:
     panel: str = "attention"
     missing: str = ""
     description: str = ""
+    states_limits: bool = True
+    needs_trial: bool = False
+    readings: dict[str, Reading] = field(default_factory=dict)
+    doubt: str = ""
 
     @property
     def layer(self) -> bool:

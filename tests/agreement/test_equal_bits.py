@@ -11,6 +11,7 @@ from torch import Tensor
 
 from impls.interface import Problem
 from suites.agreement.checker import Checker
+from suites.agreement.hard_inputs import PLAIN
 from suites.agreement.probes import equal_repeats
 from suites.records.record import Agreement
 from tests.agreement.attention_call import AttentionCall, Form, attend, implementation_of
@@ -25,9 +26,8 @@ TEXTS = (
 
 
 def found(form: Form, text: str) -> Agreement:
-    finding = Checker(Problem.parse(text), seed=3, probes=PROBES, labels=()).check(
-        implementation_of(form)
-    )
+    checker = Checker(Problem.parse(text), seed=3, probes=PROBES, labels=(PLAIN,))
+    finding = checker.check(implementation_of(form))
     assert finding.fault == ""
     return finding.agreement
 
@@ -36,11 +36,11 @@ class _NoisyQueries(torch.autograd.Function):
     """The identity; the gradient has other rounding errors in every backward."""
 
     @staticmethod
-    def forward(ctx: Any, q: Tensor) -> Tensor:  # noqa: ARG004 - torch's signature
+    def forward(ctx: Any, q: Tensor) -> Tensor:
         return q.clone()
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> Tensor:  # noqa: ARG004 - likewise
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
         return grads[0] * (1 + 1e-7 * torch.randn(1))
 
 
@@ -88,3 +88,14 @@ def test_calls_on_a_long_problem_are_repeated_on_the_small_one(
     monkeypatch.setattr(equal_repeats, "MOST_MS", 0.0)
     assert found(counts, "h2 t70 d16 full").repeats == 10
     assert lengths.count(70) == 1
+
+
+def test_a_batch_that_is_refused_by_an_exception_is_not_tested() -> None:
+    def of_batch_2(call: AttentionCall) -> Tensor:
+        if call.q.shape[0] > 2:
+            raise ValueError("expected two sequences")
+        return attend(call)
+
+    agreement = found(of_batch_2, "b2 h2 t70 d16 full")
+    assert agreement.batch_differs_from is None
+    assert agreement.repeats == 10

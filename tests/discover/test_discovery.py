@@ -24,7 +24,7 @@ from reports.analysis.run_analysis import Analysis
 from reports.outputs.export.limits_data import of_limits
 from reports.outputs.terminal.check_report import check_report
 from reports.outputs.terminal.screen import TrialScreen
-from suites.discover.discovery import Discovery, discover, is_plain, merged, within
+from suites.discover.discovery import Discovery, discover, merged, within
 from suites.discover.limits import (
     HEAD_DIMS,
     base_problems,
@@ -50,6 +50,13 @@ CLAIMED = Limits(
 EVERYTHING = replace(CLAIMED, devices=("cpu",), head_dims=range(1, 257))
 Fault = Callable[[Problem], str]
 
+WITHOUT_KEYS = {
+    feature.value
+    for feature in features(FIRST)
+    if feature.field == "masks" and all(p.has_keyless_rows for p in feature.problems)
+}
+"""Kinds of masks whose trials all have queries that see no key."""
+WITH_KEYS = tuple(kind for kind in EVERY_MASK if kind not in WITHOUT_KEYS)
 UNABLE: dict[str, tuple[Fault, dict[str, Any]]] = {
     "nothing": (lambda p: "", {}),
     "other dtypes than float32": (
@@ -75,7 +82,31 @@ UNABLE: dict[str, tuple[Fault, dict[str, Any]]] = {
     ),
     "windows that look ahead": (
         lambda p: "wrong" if p.mask.right else "",
-        {"masks": tuple(kind for kind in EVERY_MASK if "window" not in kind)},
+        {"windows": "causal"},
+    ),
+    "windows that are not symmetric": (
+        lambda p: "" if p.mask.left is None or p.mask.left == p.mask.right + 1 else "one reach",
+        {"windows": "symmetric"},
+    ),
+    "lengths that are no multiple of 64": (
+        lambda p: "T % 64 == 0" if p.query_length % 64 or p.key_length % 64 else "",
+        {"length_multiple": 64},
+    ),
+    "lengths that are no multiple of 16": (
+        lambda p: "T % 16 == 0" if p.query_length % 16 or p.key_length % 16 else "",
+        {"length_multiple": 16},
+    ),
+    "odd numbers of heads": (
+        lambda p: "pairs of heads" if p.query_heads % 2 or p.key_heads % 2 else "",
+        {"head_multiple": 2},
+    ),
+    "more queries than keys": (
+        lambda p: "Tq <= Tk" if p.query_length > p.key_length else "",
+        {"queries_at_most_keys": True},
+    ),
+    "queries without keys": (
+        lambda p: "NaN" if p.has_keyless_rows else "",
+        {"keyless_rows": False, "masks": WITH_KEYS},
     ),
     "head dimensions that are no multiple of 8": (
         lambda p: "multiples of 8 only" if p.head_dim % 8 else "",
@@ -262,7 +293,7 @@ def test_each_problem_is_tried_within_the_narrowest_limits_that_permit_it() -> N
 def test_features_are_combined_with_training_and_bands_within_the_limits() -> None:
     every, _ = inferred_limits(FIRST, dict.fromkeys(single_features(), ""))
     found = set(map(str, combinations(FIRST, every)))
-    assert "b2 h4 t129/33 d64 causal fp32 cpu" in found
+    assert "b2 h4 t129/33 d64 window:16 fp32 cpu" in found
     assert "b2 h4 t65 d64 causal alibi fp32 cpu" in found
     assert "b2 h4 t65 d64 full bf16 train cpu" in found
     assert "b2 h4 t65 d256 full fp32 train cpu" in found
@@ -356,32 +387,6 @@ def test_devices_with_the_same_limits_share_them() -> None:
 
 
 PLAIN = "def mine(q, k, v, *, mask, scale): ..."
-DECORATED = f"from impls.interface import *\n@implementation(Limits())\n{PLAIN}"
-QUALIFIED = f"from impls import interface\n@interface.implementation()\n{PLAIN}"
-
-
-@pytest.mark.parametrize(
-    ("source", "limits", "expected"),
-    [
-        (PLAIN, CLAIMED, True),
-        (f"import torch\n@torch.no_grad()\n{PLAIN}", CLAIMED, True),
-        (DECORATED, CLAIMED, False),
-        (QUALIFIED, CLAIMED, False),
-        (PLAIN, Limits(), False),  # as `implementation(Limits())(mine)` has them
-        (PLAIN, replace(CLAIMED, backward=False), False),
-    ],
-)
-def test_a_plain_function_is_distinguished_from_one_that_states_its_limits(
-    source: str, limits: Limits, *, expected: bool, tmp_path: Path
-) -> None:
-    assert is_plain(entry_of(tmp_path, source, limits=limits)) == expected
-
-
-def test_a_missing_implementation_and_one_with_settings_are_not_plain(tmp_path: Path) -> None:
-    entry = entry_of(tmp_path, PLAIN)
-    assert not is_plain(Entry(name="gone", missing="No module named 'x'"))
-    assert not is_plain(replace(entry, name="mine[a=1]"))
-    assert not is_plain(replace(entry, limits=(CLAIMED, CLAIMED)))
 
 
 def test_a_function_is_the_same_within_other_limits(tmp_path: Path) -> None:

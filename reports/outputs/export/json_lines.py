@@ -52,7 +52,11 @@ class Stream:
         self._write("run", summary)
 
     def _write(self, kind: str, data: Mapping[str, Any]) -> None:
-        """One line, flushed at once for readers that wait for it."""
-        line = {"kind": kind, **plain(data)}
-        self._out.write(json.dumps(line, separators=(",", ":"), allow_nan=False) + "\n")
-        self._out.flush()
+        write_line(self._out, kind, data)
+
+
+def write_line(out: Out, kind: str, data: Mapping[str, Any]) -> None:
+    """Write one line, flushed at once for readers that wait for it."""
+    line = {"kind": kind, **plain(data)}
+    out.write(json.dumps(line, separators=(",", ":"), allow_nan=False) + "\n")
+    out.flush()

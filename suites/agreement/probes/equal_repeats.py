@@ -8,15 +8,13 @@ import torch
 from torch import Tensor
 
 from suites.agreement.bounds.expected import NAMES
-from suites.agreement.calls import Caller
-from suites.agreement.hard_inputs import accepts, kind_of
 from suites.agreement.trial import Probe, Trial
-from suites.measure.inputs import copies, make_inputs
+from suites.measure.inputs import copies
 
 REPEATS: Final = 10
 """Calls whose bits are compared."""
 MOST_MS: Final = 200.0
-"""Time of ten calls on the problem itself, in ms. Longer ones are made on the small problem."""
+"""Time of ten calls on the problem itself, in ms; longer calls are made on the small problem."""
 
 
 def differing(made: tuple[Tensor, ...], others: list[tuple[Tensor, ...]]) -> tuple[str, ...]:
@@ -29,25 +27,15 @@ def differing(made: tuple[Tensor, ...], others: list[tuple[Tensor, ...]]) -> tup
 
 
 def _applies(trial: Trial) -> bool:
-    if not trial.case.is_problem_itself:
-        return False
-    return _is_short(trial) or accepts(trial.implementation, kind_of(trial.problem))
-
-
-def _is_short(trial: Trial) -> bool:
-    return min(trial.caller.took_ms) * REPEATS <= MOST_MS
+    short = min(trial.caller.took_ms) * REPEATS <= MOST_MS
+    return trial.case.is_plain_small or (trial.case.is_problem_itself and short)
 
 
 def _find(trial: Trial) -> str:
-    problem, inputs = trial.problem, trial.case.inputs
-    if not _is_short(trial):
-        problem = kind_of(problem)
-        inputs = make_inputs(problem, purpose="hard", seed=trial.case.seed)
-    # Times of these calls are not those of the problem, so they have a list of their own.
-    call = Caller(trial.implementation, trial.prober.guard).call(problem, copies(inputs))
+    call = trial.prober.call(trial.problem, copies(trial.case.inputs))
     made = tuple(x.clone() for x in call())
-    trial.differing = differing(made, [call() for _ in range(REPEATS - 1)])
-    trial.repeats = REPEATS
+    trial.equal_bits.differing = differing(made, [call() for _ in range(REPEATS - 1)])
+    trial.equal_bits.repeats = REPEATS
     return ""
 
 

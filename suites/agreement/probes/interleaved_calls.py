@@ -13,6 +13,7 @@ from torch import Tensor
 
 from suites.agreement.bounds.expected import NAMES
 from suites.agreement.gate import judge
+from suites.agreement.probes.output_form import malformed
 from suites.agreement.trial import Probe, Trial
 from suites.measure.inputs import copies
 
@@ -21,7 +22,7 @@ def fault_unless_equal(trial: Trial, made: Sequence[Tensor]) -> str:
     """The fault of a further result for the trial's numbers; mostly it is equal bit for bit."""
     if all(torch.equal(x, y) for x, y in zip(made, trial.outputs, strict=True)):
         return ""
-    return judge(made, trial.case.expected)[1]
+    return malformed(made, trial.inputs) or judge(made, trial.case.expected)[1]
 
 
 def _applies(trial: Trial) -> bool:
