@@ -74,7 +74,8 @@ def verdict(found: Checked) -> str:
         return f"{name} {_agrees(found, count)}"
     main = found.causes[0]
     if main.status == "wrong":
-        return f"{name} is wrong: {short(main.sentence)} (it agrees on {count})"
+        said = short(main.sentence).replace(" is wrong: ", ": ", 1)
+        return f"{name} is wrong: {said} (it agrees on {count})"
     if not found.agreed:
         return f"{name} agrees on none of {counted(found.tried, 'problem')}: {short(main.sentence)}"
     several = counted(len(found.causes), "cause")
@@ -113,9 +114,9 @@ def evidence(found: Checked) -> list[Feature]:
 
 
 def outside(found: Checked) -> str:
-    """How many problems of the suite are outside of its Limits; empty for none."""
+    """How many problems of the suite it does not accept; empty for none."""
     count = sum(row.status == "refused" for row in found.outcomes)
-    return f"{counted(count, 'problem')} of the suite outside of its Limits" if count else ""
+    return f"{counted(count, 'problem')} of the suite outside of what it accepts" if count else ""
 
 
 def cannot(cause: Cause, features: str = "") -> str:

@@ -71,14 +71,15 @@ def one_line(value: Text) -> Text:
 
 def needed(table: Table) -> int:
     """The least width at which no number of a table is cut and no short word is broken."""
-    return sum(map(_width, table.columns)) + _GAP * len(table.columns)
+    return sum(map(_width, table.columns)) + _GAP * (len(table.columns) - 1)
 
 
 def _width(column: Column) -> int:
     cells: Sequence[RenderableType] = list(column.cells)
     if column.no_wrap:
         return max(map(_longest_line, [column.header, *cells]), default=0)
-    words = [len(word) for cell in [column.header, *cells] for word in _plain(cell).split()]
+    texts = [cell for cell in [column.header, *cells] if not isinstance(cell, Broken)]
+    words = [len(word) for text in texts for word in _plain(text).split()]
     least = [cell.least for cell in cells if isinstance(cell, Broken)]
     return max([column.min_width or 0, *least, min(max(words, default=0), _WORD)])
 

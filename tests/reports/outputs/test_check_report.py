@@ -73,6 +73,22 @@ def test_a_wrong_one_has_its_main_cause_in_the_first_line_and_each_cause_once() 
     ]
 
 
+def test_the_verdict_says_once_that_it_is_wrong() -> None:
+    far = "out is wrong: RMS error 9 times the rounding bound (2 allowed); at [0] it is 1"
+    lines = printed(*mine(0, reason=far), width=200)
+    assert lines[0] == (
+        "mine is wrong: out: RMS error 9 times the rounding bound (2 allowed) "
+        "(it agrees on 17 of 18 problems)"
+    )
+
+
+def test_what_it_does_not_accept_is_counted() -> None:
+    run, records = small_run(sessions=0, made=entries()[2:3])
+    lines = printed(run, records)
+    assert lines[0] == "local_window agrees on 9 of 9 problems"
+    assert "  9 problems of the suite outside of what it accepts" in lines
+
+
 def test_one_that_is_not_wrong_but_fails_says_on_how_much_it_agrees() -> None:
     lines = printed(*mine(0, status="failed", reason=SENTENCE), width=200)
     assert lines[0] == f"mine agrees on 17 of 18 problems; 1 cause of the others: {SENTENCE}"
