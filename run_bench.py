@@ -130,32 +130,36 @@ def check(
     names: Names = None,
     *,
     given: Given,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="List the problems one by one.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Check agreement alone, on the suite `agreement`; exit 1 for anything else than agreement.
 
-    For a function without a decorator it also finds the limits by trial, and prints the Limits
-    that state them.
+    The first line is the verdict; what agrees, and what does not by its cause, follow. For a
+    function without a decorator it also finds the limits by trial, and prints the Limits that state
+    them.
     """
     from reports.analysis.run_analysis import Analysis
     from reports.outputs.exit_status import exit_status
     from reports.outputs.export import json_data, limits_data
-    from reports.outputs.terminal import found_limits, run_tables, screen
+    from reports.outputs.terminal import screen
+    from reports.outputs.terminal.check_report import check_report
     from reports.outputs.terminal.console import console, print_json, print_tables
     from suites import conducting
     from suites.request.planning import requested
 
     request = replace(requested(named("agreement"), given), specs=tuple(names) if names else None)
-    screens = (screen.Screen, screen.TrialScreen)
-    shown = [each(console(stderr=True), quiet=as_json) for each in screens]
-    done, found = conducting.check(request, _command(), *shown)
+    live = screen.CheckScreen(console(stderr=True), quiet=as_json)
+    trials = screen.TrialScreen(console(stderr=True), quiet=as_json)
+    done, found = conducting.check(request, _command(), live, trials)
     analysis = Analysis(done.run, done.records)
     if as_json:
         data = {"probed": list(map(limits_data.of_limits, found))} if found else {}
         print_json({**json_data.of_run(analysis), **data})
     else:
-        limits = (line for each in found for line in found_limits.tables(each))
-        print_tables([*run_tables.check_tables(analysis), *limits])
+        print_tables(check_report(analysis, found, verbose=verbose))
     falls_short = any(each.claims_too_much for each in found)
     raise typer.Exit(1 if falls_short else exit_status(done.records, strict=True))
 

@@ -33,6 +33,13 @@ class Live(AbstractContextManager["Live"], Listener, Protocol):
         """A problem is about to be checked or timed."""
 
 
+class Trials(Live, Protocol):
+    """Shows the search for limits."""
+
+    def search(self, name: str) -> None:
+        """The limits of an implementation are searched from here on."""
+
+
 class Conducted(NamedTuple):
     """A run that was carried out, its store, and all of its records."""
 
@@ -76,7 +83,7 @@ def resume(name: str, url: str, live: Live, lines: Listener | None) -> Conducted
 
 
 def check(
-    request: Request, command: str, live: Live, probing: Live
+    request: Request, command: str, live: Live, probing: Trials
 ) -> tuple[Conducted, list[Discovery]]:
     """Agreement alone, and the limits of each plain function, found by trial.
 
@@ -94,9 +101,13 @@ def check(
             store.begin(trial)
             return Conductor(run=trial, store=store, listener=probing, pool=pool).conduct()
 
+        found = []
         with probing:
-            plain = [entry for entry in plan.entries if not entry.states_limits]
-            found = [discover(entry, run, records, conduct) for entry in plain]
+            for entry in plan.entries:
+                if entry.states_limits or entry.missing:
+                    continue
+                probing.search(entry.name)
+                found.append(discover(entry, run, records, conduct))
     return Conducted(run, store, records), found
 
 

@@ -160,8 +160,7 @@ class Convention:
             return [("added", False), ("added", True)]
         dense = [*product(MEANINGS, (False, True))]
         dense.sort(key=lambda each: each[1])
-        annotation = self.signature.annotated.get(self.dense, "")
-        if annotation:
+        if "Tensor" in self.signature.annotated.get(self.dense, ""):
             return dense
         native = (NATIVE, False)
         by_keyword = self.dense in self.signature.keyword_only

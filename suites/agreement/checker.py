@@ -105,7 +105,8 @@ class Checker:
         apart = self.problem.training
         prober = Caller(implementation, self._guard, [] if apart else caller.took_ms)
         trial, usage = self._measured_trial(caller, prober)
-        fault = first_fault(trial, self._probes)
+        with traced(caller, [self.problem]):
+            fault = first_fault(trial, self._probes)
         hard = HardFinding("", 0) if fault else self._on_hard_inputs(implementation)
         return Finding(
             fault=fault or hard.fault,
@@ -128,7 +129,7 @@ class Checker:
         case = self._cases.itself(caller.implementation)
         given = copies(case.inputs)
         call, versions = caller.call(case.problem, given), versions_of(given)
-        with traced(caller, case.problem):
+        with traced(caller, [case.problem]):
             outputs, usage = memory.measure(call, case.problem.device)
         trial = Trial(case, given, versions, outputs, caller, prober, self._risks)
         if case.problem.training and timing.WARM_MS < min(caller.took_ms) <= timing.LONG_MS:

@@ -179,8 +179,8 @@ class Record:
     implementation    as printed: name[setting=value](inner)
     cause             why it is not ok, from the closed set CAUSES; empty when it is
     reason            the same for people to read; no code branches on it
-    slip              key of the common slip that explains why it is not ok; empty: none is known
-    cure              the line to change, or the Limits to state; empty: not known
+    slip              key of the mistake that explains why it is not ok; empty: no known one does
+    cure              the line to change, or the Limits to state; empty: no mistake is known
     first_call_ms     its first call on the problem in the session, with compiling, tuning and masks
     times_ms          milliseconds for one call, a sample for every round tried, disturbed or not
     twin_ms           the same of the twin: this implementation once more, as an arm of its own; the

@@ -208,8 +208,13 @@ def _named(request: Request, entries: Sequence[Entry]) -> tuple[str, ...]:
 
 
 def _is_meant(entry: Entry, spec: str) -> bool:
-    """Whether NAME, FILE.py or FILE.py:NAME means this implementation."""
+    """Whether NAME, FILE.py, FILE.py:NAME or package.module:NAME means this implementation."""
     file, extension, name = spec.rpartition(".py")
+    if not extension and ":" in spec:
+        module, _, name = spec.partition(":")
+        place = tuple(module.split("."))
+        files = (Path(each).with_suffix("") for each in entry.files.values())
+        return entry.name == name and any(each.parts[-len(place) :] == place for each in files)
     if not extension:
         return entry.name == spec
     path = Path(file + extension).resolve()

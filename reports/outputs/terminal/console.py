@@ -18,8 +18,8 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def print_tables(tables: Iterable[RenderableType]) -> None:
-    """Tables and sentences, one after the other."""
-    console().print(*tables, sep="\n")
+    """Tables and sentences, one after the other; no line is cut at the width."""
+    console().print(*tables, sep="\n", crop=False)
 
 
 def print_line(text: str, *, stderr: bool = False) -> None:

@@ -13,12 +13,12 @@ from suites.agreement.slip import Diagnosis, Slip, Suspect
 from suites.agreement.variation import right_weigh, varied
 
 LOWER: Final = {
-    "float64": (torch.float32, torch.float16, torch.bfloat16),
-    "float32": (torch.float16, torch.bfloat16),
+    "float64": (torch.bfloat16, torch.float16, torch.float32),
+    "float32": (torch.bfloat16, torch.float16),
     "float16": (torch.bfloat16,),
     "bfloat16": (),
 }
-"""Dtypes with fewer digits, by the dtype of the inputs."""
+"""Dtypes with fewer digits, by the dtype of the inputs; the fewest first."""
 REPRESENTABLE_ERROR: Final = 64.0
 """Largest RMS error of an output whose elements are all numbers of a lower dtype, in its roundings
 u times the output's RMS: it may then be computed in that dtype."""
@@ -27,8 +27,6 @@ LEAST, MOST = 0.2, 5.0
 ROWS: Final = 0.9
 """The part of all rows whose own ratio is within these, at least: rounding is spread over all rows,
 and most other faults are not."""
-TF32_BITS: Final = 13
-"""Bits of a float32 number that TF32 drops."""
 
 
 def _suspects(observation: Observation) -> Iterator[Suspect]:
@@ -77,13 +75,13 @@ def _of_single_steps(observation: Observation) -> Iterator[Suspect]:
         _name(dtype): lambda x, dtype=dtype: x.to(dtype).to(x.dtype)  # type: ignore[misc] # a default has no inferred type
         for dtype in LOWER[observation.problem.dtype]
     }
-    roundings |= {"TF32": _tf32} if observation.problem.dtype == "float32" else {}
     right = right_weigh(observation)
-    for name, rounded in roundings.items():
+    for dtype, rounded in roundings.items():
+        name = f"{dtype} or TF32" if dtype == "float16" else dtype
         key = "float32_inside" if name == "float32" else "half_precision_inside"
         cure = f"keep q, k and v in q.dtype, without a step in {name}"
-        if name == "TF32":
-            cure = "set torch.backends.cuda.matmul.allow_tf32 = False"
+        if dtype == "float16":  # TF32 has as many digits
+            cure = f"{cure}; set torch.backends.cuda.matmul.allow_tf32 = False"
         where = f"rounded to {name}, expected {observation.problem.dtype}"
         yield Suspect(
             Diagnosis(key, f"q, k and v are {where}", cure),
@@ -100,12 +98,6 @@ def _of_single_steps(observation: Observation) -> Iterator[Suspect]:
 def _straight(rounded: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
     """The rounding with a gradient of one: it moves values only."""
     return lambda x: x + (rounded(x) - x).detach()
-
-
-def _tf32(x: Tensor) -> Tensor:
-    """Rounded to the nearest number with 10 bits behind the point."""
-    bits = x.float().contiguous().view(torch.int32) + (1 << (TF32_BITS - 1))
-    return (bits >> TF32_BITS << TF32_BITS).view(torch.float32).to(x.dtype)
 
 
 def _error_of_rounding(observation: Observation, dtype: torch.dtype) -> float | None:
