@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from suites.request.planning import Request
 
 PART = replace(OPTIONS["--delta"], name="--fail-if-slower")
-CHECK_OPTIONS = tuple(OPTIONS[name] for name in ("--time-limit", "--memory-limit", "--threads"))
+CHECK_OPTIONS = tuple(
+    OPTIONS[name] for name in ("--time-limit", "--prepare-limit", "--memory-limit", "--threads")
+)
 
 JUDGE_HELP = {
     "--problem": OPTIONS["--problem"].help,

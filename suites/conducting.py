@@ -158,12 +158,13 @@ def unstarted_pool(request: Request) -> LocalPool:
         settings.get("time_limit_s", planning.TIME_LIMIT_S),
         planning.memory_limit(request),
         settings.get("allocator", "default"),
+        settings.get("prepare_limit_s", planning.PREPARE_LIMIT_S),
     )
 
 
 def pool_of(plan: Plan) -> LocalPool:
     """Processes under a stored plan's limits."""
-    return LocalPool(plan.time_limit_s, plan.memory_limit, plan.allocator)
+    return LocalPool(plan.time_limit_s, plan.memory_limit, plan.allocator, plan.prepare_limit_s)
 
 
 def _expect_unchanged(run: Run) -> None:

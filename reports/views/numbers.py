@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Final
 
+NOT_SEEN: Final = "not seen"
+"""Stands for bytes that another library's allocator gave out."""
 _MOST_SHARE: Final = 1000
 """A larger share of the gate is shown as more than this."""
 _LEAST_TIMES: Final = 0.01

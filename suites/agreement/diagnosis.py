@@ -41,7 +41,7 @@ def diagnosed(trial: Trial, cases: Cases) -> Diagnosis | None:
     exact = claims_exact_attention(trial.implementation)
     if not exact or not _are_dense(trial.outputs, trial.case):
         return None
-    caller = Caller(trial.implementation, trial.caller.guard)
+    caller = trial.caller.apart()
     plain = None if trial.case.is_plain_small else _of_label(PLAIN, caller, cases)
     failed = _failed(trial, plain, caller, cases)
     if failed is None:

@@ -65,8 +65,7 @@ def traced(caller: Caller, problems: Sequence[Problem]) -> Iterator[None]:
         raise
     except Exception as error:
         if problems and not hasattr(error, "cause_of_attention"):
-            apart = Caller(caller.implementation, caller.guard)
-            found = unsupported(apart, problems[-1])
+            found = unsupported(caller.apart(), problems[-1])
             error.cause_of_attention = found  # type: ignore[attr-defined] # set for cause_of
         raise
 

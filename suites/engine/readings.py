@@ -24,6 +24,7 @@ from suites.engine.call_limits import limited_memory
 from suites.engine.outcome import fault_of, resolve
 from suites.engine.pipe import Sender, one_line
 from suites.engine.protocol import Begin, ChooseReadings, ReadingsChosen
+from suites.measure.affinity import on_all_cpus
 from suites.measure.inputs import bind, make_inputs
 from suites.process_state.state import ProcessState
 
@@ -185,7 +186,7 @@ def _sizes(part: Implementation, problem: Problem) -> Iterator[Problem]:
 def _compared(part: Implementation, problem: Problem, seed: int) -> str:
     """The fault of one call by its relative error; raises what the call raises."""
     inputs = make_inputs(problem, purpose="reading", seed=seed)
-    with torch.no_grad(), limited_memory(MEMORY, problem.device):
+    with torch.no_grad(), limited_memory(MEMORY, problem.device), on_all_cpus():
         out = bind(part, problem, inputs)(inputs.q, inputs.k, inputs.v)
     if isinstance(out, (tuple, list)) and out and isinstance(out[0], Tensor):
         return _SEVERAL

@@ -30,6 +30,8 @@ MOST_SESSIONS: Final = 20
 """Sessions after which a precision is given up, unless --sessions says otherwise."""
 TIME_LIMIT_S: Final = 60.0
 """The default of --time-limit."""
+PREPARE_LIMIT_S: Final = 300.0
+"""The default of --prepare-limit: compiling for twenty shapes takes one to three minutes."""
 MEMORY_SHARE: Final = 0.8
 """The default of --memory-limit, as a part of the available memory."""
 
