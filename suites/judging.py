@@ -146,8 +146,9 @@ def measure(of: Terms, candidate: Candidate, live: Live, begun: Run | None) -> J
 
     A candidate that cannot be imported has no run in the store, so it is tried again next time.
     """
+    name = of.run_name(candidate)  # before the candidate can change its own file
     with live, pool_of(begun.plan) if begun else unstarted_pool(of.request) as pool:
-        run = begun or _run(of, candidate, pool)
+        run = begun or _run(of, candidate, name, pool)
         if all(entry.missing for entry in run.plan.entries if entry.name != run.plan.baseline):
             return Judged(candidate, run, list(run.plan.settled()))
         if not begun:
@@ -209,7 +210,7 @@ def _hash_of(file: Path) -> str:
         return ""
 
 
-def _run(of: Terms, candidate: Candidate, pool: LocalPool) -> Run:
+def _run(of: Terms, candidate: Candidate, name: str, pool: LocalPool) -> Run:
     """The run of a candidate, with the baseline."""
     request = replace(of.request, specs=(candidate.spec,))
     entries = _entries(candidate, request, pool)
@@ -217,7 +218,6 @@ def _run(of: Terms, candidate: Candidate, pool: LocalPool) -> Run:
         request = replace(request, against=None)
     plan = planning.plan_of(request, of.machine, entries, cores())
     plan = with_readings(plan, pool)
-    name = of.run_name(candidate)
     return Run(name=name, started=now(), command=of.command, plan=plan, machine=of.machine)
 
 

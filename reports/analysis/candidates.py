@@ -29,6 +29,8 @@ class ProblemRow:
     ratio, low, high  its time over the baseline's, with the 95 % interval; None: not timed
     cause             of a state, from the closed set of records
     reason            why no time was taken, or why there is no verdict; else empty
+    slip, cure        the key of the common slip that explains it, and what to change; else empty
+    notes             how it was called, in words
     across            the ratio, where it computes another function; None elsewhere
     """
 
@@ -39,6 +41,9 @@ class ProblemRow:
     high: float | None = None
     cause: Ending = ""
     reason: str = ""
+    slip: str = ""
+    cure: str = ""
+    notes: str = ""
     across: AcrossRow | None = None
 
     @property
@@ -149,22 +154,34 @@ def _rows(analysis: Analysis, name: str) -> list[ProblemRow]:
 
 
 def _row(analysis: Analysis, outcome: Outcome, beside: VerdictRow | None) -> ProblemRow:
-    problem = outcome.problem
+    problem, notes = outcome.problem, outcome.notes
     if untimed := missing_time(analysis.run, outcome):
-        state, cause = untimed
-        return ProblemRow(problem=problem, judgement=state, cause=cause, reason=outcome.reason)
+        return _untimed(outcome, *untimed)
     if beside is None:
         why = _baseline_reason(analysis, problem)
-        return ProblemRow(problem=problem, judgement="not judged", reason=why)
+        return ProblemRow(problem=problem, judgement="not judged", reason=why, notes=notes)
     across = beside if isinstance(beside, AcrossRow) else None
     return ProblemRow(
         problem=problem,
+        notes=notes,
         judgement="another function" if across else beside.verdict,
         ratio=beside.ratio,
         low=beside.low,
         high=beside.high,
         reason="; ".join(beside.reasons),
         across=across,
+    )
+
+
+def _untimed(outcome: Outcome, state: State, cause: Ending) -> ProblemRow:
+    return ProblemRow(
+        problem=outcome.problem,
+        judgement=state,
+        cause=cause,
+        reason=outcome.reason,
+        slip=outcome.slip,
+        cure=outcome.cure,
+        notes=outcome.notes,
     )
 
 

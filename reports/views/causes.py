@@ -55,9 +55,14 @@ def sentence_of(record: Record) -> str:
 
     The evidence of a slip stands in parentheses at the end.
     """
-    text = _PREFIX.sub("", record.reason)
+    return sentence(record.reason, record.slip)
+
+
+def sentence(reason: str, slip: str) -> str:
+    """The same of a reason and the key of its slip; empty: none is known."""
+    text = _PREFIX.sub("", reason)
     start = _opening(text) if text.endswith(")") else 0
-    if start > 0 and (record.slip or text.startswith(_ON_HARD, start)):
+    if start > 0 and (slip or text.startswith(_ON_HARD, start)):
         text = text[:start].rstrip()
     return _first_clause(text)
 

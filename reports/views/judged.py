@@ -9,12 +9,14 @@ from impls.interface import Problem
 from reports.analysis.candidates import CandidateRow, Judgement, ProblemRow, best_first, score
 from reports.rows.answers import STATES
 from reports.views.across import mark
+from reports.views.causes import sentence
 from reports.views.numbers import percent, ratio_in
 from reports.views.problems import common_words, shared_words, without
 from reports.views.statuses import STATUS_WORDS, reason
 from reports.views.text import counted
 
 _STATES: Final[dict[str, str]] = {str(state): text for state, text in STATUS_WORDS.items()}
+_FAULTS: Final = ("wrong", "crashed", "failed", "out_of_memory", "timed_out")
 _BEST: Final = 5
 """Candidates that the last lines name."""
 
@@ -37,11 +39,14 @@ def reason_of(row: ProblemRow) -> str:
 
 
 def cause(row: CandidateRow) -> str:
-    """The reason of the most severe problem, with the problem where there are several."""
-    reasons = [(each, reason_of(each)) for each in _severe_first(row)]
+    """The cause and cure on the most severe problem, with the problem where there are several.
+
+    Without one, how the candidate was called.
+    """
+    reasons = [(each, _short(each)) for each in _severe_first(row)]
     first = next(((each, text) for each, text in reasons if text), None)
     if first is None:
-        return ""
+        return "; ".join(dict.fromkeys(each.notes for each in row.rows if each.notes))
     problems = [each.problem for each in row.rows]
     alike = len({text for _, text in reasons}) == 1
     where = "" if alike else f"{without(first[0].problem, shared_words(problems))}: "
@@ -82,6 +87,14 @@ def _best(rows: Sequence[CandidateRow], by: float) -> str:
     named = ", ".join(f"{row.label} {own_score(row, by)}" for row in rows[:_BEST])
     more = f", {len(rows) - _BEST} more" if len(rows) > _BEST else ""
     return f"Problems on which it is right and faster: {named}{more}."
+
+
+def _short(row: ProblemRow) -> str:
+    """The reason without its evidence, and what to change."""
+    said = reason_of(row)
+    if row.judgement in _FAULTS:
+        said = sentence(said, row.slip)
+    return f"{said}; {row.cure}" if row.cure else said
 
 
 def _result(row: ProblemRow, *, alone: bool) -> str:

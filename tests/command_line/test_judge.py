@@ -104,8 +104,8 @@ def test_every_candidate_has_one_line_in_order_and_the_last_line_is_the_score(
     judged: Judgement,
 ) -> None:
     names = [each["implementation"] for each in judged.first[:-1]]
-    assert names == ["approximates", "broken", *CHEATS, "deletes_itself", "empty", "exits", "equal", "slow",
-                     "patches_a_clock"]  # fmt: skip
+    assert names == ["approximates", "broken", *CHEATS, "deletes_itself", "empty", "exits",
+                     "equal", "slow", "patches_a_clock"]  # fmt: skip
     assert [each["kind"] for each in judged.first] == ["candidate"] * len(names) + ["score"]
 
 

@@ -58,6 +58,9 @@ def _of_problem(row: ProblemRow, by: float) -> dict[str, Any]:
         "high": row.high,
         "cause": row.cause,
         "reason": reason_of(row),
+        "slip": row.slip,
+        "cure": row.cure,
+        "notes": row.notes,
     }
 
 
