@@ -9,13 +9,13 @@ import shlex
 import sys
 from dataclasses import replace
 from functools import partial
-from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 
 import typer
 
 from reports.outputs.export.formats import names
+from reports.outputs.streams import OutputError, drop_output, open_streams
 from suites import VERSION
 from suites.records.address import DEFAULT_STORE, without_password
 from suites.request.command_line import is_given, with_options
@@ -30,7 +30,20 @@ if TYPE_CHECKING:
     from suites.request.planning import Request
 
 PART = replace(OPTIONS["--delta"], name="--fail-if-slower")
-CHECK_OPTIONS = tuple(OPTIONS[name] for name in ("--time-limit", "--memory-limit", "--threads"))
+CHECK_OPTIONS = tuple(
+    OPTIONS[name] for name in ("--time-limit", "--prepare-limit", "--memory-limit", "--threads")
+)
+
+JUDGE_HELP = {
+    "--problem": OPTIONS["--problem"].help,
+    "--against": OPTIONS["--against"].help,
+    "--sessions": "Fresh processes that time a candidate; 2 to 5, as many as end soon.",
+    "--time-limit": OPTIONS["--time-limit"].help,
+    "--memory-limit": OPTIONS["--memory-limit"].help,
+    "--budget": "Minutes for each candidate.",
+    "--threads": "OpenMP threads, bound to CPUs; by default as many as there are.",
+}
+JUDGE_OPTIONS = tuple(replace(OPTIONS[name], help=text) for name, text in JUDGE_HELP.items())
 
 # The class of every error in a command line; not all releases of typer export it.
 COMMAND_LINE_ERROR = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[2])
@@ -119,34 +132,101 @@ def check(
     names: Names = None,
     *,
     given: Given,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="List the problems one by one.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Check agreement alone, on the suite `agreement`; exit 1 for anything else than agreement.
 
-    For a function without a decorator it also finds the limits by trial, and prints the Limits
-    that state them.
+    The first line is the verdict; what agrees, and what does not by its cause, follow. For a
+    function without a decorator it also finds the limits by trial, and prints the Limits that state
+    them.
     """
     from reports.analysis.run_analysis import Analysis
     from reports.outputs.exit_status import exit_status
     from reports.outputs.export import json_data, limits_data
-    from reports.outputs.terminal import found_limits, run_tables, screen
-    from reports.outputs.terminal.console import console, print_json, print_tables
+    from reports.outputs.terminal import screen
+    from reports.outputs.terminal.check_report import check_report
+    from reports.outputs.terminal.console import console, print_json, print_line, print_tables
     from suites import conducting
     from suites.request.planning import requested
 
     request = replace(requested(named("agreement"), given), specs=tuple(names) if names else None)
-    screens = (screen.Screen, screen.TrialScreen)
-    shown = [each(console(stderr=True), quiet=as_json) for each in screens]
-    done, found = conducting.check(request, _command(), *shown)
+    live = screen.CheckScreen(console(stderr=True), quiet=as_json)
+    trials = screen.TrialScreen(console(stderr=True), quiet=as_json)
+    done, found = conducting.check(request, _command(), live, trials)
     analysis = Analysis(done.run, done.records)
     if as_json:
         data = {"probed": list(map(limits_data.of_limits, found))} if found else {}
         print_json({**json_data.of_run(analysis), **data})
     else:
-        limits = (line for each in found for line in found_limits.tables(each))
-        print_tables([*run_tables.check_tables(analysis), *limits])
+        print_tables(check_report(analysis, found, verbose=verbose))
+    for line in done.run.plan.doubts:
+        print_line(line, stderr=True)
     falls_short = any(each.claims_too_much for each in found)
     raise typer.Exit(1 if falls_short else exit_status(done.records, strict=True))
+
+
+@app.command()
+@with_options(JUDGE_OPTIONS)
+def judge(
+    context: typer.Context,  # noqa: ARG001 - says which options are given
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="DIR|FILE.py",
+            help="Candidates: FILE.py, FILE.py:FUNCTION, or a folder for its *.py files.",
+        ),
+    ],
+    *,
+    given: Given,
+    faster_by: Annotated[
+        str,
+        typer.Option(
+            metavar="PART",
+            help="What a candidate must be faster by to score: 50% is a speed-up of 1.5.",
+        ),
+    ] = "0%",
+    store: StoreUrl = DEFAULT_STORE,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Print a line of JSON for each candidate when it is judged, the score's at the "
+            "end, and nothing else.",
+        ),
+    ] = False,
+) -> None:
+    """Judge many files, each in processes of its own: right, faster, slower or the same.
+
+    The same command continues a judgement that was interrupted. A file is judged again when it,
+    the problems, the baseline, the settings or the machine change.
+    """
+    from reports.outputs import judging as output
+    from reports.outputs.export.judged_lines import JsonLines
+    from reports.outputs.terminal.console import console, print_line
+    from reports.outputs.terminal.judged import CandidateScreen, Lines
+    from suites import judging
+    from suites.conducting import StoppedError
+    from suites.request.planning import requested
+
+    every, by = judging.candidates(files), judging.margin(faster_by)
+    terms = judging.terms(requested(named("quick"), given), store, _command())
+    name = terms.baseline.name
+    specs = [each.spec for each in every]
+    printer = JsonLines(sys.stdout, name, by) if as_json else Lines(console(), specs, name, by)
+
+    def show(candidate: judging.Candidate, position: int) -> CandidateScreen:
+        title = f"{candidate.spec} ({position} of {len(every)})"
+        return CandidateScreen(console(stderr=True), title, quiet=as_json)
+
+    try:
+        found = judging.judge(terms, every, show)
+        raise typer.Exit(output.report(terms.problems, found, printer))
+    except StoppedError as stopped:
+        print_line(str(stopped), stderr=True)
+        raise
 
 
 @app.command()
@@ -321,12 +401,17 @@ def new(
 
 def main() -> None:
     """Run the command line; a mistake of the user is one line and status 2."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # escape letters that the locale lacks
-            stream.reconfigure(errors="backslashreplace")
+    open_streams()
     arguments = _with_latest(sys.argv[1:])
     try:
         status = typer.main.get_command(app)(arguments, "run_bench.py", standalone_mode=False)
+        sys.stdout.flush()
+    except OutputError as error:
+        drop_output()
+        _fail(str(error))
+    except BrokenPipeError:
+        drop_output()
+        sys.exit(1)
     except ValueError as error:
         _fail(str(error))
     except KeyboardInterrupt:
@@ -375,10 +460,12 @@ def _carry_out(
     from reports.outputs.exit_status import exit_status
 
     reporting.report(done.run, done.records, out, as_json=as_json, lines=lines)
+    for line in done.run.plan.doubts:
+        print_line(line, stderr=True)
     for name, file in without_limits(done):
         command = shlex.join(["python", "run_bench.py", "check", str(file)])
         print_line(f"{name} states no Limits; find its limits with: {command}", stderr=True)
-    raise typer.Exit(exit_status(done.records))
+    raise typer.Exit(exit_status(done.records, named=done.run.plan.named))
 
 
 def _expect_no_plan_options(given: list[str]) -> None:

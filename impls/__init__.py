@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from impls.interface import Implementation, Missing
-from impls.interface.implementation import from_function, is_plain
+from impls.interface.candidates import candidates, named
 from impls.interface.template import template
 
 FOLDER: Final = Path(__file__).parent
@@ -71,9 +71,10 @@ def load_file(path: Path, function: str = "") -> list[Implementation]:
     except (Exception, SystemExit) as error:
         reason = f"{_first_line(error)}{_line_number(error, path.resolve())}"
         raise ValueError(f"{path} does not import: {reason}") from error
-    found = _in_module(module, path, plain_too=bool(function))
-    if function:
-        found = [each for each in found if each.name == function]
+    try:
+        found = _in_module(module, path, function)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
     if not found:
         public = ", ".join(name for name in vars(module) if not name.startswith("_"))
         wanted = f"no attention function {function!r}" if function else "no attention function"
@@ -127,36 +128,31 @@ def _in_folder_file(path: Path) -> list[Implementation] | list[Missing]:
     return found or [Missing(path.stem, "has no attention function of (q, k, v, ...)")]
 
 
-def _in_module(module: ModuleType, path: Path, *, plain_too: bool = False) -> list[Implementation]:
-    """Implementations defined in this module; without decorated ones, its plain functions."""
-    members = {id(each): each for each in vars(module).values()}.values()  # without aliases
-    decorated = [
-        each
-        for each in members
-        if isinstance(each, Implementation) and each.function.__module__ == module.__name__
-    ]
-    plain = [
-        from_function(each)
-        for each in members
-        if is_plain(each) and each.__module__ == module.__name__
-    ]
-    found = decorated + plain if plain_too else decorated or plain
-    return [replace(each, file=str(path)) for each in found]
+def _in_module(module: ModuleType, path: Path, function: str = "") -> list[Implementation]:
+    """Implementations of this module, or the one of this name.
+
+    Raises ValueError for functions that cannot be called.
+    """
+    if function:
+        one = named(module, function, path.stem)
+        found = [] if one is None else [one]
+    else:
+        found = candidates(module, path.stem)
+    return [replace(each, file=str(path), module=module.__name__) for each in found]
 
 
 def _import(path: Path) -> ModuleType:
     if path.parent == FOLDER:
         return importlib.import_module(f"{__name__}.{path.stem}")
+    if package := _package_name(path):
+        return importlib.import_module(package)
     name = f"attnbench_file_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}_{path.stem}"
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ImportError("the name of a Python file ends in .py")
-    if str(path.parent) not in sys.path:
-        sys.path.append(
-            str(path.parent)
-        )  # the file may import its neighbours; last, so that it shadows nothing
+    _append_to_path(path.parent)  # the file may import its neighbours
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
@@ -164,6 +160,28 @@ def _import(path: Path) -> ModuleType:
         del sys.modules[name]
         raise
     return module
+
+
+def _package_name(path: Path) -> str:
+    """The dotted name of a file in a package, which may import relatively; "" for other files."""
+    root, names = path.parent, [] if path.stem == "__init__" else [path.stem]
+    while (root / "__init__.py").is_file():
+        root, names = root.parent, [root.name, *names]
+    if root == path.parent:
+        return ""
+    _append_to_path(root)
+    name = ".".join(names)
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return ""
+    return name if spec is not None and spec.origin == str(path) else ""
+
+
+def _append_to_path(folder: Path) -> None:
+    """Last, so that it shadows nothing."""
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
 
 
 def _expand(spec: str, known: dict[str, Implementation | Missing]) -> list[Implementation]:
@@ -194,6 +212,8 @@ def _with_inner(
 
 def _named(name: str, known: dict[str, Implementation | Missing]) -> list[Implementation]:
     file, _, function = name.partition(":")
+    if function and not file.endswith(".py"):
+        file = str(_file_of(file))
     if file.endswith(".py"):
         return [_added(known, each, Path(file)) for each in load_file(Path(file), function)]
     found = known.get(name)
@@ -210,6 +230,18 @@ def _named(name: str, known: dict[str, Implementation | Missing]) -> list[Implem
             f"unknown implementation {name!r}; {hint} (python run_bench.py list implementations)"
         )
     return [found]
+
+
+def _file_of(module: str) -> Path:
+    """The file of an importable module. Raises ValueError for any other name."""
+    _append_to_path(Path.cwd())
+    try:
+        spec = importlib.util.find_spec(module)
+    except (ImportError, ValueError):
+        spec = None
+    if spec is None or not spec.origin:
+        raise ValueError(f"no module {module!r}; expected package.module:function, or FILE.py")
+    return Path(spec.origin)
 
 
 def _added(

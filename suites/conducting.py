@@ -9,8 +9,8 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from impls import fingerprint
 from impls.interface import Problem
-from suites.discover.discovery import Discovery, discover, is_plain
-from suites.engine.catalogue import cores, open_catalogue
+from suites.discover.discovery import Discovery, discover
+from suites.engine.catalogue import cores, open_catalogue, with_readings
 from suites.engine.conductor import AHEAD, Conductor, Listener
 from suites.engine.local_pool import LocalPool
 from suites.records.address import DEFAULT_STORE
@@ -22,7 +22,7 @@ from suites.request.planning import Request
 
 NOT_KEPT: Final = "sqlite://"
 """The store of a check, in memory."""
-_SAME_MACHINE: Final = ("cpu", "cores", "versions", "allocator", "devices")
+SAME_MACHINE: Final = ("cpu", "cores", "versions", "allocator", "devices")
 """Facts of a machine that must not change between the parts of a resumed run."""
 
 
@@ -31,6 +31,13 @@ class Live(AbstractContextManager["Live"], Listener, Protocol):
 
     def problem(self, problem: Problem) -> None:
         """A problem is about to be checked or timed."""
+
+
+class Trials(Live, Protocol):
+    """Shows the search for limits."""
+
+    def search(self, name: str) -> None:
+        """The limits of an implementation are searched from here on."""
 
 
 class Conducted(NamedTuple):
@@ -56,6 +63,7 @@ def begin(
     """
     with pool_for(request) as pool:
         plan, machine = planned(request, pool)
+        plan = with_readings(plan, pool)
         store = Store.open(url)
         name = store.unused_name(plan.suite)
         run = Run(name=name, started=now(), command=command, plan=plan, machine=machine)
@@ -75,7 +83,7 @@ def resume(name: str, url: str, live: Live, lines: Listener | None) -> Conducted
 
 
 def check(
-    request: Request, command: str, live: Live, probing: Live
+    request: Request, command: str, live: Live, probing: Trials
 ) -> tuple[Conducted, list[Discovery]]:
     """Agreement alone, and the limits of each plain function, found by trial.
 
@@ -83,6 +91,7 @@ def check(
     """
     with pool_for(request) as pool:
         plan, machine = planned(request, pool)
+        plan = with_readings(plan, pool)
         store = Store.open(NOT_KEPT)
         run = Run(name="check", started=now(), command=command, plan=plan, machine=machine)
         store.begin(run)
@@ -92,9 +101,13 @@ def check(
             store.begin(trial)
             return Conductor(run=trial, store=store, listener=probing, pool=pool).conduct()
 
+        found = []
         with probing:
-            plain = [entry for entry in plan.entries if is_plain(entry)]
-            found = [discover(entry, run, records, conduct) for entry in plain]
+            for entry in plan.entries:
+                if entry.states_limits or entry.missing:
+                    continue
+                probing.search(entry.name)
+                found.append(discover(entry, run, records, conduct))
     return Conducted(run, store, records), found
 
 
@@ -108,7 +121,7 @@ def without_limits(done: Conducted) -> list[tuple[str, Path]]:
     return [
         (entry.name, file.relative_to(here) if file.is_relative_to(here) else file)
         for entry in done.run.plan.entries
-        if entry.name in failed and is_plain(entry)
+        if entry.name in failed and not entry.states_limits
         for file in [Path(entry.files[entry.name])]
     ]
 
@@ -127,12 +140,7 @@ def planned(request: Request, pool: LocalPool | None = None) -> tuple[Plan, dict
 def pool_for(request: Request) -> LocalPool:
     """Processes under the request's limits; the check's is started, and the first sessions'."""
     threads = planning.threads_of(request, cores())
-    settings = request.settings
-    pool = LocalPool(
-        settings.get("time_limit_s", planning.TIME_LIMIT_S),
-        planning.memory_limit(request),
-        settings.get("allocator", "default"),
-    )
+    pool = unstarted_pool(request)
     pool.start(CHECK, max(threads))
     if not request.problems:
         return pool  # a mistake may still be found, and seconds do not matter
@@ -143,9 +151,20 @@ def pool_for(request: Request) -> LocalPool:
     return pool
 
 
+def unstarted_pool(request: Request) -> LocalPool:
+    """Processes under the request's limits; none is started."""
+    settings = request.settings
+    return LocalPool(
+        settings.get("time_limit_s", planning.TIME_LIMIT_S),
+        planning.memory_limit(request),
+        settings.get("allocator", "default"),
+        settings.get("prepare_limit_s", planning.PREPARE_LIMIT_S),
+    )
+
+
 def pool_of(plan: Plan) -> LocalPool:
     """Processes under a stored plan's limits."""
-    return LocalPool(plan.time_limit_s, plan.memory_limit, plan.allocator)
+    return LocalPool(plan.time_limit_s, plan.memory_limit, plan.allocator, plan.prepare_limit_s)
 
 
 def _expect_unchanged(run: Run) -> None:
@@ -158,7 +177,7 @@ def _expect_unchanged(run: Run) -> None:
                     "belong together: start a new run"
                 )
     machine, _ = open_catalogue([], threads=max(run.plan.threads), allocator=run.plan.allocator)
-    for fact in _SAME_MACHINE:
+    for fact in SAME_MACHINE:
         if machine[fact] != run.machine[fact]:
             raise ValueError(
                 f"run {run.name!r} began with {fact} {run.machine[fact]}, here it is "

@@ -23,6 +23,7 @@ from suites.engine.protocol import (
     Answered,
     Calibrate,
     Check,
+    ChooseReadings,
     ListImplementations,
     Measure,
     ReadInstruments,
@@ -61,11 +62,12 @@ def main() -> None:
 def _work() -> dict[type[Task], Work]:
     """The function that does each kind of task."""
     from suites.calibrate import arms  # noqa: PLC0415 - torch, once the pipe is open
-    from suites.engine import check, describe, timed_rounds  # noqa: PLC0415 - likewise
+    from suites.engine import check, describe, readings, timed_rounds  # noqa: PLC0415 - likewise
 
     return {
         Wait: lambda _, __: None,
         ListImplementations: describe.list_implementations,
+        ChooseReadings: readings.choose_readings,
         Survey: describe.survey,
         Check: check.check,
         Measure: timed_rounds.measure,

@@ -91,7 +91,9 @@ def test_every_command_of_readme_is_understood(
         words += ["--out", "/proc/nowhere"]
     ended = call(*words, monkeypatch=monkeypatch, capsys=capsys, cwd=tmp_path)
     assert ended.status == 2
-    assert re.search("cannot be written to /proc/nowhere|no store at", ended.stderr), ended.stderr
+    assert re.search(
+        "cannot be written to /proc/nowhere|no store at|no file or folder", ended.stderr
+    ), ended.stderr
 
 
 def test_the_command_that_readme_names_writes_a_new_implementation(

@@ -1,29 +1,324 @@
-"""Conventions of attention functions that people have: how each of them is called."""
+"""Conventions of attention functions that people have: how each of them is called.
+
+A callable that does not follow the contract is called by the names of its parameters. Where these
+leave open what a mask means, or in which layout tensors are, there are several readings. Trials on
+small inputs choose among them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from itertools import product
+from typing import TYPE_CHECKING, Any, Final
+
+from impls.interface.limits import EVERY_MASK, Limits
+from impls.interface.problem import DTYPE_BYTES
+from impls.interface.signatures import Signature, is_apply, signature_of
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from impls.interface.implementation import AttentionFunction
     from impls.interface.problem import Problem
+
+NATIVE: Final = "Mask"
+"""The meaning of a mask parameter that takes the contract's `Mask`."""
+MEANINGS: Final = {
+    "visible": "bool, True = visible",
+    "hidden": "bool, True = hidden",
+    "numbers": "numbers, 1 = visible and 0 = hidden",
+    "added": "added to the scores, -inf = hidden",
+}
+"""What a dense mask may mean, in the order in which the meanings are tried."""
+LAYOUTS: Final = {
+    "bhtd": "",
+    "bthd": "q, k, v and out as [B, T, H, D]",
+    "bhtd-bthd": "out as [B, T, H, D]",
+    "folded": "q, k and v as [B * H, T, D]",
+}
+"""Layouts of the tensors of a callable, in the order in which they are tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One way to call a function.
+
+    meaning  of its dense mask: a key of MEANINGS, NATIVE, or "" without such a parameter
+    layout   a key of LAYOUTS
+    square   whether a dense mask has two dimensions, [Tq, Tk], and not four
+    window   of a window parameter: a key of WINDOWS, or "" without one
+    first    whether the output is the first of several
+    """
+
+    meaning: str = ""
+    layout: str = "bhtd"
+    square: bool = False
+    window: str = ""
+    first: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Convention:
     """How a callable of another convention than the contract's is called.
 
-    fixed  which of `mask` and `scale` the callable has no parameter for
+    reading  the way that is used; trials replace it
     """
 
-    fixed: frozenset[str] = frozenset()
+    signature: Signature
+    reading: Reading
+    by_position: bool = False
+
+    @property
+    def fixed(self) -> frozenset[str]:
+        """Which of `mask` and `scale` the callable has no parameter for."""
+        takes_mask = any(self.signature.having(r) for r in ("mask", "added", "causal", "window"))
+        takes_scale = self.signature.having("scale")
+        both = {"mask": takes_mask, "scale": takes_scale}
+        return frozenset(name for name, taken in both.items() if not taken)
+
+    @property
+    def dense(self) -> str:
+        """The parameter that takes a dense mask; "" for none."""
+        return self.signature.having("mask") or self.signature.having("added")
+
+    @property
+    def limits(self) -> Limits:
+        """The problems that its parameters permit."""
+        having = self.signature.having
+        if self.dense or "mask" in self.fixed:
+            masks = EVERY_MASK
+        else:
+            masks = tuple(
+                {"full": None}
+                | ({"causal": None} if having("causal") or having("window") else {})
+                | ({"window": None} if having("window") else {})
+            )
+        softcap = bool(having("softcap"))
+        return Limits(masks=masks, own_value_dim=True, softcap=softcap)
+
+    def readings(self) -> Iterator[Reading]:
+        """Every way to call it, the likely ones first."""
+        for layout, (meaning, square), window in product(
+            LAYOUTS, self._meanings(), _windows(self.signature)
+        ):
+            yield Reading(meaning, layout, square, window)
+
+    def uses_dense(self, problem: Problem) -> bool:
+        """Whether it gets a dense mask on this problem: one that no other parameter states."""
+        if not self.dense or (problem.mask.is_full and self.dense not in self.signature.required):
+            return False
+        return not (self._is_causal(problem) or self._is_window(problem))
 
     def prepared(self, function: Callable[..., Any], problem: Problem) -> AttentionFunction:
-        """The function of q, k and v for a problem; dense masks are made here."""
-        raise NotImplementedError
+        """The function of q, k and v for a problem; a dense mask is made here."""
+        arguments = self._arguments(problem)
+        if self.by_position:
+            call = _by_position(function, self.signature, arguments)
+        else:
+            call = partial(function, **arguments)
+        if self.reading.first:
+            call = _first_of(call)
+        return _in_layout(call, self.reading.layout)
 
-    def said(self, problem: Problem) -> str:
+    def said(self, problem: Problem) -> list[str]:
         """How it is called on a problem, as `called with is_causal=True`."""
-        raise NotImplementedError
+        found = []
+        if self._is_causal(problem) and problem.mask.kind == "causal":
+            found.append(f"called with {self.signature.having('causal')}=True")
+        elif self._is_window(problem):
+            found.append(f"called with {self.signature.having('window')}")
+        elif self.uses_dense(problem):
+            meaning = MEANINGS.get(self.reading.meaning, self.reading.meaning)
+            kib = (self.mask_bytes(problem) or 0) / 1024
+            found.append(
+                f"called with a dense mask ({self.dense}: {meaning}; {kib:.3g} KiB, made before)"
+            )
+        if layout := LAYOUTS[self.reading.layout]:
+            found.append(f"called with {layout}")
+        if self.reading.first:
+            found.append("the first of its outputs is used")
+        return found
+
+    def mask_bytes(self, problem: Problem) -> int | None:
+        """Bytes of the dense mask that is made outside of the timed call; None without one."""
+        if not self.uses_dense(problem):
+            return None
+        rows = problem.batch if problem.mask.padding is not None else 1
+        entries = rows * problem.query_length * problem.key_length
+        if self.reading.layout == "folded" and rows > 1:
+            entries *= problem.query_heads
+        wide = self.reading.meaning in ("numbers", "added")
+        return entries * (DTYPE_BYTES[problem.dtype] if wide else 1)
+
+    def _meanings(self) -> list[tuple[str, bool]]:
+        """Meanings of the mask parameter, each with whether it has two dimensions."""
+        if not self.dense:
+            return [("", False)]
+        if self.signature.having("added"):
+            return [("added", False), ("added", True)]
+        dense = [*product(MEANINGS, (False, True))]
+        dense.sort(key=lambda each: each[1])
+        if "Tensor" in self.signature.annotated.get(self.dense, ""):
+            return dense
+        native = (NATIVE, False)
+        by_keyword = self.dense in self.signature.keyword_only
+        return [native, *dense] if by_keyword else [*dense, native]
+
+    def _is_causal(self, problem: Problem) -> bool:
+        """Whether its flag alone states the mask: causal, with Tq == Tk where it has a choice."""
+        if not self.signature.having("causal") or problem.mask.kind != "causal":
+            return False
+        return problem.query_length == problem.key_length or not self.dense
+
+    def _is_window(self, problem: Problem) -> bool:
+        return bool(self.signature.having("window")) and problem.mask.kind == "window"
+
+    def _arguments(self, problem: Problem) -> dict[str, Any]:
+        """The arguments beside q, k and v, by parameter."""
+        values: dict[str, Any] = {
+            "scale": problem.softmax_scale,
+            "grouped": problem.query_heads != problem.key_heads,
+            "dropout": 0.0,
+            "training": problem.training,
+            "causal": self._is_causal(problem)
+            or (self._is_window(problem) and problem.mask.right == 0),
+        }
+        if problem.softcap is not None:
+            values["softcap"] = problem.softcap
+        if self._is_window(problem):
+            values["window"] = _WINDOWS[self.reading.window](problem.mask)
+        if self.uses_dense(problem):
+            values[self.signature.roles[self.dense]] = self._mask(problem)
+        return {
+            name: values.get(role)
+            for name, role in self.signature.roles.items()
+            if (role in values and self._is_taken(name, role)) or name in self.signature.required
+        }
+
+    def _is_taken(self, name: str, role: str) -> bool:
+        """Whether a value is passed; a dropout whose default is None may be a module."""
+        return role != "dropout" or self.signature.defaults.get(name, 0.0) is not None
+
+    def _mask(self, problem: Problem) -> Any:
+        """The mask as the reading has it."""
+        mask = problem.mask.resolved(problem.batch, problem.key_length)
+        if self.reading.meaning == NATIVE:
+            return mask
+        return _dense(self.reading, problem)
+
+
+def convention_of(function: Callable[..., Any], *, decorated: bool = False) -> Convention | None:
+    """The convention of a callable; None where it follows the contract.
+
+    decorated  an author who uses the decorator knows the contract: `mask` is a `Mask`
+
+    Raises ValueError for a required parameter that no argument fills.
+    """
+    signature = signature_of(function)
+    if signature is None or _is_native(signature, decorated=decorated):
+        return None
+    if signature.unfilled:
+        names = ", ".join(map(repr, signature.unfilled))
+        raise ValueError(
+            f"nothing fills its required parameter {names}; expected (q, k, v) and parameters with "
+            "defaults: give a default, or use functools.partial"
+        )
+    made = Convention(signature=signature, reading=Reading(), by_position=is_apply(function))
+    return Convention(
+        signature=signature, reading=next(made.readings()), by_position=made.by_position
+    )
+
+
+def _is_native(signature: Signature, *, decorated: bool) -> bool:
+    """Whether it is a function of the contract: it takes a `Mask`, or anything."""
+    if {"inner", "bias", "sink"} & set(signature.names):
+        return True
+    annotation = signature.annotated.get("mask", "")
+    if annotation.rpartition(".")[2].split(" ")[0] == "Mask":
+        return True
+    if decorated:
+        foreign = set(signature.roles) - {"mask", "scale", "softcap"}
+        return not foreign and "Tensor" not in annotation
+    return signature.takes_any and "mask" not in signature.names
+
+
+_WINDOWS: Final[dict[str, Callable[[Any], Any]]] = {
+    "pair": lambda mask: (-1 if mask.left is None else mask.left - 1, _right(mask)),
+    "keys": lambda mask: mask.left,
+    "keys before": lambda mask: None if mask.left is None else mask.left - 1,
+}
+"""Values of a window parameter: (keys before, keys after) as in flash-attn, where -1 is unlimited;
+the number of visible keys, the query's own included; or without it."""
+
+
+def _right(mask: Any) -> int:
+    return -1 if mask.right is None else int(mask.right)
+
+
+def _windows(signature: Signature) -> tuple[str, ...]:
+    name = signature.having("window")
+    if not name:
+        return ("",)
+    if isinstance(signature.defaults.get(name), (tuple, list)):
+        return ("pair",)
+    return tuple(_WINDOWS) if name == "window_size" else ("keys", "keys before", "pair")
+
+
+def _dense(reading: Reading, problem: Problem) -> Tensor:
+    """The dense mask of a problem: [B or 1, 1, Tq, Tk], [Tq, Tk], or [B * H or 1, Tq, Tk]."""
+    import torch  # noqa: PLC0415 - the contract imports without torch
+
+    batch, queries, keys = problem.batch, problem.query_length, problem.key_length
+    mask = problem.mask.resolved(batch, keys)
+    with torch.inference_mode(mode=False):
+        seen = mask.dense(batch, queries, keys, torch.device(problem.device))
+        seen = _shaped(seen, reading, problem)
+        dtype = getattr(torch, problem.dtype)
+        if reading.meaning == "visible":
+            return seen
+        if reading.meaning == "hidden":
+            return ~seen
+        if reading.meaning == "numbers":
+            return seen.to(dtype)
+        return torch.zeros_like(seen, dtype=dtype).masked_fill(~seen, float("-inf"))
+
+
+def _shaped(seen: Tensor, reading: Reading, problem: Problem) -> Tensor:
+    if reading.square and seen.dim() == 2:
+        return seen
+    whole = seen.reshape(-1, 1, problem.query_length, problem.key_length)
+    if reading.layout != "folded":
+        return whole
+    if len(whole) == 1:
+        return whole[0]
+    return whole.expand(-1, problem.query_heads, -1, -1).flatten(0, 1)
+
+
+def _by_position(
+    function: Callable[..., Any], signature: Signature, arguments: dict[str, Any]
+) -> Callable[..., Any]:
+    """A call without keywords: arguments up to the last given one, with defaults between."""
+    last = max((signature.names.index(name) for name in arguments), default=-1)
+    given = [arguments.get(n, signature.defaults.get(n)) for n in signature.names[: last + 1]]
+    return lambda q, k, v: function(q, k, v, *given)
+
+
+def _first_of(call: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda q, k, v: call(q, k, v)[0]
+
+
+def _in_layout(call: Callable[..., Any], layout: str) -> AttentionFunction:
+    """A function of [B, H, T, D] that calls one of another layout; views, where strides permit."""
+    if layout == "bthd":
+        return lambda q, k, v: call(
+            q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
+        ).transpose(1, 2)
+    if layout == "bhtd-bthd":
+        return lambda q, k, v: call(q, k, v).transpose(1, 2)
+    if layout == "folded":
+        return lambda q, k, v: call(q.flatten(0, 1), k.flatten(0, 1), v.flatten(0, 1)).unflatten(
+            0, q.shape[:2]
+        )
+    return call

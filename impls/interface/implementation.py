@@ -12,13 +12,13 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
+from impls.interface.conventions import NATIVE, Convention, Reading, convention_of
 from impls.interface.limits import EVERY_BIAS, EVERY_MASK, OPTIONAL, Limits
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from impls.interface.bias import BiasValues
-    from impls.interface.conventions import Convention
     from impls.interface.mask import Mask
     from impls.interface.problem import Problem
 
@@ -58,6 +58,7 @@ class Implementation:
     chosen       selected settings, printed as `name[setting=value]`; others keep their default
     inner        of a layer with a parameter `inner`: the attention inside it
     file         the file that defines it
+    module       the name of the module that it was imported as
     """
 
     name: str
@@ -71,6 +72,7 @@ class Implementation:
     chosen: tuple[tuple[str, Any], ...] = ()
     inner: Implementation | None = None
     file: str = ""
+    module: str = ""
     states_limits: bool = True
     prepares: bool = False
     convention: Convention | None = None
@@ -100,15 +102,30 @@ class Implementation:
         """Whether it computes softmax attention itself, exactly."""
         return self.reference is None and self.projections is None and not self.approximates
 
+    def reading(self, reading: Reading | None) -> Implementation:
+        """A copy that is called by this reading; None leaves it. NATIVE is the contract itself."""
+        if reading is None or self.convention is None:
+            return self
+        if reading.meaning != NATIVE:
+            return replace(self, convention=replace(self.convention, reading=reading))
+        limits = self.limits if self.states_limits else (_native_limits(self.function),)
+        return replace(self, convention=None, limits=limits)
+
     @property
     def fixed(self) -> frozenset[str]:
         """Which of `mask` and `scale` it has no parameter for: it computes one value of it only."""
-        return self.convention.fixed if self.convention is not None else frozenset()
+        if self.convention is not None:
+            return self.convention.fixed
+        parameters = _parameters(self.function)
+        takes_any = self.prepares or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+        return frozenset(
+            {"mask", "scale"} - (parameters.keys() if not takes_any else {"mask", "scale"})
+        )
 
     @property
     def takes_inner(self) -> bool:
         """Whether this is a layer that receives the attention inside it as `inner`."""
-        return "inner" in inspect.signature(self.function).parameters
+        return "inner" in _parameters(self.function)
 
     def refusals(
         self, problem: Problem, capability: tuple[int, int] | None = None
@@ -247,6 +264,9 @@ def implementation(
             approximates=approximates,
             operator=operator,
             prepares=takes_a_problem(function),
+            convention=None
+            if takes_a_problem(function)
+            else convention_of(function, decorated=True),
             layout=layout,
         )
 
@@ -255,34 +275,47 @@ def implementation(
 
 def takes_a_problem(function: Callable[..., Any]) -> bool:
     """Whether its first parameter is named `problem`: it returns the function of q, k and v."""
-    return next(iter(inspect.signature(function).parameters), "") == "problem"
+    return next(iter(_parameters(function)), "") == "problem"
 
 
-def is_plain(candidate: object) -> bool:
-    """Whether this is a public function whose first three parameters are q, k and v."""
-    if not inspect.isfunction(candidate) or candidate.__name__.startswith("_"):
-        return False
-    return list(inspect.signature(candidate).parameters)[:3] == ["q", "k", "v"]
+def from_function(function: AttentionFunction, name: str = "") -> Implementation:
+    """An implementation from a callable without a decorator: its parameters imply the limits.
 
-
-def from_function(function: AttentionFunction) -> Implementation:
-    """An implementation from a plain function: each parameter that it lacks becomes a limit.
-
-    Without `mask` it supports full attention only, without `scale` 1/sqrt(D) only. Without `bias`,
-    one of OPTIONAL it supports problems without that feature. All else is permitted, and
-    checked.
+    Raises ValueError for a required parameter that nothing fills.
     """
-    parameters = inspect.signature(function).parameters
-    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    optional: dict[str, Any] = {name: takes_any or name in parameters for name in OPTIONAL}
-    limits = Limits(
-        masks=EVERY_MASK if takes_any or "mask" in parameters else ("full",),
-        biases=EVERY_BIAS if takes_any or "bias" in parameters else ("none",),
-        own_scale=takes_any or "scale" in parameters,
-        own_value_dim=True,
-        **optional,
+    convention = None if takes_a_problem(function) else convention_of(function)
+    limits = _native_limits(function) if convention is None else convention.limits
+    return Implementation(
+        name=name or function.__name__,
+        function=function,
+        limits=(limits,),
+        states_limits=False,
+        prepares=takes_a_problem(function),
+        convention=convention,
     )
-    return replace(implementation(limits)(function), states_limits=False)
+
+
+def _native_limits(function: AttentionFunction) -> Limits:
+    """The limits of a function of the contract: each parameter that it lacks becomes a limit.
+
+    Without `mask` or `scale` it computes one value of it only, and the check decides which. Without
+    `bias` or one of OPTIONAL it supports problems without that feature.
+    """
+    parameters = _parameters(function)
+    takes_any = takes_a_problem(function) or any(
+        p.kind is p.VAR_KEYWORD for p in parameters.values()
+    )
+    optional: dict[str, Any] = {name: takes_any or name in parameters for name in OPTIONAL}
+    biases = EVERY_BIAS if takes_any or "bias" in parameters else ("none",)
+    return Limits(masks=EVERY_MASK, biases=biases, own_value_dim=True, **optional)
+
+
+def _parameters(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """Its parameters by name; none for a function in C."""
+    try:
+        return inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return {}
 
 
 def _with_values(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import cached_property
 
 from reports.analysis import verdicts
-from reports.analysis.verdicts import VerdictRow
+from reports.analysis.verdicts import AcrossRow, VerdictRow
 from reports.rows import answers, measurements, outcomes
 from reports.rows.answers import Timed
 from reports.rows.measurements import Measurement
@@ -35,6 +35,15 @@ class Analysis:
     def verdicts(self) -> list[VerdictRow]:
         """Every implementation against the baseline of its problem."""
         return verdicts.verdicts(self.plan, self.timed)
+
+    @cached_property
+    def across(self) -> list[AcrossRow]:
+        """Implementations of other panels against the baseline that --against names."""
+        errors = {
+            (row.problem, row.implementation): row.evidence.relative_error
+            for row in self.measurements
+        }
+        return verdicts.across(self.plan, self.timed, errors)
 
     @cached_property
     def timed(self) -> Timed:

@@ -1,12 +1,13 @@
 """Each implementation against the baseline of its problem: ratio, interval, verdict.
 
-Every panel is judged within itself and has a baseline of its own.
+Every panel is judged within itself and has a baseline of its own. With --against, implementations
+of other panels are compared with that baseline as well, in rows of their own.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import chain
 from statistics import fmean, median
@@ -22,6 +23,8 @@ from suites.stats.verdicts import Verdict, Word, judge, not_judged
 
 Panel = dict[str, list[Record]]
 """The records of one problem that may be ranked together, by implementation."""
+Place = tuple[Problem, str]
+"""A problem and an implementation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +91,16 @@ class VerdictRow(Paired):
     threads: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcrossRow(VerdictRow):
+    """An implementation against a baseline of another panel, which computes another function.
+
+    relative_error  RMS(error) / RMS(reference) of its output; None: not compared
+    """
+
+    relative_error: float | None
+
+
 def verdicts(plan: Plan, timed: Timed) -> list[VerdictRow]:
     """One row for each problem, number of threads and implementation beside a baseline.
 
@@ -99,6 +112,34 @@ def verdicts(plan: Plan, timed: Timed) -> list[VerdictRow]:
         for name, panel in panels(plan, found)
         if (baseline := plan.baseline_of(panel))
         for row in _against(plan, place, name, panel, baseline, twins_of(found))
+    ]
+
+
+def across(plan: Plan, timed: Timed, errors: Mapping[Place, float | None]) -> list[AcrossRow]:
+    """The baseline that --against names beside the implementations of other panels.
+
+    errors  relative RMS error of the output, by problem and implementation
+    """
+    if not plan.across:
+        return []
+    panel_of = {entry.name: entry.panel for entry in plan.entries}
+    return [
+        AcrossRow(
+            **shared_fields(row, VerdictRow),
+            relative_error=errors.get((row.problem, row.implementation)),
+        )
+        for place, found in timed.items()
+        if plan.baseline in found
+        for name, names in plan.panels(found).items()
+        if name != panel_of[plan.baseline]
+        for row in _against(
+            plan,
+            place,
+            name,
+            {each: found[each] for each in (plan.baseline, *names)},
+            plan.baseline,
+            twins_of(found),
+        )
     ]
 
 

@@ -11,6 +11,7 @@ from reports.rows.answers import state
 from reports.views import differences
 from reports.views.comparison import not_gated
 from reports.views.statuses import STATUS_WORDS
+from reports.views.text import abbreviated
 from suites.records.record import ANSWERS, Record
 
 
@@ -33,10 +34,13 @@ def gate_status(found: Comparison, limit: float) -> int:
     return int(len(slower_beyond(found.rows, limit)) > 0)
 
 
-def exit_status(records: Sequence[Record], *, strict: bool = False) -> int:
+def exit_status(
+    records: Sequence[Record], *, strict: bool = False, named: Sequence[str] = ()
+) -> int:
     """0 when no record is a fault and one at least is ok; strict: when all that was tried agrees.
 
-    Strict, also out of memory and timed out are faults.
+    strict  out of memory and timed out are faults, too
+    named   implementations that need a time on one problem at least
     """
     fine = ("ok", "refused", "missing") if strict else ANSWERS
     if any(record.status not in fine for record in records):
@@ -48,7 +52,27 @@ def exit_status(records: Sequence[Record], *, strict: bool = False) -> int:
             stderr=True,
         )
         return 1
+    if untimed := _untimed(records, named):
+        print_line("; ".join(untimed), stderr=True)
+        return 1
     return 0
+
+
+def _untimed(records: Sequence[Record], named: Sequence[str]) -> list[str]:
+    """A sentence for each named implementation without a time on any problem."""
+    faulty = {record.pair for record in records if record.status != "ok"}
+    timed = {r.implementation for r in records if r.times_ms and r.pair not in faulty}
+    return [
+        f"{abbreviated(name)} was named with --impl and has no time: {_why(records, name)}"
+        for name in named
+        if name not in timed
+    ]
+
+
+def _why(records: Sequence[Record], name: str) -> str:
+    """How the answers of an implementation without a time ended."""
+    own = [r for r in records if r.implementation == name and r.status != "ok"]
+    return _counted(own) if own else "no session timed it"
 
 
 def _counted(records: Sequence[Record]) -> str:

@@ -14,6 +14,7 @@ from reports.outputs.export.json_lines import Stream
 from reports.outputs.folder import RESULTS
 from reports.outputs.html import page
 from reports.outputs.html.page import Report
+from reports.outputs.streams import OutputError
 from reports.outputs.terminal import run_tables
 from reports.outputs.terminal.console import print_json, print_paths, print_tables
 from reports.outputs.terminal.history_tables import history_tables
@@ -36,14 +37,19 @@ def report(
     """Write page and charts, and print the tables or JSON, then the paths.
 
     lines  prints the JSON as one line
+
+    Raises OutputError where standard output cannot be written.
     """
     analysis = Analysis(run, records)
     made = page.write(analysis, out or RESULTS / run.name)
-    if as_json:
-        (lines.run if lines else print_json)({**json_data.of_run(analysis), **_files(made)})
-        return
-    print_tables(run_tables.summary(analysis))
-    print_paths(_paths(made))
+    try:
+        if as_json:
+            (lines.run if lines else print_json)({**json_data.of_run(analysis), **_files(made)})
+        else:
+            print_tables(run_tables.summary(analysis))
+            print_paths(_paths(made))
+    except OutputError as error:
+        raise OutputError(f"{error}; run {run.name} is stored, its page is {made.page}") from error
 
 
 def report_history(

@@ -2,7 +2,8 @@
 
 There is one sentence for each kind of problem (everything but lengths and heads; panels apart). It
 is about the largest problem with a decided comparison: the fastest implementation there, by how
-much, and its memory. Comparisons decided over sessions come before those within one process.
+much, and its memory. Comparisons decided over sessions come before those within one process. Ratios
+across panels have sentences of their own.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from reports.analysis.run_analysis import Analysis
 from reports.analysis.verdicts import Paired, VerdictRow, paired, twins_of
 from reports.rows.families import Kind, without_sizes
 from reports.rows.panels import ATTENTION, panels_of
-from reports.views.numbers import mebibytes, percent, ratio_in
+from reports.views import across
+from reports.views.numbers import mebibytes, percent, times_of
 from reports.views.panels import heading
-from reports.views.problems import facets, optional_words, pass_word
-from reports.views.text import abbreviated, capitalized, counted
+from reports.views.text import abbreviated, counted
 from reports.views.verdicts import noise_floor
 from suites.records.record import Pair
 
@@ -27,6 +28,8 @@ MOST_SENTENCES: Final = 6
 """Problems; the table of verdicts has the rest."""
 MOST_NAMES: Final = 4
 """Names in one sentence; further ones are counted."""
+MOST_SLOWER: Final = 3
+"""Ratios of slower implementations in one sentence; further ones are counted."""
 DECIDED: Final = frozenset({"faster", "slower", "same"})
 
 Named = tuple[str, Paired]
@@ -35,21 +38,25 @@ Memory = Mapping[Pair, int | None]
 
 
 def sentences(analysis: Analysis) -> list[str]:
-    """How much was decided, then one sentence for each kind of problem; none without a verdict.
+    """How much was decided, then `of_problems`; none without a verdict.
 
     With several numbers of threads, those with the most.
     """
+    decided = [_decided(analysis)] if analysis.verdicts else []
+    return [*decided, *of_problems(analysis)]
+
+
+def of_problems(analysis: Analysis) -> list[str]:
+    """One sentence for each kind of problem, then the ratios across panels."""
     rows = [row for row in analysis.verdicts if row.threads == analysis.most_threads]
-    if not rows:
-        return []
     every = list(_largest(analysis, rows))
     memory = {
         (row.problem, row.implementation): row.peak_bytes for row in analysis.with_most_threads
     }
     found = [_of_problem(analysis, own, memory) for own in every[:MOST_SENTENCES]]
     left = len(every) - len(found)
-    more = f"{counted(left, 'further kind')} of problem: see the verdicts." if left else ""
-    return [sentence for sentence in (_decided(analysis), *found, more) if sentence]
+    more = [f"{counted(left, 'further kind')} of problem: see the verdicts."] if left else []
+    return [*found, *more, *across.sentences(analysis)]
 
 
 def _decided(analysis: Analysis) -> str:
@@ -101,50 +108,28 @@ def _size(problem: Problem) -> tuple[int, ...]:
 def _of_problem(analysis: Analysis, rows: Sequence[VerdictRow], memory: Memory) -> str:
     """The sentence of one problem; its verdicts all have the same baseline."""
     problem, panel, baseline = rows[0].problem, rows[0].panel, rows[0].baseline
-    where = _where(problem)
-    start = capitalized(where) if panel == ATTENTION else f"{heading(panel)}, {where}"
+    start = "" if panel == ATTENTION else f"{heading(panel)}: "
     faster = [row for row in rows if row.verdict == "faster"]
     if not faster:
         own = [(row.implementation, row) for row in rows]
-        return f"{start}: {_none_faster(own, _short(baseline))}."
+        return f"{start}{_none_faster(own, _short(baseline), problem)}."
     best = min(faster, key=lambda row: row.ratio or 0)
-    gain = f"{_short(best.implementation)} is {_gain(best)} faster than {_short(baseline)}"
+    open_ = list(_not_slower(analysis, best, rows))
+    name = _short(best.implementation)
+    leads = f"{name} is faster than {_short(baseline)}" if open_ else f"{name} is the fastest"
     parts = (
-        f"{gain}, the baseline{_one_process(best)}",
+        f"{leads} on {problem}",
+        f"{_short(baseline)}, the baseline, takes {_gain(best)}{_one_process(best)}",
         _bytes_beside(problem, best.implementation, baseline, memory),
-        *_not_slower(analysis, best, rows),
+        *open_,
     )
-    return f"{start}: {'; '.join(part for part in parts if part)}."
-
-
-def _where(problem: Problem) -> str:
-    if problem.query_length == problem.key_length:
-        length = f"T = {problem.key_length}"
-    else:
-        rows = counted(problem.query_length, "query row")
-        length = f"{rows} over {counted(problem.key_length, 'key')}"
-    heads = facets(problem)["heads"]
-    parts = (
-        length,
-        f"{heads} head{'s' if heads != '1' else ''} of {problem.head_dim}",
-        f"batch {problem.batch}" if problem.batch > 1 else "",
-        problem.dtype,
-        str(problem.mask),
-        *optional_words(problem).values(),
-        f"{pass_word(problem)} on {problem.device}",
-    )
-    return f"at {', '.join(part for part in parts if part)}"
+    return f"{start}{'; '.join(part for part in parts if part)}."
 
 
 def _gain(row: Paired) -> str:
-    """How many times as fast, with its interval: 2.9x [2.8, 3.1]."""
-    times, least, most = (_times(1 / (value or 1)) for value in (row.ratio, row.high, row.low))
-    return f"{times}x [{least}, {most}]"
-
-
-def _times(value: float) -> str:
-    """With two decimals near 1, where the first of them says little."""
-    return f"{value:.2f}" if value < 2 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
+    """The baseline's time as a multiple of the faster one's: 2.9x its time [2.8, 3.1]."""
+    gain, low, high = (1 / each if each else None for each in (row.ratio, row.high, row.low))
+    return times_of(gain, low, high, "its time")
 
 
 def _one_process(row: Paired) -> str:
@@ -166,7 +151,8 @@ def _not_slower(analysis: Analysis, best: VerdictRow, rows: Sequence[VerdictRow]
         for name in (row.implementation for row in rows)
         if name != best.implementation
     ]
-    yield from _undecided([each for each in beside if each[1].verdict != "slower"], "it")
+    own = [each for each in beside if each[1].verdict != "slower"]
+    yield from _undecided(own, _short(best.implementation))
 
 
 def _undecided(own: Sequence[Named], other: str) -> Iterator[str]:
@@ -180,7 +166,7 @@ def _undecided(own: Sequence[Named], other: str) -> Iterator[str]:
         yield f"{_listed([name for name, _ in unjudged])} not judged beside {other} ({why})"
 
 
-def _none_faster(own: Sequence[Named], baseline: str) -> str:
+def _none_faster(own: Sequence[Named], baseline: str, problem: Problem) -> str:
     """The sentence where no implementation is shown to be faster than the baseline."""
     open_ = [(name, row) for name, row in own if not _grade(row)]
     slower = [(name, row) for name, row in own if row.verdict == "slower"]
@@ -188,11 +174,12 @@ def _none_faster(own: Sequence[Named], baseline: str) -> str:
     if len(open_) == len(own):
         tried = any(row.verdict == "inconclusive" for _, row in own)
         start = ["inconclusive"] if tried else []
-        return "; ".join([*start, *_undecided(open_, f"{baseline}, the baseline")])
+        said = "; ".join([*start, *_undecided(open_, f"{baseline}, the baseline")])
+        return f"on {problem}: {said}"
     if not same and not open_:
-        return f"{baseline}, the baseline, is the fastest; {_slower(slower)}"
+        return f"{baseline} is the fastest on {problem}; {_slower(slower)}"
     parts = (
-        f"none is shown to be faster than {baseline}, the baseline",
+        f"none is shown to be faster than {baseline}, the baseline, on {problem}",
         f"{_listed(same)} as fast" if same else "",
         *_undecided(open_, "it"),
         _slower(slower) if slower else "",
@@ -201,12 +188,17 @@ def _none_faster(own: Sequence[Named], baseline: str) -> str:
 
 
 def _slower(slower: Sequence[Named]) -> str:
-    """The least slow of the slower implementations with its ratio, and how many others."""
+    """The slower implementations with their ratios, the least slow first; many are counted."""
     ordered = sorted(slower, key=lambda each: each[1].ratio or 0)
-    name, row = ordered[0]
-    times = ratio_in(row.ratio, row.low, row.high)
-    said = f"{_short(name)} takes {times} times as long{_one_process(row)}"
-    return f"{said}, {len(ordered) - 1} more take longer" if len(ordered) > 1 else said
+    said = [_takes(*each) for each in ordered[:MOST_SLOWER]]
+    left = len(ordered) - len(said)
+    more = [f"{left} more {'takes' if left == 1 else 'take'} longer"] if left else []
+    return ", ".join([*said, *more])
+
+
+def _takes(name: str, row: Paired) -> str:
+    multiple = times_of(row.ratio, row.low, row.high, "its time")
+    return f"{_short(name)} takes {multiple}{_one_process(row)}"
 
 
 def _listed(names: Sequence[str]) -> str:

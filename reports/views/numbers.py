@@ -5,8 +5,12 @@ from __future__ import annotations
 import math
 from typing import Final
 
+NOT_SEEN: Final = "not seen"
+"""Stands for bytes that another library's allocator gave out."""
 _MOST_SHARE: Final = 1000
 """A larger share of the gate is shown as more than this."""
+_LEAST_TIMES: Final = 0.01
+"""A smaller multiple has no digit left among its two decimals."""
 _LEAST_RATIO: Final = 0.001
 _MOST_RATIO: Final = 1000
 """Ratios beyond these are shown as less or more: longer numbers would leave no room for names."""
@@ -90,3 +94,27 @@ def ratio_in(value: float | None, low: float | None, high: float | None) -> str:
     """A ratio with its interval, where it has one: 0.998 [0.991, 1.005]."""
     ends = (ratio(low), ratio(high))
     return f"{ratio(value)} [{', '.join(ends)}]" if all(ends) else ratio(value)
+
+
+def times(value: float | None) -> str:
+    """A multiple of a time: <0.01x, 0.35x, 1.30x, 12.3x, >1000x; empty for none."""
+    return f"{_multiple(value, value)}x" if value is not None and known(value) else ""
+
+
+def times_of(value: float | None, low: float | None, high: float | None, whose: str) -> str:
+    """A multiple of another time, with its interval where it has one: 1.30x its time [1.21, 1.39].
+
+    whose  the other time, in words: its time, the time of naive
+    """
+    if value is None or low is None or high is None:
+        return f"{times(value)} {whose}"
+    ends = ", ".join(_multiple(end, value) for end in (low, high))
+    return f"{times(value)} {whose} [{ends}]"
+
+
+def _multiple(value: float, beside: float) -> str:
+    """With as many decimals as `beside` has: two near 1, where the first of them says little."""
+    if value < _LEAST_TIMES or value > _MOST_RATIO:
+        return f"<{_LEAST_TIMES:g}" if value < 1 else f">{_MOST_RATIO:g}"
+    decimals = 2 if beside < 2 else 1 if beside < 100 else 0
+    return f"{value:.{decimals}f}"

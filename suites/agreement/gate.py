@@ -105,12 +105,22 @@ def _error_of(name: str, tensor: Tensor, expected: Expected) -> TensorError:
 def _bound_message(error: TensorError, got: Tensor, expected: Expected, first: Index) -> str:
     value, bound = expected.values[error.tensor], expected.bounds[error.tensor]
     at = _argmax((got - value).abs() / bound.clamp_min(1e-300))
+    found, wanted = apart_as_text(float(got[at]), float(value[at]))
     return (
         f"{error.tensor} is wrong: RMS error {error.rms_share:.3g} times the rounding bound "
         f"({RMS_ALLOWED:g} allowed), largest {error.worst_share:.3g} times ({WORST_ALLOWED:g} "
-        f"allowed); at {_index(at, error.tensor, expected, first)} it is {float(got[at]):.6g}, "
-        f"expected {float(value[at]):.6g}"
+        f"allowed); at {_index(at, error.tensor, expected, first)} it is {found}, expected {wanted}"
     )
+
+
+def apart_as_text(found: float, expected: float) -> tuple[str, str]:
+    """Two different numbers as text, with as many digits as they need to differ: 6 to 17."""
+    texts = ("", "")
+    for digits in range(6, 18):
+        texts = f"{found:.{digits}g}", f"{expected:.{digits}g}"
+        if texts[0] != texts[1]:
+            break
+    return texts
 
 
 def _naive_message(name: str, got: Tensor, expected: Expected, first: Index) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -15,20 +15,29 @@ from impls.interface import Problem
 from suites.agreement.attempts import Raised, attempt
 from suites.agreement.calls import Caller, versions_of
 from suites.agreement.cases import Cases
+from suites.agreement.diagnosis import diagnosed
 from suites.agreement.hard_inputs import HardInput, poisoned
-from suites.agreement.trial import Probe, Trial, first_fault
+from suites.agreement.refused_feature import traced
+from suites.agreement.slip import Diagnosis
+from suites.agreement.trial import EqualBits, Probe, Trial, first_fault
 from suites.measure.inputs import Inputs, copies, overwrite
 
 
 @dataclass(frozen=True, slots=True)
 class HardFinding:
-    """The result of the hard inputs: the first fault as text, and how many were right before it."""
+    """The result of the hard inputs: the first fault as text, and how many were right before it.
+
+    equal_bits  of the small problem
+    cause       of the fault, where it is a known mistake
+    """
 
     fault: str
     count: int
     scale_slope: float | None = None
     repeatable: bool | None = None
     calls_ms: float = 0.0
+    equal_bits: EqualBits = field(default_factory=EqualBits)
+    cause: Diagnosis | None = None
 
 
 UNKNOWN: Final = HardFinding("", 0)
@@ -55,16 +64,18 @@ def check_hard_inputs(
     risks: Callable[[str], None] | None,
 ) -> HardFinding:
     """Call an implementation on each of its hard inputs and run the probes."""
-    count, slope, repeatable = 0, None, None
+    count, slope, repeatable, equal_bits = 0, None, None, EqualBits()
     for each, trial in _trials(caller, cases, risks):
-        with _noted(each.place):
+        with _noted(each.place), traced(caller, [each.problem]):
             fault = first_fault(trial, probes)
         if fault:
-            return HardFinding(f"{each.place}, {fault}", count, calls_ms=sum(caller.took_ms))
+            spent_ms, cause = sum(caller.took_ms), diagnosed(trial, cases)
+            return HardFinding(f"{each.place}, {fault}", count, calls_ms=spent_ms, cause=cause)
         slope = trial.scale_slope or slope
         repeatable = trial.repeatable if repeatable is None else repeatable
+        equal_bits = trial.equal_bits if trial.case.is_plain_small else equal_bits
         count += 1
-    return HardFinding("", count, slope, repeatable, sum(caller.took_ms))
+    return HardFinding("", count, slope, repeatable, sum(caller.took_ms), equal_bits)
 
 
 def _trials(
@@ -76,7 +87,9 @@ def _trials(
     """
     ladder, before = cases.ladder(caller.implementation), None
     for label in ladder.labels:
-        found = ladder.climb(label, partial(_attempted, caller, cases, before))
+        tried: list[Problem] = []
+        with traced(caller, tried):
+            found = ladder.climb(label, partial(_attempted, caller, cases, before, tried))
         if found is None:
             continue
         each, before = found
@@ -86,9 +99,13 @@ def _trials(
 
 
 def _attempted(
-    caller: Caller, cases: Cases, before: _Call | None, each: HardInput
+    caller: Caller, cases: Cases, before: _Call | None, tried: list[Problem], each: HardInput
 ) -> _Call | Raised:
-    """The call, once more without compiled code if torch's limit on its variants was reached."""
+    """The call, once more without compiled code if torch's limit on its variants was reached.
+
+    tried  gets the problem
+    """
+    tried.append(each.problem)
     call = partial(_called, caller, cases, each, before)
     made = attempt(call)
     compiler = sys.modules.get("torch._dynamo")

@@ -16,6 +16,20 @@ from suites.measure.inputs import Inputs
 from suites.records.record import TensorError
 
 
+@dataclass(slots=True)
+class EqualBits:
+    """Whether results are equal bit for bit, as a record states it.
+
+    repeats             calls on the same inputs that were compared; 0: none
+    differing           tensors that differed between these calls
+    batch_differs_from  the smallest batch in which a row's output differed; 0: none; None: unknown
+    """
+
+    repeats: int = 0
+    differing: tuple[str, ...] = ()
+    batch_differs_from: int | None = None
+
+
 @dataclass(slots=True, eq=False)
 class Trial:
     """What an implementation returned on a case, and the evidence that probes have found.
@@ -31,6 +45,7 @@ class Trial:
     repeatable      whether a second call on the same inputs returned the same bits; None: unknown
     mask_agrees     whether the visible keys are those of the mask; None: unknown
     scale_slope     relative error of the scale in half precision; None: unknown
+    equal_bits      of repeated calls and of batches
     out             a copy of the first output, made right after the call
     """
 
@@ -45,6 +60,7 @@ class Trial:
     repeatable: bool | None = None
     mask_agrees: bool | None = None
     scale_slope: float | None = None
+    equal_bits: EqualBits = field(default_factory=EqualBits)
     out: Tensor | None = field(init=False)
     _errors: tuple[TensorError, ...] = ()
 

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from impls.interface import Mask
-from impls.interface.implementation import from_function
+from impls.interface import Mask, implementation
 from suites.engine.pipe import Sender
 from suites.engine.protocol import Calibrate, Calibrated, InstrumentsRead, ReadInstruments
 from suites.engine.timed_rounds import Bench
@@ -31,7 +30,7 @@ def calibrate(task: Calibrate, sender: Sender) -> None:
     bench = Bench(task, sender)
     for name in task.implementations:
         bench.set_up(name)
-    plain = bench.warmed("base", from_function(attend))
+    plain = bench.warmed("base", implementation()(attend))
     parts = {"base": 0.0, "twin": 0.0, "slowed": task.slowed}
     known = [
         replace(plain.again(), name=name, calls=[stretched(call, part) for call in plain.calls])
@@ -56,7 +55,7 @@ def read_instruments(task: ReadInstruments, sender: Sender) -> None:
     empty = [lambda: None, lambda: None]
     sender.send(
         InstrumentsRead(
-            read_bytes=usage.peak_bytes,
+            read_bytes=usage.peak_bytes or 0,
             resolution_ms=resolution_ms(),
             sample_overhead_ms=min(sampler.take(empty, 1) for _ in range(200)),
             call_overhead_ms=min(sampler.take(empty, 1000) for _ in range(20)),

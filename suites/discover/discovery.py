@@ -6,7 +6,6 @@ within narrower limits: a temporary file imports it from the user's file and sta
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from functools import wraps
@@ -16,7 +15,7 @@ from typing import Any, Final
 
 from impls import load_file
 from impls.interface import AttentionFunction, Implementation, Limits, Problem
-from impls.interface.limits import EVERY_MASK, OPTIONAL
+from impls.interface.conventions import Reading
 from suites.discover.limits import (
     Unsupported,
     base_problems,
@@ -86,6 +85,7 @@ class Discovery:
     devices   the finding of each device of this machine
     limits    to be stated above the function; empty where no base agrees
     wrong     problems within its claims that were tried here and failed
+    faults    the records of these problems, under the function's own name
     verified  the suite's records within these limits; None: it agrees with all of its claims
     """
 
@@ -94,25 +94,12 @@ class Discovery:
     limits: tuple[Limits, ...]
     wrong: int
     verified: tuple[Record, ...] | None
+    faults: tuple[Record, ...] = ()
 
     @property
     def claims_too_much(self) -> bool:
         """Whether it fails on a problem that its parameters permit."""
         return self.wrong > 0 or self.verified is not None or not self.limits
-
-
-def is_plain(entry: Entry) -> bool:
-    """Whether its limits are derived from its parameters, with no decorator that states them."""
-    if entry.name not in entry.files or not _could_be_derived(entry):
-        return False
-    tree = ast.parse(Path(entry.files[entry.name]).read_bytes())
-    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
-    return not any(
-        _last_name(decorator) == "implementation"
-        for function in functions
-        if function.name == entry.name
-        for decorator in function.decorator_list
-    )
 
 
 def discover(entry: Entry, run: Run, records: Iterable[Record], conduct: Conduct) -> Discovery:
@@ -125,14 +112,15 @@ def discover(entry: Entry, run: Run, records: Iterable[Record], conduct: Conduct
         devices = tuple(search.on_device(each["device"]) for each in run.machine["devices"])
         limits = merged(each.limits for each in devices if each.limits is not None)
         own = [r for r in records if r.implementation == entry.name]
-        agrees = not search.wrong and all(r.status in ("ok", "refused") for r in own)
+        agrees = not search.faults and all(r.status in ("ok", "refused") for r in own)
         verified = None if agrees or not limits else search.verify(limits, own)
         return Discovery(
             name=entry.name,
             devices=devices,
             limits=limits,
-            wrong=search.wrong,
+            wrong=len(search.faults),
             verified=verified,
+            faults=tuple(search.faults),
         )
 
 
@@ -173,7 +161,7 @@ class _Search:
     run: Run
     conduct: Conduct
     folder: Path
-    wrong: int = 0
+    faults: list[Record] = field(default_factory=list)
     _runs: int = field(default=0)
 
     def on_device(self, device: str) -> DeviceFinding:
@@ -237,7 +225,7 @@ class _Search:
         for record in self._conducted(plan):
             if record.status != "ok":
                 faults[record.problem] = f"{record.status}: {record.reason}"
-                self.wrong += 1
+                self.faults.append(replace(record, implementation=self.entry.name))
         return faults
 
     def _entries(self, limits: dict[str, tuple[Limits, ...]]) -> tuple[Entry, ...]:
@@ -247,28 +235,26 @@ class _Search:
         own = self.entry.files[self.entry.name]
         path.write_text(_FILE.format(name=self.entry.name, file=own, limits=limits))
         return tuple(
-            Entry(name=name, files={name: str(path)}, limits=each) for name, each in limits.items()
+            Entry(
+                name=name,
+                files={name: str(path)},
+                limits=each,
+                readings=dict.fromkeys([name], *self.entry.readings.values())
+                if self.entry.readings
+                else {},
+            )
+            for name, each in limits.items()
         )
+
+    def _reading_for(self, name: str) -> dict[str, Reading]:
+        """How the function is called, for another name of it."""
+        found = self.entry.readings.get(self.entry.name)
+        return {} if found is None else {name: found}
 
     def _conducted(self, plan: Plan) -> list[Record]:
         place = [each.name for each in self.run.plan.entries].index(self.entry.name)
         name = f"{self.run.name}-{place}-{self._runs}"
         return self.conduct(replace(self.run, name=name, started=now(), plan=plan))
-
-
-def _could_be_derived(entry: Entry) -> bool:
-    """Whether its limits could be derived from a function's parameters."""
-    if len(entry.limits) != 1:
-        return False
-    own = entry.limits[0]
-    free = {name: getattr(own, name) for name in ("masks", "biases", "own_scale", *OPTIONAL)}
-    return own.masks in (EVERY_MASK, ("full",)) and own == Limits(**free, own_value_dim=True)
-
-
-def _last_name(decorator: ast.expr) -> str:
-    """The last name of a decorator: `implementation` of `@interface.implementation(...)`."""
-    named = decorator.func if isinstance(decorator, ast.Call) else decorator
-    return named.attr if isinstance(named, ast.Attribute) else getattr(named, "id", "")
 
 
 def _member_of(module: str, function: AttentionFunction) -> AttentionFunction:

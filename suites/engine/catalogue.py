@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from impls import own_files
 from suites.engine.local_pool import LocalPool, Process
-from suites.engine.protocol import Begin, Listed, ListImplementations, Message, Refused
-from suites.records.plan import Entry
+from suites.engine.protocol import (
+    Begin,
+    ChooseReadings,
+    Listed,
+    ListImplementations,
+    Message,
+    ReadingsChosen,
+    Refused,
+    Task,
+)
+from suites.engine.watch import Ending
+from suites.records.plan import Entry, Plan
 from suites.records.record import CHECK
 
 LIMIT_S: Final = 120.0
@@ -41,6 +54,40 @@ def open_catalogue(
         return _listed(specs, threads, own)
 
 
+def with_readings(plan: Plan, pool: LocalPool) -> Plan:
+    """The plan with chosen readings of every entry that follows another convention.
+
+    An implementation that ends the process keeps its first reading: the check gives the reason.
+    Raises ValueError where none of those that were named can be called.
+    """
+    entries = [_with_readings(each, plan, pool) for each in plan.entries]
+    named = [each for each in entries if each.name in plan.named]
+    if named and all(each.missing for each in named):
+        raise ValueError("; ".join(f"{each.name}: {each.missing}" for each in named))
+    return replace(plan, entries=tuple(entries))
+
+
+def _with_readings(entry: Entry, plan: Plan, pool: LocalPool) -> Entry:
+    if entry.missing or not entry.needs_trial:
+        return entry
+    heard: list[Message] = []
+    task = ChooseReadings(
+        implementation=entry.name, files=entry.files, problems=plan.problems, seed=plan.seed
+    )
+    process = pool.take(CHECK, max(plan.threads))
+    if _asked(process, task, heard.append) is not None:
+        process[1].end()
+        return entry
+    pool.put_back(CHECK, process)
+    chosen = next((each for each in heard if isinstance(each, ReadingsChosen)), None)
+    if chosen is None:
+        return entry
+    limits = chosen.limits if chosen.limits and not entry.inner_limits else entry.limits
+    if chosen.cannot_be_called:
+        return replace(entry, missing=chosen.doubt)
+    return replace(entry, readings=chosen.readings, limits=limits, doubt=chosen.doubt)
+
+
 def cores() -> int:
     """CPUs that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -58,7 +105,7 @@ def _listed(specs: list[str] | None, threads: int, pool: LocalPool) -> Catalogue
             if isinstance(latest, Listed):
                 return latest.machine, latest.entries
         file = latest.implementation if isinstance(latest, Begin) else ""
-        if file in without or not Path(file).is_file():
+        if file in without or Path(file) not in own_files():
             raise ValueError(f"{file or 'the list of implementations'} cannot be imported: {ended}")
         without[file] = f"ended the process that imported it: {ended}"
     raise ValueError(f"too many files end the process that imports them: {', '.join(without)}")
@@ -69,15 +116,21 @@ def _ask(
 ) -> tuple[Message | None, str]:
     """The last message of the session, and why it ended; empty when it did not."""
     heard: list[Message] = []
-    watch, session = process
-    limits = watch.time_limit_s, watch.memory_limit
-    watch.time_limit_s, watch.memory_limit = LIMIT_S, _NO_LIMIT
     asked = None if specs is None else tuple(specs)
     task = ListImplementations(specs=asked, without=without, cores=cores())
-    ending = session.ask(task, heard.append)
-    watch.time_limit_s, watch.memory_limit = limits
+    ending = _asked(process, task, heard.append)
     latest = heard[-1] if heard else None
     if ending is None:
         return latest, ""
-    session.end()
+    process[1].end()
     return latest, ending.reason
+
+
+def _asked(process: Process, task: Task, receive: Callable[[Message], None]) -> Ending | None:
+    """Do a task under the limits of a catalogue; how the process ended, None where it did not."""
+    watch, session = process
+    limits = watch.time_limit_s, watch.memory_limit
+    watch.time_limit_s, watch.memory_limit = LIMIT_S, _NO_LIMIT
+    ending = session.ask(task, receive)
+    watch.time_limit_s, watch.memory_limit = limits
+    return ending

@@ -94,6 +94,8 @@ def entry_of(each: Implementation) -> Entry:
         choices={name: list(map(str, values)) for name, values in each.choices.items()},
         panel=each.panel,
         description=one_line(lines[0], LONGEST) if lines else "",
+        states_limits=each.states_limits,
+        needs_trial=any(not part.states_limits or part.convention is not None for part in parts),
     )
 
 

@@ -8,6 +8,7 @@ from time import sleep
 from typing import Final, Protocol
 
 from impls.interface import Problem
+from impls.interface.conventions import Reading
 from suites.engine.protocol import (
     Check,
     LeftThreads,
@@ -107,6 +108,7 @@ class Dispatcher:
                 problem=problem,
                 implementations=tuple(some),
                 files=self._files(some),
+                readings=self._readings(some),
                 seed=self.plan.seed,
                 settings=self._settings,
             )
@@ -122,6 +124,7 @@ class Dispatcher:
                 problem=problem,
                 implementations=tuple(some),
                 files=self._files(some),
+                readings=self._readings(some),
                 seed=self.plan.seed,
                 settings=self._settings,
                 expected_ms={name: self.expected_ms((problem, name)) or 0.0 for name in some},
@@ -267,6 +270,9 @@ class Dispatcher:
 
     def _files(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
         return {e.name: e.files for e in self.plan.entries if e.name in names}
+
+    def _readings(self, names: Sequence[str]) -> dict[str, dict[str, Reading]]:
+        return {e.name: e.readings for e in self.plan.entries if e.name in names and e.readings}
 
     @property
     def _settings(self) -> Settings:

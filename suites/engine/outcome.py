@@ -8,23 +8,39 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import torch
 
 import impls
 from impls.interface import Implementation, Missing
+from impls.interface.conventions import Reading
+from suites.agreement.refused_feature import cause_of
 from suites.engine.pipe import Sender, one_line
 from suites.engine.protocol import Begin, Check, LeftThreads, Made, Measure
+from suites.measure.affinity import on_all_cpus
 from suites.process_state.state import DisturbedError, ProcessState
 from suites.process_state.watched import Watched
 from suites.records.record import Cause, Record, Status
 
 MOST_NOTES: Final = 3
 """Notes of an exception that a reason quotes."""
+
+_USUAL_IMPORTS: Final = {
+    "torch": "import torch",
+    "F": "import torch.nn.functional as F",
+    "nn": "from torch import nn",
+    "np": "import numpy as np",
+    "Tensor": "from torch import Tensor",
+    "einsum": "from torch import einsum",
+    "rearrange": "from einops import rearrange",
+}
+"""Imports that files often leave out, by the name that they define."""
 
 OnProblem = Check | Measure
 
@@ -78,13 +94,16 @@ def _conclude(
 
 def _failed(task: OnProblem, name: str, error: BaseException) -> Record:
     status, cause, reason = _fault(error, task.settings.memory_limit)
+    found = cause_of(error) if cause == "exception" else None
     return Record(
         session=task.session,
         problem=task.problem,
         implementation=name,
         status=status,
         cause=cause,
-        reason=reason,
+        reason=found.reason(reason) if found else reason,
+        slip=found.slip if found else "",
+        cure=found.cure if found else "",
     )
 
 
@@ -108,20 +127,45 @@ def _message(error: BaseException) -> str:
         text = str(error)
     except BaseException as another:  # noqa: BLE001 - an implementation's exceptions are its code
         return f"its message cannot be read: {one_line(type(another).__name__)}"
+    if isinstance(error, NameError) and (hint := _missing_import(error)):
+        text = f"{text}; {hint}"
     return "".join((one_line(text), *(f" ({one_line(note)})" for note in notes[:MOST_NOTES])))
 
 
-def resolve(name: str, files: dict[str, str]) -> Implementation:
-    """The implementation printed as `name`, from the files that define it and its inner one."""
-    known: dict[str, Implementation | Missing] = {
-        defined: impls.load_file(Path(file), defined)[0] for defined, file in files.items()
-    }
+def _missing_import(error: NameError) -> str:
+    """The line that uses an unknown name, and the import to add; empty for an unusual name."""
+    name, frames = error.name or "", traceback.extract_tb(error.__traceback__)
+    standard = f"import {name}" if name in sys.stdlib_module_names else ""
+    usual = _USUAL_IMPORTS.get(name, standard)
+    return f"line {frames[-1].lineno} uses {name}: add {usual}" if usual and frames else ""
+
+
+def resolve(
+    name: str, files: dict[str, str], readings: Mapping[str, Reading] = MappingProxyType({})
+) -> Implementation:
+    """The implementation printed as `name`, from the files that define it and its inner one.
+
+    readings  how each of them is called, by name
+    """
+    with on_all_cpus():  # importing may start threads, which inherit the CPUs of this one
+        known: dict[str, Implementation | Missing] = {
+            defined: impls.load_file(Path(file), defined)[0].reading(readings.get(defined))
+            for defined, file in files.items()
+        }
     return impls.select([name], known)[0]
+
+
+def fault_of(work: Callable[[], str]) -> tuple[str, bool]:
+    """The fault that work returns or raises as text, and whether it raised."""
+    try:
+        return work(), False
+    except BaseException as error:  # noqa: BLE001 - an implementation may raise anything
+        return f"{one_line(type(error).__name__)}: {_message(error)}", True
 
 
 def clear_caches(each: Implementation) -> None:
     """Empty the caches of its files, so that its first call on every problem includes set-up."""
     for part in filter(None, (each, each.inner)):
-        for value in list(vars(sys.modules[part.function.__module__]).values()):
+        for value in list(vars(sys.modules[part.module]).values()):
             if isinstance(value, functools._lru_cache_wrapper):  # noqa: SLF001 - the type's only name
                 value.cache_clear()

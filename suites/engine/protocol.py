@@ -7,7 +7,8 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import Field
 
-from suites.records.codec import Bytes, Milliseconds, ProblemText, message
+from impls.interface.conventions import Reading
+from suites.records.codec import Bytes, LimitsData, Milliseconds, ProblemText, message
 from suites.records.facts import SessionFacts
 from suites.records.plan import Entry
 from suites.records.record import Record
@@ -38,6 +39,21 @@ class ListImplementations:
 
 
 @message
+class ChooseReadings:
+    """Choose how an implementation of another convention is called, by trials on small problems.
+
+    files     as in a check
+    problems  of the plan, on its device
+    """
+
+    task: Literal["choose readings"] = "choose readings"
+    implementation: str
+    files: dict[str, str]
+    problems: tuple[ProblemText, ...]
+    seed: int
+
+
+@message
 class Survey:
     """Report the facts of the session.
 
@@ -60,6 +76,7 @@ class _OnProblem:
 
     implementations  names, as printed
     files            by name: the files that an implementation needs, by the names they define
+    readings         by name: how each of these is called, where trials chose
     settings         of the plan
     """
 
@@ -67,6 +84,7 @@ class _OnProblem:
     problem: ProblemText
     implementations: tuple[str, ...]
     files: dict[str, dict[str, str]]
+    readings: dict[str, dict[str, Reading]] = field(default_factory=dict)
     seed: int
     settings: Settings
 
@@ -121,7 +139,14 @@ class ReadInstruments:
 
 
 Task: TypeAlias = (
-    Wait | ListImplementations | Survey | Check | Measure | Calibrate | ReadInstruments
+    Wait
+    | ListImplementations
+    | ChooseReadings
+    | Survey
+    | Check
+    | Measure
+    | Calibrate
+    | ReadInstruments
 )
 
 
@@ -142,6 +167,17 @@ class Begin:
     kind: Literal["begin"] = "begin"
     problem: ProblemText | None
     implementation: str
+
+
+@message
+class Prepares:
+    """The implementation at work prepares or compiles from now on, or no longer does.
+
+    Preparing has a time limit of its own.
+    """
+
+    kind: Literal["prepares"] = "prepares"
+    begins: bool
 
 
 @message
@@ -213,6 +249,23 @@ class Refused:
 
 
 @message
+class ReadingsChosen:
+    """How an implementation is called.
+
+    readings  by the name of the part
+    limits    of the implementation called so; empty: as they were
+    doubt     what the trials gave where no reading was right
+    cannot_be_called  whether every call raised, at every size
+    """
+
+    kind: Literal["readings chosen"] = "readings chosen"
+    readings: dict[str, Reading]
+    limits: tuple[LimitsData, ...] = ()
+    doubt: str = ""
+    cannot_be_called: bool = False
+
+
+@message
 class Calibrated:
     """Times where the truth is known.
 
@@ -247,6 +300,7 @@ class InstrumentsRead:
 Message: TypeAlias = (
     Answered
     | Begin
+    | Prepares
     | Rest
     | TakeTurns
     | Risk
@@ -255,6 +309,7 @@ Message: TypeAlias = (
     | Surveyed
     | Listed
     | Refused
+    | ReadingsChosen
     | Calibrated
     | InstrumentsRead
 )

@@ -18,7 +18,8 @@ def settled(plan: Plan, records: Iterable[Record], session: int) -> set[Problem]
     """The problems that a session need not time again.
 
     Every ratio to the baseline, with this session's number of threads, has an interval of at most
-    the plan's precision to either side, after the fewest sessions.
+    the plan's precision to either side, after the fewest sessions. Ratios across panels count where
+    the plan has them.
     """
     if plan.precision is None:
         return set()
@@ -31,7 +32,9 @@ def settled(plan: Plan, records: Iterable[Record], session: int) -> set[Problem]
 
 
 def _is_precise(plan: Plan, timed: Mapping[str, Sessions]) -> bool:
-    panels = plan.panels(timed).values()
+    panels = list(plan.panels(timed).values())
+    if plan.across and plan.baseline in timed:
+        panels.append(list(timed))
     return all(_panel_is_precise(plan, {n: timed[n] for n in names}) for names in panels)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,7 +13,10 @@ import torch
 from torch import Tensor
 
 from impls.interface import BiasValues, Implementation, Problem
+from suites.measure.gradients import GradientMode, begin_gradients
 
+Bound = Callable[..., Callable[..., Tensor]]
+"""What `Implementation.prepared` returns: a function of bias and sink."""
 BITS: Final = 5
 """Random bits that choose one of 32 sets of signs. Successive draws give up to 2^32 inputs."""
 
@@ -58,12 +60,21 @@ def make_inputs(problem: Problem, *, purpose: str, session: int = 0, seed: int =
     return Inputs(q, k, v, grad, _bias(problem, generator), _sink(problem, generator))
 
 
-def bind(implementation: Implementation, problem: Problem, inputs: Inputs) -> Callable[..., Tensor]:
+def bind(
+    implementation: Implementation,
+    problem: Problem,
+    inputs: Inputs,
+    bound: Bound | None = None,
+) -> Callable[..., Tensor]:
     """The implementation as a function of q, k and v; other arguments come from problem and inputs.
+
+    bound  what it prepared for the problem earlier; None: it prepares now
 
     Raises ValueError for padding that does not fit the sizes.
     """
-    return implementation.prepared(problem)(bias=inputs.bias, sink=inputs.sink)
+    if bound is None:
+        bound = implementation.prepared(problem)
+    return bound(bias=inputs.bias, sink=inputs.sink)
 
 
 def _bias(problem: Problem, generator: torch.Generator) -> BiasValues | None:
@@ -100,37 +111,34 @@ def laid_out(x: Tensor, problem: Problem) -> Tensor:
 
 
 def call_of(
-    function: Callable[..., Tensor], inputs: Inputs, between: Inputs | None = None
+    function: Callable[..., Tensor],
+    inputs: Inputs,
+    between: Inputs | None = None,
+    mode: GradientMode | None = None,
 ) -> Callable[[], tuple[Tensor, ...]]:
     """A call without arguments that returns (out,), or (out, dq, dk, dv) in training.
 
     between  in training: inputs of another call between forward and backward
+    mode     how gradients are taken, shared with other calls; None: this call's own
     """
     if inputs.grad is None:
         return lambda: _forward(function, inputs)
-    _begin_gradients()
+    begin_gradients()
     leaves, others = _leaves(inputs), [] if between is None else _leaves(between)
-    grad = inputs.grad
+    grad, mode = inputs.grad, GradientMode() if mode is None else mode
 
     def train() -> tuple[Tensor, ...]:
         out = function(*leaves)
         _expect_tensor(out)
         if others:
             function(*others)
-        return (out.detach(), *torch.autograd.grad(out, leaves, grad, materialize_grads=True))
+        return (out.detach(), *mode.gradients(out, leaves, grad))
 
     return train
 
 
 def _leaves(inputs: Inputs) -> list[Tensor]:
     return [x.detach().requires_grad_() for x in (inputs.q, inputs.k, inputs.v)]
-
-
-@functools.cache
-def _begin_gradients() -> None:
-    """Take a first gradient before timing: torch imports 486 modules for it, which takes 0.3 s."""
-    x = torch.ones(1, requires_grad=True)
-    torch.autograd.grad(2 * x, x, torch.ones(1))
 
 
 def copies(inputs: Inputs) -> Inputs:

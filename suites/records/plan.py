@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 from impls.interface import Problem
+from impls.interface.conventions import Reading
 from impls.interface.implementation import refusals
 from suites.records.codec import STRICT, TOO_LARGE, LimitsData, ProblemText
 from suites.records.record import CHECK, Cause, Pair, Record, Status
@@ -27,6 +28,11 @@ class Entry:
                  that share its own reference
     missing      why it cannot be imported here; empty when it can
     description  the first line of its docstring
+    states_limits  whether its author declared the limits
+    needs_trial  whether small calls choose how it is called: it states no limits, or follows
+                 another convention than the contract
+    readings     how each part with such a convention is called, as trials chose
+    doubt        what the trials gave where no reading was right; empty otherwise
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -40,6 +46,10 @@ class Entry:
     panel: str = "attention"
     missing: str = ""
     description: str = ""
+    states_limits: bool = True
+    needs_trial: bool = False
+    readings: dict[str, Reading] = field(default_factory=dict)
+    doubt: str = ""
 
     @property
     def layer(self) -> bool:
@@ -69,6 +79,8 @@ class Plan(Settings):
     baseline         the implementation that the others are compared with, where it has times; "" is
                      the first that has
     enough_s         sessions beyond the fewest end within so many seconds; None: no such limit
+    named            implementations that were named with --impl: the run has to time each of them
+    across           whether implementations of other panels are compared with the baseline, too
     """
 
     __pydantic_config__: ClassVar[Any] = STRICT
@@ -82,6 +94,8 @@ class Plan(Settings):
     fewest_sessions: int = 0
     baseline: str = ""
     enough_s: float | None = None
+    named: tuple[str, ...] = ()
+    across: bool = False
 
     def __post_init__(self) -> None:
         names = [entry.name for entry in self.entries]
@@ -97,6 +111,11 @@ class Plan(Settings):
         }.items():
             if not sound:
                 raise ValueError(f"the plan has {fault}")
+
+    @property
+    def doubts(self) -> list[str]:
+        """A line for each implementation that no reading of its parameters made right."""
+        return [f"{entry.name}: {entry.doubt}" for entry in self.entries if entry.doubt]
 
     @property
     def session_numbers(self) -> range:

@@ -30,6 +30,8 @@ MOST_SESSIONS: Final = 20
 """Sessions after which a precision is given up, unless --sessions says otherwise."""
 TIME_LIMIT_S: Final = 60.0
 """The default of --time-limit."""
+PREPARE_LIMIT_S: Final = 300.0
+"""The default of --prepare-limit: compiling for twenty shapes takes one to three minutes."""
 MEMORY_SHARE: Final = 0.8
 """The default of --memory-limit, as a part of the available memory."""
 
@@ -139,6 +141,8 @@ def plan_of(
         round_budget_ms=ROUND_BUDGET_MS if request.problems else request.suite.round_budget_ms,
         capability=_capability(machine),
         baseline=_baseline(request.against, entries),
+        named=_named(request, entries),
+        across=request.against is not None,
         **{**defaults, **request.settings},
     )
 
@@ -189,19 +193,30 @@ def _baseline(against: str | None, entries: tuple[Entry, ...]) -> str:
         raise ValueError(
             f"--against {against!r} is none of the implementations of this run: {', '.join(names)}"
         )
-    panels = {entry.name: entry.panel for entry in entries}
-    panel = panels.pop(found[0])
-    if panels and panel not in panels.values():
-        raise ValueError(
-            f"--against {against!r}: none of the others computes the same function, so nothing "
-            "could be compared with it"
-        )
     return found[0]
 
 
+def _named(request: Request, entries: Sequence[Entry]) -> tuple[str, ...]:
+    """The implementations named with --impl; one that --against alone names is not among them."""
+    if request.specs is None:
+        return ()
+    added = [request.against] if request.against not in (None, *request.specs) else []
+    return tuple(
+        entry.name
+        for entry in entries
+        if any(_is_meant(entry, spec) for spec in request.specs)
+        or not any(_is_meant(entry, spec) for spec in added if spec)
+    )
+
+
 def _is_meant(entry: Entry, spec: str) -> bool:
-    """Whether NAME, FILE.py or FILE.py:NAME means this implementation."""
+    """Whether NAME, FILE.py, FILE.py:NAME or package.module:NAME means this implementation."""
     file, extension, name = spec.rpartition(".py")
+    if not extension and ":" in spec:
+        module, _, name = spec.partition(":")
+        place = tuple(module.split("."))
+        files = (Path(each).with_suffix("") for each in entry.files.values())
+        return entry.name == name and any(each.parts[-len(place) :] == place for each in files)
     if not extension:
         return entry.name == spec
     path = Path(file + extension).resolve()

@@ -124,6 +124,27 @@ MISTAKES = {
         ("run", "scaling", "--problem", "t64"),
         r"a suite \(scaling\) and --problem; expected one or the other",
     ),
+    "no candidate": (("judge",), r"Missing argument 'DIR\|FILE.py"),
+    "a candidate that is not there": (
+        ("judge", "nowhere", "--problem", "t64"),
+        r"no file or folder 'nowhere'; expected DIR, FILE.py or FILE.py:FUNCTION",
+    ),
+    "candidates without a problem": (
+        ("judge", "empty.py"),
+        r"--problem is missing; expected one at least, as \"b1 h8 t1024 d64 causal\"",
+    ),
+    "candidates with several numbers of threads": (
+        ("judge", "empty.py", "--problem", "t64", "--threads", "1,2"),
+        r"--threads (names 2 numbers; judge expects one|is 2, this program may use 1 CPUs)",
+    ),
+    "a margin that is no part": (
+        ("judge", "empty.py", "--problem", "t64", "--faster-by", "much"),
+        r"--faster-by is 'much', expected a part of the time like 0% or 50%",
+    ),
+    "candidates against an unknown implementation": (
+        ("judge", "empty.py", "--problem", "t64", "--against", "sdap_flash"),
+        r"unknown implementation 'sdap_flash'; did you mean 'sdpa_flash'\?",
+    ),
     "an unknown implementation": (
         ("run", "--impl", "sdap_flash"),
         r"unknown implementation 'sdap_flash'; did you mean 'sdpa_flash'\?",

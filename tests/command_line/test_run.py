@@ -29,11 +29,25 @@ def made(folder: Path) -> subprocess.CompletedProcess[str]:
     return start("run", *impls, *TINY, "--sessions", "2", cwd=folder)
 
 
+def test_resume_keeps_which_implementations_were_named(
+    made: subprocess.CompletedProcess[str], folder: Path
+) -> None:
+    assert made.returncode == 1
+    resumed = start("run", "--resume", "--json", cwd=folder)
+    assert (resumed.returncode, resumed.stderr) == (1, made.stderr)
+
+
+def test_a_run_without_a_terminal_prints_nothing_on_stderr(tmp_path: Path) -> None:
+    words = ("--problem", "h2 t64 d16", "--sessions", "1", "--threads", "1")
+    result = start("run", "--impl", "naive", *words, cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
 def test_a_run_measures_reports_and_prints_the_paths(
     made: subprocess.CompletedProcess[str], folder: Path
 ) -> None:
-    assert made.returncode == 0, made.stderr
-    assert made.stderr == ""  # no progress without a terminal
+    assert made.returncode == 1
+    assert made.stderr == "xformers was named with --impl and has no time: 4 refused\n"
     paths = [Path(line) for line in made.stdout.splitlines() if line.startswith("results/")]
     assert paths[0].name == "report.html"
     assert {path.suffix for path in paths[1:]} == {".png"}

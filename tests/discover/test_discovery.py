@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -19,10 +20,11 @@ from impls import load_file
 from impls.interface import Limits, Problem
 from impls.interface.implementation import from_function
 from impls.interface.limits import EVERY_BIAS, EVERY_MASK
+from reports.analysis.run_analysis import Analysis
 from reports.outputs.export.limits_data import of_limits
-from reports.outputs.terminal import found_limits
+from reports.outputs.terminal.check_report import check_report
 from reports.outputs.terminal.screen import TrialScreen
-from suites.discover.discovery import Discovery, discover, is_plain, merged, within
+from suites.discover.discovery import Discovery, discover, merged, within
 from suites.discover.limits import (
     HEAD_DIMS,
     base_problems,
@@ -48,6 +50,13 @@ CLAIMED = Limits(
 EVERYTHING = replace(CLAIMED, devices=("cpu",), head_dims=range(1, 257))
 Fault = Callable[[Problem], str]
 
+WITHOUT_KEYS = {
+    feature.value
+    for feature in features(FIRST)
+    if feature.field == "masks" and all(p.has_keyless_rows for p in feature.problems)
+}
+"""Kinds of masks whose trials all have queries that see no key."""
+WITH_KEYS = tuple(kind for kind in EVERY_MASK if kind not in WITHOUT_KEYS)
 UNABLE: dict[str, tuple[Fault, dict[str, Any]]] = {
     "nothing": (lambda p: "", {}),
     "other dtypes than float32": (
@@ -73,7 +82,31 @@ UNABLE: dict[str, tuple[Fault, dict[str, Any]]] = {
     ),
     "windows that look ahead": (
         lambda p: "wrong" if p.mask.right else "",
-        {"masks": tuple(kind for kind in EVERY_MASK if "window" not in kind)},
+        {"windows": "causal"},
+    ),
+    "windows that are not symmetric": (
+        lambda p: "" if p.mask.left is None or p.mask.left == p.mask.right + 1 else "one reach",
+        {"windows": "symmetric"},
+    ),
+    "lengths that are no multiple of 64": (
+        lambda p: "T % 64 == 0" if p.query_length % 64 or p.key_length % 64 else "",
+        {"length_multiple": 64},
+    ),
+    "lengths that are no multiple of 16": (
+        lambda p: "T % 16 == 0" if p.query_length % 16 or p.key_length % 16 else "",
+        {"length_multiple": 16},
+    ),
+    "odd numbers of heads": (
+        lambda p: "pairs of heads" if p.query_heads % 2 or p.key_heads % 2 else "",
+        {"head_multiple": 2},
+    ),
+    "more queries than keys": (
+        lambda p: "Tq <= Tk" if p.query_length > p.key_length else "",
+        {"queries_at_most_keys": True},
+    ),
+    "queries without keys": (
+        lambda p: "NaN" if p.has_keyless_rows else "",
+        {"keyless_rows": False, "masks": WITH_KEYS},
     ),
     "head dimensions that are no multiple of 8": (
         lambda p: "multiples of 8 only" if p.head_dim % 8 else "",
@@ -242,7 +275,8 @@ def test_a_feature_without_a_parameter_is_not_tried(tmp_path: Path) -> None:
     assert found.limits == (replace(claimed, devices=("cpu",), head_dims=range(1, 257)),)
     assert not found.claims_too_much
     assert not [text for text in asked if claimed.refusals(Problem.parse(text))]
-    assert "takes full" in printed(found)
+    assert "not accepted by its parameters: masks causal, window, padding" in printed(found)
+    assert {record.problem for record in found.faults} == set()
 
 
 def test_each_problem_is_tried_within_the_narrowest_limits_that_permit_it() -> None:
@@ -259,7 +293,7 @@ def test_each_problem_is_tried_within_the_narrowest_limits_that_permit_it() -> N
 def test_features_are_combined_with_training_and_bands_within_the_limits() -> None:
     every, _ = inferred_limits(FIRST, dict.fromkeys(single_features(), ""))
     found = set(map(str, combinations(FIRST, every)))
-    assert "b2 h4 t129/33 d64 causal fp32 cpu" in found
+    assert "b2 h4 t129/33 d64 window:16 fp32 cpu" in found
     assert "b2 h4 t65 d64 causal alibi fp32 cpu" in found
     assert "b2 h4 t65 d64 full bf16 train cpu" in found
     assert "b2 h4 t65 d256 full fp32 train cpu" in found
@@ -353,32 +387,6 @@ def test_devices_with_the_same_limits_share_them() -> None:
 
 
 PLAIN = "def mine(q, k, v, *, mask, scale): ..."
-DECORATED = f"from impls.interface import *\n@implementation(Limits())\n{PLAIN}"
-QUALIFIED = f"from impls import interface\n@interface.implementation()\n{PLAIN}"
-
-
-@pytest.mark.parametrize(
-    ("source", "limits", "expected"),
-    [
-        (PLAIN, CLAIMED, True),
-        (f"import torch\n@torch.no_grad()\n{PLAIN}", CLAIMED, True),
-        (DECORATED, CLAIMED, False),
-        (QUALIFIED, CLAIMED, False),
-        (PLAIN, Limits(), False),  # as `implementation(Limits())(mine)` has them
-        (PLAIN, replace(CLAIMED, backward=False), False),
-    ],
-)
-def test_a_plain_function_is_distinguished_from_one_that_states_its_limits(
-    source: str, limits: Limits, *, expected: bool, tmp_path: Path
-) -> None:
-    assert is_plain(entry_of(tmp_path, source, limits=limits)) == expected
-
-
-def test_a_missing_implementation_and_one_with_settings_are_not_plain(tmp_path: Path) -> None:
-    entry = entry_of(tmp_path, PLAIN)
-    assert not is_plain(Entry(name="gone", missing="No module named 'x'"))
-    assert not is_plain(replace(entry, name="mine[a=1]"))
-    assert not is_plain(replace(entry, limits=(CLAIMED, CLAIMED)))
 
 
 def test_a_function_is_the_same_within_other_limits(tmp_path: Path) -> None:
@@ -395,17 +403,22 @@ def test_a_function_is_the_same_within_other_limits(tmp_path: Path) -> None:
 
 
 def printed(found: Discovery) -> str:
+    """What `check` prints of a discovery alone, on a wide terminal."""
+    run = run_of(Entry(name="mine", limits=(CLAIMED,)), ())
     console = Console(file=io.StringIO(), width=400)
-    console.print(*found_limits.tables(found), sep="\n")
+    console.print(*check_report(Analysis(run, []), [found]), sep="\n")
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
 
 def test_the_discovery_is_printed_with_reasons_and_the_limits(tmp_path: Path) -> None:
     said = printed(discovery_of(tmp_path, UNABLE["other dtypes than float32"][0]))
-    assert "Limits of mine, tried on variants of b2 h4 t65 d64 full fp32 cpu" in said
-    assert "dtypes float64, float16, bfloat16" in said
-    assert "failed: float32 only" in said
+    assert re.search(r"dtypes: float32 *\n", said)
+    cannot = said[said.index("What it cannot") : said.index("To paste")].splitlines()[1:]
+    assert re.match(
+        r"- dtypes float64, float16, bfloat16: float32 only \(failed on \d+ pr", cannot[0]
+    )
+    assert [line for line in cannot[1:] if line.strip()] == []
     assert 'dtypes=("float32",),' in said
     assert "with these Limits it agrees on all" in said
 
@@ -413,7 +426,8 @@ def test_the_discovery_is_printed_with_reasons_and_the_limits(tmp_path: Path) ->
 def test_a_function_that_agrees_with_all_of_its_claims_is_reported_so(tmp_path: Path) -> None:
     said = printed(discovery_of(tmp_path, lambda p: ""))
     assert "mine agrees on all that its parameters accept" in said
-    assert "Features that do not hold" not in said
+    assert "What it cannot" not in said
+    assert re.search(r"masks: full, causal, window, padding", said)
 
 
 def test_the_discovery_is_exported_as_data(tmp_path: Path) -> None:
@@ -433,10 +447,13 @@ def test_the_discovery_is_exported_as_data(tmp_path: Path) -> None:
 def test_progress_shows_steps_and_no_faults() -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=100)
     with TrialScreen(console) as screen:
-        screen.phase("checking agreement", 2)
+        screen.search("mine")
+        screen.phase("checking 2 implementations", 2)
         screen.record(record_of(FIRST, "mine_0", "float32 only"))
+        screen.phase("checking 6 implementations", 6)
+        screen._progress.refresh()
     assert isinstance(console.file, io.StringIO)
-    assert "finding its limits" in console.file.getvalue()
+    assert "finding the limits of mine: 1 of 8 trials" in console.file.getvalue()
     assert "float32 only" not in console.file.getvalue()
 
 

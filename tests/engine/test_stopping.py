@@ -99,3 +99,12 @@ def test_figures_are_computed_from_the_quiet_rounds_where_two_remain() -> None:
     assert record(1, "a", 1.0, 9.0, 1.0, conditions=quiet).rounds == (0, 2)
     all_but_one = Conditions(disturbed=("a", "b", ""))
     assert record(1, "a", 1.0, 2.0, 3.0, conditions=all_but_one).rounds == (0, 1, 2)
+
+
+def test_a_ratio_across_panels_counts_where_the_plan_has_it() -> None:
+    entries = (Entry(name="a", limits=(Limits(),)), Entry(name="b", panel="approximations"))
+    far = sessions(4, 0.1, "b")
+    assert settled(plan(entries=entries), far, 5) == {PROBLEM}
+    assert settled(plan(entries=entries, across=True), far, 5) == set()
+    near = sessions(4, 0.001, "b")
+    assert settled(plan(entries=entries, across=True), near, 5) == {PROBLEM}

@@ -11,7 +11,7 @@ from textwrap import dedent
 import pytest
 
 import impls
-from impls.interface import CAUSAL, Implementation, Limits, Missing, Problem
+from impls.interface import Implementation, Missing
 
 DECORATED = """
     from impls.interface import Limits, implementation
@@ -152,11 +152,8 @@ def test_a_file_without_an_attention_function_is_missing_and_says_why(tmp_path: 
 def test_a_plain_function_needs_no_decorator(tmp_path: Path) -> None:
     (mine,) = impls.load_file(write(tmp_path, "mine.py", PLAIN))
     assert mine.name == "mine"
-    assert mine.limits == (Limits(masks=("full",), own_scale=False, own_value_dim=True),)
-    assert mine.refusals(Problem(mask=CAUSAL, scale=0.7)) == (
-        "mask causal: takes full",
-        "scale 0.7: takes 1/sqrt(D) only",
-    )
+    assert mine.fixed == {"mask", "scale"}
+    assert not mine.states_limits
 
 
 def test_in_a_file_with_decorated_functions_the_plain_ones_are_helpers(tmp_path: Path) -> None:

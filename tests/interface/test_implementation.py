@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from impls import load, load_file
-from impls.interface import CAUSAL, FULL, Implementation, Limits, Missing, Problem, implementation
-from impls.interface.implementation import from_function, is_plain
+from impls.interface import CAUSAL, FULL, Implementation, Limits, Mask, Problem, implementation
+from impls.interface.implementation import from_function
 from impls.interface.limits import EVERY_BIAS, EVERY_MASK
 
 if TYPE_CHECKING:
@@ -195,17 +195,16 @@ def test_the_reasons_of_the_nearest_limits_are_given() -> None:
     assert both(tensors_only).refusals(Problem(mask=CAUSAL)) == ("mask causal: takes full",)
 
 
-def test_what_a_plain_function_does_not_take_is_a_limit() -> None:
-    (limits,) = from_function(tensors_only).limits
-    assert limits == Limits(masks=("full",), own_scale=False, own_value_dim=True)
+def test_the_mask_and_the_scale_of_a_function_without_such_parameters_are_fixed() -> None:
+    plain = from_function(tensors_only)
+    assert plain.limits == (Limits(masks=EVERY_MASK, own_value_dim=True),)
+    assert plain.fixed == {"mask", "scale"}
+    assert not plain.states_limits
 
 
-def test_what_a_plain_function_takes_is_permitted_entirely() -> None:
-    def masked(q: Any, k: Any, v: Any, *, mask: Any) -> Any:
+def test_what_a_function_of_the_contract_takes_is_permitted_entirely() -> None:
+    def masked(q: Any, k: Any, v: Any, *, mask: Mask) -> Any:
         return q, k, v, mask
-
-    def scaled(q: Any, k: Any, v: Any, scale: float) -> Any:
-        return q, k, v, scale
 
     def biased(q: Any, k: Any, v: Any, bias: Any = None) -> Any:
         return q, k, v, bias
@@ -213,11 +212,11 @@ def test_what_a_plain_function_takes_is_permitted_entirely() -> None:
     def capped(q: Any, k: Any, v: Any, softcap: Any = None, sink: Any = None) -> Any:
         return q, k, v, softcap, sink
 
-    none = Limits(masks=("full",), own_scale=False, own_value_dim=True)
-    assert from_function(masked).limits == (replace(none, masks=EVERY_MASK),)
-    assert from_function(scaled).limits == (replace(none, own_scale=True),)
-    assert from_function(biased).limits == (replace(none, biases=EVERY_BIAS),)
-    assert from_function(capped).limits == (replace(none, softcap=True, sink=True),)
+    every = Limits(masks=EVERY_MASK, own_value_dim=True)
+    assert from_function(masked).limits == (every,)
+    assert from_function(masked).fixed == {"scale"}
+    assert from_function(biased).limits == (replace(every, biases=EVERY_BIAS),)
+    assert from_function(capped).limits == (replace(every, softcap=True, sink=True),)
 
 
 def test_a_plain_function_that_takes_anything_is_permitted_everything() -> None:
@@ -226,21 +225,6 @@ def test_a_plain_function_that_takes_anything_is_permitted_everything() -> None:
 
     every = Limits(masks=EVERY_MASK, biases=EVERY_BIAS, own_value_dim=True, softcap=True, sink=True)
     assert from_function(anything).limits == (every,)
-
-
-def test_a_plain_function_is_public_and_begins_with_q_k_v() -> None:
-    def _hidden(q: Any, k: Any, v: Any) -> Any:
-        return q, k, v
-
-    def keys_first(k: Any, q: Any, v: Any) -> Any:
-        return k, q, v
-
-    assert is_plain(tensors_only)
-    assert not is_plain(_hidden)
-    assert not is_plain(keys_first)
-    assert not is_plain(Missing)
-    assert not is_plain(blocks)
-    assert not is_plain("tensors_only")
 
 
 def other_reference(q: Any, k: Any, v: Any, *, mask: Any) -> Any:

@@ -206,7 +206,7 @@ def test_resuming_does_not_measure_a_record_again_that_cannot_be_read(path: Path
 
 def test_records_without_the_newer_fields_are_read(path: Path) -> None:
     def older(data: dict[str, Any]) -> None:
-        for name in ("kept_bytes", "checked_again", "sustained_ms"):
+        for name in ("kept_bytes", "checked_again", "sustained_ms", "notes"):
             del data[name]
 
     of_data(older)(path)
@@ -214,7 +214,7 @@ def test_records_without_the_newer_fields_are_read(path: Path) -> None:
 
 
 def test_agreement_without_its_newer_fields_is_read(path: Path) -> None:
-    newer = ("repeatable", "slope", "hard_inputs")
+    newer = ("repeatable", "slope", "hard_inputs", "repeats", "differing", "batch_differs_from")
     change = ", ".join(f"'$.agreement.{name}'" for name in newer)
     sql(f"UPDATE records SET data = json_remove(data, {change}) WHERE session = 0")(path)  # noqa: S608
     sql(

@@ -74,12 +74,33 @@ def test_with_an_option_for_the_duration_all_sessions_run(given: Given, sessions
     assert plan.sessions == sessions
 
 
-def test_a_baseline_without_any_implementation_of_its_panel_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"^--against 'layer': none of the others computes the"):
-        planned("mine layer", {"--problem": ONE, "--against": "layer"})
-    for names, against in (("layer", "layer"), ("mine base layer", "base")):
-        given: Given = {"--problem": ONE, "--against": against}
-        assert planned(names, given).baseline == against
+def test_a_baseline_of_another_panel_is_accepted_and_the_plan_says_so() -> None:
+    for names, against in (
+        ("mine layer", "layer"),
+        ("layer", "layer"),
+        ("mine base layer", "base"),
+    ):
+        plan = planned(names, {"--problem": ONE, "--against": against})
+        assert (plan.baseline, plan.across) == (against, True)
+    assert not planned("mine layer", {"--problem": ONE}).across
+
+
+def test_the_plan_has_the_names_given_with_impl_and_not_that_of_against_alone() -> None:
+    assert planned("mine base", {"--problem": ONE}).named == ()
+    one: Given = {"--impl": ["mine"], "--against": "base"}
+    assert planned("mine base", one).named == ("mine",)
+    both: Given = {"--impl": ["mine", "base"], "--against": "base"}
+    assert planned("mine base", both).named == ("mine", "base")
+    swept: Given = {"--impl": ["a[block=*]"], "--against": "base"}
+    assert planned("a[block=1] a[block=2] base", swept).named == ("a[block=1]", "a[block=2]")
+
+
+def test_a_baseline_may_be_named_by_its_module() -> None:
+    files = {"dense": "/site/package/attention.py"}
+    entry = Entry(name="dense", files=files, limits=(Limits(),))
+    assert planning._is_meant(entry, "package.attention:dense")
+    for other in ("package.other:dense", "package.attention:mine", "attention.py:mine"):
+        assert not planning._is_meant(entry, other)
 
 
 def test_an_unknown_baseline_names_the_implementations_of_the_run() -> None:

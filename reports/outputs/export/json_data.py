@@ -11,11 +11,12 @@ from impls.interface import Problem
 from reports.analysis.comparison import Comparison, ComparisonRow
 from reports.analysis.history import History, series
 from reports.analysis.run_analysis import Analysis
+from reports.analysis.verdicts import AcrossRow
 from reports.rows.columns import columns
 from reports.rows.measurements import Measurement, measurement_columns
 from reports.rows.outcomes import Outcome
 from reports.rows.sessions import median_ceilings, share_inside_calls
-from reports.views import comparison, differences
+from reports.views import across, comparison, differences
 from reports.views.not_measured import NotMeasured, not_measured
 from reports.views.statuses import reason
 from suites.records.settings import labelling
@@ -30,6 +31,7 @@ def of_run(analysis: Analysis) -> dict[str, Any]:
 
     share_inside_calls  the share of the run's wall time spent inside calls of implementations
     unread              why stored rows belong to no problem, one text a row
+    across              ratios across panels, with what is computed and its relative RMS error
     ceilings            rates that the machine reached, medians over the sessions
     """
     return {
@@ -46,6 +48,7 @@ def of_run(analysis: Analysis) -> dict[str, Any]:
         "ceilings": [plain(asdict(each)) for each in median_ceilings(analysis.run)],
         "measurements": [plain(measurement_columns(row)) for row in analysis.measurements],
         "verdicts": [plain(_with_reason(columns(row))) for row in analysis.verdicts],
+        "across": [plain(_across(row)) for row in analysis.across],
         "outcomes": [plain(_outcome(row)) for row in analysis.outcomes],
         "not_measured": [plain(_not_measured(row)) for row in not_measured(analysis)],
     }
@@ -101,6 +104,10 @@ def _with_reason(found: dict[str, Any]) -> dict[str, Any]:
     """The reasons of a verdict as one text."""
     reasons = found.pop("reasons")
     return {**found, "reason": "; ".join(reasons)}
+
+
+def _across(row: AcrossRow) -> dict[str, Any]:
+    return {**_with_reason(columns(row)), "computes": across.mark(row)}
 
 
 def _compared(row: ComparisonRow) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 from reports.outputs.export.json_data import plain
+from reports.outputs.streams import OutputError
 from suites.records.codec import to_data
 from suites.records.record import Record
 
@@ -34,15 +35,28 @@ class Stream:
         """A phase begins; the sessions of its records identify it."""
 
     def record(self, record: Record) -> None:
-        """A record was stored: its line, with the fields of the store."""
-        self._write("record", to_data(record))
+        """A record was stored: its line, with the fields of the store.
+
+        Raises OutputError where the line cannot be written: the run stops.
+        """
+        try:
+            self._write("record", to_data(record))
+        except OutputError as error:
+            raise OutputError(
+                f"{error}; the run stopped, its records are stored; finish with: "
+                "python run_bench.py run --resume"
+            ) from error
 
     def run(self, summary: Mapping[str, Any]) -> None:
         """The last line: the run as `report --json` prints it."""
         self._write("run", summary)
 
     def _write(self, kind: str, data: Mapping[str, Any]) -> None:
-        """One line, flushed at once for readers that wait for it."""
-        line = {"kind": kind, **plain(data)}
-        self._out.write(json.dumps(line, separators=(",", ":"), allow_nan=False) + "\n")
-        self._out.flush()
+        write_line(self._out, kind, data)
+
+
+def write_line(out: Out, kind: str, data: Mapping[str, Any]) -> None:
+    """Write one line, flushed at once for readers that wait for it."""
+    line = {"kind": kind, **plain(data)}
+    out.write(json.dumps(line, separators=(",", ":"), allow_nan=False) + "\n")
+    out.flush()

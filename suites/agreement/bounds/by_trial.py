@@ -23,10 +23,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from impls.interface import AttentionFunction, Problem
-from impls.interface.implementation import from_function
+from impls.interface import AttentionFunction, Problem, implementation
 from suites.agreement.bounds.expected import NAMES, Expected
-from suites.measure.inputs import Inputs, bind, call_of
+from suites.measure.inputs import Inputs, bind, call_of, make_inputs
 
 DRAWS: Final = 4
 """Perturbed evaluations of the reference."""
@@ -41,6 +40,10 @@ ALL_UP_TO, FEW_ROWS = 512, 16
 POOL: Final = 1 << 21
 """Random numbers in the pool. Each read takes a run of it from a random place: drawing one number
 per element would take half of the time."""
+SMALL: Final = 16
+"""Length at which a reference shows whether rows can be computed by themselves."""
+EQUAL: Final = 1e-9
+"""Difference of equal float64 results, relative to the largest number."""
 ENTRIES: Final = 1 << 24
 """Score entries, over all heads, that a reference computes at a time."""
 _SUMMING: Final = frozenset(
@@ -63,7 +66,9 @@ def bounds_by_trial(
 
     rows  the query rows to compare; None is all. The output's gradient has to be zero outside them
     """
-    rows = rows if problem.training else _few(problem, rows)  # in training dk, dv need all rows
+    rows = (
+        rows if problem.training else _few(reference, problem, rows)
+    )  # in training dk, dv need all rows
     wide, info = _in_double(inputs), torch.finfo(getattr(torch, problem.dtype))
     exact = _evaluate(reference, problem, wide, rows)
     moved = {name: torch.zeros_like(value) for name, value in exact.items()}
@@ -81,9 +86,17 @@ def bounds_by_trial(
     return Expected(values=exact, bounds=bounds, rows=rows)
 
 
-def _few(problem: Problem, rows: Tensor | None) -> Tensor | None:
+def values_of(
+    reference: AttentionFunction, problem: Problem, inputs: Inputs
+) -> tuple[Tensor, Tensor | None]:
+    """The output of a reference in float64, forward, and its query rows; None: all of them."""
+    rows = _few(reference, problem, None)
+    return _evaluate(reference, problem, _in_double(inputs), rows)["out"], rows
+
+
+def _few(reference: AttentionFunction, problem: Problem, rows: Tensor | None) -> Tensor | None:
     """The rows to compute: a few, with the first and the last."""
-    if rows is None and (problem.query_length <= ALL_UP_TO or not _separable(problem)):
+    if rows is None and (problem.query_length <= ALL_UP_TO or not _separable(reference, problem)):
         return None
     given = torch.arange(problem.query_length) if rows is None else rows
     kept = torch.linspace(0, len(given) - 1, FEW_ROWS).long()
@@ -182,29 +195,34 @@ def _evaluate(
     dtype = str(inputs.q.dtype).removeprefix("torch.")
     found: dict[str, list[Tensor]] = {"out": [], "dq": []}
     sums = {"dk": torch.zeros_like(inputs.k), "dv": torch.zeros_like(inputs.v)}
-    for run in _runs(problem, rows):
-        # Under a causal mask no row sees a key behind the last row's last key.
-        keys = problem.key_length
-        if problem.mask.right == 0:
-            keys = max(1, int(run[-1]) + 1 + problem.key_length - problem.query_length)
-        part = _part(inputs, run, keys)
-        of_run = replace(problem, query_length=len(run), key_length=keys, dtype=dtype)
-        made = _call(reference, of_run, part)()
+    for run in _runs(reference, problem, rows):
+        made, keys = _of_run(reference, replace(problem, dtype=dtype), inputs, run)
         for name, tensor in zip(NAMES, made, strict=False):
             if name in found:
                 found[name].append(tensor)
             else:
                 sums[name][:, :, :keys] += tensor
     tensors = {name: torch.cat(parts, 2) for name, parts in found.items() if parts}
-    if rows is not None and not _separable(problem):
+    if rows is not None and not _separable(reference, problem):
         tensors = {name: tensor[:, :, rows.to(tensor.device)] for name, tensor in tensors.items()}
     return {**tensors, **(sums if problem.training else {})}
 
 
-def _runs(problem: Problem, rows: Tensor | None) -> Sequence[Tensor]:
+def _of_run(
+    reference: AttentionFunction, problem: Problem, inputs: Inputs, run: Tensor
+) -> tuple[tuple[Tensor, ...], int]:
+    """The tensors of some rows computed by themselves, and the number of keys they had."""
+    keys = problem.key_length
+    if problem.mask.right == 0:  # no row sees a key behind the last row's last key
+        keys = max(1, int(run[-1]) + 1 + problem.key_length - problem.query_length)
+    of_run = replace(problem, query_length=len(run), key_length=keys)
+    return _call(reference, of_run, _part(inputs, run, keys))(), keys
+
+
+def _runs(reference: AttentionFunction, problem: Problem, rows: Tensor | None) -> Sequence[Tensor]:
     """Rows to compute at a time: neighbours under a causal mask, where keys end with the rows."""
     every = torch.arange(problem.query_length)
-    if not _separable(problem):
+    if not _separable(reference, problem):
         return [every]
     wanted = every if rows is None else rows.cpu()
     if rows is not None and problem.mask.right == 0:
@@ -214,11 +232,28 @@ def _runs(problem: Problem, rows: Tensor | None) -> Sequence[Tensor]:
     return torch.split(wanted, step)
 
 
-def _separable(problem: Problem) -> bool:
-    """Whether some rows can be computed by themselves under the same mask."""
+def _separable(reference: AttentionFunction, problem: Problem) -> bool:
+    """Whether some rows can be computed by themselves under the same mask.
+
+    A reference may depend on positions, as decay does: rows taken by themselves have others.
+    """
     mask = problem.mask
     plain = mask.padding is None and mask.documents is None and problem.bias.kind == "none"
-    return plain and (mask.is_full or mask.right == 0)
+    if not plain or not (mask.is_full or mask.right == 0):
+        return False
+    queries = SMALL if problem.query_length == problem.key_length else SMALL - 4
+    small = replace(problem, batch=1, query_length=queries, key_length=SMALL, training=False)
+    return _rows_stand_alone(reference, replace(small, dtype="float64", device="cpu"))
+
+
+@lru_cache(maxsize=64)
+def _rows_stand_alone(reference: AttentionFunction, small: Problem) -> bool:
+    """Whether some rows of a small problem equal the same rows of the whole."""
+    inputs = make_inputs(small, purpose="rows")
+    (whole,) = _call(reference, small, inputs)()
+    run = torch.arange(3, 7) if small.mask.right == 0 else torch.tensor([2, 7, 8])
+    (some,), _ = _of_run(reference, small, inputs, run)
+    return torch.allclose(some, whole[:, :, run], rtol=0.0, atol=EQUAL * float(whole.abs().max()))
 
 
 def _part(inputs: Inputs, rows: Tensor, keys: int) -> Inputs:
@@ -235,7 +270,7 @@ def _part(inputs: Inputs, rows: Tensor, keys: int) -> Inputs:
 def _call(
     reference: AttentionFunction, problem: Problem, inputs: Inputs
 ) -> Callable[[], tuple[Tensor, ...]]:
-    return call_of(bind(from_function(reference), problem, inputs), inputs)
+    return call_of(bind(implementation()(reference), problem, inputs), inputs)
 
 
 def _in_double(inputs: Inputs) -> Inputs:

@@ -1,7 +1,10 @@
 """The visible keys of every query are exactly those of the mask, read out of the outputs.
 
 With q = k = 0 every visible key has the same weight. v holds one-hot columns: each key is in a
-random bucket. An output times the number of visible keys is then the number of them per bucket.
+random bucket. An output over the weight of a key is then the number of visible keys per bucket.
+
+A function with a reference of its own may give keys another weight, see `key_weights`. Where the
+reference gives the keys of a row several weights, it is perturbed instead.
 
 Layers and approximations are left out. Projections mix one-hot columns, and an approximation gives
 hidden keys a small weight.
@@ -16,10 +19,18 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from impls.interface import Bias, BiasValues, Implementation, Problem
+from impls.interface import Bias, Implementation, Problem
+from suites.agreement.cases import Case
 from suites.agreement.hard_inputs import accepts
+from suites.agreement.key_weights import (
+    KeyWeight,
+    constant_queries_and_keys,
+    key_weight,
+    neutral,
+)
 from suites.agreement.trial import Probe, Trial
-from suites.measure.inputs import Inputs, laid_out
+from suites.agreement.visible_keys import visible_intervals
+from suites.measure.inputs import laid_out
 
 ASSIGNMENTS: Final = 4
 """Independent draws of the buckets: one per key head, and more calls where key heads are few."""
@@ -27,19 +38,21 @@ HALF_PRECISION_COUNT: Final = 24
 """Expected count per bucket in half precision: bfloat16 still resolves neighbouring counts."""
 NAMED_UP_TO: Final = 4096
 """Key length up to which a message names single keys."""
-NO_WEIGHT: Final = -1e4
-"""Logit of a sink whose weight is zero in every dtype."""
+ATTENTION: Final = KeyWeight(0.0)
+"""The weight of a key in attention with q = k = 0: one over the number of visible keys."""
 
 
-def differences(function: Callable[..., Tensor], problem: Problem, seed: int) -> str:
+def differences(
+    function: Callable[..., Tensor], problem: Problem, seed: int, weight: KeyWeight = ATTENTION
+) -> str:
     """The first query whose visible keys differ from the mask, as text; empty: none."""
     generator = torch.Generator().manual_seed(seed)
     for _ in range(-(-ASSIGNMENTS // problem.key_heads)):
         buckets = _draw(problem, generator)
-        counted = _counts(function, problem, _one_hot(buckets, problem))
+        counted = _counts(function, problem, _one_hot(buckets, problem), weight)
         wrong = (counted != _expected_counts(problem, buckets)).any(-1)
         if wrong.any():
-            return _message(function, problem, wrong)
+            return _message(function, problem, wrong, weight)
     return ""
 
 
@@ -59,35 +72,24 @@ def _one_hot(buckets: Tensor, problem: Problem) -> Tensor:
     return hot.expand(problem.batch, *hot.shape)
 
 
-def _counts(function: Callable[..., Tensor], problem: Problem, v: Tensor) -> Tensor:
+def _counts(
+    function: Callable[..., Tensor], problem: Problem, v: Tensor, weight: KeyWeight
+) -> Tensor:
     """Visible keys per bucket by the implementation, [B, Hq, Tq, Dv]; -1 for NaN and inf."""
-    out = _output(function, problem, v)
+    out = _output(function, problem, v, weight)
     visible = _visible_counts(problem)[:, None, :, None]
     # A row without visible keys is zero: any weight on a key shows when multiplied by Tk.
     counted = torch.where(visible > 0, visible, float(problem.key_length))
-    return (out * counted).round().nan_to_num(-1, -1, -1).long()
+    return weight.counts(out, counted).round().nan_to_num(-1, -1, -1).long()
 
 
-def _output(function: Callable[..., Tensor], problem: Problem, v: Tensor) -> Tensor:
-    """The output for q = k = 0 and these values, on the CPU in float64."""
-    heads = (problem.query_heads, problem.query_length), (problem.key_heads, problem.key_length)
-    q, k = (
-        laid_out(torch.zeros(problem.batch, *each, problem.head_dim), problem) for each in heads
-    )
+def _output(
+    function: Callable[..., Tensor], problem: Problem, v: Tensor, weight: KeyWeight
+) -> Tensor:
+    """The output for constant q and k and these values, on the CPU in float64."""
+    q, k = constant_queries_and_keys(problem, weight.constant)
     with torch.no_grad():
         return function(q, k, laid_out(v, problem)).cpu().double()
-
-
-def visible_intervals(problem: Problem) -> Tensor:
-    """First and end of the visible keys of every query, [B, Tq, 2]."""
-    mask = problem.mask.resolved(problem.batch, problem.key_length)
-    offset = problem.key_length - problem.query_length
-    return torch.tensor(
-        [
-            [mask.interval(b, q + offset, problem.key_length) for q in range(problem.query_length)]
-            for b in range(problem.batch)
-        ]
-    )
 
 
 def _visible_counts(problem: Problem) -> Tensor:
@@ -104,7 +106,9 @@ def _expected_counts(problem: Problem, buckets: Tensor) -> Tensor:
     return counts.repeat_interleave(problem.query_heads // problem.key_heads, dim=1)
 
 
-def _message(function: Callable[..., Tensor], problem: Problem, wrong: Tensor) -> str:
+def _message(
+    function: Callable[..., Tensor], problem: Problem, wrong: Tensor, weight: KeyWeight
+) -> str:
     """One query that differs, with its keys and the expected ones; `wrong` is [B, Hq, Tq]."""
     b, head, row = (int(i) for i in wrong.nonzero()[0])
     start, end = visible_intervals(problem)[b, row].tolist()
@@ -112,7 +116,7 @@ def _message(function: Callable[..., Tensor], problem: Problem, wrong: Tensor) -
     query = f"query {row} (of {rows} that differ; batch row {b}, head {head})"
     if problem.key_length > NAMED_UP_TO:
         return f"{query} does not see exactly keys {_run(start, end)}"
-    seen = _seen_keys(function, problem, b, head, row)
+    seen = _seen_keys(function, problem, (b, head, row), weight)
     if seen == list(range(start, end)):
         keys = _run(start, end)
         return f"{query} sees keys {keys} as expected, but with unequal weights or wrong values"
@@ -120,7 +124,10 @@ def _message(function: Callable[..., Tensor], problem: Problem, wrong: Tensor) -
 
 
 def _seen_keys(
-    function: Callable[..., Tensor], problem: Problem, b: int, head: int, row: int
+    function: Callable[..., Tensor],
+    problem: Problem,
+    query: tuple[int, int, int],
+    weight: KeyWeight,
 ) -> list[int]:
     """The visible keys of one query, read out with one column of v for each key."""
     seen: list[int] = []
@@ -129,7 +136,7 @@ def _seen_keys(
         columns = range(min(problem.value_size, problem.key_length - first))
         for column in columns:
             v[:, :, first + column, column] = 1
-        out = _output(function, problem, v)[b, head, row]
+        out = _output(function, problem, v, weight)[query]
         seen += [first + column for column in columns if out[column] != 0]
     return seen
 
@@ -148,42 +155,39 @@ def _run(start: int, end: int) -> str:
     return f"{start}..{end - 1}" if start < end else "none"
 
 
-def is_readable(implementation: Implementation) -> bool:
+def passes_values(implementation: Implementation) -> bool:
     """Whether one-hot values pass through it: no projections, no approximation."""
     return implementation.projections is None and not implementation.approximates
 
 
-def without_sink(inputs: Inputs) -> Inputs:
-    """The same inputs with a sink that has no weight."""
-    sink = inputs.sink
-    return replace(inputs, sink=None if sink is None else torch.full_like(sink, NO_WEIGHT))
+def is_readable(implementation: Implementation, problem: Problem) -> bool:
+    """Whether its visible keys can be read out of its outputs."""
+    return passes_values(implementation) and key_weight(implementation, problem) is not None
 
 
 def _find(trial: Trial) -> str:
     problem, seed = trial.problem, trial.case.seed
-    neutral = _without_bias(without_sink(trial.inputs))
-    fault = differences(trial.prober.function(problem, neutral), problem, seed)
+    given, weight = neutral(trial.inputs), key_weight(trial.implementation, trial.problem)
+    fault = differences(trial.prober.function(problem, given), problem, seed, weight or ATTENTION)
     trial.mask_agrees = not fault
     if not fault or problem.bias.kind == "none":
         return fault
     unbiased = replace(problem, bias=Bias())
     if accepts(trial.implementation, unbiased):
-        function = trial.prober.function(unbiased, replace(neutral, bias=None))
-        if not differences(function, unbiased, seed):
+        function = trial.prober.function(unbiased, replace(given, bias=None))
+        if not differences(function, unbiased, seed, weight or ATTENTION):
             return f"adds another bias than the given one: where that is zero, {fault}"
     return f"{fault} (with a bias of zero)"
 
 
-def _without_bias(inputs: Inputs) -> Inputs:
-    """The same inputs with a bias of zero."""
-    bias = inputs.bias
-    if bias is None:
-        return inputs
-    return replace(inputs, bias=BiasValues(bias.kind, torch.zeros_like(bias.values)))
+def _prepare(case: Case, implementation: Implementation) -> None:
+    if case.is_problem_itself:
+        is_readable(implementation, case.problem)
 
 
-def _applies(trial: Trial) -> bool:
-    return trial.case.is_problem_itself and is_readable(trial.implementation)
-
-
-PROBE = Probe(order=30, applies=_applies, find=_find)
+PROBE = Probe(
+    order=30,
+    applies=lambda t: t.case.is_problem_itself and is_readable(t.implementation, t.problem),
+    find=_find,
+    prepare=_prepare,
+)

@@ -15,7 +15,6 @@ from torch import Tensor
 from impls.interface import Mask, Problem
 from suites.agreement.attempts import Raised, attempt
 from suites.agreement.bounds.by_implementation import expected_of
-from suites.agreement.calls import Caller
 from suites.agreement.gate import judge
 from suites.agreement.hard_inputs import accepts
 from suites.agreement.probes.interleaved_calls import fault_unless_equal
@@ -97,9 +96,7 @@ def _fault(trial: Trial, other: Problem) -> str:
 
 def _call(trial: Trial, problem: Problem) -> tuple[Tensor, ...]:
     """A call of a caller of its own, which keeps no earlier call."""
-    return Caller(trial.implementation, trial.prober.guard).call(
-        problem, copies(trial.case.inputs)
-    )()
+    return trial.prober.apart().call(problem, copies(trial.case.inputs))()
 
 
 def _mask_at(address: int, problem: Problem) -> Mask:

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import torch
 
+from suites.agreement.probes.mask_readout import is_readable
 from suites.agreement.trial import Probe, Trial
 
 
 def _applies(trial: Trial) -> bool:
-    return (trial.case.is_problem_itself and trial.is_quick) or trial.case.is_plain_small
+    """Also on the problem itself if not long, where only perturbation examines the mask."""
+    if not trial.case.is_problem_itself:
+        return trial.case.is_plain_small
+    only_perturbed = trial.implementation.reference is not None and not is_readable(
+        trial.implementation, trial.problem
+    )
+    return trial.is_quick or (only_perturbed and not trial.is_long)
 
 
 def _find(trial: Trial) -> str:

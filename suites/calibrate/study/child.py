@@ -13,8 +13,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import Final
 
-from impls.interface import Problem
-from impls.interface.implementation import from_function
+from impls.interface import Problem, implementation
 from suites.calibrate.arms import attend
 from suites.measure.devices import device
 from suites.measure.inputs import bind, call_of, make_inputs
@@ -46,7 +45,7 @@ class MethodTask:
 def arms_of(text: str, task: MethodTask) -> dict[str, Call]:
     """The arms of a problem after a warm-up: a call, the same call, and the slowed call."""
     problem = Problem.parse(text)
-    attention = from_function(attend)
+    attention = implementation()(attend)
     sets = [
         make_inputs(problem, purpose=f"time {index}", seed=task.seed)
         for index in range(device(problem.device, cold=False).input_sets(problem))

@@ -129,6 +129,15 @@ def a_maximum_of_minus_100_at_least(call: AttentionCall) -> Tensor:
     return (exponentials @ call.values.float() / (total + (total == 0))).to(call.q.dtype)
 
 
+@rejected("b2 h4 t64 d16 padding:0.5", "outliers.*out is wrong", by="rounding_bound", on="outliers")
+def exponentials_below_a_hidden_maximum(call: AttentionCall) -> Tensor:
+    """Far below the score of a hidden key, the exponentials of all visible keys are zero."""
+    scores = call.scale * (call.q @ call.keys.mT)
+    exponentials = torch.exp(scores - scores.amax(-1, keepdim=True)) * call.seen
+    total = exponentials.sum(-1, keepdim=True)
+    return exponentials @ call.values / (total + (total == 0))
+
+
 @rejected("h4 t100 d16 full", "^out is wrong: RMS error", by="rounding_bound")
 def blocks_not_rescaled_to_a_new_maximum(call: AttentionCall) -> Tensor:
     top = torch.full_like(call.q[..., :1], -1e30)

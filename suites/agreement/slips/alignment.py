@@ -1,0 +1,42 @@
+"""A causal mask or a window is aligned to the first key instead of the last (top-left)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+
+from impls import reference
+from suites.agreement.observation import Observation
+from suites.agreement.slip import Diagnosis, Slip, Suspect
+from suites.agreement.variation import first_difference, masked
+
+CURE = (
+    "use torch.ones(Tq, Tk, dtype=torch.bool).tril(diagonal=Tk - Tq) instead of is_causal=True or "
+    "tril() where Tq != Tk, or state Limits(unequal_lengths=False)"
+)
+WINDOW_CURE = (
+    "use the positions torch.arange(Tq) + Tk - Tq for the queries, or state "
+    "Limits(unequal_lengths=False)"
+)
+
+
+def _suspects(observation: Observation) -> Iterator[Suspect]:
+    problem = observation.problem
+    band = problem.mask.left, problem.mask.right
+    if problem.query_length == problem.key_length or band == (None, None):
+        return
+    rows, queries = torch.arange(problem.batch), torch.arange(problem.query_length)
+    mask = problem.mask.resolved(problem.batch, problem.key_length)
+    seen = reference.visible(mask, rows, queries, observation.keys)
+    is_causal = band == (None, 0)
+    what = "causal" if is_causal else "the window"
+    found = Diagnosis(
+        "causal_top_left" if is_causal else "window_top_left",
+        f"{what} is aligned to the first key (top-left): {first_difference(observation, seen)}",
+        CURE if is_causal else WINDOW_CURE,
+    )
+    yield from (Suspect(found, outputs) for outputs in masked(observation, seen))
+
+
+SLIP = Slip(order=30, keys=("causal_top_left", "window_top_left"), suspects=_suspects)

@@ -1,0 +1,200 @@
+"""Readings: small trials choose what a mask parameter means and in which layout tensors are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+
+from impls.interface import Problem
+from suites.engine.protocol import ChooseReadings, ReadingsChosen
+from suites.engine.readings import choose_readings
+
+HEAD = """
+import math
+import torch
+import torch.nn.functional as F
+
+
+def dense(q, k, v, hidden):
+    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+    if hidden is not None:
+        scores = scores.masked_fill(hidden, float("-inf"))
+    return scores.softmax(-1) @ v
+
+
+"""
+CASES: dict[str, tuple[str, tuple[str, str, bool]]] = {
+    "the tutorial's, visible where not 0": (
+        (
+            "def ATTENTION(q, k, v, mask=None):\n"
+            "    return dense(q, k, v, None if mask is None else mask == 0)"
+        ),
+        ("visible", "bhtd", False),
+    ),
+    "hidden where True": (
+        "def ATTENTION(q, k, v, mask=None): return dense(q, k, v, mask)",
+        ("hidden", "bhtd", False),
+    ),
+    "numbers": (
+        (
+            "def ATTENTION(q, k, v, mask=None):\n"
+            "    return dense(q, k, v, None if mask is None else (1 - mask).bool())"
+        ),
+        ("numbers", "bhtd", False),
+    ),
+    "added": (
+        (
+            "def ATTENTION(q, k, v, mask=None):\n"
+            "    scores = q @ k.mT / math.sqrt(q.shape[-1]) + (0 if mask is None else mask)\n"
+            "    return scores.softmax(-1) @ v"
+        ),
+        ("added", "bhtd", False),
+    ),
+    "two dimensions": (
+        (
+            "def ATTENTION(q, k, v, mask=None):\n"
+            "    assert mask is None or mask.dim() == 2\n"
+            "    return dense(q, k, v, None if mask is None else ~mask)"
+        ),
+        ("visible", "bhtd", False),
+    ),
+    "the contract's Mask": (
+        (
+            "def ATTENTION(q, k, v, *, mask, scale):\n"
+            "    hidden = ~mask.dense(len(q), q.shape[2], k.shape[2], q.device)\n"
+            "    return dense(q, k, v, hidden)"
+        ),
+        ("Mask", "bhtd", False),
+    ),
+    "torch's": (
+        "from torch.nn.functional import scaled_dot_product_attention as ATTENTION",
+        ("visible", "bhtd", False),
+    ),
+    "length before heads": (
+        (
+            "def ATTENTION(q, k, v, causal=False):\n"
+            "    q, k, v = (x.transpose(1, 2) for x in (q, k, v))\n"
+            "    out = F.scaled_dot_product_attention(q, k, v, is_causal=causal)\n"
+            "    return out.transpose(1, 2)"
+        ),
+        ("", "bthd", False),
+    ),
+    "the output alone transposed, with weights": (
+        (
+            "def ATTENTION(q, k, v, causal=False):\n"
+            "    out = F.scaled_dot_product_attention(q, k, v, is_causal=causal)\n"
+            "    return out.transpose(1, 2), None"
+        ),
+        ("", "bhtd-bthd", True),
+    ),
+    "three dimensions": (
+        (
+            "def ATTENTION(q, k, v, mask=None):\n"
+            "    scores = torch.bmm(q, k.transpose(1, 2)) / math.sqrt(q.shape[-1])\n"
+            "    if mask is not None: scores = scores.masked_fill(mask, -1e9)\n"
+            "    return torch.bmm(scores.softmax(-1), v)"
+        ),
+        ("hidden", "folded", False),
+    ),
+}
+CAUSAL = ("b1 h4 t128 d32", "b1 h4 t128 d32 causal")
+
+
+class Sent:
+    """Keeps the messages of a task."""
+
+    def __init__(self) -> None:
+        self.messages: list[Any] = []
+
+    def send(self, message: Any) -> None:
+        self.messages.append(message)
+
+
+def chosen(tmp_path: Path, source: str, *problems: str) -> ReadingsChosen:
+    path = tmp_path / f"mine_{len(list(tmp_path.iterdir()))}.py"  # a module is imported once
+    path.write_text(HEAD + dedent(source).replace("ATTENTION", "attention"))
+    task = ChooseReadings(
+        implementation="attention",
+        files={"attention": str(path)},
+        problems=tuple(map(Problem.parse, problems or CAUSAL)),
+        seed=3,
+    )
+    sent: Any = Sent()
+    choose_readings(task, sent)
+    made = sent.messages[-1]
+    assert isinstance(made, ReadingsChosen)
+    return made
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_reading_that_is_right_is_chosen(case: str, tmp_path: Path) -> None:
+    source, (meaning, layout, first) = CASES[case]
+    window = "b1 h4 t128 d32 window:32"
+    made = chosen(tmp_path, source, *CAUSAL, *([window] if meaning else []))
+    reading = made.readings["attention"]
+    assert (reading.meaning, reading.layout, reading.first) == (meaning, layout, first)
+    assert made.doubt == ""
+
+
+def test_a_function_without_a_mask_parameter_is_limited_to_the_masks_it_computes(
+    tmp_path: Path,
+) -> None:
+    full = chosen(tmp_path, "def ATTENTION(q, k, v): return dense(q, k, v, None)")
+    assert [each.masks for each in full.limits] == [("full",)]
+    source = (
+        "def ATTENTION(q, k, v): return F.scaled_dot_product_attention(q, k, v, is_causal=True)"
+    )
+    causal = chosen(tmp_path, source)
+    assert [each.masks for each in causal.limits] == [("causal",)]
+
+
+def test_a_function_without_a_scale_parameter_is_limited_to_the_scale_it_computes(
+    tmp_path: Path,
+) -> None:
+    usual = chosen(tmp_path, "def ATTENTION(q, k, v): return dense(q, k, v, None)", "h2 t64 d32")
+    assert not usual.limits[0].own_scale
+    unscaled = "def ATTENTION(q, k, v): return (q @ k.mT).softmax(-1) @ v"
+    assert chosen(tmp_path, unscaled, "h2 t64 d32 scale1.0").limits[0].own_scale
+
+
+def test_a_size_that_raises_is_followed_by_larger_ones(tmp_path: Path) -> None:
+    source = """
+        def ATTENTION(q, k, v, mask=None):
+            assert q.shape[2] % 64 == 0, "T % 64"
+            return dense(q, k, v, mask)
+    """
+    made = chosen(tmp_path, source, "b1 h4 t256 d32 causal")
+    assert made.readings["attention"].meaning == "hidden"
+
+
+def test_a_function_that_raises_everywhere_cannot_be_called_and_says_why(tmp_path: Path) -> None:
+    made = chosen(tmp_path, "def ATTENTION(q, k, v): raise RuntimeError('no kernel')")
+    assert made.cannot_be_called
+    assert "RuntimeError: no kernel" in made.doubt
+
+
+def test_a_missing_import_is_named_with_its_line(tmp_path: Path) -> None:
+    made = chosen(tmp_path, "def ATTENTION(q, k, v, mask=None):\n    return np.exp(q)")
+    assert made.cannot_be_called
+    line = len((tmp_path / "mine_0.py").read_text().splitlines())
+    assert f"line {line} uses np: add import numpy as np" in made.doubt
+    assert made.doubt.startswith("it cannot be called: NameError")
+
+
+def test_where_no_reading_is_right_the_results_are_given(tmp_path: Path) -> None:
+    made = chosen(tmp_path, "def ATTENTION(q, k, v, mask=None): return q", CAUSAL[1])
+    assert not made.cannot_be_called
+    assert "no reading of its parameters is right" in made.doubt
+    assert "True = visible" in made.doubt
+    assert made.readings["attention"].meaning == "visible"
+
+
+def test_what_a_function_changes_is_restored_after_the_trials(tmp_path: Path) -> None:
+    import torch
+
+    source = "def ATTENTION(q, k, v):\n    torch.set_default_dtype(torch.float64)\n    return q"
+    chosen(tmp_path, source)
+    assert torch.get_default_dtype() == torch.float32

@@ -1,0 +1,303 @@
+"""Conventions: how a callable that does not follow the contract is called on a problem."""
+
+# ruff: noqa: FBT002 - functions of other people have such parameters
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from impls.interface import Implementation, Mask, Problem, implementation
+from impls.interface.conventions import LAYOUTS, MEANINGS, Convention, Reading, convention_of
+from impls.interface.implementation import from_function
+from suites.measure.inputs import bind, make_inputs
+
+
+class Recorded:
+    """A callable that keeps the arguments of its last call."""
+
+    def __init__(self) -> None:
+        self.given: dict[str, Any] = {}
+
+    def __call__(  # noqa: PLR0913, PLR0917 - the arguments of torch's function
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        attn_mask: Any = None,
+        dropout_p: float = 0.5,
+        is_causal: Any = True,
+        scale: float | None = None,
+        enable_gqa: Any = False,
+    ) -> Tensor:
+        self.given = {name: each for name, each in locals().items() if name != "self"}
+        return query
+
+
+def called(problem: str, reading: Reading | None = None) -> dict[str, Any]:
+    """The arguments of a call on a problem."""
+    recorded, parsed = Recorded(), Problem.parse(problem)
+    each = from_function(recorded, "recorded").reading(reading)
+    inputs = make_inputs(parsed, purpose="test")
+    bind(each, parsed, inputs)(inputs.q, inputs.k, inputs.v)
+    return recorded.given
+
+
+def convention(function: Any) -> Convention:
+    found = convention_of(function)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("problem", "causal", "dense"),
+    [
+        ("h2 t5 d4", False, False),
+        ("h2 t5 d4 causal", True, False),
+        ("h2 t3/5 d4 causal", False, True),
+        ("h2 t5 d4 window:2", False, True),
+        ("b2 h2 t5 d4 causal+padding:0.5", False, True),
+    ],
+)
+def test_is_causal_is_used_for_equal_lengths_and_never_with_a_dense_mask(
+    problem: str, *, causal: bool, dense: bool
+) -> None:
+    given = called(problem)
+    assert given["is_causal"] is causal
+    assert (given["attn_mask"] is not None) is dense
+
+
+def test_scale_dropout_and_grouped_heads_are_always_passed() -> None:
+    given = called("h4/2 t5 d4 scale0.3")
+    assert (given["scale"], given["dropout_p"], given["enable_gqa"]) == (0.3, 0.0, True)
+    assert called("h2 t5 d4")["scale"] == 0.5
+
+
+def test_a_dense_mask_is_true_where_a_key_is_visible() -> None:
+    seen = called("h2 t3/5 d4 causal")["attn_mask"]
+    assert seen.shape == (1, 1, 3, 5)
+    assert torch.equal(seen[0, 0], torch.ones(3, 5, dtype=torch.bool).tril(2))
+
+
+@pytest.mark.parametrize("meaning", MEANINGS)
+def test_every_meaning_of_a_mask_says_the_same(meaning: str) -> None:
+    seen = torch.ones(5, 5, dtype=torch.bool).tril().triu(-1)
+    given = called("h2 t5 d4 window:2", Reading(meaning, square=True))["attn_mask"]
+    visible = {"hidden": lambda: ~given, "added": lambda: given == 0}.get(meaning, given.bool)()
+    assert torch.equal(visible, seen)
+    assert (given.dtype == torch.bool) is (meaning in ("visible", "hidden"))
+
+
+def test_padding_gives_a_mask_for_each_batch_row() -> None:
+    assert called("b3 h2 t4 d4 padding:0.5")["attn_mask"].shape == (3, 1, 4, 4)
+
+
+def test_folded_tensors_get_a_mask_for_each_head() -> None:
+    folded = Reading("visible", "folded")
+    given = called("b3 h2 t4 d4 padding:0.5", folded)
+    assert given["query"].shape == (6, 4, 4)
+    assert given["attn_mask"].shape == (6, 4, 4)
+    assert torch.equal(given["attn_mask"][0], given["attn_mask"][1])
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_layout_returns_the_output_as_b_h_t_d(layout: str) -> None:
+    problem = Problem.parse("b2 h3 t5 d4")
+    inputs = make_inputs(problem, purpose="test")
+
+    def same(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        return q.transpose(1, 2) if layout == "bhtd-bthd" else q
+
+    each = from_function(same).reading(Reading(layout=layout))
+    assert torch.equal(bind(each, problem, inputs)(inputs.q, inputs.k, inputs.v), inputs.q)
+
+
+def test_the_first_of_several_outputs_is_taken_before_the_layout() -> None:
+    def several(q: Tensor, k: Tensor, v: Tensor) -> Any:
+        return q, k
+
+    problem = Problem.parse("b2 h3 t5 d4")
+    inputs = make_inputs(problem, purpose="test")
+    each = from_function(several).reading(Reading(layout="bthd", first=True))
+    assert torch.equal(bind(each, problem, inputs)(inputs.q, inputs.k, inputs.v), inputs.q)
+
+
+@pytest.mark.parametrize(
+    ("mask", "window", "value", "causal"),
+    [
+        ("window:4", "pair", (3, 0), True),
+        ("window:4:2", "pair", (3, 2), False),
+        ("window:4", "keys", 4, True),
+        ("window:4", "keys before", 3, True),
+    ],
+)
+def test_a_window_has_the_reaches_of_its_reading(
+    mask: str, window: str, value: Any, *, causal: bool
+) -> None:
+    given: dict[str, Any] = {}
+
+    def local(q: Tensor, k: Tensor, v: Tensor, causal: Any = False, window_size: Any = 0) -> Tensor:
+        given.update(causal=causal, window_size=window_size)
+        return q
+
+    problem = Problem.parse(f"h2 t8 d4 {mask}")
+    inputs = make_inputs(problem, purpose="test")
+    bind(from_function(local).reading(Reading(window=window)), problem, inputs)(
+        inputs.q, inputs.k, inputs.v
+    )
+    assert given == {"causal": causal, "window_size": value}
+
+
+def test_a_required_mask_is_dense_on_a_full_problem_too() -> None:
+    given: list[Any] = []
+
+    def strict(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
+        given.append(mask)
+        return q
+
+    problem = Problem.parse("h2 t5 d4")
+    inputs = make_inputs(problem, purpose="test")
+    bind(from_function(strict), problem, inputs)(inputs.q, inputs.k, inputs.v)
+    assert given[0].all()
+    assert given[0].shape == (1, 1, 5, 5)
+
+
+def test_apply_gets_its_arguments_by_position() -> None:
+    class Attention(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, q: Any, k: Any, v: Any, eps: float = 1e-6, scale: float = 1.0) -> Any:
+            return q * scale + eps
+
+    problem = Problem.parse("h1 t2 d4 scale3.0")
+    inputs = make_inputs(problem, purpose="test")
+    made = bind(from_function(Attention.apply, "attention"), problem, inputs)(
+        inputs.q, inputs.k, inputs.v
+    )
+    assert torch.equal(made, inputs.q * 3.0 + 1e-6)
+
+
+def test_how_it_is_called_is_said() -> None:
+    each = convention(Recorded())
+    assert each.said(Problem.parse("h2 t64 d4")) == []
+    assert each.said(Problem.parse("h2 t64 d4 causal")) == ["called with is_causal=True"]
+    assert each.said(Problem.parse("h2 t64 d4 window:2")) == [
+        "called with a dense mask (attn_mask: bool, True = visible; 4 KiB, made before)"
+    ]
+    other = replace(each, reading=Reading("added", "bthd", first=True))
+    assert other.said(Problem.parse("h2 t64 d4 window:2 bf16")) == [
+        (
+            "called with a dense mask (attn_mask: added to the scores, -inf = hidden; 8 KiB, made "
+            "before)"
+        ),
+        "called with q, k, v and out as [B, T, H, D]",
+        "the first of its outputs is used",
+    ]
+
+
+def test_the_bytes_of_a_dense_mask_are_those_of_its_tensor() -> None:
+    for text in ("h2 t64 d4 window:2", "b3 h2 t8 d4 padding:0.5", "h2 t3/5 d4 causal"):
+        for reading in convention(Recorded()).readings():
+            given = called(text, reading)["attn_mask"]
+            if isinstance(given, Tensor):
+                each = replace(convention(Recorded()), reading=reading)
+                stated = each.mask_bytes(Problem.parse(text))
+                assert stated == given.numel() * given.element_size()
+
+
+def test_a_function_of_the_contract_has_no_convention() -> None:
+    def annotated(q: Any, k: Any, v: Any, *, mask: Mask, scale: float) -> Any:
+        return q, k, v, mask, scale
+
+    def layer(q: Any, k: Any, v: Any, *, mask: Any, scale: float, inner: Any) -> Any:
+        return q, k, v, mask, scale, inner
+
+    def anything(q: Any, k: Any, v: Any, **others: Any) -> Any:
+        return q, k, v, others
+
+    for each in (annotated, layer, anything):
+        assert convention_of(each) is None
+
+
+def test_an_author_who_uses_the_decorator_means_the_contract() -> None:
+    def mine(q: Any, k: Any, v: Any, *, mask: Any, scale: float) -> Any:
+        return q, k, v, mask, scale
+
+    def torch_like(q: Any, k: Any, v: Any, *, attn_mask: Any = None, is_causal: Any = False) -> Any:
+        return q, k, v, attn_mask, is_causal
+
+    decorated: Implementation = implementation()(mine)
+    assert decorated.convention is None
+    assert convention_of(mine) is not None
+    assert implementation()(torch_like).convention is not None
+
+
+def test_the_masks_of_its_parameters_are_its_limits() -> None:
+    def flagged(q: Any, k: Any, v: Any, causal: Any = False) -> Any:
+        return q, k, v, causal
+
+    def windowed(q: Any, k: Any, v: Any, causal: Any = False, window_size: Any = (-1, -1)) -> Any:
+        return q, k, v, causal, window_size
+
+    assert convention(flagged).limits.masks == ("full", "causal")
+    assert convention(windowed).limits.masks == ("full", "causal", "window")
+    assert "padding" in convention(Recorded()).limits.masks
+    assert convention(flagged).fixed == {"scale"}
+    assert convention(lambda q, k, v: q).fixed == {"mask", "scale"}
+    assert convention(Recorded()).fixed == frozenset()
+
+
+def test_a_required_parameter_that_nothing_fills_is_refused_by_name() -> None:
+    def f(q: Any, k: Any, v: Any, n_heads: int) -> Any:
+        return q, k, v, n_heads
+
+    sentence = "nothing fills its required parameter 'n_heads'; expected .* use functools.partial"
+    with pytest.raises(ValueError, match=sentence):
+        convention_of(f)
+
+
+def test_the_contract_s_own_reading_leaves_no_convention() -> None:
+    def mine(q: Any, k: Any, v: Any, *, mask: Any, scale: float) -> Any:
+        return q, k, v, mask, scale
+
+    each = from_function(mine)
+    assert each.convention is not None
+    assert each.convention.reading.meaning == "Mask"
+    assert each.reading(each.convention.reading).convention is None
+
+
+def test_a_function_of_a_problem_is_prepared_for_it() -> None:
+    def prepare(problem: Problem) -> Any:
+        size = problem.query_length
+
+        def call(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+            return q * size
+
+        return call
+
+    problem = Problem.parse("h1 t4 d4")
+    inputs = make_inputs(problem, purpose="test")
+    each = from_function(prepare)
+    assert each.prepares
+    assert torch.equal(bind(each, problem, inputs)(inputs.q, inputs.k, inputs.v), 4 * inputs.q)
+    biased = Problem.parse("h1 t4 d4 alibi")
+    with pytest.raises(ValueError, match="prepare takes no bias"):
+        bind(each, biased, make_inputs(biased, purpose="test"))
+
+
+def test_the_decorator_states_a_layout() -> None:
+    given: list[torch.Size] = []
+
+    @implementation(layout="bthd")
+    def mine(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        given.append(q.shape)
+        return q
+
+    problem = Problem.parse("b2 h3 t5 d4")
+    inputs = make_inputs(problem, purpose="test")
+    made = bind(mine, problem, inputs)(inputs.q, inputs.k, inputs.v)
+    assert given == [(2, 5, 3, 4)]
+    assert torch.equal(made, inputs.q)
