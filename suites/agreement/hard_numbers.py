@@ -17,8 +17,8 @@ LOW: Final = "scores far below zero"
 HALF_OF_KEYS: Final = 260
 """Keys after which the scores of `TWICE` start again: half of the 520 keys of these hard inputs."""
 HIGHEST: Final = 100.0
-"""The largest rising score; the lowest is its negative, so that the mean key has no large score. exp
-overflows at 88 in float32."""
+"""The largest rising score: exp overflows at 88 in float32. The lowest is its negative, so that the
+mean key has no large score."""
 LOWEST: Final = -270.0
 """About the scores of `LOW`: exp(LOWEST + 100) is 0 in float32, too."""
 
