@@ -11,5 +11,5 @@ def sentences(analysis: Analysis, *, panel: str | None = None) -> list[str]:
     found: dict[str, dict[str, None]] = {}
     for row in analysis.measurements:
         if row.notes and panel in (None, row.panel):
-            found.setdefault(row.implementation, {})[row.notes] = None
+            found.setdefault(row.implementation, {}).update(dict.fromkeys(row.notes.split("; ")))
     return [f"{abbreviated(name)}: {'; '.join(own)}." for name, own in found.items()]
