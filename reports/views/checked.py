@@ -14,7 +14,7 @@ from reports.rows.outcomes import Outcome
 from reports.rows.panels import APPROXIMATIONS
 from reports.views.causes import Cause, causes
 from reports.views.numbers import percent, share
-from reports.views.text import LONGEST_TEXT, abbreviated, counted
+from reports.views.text import abbreviated, counted
 from suites.records.plan import Entry
 from suites.records.record import Record
 
@@ -134,12 +134,6 @@ def cannot(cause: Cause, features: str = "") -> str:
 def short(text: str) -> str:
     """A text of limited length, for one line."""
     return abbreviated(text, _LONGEST)
-
-
-def notes(found: Checked) -> str:
-    """How it was called, where that differs from others; empty for nothing."""
-    said = dict.fromkeys(note for row in found.outcomes for note in row.notes.split("; ") if note)
-    return abbreviated("; ".join(said), LONGEST_TEXT)
 
 
 def _agrees(found: Checked, count: str) -> str:

@@ -165,9 +165,15 @@ def test_a_plain_function_has_the_features_that_fail_beside_their_cause_and_limi
 
 def test_how_it_was_called_is_said() -> None:
     run, records = mine()
-    both = ("called with a dense mask", "gradients by backward()")
-    noted = [replace(r, notes=both[: 1 + place % 2]) for place, r in enumerate(records)]
-    assert "  called with a dense mask; gradients by backward()" in printed(run, noted)
+    sizes = [f"called with a dense mask (True: visible; {each} KiB)" for each in range(18)]
+    noted = [
+        replace(r, notes=(size, "gradients by backward()"))
+        for r, size in zip(records, sizes, strict=True)
+    ]
+    said = "  called with a dense mask (True: visible; … KiB); gradients by backward()"
+    assert said in printed(run, noted)
+    alone = [replace(r, notes=(sizes[4],)) for r in records]
+    assert f"  {sizes[4]}" in printed(run, alone)
 
 
 def test_a_function_that_imports_and_cannot_be_called_is_said_so() -> None:
