@@ -14,7 +14,7 @@ from reports.rows.outcomes import Outcome
 from reports.rows.panels import APPROXIMATIONS
 from reports.views.causes import Cause, causes
 from reports.views.numbers import percent, share
-from reports.views.text import LONGEST_NAME, abbreviated, counted
+from reports.views.text import abbreviated, counted
 from suites.records.plan import Entry
 from suites.records.record import Record
 
@@ -65,7 +65,8 @@ def verdict(found: Checked) -> str:
     """One sentence: it agrees, or it is wrong and why, or what keeps it from agreeing."""
     name = abbreviated(found.entry.name)
     if found.entry.missing:
-        return f"{name} cannot be imported: {short(found.entry.missing)}"
+        word = "called" if found.entry.files else "imported"  # a file that imports is known
+        return f"{name} cannot be {word}: {short(found.entry.missing)}"
     if not found.tried:
         why = next((row.reason for row in found.outcomes if row.reason), "nothing was planned")
         return f"{name} was checked on no problem: {short(why)}"
@@ -133,12 +134,6 @@ def cannot(cause: Cause, features: str = "") -> str:
 def short(text: str) -> str:
     """A text of limited length, for one line."""
     return abbreviated(text, _LONGEST)
-
-
-def notes(found: Checked) -> str:
-    """How it was called, where that differs from others; empty for nothing."""
-    said = dict.fromkeys(row.notes for row in found.outcomes if row.notes)
-    return abbreviated("; ".join(said), 2 * LONGEST_NAME)
 
 
 def _agrees(found: Checked, count: str) -> str:

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+from typing import Final
+
 from reports.analysis.run_analysis import Analysis
-from reports.views.text import abbreviated
+from reports.views.text import LONGEST_TEXT, abbreviated
+from suites.records.record import Record
+
+_NUMBER: Final = re.compile(r"\b\d[\d.]*(?:e[-+]?\d+)?")
 
 
 def sentences(analysis: Analysis, *, panel: str | None = None) -> list[str]:
-    """One sentence for each implementation with such a note; None: of all panels."""
-    found: dict[str, dict[str, None]] = {}
-    for row in analysis.measurements:
-        if row.notes and panel in (None, row.panel):
-            found.setdefault(row.implementation, {})[row.notes] = None
-    return [f"{abbreviated(name)}: {'; '.join(own)}." for name, own in found.items()]
+    """One sentence for each implementation with such notes; None: of all panels."""
+    names = [e.name for e in analysis.plan.entries if panel in (None, e.panel)]
+    said = {name: notes_of(analysis.records, name) for name in names}
+    return [f"{abbreviated(name)}: {notes}." for name, notes in said.items() if notes]
+
+
+def notes_of(records: Iterable[Record], name: str) -> str:
+    """The notes of an implementation, each once; empty for none.
+
+    Where notes differ in their numbers only, they are one note with … for each number.
+    """
+    alike: dict[str, set[str]] = {}
+    for record in records:
+        for note in record.notes if record.implementation == name else ():
+            alike.setdefault(_NUMBER.sub("…", note), set()).add(note)
+    said = (next(iter(own)) if len(own) == 1 else general for general, own in alike.items())
+    return abbreviated("; ".join(said), LONGEST_TEXT)

@@ -16,6 +16,7 @@ from reports.outputs.terminal.grid_tables import STYLES, state, table
 from reports.rows.outcomes import Outcome
 from reports.views import checked
 from reports.views.checked import Checked
+from reports.views.notes import notes_of
 from reports.views.numbers import share
 from reports.views.repeats import repeat_lines
 from reports.views.statuses import reason
@@ -73,7 +74,9 @@ def _details(
     limits = [] if found is None else found_limits.features(found)
     yield from _features([*limits, *checked.evidence(each)] if limits else checked.features(each))
     own = [record for record in analysis.records if record.implementation == each.entry.name]
-    yield from _list("", [*repeat_lines(own), checked.notes(each), checked.outside(each)])
+    yield from _list(
+        "", [*repeat_lines(own), notes_of(own, each.entry.name), checked.outside(each)]
+    )
     yield from _cannot(each, found)
     if found is not None:
         yield from found_limits.to_paste(found)

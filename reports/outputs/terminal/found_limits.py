@@ -15,6 +15,8 @@ from reports.views.text import counted, printable
 from suites.discover.discovery import Discovery
 from suites.discover.limits import Feature, decorator_source
 
+MOST_VALUES: Final = 3
+"""Values of one feature in a line; further ones are counted."""
 RESTRICTIONS: Final = {
     "length_multiple": "lengths in multiples of",
     "head_multiple": "heads in multiples of",
@@ -89,9 +91,13 @@ def to_paste(found: Discovery) -> list[RenderableType]:
 
 
 def _words(field: str, values: Sequence[Any]) -> str:
-    """`training`, `masks causal, window`, `head dimensions 33`."""
+    """`training`, `masks causal, window`, `head dimensions 33`; many values are counted."""
     name = FIELDS.get(field, field)
-    return name if values == [True] else f"{name} {', '.join(map(str, values))}"
+    if values == [True]:
+        return name
+    left = len(values) - MOST_VALUES
+    shown = ", ".join(map(str, values[:MOST_VALUES] if left > 1 else values))
+    return f"{name} {shown} and {left} more" if left > 1 else f"{name} {shown}"
 
 
 def _held(limits: Limits, name: str) -> str:

@@ -165,8 +165,21 @@ def test_a_plain_function_has_the_features_that_fail_beside_their_cause_and_limi
 
 def test_how_it_was_called_is_said() -> None:
     run, records = mine()
-    noted = [replace(r, notes=("called with a dense mask",)) for r in records]
-    assert "  called with a dense mask" in printed(run, noted)
+    sizes = [f"called with a dense mask (True: visible; {each} KiB)" for each in range(18)]
+    noted = [
+        replace(r, notes=(size, "gradients by backward()"))
+        for r, size in zip(records, sizes, strict=True)
+    ]
+    said = "  called with a dense mask (True: visible; … KiB); gradients by backward()"
+    assert said in printed(run, noted)
+    alone = [replace(r, notes=(sizes[4],)) for r in records]
+    assert f"  {sizes[4]}" in printed(run, alone)
+
+
+def test_a_function_that_imports_and_cannot_be_called_is_said_so() -> None:
+    unable = replace(MINE, files={"mine": "mine.py"}, missing="line 3: nothing fills `foo`")
+    lines = printed(*small_run(sessions=0, made=(unable,)))
+    assert lines[0] == "mine cannot be called: line 3: nothing fills `foo`"
 
 
 @pytest.mark.parametrize("width", [40, 80])
