@@ -136,7 +136,7 @@ class Checker:
         given = copies(case.inputs)
         device, held = case.problem.device, [tensor for _, tensor in tensors_of(given)]
         prepared = 0
-        if caller.preparation.is_two_steps:
+        if caller.implementation.prepares:  # the dense mask of a convention is stated apart
             prepared = memory.kept_by(partial(caller.prepare, case.problem), device)
         call, versions = caller.call(case.problem, given), versions_of(given)
         with traced(caller, [case.problem]):
