@@ -17,7 +17,7 @@ _MASKS: dict[Any, Tensor] = {}
 def views_of_one_fused_copy(call: AttentionCall) -> Tensor:
     """Keys and values are copied side by side into one tensor, and read as slices of it."""
     fused = torch.cat([call.k, call.v], -1)
-    k, v = fused.split([call.k.shape[3], call.v.shape[3]], -1)
+    k, v = torch.split(fused, [call.k.shape[3], call.v.shape[3]], -1)
     return attend(replace(call, k=k, v=v))
 
 
