@@ -39,6 +39,7 @@ JUDGE_HELP = {
     "--against": OPTIONS["--against"].help,
     "--sessions": "Fresh processes that time a candidate; 2 to 5, as many as end soon.",
     "--time-limit": OPTIONS["--time-limit"].help,
+    "--prepare-limit": OPTIONS["--prepare-limit"].help,
     "--memory-limit": OPTIONS["--memory-limit"].help,
     "--budget": "Minutes for each candidate.",
     "--threads": "OpenMP threads, bound to CPUs; by default as many as there are.",

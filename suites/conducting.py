@@ -62,8 +62,7 @@ def begin(
     lines    notified of phases and records instead of `live`
     """
     with pool_for(request) as pool:
-        plan, machine = planned(request, pool)
-        plan = with_readings(plan, pool)
+        plan, machine = _callable_plan(request, pool)
         store = Store.open(url)
         name = store.unused_name(plan.suite)
         run = Run(name=name, started=now(), command=command, plan=plan, machine=machine)
@@ -90,8 +89,7 @@ def check(
     probing  shows the trials
     """
     with pool_for(request) as pool:
-        plan, machine = planned(request, pool)
-        plan = with_readings(plan, pool)
+        plan, machine = _callable_plan(request, pool)
         store = Store.open(NOT_KEPT)
         run = Run(name="check", started=now(), command=command, plan=plan, machine=machine)
         store.begin(run)
@@ -104,7 +102,7 @@ def check(
         found = []
         with probing:
             for entry in plan.entries:
-                if entry.states_limits or entry.missing:
+                if entry.states_limits or entry.missing or entry.fault:
                     continue
                 probing.search(entry.name)
                 found.append(discover(entry, run, records, conduct))
@@ -124,6 +122,19 @@ def without_limits(done: Conducted) -> list[tuple[str, Path]]:
         if entry.name in failed and not entry.states_limits
         for file in [Path(entry.files[entry.name])]
     ]
+
+
+def _callable_plan(request: Request, pool: LocalPool) -> tuple[Plan, dict[str, Any]]:
+    """The plan, with the readings of its implementations, and the machine.
+
+    Raises ValueError where none of the implementations that were named can be called.
+    """
+    plan, machine = planned(request, pool)
+    plan = with_readings(plan, pool)
+    named = [entry for entry in plan.entries if entry.name in plan.named]
+    if named and all(entry.fault for entry in named):
+        raise ValueError("; ".join(f"{entry.name}: {entry.fault}" for entry in named))
+    return plan, machine
 
 
 def planned(request: Request, pool: LocalPool | None = None) -> tuple[Plan, dict[str, Any]]:

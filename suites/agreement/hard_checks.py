@@ -94,6 +94,8 @@ def _trials(
             continue
         each, before = found
         case = cases.of(each, caller.implementation)
+        if not case.expected.fits(each.problem.dtype):
+            continue  # the right result is no number of the dtype
         made = before.given, before.versions, before.outputs
         yield each, Trial(case, *made, caller, caller, risks)
 

@@ -58,13 +58,8 @@ def with_readings(plan: Plan, pool: LocalPool) -> Plan:
     """The plan with chosen readings of every entry that follows another convention.
 
     An implementation that ends the process keeps its first reading: the check gives the reason.
-    Raises ValueError where none of those that were named can be called.
     """
-    entries = [_with_readings(each, plan, pool) for each in plan.entries]
-    named = [each for each in entries if each.name in plan.named]
-    if named and all(each.missing for each in named):
-        raise ValueError("; ".join(f"{each.name}: {each.missing}" for each in named))
-    return replace(plan, entries=tuple(entries))
+    return replace(plan, entries=tuple(_with_readings(each, plan, pool) for each in plan.entries))
 
 
 def _with_readings(entry: Entry, plan: Plan, pool: LocalPool) -> Entry:
@@ -84,7 +79,7 @@ def _with_readings(entry: Entry, plan: Plan, pool: LocalPool) -> Entry:
         return entry
     limits = chosen.limits if chosen.limits and not entry.inner_limits else entry.limits
     if chosen.cannot_be_called:
-        return replace(entry, missing=chosen.doubt)
+        return replace(entry, fault=chosen.doubt)
     return replace(entry, readings=chosen.readings, limits=limits, doubt=chosen.doubt)
 
 

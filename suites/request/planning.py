@@ -220,7 +220,8 @@ def _is_meant(entry: Entry, spec: str) -> bool:
     if not extension:
         return entry.name == spec
     path = Path(file + extension).resolve()
-    return str(path) in entry.files.values() and name.removeprefix(":") in ("", entry.name)
+    own = entry.name.rpartition(".")[2]  # the file's name may precede it
+    return str(path) in entry.files.values() and name.removeprefix(":") in ("", own)
 
 
 def _capability(machine: Mapping[str, Any]) -> tuple[int, int] | None:

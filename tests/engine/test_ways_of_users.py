@@ -76,7 +76,7 @@ def mine(q, k, v):
 
 
 pytestmark = pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad")
-"""torch's warning on a reentrant checkpoint in a forward call. Warnings are errors in tests only."""
+"""torch's warning on a reentrant checkpoint in a forward call; tests turn warnings into errors."""
 
 
 class Log(Sender):

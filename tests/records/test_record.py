@@ -246,6 +246,7 @@ ODD: dict[str, tuple[Any, ...]] = {
     "peak_bytes": (True, -1, 2**63, 10**30, 1.5, "1"),
     "kept_bytes": (True, -1, 2**63),
     "resident_bytes": (True, -1, 2**63),
+    "mask_bytes": (True, -1, 2**63),
     "unseen": (None, 1),
     "neighbour_ratio": (True, -0.5, math.nan, math.inf, "1"),
     "page_faults": (True, -0.5, math.nan, math.inf, 10**400, "1"),

@@ -76,7 +76,8 @@ CASES = (
     traced(biased("reversed", lambda bias, apart: bias.at(apart).flip(0)), ALIBI,
            "bias_of_other_heads", "heads in reverse", "bias.values[h]"),
     traced(biased("signed", lambda bias, apart: -bias.values[:, None, None] * apart),
-           "h4 t64 d16 full alibi", "bias_without_abs", "minus slope times q - k, expected", ".abs()"),
+           "h4 t64 d16 full alibi", "bias_without_abs",
+           "minus slope times q - k, expected", ".abs()"),
     traced(added_before_the_softcap, "h4 t64 d16 full softcap2.0 relative:32",
            "bias_before_softcap", "before the softcap", "+ bias"),
 )  # fmt: skip
