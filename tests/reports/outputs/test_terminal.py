@@ -421,6 +421,15 @@ RUN = {
 }
 
 
+@pytest.mark.parametrize("width", [25, 40, 60])
+def test_the_lists_of_runs_and_suites_cut_no_number_in_a_narrow_terminal(width: int) -> None:
+    run = {**RUN, "name": "problem-20261129-063056", "problems": 1800, "records": 60123}
+    words = shown(listings.listed("runs", [run, run]), width=width).split()
+    assert {"1800", "60123", run["name"]} <= set(words)
+    suite = {"name": "scaling", "problems": 1800, "sessions": 333, "description": "a first look"}
+    assert {"1800", "333"} <= set(shown(listings.listed("suites", [suite]), width=width).split())
+
+
 @pytest.mark.parametrize(
     ("what", "data", "expected"),
     [
