@@ -85,7 +85,7 @@ UNABLE: dict[str, tuple[Fault, dict[str, Any]]] = {
         {"windows": "causal"},
     ),
     "windows that are not symmetric": (
-        lambda p: "" if p.mask.left is None or p.mask.left == p.mask.right + 1 else "one reach",
+        lambda p: "" if p.mask.left is None or p.mask.left - 1 == p.mask.right else "one reach",
         {"windows": "symmetric"},
     ),
     "lengths that are no multiple of 64": (

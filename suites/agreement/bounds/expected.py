@@ -57,7 +57,7 @@ class Expected:
     naive: dict[str, NaiveError] = field(default_factory=dict)
 
     def fits(self, dtype: str) -> bool:
-        """Whether every value is in the dtype's range: sums without a normaliser exceed float16's."""
+        """Whether every value is in the dtype's range: unnormalised sums exceed float16's."""
         largest = torch.finfo(getattr(torch, dtype)).max
         return all(bool((value.abs() <= largest).all()) for value in self.values.values())
 
