@@ -8,7 +8,7 @@ from itertools import product
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, unflatten
 
 from impls import reference
 from impls.interface import BiasValues, Mask, Problem
@@ -17,13 +17,16 @@ from suites.measure.inputs import Inputs
 BLOCK_ENTRIES, BLOCK_ROWS = 1 << 22, 256
 """Score entries and query rows of a block at most: 2^22 float64 scores take 32 MiB. Blocks of few
 rows read short runs of keys under a window mask."""
+WHOLE_ENTRIES = 1 << 20
+"""Score entries, over all heads, of a problem at most that is computed as one block: for small
+problems the number of operations is their time."""
 
 
 class BlockIndex(NamedTuple):
-    """Which part of a problem a block holds: the query rows of the heads that share a key head."""
+    """Which part of a problem a block holds: some query rows of the heads of some key heads."""
 
-    b: int
-    key_head: int
+    batch: slice
+    key_heads: slice
     heads: slice
     rows: Tensor
 
@@ -58,38 +61,60 @@ class BoundedTensor:
     bound: Tensor
     spread: Tensor
 
+    def of_heads(self) -> BoundedTensor:
+        """The same with [B, Hk, group, ...] as [B, Hq, ...]."""
+        return BoundedTensor(*(x.flatten(1, 2) for x in (self.value, self.bound, self.spread)))
+
+    def add(self, part: BoundedTensor, at: tuple[slice, slice, slice]) -> None:
+        """Add a part of the tensor at its place."""
+        self.value[at] += part.value
+        self.bound[at] += part.bound
+        self.spread[at] += part.spread
+
 
 class Scores:
-    """Scores of some query rows of the heads that share a key head, and their attention.
+    """Scores of some query rows, and their attention.
 
-    Names follow the formula: S scores, P weights, O output; shapes are [group, rows, keys or D].
+    Names follow the formula: S scores, P weights, O output. Shapes are [B, Hk, group, rows, keys or
+    D]; those of keys and values are [B, Hk, 1, keys, D].
     """
 
     def __init__(
         self, problem: Problem, mask: Mask, given: InputsWithErrors | Inputs, block: BlockIndex
     ) -> None:
-        b, key_head, heads, rows = block
+        self._block, self._group = block, problem.query_heads // problem.key_heads
         self.scale, self.softcap = problem.softmax_scale, problem.softcap
+        rows = block.rows
         positions = rows + problem.key_length - problem.query_length
         start, end = mask.span(int(positions[0]), int(positions[-1]), problem.key_length)
         self.keys = slice(start, max(end, start + 1))  # one hidden key where a row sees no key
-        self.q = given.q[b, heads][:, rows]
-        self.k, self.v = given.k[b, key_head, self.keys], given.v[b, key_head, self.keys]
+        self.q = self._of_queries(given.q)
+        self.k, self.v = self._of_keys(given.k), self._of_keys(given.v)
         keys = torch.arange(problem.key_length, device=rows.device)[self.keys]
-        batch_row = torch.full((1,), b, device=rows.device)
-        self.seen = reference.visible(mask, batch_row, positions, keys)[0]
+        batch_rows = torch.arange(problem.batch, device=rows.device)[block.batch]
+        self.seen = reference.visible(mask, batch_rows, positions, keys)[:, None]
         self.added = self.sink = None
         if given.bias is not None:
-            values = given.bias.values[heads].to(self.q.dtype)
-            self.added = BiasValues(given.bias.kind, values).at(positions[:, None] - keys)
+            values = given.bias.values[block.heads].to(self.q.dtype)
+            added = BiasValues(given.bias.kind, values).at(positions[:, None] - keys)
+            self.added = unflatten(added, 0, (-1, self._group))
         if given.sink is not None:
-            self.sink = given.sink[heads, None, None].to(self.q.dtype)
-        self.products = self.scale * (self.q @ self.k.T)
+            self.sink = given.sink[block.heads].reshape(-1, self._group, 1, 1).to(self.q.dtype)
+        self.products = self.scale * (self.q @ self.k.mT)
         self.S = reference.scores(
             self.products, seen=self.seen, softcap=self.softcap, added=self.added
         )
         self.P = reference.weights(self.S, self.sink)
         self.O = self.P @ self.v
+
+    def _of_queries(self, x: Tensor) -> Tensor:
+        """The block's rows of a tensor like q, [B, Hk, group, rows, D]."""
+        own = x[self._block.batch, self._block.heads][:, :, self._block.rows]
+        return unflatten(own, 1, (-1, self._group))
+
+    def _of_keys(self, x: Tensor) -> Tensor:
+        """The block's keys of a tensor like k, [B, Hk, 1, keys, D]."""
+        return x[self._block.batch, self._block.key_heads, None, self.keys]
 
 
 class BoundedBlock(Scores):
@@ -99,29 +124,24 @@ class BoundedBlock(Scores):
         self, problem: Problem, mask: Mask, given: InputsWithErrors, block: BlockIndex
     ) -> None:
         super().__init__(problem, mask, given, block)
-        self._given, (self._b, key_head, self._heads, self._rows) = given, block
+        self._given = given
         self._has_direction = has_direction(problem)
         kind = torch.finfo(getattr(torch, problem.dtype))
         self.unit, self.tiny = kind.eps / 2, kind.smallest_normal
-        of_queries, of_keys = (self._b, self._heads), (self._b, key_head, self.keys)
-        self.q_error = self._error(given.q_error, of_queries, self._rows)
-        self.k_error = self._error(given.k_error, of_keys)
-        self.v_error = self._error(given.v_error, of_keys)
+        self.q_error = self._of_queries(given.q_error) if given.q_error.dim() else given.q_error
+        self.k_error, self.v_error = (
+            self._of_keys(error) if error.dim() else error
+            for error in (given.k_error, given.v_error)
+        )
         self._bound()
-
-    @staticmethod
-    def _error(error: Tensor, at: tuple[int | slice, ...], rows: Tensor | None = None) -> Tensor:
-        if error.dim() == 0:
-            return error
-        return error[at] if rows is None else error[at][:, rows]
 
     def _bound(self) -> None:
         """The errors of weights and output; `rel` is the relative error of each weight."""
         S, seen, added, sink = self.S, self.seen, self.added, self.sink
-        error = self.scale * (self.q.abs() @ self.k.abs().T)
+        error = self.scale * (self.q.abs() @ self.k.abs().mT)
         if self.q_error.dim():
             error = error + self.scale * (
-                self.q_error @ self.k.abs().T + self.q.abs() @ self.k_error.T
+                self.q_error @ self.k.abs().mT + self.q.abs() @ self.k_error.mT
             )
         if self.softcap is not None:
             error = self._capped(self.products, error)
@@ -165,22 +185,21 @@ class BoundedBlock(Scores):
             yield "direction", BoundedTensor(direction, direction, direction[..., 0])
         if self._given.grad is None or self._given.grad_error is None:
             return
-        dO = self._given.grad[self._b, self._heads][:, self._rows]
-        dO_error = self._error(self._given.grad_error, (self._b, self._heads), self._rows)
-        yield from self._gradients(dO, dO_error)
+        dO, dO_error = self._of_queries(self._given.grad), self._given.grad_error
+        yield from self._gradients(dO, self._of_queries(dO_error) if dO_error.dim() else dO_error)
 
     def _gradients(self, dO: Tensor, dO_error: Tensor) -> Iterator[tuple[str, BoundedTensor]]:
         P, P_error, scale = self.P, self.P_error, self.scale
         delta = (dO * self.O).sum(-1, keepdim=True)
-        dS = P * (dO @ self.v.T - delta)
-        steps = dO.abs() @ self.v.abs().T  # rounding of dP, and below of delta
+        dS = P * (dO @ self.v.mT - delta)
+        steps = dO.abs() @ self.v.abs().mT  # rounding of dP, and below of delta
         steps = steps + (dO.abs() * (self.O_error + self.O.abs())).sum(-1, keepdim=True)
         steps = steps + (dO * self.O).abs().sum(-1, keepdim=True)
         steps = steps + self.tiny * (1 + dO.shape[-1])  # underflow of dP and of delta's D summands
         if dO_error.dim():
-            steps = steps + dO_error @ self.v.abs().T + dO.abs() @ self.v_error.T
+            steps = steps + dO_error @ self.v.abs().mT + dO.abs() @ self.v_error.mT
             steps = steps + (dO_error * self.O.abs()).sum(-1, keepdim=True)
-        dS_error = P_error * (dO @ self.v.T - delta).abs() + P * steps + self.underflow
+        dS_error = P_error * (dO @ self.v.mT - delta).abs() + P * steps + self.underflow
         if self.softcap is not None:
             dS_error = dS_error * self.slope + dS.abs() * self.slope_error
             dS = dS * self.slope
@@ -190,7 +209,7 @@ class BoundedBlock(Scores):
         )
         v_bound = _over_group(P_error, dO.abs()) + _over_group(P, dO.abs() + dO_error)
         of_rows = self.underflow.amax(-1, keepdim=True)
-        of_keys = self.underflow.amax(-2).reshape(-1, 1)
+        of_keys = self.underflow.amax(-2)[:, :, 0, :, None]
         dq, dk, dv = scale * (dS @ self.k), scale * _over_group(dS, self.q), _over_group(P, dO)
         yield (
             "dq",
@@ -204,14 +223,24 @@ class BoundedBlock(Scores):
 
 
 def blocks(problem: Problem, rows: Tensor) -> Iterator[tuple[BlockIndex, slice]]:
-    """The blocks of some query rows of all heads, each with the place of its rows in `rows`."""
+    """The blocks of some query rows, each with the place of its rows in `rows`.
+
+    A small problem is one block; blocks of a larger one hold the heads of one key head.
+    """
     group = problem.query_heads // problem.key_heads
     step = max(1, min(BLOCK_ROWS, BLOCK_ENTRIES // (group * problem.key_length)))
-    every = product(range(problem.batch), range(problem.key_heads), range(0, len(rows), step))
+    pairs = problem.batch * problem.key_heads
+    together = pairs * group * min(step, len(rows)) * problem.key_length <= WHOLE_ENTRIES
+    batches, key_heads = (problem.batch, problem.key_heads) if together else (1, 1)
+    every = product(
+        range(0, problem.batch, batches),
+        range(0, problem.key_heads, key_heads),
+        range(0, len(rows), step),
+    )
     for b, key_head, first in every:
-        heads = slice(key_head * group, (key_head + 1) * group)
-        at = slice(first, first + step)
-        yield BlockIndex(b, key_head, heads, rows[at]), at
+        heads = slice(key_head * group, (key_head + key_heads) * group)
+        of_keys, at = slice(key_head, key_head + key_heads), slice(first, first + step)
+        yield BlockIndex(slice(b, b + batches), of_keys, heads, rows[at]), at
 
 
 def has_direction(problem: Problem) -> bool:
@@ -225,16 +254,17 @@ def has_direction(problem: Problem) -> bool:
 
 
 def _over_group(left: Tensor, right: Tensor) -> Tensor:
-    """left^T right, summed over the query heads that share the key head: [keys, D]."""
-    return torch.einsum("grk,grd->kd", left, right)
+    """left^T right, summed over the query heads that share a key head: [B, Hk, keys, D]."""
+    return torch.einsum("bhgrk,bhgrd->bhkd", left, right.expand(*left.shape[:-1], -1))
 
 
 def _along(error: Tensor, other: Tensor, result: Tensor) -> Tensor:
     """The spread of error @ other, plus one rounding of the result: one number a query row."""
-    return error.square() @ other.square().mean(-1) + result.square().mean(-1)
+    sizes = other.square().mean(-1, keepdim=True)
+    return (error.square() @ sizes).squeeze(-1) + result.square().mean(-1)
 
 
 def _across(error: Tensor, other: Tensor, result: Tensor) -> Tensor:
     """The spread of error^T @ other over the query heads of a key head: one number a key."""
-    summed = torch.einsum("grk,gr->k", error.square(), other.square().mean(-1))
+    summed = torch.einsum("bhgrk,bhgr->bhk", error.square(), other.square().mean(-1))
     return summed + result.square().mean(-1)

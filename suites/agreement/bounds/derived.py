@@ -88,7 +88,10 @@ def _bound_of(name: str, part: BoundedTensor, unit: float) -> Tensor:
     if name not in ("dq", "dk"):
         return bound
     share = OF_A_MAXIMUM * min(1.0, SINGLE_UNIT / unit)
-    return bound.clamp_min(share * float(bound.square().mean().sqrt()))
+    least = bound.clamp_min(share * float(bound.square().mean().sqrt()))
+    if name == "dk":
+        return least
+    return torch.where(bound.amax(-1, keepdim=True) > 0, least, bound)  # queries that see no key
 
 
 def _times_unit(bound: Tensor, value: Tensor, unit: float) -> Tensor:
@@ -128,13 +131,10 @@ def _attention(
     for block, at in blocks(problem, all_rows):
         bounded = BoundedBlock(problem, mask, given, block)
         for name, part in bounded.tensors():
-            of_keys = name in ("dk", "dv")
-            into = (
-                (block.b, block.key_head, bounded.keys) if of_keys else (block.b, block.heads, at)
-            )
-            found[name].value[into] += part.value
-            found[name].bound[into] += part.bound
-            found[name].spread[into] += part.spread
+            if name in ("dk", "dv"):
+                found[name].add(part, (block.batch, block.key_heads, bounded.keys))
+            else:
+                found[name].add(part.of_heads(), (block.batch, block.heads, at))
     return found
 
 

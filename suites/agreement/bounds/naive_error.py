@@ -47,10 +47,10 @@ def _naive_tensors(problem: Problem, inputs: Inputs, expected: Expected) -> dict
     every = torch.arange(problem.query_length) if expected.rows is None else expected.rows
     rows = every.to(inputs.q.device)
     for block, at in blocks(problem, rows):
-        out = Scores(problem, mask, given, block).O
-        found["out"][block.b, block.heads, at] = out.detach().double()
+        out = Scores(problem, mask, given, block).O.flatten(1, 2)
+        found["out"][block.batch, block.heads, at] = out.detach().double()
         if inputs.grad is not None:
-            onto = inputs.grad[block.b, block.heads][:, block.rows]
+            onto = inputs.grad[block.batch, block.heads][:, :, block.rows]
             dq, dk, dv = (x.double() for x in torch.autograd.grad(out, leaves, onto))
             found["dq"] += dq[:, :, rows]
             found["dk"] += dk

@@ -53,10 +53,10 @@ def plain_tensors(problem: Problem, inputs: Inputs) -> tuple[Tensor, ...]:
     gradients = [torch.zeros_like(x) for x in leaves] if training else []
     rows = torch.arange(problem.query_length, device=out.device)
     for block, at in blocks(problem, rows):
-        made = Scores(problem, mask, given, block).O
-        out[block.b, block.heads, at] = made.detach()
+        made = Scores(problem, mask, given, block).O.flatten(1, 2)
+        out[block.batch, block.heads, at] = made.detach()
         if inputs.grad is not None:
-            onto = inputs.grad[block.b, block.heads, at].float()
+            onto = inputs.grad[block.batch, block.heads, at].float()
             parts = torch.autograd.grad(made, leaves, onto)
             for whole, part in zip(gradients, parts, strict=True):
                 whole.add_(part)
