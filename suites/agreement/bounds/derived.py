@@ -33,9 +33,10 @@ from suites.measure.inputs import Inputs
 DROPPED: Final = 1e-20
 """Weights below this may be set to zero in every dtype; in float64 it is above u^2."""
 OF_A_MAXIMUM: Final = 0.25
-"""The least bound of dq and dk, over RMS(bound) of the tensor. A maximum that includes hidden keys
-has a gradient of zero, but the rounding errors of a row sum up to another number, which goes to one
-key. Honest errors were 2.1 times RMS(bound) at most in 144 checks; 16 times this is accepted."""
+"""The least bound of dq and dk, over RMS(bound) of a row of dq or of all of dk. A maximum that
+includes hidden keys has a gradient of zero, but the rounding errors of a row sum up to another
+number, which goes to one key. Honest errors were 2.1 times RMS(bound) at most in 144 checks; 16
+times this is accepted."""
 SINGLE_UNIT: Final = torch.finfo(torch.float32).eps / 2
 """u of float32, in which kernels for half precision compute the softmax."""
 
@@ -88,10 +89,9 @@ def _bound_of(name: str, part: BoundedTensor, unit: float) -> Tensor:
     if name not in ("dq", "dk"):
         return bound
     share = OF_A_MAXIMUM * min(1.0, SINGLE_UNIT / unit)
-    least = bound.clamp_min(share * float(bound.square().mean().sqrt()))
-    if name == "dk":
-        return least
-    return torch.where(bound.amax(-1, keepdim=True) > 0, least, bound)  # queries that see no key
+    squares = bound.square()
+    size = squares.mean() if name == "dk" else squares.mean(-1, keepdim=True)
+    return torch.maximum(bound, share * size.sqrt())
 
 
 def _times_unit(bound: Tensor, value: Tensor, unit: float) -> Tensor:
