@@ -11,7 +11,6 @@ import importlib
 import importlib.util
 import re
 import sys
-import traceback
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,8 @@ from types import ModuleType
 from typing import Any, Final
 
 from impls.interface import Implementation, Missing
-from impls.interface.candidates import candidates, named
+from impls.interface.candidates import candidates, contents, named
+from impls.interface.exceptions import first_line, said_by
 from impls.interface.template import template
 
 FOLDER: Final = Path(__file__).parent
@@ -69,17 +69,16 @@ def load_file(path: Path, function: str = "") -> list[Implementation]:
     try:
         module = _import(path.resolve())
     except (Exception, SystemExit) as error:
-        reason = f"{_first_line(error)}{_line_number(error, path.resolve())}"
+        reason = f"{said_by(error, path.resolve())}{_package_fault(error, path.resolve())}"
         raise ValueError(f"{path} does not import: {reason}") from error
     try:
         found = _in_module(module, path, function)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     if not found:
-        public = ", ".join(name for name in vars(module) if not name.startswith("_"))
         wanted = f"no attention function {function!r}" if function else "no attention function"
         raise ValueError(
-            f"{path} has {wanted}; expected one of (q, k, v, ...), it has {public or 'nothing'}"
+            f"{path} has {wanted}; expected one of (q, k, v, ...), it has {contents(module)}"
         )
     return found
 
@@ -124,7 +123,7 @@ def _in_folder_file(path: Path) -> list[Implementation] | list[Missing]:
     try:
         found = _in_module(_import(path), path)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a broken file stays listed
-        return [Missing(path.stem, f"does not import here: {_first_line(error)}")]
+        return [Missing(path.stem, f"does not import here: {first_line(error)}")]
     return found or [Missing(path.stem, "has no attention function of (q, k, v, ...)")]
 
 
@@ -164,18 +163,36 @@ def _import(path: Path) -> ModuleType:
 
 def _package_name(path: Path) -> str:
     """The dotted name of a file in a package, which may import relatively; "" for other files."""
-    root, names = path.parent, [] if path.stem == "__init__" else [path.stem]
-    while (root / "__init__.py").is_file():
-        root, names = root.parent, [root.name, *names]
+    name, root = _dotted(path)
     if root == path.parent:
         return ""
     _append_to_path(root)
-    name = ".".join(names)
     try:
         spec = importlib.util.find_spec(name)
     except (ImportError, ValueError):
         return ""
     return name if spec is not None and spec.origin == str(path) else ""
+
+
+def _dotted(path: Path) -> tuple[str, Path]:
+    """The dotted name of a file in its package, and the folder of the outermost package."""
+    root, names = path.parent, [] if path.stem == "__init__" else [path.stem]
+    while (root / "__init__.py").is_file():
+        root, names = root.parent, [root.name, *names]
+    return ".".join(names), root
+
+
+def _package_fault(error: BaseException, path: Path) -> str:
+    """The cause of an import that is relative outside of a package; "" for other errors."""
+    if not isinstance(error, ImportError) or "no known parent package" not in str(error):
+        return ""
+    if not (path.parent / "__init__.py").is_file():
+        return ": keep the file in its package, or name it package.module:function"
+    try:
+        importlib.import_module(_dotted(path)[0])
+    except (Exception, SystemExit) as fault:  # noqa: BLE001 - the code of the package
+        return f": its package does not import: {first_line(fault)}"
+    return ""
 
 
 def _append_to_path(folder: Path) -> None:
@@ -270,19 +287,3 @@ def _settings(spec: str, text: str) -> tuple[dict[str, Any], tuple[str, ...]]:
         else:
             fixed[name] = value
     return fixed, tuple(swept)
-
-
-def _line_number(error: BaseException, path: Path) -> str:
-    """The line of the file that raised the error, in parentheses; empty for another file."""
-    if isinstance(error, SyntaxError):
-        return f" (line {error.lineno})" if error.filename == str(path) else ""
-    frames = traceback.extract_tb(error.__traceback__)
-    lines = [frame.lineno for frame in frames if frame.filename == str(path)]
-    return f" (line {lines[-1]})" if lines else ""
-
-
-def _first_line(error: BaseException) -> str:
-    """The first line of the error's message, even if its str() raises."""
-    text = traceback.format_exception_only(type(error), error)
-    lines = [line for line in text if not line.startswith(" ")]  # not the source of a syntax error
-    return "".join(lines[:1]).removeprefix(f"{type(error).__module__}.").strip().split("\n")[0]

@@ -13,9 +13,10 @@ from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
+from impls.interface.call_forms import by_position, first_of, in_layout, in_order, layer_of
 from impls.interface.limits import EVERY_MASK, Limits
 from impls.interface.problem import DTYPE_BYTES
-from impls.interface.signatures import Signature, is_apply, signature_of
+from impls.interface.signatures import IN_ORDER, LAYER, Signature, is_apply, signature_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -114,13 +115,15 @@ class Convention:
     def prepared(self, function: Callable[..., Any], problem: Problem) -> AttentionFunction:
         """The function of q, k and v for a problem; a dense mask is made here."""
         arguments = self._arguments(problem)
+        layer = [layer_of(problem)] if self.signature.takes_layer else []
         if self.by_position:
-            call = _by_position(function, self.signature, arguments)
+            call = by_position(function, self.signature, arguments)
         else:
-            call = partial(function, **arguments)
+            call = partial(function, *layer, **arguments)
+        call = in_order(call, self.signature.order)
         if self.reading.first:
-            call = _first_of(call)
-        return _in_layout(call, self.reading.layout)
+            call = first_of(call)
+        return in_layout(call, self.reading.layout)
 
     def said(self, problem: Problem) -> list[str]:
         """How it is called on a problem, as `called with is_causal=True`."""
@@ -135,6 +138,11 @@ class Convention:
             found.append(
                 f"called with a dense mask ({self.dense}: {meaning}; {kib:.3g} KiB, made before)"
             )
+        if self.signature.takes_layer:
+            found.append(f"called with a stand-in for {LAYER}")
+        if self.signature.order != IN_ORDER:
+            order = ", ".join("qkv"[index] for index in self.signature.order)
+            found.append(f"called with ({order})")
         if layout := LAYOUTS[self.reading.layout]:
             found.append(f"called with {layout}")
         if self.reading.first:
@@ -182,6 +190,7 @@ class Convention:
             "grouped": problem.query_heads != problem.key_heads,
             "dropout": 0.0,
             "training": problem.training,
+            "head_dim": problem.head_dim,
             "causal": self._is_causal(problem)
             or (self._is_window(problem) and problem.mask.right == 0),
         }
@@ -221,9 +230,10 @@ def convention_of(function: Callable[..., Any], *, decorated: bool = False) -> C
         return None
     if signature.unfilled:
         names = ", ".join(map(repr, signature.unfilled))
+        values = ", ".join(f"{name}=..." for name in signature.unfilled)
         raise ValueError(
             f"nothing fills its required parameter {names}; expected (q, k, v) and parameters with "
-            "defaults: give a default, or use functools.partial"
+            f"defaults: give a default, or add attention = functools.partial(FUNCTION, {values})"
         )
     made = Convention(signature=signature, reading=Reading(), by_position=is_apply(function))
     return Convention(
@@ -241,7 +251,9 @@ def _is_native(signature: Signature, *, decorated: bool) -> bool:
     if decorated:
         foreign = set(signature.roles) - {"mask", "scale", "softcap"}
         return not foreign and "Tensor" not in annotation
-    return signature.takes_any and "mask" not in signature.names
+    foreign = set(signature.roles.values()) - {"scale", "softcap"}
+    usual = signature.order == IN_ORDER and not signature.takes_layer
+    return signature.takes_any and usual and not foreign
 
 
 _WINDOWS: Final[dict[str, Callable[[Any], Any]]] = {
@@ -294,31 +306,3 @@ def _shaped(seen: Tensor, reading: Reading, problem: Problem) -> Tensor:
     if len(whole) == 1:
         return whole[0]
     return whole.expand(-1, problem.query_heads, -1, -1).flatten(0, 1)
-
-
-def _by_position(
-    function: Callable[..., Any], signature: Signature, arguments: dict[str, Any]
-) -> Callable[..., Any]:
-    """A call without keywords: arguments up to the last given one, with defaults between."""
-    last = max((signature.names.index(name) for name in arguments), default=-1)
-    given = [arguments.get(n, signature.defaults.get(n)) for n in signature.names[: last + 1]]
-    return lambda q, k, v: function(q, k, v, *given)
-
-
-def _first_of(call: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda q, k, v: call(q, k, v)[0]
-
-
-def _in_layout(call: Callable[..., Any], layout: str) -> AttentionFunction:
-    """A function of [B, H, T, D] that calls one of another layout; views, where strides permit."""
-    if layout == "bthd":
-        return lambda q, k, v: call(
-            q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
-        ).transpose(1, 2)
-    if layout == "bhtd-bthd":
-        return lambda q, k, v: call(q, k, v).transpose(1, 2)
-    if layout == "folded":
-        return lambda q, k, v: call(q.flatten(0, 1), k.flatten(0, 1), v.flatten(0, 1)).unflatten(
-            0, q.shape[:2]
-        )
-    return call
