@@ -447,6 +447,9 @@ def _carry_out(
     from reports.outputs.exit_status import exit_status
 
     reporting.report(done.run, done.records, out, as_json=as_json, lines=lines)
+    for entry in done.run.plan.entries:
+        if entry.doubt:
+            print_line(f"{entry.name}: {entry.doubt}", stderr=True)
     for name, file in without_limits(done):
         command = shlex.join(["python", "run_bench.py", "check", str(file)])
         print_line(f"{name} states no Limits; find its limits with: {command}", stderr=True)

@@ -69,8 +69,7 @@ def load_file(path: Path, function: str = "") -> list[Implementation]:
     try:
         module = _import(path.resolve())
     except (Exception, SystemExit) as error:
-        reason = f"{said_by(error, path.resolve())}{_package_fault(error, path.resolve())}"
-        raise ValueError(f"{path} does not import: {reason}") from error
+        raise ValueError(f"{path} does not import: {said_by(error, path.resolve())}") from error
     try:
         found = _in_module(module, path, function)
     except ValueError as error:
@@ -143,8 +142,19 @@ def _in_module(module: ModuleType, path: Path, function: str = "") -> list[Imple
 def _import(path: Path) -> ModuleType:
     if path.parent == FOLDER:
         return importlib.import_module(f"{__name__}.{path.stem}")
-    if package := _package_name(path):
+    package, fault = _package_of(path)
+    if package:
         return importlib.import_module(package)
+    try:
+        return _alone(path)
+    except ImportError as error:
+        if "no known parent package" in str(error):
+            error.msg = f"{error.msg}: {fault or 'keep the file in its package'}"
+        raise
+
+
+def _alone(path: Path) -> ModuleType:
+    """The module of a file that is in no package."""
     name = f"attnbench_file_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}_{path.stem}"
     if name in sys.modules:
         return sys.modules[name]
@@ -161,38 +171,20 @@ def _import(path: Path) -> ModuleType:
     return module
 
 
-def _package_name(path: Path) -> str:
-    """The dotted name of a file in a package, which may import relatively; "" for other files."""
-    name, root = _dotted(path)
-    if root == path.parent:
-        return ""
-    _append_to_path(root)
-    try:
-        spec = importlib.util.find_spec(name)
-    except (ImportError, ValueError):
-        return ""
-    return name if spec is not None and spec.origin == str(path) else ""
-
-
-def _dotted(path: Path) -> tuple[str, Path]:
-    """The dotted name of a file in its package, and the folder of the outermost package."""
+def _package_of(path: Path) -> tuple[str, str]:
+    """The dotted name of a file in a package, or "" and why its package cannot be imported."""
     root, names = path.parent, [] if path.stem == "__init__" else [path.stem]
     while (root / "__init__.py").is_file():
         root, names = root.parent, [root.name, *names]
-    return ".".join(names), root
-
-
-def _package_fault(error: BaseException, path: Path) -> str:
-    """The cause of an import that is relative outside of a package; "" for other errors."""
-    if not isinstance(error, ImportError) or "no known parent package" not in str(error):
-        return ""
-    if not (path.parent / "__init__.py").is_file():
-        return ": keep the file in its package, or name it package.module:function"
+    if root == path.parent:
+        return "", ""
+    _append_to_path(root)
+    name = ".".join(names)
     try:
-        importlib.import_module(_dotted(path)[0])
-    except (Exception, SystemExit) as fault:  # noqa: BLE001 - the code of the package
-        return f": its package does not import: {first_line(fault)}"
-    return ""
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError) as error:
+        return "", f"its package does not import: {first_line(error)}"
+    return name if spec is not None and spec.origin == str(path) else "", ""
 
 
 def _append_to_path(folder: Path) -> None:

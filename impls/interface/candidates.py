@@ -68,7 +68,10 @@ def named(module: ModuleType, name: str, stem: str) -> Implementation | None:
     each = getattr(module, PREPARE if name == stem and not hasattr(module, name) else name, None)
     if isinstance(each, Implementation):
         return each
-    return _one(each, name) if is_attention(each) or _takes_three(each) else None
+    if is_attention(each) or _takes_three(each):
+        return _one(each, name)
+    _expect_no_layer({name: each})
+    return None
 
 
 def is_attention(candidate: object) -> bool:
@@ -98,7 +101,7 @@ def _expect_no_layer(own: dict[str, Any]) -> None:
     layers = {name: each for name, each in own.items() if hasattr(each, "forward")}
     if not layers:
         return
-    name = next((name for name in layers if "att" in name.lower()), next(iter(layers)))
+    name = next((name for name in layers if "att" in name.lower()), list(layers)[-1])
     taken = ", ".join(inspect.signature(layers[name].forward).parameters).removeprefix("self, ")
     raise ValueError(
         f"no attention function: {name} takes ({taken}); expected (q, k, v, ...): put "

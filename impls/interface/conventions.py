@@ -7,6 +7,7 @@ small inputs choose among them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -14,25 +15,17 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
 from impls.interface.call_forms import by_position, first_of, in_layout, in_order, layer_of
+from impls.interface.dense_mask import MASK_DIMS, MEANINGS, dense_mask
 from impls.interface.limits import EVERY_MASK, Limits
 from impls.interface.problem import DTYPE_BYTES
 from impls.interface.signatures import IN_ORDER, LAYER, Signature, is_apply, signature_of
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from impls.interface.implementation import AttentionFunction
     from impls.interface.problem import Problem
 
 NATIVE: Final = "Mask"
 """The meaning of a mask parameter that takes the contract's `Mask`."""
-MEANINGS: Final = {
-    "visible": "bool, True = visible",
-    "hidden": "bool, True = hidden",
-    "numbers": "numbers, 1 = visible and 0 = hidden",
-    "added": "added to the scores, -inf = hidden",
-}
-"""What a dense mask may mean, in the order in which the meanings are tried."""
 LAYOUTS: Final = {
     "bhtd": "",
     "bthd": "q, k, v and out as [B, T, H, D]",
@@ -48,14 +41,14 @@ class Reading:
 
     meaning  of its dense mask: a key of MEANINGS, NATIVE, or "" without such a parameter
     layout   a key of LAYOUTS
-    square   whether a dense mask has two dimensions, [Tq, Tk], and not four
+    mask_dims  dimensions of a dense mask: one of MASK_DIMS
     window   of a window parameter: a key of WINDOWS, or "" without one
     first    whether the output is the first of several
     """
 
     meaning: str = ""
     layout: str = "bhtd"
-    square: bool = False
+    mask_dims: int = 4
     window: str = ""
     first: bool = False
 
@@ -101,14 +94,14 @@ class Convention:
 
     def readings(self) -> Iterator[Reading]:
         """Every way to call it, the likely ones first."""
-        for layout, (meaning, square), window in product(
+        for layout, (dims, meaning), window in product(
             LAYOUTS, self._meanings(), _windows(self.signature)
         ):
-            yield Reading(meaning, layout, square, window)
+            yield Reading(meaning, layout, dims, window)
 
     def uses_dense(self, problem: Problem) -> bool:
         """Whether it gets a dense mask on this problem: one that no other parameter states."""
-        if not self.dense or (problem.mask.is_full and self.dense not in self.signature.required):
+        if not self.dense or (problem.mask.is_full and not self._needs_mask):
             return False
         return not (self._is_causal(problem) or self._is_window(problem))
 
@@ -160,19 +153,24 @@ class Convention:
         wide = self.reading.meaning in ("numbers", "added")
         return entries * (DTYPE_BYTES[problem.dtype] if wide else 1)
 
-    def _meanings(self) -> list[tuple[str, bool]]:
-        """Meanings of the mask parameter, each with whether it has two dimensions."""
+    def _meanings(self) -> list[tuple[int, str]]:
+        """Meanings of the mask parameter, each after the dimensions of the mask."""
         if not self.dense:
-            return [("", False)]
+            return [(4, "")]
         if self.signature.having("added"):
-            return [("added", False), ("added", True)]
-        dense = [*product(MEANINGS, (False, True))]
-        dense.sort(key=lambda each: each[1])
+            return [*product(MASK_DIMS, ("added",))]
+        dense = [*product(MASK_DIMS, MEANINGS)]
         if "Tensor" in self.signature.annotated.get(self.dense, ""):
             return dense
-        native = (NATIVE, False)
+        native = (4, NATIVE)
         by_keyword = self.dense in self.signature.keyword_only
         return [native, *dense] if by_keyword else [*dense, native]
+
+    @property
+    def _needs_mask(self) -> bool:
+        """Whether its dense mask cannot be left out, not even as None."""
+        text = self.signature.annotated.get(self.dense, "")
+        return self.dense in self.signature.required and not re.search(r"\b(None|Optional)\b", text)
 
     def _is_causal(self, problem: Problem) -> bool:
         """Whether its flag alone states the mask: causal, with Tq == Tk where it has a choice."""
@@ -215,7 +213,7 @@ class Convention:
         mask = problem.mask.resolved(problem.batch, problem.key_length)
         if self.reading.meaning == NATIVE:
             return mask
-        return _dense(self.reading, problem)
+        return dense_mask(self.reading, problem)
 
 
 def convention_of(function: Callable[..., Any], *, decorated: bool = False) -> Convention | None:
@@ -230,10 +228,9 @@ def convention_of(function: Callable[..., Any], *, decorated: bool = False) -> C
         return None
     if signature.unfilled:
         names = ", ".join(map(repr, signature.unfilled))
-        values = ", ".join(f"{name}=..." for name in signature.unfilled)
         raise ValueError(
             f"nothing fills its required parameter {names}; expected (q, k, v) and parameters with "
-            f"defaults: give a default, or add attention = functools.partial(FUNCTION, {values})"
+            f"defaults: give a default, or add a function of (q, k, v) that calls it with a value"
         )
     made = Convention(signature=signature, reading=Reading(), by_position=is_apply(function))
     return Convention(
@@ -276,33 +273,3 @@ def _windows(signature: Signature) -> tuple[str, ...]:
     if isinstance(signature.defaults.get(name), (tuple, list)):
         return ("pair",)
     return tuple(_WINDOWS) if name == "window_size" else ("keys", "keys before", "pair")
-
-
-def _dense(reading: Reading, problem: Problem) -> Tensor:
-    """The dense mask of a problem: [B or 1, 1, Tq, Tk], [Tq, Tk], or [B * H or 1, Tq, Tk]."""
-    import torch  # noqa: PLC0415 - the contract imports without torch
-
-    batch, queries, keys = problem.batch, problem.query_length, problem.key_length
-    mask = problem.mask.resolved(batch, keys)
-    with torch.inference_mode(mode=False):
-        seen = mask.dense(batch, queries, keys, torch.device(problem.device))
-        seen = _shaped(seen, reading, problem)
-        dtype = getattr(torch, problem.dtype)
-        if reading.meaning == "visible":
-            return seen
-        if reading.meaning == "hidden":
-            return ~seen
-        if reading.meaning == "numbers":
-            return seen.to(dtype)
-        return torch.zeros_like(seen, dtype=dtype).masked_fill(~seen, float("-inf"))
-
-
-def _shaped(seen: Tensor, reading: Reading, problem: Problem) -> Tensor:
-    if reading.square and seen.dim() == 2:
-        return seen
-    whole = seen.reshape(-1, 1, problem.query_length, problem.key_length)
-    if reading.layout != "folded":
-        return whole
-    if len(whole) == 1:
-        return whole[0]
-    return whole.expand(-1, problem.query_heads, -1, -1).flatten(0, 1)

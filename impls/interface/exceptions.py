@@ -23,5 +23,7 @@ def _line_number(error: BaseException, path: Path) -> str:
 def first_line(error: BaseException) -> str:
     """The first line of the error's message, even if its str() raises."""
     text = traceback.format_exception_only(type(error), error)
-    lines = [line for line in text if not line.startswith(" ")]  # not the source of a syntax error
-    return "".join(lines[:1]).removeprefix(f"{type(error).__module__}.").strip().split("\n")[0]
+    text = [part for part in text if not part.startswith(" ")]  # not the source of a syntax error
+    lines = [line.strip() for line in "".join(text[:1]).splitlines() if line.strip()]
+    start = lines[0].removeprefix(f"{type(error).__module__}.")
+    return f"{start} {lines[1]}" if start.endswith(":") and len(lines) > 1 else start

@@ -37,8 +37,9 @@ ENTRIES: Final = 1 << 24
 MEMORY: Final = 4 << 30
 """Bytes that a trial may add."""
 _SEVERAL: Final = "it returned several outputs"
+CURE: Final = "if it computes another function, state its reference= (CONTRIBUTING.md)"
 NAMED: Final = 3
-"""Readings that a message about a doubt names."""
+"""Faults that a message about a doubt names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def _chosen(part: Implementation, kinds: Sequence[Problem], seed: int) -> Readin
     trials = list(_tried(part, kinds, seed))
     if not trials:
         return ReadingsChosen(readings={})
-    best = max(trials, key=lambda each: each.right)
+    best = max(trials, key=lambda each: (each.right, not each.raised))
     if not best.right:
         return ReadingsChosen(
             readings=_by_name(part, best),
@@ -148,7 +149,7 @@ def _call_of(part: Implementation, problem: Problem) -> object:
     if convention is None:
         return "contract"
     reading = convention.reading
-    dense = (reading.meaning, reading.square) if convention.uses_dense(problem) else ()
+    dense = (reading.meaning, reading.mask_dims) if convention.uses_dense(problem) else ()
     return dense, reading.window if problem.mask.kind == "window" else ""
 
 
@@ -213,13 +214,19 @@ def _narrowed(limits: Limits, fixed: frozenset[str], right: Sequence[Problem]) -
 
 
 def _doubt(part: Implementation, trials: Sequence[_Trials]) -> str:
-    """What the likeliest readings gave, as one line."""
-    if len(trials) == 1 and trials[0].raised:
-        return f"it cannot be called: {one_line(_fault_of(trials[0]))}"
-    found = [f"{_said(part, trial)}: {one_line(_fault_of(trial))}" for trial in trials[:NAMED]]
-    others = len(trials) - len(found)
-    more = f"; {others} other readings failed, too" if others > 0 else ""
-    return f"no reading of its parameters is right on a small problem: {'; '.join(found)}{more}"
+    """What the likeliest readings gave, each fault once, as one line."""
+    found: dict[str, str] = {}
+    for trial in sorted(trials, key=lambda each: each.raised):
+        found.setdefault(one_line(_fault_of(trial)), _said(part, trial))
+    start, cure = "no reading of its parameters is right on a small problem", f"; {CURE}"
+    if all(trial.raised for trial in trials):
+        start, cure = "it cannot be called", ""
+    if len(found) == 1:
+        return f"{start}: {next(iter(found))}{cure}"
+    named = [f"{said}: {fault}" for fault, said in list(found.items())[:NAMED]]
+    others = len(found) - len(named)
+    more = f"; {others} more" if others > 0 else ""
+    return f"{start}: {'; '.join(named)}{more}{cure}"
 
 
 def _fault_of(trial: _Trials) -> str:

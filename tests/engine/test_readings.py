@@ -61,6 +61,27 @@ CASES: dict[str, tuple[str, tuple[str, str, bool]]] = {
         ),
         ("visible", "bhtd", False),
     ),
+    "three dimensions of a mask": (
+        (
+            "def ATTENTION(q, k, v, d_k, mask=None, dropout=None):\n"
+            "    return dense(q, k, v, None if mask is None else mask.unsqueeze(1) == 0)"
+        ),
+        ("visible", "bhtd", False),
+    ),
+    "values first": (
+        "def ATTENTION(value, key, query, mask): return dense(query, key, value, mask == 0)",
+        ("visible", "bhtd", False),
+    ),
+    "a module first, out as [B, T, H, D]": (
+        (
+            "def ATTENTION(module, query, key, value, attention_mask, scaling, **kwargs):\n"
+            "    groups = module.num_key_value_groups\n"
+            "    key, value = (x.repeat_interleave(groups, 1) for x in (key, value))\n"
+            "    scores = query @ key.mT * scaling + attention_mask\n"
+            "    return (scores.softmax(-1) @ value).transpose(1, 2).contiguous(), scores"
+        ),
+        ("added", "bhtd-bthd", True),
+    ),
     "the contract's Mask": (
         (
             "def ATTENTION(q, k, v, *, mask, scale):\n"
@@ -174,6 +195,24 @@ def test_a_function_that_raises_everywhere_cannot_be_called_and_says_why(tmp_pat
     made = chosen(tmp_path, "def ATTENTION(q, k, v): raise RuntimeError('no kernel')")
     assert made.cannot_be_called
     assert "RuntimeError: no kernel" in made.doubt
+
+
+def test_a_fault_of_all_readings_is_given_once(tmp_path: Path) -> None:
+    source = "def ATTENTION(q, k, v, mask=None): raise RuntimeError('no kernel')"
+    doubt = chosen(tmp_path, source).doubt
+    assert doubt.startswith("it cannot be called: RuntimeError: no kernel")
+    assert doubt.count("no kernel") == 1
+
+
+def test_a_reading_that_returns_is_preferred_to_one_that_raises(tmp_path: Path) -> None:
+    source = """
+        def ATTENTION(q, k, v):
+            assert q.dim() == 3, "one head"
+            return q
+    """
+    made = chosen(tmp_path, source)
+    assert made.readings["attention"].layout == "folded"
+    assert "if it computes another function, state its reference=" in made.doubt
 
 
 def test_a_missing_import_is_named_with_its_line(tmp_path: Path) -> None:
