@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from impls.interface.signatures import IN_ORDER, Signature
 
 if TYPE_CHECKING:
-    from impls.interface.implementation import AttentionFunction
     from impls.interface.problem import Problem
 
 
@@ -60,16 +59,23 @@ def first_of(call: Callable[..., Any]) -> Callable[..., Any]:
     return lambda q, k, v: call(q, k, v)[0]
 
 
-def in_layout(call: Callable[..., Any], layout: str) -> AttentionFunction:
-    """A function of [B, H, T, D] that calls one of another layout; views, where strides permit."""
+def in_layout(call: Callable[..., Any], layout: str) -> Callable[..., Any]:
+    """A function of [B, H, T, D] that calls one of another layout; views, where strides permit.
+
+    An output that is no tensor is returned as it is: the caller refuses it by its type.
+    """
+    if layout == "bhtd":
+        return call
     if layout == "bthd":
-        return lambda q, k, v: call(
-            q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
-        ).transpose(1, 2)
+        return lambda q, k, v: _transposed(call(*(x.transpose(1, 2) for x in (q, k, v))))
     if layout == "bhtd-bthd":
-        return lambda q, k, v: call(q, k, v).transpose(1, 2)
-    if layout == "folded":
-        return lambda q, k, v: call(q.flatten(0, 1), k.flatten(0, 1), v.flatten(0, 1)).unflatten(
-            0, q.shape[:2]
-        )
-    return call
+        return lambda q, k, v: _transposed(call(q, k, v))
+    return lambda q, k, v: _unfolded(call(*(x.flatten(0, 1) for x in (q, k, v))), q.shape[:2])
+
+
+def _transposed(out: Any) -> Any:
+    return out.transpose(1, 2) if hasattr(out, "transpose") else out
+
+
+def _unfolded(out: Any, sizes: tuple[int, ...]) -> Any:
+    return out.unflatten(0, sizes) if hasattr(out, "unflatten") else out

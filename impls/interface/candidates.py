@@ -48,9 +48,10 @@ def candidates(module: ModuleType, stem: str) -> list[Implementation]:
     found = {name: each for name, each in some.items() if is_attention(each)}
     if found:
         return _made(_without_helpers(found) or found, stem)
-    _expect_no_layer(own)
-    three = {name: each for name, each in own.items() if _takes_three(each)}
-    return _made(_without_helpers(three), stem)
+    three = _without_helpers({name: each for name, each in own.items() if _takes_three(each)})
+    if not any(map(_is_named_attention, three)):
+        _expect_no_other_form(own)
+    return _made(three, stem)
 
 
 def contents(module: ModuleType) -> str:
@@ -70,7 +71,7 @@ def named(module: ModuleType, name: str, stem: str) -> Implementation | None:
         return each
     if is_attention(each) or _takes_three(each):
         return _one(each, name)
-    _expect_no_layer({name: each})
+    _expect_no_other_form({name: each})
     return None
 
 
@@ -96,16 +97,23 @@ def _without_helpers(found: dict[str, Any]) -> dict[str, Any]:
     return {name: each for name, each in found.items() if not _HELPER.match(name)}
 
 
-def _expect_no_layer(own: dict[str, Any]) -> None:
-    """Raises ValueError where the attention of a file is inside a layer of other arguments."""
-    layers = {name: each for name, each in own.items() if hasattr(each, "forward")}
-    if not layers:
+def _is_named_attention(name: str) -> bool:
+    return "att" in name.lower()
+
+
+def _expect_no_other_form(own: dict[str, Any]) -> None:
+    """Raises ValueError where the attention of a file takes other arguments than q, k and v."""
+    layers = [name for name, each in own.items() if hasattr(each, "forward")]
+    functions = [name for name, each in own.items() if inspect.isfunction(each)]
+    named = filter(_is_named_attention, (*layers, *functions))
+    name = next(named, layers[-1] if layers else "")
+    if not name:
         return
-    name = next((name for name in layers if "att" in name.lower()), list(layers)[-1])
-    taken = ", ".join(inspect.signature(layers[name].forward).parameters).removeprefix("self, ")
+    call = getattr(own[name], "forward", own[name])
+    taken = ", ".join(inspect.signature(call).parameters).removeprefix("self, ")
     raise ValueError(
-        f"no attention function: {name} takes ({taken}); expected (q, k, v, ...): put "
-        "its attention into a function, or see projections= for a layer (CONTRIBUTING.md)"
+        f"no attention function: {name} takes ({taken}); expected (q, k, v, ...): add a function "
+        "of them, or see projections= for a layer (CONTRIBUTING.md)"
     )
 
 

@@ -7,9 +7,11 @@ of them is used.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from inspect import ismodule
 from typing import Final
 
 import torch
@@ -38,6 +40,7 @@ MEMORY: Final = 4 << 30
 """Bytes that a trial may add."""
 _SEVERAL: Final = "it returned several outputs"
 CURE: Final = "if it computes another function, state its reference= (CONTRIBUTING.md)"
+ARRAYS: Final = "its file uses numpy and no torch: convert q, k, v and out in a function of them"
 NAMED: Final = 3
 """Faults that a message about a doubt names."""
 
@@ -220,13 +223,19 @@ def _doubt(part: Implementation, trials: Sequence[_Trials]) -> str:
         found.setdefault(one_line(_fault_of(trial)), _said(part, trial))
     start, cure = "no reading of its parameters is right on a small problem", f"; {CURE}"
     if all(trial.raised for trial in trials):
-        start, cure = "it cannot be called", ""
+        start, cure = "it cannot be called", f"; {ARRAYS}" if _takes_arrays(part) else ""
     if len(found) == 1:
         return f"{start}: {next(iter(found))}{cure}"
     named = [f"{said}: {fault}" for fault, said in list(found.items())[:NAMED]]
     others = len(found) - len(named)
     more = f"; {others} more" if others > 0 else ""
     return f"{start}: {'; '.join(named)}{more}{cure}"
+
+
+def _takes_arrays(part: Implementation) -> bool:
+    """Whether its module imports numpy and not torch."""
+    imported = {each.__name__ for each in vars(sys.modules[part.module]).values() if ismodule(each)}
+    return "numpy" in imported and not any(name.split(".")[0] == "torch" for name in imported)
 
 
 def _fault_of(trial: _Trials) -> str:

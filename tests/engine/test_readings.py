@@ -72,6 +72,14 @@ CASES: dict[str, tuple[str, tuple[str, str, bool]]] = {
         "def ATTENTION(value, key, query, mask): return dense(query, key, value, mask == 0)",
         ("visible", "bhtd", False),
     ),
+    "three dimensions, with weights": (
+        (
+            "def ATTENTION(q, k, v):\n"
+            "    weights = (torch.bmm(q, k.mT) / math.sqrt(q.shape[-1])).softmax(-1)\n"
+            "    return torch.bmm(weights, v), weights"
+        ),
+        ("", "folded", True),
+    ),
     "a module first, out as [B, T, H, D]": (
         (
             "def ATTENTION(module, query, key, value, attention_mask, scaling, **kwargs):\n"
@@ -195,6 +203,20 @@ def test_a_function_that_raises_everywhere_cannot_be_called_and_says_why(tmp_pat
     made = chosen(tmp_path, "def ATTENTION(q, k, v): raise RuntimeError('no kernel')")
     assert made.cannot_be_called
     assert "RuntimeError: no kernel" in made.doubt
+
+
+def test_a_function_of_numpy_arrays_is_refused_as_one(tmp_path: Path) -> None:
+    path = tmp_path / "arrays.py"
+    path.write_text("import numpy as np\ndef attention(q, k, v): return np.matmul(q, k.T.copy())")
+    task = ChooseReadings(
+        implementation="attention",
+        files={"attention": str(path)},
+        problems=(Problem.parse(CAUSAL[0]),),
+        seed=3,
+    )
+    sent: Any = Sent()
+    choose_readings(task, sent)
+    assert "its file uses numpy and no torch: convert q, k, v and out" in sent.messages[-1].doubt
 
 
 def test_a_fault_of_all_readings_is_given_once(tmp_path: Path) -> None:

@@ -124,6 +124,10 @@ def test_a_module_with_weights_is_refused_by_their_names(tmp_path: Path) -> None
         impls.load_file(write(tmp_path, text))
 
 
+ANOTHER_FORM = (
+    "; expected (q, k, v, ...): add a function of them, or see projections= for a layer "
+    "(CONTRIBUTING.md)"
+)
 REFUSED = {
     "a class that needs a value": (
         """
@@ -132,8 +136,8 @@ REFUSED = {
             def forward(self, q, k, v): return q
         """,
         (
-            "Attention: its constructor needs temperature; expected a class without required arguments:"
-            " add a line attention = Attention(temperature=..., dropout=...)"
+            "Attention: its constructor needs temperature; expected a class without required "
+            "arguments: add a line attention = Attention(temperature=..., dropout=...)"
         ),
     ),
     "a constructor that raises": (
@@ -153,10 +157,11 @@ REFUSED = {
             def __init__(self, config): super().__init__()
             def forward(self, x, mask): return x
         """,
-        (
-            "no attention function: SelfAttention takes (x, mask); expected (q, k, v, ...): put its "
-            "attention into a function, or see projections= for a layer (CONTRIBUTING.md)"
-        ),
+        f"no attention function: SelfAttention takes (x, mask){ANOTHER_FORM}",
+    ),
+    "packed tensors": (
+        "def flash_attention(qkv, causal=False): return qkv",
+        f"no attention function: flash_attention takes (qkv, causal){ANOTHER_FORM}",
     ),
     "helpers alone": (
         "def test(a, b, c): return a",
