@@ -80,6 +80,15 @@ CASES: dict[str, tuple[str, tuple[str, str, bool]]] = {
         ),
         ("", "folded", True),
     ),
+    "a mask that is viewed in three dimensions": (
+        (
+            "def ATTENTION(q, k, v, mask=None):\n"
+            "    scores = torch.bmm(q, k.mT) / math.sqrt(q.shape[-1])\n"
+            "    if mask is not None: scores = scores.masked_fill(mask.view(scores.shape), -1e9)\n"
+            "    return torch.bmm(scores.softmax(-1), v)"
+        ),
+        ("hidden", "folded", False),
+    ),
     "a module first, out as [B, T, H, D]": (
         (
             "def ATTENTION(module, query, key, value, attention_mask, scaling, **kwargs):\n"
