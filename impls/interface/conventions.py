@@ -39,7 +39,7 @@ LAYOUTS: Final = {
 class Reading:
     """One way to call a function.
 
-    meaning  of its dense mask: a key of MEANINGS, NATIVE, or "" without such a parameter
+    meaning  of its dense mask: a key of MEANINGS, NATIVE, or "" where none is passed
     layout   a key of LAYOUTS
     mask_dims  dimensions of a dense mask: one of MASK_DIMS
     window   of a window parameter: a key of WINDOWS, or "" without one
@@ -67,7 +67,8 @@ class Convention:
     @property
     def fixed(self) -> frozenset[str]:
         """Which of `mask` and `scale` the callable has no parameter for."""
-        takes_mask = any(self.signature.having(r) for r in ("mask", "added", "causal", "window"))
+        takes_mask = any(self.signature.having(role) for role in ("causal", "window"))
+        takes_mask = takes_mask or bool(self.dense and self.reading.meaning)
         takes_scale = self.signature.having("scale")
         both = {"mask": takes_mask, "scale": takes_scale}
         return frozenset(name for name, taken in both.items() if not taken)
@@ -101,7 +102,7 @@ class Convention:
 
     def uses_dense(self, problem: Problem) -> bool:
         """Whether it gets a dense mask on this problem: one that no other parameter states."""
-        if not self.dense or (problem.mask.is_full and not self._needs_mask):
+        if not self.reading.meaning or (problem.mask.is_full and not self._needs_mask):
             return False
         return not (self._is_causal(problem) or self._is_window(problem))
 
@@ -131,6 +132,8 @@ class Convention:
             found.append(
                 f"called with a dense mask ({self.dense}: {meaning}; {kib:.3g} KiB, made before)"
             )
+        if self.dense and not self.reading.meaning:
+            found.append(f"called without {self.dense}")
         if self.signature.takes_layer:
             found.append(f"called with a stand-in for {LAYER}")
         if self.signature.order != IN_ORDER:
@@ -157,14 +160,15 @@ class Convention:
         """Meanings of the mask parameter, each after the dimensions of the mask."""
         if not self.dense:
             return [(4, "")]
-        if self.signature.having("added"):
-            return [*product(MASK_DIMS, ("added",))]
+        left_out = [] if self.dense in self.signature.required else [(4, "")]
+        if self.signature.roles[self.dense] == "added":
+            return [*product(MASK_DIMS, ("added",)), *left_out]
         dense = [*product(MASK_DIMS, MEANINGS)]
         if "Tensor" in self.signature.annotated.get(self.dense, ""):
-            return dense
+            return [*dense, *left_out]
         native = (4, NATIVE)
         by_keyword = self.dense in self.signature.keyword_only
-        return [native, *dense] if by_keyword else [*dense, native]
+        return [native, *dense, *left_out] if by_keyword else [*dense, native, *left_out]
 
     @property
     def _needs_mask(self) -> bool:

@@ -91,10 +91,11 @@ def _chosen(part: Implementation, kinds: Sequence[Problem], seed: int) -> Readin
             doubt=_doubt(part, trials),
             cannot_be_called=all(trial.raised for trial in trials),
         )
-    limits = part.reading(best.reading).limits
+    chosen = part.reading(best.reading)
+    limits = chosen.limits
     if not part.states_limits:
         right = [problem for problem, fault in best.faults.items() if not fault]
-        limits = tuple(_narrowed(each, part.fixed, right) for each in limits)
+        limits = tuple(_narrowed(each, chosen.fixed, right) for each in limits)
     return ReadingsChosen(readings=_by_name(part, best), limits=limits)
 
 

@@ -189,6 +189,17 @@ def test_a_function_without_a_mask_parameter_is_limited_to_the_masks_it_computes
     assert [each.masks for each in causal.limits] == [("causal",)]
 
 
+def test_a_mask_of_its_own_beside_a_parameter_for_padding_is_a_limit(tmp_path: Path) -> None:
+    source = """
+        def ATTENTION(q, k, v, mask=None):
+            assert mask is None or mask.dim() == 1, "padding"
+            return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+    """
+    made = chosen(tmp_path, source, *CAUSAL)
+    assert made.readings["attention"].meaning == ""
+    assert [each.masks for each in made.limits] == [("causal",)]
+
+
 def test_a_function_without_a_scale_parameter_is_limited_to_the_scale_it_computes(
     tmp_path: Path,
 ) -> None:

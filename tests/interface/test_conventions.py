@@ -161,6 +161,18 @@ def test_a_window_has_the_reaches_of_its_reading(
     assert given == {"causal": causal, "window_size": value}
 
 
+def test_a_bias_beside_a_mask_leaves_the_mask_all_its_meanings() -> None:
+    def attend(q: Any, k: Any, v: Any, mask: Any = None, attn_bias: Any = None) -> Any:
+        return q, k, v, mask, attn_bias
+
+    each = convention(attend)
+    assert each.dense == "mask"
+    assert {reading.meaning for reading in each.readings()} == {*MEANINGS, "Mask", ""}
+    without = replace(each, reading=Reading(""))
+    assert without.fixed == {"mask", "scale"}
+    assert without.said(Problem.parse("h2 t5 d4 causal")) == ["called without mask"]
+
+
 def test_a_required_mask_is_dense_on_a_full_problem_too() -> None:
     given: list[Any] = []
 
