@@ -42,7 +42,7 @@ class Reading:
     meaning  of its dense mask: a key of MEANINGS, NATIVE, or "" where none is passed
     layout   a key of LAYOUTS
     mask_dims  dimensions of a dense mask: one of MASK_DIMS
-    window   of a window parameter: a key of WINDOWS, or "" without one
+    window   of a window parameter: a key of WINDOWS, or "" where none is passed
     first    whether the output is the first of several
     """
 
@@ -67,8 +67,8 @@ class Convention:
     @property
     def fixed(self) -> frozenset[str]:
         """Which of `mask` and `scale` the callable has no parameter for."""
-        takes_mask = any(self.signature.having(role) for role in ("causal", "window"))
-        takes_mask = takes_mask or bool(self.dense and self.reading.meaning)
+        reading = self.reading
+        takes_mask = self.signature.having("causal") or reading.window or reading.meaning
         takes_scale = self.signature.having("scale")
         both = {"mask": takes_mask, "scale": takes_scale}
         return frozenset(name for name, taken in both.items() if not taken)
@@ -132,8 +132,12 @@ class Convention:
             found.append(
                 f"called with a dense mask ({self.dense}: {meaning}; {kib:.3g} KiB, made before)"
             )
-        if self.dense and not self.reading.meaning:
-            found.append(f"called without {self.dense}")
+        taken = {
+            self.dense: self.reading.meaning,
+            self.signature.having("window"): self.reading.window,
+        }
+        if left_out := [name for name, reading in taken.items() if name and not reading]:
+            found.append(f"called without {' and '.join(left_out)}")
         if self.signature.takes_layer:
             found.append(f"called with a stand-in for {LAYER}")
         if self.signature.order != IN_ORDER:
@@ -183,7 +187,7 @@ class Convention:
         return problem.query_length == problem.key_length or not self.dense
 
     def _is_window(self, problem: Problem) -> bool:
-        return bool(self.signature.having("window")) and problem.mask.kind == "window"
+        return bool(self.reading.window) and problem.mask.kind == "window"
 
     def _arguments(self, problem: Problem) -> dict[str, Any]:
         """The arguments beside q, k and v, by parameter."""
@@ -275,5 +279,7 @@ def _windows(signature: Signature) -> tuple[str, ...]:
     if not name:
         return ("",)
     if isinstance(signature.defaults.get(name), (tuple, list)):
-        return ("pair",)
-    return tuple(_WINDOWS) if name == "window_size" else ("keys", "keys before", "pair")
+        found: tuple[str, ...] = ("pair",)
+    else:
+        found = tuple(_WINDOWS) if name == "window_size" else ("keys", "keys before", "pair")
+    return found if name in signature.required else (*found, "")

@@ -200,6 +200,20 @@ def test_a_mask_of_its_own_beside_a_parameter_for_padding_is_a_limit(tmp_path: P
     assert [each.masks for each in made.limits] == [("causal",)]
 
 
+def test_a_window_of_its_own_beside_a_parameter_for_another_is_kept(tmp_path: Path) -> None:
+    source = """
+        def ATTENTION(q, k, v, mask=None, window_size=None):
+            assert mask is None and window_size is None, "its own window"
+            i = torch.arange(q.shape[2])
+            distance = i[:, None] - i
+            return dense(q, k, v, (distance < 0) | (distance >= 33))
+    """
+    made = chosen(tmp_path, source, "b1 h4 t256 d32 window:33")
+    reading = made.readings["attention"]
+    assert (reading.meaning, reading.window, made.doubt) == ("", "", "")
+    assert [each.masks for each in made.limits] == [("window",)]
+
+
 def test_a_function_without_a_scale_parameter_is_limited_to_the_scale_it_computes(
     tmp_path: Path,
 ) -> None:
