@@ -41,7 +41,7 @@ MEMORY: Final = 4 << 30
 _SEVERAL: Final = "it returned several outputs"
 CURE: Final = "if it computes another function, state its reference= (CONTRIBUTING.md)"
 ARRAYS: Final = "its file uses numpy and no torch: convert q, k, v and out in a function of them"
-NAMED: Final = 3
+NAMED: Final = 2
 """Faults that a message about a doubt names."""
 
 
@@ -219,18 +219,19 @@ def _narrowed(limits: Limits, fixed: frozenset[str], right: Sequence[Problem]) -
 
 def _doubt(part: Implementation, trials: Sequence[_Trials]) -> str:
     """What the likeliest readings gave, each fault once, as one line."""
+    returned = [trial for trial in trials if not trial.raised]
     found: dict[str, str] = {}
-    for trial in sorted(trials, key=lambda each: each.raised):
+    for trial in returned or trials:
         found.setdefault(one_line(_fault_of(trial)), _said(part, trial))
-    start, cure = "no reading of its parameters is right on a small problem", f"; {CURE}"
-    if all(trial.raised for trial in trials):
+    if returned:
+        start, cure = "no reading of its parameters is right on a small problem", f"; {CURE}"
+    else:
         start, cure = "it cannot be called", f"; {ARRAYS}" if _takes_arrays(part) else ""
     if len(found) == 1:
         return f"{start}: {next(iter(found))}{cure}"
     named = [f"{said}: {fault}" for fault, said in list(found.items())[:NAMED]]
     others = len(found) - len(named)
-    more = f"; {others} more" if others > 0 else ""
-    return f"{start}: {'; '.join(named)}{more}{cure}"
+    return f"{start}: {'; '.join(named)}{f'; {others} more' if others > 0 else ''}{cure}"
 
 
 def _takes_arrays(part: Implementation) -> bool:

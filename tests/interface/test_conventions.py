@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from impls.interface import Implementation, Problem, implementation
-from impls.interface.conventions import LAYOUTS, MEANINGS, Convention, Reading, convention_of
+from impls.interface.conventions import LAYOUTS, Convention, Reading, convention_of
+from impls.interface.dense_mask import MEANINGS
 from impls.interface.implementation import from_function
 from suites.measure.inputs import bind, make_inputs
 
@@ -299,7 +300,7 @@ def test_the_bytes_of_a_dense_mask_are_those_of_its_tensor() -> None:
 
 
 def test_a_function_of_the_contract_has_no_convention() -> None:
-    def annotated(q: Any, k: Any, v: Any, *, mask: Mask, scale: float) -> Any:  # noqa: F821 - read as text
+    def annotated(q: Any, k: Any, v: Any, *, mask: Mask, scale: float) -> Any:  # type: ignore[name-defined] # noqa: F821 - read as text
         return q, k, v, mask, scale
 
     def layer(q: Any, k: Any, v: Any, *, mask: Any, scale: float, inner: Any) -> Any:
