@@ -213,8 +213,8 @@ class Convention:
         }
 
     def _is_taken(self, name: str, role: str) -> bool:
-        """Whether a value is passed; a dropout whose default is None may be a module."""
-        return role != "dropout" or self.signature.defaults.get(name, 0.0) is not None
+        """Whether a value is passed; a dropout whose default is no number is a module."""
+        return role != "dropout" or isinstance(self.signature.defaults.get(name, 0.0), (int, float))
 
     def _mask(self, problem: Problem) -> Any:
         """The mask as the reading has it."""

@@ -16,7 +16,10 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
     "window": ("window_size", "window", "sliding_window", "local_window_size"),
     "scale": ("scale", "softmax_scale", "sm_scale", "scaling", "qk_scale", "scale_factor"),
     "grouped": ("enable_gqa",),
-    "dropout": ("dropout_p", "dropout", "p_dropout", "attn_dropout", "dropout_rate", "p_drop"),
+    "dropout": (
+        *("dropout", "dropout_p", "dropout_rate", "dropout_ratio", "dropout_prob", "p_dropout"),
+        *("p_drop", "attn_dropout", "attention_dropout", "attn_drop", "attention_dropout_prob"),
+    ),
     "softcap": ("softcap", "logit_cap", "logits_soft_cap", "soft_cap"),
     "training": ("training", "is_training"),
     "head_dim": ("head_dim", "dim_head", "d_k"),

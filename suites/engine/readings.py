@@ -8,6 +8,7 @@ of them is used.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -38,6 +39,8 @@ ENTRIES: Final = 1 << 24
 """Score entries, over all heads, up to which a reading is tried at the problem's own size."""
 MEMORY: Final = 4 << 30
 """Bytes that a trial may add."""
+TRIALS_S: Final = 20.0
+"""Seconds after which no further reading of a slow function is tried."""
 _SEVERAL: Final = "it returned several outputs"
 CURE: Final = "if it computes another function, state its reference= (CONTRIBUTING.md)"
 ARRAYS: Final = "its file uses numpy and no torch: convert q, k, v and out in a function of them"
@@ -132,6 +135,7 @@ def _tried(part: Implementation, kinds: Sequence[Problem], seed: int) -> Iterato
         return
     seen: set[object] = set()
     several = False
+    start = time.perf_counter()
     for reading in part.convention.readings():
         each = replace(reading, first=several)
         key = (each.layout, *(_call_of(part.reading(each), kind) for kind in kinds))
@@ -143,7 +147,8 @@ def _tried(part: Implementation, kinds: Sequence[Problem], seed: int) -> Iterato
             several, each = True, replace(each, first=True)
             found = _try(part.reading(each), each, kinds, seed)
         yield found
-        if found.right == len(kinds) or found.is_of_no_reading:
+        is_late = time.perf_counter() - start > TRIALS_S
+        if found.right == len(kinds) or found.is_of_no_reading or is_late:
             return
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from impls.interface import Problem
+from suites.engine import readings
 from suites.engine.protocol import ChooseReadings, ReadingsChosen
 from suites.engine.readings import choose_readings
 
@@ -251,6 +252,16 @@ def test_a_function_of_numpy_arrays_is_refused_as_one(tmp_path: Path) -> None:
     sent: Any = Sent()
     choose_readings(task, sent)
     assert "its file uses numpy and no torch: convert q, k, v and out" in sent.messages[-1].doubt
+
+
+def test_readings_of_a_slow_function_are_tried_for_a_limited_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readings, "TRIALS_S", 0.0)
+    source, _ = CASES["hidden where True"]
+    made = chosen(tmp_path, source, CAUSAL[1])
+    assert made.readings["attention"].meaning == "visible"
+    assert made.doubt.count("off by") == 1
 
 
 def test_a_fault_of_all_readings_is_given_once(tmp_path: Path) -> None:

@@ -244,6 +244,20 @@ def test_a_module_before_the_queries_is_a_stand_in_for_the_layer() -> None:
     assert convention(attend).said(problem)[1] == "called with a stand-in for module"
 
 
+@pytest.mark.parametrize("default", [None, torch.nn.Identity(), abs])
+def test_a_dropout_that_is_a_module_keeps_its_default(default: Any) -> None:
+    given: list[Any] = []
+
+    def attend(q: Tensor, k: Tensor, v: Tensor, dropout: Any = default) -> Tensor:
+        given.append(dropout)
+        return q
+
+    problem = Problem.parse("h2 t5 d4")
+    inputs = make_inputs(problem, purpose="test")
+    bind(from_function(attend), problem, inputs)(inputs.q, inputs.k, inputs.v)
+    assert given == [default]
+
+
 def test_the_head_dimension_is_passed() -> None:
     given: list[int] = []
 
