@@ -30,13 +30,21 @@ if TYPE_CHECKING:
     from suites.request.planning import Request
 
 PART = replace(OPTIONS["--delta"], name="--fail-if-slower")
-CHECK_OPTIONS = tuple(OPTIONS[name] for name in ("--time-limit", "--memory-limit", "--threads"))
-
-BUDGET = replace(OPTIONS["--budget"], help="Minutes for each candidate.")
-JUDGE_OPTIONS = (
-    *(OPTIONS[name] for name in ("--problem", "--against", "--sessions", "--time-limit")),
-    *(OPTIONS["--memory-limit"], BUDGET, OPTIONS["--threads"]),
+CHECK_OPTIONS = tuple(
+    OPTIONS[name] for name in ("--time-limit", "--prepare-limit", "--memory-limit", "--threads")
 )
+
+JUDGE_HELP = {
+    "--problem": OPTIONS["--problem"].help,
+    "--against": OPTIONS["--against"].help,
+    "--sessions": "Fresh processes that time a candidate; 2 to 5, as many as end soon.",
+    "--time-limit": OPTIONS["--time-limit"].help,
+    "--prepare-limit": OPTIONS["--prepare-limit"].help,
+    "--memory-limit": OPTIONS["--memory-limit"].help,
+    "--budget": "Minutes for each candidate.",
+    "--threads": "OpenMP threads, bound to CPUs; by default as many as there are.",
+}
+JUDGE_OPTIONS = tuple(replace(OPTIONS[name], help=text) for name, text in JUDGE_HELP.items())
 
 # The class of every error in a command line; not all releases of typer export it.
 COMMAND_LINE_ERROR = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[2])
@@ -125,32 +133,38 @@ def check(
     names: Names = None,
     *,
     given: Given,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="List the problems one by one.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Check agreement alone, on the suite `agreement`; exit 1 for anything else than agreement.
 
-    For a function without a decorator it also finds the limits by trial, and prints the Limits
-    that state them.
+    The first line is the verdict; what agrees, and what does not by its cause, follow. For a
+    function without a decorator it also finds the limits by trial, and prints the Limits that state
+    them.
     """
     from reports.analysis.run_analysis import Analysis
     from reports.outputs.exit_status import exit_status
     from reports.outputs.export import json_data, limits_data
-    from reports.outputs.terminal import found_limits, run_tables, screen
-    from reports.outputs.terminal.console import console, print_json, print_tables
+    from reports.outputs.terminal import screen
+    from reports.outputs.terminal.check_report import check_report
+    from reports.outputs.terminal.console import console, print_json, print_line, print_tables
     from suites import conducting
     from suites.request.planning import requested
 
     request = replace(requested(named("agreement"), given), specs=tuple(names) if names else None)
-    screens = (screen.Screen, screen.TrialScreen)
-    shown = [each(console(stderr=True), quiet=as_json) for each in screens]
-    done, found = conducting.check(request, _command(), *shown)
+    live = screen.CheckScreen(console(stderr=True), quiet=as_json)
+    trials = screen.TrialScreen(console(stderr=True), quiet=as_json)
+    done, found = conducting.check(request, _command(), live, trials)
     analysis = Analysis(done.run, done.records)
     if as_json:
         data = {"probed": list(map(limits_data.of_limits, found))} if found else {}
         print_json({**json_data.of_run(analysis), **data})
     else:
-        limits = (line for each in found for line in found_limits.tables(each))
-        print_tables([*run_tables.check_tables(analysis), *limits])
+        print_tables(check_report(analysis, found, verbose=verbose))
+    for line in done.run.plan.doubts:
+        print_line(line, stderr=True)
     falls_short = any(each.claims_too_much for each in found)
     raise typer.Exit(1 if falls_short else exit_status(done.records, strict=True))
 
@@ -162,7 +176,7 @@ def judge(
     files: Annotated[
         list[str],
         typer.Argument(
-            metavar="DIR|FILE.py...",
+            metavar="DIR|FILE.py",
             help="Candidates: FILE.py, FILE.py:FUNCTION, or a folder for its *.py files.",
         ),
     ],
@@ -447,9 +461,8 @@ def _carry_out(
     from reports.outputs.exit_status import exit_status
 
     reporting.report(done.run, done.records, out, as_json=as_json, lines=lines)
-    for entry in done.run.plan.entries:
-        if entry.doubt:
-            print_line(f"{entry.name}: {entry.doubt}", stderr=True)
+    for line in done.run.plan.doubts:
+        print_line(line, stderr=True)
     for name, file in without_limits(done):
         command = shlex.join(["python", "run_bench.py", "check", str(file)])
         print_line(f"{name} states no Limits; find its limits with: {command}", stderr=True)

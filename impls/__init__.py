@@ -132,8 +132,8 @@ def _in_module(module: ModuleType, path: Path, function: str = "") -> list[Imple
     Raises ValueError for functions that cannot be called.
     """
     if function:
-        one = named(module, function, path.stem)
-        found = [] if one is None else [one]
+        one = named(module, function.rpartition(".")[2], path.stem)
+        found = [] if one is None else [replace(one, name=function)]
     else:
         found = candidates(module, path.stem)
     return [replace(each, file=str(path), module=module.__name__) for each in found]
@@ -256,12 +256,12 @@ def _file_of(module: str) -> Path:
 def _added(
     known: dict[str, Implementation | Missing], found: Implementation, file: Path
 ) -> Implementation:
-    """Add a user's implementation to `known`. Raises ValueError when its name is used elsewhere."""
+    """Add a user's implementation to `known`; its file's name precedes a name that is used."""
     other = known.setdefault(found.name, found)
     where = Path(other.file).resolve() if isinstance(other, Implementation) else FOLDER
-    if where != file.resolve():
-        raise ValueError(f"the name {found.name!r} is used in {where} and in {file}; rename one")
-    return found
+    if where == file.resolve():
+        return found
+    return _added(known, replace(found, name=f"{file.stem}.{found.name}"), file)
 
 
 def _settings(spec: str, text: str) -> tuple[dict[str, Any], tuple[str, ...]]:

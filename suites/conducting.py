@@ -33,6 +33,13 @@ class Live(AbstractContextManager["Live"], Listener, Protocol):
         """A problem is about to be checked or timed."""
 
 
+class Trials(Live, Protocol):
+    """Shows the search for limits."""
+
+    def search(self, name: str) -> None:
+        """The limits of an implementation are searched from here on."""
+
+
 class Conducted(NamedTuple):
     """A run that was carried out, its store, and all of its records."""
 
@@ -55,8 +62,7 @@ def begin(
     lines    notified of phases and records instead of `live`
     """
     with pool_for(request) as pool:
-        plan, machine = planned(request, pool)
-        plan = with_readings(plan, pool)
+        plan, machine = _callable_plan(request, pool)
         store = Store.open(url)
         name = store.unused_name(plan.suite)
         run = Run(name=name, started=now(), command=command, plan=plan, machine=machine)
@@ -76,15 +82,14 @@ def resume(name: str, url: str, live: Live, lines: Listener | None) -> Conducted
 
 
 def check(
-    request: Request, command: str, live: Live, probing: Live
+    request: Request, command: str, live: Live, probing: Trials
 ) -> tuple[Conducted, list[Discovery]]:
     """Agreement alone, and the limits of each plain function, found by trial.
 
     probing  shows the trials
     """
     with pool_for(request) as pool:
-        plan, machine = planned(request, pool)
-        plan = with_readings(plan, pool)
+        plan, machine = _callable_plan(request, pool)
         store = Store.open(NOT_KEPT)
         run = Run(name="check", started=now(), command=command, plan=plan, machine=machine)
         store.begin(run)
@@ -94,9 +99,13 @@ def check(
             store.begin(trial)
             return Conductor(run=trial, store=store, listener=probing, pool=pool).conduct()
 
+        found = []
         with probing:
-            plain = [entry for entry in plan.entries if not entry.states_limits]
-            found = [discover(entry, run, records, conduct) for entry in plain]
+            for entry in plan.entries:
+                if entry.states_limits or entry.missing or entry.fault:
+                    continue
+                probing.search(entry.name)
+                found.append(discover(entry, run, records, conduct))
     return Conducted(run, store, records), found
 
 
@@ -113,6 +122,19 @@ def without_limits(done: Conducted) -> list[tuple[str, Path]]:
         if entry.name in failed and not entry.states_limits
         for file in [Path(entry.files[entry.name])]
     ]
+
+
+def _callable_plan(request: Request, pool: LocalPool) -> tuple[Plan, dict[str, Any]]:
+    """The plan, with the readings of its implementations, and the machine.
+
+    Raises ValueError where none of the implementations that were named can be called.
+    """
+    plan, machine = planned(request, pool)
+    plan = with_readings(plan, pool)
+    named = [entry for entry in plan.entries if entry.name in plan.named]
+    if named and all(entry.fault for entry in named):
+        raise ValueError("; ".join(f"{entry.name}: {entry.fault}" for entry in named))
+    return plan, machine
 
 
 def planned(request: Request, pool: LocalPool | None = None) -> tuple[Plan, dict[str, Any]]:
@@ -147,12 +169,13 @@ def unstarted_pool(request: Request) -> LocalPool:
         settings.get("time_limit_s", planning.TIME_LIMIT_S),
         planning.memory_limit(request),
         settings.get("allocator", "default"),
+        settings.get("prepare_limit_s", planning.PREPARE_LIMIT_S),
     )
 
 
 def pool_of(plan: Plan) -> LocalPool:
     """Processes under a stored plan's limits."""
-    return LocalPool(plan.time_limit_s, plan.memory_limit, plan.allocator)
+    return LocalPool(plan.time_limit_s, plan.memory_limit, plan.allocator, plan.prepare_limit_s)
 
 
 def _expect_unchanged(run: Run) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 from impls import fingerprint
 from impls.interface import Problem
 from suites.conducting import SAME_MACHINE, Live, StoppedError, pool_of, unstarted_pool
-from suites.engine.catalogue import cores, open_catalogue
+from suites.engine.catalogue import cores, open_catalogue, with_readings
 from suites.engine.conductor import Conductor
 from suites.engine.local_pool import LocalPool
 from suites.records.plan import Entry
@@ -146,9 +146,10 @@ def measure(of: Terms, candidate: Candidate, live: Live, begun: Run | None) -> J
 
     A candidate that cannot be imported has no run in the store, so it is tried again next time.
     """
+    name = of.run_name(candidate)  # before the candidate can change its own file
     with live, pool_of(begun.plan) if begun else unstarted_pool(of.request) as pool:
-        run = begun or _run(of, candidate, pool)
-        if all(entry.missing for entry in run.plan.entries):
+        run = begun or _run(of, candidate, name, pool)
+        if all(entry.missing for entry in run.plan.entries if entry.name != run.plan.baseline):
             return Judged(candidate, run, list(run.plan.settled()))
         if not begun:
             of.store.begin(run)
@@ -209,13 +210,14 @@ def _hash_of(file: Path) -> str:
         return ""
 
 
-def _run(of: Terms, candidate: Candidate, pool: LocalPool) -> Run:
+def _run(of: Terms, candidate: Candidate, name: str, pool: LocalPool) -> Run:
     """The run of a candidate, with the baseline."""
     request = replace(of.request, specs=(candidate.spec,))
     entries = _entries(candidate, request, pool)
-    plan = planning.plan_of(replace(request, against=None), of.machine, entries, cores())
-    plan = replace(plan, baseline=of.baseline.name if len(entries) > 1 else "")
-    name = of.run_name(candidate)
+    if entries[0].missing:
+        request = replace(request, against=None)
+    plan = planning.plan_of(request, of.machine, entries, cores())
+    plan = with_readings(plan, pool)
     return Run(name=name, started=now(), command=of.command, plan=plan, machine=of.machine)
 
 

@@ -62,7 +62,7 @@ class Implementation:
     """
 
     name: str
-    function: AttentionFunction
+    function: Callable[..., Any]
     limits: tuple[Limits, ...]
     choices: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     projections: Projections | None = None
@@ -243,7 +243,7 @@ def implementation(
     approximates: bool = False,
     operator: Callable[..., str] | None = None,
     layout: str = "bhtd",
-) -> Callable[[AttentionFunction], Implementation]:
+) -> Callable[[Callable[..., Any]], Implementation]:
     """A decorator that makes an Implementation of a function, with the function's name.
 
     Raises TypeError for a reference that is no function: its panel is named after the function.
@@ -253,7 +253,7 @@ def implementation(
             f"reference: {type(reference).__name__}; expected a function of (q, k, v, ...)"
         )
 
-    def wrap(function: AttentionFunction) -> Implementation:
+    def wrap(function: Callable[..., Any]) -> Implementation:
         return Implementation(
             name=function.__name__,
             function=function,
@@ -278,7 +278,7 @@ def takes_a_problem(function: Callable[..., Any]) -> bool:
     return next(iter(_parameters(function)), "") == "problem"
 
 
-def from_function(function: AttentionFunction, name: str = "") -> Implementation:
+def from_function(function: Callable[..., Any], name: str = "") -> Implementation:
     """An implementation from a callable without a decorator: its parameters imply the limits.
 
     Raises ValueError for a required parameter that nothing fills.

@@ -8,17 +8,16 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 from impls.interface import Problem
-from reports.analysis import comparison
-from reports.analysis.comparison import ComparisonRow
 from reports.analysis.run_analysis import Analysis
+from reports.analysis.verdicts import AcrossRow, VerdictRow
 from reports.rows.answers import STATES, Ending, State
 from reports.rows.outcomes import Outcome, missing_time
 from suites.records.record import ANSWERS, Record
 from suites.records.store import Run
-from suites.stats.verdicts import Word
+from suites.stats.verdicts import WORDS, Word
 
-Judgement = Word | State
-"""The verdict on a ratio; where no time was taken, the state."""
+Judgement = Word | State | Literal["another function"]
+"""The verdict on a ratio; the state where no time was taken; that it computes another function."""
 UNJUDGED: Final[tuple[Judgement, ...]] = ("missing", "not_reached", "not judged")
 """Judgements that say nothing about a candidate's attention."""
 
@@ -30,6 +29,9 @@ class ProblemRow:
     ratio, low, high  its time over the baseline's, with the 95 % interval; None: not timed
     cause             of a state, from the closed set of records
     reason            why no time was taken, or why there is no verdict; else empty
+    slip, cure        the key of the common slip that explains it, and what to change; else empty
+    notes             how it was called, in words
+    across            the ratio, where it computes another function; None elsewhere
     """
 
     problem: Problem
@@ -39,11 +41,15 @@ class ProblemRow:
     high: float | None = None
     cause: Ending = ""
     reason: str = ""
+    slip: str = ""
+    cure: str = ""
+    notes: str = ""
+    across: AcrossRow | None = None
 
     @property
     def right(self) -> bool:
-        """Whether it agrees with the reference and was timed."""
-        return self.judgement not in STATES
+        """Whether it agrees with the reference of the baseline, and was timed."""
+        return self.judgement in WORDS
 
     def faster(self, by: float) -> bool:
         """Whether the whole interval is below 1 / (1 + by): a speed-up of more than 1 + by."""
@@ -137,42 +143,45 @@ def is_judged(rows: Iterable[CandidateRow]) -> bool:
 
 
 def _rows(analysis: Analysis, name: str) -> list[ProblemRow]:
-    compared, reason = _compared(analysis, name)
-    return [
-        _row(analysis, outcome, compared, reason)
-        for outcome in analysis.outcomes
-        if outcome.implementation == name
-    ]
+    baseline = analysis.plan.baseline
+    beside = {
+        row.problem: row
+        for row in (*analysis.verdicts, *analysis.across)
+        if (row.implementation, row.baseline) == (name, baseline)
+    }
+    own = (each for each in analysis.outcomes if each.implementation == name)
+    return [_row(analysis, outcome, beside.get(outcome.problem)) for outcome in own]
 
 
-def _compared(analysis: Analysis, name: str) -> tuple[dict[Problem, ComparisonRow], str]:
-    """The comparisons with the baseline by problem, or why there is none."""
-    run = analysis.run
-    try:
-        found = comparison.implementations(run, analysis.records, run.plan.baseline, name)
-    except ValueError as error:  # they compute different functions
-        return {}, str(error)
-    return {row.problem: row for row in found.rows}, ""
-
-
-def _row(
-    analysis: Analysis, outcome: Outcome, compared: dict[Problem, ComparisonRow], reason: str
-) -> ProblemRow:
-    problem = outcome.problem
+def _row(analysis: Analysis, outcome: Outcome, beside: VerdictRow | None) -> ProblemRow:
+    problem, notes = outcome.problem, outcome.notes
     if untimed := missing_time(analysis.run, outcome):
-        state, cause = untimed
-        return ProblemRow(problem=problem, judgement=state, cause=cause, reason=outcome.reason)
-    if problem not in compared:
-        why = reason or _baseline_reason(analysis, problem)
-        return ProblemRow(problem=problem, judgement="not judged", reason=why)
-    row = compared[problem]
+        return _untimed(outcome, *untimed)
+    if beside is None:
+        why = _baseline_reason(analysis, problem)
+        return ProblemRow(problem=problem, judgement="not judged", reason=why, notes=notes)
+    across = beside if isinstance(beside, AcrossRow) else None
     return ProblemRow(
         problem=problem,
-        judgement=row.verdict,
-        ratio=row.ratio,
-        low=row.low,
-        high=row.high,
-        reason="; ".join(row.reasons),
+        notes=notes,
+        judgement="another function" if across else beside.verdict,
+        ratio=beside.ratio,
+        low=beside.low,
+        high=beside.high,
+        reason="; ".join(beside.reasons),
+        across=across,
+    )
+
+
+def _untimed(outcome: Outcome, state: State, cause: Ending) -> ProblemRow:
+    return ProblemRow(
+        problem=outcome.problem,
+        judgement=state,
+        cause=cause,
+        reason=outcome.reason,
+        slip=outcome.slip,
+        cure=outcome.cure,
+        notes=outcome.notes,
     )
 
 

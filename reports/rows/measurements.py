@@ -23,14 +23,15 @@ class Measurement:
     samples, disturbed   rounds of all sessions, and how many of them were disturbed
     median_ms            the median of the session medians, of the rounds that count
     low_ms, high_ms      the spread over sessions: the smallest and the largest session median
-    first_call_ms, page_faults, host_ms, sustained_ms, cross_check_ms
-                         medians over the sessions
+    prepare_ms, first_call_ms, compilations, neighbour_ratio, page_faults, host_ms, sustained_ms,
+    cross_check_ms       medians over the sessions
     share_of_attainable  median over the sessions of the share of their own ceilings
     checked_again        whether the output was compared again, because the time was beyond what
                          the machine can reach
     peak_bytes, kept_bytes, resident_bytes
                          of the check, which runs with the largest number of threads; None in
                          rows of smaller numbers
+    unseen               why requested bytes are not known; empty when they are, or not measured
     operator             the kernel that a library picked
     notes                how its calls differ from those of others; one text
     """
@@ -45,7 +46,10 @@ class Measurement:
     median_ms: float
     low_ms: float
     high_ms: float
+    prepare_ms: float | None
     first_call_ms: float | None
+    compilations: float | None
+    neighbour_ratio: float | None
     page_faults: float | None
     share_of_attainable: float | None
     clock: str
@@ -56,6 +60,7 @@ class Measurement:
     peak_bytes: int | None
     kept_bytes: int | None
     resident_bytes: int | None
+    unseen: str
     evidence: Evidence
     operator: str
     notes: str = ""
@@ -96,6 +101,7 @@ def measurements(run: Run, records: Iterable[Record]) -> list[Measurement]:
             threads=threads,
             **timing(problem, timed, best, panels[name]),
             **_memory(found if threads == most else []),
+            unseen=next((r.unseen for r in found if r.unseen and threads == most), ""),
             evidence=evidence(found, panels[name]),
             operator=next((r.operator for r in (*timed, *found) if r.operator), ""),
             notes="; ".join(dict.fromkeys(note for r in (*found, *timed) for note in r.notes)),

@@ -18,6 +18,9 @@ class Outcome:
 
     status  the most severe state of its records; not_reached without one
     reason  the cause in words; empty without a record that is not ok
+    slip    key of the common slip that explains it; empty: none is known
+    cure    what to change, in words; empty: not known
+    notes   how it was called, in words
     timed   whether it has valid times
     """
 
@@ -27,6 +30,9 @@ class Outcome:
     status: State
     cause: Ending
     reason: str
+    slip: str = ""
+    cure: str = ""
+    notes: str = ""
     evidence: Evidence
     timed: bool
 
@@ -52,6 +58,9 @@ def _outcome(problem: Problem, name: str, panel: str, found: Sequence[Record]) -
         status=status,
         cause=cause,
         reason=worst.reason if worst else "",
+        slip=worst.slip if worst else "",
+        cure=worst.cure if worst else "",
+        notes="; ".join(dict.fromkeys(note for record in found for note in record.notes)),
         evidence=evidence(found, panel),
         timed=bool(with_times(found)),
     )

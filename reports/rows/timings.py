@@ -23,7 +23,10 @@ class Timing(TypedDict):
     median_ms: float
     low_ms: float
     high_ms: float
+    prepare_ms: float | None
     first_call_ms: float | None
+    compilations: float | None
+    neighbour_ratio: float | None
     page_faults: float | None
     share_of_attainable: float | None
     clock: str
@@ -62,7 +65,10 @@ def timing(problem: Problem, timed: Sequence[Record], found: Ceilings, panel: st
         "median_ms": median(medians),
         "low_ms": min(medians),
         "high_ms": max(medians),
+        "prepare_ms": _median_of(timed, lambda record: record.prepare_ms),
         "first_call_ms": _median_of(timed, lambda record: record.first_call_ms),
+        "compilations": _median_of(timed, lambda record: record.compilations),
+        "neighbour_ratio": _median_of(timed, lambda record: record.neighbour_ratio),
         "page_faults": _median_of(timed, lambda record: record.page_faults),
         "share_of_attainable": _median(
             _share(problem, time_ms, found.get(record.session, ()), panel)

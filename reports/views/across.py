@@ -52,17 +52,12 @@ def _named(panel: str) -> str:
     """What is computed instead, where the panel has a name for it."""
     if panel == LAYERS:
         return ", a layer"
-    return "" if panel in (ATTENTION, APPROXIMATIONS) or _is_approximation(panel) else f", {panel}"
+    return "" if panel == ATTENTION or panel.startswith(APPROXIMATIONS) else f", {panel}"
 
 
 def _reference(panel: str) -> str:
     """What the error of a panel's implementations is relative to."""
     if panel in (ATTENTION, APPROXIMATIONS):
         return "attention"
-    if panel == LAYERS:
-        return "the layer around exact attention"
-    return panel.removeprefix(f"{APPROXIMATIONS} of ")
-
-
-def _is_approximation(panel: str) -> bool:
-    return panel.startswith(f"{APPROXIMATIONS} of ")
+    of = f"{APPROXIMATIONS} of "
+    return panel.removeprefix(of) if panel.startswith(of) else "its reference"

@@ -28,6 +28,8 @@ MOST_SENTENCES: Final = 6
 """Problems; the table of verdicts has the rest."""
 MOST_NAMES: Final = 4
 """Names in one sentence; further ones are counted."""
+MOST_SLOWER: Final = 3
+"""Ratios of slower implementations in one sentence; further ones are counted."""
 DECIDED: Final = frozenset({"faster", "slower", "same"})
 
 Named = tuple[str, Paired]
@@ -126,8 +128,8 @@ def _of_problem(analysis: Analysis, rows: Sequence[VerdictRow], memory: Memory) 
 
 def _gain(row: Paired) -> str:
     """The baseline's time as a multiple of the faster one's: 2.9x its time [2.8, 3.1]."""
-    ends = (row.ratio, row.high, row.low)
-    return times_of(*(1 / each if each else None for each in ends), "its time")
+    gain, low, high = (1 / each if each else None for each in (row.ratio, row.high, row.low))
+    return times_of(gain, low, high, "its time")
 
 
 def _one_process(row: Paired) -> str:
@@ -175,7 +177,7 @@ def _none_faster(own: Sequence[Named], baseline: str, problem: Problem) -> str:
         said = "; ".join([*start, *_undecided(open_, f"{baseline}, the baseline")])
         return f"on {problem}: {said}"
     if not same and not open_:
-        return f"{baseline}, the baseline, is the fastest on {problem}; {_slower(slower)}"
+        return f"{baseline} is the fastest on {problem}; {_slower(slower)}"
     parts = (
         f"none is shown to be faster than {baseline}, the baseline, on {problem}",
         f"{_listed(same)} as fast" if same else "",
@@ -186,12 +188,17 @@ def _none_faster(own: Sequence[Named], baseline: str, problem: Problem) -> str:
 
 
 def _slower(slower: Sequence[Named]) -> str:
-    """The least slow of the slower implementations with its ratio, and how many others."""
+    """The slower implementations with their ratios, the least slow first; many are counted."""
     ordered = sorted(slower, key=lambda each: each[1].ratio or 0)
-    name, row = ordered[0]
+    said = [_takes(*each) for each in ordered[:MOST_SLOWER]]
+    left = len(ordered) - len(said)
+    more = [f"{left} more {'takes' if left == 1 else 'take'} longer"] if left else []
+    return ", ".join([*said, *more])
+
+
+def _takes(name: str, row: Paired) -> str:
     multiple = times_of(row.ratio, row.low, row.high, "its time")
-    said = f"{_short(name)} takes {multiple}{_one_process(row)}"
-    return f"{said}, {len(ordered) - 1} more take longer" if len(ordered) > 1 else said
+    return f"{_short(name)} takes {multiple}{_one_process(row)}"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from reports.rows.outcomes import Outcome
 from reports.rows.panels import APPROXIMATIONS
 from reports.views.commands import labels
 from reports.views.evidence import sentence
-from reports.views.numbers import mebibytes, milliseconds, percent, share, spread, times
+from reports.views.numbers import NOT_SEEN, mebibytes, milliseconds, percent, share, spread, times
 from reports.views.panels import subject
 from reports.views.problems import common_words, shared_words, without
 from reports.views.statuses import SHORT_WORDS, STATUS_WORDS, reason
@@ -90,6 +90,7 @@ class _Quantity:
     value: Callable[[Measurement], float | None]
     text: Callable[[float | None], str]
     title: Callable[[Measurement], str]
+    absent: Callable[[Measurement], str] = lambda _: ""
 
 
 _TIME: Final = _Quantity(
@@ -108,7 +109,8 @@ _MEMORY: Final = _Quantity(
     "Peak MiB above the inputs",
     lambda row: row.peak_bytes,
     mebibytes,
-    lambda _: "",
+    lambda row: row.unseen,
+    lambda row: _not_seen(row.resident_bytes) if row.unseen else "",
 )
 _ERROR: Final = _Quantity(
     "Error",
@@ -179,7 +181,7 @@ def agreement_grid(analysis: Analysis) -> Grid:
 def _measured(analysis: Analysis, panel: str, quantity: _Quantity) -> Grid:
     found = {
         (row.problem, row.implementation): Cell(
-            text=quantity.text(quantity.value(row)),
+            text=quantity.text(quantity.value(row)) or quantity.absent(row),
             state="timed",
             title=quantity.title(row),
             level=quantity.value(row),
@@ -270,6 +272,12 @@ def _agreement_cell(row: Outcome) -> Cell:
     )
     title = "; ".join(part for part in parts if part)
     return Cell(text=used or "agrees", state="ok", title=title, level=found.share)
+
+
+def _not_seen(resident: int | None) -> str:
+    """Stands for the peak; the growth of resident memory is beside it, where it was read."""
+    beside = mebibytes(resident)
+    return f"{NOT_SEEN} ({beside} resident)" if beside else NOT_SEEN
 
 
 def _readout(*, exact: bool) -> str:

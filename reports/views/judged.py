@@ -8,12 +8,15 @@ from typing import Final
 from impls.interface import Problem
 from reports.analysis.candidates import CandidateRow, Judgement, ProblemRow, best_first, score
 from reports.rows.answers import STATES
+from reports.views.across import mark
+from reports.views.causes import sentence
 from reports.views.numbers import percent, ratio_in
 from reports.views.problems import common_words, shared_words, without
 from reports.views.statuses import STATUS_WORDS, reason
 from reports.views.text import counted
 
 _STATES: Final[dict[str, str]] = {str(state): text for state, text in STATUS_WORDS.items()}
+_FAULTS: Final = ("wrong", "crashed", "failed", "out_of_memory", "timed_out")
 _BEST: Final = 5
 """Candidates that the last lines name."""
 
@@ -25,17 +28,25 @@ def word(judgement: Judgement | str) -> str:
 
 def ratios(row: CandidateRow) -> str:
     """The ratio of each problem with its interval, or its judgement; empty where none is timed."""
-    if not any(each.right for each in row.rows):
+    if all(each.ratio is None for each in row.rows):
         return ""
     return ", ".join(_result(each, alone=len(row.rows) == 1) for each in row.rows)
 
 
+def reason_of(row: ProblemRow) -> str:
+    """Why no time was taken or no verdict given, or what it computes instead; else empty."""
+    return mark(row.across) if row.across else reason(row.cause, row.reason)
+
+
 def cause(row: CandidateRow) -> str:
-    """The reason of the most severe problem, with the problem where there are several."""
-    reasons = [(each, reason(each.cause, each.reason)) for each in _severe_first(row)]
+    """The cause and cure on the most severe problem, with the problem where there are several.
+
+    Without one, how the candidate was called.
+    """
+    reasons = [(each, _short(each)) for each in _severe_first(row)]
     first = next(((each, text) for each, text in reasons if text), None)
     if first is None:
-        return ""
+        return "; ".join(dict.fromkeys(each.notes for each in row.rows if each.notes))
     problems = [each.problem for each in row.rows]
     alike = len({text for _, text in reasons}) == 1
     where = "" if alike else f"{without(first[0].problem, shared_words(problems))}: "
@@ -78,6 +89,14 @@ def _best(rows: Sequence[CandidateRow], by: float) -> str:
     return f"Problems on which it is right and faster: {named}{more}."
 
 
+def _short(row: ProblemRow) -> str:
+    """The reason without its evidence, and what to change."""
+    said = reason_of(row)
+    if row.judgement in _FAULTS:
+        said = sentence(said, row.slip)
+    return f"{said}; {row.cure}" if row.cure else said
+
+
 def _result(row: ProblemRow, *, alone: bool) -> str:
     shown = ratio_in(row.ratio, row.low, row.high)
     if not shown:
@@ -87,6 +106,6 @@ def _result(row: ProblemRow, *, alone: bool) -> str:
 
 def _severe_first(row: CandidateRow) -> list[ProblemRow]:
     """Problems without a time first, by the severity of their state."""
-    order: Iterable[str] = [*STATES[1:], "not judged", "inconclusive"]
+    order: Iterable[str] = [*STATES[1:], "another function", "not judged", "inconclusive"]
     places = {judgement: place for place, judgement in enumerate(order)}
     return sorted(row.rows, key=lambda each: places.get(each.judgement, len(places)))

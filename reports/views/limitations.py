@@ -1,4 +1,4 @@
-"""What a run does not show: open comparisons, missing precision, no GPU."""
+"""What a run does not show: open comparisons, missing precision, no GPU; and slow neighbours."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from reports.analysis.run_analysis import Analysis
 from reports.rows.answers import devices_beside_cpu
+from reports.views import neighbours
 from reports.views.machine import NO_GPU
 from reports.views.text import LONGEST_TEXT, abbreviated, capitalized, counted
 from reports.views.verdicts import imprecise, noise_floor, reason
@@ -25,6 +26,7 @@ def sentences(analysis: Analysis) -> list[str]:
         else "Nothing was compared: no problem has times of two implementations.",
         noise_floor(analysis.floor, rows) if timed else "",
         imprecise(analysis.plan, [*rows, *analysis.across]),
+        *neighbours.sentences(analysis),
         "" if devices_beside_cpu(analysis.run, analysis.records) else f"{capitalized(NO_GPU)}.",
     )
     return [sentence for sentence in found if sentence]

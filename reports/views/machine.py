@@ -47,6 +47,7 @@ def facts(run: Run, records: Iterable[Record]) -> Facts:
         *session_facts(run),
         *settings(plan),
         ("time limit", f"{plan.time_limit_s:g} s for one implementation on one problem"),
+        ("limit of preparing", f"{plan.prepare_limit_s:g} s besides"),
         ("memory limit", f"{gibibytes(plan.memory_limit)} that one call may add"),
         ("seed", str(plan.seed)),
         ("started", moment(run.started)),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Final
 
+NOT_SEEN: Final = "not seen"
+"""Stands for bytes that another library's allocator gave out."""
 _MOST_SHARE: Final = 1000
 """A larger share of the gate is shown as more than this."""
 _LEAST_TIMES: Final = 0.01
@@ -96,7 +98,7 @@ def ratio_in(value: float | None, low: float | None, high: float | None) -> str:
 
 def times(value: float | None) -> str:
     """A multiple of a time: <0.01x, 0.35x, 1.30x, 12.3x, >1000x; empty for none."""
-    return f"{_multiple(value)}x" if value is not None and known(value) else ""
+    return f"{_multiple(value, value)}x" if value is not None and known(value) else ""
 
 
 def times_of(value: float | None, low: float | None, high: float | None, whose: str) -> str:
@@ -104,13 +106,15 @@ def times_of(value: float | None, low: float | None, high: float | None, whose: 
 
     whose  the other time, in words: its time, the time of naive
     """
-    if low is None or high is None:
+    if value is None or low is None or high is None:
         return f"{times(value)} {whose}"
-    return f"{times(value)} {whose} [{_multiple(low)}, {_multiple(high)}]"
+    ends = ", ".join(_multiple(end, value) for end in (low, high))
+    return f"{times(value)} {whose} [{ends}]"
 
 
-def _multiple(value: float) -> str:
-    """With two decimals near 1, where the first of them says little."""
+def _multiple(value: float, beside: float) -> str:
+    """With as many decimals as `beside` has: two near 1, where the first of them says little."""
     if value < _LEAST_TIMES or value > _MOST_RATIO:
         return f"<{_LEAST_TIMES:g}" if value < 1 else f">{_MOST_RATIO:g}"
-    return f"{value:.2f}" if value < 2 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
+    decimals = 2 if beside < 2 else 1 if beside < 100 else 0
+    return f"{value:.{decimals}f}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from reports.analysis.run_analysis import Analysis
@@ -11,6 +12,7 @@ from reports.rows.measurements import Measurement
 from reports.rows.panels import panels_of
 from reports.views.commands import interleaved_command, repeat_command, setting_options
 from reports.views.numbers import (
+    NOT_SEEN,
     attainable,
     floor,
     mebibytes,
@@ -33,10 +35,27 @@ ALONE: Final = " (this process)"
 _SORTS: Final = "A heading sorts by its column."
 
 
+@dataclass(frozen=True, slots=True)
+class SetUpColumn:
+    """A column about set-up, shown where some row has a value."""
+
+    head: str
+    value: Callable[[Measurement], float | None]
+
+
+SET_UP: Final = (
+    SetUpColumn("prepare ms", lambda row: row.prepare_ms),
+    SetUpColumn("compilations", lambda row: row.compilations),
+)
+
+
 def measurement_table(analysis: Analysis) -> Table:
     """One row per problem, implementation and number of threads that has a time."""
     several = len(analysis.plan.threads) > 1
     entries = {entry.name: entry for entry in analysis.plan.entries}
+    set_up = [
+        each for each in SET_UP if any(each.value(r) is not None for r in analysis.measurements)
+    ]
     per = ", implementation and number of threads" if several else " and implementation"
     return Table(
         caption=f"One row per problem{per}. {_SORTS}",
@@ -49,6 +68,7 @@ def measurement_table(analysis: Analysis) -> Table:
             "sessions",
             "samples",
             "disturbed",
+            *(each.head for each in set_up),
             "first call ms",
             "page faults per call",
             "share of attainable",
@@ -57,7 +77,7 @@ def measurement_table(analysis: Analysis) -> Table:
             "share of the gate",
             "clock",
         ),
-        rows=tuple(_measured(row, analysis.plan, entries) for row in analysis.measurements),
+        rows=tuple(_measured(row, analysis.plan, entries, set_up) for row in analysis.measurements),
     )
 
 
@@ -87,7 +107,9 @@ def verdict_tables(analysis: Analysis) -> Iterator[tuple[str, Table]]:
             yield panel, Table(caption, head, own)
 
 
-def _measured(row: Measurement, plan: Plan, entries: dict[str, Entry]) -> Row:
+def _measured(
+    row: Measurement, plan: Plan, entries: dict[str, Entry], set_up: Sequence[SetUpColumn]
+) -> Row:
     threads = [_whole(row.threads)] if len(plan.threads) > 1 else []
     between = spread(row.low_ms, row.high_ms) if row.sessions > 1 else "one session"
     rate = attainable(row.share_of_attainable, checked_again=row.checked_again)
@@ -100,10 +122,13 @@ def _measured(row: Measurement, plan: Plan, entries: dict[str, Entry]) -> Row:
         _whole(row.sessions),
         _whole(row.samples),
         _whole(row.disturbed),
+        *(_figure(each.value(row), number(each.value(row)), "none") for each in set_up),
         _figure(row.first_call_ms, milliseconds(row.first_call_ms)),
         _figure(row.page_faults, number(row.page_faults)),
         _figure(row.share_of_attainable, rate),
-        _figure(row.peak_bytes, mebibytes(row.peak_bytes)),
+        _figure(
+            row.peak_bytes, mebibytes(row.peak_bytes), NOT_SEEN if row.unseen else NOT_RECORDED
+        ),
         _figure(row.resident_bytes, mebibytes(row.resident_bytes)),
         _figure(row.evidence.share, share(row.evidence.share)),
         Value("; ".join(filter(None, (row.clock or NOT_RECORDED, row.notes)))),

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from impls.interface import Implementation, Problem
+from impls.interface import AttentionFunction, Implementation, Problem
 from suites.measure.gradients import GradientMode
-from suites.measure.inputs import Inputs, bind, call_of
+from suites.measure.inputs import Inputs, call_of
+from suites.measure.preparing import Preparation
 from suites.measure.timing import counted
 
 Guard = Callable[[], contextlib.AbstractContextManager[None]]
@@ -21,15 +23,21 @@ Guard = Callable[[], contextlib.AbstractContextManager[None]]
 class Caller:
     """Calls an implementation.
 
-    guard    the context of every call: a limit on its memory
-    took_ms  wall time of every call so far, in milliseconds
-    modes    how gradients were taken, an entry for each `call`
+    preparation  prepares it, once for each problem; callers of the same implementation share it
+    guard        the context of every call: a limit on its memory
+    took_ms      wall time of every call so far, in milliseconds
+    modes        how gradients were taken, an entry for each `call`
     """
 
-    implementation: Implementation
+    preparation: Preparation
     guard: Guard = contextlib.nullcontext
     took_ms: list[float] = field(default_factory=list)
     modes: list[GradientMode] = field(default_factory=list)
+
+    @property
+    def implementation(self) -> Implementation:
+        """The implementation that is called."""
+        return self.preparation.implementation
 
     def call(
         self, problem: Problem, given: Inputs, between: Inputs | None = None
@@ -38,22 +46,48 @@ class Caller:
 
         between  inputs of another call between forward and backward
         """
-        bound = bind(self.implementation, problem, given)
+        bound = self._bind(problem, given)
         self.modes.append(GradientMode())
-        return self._guarded(call_of(bound, given, between=between, mode=self.modes[-1]))
+        whole = call_of(bound, given, between=between, mode=self.modes[-1])
+        return self._guarded(whole, (str(problem), _form(given.q, given.k, given.v), "whole"))
 
     def function(self, problem: Problem, given: Inputs) -> Callable[..., Tensor]:
         """The forward pass as a function of q, k and v; all else is fixed."""
-        return self._guarded(bind(self.implementation, problem, given))
+        return self._guarded(self._bind(problem, given), str(problem))
 
-    def _guarded(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def apart(self) -> Caller:
+        """A caller of the same implementation that counts its own times and prepares anew."""
+        return Caller(self.preparation.again(), self.guard)
+
+    def prepare(self, problem: Problem) -> None:
+        """Do the set-up for a problem, unless it is done."""
+        with self.guard():
+            self.preparation.bound(problem)
+
+    def _bind(self, problem: Problem, given: Inputs) -> AttentionFunction:
+        self.prepare(problem)
+        return self.preparation.bind(problem, given)
+
+    def _guarded(self, function: Callable[..., Any], kind: Hashable) -> Callable[..., Any]:
+        """The function within the guard.
+
+        kind  of its calls, besides the form of their tensors; it holds no mask, since a probe tests
+              what happens when one is dropped
+        """
         timed = counted(function, self.took_ms)
 
         def guarded(*given: Any) -> Any:
-            with self.guard():
+            with self.guard(), self.preparation.first((kind, _form(*given))):
                 return timed(*given)
 
         return guarded
+
+
+def _form(*tensors: Tensor) -> Hashable:
+    """All that a compiler may specialize a function for."""
+    each = tuple((x.shape, x.stride(), x.dtype, x.requires_grad) for x in tensors)
+    modes = torch.is_grad_enabled(), torch.is_inference_mode_enabled(), torch.get_num_threads()
+    return each, modes
 
 
 def versions_of(inputs: Inputs) -> list[int]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 from impls.interface import Implementation, Problem
-from suites.agreement.calls import Caller, Guard, versions_of
+from suites.agreement.calls import Caller, Guard, tensors_of, versions_of
 from suites.agreement.cases import Case, Cases
 from suites.agreement.diagnosis import diagnosed
 from suites.agreement.hard_checks import (
@@ -24,6 +25,7 @@ from suites.agreement.small_problems import kind_of
 from suites.agreement.trial import Trial, first_fault
 from suites.measure import memory, timing
 from suites.measure.inputs import Inputs, copies
+from suites.measure.preparing import Announced, Preparation
 from suites.records.record import Agreement
 
 
@@ -59,13 +61,14 @@ class Checker:
     guard          the context of every call: a limit on its memory
     hard_findings  results of hard inputs in this process, filled here: problems with the same
                    features share them
+    announced      the context of preparing and compiling
     risks          gets a sentence before a call in which a fault ends the process, and "" after
                    it; None: no such call is made
     probes         names of the probes to use; None: all
     labels         of the hard inputs to use; None: all
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a part of the check that callers replace
         self,
         problem: Problem,
         seed: int,
@@ -73,10 +76,12 @@ class Checker:
         hard_findings: HardFindings | None = None,
         risks: Callable[[str], None] | None = None,
         *,
+        announced: Announced = contextlib.nullcontext,
         probes: tuple[str, ...] | None = None,
         labels: tuple[str, ...] | None = None,
     ) -> None:
         self.problem, self._guard, self._risks = problem, guard, risks
+        self._announced = announced
         self._cases = Cases(problem, seed, labels)
         self._findings: HardFindings = {} if hard_findings is None else hard_findings
         every = all_probes()
@@ -100,13 +105,15 @@ class Checker:
         Reference values that `prepare` has not computed are computed when they are needed.
         """
         self._findings.setdefault(self._key(implementation), UNKNOWN)
-        caller = Caller(implementation, self._guard)
+        preparation = Preparation(implementation, self._announced)
+        caller = Caller(preparation, self._guard)
         # In training some probes make forward calls. These are faster, and must not set the time.
         apart = self.problem.training
-        prober = Caller(implementation, self._guard, [] if apart else caller.took_ms)
+        prober = Caller(preparation, self._guard, [] if apart else caller.took_ms)
         trial, usage = self._measured_trial(caller, prober)
-        fault = first_fault(trial, self._probes)
-        hard = HardFinding("", 0) if fault else self._on_hard_inputs(implementation)
+        with traced(caller, [self.problem]):
+            fault = first_fault(trial, self._probes)
+        hard = HardFinding("", 0) if fault else self._on_hard_inputs(preparation)
         return Finding(
             fault=fault or hard.fault,
             agreement=_evidence(trial, hard),
@@ -127,20 +134,24 @@ class Checker:
         """The trial on the problem itself, and the memory of its call."""
         case = self._cases.itself(caller.implementation)
         given = copies(case.inputs)
+        device, held = case.problem.device, [tensor for _, tensor in tensors_of(given)]
+        prepared = 0
+        if caller.implementation.prepares:  # the dense mask of a convention is stated apart
+            prepared = memory.kept_by(partial(caller.prepare, case.problem), device)
         call, versions = caller.call(case.problem, given), versions_of(given)
-        with traced(caller, case.problem):
-            outputs, usage = memory.measure(call, case.problem.device)
+        with traced(caller, [case.problem]):
+            outputs, usage = memory.measure(call, device, held, prepared)
         trial = Trial(case, given, versions, outputs, caller, prober, self._risks)
         if case.problem.training and timing.WARM_MS < min(caller.took_ms) <= timing.LONG_MS:
             call()  # sessions plan with the shortest call, and the first one may have made masks
         return trial, usage
 
-    def _on_hard_inputs(self, implementation: Implementation) -> HardFinding:
+    def _on_hard_inputs(self, preparation: Preparation) -> HardFinding:
         """The result of the hard inputs; `calls_ms` is 0 where it was known."""
-        key = self._key(implementation)
+        key = self._key(preparation.implementation)
         if self._findings.get(key, UNKNOWN) is not UNKNOWN:
             return replace(self._findings[key], calls_ms=0.0)
-        caller = Caller(implementation, self._guard)
+        caller = Caller(preparation, self._guard)
         found = check_hard_inputs(caller, self._cases, self._probes, self._risks)
         self._findings[key] = found
         return found

@@ -8,35 +8,29 @@ ignored" and "window one too long" differ, which are the same at very short leng
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import torch
 from torch import Tensor
 
+from suites.agreement.attempts import Raised, attempt
 from suites.agreement.bounds.by_implementation import claims_exact_attention
 from suites.agreement.calls import Caller
 from suites.agreement.cases import Case, Cases
+from suites.agreement.hard_inputs import PLAIN, HardInput
 from suites.agreement.observation import Observation, observed
 from suites.agreement.slip import Diagnosis, Slip
 from suites.agreement.slips import all_slips
 from suites.agreement.trial import Trial
 from suites.measure.inputs import copies
 
-SMALL: Final = 1 << 18
-"""Score entries, over all heads, up to which a case is examined itself. A larger problem is replaced
-by the small one with standard-normal numbers, or by the first hard input that is wrong."""
-LARGEST: Final = 1 << 19
-"""Score entries up to which a problem is examined where no hard input is wrong."""
-RAISED: Final = (
-    RuntimeError,
-    ValueError,
-    TypeError,
-    AssertionError,
-    LookupError,
-    AttributeError,
-    NotImplementedError,
-)
-"""Exceptions by which functions refuse sizes and features that they do not support."""
+SMALL: Final = 1 << 16
+"""Score entries, over all heads, up to which a case is examined itself. A larger problem is
+replaced by the small one with standard-normal numbers, or by the first hard input that is wrong."""
+LARGEST: Final = 1 << 18
+"""Score entries up to which a problem is examined where no hard input is wrong: some hundred dense
+results in float64 take about a second."""
 
 
 def diagnosed(trial: Trial, cases: Cases) -> Diagnosis | None:
@@ -47,8 +41,8 @@ def diagnosed(trial: Trial, cases: Cases) -> Diagnosis | None:
     exact = claims_exact_attention(trial.implementation)
     if not exact or not _are_dense(trial.outputs, trial.case):
         return None
-    caller = Caller(trial.implementation, trial.caller.guard)
-    plain = None if trial.case.is_plain_small else _plain(caller, cases)
+    caller = trial.caller.apart()
+    plain = None if trial.case.is_plain_small else _of_label(PLAIN, caller, cases)
     failed = _failed(trial, plain, caller, cases)
     if failed is None:
         return None
@@ -92,27 +86,30 @@ def _failed(
         return whole
     if plain is not None and plain.is_wrong:
         return plain
-    for case in cases.hard(trial.implementation):
-        found = _observed(caller, case)
+    for label in cases.ladder(trial.implementation).labels:
+        found = _of_label(label, caller, cases)
         if found is not None and found.is_wrong:
             return found
     return whole if is_whole and entries <= LARGEST else None
 
 
-def _plain(caller: Caller, cases: Cases) -> Observation | None:
-    """The small problem with standard-normal numbers; None where it is refused or raises."""
-    hard = cases.hard(caller.implementation)
-    case = next((each for each in hard if each.is_plain_small), None)
-    return None if case is None else _observed(caller, case)
-
-
-def _observed(caller: Caller, case: Case) -> Observation | None:
-    """The observation of one more call; None where it raises."""
-    try:
-        outputs = caller.call(case.problem, copies(case.inputs))()
-    except RAISED:
+def _of_label(label: str, caller: Caller, cases: Cases) -> Observation | None:
+    """The observation of a hard input; None where it is refused, or raises at all sizes."""
+    ladder = cases.ladder(caller.implementation)
+    if label not in ladder.labels:
         return None
-    return observed(case, outputs) if _are_dense(outputs, case) else None
+    call = partial(_called, caller, cases)
+    found = attempt(lambda: ladder.climb(label, lambda each: attempt(partial(call, each))))
+    if found is None or isinstance(found, Raised):
+        return None
+    each, outputs = found
+    case = cases.of(each, caller.implementation)
+    is_whole = case.expected.rows is None
+    return observed(case, outputs) if is_whole and _are_dense(outputs, case) else None
+
+
+def _called(caller: Caller, cases: Cases, each: HardInput) -> tuple[Tensor, ...]:
+    return caller.call(each.problem, copies(cases.inputs_of(each)))()
 
 
 def _are_dense(outputs: Sequence[Tensor], case: Case) -> bool:

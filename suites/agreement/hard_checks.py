@@ -28,7 +28,7 @@ class HardFinding:
     """The result of the hard inputs: the first fault as text, and how many were right before it.
 
     equal_bits  of the small problem
-    cause  of the fault, where it is a known mistake
+    cause       of the fault, where it is a known mistake
     """
 
     fault: str
@@ -66,7 +66,7 @@ def check_hard_inputs(
     """Call an implementation on each of its hard inputs and run the probes."""
     count, slope, repeatable, equal_bits = 0, None, None, EqualBits()
     for each, trial in _trials(caller, cases, risks):
-        with _noted(each.place):
+        with _noted(each.place), traced(caller, [each.problem]):
             fault = first_fault(trial, probes)
         if fault:
             spent_ms, cause = sum(caller.took_ms), diagnosed(trial, cases)
@@ -87,19 +87,27 @@ def _trials(
     """
     ladder, before = cases.ladder(caller.implementation), None
     for label in ladder.labels:
-        found = ladder.climb(label, partial(_attempted, caller, cases, before))
+        tried: list[Problem] = []
+        with traced(caller, tried):
+            found = ladder.climb(label, partial(_attempted, caller, cases, before, tried))
         if found is None:
             continue
         each, before = found
         case = cases.of(each, caller.implementation)
+        if not case.expected.fits(each.problem.dtype):
+            continue  # the right result is no number of the dtype
         made = before.given, before.versions, before.outputs
         yield each, Trial(case, *made, caller, caller, risks)
 
 
 def _attempted(
-    caller: Caller, cases: Cases, before: _Call | None, each: HardInput
+    caller: Caller, cases: Cases, before: _Call | None, tried: list[Problem], each: HardInput
 ) -> _Call | Raised:
-    """The call, once more without compiled code if torch's limit on its variants was reached."""
+    """The call, once more without compiled code if torch's limit on its variants was reached.
+
+    tried  gets the problem
+    """
+    tried.append(each.problem)
     call = partial(_called, caller, cases, each, before)
     made = attempt(call)
     compiler = sys.modules.get("torch._dynamo")
@@ -121,10 +129,7 @@ def _called(caller: Caller, cases: Cases, each: HardInput, before: _Call | None)
         given = copies(inputs)
         made = _Call(each.problem, given, caller.call(each.problem, given), [])
     made.versions = versions_of(made.given)
-    with (
-        traced(caller, each.problem),
-        poisoned() if each.poisoned else contextlib.nullcontext(),
-    ):
+    with poisoned() if each.poisoned else contextlib.nullcontext():
         made.outputs = made.call()
     return made
 

@@ -51,8 +51,6 @@ OUTPUTS: Final = 100_000
 """Elements that a slope or gain needs: with fewer its standard error exceeds the tolerance."""
 SLOPE_ROWS: Final = 8192
 """Query rows at which the slope's standard error is below that of a scale that is 0.1 % off."""
-KEYS_OF_ONE_QUERY: Final = 17
-"""Keys of `MANY` where each batch row has one query: thousands of batch rows are needed."""
 MANY_KEYS, FEW_QUERIES = 2 * HALF_OF_KEYS, 33
 """Keys and queries where scores rise: several blocks of keys, whatever the block size of a kernel;
 few queries suffice where lengths may differ."""
@@ -207,10 +205,11 @@ def _half_visible(problem: Problem) -> Problem:
 
 
 def _many(small: SmallProblems) -> Iterator[HardInput]:
-    base, keys = small.base, REUSED
+    """Thousands of query rows. With one query each these would be thousands of batch rows."""
+    base = small.base
     if small.relation == "one query":
-        keys = KEYS_OF_ONE_QUERY
+        return
     rows = max(SLOPE_ROWS, OUTPUTS / base.value_size)
     batch = ceil(rows / (base.query_heads * base.query_length))
-    if many := small.of(BASE[small.relation], keys, batch=batch):
+    if many := small.of(BASE[small.relation], REUSED, batch=batch):
         yield HardInput(MANY, many)

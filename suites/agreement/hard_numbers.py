@@ -11,13 +11,14 @@ from torch import Tensor
 RISING: Final = "scores that rise"
 """Scores rise over several blocks of keys, as in a causal mask: the maximum has to be updated."""
 TWICE: Final = "scores that rise twice"
-"""The same for masks where a row sees half of the keys: the second half starts again from 0."""
+"""The same for masks where a row sees half of the keys: the second half starts again."""
 LOW: Final = "scores far below zero"
 """Scores about -270: exp of them is 0 in float32, so 0 and -100 are no safe maxima."""
 HALF_OF_KEYS: Final = 260
 """Keys after which the scores of `TWICE` start again: half of the 520 keys of these hard inputs."""
-HIGHEST: Final = 200.0
-"""The largest rising score. exp overflows at 88 in float32."""
+HIGHEST: Final = 100.0
+"""The largest rising score: exp overflows at 88 in float32. The lowest is its negative, so that the
+mean key has no large score."""
 LOWEST: Final = -270.0
 """About the scores of `LOW`: exp(LOWEST + 100) is 0 in float32, too."""
 
@@ -54,7 +55,7 @@ def _shifted_column(q: Tensor, k: Tensor, v: Tensor) -> Tensors:
 
 
 def _rising_scores(q: Tensor, k: Tensor, v: Tensor) -> Tensors:
-    """Scores from 0 to `HIGHEST` over the keys, at the scale 1/sqrt(D)."""
+    """Scores from -`HIGHEST` to `HIGHEST` over the keys, at the scale 1/sqrt(D)."""
     return _rising_over(k.shape[2], q, k, v)
 
 
@@ -63,9 +64,10 @@ def _rising_twice(q: Tensor, k: Tensor, v: Tensor) -> Tensors:
 
 
 def _rising_over(keys: int, q: Tensor, k: Tensor, v: Tensor) -> Tensors:
-    """Scores that rise over so many keys, and then start again from 0."""
+    """Scores that rise over so many keys, and then start again."""
     dim = q.shape[3]
-    rise = torch.linspace(0, HIGHEST / 4 / dim**0.5, keys)[torch.arange(k.shape[2]) % keys]
+    highest = HIGHEST / 4 / dim**0.5
+    rise = torch.linspace(-highest, highest, keys)[torch.arange(k.shape[2]) % keys]
     signs = 1 - 2 * (torch.arange(dim) % 2)
     return 4 * signs + q / 8, rise[:, None] * signs + k / 8, v
 

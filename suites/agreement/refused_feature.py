@@ -7,16 +7,20 @@ support grouped heads. Each feature is left out of a small problem, one after th
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from math import ceil
 from typing import Any, Final
 
+import torch
+
 from impls.interface import FULL, Bias, Problem
+from suites.agreement.attempts import Raised, attempt
 from suites.agreement.bounds.by_implementation import claims_exact_attention
 from suites.agreement.calls import Caller
 from suites.agreement.cases import Cases
-from suites.agreement.diagnosis import RAISED, explanation
+from suites.agreement.diagnosis import explanation
 from suites.agreement.hard_inputs import accepts
 from suites.agreement.observation import observed
 from suites.agreement.slip import Diagnosis
@@ -25,19 +29,44 @@ from suites.measure.inputs import make_inputs
 
 SMALL: Final = 1 << 18
 """Score entries, over all heads, up to which a problem is called again as it is."""
+FEATURES: Final = (
+    "grouped_heads",
+    "more_queries_than_keys",
+    "unequal_lengths",
+    "strided_inputs",
+    "mask",
+    "bias",
+    "softcap",
+    "sink",
+    "value_dim",
+    "scale",
+    "dtype",
+    "batch",
+    "backward",
+    "length",
+)
+"""Features that are left out; a cause has the key `grouped_heads_unsupported` and so on."""
 MULTIPLES: Final = (2, 4, 8, 16, 32, 64, 128, 256)
 """Multiples of lengths that are tried."""
 
 
+STRIDES: Final = "use reshape() instead of view(), or .contiguous() first: q may be a strided view"
+
+
 @contextlib.contextmanager
-def traced(caller: Caller, problem: Problem) -> Iterator[None]:
-    """Within this, an exception of a call on the problem gets its cause, for `cause_of`."""
+def traced(caller: Caller, problems: Sequence[Problem]) -> Iterator[None]:
+    """Within this, an exception gets its cause, for `cause_of`.
+
+    problems  that are called within this; the exception is that of the last one
+    """
     try:
         yield
-    except RAISED as error:
-        if not hasattr(error, "cause_of_attention"):
-            apart = Caller(caller.implementation, caller.guard)
-            error.cause_of_attention = unsupported(apart, problem)  # type: ignore[attr-defined] # set for cause_of
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        if problems and not hasattr(error, "cause_of_attention"):
+            found = unsupported(caller.apart(), problems[-1])
+            error.cause_of_attention = found  # type: ignore[attr-defined] # set for cause_of
         raise
 
 
@@ -66,11 +95,10 @@ def unsupported(caller: Caller, problem: Problem) -> Diagnosis | None:
 
 
 def _raises(caller: Caller, problem: Problem) -> bool:
-    try:
-        caller.call(problem, make_inputs(problem, purpose="feature"))()
-    except RAISED:
-        return True
-    return False
+    """Whether a call on the problem raises an exception."""
+    call = partial(caller.call, problem, make_inputs(problem, purpose="feature"))
+    made = attempt(call)
+    return isinstance(made, Raised) or isinstance(attempt(made), Raised)
 
 
 def _without_a_feature(problem: Problem) -> Iterator[tuple[Diagnosis, Problem]]:
@@ -95,8 +123,8 @@ def _without_a_feature(problem: Problem) -> Iterator[tuple[Diagnosis, Problem]]:
         equal = replace(p, query_length=same, key_length=same)
         yield _raised("unequal_lengths", lengths, _lengths(equal), limits), equal
     if p.layout == "bthd":
-        cure = "use reshape() instead of view(), or .contiguous() first: q may be a strided view"
-        yield _raised("strided_inputs", "layout bthd", "bhtd", cure), replace(p, layout="bhtd")
+        found = _raised("strided_inputs", "layout bthd", "bhtd", STRIDES)
+        yield found, replace(p, layout="bhtd")
     yield from _without_an_option(p)
 
 

@@ -21,7 +21,8 @@ from suites.agreement.bounds.derived import derived_bounds
 from suites.agreement.bounds.expected import NAMES
 from suites.agreement.gate import judge
 from suites.agreement.probes.output_form import malformed
-from suites.measure.inputs import Inputs, bind, call_of, copies
+from suites.measure.inputs import Inputs, call_of, copies
+from suites.measure.preparing import Preparation
 from suites.measure.rounds import Arm
 from suites.measure.timing import Clock, HotSampler, counted
 
@@ -71,7 +72,7 @@ def sampled(
 
 
 def fault(
-    each: Implementation,
+    preparation: Preparation,
     problem: Problem,
     inputs: Inputs,
     made: Made,
@@ -90,6 +91,7 @@ def fault(
     An approximation has no bound, and the bounds of other functions and layers are too expensive
     here. Their outputs have to change with their inputs.
     """
+    each = preparation.implementation
     wrong = malformed(made, inputs)
     exact = claims_exact_attention(each)
     if not wrong and exact:
@@ -98,7 +100,7 @@ def fault(
         wrong = next(filter(None, found), "")
     if not wrong and (again or not exact):
         given = copies(inputs)
-        call = watched(call_of(bind(each, problem, given), given))
+        call = watched(call_of(preparation.bind(problem, given), given))
         wrong = _difference_to_copies(each, problem, given, made, call)
     return f"agrees in the check, but not while timed: {wrong}" if wrong else ""
 

@@ -16,6 +16,12 @@ Score = Callable[[Tensor], Tensor]
 Weigh = Callable[[Tensor, Tensor], Tensor]
 """Scores [B, Hq, Tq, Tk] and visible pairs [B, 1, Tq, Tk] to weights."""
 
+Change = Callable[[Tensor], Tensor]
+
+
+def _same(x: Tensor) -> Tensor:
+    return x
+
 
 def varied(
     observation: Observation,
@@ -24,20 +30,20 @@ def varied(
     heads: Tensor | None = None,
     score: Score | None = None,
     weigh: Weigh | None = None,
-    given: Callable[[Tensor], Tensor] = lambda x: x,
+    given: tuple[Change, Change, Change] = (_same, _same, _same),
 ) -> Iterator[Tensor]:
     """The outputs with some steps replaced: out, then in training dq, dk and dv.
 
     seen   the visible pairs
     heads  the key head of every query head, [Hq]
-    given  applied to q, k and v first
+    given  applied to q, k and v first, one each
 
     Gradients are computed when they are taken from the iterator.
     """
     inputs = observation.inputs
     training = inputs.grad is not None
     leaves = [x.detach().requires_grad_(training) for x in (inputs.q, inputs.k, inputs.v)]
-    q, k, v = map(given, leaves)
+    q, k, v = (change(x) for change, x in zip(given, leaves, strict=True))
     heads = right_heads(observation) if heads is None else heads
     raw = q @ k[:, heads].mT
     scores = right_score(observation)(raw) if score is None else score(raw)

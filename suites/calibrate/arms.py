@@ -55,7 +55,7 @@ def read_instruments(task: ReadInstruments, sender: Sender) -> None:
     empty = [lambda: None, lambda: None]
     sender.send(
         InstrumentsRead(
-            read_bytes=usage.peak_bytes,
+            read_bytes=usage.peak_bytes or 0,
             resolution_ms=resolution_ms(),
             sample_overhead_ms=min(sampler.take(empty, 1) for _ in range(200)),
             call_overhead_ms=min(sampler.take(empty, 1000) for _ in range(20)),

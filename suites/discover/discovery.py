@@ -85,6 +85,7 @@ class Discovery:
     devices   the finding of each device of this machine
     limits    to be stated above the function; empty where no base agrees
     wrong     problems within its claims that were tried here and failed
+    faults    the records of these problems, under the function's own name
     verified  the suite's records within these limits; None: it agrees with all of its claims
     """
 
@@ -93,6 +94,7 @@ class Discovery:
     limits: tuple[Limits, ...]
     wrong: int
     verified: tuple[Record, ...] | None
+    faults: tuple[Record, ...] = ()
 
     @property
     def claims_too_much(self) -> bool:
@@ -110,14 +112,15 @@ def discover(entry: Entry, run: Run, records: Iterable[Record], conduct: Conduct
         devices = tuple(search.on_device(each["device"]) for each in run.machine["devices"])
         limits = merged(each.limits for each in devices if each.limits is not None)
         own = [r for r in records if r.implementation == entry.name]
-        agrees = not search.wrong and all(r.status in ("ok", "refused") for r in own)
+        agrees = not search.faults and all(r.status in ("ok", "refused") for r in own)
         verified = None if agrees or not limits else search.verify(limits, own)
         return Discovery(
             name=entry.name,
             devices=devices,
             limits=limits,
-            wrong=search.wrong,
+            wrong=len(search.faults),
             verified=verified,
+            faults=tuple(search.faults),
         )
 
 
@@ -158,7 +161,7 @@ class _Search:
     run: Run
     conduct: Conduct
     folder: Path
-    wrong: int = 0
+    faults: list[Record] = field(default_factory=list)
     _runs: int = field(default=0)
 
     def on_device(self, device: str) -> DeviceFinding:
@@ -222,7 +225,7 @@ class _Search:
         for record in self._conducted(plan):
             if record.status != "ok":
                 faults[record.problem] = f"{record.status}: {record.reason}"
-                self.wrong += 1
+                self.faults.append(replace(record, implementation=self.entry.name))
         return faults
 
     def _entries(self, limits: dict[str, tuple[Limits, ...]]) -> tuple[Entry, ...]:

@@ -1,4 +1,4 @@
-"""Limits around calls of an implementation: on memory, and no garbage collection."""
+"""Limits around calls of an implementation: on memory, on preparing; no garbage collection."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from suites.engine.pipe import Sender
+from suites.engine.protocol import Prepares
 
 
 @contextmanager
@@ -28,6 +31,16 @@ def limited_memory(limit: int, device: str) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+@contextmanager
+def preparing(sender: Sender) -> Iterator[None]:
+    """Within this, the implementation at work prepares: another time limit applies."""
+    sender.send(Prepares(begins=True))
+    try:
+        yield
+    finally:
+        sender.send(Prepares(begins=False))
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from impls import own_files
 from suites.engine.local_pool import LocalPool, Process
 from suites.engine.protocol import (
     Begin,
@@ -58,8 +59,7 @@ def with_readings(plan: Plan, pool: LocalPool) -> Plan:
 
     An implementation that ends the process keeps its first reading: the check gives the reason.
     """
-    entries = [_with_readings(each, plan, pool) for each in plan.entries]
-    return replace(plan, entries=tuple(entries))
+    return replace(plan, entries=tuple(_with_readings(each, plan, pool) for each in plan.entries))
 
 
 def _with_readings(entry: Entry, plan: Plan, pool: LocalPool) -> Entry:
@@ -79,7 +79,7 @@ def _with_readings(entry: Entry, plan: Plan, pool: LocalPool) -> Entry:
         return entry
     limits = chosen.limits if chosen.limits and not entry.inner_limits else entry.limits
     if chosen.cannot_be_called:
-        return replace(entry, missing=chosen.doubt)
+        return replace(entry, fault=chosen.doubt)
     return replace(entry, readings=chosen.readings, limits=limits, doubt=chosen.doubt)
 
 
@@ -100,7 +100,7 @@ def _listed(specs: list[str] | None, threads: int, pool: LocalPool) -> Catalogue
             if isinstance(latest, Listed):
                 return latest.machine, latest.entries
         file = latest.implementation if isinstance(latest, Begin) else ""
-        if file in without or not Path(file).is_file():
+        if file in without or Path(file) not in own_files():
             raise ValueError(f"{file or 'the list of implementations'} cannot be imported: {ended}")
         without[file] = f"ended the process that imported it: {ended}"
     raise ValueError(f"too many files end the process that imports them: {', '.join(without)}")

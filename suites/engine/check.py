@@ -12,12 +12,14 @@ import torch
 from impls.interface import Implementation, Problem
 from suites.agreement.checker import Checker
 from suites.agreement.hard_checks import HardFindings
-from suites.engine.call_limits import limited_memory
+from suites.engine.call_limits import limited_memory, preparing
 from suites.engine.outcome import clear_caches, recorded, resolve
 from suites.engine.pipe import Sender
 from suites.engine.protocol import Begin, Check, Rest, Risk
-from suites.measure import memory
+from suites.measure import compilers, memory
 from suites.measure.allocator import give_back
+from suites.measure.memory import Usage
+from suites.measure.unseen import unseen
 from suites.records.record import CHECK, Record
 
 
@@ -32,6 +34,7 @@ def check(task: Check, sender: Sender) -> None:
         partial(_limited, task.settings.memory_limit, problem.device),
         _checked_hard_inputs(),
         risks=lambda reason: sender.send(Risk(reason=reason)),
+        announced=partial(preparing, sender),
     )
     for name in task.implementations:
         recorded(task, name, sender, partial(_check_one, task, name, sender, checker))
@@ -43,7 +46,11 @@ def _check_one(task: Check, name: str, sender: Sender, checker: Checker) -> Reco
     checker.prepare(each)
     sender.send(Begin(problem=task.problem, implementation=name))
     clear_caches(each)
+    compilers.forget()
     found = checker.check(each)
+    usage = found.usage
+    if reason := unseen(each) or usage.unseen:
+        usage = Usage(None, None, usage.resident_bytes, reason)
     return Record(
         session=CHECK,
         problem=task.problem,
@@ -54,9 +61,10 @@ def _check_one(task: Check, name: str, sender: Sender, checker: Checker) -> Reco
         slip=found.cause.slip if found.cause else "",
         cure=found.cause.cure if found.cause else "",
         agreement=found.agreement,
-        peak_bytes=found.usage.peak_bytes,
-        kept_bytes=found.usage.kept_bytes,
-        resident_bytes=found.usage.resident_bytes,
+        peak_bytes=usage.peak_bytes,
+        kept_bytes=usage.kept_bytes,
+        resident_bytes=usage.resident_bytes,
+        unseen=usage.unseen,
         operator=found.operator,
         notes=(*_said(each, task.problem), *found.notes),
         mask_bytes=each.convention.mask_bytes(task.problem) if each.convention else None,

@@ -117,7 +117,7 @@ class Conductor:
     def _check(self) -> None:
         """Agreement and memory of every pair; small problems first, to forecast the large ones."""
         waiting = sorted(self.plan.unchecked(self._records), key=lambda each: size(each[0]))
-        self.listener.phase("checking agreement", sum(len(names) for _, names in waiting))
+        self.listener.phase(_checking(waiting), sum(len(names) for _, names in waiting))
         while waiting:
             problem, names = waiting[0]
             within = self._within_budget(waiting)
@@ -247,6 +247,12 @@ class Conductor:
             self._records.append(record)
             self._forecast.learn(record)
             self.listener.record(record)
+
+
+def _checking(waiting: list[Work]) -> str:
+    """The title of the check: the implementation, or how many there are."""
+    names = {name for _, own in waiting for name in own}
+    return f"checking {names.pop() if len(names) == 1 else f'{len(names)} implementations'}"
 
 
 def _unmeasured(session: int, pair: Pair, found: Foreseen) -> Record:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from tempfile import TemporaryDirectory
 from typing import Self
 
 from suites.engine.local_session import Session
@@ -17,13 +18,16 @@ Process = tuple[Watch, Session]
 class LocalPool:
     """Starts processes under the limits of a run. Use it as a context manager: none outlives that.
 
-    A process that is started early imports torch while nothing is timed, and then waits.
+    A process that is started early imports torch while nothing is timed, and then waits. All
+    processes share a folder for code that implementations compile.
     """
 
     time_limit_s: float
     memory_limit: int
     allocator: str = "default"
+    prepare_limit_s: float = 300.0
     _ahead: dict[int, Process] = field(default_factory=dict)
+    _folder: TemporaryDirectory[str] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -31,6 +35,8 @@ class LocalPool:
     def __exit__(self, *_: object) -> None:
         for session in list(self._ahead):
             self.drop(session)
+        if self._folder is not None:
+            self._folder.cleanup()
 
     def start(self, session: int, threads: int) -> None:
         """Start a session's process early, unless it is started."""
@@ -57,5 +63,8 @@ class LocalPool:
             self._ahead.pop(session)[1].end()
 
     def _started(self, threads: int) -> Process:
-        watch = Watch(self.time_limit_s, self.memory_limit)
-        return watch, Session(watch, threads=threads, allocator=self.allocator)
+        watch = Watch(self.time_limit_s, self.memory_limit, self.prepare_limit_s)
+        if self._folder is None:
+            self._folder = TemporaryDirectory(prefix="attnbench-", ignore_cleanup_errors=True)
+        folder = self._folder.name
+        return watch, Session(watch, threads=threads, allocator=self.allocator, folder=folder)

@@ -18,7 +18,17 @@ import psutil
 
 from suites.engine.dispatch import Receive
 from suites.engine.pipe import TURN_BYTES, PipeError, Receiver, encoded, one_line
-from suites.engine.protocol import Answered, Begin, Made, Message, Rest, Risk, TakeTurns, Task
+from suites.engine.protocol import (
+    Answered,
+    Begin,
+    Made,
+    Message,
+    Prepares,
+    Rest,
+    Risk,
+    TakeTurns,
+    Task,
+)
 from suites.engine.watch import Ending, Watch
 from suites.measure.allocator import settings
 
@@ -33,9 +43,14 @@ PROFILER_OUTPUT: Final = ("USDT:", "Memory block of unknown size was allocated")
 
 
 class Session:
-    """A fresh process that does tasks. Use it as a context manager; it never outlives that."""
+    """A fresh process that does tasks. Use it as a context manager; it never outlives that.
 
-    def __init__(self, watch: Watch, *, threads: int, allocator: str = "default") -> None:
+    folder  for code that implementations compile; "": none of its own
+    """
+
+    def __init__(
+        self, watch: Watch, *, threads: int, allocator: str = "default", folder: str = ""
+    ) -> None:
         self.watch = watch
         self._output = b""
         self._receiver = Receiver()
@@ -55,7 +70,7 @@ class Session:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 pass_fds=handed,
-                env={**environment(threads), **settings(allocator)},
+                env={**compiling(folder), **environment(threads), **settings(allocator)},
                 start_new_session=True,
             )
         finally:
@@ -139,6 +154,9 @@ class Session:
     def _note(self, message: Message) -> None:
         """Keep which implementation is at work, and what it risks."""
         now = time.monotonic()
+        if isinstance(message, Prepares):  # within a turn, and within what is risked
+            self.watch.prepares(now, begins=message.begins)
+            return
         self._turns = message if isinstance(message, TakeTurns) else None
         if isinstance(message, Begin):
             work = (message.problem, message.implementation)
@@ -214,6 +232,18 @@ def environment(threads: int) -> dict[str, str]:
         "OMP_NUM_THREADS": str(threads),
         "OMP_PROC_BIND": "true",
     }
+
+
+def compiling(folder: str) -> dict[str, str]:
+    """Variables of torch's compiler; values that the user has set win.
+
+    folder  keeps compiled code, so that timed sessions find what the check compiled; "": torch's
+            own folder, which other runs use as well
+
+    The compiler works in the process itself: its pool of processes would run beside timed calls.
+    """
+    kept = {"TORCHINDUCTOR_CACHE_DIR": folder} if folder else {}
+    return {**kept, "TORCHINDUCTOR_COMPILE_THREADS": "1"}
 
 
 def _descendants(pid: int) -> list[psutil.Process]:

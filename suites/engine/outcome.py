@@ -23,6 +23,7 @@ from impls.interface.conventions import Reading
 from suites.agreement.refused_feature import cause_of
 from suites.engine.pipe import Sender, one_line
 from suites.engine.protocol import Begin, Check, LeftThreads, Made, Measure
+from suites.measure.affinity import on_all_cpus
 from suites.process_state.state import DisturbedError, ProcessState
 from suites.process_state.watched import Watched
 from suites.records.record import Cause, Record, Status
@@ -146,10 +147,11 @@ def resolve(
 
     readings  how each of them is called, by name
     """
-    known: dict[str, Implementation | Missing] = {
-        defined: impls.load_file(Path(file), defined)[0].reading(readings.get(defined))
-        for defined, file in files.items()
-    }
+    with on_all_cpus():  # importing may start threads, which inherit the CPUs of this one
+        known: dict[str, Implementation | Missing] = {
+            defined: impls.load_file(Path(file), defined)[0].reading(readings.get(defined))
+            for defined, file in files.items()
+        }
     return impls.select([name], known)[0]
 
 

@@ -170,6 +170,17 @@ class Begin:
 
 
 @message
+class Prepares:
+    """The implementation at work prepares or compiles from now on, or no longer does.
+
+    Preparing has a time limit of its own.
+    """
+
+    kind: Literal["prepares"] = "prepares"
+    begins: bool
+
+
+@message
 class Rest:
     """The engine itself is at work from now on."""
 
@@ -289,6 +300,7 @@ class InstrumentsRead:
 Message: TypeAlias = (
     Answered
     | Begin
+    | Prepares
     | Rest
     | TakeTurns
     | Risk

@@ -8,24 +8,27 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from random import Random
 from statistics import fmean, median
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from torch import Tensor
 
 from impls.interface import Implementation, Problem
 from suites.agreement import timed_outputs
 from suites.agreement.checker import Checker
-from suites.engine.call_limits import limited_memory, quiet
+from suites.engine.call_limits import limited_memory, preparing, quiet
 from suites.engine.gauge import Gauge, page_faults, usual_probe
+from suites.engine.neighbours import neighbour_ratios
 from suites.engine.outcome import clear_caches, recorded, resolve, send_failure
 from suites.engine.pipe import Sender
 from suites.engine.protocol import Measure
+from suites.engine.set_up import SetUp, keeping, set_up_fields
 from suites.engine.timed_inputs import TimedInputs
 from suites.engine.turns import WatchedTurns
-from suites.measure import timing
+from suites.measure import compilers, timing
 from suites.measure.devices import Device, device
 from suites.measure.gradients import GradientMode
-from suites.measure.inputs import Inputs, bind, call_of, make_inputs
+from suites.measure.inputs import Inputs, call_of, make_inputs
+from suites.measure.preparing import Preparation
 from suites.measure.rounds import Arm, rounds_within, run_rounds
 from suites.process_state.state import ProcessState
 from suites.records.record import Conditions, Record
@@ -41,6 +44,7 @@ BEYOND: Final = 1.5
 
 def measure(task: Measure, sender: Sender) -> None:
     """Send a record with times for every implementation."""
+    compilers.forget()
     bench = Bench(task, sender)
     for name in task.implementations:
         if not recorded(task, name, sender, partial(bench.set_up, name), bench.inputs.watched):
@@ -48,25 +52,6 @@ def measure(task: Measure, sender: Sender) -> None:
     bench.take_times()
     for name in bench.arms:
         recorded(task, name, sender, partial(bench.record, name), bench.inputs.watched)
-
-
-@dataclass(slots=True)
-class _SetUp:
-    """What setting an implementation up gave.
-
-    took_ms  wall time of its calls outside of rounds
-    beside   figures beside the times
-    mode     of its gradients
-    alone    the arm with its one sample, where that was taken apart from the rounds; and its fault
-    """
-
-    implementation: Implementation
-    first_call_ms: float
-    took_ms: list[float]
-    beside: dict[str, Any]
-    mode: GradientMode
-    alone: Arm | None = None
-    fault: str = ""
 
 
 @dataclass(slots=True)
@@ -78,8 +63,9 @@ class Bench:
     arms: dict[str, Arm] = field(default_factory=dict)
     twin: Arm | None = None
     conditions: Conditions | None = None
+    neighbours: dict[str, float] = field(default_factory=dict)
     inputs: TimedInputs = field(init=False)
-    _found: dict[str, _SetUp] = field(default_factory=dict)
+    _found: dict[str, SetUp] = field(default_factory=dict)
     _device: Device = field(init=False)
 
     def __post_init__(self) -> None:
@@ -108,20 +94,24 @@ class Bench:
 
     def warmed(self, name: str, each: Implementation) -> Arm:
         """An arm for an implementation: its first call apart, then warm."""
-        mode, sets = GradientMode(), self.inputs.sets
-        calls = [call_of(bind(each, self.problem, x), x, mode=mode) for x in sets]
+        preparation = Preparation(each, partial(preparing, self.sender))
+        graphs, mode, sets = compilers.compilations(), GradientMode(), self.inputs.sets
+        with self._limited():
+            calls = [call_of(preparation.bind(self.problem, x), x, mode=mode) for x in sets]
         latest: list[Tensor] = []
         expected_ms = self.task.expected_ms.get(name, 0.0)
         with self._limited():
-            first_ms = timing.one_call_ms(calls[0], self._device.clock)
+            with preparation.first(self.problem):
+                first_ms = timing.one_call_ms(calls[0], self._device.clock)
             before = page_faults()
             if timing.WARM_MS < expected_ms <= timing.LONG_MS:
                 warm_ms, call_ms = [], expected_ms  # its first call warmed it up
             else:
-                warm_ms = timing.warm_up(_keeping(calls[-1], latest), self._device.clock)
+                warm_ms = timing.warm_up(keeping(calls[-1], latest), self._device.clock)
                 call_ms = median(warm_ms[len(warm_ms) // 2 :])
             sampler = self._device.sampler(calls)
             beside = self._device.beside(calls[0], call_ms) if self.task.session == 1 else {}
+        beside |= set_up_fields(preparation, self.problem, graphs)
         arm = Arm(
             name,
             calls,
@@ -130,7 +120,7 @@ class Bench:
             sample_ms=self._device.sample_ms,
             aside_ms=self._device.aside_ms,
         )
-        self._found[name] = _SetUp(each, first_ms, [first_ms, *warm_ms], beside, mode)
+        self._found[name] = SetUp(preparation, first_ms, [first_ms, *warm_ms], beside, mode)
         # By the forecast where that is clear, so that every session does the same.
         forecast = expected_ms > timing.LONG_MS and len(warm_ms) == 1
         if forecast or call_ms > timing.LONG_MS:  # its one warming call is its one sample
@@ -152,6 +142,7 @@ class Bench:
             turns = WatchedTurns(self.sender, self.task.problem, names, before)
             try:
                 self.conditions = self.run(arms, turns.announce)
+                self.neighbours = self._neighbour_ratios(arms, turns.announce)
                 turns.end()
             except BaseException as error:
                 if turns.latest is None:
@@ -188,6 +179,7 @@ class Bench:
             clock=arm.sampler.name,
             **found.beside,
             page_faults=fmean(arm.faults) / arm.count,
+            neighbour_ratio=self.neighbours.get(name) if paired else None,
             notes=found.mode.notes,
             calls_ms=sum(found.took_ms) + sum(map(_spent_ms, in_rounds)),
         )
@@ -199,7 +191,10 @@ class Bench:
         share = ceilings.share(self.problem, median(made.times_ms), limits, each.panel)
         if share is None or share <= BEYOND:
             return made
-        checker = Checker(self.problem, self.task.seed + made.session, self._limited)
+        announced = partial(preparing, self.sender)
+        checker = Checker(
+            self.problem, self.task.seed + made.session, self._limited, announced=announced
+        )
         fault = checker.check(each).fault
         if not fault:
             return replace(made, checked_again=True)
@@ -216,7 +211,7 @@ class Bench:
             reason=reason,
         )
 
-    def _last_fault(self, arm: Arm, found: _SetUp) -> str:
+    def _last_fault(self, arm: Arm, found: SetUp) -> str:
         """The fault of two more outputs; empty for none.
 
         The first, in session 1 and for quick calls, is on inputs with other signs: a cache keyed by
@@ -238,12 +233,13 @@ class Bench:
             again = self.task.session == 1 and arm.call_ms < timing.LEAD_IN_BELOW_MS
             return self._fault(found, inputs, made, again=again)
 
-    def _fault(self, found: _SetUp, inputs: Inputs, made: Sequence[Tensor], *, again: bool) -> str:
-        each = found.implementation
-        seed = f"{self.task.seed}|{self.task.session}|{self.task.problem}|{each}"
+    def _fault(self, found: SetUp, inputs: Inputs, made: Sequence[Tensor], *, again: bool) -> str:
+        seed = f"{self.task.seed}|{self.task.session}|{self.task.problem}|{found.implementation}"
         random = Random(seed)
         watched = partial(self._watched, took_ms=found.took_ms)
-        return timed_outputs.fault(each, self.problem, inputs, made, random, watched, again=again)
+        return timed_outputs.fault(
+            found.preparation, self.problem, inputs, made, random, watched, again=again
+        )
 
     def _watched(self, call: timed_outputs.Watched, took_ms: list[float]) -> timed_outputs.Watched:
         """The call within the memory limit; its milliseconds are appended to a list."""
@@ -270,6 +266,17 @@ class Bench:
                 page_faults=page_faults,
             )
 
+    def _neighbour_ratios(
+        self, arms: list[Arm], announce: Callable[[int], None]
+    ) -> dict[str, float]:
+        """How much each arm's calls slow a small product, compared with the baseline's calls."""
+        if self.problem.device != "cpu":
+            return {}
+        own = [arm for arm in arms if not arm.name.startswith(TWIN)]  # the twin is the last arm
+        baseline, after = self.task.twin_of, usual_probe().once
+        with quiet(collected=False), self._limited():
+            return neighbour_ratios(own, baseline, after, announce, self.task.round_budget_ms)
+
     def _in_rounds(self) -> list[Arm]:
         """The arms that take part, with a new twin of the baseline."""
         names = self._names_in_rounds()
@@ -285,16 +292,6 @@ class Bench:
 
     def _limited(self) -> AbstractContextManager[None]:
         return limited_memory(self.task.settings.memory_limit, self.problem.device)
-
-
-def _keeping(call: timing.Call, latest: list[Tensor]) -> timing.Call:
-    """The call, which keeps its output in a list; the output before it is released first."""
-
-    def kept() -> None:
-        latest.clear()
-        latest.extend(cast("tuple[Tensor, ...]", call()))
-
-    return kept
 
 
 def _spent_ms(arm: Arm) -> float:

@@ -29,22 +29,26 @@ class Ending:
 class Watch:
     """Time and memory of the implementation at work in one session.
 
-    time_limit_s  seconds that one implementation may spend on one problem
-    memory_limit  bytes that it may add to the process while it is at work
-    at_work       the problem and implementation at work; None while the engine itself works
+    time_limit_s     seconds that one implementation may spend on one problem, preparing apart
+    memory_limit     bytes that it may add to the process while it is at work
+    prepare_limit_s  seconds that it may prepare and compile for one problem
+    at_work          the problem and implementation at work; None while the engine itself works
+    is_preparing     whether the implementation at work prepares
     """
 
     time_limit_s: float
     memory_limit: int
+    prepare_limit_s: float = 300.0
     at_work: Work | None = None
+    is_preparing: bool = False
     _since_s: float = 0.0
     _base_bytes: int = 0
     _has_started: bool = False
-    _spent_s: dict[Work, float] = field(default_factory=dict)
+    _spent_s: dict[tuple[Work, bool], float] = field(default_factory=dict)
 
     def started(self, now_s: float) -> None:
         """A process was started or was given a task; no implementation is at work yet."""
-        self.at_work, self._since_s = None, now_s
+        self.at_work, self.is_preparing, self._since_s = None, False, now_s
 
     def begins(self, work: Work, now_s: float, resident_bytes: int) -> None:
         """An implementation is at work from now on."""
@@ -54,10 +58,20 @@ class Watch:
 
     def rests(self, now_s: float) -> None:
         """The engine itself is at work from now on."""
+        self._count(now_s)
+        self.at_work, self.is_preparing, self._has_started = None, False, True
+
+    def prepares(self, now_s: float, *, begins: bool) -> None:
+        """The implementation at work prepares from now on, or no longer does."""
+        self._count(now_s)
+        self.is_preparing = begins and self.at_work is not None
+
+    def _count(self, now_s: float) -> None:
+        """Add the time since the last change to the implementation at work."""
         if self.at_work is not None:
-            spent = self._spent_s.get(self.at_work, 0.0)
-            self._spent_s[self.at_work] = spent + now_s - self._since_s
-        self.at_work, self._since_s, self._has_started = None, now_s, True
+            key = self.at_work, self.is_preparing
+            self._spent_s[key] = self._spent_s.get(key, 0.0) + now_s - self._since_s
+        self._since_s = now_s
 
     def ending(self, now_s: float, resident_bytes: int) -> Ending | None:
         """Why the session has to end now; None while no limit is exceeded."""
@@ -68,7 +82,11 @@ class Watch:
                 return None
             reason = f"the session itself was silent for {elapsed_s:.0f} s"
             return Ending("timed_out", "silent_session", reason)
-        if self._spent_s.get(self.at_work, 0.0) + elapsed_s > self.time_limit_s:
+        spent_s = self._spent_s.get((self.at_work, self.is_preparing), 0.0) + elapsed_s
+        if self.is_preparing and spent_s > self.prepare_limit_s:
+            reason = f"preparing took more than {self.prepare_limit_s:g} s (--prepare-limit)"
+            return Ending("timed_out", "prepare_limit", reason)
+        if not self.is_preparing and spent_s > self.time_limit_s:
             reason = f"spent more than {self.time_limit_s:g} s on this problem (--time-limit)"
             return Ending("timed_out", "time_limit", reason)
         added = resident_bytes - self._base_bytes

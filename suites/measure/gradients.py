@@ -48,10 +48,10 @@ class GradientMode:
 
 def has_node(out: Tensor, name: str) -> bool:
     """Whether the graph of an output has a node of this name."""
-    waiting, seen = [out.grad_fn], {None}
+    waiting, seen = [out.grad_fn], set[object]()
     while waiting:
         node = waiting.pop()
-        if node in seen or node is None:
+        if node is None or node in seen:
             continue
         if node.name() == name:
             return True
@@ -62,7 +62,7 @@ def has_node(out: Tensor, name: str) -> bool:
 
 def _by_backward(out: Tensor, leaves: Sequence[Tensor], grad: Tensor) -> Sequence[Tensor]:
     """Leaves have no gradients before it and after it, so that none are added up."""
-    out.backward(grad)
+    out.backward(grad)  # type: ignore[no-untyped-call] # torch's
     made = [torch.zeros_like(x) if x.grad is None else x.grad for x in leaves]
     for x in leaves:
         x.grad = None

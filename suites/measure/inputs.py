@@ -15,6 +15,8 @@ from torch import Tensor
 from impls.interface import BiasValues, Implementation, Problem
 from suites.measure.gradients import GradientMode, begin_gradients
 
+Bound = Callable[..., Callable[..., Tensor]]
+"""What `Implementation.prepared` returns: a function of bias and sink."""
 BITS: Final = 5
 """Random bits that choose one of 32 sets of signs. Successive draws give up to 2^32 inputs."""
 
@@ -58,12 +60,21 @@ def make_inputs(problem: Problem, *, purpose: str, session: int = 0, seed: int =
     return Inputs(q, k, v, grad, _bias(problem, generator), _sink(problem, generator))
 
 
-def bind(implementation: Implementation, problem: Problem, inputs: Inputs) -> Callable[..., Tensor]:
+def bind(
+    implementation: Implementation,
+    problem: Problem,
+    inputs: Inputs,
+    bound: Bound | None = None,
+) -> Callable[..., Tensor]:
     """The implementation as a function of q, k and v; other arguments come from problem and inputs.
+
+    bound  what it prepared for the problem earlier; None: it prepares now
 
     Raises ValueError for padding that does not fit the sizes.
     """
-    return implementation.prepared(problem)(bias=inputs.bias, sink=inputs.sink)
+    if bound is None:
+        bound = implementation.prepared(problem)
+    return bound(bias=inputs.bias, sink=inputs.sink)
 
 
 def _bias(problem: Problem, generator: torch.Generator) -> BiasValues | None:

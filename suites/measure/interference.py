@@ -90,6 +90,10 @@ class Probe:
         insort(self._sorted_ms, took_ms)
         return took_ms
 
+    def once(self) -> float:
+        """Milliseconds of one product; not kept."""
+        return self._product_ms()
+
     @property
     def usual_ms(self) -> float | None:
         """The 20th percentile of the readings so far; None for fewer than five."""

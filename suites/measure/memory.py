@@ -11,10 +11,10 @@ The CUDA path has been tested on a stand-in device only; it never ran on a GPU.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -28,6 +28,10 @@ _CLEAR_REFS = Path("/proc/self/clear_refs")
 _STATUS = Path("/proc/self/status")
 _CUDA_BLOCK = 512
 """Bytes: torch's CUDA allocator returns multiples of this (c10/cuda/CUDACachingAllocator)."""
+_BLOCKS = {"cuda": _CUDA_BLOCK}
+"""Bytes that a device's allocator returns multiples of, by device."""
+
+OUTPUT_UNSEEN: Final = "the output alone is larger than the memory that torch's allocator saw"
 
 Made = tuple[Tensor, ...]
 
@@ -36,14 +40,17 @@ Made = tuple[Tensor, ...]
 class Usage:
     """Memory of a call above its inputs.
 
-    peak_bytes      peak of requested bytes: output, workspace and kept tensors
-    kept_bytes      tensors that the first call keeps for later calls: masks, weights, caches
+    peak_bytes      peak of requested bytes: output, workspace and kept tensors; None: not seen
+    kept_bytes      tensors that preparing and the first call keep for later calls: masks, weights,
+                    caches; None: not seen
     resident_bytes  growth of the process's resident memory; None when it cannot be read
+    unseen          why requested bytes are not known; empty when they are
     """
 
-    peak_bytes: int
-    kept_bytes: int
+    peak_bytes: int | None
+    kept_bytes: int | None
     resident_bytes: int | None = None
+    unseen: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +62,50 @@ class _Reading:
     resident: int | None = None
 
 
-def measure(call: Callable[[], Made], device: str) -> tuple[Made, Usage]:
-    """The output of a call, and its memory. The caller must hold the inputs.
+Reader = Callable[[Callable[[], Made]], tuple[Made, _Reading]]
+"""Reads the memory of a call."""
+
+
+def measure(
+    call: Callable[[], Made], device: str, held: Sequence[Tensor] = (), prepared: int = 0
+) -> tuple[Made, Usage]:
+    """The output of a call, and its memory.
+
+    held      the inputs: an output that is a view of them needs no memory of its own
+    prepared  bytes that preparing keeps, which count
 
     When the first call keeps tensors, a second one follows: kept tensors count, the temporary
     memory of making them does not. Raises ValueError for a device without a memory counter.
     """
-    table = {
-        "cpu": lambda: _measured(call, _read_cpu, 1),
-        "cuda": lambda: measure_cuda(call, torch.cuda),
-    }
-    return instrument_for(device, table)()
+    made, usage = _measured(call, _reader(device), _BLOCKS.get(device, 1), held)
+    if usage.peak_bytes is None or usage.kept_bytes is None or not prepared:
+        return made, usage
+    peak, kept = usage.peak_bytes + prepared, usage.kept_bytes + prepared
+    return made, replace(usage, peak_bytes=peak, kept_bytes=kept)
+
+
+def kept_by(prepare: Callable[[], object], device: str) -> int:
+    """Bytes that preparing keeps, such as block masks."""
+
+    def call() -> Made:
+        prepare()
+        return ()
+
+    return max(0, _reader(device)(call)[1].held)
 
 
 def measure_cuda(call: Callable[[], Made], cuda: Any) -> tuple[Made, Usage]:
     """`measure` by the counters of torch's CUDA allocator; `cuda` is torch.cuda or a stand-in."""
-    return _measured(call, lambda call: _read_cuda(call, cuda), _CUDA_BLOCK)
+    return _measured(call, lambda call: _read_cuda(call, cuda), _CUDA_BLOCK, ())
+
+
+def _reader(device: str) -> Reader:
+    """Reads the memory of a call on a device. Raises ValueError for one without a counter."""
+    table: dict[str, Reader] = {
+        "cpu": _read_cpu,
+        "cuda": lambda call: _read_cuda(call, torch.cuda),
+    }
+    return instrument_for(device, table)
 
 
 def settle(device: str, dtype: torch.dtype) -> None:
@@ -81,12 +116,13 @@ def settle(device: str, dtype: torch.dtype) -> None:
 
 
 def _measured(
-    call: Callable[[], Made],
-    read: Callable[[Callable[[], Made]], tuple[Made, _Reading]],
-    block: int,
+    call: Callable[[], Made], read: Reader, block: int, inputs: Sequence[Tensor]
 ) -> tuple[Made, Usage]:
     made, first = read(call)
-    kept = max(0, first.held - _held_by(made, block))
+    new = _held_by(made, block, inputs)
+    kept = max(0, first.held - new)
+    if first.peak < new:
+        return made, Usage(None, None, first.resident, OUTPUT_UNSEEN)
     if not kept:
         return made, Usage(first.peak, 0, first.resident)
     del made
@@ -94,15 +130,23 @@ def _measured(
     return made, Usage(kept + again.peak, kept, first.resident)
 
 
-def _held_by(made: Made, block: int) -> int:
-    """Bytes of the storages of these tensors, each counted once, in whole allocator blocks."""
-    storages = [
+def _held_by(made: Made, block: int, inputs: Sequence[Tensor]) -> int:
+    """Bytes of the storages of these tensors, each counted once, in whole allocator blocks.
+
+    Storages of the inputs are left out.
+    """
+    sizes = {each.data_ptr(): each.nbytes() for each in _storages(made)}
+    for each in _storages(inputs):
+        sizes.pop(each.data_ptr(), None)
+    return sum(-(-size // block) * block for size in sizes.values())
+
+
+def _storages(tensors: Sequence[Tensor]) -> list[torch.UntypedStorage]:
+    return [
         each.untyped_storage()
-        for each in made
+        for each in tensors
         if isinstance(each, Tensor) and each.layout == torch.strided
     ]
-    sizes = {storage.data_ptr(): storage.nbytes() for storage in storages}
-    return sum(-(-size // block) * block for size in sizes.values())
 
 
 def _read_cpu(call: Callable[[], Made]) -> tuple[Made, _Reading]:

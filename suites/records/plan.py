@@ -33,6 +33,7 @@ class Entry:
                  another convention than the contract
     readings     how each part with such a convention is called, as trials chose
     doubt        what the trials gave where no reading was right; empty otherwise
+    fault        the exception of every trial, where all of them raised one; empty otherwise
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -50,6 +51,7 @@ class Entry:
     needs_trial: bool = False
     readings: dict[str, Reading] = field(default_factory=dict)
     doubt: str = ""
+    fault: str = ""
 
     @property
     def layer(self) -> bool:
@@ -113,6 +115,11 @@ class Plan(Settings):
                 raise ValueError(f"the plan has {fault}")
 
     @property
+    def doubts(self) -> list[str]:
+        """A line for each implementation that no reading of its parameters made right."""
+        return [f"{entry.name}: {entry.doubt}" for entry in self.entries if entry.doubt]
+
+    @property
     def session_numbers(self) -> range:
         """The timed sessions, for all numbers of threads together."""
         return range(1, self.sessions * len(self.threads) + 1)
@@ -159,6 +166,8 @@ class Plan(Settings):
             for entry in self.entries:
                 if entry.missing:
                     yield _unmeasured(problem, entry, "missing", "not_importable", entry.missing)
+                elif entry.fault:
+                    yield _unmeasured(problem, entry, "failed", "exception", entry.fault)
                 elif reasons := entry.refusals(problem, self.capability):
                     yield _unmeasured(problem, entry, "refused", "limits", "; ".join(reasons))
 

@@ -34,6 +34,7 @@ Cause = Literal[
     "device_memory",
     "foreseen_memory",
     "time_limit",
+    "prepare_limit",
     "foreseen_time",
     "budget",
     "silent_session",
@@ -48,7 +49,7 @@ CAUSES: Final[dict[Status, tuple[Cause, ...]]] = {
     "wrong": ("wrong_output", "wrong_when_timed", "wrote_read_only"),
     "failed": ("exception", "process_state", "unreadable_record"),
     "out_of_memory": ("memory_limit", "device_memory", "foreseen_memory"),
-    "timed_out": ("time_limit", "foreseen_time", "budget", "silent_session"),
+    "timed_out": ("time_limit", "prepare_limit", "foreseen_time", "budget", "silent_session"),
     "crashed": ("process_died", "pipe_overwritten", "no_record"),
 }
 """What a record of each status can be due to; code branches on the cause, never on the reason.
@@ -65,6 +66,7 @@ memory_limit       a call added more than --memory-limit
 device_memory      the device's allocator has no memory left
 foreseen_memory    growth so far, or the inputs alone, exceed --memory-limit: it was not called
 time_limit         its calls took longer than --time-limit
+prepare_limit      preparing and compiling took longer than --prepare-limit
 foreseen_time      growth so far exceeds --time-limit: it was not called
 budget             --budget ended before it was checked or timed
 silent_session     the session itself did not answer
@@ -179,9 +181,11 @@ class Record:
     implementation    as printed: name[setting=value](inner)
     cause             why it is not ok, from the closed set CAUSES; empty when it is
     reason            the same for people to read; no code branches on it
-    slip              key of the common slip that explains why it is not ok; empty: none is known
-    cure              the line to change, or the Limits to state; empty: not known
+    prepare_ms        the step before its calls, where it has one: sessions, block masks, graphs
+    slip              key of the mistake that explains why it is not ok; empty: no known one does
+    cure              the line to change, or the Limits to state; empty: no mistake is known
     first_call_ms     its first call on the problem in the session, with compiling, tuning and masks
+    compilations      graphs that torch compiled before it was warm; None: not counted
     times_ms          milliseconds for one call, a sample for every round tried, disturbed or not
     twin_ms           the same of the twin: this implementation once more, as an arm of its own; the
                       baseline of the problem alone has one
@@ -200,6 +204,9 @@ class Record:
     kept_bytes        the part of it that the first call keeps: masks, weights, caches
     resident_bytes    growth of the process's resident memory in that call
     mask_bytes        the dense mask that is made before the call and passed to it
+    unseen            why requested bytes are not known, as for memory of other libraries
+    neighbour_ratio   time of a small product right after its call, over that right after a call of
+                      the baseline; None for the baseline itself
     page_faults       minor page faults for one call, over the timed samples
     operator          the kernel that a library picked, where it is known
     notes             how its calls differ from those of others, as gradients by backward()
@@ -221,7 +228,9 @@ class Record:
     slip: str = ""
     cure: str = ""
     agreement: Agreement | None = None
+    prepare_ms: Milliseconds | None = None
     first_call_ms: Milliseconds | None = None
+    compilations: Count | None = None
     times_ms: tuple[Milliseconds, ...] = field(default=())
     twin_ms: tuple[Milliseconds, ...] = field(default=())
     in_rounds: bool = True
@@ -237,6 +246,8 @@ class Record:
     kept_bytes: Bytes | None = None
     resident_bytes: Bytes | None = None
     mask_bytes: Bytes | None = None
+    unseen: str = ""
+    neighbour_ratio: Average | None = None
     page_faults: Average | None = None
     operator: str = ""
     notes: tuple[str, ...] = ()
@@ -251,7 +262,8 @@ class Record:
                 f"cause {self.cause!r} of a record that is {self.status!r}; "
                 f"expected one of {', '.join(map(repr, CAUSES[self.status]))}"
             )
-        timed = bool(self.times_ms) or self.first_call_ms is not None
+        set_up = (self.prepare_ms, self.first_call_ms)
+        timed = bool(self.times_ms) or any(each is not None for each in set_up)
         if timed and self.status != "ok":
             raise ValueError(f"only an ok record carries times, got {self.status!r}")
         if timed and self.session == CHECK:

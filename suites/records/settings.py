@@ -145,16 +145,17 @@ def _numbers_text(value: tuple[int, ...]) -> str:
 class Settings:
     """How a run measures.
 
-    sessions      timed sessions for each number of threads; with a precision, at most
-    precision     half-width of every ratio's interval, relative, that ends the sessions of a
-                  problem; None: all sessions
-    delta         the smallest relative difference that counts
-    cache         hot: calls follow each other; cold: caches are emptied before each call
-    allocator     default or retain: whether the C library keeps freed memory
-    time_limit_s  seconds that one implementation may spend on one problem, in one process
-    memory_limit  bytes that one call may add
-    budget_s      wall time of the whole run; None is unbounded
-    threads       OpenMP threads, bound to CPUs: sessions take these numbers in turn
+    sessions         timed sessions for each number of threads; with a precision, at most
+    precision        half-width of every ratio's interval, relative, that ends the sessions of a
+                     problem; None: all sessions
+    delta            the smallest relative difference that counts
+    cache            hot: calls follow each other; cold: caches are emptied before each call
+    allocator        default or retain: whether the C library keeps freed memory
+    time_limit_s     seconds that one implementation may spend on one problem, in one process
+    prepare_limit_s  seconds that it may prepare and compile for it besides
+    memory_limit     bytes that one call may add
+    budget_s         wall time of the whole run; None is unbounded
+    threads          OpenMP threads, bound to CPUs: sessions take these numbers in turn
     """
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid", "strict": True}
@@ -222,6 +223,17 @@ class Settings:
             default="60",
         ),
     ] = 60.0
+    prepare_limit_s: Annotated[
+        float,
+        Option(
+            name="--prepare-limit",
+            metavar="S",
+            help="Seconds that it may prepare and compile besides.",
+            parse=positive(),
+            text=_plain,
+            default="300",
+        ),
+    ] = 300.0
     memory_limit: Annotated[
         int,
         Option(

@@ -30,6 +30,8 @@ MOST_SESSIONS: Final = 20
 """Sessions after which a precision is given up, unless --sessions says otherwise."""
 TIME_LIMIT_S: Final = 60.0
 """The default of --time-limit."""
+PREPARE_LIMIT_S: Final = 300.0
+"""The default of --prepare-limit: compiling for twenty shapes takes one to three minutes."""
 MEMORY_SHARE: Final = 0.8
 """The default of --memory-limit, as a part of the available memory."""
 
@@ -208,12 +210,18 @@ def _named(request: Request, entries: Sequence[Entry]) -> tuple[str, ...]:
 
 
 def _is_meant(entry: Entry, spec: str) -> bool:
-    """Whether NAME, FILE.py or FILE.py:NAME means this implementation."""
+    """Whether NAME, FILE.py, FILE.py:NAME or package.module:NAME means this implementation."""
     file, extension, name = spec.rpartition(".py")
+    if not extension and ":" in spec:
+        module, _, name = spec.partition(":")
+        place = tuple(module.split("."))
+        files = (Path(each).with_suffix("") for each in entry.files.values())
+        return entry.name == name and any(each.parts[-len(place) :] == place for each in files)
     if not extension:
         return entry.name == spec
     path = Path(file + extension).resolve()
-    return str(path) in entry.files.values() and name.removeprefix(":") in ("", entry.name)
+    own = entry.name.rpartition(".")[2]  # the file's name may precede it
+    return str(path) in entry.files.values() and name.removeprefix(":") in ("", own)
 
 
 def _capability(machine: Mapping[str, Any]) -> tuple[int, int] | None:

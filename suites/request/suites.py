@@ -65,13 +65,17 @@ def _agreement(devices: tuple[str, ...]) -> tuple[Problem, ...]:
 def _agreement_texts() -> Iterator[str]:
     """Small and awkward problems: unequal lengths, grouped heads, other scales, every feature.
 
-    Short and odd lengths are among the hard inputs, once for each set of features.
+    Short and odd lengths, extreme scores and views of larger tensors are among the hard inputs,
+    once for each set of features.
     """
     masks = ("full", "causal", "window:16", "window:9:5")
     for mask in masks:
-        for lengths in ("1", "33/129", "129/33"):
-            yield f"b2 h4 t{lengths} d16 {mask}"
+        yield f"b2 h4 t1 d16 {mask}"
+        for lengths in ("33/129", "129/33"):
+            if mask in ("full", "causal"):  # windows of unequal lengths in training alone: quicker
+                yield f"b2 h4 t{lengths} d16 {mask}"
             yield f"b2 h4 t{lengths} d16 {mask} train"
+        yield f"b2 h4 t1 d16 {mask} train"
         yield f"b2 h4/2 t129 d16 {mask} train"
         yield f"b1 h4 t65 d33 {mask} scale0.3"
         yield f"b2 h4 t65 d32 {mask} bthd train"
@@ -100,8 +104,22 @@ def _agreement_texts() -> Iterator[str]:
         "b3 h4/2 t65 d32 dv24 causal+padding:0.5+documents:65 relative:32 softcap5 sink train",
         "b2 h2 t1100 d32 causal+padding:0.5 alibi",
     )
+    yield from _lengths_and_heads()
     yield "b1 h4 t1024 d64 window:128"
     yield "b1 h2 t600 d32 causal train"
+
+
+def _lengths_and_heads() -> Iterator[str]:
+    """One query over many keys, groups of 3, 5, 7 and 8, odd numbers of heads, forms of windows."""
+    yield from (
+        *("b2 h4 t1/65 d16 full", "b2 h4 t1/65 d16 causal train", "b1 h8/2 t1/256 d64 causal"),
+        *("b2 h4 t1/129 d32 causal bthd bf16", "b2 h4 t1/65 d16 window:16"),
+        *("b2 h6/2 t65 d16 causal train", "b1 h10/2 t65 d16 full", "b1 h14/2 t65 d16 causal"),
+        *("b1 h16/2 t65 d16 window:16", "b1 h8/1 t65 d32 causal"),
+        *("b2 h3 t65 d32 causal train", "b1 h5 t33 d16 full"),
+        *("b2 h4 t65 d16 window:1 train", "b2 h4 t65 d16 window:9:8 train"),
+        *("b2 h4 t65 d32 causal scale0.05 train", "b1 h4 t65 d32 full scale1.0"),
+    )
 
 
 def _square(heads: int, length: int, mask: Mask, device: str, *, training: bool = False) -> Problem:

@@ -59,6 +59,16 @@ def a_maximum_of_all_keys(call: AttentionCall) -> Tensor:
     return (exponentials @ call.values.to(wide(call)) / (total + (total == 0))).to(call.q.dtype)
 
 
+def a_maximum_before_the_mask(call: AttentionCall) -> Tensor:
+    """The gradient of the maximum is zero but for rounding, which goes to keys that are hidden."""
+    scores = call.scale * (call.q.to(wide(call)) @ call.keys.to(wide(call)).mT)
+    scores = scores - scores.amax(-1, keepdim=True)
+    blind = ~call.seen.any(-1, keepdim=True)
+    scores = scores.masked_fill(~call.seen, float("-inf")).masked_fill(blind, 0.0)
+    weights = torch.softmax(scores, -1).masked_fill(blind, 0.0)
+    return (weights @ call.values.to(wide(call))).to(call.q.dtype)
+
+
 def keys_less_their_mean(call: AttentionCall) -> Tensor:
     """The mean of all keys, hidden ones included, is subtracted: it changes no weight."""
     q, k, v = (x.to(wide(call)) for x in (call.q, call.k, call.v))
@@ -215,7 +225,7 @@ def backward_computed_anew(call: AttentionCall) -> Tensor:
 
 
 def backward_written_down(call: AttentionCall) -> Tensor:
-    out: Tensor = _Written.apply(call.q, call.k, call.v, call)  # type: ignore[no-untyped-call] # torch's
+    out: Tensor = Written.apply(call.q, call.k, call.v, call)  # type: ignore[no-untyped-call] # torch's
     return out
 
 
@@ -256,6 +266,13 @@ def without_weights_too_small_to_tell(call: AttentionCall) -> Tensor:
     return (weights @ call.values.to(wide(call))).to(call.q.dtype)
 
 
+def without_weights_below_1e_20(call: AttentionCall) -> Tensor:
+    scores = call.scale * (call.q.to(wide(call)) @ call.keys.to(wide(call)).mT)
+    weights = torch.softmax(scores.masked_fill(~call.seen, -1e4), -1).masked_fill(~call.seen, 0)
+    weights = weights.masked_fill(weights < 1e-20, 0)
+    return (weights @ call.values.to(wide(call))).to(call.q.dtype)
+
+
 def the_value_of_a_single_key(call: AttentionCall) -> Tensor:
     """A single key has all the weight: the output does not depend on q and k."""
     if call.k.shape[2] > 1 or not call.mask.is_full:
@@ -268,7 +285,7 @@ def _blocks(call: AttentionCall, size: int) -> Iterator[tuple[Tensor, Tensor, Te
     return zip(keys, values, torch.split(call.seen, size, -1), strict=True)
 
 
-class _Written(torch.autograd.Function):
+class Written(torch.autograd.Function):
     """The closed form of the gradients, dense, in float32 or wider."""
 
     @staticmethod
@@ -295,12 +312,14 @@ HONEST: tuple[Form, ...] = (
     keys_shuffled_anew_each_time,
     keys_in_order_of_size,
     a_maximum_of_all_keys,
+    a_maximum_before_the_mask,
     keys_less_their_mean,
     powers_of_two,
     logarithms_of_sums,
     in_float64,
     in_float32,
     without_weights_too_small_to_tell,
+    without_weights_below_1e_20,
     weights_in_the_dtype_of_the_inputs,
     weights_rounded_before_values,
     scale_in_the_keys,

@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 from functools import cache
-from types import ModuleType
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Final
 
 from impls.interface import Implementation, Problem
 from suites.agreement.checker import Checker
 from suites.agreement.hard_inputs import PLAIN
 from suites.agreement.hard_numbers import NUMBERS
+from tests.agreement import impostors
 from tests.agreement.impostors import Rejection, found_in
 
 SEED: Final = 7
+MODULES: Final = tuple(
+    import_module(f"{impostors.__name__}.{each.name}") for each in iter_modules(impostors.__path__)
+)
+"""The files of impostors."""
 NEEDS: Final = {"perturbation": "repeatability", "outputs_stay_valid": "mask_readout"}
 """The probe that makes the further calls which another probe examines."""
 
 
+KEPT: Final = ("_KEPT", "_kept", "_CALLS", "_SHAPES")
+"""Names of what impostors remember."""
+
+
 def verdict(checker: Checker, implementation: Implementation) -> str:
-    """The fault, or the exception that its record would name."""
+    """The fault, or the exception that its record would name. Earlier calls are forgotten."""
+    for module in MODULES:
+        for name in KEPT:
+            getattr(module, name, set()).clear()
     try:
         return checker.check(implementation).fault
     except (RuntimeError, TypeError) as error:
@@ -29,7 +42,7 @@ def verdict(checker: Checker, implementation: Implementation) -> str:
 def probe_alone(rejection: Rejection) -> Checker:
     """A checker with the rejection's probe alone, on its hard input or the problem itself."""
     probes = tuple(filter(None, (NEEDS.get(rejection.by), rejection.by)))
-    labels = (rejection.on,) if rejection.on else ()
+    labels = (*rejection.after, rejection.on) if rejection.on else ()
     if rejection.on in NUMBERS:  # its numbers overwrite those of the plain one
         labels = (PLAIN, *labels)
     return Checker(Problem.parse(rejection.problem), SEED, probes=probes, labels=labels)
@@ -41,6 +54,7 @@ def all_probes(problem: str) -> Checker:
     return Checker(Problem.parse(problem), SEED)
 
 
-def cells(*modules: ModuleType) -> list[tuple[Implementation, Rejection]]:
-    """Every rejection of these files' impostors."""
-    return [(each.implementation, cell) for each in found_in(*modules) for cell in each.rejections]
+def cells() -> list[tuple[Implementation, Rejection]]:
+    """Every rejection of every impostor."""
+    found = found_in(*MODULES)
+    return [(each.implementation, cell) for each in found for cell in each.rejections]

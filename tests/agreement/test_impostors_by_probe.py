@@ -9,19 +9,9 @@ import pytest
 from impls.interface import Implementation
 from suites.measure import timing
 from tests.agreement import rejecting
-from tests.agreement.impostors import (
-    Rejection,
-    caches,
-    forms,
-    gradients,
-    halves,
-    lengths,
-    masks,
-    places,
-    scores,
-)
+from tests.agreement.impostors import Rejection
 
-CELLS = rejecting.cells(forms, gradients, halves, lengths, masks, caches, places, scores)
+CELLS = rejecting.cells()
 
 
 @pytest.mark.parametrize(("implementation", "cell"), CELLS, ids=str)

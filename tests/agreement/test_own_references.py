@@ -114,6 +114,18 @@ def test_a_single_key_that_one_row_forgets_is_read_out(of: Weights, dtype: str) 
     )
 
 
+def test_hard_inputs_with_values_beyond_float16_are_left_out() -> None:
+    def large(q: Tensor, k: Tensor, mask: Mask) -> Tensor:
+        return 30 * relu_kernel(q, k, mask)
+
+    found = [
+        Checker(Problem.parse(f"h2 t70 d32 causal {dtype}"), seed=2).check(made(large))
+        for dtype in ("fp16", "bf16")
+    ]
+    assert [each.fault for each in found] == ["", ""]
+    assert 0 < found[0].agreement.hard_inputs < found[1].agreement.hard_inputs
+
+
 @pytest.mark.parametrize("of", SINGLE, ids=lambda of: of.__name__)
 def test_a_hidden_key_that_one_row_sees_is_read_out(of: Weights) -> None:
     def peeks(weights: Tensor, unmasked: Tensor) -> Tensor:

@@ -3,35 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from impls.interface import Implementation, Limits, Mask, Problem
-from impls.interface.conventions import Convention
-from impls.interface.implementation import AttentionFunction, from_function
-from impls.interface.limits import EVERY_MASK
+from impls.interface import Implementation, Mask, Problem
+from impls.interface.implementation import from_function
 from impls.reference import attention
 from suites.agreement.checker import Checker
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OfThreeTensors(Convention):
-    """A callable of q, k and v alone."""
-
-    def prepared(self, function: Callable[..., Any], problem: Problem) -> AttentionFunction:
-        return function
-
-
 def plain(function: Callable[..., Tensor]) -> Implementation:
     """The implementation of a callable that has neither a mask nor a scale."""
-    limits = (Limits(masks=EVERY_MASK),)
-    convention = OfThreeTensors(fixed=frozenset({"mask", "scale"}))
-    return replace(from_function(function), limits=limits, convention=convention)
+    made = from_function(function)
+    assert made.fixed == {"mask", "scale"}
+    assert not made.states_limits
+    return made
 
 
 def fault_of(each: Implementation, text: str) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from impls.interface import Problem
 from suites.agreement.checker import Checker
+from suites.agreement.hard_inputs import LENGTHS
 from suites.agreement.probes import all_probes
 from tests.agreement.attention_call import attend, implementation_of
 
@@ -25,6 +26,12 @@ def test_every_file_of_the_folder_is_a_probe_and_no_two_share_a_place() -> None:
 def test_the_documentation_lists_all_probes_in_order() -> None:
     text = (ROOT / "docs/agreement.md").read_text()
     assert re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE) == list(all_probes())
+
+
+def test_the_documentation_has_the_lengths_of_the_hard_inputs() -> None:
+    text = " ".join((ROOT / "docs/agreement.md").read_text().split())
+    for lengths in LENGTHS.values():
+        assert f"{', '.join(lengths)} " in text
 
 
 def test_an_unknown_probe_is_an_error() -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from impls.interface import Problem
 from suites.agreement.bounds.derived import derived_bounds
@@ -17,6 +18,7 @@ from suites.agreement.probes import bias_readout, perturbation
 from suites.measure.inputs import Inputs, bind, make_inputs
 from tests.agreement.attention_call import AttentionCall, Form, attend, implementation_of
 from tests.agreement.honest import (
+    a_maximum_before_the_mask,
     a_maximum_of_all_keys,
     keys_in_order_of_size,
     keys_less_their_mean,
@@ -39,7 +41,7 @@ def setting(text: str, form: Form) -> tuple[Problem, Inputs, Callable[..., Tenso
     return problem, inputs, bind(implementation_of(form), problem, inputs)
 
 
-def fault_of(text: str, form: Form, seed: int = 5) -> str:
+def fault_of(text: str, form: Form, seed: int = 5, *, approximates: bool = False) -> str:
     problem, inputs, function = setting(text, form)
     out = function(inputs.q, inputs.k, inputs.v)
     expected = derived_bounds(problem, inputs, rows=None)
@@ -47,7 +49,7 @@ def fault_of(text: str, form: Form, seed: int = 5) -> str:
     def expect(others: Inputs, rows: Tensor) -> Expected:
         return derived_bounds(problem, others, rows=rows)
 
-    setting_ = perturbation.Setting(problem, inputs, expected, expect)
+    setting_ = perturbation.Setting(problem, inputs, expected, expect, approximates)
     return perturbation.differences(function, setting_, out, seed, draws=3)
 
 
@@ -71,10 +73,24 @@ def test_a_small_weight_on_a_hidden_key_is_found() -> None:
 
 @pytest.mark.parametrize("text", PROBED)
 @pytest.mark.parametrize(
-    "form", [a_maximum_of_all_keys, keys_in_order_of_size, keys_less_their_mean]
+    "form",
+    [
+        a_maximum_before_the_mask,
+        a_maximum_of_all_keys,
+        keys_in_order_of_size,
+        keys_less_their_mean,
+    ],
 )
 def test_hidden_keys_may_change_rounding(text: str, form: Form) -> None:
     assert [fault_of(text, form, seed) for seed in range(5)] == [""] * 5
+
+
+def test_a_leak_of_a_maximum_before_the_mask_is_found_with_large_values() -> None:
+    def leaking(call: AttentionCall) -> Tensor:
+        weight = torch.finfo(call.q.dtype).eps / 8
+        return a_maximum_before_the_mask(call) + weight * call.values[:, :, -1:]
+
+    assert "changes with hidden keys: " in fault_of("b2 h2 t33 d16 causal", leaking)
 
 
 @pytest.mark.parametrize("dtype", ["fp32", "fp16", "bf16"])
@@ -84,6 +100,64 @@ def test_a_weight_below_rounding_is_found_with_large_values(dtype: str) -> None:
         return attend(call) + weight * call.values[:, :, -1:]
 
     assert "changes with hidden keys: " in fault_of(f"b2 h2 t33 d16 causal {dtype}", leaking)
+
+
+def rounded(x: Tensor, largest: int) -> Tensor:
+    """Integers up to `largest` with one scale for 32 keys, [B, H, T, D]."""
+    blocks = torch.unflatten(pad(x.float(), (0, 0, 0, -x.shape[2] % 32)), 2, (-1, 32))
+    step = blocks.abs().amax((-1, -2), keepdim=True) / largest
+    return ((blocks / step).round() * step).flatten(2, 3)[:, :, : x.shape[2]].to(x.dtype)
+
+
+def int8_keys(call: AttentionCall) -> Tensor:
+    return attend(replace(call, k=rounded(call.k, 127)))
+
+
+def int4_keys(call: AttentionCall) -> Tensor:
+    return attend(replace(call, k=rounded(call.k, 7)))
+
+
+def int8_keys_and_values(call: AttentionCall) -> Tensor:
+    return attend(replace(call, k=rounded(call.k, 127), v=rounded(call.v, 127)))
+
+
+@pytest.mark.parametrize("text", PROBED)
+@pytest.mark.parametrize("form", [int8_keys, int4_keys, int8_keys_and_values])
+def test_hidden_keys_may_change_how_an_approximation_rounds(text: str, form: Form) -> None:
+    found = [fault_of(text, form, seed, approximates=True) for seed in range(8)]
+    assert found == [""] * 8
+
+
+def test_the_same_rounding_is_a_leak_where_it_is_not_declared() -> None:
+    assert "changes with hidden keys: " in fault_of(PROBED[0], int8_keys)
+
+
+def test_a_weight_below_the_error_of_an_approximation_is_found_with_large_values() -> None:
+    def leaking(call: AttentionCall) -> Tensor:
+        return int8_keys(call) + 1e-3 * call.values[:, :, -1:]
+
+    fault = fault_of("b2 h2 t33 d16 causal", leaking, approximates=True)
+    assert "changes with hidden keys: " in fault
+
+
+@pytest.mark.parametrize("right", [1, 2, 32])
+def test_an_approximation_with_another_mask_is_found(right: int) -> None:
+    def seeing(call: AttentionCall) -> Tensor:
+        return int8_keys(replace(call, mask=replace(call.mask, right=right)))
+
+    fault = fault_of("b2 h2 t33 d16 causal", seeing, approximates=True)
+    assert "changes with hidden keys: " in fault
+
+
+def test_hidden_scores_in_the_sum_of_an_approximation_are_found() -> None:
+    """Hidden values have no weight there: only hidden keys change the output."""
+
+    def summing(call: AttentionCall) -> Tensor:
+        scores = call.scale * (call.q @ rounded(call.keys, 127).mT)
+        return (torch.softmax(scores, -1) * call.seen) @ call.values
+
+    fault = fault_of("b2 h2 t33 d16 causal", summing, approximates=True)
+    assert "changes with hidden keys: " in fault
 
 
 def test_visible_keys_that_are_never_read_are_found() -> None:

@@ -14,6 +14,7 @@ from impls.interface.implementation import from_function
 from impls.linear import dense_linear
 from suites.agreement import timed_outputs
 from suites.measure.inputs import bind, call_of, make_inputs
+from suites.measure.preparing import Preparation
 from suites.measure.rounds import Arm
 from suites.measure.timing import HostClock, HotSampler
 
@@ -36,7 +37,7 @@ def found(each: Implementation, text: str, *, call_ms: float = 0.02) -> str:
     calls = [call_of(bind(each, problem, inputs), inputs) for inputs in sets]
     arm = Arm("arm", calls, call_ms, HotSampler(HostClock()))
     with timed_outputs.sampled(arm, sets, HostClock(), []) as (made, inputs):
-        fault = timed_outputs.fault(each, problem, inputs, made, Random(1))
+        fault = timed_outputs.fault(Preparation(each), problem, inputs, made, Random(1))
     assert all(torch.equal(a, b.q) for a, b in zip(before, sets, strict=True))
     return fault
 

@@ -14,6 +14,8 @@ def test_check_of_a_plain_function_prints_its_faults_and_its_limits(tmp_path: Pa
     result = start("check", "bad.py", "--threads", "1", cwd=tmp_path)
     said = " ".join(result.stdout.split())
     assert result.returncode == 1
+    assert result.stdout.startswith("ignores_the_mask is wrong: ")
+    assert said.index("What it can ") < said.index("What it cannot ") < said.index("To paste")
     assert "expected 0..0" in said
     assert "accept more than it computes correctly" in said
     assert "To paste above" in said
@@ -34,6 +36,7 @@ def test_new_writes_a_file_that_passes_its_check(tmp_path: Path) -> None:
     data = json.loads(checked.stdout)
     assert "ok" in {row["status"] for row in data["outcomes"]} <= {"ok", "refused"}
     assert "probed" not in data  # it states its limits
+    assert {(row["slip"], row["cure"], row["notes"]) for row in data["outcomes"]} == {("", "", "")}
     assert list(folder.iterdir()) == []  # a check stores nothing
 
 

@@ -24,9 +24,17 @@ def slow(q, k, v):
     time.sleep(0.005)
     return equal(q, k, v)
 """
+APPROXIMATES = """
+from impls.interface import Limits, implementation
+
+@implementation(Limits(masks=("full",), grouped_heads=False), approximates=True)
+def approximates(q, k, v, **_):
+    return v.mean(2, keepdim=True).expand(-1, -1, q.shape[2], -1).contiguous()
+"""
 FORGED = '{"kind":"candidate","candidate":"forged","verdict":"faster","score":1.0}'
 FILES = {
     "_ignored.py": "raise RuntimeError",
+    "approximates.py": APPROXIMATES,
     "broken.py": "def f(:\n",
     "deletes_itself.py": HONEST + "import os; os.remove(__file__)",
     "empty.py": "x = 1\n",
@@ -56,15 +64,16 @@ CHEATS = {
     "finds_the_reference": ("wrong", "wrong_output", ""),
     "finds_the_exact_reference": ("wrong", "wrong_output", ""),
     "ends_with_a_forged_record": ("crashed", "pipe_overwritten", "wrote to the session's pipe"),
-    "raises_a_forged_line": ("failed", "exception", "ValueError: no"),
+    "raises_a_forged_line": ("missing", "not_importable", "ValueError: no"),
 }
-WORDS = ("judge", "candidates", "--problem", "b1 h2 t128 d16", "--sessions", "2", "--threads", "1")
+KEPT = ("candidates/cheats.py", "candidates/honest.py", "candidates/broken.py")
+WORDS = ("--problem", "b1 h2 t128 d16", "--sessions", "2", "--threads", "1")
 
 Line = dict[str, Any]
 
 
 class Judgement(NamedTuple):
-    """The lines of the first command, and of the same command again."""
+    """The lines of the first command, and of another one with some of its files."""
 
     first: list[Line]
     again: list[Line]
@@ -82,11 +91,11 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Judgement:
     shutil.copy(cheats.__file__, folder / "candidates" / "cheats.py")
     for name, text in FILES.items():
         (folder / "candidates" / name).write_text(text)
-    return Judgement(_lines(folder), _lines(folder))
+    return Judgement(_lines(folder, "candidates"), _lines(folder, *KEPT))
 
 
-def _lines(folder: Path) -> list[Line]:
-    ended = start(*WORDS, "--json", cwd=folder)
+def _lines(folder: Path, *files: str) -> list[Line]:
+    ended = start("judge", *files, *WORDS, "--json", cwd=folder)
     assert (ended.returncode, ended.stderr) == (0, "")
     return [json.loads(line) for line in ended.stdout.splitlines()]
 
@@ -95,8 +104,8 @@ def test_every_candidate_has_one_line_in_order_and_the_last_line_is_the_score(
     judged: Judgement,
 ) -> None:
     names = [each["implementation"] for each in judged.first[:-1]]
-    assert names == ["broken", *CHEATS, "deletes_itself", "empty", "exits", "equal", "slow",
-                     "patches_a_clock"]  # fmt: skip
+    assert names == ["approximates", "broken", *CHEATS, "deletes_itself", "empty", "exits",
+                     "equal", "slow", "patches_a_clock"]  # fmt: skip
     assert [each["kind"] for each in judged.first] == ["candidate"] * len(names) + ["score"]
 
 
@@ -119,6 +128,14 @@ def test_a_file_that_cannot_be_imported_is_missing_with_its_reason(
     assert MISSING[name] in line["problems"][0]["reason"]
 
 
+def test_an_approximation_has_a_ratio_and_no_score(judged: Judgement) -> None:
+    line = judged.of("approximates")
+    (found,) = line["problems"]
+    assert (line["verdict"], line["score"], found["right"]) == ("another function", 0.0, False)
+    assert found["ratio"] > 0
+    assert found["reason"].startswith("computes another function, RMS error ")
+
+
 def test_honest_neighbours_of_cheats_are_right(judged: Judgement) -> None:
     equal, slow = judged.of("equal"), judged.of("slow")
     assert equal["verdict"] in ("faster", "slower", "same", "inconclusive")
@@ -131,17 +148,18 @@ def test_honest_neighbours_of_cheats_are_right(judged: Judgement) -> None:
 
 def test_the_score_counts_all_candidates(judged: Judgement) -> None:
     score = judged.first[-1]
-    assert (score["right"], score["answers"]) == (2, len(CHEATS) + len(MISSING) + 2)
+    assert (score["right"], score["answers"]) == (2, len(CHEATS) + len(MISSING) + 3)
     assert score["score"] == score["faster"] / score["answers"]
     assert [each["implementation"] for each in score["candidates"]] == [
         each["implementation"] for each in judged.first[:-1]
     ]
 
 
-def test_the_same_command_again_measures_nothing_anew(judged: Judgement) -> None:
-    kept = [each for each in judged.first if each.get("sha256")]
-    assert [each for each in judged.again if each.get("sha256")] == kept
+def test_a_command_again_measures_nothing_anew(judged: Judgement) -> None:
+    kept = [each for each in judged.first[1:] if each.get("sha256")]
     assert len(kept) == len(CHEATS) + 2
+    assert judged.again[:-2] == kept
+    assert judged.again[-2] == judged.of("broken")
 
 
 def test_people_see_a_line_for_each_candidate_and_a_score(tmp_path: Path) -> None:

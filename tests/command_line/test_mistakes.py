@@ -124,7 +124,7 @@ MISTAKES = {
         ("run", "scaling", "--problem", "t64"),
         r"a suite \(scaling\) and --problem; expected one or the other",
     ),
-    "no candidate": (("judge",), r"Missing argument 'DIR\|FILE.py...'"),
+    "no candidate": (("judge",), r"Missing argument 'DIR\|FILE.py"),
     "a candidate that is not there": (
         ("judge", "nowhere", "--problem", "t64"),
         r"no file or folder 'nowhere'; expected DIR, FILE.py or FILE.py:FUNCTION",

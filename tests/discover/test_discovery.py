@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -19,8 +20,9 @@ from impls import load_file
 from impls.interface import Limits, Problem
 from impls.interface.implementation import from_function
 from impls.interface.limits import EVERY_BIAS, EVERY_MASK
+from reports.analysis.run_analysis import Analysis
 from reports.outputs.export.limits_data import of_limits
-from reports.outputs.terminal import found_limits
+from reports.outputs.terminal.check_report import check_report
 from reports.outputs.terminal.screen import TrialScreen
 from suites.discover.discovery import Discovery, discover, merged, within
 from suites.discover.limits import (
@@ -83,7 +85,7 @@ UNABLE: dict[str, tuple[Fault, dict[str, Any]]] = {
         {"windows": "causal"},
     ),
     "windows that are not symmetric": (
-        lambda p: "" if p.mask.left is None or p.mask.left == p.mask.right + 1 else "one reach",
+        lambda p: "" if p.mask.left is None or p.mask.left - 1 == p.mask.right else "one reach",
         {"windows": "symmetric"},
     ),
     "lengths that are no multiple of 64": (
@@ -273,7 +275,10 @@ def test_a_feature_without_a_parameter_is_not_tried(tmp_path: Path) -> None:
     assert found.limits == (replace(claimed, devices=("cpu",), head_dims=range(1, 257)),)
     assert not found.claims_too_much
     assert not [text for text in asked if claimed.refusals(Problem.parse(text))]
-    assert "takes full" in printed(found)
+    said = printed(found)
+    assert "- not accepted by its parameters: " in said
+    assert re.search(r", masks causal, padding, causal\+padding and \d more, own scale, ", said)
+    assert {record.problem for record in found.faults} == set()
 
 
 def test_each_problem_is_tried_within_the_narrowest_limits_that_permit_it() -> None:
@@ -400,17 +405,22 @@ def test_a_function_is_the_same_within_other_limits(tmp_path: Path) -> None:
 
 
 def printed(found: Discovery) -> str:
+    """What `check` prints of a discovery alone, on a wide terminal."""
+    run = run_of(Entry(name="mine", limits=(CLAIMED,)), ())
     console = Console(file=io.StringIO(), width=400)
-    console.print(*found_limits.tables(found), sep="\n")
+    console.print(*check_report(Analysis(run, []), [found]), sep="\n")
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
 
 def test_the_discovery_is_printed_with_reasons_and_the_limits(tmp_path: Path) -> None:
     said = printed(discovery_of(tmp_path, UNABLE["other dtypes than float32"][0]))
-    assert "Limits of mine, tried on variants of b2 h4 t65 d64 full fp32 cpu" in said
-    assert "dtypes float64, float16, bfloat16" in said
-    assert "failed: float32 only" in said
+    assert re.search(r"dtypes: float32 *\n", said)
+    cannot = said[said.index("What it cannot") : said.index("To paste")].splitlines()[1:]
+    assert re.match(
+        r"- dtypes float64, float16, bfloat16: float32 only \(failed on \d+ pr", cannot[0]
+    )
+    assert [line for line in cannot[1:] if line.strip()] == []
     assert 'dtypes=("float32",),' in said
     assert "with these Limits it agrees on all" in said
 
@@ -418,7 +428,8 @@ def test_the_discovery_is_printed_with_reasons_and_the_limits(tmp_path: Path) ->
 def test_a_function_that_agrees_with_all_of_its_claims_is_reported_so(tmp_path: Path) -> None:
     said = printed(discovery_of(tmp_path, lambda p: ""))
     assert "mine agrees on all that its parameters accept" in said
-    assert "Features that do not hold" not in said
+    assert "What it cannot" not in said
+    assert re.search(r"masks: full, causal, window, padding", said)
 
 
 def test_the_discovery_is_exported_as_data(tmp_path: Path) -> None:
@@ -438,10 +449,13 @@ def test_the_discovery_is_exported_as_data(tmp_path: Path) -> None:
 def test_progress_shows_steps_and_no_faults() -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=100)
     with TrialScreen(console) as screen:
-        screen.phase("checking agreement", 2)
+        screen.search("mine")
+        screen.phase("checking 2 implementations", 2)
         screen.record(record_of(FIRST, "mine_0", "float32 only"))
+        screen.phase("checking 6 implementations", 6)
+        screen._progress.refresh()
     assert isinstance(console.file, io.StringIO)
-    assert "finding its limits" in console.file.getvalue()
+    assert "finding the limits of mine: 1 of 8 trials" in console.file.getvalue()
     assert "float32 only" not in console.file.getvalue()
 
 

@@ -9,10 +9,10 @@ import psutil
 import pytest
 
 from impls.interface import Problem
+from suites.conducting import pool_of
 from suites.engine import dispatch
 from suites.engine.catalogue import open_catalogue
 from suites.engine.conductor import Conductor
-from suites.engine.local_pool import LocalPool
 from suites.records.plan import Plan
 from suites.records.record import Record
 from suites.records.store import Run, Store, now
@@ -35,12 +35,14 @@ class Silent:
         pass
 
 
-def records_of(file: str, time_limit_s: float = 60.0) -> Records:
+def records_of(
+    file: str, time_limit_s: float = 60.0, prepare_limit_s: float = 300.0, threads: int = 1
+) -> Records:
     """The records of one run of all implementations in a file of `hostile`."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(MARK, "1")
         patch.setattr(dispatch, "WATCHED_S", 0.5)  # the threads of these files act within 1 ms
-        machine, entries = open_catalogue([str(FOLDER / file)], threads=1)
+        machine, entries = open_catalogue([str(FOLDER / file)], threads=threads)
         plan = Plan(
             suite="hostile",
             problems=(Problem.parse(PROBLEM),),
@@ -50,12 +52,13 @@ def records_of(file: str, time_limit_s: float = 60.0) -> Records:
             round_budget_ms=10,
             time_limit_s=time_limit_s,
             memory_limit=1 << 28,
-            threads=(1,),
+            prepare_limit_s=prepare_limit_s,
+            threads=(threads,),
         )
         store = Store.open("sqlite://")
         run = Run(name="r", started=now(), command="c", plan=plan, machine=machine)
         store.begin(run)
-        with LocalPool(plan.time_limit_s, plan.memory_limit) as pool:
+        with pool_of(plan) as pool:
             found = Conductor(run=run, store=store, listener=Silent(), pool=pool).conduct()
     return {e.name: [r for r in found if r.implementation == e.name] for e in entries}
 

@@ -173,7 +173,7 @@ def test_a_run_checks_every_pair_and_then_times_it_in_every_session() -> None:
     assert stage.asked("check") == [(SMALL, ("a", "b")), (LARGE, ("a", "b"))]
     assert len(stage.asked("measure")) == 4
     assert [text for text, _ in stage.listener.phases] == [
-        "checking agreement",
+        "checking 2 implementations",
         "measuring, session 1 of 2",
         "measuring, session 2 of 2",
     ]

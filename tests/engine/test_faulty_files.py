@@ -36,3 +36,11 @@ def test_a_faulty_file_is_a_user_error(
     faulty.write_text(f"{line}\ndef attend(q, k, v): return v\n")
     with pytest.raises(ValueError, match=rf"faulty\.py:? {message}"):
         open_catalogue([str(faulty)], threads=1)
+
+
+def test_a_file_that_ends_its_process_is_imported_once(tmp_path: Path) -> None:
+    faulty, counted = tmp_path / "faulty.py", tmp_path / "counted"
+    faulty.write_text(f"import os\nopen({str(counted)!r}, 'a').write('x')\nos._exit(3)\n")
+    with pytest.raises(ValueError, match="cannot be imported: the process ended with status 3"):
+        open_catalogue([str(faulty)], threads=1)
+    assert counted.read_text() == "x"

@@ -11,7 +11,9 @@ P = Problem.parse("t8")
 
 def working(**limits: float) -> Watch:
     watch = Watch(
-        time_limit_s=limits.get("time", 10.0), memory_limit=int(limits.get("memory", GIB))
+        time_limit_s=limits.get("time", 10.0),
+        memory_limit=int(limits.get("memory", GIB)),
+        prepare_limit_s=limits.get("prepare", 100.0),
     )
     watch.started(0.0)
     watch.begins((P, "a"), 100.0, 2 * GIB)
@@ -46,6 +48,46 @@ def test_time_of_other_implementations_and_of_the_engine_does_not_count() -> Non
     watch.begins((P, "a"), 1000.0, 0)
     assert watch.ending(1008.9, 0) is None
     assert watch.ending(1009.1, 0) is not None
+
+
+def test_preparing_does_not_count_as_time_on_the_problem() -> None:
+    watch = working()
+    watch.prepares(105.0, begins=True)
+    assert watch.ending(200.0, 0) is None
+    watch.prepares(200.0, begins=False)
+    assert watch.ending(204.9, 0) is None
+    ending = watch.ending(205.1, 0)  # 5 seconds before, and 5.1 after
+    assert ending is not None
+    assert ending.cause == "time_limit"
+
+
+def test_preparing_has_a_limit_of_its_own_for_all_that_is_prepared_for_a_problem() -> None:
+    watch = working(prepare=30.0)
+    for began_s in (100.0, 200.0):
+        watch.prepares(began_s, begins=True)
+        watch.prepares(began_s + 14.0, begins=False)
+        watch.rests(began_s + 14.0)
+        watch.begins((P, "a"), began_s + 90.0, 0)
+    watch.prepares(290.0, begins=True)
+    assert watch.ending(291.9, 0) is None
+    ending = watch.ending(292.1, 0)
+    assert ending is not None
+    assert (ending.status, ending.cause) == ("timed_out", "prepare_limit")
+    assert ending.reason == "preparing took more than 30 s (--prepare-limit)"
+
+
+def test_preparing_ends_with_the_turn() -> None:
+    watch = working()
+    watch.prepares(100.0, begins=True)
+    watch.begins((P, "b"), 101.0, 0)
+    assert watch.ending(112.0, 0) is not None
+
+
+def test_nothing_prepares_while_the_engine_itself_works() -> None:
+    watch = working()
+    watch.rests(101.0)
+    watch.prepares(102.0, begins=True)
+    assert not watch.is_preparing
 
 
 def test_a_session_in_which_no_implementation_is_at_work_is_ended_when_silent() -> None:

@@ -213,7 +213,9 @@ def _peak(problem: Problem, training: bool) -> int:  # noqa: FBT001 - as above
         return torch.autograd.grad(call(*x), x, gradient) if training else (call(*x),)
 
     step()
-    return measure(step, "cpu")[1].peak_bytes
+    peak = measure(step, "cpu")[1].peak_bytes
+    assert peak is not None
+    return peak
 
 
 def test_settings_are_declared_with_the_values_worth_trying() -> None:

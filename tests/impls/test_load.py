@@ -273,26 +273,23 @@ def test_a_file_is_a_spec_and_becomes_known(
     assert names(["around(mine)"], known) == ["around(mine)"]
 
 
-def test_a_file_that_takes_a_known_name_is_refused(
+def test_a_name_that_is_used_follows_the_name_of_its_file(
     tmp_path: Path, known: dict[str, Implementation | Missing]
 ) -> None:
     path = write(tmp_path, "own.py", DECORATED)
     tiles = known["tiles"]
-    assert isinstance(tiles, Implementation)
-    sentence = f"the name 'tiles' is used in {tiles.file} and in {path}; rename one"
-    with pytest.raises(ValueError, match=re.escape(sentence)):
-        impls.select([str(path)], known)
+    assert names([str(path), "tiles"], known) == ["own.tiles", "tiles"]
     assert known["tiles"] is tiles
+    assert names([f"{path}:tiles[block=128]"], known) == ["own.tiles[block=128]"]
+    (found,) = impls.load_file(path, "own.tiles")
+    assert (found.name, found.file) == ("own.tiles", str(path))
 
 
-def test_a_file_that_takes_the_name_of_a_missing_one_is_refused(
+def test_the_name_of_a_missing_one_is_used_too(
     tmp_path: Path, known: dict[str, Implementation | Missing]
 ) -> None:
     path = write(tmp_path, "own.py", PLAIN.replace("mine", "broken"))
-    ours, theirs = re.escape(str(impls.FOLDER)), re.escape(str(path))
-    sentence = f"the name 'broken' is used in {ours} and in {theirs}; rename one"
-    with pytest.raises(ValueError, match=sentence):
-        impls.select([str(path)], known)
+    assert names([str(path)], known) == ["own.broken"]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from impls.interface import Implementation, Problem, implementation
+from impls.interface import Implementation, Mask, Problem, implementation
 from impls.interface.conventions import LAYOUTS, Convention, Reading, convention_of
 from impls.interface.dense_mask import MEANINGS
 from impls.interface.implementation import from_function
@@ -127,7 +127,7 @@ def test_every_layout_returns_the_output_as_b_h_t_d(layout: str) -> None:
 
 
 def test_the_first_of_several_outputs_is_taken_before_the_layout() -> None:
-    def several(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+    def several(q: Tensor, k: Tensor, v: Tensor) -> Any:
         return q, k
 
     problem = Problem.parse("b2 h3 t5 d4")
@@ -314,7 +314,7 @@ def test_the_bytes_of_a_dense_mask_are_those_of_its_tensor() -> None:
 
 
 def test_a_function_of_the_contract_has_no_convention() -> None:
-    def annotated(q: Any, k: Any, v: Any, *, mask: Mask, scale: float) -> Any:  # type: ignore[name-defined] # noqa: F821 - read as text
+    def annotated(q: Any, k: Any, v: Any, *, mask: Mask, scale: float) -> Any:
         return q, k, v, mask, scale
 
     def layer(q: Any, k: Any, v: Any, *, mask: Any, scale: float, inner: Any) -> Any:

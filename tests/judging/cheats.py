@@ -49,7 +49,7 @@ def stops_the_clock(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
 
 def shortens_events(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    torch.cuda.Event.elapsed_time = lambda *_: 1e-3  # type: ignore[method-assign,assignment] # the cheat
+    torch.cuda.Event.elapsed_time = lambda *_: 1e-3  # type: ignore[method-assign] # the cheat
     return _right(q, k, v)
 
 

@@ -22,6 +22,12 @@ def mine(q, k, v):
     return scaled_dot_product_attention(q, k, v, enable_gqa=True)
 """
 
+GIVEN: dict[str, str | list[str]] = {
+    "--problem": ["h1 t32 d8"],
+    "--sessions": "2",
+    "--threads": "1",
+}
+
 
 @pytest.fixture
 def of() -> Terms:
@@ -162,8 +168,7 @@ class Interrupts(Silent):
 def test_a_candidate_that_was_interrupted_keeps_its_records(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(RIGHT)
     every = [Candidate(str(tmp_path / "mine.py"))]
-    given = {"--problem": ["h1 t32 d8"], "--sessions": "2", "--threads": "1"}
-    of = terms(requested(named("quick"), given), f"sqlite:///{tmp_path / 'bench.db'}", "judge")
+    of = terms(requested(named("quick"), GIVEN), f"sqlite:///{tmp_path / 'bench.db'}", "judge")
     with pytest.raises(StoppedError):
         list(judge(of, every, lambda *_: Interrupts(after=4)))
     (begun,) = of.store.runs()
@@ -178,8 +183,7 @@ def test_a_candidate_that_was_interrupted_keeps_its_records(tmp_path: Path) -> N
 
 def test_a_candidate_that_cannot_be_imported_leaves_no_run(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("import nothing_like_this\n")
-    given = {"--problem": ["h1 t32 d8"], "--threads": "1"}
-    of = terms(requested(named("quick"), given), "sqlite://", "judge")
+    of = terms(requested(named("quick"), GIVEN), "sqlite://", "judge")
     (found,) = judge(of, [Candidate(str(tmp_path / "broken.py"))], show)
     assert [(each.status, each.cause) for each in found.records] == [("missing", "not_importable")]
     assert "No module named 'nothing_like_this'" in found.records[0].reason

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pytest
 import torch
 
 import impls
-from impls.interface import Implementation, Problem
+from impls.interface import Implementation, Limits, Problem, implementation
 from suites.agreement.checker import Checker
 from suites.measure import memory
 from suites.measure.memory import Usage
+from suites.measure.unseen import unseen
 
 
 def usage_of(name: str, text: str) -> Usage:
@@ -69,6 +73,7 @@ def test_tensors_that_the_first_call_keeps_count_and_its_temporary_memory_does_n
 def test_a_dense_mask_that_is_kept_is_part_of_the_figure() -> None:
     usage = usage_of("sdpa_flash", "b1 h4 t256 d64 window:16")
     assert usage.kept_bytes == 256 * 256
+    assert usage.peak_bytes is not None
     assert usage.peak_bytes > 256 * 256 + 4 * 4 * 256 * 64
 
 
@@ -141,3 +146,48 @@ def test_the_code_says_plainly_what_never_ran_on_a_gpu() -> None:
 
     for module in (memory, timing):
         assert "it never ran on a GPU" in " ".join((module.__doc__ or "").split())
+
+
+def test_an_output_that_torch_did_not_allocate_is_not_seen() -> None:
+    def call() -> tuple[torch.Tensor, ...]:
+        made_of(1 << 10)
+        return (torch.from_numpy(np.ones(1 << 20, dtype=np.uint8)),)
+
+    _, usage = memory.measure(call, "cpu")
+    assert (usage.peak_bytes, usage.kept_bytes) == (None, None)
+    assert usage.unseen == "the output alone is larger than the memory that torch's allocator saw"
+
+
+def test_an_output_that_is_a_view_of_an_input_needs_no_memory() -> None:
+    (given,) = made_of(1 << 20)
+    _, usage = memory.measure(lambda: (given.view(2, -1),), "cpu", [given])
+    assert usage == Usage(0, 0, usage.resident_bytes)
+
+
+def test_memory_that_preparing_keeps_counts() -> None:
+    kept: list[torch.Tensor] = []
+
+    def prepare() -> None:
+        made_of(1 << 24)  # set-up that is thrown away
+        kept.extend(made_of(1 << 12))
+
+    prepared = memory.kept_by(prepare, "cpu")
+    assert prepared == 1 << 12
+    _, usage = memory.measure(lambda: made_of(1 << 10), "cpu", (), prepared)
+    assert (usage.peak_bytes, usage.kept_bytes) == ((1 << 12) + (1 << 10), 1 << 12)
+
+
+def through_numpy(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+    return torch.from_numpy(q.numpy() + v.numpy())
+
+
+def with_a_constant(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+    return q * float(np.sqrt(2)) + torch.from_numpy(np.ones(1))
+
+
+@pytest.mark.parametrize(("function", "library"), [(through_numpy, "numpy"), (with_a_constant, "")])
+def test_libraries_with_an_allocator_of_their_own_are_recognized(
+    function: Any, library: str
+) -> None:
+    found = unseen(implementation(Limits())(function))
+    assert found == (f"memory of {library} is not seen by torch's allocator" if library else "")

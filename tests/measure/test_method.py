@@ -6,7 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from suites.measure import cache, ceilings, cuda, devices, graph, interference, rounds, timing
+from reports.views.neighbours import SLOWS
+from suites.engine import neighbours
+from suites.measure import (
+    cache,
+    ceilings,
+    compilers,
+    cuda,
+    devices,
+    graph,
+    interference,
+    rounds,
+    timing,
+)
+from suites.records.settings import options
 from suites.stats import intervals
 
 TEXT = " ".join((Path(__file__).parents[2] / "docs" / "measuring.md").read_text().split())
@@ -31,6 +44,11 @@ STATED = (
     f"up to {graph.GRAPH_CALLS} calls",
     f"{cuda.SPIN_LEAST_MS:g} to {cuda.SPIN_MOST_MS:g} ms",
     f"median of {cuda.OVERHEAD_CALLS}",
+    f"`--prepare-limit` ({options()['prepare_limit_s'].default} s)",
+    f"compilations of a function is raised to {compilers.RECOMPILATIONS}",
+    f"{neighbours.FEWEST} to {neighbours.MOST} times in a row",
+    f"within {100 * neighbours.SHARE:g} % of the rounds' budget",
+    f"Rows above {SLOWS} are named",
 )
 
 

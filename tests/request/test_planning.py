@@ -95,6 +95,14 @@ def test_the_plan_has_the_names_given_with_impl_and_not_that_of_against_alone() 
     assert planned("a[block=1] a[block=2] base", swept).named == ("a[block=1]", "a[block=2]")
 
 
+def test_a_baseline_may_be_named_by_its_module() -> None:
+    files = {"dense": "/site/package/attention.py"}
+    entry = Entry(name="dense", files=files, limits=(Limits(),))
+    assert planning._is_meant(entry, "package.attention:dense")
+    for other in ("package.other:dense", "package.attention:mine", "attention.py:mine"):
+        assert not planning._is_meant(entry, other)
+
+
 def test_an_unknown_baseline_names_the_implementations_of_the_run() -> None:
     with pytest.raises(ValueError, match=r"^--against 'bse' is none of .*: mine, base$"):
         planned("mine base", {"--problem": ONE, "--against": "bse"})

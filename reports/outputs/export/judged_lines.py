@@ -8,7 +8,7 @@ from typing import Any
 from impls.interface import Problem
 from reports.analysis.candidates import CandidateRow, ProblemRow, score
 from reports.outputs.export.json_lines import Out, write_line
-from reports.views.statuses import reason
+from reports.views.judged import reason_of
 
 
 class JsonLines:
@@ -57,7 +57,10 @@ def _of_problem(row: ProblemRow, by: float) -> dict[str, Any]:
         "low": row.low,
         "high": row.high,
         "cause": row.cause,
-        "reason": reason(row.cause, row.reason),
+        "reason": reason_of(row),
+        "slip": row.slip,
+        "cure": row.cure,
+        "notes": row.notes,
     }
 
 

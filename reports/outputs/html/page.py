@@ -27,6 +27,7 @@ from reports.views import (
     findings,
     limitations,
     machine,
+    notes,
     overview,
     panels,
     parts,
@@ -200,6 +201,7 @@ def _panel(analysis: Analysis, drawn: Drawn, name: str) -> dict[str, Any]:
         "note": panels.note(name),
         "grids": [_grid(grid) for grid in grids if not grid.is_empty],
         "families": _families([c for c in drawn if c.panel == name and c.key in own]),
+        "notes": notes.sentences(analysis, panel=name),
     }
 
 

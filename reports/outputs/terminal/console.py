@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console, RenderableType
+from rich.text import Text
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -17,13 +18,18 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def print_tables(tables: Iterable[RenderableType]) -> None:
-    """Tables and sentences, one after the other."""
-    console().print(*tables, sep="\n")
+    """Tables and sentences, one after the other; no line is cut at the width."""
+    console().print(*tables, sep="\n", crop=False)
 
 
 def print_line(text: str, *, stderr: bool = False) -> None:
     """A sentence, unbroken, however narrow the terminal is."""
     console(stderr=stderr).print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def print_text(text: Text, to: Console) -> None:
+    """A styled text on one line, however narrow the terminal is."""
+    to.print(text, soft_wrap=True)
 
 
 def print_paths(paths: Iterable[Path | str]) -> None:

@@ -1,21 +1,30 @@
-"""The limits of a plain function, found by trial, as tables."""
+"""The limits of a plain function, found by trial, in words, and the Limits to paste."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.text import Text
 
-from impls.interface import Limits
+from impls.interface import Limits, Problem
 from impls.interface.limits import OPTIONAL, words_of
-from reports.outputs.terminal.grid_tables import table
 from reports.views.text import counted, printable
-from suites.discover.discovery import DeviceFinding, Discovery
-from suites.discover.limits import Unsupported, decorator_source
+from suites.discover.discovery import Discovery
+from suites.discover.limits import Feature, decorator_source
 
+MOST_VALUES: Final = 3
+"""Values of one feature in a line; further ones are counted."""
+RESTRICTIONS: Final = {
+    "length_multiple": "lengths in multiples of",
+    "head_multiple": "heads in multiples of",
+    "queries_at_most_keys": "Tq <= Tk only",
+    "windows": "windows",
+    "keyless_rows": "queries without a key",
+}
+"""Fields that are shown where they restrict something."""
 FIELDS: Final = {
     "devices": "devices",
     "dtypes": "dtypes",
@@ -28,75 +37,79 @@ FIELDS: Final = {
     "own_scale": "own scale",
     "own_value_dim": "own value dimension",
     **{name: name for name in OPTIONAL},
-    "length_multiple": "Tq and Tk are multiples of",
-    "head_multiple": "heads are multiples of",
-    "queries_at_most_keys": "Tq <= Tk only",
-    "windows": "forms of windows",
-    "keyless_rows": "queries without keys",
+    **RESTRICTIONS,
 }
 """The fields of Limits in words, in the order of their declaration."""
 
 
-def tables(found: Discovery) -> list[RenderableType]:
-    """The features that hold, those that do not and why, and the Limits to paste."""
-    made: list[RenderableType] = []
+def features(found: Discovery) -> list[tuple[str, str]]:
+    """The features that hold, one line each; of several devices each with its name."""
+    devices = [each for each in found.devices if each.limits is not None]
+    made = []
+    for finding in devices:
+        held = ((name, _held(finding.limits, name)) for name in FIELDS)  # type: ignore[arg-type] # not None
+        on = f" on {finding.device}" if len(devices) > 1 else ""
+        made += [(f"{FIELDS[name]}{on}", value) for name, value in held if value]
+    return made
+
+
+def lacking(found: Discovery) -> dict[Problem, list[Feature]]:
+    """The features that do not hold, by the first problem that failed."""
+    made: dict[Problem, list[Feature]] = defaultdict(list)
     for finding in found.devices:
-        made += _of_device(found, finding)
+        for each in finding.unsupported:
+            made[each.problem].append(each.feature)
+    return made
+
+
+def words(lacking: Mapping[Problem, Sequence[Feature]], problems: Iterable[Problem]) -> str:
+    """`training, masks causal, window`: features that fail on these problems; empty for none."""
+    by_field: dict[str, list[Any]] = defaultdict(list)
+    for problem in problems:
+        for feature in lacking.get(problem, ()):
+            if feature.value not in by_field[feature.field]:
+                by_field[feature.field].append(feature.value)
+    return ", ".join(_words(field, values) for field, values in by_field.items())
+
+
+def not_accepted(found: Discovery) -> str:
+    """The features that its parameters do not accept; empty for none."""
+    failed = {record.problem for record in found.faults}
+    refused = [problem for problem in lacking(found) if problem not in failed]
+    said = words(lacking(found), refused)
+    return f"not accepted by its parameters: {said}" if said else ""
+
+
+def to_paste(found: Discovery) -> list[RenderableType]:
+    """The Limits to paste, and what they state."""
+    made: list[RenderableType] = []
     if found.limits:
         made.append(Text(f"\nTo paste above `def {found.name}`:\n", style="bold"))
-        made.append(Text(decorator_source(found.limits), no_wrap=True, overflow="ignore"))
+        source = Text(decorator_source(found.limits), no_wrap=True, overflow="ignore")
+        made.append(Group(source))  # texts beside each other would be joined, and broken
     return [*made, Text(f"\n{_conclusion(found)}")]
 
 
-def _of_device(found: Discovery, finding: DeviceFinding) -> list[RenderableType]:
-    if finding.limits is None:
-        title = f"{found.name} agrees on none of these on {finding.device}"
-        return [_listed(title, ("problem", "reason"), finding.tried.items())]
-    held = ((FIELDS[name], _held(finding.limits, name)) for name in FIELDS)
-    title = f"Limits of {found.name}, tried on variants of {finding.base}"
-    made = [_listed(title, ("feature", "holds"), held)]
-    if finding.unsupported:
-        alike = _alike(finding.unsupported)
-        lacks = ((_features(each), each[0].problem, each[0].reason) for each in alike)
-        made.append(
-            _listed("Features that do not hold", ("feature", "first problem", "reason"), lacks)
-        )
-    return made
-
-
-def _listed(
-    title: str, columns: tuple[str, ...], rows: Iterable[tuple[object, ...]]
-) -> RenderableType:
-    made = table(title)
-    for name in columns:
-        made.add_column(name, overflow="fold")
-    for row in rows:
-        made.add_row(*(Text(printable(str(cell))) for cell in row))
-    return made
+def _words(field: str, values: Sequence[Any]) -> str:
+    """`training`, `masks causal, window`, `head dimensions 33`; many values are counted."""
+    name = FIELDS.get(field, field)
+    if values == [True]:
+        return name
+    left = len(values) - MOST_VALUES
+    shown = ", ".join(map(str, values[:MOST_VALUES] if left > 1 else values))
+    return f"{name} {shown} and {left} more" if left > 1 else f"{name} {shown}"
 
 
 def _held(limits: Limits, name: str) -> str:
+    """A field in words; empty for one that restricts nothing."""
     value = getattr(limits, name)
+    if name in RESTRICTIONS and value == getattr(Limits(), name):
+        return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, range):
         return words_of(value)
     return ", ".join(value) if isinstance(value, tuple) else str(value)
-
-
-def _alike(unsupported: Iterable[Unsupported]) -> list[list[Unsupported]]:
-    """Missing features of one field with one reason, together."""
-    found: dict[tuple[str, str], list[Unsupported]] = defaultdict(list)
-    for each in unsupported:
-        found[each.feature.field, each.reason].append(each)
-    return list(found.values())
-
-
-def _features(alike: list[Unsupported]) -> str:
-    """`training`, `masks causal, window`, `head dimensions 33`."""
-    field = FIELDS[alike[0].feature.field]
-    values = [each.feature.value for each in alike]
-    return field if values == [True] else f"{field} {', '.join(map(str, values))}"
 
 
 def _conclusion(found: Discovery) -> str:

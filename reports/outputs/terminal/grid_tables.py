@@ -12,6 +12,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from reports.outputs.terminal.blocks import block
 from reports.rows.answers import State
 from reports.views.grids import Cell, Grid
 from reports.views.statuses import STATUS_WORDS
@@ -30,6 +31,8 @@ STYLES: Final = {
 """Colours of the states."""
 GAP: Final = 2
 """Characters between two columns of a table."""
+_LABELS: Final = "problem"
+"""The head of the first column."""
 _WIDEST_HEAD: Final = 9
 """Characters of one line of a folded head."""
 _LEAST: Final = 20
@@ -40,7 +43,10 @@ MOST: Final = 40
 
 @dataclass(frozen=True, slots=True)
 class GridTables:
-    """A grid as one table, or as several where the width does not hold all its columns."""
+    """A grid as one table, or as several where the width does not hold all its columns.
+
+    Where it does not hold a single one, each row is a block of `name: value` lines.
+    """
 
     grid: Grid
 
@@ -48,41 +54,57 @@ class GridTables:
         grid = self.grid
         shared = f" ({grid.shared})" if grid.shared else ""
         heads = [abbreviated(name, MOST) for name in grid.columns]
-        if len(list(self._blocks(heads, options.max_width))) > 1:
+        title = abbreviated(grid.title, 2 * LONGEST_NAME)
+        if self._is_narrow(heads, options.max_width):
+            yield Text(f"\n{title}, {grid.unit}{shared}", style="bold")
+            for row in grid.rows:
+                yield from block(
+                    Text(row.label), zip(heads, map(grid_cell, row.cells), strict=True)
+                )
+            return
+        if len(list(self._groups(heads, options.max_width))) > 1:
             heads = [folded(head) for head in heads]
-        for index, block in enumerate(self._blocks(heads, options.max_width)):
+        for index, places in enumerate(self._groups(heads, options.max_width)):
             continued = ", continued" if index else ""
-            title = abbreviated(grid.title, 2 * LONGEST_NAME)
             yield Text(f"\n{title}, {grid.unit}{shared}{continued}", style="bold")
-            yield self._table(heads, block)
+            yield self._table(heads, places)
 
-    def _blocks(self, heads: list[str], width: int) -> Iterator[list[int]]:
+    def _groups(self, heads: list[str], width: int) -> Iterator[list[int]]:
         """The positions of the columns of each table; one column at least."""
-        labels = max((len(row.label) for row in self.grid.rows), default=0) + GAP
-        block: list[int] = []
-        room = width - labels
+        group: list[int] = []
+        room = width - self._labels
         for place, head in enumerate(heads):
             wide = self._width(head, place)
-            if block and wide > room:
-                yield block
-                block, room = [], width - labels
-            block.append(place)
+            if group and wide > room:
+                yield group
+                group, room = [], width - self._labels
+            group.append(place)
             room -= wide
-        yield block
+        yield group
+
+    @property
+    def _labels(self) -> int:
+        """The width of the first column, including the gap behind it."""
+        return max(map(len, [_LABELS, *(row.label for row in self.grid.rows)])) + GAP
+
+    def _is_narrow(self, heads: list[str], width: int) -> bool:
+        """Whether the labels leave no room for a column."""
+        columns = enumerate(map(folded, heads))
+        return any(self._labels + self._width(head, place) > width for place, head in columns)
 
     def _width(self, head: str, place: int) -> int:
         """The width of a column, including the gap before it."""
         lines = map(len, head.split("\n"))
         return GAP + max([*lines, *(len(row.cells[place].text) for row in self.grid.rows)])
 
-    def _table(self, heads: list[str], block: list[int]) -> Table:
+    def _table(self, heads: list[str], places: list[int]) -> Table:
         grid = self.grid
         made = table()
-        made.add_column("problem", no_wrap=True)
-        for place in block:
+        made.add_column(_LABELS, no_wrap=True)
+        for place in places:
             made.add_column(Text(heads[place]), justify="right", no_wrap=True)
         for row in grid.rows:
-            made.add_row(Text(row.label), *(_cell(row.cells[place]) for place in block))
+            made.add_row(Text(row.label), *(grid_cell(row.cells[place]) for place in places))
         return made
 
 
@@ -167,5 +189,6 @@ def state(name: State) -> Text:
     return Text(STATUS_WORDS[name], style=STYLES.get(name, ""))
 
 
-def _cell(cell: Cell) -> Text:
+def grid_cell(cell: Cell) -> Text:
+    """The text of a cell, bold for the smallest number of its row."""
     return Text(cell.text, style="bold" if cell.least else STYLES.get(cell.state, ""))

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from impls.interface import Problem
 from reports.analysis.candidates import CandidateRow
+from reports.outputs.terminal.console import print_text
 from reports.outputs.terminal.screen import Screen
 from reports.outputs.terminal.verdict_tables import STYLES
 from reports.views import judged
@@ -37,19 +38,16 @@ class Lines:
         """Print what the ratios are."""
         said = judged.introduction(problems, self._baseline)
         head = f"{'candidate'.ljust(self._width)}  {'verdict'.ljust(_WIDTH)}  {said}, cause"
-        self._print(Text(head, style="bold"))
+        print_text(Text(head, style="bold"), self._console)
 
     def candidate(self, row: CandidateRow) -> None:
         """Print the line of a candidate: verdict, ratios, cause."""
-        self._print(line(row, self._width, self._by))
+        print_text(line(row, self._width, self._by), self._console)
 
     def end(self, rows: Sequence[CandidateRow]) -> None:
         """Print the score."""
         for sentence in judged.sentences(rows, self._baseline, self._by):
-            self._print(Text(sentence))
-
-    def _print(self, text: Text) -> None:
-        self._console.print(text, soft_wrap=True)
+            print_text(Text(sentence), self._console)
 
 
 class CandidateScreen(Screen):

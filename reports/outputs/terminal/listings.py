@@ -14,6 +14,7 @@ from rich.text import Text
 from impls.interface import Limits
 from impls.interface.limits import EVERY_BIAS, EVERY_MASK, OPTIONAL, words_of
 from impls.interface.problem import DEVICES, DTYPES
+from reports.outputs.terminal.blocks import Fitting
 from reports.outputs.terminal.grid_tables import GAP, ByWidth, table
 from reports.views.machine import machine_facts
 from reports.views.text import abbreviated, printable
@@ -131,13 +132,13 @@ def capability_markdown(entries: Iterable[Entry]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
 
 
-def suites_table(suites: Iterable[Mapping[str, Any]]) -> Table:
+def suites_table(suites: Iterable[Mapping[str, Any]]) -> RenderableType:
     """The table of `list suites`, from each one's name, problems, sessions and description."""
     made = _table("suite", "problems", "sessions", "what it is")
     for each in suites:
         counts = (str(each["problems"]), str(each["sessions"]))
         made.add_row(*map(Text, (each["name"], *counts, each["description"])))
-    return made
+    return Fitting(made)
 
 
 def runs_table(runs: Iterable[Mapping[str, Any]]) -> RenderableType:
@@ -164,7 +165,7 @@ def runs_table(runs: Iterable[Mapping[str, Any]]) -> RenderableType:
         narrow.add_row(Text(abbreviated(name)), Text(machine), *rest)
         cut = Text(_SPARE.sub("", machine), no_wrap=True, overflow="ellipsis")
         wide.add_row(Text(abbreviated(name)), cut, *rest)
-    return ByWidth(ONE_LINE, wide, narrow)
+    return ByWidth(ONE_LINE, wide, Fitting(narrow))
 
 
 def machine_table(machine: Mapping[str, Any]) -> Table:

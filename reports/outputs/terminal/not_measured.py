@@ -6,6 +6,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from reports.analysis.run_analysis import Analysis
+from reports.outputs.terminal.blocks import Fitting
 from reports.outputs.terminal.grid_tables import MOST, state, table
 from reports.views.not_measured import NotMeasured, not_measured
 from reports.views.text import LONGEST_TEXT, abbreviated
@@ -31,13 +32,14 @@ def not_measured_tables(analysis: Analysis) -> list[RenderableType]:
             str(row.count),
             Text(_reason(row)),
         )
-    return [made]
+    return [Fitting(made)]
 
 
 def _reason(row: NotMeasured) -> str:
-    """The reason, and of a fault the first problem, which stays where the reason is cut."""
+    """The reason, of a fault the first problem and the cure, which stay where the reason is cut."""
     if not row.is_fault:
         return abbreviated(row.reason, LONGEST_TEXT)
     most = LONGEST_TEXT // 3
     place = abbreviated(f"{'first ' if row.count > 1 else ''}on {row.problems[0]}", most)
-    return f"{abbreviated(row.reason, 2 * most - 2)}; {place}"
+    why = abbreviated(row.reason, most if row.cure else 2 * most - 2)
+    return "; ".join([why, place, *([abbreviated(f"cure: {row.cure}", most)] if row.cure else [])])

@@ -1,59 +1,93 @@
-"""The tables at the end of a run and of a check."""
+"""The tables and sentences at the end of a run."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from rich.console import RenderableType
 from rich.text import Text
 
 from reports.analysis.run_analysis import Analysis
-from reports.outputs.terminal.grid_tables import MOST, STYLES, GridTables, table, with_numbers
+from reports.outputs.terminal.blocks import Fitting
+from reports.outputs.terminal.grid_tables import (
+    MOST,
+    GridTables,
+    Name,
+    grid_cell,
+    table,
+    with_numbers,
+)
 from reports.outputs.terminal.not_measured import not_measured_tables
-from reports.outputs.terminal.verdict_tables import verdict_tables
-from reports.rows.answers import State
-from reports.rows.outcomes import Outcome
+from reports.outputs.terminal.verdict_tables import across_tables, verdict_tables
 from reports.rows.panels import panels_of
-from reports.views import choices
-from reports.views.grids import Grid, error_grid, memory_grid, speed_up_grid, time_grid
+from reports.views import choices, findings, neighbours
+from reports.views import notes as call_notes
+from reports.views.commands import labels
+from reports.views.grids import Cell, Grid, error_grid, memory_grid, speed_up_grid, time_grid
 from reports.views.limitations import unread
 from reports.views.machine import inside_calls
-from reports.views.numbers import share
 from reports.views.panels import subject
 from reports.views.statuses import NO_TIMES, SHORT_WORDS, STATUS_WORDS
 from reports.views.text import abbreviated, counted
 
 MOST_CHOICES: Final = 12
 """Sentences on choices; more are counted."""
+_LONG_UNIT: Final = 10
+"""Characters of a unit that heads its column on one line; a longer one is broken."""
 
 
 def summary(analysis: Analysis) -> list[RenderableType]:
-    """The tables at the end of a run: time, memory, verdicts, and what has no time and why.
+    """The tables at the end of a run, what has no time and why, and what the run found.
 
-    An implementation without a number has no column: it is in the last table only. A problem
-    without one has no row, and is counted.
+    An implementation without a number has no column: it is in the table of what has no time only.
+    A problem without one has no row, and is counted. The sentences are those of the page.
     """
+    shown = shown_grids(analysis)
+    alone = len(analysis.plan.problems) == 1
+    tables = [problem_table(analysis, shown)] if alone else [GridTables(grid) for grid in shown]
+    return [
+        *_lines([of_threads(analysis) if shown else ""]),
+        *(tables if shown else [Text(NO_TIMES)]),
+        *_lines([left_out(analysis)]),
+        *([] if alone else legend(shown)),
+        *verdict_tables(analysis),
+        *across_tables(analysis),
+        *_lines(choices.some(analysis, MOST_CHOICES)),
+        *_lines(neighbours.sentences(analysis)),
+        *not_measured_tables(analysis),
+        *_lines([unread(analysis.run), inside_calls(analysis.run, analysis.records)]),
+        *_lines(call_notes.sentences(analysis)),
+        *_lines(findings.of_problems(analysis)),
+    ]
+
+
+def shown_grids(analysis: Analysis) -> list[Grid]:
+    """Time, memory, error and speed-up of each panel that has such numbers."""
     grids = [
         make(analysis, panel=panel)
         for make in (time_grid, memory_grid, error_grid, speed_up_grid)
         for panel in panels_of(analysis.plan)
     ]
-    shown = [with_numbers(grid) for grid in grids if not grid.is_empty]
-    tables: list[RenderableType] = [GridTables(grid) for grid in shown]
-    if not shown:
-        tables.append(Text(NO_TIMES))
-    return [
-        *_lines([of_threads(analysis) if shown else ""]),
-        *tables,
-        *_lines([left_out(analysis)]),
-        *legend(shown),
-        *verdict_tables(analysis),
-        *_lines(choices.some(analysis, MOST_CHOICES)),
-        *not_measured_tables(analysis),
-        *_lines([unread(analysis.run), inside_calls(analysis.run, analysis.records)]),
-    ]
+    return [with_numbers(grid) for grid in grids if not grid.is_empty]
+
+
+def problem_table(analysis: Analysis, shown: Iterable[Grid]) -> RenderableType:
+    """The grids of a run of one problem as one table: a row for each implementation."""
+    cells: dict[str, dict[str, Cell]] = {}
+    for grid in shown:
+        for name, cell in zip(grid.columns, grid.rows[0].cells, strict=True):
+            cells.setdefault(name, {})[grid.unit] = cell
+    units = list(dict.fromkeys(grid.unit for grid in shown))
+    title = ", ".join([str(analysis.plan.problems[0]), *labels(analysis.plan)])
+    made = table(title)
+    made.add_column("", overflow="fold", min_width=max(Name(name).least for name in cells))
+    for unit in units:
+        made.add_column(unit, justify="right", no_wrap=len(unit) < _LONG_UNIT)
+    for name, own in cells.items():
+        values = (grid_cell(own[unit]) if unit in own else Text("") for unit in units)
+        made.add_row(Name(abbreviated(name, MOST)), *values)
+    return Fitting(made)
 
 
 def of_threads(analysis: Analysis) -> str:
@@ -96,41 +130,7 @@ def legend(grids: Iterable[Grid]) -> list[RenderableType]:
     return [Text("\n" + "   ".join([*bold, *parts]), style="dim")] if [*bold, *parts] else []
 
 
-def check_tables(analysis: Analysis) -> list[RenderableType]:
-    """The results of `check`: a row per implementation, then the reasons of what does not agree.
-
-    The column `mask` says whether the mask of an implementation, read out, is the one asked for.
-    """
-    found = {row.status for row in analysis.outcomes}
-    seen = [each for each in STATUS_WORDS if each in found - {"ok"}]
-    made = table("Agreement with the reference")
-    made.add_column("implementation", no_wrap=True)
-    for name in ("checked", "agree", *(STATUS_WORDS[each] for each in seen)):
-        made.add_column(name, justify="right", min_width=max(map(len, name.split())))
-    made.add_column("worst share of the gate", justify="right")
-    made.add_column("mask")
-    for entry in analysis.plan.entries:
-        own = [row for row in analysis.outcomes if row.implementation == entry.name]
-        made.add_row(Text(abbreviated(entry.name, MOST)), *_check_cells(own, seen))
-    return [made, *not_measured_tables(analysis)]
-
-
 def _lines(sentences: Iterable[str]) -> list[RenderableType]:
     """One line for each sentence, after an empty line."""
     found = [each for each in sentences if each]
     return [Text("\n" + "\n".join(found))] if found else []
-
-
-def _check_cells(own: Sequence[Outcome], seen: Sequence[State]) -> list[Text]:
-    counts = Counter(row.status for row in own)
-    untried = counts["refused"] + counts["missing"] + counts["not_reached"]
-    shares = [row.evidence.share for row in own if row.evidence.share is not None]
-    readouts = [row.evidence.readout for row in own if row.evidence.readout is not None]
-    readout = "" if not readouts else "exact" if all(readouts) else "differs"
-    return [
-        Text(str(len(own) - untried)),
-        Text(str(counts["ok"])),
-        *(Text(str(counts[each] or ""), style=STYLES.get(each, "")) for each in seen),
-        Text(share(max(shares, default=None))),
-        Text(readout, style="bold red" if readout == "differs" else ""),
-    ]

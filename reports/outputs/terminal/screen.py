@@ -3,23 +3,44 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 from rich.text import Text
 
 from impls.interface import Problem
 from reports.outputs.terminal.grid_tables import state
 from reports.views.text import LONGEST_TEXT, abbreviated, counted, printable
 from suites.records.record import ANSWERS, Conditions, Record
+
+BAR: Final = 12
+"""Characters of the bar: the counts beside it need the rest of 80."""
+
+
+class Doing(ProgressColumn):
+    """What is done, how far it is, and the problem at work.
+
+    steps  what is counted, as problems
+    """
+
+    def __init__(self, steps: str) -> None:
+        super().__init__(Column(no_wrap=True))
+        self._steps = steps
+
+    def render(self, task: Task) -> Text:
+        """Two lines: `checking mine: 12 of 63 problems`, and the problem."""
+        count = f": {task.completed:.0f} of {task.total:.0f} {self._steps}" if task.total else ""
+        return Text(f"{task.description}{count}\n{task.fields['problem']}")
 
 
 class Screen:
@@ -32,12 +53,13 @@ class Screen:
     quiet    show nothing, terminal or not
     """
 
+    steps = "results"
+
     def __init__(self, console: Console, total: int | None = None, *, quiet: bool = False) -> None:
         self._live = console.is_terminal and not quiet
         self._progress = Progress(
-            TextColumn("{task.description}\n{task.fields[problem]}", markup=False),
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
+            Doing(self.steps),
+            BarColumn(bar_width=BAR),
             TimeElapsedColumn(),
             TextColumn("left", markup=False),
             TimeRemainingColumn(),
@@ -113,12 +135,36 @@ class Screen:
         return f"{failures}\n{counted(self._disturbed, 'disturbed round')}"
 
 
-class TrialScreen(Screen):
-    """Progress of the search for limits: an answer that is not ok is a result, not a fault."""
+class CheckScreen(Screen):
+    """Progress of a check: faults are part of its result, so none is printed above the bar."""
 
-    def phase(self, text: str, total: int | None = None) -> None:
-        """A part of the search begins."""
-        super().phase(f"finding its limits: {text}", total)
+    steps = "problems"
+
+    def record(self, _: Record) -> None:
+        """A problem was checked: one step."""
+        self.advance()
+
+    @property
+    def _counts(self) -> str:
+        return ""
+
+
+class TrialScreen(Screen):
+    """Progress of the search for limits: a problem that is not ok is a result, not a fault."""
+
+    steps = "trials"
+
+    def search(self, name: str) -> None:
+        """The limits of an implementation are searched from here on."""
+        self._progress.reset(
+            self._task, description=f"finding the limits of {abbreviated(name)}", total=0,
+            problem="", counts="",
+        )  # fmt: skip
+
+    def phase(self, text: str, total: int | None = None) -> None:  # noqa: ARG002 - of one search
+        """Further trials follow: how many there are is known step by step."""
+        before = self._progress.tasks[0].total or 0
+        self._progress.update(self._task, total=before + (total or 0))
 
     def record(self, _: Record) -> None:
         """A problem was tried: one step."""

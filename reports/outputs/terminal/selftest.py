@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from rich.console import RenderableType
 from rich.text import Text
 
+from reports.outputs.terminal.blocks import Fitting
 from reports.outputs.terminal.grid_tables import table
 from reports.views.numbers import three_digits
 from reports.views.text import counted
@@ -27,7 +28,7 @@ def tables(found: Findings) -> list[RenderableType]:
     for each in found.ratios:
         ratios.add_row(*_cells(each))
     faults = [Text(f"wrong: {fault}", style="bold red") for fault in found.faults]
-    return [made, ratios, *faults, Text(f"\n{found.sentence}")]
+    return [Fitting(made), Fitting(ratios), *faults, Text(f"\n{found.sentence}")]
 
 
 def _facts(found: Findings) -> Iterator[tuple[str, str]]:

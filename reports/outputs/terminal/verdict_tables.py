@@ -13,9 +13,10 @@ from rich.text import Text
 from reports.analysis.comparison import Comparison, ComparisonRow
 from reports.analysis.run_analysis import Analysis
 from reports.analysis.verdicts import Judged, VerdictRow
+from reports.outputs.terminal.blocks import Fitting
 from reports.outputs.terminal.grid_tables import MOST, Name, table
 from reports.rows.panels import panels_of
-from reports.views import comparison, differences
+from reports.views import across, comparison, differences
 from reports.views.comparison import row_reason
 from reports.views.numbers import floor, milliseconds, ratio, ratio_in
 from reports.views.panels import heading
@@ -60,6 +61,19 @@ def verdict_tables(analysis: Analysis) -> list[RenderableType]:
     return [*tables, *_lines([*conclusions(analysis), *where]), *notes(rows)]
 
 
+def across_tables(analysis: Analysis) -> list[RenderableType]:
+    """Implementations of other panels against the baseline of --against.
+
+    What they compute, and their errors, are in the sentences at the end of a run.
+    """
+    rows = analysis.across
+    if not rows:
+        return []
+    few = len(rows) <= MOST_ROWS
+    title = f"{across.HEADING}: other functions against {abbreviated(rows[0].baseline)}"
+    return [_table(rows, title, VERDICT_HEAD, few=few), *notes(rows)]
+
+
 def compare_tables(compared: Comparison) -> list[RenderableType]:
     """The table of a comparison, then its sentences."""
     rows = compared.rows
@@ -102,7 +116,9 @@ def _table(rows: Rows, title: str, head: tuple[str, ...], *, few: bool) -> Group
     else:
         _add_counts(made, rows)
     said = abbreviated(f"{title} ({kept})" if kept and few else title, 2 * LONGEST_NAME)
-    return Group(Text(f"\n{said}", style="bold"), made)  # a title is as wide as the terminal
+    return Group(
+        Text(f"\n{said}", style="bold"), Fitting(made)
+    )  # a title is as wide as the terminal
 
 
 def _leads(rows: Rows, shared: frozenset[str]) -> Iterator[Lead]:

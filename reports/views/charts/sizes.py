@@ -20,7 +20,7 @@ from reports.views.charts.chart import Chart, Series
 from reports.views.charts.efficiency import KEY, efficiency_charts
 from reports.views.charts.palette import LINES, Look, looks
 from reports.views.commands import labels
-from reports.views.numbers import mebibytes, milliseconds, spread, three_digits
+from reports.views.numbers import NOT_SEEN, mebibytes, milliseconds, spread, three_digits
 from reports.views.panels import of_panel, prefix
 from reports.views.problems import FACETS, common_facets, facets_beside
 from reports.views.statuses import STATUS_WORDS
@@ -119,7 +119,7 @@ def _groups(analysis: Analysis, family: _Family, ended: Sequence[_Absent]) -> li
     drawn, absent = [], list(ended)
     for row in own:
         if family.quantity.value(row) is None:
-            absent.append(_Absent(row.problem, row.implementation, "not recorded"))
+            absent.append(_Absent(row.problem, row.implementation, _absent_peak(row)))
         else:
             drawn.append(row)
     return groups(family.axis, drawn, absent)
@@ -191,6 +191,11 @@ def _facets_of(
     return tuple(facets_beside(row.problem, common) for row in rows)
 
 
+def _absent_peak(row: Measurement) -> str:
+    """Why a row has no peak: another library allocated it, or it was not recorded."""
+    return NOT_SEEN if row.unseen else "not recorded"
+
+
 def _hover(name: str, row: Measurement) -> str:
     peak, resident = mebibytes(row.peak_bytes), mebibytes(row.resident_bytes)
     kept = mebibytes(row.kept_bytes)
@@ -200,7 +205,7 @@ def _hover(name: str, row: Measurement) -> str:
         f"median {milliseconds(row.median_ms)} ms",
         f"spread {spread(row.low_ms, row.high_ms)} ms",
         f"{counted(row.sessions, 'session')}, {counted(row.samples, 'sample')}",
-        f"peak {peak} MiB above the inputs" if peak else "peak memory not recorded",
+        f"peak {peak} MiB above the inputs" if peak else f"peak memory {_absent_peak(row)}",
         f"of it kept from the first call {kept} MiB" if row.kept_bytes else "",
         f"resident {resident} MiB" if resident else "",
         f"kernel {abbreviated(row.operator)}" if row.operator else "",

@@ -56,6 +56,11 @@ class Expected:
     spreads: dict[str, Tensor] = field(default_factory=dict)
     naive: dict[str, NaiveError] = field(default_factory=dict)
 
+    def fits(self, dtype: str) -> bool:
+        """Whether every value is in the dtype's range: unnormalised sums exceed float16's."""
+        largest = torch.finfo(getattr(torch, dtype)).max
+        return all(bool((value.abs() <= largest).all()) for value in self.values.values())
+
     def compared(self, name: str, tensor: Tensor) -> Tensor:
         """The rows of an implementation's tensor that are compared, in float64."""
         wide = tensor.detach().double()

@@ -147,7 +147,7 @@ def _find(trial: Trial) -> str:
         return find(trial.prober)
     # Times of small calls are not those of the problem. An exception at these sizes leaves the
     # fault to the bound.
-    found = attempt(lambda: find(Caller(implementation, trial.prober.guard)))
+    found = attempt(lambda: find(trial.prober.apart()))
     return "" if isinstance(found, Raised) else found
 
 

@@ -13,8 +13,8 @@ from typing import Final
 import torch
 
 from suites.agreement.bounds.by_implementation import claims_exact_attention
-from suites.agreement.probes.mask_readout import visible_intervals
 from suites.agreement.trial import Probe, Trial
+from suites.agreement.visible_keys import visible_intervals
 
 ALLOWED: Final = 0.25
 """Error of an output that should be one. Honest results in bfloat16 were off by 0.02 at most."""

@@ -14,7 +14,7 @@ from suites.measure.inputs import copies
 REPEATS: Final = 10
 """Calls whose bits are compared."""
 MOST_MS: Final = 200.0
-"""Time of ten calls on the problem itself, in ms. Longer calls are compared on the small problem."""
+"""Time of ten calls on the problem itself, in ms; longer calls are made on the small problem."""
 
 
 def differing(made: tuple[Tensor, ...], others: list[tuple[Tensor, ...]]) -> tuple[str, ...]:

@@ -34,9 +34,7 @@ def _find(trial: Trial) -> str:
     rows = trial.case.expected.rows
     expected = expected_of(trial.implementation, trial.problem, copies(given), rows)
     fault = judge(made, expected)[1]
-    return (
-        f"with keys and values expanded over heads and batch (stride 0), {fault}" if fault else ""
-    )
+    return f"with k expanded over heads and v over the batch (stride 0), {fault}" if fault else ""
 
 
 PROBE = Probe(order=122, applies=_applies, find=_find)

@@ -15,7 +15,6 @@ from torch import Tensor
 from impls.interface import Mask, Problem
 from suites.agreement.attempts import Raised, attempt
 from suites.agreement.bounds.by_implementation import expected_of
-from suites.agreement.calls import Caller
 from suites.agreement.gate import judge
 from suites.agreement.hard_inputs import accepts
 from suites.agreement.probes.interleaved_calls import fault_unless_equal
@@ -26,7 +25,7 @@ REACH: Final = 3
 """Keys that the other window reaches farther: a mask that shows more leaves no query without."""
 SCALE: Final = 1.5
 """Factor on the other scale."""
-ALLOCATIONS: Final = 256
+ALLOCATIONS: Final = 4096
 """Masks that are made until one has the address of the dropped one."""
 
 
@@ -68,18 +67,19 @@ def _find(trial: Trial) -> str:
     for other in _others(trial):
         if accepts(trial.implementation, other):
             setting = "scale" if other.scale != trial.problem.scale else "mask"
-            if fault := _fault(trial, _copied(other)):
+            if fault := _fault(trial, other):
                 return f"with two values of the {setting} in turn, {fault}"
     return ""
 
 
-def _fault(trial: Trial, other: list[Problem]) -> str:
+def _fault(trial: Trial, other: Problem) -> str:
     """The fault of a call with the other setting, or of one with the problem's own after it.
 
-    other  the problem, which is dropped after its call; no cache of this program may hold its mask
+    Both calls get masks that no cache of this program holds, the first one's is dropped.
     """
-    text, address = str(other[0]), id(other[0].mask)
-    first = attempt(lambda: _call(trial, other.pop()))
+    dropped = [replace(other, mask=replace(other.mask))]
+    address = id(dropped[0].mask)
+    first = attempt(lambda: _call(trial, dropped.pop()))
     if isinstance(first, Raised):
         return ""
     own = replace(trial.problem, mask=_mask_at(address, trial.problem))
@@ -88,32 +88,22 @@ def _fault(trial: Trial, other: list[Problem]) -> str:
         return ""
     if fault := fault_unless_equal(trial, second):
         return fault
-    expected = expected_of(
-        trial.implementation, Problem.parse(text), trial.case.inputs, trial.case.expected.rows
-    )
+    rows = trial.case.expected.rows
+    expected = expected_of(trial.implementation, other, trial.case.inputs, rows)
     fault = judge(first, expected)[1]
-    return f"{fault} ({text})" if fault else ""
+    return f"{fault} ({other})" if fault else ""
 
 
 def _call(trial: Trial, problem: Problem) -> tuple[Tensor, ...]:
     """A call of a caller of its own, which keeps no earlier call."""
-    return Caller(trial.implementation, trial.prober.guard).call(
-        problem, copies(trial.case.inputs)
-    )()
-
-
-def _copied(problem: Problem) -> list[Problem]:
-    """The problem with a mask that nothing else holds, as the one entry of a list."""
-    return [replace(problem, mask=replace(problem.mask))]
+    return trial.prober.apart().call(problem, copies(trial.case.inputs))()
 
 
 def _mask_at(address: int, problem: Problem) -> Mask:
     """The problem's mask, if possible as an object at this address."""
-    mask, made = problem.mask.resolved(problem.batch, problem.key_length), []
-    while len(made) < ALLOCATIONS:
-        made.append(replace(mask))
-        if id(made[-1]) == address:
-            break
+    made = [problem.mask.resolved(problem.batch, problem.key_length)]
+    while len(made) < ALLOCATIONS and id(made[-1]) != address:
+        made.append(replace(made[0]))
     return made[-1]
 
 

@@ -80,7 +80,7 @@ def _slices(tensors: Sequence[Tensor]) -> tuple[Iterator[Tensor], Tensor]:
     def views() -> Iterator[Tensor]:
         first = 0
         for x, width in zip(tensors, widths, strict=True):
-            part = whole[..., first : first + width].unflatten(-1, (x.shape[1], x.shape[3]))
+            part = torch.unflatten(whole[..., first : first + width], -1, (x.shape[1], x.shape[3]))
             yield part.transpose(1, 2).copy_(x)
             first += width
 

@@ -8,71 +8,80 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from impls.interface import BiasValues
 from suites.agreement.observation import Observation
 from suites.agreement.slip import Diagnosis, Slip, Suspect
-from suites.agreement.variation import right_bias, varied
+from suites.agreement.variation import varied
 
 KEYS = ("bias_ignored", "bias_sign", "bias_scaled", "bias_before_softcap", "bias_top_left",
         "bias_of_other_heads", "bias_slopes_fixed", "bias_without_abs")  # fmt: skip
 ADD = "scores = scale * (q @ k.transpose(-1, -2)) + bias.between(positions, keys)"
+CAPPED = "scores = softcap * torch.tanh(scores / softcap) + bias"
+NO_BIAS = "Limits(biases=('none',))"
+Other = tuple[str, str, str, Tensor]
+"""Key, sentence and cure, with the bias that is added instead, [Hq, Tq, Tk]."""
 
 
 def _suspects(observation: Observation) -> Iterator[Suspect]:
-    added, bias = right_bias(observation), observation.inputs.bias
-    if added is None or bias is None:
-        return
-    scale, softcap = observation.problem.softmax_scale, observation.problem.softcap
-
-    def suspect(key: str, sentence: str, cure: str, other: Tensor | float) -> Suspect:
-        found = Diagnosis(key, sentence, cure)
-        return Suspect(found, partial(_with, observation, scale, other))
-
-    limits = "or state Limits(biases=('none',))"
-    yield suspect("bias_ignored", f"the bias ({bias.kind}) is ignored", f"{ADD}, {limits}", 0.0)
-    sentence = f"the bias ({bias.kind}) has the wrong sign: it is subtracted"
-    yield suspect("bias_sign", sentence, ADD, -added)
-    sentence = f"the bias ({bias.kind}) is multiplied by the scale, too"
-    yield suspect("bias_scaled", sentence, ADD, scale * added)
-    yield from _at_other_distances(observation, suspect)
-    heads = added.flip(0)
-    sentence = f"the bias ({bias.kind}) is that of the heads in reverse: head 0 gets the last one"
-    yield suspect("bias_of_other_heads", sentence, "use bias.values[h] for query head h", heads)
-    if softcap is not None:
-
-        def within(raw: Tensor) -> Tensor:
-            return softcap * torch.tanh((raw * scale + added) / softcap)
-
-        sentence = f"the bias ({bias.kind}) is added before the softcap, expected after it"
-        cure = "scores = softcap * torch.tanh(scores / softcap) + bias"
-        found = Diagnosis("bias_before_softcap", sentence, cure)
-        yield Suspect(found, lambda: varied(observation, score=within))
+    if observation.inputs.bias is not None:
+        for key, sentence, cure, added in _others(observation, observation.inputs.bias):
+            yield Suspect(Diagnosis(key, sentence, cure), partial(_with, observation, added))
+        yield from _before_softcap(observation, observation.inputs.bias)
 
 
-def _at_other_distances(observation: Observation, suspect: object) -> Iterator[Suspect]:
-    """The bias at other distances, or with other slopes."""
-    bias = observation.inputs.bias
-    if bias is None or not callable(suspect):
-        return
-    keys, problem = observation.keys, observation.problem
-    distances = observation.positions[:, None] - keys
-    if problem.query_length != problem.key_length:
-        top = torch.arange(problem.query_length)[:, None] - keys
-        sentence = (
-            f"the bias ({bias.kind}) is aligned to the first key (top-left): query 0 and key 0 get "
-            f"the bias of distance 0, expected {int(distances[0, 0])}"
-        )
-        cure = "use the positions torch.arange(Tq) + Tk - Tq for the queries"
-        yield suspect("bias_top_left", sentence, cure, bias.at(top))
+def _others(observation: Observation, bias: BiasValues) -> Iterator[Other]:
+    """Other values of the bias."""
+    distances = observation.positions[:, None] - observation.keys
+    added, named = bias.at(distances), f"the bias ({bias.kind})"
+    yield "bias_ignored", f"{named} is ignored", f"{ADD}, or state {NO_BIAS}", 0 * added
+    yield "bias_sign", f"{named} has the wrong sign: it is subtracted", ADD, -added
+    scaled = observation.problem.softmax_scale * added
+    yield "bias_scaled", f"{named} is multiplied by the scale, too", ADD, scaled
+    if observation.problem.query_length != observation.problem.key_length:
+        yield _top_left(observation, bias, named)
+    reverse = f"{named} is that of the heads in reverse: head 0 gets the last one"
+    yield "bias_of_other_heads", reverse, "use bias.values[h] for query head h", added.flip(0)
     if bias.kind == "alibi":
-        heads = torch.arange(1, problem.query_heads + 1)
-        slopes = (2.0 ** (-8 * heads / problem.query_heads)).double()
-        fixed = -slopes[:, None, None] * distances.abs()
-        sentence = f"the bias has slopes 2^(-8h/H), expected the given ones: {_few(bias.values)}"
-        yield suspect("bias_slopes_fixed", sentence, "use bias.values as the slopes", fixed)
-        signed = -bias.values[:, None, None] * distances
-        sentence = "the bias grows behind the query: minus slope times q - k, expected |q - k|"
-        cure = "use -slope * (q_position - k_position).abs()"
-        yield suspect("bias_without_abs", sentence, cure, signed)
+        yield from _of_alibi(bias, distances)
+
+
+def _top_left(observation: Observation, bias: BiasValues, named: str) -> Other:
+    """The bias at distances from the first query instead of the last."""
+    offset = int(observation.positions[0])
+    distances = torch.arange(observation.problem.query_length)[:, None] - observation.keys
+    sentence = (
+        f"{named} is aligned to the first key (top-left): query 0 and key 0 get the bias of "
+        f"distance 0, expected {offset}"
+    )
+    cure = "use the positions torch.arange(Tq) + Tk - Tq for the queries"
+    return "bias_top_left", sentence, cure, bias.at(distances)
+
+
+def _of_alibi(bias: BiasValues, distances: Tensor) -> Iterator[Other]:
+    """The usual slopes, and a distance with its sign."""
+    heads = torch.arange(1, len(bias.values) + 1)
+    slopes = (2.0 ** (-8 * heads / len(heads))).double()
+    sentence = f"the bias has slopes 2^(-8h/H), expected the given ones: {_few(bias.values)}"
+    fixed = -slopes[:, None, None] * distances.abs()
+    yield "bias_slopes_fixed", sentence, "use bias.values as the slopes", fixed
+    sentence = "the bias is minus slope times q - k, expected minus slope times |q - k|"
+    signed = -bias.values[:, None, None] * distances
+    yield "bias_without_abs", sentence, "use -slope * (q_position - k_position).abs()", signed
+
+
+def _before_softcap(observation: Observation, bias: BiasValues) -> Iterator[Suspect]:
+    """The bias within the softcap."""
+    softcap, scale = observation.problem.softcap, observation.problem.softmax_scale
+    if softcap is None:
+        return
+    added = bias.at(observation.positions[:, None] - observation.keys)
+
+    def within(raw: Tensor) -> Tensor:
+        return softcap * torch.tanh((raw * scale + added) / softcap)
+
+    sentence = f"the bias ({bias.kind}) is added before the softcap, expected after it"
+    found = Diagnosis("bias_before_softcap", sentence, CAPPED)
+    yield Suspect(found, lambda: varied(observation, score=within))
 
 
 def _few(values: Tensor) -> str:
@@ -80,8 +89,9 @@ def _few(values: Tensor) -> str:
     return f"{shown}, ..." if len(values) > 3 else shown
 
 
-def _with(observation: Observation, scale: float, added: Tensor | float) -> Iterator[Tensor]:
-    softcap = observation.problem.softcap
+def _with(observation: Observation, added: Tensor) -> Iterator[Tensor]:
+    """The outputs with another bias."""
+    softcap, scale = observation.problem.softcap, observation.problem.softmax_scale
 
     def score(raw: Tensor) -> Tensor:
         scores = raw * scale

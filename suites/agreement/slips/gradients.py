@@ -18,6 +18,8 @@ from suites.agreement.variation import right_heads, right_score, right_weigh
 GRADIENTS: Final = NAMES[1:]
 LEAST: Final = 1e-3
 """The smallest factor of a gradient that counts as another size; less is unrelated to it."""
+NAMED: Final = 1e-2
+"""Relative difference of a factor to the scale, up to which the scale is named."""
 Tensors = dict[str, Tensor]
 
 
@@ -45,9 +47,10 @@ def _missing(observation: Observation) -> Iterator[Suspect]:
             sentence = (
                 f"{_joined(names)} missing: zero or None everywhere, expected an RMS of {sizes}"
             )
+            ways = ", ".join(name[1] for name in names)
             cure = (
-                f"return {', '.join(names)} from backward(), without None; remove .detach(), .data and "
-                f"torch.no_grad() on the way from {', '.join(name[1] for name in names)} to out"
+                f"return {', '.join(names)} from backward(), without None; remove .detach(), .data "
+                f"and torch.no_grad() on the way from {ways} to out"
             )
             yield _suspect(observation, Diagnosis("gradient_missing", sentence, cure), zeros)
 
@@ -69,38 +72,40 @@ def _swapped(observation: Observation) -> Iterator[Suspect]:
 
 def _other_size(observation: Observation) -> Iterator[Suspect]:
     """Gradients that are a multiple of the right ones."""
-    scale = observation.problem.softmax_scale
-    factors = {
-        name: float((made.double() * right).sum() / right.square().sum())
-        for name, made in zip(NAMES, observation.made, strict=False)
-        if name != "out"
-        and made.shape == (right := observation.values[name]).shape
-        and rms(right)
-        and made.isfinite().all()
-    }
     off = {
         name: factor
-        for name, factor in factors.items()
+        for name, factor in _factors(observation).items()
         if abs(factor) > LEAST and abs(factor - 1) > observation.unit
     }
-    if not off:
-        return
-    others = {name: factor * observation.values[name] for name, factor in off.items()}
-    name, factor = next(iter(off.items()))
-    named = {1 / scale: "the scale is missing", scale: "the scale is applied twice",
-             -1.0: "its sign is wrong"}  # fmt: skip
-    why = next((words for size, words in named.items() if abs(factor / size - 1) < 1e-2), "")
+    if off:
+        others = {name: factor * observation.values[name] for name, factor in off.items()}
+        yield _suspect(observation, _size_diagnosis(observation, off), others)
+
+
+def _factors(observation: Observation) -> dict[str, float]:
+    """Each gradient as a multiple of the right one, by least squares."""
+    found = {}
+    for name, made in zip(GRADIENTS, observation.made[1:], strict=True):
+        right = observation.values[name]
+        if made.shape == right.shape and rms(right) and made.isfinite().all():
+            found[name] = float((made.double() * right).sum() / right.square().sum())
+    return found
+
+
+def _size_diagnosis(observation: Observation, off: dict[str, float]) -> Diagnosis:
+    """The diagnosis of gradients of another size, named by the first of them."""
+    scale, factor = observation.problem.softmax_scale, next(iter(off.values()))
     found, expected = apart_as_text(factor, 1.0)
     sentence = f"{_joined(list(off))} {found} times the right gradient, expected {expected} times"
-    is_scale = why.startswith("the scale")
-    key = "gradient_scale" if is_scale else "gradient_size"
     cure = "dq = scale * (dS @ k), dk = scale * (dS.transpose(-1, -2) @ q), dv without the scale"
-    found_there = Diagnosis(key, f"{sentence}; {why}" if why else sentence, cure)
-    yield _suspect(observation, found_there, others)
+    for size, why in ((1 / scale, "missing"), (scale, "applied twice")):
+        if abs(factor / size - 1) < NAMED:
+            return Diagnosis("gradient_scale", f"{sentence}; the scale is {why}", cure)
+    return Diagnosis("gradient_size", sentence, cure)
 
 
 def _without_row_sum(observation: Observation) -> Iterator[Suspect]:
-    """DS = P * dP, without the sum over the row."""
+    """Gradients without the sum over the row: dS = P * dP."""
     inputs, problem = observation.inputs, observation.problem
     if inputs.grad is None or problem.softcap is not None:
         return
@@ -117,7 +122,7 @@ def _without_row_sum(observation: Observation) -> Iterator[Suspect]:
 
 
 def _of_one_head(observation: Observation) -> Iterator[Suspect]:
-    """Dk and dv of the first or the last query head of each group, or their mean."""
+    """The gradients dk and dv of the first or the last query head of each group, or their mean."""
     problem, inputs = observation.problem, observation.inputs
     group = problem.query_heads // problem.key_heads
     if group == 1 or inputs.grad is None:
@@ -126,7 +131,8 @@ def _of_one_head(observation: Observation) -> Iterator[Suspect]:
     leaves = [x[:, heads].detach().requires_grad_() for x in (inputs.k, inputs.v)]
     scores = right_score(observation)(inputs.q @ leaves[0].mT)
     out = right_weigh(observation)(scores, observation.seen) @ leaves[1]
-    every = [x.unflatten(1, (-1, group)) for x in torch.autograd.grad(out, leaves, inputs.grad)]
+    grouped = (problem.batch, problem.key_heads, group, problem.key_length, -1)
+    every = [x.reshape(grouped) for x in torch.autograd.grad(out, leaves, inputs.grad)]
     cure = "dk = dk.view(B, Hk, Hq // Hk, Tk, D).sum(2), and dv the same"
     for how, (dk, dv) in {
         "of the first query head of each group": [x[:, :, 0] for x in every],

@@ -22,7 +22,7 @@ def _suspects(observation: Observation) -> Iterator[Suspect]:
     for key, what, other in _parts(mask):
         rows = torch.arange(problem.batch)
         seen = reference.visible(other, rows, observation.positions, observation.keys)
-        sentence = f"{what} is ignored: {first_difference(observation, seen)}"
+        sentence = f"{what} ignored: {first_difference(observation, seen)}"
         found = Diagnosis(key, sentence, _cure(mask, other))
         yield from (Suspect(found, outputs) for outputs in masked(observation, seen))
 
@@ -32,15 +32,15 @@ def _parts(mask: Mask) -> Iterator[tuple[str, str, Mask]]:
     parts = {"left", "right", "padding", "documents"}
     present = {name for name in parts if getattr(mask, name) is not None}
     if mask.left is not None and mask.right is not None:
-        yield "window_ignored", "the left side of the window", replace(mask, left=None)
-        yield "window_ignored", "the right side of the window", replace(mask, right=None)
+        yield "window_ignored", "the left side of the window is", replace(mask, left=None)
+        yield "window_ignored", "the right side of the window is", replace(mask, right=None)
     if mask.left is not None and present - {"left", "right"}:
-        yield "window_ignored", "the window", replace(mask, left=None, right=None)
+        yield "window_ignored", "the window is", replace(mask, left=None, right=None)
     if mask.left is None and mask.right == 0 and len(present) > 1:
-        yield "mask_ignored", "the causal part of the mask", replace(mask, right=None)
-    for name in ("padding", "documents"):
+        yield "mask_ignored", "the causal part of the mask is", replace(mask, right=None)
+    for name, words in (("padding", "padding is"), ("documents", "the ends of documents are")):
         if name in present and len(present) > 1:
-            yield f"{name}_ignored", name, replace(mask, **{name: None})
+            yield f"{name}_ignored", words, replace(mask, **{name: None})
     if present:
         yield _whole(mask, present), _named(mask), FULL
 
@@ -53,13 +53,13 @@ def _whole(mask: Mask, present: set[str]) -> str:
 
 
 def _named(mask: Mask) -> str:
-    return f"the mask ({mask.kind})"
+    return f"the mask ({mask.kind}) is"
 
 
 def _cure(mask: Mask, other: Mask) -> str:
-    hidden = "scores.masked_fill(~mask.dense(B, Tq, Tk, device), float('-inf'))"
+    hidden = "hidden = ~mask.dense(B, Tq, Tk, device); scores.masked_fill(hidden, float('-inf'))"
     limits = f", or state Limits(masks=({other.kind!r},))" if other.kind != mask.kind else ""
-    return f"apply the mask before the softmax, as {hidden}{limits}"
+    return f"apply the mask before the softmax: {hidden}{limits}"
 
 
 SLIP = Slip(order=50, keys=KEYS, suspects=_suspects)

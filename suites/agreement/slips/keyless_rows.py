@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import torch
 from torch import Tensor
 
 from suites.agreement.observation import Observation
@@ -31,6 +32,17 @@ def _suspects(observation: Observation) -> Iterator[Suspect]:
             return varied(observation, weigh=weigh)
 
         yield Suspect(found, outputs)
+    yield from _of_other_values(observation, row, b)
+
+
+def _of_other_values(observation: Observation, row: int, b: int) -> Iterator[Suspect]:
+    """Any other values of these rows, where all other rows are right."""
+    made, right = observation.made[0], observation.values["out"]
+    if made.shape == right.shape:
+        keyless = ~observation.seen.any(-1, keepdim=True)
+        sentence = f"{query(observation, row, b)} sees no key: its row of out is not zero"
+        found = Diagnosis("keyless_rows_not_zero", sentence, CURE)
+        yield Suspect(found, lambda: [torch.where(keyless, made.double(), right)])
 
 
 SLIP = Slip(order=25, keys=("keyless_rows_not_zero",), suspects=_suspects)

@@ -52,7 +52,8 @@ def _named(observation: Observation) -> Iterator[tuple[str, float, str, str]]:
         own = "use the argument scale, or state Limits(own_scale=False)"
         yield "scale_ignored", default, f"{default:.6g}, that is 1/sqrt(D)", own
     yield "scale_missing", 1.0, "1: the scale is missing", multiply
-    yield "scale_twice", right**2, f"{right:.6g} twice, that is {right**2:.6g}", once
+    square = f"{right**2:.6g}" if problem.scale is not None else f"{right**2:.6g} = 1/D"
+    yield "scale_twice", right**2, f"{right:.6g} twice, that is {square}", once
     others = {
         "1/D": 1 / dim,
         f"1/sqrt(E), E = Hq * D = {heads * dim} of all heads together": (heads * dim) ** -0.5,

@@ -21,7 +21,7 @@ def _suspects(observation: Observation) -> Iterator[Suspect]:
     left, right = observation.problem.mask.left, observation.problem.mask.right
     if left is not None:
         for reach in (left + 1, left - 1, *(() if right is None else (right, right + 1))):
-            if reach != left:
+            if reach not in (left, 0):  # no key at all: another fault
                 yield from _side(observation, "left", left, reach)
     if right is not None:
         for reach in (right + 1, right - 1, 0, *(() if left is None else (left - 1, left))):

@@ -17,12 +17,14 @@ class Rejection:
     because  regular expression of the message
     by       name of the probe that finds the fault; empty: the call raises an exception
     on       label of the hard input; empty: the problem itself
+    after    labels of hard inputs that have to come before it
     """
 
     problem: str
     because: str
     by: str = ""
     on: str = ""
+    after: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +36,13 @@ class Impostor:
 
 
 def rejected(
-    problem: str, because: str, by: str = "", on: str = ""
+    problem: str, because: str, by: str = "", on: str = "", after: tuple[str, ...] = ()
 ) -> Callable[[Form | Impostor], Impostor]:
     """Make an impostor of a wrong function, or add a problem to an impostor."""
 
     def wrap(form: Form | Impostor) -> Impostor:
         made = form if isinstance(form, Impostor) else Impostor(implementation_of(form))
-        first = Rejection(problem, because, by, on)
+        first = Rejection(problem, because, by, on, after)
         return replace(made, rejections=(first, *made.rejections))
 
     return wrap

@@ -48,18 +48,26 @@ def gradient_of_k_zero(call: AttentionCall) -> Tensor:
     return with_gradients(call, lambda _, __, g: (g[0], torch.zeros_like(g[1]), g[2]))
 
 
+@rejected("b2 h4 t64 d16 padding:0.5 train", r"^dk is wrong.* expected 0$", by="rounding_bound")
+@rejected(
+    "b2 h4 t64 d16 padding:0.5 train bf16", r"^dk is wrong.* expected 0$", by="rounding_bound"
+)
+def gradients_of_hidden_keys(call: AttentionCall) -> Tensor:
+    """A thousandth of the tensor's size in columns that are zero; rounding is below 1e-4 of it."""
+
+    def bent(_: AttentionCall, __: Tensor, g: Gradients) -> Gradients:
+        size = g[1].float().square().mean().sqrt().to(g[1].dtype)
+        return g[0], g[1] + 1e-3 * size * (g[1] == 0), g[2]
+
+    return with_gradients(call, bent)
+
+
 @rejected("h4 t64 d16 full train", "^dv is wrong: RMS error", by="rounding_bound")
 def gradient_of_v_doubled(call: AttentionCall) -> Tensor:
     return with_gradients(call, lambda _, __, g: (g[0], g[1], 2 * g[2]))
 
 
 @rejected("h4 t64 d16 full train", "^dq is wrong: RMS error", by="rounding_bound")
-@rejected(
-    "h4 t64 d64 full train bf16",
-    "in float32.*dq is wrong: RMS error",
-    by="rounding_bound",
-    on="in float32",
-)
 def gradient_of_q_off_by_a_thousandth(call: AttentionCall) -> Tensor:
     return with_gradients(call, lambda _, __, g: (1.001 * g[0], g[1], g[2]))
 
@@ -114,9 +122,7 @@ def gradients_without_the_mask(call: AttentionCall) -> Tensor:
 
 
 @rejected("h4/2 t64 d16 full train", "^dk is wrong: RMS error", by="rounding_bound")
-@rejected(
-    "h4 t64 d16 full train", "grouped heads.*dk is wrong", by="rounding_bound", on="grouped heads"
-)
+@rejected("h6/2 t64 d16 full train", "^dk is wrong: RMS error", by="rounding_bound")
 def gradient_of_keys_from_one_head_of_a_group(call: AttentionCall) -> Tensor:
     group = call.q.shape[1] // call.k.shape[1]
 

@@ -81,7 +81,7 @@ def values_of_four_bits_when_long(call: AttentionCall) -> Tensor:
     return attend(replace(call, v=((v / most).round() * most).to(call.v.dtype)))
 
 
-@rejected("h4 t300 d64 causal", "^in layout bthd, out is wrong", by="other_layout")
+@rejected("h4 t300 d64 causal bthd", "^out is wrong|changes with hidden", by="rounding_bound")
 def reads_k_as_contiguous_when_long(call: AttentionCall) -> Tensor:
     k = call.k
     if k.shape[2] > LONG:

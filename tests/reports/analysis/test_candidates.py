@@ -17,6 +17,7 @@ from reports.analysis.candidates import (
     is_judged,
     score,
 )
+from reports.views.judged import reason_of
 from suites.records.plan import Entry
 from suites.records.record import Record, Status
 from suites.records.store import Run
@@ -45,6 +46,7 @@ def test_a_ratio_has_its_verdict_and_interval(factor: float, judgement: str) -> 
     found = judged(*two(factor, delta=0.05))
     (on,) = found.rows
     assert found.judgement == on.judgement == judgement
+    assert on.ratio is not None
     assert on.ratio == pytest.approx(factor, rel=0.01)
     assert on.low is not None
     assert on.high is not None
@@ -79,10 +81,14 @@ def test_without_a_time_of_the_baseline_nothing_is_judged() -> None:
     assert found.rows[0].right
 
 
-def test_a_candidate_of_another_panel_is_not_judged() -> None:
-    found = judged(*two(0.5), panel="approximations")
-    assert found.judgement == "not judged"
-    assert "base is in the panel attention and other in the panel approx" in found.rows[0].reason
+def test_a_candidate_that_computes_another_function_has_a_ratio_and_no_score() -> None:
+    run, records = two(0.5, across=True)
+    found = judged(run, records, panel="approximations")
+    (on,) = found.rows
+    assert found.judgement == "another function"
+    assert on.ratio == pytest.approx(0.5, rel=0.01)
+    assert (on.right, on.faster(0.0)) == (False, False)
+    assert reason_of(on).startswith("computes another function, RMS error")
 
 
 def test_every_function_of_a_file_has_its_row() -> None:

@@ -26,6 +26,7 @@ from reports.outputs.export.export import export, extension
 from reports.outputs.export.formats import names
 from reports.outputs.html.page import page
 from reports.outputs.terminal import run_tables, screen
+from reports.outputs.terminal.check_report import check_report
 from reports.outputs.terminal.verdict_tables import compare_tables
 from reports.views import differences
 from reports.views import text as texts
@@ -157,10 +158,12 @@ def test_charts_are_drawn_from_any_names(hostile: tuple[Run, list[Record]], tmp_
 @pytest.mark.parametrize("width", [60, 100, 300])
 def test_the_terminal_gets_text_only(hostile: tuple[Run, list[Record]], width: int) -> None:
     summary = printed(*run_tables.summary(Analysis(*hostile)), width=width)
-    checked = printed(*run_tables.check_tables(Analysis(*hostile)), width=width)
-    for text in (summary, checked):
+    checked = printed(*check_report(Analysis(*hostile)), width=width)
+    every = printed(*check_report(Analysis(*hostile), verbose=True), width=width)
+    for text in (summary, checked, every):
         assert disobedient(text) == set()
         text.encode("utf-8")
+    for text in (summary, checked):
         assert len(text.splitlines()) < 600
     assert "[red]red[/red]" in checked
 

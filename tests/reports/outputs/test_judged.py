@@ -79,6 +79,22 @@ def test_a_cause_that_all_problems_share_is_said_once() -> None:
     assert printed(candidate(*reasons))[1].endswith("0/2  no mask")
 
 
+def test_a_slip_is_said_with_its_cure_and_without_its_evidence() -> None:
+    slip = row("wrong", reason="the scale is missing (out is wrong: 41 times)", slip="scale",
+               cure="multiply by scale")  # fmt: skip
+    assert printed(candidate(slip))[1].endswith("the scale is missing; multiply by scale")
+
+
+def test_without_a_fault_it_is_said_how_it_was_called() -> None:
+    called = row("same", ratio=1.0, low=1.0, high=1.0, notes="called with a dense mask")
+    assert printed(candidate(called))[1].endswith("1.000 [1.000, 1.000]  called with a dense mask")
+
+
+def test_the_reason_of_a_missing_file_is_said_in_full() -> None:
+    found = candidate(row("missing", reason="a.py has no function; expected one of (q, k, v)"))
+    assert printed(found)[1].endswith("a.py has no function; expected one of (q, k, v)")
+
+
 def test_the_most_severe_cause_is_said() -> None:
     fault = row("wrong", LONG, reason="no mask")
     found = candidate(row("refused", reason="takes causal"), fault)
@@ -103,8 +119,12 @@ def test_a_forged_reason_stays_in_its_line() -> None:
 
 def test_a_line_of_json_has_verdict_cause_ratio_and_score() -> None:
     rows = [
-        candidate(timed("faster", 0.5), row("wrong", LONG, cause="wrong_output", reason="no mask"))
-    ]
+        candidate(
+            timed("faster", 0.5),
+            row("wrong", LONG, cause="wrong_output", reason="no mask", slip="mask", cure="read it",
+                notes="called with q, k, v"),
+        )
+    ]  # fmt: skip
     first, score = lines(rows, by=0.2)
     problems = first.pop("problems")
     assert first == {
@@ -121,9 +141,11 @@ def test_a_line_of_json_has_verdict_cause_ratio_and_score() -> None:
     }
     assert problems == [
         {"problem": str(SHORT), "verdict": "faster", "right": True, "faster": True, "ratio": 0.5,
-         "low": 0.45, "high": 0.55, "cause": "", "reason": ""},
+         "low": 0.45, "high": 0.55, "cause": "", "reason": "", "slip": "", "cure": "",
+         "notes": ""},
         {"problem": str(LONG), "verdict": "wrong", "right": False, "faster": False, "ratio": None,
-         "low": None, "high": None, "cause": "wrong_output", "reason": "no mask"},
+         "low": None, "high": None, "cause": "wrong_output", "reason": "no mask", "slip": "mask",
+         "cure": "read it", "notes": "called with q, k, v"},
     ]  # fmt: skip
     assert score == {
         "kind": "score",

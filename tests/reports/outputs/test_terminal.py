@@ -17,12 +17,14 @@ from impls.interface import Limits
 from impls.interface.limits import EVERY_BIAS, EVERY_MASK
 from reports.analysis.run_analysis import Analysis
 from reports.outputs.exit_status import exit_status
+from reports.outputs.html.page import page
 from reports.outputs.reporting import MOST_CHARTS, report
 from reports.outputs.terminal import listings, run_tables
 from reports.outputs.terminal.grid_tables import folded
 from reports.outputs.terminal.listings import capability_markdown
-from reports.outputs.terminal.screen import Screen
-from reports.views.numbers import share
+from reports.outputs.terminal.screen import CheckScreen, Screen
+from reports.outputs.terminal.verdict_tables import MOST_ROWS
+from reports.views.numbers import mebibytes, milliseconds, ratio_in, share
 from suites.records.codec import to_data
 from suites.records.plan import Entry
 from suites.records.record import Record
@@ -69,7 +71,8 @@ def test_verdicts_and_time_inside_calls_are_below_the_tables() -> None:
     text = " ".join(shown(*run_tables.summary(Analysis(*small_run(problems=PROBLEMS[:2])))).split())
     assert text.index("Memory of layers") < text.index("Attention against naive")
     assert "Identical code, the baseline and its twin, may differ by" in text
-    assert re.search(r"[\d.]+ % of 1 min 40 s inside calls of implementations$", text)
+    assert re.search(r"[\d.]+ % of 1 min 40 s inside calls of implementations ", text)
+    assert text.endswith("torch_multi_head takes 1.15x its time [1.15, 1.15].")
 
 
 def test_titles_name_the_labels_that_are_not_the_default() -> None:
@@ -221,58 +224,10 @@ def test_times_beside_a_time_out_in_another_session_are_no_time() -> None:
     assert exit_status([*cut, late], named=("other",)) == 1
 
 
-def test_check_counts_what_agreed_and_what_did_not() -> None:
-    text = shown(*run_tables.check_tables(Analysis(*small_run(sessions=0))), width=120)
-    table = text[: text.index("Without agreement")].splitlines()
-    rows = {line.split()[0]: line.split()[1:] for line in table if line.strip()}
-    assert rows["naive"] == ["18", "18", "0.05", "exact"]
-    assert rows["local_window"] == ["9", "9", "9", "0.07", "exact"]
-    assert rows["flash_attn"] == ["0", "0", "18"]
-
-
-def test_a_fault_of_several_problems_is_one_row_with_the_first_of_them() -> None:
-    run, records = small_run(problems=PROBLEMS[:3], sessions=0)
-    fault = "RuntimeError: The size of tensor a (4) must match the size of tensor b (2)"
-    failed = (
-        Record(
-            session=0, problem=problem, implementation="naive", status="failed", cause="exception",
-            reason=fault,
-        )
-        for problem in PROBLEMS[:3]
-    )  # fmt: skip
-    others = [r for r in records if r.implementation != "naive"]
-    found = Analysis(run, [*failed, *others])
-    text = " ".join(shown(*run_tables.check_tables(found), width=200).split())
-    assert f"naive failed 3 {fault}; first on {PROBLEMS[0]}" in text
-    assert text.count("RuntimeError") == 1
-    assert "xformers refused 3 device cpu: runs on cuda; dtype float32" in text
-
-
-def test_a_fault_of_one_problem_names_it_however_long_it_is() -> None:
-    run, records = small_run(problems=PROBLEMS[:2], sessions=0)
-    others = [r for r in records if (r.problem, r.implementation) != (PROBLEMS[1], "naive")]
-    wrong = Record(
-        session=0, problem=PROBLEMS[1], implementation="naive", status="wrong",
-        cause="wrong_output", reason="out: " + "off " * 300,
-    )  # fmt: skip
-    text = " ".join(shown(*run_tables.check_tables(Analysis(run, [*others, wrong]))).split())
-    assert "naive wrong 1 out: off off" in text
-    assert f"; on {PROBLEMS[1]}" in text
-
-
 def test_a_share_of_the_gate_has_two_decimals() -> None:
     assert [share(each) for each in (0.123, 1000.0, 46927536855.0, None)] == [
         "0.12", "1000.00", ">1000", "",
     ]  # fmt: skip
-
-
-def test_check_says_when_a_mask_differs() -> None:
-    run, records = small_run(problems=PROBLEMS[:1], sessions=0)
-    turned = [
-        replace(r, agreement=replace(r.agreement, readout=False)) if r.agreement else r
-        for r in records
-    ]
-    assert "differs" in shown(*run_tables.check_tables(Analysis(run, turned)))
 
 
 def test_brackets_in_a_name_are_no_markup() -> None:
@@ -324,7 +279,7 @@ def test_the_screen_shows_phases_and_prints_faults_only() -> None:
     text = kept.getvalue()
     assert f"crashed  bad[x=1] on {PROBLEMS[0]}: SIGSEGV" in text
     assert "session 1 of 3" in text
-    assert "2/3" in text
+    assert "2 of 3 results" in text
     assert "not said here" not in text
 
 
@@ -344,6 +299,18 @@ def test_the_screen_shows_the_problem_and_counts_failures_and_disturbed_rounds()
     assert "left" in text
     sessions = [list(group) for _, group in groupby(r.session for r in records if r.conditions)]
     assert f"{len(sessions)} disturbed rounds" in text
+
+
+def test_a_check_shows_how_many_problems_are_done_and_prints_no_faults() -> None:
+    kept = io.StringIO()
+    console = Console(file=kept, force_terminal=True, width=60, color_system=None)
+    with CheckScreen(console) as screen:
+        screen.phase("checking mine", 63)
+        screen.record(FAULT)
+        screen._progress.refresh()
+    assert "checking mine: 1 of 63 problems" in kept.getvalue()
+    assert "failure" not in kept.getvalue()
+    assert "SIGSEGV" not in kept.getvalue()
 
 
 def test_a_new_phase_forgets_the_problem_of_the_one_before() -> None:
@@ -454,6 +421,15 @@ RUN = {
 }
 
 
+@pytest.mark.parametrize("width", [25, 40, 60])
+def test_the_lists_of_runs_and_suites_cut_no_number_in_a_narrow_terminal(width: int) -> None:
+    run = {**RUN, "name": "problem-20261129-063056", "problems": 1800, "records": 60123}
+    words = shown(listings.listed("runs", [run, run]), width=width).split()
+    assert {"1800", "60123", run["name"]} <= set(words)
+    suite = {"name": "scaling", "problems": 1800, "sessions": 333, "description": "a first look"}
+    assert {"1800", "333"} <= set(shown(listings.listed("suites", [suite]), width=width).split())
+
+
 @pytest.mark.parametrize(
     ("what", "data", "expected"),
     [
@@ -482,3 +458,105 @@ def test_each_list_is_a_table(what: str, data: Any, expected: str) -> None:
 
 def test_there_is_a_table_for_each_list() -> None:
     assert set(listings.TABLES) == {"implementations", "suites", "runs", "machine"}
+
+
+def of_one_problem(*names: str, **plan: Any) -> Analysis:
+    """A run of one problem; `performer` approximates."""
+    panels = {"performer": "approximations"}
+    made = tuple(Entry(name=n, limits=ANY, panel=panels.get(n, "attention")) for n in names)
+    run, records = small_run(problems=PROBLEMS[:1], made=made, baseline="sdpa_flash")
+    return Analysis(replace(run, plan=replace(run.plan, **plan)), records)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("naive", "sdpa_flash"),
+        ("naive", "chunked", "sdpa_flash"),
+        ("off_by_one", "naive", "sdpa_flash"),
+        ("performer", "sdpa_flash"),
+        ("performer", "naive", "sdpa_flash"),
+        ("performer", "off_by_one", "sdpa_flash"),
+    ],
+)
+def test_a_run_of_one_problem_takes_at_most_40_lines(
+    names: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    analysis = of_one_problem(*names, across=True)
+    report(analysis.run, analysis.records, tmp_path, as_json=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 40, "\n".join(lines)
+    assert max(map(len, lines[:-4])) <= 80
+
+
+def test_a_run_of_one_problem_has_one_table_and_ends_with_its_sentences() -> None:
+    lines = shown(*run_tables.summary(of_one_problem("naive", "sdpa_flash"))).splitlines()
+    rows = [" ".join(line.split()) for line in lines if line.strip()]
+    assert rows[:2] == [str(PROBLEMS[0]), "ms MiB above the inputs"]
+    assert rows[3:5] == ["naive 0.156 1.00", "sdpa_flash 0.0289 0.645"]
+    said = f"sdpa_flash is the fastest on {PROBLEMS[0]}; naive takes 5.4x its time [5.4, 5.5]."
+    assert rows[-1] == said
+
+
+def test_ratios_across_panels_have_a_table_and_a_sentence() -> None:
+    analysis = of_one_problem("performer", "sdpa_flash", across=True)
+    rows = [" ".join(line.split()) for line in shown(*run_tables.summary(analysis)).splitlines()]
+    place = rows.index(f"Across panels: other functions against sdpa_flash ({PROBLEMS[0]})")
+    assert rows[place + 3].startswith("performer 2.653 [")
+    said = "performer computes another function, RMS error 3e-05 % of attention; it takes 2.7x"
+    assert said in " ".join(rows)
+    assert "RMS error" in rows[1] + rows[2] + rows[3]
+
+
+def test_how_implementations_were_called_is_said_once_each() -> None:
+    analysis = of_one_problem("naive", "sdpa_flash")
+    noted = [
+        replace(r, notes=("called with a dense mask",)) if r.implementation == "naive" else r
+        for r in analysis.records
+    ]
+    text = shown(*run_tables.summary(Analysis(analysis.run, noted)))
+    assert text.count("naive: called with a dense mask.") == 1
+    assert page(Analysis(analysis.run, noted)).count("naive: called with a dense mask.") == 1
+
+
+def test_what_a_slip_explains_is_one_row_with_its_cure() -> None:
+    run, records = small_run(problems=PROBLEMS[:3])
+    slipped = [
+        replace(r, slip="top_left", reason=f"query {place} sees key 0", cure="use tril(Tk - Tq)")
+        if r.implementation == "off_by_one"
+        else r
+        for place, r in enumerate(records)
+    ]
+    analysis = Analysis(run, slipped)
+    text = " ".join(shown(*run_tables.summary(analysis), width=200).split())
+    assert re.search(r"off_by_one wrong 3 query \d+ sees key 0; first on .*; cure: use tril", text)
+    assert text.count("sees key 0") == 1
+    assert "; cure: use tril(Tk - Tq)" in page(analysis)
+
+
+@pytest.mark.parametrize("width", [30, 40, 60])
+@pytest.mark.parametrize("problems", [PROBLEMS[:1], PROBLEMS[:3], PROBLEMS])
+def test_no_number_is_cut_in_a_narrow_terminal(width: int, problems: tuple[Any, ...]) -> None:
+    analysis = Analysis(*small_run(problems=problems))
+    text = shown(*run_tables.summary(analysis), width=width)
+    assert max(map(len, text.splitlines())) <= width
+    words = set(re.findall(r"[^\s:]+", text))
+    for row in analysis.measurements:
+        assert milliseconds(row.median_ms) in words
+        assert mebibytes(row.peak_bytes) in words
+    if len(analysis.verdicts) <= MOST_ROWS:
+        for found in analysis.verdicts:
+            assert ratio_in(found.ratio, found.low, found.high) in " ".join(text.split())
+
+
+def test_a_speed_up_below_a_hundredth_is_a_bound() -> None:
+    run, records = small_run(problems=PROBLEMS[:1], threads=(1, 2), made=TWO)
+    slow = [
+        replace(r, times_ms=tuple(300 * t for t in r.times_ms)) if r.threads == 2 else r
+        for r in records
+    ]
+    assert "<0.01x" in shown(*run_tables.summary(Analysis(run, slow)))

@@ -18,6 +18,7 @@ from reports.rows.columns import PROBLEM_COLUMNS
 from reports.rows.measurements import MEASUREMENT_COLUMNS, measurement_columns, measurements
 from reports.rows.outcomes import outcomes
 from reports.rows.sessions import ceilings
+from reports.views.tables import measurement_table
 from suites.records.plan import Entry
 from suites.records.record import Record
 from suites.stats.ceilings import share
@@ -112,6 +113,26 @@ def test_a_row_has_the_figures_of_its_samples() -> None:
     row = only(measurements(run, told), ONE, "chunked")
     assert (row["clock"], row["host_ms"], row["sustained_ms"]) == ("graph, host", 0.02, 0.4)
     assert row["checked_again"] is True
+
+
+def test_a_row_has_each_note_of_its_records_once_and_the_page_shows_it() -> None:
+    run, records = small_run(problems=[ONE])
+    assert only(measurements(run, records), ONE, "chunked")["notes"] == ""
+    noted = [
+        replace(r, notes=("gradients by backward()", *(["another"] if r.session else [])))
+        if r.implementation == "chunked"
+        else r
+        for r in records
+    ]
+    row = only(measurements(run, noted), ONE, "chunked")
+    assert row["notes"] == "gradients by backward(); another"
+    cells = [
+        cell.text
+        for each in measurement_table(Analysis(run, noted)).rows
+        for cell in each.cells
+        if "backward" in cell.text
+    ]
+    assert cells == ["host; gradients by backward(); another"]
 
 
 def test_a_run_that_lacks_a_number_of_threads_is_unfinished() -> None:

@@ -25,7 +25,7 @@ def test_the_largest_problem_of_each_kind_has_a_sentence() -> None:
         "[47.2, 47.2]; it needs 11.6 MiB above the inputs, the baseline 256."
     )
     assert said[4].startswith(
-        f"Layers: multi_head, the baseline, is the fastest on {largest}; torch_multi_head takes "
+        f"Layers: multi_head is the fastest on {largest}; torch_multi_head takes "
     )
     assert len(said) == 5
 
@@ -87,7 +87,7 @@ def test_slower_and_equal_implementations_are_reported() -> None:
         same == f"none is shown to be faster than base, the baseline, on {ONE}; other is as fast."
     )
     slower = sentences(Analysis(*two(1.3)))[1]
-    said = f"base, the baseline, is the fastest on {ONE}; other takes 1.30x its time [1.30, 1.30]."
+    said = f"base is the fastest on {ONE}; other takes 1.30x its time [1.30, 1.30]."
     assert slower == said
     tiny = sentences(Analysis(*two(0.0005)))[1]
     assert "base, the baseline, takes >1000x its time [>1000, >1000]" in tiny

@@ -47,6 +47,23 @@ def test_a_run_that_compares_nothing_says_so() -> None:
     )
 
 
+def test_rows_that_slow_the_next_one_are_named_with_the_worst_problem() -> None:
+    run, records = small_run()
+    ratios = {str(PROBLEMS[0]): 1.4, str(PROBLEMS[1]): 6.3}
+    slow = [
+        replace(r, neighbour_ratio=ratios.get(str(r.problem), 1.0))
+        if r.implementation == "chunked" and r.times_ms
+        else r
+        for r in records
+    ]
+    said = (
+        f"chunked slows the next row's first call 6.30 times ({PROBLEMS[1]}); untimed lead-in "
+        "calls keep that out of the times."
+    )
+    assert [x for x in sentences(Analysis(run, slow)) if "slows" in x] == [said]
+    assert not any("slows" in x for x in sentences(Analysis(run, records)))
+
+
 def test_a_check_reports_only_devices_without_a_run() -> None:
     assert sentences(Analysis(*small_run(sessions=0))) == [
         "No implementation of this run ran on a GPU."

@@ -31,7 +31,9 @@ NEEDED: Final = (
 _NAMES: Final = ("problem", "implementation", "status")
 _BYTES: Final = ("peak_bytes", "kept_bytes", "resident_bytes")
 _FIGURES: Final = (
+    "prepare_ms",
     "first_call_ms",
+    "neighbour_ratio",
     "host_ms",
     "sustained_ms",
     "cross_check_ms",
@@ -103,6 +105,8 @@ def _schema() -> pa.Schema:
             *((name, text) for name in ("clock", "operator")),
             ("threads", whole),
             ("calls_per_sample", whole),
+            ("compilations", whole),
+            ("unseen", text),
             ("notes", pa.list_(text)),
             ("mask_bytes", pa.int64()),
             ("in_rounds", truth),
@@ -180,9 +184,9 @@ def _is_sound(found: pa.Table, rows: Sequence[Mapping[Any, Any]]) -> bool:
     timed = compute.greater(samples, 0)
     ok = compute.equal(found["status"], "ok")
     check = compute.equal(found["session"], CHECK)
-    first = compute.is_valid(found["first_call_ms"])
+    set_up = [compute.is_valid(found[name]) for name in ("prepare_ms", "first_call_ms")]
     explained = compute.not_equal(found["reason"], "")
-    has = compute.or_(timed, first)
+    has = compute.or_(timed, compute.or_(*set_up))
     twins = compute.list_value_length(found["twin_ms"])
     disturbed = compute.struct_field(found["conditions"], "disturbed")
     rounds = compute.fill_null(compute.list_value_length(disturbed), 0)

@@ -1,0 +1,33 @@
+"""How implementations were called, where that differs from the others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from reports.analysis.run_analysis import Analysis
+from reports.views.text import LONGEST_TEXT, abbreviated
+from suites.records.record import Record
+
+_NUMBER: Final = re.compile(r"\b\d[\d.]*(?:e[-+]?\d+)?")
+
+
+def sentences(analysis: Analysis, *, panel: str | None = None) -> list[str]:
+    """One sentence for each implementation with such notes; None: of all panels."""
+    names = [e.name for e in analysis.plan.entries if panel in (None, e.panel)]
+    said = {name: notes_of(analysis.records, name) for name in names}
+    return [f"{abbreviated(name)}: {notes}." for name, notes in said.items() if notes]
+
+
+def notes_of(records: Iterable[Record], name: str) -> str:
+    """The notes of an implementation, each once; empty for none.
+
+    Where notes differ in their numbers only, they are one note with … for each number.
+    """
+    alike: dict[str, set[str]] = {}
+    for record in records:
+        for note in record.notes if record.implementation == name else ():
+            alike.setdefault(_NUMBER.sub("…", note), set()).add(note)
+    said = (next(iter(own)) if len(own) == 1 else general for general, own in alike.items())
+    return abbreviated("; ".join(said), LONGEST_TEXT)

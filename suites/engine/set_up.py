@@ -1,0 +1,65 @@
+"""What setting an implementation up for a problem gives, before any rounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+from torch import Tensor
+
+from impls.interface import Implementation, Problem
+from suites.measure import compilers, timing
+from suites.measure.gradients import GradientMode
+from suites.measure.preparing import Preparation
+from suites.measure.rounds import Arm
+
+
+@dataclass(slots=True)
+class SetUp:
+    """What setting an implementation up gave.
+
+    preparation  what it prepared for the problem
+    took_ms      wall time of its calls outside of rounds
+    beside       figures beside the times
+    mode         of its gradients
+    alone        the arm with its one sample, where that was taken apart from the rounds
+    fault        what is wrong with the output of that sample
+    """
+
+    preparation: Preparation
+    first_call_ms: float
+    took_ms: list[float]
+    beside: dict[str, Any]
+    mode: GradientMode
+    alone: Arm | None = None
+    fault: str = ""
+
+    @property
+    def implementation(self) -> Implementation:
+        """The implementation that was set up."""
+        return self.preparation.implementation
+
+
+def set_up_fields(
+    preparation: Preparation, problem: Problem, graphs_before: int | None
+) -> dict[str, Any]:
+    """The fields of a record about set-up: the step before the calls, and compilations.
+
+    graphs_before  graphs that torch had compiled before it
+    """
+    graphs, before = compilers.compilations(), graphs_before or 0
+    known = graphs is not None and (graphs > before or preparation.compiles_with_torch)
+    return {
+        "prepare_ms": preparation.took_ms[problem] if preparation.is_two_steps else None,
+        "compilations": (graphs or 0) - before if known else None,
+    }
+
+
+def keeping(call: timing.Call, latest: list[Tensor]) -> timing.Call:
+    """The call, which keeps its output in a list; the output before it is released first."""
+
+    def kept() -> None:
+        latest.clear()
+        latest.extend(cast("tuple[Tensor, ...]", call()))
+
+    return kept

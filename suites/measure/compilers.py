@@ -1,0 +1,78 @@
+"""Compilers of implementations: whether one is used, what it has compiled, and its limits."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any, Final
+
+from impls.interface import Implementation
+from suites.measure.named_objects import names_in_code, objects_of, root_module
+
+_COMPILED: Final = {
+    "OptimizedModule": "torch",
+    "PjitFunction": "jax",
+    "JITFunction": "triton",
+    "Autotuner": "triton",
+    "CPUDispatcher": "numba",
+}
+"""Compilers by the classes of what they return."""
+_DECORATORS: Final = {
+    ("torch", "compile"): "torch",
+    ("jax", "jit"): "jax",
+    ("numba", "njit"): "numba",
+}
+"""Compilers by a module and a name in it that code uses together."""
+RECOMPILATIONS: Final = 4096
+"""Compilations of one function that torch is permitted. Its own limit is 8: further shapes would
+run without the compiler, and no message says so."""
+
+
+def compilers(implementation: Implementation) -> frozenset[str]:
+    """The compilers that an implementation uses: torch, jax, triton, numba; empty for none."""
+    objects = objects_of(implementation)
+    return frozenset(filter(None, (*map(_compiler, objects), *_by_name(objects))))
+
+
+def _compiler(each: Any) -> str:
+    """The compiler that made an object; empty for none."""
+    attributes = getattr(each, "__dict__", {})
+    if "_torchdynamo_orig_callable" in attributes and "_torchdynamo_disable" not in attributes:
+        return "torch"
+    return _COMPILED.get(type(each).__name__, "")
+
+
+def _by_name(objects: list[Any]) -> list[str]:
+    """Compilers that code names, as `torch.compile` in a function that prepares."""
+    modules = {root_module(each) for each in objects if isinstance(each, ModuleType)}
+    names = {name for each in objects for name in names_in_code(each)}
+    return [
+        compiler
+        for (module, name), compiler in _DECORATORS.items()
+        if module in modules | names and name in names
+    ]
+
+
+def compilations() -> int | None:
+    """Graphs that torch has compiled in this process; None where its compiler is not loaded."""
+    utils = sys.modules.get("torch._dynamo.utils")
+    return None if utils is None else int(utils.counters["stats"]["unique_graphs"])
+
+
+def raise_limits() -> None:
+    """Permit torch's compiler, where it is loaded, to compile for every shape."""
+    config: Any = sys.modules.get("torch._dynamo.config")
+    if config is not None and config.recompile_limit < RECOMPILATIONS:
+        config.recompile_limit = RECOMPILATIONS
+        config.accumulated_recompile_limit = max(config.accumulated_recompile_limit, RECOMPILATIONS)
+
+
+def forget() -> None:
+    """Drop what torch's compiler keeps in this process, so that a problem is compiled for itself.
+
+    Otherwise the second size is compiled for all sizes, which gives slower code. Compiled code
+    stays in the folder of the run.
+    """
+    dynamo: Any = sys.modules.get("torch._dynamo")
+    if dynamo is not None and hasattr(dynamo, "reset"):
+        dynamo.reset()
