@@ -11,7 +11,6 @@ import importlib
 import importlib.util
 import re
 import sys
-import traceback
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,8 @@ from types import ModuleType
 from typing import Any, Final
 
 from impls.interface import Implementation, Missing
-from impls.interface.candidates import candidates, named
+from impls.interface.candidates import candidates, contents, named
+from impls.interface.exceptions import first_line, said_by
 from impls.interface.template import template
 
 FOLDER: Final = Path(__file__).parent
@@ -69,17 +69,15 @@ def load_file(path: Path, function: str = "") -> list[Implementation]:
     try:
         module = _import(path.resolve())
     except (Exception, SystemExit) as error:
-        reason = f"{_first_line(error)}{_line_number(error, path.resolve())}"
-        raise ValueError(f"{path} does not import: {reason}") from error
+        raise ValueError(f"{path} does not import: {said_by(error, path.resolve())}") from error
     try:
         found = _in_module(module, path, function)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     if not found:
-        public = ", ".join(name for name in vars(module) if not name.startswith("_"))
         wanted = f"no attention function {function!r}" if function else "no attention function"
         raise ValueError(
-            f"{path} has {wanted}; expected one of (q, k, v, ...), it has {public or 'nothing'}"
+            f"{path} has {wanted}; expected one of (q, k, v, ...), it has {contents(module)}"
         )
     return found
 
@@ -124,7 +122,7 @@ def _in_folder_file(path: Path) -> list[Implementation] | list[Missing]:
     try:
         found = _in_module(_import(path), path)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a broken file stays listed
-        return [Missing(path.stem, f"does not import here: {_first_line(error)}")]
+        return [Missing(path.stem, f"does not import here: {first_line(error)}")]
     return found or [Missing(path.stem, "has no attention function of (q, k, v, ...)")]
 
 
@@ -144,8 +142,19 @@ def _in_module(module: ModuleType, path: Path, function: str = "") -> list[Imple
 def _import(path: Path) -> ModuleType:
     if path.parent == FOLDER:
         return importlib.import_module(f"{__name__}.{path.stem}")
-    if package := _package_name(path):
+    package, fault = _package_of(path)
+    if package:
         return importlib.import_module(package)
+    try:
+        return _alone(path)
+    except ImportError as error:
+        if "no known parent package" in str(error):
+            error.msg = f"{error.msg}: {fault or 'keep the file in its package'}"
+        raise
+
+
+def _alone(path: Path) -> ModuleType:
+    """The module of a file that is in no package."""
     name = f"attnbench_file_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}_{path.stem}"
     if name in sys.modules:
         return sys.modules[name]
@@ -162,20 +171,20 @@ def _import(path: Path) -> ModuleType:
     return module
 
 
-def _package_name(path: Path) -> str:
-    """The dotted name of a file in a package, which may import relatively; "" for other files."""
+def _package_of(path: Path) -> tuple[str, str]:
+    """The dotted name of a file in a package, or "" and why its package cannot be imported."""
     root, names = path.parent, [] if path.stem == "__init__" else [path.stem]
     while (root / "__init__.py").is_file():
         root, names = root.parent, [root.name, *names]
     if root == path.parent:
-        return ""
+        return "", ""
     _append_to_path(root)
     name = ".".join(names)
     try:
         spec = importlib.util.find_spec(name)
-    except (ImportError, ValueError):
-        return ""
-    return name if spec is not None and spec.origin == str(path) else ""
+    except (ImportError, ValueError) as error:
+        return "", f"its package does not import: {first_line(error)}"
+    return name if spec is not None and spec.origin == str(path) else "", ""
 
 
 def _append_to_path(folder: Path) -> None:
@@ -270,19 +279,3 @@ def _settings(spec: str, text: str) -> tuple[dict[str, Any], tuple[str, ...]]:
         else:
             fixed[name] = value
     return fixed, tuple(swept)
-
-
-def _line_number(error: BaseException, path: Path) -> str:
-    """The line of the file that raised the error, in parentheses; empty for another file."""
-    if isinstance(error, SyntaxError):
-        return f" (line {error.lineno})" if error.filename == str(path) else ""
-    frames = traceback.extract_tb(error.__traceback__)
-    lines = [frame.lineno for frame in frames if frame.filename == str(path)]
-    return f" (line {lines[-1]})" if lines else ""
-
-
-def _first_line(error: BaseException) -> str:
-    """The first line of the error's message, even if its str() raises."""
-    text = traceback.format_exception_only(type(error), error)
-    lines = [line for line in text if not line.startswith(" ")]  # not the source of a syntax error
-    return "".join(lines[:1]).removeprefix(f"{type(error).__module__}.").strip().split("\n")[0]

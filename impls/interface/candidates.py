@@ -7,16 +7,25 @@ A plain callable is a function, an instance or a class with `__call__` or `forwa
 from __future__ import annotations
 
 import inspect
+import re
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
 from impls.interface import Implementation
+from impls.interface.exceptions import said_by
 from impls.interface.implementation import from_function, takes_a_problem
-from impls.interface.signatures import function_base, signature_of
+from impls.interface.signatures import function_base, role_of, signature_of
 
 PREPARE: Final = "prepare"
 """A function of this name that takes a problem is named after its file."""
+_HELPER: Final = re.compile(
+    r"(apply|bench|benchmark|check|construct|convert|create|generate|get|init|make|merge|pack|plot"
+    r"|print|repeat|rotate|split|test|unpack)(_|$)"
+)
+"""Names of functions that prepare or test attention: they count where a file has no others."""
 
 
 def candidates(module: ModuleType, stem: str) -> list[Implementation]:
@@ -35,10 +44,21 @@ def candidates(module: ModuleType, stem: str) -> list[Implementation]:
     if decorated:
         return decorated
     own = {name: each for name, each in members.items() if _is_of(module, each)}
-    for some in (own, members):
-        if found := {name: each for name, each in some.items() if is_attention(each)}:
-            return _made(found, stem)
-    return _made({name: each for name, each in own.items() if _takes_three(each)}, stem)
+    some = own if any(map(_is_code, own.values())) else members
+    found = {name: each for name, each in some.items() if is_attention(each)}
+    if found:
+        return _made(_without_helpers(found) or found, stem)
+    three = _without_helpers({name: each for name, each in own.items() if _takes_three(each)})
+    if not any(map(_is_named_attention, three)):
+        _expect_no_other_form(own)
+    return _made(three, stem)
+
+
+def contents(module: ModuleType) -> str:
+    """The public names that a module defines, or all of them; `nothing` without any."""
+    members = dict(_members(module))
+    own = [name for name, each in members.items() if _is_code(each) and _is_of(module, each)]
+    return ", ".join(own or members) or "nothing"
 
 
 def named(module: ModuleType, name: str, stem: str) -> Implementation | None:
@@ -49,7 +69,10 @@ def named(module: ModuleType, name: str, stem: str) -> Implementation | None:
     each = getattr(module, PREPARE if name == stem and not hasattr(module, name) else name, None)
     if isinstance(each, Implementation):
         return each
-    return _one(each, name) if is_attention(each) or _takes_three(each) else None
+    if is_attention(each) or _takes_three(each):
+        return _one(each, name)
+    _expect_no_other_form({name: each})
+    return None
 
 
 def is_attention(candidate: object) -> bool:
@@ -62,8 +85,36 @@ def is_attention(candidate: object) -> bool:
 
 
 def _takes_three(candidate: object) -> bool:
-    function = _function(candidate)
+    function = None if isinstance(candidate, type) else _function(candidate)
     return function is not None and signature_of(function) is not None
+
+
+def _is_code(each: object) -> bool:
+    return inspect.isroutine(each) or isinstance(each, type)
+
+
+def _without_helpers(found: dict[str, Any]) -> dict[str, Any]:
+    return {name: each for name, each in found.items() if not _HELPER.match(name)}
+
+
+def _is_named_attention(name: str) -> bool:
+    return "att" in name.lower()
+
+
+def _expect_no_other_form(own: dict[str, Any]) -> None:
+    """Raises ValueError where the attention of a file takes other arguments than q, k and v."""
+    layers = [name for name, each in own.items() if hasattr(each, "forward")]
+    functions = [name for name, each in own.items() if inspect.isfunction(each)]
+    named = filter(_is_named_attention, (*layers, *functions))
+    name = next(named, layers[-1] if layers else "")
+    if not name:
+        return
+    call = getattr(own[name], "forward", own[name])
+    taken = ", ".join(inspect.signature(call).parameters).removeprefix("self, ")
+    raise ValueError(
+        f"no attention function: {name} takes ({taken}); expected (q, k, v, ...): add a function "
+        "of them, or see projections= for a layer (CONTRIBUTING.md)"
+    )
 
 
 def _made(found: dict[str, Any], stem: str) -> list[Implementation]:
@@ -85,9 +136,29 @@ def _one(candidate: Any, name: str) -> Implementation:
     if function is None:
         raise ValueError(f"it is a {type(candidate).__name__}; expected a callable")
     if isinstance(candidate, type) and function_base(candidate) is None:
-        function = candidate()
+        function = _instance(candidate)
     _expect_no_weights(function)
     return from_function(function, name)
+
+
+def _instance(kind: type) -> Any:
+    """An instance, without dropout. Raises ValueError where this needs other arguments."""
+    required = [
+        p.name
+        for p in _constructor(kind)
+        if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+    ]
+    if others := [name for name in required if role_of(name) != "dropout"]:
+        values = ", ".join(f"{name}=..." for name in required)
+        raise ValueError(
+            f"its constructor needs {', '.join(others)}; expected a class without required "
+            f"arguments: add a line attention = {kind.__name__}({values})"
+        )
+    try:
+        return kind(**dict.fromkeys(required, 0.0))
+    except Exception as error:
+        path = Path(sys.modules[kind.__module__].__file__ or "")
+        raise ValueError(f"its constructor raises {said_by(error, path)}") from error
 
 
 def _members(module: ModuleType) -> Iterator[tuple[str, Any]]:
@@ -119,11 +190,7 @@ def _function(candidate: Any) -> Callable[..., Any] | None:
     if function_base(candidate) is not None:
         return getattr(candidate, "apply", None)
     forward = getattr(candidate, "forward", None) or candidate.__dict__.get("__call__")
-    takes_nothing = all(
-        p.default is not p.empty or p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
-        for p in list(_constructor(candidate))
-    )
-    return _unbound(forward) if inspect.isfunction(forward) and takes_nothing else None
+    return _unbound(forward) if inspect.isfunction(forward) else None
 
 
 def _constructor(kind: type) -> Iterator[inspect.Parameter]:

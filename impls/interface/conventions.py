@@ -7,31 +7,25 @@ small inputs choose among them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
+from impls.interface.call_forms import by_position, first_of, in_layout, in_order, layer_of
+from impls.interface.dense_mask import MASK_DIMS, MEANINGS, dense_mask
 from impls.interface.limits import EVERY_MASK, Limits
 from impls.interface.problem import DTYPE_BYTES
-from impls.interface.signatures import Signature, is_apply, signature_of
+from impls.interface.signatures import IN_ORDER, LAYER, Signature, is_apply, signature_of
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from impls.interface.implementation import AttentionFunction
     from impls.interface.problem import Problem
 
 NATIVE: Final = "Mask"
 """The meaning of a mask parameter that takes the contract's `Mask`."""
-MEANINGS: Final = {
-    "visible": "bool, True = visible",
-    "hidden": "bool, True = hidden",
-    "numbers": "numbers, 1 = visible and 0 = hidden",
-    "added": "added to the scores, -inf = hidden",
-}
-"""What a dense mask may mean, in the order in which the meanings are tried."""
 LAYOUTS: Final = {
     "bhtd": "",
     "bthd": "q, k, v and out as [B, T, H, D]",
@@ -45,16 +39,16 @@ LAYOUTS: Final = {
 class Reading:
     """One way to call a function.
 
-    meaning  of its dense mask: a key of MEANINGS, NATIVE, or "" without such a parameter
+    meaning  of its dense mask: a key of MEANINGS, NATIVE, or "" where none is passed
     layout   a key of LAYOUTS
-    square   whether a dense mask has two dimensions, [Tq, Tk], and not four
-    window   of a window parameter: a key of WINDOWS, or "" without one
+    mask_dims  dimensions of a dense mask: one of MASK_DIMS
+    window   of a window parameter: a key of WINDOWS, or "" where none is passed
     first    whether the output is the first of several
     """
 
     meaning: str = ""
     layout: str = "bhtd"
-    square: bool = False
+    mask_dims: int = 4
     window: str = ""
     first: bool = False
 
@@ -73,7 +67,8 @@ class Convention:
     @property
     def fixed(self) -> frozenset[str]:
         """Which of `mask` and `scale` the callable has no parameter for."""
-        takes_mask = any(self.signature.having(r) for r in ("mask", "added", "causal", "window"))
+        reading = self.reading
+        takes_mask = self.signature.having("causal") or reading.window or reading.meaning
         takes_scale = self.signature.having("scale")
         both = {"mask": takes_mask, "scale": takes_scale}
         return frozenset(name for name, taken in both.items() if not taken)
@@ -100,27 +95,29 @@ class Convention:
 
     def readings(self) -> Iterator[Reading]:
         """Every way to call it, the likely ones first."""
-        for layout, (meaning, square), window in product(
+        for layout, (dims, meaning), window in product(
             LAYOUTS, self._meanings(), _windows(self.signature)
         ):
-            yield Reading(meaning, layout, square, window)
+            yield Reading(meaning, layout, dims, window)
 
     def uses_dense(self, problem: Problem) -> bool:
         """Whether it gets a dense mask on this problem: one that no other parameter states."""
-        if not self.dense or (problem.mask.is_full and self.dense not in self.signature.required):
+        if not self.reading.meaning or (problem.mask.is_full and not self._needs_mask):
             return False
         return not (self._is_causal(problem) or self._is_window(problem))
 
     def prepared(self, function: Callable[..., Any], problem: Problem) -> AttentionFunction:
         """The function of q, k and v for a problem; a dense mask is made here."""
         arguments = self._arguments(problem)
+        layer = [layer_of(problem)] if self.signature.takes_layer else []
         if self.by_position:
-            call = _by_position(function, self.signature, arguments)
+            call = by_position(function, self.signature, arguments)
         else:
-            call = partial(function, **arguments)
+            call = partial(function, *layer, **arguments)
+        call = in_order(call, self.signature.order)
         if self.reading.first:
-            call = _first_of(call)
-        return _in_layout(call, self.reading.layout)
+            call = first_of(call)
+        return in_layout(call, self.reading.layout)
 
     def said(self, problem: Problem) -> list[str]:
         """How it is called on a problem, as `called with is_causal=True`."""
@@ -135,6 +132,17 @@ class Convention:
             found.append(
                 f"called with a dense mask ({self.dense}: {meaning}; {kib:.3g} KiB, made before)"
             )
+        taken = {
+            self.dense: self.reading.meaning,
+            self.signature.having("window"): self.reading.window,
+        }
+        if left_out := [name for name, reading in taken.items() if name and not reading]:
+            found.append(f"called without {' and '.join(left_out)}")
+        if self.signature.takes_layer:
+            found.append(f"called with a stand-in for {LAYER}")
+        if self.signature.order != IN_ORDER:
+            order = ", ".join("qkv"[index] for index in self.signature.order)
+            found.append(f"called with ({order})")
         if layout := LAYOUTS[self.reading.layout]:
             found.append(f"called with {layout}")
         if self.reading.first:
@@ -152,19 +160,25 @@ class Convention:
         wide = self.reading.meaning in ("numbers", "added")
         return entries * (DTYPE_BYTES[problem.dtype] if wide else 1)
 
-    def _meanings(self) -> list[tuple[str, bool]]:
-        """Meanings of the mask parameter, each with whether it has two dimensions."""
+    def _meanings(self) -> list[tuple[int, str]]:
+        """Meanings of the mask parameter, each after the dimensions of the mask."""
         if not self.dense:
-            return [("", False)]
-        if self.signature.having("added"):
-            return [("added", False), ("added", True)]
-        dense = [*product(MEANINGS, (False, True))]
-        dense.sort(key=lambda each: each[1])
+            return [(4, "")]
+        left_out = [] if self.dense in self.signature.required else [(4, "")]
+        if self.signature.roles[self.dense] == "added":
+            return [*product(MASK_DIMS, ("added",)), *left_out]
+        dense = [*product(MASK_DIMS, MEANINGS)]
         if "Tensor" in self.signature.annotated.get(self.dense, ""):
-            return dense
-        native = (NATIVE, False)
+            return [*dense, *left_out]
+        native = (4, NATIVE)
         by_keyword = self.dense in self.signature.keyword_only
-        return [native, *dense] if by_keyword else [*dense, native]
+        return [native, *dense, *left_out] if by_keyword else [*dense, native, *left_out]
+
+    @property
+    def _needs_mask(self) -> bool:
+        """Whether its dense mask cannot be left out, not even as None."""
+        text = self.signature.annotated.get(self.dense, "")
+        return self.dense in self.signature.required and not re.search(r"\b(None|Optional)\b", text)
 
     def _is_causal(self, problem: Problem) -> bool:
         """Whether its flag alone states the mask: causal, with Tq == Tk where it has a choice."""
@@ -173,7 +187,7 @@ class Convention:
         return problem.query_length == problem.key_length or not self.dense
 
     def _is_window(self, problem: Problem) -> bool:
-        return bool(self.signature.having("window")) and problem.mask.kind == "window"
+        return bool(self.reading.window) and problem.mask.kind == "window"
 
     def _arguments(self, problem: Problem) -> dict[str, Any]:
         """The arguments beside q, k and v, by parameter."""
@@ -182,6 +196,7 @@ class Convention:
             "grouped": problem.query_heads != problem.key_heads,
             "dropout": 0.0,
             "training": problem.training,
+            "head_dim": problem.head_dim,
             "causal": self._is_causal(problem)
             or (self._is_window(problem) and problem.mask.right == 0),
         }
@@ -198,15 +213,15 @@ class Convention:
         }
 
     def _is_taken(self, name: str, role: str) -> bool:
-        """Whether a value is passed; a dropout whose default is None may be a module."""
-        return role != "dropout" or self.signature.defaults.get(name, 0.0) is not None
+        """Whether a value is passed; a dropout whose default is no number is a module."""
+        return role != "dropout" or isinstance(self.signature.defaults.get(name, 0.0), (int, float))
 
     def _mask(self, problem: Problem) -> Any:
         """The mask as the reading has it."""
         mask = problem.mask.resolved(problem.batch, problem.key_length)
         if self.reading.meaning == NATIVE:
             return mask
-        return _dense(self.reading, problem)
+        return dense_mask(self.reading, problem)
 
 
 def convention_of(function: Callable[..., Any], *, decorated: bool = False) -> Convention | None:
@@ -223,7 +238,7 @@ def convention_of(function: Callable[..., Any], *, decorated: bool = False) -> C
         names = ", ".join(map(repr, signature.unfilled))
         raise ValueError(
             f"nothing fills its required parameter {names}; expected (q, k, v) and parameters with "
-            "defaults: give a default, or use functools.partial"
+            f"defaults: give a default, or add a function of (q, k, v) that calls it with a value"
         )
     made = Convention(signature=signature, reading=Reading(), by_position=is_apply(function))
     return Convention(
@@ -241,7 +256,9 @@ def _is_native(signature: Signature, *, decorated: bool) -> bool:
     if decorated:
         foreign = set(signature.roles) - {"mask", "scale", "softcap"}
         return not foreign and "Tensor" not in annotation
-    return signature.takes_any and "mask" not in signature.names
+    foreign = set(signature.roles.values()) - {"scale", "softcap"}
+    usual = signature.order == IN_ORDER and not signature.takes_layer
+    return signature.takes_any and usual and not foreign
 
 
 _WINDOWS: Final[dict[str, Callable[[Any], Any]]] = {
@@ -262,63 +279,7 @@ def _windows(signature: Signature) -> tuple[str, ...]:
     if not name:
         return ("",)
     if isinstance(signature.defaults.get(name), (tuple, list)):
-        return ("pair",)
-    return tuple(_WINDOWS) if name == "window_size" else ("keys", "keys before", "pair")
-
-
-def _dense(reading: Reading, problem: Problem) -> Tensor:
-    """The dense mask of a problem: [B or 1, 1, Tq, Tk], [Tq, Tk], or [B * H or 1, Tq, Tk]."""
-    import torch  # noqa: PLC0415 - the contract imports without torch
-
-    batch, queries, keys = problem.batch, problem.query_length, problem.key_length
-    mask = problem.mask.resolved(batch, keys)
-    with torch.inference_mode(mode=False):
-        seen = mask.dense(batch, queries, keys, torch.device(problem.device))
-        seen = _shaped(seen, reading, problem)
-        dtype = getattr(torch, problem.dtype)
-        if reading.meaning == "visible":
-            return seen
-        if reading.meaning == "hidden":
-            return ~seen
-        if reading.meaning == "numbers":
-            return seen.to(dtype)
-        return torch.zeros_like(seen, dtype=dtype).masked_fill(~seen, float("-inf"))
-
-
-def _shaped(seen: Tensor, reading: Reading, problem: Problem) -> Tensor:
-    if reading.square and seen.dim() == 2:
-        return seen
-    whole = seen.reshape(-1, 1, problem.query_length, problem.key_length)
-    if reading.layout != "folded":
-        return whole
-    if len(whole) == 1:
-        return whole[0]
-    return whole.expand(-1, problem.query_heads, -1, -1).flatten(0, 1)
-
-
-def _by_position(
-    function: Callable[..., Any], signature: Signature, arguments: dict[str, Any]
-) -> Callable[..., Any]:
-    """A call without keywords: arguments up to the last given one, with defaults between."""
-    last = max((signature.names.index(name) for name in arguments), default=-1)
-    given = [arguments.get(n, signature.defaults.get(n)) for n in signature.names[: last + 1]]
-    return lambda q, k, v: function(q, k, v, *given)
-
-
-def _first_of(call: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda q, k, v: call(q, k, v)[0]
-
-
-def _in_layout(call: Callable[..., Any], layout: str) -> AttentionFunction:
-    """A function of [B, H, T, D] that calls one of another layout; views, where strides permit."""
-    if layout == "bthd":
-        return lambda q, k, v: call(
-            q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
-        ).transpose(1, 2)
-    if layout == "bhtd-bthd":
-        return lambda q, k, v: call(q, k, v).transpose(1, 2)
-    if layout == "folded":
-        return lambda q, k, v: call(q.flatten(0, 1), k.flatten(0, 1), v.flatten(0, 1)).unflatten(
-            0, q.shape[:2]
-        )
-    return call
+        found: tuple[str, ...] = ("pair",)
+    else:
+        found = tuple(_WINDOWS) if name == "window_size" else ("keys", "keys before", "pair")
+    return found if name in signature.required else (*found, "")

@@ -175,7 +175,7 @@ class Implementation:
         A layer passes the optional arguments to its inner attention. Raises ValueError for an
         optional argument that the function does not take: it is never dropped.
         """
-        parameters = inspect.signature(self.function).parameters
+        parameters = _parameters(self.function)
         takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
         values: dict[str, Any] = {"bias": bias, "softcap": softcap, "sink": sink}
         optional = {name: value for name, value in values.items() if value is not None}
@@ -311,9 +311,9 @@ def _native_limits(function: AttentionFunction) -> Limits:
 
 
 def _parameters(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
-    """Its parameters by name; none for a function in C."""
+    """Its parameters by name, those of `forward` for a module; none for a function in C."""
     try:
-        return inspect.signature(function).parameters
+        return inspect.signature(getattr(function, "forward", function)).parameters
     except (TypeError, ValueError):
         return {}
 

@@ -16,15 +16,23 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
     "window": ("window_size", "window", "sliding_window", "local_window_size"),
     "scale": ("scale", "softmax_scale", "sm_scale", "scaling", "qk_scale", "scale_factor"),
     "grouped": ("enable_gqa",),
-    "dropout": ("dropout_p", "dropout", "p_dropout", "attn_dropout", "dropout_rate", "p_drop"),
+    "dropout": (
+        *("dropout", "dropout_p", "dropout_rate", "dropout_ratio", "dropout_prob", "p_dropout"),
+        *("p_drop", "attn_dropout", "attention_dropout", "attn_drop", "attention_dropout_prob"),
+    ),
     "softcap": ("softcap", "logit_cap", "logits_soft_cap", "soft_cap"),
     "training": ("training", "is_training"),
+    "head_dim": ("head_dim", "dim_head", "d_k"),
 }
 """Names of parameters by the argument that they take. The words are those of torch, flash-attn,
 xformers and transformers."""
+LAYER: Final = "module"
+"""A first parameter of this name takes the layer that calls the function, as in transformers."""
 CONTRACT: Final = ("mask", "scale", "bias", "softcap", "sink", "inner")
 """Parameters of the contract's own functions."""
 _FAMILIES: Final = (r"x?_?q|quer", r"x?_?k|key", r"x?_?v|val")
+IN_ORDER: Final = (0, 1, 2)
+"""The order of the parameters (q, k, v)."""
 _OF_NAME: Final = {name: role for role, names in ROLES.items() for name in names}
 
 
@@ -38,7 +46,9 @@ class Signature:
     defaults    by name
     keyword_only  names that are passed by keyword
     takes_any   whether it has `**kwargs`
-    named_qkv   whether the first three parameters are named like query, key and value
+    named_qkv   whether three parameters in a row are named like query, key and value
+    order       of these three: (2, 1, 0) for (v, k, q)
+    takes_layer whether a parameter LAYER comes before these three
     names       all of them, in order
     """
 
@@ -49,6 +59,8 @@ class Signature:
     keyword_only: frozenset[str]
     takes_any: bool
     named_qkv: bool
+    order: tuple[int, ...]
+    takes_layer: bool
     names: tuple[str, ...]
 
     def having(self, role: str) -> str:
@@ -64,19 +76,24 @@ class Signature:
 def signature_of(function: Callable[..., Any]) -> Signature | None:
     """The signature of a callable with at least three positional parameters; None otherwise."""
     parameters = list(_parameters(function))
+    takes_layer = bool(parameters) and parameters[0].name == LAYER
+    parameters = parameters[takes_layer:]
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     if len(positional) < 3:
         return None
+    order = _order([p.name for p in positional[:3]])
     others = [p for p in parameters if p not in positional[:3]]
     named = [p for p in others if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     return Signature(
-        roles={p.name: _OF_NAME[p.name.lower()] for p in named if p.name.lower() in _OF_NAME},
+        roles={p.name: role for p in named if (role := role_of(p.name))},
         required=tuple(p.name for p in named if p.default is p.empty),
         annotated={p.name: _text(p.annotation) for p in named if p.annotation is not p.empty},
         defaults={p.name: p.default for p in named if p.default is not p.empty},
         keyword_only=frozenset(p.name for p in named if p.kind is p.KEYWORD_ONLY),
         takes_any=any(p.kind is p.VAR_KEYWORD for p in parameters),
-        named_qkv=_named_qkv([p.name for p in positional[:3]]),
+        named_qkv=order is not None,
+        order=order or IN_ORDER,
+        takes_layer=takes_layer,
         names=tuple(p.name for p in named),
     )
 
@@ -93,9 +110,19 @@ def function_base(kind: type) -> Any:
     return next((each for each in found if each.__name__ == "Function"), None)
 
 
-def _named_qkv(names: Iterable[str]) -> bool:
-    pairs = zip(names, _FAMILIES, strict=True)
-    return all(re.match(family, name.lower()) for name, family in pairs)
+def role_of(name: str) -> str:
+    """The role of a parameter of this name; "" for none."""
+    return _OF_NAME.get(name.lower(), "")
+
+
+def _order(names: Iterable[str]) -> tuple[int, ...] | None:
+    """Which of q, k and v each name means; None where they are not one of each."""
+    meant = [
+        [index for index, family in enumerate(_FAMILIES) if re.match(family, name.lower())]
+        for name in names
+    ]
+    order = tuple(index for found in meant for index in found)
+    return order if sorted(order) == list(IN_ORDER) else None
 
 
 def _parameters(function: Callable[..., Any]) -> Iterable[inspect.Parameter]:

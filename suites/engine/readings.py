@@ -7,9 +7,12 @@ of them is used.
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from inspect import ismodule
 from typing import Final
 
 import torch
@@ -39,9 +42,13 @@ ENTRIES: Final = 1 << 24
 """Score entries, over all heads, up to which a reading is tried at the problem's own size."""
 MEMORY: Final = 4 << 30
 """Bytes that a trial may add."""
+TRIALS_S: Final = 20.0
+"""Seconds after which no further reading of a slow function is tried."""
 _SEVERAL: Final = "it returned several outputs"
-NAMED: Final = 3
-"""Readings that a message about a doubt names."""
+CURE: Final = "if it computes another function, state its reference= (CONTRIBUTING.md)"
+ARRAYS: Final = "its file uses numpy and no torch: convert q, k, v and out in a function of them"
+NAMED: Final = 2
+"""Faults that a message about a doubt names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +90,18 @@ def _chosen(part: Implementation, kinds: Sequence[Problem], seed: int) -> Readin
     trials = list(_tried(part, kinds, seed))
     if not trials:
         return ReadingsChosen(readings={})
-    best = max(trials, key=lambda each: each.right)
+    best = max(trials, key=lambda each: (each.right, not each.raised))
     if not best.right:
         return ReadingsChosen(
             readings=_by_name(part, best),
             doubt=_doubt(part, trials),
             cannot_be_called=all(trial.raised for trial in trials),
         )
-    limits = part.reading(best.reading).limits
+    chosen = part.reading(best.reading)
+    limits = chosen.limits
     if not part.states_limits:
         right = [problem for problem, fault in best.faults.items() if not fault]
-        limits = tuple(_narrowed(each, part.fixed, right) for each in limits)
+        limits = tuple(_narrowed(each, chosen.fixed, right) for each in limits)
     return ReadingsChosen(readings=_by_name(part, best), limits=limits)
 
 
@@ -130,6 +138,7 @@ def _tried(part: Implementation, kinds: Sequence[Problem], seed: int) -> Iterato
         return
     seen: set[object] = set()
     several = False
+    start = time.perf_counter()
     for reading in part.convention.readings():
         each = replace(reading, first=several)
         key = (each.layout, *(_call_of(part.reading(each), kind) for kind in kinds))
@@ -141,7 +150,8 @@ def _tried(part: Implementation, kinds: Sequence[Problem], seed: int) -> Iterato
             several, each = True, replace(each, first=True)
             found = _try(part.reading(each), each, kinds, seed)
         yield found
-        if found.right == len(kinds) or found.is_of_no_reading:
+        is_late = time.perf_counter() - start > TRIALS_S
+        if found.right == len(kinds) or found.is_of_no_reading or is_late:
             return
 
 
@@ -151,7 +161,7 @@ def _call_of(part: Implementation, problem: Problem) -> object:
     if convention is None:
         return "contract"
     reading = convention.reading
-    dense = (reading.meaning, reading.square) if convention.uses_dense(problem) else ()
+    dense = (reading.meaning, reading.mask_dims) if convention.uses_dense(problem) else ()
     return dense, reading.window if problem.mask.kind == "window" else ""
 
 
@@ -217,13 +227,26 @@ def _narrowed(limits: Limits, fixed: frozenset[str], right: Sequence[Problem]) -
 
 
 def _doubt(part: Implementation, trials: Sequence[_Trials]) -> str:
-    """What the likeliest readings gave, as one line."""
-    if len(trials) == 1 and trials[0].raised:
-        return f"it cannot be called: {one_line(_fault_of(trials[0]))}"
-    found = [f"{_said(part, trial)}: {one_line(_fault_of(trial))}" for trial in trials[:NAMED]]
-    others = len(trials) - len(found)
-    more = f"; {others} other readings failed, too" if others > 0 else ""
-    return f"no reading of its parameters is right on a small problem: {'; '.join(found)}{more}"
+    """What the likeliest readings gave, each fault once, as one line."""
+    returned = [trial for trial in trials if not trial.raised]
+    found: dict[str, str] = {}
+    for trial in returned or trials:
+        found.setdefault(one_line(_fault_of(trial)), _said(part, trial))
+    if returned:
+        start, cure = "no reading of its parameters is right on a small problem", f"; {CURE}"
+    else:
+        start, cure = "it cannot be called", f"; {ARRAYS}" if _takes_arrays(part) else ""
+    if len(found) == 1:
+        return f"{start}: {next(iter(found))}{cure}"
+    named = [f"{said}: {fault}" for fault, said in list(found.items())[:NAMED]]
+    others = len(found) - len(named)
+    return f"{start}: {'; '.join(named)}{f'; {others} more' if others > 0 else ''}{cure}"
+
+
+def _takes_arrays(part: Implementation) -> bool:
+    """Whether its module imports numpy and not torch."""
+    imported = {each.__name__ for each in vars(sys.modules[part.module]).values() if ismodule(each)}
+    return "numpy" in imported and not any(name.split(".")[0] == "torch" for name in imported)
 
 
 def _fault_of(trial: _Trials) -> str:

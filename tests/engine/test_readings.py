@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from impls.interface import Problem
+from suites.engine import readings
 from suites.engine.protocol import ChooseReadings, ReadingsChosen
 from suites.engine.readings import choose_readings
 
@@ -60,6 +61,44 @@ CASES: dict[str, tuple[str, tuple[str, str, bool]]] = {
             "    return dense(q, k, v, None if mask is None else ~mask)"
         ),
         ("visible", "bhtd", False),
+    ),
+    "three dimensions of a mask": (
+        (
+            "def ATTENTION(q, k, v, d_k, mask=None, dropout=None):\n"
+            "    return dense(q, k, v, None if mask is None else mask.unsqueeze(1) == 0)"
+        ),
+        ("visible", "bhtd", False),
+    ),
+    "values first": (
+        "def ATTENTION(value, key, query, mask): return dense(query, key, value, mask == 0)",
+        ("visible", "bhtd", False),
+    ),
+    "three dimensions, with weights": (
+        (
+            "def ATTENTION(q, k, v):\n"
+            "    weights = (torch.bmm(q, k.mT) / math.sqrt(q.shape[-1])).softmax(-1)\n"
+            "    return torch.bmm(weights, v), weights"
+        ),
+        ("", "folded", True),
+    ),
+    "a mask that is viewed in three dimensions": (
+        (
+            "def ATTENTION(q, k, v, mask=None):\n"
+            "    scores = torch.bmm(q, k.mT) / math.sqrt(q.shape[-1])\n"
+            "    if mask is not None: scores = scores.masked_fill(mask.view(scores.shape), -1e9)\n"
+            "    return torch.bmm(scores.softmax(-1), v)"
+        ),
+        ("hidden", "folded", False),
+    ),
+    "a module first, out as [B, T, H, D]": (
+        (
+            "def ATTENTION(module, query, key, value, attention_mask, scaling, **kwargs):\n"
+            "    groups = module.num_key_value_groups\n"
+            "    key, value = (x.repeat_interleave(groups, 1) for x in (key, value))\n"
+            "    scores = query @ key.mT * scaling + attention_mask\n"
+            "    return (scores.softmax(-1) @ value).transpose(1, 2).contiguous(), scores"
+        ),
+        ("added", "bhtd-bthd", True),
     ),
     "the contract's Mask": (
         (
@@ -151,6 +190,31 @@ def test_a_function_without_a_mask_parameter_is_limited_to_the_masks_it_computes
     assert [each.masks for each in causal.limits] == [("causal",)]
 
 
+def test_a_mask_of_its_own_beside_a_parameter_for_padding_is_a_limit(tmp_path: Path) -> None:
+    source = """
+        def ATTENTION(q, k, v, mask=None):
+            assert mask is None or mask.dim() == 1, "padding"
+            return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+    """
+    made = chosen(tmp_path, source, *CAUSAL)
+    assert made.readings["attention"].meaning == ""
+    assert [each.masks for each in made.limits] == [("causal",)]
+
+
+def test_a_window_of_its_own_beside_a_parameter_for_another_is_kept(tmp_path: Path) -> None:
+    source = """
+        def ATTENTION(q, k, v, mask=None, window_size=None):
+            assert mask is None and window_size is None, "its own window"
+            i = torch.arange(q.shape[2])
+            distance = i[:, None] - i
+            return dense(q, k, v, (distance < 0) | (distance >= 33))
+    """
+    made = chosen(tmp_path, source, "b1 h4 t256 d32 window:33")
+    reading = made.readings["attention"]
+    assert (reading.meaning, reading.window, made.doubt) == ("", "", "")
+    assert [each.masks for each in made.limits] == [("window",)]
+
+
 def test_a_function_without_a_scale_parameter_is_limited_to_the_scale_it_computes(
     tmp_path: Path,
 ) -> None:
@@ -174,6 +238,48 @@ def test_a_function_that_raises_everywhere_cannot_be_called_and_says_why(tmp_pat
     made = chosen(tmp_path, "def ATTENTION(q, k, v): raise RuntimeError('no kernel')")
     assert made.cannot_be_called
     assert "RuntimeError: no kernel" in made.doubt
+
+
+def test_a_function_of_numpy_arrays_is_refused_as_one(tmp_path: Path) -> None:
+    path = tmp_path / "arrays.py"
+    path.write_text("import numpy as np\ndef attention(q, k, v): return np.matmul(q, k.T.copy())")
+    task = ChooseReadings(
+        implementation="attention",
+        files={"attention": str(path)},
+        problems=(Problem.parse(CAUSAL[0]),),
+        seed=3,
+    )
+    sent: Any = Sent()
+    choose_readings(task, sent)
+    assert "its file uses numpy and no torch: convert q, k, v and out" in sent.messages[-1].doubt
+
+
+def test_readings_of_a_slow_function_are_tried_for_a_limited_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readings, "TRIALS_S", 0.0)
+    source, _ = CASES["hidden where True"]
+    made = chosen(tmp_path, source, CAUSAL[1])
+    assert made.readings["attention"].meaning == "visible"
+    assert made.doubt.count("off by") == 1
+
+
+def test_a_fault_of_all_readings_is_given_once(tmp_path: Path) -> None:
+    source = "def ATTENTION(q, k, v, mask=None): raise RuntimeError('no kernel')"
+    doubt = chosen(tmp_path, source).doubt
+    assert doubt.startswith("it cannot be called: RuntimeError: no kernel")
+    assert doubt.count("no kernel") == 1
+
+
+def test_a_reading_that_returns_is_preferred_to_one_that_raises(tmp_path: Path) -> None:
+    source = """
+        def ATTENTION(q, k, v):
+            assert q.dim() == 3, "one head"
+            return q
+    """
+    made = chosen(tmp_path, source)
+    assert made.readings["attention"].layout == "folded"
+    assert "if it computes another function, state its reference=" in made.doubt
 
 
 def test_a_missing_import_is_named_with_its_line(tmp_path: Path) -> None:

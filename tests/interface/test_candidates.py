@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from textwrap import dedent
 
@@ -48,6 +49,12 @@ FORMS = {
             @staticmethod
             def forward(ctx, q, k, v): return q.clone()
     """,
+    "class that needs a dropout": """
+        class attention(nn.Module):
+            def __init__(self, dropout): super().__init__(); self.dropout = nn.Dropout(dropout)
+            def forward(self, q, k, v): return q
+    """,
+    "values first": "def attention(value, key, query, mask): return query",
     "compiled": """
         @torch.compile
         def attention(q, k, v): return q
@@ -115,6 +122,97 @@ def test_a_module_with_weights_is_refused_by_their_names(tmp_path: Path) -> None
     sentence = r"has weights of its own \(project.weight, project.bias\); expected attention"
     with pytest.raises(ValueError, match=sentence):
         impls.load_file(write(tmp_path, text))
+
+
+ANOTHER_FORM = (
+    "; expected (q, k, v, ...): add a function of them, or see projections= for a layer "
+    "(CONTRIBUTING.md)"
+)
+REFUSED = {
+    "a class that needs a value": (
+        """
+        class Attention(nn.Module):
+            def __init__(self, temperature, dropout): super().__init__()
+            def forward(self, q, k, v): return q
+        """,
+        (
+            "Attention: its constructor needs temperature; expected a class without required "
+            "arguments: add a line attention = Attention(temperature=..., dropout=...)"
+        ),
+    ),
+    "a constructor that raises": (
+        """
+        class Attention(nn.Module):
+            def __init__(self): super().__init__(); self.size = d_model
+            def forward(self, q, k, v): return q
+        """,
+        "Attention: its constructor raises NameError: name 'd_model' is not defined (line 7)",
+    ),
+    "a layer": (
+        """
+        from torch.nn.functional import scaled_dot_product_attention
+        class Norm(nn.Module):
+            def forward(self, x): return x
+        class SelfAttention(nn.Module):
+            def __init__(self, config): super().__init__()
+            def forward(self, x, mask): return x
+        """,
+        f"no attention function: SelfAttention takes (x, mask){ANOTHER_FORM}",
+    ),
+    "packed tensors": (
+        "def flash_attention(qkv, causal=False): return qkv",
+        f"no attention function: flash_attention takes (qkv, causal){ANOTHER_FORM}",
+    ),
+    "helpers alone": (
+        "def test(a, b, c): return a",
+        "has no attention function; expected one of (q, k, v, ...), it has test",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_file_without_a_callable_attention_says_how_to_make_one(
+    case: str, tmp_path: Path
+) -> None:
+    text, sentence = REFUSED[case]
+    with pytest.raises(ValueError, match=re.escape(sentence) + "$"):
+        impls.load_file(write(tmp_path, text))
+
+
+def test_a_layer_that_is_named_is_refused_by_its_parameters(tmp_path: Path) -> None:
+    path = write(tmp_path, REFUSED["a layer"][0] + PLAIN)
+    assert [each.name for each in impls.load_file(path)] == ["attention"]
+    with pytest.raises(ValueError, match=r"SelfAttention takes \(x, mask\); expected \(q, k, v"):
+        impls.load_file(path, "SelfAttention")
+
+
+def test_functions_that_prepare_tensors_count_where_there_are_no_others(tmp_path: Path) -> None:
+    helper = "def generate_qkv(q, k, v): return q\n"
+    (found,) = impls.load_file(write(tmp_path, helper + PLAIN))
+    assert found.name == "attention"
+    (alone,) = impls.load_file(write(tmp_path, helper, "alone.py"))
+    assert alone.name == "generate_qkv"
+
+
+def test_a_relative_import_without_its_package_says_why(tmp_path: Path) -> None:
+    text = "from .sizes import SIZE\n" + PLAIN
+    with pytest.raises(ValueError, match=r"parent package: keep the file in its package \(line"):
+        impls.load_file(write(tmp_path, text))
+    package = tmp_path / "package_that_does_not_import"
+    package.mkdir()
+    (package / "__init__.py").write_text("import a_module_that_is_missing_here")
+    with pytest.raises(
+        ValueError, match="its package does not import: ModuleNotFoundError: No mod"
+    ):
+        impls.load_file(write(package, text, "kernels.py"))
+
+
+def test_the_first_line_of_a_message_that_starts_with_an_empty_one_is_quoted(
+    tmp_path: Path,
+) -> None:
+    path = write(tmp_path, 'raise ImportError("""\n  needs a library\n  install it""")')
+    with pytest.raises(ValueError, match=r"does not import: ImportError: needs a library \(line"):
+        impls.load_file(path)
 
 
 def test_a_module_is_in_evaluation_mode(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from impls.interface import Implementation, Mask, Problem, implementation
-from impls.interface.conventions import LAYOUTS, MEANINGS, Convention, Reading, convention_of
+from impls.interface.conventions import LAYOUTS, Convention, Reading, convention_of
+from impls.interface.dense_mask import MEANINGS
 from impls.interface.implementation import from_function
 from suites.measure.inputs import bind, make_inputs
 
@@ -86,7 +87,7 @@ def test_a_dense_mask_is_true_where_a_key_is_visible() -> None:
 @pytest.mark.parametrize("meaning", MEANINGS)
 def test_every_meaning_of_a_mask_says_the_same(meaning: str) -> None:
     seen = torch.ones(5, 5, dtype=torch.bool).tril().triu(-1)
-    given = called("h2 t5 d4 window:2", Reading(meaning, square=True))["attn_mask"]
+    given = called("h2 t5 d4 window:2", Reading(meaning, mask_dims=2))["attn_mask"]
     visible = {"hidden": lambda: ~given, "added": lambda: given == 0}.get(meaning, given.bool)()
     assert torch.equal(visible, seen)
     assert (given.dtype == torch.bool) is (meaning in ("visible", "hidden"))
@@ -96,12 +97,21 @@ def test_padding_gives_a_mask_for_each_batch_row() -> None:
     assert called("b3 h2 t4 d4 padding:0.5")["attn_mask"].shape == (3, 1, 4, 4)
 
 
+@pytest.mark.parametrize(("dims", "shape"), [(4, (1, 1, 3, 5)), (2, (3, 5)), (3, (1, 3, 5))])
+def test_a_dense_mask_has_the_dimensions_of_its_reading(dims: int, shape: tuple[int, ...]) -> None:
+    given = called("h2 t3/5 d4 causal", Reading("visible", mask_dims=dims))["attn_mask"]
+    assert given.shape == shape
+    padded = called("b3 h2 t4 d4 padding:0.5", Reading("visible", mask_dims=3))["attn_mask"]
+    assert padded.shape == (3, 4, 4)
+
+
 def test_folded_tensors_get_a_mask_for_each_head() -> None:
     folded = Reading("visible", "folded")
     given = called("b3 h2 t4 d4 padding:0.5", folded)
     assert given["query"].shape == (6, 4, 4)
     assert given["attn_mask"].shape == (6, 4, 4)
     assert torch.equal(given["attn_mask"][0], given["attn_mask"][1])
+    assert called("b3 h2 t3/4 d4 causal", folded)["attn_mask"].shape == (6, 3, 4)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -152,6 +162,18 @@ def test_a_window_has_the_reaches_of_its_reading(
     assert given == {"causal": causal, "window_size": value}
 
 
+def test_a_bias_beside_a_mask_leaves_the_mask_all_its_meanings() -> None:
+    def attend(q: Any, k: Any, v: Any, mask: Any = None, attn_bias: Any = None) -> Any:
+        return q, k, v, mask, attn_bias
+
+    each = convention(attend)
+    assert each.dense == "mask"
+    assert {reading.meaning for reading in each.readings()} == {*MEANINGS, "Mask", ""}
+    without = replace(each, reading=Reading(""))
+    assert without.fixed == {"mask", "scale"}
+    assert without.said(Problem.parse("h2 t5 d4 causal")) == ["called without mask"]
+
+
 def test_a_required_mask_is_dense_on_a_full_problem_too() -> None:
     given: list[Any] = []
 
@@ -164,6 +186,89 @@ def test_a_required_mask_is_dense_on_a_full_problem_too() -> None:
     bind(from_function(strict), problem, inputs)(inputs.q, inputs.k, inputs.v)
     assert given[0].all()
     assert given[0].shape == (1, 1, 5, 5)
+
+
+@pytest.mark.parametrize("annotation", [Tensor | None, "Optional[torch.Tensor]"])
+def test_a_required_mask_that_may_be_none_is_none_on_a_full_problem(annotation: Any) -> None:
+    given: list[Any] = []
+
+    def lenient(q: Tensor, k: Tensor, v: Tensor, mask: Any) -> Tensor:
+        given.append(mask)
+        return q
+
+    lenient.__annotations__["mask"] = annotation
+    problem = Problem.parse("h2 t5 d4")
+    inputs = make_inputs(problem, purpose="test")
+    bind(from_function(lenient), problem, inputs)(inputs.q, inputs.k, inputs.v)
+    assert given == [None]
+
+
+def test_values_before_queries_are_passed_by_their_names() -> None:
+    given: list[Tensor] = []
+
+    def reversed_order(values: Tensor, keys: Tensor, query: Tensor) -> Tensor:
+        given.extend((query, keys, values))
+        return query
+
+    problem = Problem.parse("h2 t5 d4")
+    inputs = make_inputs(problem, purpose="test")
+    each = from_function(reversed_order)
+    bind(each, problem, inputs)(inputs.q, inputs.k, inputs.v)
+    for tensor, expected in zip(given, (inputs.q, inputs.k, inputs.v), strict=True):
+        assert torch.equal(tensor, expected)
+    assert convention(reversed_order).said(problem) == ["called with (v, k, q)"]
+
+
+def test_a_module_before_the_queries_is_a_stand_in_for_the_layer() -> None:
+    given: dict[str, Any] = {}
+
+    def attend(
+        module: Any,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        mask: Any,
+        scaling: float,
+        **others: Any,
+    ) -> Tensor:
+        given.update(module=module, mask=mask, scaling=scaling, others=others)
+        return query * key.shape[1]
+
+    problem = Problem.parse("h4/2 t5 d4 causal")
+    inputs = make_inputs(problem, purpose="test")
+    made = bind(from_function(attend), problem, inputs)(inputs.q, inputs.k, inputs.v)
+    assert torch.equal(made, inputs.q * 2)
+    assert given["module"].num_key_value_groups == 2
+    assert not given["module"].training
+    assert (given["mask"].shape, given["scaling"], given["others"]) == ((1, 1, 5, 5), 0.5, {})
+    assert convention(attend).said(problem)[1] == "called with a stand-in for module"
+
+
+@pytest.mark.parametrize("default", [None, torch.nn.Identity(), abs])
+def test_a_dropout_that_is_a_module_keeps_its_default(default: Any) -> None:
+    given: list[Any] = []
+
+    def attend(q: Tensor, k: Tensor, v: Tensor, dropout: Any = default) -> Tensor:
+        given.append(dropout)
+        return q
+
+    problem = Problem.parse("h2 t5 d4")
+    inputs = make_inputs(problem, purpose="test")
+    bind(from_function(attend), problem, inputs)(inputs.q, inputs.k, inputs.v)
+    assert given == [default]
+
+
+def test_the_head_dimension_is_passed() -> None:
+    given: list[int] = []
+
+    def attend(q: Tensor, k: Tensor, v: Tensor, d_k: int) -> Tensor:
+        given.append(d_k)
+        return q
+
+    problem = Problem.parse("h2 t5 d4")
+    inputs = make_inputs(problem, purpose="test")
+    bind(from_function(attend), problem, inputs)(inputs.q, inputs.k, inputs.v)
+    assert given == [4]
 
 
 def test_apply_gets_its_arguments_by_position() -> None:
@@ -205,7 +310,7 @@ def test_the_bytes_of_a_dense_mask_are_those_of_its_tensor() -> None:
             if isinstance(given, Tensor):
                 each = replace(convention(Recorded()), reading=reading)
                 stated = each.mask_bytes(Problem.parse(text))
-                assert stated == given.numel() * given.element_size()
+                assert stated == given.untyped_storage().nbytes()
 
 
 def test_a_function_of_the_contract_has_no_convention() -> None:
@@ -254,7 +359,7 @@ def test_a_required_parameter_that_nothing_fills_is_refused_by_name() -> None:
     def f(q: Any, k: Any, v: Any, n_heads: int) -> Any:
         return q, k, v, n_heads
 
-    sentence = "nothing fills its required parameter 'n_heads'; expected .* use functools.partial"
+    sentence = "nothing fills its required parameter 'n_heads'; expected .* that calls it with a"
     with pytest.raises(ValueError, match=sentence):
         convention_of(f)
 

@@ -58,7 +58,9 @@ def test_query_key_and_value_have_any_of_their_usual_names(names: str) -> None:
     assert found.named_qkv
 
 
-@pytest.mark.parametrize("names", ["x, y, z", "module, query, key, value", "k, q, v"])
+@pytest.mark.parametrize(
+    "names", ["x, y, z", "x, query, key, value", "q, k, k2", "module, x, y, z"]
+)
 def test_other_names_are_not_those_of_query_key_and_value(names: str) -> None:
     namespace: dict[str, Any] = {}
     exec(f"def f({names}): ...", namespace)  # noqa: S102 - it is ours
@@ -111,3 +113,23 @@ def test_the_signature_of_a_module_is_that_of_forward() -> None:
 def test_fewer_than_three_positional_parameters_are_no_signature_of_attention() -> None:
     assert signature_of(lambda x, y: x) is None
     assert signature_of(lambda q, *, k, v: q) is None
+
+
+@pytest.mark.parametrize(
+    ("names", "order", "takes_layer"),
+    [
+        ("q, k, v", (0, 1, 2), False),
+        ("k, q, v", (1, 0, 2), False),
+        ("values, keys, queries, mask", (2, 1, 0), False),
+        ("module, query, key, value", (0, 1, 2), True),
+    ],
+)
+def test_the_order_of_query_key_and_value_is_that_of_their_names(
+    names: str, order: tuple[int, ...], *, takes_layer: bool
+) -> None:
+    namespace: dict[str, Any] = {}
+    exec(f"def f({names}): ...", namespace)  # noqa: S102 - it is ours
+    found = signature_of(namespace["f"])
+    assert found is not None
+    assert found.named_qkv
+    assert (found.order, found.takes_layer) == (order, takes_layer)
