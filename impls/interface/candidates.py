@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any, Final
 
 from impls.interface import Implementation
@@ -94,7 +94,23 @@ def _is_code(each: object) -> bool:
 
 
 def _without_helpers(found: dict[str, Any]) -> dict[str, Any]:
-    return {name: each for name, each in found.items() if not _HELPER.match(name)}
+    """Those that no other one calls, and whose names are not those of helpers."""
+    called = {name for own, each in found.items() for name in _names_in(each) if name != own}
+    return {
+        name: each for name, each in found.items() if name not in called and not _HELPER.match(name)
+    }
+
+
+def _names_in(candidate: Any) -> set[str]:
+    """The global names that the code of a function uses, with that of functions inside it."""
+    code = getattr(inspect.unwrap(candidate), "__code__", None)
+    codes = [] if code is None else [code]
+    names: set[str] = set()
+    while codes:
+        each = codes.pop()
+        names |= set(each.co_names)
+        codes += [inner for inner in each.co_consts if isinstance(inner, CodeType)]
+    return names
 
 
 def _is_named_attention(name: str) -> bool:

@@ -94,6 +94,18 @@ def test_helpers_with_q_k_and_v_among_others_are_no_candidates(tmp_path: Path) -
     assert [each.name for each in impls.load_file(write(tmp_path, text))] == ["attention"]
 
 
+def test_a_function_that_another_one_calls_is_a_helper(tmp_path: Path) -> None:
+    text = """
+        def dense(q, k, v): return q
+        def prepare(problem):
+            def call(q, k, v): return dense(q, k, v)
+            return call
+    """
+    path = write(tmp_path, text)
+    assert [each.name for each in impls.load_file(path)] == ["mine"]
+    assert [each.name for each in impls.load_file(path, "dense")] == ["dense"]
+
+
 def test_imported_functions_count_where_the_file_defines_none(tmp_path: Path) -> None:
     imported = "from torch.nn.functional import scaled_dot_product_attention as sdpa\n"
     path = write(tmp_path, imported + PLAIN)
