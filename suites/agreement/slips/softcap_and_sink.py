@@ -1,4 +1,4 @@
-"""The softcap or the sink is ignored, or the softcap applies before the scale."""
+"""The softcap or the sink is ignored, the softcap applies before the scale, or a sink is added."""
 
 from __future__ import annotations
 
@@ -38,14 +38,26 @@ def _suspects(observation: Observation) -> Iterator[Suspect]:
             Diagnosis("sink_ignored", "the sink is ignored: weights sum to 1", cure),
             lambda: varied(observation, weigh=_without_sink),
         )
+    else:
+        sentence = "weights do not sum to 1: an extra logit of 0 joins the sum of the softmax"
+        cure = "remove the 1 + or the column of zeros from the sum of the softmax"
+        yield Suspect(
+            Diagnosis("extra_logit", sentence, cure),
+            lambda: varied(observation, weigh=_with_a_zero),
+        )
 
 
 def _without_sink(scores: Tensor, seen: Tensor) -> Tensor:
     return reference.weights(scores.masked_fill(~seen, float("-inf")))
 
 
+def _with_a_zero(scores: Tensor, seen: Tensor) -> Tensor:
+    zero = scores.new_zeros(scores.shape[1], 1, 1)
+    return reference.weights(scores.masked_fill(~seen, float("-inf")), zero)
+
+
 SLIP = Slip(
     order=110,
-    keys=("softcap_ignored", "softcap_before_scale", "sink_ignored"),
+    keys=("softcap_ignored", "softcap_before_scale", "sink_ignored", "extra_logit"),
     suspects=_suspects,
 )

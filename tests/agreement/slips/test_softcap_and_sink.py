@@ -27,6 +27,12 @@ def softcap_before_the_scale(call: AttentionCall) -> Tensor:
     return scores.masked_fill(~call.seen, float("-inf")).softmax(-1) @ call.values
 
 
+def with_an_extra_logit(call: AttentionCall) -> Tensor:
+    scores = call.scale * (call.q @ call.keys.mT)
+    exponentials = scores.masked_fill(~call.seen, float("-inf")).exp()
+    return exponentials / (1 + exponentials.sum(-1, keepdim=True)) @ call.values
+
+
 CASES = (
     traced(without_softcap, "h4 t64 d16 full softcap2.0", "softcap_ignored",
            "the softcap of 2 is ignored", "Limits(softcap=False)"),
@@ -34,6 +40,8 @@ CASES = (
            "the softcap of 2 applies before the scale, expected after it", "torch.tanh(scale *"),
     traced(without_sink, "h4 t64 d16 causal sink", "sink_ignored",
            "the sink is ignored: weights sum to 1", "Limits(sink=False)"),
+    traced(with_an_extra_logit, "h4 t64 d16 causal", "extra_logit",
+           "an extra logit of 0 joins the sum of the softmax", "column of zeros"),
 )  # fmt: skip
 
 
