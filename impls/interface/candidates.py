@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import ModuleType
 from typing import Any, Final
 
 from impls.interface import Implementation
@@ -21,6 +21,8 @@ from impls.interface.signatures import function_base, role_of, signature_of
 
 PREPARE: Final = "prepare"
 """A function of this name that takes a problem is named after its file."""
+_OF_JAX: Final = "PjitFunction"
+"""The class of functions that jax compiled: they take arrays of jax, and no tensors."""
 _HELPER: Final = re.compile(
     r"(apply|bench|benchmark|check|construct|convert|create|generate|get|init|make|merge|pack|plot"
     r"|print|repeat|rotate|split|test|unpack)(_|$)"
@@ -78,7 +80,7 @@ def named(module: ModuleType, name: str, stem: str) -> Implementation | None:
 def is_attention(candidate: object) -> bool:
     """Whether its first parameters are named like query, key and value, or its first `problem`."""
     function = _function(candidate)
-    if function is None:
+    if function is None or type(function).__name__ == _OF_JAX:
         return False
     found = signature_of(function)
     return takes_a_problem(function) or (found is not None and found.named_qkv)
@@ -94,23 +96,10 @@ def _is_code(each: object) -> bool:
 
 
 def _without_helpers(found: dict[str, Any]) -> dict[str, Any]:
-    """Those that no other one calls, and whose names are not those of helpers."""
-    called = {name for own, each in found.items() for name in _names_in(each) if name != own}
-    return {
-        name: each for name, each in found.items() if name not in called and not _HELPER.match(name)
-    }
-
-
-def _names_in(candidate: Any) -> set[str]:
-    """The global names that the code of a function uses, with that of functions inside it."""
-    code = getattr(inspect.unwrap(candidate), "__code__", None)
-    codes = [] if code is None else [code]
-    names: set[str] = set()
-    while codes:
-        each = codes.pop()
-        names |= set(each.co_names)
-        codes += [inner for inner in each.co_consts if isinstance(inner, CodeType)]
-    return names
+    """Functions of a problem, which call the others; else those without the name of a helper."""
+    two_steps = {name: each for name, each in found.items() if takes_a_problem(each)}
+    others = {name: each for name, each in found.items() if not _HELPER.match(name)}
+    return two_steps or others
 
 
 def _is_named_attention(name: str) -> bool:

@@ -26,6 +26,8 @@ from suites.records.record import CHECK
 
 LIMIT_S: Final = 120.0
 """Seconds that importing one file may take."""
+TRIALS_S: Final = 30.0
+"""Seconds that trials of one implementation may take; compilers have those of --prepare-limit."""
 MOST_TRIES: Final = 10
 """Files that may end the session, each of which makes another one necessary."""
 _NO_LIMIT: Final = 1 << 62
@@ -70,7 +72,7 @@ def _with_readings(entry: Entry, plan: Plan, pool: LocalPool) -> Entry:
         implementation=entry.name, files=entry.files, problems=plan.problems, seed=plan.seed
     )
     process = pool.take(CHECK, max(plan.threads))
-    if _asked(process, task, heard.append) is not None:
+    if _asked(process, task, heard.append, min(TRIALS_S, plan.time_limit_s)) is not None:
         process[1].end()
         return entry
     pool.put_back(CHECK, process)
@@ -121,11 +123,13 @@ def _ask(
     return latest, ending.reason
 
 
-def _asked(process: Process, task: Task, receive: Callable[[Message], None]) -> Ending | None:
-    """Do a task under the limits of a catalogue; how the process ended, None where it did not."""
+def _asked(
+    process: Process, task: Task, receive: Callable[[Message], None], limit_s: float = LIMIT_S
+) -> Ending | None:
+    """Do a task within a limit of time; how the process ended, None where it did not."""
     watch, session = process
     limits = watch.time_limit_s, watch.memory_limit
-    watch.time_limit_s, watch.memory_limit = LIMIT_S, _NO_LIMIT
+    watch.time_limit_s, watch.memory_limit = limit_s, _NO_LIMIT
     ending = session.ask(task, receive)
     watch.time_limit_s, watch.memory_limit = limits
     return ending

@@ -7,6 +7,7 @@ of them is used.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,11 +24,12 @@ from impls.interface import Implementation, Limits, Problem, implementation
 from impls.interface.conventions import Reading
 from impls.interface.limits import EVERY_MASK
 from suites.agreement.small_problems import SmallProblems, kind_of, sizes_of
-from suites.engine.call_limits import limited_memory
+from suites.engine.call_limits import limited_memory, preparing
 from suites.engine.outcome import fault_of, resolve
 from suites.engine.pipe import Sender, one_line
 from suites.engine.protocol import Begin, ChooseReadings, ReadingsChosen
 from suites.measure.affinity import on_all_cpus
+from suites.measure.compilers import compilers
 from suites.measure.inputs import bind, make_inputs
 from suites.process_state.state import ProcessState
 
@@ -80,7 +82,8 @@ def choose_readings(task: ChooseReadings, sender: Sender) -> None:
     before = ProcessState()
     each = resolve(task.implementation, task.files)
     part = each.inner or each
-    made = _chosen(part, tuple(_kinds(part, task.problems)), task.seed)
+    with preparing(sender) if compilers(part) else contextlib.nullcontext():
+        made = _chosen(part, tuple(_kinds(part, task.problems)), task.seed)
     if before.changes():
         before.restore()  # the check finds what changes it
     sender.send(made)

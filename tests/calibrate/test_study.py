@@ -235,8 +235,8 @@ def test_the_arms_are_the_same_call_with_rotating_inputs(
         seen.append(q)
         return q
 
-    stand_in = SimpleNamespace(bound=lambda **_: kept)
-    monkeypatch.setattr(child, "from_function", lambda function: stand_in)
+    stand_in = SimpleNamespace(prepared=lambda _: lambda **_: kept)
+    monkeypatch.setattr(child, "implementation", lambda: lambda function: stand_in)
     arms = child.arms_of("b1 h1 t4 d4", TASK)
     assert tuple(arms) == child.ARMS
     seen.clear()

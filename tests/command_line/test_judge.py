@@ -64,7 +64,7 @@ CHEATS = {
     "finds_the_reference": ("wrong", "wrong_output", ""),
     "finds_the_exact_reference": ("wrong", "wrong_output", ""),
     "ends_with_a_forged_record": ("crashed", "pipe_overwritten", "wrote to the session's pipe"),
-    "raises_a_forged_line": ("missing", "not_importable", "ValueError: no"),
+    "raises_a_forged_line": ("failed", "exception", "ValueError: no"),
 }
 KEPT = ("candidates/cheats.py", "candidates/honest.py", "candidates/broken.py")
 WORDS = ("--problem", "b1 h2 t128 d16", "--sessions", "2", "--threads", "1")

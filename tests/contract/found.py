@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 import torch
 
 import impls
-from impls.interface import Implementation, Problem
+from impls.interface import Implementation, Limits, Problem
 from impls.interface.template import template
 from suites.agreement.checker import Checker
 from suites.agreement.hard_checks import HardFindings
@@ -49,7 +50,12 @@ def from_text(name: str, text: str) -> Implementation:
     return found
 
 
-WRITTEN = [from_text("fresh", template("fresh")), from_text("plain", PLAIN_FILE)]
+COMPUTED = Limits(masks=("full",), own_scale=False, own_value_dim=True)
+"""What trials find of the plain function."""
+WRITTEN = [
+    from_text("fresh", template("fresh")),
+    replace(from_text("plain", PLAIN_FILE), limits=(COMPUTED,)),
+]
 """What a user writes: the template as it is, and a plain function without a decorator."""
 
 

@@ -18,7 +18,11 @@ from suites.records.store import Store, StoreError
 
 PROGRAM = Path(__file__).parents[2] / "run_bench.py"
 HANGS = """
+from torch.nn.functional import scaled_dot_product_attention
+
 def hangs(q, k, v):
+    if q.shape[2] != 32:  # trials are on another length
+        return scaled_dot_product_attention(q, k, v)
     open("hangs.now", "w").close()
     while True:
         pass

@@ -94,7 +94,7 @@ def test_helpers_with_q_k_and_v_among_others_are_no_candidates(tmp_path: Path) -
     assert [each.name for each in impls.load_file(write(tmp_path, text))] == ["attention"]
 
 
-def test_a_function_that_another_one_calls_is_a_helper(tmp_path: Path) -> None:
+def test_functions_of_a_problem_call_the_others(tmp_path: Path) -> None:
     text = """
         def dense(q, k, v): return q
         def prepare(problem):
