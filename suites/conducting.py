@@ -156,7 +156,7 @@ def pool_for(request: Request) -> LocalPool:
     if not request.problems:
         return pool  # a mistake may still be found, and seconds do not matter
     fewest = planning.fewest_sessions(request)
-    likely = fewest + 1 if request.is_open_ended else fewest
+    likely = request.suite.sessions if request.is_open_ended else fewest
     for index in range(min(AHEAD, likely * len(threads))):
         pool.start(index + 1, threads[index % len(threads)])
     return pool
