@@ -68,7 +68,9 @@ def named(module: ModuleType, name: str, stem: str) -> Implementation | None:
 
     Raises ValueError where it cannot be called.
     """
-    each = getattr(module, PREPARE if name == stem and not hasattr(module, name) else name, None)
+    each = getattr(module, name, None)
+    if name == stem and not callable(each) and not isinstance(each, Implementation):
+        each = getattr(module, PREPARE, None)
     if isinstance(each, Implementation):
         return each
     if is_attention(each) or _takes_three(each):

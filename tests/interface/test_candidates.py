@@ -89,6 +89,13 @@ def test_a_function_prepare_is_named_after_its_file(tmp_path: Path) -> None:
     assert named.prepares
 
 
+def test_a_library_may_have_the_name_of_its_file(tmp_path: Path) -> None:
+    text = "import math as flex\ndef prepare(problem): return lambda q, k, v: q"
+    path = write(tmp_path, text, "flex.py")
+    (named,) = impls.load_file(path, "flex")
+    assert named.prepares
+
+
 def test_helpers_with_q_k_and_v_among_others_are_no_candidates(tmp_path: Path) -> None:
     text = f"def rotate(x, q, k, v): return x\ndef merge(q, k): return q\n{PLAIN}"
     assert [each.name for each in impls.load_file(write(tmp_path, text))] == ["attention"]
