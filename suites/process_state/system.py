@@ -74,7 +74,11 @@ def _identity(descriptor: int) -> tuple[int, int] | None:
 
 WATCHED: Final = (
     Watched(
-        "CPU affinity", _cpus, lambda before: os.sched_setaffinity(0, before), None, quick=True
+        "CPU affinity",
+        _cpus,
+        lambda before: os.sched_setaffinity(0, before),
+        quick=True,
+        put_back=True,  # OpenVINO pins the calling thread, too
     ),
     Watched("timers", _timers, _stop_timers, _describe_timers, quick=True),
     Watched("signal handlers", _handlers, _restore_handlers),

@@ -20,6 +20,7 @@ class Watched:
     describe  the message for two values that differ; empty if the change harms no other
               implementation. None: the default message, see `change`
     quick     it is verified between all turns of the rounds, so `read` must take about 1 us
+    put_back  a change is restored at once and is no fault: libraries make it for their own threads
     """
 
     name: str
@@ -27,15 +28,21 @@ class Watched:
     restore: Callable[[Any], object] | None = None
     describe: Callable[[Any, Any], str] | None = None
     quick: bool = False
+    put_back: bool = False
 
     def change(self, before: Any) -> str:
         """The message for a change since `before`; empty if there is none.
+
+        A part that is `put_back` has none: it is restored here.
 
         The default message prints the values before and after. For a dictionary it prints the
         changed keys, and new keys are no change.
         """
         now = self.read()
         if now == before:
+            return ""
+        if self.put_back and self.restore is not None:
+            self.restore(before)
             return ""
         if self.describe:
             return self.describe(before, now)
