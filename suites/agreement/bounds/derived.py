@@ -70,7 +70,10 @@ def derived_bounds(
         tensors, direction, spreads = project_outputs(tensors, weights, tiny), None, {}
     return Expected(
         values={name: part.value for name, part in tensors.items()},
-        bounds={name: _bound_of(name, part, unit) for name, part in tensors.items()},
+        bounds={
+            name: _bound_of(name, part, unit, problem.query_length)
+            for name, part in tensors.items()
+        },
         rows=rows,
         direction=None if direction is None else direction.value,
         spreads=spreads,
@@ -83,9 +86,10 @@ def _weights(problem: Problem, projections: Projections, device: torch.device) -
     return into_q, into_k, into_v, onto_out
 
 
-def _bound_of(name: str, part: BoundedTensor, unit: float) -> Tensor:
+def _bound_of(name: str, part: BoundedTensor, unit: float, queries: int) -> Tensor:
     """The bound of a tensor, for dq and dk with the least bound of a maximum over hidden keys."""
-    bound = _times_unit(part.bound, part.value, unit)
+    dropped = DROPPED * (queries if name in ("dk", "dv") else 1)  # each query may drop a weight
+    bound = _times_unit(part.bound, part.value, unit, dropped)
     if name not in ("dq", "dk"):
         return bound
     share = OF_A_MAXIMUM * min(1.0, SINGLE_UNIT / unit)
@@ -94,15 +98,15 @@ def _bound_of(name: str, part: BoundedTensor, unit: float) -> Tensor:
     return torch.maximum(bound, share * size.sqrt())
 
 
-def _times_unit(bound: Tensor, value: Tensor, unit: float) -> Tensor:
+def _times_unit(bound: Tensor, value: Tensor, unit: float, dropped: float) -> Tensor:
     """A bound in units of u, multiplied by u, with the second-order term.
 
     Differences below u^2 * mean(|tensor|) are always accepted: a weight below u^2 of its row's
     largest may be set to zero, and the gradients of its key are then zero. So may a weight below
-    DROPPED. In float64 half a step of the smallest number is zero. So a bound that is not zero is
+    `dropped`. In float64 half a step of the smallest number is zero. So a bound that is not zero is
     at least one whole step.
     """
-    second = max(unit**2, DROPPED) * value.abs().mean()
+    second = max(unit**2, dropped) * value.abs().mean()
     return torch.where(bound > 0, (unit * bound + second).clamp_min(ulp(0.0)), 0.0)
 
 
