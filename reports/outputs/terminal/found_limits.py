@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from impls.interface import Limits, Problem
-from impls.interface.limits import OPTIONAL, words_of
+from impls.interface.limits import OPTIONAL, WINDOWS, words_of
 from reports.views.text import counted, printable
 from suites.discover.discovery import Discovery
 from suites.discover.limits import Feature, decorator_source
@@ -92,8 +92,10 @@ def to_paste(found: Discovery) -> list[RenderableType]:
 
 def _words(field: str, values: Sequence[Any]) -> str:
     """`training`, `masks causal, window`, `head dimensions 33`; many values are counted."""
+    if field == "queries_at_most_keys":
+        return "Tq > Tk"
     name = FIELDS.get(field, field)
-    if values == [True]:
+    if values == [True] or set(values) == set(WINDOWS):
         return name
     left = len(values) - MOST_VALUES
     shown = ", ".join(map(str, values[:MOST_VALUES] if left > 1 else values))
