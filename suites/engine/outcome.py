@@ -128,7 +128,7 @@ def _message(error: BaseException) -> str:
     except BaseException as another:  # noqa: BLE001 - an implementation's exceptions are its code
         return f"its message cannot be read: {one_line(type(another).__name__)}"
     if isinstance(error, NameError) and (hint := _missing_import(error)):
-        text = f"{text}; {hint}"
+        text = hint  # it names the unknown name, too
     return "".join((one_line(text), *(f" ({one_line(note)})" for note in notes[:MOST_NOTES])))
 
 
