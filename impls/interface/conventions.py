@@ -15,42 +15,16 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
 from impls.interface.call_forms import by_position, first_of, in_layout, in_order, layer_of
-from impls.interface.dense_mask import MASK_DIMS, MEANINGS, dense_mask
+from impls.interface.dense_mask import dense_mask
 from impls.interface.limits import EVERY_MASK, Limits
 from impls.interface.problem import DTYPE_BYTES
+from impls.interface.reading import LAYOUTS, MASK_DIMS, MEANINGS, NATIVE, Reading
 from impls.interface.signatures import IN_ORDER, LAYER, Signature, is_apply, signature_of
 
 if TYPE_CHECKING:
-    from impls.interface.implementation import AttentionFunction
+    from torch import Tensor
+
     from impls.interface.problem import Problem
-
-NATIVE: Final = "Mask"
-"""The meaning of a mask parameter that takes the contract's `Mask`."""
-LAYOUTS: Final = {
-    "bhtd": "",
-    "bthd": "q, k, v and out as [B, T, H, D]",
-    "bhtd-bthd": "out as [B, T, H, D]",
-    "folded": "q, k and v as [B * H, T, D]",
-}
-"""Layouts of the tensors of a callable, in the order in which they are tried."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """One way to call a function.
-
-    meaning  of its dense mask: a key of MEANINGS, NATIVE, or "" where none is passed
-    layout   a key of LAYOUTS
-    mask_dims  dimensions of a dense mask: one of MASK_DIMS
-    window   of a window parameter: a key of WINDOWS, or "" where none is passed
-    first    whether the output is the first of several
-    """
-
-    meaning: str = ""
-    layout: str = "bhtd"
-    mask_dims: int = 4
-    window: str = ""
-    first: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +80,7 @@ class Convention:
             return False
         return not (self._is_causal(problem) or self._is_window(problem))
 
-    def prepared(self, function: Callable[..., Any], problem: Problem) -> AttentionFunction:
+    def prepared(self, function: Callable[..., Any], problem: Problem) -> Callable[..., Tensor]:
         """The function of q, k and v for a problem; a dense mask is made here."""
         arguments = self._arguments(problem)
         layer = [layer_of(problem)] if self.signature.takes_layer else []

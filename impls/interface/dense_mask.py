@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from impls.interface.conventions import Reading
     from impls.interface.problem import Problem
-
-MEANINGS: Final = {
-    "visible": "bool, True = visible",
-    "hidden": "bool, True = hidden",
-    "numbers": "numbers, 1 = visible and 0 = hidden",
-    "added": "added to the scores, -inf = hidden",
-}
-"""What a dense mask may mean, in the order in which the meanings are tried."""
-MASK_DIMS: Final = (4, 2, 3)
-"""Dimensions of a dense mask, in the order in which they are tried: [B or 1, 1, Tq, Tk], [Tq, Tk]
-and [B or 1, Tq, Tk]."""
+    from impls.interface.reading import Reading
 
 
 def dense_mask(reading: Reading, problem: Problem) -> Tensor:

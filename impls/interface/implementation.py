@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from hashlib import sha256
 from itertools import product
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from impls.interface.conventions import NATIVE, Convention, Reading, convention_of
+from impls.interface.call_forms import in_layout
+from impls.interface.conventions import Convention, convention_of
+from impls.interface.identity import identity_of
 from impls.interface.limits import EVERY_BIAS, EVERY_MASK, OPTIONAL, Limits
+from impls.interface.reading import NATIVE, Reading
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,8 +30,6 @@ The optional arguments `bias`, `softcap` and `sink` are passed only when the pro
 
 Projections: TypeAlias = Callable[[int, int], "tuple[Tensor, Tensor, Tensor, Tensor]"]
 """Widths of queries and keys to float64 weights of q, k, v and out, each [width, width]."""
-
-_FOLDER: Final = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +88,7 @@ class Implementation:
         `attention`, `layers`, `approximations`, or the identity of its own reference.
         """
         if self.reference is not None:
-            function = _identity(self.reference)
+            function = identity_of(self.reference)
         else:
             function = "attention" if self.projections is None else "layers"
         if not self.approximates:
@@ -155,7 +153,7 @@ class Implementation:
     ) -> Callable[..., AttentionFunction]:
         if self.layout == "bhtd":
             return bound
-        return lambda **values: _transposed(bound(**values))
+        return lambda **values: in_layout(bound(**values), self.layout)
 
     def bound(
         self,
@@ -331,37 +329,3 @@ def _with_values(
     if given and (unknown := given.keys() - inspect.signature(call).parameters.keys()):
         raise ValueError(f"{name} takes no {', '.join(sorted(unknown))}")
     return partial(call, **given) if given else call
-
-
-def _transposed(call: AttentionFunction) -> AttentionFunction:
-    """A function of [B, H, T, D] that calls one of [B, T, H, D], on views."""
-
-    def transposed(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        return call(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)).transpose(1, 2)
-
-    return transposed
-
-
-def _identity(function: Callable[..., Any]) -> str:
-    """`dense_linear (linear.py)`: a different text for every function.
-
-    Six hexadecimal digits follow where name and file name do not identify the function. They hash
-    the path of a file outside impls/, and code and closure of a function that its module does not
-    hold under its name.
-    """
-    name, module = function.__name__, sys.modules.get(function.__module__ or "")
-    file = Path(getattr(module, "__file__", None) or f"{function.__module__}").resolve()
-    details: list[Any] = [] if file.parent == _FOLDER else [str(file)]
-    if getattr(module, name, None) is not function:
-        details += _code_of(function)
-    digits = f" {sha256(repr(details).encode()).hexdigest()[:6]}" if details else ""
-    return f"{name} ({file.name}{digits})"
-
-
-def _code_of(function: Callable[..., Any]) -> list[Any]:
-    """What distinguishes functions of one name in one file: place, defaults, closed-over values."""
-    plain = inspect.unwrap(function)
-    if not inspect.isfunction(plain):
-        return [repr(plain)]
-    cells = [cell.cell_contents for cell in plain.__closure__ or ()]
-    return [*plain.__code__.co_positions(), plain.__defaults__, plain.__kwdefaults__, *cells]

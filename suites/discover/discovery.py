@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from impls import load_file
 from impls.interface import AttentionFunction, Implementation, Limits, Problem
-from impls.interface.conventions import Reading
+from impls.interface.reading import Reading
 from suites.discover.limits import (
     Unsupported,
     base_problems,

@@ -8,7 +8,7 @@ within the `narrowest_limits` that permit it, so that a check adds no feature of
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from itertools import product
 from math import gcd
 from typing import Any, Final
@@ -251,21 +251,6 @@ def widest_range(agreed: Iterable[int], failed: Iterable[int]) -> range:
     return best if len(best) > 1 else range(best[0], best[0] + 1)
 
 
-def non_default_fields(limits: Limits) -> dict[str, Any]:
-    """The fields that differ from the defaults of Limits, in its order."""
-    defaults = Limits()
-    values = {each.name: getattr(limits, each.name) for each in fields(limits)}
-    return {name: value for name, value in values.items() if value != getattr(defaults, name)}
-
-
-def decorator_source(limits: Iterable[Limits]) -> str:
-    """Python source to paste above a function: the import and the decorator."""
-    lines = [line for each in limits for line in _call(each)]
-    lines[-1] = lines[-1].removesuffix(",") if lines.count("Limits(") < 2 else lines[-1]
-    above = ("from impls.interface import Limits, implementation", "", "", "@implementation(")
-    return "\n".join([*above, *(f"    {line}" for line in lines), ")"])
-
-
 def _missing(
     feature: Feature, wider: Limits, faults: Mapping[Problem, str], base: Problem
 ) -> Unsupported | None:
@@ -319,29 +304,3 @@ def _mchanged(base: Problem, kind: str) -> Iterator[Problem]:
 
 def _bands(limits: Limits) -> Iterator[Mask]:
     yield from (Mask.parse(BANDS[kind][0]) for kind in BANDS if kind in limits.masks)
-
-
-def _call(limits: Limits) -> Iterator[str]:
-    """The source lines of these limits."""
-    values = non_default_fields(limits)
-    if not values:
-        yield "Limits(),"
-        return
-    yield "Limits("
-    for name, value in values.items():
-        yield from (f"    {line}" for line in _argument(name, value))
-    yield "),"
-
-
-def _argument(name: str, value: Any) -> Iterator[str]:
-    if not isinstance(value, tuple):
-        yield f"{name}={value!r},"
-        return
-    words = [f'"{word}"' if isinstance(word, str) else repr(word) for word in value]
-    line = f"{name}=({', '.join(words)}{',' if len(words) == 1 else ''}),"
-    if len(line) <= 68:
-        yield line
-        return
-    yield f"{name}=("
-    yield from (f"    {word}," for word in words)
-    yield "),"

@@ -8,7 +8,7 @@ from time import sleep
 from typing import Final, Protocol
 
 from impls.interface import Problem
-from impls.interface.conventions import Reading
+from impls.interface.reading import Reading
 from suites.engine.protocol import (
     Check,
     LeftThreads,

@@ -19,7 +19,7 @@ import torch
 
 import impls
 from impls.interface import Implementation, Missing
-from impls.interface.conventions import Reading
+from impls.interface.reading import Reading
 from suites.agreement.refused_feature import cause_of
 from suites.engine.pipe import Sender, one_line
 from suites.engine.protocol import Begin, Check, LeftThreads, Made, Measure

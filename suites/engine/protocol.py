@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import Field
 
-from impls.interface.conventions import Reading
+from impls.interface.reading import Reading
 from suites.records.codec import Bytes, LimitsData, Milliseconds, ProblemText, message
 from suites.records.facts import SessionFacts
 from suites.records.plan import Entry

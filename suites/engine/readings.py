@@ -21,8 +21,8 @@ from torch import Tensor
 
 from impls import reference
 from impls.interface import Implementation, Limits, Problem, implementation
-from impls.interface.conventions import Reading
 from impls.interface.limits import EVERY_MASK
+from impls.interface.reading import Reading
 from suites.agreement.small_problems import SmallProblems, kind_of, sizes_of
 from suites.engine.call_limits import limited_memory, preparing
 from suites.engine.outcome import fault_of, resolve

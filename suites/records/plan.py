@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 from impls.interface import Problem
-from impls.interface.conventions import Reading
 from impls.interface.implementation import refusals
+from impls.interface.reading import Reading
 from suites.records.codec import STRICT, TOO_LARGE, LimitsData, ProblemText
 from suites.records.record import CHECK, Cause, Pair, Record, Status
 from suites.records.settings import Settings

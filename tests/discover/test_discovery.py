@@ -29,13 +29,12 @@ from suites.discover.limits import (
     HEAD_DIMS,
     base_problems,
     combinations,
-    decorator_source,
     features,
     inferred_limits,
     narrowest_limits,
-    non_default_fields,
     widest_range,
 )
+from suites.discover.source import decorator_source, non_default_fields
 from suites.engine.conductor import Conductor
 from suites.engine.local_pool import LocalPool
 from suites.records.plan import Entry, Plan

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from impls.interface import Implementation, Mask, Problem, implementation
-from impls.interface.conventions import LAYOUTS, Convention, Reading, convention_of
-from impls.interface.dense_mask import MEANINGS
+from impls.interface.conventions import Convention, convention_of
 from impls.interface.implementation import from_function
+from impls.interface.reading import LAYOUTS, MEANINGS, Reading
 from suites.measure.inputs import bind, make_inputs
 
 

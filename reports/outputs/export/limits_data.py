@@ -7,7 +7,7 @@ from typing import Any
 
 from impls.interface import Limits
 from suites.discover.discovery import DeviceFinding, Discovery
-from suites.discover.limits import decorator_source, non_default_fields
+from suites.discover.source import decorator_source, non_default_fields
 
 
 def of_limits(found: Discovery) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from impls.interface import Limits, Problem
 from impls.interface.limits import OPTIONAL, WINDOWS, words_of
 from reports.views.text import counted, printable
 from suites.discover.discovery import Discovery
-from suites.discover.limits import Feature, decorator_source
+from suites.discover.limits import Feature
+from suites.discover.source import decorator_source
 
 MOST_VALUES: Final = 3
 """Values of one feature in a line; further ones are counted."""
