@@ -23,7 +23,8 @@ QUESTIONS: Final = (
     Option(
         name="--impl",
         metavar="NAME",
-        help="NAME, FILE.py or FILE.py:FUNCTION; again for more. By default all.",
+        help="NAME, FILE.py, FILE.py:FUNCTION or package.module:FUNCTION; again for more. By "
+        "default all.",
         repeat=True,
     ),
     Option(
