@@ -140,13 +140,37 @@ class Implementation:
         if self.convention is None and not self.prepares:
             mask = problem.mask.resolved(problem.batch, problem.key_length)
             values: dict[str, Any] = {"scale": problem.softmax_scale, "softcap": problem.softcap}
+            if self.inner is not None and (self.inner.prepares or self.inner.convention):
+                around = partial(self._around, self.inner.prepared(problem), mask, problem)
+                return self._in_layout(around)
             return self._in_layout(partial(self.bound, mask=mask, **values))
         call: AttentionFunction
         if self.convention is not None:
-            call = self.convention.prepared(self.function, problem)
+            function = partial(self.function, **dict(self.chosen)) if self.chosen else self.function
+            call = self.convention.prepared(function, problem)
         else:
             call = cast("AttentionFunction", self.function(problem, **dict(self.chosen)))
         return self._in_layout(partial(_with_values, self.name, call))
+
+    def _around(
+        self,
+        prepared: Callable[..., AttentionFunction],
+        mask: Mask,
+        problem: Problem,
+        **values: Any,
+    ) -> AttentionFunction:
+        """The layer around an attention that was prepared for the problem."""
+        attention = prepared(**values)
+
+        def inner(*, mask: Mask, scale: float) -> AttentionFunction:
+            if (mask, scale) != expected:
+                raise ValueError(f"{self}: its layer changes mask or scale of the attention inside")
+            return attention
+
+        expected = mask, problem.softmax_scale
+        given = {"mask": mask, "scale": problem.softmax_scale, "inner": inner}
+        taken = {n: value for n, value in given.items() if n in _parameters(self.function)}
+        return partial(self.function, **taken, **dict(self.chosen))
 
     def _in_layout(
         self, bound: Callable[..., AttentionFunction]

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 
+import impls
 from impls.interface import Implementation, Mask, Problem, implementation
 from impls.interface.conventions import Convention, convention_of
 from impls.interface.implementation import from_function
@@ -406,3 +408,27 @@ def test_the_decorator_states_a_layout() -> None:
     made = bind(mine, problem, inputs)(inputs.q, inputs.k, inputs.v)
     assert given == [(2, 5, 3, 4)]
     assert torch.equal(made, inputs.q)
+
+
+@pytest.mark.parametrize("text", ["b2 h4 t33 d16 causal", "b2 h4/2 t33 d16", "h2 t9 d8 window:4"])
+def test_a_layer_may_be_put_around_a_function_of_another_convention(text: str) -> None:
+    problem = Problem.parse(text)
+    inputs = make_inputs(problem, purpose="test")
+    own = from_function(functional.scaled_dot_product_attention, "sdpa")
+    layer, around_naive = impls.select(["multi_head", "multi_head(naive)"], impls.load())
+    made, expected = (
+        bind(each, problem, inputs)(inputs.q, inputs.k, inputs.v)
+        for each in (replace(layer, inner=own), around_naive)
+    )
+    torch.testing.assert_close(made, expected)
+
+
+def test_a_setting_reaches_a_function_of_another_convention() -> None:
+    @implementation(choices={"times": (2, 3)})
+    def scaled(q: Tensor, k: Tensor, v: Tensor, *, is_causal: Any = 0, times: int = 2) -> Tensor:
+        return times * q
+
+    problem = Problem.parse("h2 t5 d4")
+    inputs = make_inputs(problem, purpose="test")
+    made = bind(scaled.choosing(times=3), problem, inputs)(inputs.q, inputs.k, inputs.v)
+    assert torch.equal(made, 3 * inputs.q)
