@@ -29,7 +29,7 @@ from suites.measure.inputs import Inputs, bind, laid_out, make_inputs
 LEAST_WEIGHT: Final = 1 / 64
 """Smaller weights are not compared: half precision resolves their logarithm too coarsely."""
 ROUNDINGS: Final = 16
-"""Allowed error of a logarithm, in roundings u of the dtype times 1 + |bias|."""
+"""Allowed error of a logarithm, in roundings u of the dtype times 1 + |bias|, the larger of two."""
 
 
 def differences(
@@ -50,7 +50,10 @@ def differences(
     got = (added - added.gather(-1, top)).nan_to_num(nan=0.0, neginf=-1e9)
     wanted = expected - expected.gather(-1, top)
     unit = torch.finfo(getattr(torch, problem.dtype)).eps / 2
-    largest = wanted.abs().masked_fill(wanted.isinf(), 0)
+    sizes = (
+        _values(problem, bias).abs().expand_as(wanted)
+    )  # both biases of a difference are rounded
+    largest = torch.maximum(sizes, sizes.gather(-1, top))
     off = (got - wanted).abs() > ROUNDINGS * unit * (1 + largest)
     off &= weights >= LEAST_WEIGHT
     if not off.any():
@@ -94,11 +97,21 @@ def _expected(problem: Problem, bias: BiasValues) -> Tensor:
     """Logarithms of the weights by the bias, [B, Hq, Tq, Tk]; -inf for hidden keys."""
     mask = problem.mask.resolved(problem.batch, problem.key_length)
     rows, keys = torch.arange(problem.batch), torch.arange(problem.key_length)
-    positions = torch.arange(problem.query_length) + problem.key_length - problem.query_length
-    seen = reference.visible(mask, rows, positions, keys)
-    added = BiasValues(bias.kind, bias.values.double().cpu()).at(positions[:, None] - keys)
+    seen = reference.visible(mask, rows, _positions(problem), keys)
+    added = _values(problem, bias)
     scores = reference.scores(torch.zeros_like(added), seen=seen, added=added)
     return reference.weights(scores).log()
+
+
+def _values(problem: Problem, bias: BiasValues) -> Tensor:
+    """The bias of every pair in float64, [Hq, Tq, Tk]."""
+    distances = _positions(problem)[:, None] - torch.arange(problem.key_length)
+    return BiasValues(bias.kind, bias.values.double().cpu()).at(distances)
+
+
+def _positions(problem: Problem) -> Tensor:
+    """The positions of the queries on the keys' axis, [Tq]."""
+    return torch.arange(problem.query_length) + problem.key_length - problem.query_length
 
 
 def _of_reference(own: AttentionFunction, problem: Problem, bias: BiasValues) -> Tensor:
