@@ -231,6 +231,7 @@ def _inferred(
                 limits = replace(limits, keyless_rows=False)
     agreed = [base.head_dim, *(size for size, missing in head_dims.items() if missing is None)]
     failed = [size for size, missing in head_dims.items() if missing is not None]
+    failed = [size for size in failed if size != base.head_dim]  # the base itself agrees
     return replace(limits, head_dims=widest_range(agreed, failed)), tuple(unsupported)
 
 

@@ -105,6 +105,7 @@ def _agreement_texts() -> Iterator[str]:
         "b2 h2 t1100 d32 causal+padding:0.5 alibi",
     )
     yield from _lengths_and_heads()
+    yield from ("b2 h4 t256 d64 full train", "b1 h4 t256 d64 causal train")  # whole blocks
     yield "b1 h4 t1024 d64 window:128"
     yield "b1 h2 t600 d32 causal train"
 

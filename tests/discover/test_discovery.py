@@ -242,6 +242,16 @@ def test_a_failure_within_the_limits_is_reported(tmp_path: Path) -> None:
     assert found.claims_too_much
 
 
+def test_limits_that_permit_no_problem_of_the_suite_are_reported_so(tmp_path: Path) -> None:
+    def fault(problem: Problem) -> str:
+        lengths = problem.query_length, problem.key_length
+        return "" if lengths == (64, 64) and problem.head_dim == 64 else "one size only"
+
+    found = discovery_of(tmp_path, fault)
+    assert found.verified == ()
+    assert "No problem of the suite is within these Limits" in printed(found)
+
+
 def test_without_a_base_that_agrees_no_limits_are_stated(tmp_path: Path) -> None:
     found = discovery_of(tmp_path, lambda p: "always wrong")
     assert found.limits == ()

@@ -125,6 +125,8 @@ def _conclusion(found: Discovery) -> str:
             f"{found.name} agrees on all that its parameters accept; these Limits state what was "
             "tried."
         )
+    if not found.verified:
+        return "No problem of the suite is within these Limits; the trials that found them agree."
     failed = [record for record in found.verified if record.status != "ok"]
     count = counted(len(found.verified), "problem")
     if not failed:
