@@ -115,7 +115,7 @@ def _ask(
     heard: list[Message] = []
     asked = None if specs is None else tuple(specs)
     task = ListImplementations(specs=asked, without=without, cores=cores())
-    ending = _asked(process, task, heard.append)
+    ending = _asked(process, task, heard.append, LIMIT_S)
     latest = heard[-1] if heard else None
     if ending is None:
         return latest, ""
@@ -124,7 +124,7 @@ def _ask(
 
 
 def _asked(
-    process: Process, task: Task, receive: Callable[[Message], None], limit_s: float = LIMIT_S
+    process: Process, task: Task, receive: Callable[[Message], None], limit_s: float
 ) -> Ending | None:
     """Do a task within a limit of time; how the process ended, None where it did not."""
     watch, session = process

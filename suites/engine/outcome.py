@@ -80,8 +80,8 @@ def _conclude(
     changes = before.changes()
     if before.left_threads:
         sender.send(LeftThreads(implementation=name))  # one of them may end the process later
-    if changes and (made is None or made.status == "ok" or made.cause == "exception"):
-        made = _failed(task, name, DisturbedError(changes))  # what was changed may have raised
+    if changes and (made is None or made.status == "ok" or before.replaced_functions):
+        made = _failed(task, name, DisturbedError(changes))
     elif changes and made is not None and made.cause != "process_state":
         made = replace(made, reason=f"{made.reason}; it also {changes}")
     if made is not None:

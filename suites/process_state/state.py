@@ -47,6 +47,11 @@ class ProcessState:
         """Whether new threads exist, running or waiting."""
         return bool(threads.python_threads() - self._threads)
 
+    @property
+    def replaced_functions(self) -> bool:
+        """Whether functions or kernels were replaced: other code may raise because of that."""
+        return any(part.change(old) for part, old in self._before if part in functions.WATCHED)
+
     def changes(self) -> str:
         """The messages of all changes; empty if there are none. Takes about 0.25 ms."""
         return "; ".join(filter(None, (part.change(before) for part, before in self._before)))

@@ -287,3 +287,16 @@ def test_overridden_kernels_of_torch_are_noticed_and_cannot_be_restored() -> Non
     finally:
         library._destroy()
     assert before.changes() == ""
+
+
+def test_replaced_functions_are_distinguished_from_other_changes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = ProcessState()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(threads + 1)
+    assert before.changes()
+    assert not before.replaced_functions
+    torch.set_num_threads(threads)
+    monkeypatch.setattr(torch, "softmax", torch.relu)
+    assert before.replaced_functions
