@@ -61,7 +61,7 @@ class Judged(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What is the same for all candidates.
+    """The parameters that all candidates of a judgement share.
 
     request   problems, settings and the baseline
     problems  the problems as values

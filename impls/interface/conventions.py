@@ -81,7 +81,11 @@ class Convention:
         return not (self._is_causal(problem) or self._is_window(problem))
 
     def prepared(self, function: Callable[..., Any], problem: Problem) -> Callable[..., Tensor]:
-        """The function of q, k and v for a problem; a dense mask is made here."""
+        """The function of q, k and v for a problem; a dense mask is made here.
+
+        Raises ValueError for a mask or a softcap that no parameter states: it is never dropped.
+        """
+        self._expect_stated(problem)
         arguments = self._arguments(problem)
         layer = [layer_of(problem)] if self.signature.takes_layer else []
         if self.by_position:
@@ -153,6 +157,20 @@ class Convention:
         """Whether its dense mask cannot be left out, not even as None."""
         text = self.signature.annotated.get(self.dense, "")
         return self.dense in self.signature.required and not re.search(r"\b(None|Optional)\b", text)
+
+    def _expect_stated(self, problem: Problem) -> None:
+        """Raise ValueError for a mask or a softcap that no parameter states."""
+        if problem.softcap is not None and not self.signature.having("softcap"):
+            raise ValueError("no parameter of the function states a softcap")
+        stated = (
+            problem.mask.is_full
+            or "mask" in self.fixed
+            or self._is_causal(problem)
+            or self._is_window(problem)
+            or self.uses_dense(problem)
+        )
+        if not stated:
+            raise ValueError(f"no parameter of the function states the mask {problem.mask.kind}")
 
     def _is_causal(self, problem: Problem) -> bool:
         """Whether its flag alone states the mask: causal, with Tq == Tk where it has a choice."""

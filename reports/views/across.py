@@ -49,7 +49,7 @@ def _sentence(row: AcrossRow) -> str:
 
 
 def _named(panel: str) -> str:
-    """What is computed instead, where the panel has a name for it."""
+    """The function that a panel computes, after a comma; empty for attention and approximations."""
     if panel == LAYERS:
         return ", a layer"
     return "" if panel == ATTENTION or panel.startswith(APPROXIMATIONS) else f", {panel}"

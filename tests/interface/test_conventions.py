@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 import impls
-from impls.interface import Implementation, Mask, Problem, implementation
+from impls.interface import Implementation, Limits, Mask, Problem, implementation
 from impls.interface.conventions import Convention, convention_of
 from impls.interface.implementation import from_function
 from impls.interface.reading import LAYOUTS, MEANINGS, Reading
@@ -307,7 +307,7 @@ def test_how_it_is_called_is_said() -> None:
 
 def test_the_bytes_of_a_dense_mask_are_those_of_its_tensor() -> None:
     for text in ("h2 t64 d4 window:2", "b3 h2 t8 d4 padding:0.5", "h2 t3/5 d4 causal"):
-        for reading in convention(Recorded()).readings():
+        for reading in filter(lambda each: each.meaning, convention(Recorded()).readings()):
             given = called(text, reading)["attn_mask"]
             if isinstance(given, Tensor):
                 each = replace(convention(Recorded()), reading=reading)
@@ -432,3 +432,16 @@ def test_a_setting_reaches_a_function_of_another_convention() -> None:
     inputs = make_inputs(problem, purpose="test")
     made = bind(scaled.choosing(times=3), problem, inputs)(inputs.q, inputs.k, inputs.v)
     assert torch.equal(made, 3 * inputs.q)
+
+
+@pytest.mark.parametrize(
+    ("problem", "missing"),
+    [("h2 t5 d4 window:2", "states the mask window"), ("h2 t5 d4 softcap2", "states a softcap")],
+)
+def test_what_no_parameter_states_is_never_dropped(problem: str, missing: str) -> None:
+    @implementation(Limits(softcap=True))
+    def flagged(q: Tensor, k: Tensor, v: Tensor, *, is_causal: Any = 0) -> Tensor:
+        return q
+
+    with pytest.raises(ValueError, match=missing):
+        flagged.prepared(Problem.parse(problem))

@@ -28,9 +28,9 @@ BAR: Final = 12
 
 
 class Doing(ProgressColumn):
-    """What is done, how far it is, and the problem at work.
+    """A progress column: the phase, the count of finished steps, and the current problem.
 
-    steps  what is counted, as problems
+    steps  the unit of the count: problems or trials
     """
 
     def __init__(self, steps: str) -> None:
