@@ -46,6 +46,10 @@ from reports.views.tables import measurement_table, verdict_tables
 
 NAME: Final = "report.html"
 _HERE: Final = Path(__file__).parent
+STYLES: Final = ("base.css", "controls.css", "charts.css", "tables.css", "machine.css", "print.css")
+"""Style sheets in the order they apply in."""
+SCRIPTS: Final = ("state.js", "charts.js", "tables.js", "controls.js")
+"""Parts of one script: each uses what those before it define."""
 MOST_DETAILED: Final = 5000
 """Measurements; with more the charts show medians only, without intervals and texts of points."""
 MOST_ANALYSED: Final = 10_000
@@ -121,7 +125,7 @@ def _left_over(analysis: Analysis, folder: Path) -> list[Path]:
 
 def _page(analysis: Analysis, drawn: list[Chart], sections: list[Section]) -> str:
     environment = Environment(
-        loader=FileSystemLoader(_HERE),
+        loader=FileSystemLoader(_HERE / "template"),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_harmless,
@@ -139,7 +143,7 @@ def _page(analysis: Analysis, drawn: list[Chart], sections: list[Section]) -> st
     environment.globals |= {"short": table_rows.short, "folded": table_rows.folded, "LATE": LATE}
     environment.globals |= {"heading": panels.heading, "slug": panels.slug, "facets": facets}
     environment.globals |= {"filters": filters, "rows_of": table_rows.body}
-    return environment.get_template("page.html.jinja").render(
+    return environment.get_template("page.jinja").render(
         run=analysis.run,
         measured_on=machine.measured_on(analysis.run),
         summary=overview.sentences(analysis),
@@ -161,7 +165,7 @@ def _page(analysis: Analysis, drawn: list[Chart], sections: list[Section]) -> st
         chart_data=_script_json(data),
         script=script,
         script_hash=_hash(script),
-        style=Markup((_HERE / "page.css").read_text("utf-8")),  # noqa: S704 - our own file
+        style=Markup(_joined("style", STYLES)),  # noqa: S704 - our own files
     )
 
 
@@ -264,4 +268,9 @@ def _script_json(data: Mapping[str, Any]) -> Markup:
 def _script(drawn: Drawn) -> Markup:
     """The script of the page, after the chart library where there is a chart."""
     library = get_plotlyjs().replace("</script", "<\\/script") if drawn else ""
-    return Markup(library + "\n" + (_HERE / "page.js").read_text("utf-8"))  # noqa: S704
+    own = _joined("script", SCRIPTS)
+    return Markup(f'{library}\n"use strict";\n(() => {{\n{own}}})();\n')  # noqa: S704 - our own files
+
+
+def _joined(folder: str, names: Sequence[str]) -> str:
+    return "\n".join((_HERE / folder / name).read_text("utf-8") for name in names)
