@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from impls.interface import Problem
+from reports.views.text import counted
 
 FACETS: Final = ("implementation", "device", "dtype", "mask", "pass", "heads")
 """What a page can be filtered by."""
@@ -63,6 +64,18 @@ def fixed_words(problem: Problem) -> dict[str, str]:
         "dtype": problem.dtype,
         "device": problem.device,
     }
+
+
+def kind_words(problem: Problem) -> list[str]:
+    """A kind of problems, without lengths and heads, in words."""
+    even = problem.query_length == problem.key_length
+    ratio = problem.query_heads // problem.key_heads
+    parts = (
+        *fixed_words(problem).values(),
+        "" if even else counted(problem.query_length, "query row"),
+        "" if ratio == 1 else f"{ratio} query heads for each key head",
+    )
+    return [part for part in parts if part]
 
 
 def pass_word(problem: Problem) -> str:

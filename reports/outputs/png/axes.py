@@ -27,17 +27,14 @@ from reports.views.charts.chart import Chart, Map, Series
 MARKS: Final[dict[str, str | tuple[tuple[int, int], ...]]] = {
     "circle": "o",
     "square": "s",
-    "diamond": "D",
     "triangle-up": "^",
-    "triangle-down": "v",
-    "star": "*",
-    "triangle-left": "<",
-    "triangle-right": ">",
-    "pentagon": "p",
-    "hourglass": ((-1, 1), (1, 1), (-1, -1), (1, -1), (-1, 1)),
-    "cross": "P",
+    "diamond-tall": "d",
     "x": "X",
+    "star": "*",
+    "hourglass": ((-1, 1), (1, 1), (-1, -1), (1, -1), (-1, 1)),
 }
+"""Filled shapes by name; an open one has the same outline."""
+OPEN: Final = "-open"
 _LINES: Final = {"solid": "-", "dash": "--", "dot": ":"}
 _NUMBERS: Final = FuncFormatter(lambda value, _: f"{value:.12g}")
 """Numbers without exponents, as on the page."""
@@ -173,14 +170,16 @@ def _line(axes: Axes, series: Series, sizes: list[float]) -> None:
 def style(series: Series) -> dict[str, Any]:
     """Line properties of a series, on its chart and in the legend."""
     look = series.look
+    is_open = look.marker.endswith(OPEN)
     return {
         "color": look.light,
-        "marker": "" if series.drawn == "bare" else MARKS[look.marker],
+        "marker": "" if series.drawn == "bare" else MARKS[look.marker.removesuffix(OPEN)],
         "linestyle": "" if series.drawn == "points" else _LINES[look.line],
-        "markersize": 6,
-        "markeredgecolor": "white",
-        "markeredgewidth": 0.6,
-        "linewidth": 1.6,
+        "markersize": 7,
+        "markerfacecolor": "white" if is_open else look.light,
+        "markeredgecolor": look.light if is_open else "white",
+        "markeredgewidth": 1.4 if is_open else 0.6,
+        "linewidth": 1.8,
     }
 
 
