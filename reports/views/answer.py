@@ -94,8 +94,15 @@ def _use(found: Recommendation) -> str:
         return _mixed(found)
     if found.axis is None:
         name = _short(found.spans[0].name)
-        return f"use {name} at every size" if len(found.ranked) > 1 else f"use {name}"
+        return f"use {name} at every size" if len(found.ranked) > 1 else f"use {_either(found)}"
     return f"use {_spans(found, found.axis)}"
+
+
+def _either(found: Recommendation) -> str:
+    """Of a single problem: the fastest, and all that are not distinguished from it."""
+    ranking = found.ranked[found.largest]
+    names = [ranking.name, *(each.name for each in ranking.alternatives)]
+    return " or ".join(map(_short, names)) if len(names) <= MOST_NAMES else _short(names[0])
 
 
 def _spans(found: Recommendation, axis: Axis) -> str:
@@ -215,7 +222,7 @@ def _ratio(rival: Rival) -> str:
         return f"{milliseconds(rival.median_ms)} ms in other sessions"
     ends = (rival.interval.low, rival.interval.high) if rival.interval else (None, None)
     said = times_of(rival.ratio, *ends, "its time")
-    return said if rival.interval else f"{said} (no interval)"
+    return said if rival.interval else f"{said}, without an interval"
 
 
 def _memory(analysis: Analysis, problem: Problem, name: str, ranking: Ranking) -> str:
