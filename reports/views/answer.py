@@ -220,9 +220,10 @@ def _ratio(rival: Rival) -> str:
     """A rival's time as a multiple of the fastest one's, with its interval."""
     if rival.ratio is None:
         return f"{milliseconds(rival.median_ms)} ms in other sessions"
-    ends = (rival.interval.low, rival.interval.high) if rival.interval else (None, None)
-    said = times_of(rival.ratio, *ends, "its time")
-    return said if rival.interval else f"{said}, without an interval"
+    found = rival.interval
+    if found is None:
+        return f"{times_of(rival.ratio, None, None, 'its time')}, without an interval"
+    return times_of(rival.ratio, found.low, found.high, "its time")
 
 
 def _memory(analysis: Analysis, problem: Problem, name: str, ranking: Ranking) -> str:
