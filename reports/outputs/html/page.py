@@ -99,7 +99,7 @@ def write(analysis: Analysis, folder: Path, *, further: Sequence[Section] = ()) 
             return Report(path, ())
         from reports.outputs.png import files  # noqa: PLC0415 - a page without charts needs no matplotlib
 
-        return Report(path, tuple(files.draw(every, folder)))
+        return Report(path, tuple(files.draw(every, folder, stamp=machine.stamp(analysis.run))))
     except OSError as error:
         raise unwritable(folder, error) from error
 
