@@ -31,7 +31,9 @@ def test_every_number_of_threads_has_its_sessions() -> None:
     assert left(1, planned("a", sessions=2, threads=(1, 2))) == TimeLeft(3.0 + 3 * 20.0)
 
 
-@pytest.mark.parametrize(("enough_s", "later"), [(1.0, 1), (54.0, 2), (72.0, 2), (73.0, 3), (1e9, 4)])
+@pytest.mark.parametrize(
+    ("enough_s", "later"), [(1.0, 1), (54.0, 2), (72.0, 2), (73.0, 3), (1e9, 4)]
+)
 def test_sessions_beyond_the_fewest_count_while_they_fit(enough_s: float, later: int) -> None:
     plan = planned("a", sessions=5, fewest_sessions=2, enough_s=enough_s)
     assert left(1, plan) == TimeLeft(3.0 + later * 20.0)
@@ -92,4 +94,3 @@ def test_no_pair_is_forecast_to_take_longer_than_the_time_limit() -> None:
     seen: list[TimeLeft] = []
     stage.conduct(lambda _, left: seen.append(left))
     assert [each.seconds for each in seen] == [pytest.approx(7.0, rel=0.2)]
-
