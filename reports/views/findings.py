@@ -23,6 +23,7 @@ from reports.views.panels import heading
 from reports.views.text import abbreviated, counted
 from reports.views.verdicts import noise_floor
 from suites.records.record import Pair
+from suites.stats.disturbance import DECIDED
 
 MOST_SENTENCES: Final = 6
 """Problems; the table of verdicts has the rest."""
@@ -30,7 +31,6 @@ MOST_NAMES: Final = 4
 """Names in one sentence; further ones are counted."""
 MOST_SLOWER: Final = 3
 """Ratios of slower implementations in one sentence; further ones are counted."""
-DECIDED: Final = frozenset({"faster", "slower", "same"})
 
 Named = tuple[str, Paired]
 """An implementation and its verdict beside another one."""

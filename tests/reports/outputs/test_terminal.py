@@ -25,7 +25,6 @@ from reports.outputs.terminal.verdict_tables import MOST_ROWS
 from reports.views.numbers import mebibytes, milliseconds, ratio_in, share
 from suites.records.codec import to_data
 from suites.records.plan import Entry
-from suites.records.record import Record
 from tests.saved_run import MACHINE, PROBLEMS, TWO, entries, over_budget, small_run
 
 ANY = (Limits(),)
