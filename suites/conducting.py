@@ -13,6 +13,7 @@ from suites.discover.discovery import Discovery, discover
 from suites.engine.catalogue import cores, open_catalogue, with_readings
 from suites.engine.conductor import AHEAD, Conductor, Listener
 from suites.engine.local_pool import LocalPool
+from suites.engine.time_left import TimeLeft
 from suites.records.address import DEFAULT_STORE
 from suites.records.plan import Plan
 from suites.records.record import CHECK, Record
@@ -29,8 +30,8 @@ SAME_MACHINE: Final = ("cpu", "cores", "versions", "allocator", "devices")
 class Live(AbstractContextManager["Live"], Listener, Protocol):
     """Shows a run while it goes on, within its context."""
 
-    def problem(self, problem: Problem) -> None:
-        """A problem is about to be checked or timed."""
+    def problem(self, problem: Problem, left: TimeLeft) -> None:
+        """A problem is about to be checked or timed; `left` is of the whole run."""
 
 
 class Trials(Live, Protocol):
