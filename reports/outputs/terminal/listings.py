@@ -146,11 +146,14 @@ def runs_table(runs: Iterable[Mapping[str, Any]]) -> RenderableType:
 
     Where there is room, a run is one line, and the name of its machine is shortened.
     """
+    runs = list(runs)
     numbers = ("problems", "implementations", "records")
+    named = any(each["saved_as"] for each in runs)
     rows = [
         (
             each["name"],
             _machine(each),
+            *([", ".join(each["saved_as"])] if named else []),
             *(str(each[name]) for name in numbers),
             printable(each["fault"]) or ("ended" if each["ended"] else "not ended"),
         )
@@ -158,7 +161,7 @@ def runs_table(runs: Iterable[Mapping[str, Any]]) -> RenderableType:
     ]
     if not rows:
         return Text("no runs; python run_bench.py makes one")
-    heads = ("run", "machine", *numbers, "state")
+    heads = ("run", "machine", *(["saved as"] if named else []), *numbers, "state")
     narrow, wide = _table(*heads), _table(*heads)
     for name, machine, *others in rows:
         rest = [*map(Text, others)]

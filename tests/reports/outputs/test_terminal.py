@@ -389,6 +389,15 @@ def test_a_run_is_one_line_where_there_is_room() -> None:
     assert "@" in narrow
 
 
+def test_saved_names_have_a_column_where_a_run_has_one() -> None:
+    runs = [RUN, {**RUN, "name": "quick-0", "saved_as": ["main", "v1"]}]
+    head, _, first, second = shown(listings.listed("runs", runs), width=140).splitlines()
+    assert head.split()[:4] == ["run", "machine", "saved", "as"]
+    assert "main" not in first
+    assert "main, v1" in second
+    assert "saved" not in shown(listings.listed("runs", [RUN]), width=140)
+
+
 def test_the_capabilities_are_a_markdown_table() -> None:
     lines = capability_markdown(entries()).splitlines()
     assert len({line.count("|") for line in lines}) == 1
@@ -410,6 +419,7 @@ def test_what_few_take_is_named_in_one_column() -> None:
 RUN = {
     "fault": "",
     "name": "quick-1",
+    "saved_as": [],
     "suite": "quick",
     "machine": "Example CPU 9000",
     "devices": ["Example CPU 9000", "Example GPU"],
