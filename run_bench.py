@@ -279,39 +279,37 @@ def compare(  # noqa: PLR0913 - each parameter is an option of the command line
         str | None,
         typer.Option(
             metavar="PART",
-            help="Exit 1 when NEW is slower by more than this, as 3%, or nothing could be judged.",
+            help="Print whether NEW is slower by more than this, as 3%; exit 1 if so, or if "
+            "nothing could be judged.",
         ),
     ] = None,
+    fail_if_unsure: Annotated[
+        bool,
+        typer.Option("--fail-if-unsure", help="Exit 1 as well when that is not excluded."),
+    ] = False,
     anyway: Anyway = False,
     store: StoreUrl = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:
-    """Compare two runs, or two implementations of one run: ratio, interval, verdict."""
-    from reports.analysis import comparison, run_comparison
-    from reports.outputs.exit_status import expect_comparable, gate_status
-    from reports.outputs.export import json_data
-    from reports.outputs.terminal.console import print_json, print_tables
-    from reports.outputs.terminal.verdict_tables import compare_tables
+    """Compare two runs, or two implementations of one run: ratio, interval, verdict.
+
+    Exit status with --fail-if-slower: 1 when the whole interval of a ratio is beyond the limit, or
+    nothing could be judged; with --fail-if-unsure also when an interval reaches beyond it.
+    """
+    from reports.analysis.gate import gate
+    from reports.outputs import comparing
+    from reports.outputs.exit_status import expect_comparable
     from suites.records.store import Store
 
+    if fail_if_unsure and fail_if_slower is None:
+        raise ValueError("--fail-if-unsure without --fail-if-slower; expected both, as 3%")
     limit = None if fail_if_slower is None else PART.value(fail_if_slower)
     counts = None if delta is None else OPTIONS["--delta"].value(delta)
     kept = Store.open(store, create=False)
-    if run is not None:
-        of = kept.run(run)
-        if counts is not None:
-            of = replace(of, plan=replace(of.plan, delta=counts))
-        found = comparison.implementations(of, kept.records(of.name), base, new)
-    else:
-        pair = [kept.run(base), kept.run(new)]
-        sides = [(each, kept.records(each.name)) for each in pair]
-        found = run_comparison.runs(*sides[0], *sides[1], delta=counts)
+    found = comparing.compared(kept, base, new, run=run, delta=counts)
     expect_comparable(found, anyway=anyway)
-    if as_json:
-        print_json(json_data.of_comparison(found))
-    else:
-        print_tables(compare_tables(found))
-    raise typer.Exit(0 if limit is None else gate_status(found, limit))
+    judged = None if limit is None else gate(found, limit, strict=fail_if_unsure)
+    raise typer.Exit(comparing.report(found, judged, as_json=as_json))
 
 
 @app.command()

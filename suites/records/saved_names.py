@@ -1,7 +1,7 @@
 """Names that users give to runs: `main` stands for a run until it is given to another one.
 
-A store of an earlier version has no table of names. It is made when the first name is saved, so that
-the format stays the same and earlier versions read the store.
+A store of an earlier version has no table of names. It is made when the first name is saved: the
+format stays the same, and earlier versions read the store.
 """
 
 from __future__ import annotations
