@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from reports.analysis import comparison, run_comparison
 from reports.analysis.comparison import Comparison
 from reports.analysis.gate import Gate
 from reports.outputs.export import json_data
+from reports.outputs.markdown.comparison import of_comparison
+from reports.outputs.summary import append
 from reports.outputs.terminal.console import print_json, print_line, print_tables
 from reports.outputs.terminal.verdict_tables import compare_tables
 from reports.views import gate as gates
@@ -30,8 +33,14 @@ def compared(
     return comparison.implementations(of, store.records(of.name), base, new)
 
 
-def report(found: Comparison, gate: Gate | None, *, as_json: bool) -> int:
-    """Print a comparison, the line of the gate last; the exit status: 1 unless the gate passed."""
+def report(
+    found: Comparison, gate: Gate | None, *, as_json: bool, summary: Path | None = None
+) -> int:
+    """Print a comparison, the line of the gate last; the exit status: 1 unless the gate passed.
+
+    summary  a file to which the same is appended as markdown
+    """
+    append(summary, of_comparison(found, gate))
     if as_json:
         print_json(json_data.of_comparison(found, gate))
     else:
