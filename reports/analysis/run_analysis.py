@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cached_property
 
-from reports.analysis import verdicts
+from reports.analysis import tails, verdicts
+from reports.analysis.tails import TailRow
 from reports.analysis.verdicts import AcrossRow, VerdictRow
 from reports.rows import answers, measurements, outcomes
 from reports.rows.answers import Timed
@@ -44,6 +45,11 @@ class Analysis:
             for row in self.measurements
         }
         return verdicts.across(self.plan, self.timed, errors)
+
+    @cached_property
+    def tails(self) -> list[TailRow]:
+        """Percentiles of single calls; empty for a run without --tail."""
+        return tails.tails(self.plan, self.timed)
 
     @cached_property
     def timed(self) -> Timed:

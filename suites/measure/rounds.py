@@ -103,7 +103,7 @@ def rounds_within(budget_ms: float, arms: Sequence[Arm], most: int = MOST) -> in
     return max(FEWEST, min(most, int(budget_ms / max(cost_ms, 1e-3))))
 
 
-def run_rounds(
+def run_rounds(  # noqa: PLR0913 - all but two are keywords, each used once
     arms: Sequence[Arm],
     rounds: int,
     random: Random,

@@ -22,8 +22,8 @@ BASELINE: Final = "sdpa_flash"
 ROUND_BUDGET_MS: Final = 500.0
 """For the rounds of a problem given with --problem."""
 TAIL_BUDGET_MS: Final = 20_000.0
-"""For the rounds of a problem with --tail: 1,000 calls of up to 3 ms of two implementations, and 368
-of up to 9 ms, with the twin and lead-in calls."""
+"""For the rounds of a problem with --tail, in each session. Two implementations, the twin and the
+lead-in calls fit 1,000 times where a call takes 3 ms, and 368 times where it takes 9 ms."""
 FEWEST_SESSIONS: Final = 2
 """Sessions of such a problem at least: an interval needs two."""
 ENOUGH_S: Final = 10.5

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 import run_bench
 from impls.interface import Limits
 from suites.records.codec import from_json, to_json
-from suites.records.plan import Entry, Plan
 from suites.records.option import Option
+from suites.records.plan import Entry, Plan
 from suites.records.settings import GIB, Settings, options
 from suites.request import planning
 from suites.request.options import OPTIONS, SETTINGS, parse
