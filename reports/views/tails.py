@@ -21,7 +21,8 @@ CALLS: Final = (
     "disturbed rounds included: without these, a tail would be too short."
 )
 INTERVAL: Final = (
-    "In brackets is a 95 % interval between two of the calls, which holds for independent calls."
+    "In brackets is a 95 % interval between two of the calls. It holds for independent calls of "
+    "these processes."
 )
 
 
