@@ -39,7 +39,7 @@ STATED = (
     f"exceeds {interference.SLOW_PROBE} times its usual time",
     f"the {interference.USUAL_PERCENTILE}th percentile",
     f"from {intervals.FEWEST_ROUNDS} rounds on",
-    f"up to {rounds.TAIL_MOST:,} rounds, within {planning.TAIL_BUDGET_MS / 1e3:g} s for each problem",
+    f"up to {rounds.TAIL_MOST:,} rounds, within {planning.TAIL_BUDGET_MS / 1e3:g} s",
     "6 calls for p50, 72 for p95, 368 for p99",
     f"Above {intervals.MOST_MORE:,} sessions no number is given",
     f"fit in {ceilings.BUDGET_MS:g} ms",

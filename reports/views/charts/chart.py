@@ -20,7 +20,8 @@ class Series:
     low, high       the spread or interval; empty where there is none to show
     hover           a few lines of text for each point
     implementation  for filters; empty for a line of no implementation, as a ceiling
-    drawn           `line` with markers, `points` alone, or a `bare` line without markers
+    drawn           `line` with markers, `points` alone, many small `samples`, or a `bare` line
+                    without markers
     facets          of each point, besides the facets of its chart; empty for none
     """
 

@@ -50,7 +50,8 @@ def write(store: Store, run: Run, path: Path) -> tuple[Path, ...]:
 
     The columns are the fields of a Record, with samples as a list and agreement and conditions as
     structs, then the fields of its problem, and its panel. The file appears when it is complete.
-    The percentiles of a run with --tail are beside it, in NAME-tails.parquet. Raises ValueError without pyarrow.
+    The percentiles of a run with --tail are beside it, in NAME-tails.parquet. Raises ValueError
+    without pyarrow.
     """
     try:
         from pyarrow import parquet  # noqa: PLC0415 - an extra of its own
