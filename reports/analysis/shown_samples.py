@@ -39,7 +39,7 @@ class Group:
 class Shown:
     """What is shown.
 
-    groups    the largest problem first
+    groups    of the largest problems that fit, in the plan's order
     problems  number of problems with times, shown or not
     step      one round in so many is shown
     """
@@ -51,9 +51,9 @@ class Shown:
 
 def shown(plan: Plan, timed: Timed) -> Shown:
     """The samples that fit on a page, of the largest number of threads."""
-    every = sorted(_groups(plan, timed), key=lambda each: each.problem.flops, reverse=True)
-    problems = list(dict.fromkeys(each.problem for each in every))
-    kept = set(_fitting(problems, every))
+    every = list(_groups(plan, timed))
+    problems = dict.fromkeys(each.problem for each in every)
+    kept = set(_fitting(sorted(problems, key=lambda each: -each.flops), every))
     groups = tuple(each for each in every if each.problem in kept)
     step = max(1, ceil(_samples(groups) / MOST_POINTS))
     return Shown(groups, len(problems), step)

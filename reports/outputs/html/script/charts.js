@@ -24,7 +24,7 @@ const trace = (sizes) => (series) => {
     x: xs, y: at(series.y), hoverinfo: hasHover ? "text" : "x+y+name",
     hovertext: hasHover ? at(series.hover.map((i) => hovers[i])).map((text) => text ?? "") : undefined,
     line: { color: colour, width: 2, dash: looks[series.look][3] },
-    marker: { color: colour, size: series.drawn === "samples" ? 5 : 9, symbol: looks[series.look][2] },
+    marker: { color: colour, symbol: looks[series.look][2], ...(series.drawn === "samples" ? { size: 4, opacity: 0.6 } : { size: 9 }) },
     error_y: series.low.length ? {
       type: "data", symmetric: false, color: colour, thickness: 1.2, width: 4,
       array: at(series.high.map((high, i) => high - series.y[i])),
