@@ -88,7 +88,8 @@ def write(analysis: Analysis, folder: Path, *, further: Sequence[Section] = ()) 
     sections = collected(analysis, further)
     drawn = charts(analysis)
     html = _page(analysis, drawn, sections)
-    every: Drawn = [*drawn, *(chart for section in sections for chart in section.charts)]
+    open_ones = (section for section in sections if not section.on_demand)
+    every: Drawn = [*drawn, *(chart for section in open_ones for chart in section.charts)]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path in _left_over(analysis, folder):
@@ -233,6 +234,7 @@ def _section(section: Section, kept: Drawn) -> dict[str, Any]:
         "id": panels.slug(section.id),
         "heading": section.heading,
         "sentences": section.sentences,
+        "on_demand": section.on_demand,
         "families": _families([chart for chart in kept if chart.key in own]),
         "tables": [table_rows.capped(table) for table in section.tables],
     }
