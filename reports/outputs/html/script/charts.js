@@ -20,7 +20,7 @@ const trace = (sizes, bars) => (series) => {
   const hasHover = series.hover.length > 0;
   return {
     type: "scatter", connectgaps: false, name: series.name, legendrank: series.of < 0 ? 2 : 1,
-    mode: { line: "lines+markers", points: "markers", samples: "markers", bare: "lines" }[series.drawn],
+    mode: { line: "lines+markers", joined: "lines+markers", points: "markers", samples: "markers", bare: "lines" }[series.drawn],
     x: xs, y: at(series.y), hoverinfo: hasHover ? "text" : "x+y+name",
     hovertext: hasHover ? at(series.hover.map((i) => hovers[i])).map((text) => text ?? "") : undefined,
     line: { color: colour, width: 2, dash: looks[series.look][3] },
