@@ -85,7 +85,10 @@ TERMS: Final = (
     Term("first call ms", "Milliseconds of the first call, which may compile or allocate."),
     Term("prepare ms", "Milliseconds of set-up before the first call; they are not timed again."),
     Term("compilations", "Number of compilations before the timed calls."),
-    Term("page faults per call", "Minor page faults of one call: pages that the system mapped without reading a disk."),
+    Term(
+        "page faults per call",
+        "Minor page faults of one call: pages that the system mapped without reading a disk.",
+    ),
     Term("clock", "The clock that took the times, and notes on how the calls differ."),
     Term(
         "ratio",
@@ -108,7 +111,10 @@ TERMS: Final = (
     Term("first exponent", "The power of the length that the time grows by at the shortest pair."),
     Term("last exponent", "The power of the length that the time grows by at the longest pair."),
     Term("time follows", "Sums of powers of the length T that the times do not contradict."),
-    Term("forecast", "Whether the held-out times lie within their predicted intervals: hit, miss or too wide."),
+    Term(
+        "forecast",
+        "Whether the held-out times lie within their predicted intervals: hit, miss or too wide.",
+    ),
     Term(
         "held out",
         "The longest lengths: predicted from the shorter ones, with interval, and measured.",
@@ -133,9 +139,19 @@ TERMS: Final = (
     Term("there", "The problem with the share beside it."),
     Term("run", "The later of the two runs."),
     Term("after", "The earlier of the two runs."),
-    Term("bitwise equal", "Whether repeated calls gave equal bits.", ("bitwise equal over N repeats",)),
-    Term("independent of its batch", "Whether a row's output has equal bits in a batch of 1 and of 8.", (INDEPENDENT,)),
-    Term("worst row", "RMS of the error over RMS of the reference, of the worst row of any tensor."),
+    Term(
+        "bitwise equal",
+        "Whether repeated calls gave equal bits.",
+        ("bitwise equal over N repeats",),
+    ),
+    Term(
+        "independent of its batch",
+        "Whether a row's output has equal bits in a batch of 1 and of 8.",
+        (INDEPENDENT,),
+    ),
+    Term(
+        "worst row", "RMS of the error over RMS of the reference, for the worst row of any tensor."
+    ),
     Term("cosine", "Cosine of the angle between output and reference; 1 is the same direction."),
     Term("second call", "Whether a second call on the same inputs gave the same bits."),
     Term(
@@ -144,5 +160,5 @@ TERMS: Final = (
     ),
     Term("hard inputs", "Number of small problems with large scores, outliers and the like."),
     Term("repeat", "The command that measures the row again."),
-)  # fmt: skip
+)
 _BY_HEAD: Final = {head: term for term in TERMS for head in (term.word, *term.heads)}

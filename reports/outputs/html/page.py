@@ -79,6 +79,8 @@ MANY: Final = 6
 """Columns of a grid; one with more has narrow columns, so that it fits a window."""
 _FEWER: Final = 3
 """Divides MOST_CHARTS where the charts show medians only."""
+FEW: Final = 8
+"""Rows of a table; a longer one has a field to find rows."""
 LATE: Final = 150
 """Rows of a table; a longer one is laid out when it comes near the window."""
 _SHOWN_NOT_MEASURED: Final = 100
@@ -162,7 +164,12 @@ def _page(analysis: Analysis, drawn: list[Chart], sections: list[Section]) -> st
     environment.globals |= {"short": table_rows.short, "folded": table_rows.folded, "LATE": LATE}
     environment.globals |= {"heading": panels.heading, "slug": panels.slug, "facets": facets}
     environment.globals |= {"filters": filters, "rows_of": table_rows.body}
-    environment.globals |= {"breakable": table_rows.breakable, "MANY": MANY}
+    environment.globals |= {
+        "breakable": table_rows.breakable,
+        "is_numeric": table_rows.is_numeric,
+        "MANY": MANY,
+        "FEW": FEW,
+    }
     environment.globals |= {"linked": term_links.linked, "anchor": term_links.anchor}
     environment.globals |= {"TERMS": terms.TERMS, "MOST_ROWS": table_rows.MOST_ROWS}
     return environment.get_template("page.jinja").render(

@@ -43,6 +43,14 @@ def capped(table: Table) -> Table:
     return replace(table, caption=caption, rows=table.rows[:MOST_ROWS])
 
 
+def is_numeric(table: Table, place: int) -> bool:
+    """Whether a column has numbers, which are aligned to the right."""
+    if not table.rows:
+        return False
+    first = table.rows[0].cells[place]
+    return first.order is not None and len(first.text) <= _ONE_LINE
+
+
 def body(table: Table, filters: Filters) -> Markup:
     """The rows of a table as HTML; the first cell of each is its heading.
 
