@@ -58,8 +58,8 @@ def fill(axes: Axes, chart: Chart) -> None:
         axes.set_xscale("log")
     if chart.log_y:
         axes.set_yscale("log")
-    axes.set_xlim(_limits(xs, log=chart.log_x))
-    axes.set_ylim(_limits(_heights(chart), log=chart.log_y))
+    axes.set_xlim(limits(xs, log=chart.log_x))
+    axes.set_ylim(limits(_heights(chart), log=chart.log_y))
     for series in chart.series:
         _line(axes, series, sizes)
     axes.grid(visible=True, which="major", color=FAINT, linewidth=0.6)
@@ -82,6 +82,8 @@ def mark_axes(axes: Axes, chart: Chart) -> None:
         _mark(axes.xaxis, FixedLocator(_sizes(chart)))
     elif chart.log_x:
         _mark(axes.xaxis, _locator(*axes.get_xlim()))
+    elif chart.rows:
+        _mark(axes.xaxis, MaxNLocator(5, steps=[1, 2, 5, 10]))
     if chart.log_y:
         _mark(axes.yaxis, _locator(*axes.get_ylim()))
 
@@ -106,8 +108,8 @@ def _heights(chart: Chart) -> list[float]:
     return found if chart.log_y else [0.0, *found]
 
 
-def _limits(values: Sequence[float], *, log: bool) -> tuple[float, float]:
-    """From the smallest to the largest, with a margin, except at zero."""
+def limits(values: Sequence[float], *, log: bool) -> tuple[float, float]:
+    """The ends of an axis: from the smallest to the largest, with a margin, except at zero."""
     low, high = min(values), max(values)
     if log:
         room = (high / low) ** 0.05 if high > low * _SAME else 2.0

@@ -52,6 +52,8 @@ class Chart:
     ticks   whether the x axis is marked at the sizes themselves, rather than evenly
     bars    the meaning of points and bars; shown where there are bars
     sizes   of lines and x axis; empty for the sizes that have a point
+    rows    texts beside the points, from the top; y is then a position among them, and the bars
+            of a series lie along x. Empty for a y axis of numbers
     """
 
     key: str
@@ -71,6 +73,7 @@ class Chart:
     ticks: bool = True
     bars: str = MEDIANS
     sizes: tuple[float, ...] = ()
+    rows: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
