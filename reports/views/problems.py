@@ -39,7 +39,7 @@ def common_words(problem: str | Problem, shared: frozenset[str]) -> str:
     return " ".join(word for word in str(problem).split() if word in shared)
 
 
-def kind_words(problem: Problem) -> list[str]:
+def unsized_words(problem: Problem) -> list[str]:
     """The words of a problem without those of heads and lengths."""
     return [word for word in str(problem).split() if not _SIZE.fullmatch(word)]
 

@@ -84,7 +84,7 @@ def share_tables(analysis: Analysis) -> list[Table]:
                 own.append((row.share_of_attainable, row))
         rows.setdefault(found.panel, []).extend(map(_row, by_name.values()))
     return [
-        Table(caption=f"Share of the attainable: {subject(panel)}", head=_HEAD, rows=tuple(own))
+        Table(f"Share of the attainable: {subject(panel)}", _HEAD, tuple(own), shown=len(_HEAD))
         for panel, own in rows.items()
         if own
     ]
