@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from suites.records.settings import Option
+from suites.request import completion
 
 Command = Callable[..., None]
 
@@ -57,7 +58,12 @@ def _expanded(
             continue
         for name, option in declared.items():
             kind: Any = list[str] if option.repeat else str
-            info = typer.Option(option.name, metavar=option.metavar, help=option.help)
+            info = typer.Option(
+                option.name,
+                metavar=option.metavar,
+                help=option.help,
+                autocompletion=completion.OPTIONS.get(option.name),
+            )
             yield inspect.Parameter(
                 name,
                 inspect.Parameter.KEYWORD_ONLY,
