@@ -17,7 +17,9 @@ import typer
 from reports.outputs.export.formats import names
 from reports.outputs.streams import OutputError, drop_output, open_streams
 from suites import VERSION
+from suites.listing import LISTS
 from suites.records.address import DEFAULT_STORE, without_password
+from suites.request import completion
 from suites.request.command_line import is_given, with_options
 from suites.request.options import OPTIONS
 from suites.request.suites import SUITES, named
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from suites.engine.conductor import Listener
     from suites.request.planning import Request
 
+INSTALLED = "attnbench"
+"""The program's name where it is installed."""
 PART = replace(OPTIONS["--delta"], name="--fail-if-slower")
 CHECK_OPTIONS = tuple(
     OPTIONS[name] for name in ("--time-limit", "--prepare-limit", "--memory-limit", "--threads")
@@ -50,7 +54,6 @@ JUDGE_OPTIONS = tuple(replace(OPTIONS[name], help=text) for name, text in JUDGE_
 COMMAND_LINE_ERROR = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[2])
 
 app = typer.Typer(
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Attention implementations behind one interface: proven to agree, then measured together.",
     pretty_exceptions_enable=False,
@@ -58,7 +61,12 @@ app = typer.Typer(
 )
 
 Names = Annotated[
-    list[str] | None, typer.Argument(metavar="NAME", help="NAME, FILE.py or FILE.py:FUNCTION.")
+    list[str] | None,
+    typer.Argument(
+        metavar="NAME",
+        help="NAME, FILE.py or FILE.py:FUNCTION.",
+        autocompletion=completion.implementations,
+    ),
 ]
 StoreUrl = Annotated[str, typer.Option("--store", metavar="URL", help="Database that keeps runs.")]
 Anyway = Annotated[
@@ -123,7 +131,12 @@ def default(
 def run(  # noqa: PLR0913 - each parameter is an option of the command line
     context: typer.Context,
     suite: Annotated[
-        str, typer.Argument(metavar="SUITE", help=f"One of {', '.join(SUITES)}.")
+        str,
+        typer.Argument(
+            metavar="SUITE",
+            help=f"One of {', '.join(SUITES)}.",
+            autocompletion=completion.suites,
+        ),
     ] = "quick",
     *,
     given: Given,
@@ -136,7 +149,11 @@ def run(  # noqa: PLR0913 - each parameter is an option of the command line
     summary: Summary = None,
     resume: Annotated[
         str | None,
-        typer.Option(metavar="[RUN]", help="Finish a run: the latest, unless one is named."),
+        typer.Option(
+            metavar="[RUN]",
+            help="Finish a run: the latest, unless one is named.",
+            autocompletion=completion.runs,
+        ),
     ] = None,
     as_json: Lines = False,
 ) -> None:
@@ -269,6 +286,7 @@ def report(
         typer.Argument(
             metavar="[RUN]...",
             help="A run's name or saved name, latest or latest~1; several: their history.",
+            autocompletion=completion.runs,
         ),
     ] = None,
     *,
@@ -301,12 +319,30 @@ def report(
 
 @app.command()
 def compare(  # noqa: PLR0913 - each parameter is an option of the command line
-    base: Annotated[str, typer.Argument(metavar="BASE", help="A run, or with --run a name.")],
-    new: Annotated[str, typer.Argument(metavar="NEW", help="What is held against it.")],
+    base: Annotated[
+        str,
+        typer.Argument(
+            metavar="BASE",
+            help="A run, or with --run an implementation.",
+            autocompletion=completion.compared,
+        ),
+    ],
+    new: Annotated[
+        str,
+        typer.Argument(
+            metavar="NEW",
+            help="A run, or with --run an implementation.",
+            autocompletion=completion.compared,
+        ),
+    ],
     *,
     run: Annotated[
         str | None,
-        typer.Option(metavar="RUN", help="BASE and NEW are implementations of this run."),
+        typer.Option(
+            metavar="RUN",
+            help="BASE and NEW are implementations of this run.",
+            autocompletion=completion.runs,
+        ),
     ] = None,
     delta: Annotated[
         str | None, typer.Option(metavar="PART", help="What counts as a difference; the run's.")
@@ -354,12 +390,22 @@ def compare(  # noqa: PLR0913 - each parameter is an option of the command line
 @app.command()
 def export(
     run: Annotated[
-        str, typer.Argument(metavar="RUN", help="A run's name or saved name, latest or latest~1.")
+        str,
+        typer.Argument(
+            metavar="RUN",
+            help="A run's name or saved name, latest or latest~1.",
+            autocompletion=completion.runs,
+        ),
     ] = "latest",
     *,
     form: Annotated[
         str,
-        typer.Option("--format", metavar="NAME", help=f"One of {', '.join(names())}."),
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            help=f"One of {', '.join(names())}.",
+            autocompletion=completion.words(names()),
+        ),
     ] = "csv",
     to: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Where to; beside the run's page.")
@@ -381,7 +427,11 @@ def export(
 @app.command("list")
 def list_(
     what: Annotated[
-        str, typer.Argument(help="implementations, suites, runs or machine.")
+        str,
+        typer.Argument(
+            help="implementations, suites, runs or machine.",
+            autocompletion=completion.words(LISTS),
+        ),
     ] = "implementations",
     *,
     store: StoreUrl = DEFAULT_STORE,
@@ -442,7 +492,7 @@ def main() -> None:
     open_streams()
     arguments = _with_latest(sys.argv[1:])
     try:
-        status = typer.main.get_command(app)(arguments, "run_bench.py", standalone_mode=False)
+        status = typer.main.get_command(app)(arguments, _program(), standalone_mode=False)
         sys.stdout.flush()
     except OutputError as error:
         drop_output()
@@ -455,10 +505,18 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except COMMAND_LINE_ERROR as error:
-        command = error.ctx.command_path if error.ctx else "run_bench.py"
-        _fail(f"{error.format_message()} (python {command} --help)")
+        command = error.ctx.command_path if error.ctx else _program()
+        python = "" if command.startswith(INSTALLED) else "python "
+        _fail(f"{error.format_message()} ({python}{command} --help)")
     else:
         sys.exit(status)
+
+
+def _program() -> str:
+    """The name that was called. A shell completes the installed program's only."""
+    completes = {"--install-completion", "--show-completion"} & set(sys.argv)
+    installed = Path(sys.argv[0]).stem == INSTALLED
+    return INSTALLED if installed or completes else "run_bench.py"
 
 
 def _begin(request: Request, url: str, left: Left) -> NoReturn:
