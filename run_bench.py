@@ -235,7 +235,9 @@ def report(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[RUN]...", help="A run's name, latest or latest~1; several: their history."
+            metavar="[RUN|FILE.zip]...",
+            help="A run's name, latest, latest~1, or a bundle; several of one machine: their "
+            "history; of several machines: side by side.",
         ),
     ] = None,
     *,
@@ -247,25 +249,26 @@ def report(
     out: Out = None,
     as_json: Json = False,
 ) -> None:
-    """Make the page and the charts of a stored run, or the history of several."""
+    """Make the page and the charts of a run, the history of several, or machines side by side."""
     from reports.outputs import reporting
+    from suites.records import named as by_name
     from suites.records.store import Store
 
     if last and names:
         raise ValueError(f"--last {last} beside {names[0]}; expected one or the other")
-    kept = Store.open(store, create=False)
-    wanted = kept.newest(last) if last else names or ["latest"]
-    if len(wanted) == 1:
-        stored = kept.run(wanted[0])
-        reporting.report(stored, kept.records(stored.name), out, as_json=as_json)
-        return
-    sides = [(each, kept.records(each.name)) for each in map(kept.run, wanted)]
-    reporting.report_history(sides, out, anyway=anyway, as_json=as_json)
+    wanted = Store.open(store, create=False).newest(last) if last else names or ["latest"]
+    sides = by_name.runs(wanted, store)
+    if len(sides) == 1:
+        reporting.report(*sides[0], out, as_json=as_json)
+    else:
+        reporting.report_several(sides, out, anyway=anyway, as_json=as_json)
 
 
 @app.command()
 def compare(  # noqa: PLR0913 - each parameter is an option of the command line
-    base: Annotated[str, typer.Argument(metavar="BASE", help="A run, or with --run a name.")],
+    base: Annotated[
+        str, typer.Argument(metavar="BASE", help="A run or FILE.zip, or with --run a name.")
+    ],
     new: Annotated[str, typer.Argument(metavar="NEW", help="What is held against it.")],
     *,
     run: Annotated[
@@ -292,19 +295,17 @@ def compare(  # noqa: PLR0913 - each parameter is an option of the command line
     from reports.outputs.export import json_data
     from reports.outputs.terminal.console import print_json, print_tables
     from reports.outputs.terminal.verdict_tables import compare_tables
-    from suites.records.store import Store
+    from suites.records import named as by_name
 
     limit = None if fail_if_slower is None else PART.value(fail_if_slower)
     counts = None if delta is None else OPTIONS["--delta"].value(delta)
-    kept = Store.open(store, create=False)
     if run is not None:
-        of = kept.run(run)
+        [(of, records)] = by_name.runs([run], store)
         if counts is not None:
             of = replace(of, plan=replace(of.plan, delta=counts))
-        found = comparison.implementations(of, kept.records(of.name), base, new)
+        found = comparison.implementations(of, records, base, new)
     else:
-        pair = [kept.run(base), kept.run(new)]
-        sides = [(each, kept.records(each.name)) for each in pair]
+        sides = by_name.runs([base, new], store)
         found = run_comparison.runs(*sides[0], *sides[1], delta=counts)
     expect_comparable(found, anyway=anyway)
     if as_json:
@@ -332,13 +333,45 @@ def export(
     """Write a stored run in another format."""
     from reports.outputs.export import export as exports
     from reports.outputs.folder import RESULTS
-    from reports.outputs.terminal.console import print_paths
+    from reports.outputs.terminal.console import print_line, print_paths
     from suites.records.store import Store
 
     kept = Store.open(store, create=False)
     stored = kept.run(run)
     target = to or RESULTS / stored.name / f"{form}.{exports.extension(form)}"
     print_paths(exports.export(kept, stored, form, target))
+    for line in exports.doubts(stored, form):
+        print_line(line, stderr=True)
+
+
+@app.command()
+def rerun(
+    name: Annotated[
+        str,
+        typer.Argument(metavar="RUN|FILE.zip", help="A run's name, latest, latest~1, or a bundle."),
+    ],
+    *,
+    store: StoreUrl = DEFAULT_STORE,
+    out: Out = None,
+    as_json: Lines = False,
+) -> None:
+    """Measure the plan of a stored run, or of a bundle, again on this machine, and report it.
+
+    The files of a bundle are code and run with all your rights: rerun a bundle only from someone
+    whose code you would run. They are unpacked below results/bundles, stay there, and are named
+    before anything runs.
+    """
+    from reports.outputs.folder import RESULTS
+    from reports.outputs.terminal.console import print_line
+    from suites import rerunning
+
+    _expect_kept(store)
+    of, files = rerunning.source(name, store, RESULTS / "bundles")
+    for file in files:
+        print_line(f"runs with your rights: {file}", stderr=True)
+    for line in rerunning.differences(of):
+        print_line(line, stderr=True)
+    _carry_out(partial(rerunning.rerun, of, store, _command()), out, as_json=as_json)
 
 
 @app.command("list")
@@ -426,11 +459,17 @@ def main() -> None:
 
 def _begin(request: Request, url: str, out: Path | None, *, as_json: bool) -> NoReturn:
     """Plan a run, carry it out, and report it."""
-    from suites.conducting import NOT_KEPT, begin
+    from suites.conducting import begin
+
+    _expect_kept(url)
+    _carry_out(partial(begin, request, url, _command()), out, as_json=as_json)
+
+
+def _expect_kept(url: str) -> None:
+    from suites.conducting import NOT_KEPT
 
     if url in (NOT_KEPT, f"{NOT_KEPT}/", f"{NOT_KEPT}/:memory:"):
         raise ValueError(f"--store {url!r} keeps no run; expected a file, as {DEFAULT_STORE}")
-    _carry_out(partial(begin, request, url, _command()), out, as_json=as_json)
 
 
 def _resume(name: str, url: str, out: Path | None, *, as_json: bool) -> NoReturn:

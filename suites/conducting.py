@@ -67,7 +67,7 @@ def begin(
         name = store.unused_name(plan.suite)
         run = Run(name=name, started=now(), command=command, plan=plan, machine=machine)
         store.begin(run)
-        records = _conduct(run, store, pool, live, lines)
+        records = conducted(run, store, pool, live, lines)
     return Conducted(store.run(name), store, records)
 
 
@@ -77,7 +77,7 @@ def resume(name: str, url: str, live: Live, lines: Listener | None) -> Conducted
     run = store.run(name)
     _expect_unchanged(run)
     with pool_of(run.plan) as pool:
-        records = _conduct(run, store, pool, live, lines)
+        records = conducted(run, store, pool, live, lines)
     return Conducted(store.run(run.name), store, records)
 
 
@@ -93,7 +93,7 @@ def check(
         store = Store.open(NOT_KEPT)
         run = Run(name="check", started=now(), command=command, plan=plan, machine=machine)
         store.begin(run)
-        records = _conduct(run, store, pool, live)
+        records = conducted(run, store, pool, live)
 
         def conduct(trial: Run) -> list[Record]:
             store.begin(trial)
@@ -196,7 +196,7 @@ def _expect_unchanged(run: Run) -> None:
             )
 
 
-def _conduct(
+def conducted(
     run: Run, store: Store, pool: LocalPool, live: Live, lines: Listener | None = None
 ) -> list[Record]:
     """The records of a run. Raises StoppedError when it was stopped by hand and is stored."""

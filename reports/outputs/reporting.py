@@ -19,6 +19,7 @@ from reports.outputs.terminal import run_tables
 from reports.outputs.terminal.console import print_json, print_paths, print_tables
 from reports.outputs.terminal.history_tables import history_tables
 from reports.views.history import section
+from suites.records.named import Stored
 from suites.records.record import Record
 from suites.records.store import Run
 
@@ -50,6 +51,13 @@ def report(
             print_paths(_paths(made))
     except OutputError as error:
         raise OutputError(f"{error}; run {run.name} is stored, its page is {made.page}") from error
+
+
+def report_several(
+    sides: Sequence[Stored], out: Path | None, *, anyway: bool, as_json: bool
+) -> None:
+    """Report runs of one machine as a history, and those of several machines side by side."""
+    report_history(sides, out, anyway=anyway, as_json=as_json)
 
 
 def report_history(
