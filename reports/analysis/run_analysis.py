@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 
 from reports.analysis import verdicts
+from reports.analysis.ranking.crossovers import Crossover, crossovers
+from reports.analysis.ranking.ranking import Ranking, rankings
+from reports.analysis.ranking.ratios import Place, Ratios, ratios_of
 from reports.analysis.verdicts import AcrossRow, VerdictRow
 from reports.rows import answers, measurements, outcomes
 from reports.rows.answers import Timed
@@ -54,6 +57,21 @@ class Analysis:
     def floor(self) -> float | None:
         """The noise floor of the run, relative; None without a twin."""
         return verdicts.run_floor(self.timed)
+
+    @cached_property
+    def ratios(self) -> Mapping[Place, Ratios]:
+        """Log ratios of all implementations of a panel, session by session."""
+        return ratios_of(self)
+
+    @cached_property
+    def rankings(self) -> dict[Place, Ranking]:
+        """The fastest and its rivals on every problem; not of the approximations."""
+        return rankings(self, self.ratios)
+
+    @cached_property
+    def crossovers(self) -> list[Crossover]:
+        """Where the order of two implementations changes; changes of the fastest come first."""
+        return crossovers(self, self.ratios)
 
     @property
     def most_threads(self) -> int:

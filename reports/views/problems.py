@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
@@ -16,6 +17,8 @@ _USUAL: Final = (
     "device", "training",
 )  # fmt: skip
 """Fields that every problem shows; all others are optional."""
+_SIZE: Final = re.compile(r"[ht]\d+(/\d+)?")
+"""A word of heads or of lengths: h32/8, t1024."""
 
 
 def shared_words(problems: Iterable[str | Problem]) -> frozenset[str]:
@@ -33,6 +36,11 @@ def without(problem: str | Problem, shared: frozenset[str]) -> str:
 def common_words(problem: str | Problem, shared: frozenset[str]) -> str:
     """The shared words, in the order of one of the texts."""
     return " ".join(word for word in str(problem).split() if word in shared)
+
+
+def kind_words(problem: Problem) -> list[str]:
+    """The words of a problem without those of heads and lengths."""
+    return [word for word in str(problem).split() if not _SIZE.fullmatch(word)]
 
 
 def optional_words(problem: Problem) -> dict[str, str]:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from impls.interface import Problem
 from reports.analysis.ranking.crossings import Array, Crossing, crossings
 from reports.analysis.ranking.ratios import Place, Ratios
-from reports.analysis.run_analysis import Analysis
 from reports.rows.families import HEADS, LENGTH, Axis, Group, groups
 from reports.rows.measurements import Measurement
 from reports.rows.panels import panels_of
+
+if TYPE_CHECKING:
+    from reports.analysis.run_analysis import Analysis
 
 CROSSOVER_AXES: Final = (LENGTH, HEADS)
 

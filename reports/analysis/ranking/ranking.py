@@ -7,13 +7,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean
+from typing import TYPE_CHECKING
 
 from impls.interface import Problem
 from reports.analysis.ranking.ratios import Place, Ratios, ratios_of
-from reports.analysis.run_analysis import Analysis
 from reports.rows.measurements import Measurement
 from reports.rows.panels import APPROXIMATIONS
 from suites.stats.intervals import Interval, over_sessions
+
+if TYPE_CHECKING:
+    from reports.analysis.run_analysis import Analysis
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from impls.interface import Problem
-from reports.analysis.run_analysis import Analysis
 from suites.records.record import Record
+
+if TYPE_CHECKING:
+    from reports.analysis.run_analysis import Analysis
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 

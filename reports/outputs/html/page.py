@@ -23,8 +23,9 @@ from reports.outputs.html.chart_data import chart_data
 from reports.outputs.html.filters import Filters
 from reports.rows.panels import panels_of
 from reports.views import (
+    answer,
     choices,
-    findings,
+    headline,
     limitations,
     machine,
     notes,
@@ -147,7 +148,10 @@ def _page(analysis: Analysis, drawn: list[Chart], sections: list[Section]) -> st
         run=analysis.run,
         measured_on=machine.measured_on(analysis.run),
         summary=overview.sentences(analysis),
-        found=findings.sentences(analysis),
+        title=headline.title(analysis),
+        preamble=headline.preamble(analysis),
+        faults=headline.faults(analysis),
+        answers=answer.sentences(analysis),
         limits=_limits(analysis, medians_only=medians_only, dropped=dropped, most=most),
         panels=[_panel(analysis, kept, name) for name in panels_of(analysis.plan)],
         verdicts=[(name, table_rows.capped(table)) for name, table in verdict_tables(analysis)],

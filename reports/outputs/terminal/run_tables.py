@@ -21,7 +21,7 @@ from reports.outputs.terminal.grid_tables import (
 from reports.outputs.terminal.not_measured import not_measured_tables
 from reports.outputs.terminal.verdict_tables import across_tables, verdict_tables
 from reports.rows.panels import panels_of
-from reports.views import choices, findings, neighbours
+from reports.views import answer, choices, neighbours
 from reports.views import notes as call_notes
 from reports.views.commands import labels
 from reports.views.grids import Cell, Grid, error_grid, memory_grid, speed_up_grid, time_grid
@@ -58,7 +58,7 @@ def summary(analysis: Analysis) -> list[RenderableType]:
         *not_measured_tables(analysis),
         *_lines([unread(analysis.run), inside_calls(analysis.run, analysis.records)]),
         *_lines(call_notes.sentences(analysis)),
-        *_lines(findings.of_problems(analysis)),
+        *_lines(answer.sentences(analysis)),
     ]
 
 

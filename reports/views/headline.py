@@ -1,0 +1,99 @@
+"""The head of a report: what was compared, faults, and one line on how it was measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from reports.analysis.run_analysis import Analysis
+from reports.views.not_measured import NotMeasured, not_measured
+from reports.views.problems import common_words, shared_words
+from reports.views.statuses import STATUS_WORDS
+from reports.views.text import abbreviated, counted, moment
+from reports.views.verdicts import noise_floor
+from suites.request.suites import SUITES
+
+MOST_NAMES: Final = 3
+"""Implementations that a title names; more are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """An implementation that is wrong, crashed or failed, in words.
+
+    said   the implementation, its state and the first problem
+    why    the cause, on one line or several
+    cure   what to change; empty: not known
+    """
+
+    said: str
+    why: str
+    cure: str
+
+
+def title(analysis: Analysis) -> str:
+    """What was compared, on what: mine against sdpa_flash, b1 h8 t4096 d64 causal fp32 cpu."""
+    plan = analysis.plan
+    if len(plan.problems) == 1:
+        return f"{_compared(analysis)}, {plan.problems[0]}"
+    suite = f" on the suite {plan.suite}" if plan.suite in SUITES else ""
+    return f"{_compared(analysis)}{suite}: {_problems(analysis)}"
+
+
+def _compared(analysis: Analysis) -> str:
+    plan = analysis.plan
+    names = list(plan.named) or [entry.name for entry in plan.entries if not entry.missing]
+    others = [name for name in names if name != plan.baseline]
+    if not others or len(others) > MOST_NAMES:
+        return counted(len(names), "implementation")
+    shown = " and ".join(filter(None, (", ".join(others[:-1]), others[-1])))
+    against = plan.baseline if plan.baseline and plan.named else ""
+    return " against ".join(map(abbreviated, filter(None, (shown, against))))
+
+
+def _problems(analysis: Analysis) -> str:
+    """The number of problems with the words they share: 11 problems (b1 d64 fp32 cpu)."""
+    problems = analysis.plan.problems
+    shared = common_words(problems[0], shared_words(problems))
+    return counted(len(problems), "problem") + (f" ({shared})" if shared else "")
+
+
+def faults(analysis: Analysis) -> list[Fault]:
+    """What is wrong, crashed or failed, the most severe first; empty where nothing is."""
+    return [_fault(row) for row in not_measured(analysis) if row.is_fault]
+
+
+def _fault(row: NotMeasured) -> Fault:
+    name, state = abbreviated(row.implementation), STATUS_WORDS[row.status]
+    more = f" and {counted(row.count - 1, 'more problem')}" if row.count > 1 else ""
+    is_ = "is " if row.status == "wrong" else ""
+    return Fault(f"{name} {is_}{state} on {row.problems[0]}{more}", row.reason, row.cure)
+
+
+def preamble(analysis: Analysis) -> str:
+    """One line: machine, date, how much was timed, noise."""
+    run = analysis.run
+    cores = run.machine.get("cores")
+    parts = (
+        str(run.machine.get("cpu") or "a machine without recorded facts"),
+        counted(cores, "core") if isinstance(cores, int) else "",
+        moment(run.started),
+        _timed(analysis),
+        noise_floor(analysis.floor, analysis.verdicts).rstrip(".") if analysis.verdicts else "",
+    )
+    return " · ".join(filter(None, parts))
+
+
+def _timed(analysis: Analysis) -> str:
+    """How many answers have times, and from how many sessions; how many agree, without sessions."""
+    rows = analysis.outcomes
+    if not analysis.plan.sessions:
+        agreeing = sum(row.status == "ok" for row in rows)
+        return f"{agreeing} of {counted(len(rows), 'answer')} agree, no times taken"
+    timed = sum(row.timed for row in rows)
+    made = len({record.session for record in analysis.records if record.times_ms})
+    planned = len(analysis.plan.session_numbers)
+    of = f" of {planned}" if made < planned else ""
+    whole = "; the run was interrupted" if analysis.unfinished else ""
+    sessions = f"{counted(made, 'session')}{of}"
+    return f"{timed} of {counted(len(rows), 'answer')} timed in {sessions}{whole}"
