@@ -361,11 +361,12 @@ def rerun(
     whose code you would run. They are unpacked below results/bundles, stay there, and are named
     before anything runs.
     """
-    from reports.outputs.folder import RESULTS
+    from reports.outputs.folder import RESULTS, expect_folder
     from reports.outputs.terminal.console import print_line
     from suites import rerunning
 
     _expect_kept(store)
+    expect_folder(out or RESULTS)
     of, files = rerunning.source(name, store, RESULTS / "bundles")
     for file in files:
         print_line(f"runs with your rights: {file}", stderr=True)

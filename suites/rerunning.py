@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+import psutil
+
 from impls import FOLDER, fingerprint
 from suites.conducting import Conducted, Live, conducted, pool_of
 from suites.engine.catalogue import cores, open_catalogue, with_readings
@@ -18,7 +20,7 @@ from suites.records.bundles.reading import Bundle
 from suites.records.plan import Entry, Plan
 from suites.records.record import CHECK, Record
 from suites.records.store import Run, Store, now
-from suites.request.planning import capability, usual_memory_limit
+from suites.request.planning import MEMORY_SHARE, capability, usual_memory_limit
 
 _DIGITS: Final = 8
 """Digits of a bundle's hash in the name of the folder that it is unpacked to."""
@@ -73,24 +75,31 @@ def rerun(of: Run, url: str, command: str, live: Live, lines: Listener | None) -
 
 
 def fitting(plan: Plan) -> Plan:
-    """The plan with no more threads than CPUs here, and no more memory than is available."""
+    """The plan with no more threads than CPUs here, and a memory limit that fits this machine."""
     threads = tuple(sorted({min(each, cores()) for each in plan.threads}))
-    limit = min(plan.memory_limit, usual_memory_limit())
-    return replace(plan, threads=threads, memory_limit=limit)
+    return replace(plan, threads=threads, memory_limit=_memory_limit(plan.memory_limit))
+
+
+def _memory_limit(limit: int) -> int:
+    """The limit of a plan, unless this machine has too little memory for it."""
+    whole = int(psutil.virtual_memory().total * MEMORY_SHARE)
+    return limit if limit <= whole else usual_memory_limit()
 
 
 def spec_of(entry: Entry) -> str:
-    """An implementation as --impl takes it here.
-
-    Raises ValueError for a file that is not here.
-    """
+    """An implementation as --impl takes it here. Raises ValueError for a file that is not here."""
     spec = entry.name
     for name, file in entry.files.items():
         if Path(file).parent != FOLDER:
-            own = rf"(?<![\w.]){re.escape(name)}(?![\w.])"
             place = f"{_place(file)}:{name.rpartition('.')[2]}"
-            spec = re.sub(own, lambda _, place=place: place, spec, count=1)
+            spec = _with_place(spec, name, place)
     return spec
+
+
+def _with_place(spec: str, name: str, place: str) -> str:
+    """The spec with a name, once and as a whole word, replaced by its file and function."""
+    found = re.search(rf"(?<![\w.]){re.escape(name)}(?![\w.])", spec)
+    return f"{spec[: found.start()]}{place}{spec[found.end() :]}" if found else spec
 
 
 def _place(file: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from impls.interface import Problem
 from reports.analysis.machines import Machines, Pair, Side
 from reports.rows.families import LENGTH, Group, groups
 from reports.rows.measurements import Measurement
@@ -41,7 +42,8 @@ class _Placed:
     row: Measurement
 
     @property
-    def problem(self) -> object:
+    def problem(self) -> Problem:
+        """The problem."""
         return self.row.problem
 
 
@@ -190,7 +192,8 @@ def _charts(found: Machines) -> Iterator[Chart]:
     look = looks(entry.name for side in found.sides for entry in side.analysis.plan.entries)
     for panel in found.panels:
         own = [each for each in every if each.row.panel == panel]
-        for group in groups(LENGTH, own):
+        found_groups: list[Group[_Placed, _Placed]] = groups(LENGTH, own)
+        for group in found_groups:
             yield _chart(found, panel, group, look)
 
 

@@ -103,7 +103,7 @@ def _members(path: Path) -> Members:
         with ZipFile(path) as archive:
             _expect_plain(archive, path)
             return {name: archive.read(name) for name in archive.namelist()}
-    except (BadZipFile, zlib.error, EOFError, OSError) as error:
+    except (BadZipFile, NotImplementedError, zlib.error, EOFError, OSError) as error:
         raise BundleError(f"{path} is no zip file, or damaged: {error}; {AGAIN}") from error
 
 
