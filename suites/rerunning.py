@@ -11,7 +11,14 @@ from typing import Any, Final
 import psutil
 
 from impls import FOLDER, fingerprint
-from suites.conducting import Conducted, Live, conducted, pool_of
+from suites.conducting import (
+    Conducted,
+    Live,
+    conducted,
+    expect_saveable_in,
+    finished,
+    pool_of,
+)
 from suites.engine.catalogue import cores, open_catalogue, with_readings
 from suites.engine.conductor import Listener
 from suites.engine.local_pool import LocalPool
@@ -56,8 +63,10 @@ def differences(of: Run) -> list[str]:
     return [line for line in found if line]
 
 
-def rerun(of: Run, url: str, command: str, live: Live, lines: Listener | None) -> Conducted:
-    """Measure the plan of a run on this machine, as a new run of a store.
+def rerun(
+    of: Run, url: str, command: str, live: Live, lines: Listener | None, save: str = ""
+) -> Conducted:
+    """Measure the plan of a run on this machine, as a new run of a store; see `conducting.begin`.
 
     The problems, seed, sessions and settings are those of the plan. An implementation that is not
     here is missing. A problem of a device that is not here is refused.
@@ -66,12 +75,13 @@ def rerun(of: Run, url: str, command: str, live: Live, lines: Listener | None) -
     with pool_of(asked) as pool:
         plan, machine = _planned(asked, pool)
         store = Store.open(url)
+        expect_saveable_in(store, save)
         name = store.unused_name(plan.suite)
         run = Run(name=name, started=now(), command=command, plan=plan, machine=machine)
         store.begin(run)
         store.add(name, *_settled(plan, machine))
         records = conducted(run, store, pool, live, lines)
-    return Conducted(store.run(name), store, records)
+    return finished(store, name, records, save)
 
 
 def fitting(plan: Plan) -> Plan:

@@ -16,12 +16,17 @@ from reports.outputs.export.machines_data import of_machines
 from reports.outputs.folder import RESULTS
 from reports.outputs.html import machines_page, page
 from reports.outputs.html.page import Report
+from reports.outputs.markdown.comparison import of_history
+from reports.outputs.markdown.run import of_run
+from reports.outputs.markdown.text import escaped
 from reports.outputs.streams import OutputError
+from reports.outputs.summary import append
 from reports.outputs.terminal import run_tables
 from reports.outputs.terminal.console import print_json, print_paths, print_tables
 from reports.outputs.terminal.history_tables import history_tables
 from reports.outputs.terminal.machine_tables import machine_tables
 from reports.views.history import section
+from reports.views.machines import name as machine_name
 from suites.records.named import Stored
 from suites.records.record import Record
 from suites.records.store import Run
@@ -37,15 +42,18 @@ def report(
     *,
     as_json: bool,
     lines: Stream | None = None,
+    summary: Path | None = None,
 ) -> None:
     """Write page and charts, and print the tables or JSON, then the paths.
 
-    lines  prints the JSON as one line
+    lines    prints the JSON as one line
+    summary  a file to which the answer is appended as markdown
 
     Raises OutputError where standard output cannot be written.
     """
     analysis = Analysis(run, records)
     made = page.write(analysis, out or RESULTS / run.name)
+    append(summary, of_run(analysis))
     try:
         if as_json:
             (lines.run if lines else print_json)({**json_data.of_run(analysis), **_files(made)})
@@ -57,22 +65,34 @@ def report(
 
 
 def report_several(
-    sides: Sequence[Stored], out: Path | None, *, anyway: bool, as_json: bool
+    sides: Sequence[Stored],
+    out: Path | None,
+    *,
+    anyway: bool,
+    as_json: bool,
+    summary: Path | None = None,
 ) -> None:
     """Report runs of one machine as a history, and those of several machines side by side.
 
     anyway  a history of several machines, too, marked
     """
     if anyway or are_of_one_machine([run for run, _ in sides]):
-        report_history(sides, out, anyway=anyway, as_json=as_json)
+        report_history(sides, out, anyway=anyway, as_json=as_json, summary=summary)
     else:
-        report_machines(sides, out, as_json=as_json)
+        report_machines(sides, out, as_json=as_json, summary=summary)
 
 
-def report_machines(sides: Sequence[Stored], out: Path | None, *, as_json: bool) -> None:
-    """Write the page of several machines, and print their times and answers."""
+def report_machines(
+    sides: Sequence[Stored], out: Path | None, *, as_json: bool, summary: Path | None = None
+) -> None:
+    """Write the page of several machines, and print their times and answers.
+
+    summary  a file to which the answer of each machine is appended as markdown
+    """
     found = machines(sides)
     made = machines_page.write(found, out or RESULTS / f"{found.sides[0].run.name}-machines")
+    for side in found.sides:
+        append(summary, f"## {escaped(machine_name(side))}\n\n{of_run(side.analysis)}")
     if as_json:
         print_json({**of_machines(found), **_files(made)})
         return
@@ -81,15 +101,24 @@ def report_machines(sides: Sequence[Stored], out: Path | None, *, as_json: bool)
 
 
 def report_history(
-    sides: Sequence[tuple[Run, list[Record]]], out: Path | None, *, anyway: bool, as_json: bool
+    sides: Sequence[tuple[Run, list[Record]]],
+    out: Path | None,
+    *,
+    anyway: bool,
+    as_json: bool,
+    summary: Path | None = None,
 ) -> None:
-    """Write the page of the newest run with the history of all, and print what changed."""
+    """Write the page of the newest run with the history of all, and print what changed.
+
+    summary  a file to which the changes are appended as markdown
+    """
     found = history(sides)
     for change in found.changes:
         expect_comparable(change, anyway=anyway)
     newest = found.analyses[-1]
     folder = out or RESULTS / f"{newest.run.name}-history"
     made = page.write(newest, folder, further=(section(found),))
+    append(summary, of_history(found))
     if as_json:
         print_json({**json_data.of_history(found), **_files(made)})
         return

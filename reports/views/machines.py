@@ -27,6 +27,8 @@ NOT_JUDGED: Final = (
 )
 WHY: Final = "These runs are of different machines: their CPU, cores, memory or devices differ."
 BASELINE: Final = "baseline"
+_SHOWN: Final = 8
+"""Columns that are shown at first: the times and ratios of three machines fit a window."""
 _NO_ANSWER: Final = "Nothing was compared on this machine."
 _CHART_NOTE: Final = (
     "A line style for each machine, a colour for each implementation. A point is the median of the "
@@ -133,7 +135,7 @@ def times(found: Machines, panel: str) -> Table:
         f"{heading(panel)}: median times, and ratios to the baseline of the same machine. "
         f"{_baselines(found, panel)}"
     )
-    return Table(caption, ("problem", "implementation", *heads), rows)
+    return Table(caption, ("problem", "implementation", *heads), rows, shown=_SHOWN)
 
 
 def cells(side: Side, pair: Pair) -> tuple[Value, Value]:
@@ -179,6 +181,7 @@ def _facts(found: Machines) -> Table:
         "Facts of the machines and their runs; those that differ come first.",
         ("fact", *(each.letter for each in found.sides)),
         tuple(Row((Value(fact), *map(Value, values))) for fact, values in ordered),
+        shown=_SHOWN,
     )
 
 

@@ -54,18 +54,24 @@ def chance(rows: Iterable[Judged]) -> str:
 
 
 def noise_floor(whole: float | None, rows: Iterable[Judged] = ()) -> str:
-    """The noise floor of a run, and its range over the problems.
+    """How far identical code differed, which hides smaller differences.
 
     whole  the floor of the run, from all of its twins together
-    rows   verdicts, with the floor of their problems
+    rows   verdicts, with the floor of their problems: their range stands for that of the run
     """
     if whole is None:
         return "No twin was measured, so the difference of identical code is not known."
-    said = f"Identical code, the baseline and its twin, may differ by {floor(whole)} in this run"
-    own = sorted({row.floor for row in rows if row.floor is not None})
-    if len(own) < 2:
-        return f"{said}."
-    return f"{said} as a whole, by {floor(own[0])} to {floor(own[-1])} on a single problem."
+    own = sorted({row.floor for row in rows if row.floor is not None}) or [whole]
+    return (
+        f"Noise here: identical code differed by {_range(own[0], own[-1])}, so differences below "
+        "that are not shown."
+    )
+
+
+def _range(low: float, high: float) -> str:
+    """Two floors: 2.5 to 32 %; one where both read the same."""
+    ends = floor(low), floor(high)
+    return ends[0] if ends[0] == ends[1] else f"{ends[0].removesuffix(' %')} to {ends[1]}"
 
 
 def imprecise(plan: Plan, rows: Sequence[VerdictRow]) -> str:

@@ -11,8 +11,8 @@ from reports.outputs.html.page import (
     MOST_CHARTS,
     Drawn,
     Report,
-    common_parts,
     environment,
+    frame,
     saved,
     section_parts,
     some_of_each,
@@ -55,7 +55,7 @@ def _page(found: Machines) -> tuple[str, Drawn]:
             not_judged=machines.NOT_JUDGED,
             sides=list(map(_side, found.sides)),
             sections=[section_parts(section, kept) for section in sections],
-            **common_parts(kept, filters),
+            **frame(kept, filters),
         )
     )
     return html, every

@@ -18,7 +18,7 @@ from plotly.offline import get_plotlyjs
 
 from reports.analysis.run_analysis import Analysis
 from reports.outputs.folder import unwritable
-from reports.outputs.html import table_rows
+from reports.outputs.html import table_rows, term_links
 from reports.outputs.html.chart_data import chart_data
 from reports.outputs.html.filters import Filters
 from reports.rows.panels import panels_of
@@ -33,6 +33,7 @@ from reports.views import (
     panels,
     parts,
     statuses,
+    terms,
     text,
     verdicts,
 )
@@ -52,12 +53,21 @@ STYLES: Final = (
     "controls.css",
     "charts.css",
     "tables.css",
+    "terms.css",
+    "files.css",
     "machine.css",
     "machines.css",
     "print.css",
 )
 """Style sheets in the order they apply in."""
-SCRIPTS: Final = ("state.js", "charts.js", "tables.js", "controls.js")
+SCRIPTS: Final = (
+    "state.js",
+    "charts.js",
+    "tables.js",
+    "terms.js",
+    "files.js",
+    "controls.js",
+)
 """Parts of one script: each uses what those before it define."""
 MOST_DETAILED: Final = 5000
 """Measurements; with more the charts show medians only, without intervals and texts of points."""
@@ -67,8 +77,12 @@ MOST_CELLS: Final = 2500
 """Cells of one grid; further problems are left out, and counted."""
 MOST_CHARTS: Final = 40
 """Charts of one family; a third of it where they show medians only, for a page below 7 MB."""
+MANY: Final = 6
+"""Columns of a grid; one with more has narrow columns, so that it fits a window."""
 _FEWER: Final = 3
 """Divides MOST_CHARTS where the charts show medians only."""
+FEW: Final = 8
+"""Rows of a table; a longer one has a field to find rows."""
 LATE: Final = 150
 """Rows of a table; a longer one is laid out when it comes near the window."""
 _SHOWN_NOT_MEASURED: Final = 100
@@ -96,19 +110,19 @@ def write(analysis: Analysis, folder: Path, *, further: Sequence[Section] = ()) 
     sections = collected(analysis, further)
     drawn = charts(analysis)
     html = _page(analysis, drawn, sections)
-    every: Drawn = [*drawn, *(chart for section in sections for chart in section.charts)]
-    named = [folder / f"{key}.png" for key in keys(analysis.plan)]
-    return saved(html, every, folder, named)
+    open_ones = (section for section in sections if not section.on_demand)
+    every: Drawn = [*drawn, *(chart for section in open_ones for chart in section.charts)]
+    return saved(html, every, folder, keys(analysis.plan))
 
 
-def saved(html: str, every: Drawn, folder: Path, left_over: Sequence[Path] = ()) -> Report:
+def saved(html: str, every: Drawn, folder: Path, left_over: Sequence[str] = ()) -> Report:
     """Write a page and its charts into a folder; see `write`.
 
-    left_over  files of an earlier report that are removed, besides charts by this program
+    left_over  keys of charts whose files are removed, besides earlier charts by this program
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for path in (*left_over, *_earlier_charts(folder)):
+        for path in _left_over(left_over, folder):
             path.unlink(missing_ok=True)
         path = folder / NAME
         path.write_text(html, "utf-8")
@@ -133,15 +147,16 @@ def collected(analysis: Analysis, further: Sequence[Section] = ()) -> list[Secti
     return [*further, *parts.sections(analysis)]
 
 
-def _earlier_charts(folder: Path) -> list[Path]:
-    """Charts of an earlier report by this program."""
+def _left_over(own: Sequence[str], folder: Path) -> list[Path]:
+    """Charts of an earlier report: those of these keys, and other charts by this program."""
     from reports.outputs.png.files import is_ours  # noqa: PLC0415 - `page` needs no matplotlib
 
-    return [path for path in folder.glob("*.png") if is_ours(path)]
+    named = [folder / f"{key}.png" for key in own]
+    return [*named, *(path for path in folder.glob("*.png") if is_ours(path))]
 
 
 def environment(filters: Filters) -> Environment:
-    """The templates, with the functions they use."""
+    """The templates, with the functions that they use."""
     made = Environment(
         loader=FileSystemLoader(_HERE / "template"),
         autoescape=True,
@@ -154,19 +169,15 @@ def environment(filters: Filters) -> Environment:
     made.globals |= {"short": table_rows.short, "folded": table_rows.folded, "LATE": LATE}
     made.globals |= {"heading": panels.heading, "slug": panels.slug, "facets": facets}
     made.globals |= {"filters": filters, "rows_of": table_rows.body}
-    return made
-
-
-def common_parts(kept: Drawn, filters: Filters, *, medians_only: bool = False) -> dict[str, Any]:
-    """What every page has: style, script, and the data of its charts."""
-    script = _script(kept)
-    return {
-        "drawn": len(kept),
-        "chart_data": _script_json(chart_data(kept, filters, medians_only=medians_only)),
-        "script": script,
-        "script_hash": _hash(script),
-        "style": Markup(_joined("style", STYLES)),  # noqa: S704 - our own files
+    made.globals |= {
+        "breakable": table_rows.breakable,
+        "is_numeric": table_rows.is_numeric,
+        "MANY": MANY,
+        "FEW": FEW,
     }
+    made.globals |= {"linked": term_links.linked, "anchor": term_links.anchor}
+    made.globals |= {"TERMS": terms.TERMS, "MOST_ROWS": table_rows.MOST_ROWS}
+    return made
 
 
 def _page(analysis: Analysis, drawn: list[Chart], sections: list[Section]) -> str:
@@ -199,9 +210,21 @@ def _page(analysis: Analysis, drawn: list[Chart], sections: list[Section]) -> st
             evidence=summaries(analysis),
             reasons=_reasons(analysis),
             facts=machine.facts(analysis.run, analysis.records),
-            **common_parts(kept, filters, medians_only=medians_only),
+            **frame(kept, filters, medians_only=medians_only),
         )
     )
+
+
+def frame(kept: Drawn, filters: Filters, *, medians_only: bool = False) -> dict[str, Any]:
+    """What every page has around its content: style, script, and the data of its charts."""
+    script = _script(kept)
+    return {
+        "drawn": len(kept),
+        "chart_data": _script_json(chart_data(kept, filters, medians_only=medians_only)),
+        "script": script,
+        "script_hash": _hash(script),
+        "style": Markup(_joined("style", STYLES)),  # noqa: S704 - our own files
+    }
 
 
 def some_of_each(every: Drawn, most: int) -> tuple[Drawn, int]:
@@ -265,6 +288,7 @@ def section_parts(section: Section, kept: Drawn) -> dict[str, Any]:
         "id": panels.slug(section.id),
         "heading": section.heading,
         "sentences": section.sentences,
+        "on_demand": section.on_demand,
         "families": _families([chart for chart in kept if chart.key in own]),
         "tables": [table_rows.capped(table) for table in section.tables],
     }

@@ -19,6 +19,7 @@ from reports.outputs.terminal.grid_tables import (
     with_numbers,
 )
 from reports.outputs.terminal.not_measured import not_measured_tables
+from reports.outputs.terminal.tail_table import tail_table
 from reports.outputs.terminal.verdict_tables import across_tables, verdict_tables
 from reports.rows.panels import panels_of
 from reports.views import answer, choices, neighbours
@@ -53,6 +54,7 @@ def summary(analysis: Analysis) -> list[RenderableType]:
         *([] if alone else legend(shown)),
         *verdict_tables(analysis),
         *across_tables(analysis),
+        *tail_table(analysis),
         *_lines(choices.some(analysis, MOST_CHOICES)),
         *_lines(neighbours.sentences(analysis)),
         *not_measured_tables(analysis),

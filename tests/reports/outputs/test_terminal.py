@@ -6,7 +6,6 @@ import io
 import json
 import re
 from dataclasses import replace
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -22,23 +21,13 @@ from reports.outputs.reporting import MOST_CHARTS, report
 from reports.outputs.terminal import listings, run_tables
 from reports.outputs.terminal.grid_tables import folded
 from reports.outputs.terminal.listings import capability_markdown
-from reports.outputs.terminal.screen import CheckScreen, Screen
 from reports.outputs.terminal.verdict_tables import MOST_ROWS
 from reports.views.numbers import mebibytes, milliseconds, ratio_in, share
 from suites.records.codec import to_data
 from suites.records.plan import Entry
-from suites.records.record import Record
 from tests.saved_run import MACHINE, PROBLEMS, TWO, entries, over_budget, small_run
 
 ANY = (Limits(),)
-FAULT = Record(
-    session=1,
-    problem=PROBLEMS[0],
-    implementation="bad[x=1]",
-    status="crashed",
-    cause="process_died",
-    reason="SIGSEGV",
-)
 
 
 def shown(*what: RenderableType, width: int = 100, coloured: bool = False) -> str:
@@ -251,78 +240,6 @@ def test_a_long_name_is_folded_at_its_joints(name: str, lines: list[str]) -> Non
     assert folded(name).split("\n") == lines
 
 
-def test_the_screen_is_silent_where_no_terminal_is() -> None:
-    kept = io.StringIO()
-    with Screen(Console(file=kept), total=2) as screen:
-        screen.phase("checking agreement", 2)
-        screen.record(FAULT)
-        screen.advance()
-    assert kept.getvalue() == ""
-
-
-def test_the_screen_is_silent_when_asked() -> None:
-    kept = io.StringIO()
-    with Screen(Console(file=kept, force_terminal=True), quiet=True) as screen:
-        screen.record(FAULT)
-    assert kept.getvalue() == ""
-
-
-def test_the_screen_shows_phases_and_prints_faults_only() -> None:
-    kept = io.StringIO()
-    console = Console(file=kept, force_terminal=True, width=100, color_system=None)
-    with Screen(console, total=3) as screen:
-        screen.phase("checking agreement", 3)
-        screen.record(replace(FAULT, status="refused", cause="limits", reason="not said here"))
-        screen.record(FAULT)
-        screen.phase("session 1 of 3")
-        screen._progress.refresh()
-    text = kept.getvalue()
-    assert f"crashed  bad[x=1] on {PROBLEMS[0]}: SIGSEGV" in text
-    assert "session 1 of 3" in text
-    assert "2 of 3 results" in text
-    assert "not said here" not in text
-
-
-def test_the_screen_shows_the_problem_and_counts_failures_and_disturbed_rounds() -> None:
-    kept = io.StringIO()
-    console = Console(file=kept, force_terminal=True, width=120, color_system=None)
-    _, records = small_run(problems=PROBLEMS[:1], sessions=2)
-    with Screen(console, total=3) as screen:
-        screen.phase("measuring, session 1 of 2", len(records))
-        screen.problem(PROBLEMS[0])
-        for record in records:  # in each session a round of five is disturbed, for all who share it
-            screen.record(record)
-        screen._progress.refresh()
-    text = kept.getvalue()
-    assert str(PROBLEMS[0]) in text
-    assert "1 failure" in text  # the wrong one
-    assert "left" in text
-    sessions = [list(group) for _, group in groupby(r.session for r in records if r.conditions)]
-    assert f"{len(sessions)} disturbed rounds" in text
-
-
-def test_a_check_shows_how_many_problems_are_done_and_prints_no_faults() -> None:
-    kept = io.StringIO()
-    console = Console(file=kept, force_terminal=True, width=60, color_system=None)
-    with CheckScreen(console) as screen:
-        screen.phase("checking mine", 63)
-        screen.record(FAULT)
-        screen._progress.refresh()
-    assert "checking mine: 1 of 63 problems" in kept.getvalue()
-    assert "failure" not in kept.getvalue()
-    assert "SIGSEGV" not in kept.getvalue()
-
-
-def test_a_new_phase_forgets_the_problem_of_the_one_before() -> None:
-    kept = io.StringIO()
-    console = Console(file=kept, force_terminal=True, width=120, color_system=None)
-    with Screen(console) as screen:
-        screen.problem(PROBLEMS[0])
-        screen.phase("measuring", 2)
-        assert screen._progress.tasks[0].fields["problem"] == ""
-        assert screen._progress.tasks[0].fields["counts"] == "0 failures\n0 disturbed rounds"
-
-
 def test_the_list_of_implementations_says_what_each_cannot() -> None:
     data = [to_data(entry) for entry in entries()]
     text = shown(listings.listed("implementations", data), width=120)
@@ -389,6 +306,15 @@ def test_a_run_is_one_line_where_there_is_room() -> None:
     assert "@" in narrow
 
 
+@pytest.mark.parametrize("width", [80, 140])
+def test_saved_names_stand_below_the_name_of_their_run(width: int) -> None:
+    runs = [RUN, {**RUN, "name": "quick-0", "saved_as": ["main", "v1"]}]
+    lines = shown(listings.listed("runs", runs), width=width).splitlines()
+    place = next(place for place, line in enumerate(lines) if line.startswith("quick-0"))
+    assert lines[place + 1].strip().startswith("saved as main, v1")
+    assert "saved" not in shown(listings.listed("runs", [RUN]), width=width)
+
+
 def test_the_capabilities_are_a_markdown_table() -> None:
     lines = capability_markdown(entries()).splitlines()
     assert len({line.count("|") for line in lines}) == 1
@@ -410,6 +336,7 @@ def test_what_few_take_is_named_in_one_column() -> None:
 RUN = {
     "fault": "",
     "name": "quick-1",
+    "saved_as": [],
     "suite": "quick",
     "machine": "Example CPU 9000",
     "devices": ["Example CPU 9000", "Example GPU"],
