@@ -89,6 +89,10 @@ Summary = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Markdown file to append the answer to, as CI steps take."),
 ]
+Save = Annotated[
+    str,
+    typer.Option(metavar="NAME", help="A name for the run, as main; it may be given again."),
+]
 Given = dict[str, str | list[str]]
 
 
@@ -142,10 +146,7 @@ def run(  # noqa: PLR0913 - each parameter is an option of the command line
     given: Given,
     store: StoreUrl = DEFAULT_STORE,
     out: Out = None,
-    save: Annotated[
-        str,
-        typer.Option(metavar="NAME", help="A name for the run, as main; it may be given again."),
-    ] = "",
+    save: Save = "",
     summary: Summary = None,
     resume: Annotated[
         str | None,
@@ -284,8 +285,9 @@ def report(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[RUN]...",
-            help="A run's name or saved name, latest or latest~1; several: their history.",
+            metavar="[RUN|FILE.zip]...",
+            help="A run's name or saved name, latest, latest~1, or a bundle; several of one "
+            "machine: their history; of several machines: side by side.",
             autocompletion=completion.runs,
         ),
     ] = None,
@@ -299,22 +301,21 @@ def report(
     summary: Summary = None,
     as_json: Json = False,
 ) -> None:
-    """Make the page and the charts of a stored run, or the history of several."""
+    """Make the page and the charts of a run, the history of several, or machines side by side."""
     from reports.outputs import reporting
     from reports.outputs.summary import expect_file
+    from suites.records import named as by_name
     from suites.records.store import Store
 
     if last and names:
         raise ValueError(f"--last {last} beside {names[0]}; expected one or the other")
     expect_file(summary)
-    kept = Store.open(store, create=False)
-    wanted = kept.newest(last) if last else names or ["latest"]
-    if len(wanted) == 1:
-        stored = kept.run(wanted[0])
-        reporting.report(stored, kept.records(stored.name), out, as_json=as_json, summary=summary)
-        return
-    sides = [(each, kept.records(each.name)) for each in map(kept.run, wanted)]
-    reporting.report_history(sides, out, anyway=anyway, as_json=as_json, summary=summary)
+    wanted = Store.open(store, create=False).newest(last) if last else names or ["latest"]
+    sides = by_name.runs(wanted, store)
+    if len(sides) == 1:
+        reporting.report(*sides[0], out, as_json=as_json, summary=summary)
+    else:
+        reporting.report_several(sides, out, anyway=anyway, as_json=as_json, summary=summary)
 
 
 @app.command()
@@ -323,7 +324,7 @@ def compare(  # noqa: PLR0913 - each parameter is an option of the command line
         str,
         typer.Argument(
             metavar="BASE",
-            help="A run, or with --run an implementation.",
+            help="A run or FILE.zip, or with --run an implementation.",
             autocompletion=completion.compared,
         ),
     ],
@@ -331,7 +332,7 @@ def compare(  # noqa: PLR0913 - each parameter is an option of the command line
         str,
         typer.Argument(
             metavar="NEW",
-            help="A run, or with --run an implementation.",
+            help="A run or FILE.zip, or with --run an implementation.",
             autocompletion=completion.compared,
         ),
     ],
@@ -373,15 +374,13 @@ def compare(  # noqa: PLR0913 - each parameter is an option of the command line
     from reports.outputs import comparing
     from reports.outputs.exit_status import expect_comparable
     from reports.outputs.summary import expect_file
-    from suites.records.store import Store
 
     if fail_if_unsure and fail_if_slower is None:
         raise ValueError("--fail-if-unsure without --fail-if-slower; expected both, as 3%")
     limit = None if fail_if_slower is None else PART.value(fail_if_slower)
     counts = None if delta is None else OPTIONS["--delta"].value(delta)
     expect_file(summary)
-    kept = Store.open(store, create=False)
-    found = comparing.compared(kept, base, new, run=run, delta=counts)
+    found = comparing.compared(store, base, new, run=run, delta=counts)
     expect_comparable(found, anyway=anyway)
     judged = None if limit is None else gate(found, limit, strict=fail_if_unsure)
     raise typer.Exit(comparing.report(found, judged, as_json=as_json, summary=summary))
@@ -415,13 +414,52 @@ def export(
     """Write a stored run in another format."""
     from reports.outputs.export import export as exports
     from reports.outputs.folder import RESULTS
-    from reports.outputs.terminal.console import print_paths
+    from reports.outputs.terminal.console import print_line, print_paths
     from suites.records.store import Store
 
     kept = Store.open(store, create=False)
     stored = kept.run(run)
     target = to or RESULTS / stored.name / f"{form}.{exports.extension(form)}"
     print_paths(exports.export(kept, stored, form, target))
+    for line in exports.doubts(stored, form):
+        print_line(line, stderr=True)
+
+
+@app.command()
+def rerun(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN|FILE.zip",
+            help="A run's name or saved name, latest, latest~1, or a bundle.",
+        ),
+    ],
+    *,
+    store: StoreUrl = DEFAULT_STORE,
+    out: Out = None,
+    save: Save = "",
+    summary: Summary = None,
+    as_json: Lines = False,
+) -> None:
+    """Measure the plan of a stored run, or of a bundle, again on this machine, and report it.
+
+    The files of a bundle are code and run with all your rights: rerun a bundle only from someone
+    whose code you would run. They are unpacked below results/bundles, stay there, and are named
+    before anything runs.
+    """
+    from reports.outputs.folder import RESULTS, expect_folder
+    from reports.outputs.terminal.console import print_line
+    from suites import rerunning
+
+    _expect_kept(store)
+    expect_folder(out or RESULTS)
+    of, files = rerunning.source(name, store, RESULTS / "bundles")
+    for file in files:
+        print_line(f"runs with your rights: {file}", stderr=True)
+    for line in rerunning.differences(of):
+        print_line(line, stderr=True)
+    left = Left(out, save, summary, as_json)
+    _carry_out(partial(rerunning.rerun, of, store, _command()), left)
 
 
 @app.command("list")
@@ -521,11 +559,17 @@ def _program() -> str:
 
 def _begin(request: Request, url: str, left: Left) -> NoReturn:
     """Plan a run, carry it out, and report it."""
-    from suites.conducting import NOT_KEPT, begin
+    from suites.conducting import begin
+
+    _expect_kept(url)
+    _carry_out(partial(begin, request, url, _command()), left)
+
+
+def _expect_kept(url: str) -> None:
+    from suites.conducting import NOT_KEPT
 
     if url in (NOT_KEPT, f"{NOT_KEPT}/", f"{NOT_KEPT}/:memory:"):
         raise ValueError(f"--store {url!r} keeps no run; expected a file, as {DEFAULT_STORE}")
-    _carry_out(partial(begin, request, url, _command()), left)
 
 
 def _resume(name: str, url: str, left: Left) -> NoReturn:
