@@ -73,6 +73,12 @@ Lines = Annotated[
         "nothing else.",
     ),
 ]
+Every = Annotated[
+    bool,
+    typer.Option(
+        "--all", help="Print the tables of all panels, all verdicts, and all that has no time."
+    ),
+]
 Out = Annotated[
     Path | None,
     typer.Option(help="Folder for the page and charts; by default results/RUN.", metavar="DIR"),
@@ -98,7 +104,7 @@ def default(
 
 @app.command()
 @with_options(OPTIONS.values())
-def run(
+def run(  # noqa: PLR0913 - each parameter is an option of the command line
     context: typer.Context,
     suite: Annotated[
         str, typer.Argument(metavar="SUITE", help=f"One of {', '.join(SUITES)}.")
@@ -111,19 +117,21 @@ def run(
         str | None,
         typer.Option(metavar="[RUN]", help="Finish a run: the latest, unless one is named."),
     ] = None,
+    every: Every = False,
     as_json: Lines = False,
 ) -> None:
     """Check agreement, measure time and memory, and leave a page and charts."""
     from suites.request.planning import requested
 
+    _expect_tables(every=every, as_json=as_json)
     suite_given = is_given(context, "suite")
     if resume is not None:
         _expect_no_plan_options([*(["SUITE"] if suite_given else []), *given])
-        _resume(resume, store, out, as_json=as_json)
+        _resume(resume, store, out, every=every, as_json=as_json)
         return
     if "--problem" in given and suite_given:
         raise ValueError(f"a suite ({suite}) and --problem; expected one or the other")
-    _begin(requested(named(suite), given), store, out, as_json=as_json)
+    _begin(requested(named(suite), given), store, out, every=every, as_json=as_json)
 
 
 @app.command()
@@ -245,6 +253,7 @@ def report(
     anyway: Anyway = False,
     store: StoreUrl = DEFAULT_STORE,
     out: Out = None,
+    every: Every = False,
     as_json: Json = False,
 ) -> None:
     """Make the page and the charts of a stored run, or the history of several."""
@@ -253,12 +262,15 @@ def report(
 
     if last and names:
         raise ValueError(f"--last {last} beside {names[0]}; expected one or the other")
+    _expect_tables(every=every, as_json=as_json)
     kept = Store.open(store, create=False)
     wanted = kept.newest(last) if last else names or ["latest"]
     if len(wanted) == 1:
         stored = kept.run(wanted[0])
-        reporting.report(stored, kept.records(stored.name), out, as_json=as_json)
+        reporting.report(stored, kept.records(stored.name), out, as_json=as_json, every=every)
         return
+    if every:
+        raise ValueError(f"--all beside {len(wanted)} runs; it prints the tables of a single run")
     sides = [(each, kept.records(each.name)) for each in map(kept.run, wanted)]
     reporting.report_history(sides, out, anyway=anyway, as_json=as_json)
 
@@ -424,24 +436,30 @@ def main() -> None:
         sys.exit(status)
 
 
-def _begin(request: Request, url: str, out: Path | None, *, as_json: bool) -> NoReturn:
+def _begin(
+    request: Request, url: str, out: Path | None, *, every: bool = False, as_json: bool
+) -> NoReturn:
     """Plan a run, carry it out, and report it."""
     from suites.conducting import NOT_KEPT, begin
 
     if url in (NOT_KEPT, f"{NOT_KEPT}/", f"{NOT_KEPT}/:memory:"):
         raise ValueError(f"--store {url!r} keeps no run; expected a file, as {DEFAULT_STORE}")
-    _carry_out(partial(begin, request, url, _command()), out, as_json=as_json)
+    _carry_out(partial(begin, request, url, _command()), out, every=every, as_json=as_json)
 
 
-def _resume(name: str, url: str, out: Path | None, *, as_json: bool) -> NoReturn:
+def _resume(name: str, url: str, out: Path | None, *, every: bool, as_json: bool) -> NoReturn:
     """Carry out the plan of a stored run, minus its records, and report it."""
     from suites.conducting import resume
 
-    _carry_out(partial(resume, name, url), out, as_json=as_json)
+    _carry_out(partial(resume, name, url), out, every=every, as_json=as_json)
 
 
 def _carry_out(
-    conduct: Callable[[Live, Listener | None], Conducted], out: Path | None, *, as_json: bool
+    conduct: Callable[[Live, Listener | None], Conducted],
+    out: Path | None,
+    *,
+    every: bool,
+    as_json: bool,
 ) -> NoReturn:
     from reports.outputs.export.json_lines import Stream
     from reports.outputs.folder import RESULTS, expect_folder
@@ -460,13 +478,18 @@ def _carry_out(
     from reports.outputs import reporting
     from reports.outputs.exit_status import exit_status
 
-    reporting.report(done.run, done.records, out, as_json=as_json, lines=lines)
+    reporting.report(done.run, done.records, out, as_json=as_json, every=every, lines=lines)
     for line in done.run.plan.doubts:
         print_line(line, stderr=True)
     for name, file in without_limits(done):
         command = shlex.join(["python", "run_bench.py", "check", str(file)])
         print_line(f"{name} states no Limits; find its limits with: {command}", stderr=True)
     raise typer.Exit(exit_status(done.records, named=done.run.plan.named))
+
+
+def _expect_tables(*, every: bool, as_json: bool) -> None:
+    if every and as_json:
+        raise ValueError("--all beside --json; expected one or the other: JSON has every row")
 
 
 def _expect_no_plan_options(given: list[str]) -> None:

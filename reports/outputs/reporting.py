@@ -32,10 +32,12 @@ def report(
     out: Path | None,
     *,
     as_json: bool,
+    every: bool = False,
     lines: Stream | None = None,
 ) -> None:
     """Write page and charts, and print the tables or JSON, then the paths.
 
+    every  print the tables of all panels, all verdicts and all that was not measured
     lines  prints the JSON as one line
 
     Raises OutputError where standard output cannot be written.
@@ -46,7 +48,7 @@ def report(
         if as_json:
             (lines.run if lines else print_json)({**json_data.of_run(analysis), **_files(made)})
         else:
-            print_tables(run_tables.summary(analysis))
+            print_tables(run_tables.summary(analysis, every=every))
             print_paths(_paths(made))
     except OutputError as error:
         raise OutputError(f"{error}; run {run.name} is stored, its page is {made.page}") from error
@@ -75,7 +77,7 @@ def _files(made: Report) -> dict[str, Any]:
 
 
 def _paths(made: Report) -> list[Path | str]:
-    """The files written, for people: many charts are counted."""
+    """The files written, for people: many charts are counted, and the page is last."""
     if len(made.charts) <= MOST_CHARTS:
-        return [made.page, *made.charts]
-    return [made.page, f"{len(made.charts)} charts in {made.page.parent}"]
+        return [*made.charts, made.page]
+    return [f"{len(made.charts)} charts in {made.page.parent}", made.page]
