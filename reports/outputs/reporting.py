@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from reports.outputs.html import page
 from reports.outputs.html.page import Report
 from reports.outputs.streams import OutputError
 from reports.outputs.terminal import run_tables
-from reports.outputs.terminal.console import print_json, print_paths, print_tables
+from reports.outputs.terminal.console import print_json, print_paths, print_tables, waiting
 from reports.outputs.terminal.history_tables import history_tables
 from reports.views.history import section
 from suites.records.record import Record
@@ -43,7 +44,8 @@ def report(
     Raises OutputError where standard output cannot be written.
     """
     analysis = Analysis(run, records)
-    made = page.write(analysis, out or RESULTS / run.name)
+    with nullcontext() if as_json else waiting("writing the page and the charts"):
+        made = page.write(analysis, out or RESULTS / run.name)
     try:
         if as_json:
             (lines.run if lines else print_json)({**json_data.of_run(analysis), **_files(made)})
