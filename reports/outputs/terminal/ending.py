@@ -29,10 +29,13 @@ def ending(analysis: Analysis, *, every: bool) -> list[RenderableType]:
     found = headline.faults(analysis)
     shown = found if every else found[:MOST_FAULTS]
     left = len(found) - len(shown)
-    more = [Text(f"{counted(left, 'more fault')}: --all has them", style="bold red")]
+    more = f"{counted(left, 'more fault')}: --all has them"
     concluded = verdicts.conclusions(analysis, counts=every)
     blocks: tuple[list[RenderableType], ...] = (
-        [line for fault in shown for line in _fault(fault)] + (more if left else []),
+        [
+            *(line for fault in shown for line in _fault(fault)),
+            *([Text(more, style=STYLES["wrong"])] if left else []),
+        ],
         [_answer(sentence) for sentence in answer.sentences(analysis)],
         [Text(sentence) for sentence in concluded],
     )
