@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, cast
@@ -83,7 +83,32 @@ Out = Annotated[
     Path | None,
     typer.Option(help="Folder for the page and charts; by default results/RUN.", metavar="DIR"),
 ]
+Summary = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Markdown file to append the answer to, as CI steps take."),
+]
 Given = dict[str, str | list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a run leaves: its page and charts in a folder, a saved name, a summary, tables or JSON.
+
+    every  whether the tables of all panels are printed
+    """
+
+    out: Path | None = None
+    save: str = ""
+    summary: Path | None = None
+    every: bool = False
+    as_json: bool = False
+
+    @property
+    def options(self) -> str:
+        """The options that leave the same, behind a command."""
+        given = {"--out": self.out, "--save": self.save, "--summary": self.summary}
+        words = [f" {name} {shlex.quote(str(value))}" for name, value in given.items() if value]
+        return "".join([*words, " --all" if self.every else ""])
 
 
 @app.callback(invoke_without_command=True)
@@ -99,7 +124,7 @@ def default(
     if context.invoked_subcommand is None:
         from suites.request.planning import Request
 
-        _begin(Request(suite=named("quick")), DEFAULT_STORE, None, as_json=False)
+        _begin(Request(suite=named("quick")), DEFAULT_STORE, Left())
 
 
 @app.command()
@@ -113,6 +138,11 @@ def run(  # noqa: PLR0913 - each parameter is an option of the command line
     given: Given,
     store: StoreUrl = DEFAULT_STORE,
     out: Out = None,
+    save: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="A name for the run, as main; it may be given again."),
+    ] = "",
+    summary: Summary = None,
     resume: Annotated[
         str | None,
         typer.Option(metavar="[RUN]", help="Finish a run: the latest, unless one is named."),
@@ -127,11 +157,15 @@ def run(  # noqa: PLR0913 - each parameter is an option of the command line
     suite_given = is_given(context, "suite")
     if resume is not None:
         _expect_no_plan_options([*(["SUITE"] if suite_given else []), *given])
-        _resume(resume, store, out, every=every, as_json=as_json)
+        _resume(resume, store, Left(out, save, summary, every=every, as_json=as_json))
         return
     if "--problem" in given and suite_given:
         raise ValueError(f"a suite ({suite}) and --problem; expected one or the other")
-    _begin(requested(named(suite), given), store, out, every=every, as_json=as_json)
+    _begin(
+        requested(named(suite), given),
+        store,
+        Left(out, save, summary, every=every, as_json=as_json),
+    )
 
 
 @app.command()
@@ -144,6 +178,7 @@ def check(
     verbose: Annotated[
         bool, typer.Option("--verbose", help="List the problems one by one.")
     ] = False,
+    summary: Summary = None,
     as_json: Json = False,
 ) -> None:
     """Check agreement alone, on the suite `agreement`; exit 1 for anything else than agreement.
@@ -155,6 +190,8 @@ def check(
     from reports.analysis.run_analysis import Analysis
     from reports.outputs.exit_status import exit_status
     from reports.outputs.export import json_data, limits_data
+    from reports.outputs.markdown.check import of_check
+    from reports.outputs.summary import append, expect_file
     from reports.outputs.terminal import screen
     from reports.outputs.terminal.check_report import check_report
     from reports.outputs.terminal.console import console, print_json, print_line, print_tables
@@ -162,10 +199,12 @@ def check(
     from suites.request.planning import requested
 
     request = replace(requested(named("agreement"), given), specs=tuple(names) if names else None)
+    expect_file(summary)
     live = screen.CheckScreen(console(stderr=True), quiet=as_json)
     trials = screen.TrialScreen(console(stderr=True), quiet=as_json)
     done, found = conducting.check(request, _command(), live, trials)
     analysis = Analysis(done.run, done.records)
+    append(summary, of_check(analysis, found))
     if as_json:
         data = {"probed": list(map(limits_data.of_limits, found))} if found else {}
         print_json({**json_data.of_run(analysis), **data})
@@ -239,11 +278,12 @@ def judge(
 
 
 @app.command()
-def report(
+def report(  # noqa: PLR0913 - each parameter is an option of the command line
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[RUN]...", help="A run's name, latest or latest~1; several: their history."
+            metavar="[RUN]...",
+            help="A run's name or saved name, latest or latest~1; several: their history.",
         ),
     ] = None,
     *,
@@ -254,25 +294,35 @@ def report(
     store: StoreUrl = DEFAULT_STORE,
     out: Out = None,
     every: Every = False,
+    summary: Summary = None,
     as_json: Json = False,
 ) -> None:
     """Make the page and the charts of a stored run, or the history of several."""
     from reports.outputs import reporting
+    from reports.outputs.summary import expect_file
     from suites.records.store import Store
 
     if last and names:
         raise ValueError(f"--last {last} beside {names[0]}; expected one or the other")
     _expect_tables(every=every, as_json=as_json)
+    expect_file(summary)
     kept = Store.open(store, create=False)
     wanted = kept.newest(last) if last else names or ["latest"]
     if len(wanted) == 1:
         stored = kept.run(wanted[0])
-        reporting.report(stored, kept.records(stored.name), out, as_json=as_json, every=every)
+        reporting.report(
+            stored,
+            kept.records(stored.name),
+            out,
+            as_json=as_json,
+            every=every,
+            summary=summary,
+        )
         return
     if every:
         raise ValueError(f"--all beside {len(wanted)} runs; it prints the tables of a single run")
     sides = [(each, kept.records(each.name)) for each in map(kept.run, wanted)]
-    reporting.report_history(sides, out, anyway=anyway, as_json=as_json)
+    reporting.report_history(sides, out, anyway=anyway, as_json=as_json, summary=summary)
 
 
 @app.command()
@@ -291,45 +341,46 @@ def compare(  # noqa: PLR0913 - each parameter is an option of the command line
         str | None,
         typer.Option(
             metavar="PART",
-            help="Exit 1 when NEW is slower by more than this, as 3%, or nothing could be judged.",
+            help="Print whether NEW is slower by more than this, as 3%; exit 1 if so, or if "
+            "nothing could be judged.",
         ),
     ] = None,
+    fail_if_unsure: Annotated[
+        bool,
+        typer.Option("--fail-if-unsure", help="Exit 1 as well when that is not excluded."),
+    ] = False,
     anyway: Anyway = False,
     store: StoreUrl = DEFAULT_STORE,
+    summary: Summary = None,
     as_json: Json = False,
 ) -> None:
-    """Compare two runs, or two implementations of one run: ratio, interval, verdict."""
-    from reports.analysis import comparison, run_comparison
-    from reports.outputs.exit_status import expect_comparable, gate_status
-    from reports.outputs.export import json_data
-    from reports.outputs.terminal.console import print_json, print_tables
-    from reports.outputs.terminal.verdict_tables import compare_tables
+    """Compare two runs, or two implementations of one run: ratio, interval, verdict.
+
+    Exit status with --fail-if-slower: 1 when the whole interval of a ratio is beyond the limit, or
+    nothing could be judged; with --fail-if-unsure also when an interval reaches beyond it.
+    """
+    from reports.analysis.gate import gate
+    from reports.outputs import comparing
+    from reports.outputs.exit_status import expect_comparable
+    from reports.outputs.summary import expect_file
     from suites.records.store import Store
 
+    if fail_if_unsure and fail_if_slower is None:
+        raise ValueError("--fail-if-unsure without --fail-if-slower; expected both, as 3%")
     limit = None if fail_if_slower is None else PART.value(fail_if_slower)
     counts = None if delta is None else OPTIONS["--delta"].value(delta)
+    expect_file(summary)
     kept = Store.open(store, create=False)
-    if run is not None:
-        of = kept.run(run)
-        if counts is not None:
-            of = replace(of, plan=replace(of.plan, delta=counts))
-        found = comparison.implementations(of, kept.records(of.name), base, new)
-    else:
-        pair = [kept.run(base), kept.run(new)]
-        sides = [(each, kept.records(each.name)) for each in pair]
-        found = run_comparison.runs(*sides[0], *sides[1], delta=counts)
+    found = comparing.compared(kept, base, new, run=run, delta=counts)
     expect_comparable(found, anyway=anyway)
-    if as_json:
-        print_json(json_data.of_comparison(found))
-    else:
-        print_tables(compare_tables(found))
-    raise typer.Exit(0 if limit is None else gate_status(found, limit))
+    judged = None if limit is None else gate(found, limit, strict=fail_if_unsure)
+    raise typer.Exit(comparing.report(found, judged, as_json=as_json, summary=summary))
 
 
 @app.command()
 def export(
     run: Annotated[
-        str, typer.Argument(metavar="RUN", help="A run's name, latest or latest~1.")
+        str, typer.Argument(metavar="RUN", help="A run's name or saved name, latest or latest~1.")
     ] = "latest",
     *,
     form: Annotated[
@@ -436,49 +487,55 @@ def main() -> None:
         sys.exit(status)
 
 
-def _begin(
-    request: Request, url: str, out: Path | None, *, every: bool = False, as_json: bool
-) -> NoReturn:
+def _begin(request: Request, url: str, left: Left) -> NoReturn:
     """Plan a run, carry it out, and report it."""
     from suites.conducting import NOT_KEPT, begin
 
     if url in (NOT_KEPT, f"{NOT_KEPT}/", f"{NOT_KEPT}/:memory:"):
         raise ValueError(f"--store {url!r} keeps no run; expected a file, as {DEFAULT_STORE}")
-    _carry_out(partial(begin, request, url, _command()), out, every=every, as_json=as_json)
+    _carry_out(partial(begin, request, url, _command()), left)
 
 
-def _resume(name: str, url: str, out: Path | None, *, every: bool, as_json: bool) -> NoReturn:
+def _resume(name: str, url: str, left: Left) -> NoReturn:
     """Carry out the plan of a stored run, minus its records, and report it."""
     from suites.conducting import resume
 
-    _carry_out(partial(resume, name, url), out, every=every, as_json=as_json)
+    _carry_out(partial(resume, name, url), left)
 
 
-def _carry_out(
-    conduct: Callable[[Live, Listener | None], Conducted],
-    out: Path | None,
-    *,
-    every: bool,
-    as_json: bool,
-) -> NoReturn:
+def _carry_out(conduct: Callable[[Live, Listener | None, str], Conducted], left: Left) -> NoReturn:
     from reports.outputs.export.json_lines import Stream
     from reports.outputs.folder import RESULTS, expect_folder
+    from reports.outputs.summary import expect_file
     from reports.outputs.terminal.console import console, print_line
     from reports.outputs.terminal.screen import Screen
     from suites.conducting import StoppedError, without_limits
+    from suites.records.saved_names import expect_saveable
 
-    expect_folder(out or RESULTS)
-    lines = Stream(sys.stdout) if as_json else None
+    expect_folder(left.out or RESULTS)
+    expect_file(left.summary)
+    if left.save:
+        expect_saveable(left.save)
+    lines = Stream(sys.stdout) if left.as_json else None
     try:
-        done = conduct(Screen(console(stderr=True), quiet=as_json), lines)
+        done = conduct(Screen(console(stderr=True), quiet=left.as_json), lines, left.save)
     except StoppedError as stopped:
-        again = "" if out is None else f" --out {shlex.quote(str(out))}"
-        print_line(f"{stopped}{again}", stderr=True)
+        print_line(f"{stopped}{left.options}", stderr=True)
         raise
+    if done.replaced:
+        print_line(f"{left.save} was {done.replaced} until now", stderr=True)
     from reports.outputs import reporting
     from reports.outputs.exit_status import exit_status
 
-    reporting.report(done.run, done.records, out, as_json=as_json, every=every, lines=lines)
+    reporting.report(
+        done.run,
+        done.records,
+        left.out,
+        as_json=left.as_json,
+        every=left.every,
+        lines=lines,
+        summary=left.summary,
+    )
     for line in done.run.plan.doubts:
         print_line(line, stderr=True)
     for name, file in without_limits(done):

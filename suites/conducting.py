@@ -42,11 +42,15 @@ class Trials(Live, Protocol):
 
 
 class Conducted(NamedTuple):
-    """A run that was carried out, its store, and all of its records."""
+    """A run that was carried out, its store, and all of its records.
+
+    replaced  the run that its saved name stood for until now; empty: none
+    """
 
     run: Run
     store: Store
     records: list[Record]
+    replaced: str = ""
 
 
 class StoppedError(KeyboardInterrupt):
@@ -54,32 +58,37 @@ class StoppedError(KeyboardInterrupt):
 
 
 def begin(
-    request: Request, url: str, command: str, live: Live, lines: Listener | None
+    request: Request, url: str, command: str, live: Live, lines: Listener | None, save: str = ""
 ) -> Conducted:
     """Plan a run, store the plan, and carry it out.
 
     url      the database that keeps it
     command  the command line
     lines    notified of phases and records instead of `live`
+    save     a name for the run, given when it ends; empty for none
+
+    Raises ValueError for a name that no run can be given, before anything is measured.
     """
     with pool_for(request) as pool:
         plan, machine = _callable_plan(request, pool)
         store = Store.open(url)
+        _expect_saveable(store, save)
         name = store.unused_name(plan.suite)
         run = Run(name=name, started=now(), command=command, plan=plan, machine=machine)
         store.begin(run)
         records = _conduct(run, store, pool, live, lines)
-    return Conducted(store.run(name), store, records)
+    return _conducted(store, name, records, save)
 
 
-def resume(name: str, url: str, live: Live, lines: Listener | None) -> Conducted:
+def resume(name: str, url: str, live: Live, lines: Listener | None, save: str = "") -> Conducted:
     """Carry out the plan of a stored run, without the records that are stored already."""
     store = Store.open(url, create=False)
+    _expect_saveable(store, save)
     run = store.run(name)
     _expect_unchanged(run)
     with pool_of(run.plan) as pool:
         records = _conduct(run, store, pool, live, lines)
-    return Conducted(store.run(run.name), store, records)
+    return _conducted(store, run.name, records, save)
 
 
 def check(
@@ -210,6 +219,17 @@ def _conduct(
         if store.url == NOT_KEPT:
             raise
         raise StoppedError(_how_to_finish(run, store)) from None
+
+
+def _expect_saveable(store: Store, save: str) -> None:
+    if save:
+        store.expect_saveable(save)
+
+
+def _conducted(store: Store, name: str, records: list[Record], save: str) -> Conducted:
+    """The finished run, under its saved name where one is wanted."""
+    replaced = store.save(save, name) if save else ""
+    return Conducted(store.run(name), store, records, replaced)
 
 
 def _how_to_finish(run: Run, store: Store) -> str:

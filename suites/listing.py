@@ -40,10 +40,11 @@ def _runs(store: str) -> list[dict[str, Any]]:
     from suites.records.store import Store  # noqa: PLC0415 - the other lists do not need it
 
     kept = Store.open(store, create=False)
-    counts = kept.counts()
+    counts, saved = kept.counts(), kept.saved()
     return [
         {
             "name": run.name,
+            "saved_as": [name for name, saved_run in saved.items() if saved_run == run.name],
             "suite": run.plan.suite,
             "started": run.started,
             "ended": run.ended,

@@ -15,7 +15,10 @@ from reports.outputs.export.json_lines import Stream
 from reports.outputs.folder import RESULTS
 from reports.outputs.html import page
 from reports.outputs.html.page import Report
+from reports.outputs.markdown.comparison import of_history
+from reports.outputs.markdown.run import of_run
 from reports.outputs.streams import OutputError
+from reports.outputs.summary import append
 from reports.outputs.terminal import run_tables
 from reports.outputs.terminal.console import print_json, print_paths, print_tables, waiting
 from reports.outputs.terminal.history_tables import history_tables
@@ -35,17 +38,20 @@ def report(
     as_json: bool,
     every: bool = False,
     lines: Stream | None = None,
+    summary: Path | None = None,
 ) -> None:
     """Write page and charts, and print the tables or JSON, then the paths.
 
-    every  print the tables of all panels, all verdicts and all that was not measured
-    lines  prints the JSON as one line
+    every    print the tables of all panels, all verdicts and all that was not measured
+    lines    prints the JSON as one line
+    summary  a file to which the answer is appended as markdown
 
     Raises OutputError where standard output cannot be written.
     """
     analysis = Analysis(run, records)
     with nullcontext() if as_json else waiting("writing the page and the charts"):
         made = page.write(analysis, out or RESULTS / run.name)
+    append(summary, of_run(analysis))
     try:
         if as_json:
             (lines.run if lines else print_json)({**json_data.of_run(analysis), **_files(made)})
@@ -57,15 +63,24 @@ def report(
 
 
 def report_history(
-    sides: Sequence[tuple[Run, list[Record]]], out: Path | None, *, anyway: bool, as_json: bool
+    sides: Sequence[tuple[Run, list[Record]]],
+    out: Path | None,
+    *,
+    anyway: bool,
+    as_json: bool,
+    summary: Path | None = None,
 ) -> None:
-    """Write the page of the newest run with the history of all, and print what changed."""
+    """Write the page of the newest run with the history of all, and print what changed.
+
+    summary  a file to which the changes are appended as markdown
+    """
     found = history(sides)
     for change in found.changes:
         expect_comparable(change, anyway=anyway)
     newest = found.analyses[-1]
     folder = out or RESULTS / f"{newest.run.name}-history"
     made = page.write(newest, folder, further=(section(found),))
+    append(summary, of_history(found))
     if as_json:
         print_json({**json_data.of_history(found), **_files(made)})
         return

@@ -242,7 +242,7 @@ class Conductor:
 
     def _costs(self, kind: Kind, waiting: list[Work]) -> dict[Pair, float]:
         """Forecast of the seconds that a task takes for each pair."""
-        timed_s = partial(session_s, round_budget_ms=self.plan.round_budget_ms)
+        timed_s = partial(session_s, round_budget_ms=self.plan.round_budget_ms, tail=self.plan.tail)
         cost_s = check_s if kind == "check" else timed_s
         return {
             (problem, name): cost_s(self._forecast, (problem, name), len(names))

@@ -93,7 +93,7 @@ def pair(base: Iterable[Samples], other: Iterable[Samples]) -> Pair:
     bases = {record.session: record for record in base if record.times_ms}
     others = {record.session: record for record in other if record.times_ms}
     both = [(bases[session], others[session]) for session in sorted(bases.keys() & others.keys())]
-    together = [_share_rounds(*each) for each in both]
+    together = [share_rounds(*each) for each in both]
     found = [_log_ratios(*each, paired=paired) for each, paired in zip(both, together, strict=True)]
     return Pair(
         log_ratios=tuple(each.counted for each in found),
@@ -144,7 +144,7 @@ def _rounds(base: Samples, other: Samples) -> list[float]:
     return round_log_ratios(*(_of_rounds(r, r.times_ms) for r in (base, other)))
 
 
-def _share_rounds(base: Samples, other: Samples) -> bool:
+def share_rounds(base: Samples, other: Samples) -> bool:
     """Whether samples of equal index are of the same round.
 
     Not for calls that are timed apart, nor when one of the two was measured again later.

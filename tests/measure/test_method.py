@@ -20,6 +20,7 @@ from suites.measure import (
     timing,
 )
 from suites.records.settings import options
+from suites.request import planning
 from suites.stats import disturbance, intervals
 
 TEXT = " ".join((Path(__file__).parents[2] / "docs" / "measuring.md").read_text().split())
@@ -38,6 +39,8 @@ STATED = (
     f"exceeds {disturbance.SLOW_PROBE} times its usual time",
     f"the {interference.USUAL_PERCENTILE}th percentile",
     f"from {intervals.FEWEST_ROUNDS} rounds on",
+    f"up to {rounds.TAIL_MOST:,} rounds, within {planning.TAIL_BUDGET_MS / 1e3:g} s",
+    "6 calls for p50, 72 for p95, 368 for p99",
     f"Above {intervals.MOST_MORE:,} sessions no number is given",
     f"fit in {ceilings.BUDGET_MS:g} ms",
     f"Calls from {1e3 * graph.GRAPH_BELOW_MS:g} us",

@@ -18,7 +18,7 @@ from plotly.offline import get_plotlyjs
 
 from reports.analysis.run_analysis import Analysis
 from reports.outputs.folder import unwritable
-from reports.outputs.html import table_rows
+from reports.outputs.html import table_rows, term_links
 from reports.outputs.html.chart_data import chart_data
 from reports.outputs.html.filters import Filters
 from reports.rows.panels import panels_of
@@ -33,6 +33,7 @@ from reports.views import (
     panels,
     parts,
     statuses,
+    terms,
     text,
     verdicts,
 )
@@ -47,9 +48,25 @@ from reports.views.tables import measurement_table, verdict_tables
 
 NAME: Final = "report.html"
 _HERE: Final = Path(__file__).parent
-STYLES: Final = ("base.css", "controls.css", "charts.css", "tables.css", "machine.css", "print.css")
+STYLES: Final = (
+    "base.css",
+    "controls.css",
+    "charts.css",
+    "tables.css",
+    "terms.css",
+    "files.css",
+    "machine.css",
+    "print.css",
+)
 """Style sheets in the order they apply in."""
-SCRIPTS: Final = ("state.js", "charts.js", "tables.js", "controls.js")
+SCRIPTS: Final = (
+    "state.js",
+    "charts.js",
+    "tables.js",
+    "terms.js",
+    "files.js",
+    "controls.js",
+)
 """Parts of one script: each uses what those before it define."""
 MOST_DETAILED: Final = 5000
 """Measurements; with more the charts show medians only, without intervals and texts of points."""
@@ -59,8 +76,12 @@ MOST_CELLS: Final = 2500
 """Cells of one grid; further problems are left out, and counted."""
 MOST_CHARTS: Final = 40
 """Charts of one family; a third of it where they show medians only, for a page below 7 MB."""
+MANY: Final = 6
+"""Columns of a grid; one with more has narrow columns, so that it fits a window."""
 _FEWER: Final = 3
 """Divides MOST_CHARTS where the charts show medians only."""
+FEW: Final = 8
+"""Rows of a table; a longer one has a field to find rows."""
 LATE: Final = 150
 """Rows of a table; a longer one is laid out when it comes near the window."""
 _SHOWN_NOT_MEASURED: Final = 100
@@ -88,7 +109,8 @@ def write(analysis: Analysis, folder: Path, *, further: Sequence[Section] = ()) 
     sections = collected(analysis, further)
     drawn = charts(analysis)
     html = _page(analysis, drawn, sections)
-    every: Drawn = [*drawn, *(chart for section in sections for chart in section.charts)]
+    open_ones = (section for section in sections if not section.on_demand)
+    every: Drawn = [*drawn, *(chart for section in open_ones for chart in section.charts)]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path in _left_over(analysis, folder):
@@ -144,6 +166,14 @@ def _page(analysis: Analysis, drawn: list[Chart], sections: list[Section]) -> st
     environment.globals |= {"short": table_rows.short, "folded": table_rows.folded, "LATE": LATE}
     environment.globals |= {"heading": panels.heading, "slug": panels.slug, "facets": facets}
     environment.globals |= {"filters": filters, "rows_of": table_rows.body}
+    environment.globals |= {
+        "breakable": table_rows.breakable,
+        "is_numeric": table_rows.is_numeric,
+        "MANY": MANY,
+        "FEW": FEW,
+    }
+    environment.globals |= {"linked": term_links.linked, "anchor": term_links.anchor}
+    environment.globals |= {"TERMS": terms.TERMS, "MOST_ROWS": table_rows.MOST_ROWS}
     return environment.get_template("page.jinja").render(
         run=analysis.run,
         measured_on=machine.measured_on(analysis.run),
@@ -233,6 +263,7 @@ def _section(section: Section, kept: Drawn) -> dict[str, Any]:
         "id": panels.slug(section.id),
         "heading": section.heading,
         "sentences": section.sentences,
+        "on_demand": section.on_demand,
         "families": _families([chart for chart in kept if chart.key in own]),
         "tables": [table_rows.capped(table) for table in section.tables],
     }

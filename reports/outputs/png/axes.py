@@ -27,17 +27,14 @@ from reports.views.charts.chart import Chart, Map, Series
 MARKS: Final[dict[str, str | tuple[tuple[int, int], ...]]] = {
     "circle": "o",
     "square": "s",
-    "diamond": "D",
     "triangle-up": "^",
-    "triangle-down": "v",
-    "star": "*",
-    "triangle-left": "<",
-    "triangle-right": ">",
-    "pentagon": "p",
-    "hourglass": ((-1, 1), (1, 1), (-1, -1), (1, -1), (-1, 1)),
-    "cross": "P",
+    "diamond-tall": "d",
     "x": "X",
+    "star": "*",
+    "hourglass": ((-1, 1), (1, 1), (-1, -1), (1, -1), (-1, 1)),
 }
+"""Filled shapes by name; an open one has the same outline."""
+OPEN: Final = "-open"
 _LINES: Final = {"solid": "-", "dash": "--", "dot": ":"}
 _NUMBERS: Final = FuncFormatter(lambda value, _: f"{value:.12g}")
 """Numbers without exponents, as on the page."""
@@ -58,8 +55,8 @@ def fill(axes: Axes, chart: Chart) -> None:
         axes.set_xscale("log")
     if chart.log_y:
         axes.set_yscale("log")
-    axes.set_xlim(_limits(xs, log=chart.log_x))
-    axes.set_ylim(_limits(_heights(chart), log=chart.log_y))
+    axes.set_xlim(limits(xs, log=chart.log_x))
+    axes.set_ylim(limits(_heights(chart), log=chart.log_y))
     for series in chart.series:
         _line(axes, series, sizes)
     axes.grid(visible=True, which="major", color=FAINT, linewidth=0.6)
@@ -82,6 +79,8 @@ def mark_axes(axes: Axes, chart: Chart) -> None:
         _mark(axes.xaxis, FixedLocator(_sizes(chart)))
     elif chart.log_x:
         _mark(axes.xaxis, _locator(*axes.get_xlim()))
+    elif chart.rows:
+        _mark(axes.xaxis, MaxNLocator(5, steps=[1, 2, 5, 10]))
     if chart.log_y:
         _mark(axes.yaxis, _locator(*axes.get_ylim()))
 
@@ -106,8 +105,8 @@ def _heights(chart: Chart) -> list[float]:
     return found if chart.log_y else [0.0, *found]
 
 
-def _limits(values: Sequence[float], *, log: bool) -> tuple[float, float]:
-    """From the smallest to the largest, with a margin, except at zero."""
+def limits(values: Sequence[float], *, log: bool) -> tuple[float, float]:
+    """The ends of an axis: from the smallest to the largest, with a margin, except at zero."""
     low, high = min(values), max(values)
     if log:
         room = (high / low) ** 0.05 if high > low * _SAME else 2.0
@@ -171,14 +170,16 @@ def _line(axes: Axes, series: Series, sizes: list[float]) -> None:
 def style(series: Series) -> dict[str, Any]:
     """Line properties of a series, on its chart and in the legend."""
     look = series.look
+    is_open = look.marker.endswith(OPEN)
     return {
         "color": look.light,
-        "marker": "" if series.drawn == "bare" else MARKS[look.marker],
+        "marker": "" if series.drawn == "bare" else MARKS[look.marker.removesuffix(OPEN)],
         "linestyle": "" if series.drawn == "points" else _LINES[look.line],
-        "markersize": 6,
-        "markeredgecolor": "white",
-        "markeredgewidth": 0.6,
-        "linewidth": 1.6,
+        "markersize": 7,
+        "markerfacecolor": "white" if is_open else look.light,
+        "markeredgecolor": look.light if is_open else "white",
+        "markeredgewidth": 1.4 if is_open else 0.6,
+        "linewidth": 1.8,
     }
 
 

@@ -14,12 +14,14 @@ from textwrap import wrap
 from typing import Final, TypeGuard
 
 from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from reports.outputs.png.axes import INCHES, INK, fill, fill_map, mark_axes, style
+from reports.outputs.png.rows import ROW_INCHES, fill_rows, label_inches
 from reports.outputs.png.text import LETTER_INCHES, MOST_LINES, plain
 from reports.views.charts.chart import Chart, Map
 
@@ -38,15 +40,16 @@ _LABEL: Final = 56
 
 
 @dataclass(frozen=True, slots=True)
-class _Margins:
-    """Inches around a chart, for its y axis, its x axis and its label."""
+class _Frame:
+    """Inches of one chart of a figure: inside with its label, and around it for its axes."""
 
+    width: float = INCHES[0]
+    height: float = INCHES[1]
     left: float = 0.75
     bottom: float = 0.55
     title: float = 0.3
 
 
-_MARGINS: Final = _Margins()
 _LABELS: Final = (0.5, 0.42)
 """Inches from the y axis to its title, and from the x axis to its title."""
 
@@ -119,23 +122,20 @@ def is_ours(path: Path) -> bool:
 def figure(family: Sequence[Chart | Map]) -> Figure:
     """The charts of one family side by side, with one legend for all."""
     shown = list(family[:MOST_ON_ONE])
-    columns = _columns(shown)
+    columns, frame = _columns(shown), _frame(shown)
     rows = math.ceil(len(shown) / columns)
-    width = max((INCHES[0] + _MARGINS.left) * columns + 0.1, 6.4)
+    width = max((frame.width + frame.left) * columns + 0.1, 6.4)
     head = _head(family, shown, width)
     keys = _legend_of(shown)
     across = _across(keys, width)
     top = 0.2 + 0.19 * len(head)
-    foot = 0.2 + 0.2 * math.ceil(len(keys) / across)
-    height = (INCHES[1] + _MARGINS.bottom) * rows + top + foot
+    foot = 0.2 + 0.2 * math.ceil(len(keys) / max(1, across))
+    height = (frame.height + frame.bottom) * rows + top + foot
     drawing = Figure(figsize=(width, height))
     FigureCanvasAgg(drawing)
     for place, chart in enumerate(shown):
-        axes = drawing.add_axes(_box(divmod(place, columns), columns, (width, height), top))
-        if isinstance(chart, Map):
-            fill_map(axes, chart)
-        else:
-            fill(axes, chart)
+        axes = drawing.add_axes(_box(divmod(place, columns), columns, (width, height), top, frame))
+        _fill(axes, chart)
         title = plain(chart.label, _LABEL)  # with y given: placing it automatically is slow
         axes.set_title(title, fontsize=10, color=INK, loc="left", y=1.02)
         axes.set_ylabel(plain(chart.y_title), fontsize=9, color=INK)
@@ -143,7 +143,7 @@ def figure(family: Sequence[Chart | Map]) -> Figure:
         inside = axes.get_position()
         axes.yaxis.set_label_coords(-_LABELS[0] / (inside.width * width), 0.5)
         axes.xaxis.set_label_coords(0.5, -_LABELS[1] / (inside.height * height))
-        if place + columns >= len(shown):
+        if place + columns >= len(shown) or not _has_scale(chart):
             axes.set_xlabel(plain(chart.x_title), fontsize=9, color=INK)
     _same_heights(drawing, shown, columns)
     _same_sizes(drawing, shown, columns)
@@ -153,12 +153,31 @@ def figure(family: Sequence[Chart | Map]) -> Figure:
     drawing.suptitle(
         "\n".join(head), fontsize=11, color=INK, x=0.1 / width, y=1 - 0.1 / height, ha="left"
     )
-    _legend(drawing, keys, across)
+    if keys:
+        _legend(drawing, keys, across)
     return drawing
 
 
+def _fill(axes: Axes, chart: Chart | Map) -> None:
+    if isinstance(chart, Map):
+        fill_map(axes, chart)
+    elif chart.rows:
+        fill_rows(axes, chart)
+    else:
+        fill(axes, chart)
+
+
+def _frame(shown: Sequence[Chart | Map]) -> _Frame:
+    """The room of each chart; with rows of text as much as the longest and most rows need."""
+    rows = [chart for chart in shown if isinstance(chart, Chart) and chart.rows]
+    if not rows:
+        return _Frame()
+    most = max(len(chart.rows) for chart in rows)
+    return _Frame(height=0.3 + ROW_INCHES * most, left=max(map(label_inches, rows)))
+
+
 def _box(
-    place: tuple[int, int], columns: int, size: tuple[float, float], top: float
+    place: tuple[int, int], columns: int, size: tuple[float, float], top: float, frame: _Frame
 ) -> tuple[float, float, float, float]:
     """The place of a chart on its figure: left, bottom, width and height as fractions.
 
@@ -166,17 +185,17 @@ def _box(
     """
     (row, column), (width, height) = place, size
     wide = (width - 0.1) / columns
-    left = wide * column + _MARGINS.left
-    bottom = height - top - row * (INCHES[1] + _MARGINS.bottom) - INCHES[1]
-    inner = INCHES[1] - _MARGINS.title
-    return left / width, bottom / height, (wide - _MARGINS.left) / width, inner / height
+    left = wide * column + frame.left
+    bottom = height - top - row * (frame.height + frame.bottom) - frame.height
+    inner = frame.height - frame.title
+    return left / width, bottom / height, (wide - frame.left) / width, inner / height
 
 
 def _same_heights(drawing: Figure, shown: list[Chart | Map], columns: int) -> None:
     """One y scale for the charts of a row with axes of one kind; the first one has its labels."""
     for first in range(0, len(shown), columns):
         row = range(first, min(first + columns, len(shown)))
-        own = [drawing.axes[i] for i in row if isinstance(shown[i], Chart)]
+        own = [drawing.axes[i] for i in row if _has_scale(shown[i])]
         if len({axes.get_yscale() for axes in own}) == 1:
             low = min(axes.get_ylim()[0] for axes in own)
             high = max(axes.get_ylim()[1] for axes in own)
@@ -191,14 +210,21 @@ def _same_sizes(drawing: Figure, shown: list[Chart | Map], columns: int) -> None
     """X labels below the last chart of a column only, where all of it have the same limits."""
     for first in range(columns):
         column = range(first, len(shown), columns)
-        own = [drawing.axes[i] for i in column if isinstance(shown[i], Chart)]
+        own = [drawing.axes[i] for i in column if _has_scale(shown[i])]
         if len(own) == len(column) and len({axes.get_xlim() for axes in own}) == 1:
             for axes in own[:-1]:
                 axes.tick_params(axis="x", labelbottom=False)
 
 
+def _has_scale(chart: Chart | Map) -> bool:
+    """Whether its y axis is one of numbers."""
+    return isinstance(chart, Chart) and not chart.rows
+
+
 def _columns(shown: list[Chart | Map]) -> int:
     """One column for each mask where that fills all rows, otherwise up to three."""
+    if any(isinstance(chart, Chart) and chart.rows for chart in shown):
+        return 1
     masks = len({chart.mask for chart in shown})
     if 1 < masks <= 4 and len(shown) % masks == 0:
         return masks
@@ -239,13 +265,15 @@ def _keys(chart: Chart | Map) -> Iterator[tuple[str, str, Artist]]:
     if isinstance(chart, Map):
         for tile in chart.tiles:
             yield tile.name, tile.name, Patch(facecolor=chart.looks[tile.name].light)
-    else:
+    elif not chart.rows:
         for series in chart.series:
             yield series.implementation, series.name, Line2D([], [], **style(series))
 
 
 def _across(keys: Mapping[str, Artist], width: float) -> int:
     """Names on one line of the legend."""
+    if not keys:
+        return 0
     return max(1, min(len(keys), int(width / (0.55 + LETTER_INCHES * max(map(len, keys))))))
 
 

@@ -318,6 +318,15 @@ def test_a_run_is_one_line_where_there_is_room() -> None:
     assert "@" in narrow
 
 
+@pytest.mark.parametrize("width", [80, 140])
+def test_saved_names_stand_below_the_name_of_their_run(width: int) -> None:
+    runs = [RUN, {**RUN, "name": "quick-0", "saved_as": ["main", "v1"]}]
+    lines = shown(listings.listed("runs", runs), width=width).splitlines()
+    place = next(place for place, line in enumerate(lines) if line.startswith("quick-0"))
+    assert lines[place + 1].strip().startswith("saved as main, v1")
+    assert "saved" not in shown(listings.listed("runs", [RUN]), width=width)
+
+
 def test_the_capabilities_are_a_markdown_table() -> None:
     lines = capability_markdown(entries()).splitlines()
     assert len({line.count("|") for line in lines}) == 1
@@ -339,6 +348,7 @@ def test_what_few_take_is_named_in_one_column() -> None:
 RUN = {
     "fault": "",
     "name": "quick-1",
+    "saved_as": [],
     "suite": "quick",
     "machine": "Example CPU 9000",
     "devices": ["Example CPU 9000", "Example GPU"],
