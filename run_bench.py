@@ -81,6 +81,12 @@ Lines = Annotated[
         "nothing else.",
     ),
 ]
+Every = Annotated[
+    bool,
+    typer.Option(
+        "--all", help="Print the tables of all panels, all verdicts, and all that has no time."
+    ),
+]
 Out = Annotated[
     Path | None,
     typer.Option(help="Folder for the page and charts; by default results/RUN.", metavar="DIR"),
@@ -98,20 +104,23 @@ Given = dict[str, str | list[str]]
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What a run leaves: its page and charts in a folder, a saved name, a summary, JSON."""
+    """What a run leaves: its page and charts in a folder, a saved name, a summary, tables or JSON.
+
+    every  whether the tables of all panels are printed
+    """
 
     out: Path | None = None
     save: str = ""
     summary: Path | None = None
+    every: bool = False
     as_json: bool = False
 
     @property
     def options(self) -> str:
         """The options that leave the same, behind a command."""
         given = {"--out": self.out, "--save": self.save, "--summary": self.summary}
-        return "".join(
-            f" {name} {shlex.quote(str(value))}" for name, value in given.items() if value
-        )
+        words = [f" {name} {shlex.quote(str(value))}" for name, value in given.items() if value]
+        return "".join([*words, " --all" if self.every else ""])
 
 
 @app.callback(invoke_without_command=True)
@@ -156,19 +165,25 @@ def run(  # noqa: PLR0913 - each parameter is an option of the command line
             autocompletion=completion.runs,
         ),
     ] = None,
+    every: Every = False,
     as_json: Lines = False,
 ) -> None:
     """Check agreement, measure time and memory, and leave a page and charts."""
     from suites.request.planning import requested
 
+    _expect_tables(every=every, as_json=as_json)
     suite_given = is_given(context, "suite")
     if resume is not None:
         _expect_no_plan_options([*(["SUITE"] if suite_given else []), *given])
-        _resume(resume, store, Left(out, save, summary, as_json=as_json))
+        _resume(resume, store, Left(out, save, summary, every=every, as_json=as_json))
         return
     if "--problem" in given and suite_given:
         raise ValueError(f"a suite ({suite}) and --problem; expected one or the other")
-    _begin(requested(named(suite), given), store, Left(out, save, summary, as_json=as_json))
+    _begin(
+        requested(named(suite), given),
+        store,
+        Left(out, save, summary, every=every, as_json=as_json),
+    )
 
 
 @app.command()
@@ -281,7 +296,7 @@ def judge(
 
 
 @app.command()
-def report(
+def report(  # noqa: PLR0913 - each parameter is an option of the command line
     names: Annotated[
         list[str] | None,
         typer.Argument(
@@ -298,6 +313,7 @@ def report(
     anyway: Anyway = False,
     store: StoreUrl = DEFAULT_STORE,
     out: Out = None,
+    every: Every = False,
     summary: Summary = None,
     as_json: Json = False,
 ) -> None:
@@ -309,13 +325,16 @@ def report(
 
     if last and names:
         raise ValueError(f"--last {last} beside {names[0]}; expected one or the other")
+    _expect_tables(every=every, as_json=as_json)
     expect_file(summary)
     wanted = Store.open(store, create=False).newest(last) if last else names or ["latest"]
     sides = by_name.runs(wanted, store)
     if len(sides) == 1:
-        reporting.report(*sides[0], out, as_json=as_json, summary=summary)
-    else:
-        reporting.report_several(sides, out, anyway=anyway, as_json=as_json, summary=summary)
+        reporting.report(*sides[0], out, as_json=as_json, every=every, summary=summary)
+        return
+    if every:
+        raise ValueError(f"--all beside {len(wanted)} runs; it prints the tables of a single run")
+    reporting.report_several(sides, out, anyway=anyway, as_json=as_json, summary=summary)
 
 
 @app.command()
@@ -608,6 +627,7 @@ def _carry_out(conduct: Callable[[Live, Listener | None, str], Conducted], left:
         done.records,
         left.out,
         as_json=left.as_json,
+        every=left.every,
         lines=lines,
         summary=left.summary,
     )
@@ -617,6 +637,11 @@ def _carry_out(conduct: Callable[[Live, Listener | None, str], Conducted], left:
         command = shlex.join(["python", "run_bench.py", "check", str(file)])
         print_line(f"{name} states no Limits; find its limits with: {command}", stderr=True)
     raise typer.Exit(exit_status(done.records, named=done.run.plan.named))
+
+
+def _expect_tables(*, every: bool, as_json: bool) -> None:
+    if every and as_json:
+        raise ValueError("--all beside --json; expected one or the other: JSON has every row")
 
 
 def _expect_no_plan_options(given: list[str]) -> None:
