@@ -130,7 +130,7 @@ def saved(html: str, every: Drawn, folder: Path, left_over: Sequence[str] = ()) 
             return Report(path, ())
         from reports.outputs.png import files  # noqa: PLC0415 - a page without charts needs no matplotlib
 
-        return Report(path, tuple(files.draw(every, folder)))
+        return Report(path, tuple(files.draw(every, folder, stamp=machine.stamp(analysis.run))))
     except OSError as error:
         raise unwritable(folder, error) from error
 
