@@ -66,6 +66,7 @@ SCRIPTS: Final = (
     "tables.js",
     "terms.js",
     "files.js",
+    "paper.js",
     "controls.js",
 )
 """Parts of one script: each uses what those before it define."""
