@@ -113,12 +113,15 @@ def write(analysis: Analysis, folder: Path, *, further: Sequence[Section] = ()) 
     html = _page(analysis, drawn, sections)
     open_ones = (section for section in sections if not section.on_demand)
     every: Drawn = [*drawn, *(chart for section in open_ones for chart in section.charts)]
-    return saved(html, every, folder, keys(analysis.plan))
+    return saved(html, every, folder, machine.stamp(analysis.run), keys(analysis.plan))
 
 
-def saved(html: str, every: Drawn, folder: Path, left_over: Sequence[str] = ()) -> Report:
+def saved(
+    html: str, every: Drawn, folder: Path, stamp: str, left_over: Sequence[str] = ()
+) -> Report:
     """Write a page and its charts into a folder; see `write`.
 
+    stamp      machine, date and versions, for the foot of each chart file
     left_over  keys of charts whose files are removed, besides earlier charts by this program
     """
     try:
@@ -131,7 +134,7 @@ def saved(html: str, every: Drawn, folder: Path, left_over: Sequence[str] = ()) 
             return Report(path, ())
         from reports.outputs.png import files  # noqa: PLC0415 - a page without charts needs no matplotlib
 
-        return Report(path, tuple(files.draw(every, folder, stamp=machine.stamp(analysis.run))))
+        return Report(path, tuple(files.draw(every, folder, stamp=stamp)))
     except OSError as error:
         raise unwritable(folder, error) from error
 
