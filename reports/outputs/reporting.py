@@ -19,6 +19,7 @@ from reports.outputs.terminal import run_tables
 from reports.outputs.terminal.console import print_json, print_paths, print_tables
 from reports.outputs.terminal.history_tables import history_tables
 from reports.views.history import section
+from reports.views.history_summary import of_history
 from suites.records.record import Record
 from suites.records.store import Run
 
@@ -61,7 +62,7 @@ def report_history(
         expect_comparable(change, anyway=anyway)
     newest = found.analyses[-1]
     folder = out or RESULTS / f"{newest.run.name}-history"
-    made = page.write(newest, folder, further=(section(found),))
+    made = page.write(newest, folder, further=(section(found),), first=of_history(found))
     if as_json:
         print_json({**json_data.of_history(found), **_files(made)})
         return

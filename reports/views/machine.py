@@ -9,7 +9,7 @@ from reports.rows import sessions
 from reports.rows.answers import devices_beside_cpu
 from reports.rows.sessions import clock_resolution_ms, median_ceilings
 from reports.views.numbers import percent, three_digits
-from reports.views.text import counted, duration, moment
+from reports.views.text import duration, moment
 from suites.records.plan import Plan
 from suites.records.record import Record
 from suites.records.settings import labelling
@@ -108,17 +108,6 @@ def ceiling_rate(ceiling: Ceiling) -> str:
     """The rate of a ceiling with its unit."""
     unit = "GFLOP/s" if ceiling.kind == "matmul" else "GB/s"
     return f"{three_digits(ceiling.value / 1e9)} {unit}"
-
-
-def measured_on(run: Run) -> str:
-    """The machine in a few words, as a sentence."""
-    cores, system = run.machine.get("cores"), run.machine.get("os")
-    parts = [
-        str(run.machine.get("cpu") or "a machine without recorded facts"),
-        counted(cores, "core") if isinstance(cores, int) else "",
-        str(system or ""),
-    ]
-    return f"Measured on {', '.join(filter(None, parts))}; every figure is of that machine."
 
 
 def inside_calls(run: Run, records: Iterable[Record]) -> str:

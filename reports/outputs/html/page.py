@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import json
-from base64 import b64encode
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from hashlib import sha256
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-from plotly.offline import get_plotlyjs
 
 from reports.analysis.run_analysis import Analysis
 from reports.outputs.folder import unwritable
-from reports.outputs.html import table_rows
+from reports.outputs.html import assets, table_rows
 from reports.outputs.html.chart_data import chart_data
 from reports.outputs.html.filters import Filters
+from reports.outputs.html.first_screen import unbroken
 from reports.rows.panels import panels_of
 from reports.views import (
-    answer,
     choices,
-    headline,
+    first_screen,
     limitations,
     machine,
     notes,
@@ -36,9 +31,11 @@ from reports.views import (
     text,
     verdicts,
 )
+from reports.views.answer import MOST_SENTENCES
 from reports.views.charts.chart import Chart, Map
 from reports.views.charts.sizes import charts, keys
 from reports.views.evidence import summaries
+from reports.views.first_screen import FirstScreen
 from reports.views.grids import Grid, agreement_grid, error_grid, memory_grid, time_grid
 from reports.views.not_measured import NotMeasured, not_measured
 from reports.views.problems import facets
@@ -47,10 +44,6 @@ from reports.views.tables import measurement_table, verdict_tables
 
 NAME: Final = "report.html"
 _HERE: Final = Path(__file__).parent
-STYLES: Final = ("base.css", "controls.css", "charts.css", "tables.css", "machine.css", "print.css")
-"""Style sheets in the order they apply in."""
-SCRIPTS: Final = ("state.js", "charts.js", "tables.js", "controls.js")
-"""Parts of one script: each uses what those before it define."""
 MOST_DETAILED: Final = 5000
 """Measurements; with more the charts show medians only, without intervals and texts of points."""
 MOST_ANALYSED: Final = 10_000
@@ -63,6 +56,8 @@ _FEWER: Final = 3
 """Divides MOST_CHARTS where the charts show medians only."""
 LATE: Final = 150
 """Rows of a table; a longer one is laid out when it comes near the window."""
+MOST_FAULTS: Final = 3
+"""Faults on the first screen; more are counted, and listed further down."""
 _SHOWN_NOT_MEASURED: Final = 100
 """Problems of one reason that are listed; more are counted."""
 
@@ -77,43 +72,79 @@ class Report:
     charts: tuple[Path, ...]
 
 
-def write(analysis: Analysis, folder: Path, *, further: Sequence[Section] = ()) -> Report:
+@dataclass(frozen=True, slots=True)
+class _Contents:
+    """What a page is made of, besides its tables: the first screen, charts, further sections."""
+
+    first: FirstScreen
+    charts: list[Chart]
+    sections: list[Section]
+
+    @property
+    def drawn(self) -> Drawn:
+        """All charts, in the order of the page."""
+        further = (chart for section in self.sections for chart in section.charts)
+        return [*self.first.figures, *self.charts, *further]
+
+
+def write(
+    analysis: Analysis,
+    folder: Path,
+    *,
+    further: Sequence[Section] = (),
+    first: FirstScreen | None = None,
+) -> Report:
     """Write a run's page and charts into a folder, which is created when it does not exist.
 
     further  sections besides those of the run
+    first    the first screen; by default that of the run
 
     Charts of an earlier report in the folder are removed. Raises ValueError with one sentence when
     the folder cannot be written.
     """
-    sections = collected(analysis, further)
-    drawn = charts(analysis)
-    html = _page(analysis, drawn, sections)
-    every: Drawn = [*drawn, *(chart for section in sections for chart in section.charts)]
+    made = _collected(analysis, further, first)
+    html = _page(analysis, made)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path in _left_over(analysis, folder):
             path.unlink(missing_ok=True)
         path = folder / NAME
         path.write_text(html, "utf-8")
-        if not every:
+        if not made.drawn:
             return Report(path, ())
         from reports.outputs.png import files  # noqa: PLC0415 - a page without charts needs no matplotlib
 
-        return Report(path, tuple(files.draw(every, folder)))
+        return Report(path, tuple(files.draw(made.drawn, folder)))
     except OSError as error:
         raise unwritable(folder, error) from error
 
 
 def page(analysis: Analysis, *, further: Sequence[Section] = ()) -> str:
     """The whole page as text."""
-    return _page(analysis, charts(analysis), collected(analysis, further))
+    return _page(analysis, _collected(analysis, further))
 
 
-def collected(analysis: Analysis, further: Sequence[Section] = ()) -> list[Section]:
-    """The further sections, and the parts of the page unless the run is too large."""
-    if len(analysis.measurements) > MOST_ANALYSED:
-        return list(further)
-    return [*further, *parts.sections(analysis)]
+def sections_of(analysis: Analysis, further: Sequence[Section] = ()) -> list[Section]:
+    """The further sections, the parts of the page unless the run is too large, and the counts."""
+    large = len(analysis.measurements) > MOST_ANALYSED
+    return [
+        *further,
+        *([] if large else parts.sections(analysis)),
+        overview.section(analysis),
+    ]
+
+
+def _collected(
+    analysis: Analysis, further: Sequence[Section], first: FirstScreen | None = None
+) -> _Contents:
+    """What is on the page; a chart of the first screen is in no section."""
+    first = first or first_screen.of_run(analysis)
+    top = {chart.key for chart in first.figures}
+    sections = [
+        replace(section, charts=tuple(each for each in section.charts if each.key not in top))
+        for section in sections_of(analysis, further)
+    ]
+    return _Contents(first, charts(analysis), [each for each in sections if not each.is_empty])
 
 
 def _left_over(analysis: Analysis, folder: Path) -> list[Path]:
@@ -124,7 +155,7 @@ def _left_over(analysis: Analysis, folder: Path) -> list[Path]:
     return [*named, *(path for path in folder.glob("*.png") if is_ours(path))]
 
 
-def _page(analysis: Analysis, drawn: list[Chart], sections: list[Section]) -> str:
+def _page(analysis: Analysis, made: _Contents) -> str:
     environment = Environment(
         loader=FileSystemLoader(_HERE / "template"),
         autoescape=True,
@@ -133,31 +164,30 @@ def _page(analysis: Analysis, drawn: list[Chart], sections: list[Section]) -> st
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = Filters(analysis.plan, sections)
-    every: Drawn = [*drawn, *(chart for section in sections for chart in section.charts)]
+    first = made.first
+    top = Section(id="first", heading=first.title, charts=first.figures)
+    filters = Filters(analysis.plan, [top, *made.sections])
     medians_only = len(analysis.measurements) > MOST_DETAILED
     most = max(1, MOST_CHARTS // _FEWER) if medians_only else MOST_CHARTS
-    kept, dropped = _some_of_each(every, most)
-    script = _script(kept)
+    kept, dropped = _some_of_each(made.drawn, most)
+    script = assets.script(with_charts=bool(kept))
     data = chart_data(kept, filters, medians_only=medians_only)
     environment.globals |= {"statuses": statuses, "text": text, "line": text.printable}
     environment.globals |= {"short": table_rows.short, "folded": table_rows.folded, "LATE": LATE}
     environment.globals |= {"heading": panels.heading, "slug": panels.slug, "facets": facets}
     environment.globals |= {"filters": filters, "rows_of": table_rows.body}
+    environment.globals |= {"MOST_ANSWERS": MOST_SENTENCES, "MOST_FAULTS": MOST_FAULTS}
+    environment.globals |= {"unbroken": unbroken}
     return environment.get_template("page.jinja").render(
         run=analysis.run,
-        measured_on=machine.measured_on(analysis.run),
-        summary=overview.sentences(analysis),
-        title=headline.title(analysis),
-        preamble=headline.preamble(analysis),
-        faults=headline.faults(analysis),
-        answers=answer.sentences(analysis),
+        first=first,
+        first_figures=_families([chart for chart in kept if chart in first.figures]),
         limits=_limits(analysis, medians_only=medians_only, dropped=dropped, most=most),
         panels=[_panel(analysis, kept, name) for name in panels_of(analysis.plan)],
         verdicts=[(name, table_rows.capped(table)) for name, table in verdict_tables(analysis)],
         concluded=verdicts.conclusions(analysis),
         choices=choices.sentences(analysis)[: table_rows.MOST_ROWS],
-        sections=[_section(section, kept) for section in sections],
+        sections=[_section(section, kept) for section in made.sections],
         unknown=limitations.sentences(analysis),
         inside=machine.inside_calls(analysis.run, analysis.records),
         measurements=table_rows.capped(measurement_table(analysis)),
@@ -166,10 +196,10 @@ def _page(analysis: Analysis, drawn: list[Chart], sections: list[Section]) -> st
         reasons=_reasons(analysis),
         facts=machine.facts(analysis.run, analysis.records),
         drawn=len(kept),
-        chart_data=_script_json(data),
+        chart_data=assets.script_json(data),
         script=script,
-        script_hash=_hash(script),
-        style=Markup(_joined("style", STYLES)),  # noqa: S704 - our own files
+        script_hash=assets.hash_of(script),
+        style=assets.style(),
     )
 
 
@@ -254,27 +284,3 @@ def _reason(row: NotMeasured) -> dict[str, Any]:
 def _harmless(value: Any) -> Any:
     """What the template writes: no text of a run reorders, hides or ends the text around it."""
     return text.readable(value) if type(value) is str else value
-
-
-def _hash(script: str) -> str:
-    """The hash of the script in the page's policy, so that no other script runs."""
-    return f"sha256-{b64encode(sha256(script.encode()).digest()).decode()}"
-
-
-def _script_json(data: Mapping[str, Any]) -> Markup:
-    """Data for a script element: no character in it can end the element."""
-    encoded = json.dumps(data, separators=(",", ":"), allow_nan=False)
-    for character in "<>&":
-        encoded = encoded.replace(character, f"\\u{ord(character):04x}")
-    return Markup(encoded)  # noqa: S704 - the three characters that HTML reads are escaped
-
-
-def _script(drawn: Drawn) -> Markup:
-    """The script of the page, after the chart library where there is a chart."""
-    library = get_plotlyjs().replace("</script", "<\\/script") if drawn else ""
-    own = _joined("script", SCRIPTS)
-    return Markup(f'{library}\n"use strict";\n(() => {{\n{own}}})();\n')  # noqa: S704 - our own files
-
-
-def _joined(folder: str, names: Sequence[str]) -> str:
-    return "\n".join((_HERE / folder / name).read_text("utf-8") for name in names)
