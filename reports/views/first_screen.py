@@ -21,7 +21,8 @@ class FirstScreen:
 
     runs       the names of the runs
     faults     what is wrong, crashed or failed
-    notice     that the run is incomplete, and how to finish it; empty for a complete one
+    notice     that the run is incomplete; empty for a complete one
+    cure       the command that finishes it
     figures    charts of one family: the first figure of the page
     key        the meaning of brackets and hatching
     answers    what to use, or what changed
@@ -33,6 +34,7 @@ class FirstScreen:
     title: str
     faults: tuple[Fault, ...]
     notice: str
+    cure: str
     figures: tuple[Chart | Map, ...]
     key: str
     answers: tuple[Answer, ...]
@@ -51,7 +53,8 @@ def of_run(analysis: Analysis) -> FirstScreen:
         runs=analysis.run.name,
         title=headline.title(analysis),
         faults=tuple(headline.faults(analysis)),
-        notice=overview.notice(analysis),
+        notice=overview.INTERRUPTED if analysis.unfinished else "",
+        cure=f"python run_bench.py run --resume {analysis.run.name}" if analysis.unfinished else "",
         figures=figures,
         key=_key(analysis, figures) if found else "",
         answers=found,

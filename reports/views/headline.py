@@ -94,8 +94,9 @@ def _timed(analysis: Analysis) -> str:
         return f"{agreeing} of {counted(len(rows), 'answer')} agree, no times taken"
     timed = sum(row.timed for row in rows)
     made = sessions_timed(analysis)
+    if not made:
+        return f"0 of {counted(len(rows), 'answer')} timed"
     planned = len(analysis.plan.session_numbers)
     of = f" of {planned}" if made < planned else ""
-    whole = "; the run was interrupted" if analysis.unfinished else ""
     sessions = f"{counted(made, 'session')}{of}"
-    return f"{timed} of {counted(len(rows), 'answer')} timed in {sessions}{whole}"
+    return f"{timed} of {counted(len(rows), 'answer')} timed in {sessions}"

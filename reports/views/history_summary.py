@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from reports.analysis.comparison import Comparison, ComparisonRow
+from reports.analysis.comparison import IS_BASELINE, Comparison, ComparisonRow
 from reports.analysis.history import History
 from reports.views import differences, first_screen, headline
 from reports.views.answer import Answer, Choice
 from reports.views.first_screen import FirstScreen
 from reports.views.history import section
 from reports.views.numbers import times_of
+from reports.views.problems import shared_words, without
 from reports.views.text import abbreviated, counted
 from suites.stats.verdicts import WORDS
 
@@ -29,34 +30,38 @@ _KEY: Final = (
 def of_history(found: History) -> FirstScreen:
     """What changed, the latest first, then the answer of the newest run."""
     newest = first_screen.of_run(found.analyses[-1])
-    runs = counted(len(found.analyses), "run")
-    name = abbreviated(newest.runs)
+    names = [analysis.run.name for analysis in found.analyses]
+    last = len(names)
+    changes = [_change(change, at) for at, change in enumerate(found.changes, 2)]
     return FirstScreen(
-        runs=", ".join(analysis.run.name for analysis in found.analyses),
-        title=f"History of {runs}: {newest.title}",
+        runs=", ".join(f"{place} {name}" for place, name in enumerate(names, 1)),
+        title=f"History of {counted(last, 'run')}: {newest.title}",
         faults=newest.faults,
         notice=newest.notice,
+        cure=newest.cure,
         figures=first_screen.first_family(section(found).charts),
         key=_KEY,
-        answers=tuple(map(_change, reversed(found.changes))),
+        answers=tuple(reversed(changes)),
         sentences=(
             *_not_comparable(found),
-            *(f"In {name}, {each.sentence}" for each in newest.answers),
+            *(f"In run {last}, {each.sentence}" for each in newest.answers),
             *newest.sentences,
         ),
-        preamble=f"Newest run: {headline.preamble(found.analyses[-1])}",
+        preamble=f"Run {last}: {headline.preamble(found.analyses[-1])}",
     )
 
 
-def _change(found: Comparison) -> Answer:
-    """One run after another: the verdicts counted, then the largest changes."""
-    counts = Counter(row.verdict for row in found.rows)
-    largest = list(_largest(found))
+def _change(found: Comparison, at: int) -> Answer:
+    """One run after the one before it: the verdicts counted, then the largest changes.
+
+    at  the number of the later run, as on the chart
+    """
+    counts = Counter(row.verdict for row in found.rows if row.reasons != (IS_BASELINE,))
     return Answer(
-        label=f"{abbreviated(found.new)} after {abbreviated(found.base)}",
+        label=f"run {at} after run {at - 1}",
         start="" if counts else "nothing was measured in both",
         choices=tuple(_counted(word, counts[word]) for word in WORDS if counts[word]),
-        lead=tuple(largest),
+        lead=tuple(_largest(found)),
         details=tuple(_lost(found)),
     )
 
@@ -67,11 +72,15 @@ def _counted(word: str, count: int) -> Choice:
 
 
 def _largest(found: Comparison) -> Iterator[str]:
+    """The largest changes, each with its interval, and its problem where there are several."""
     changed = [row for row in found.rows if row.verdict in _CHANGED and row.ratio]
     changed.sort(key=_size, reverse=True)
+    problems = {row.problem for row in found.rows}
+    shared = shared_words(problems)
     for row in changed[:MOST_CHANGES]:
         multiple = times_of(row.ratio, row.low, row.high, "its time before")
-        yield f"{abbreviated(row.implementation)} {multiple} on {row.problem}"
+        place = f" on {without(row.problem, shared)}" if len(problems) > 1 else ""
+        yield f"{abbreviated(row.implementation)} {multiple}{place}"
 
 
 def _size(row: ComparisonRow) -> float:

@@ -9,12 +9,16 @@ from typing import Final
 from reports.analysis.run_analysis import Analysis
 from reports.rows.answers import State
 from reports.views.leads import some
+from reports.views.not_measured import not_measured
 from reports.views.numbers import milliseconds
 from reports.views.sections import Section
 from reports.views.statuses import NO_TIMES, STATUS_WORDS
 from reports.views.text import abbreviated, counted
 from suites.records.record import ANSWERS
 
+INTERRUPTED: Final = "The run was interrupted, or is still being written."
+MOST_REASONS: Final = 3
+"""Reasons of a run in which nothing agrees; more are further down the page."""
 _NO_FAULT: Final[tuple[State, ...]] = (*ANSWERS, "not_reached")
 """States of limits and machines, after that of agreement."""
 
@@ -39,19 +43,19 @@ def sentences(analysis: Analysis) -> list[str]:
     return found
 
 
-def notice(analysis: Analysis) -> str:
-    """That a run is incomplete, and how to finish it; empty for a complete one."""
-    if not analysis.unfinished:
-        return ""
-    return (
-        "The run was interrupted, or is still being written. To finish it: "
-        f"python run_bench.py run --resume {analysis.run.name}"
-    )
-
-
 def verdict(analysis: Analysis) -> list[str]:
     """What a run without an answer shows: its only times, and how many implementations agree."""
-    return [*_alone(analysis), _states(analysis)]
+    agreeing = any(row.status == "ok" for row in analysis.outcomes)
+    reasons = [] if agreeing else list(_reasons(analysis))
+    return [*_alone(analysis), _states(analysis), *reasons]
+
+
+def _reasons(analysis: Analysis) -> Iterator[str]:
+    """Why there is nothing, without the faults, which are stated apart."""
+    rows = [row for row in not_measured(analysis) if not row.is_fault]
+    for row in rows[:MOST_REASONS]:
+        state = STATUS_WORDS[row.status]
+        yield f"{abbreviated(row.implementation)}, {state}: {row.explanation}."
 
 
 def _alone(analysis: Analysis) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
@@ -15,25 +15,22 @@ from reports.analysis.run_analysis import Analysis
 from reports.outputs.folder import unwritable
 from reports.outputs.html import assets, table_rows
 from reports.outputs.html.chart_data import chart_data
+from reports.outputs.html.contents import Contents, Drawn, contents, is_large
 from reports.outputs.html.filters import Filters
 from reports.outputs.html.first_screen import unbroken
 from reports.rows.panels import panels_of
 from reports.views import (
     choices,
-    first_screen,
     limitations,
     machine,
     notes,
-    overview,
     panels,
-    parts,
     statuses,
     text,
     verdicts,
 )
 from reports.views.answer import MOST_SENTENCES
-from reports.views.charts.chart import Chart, Map
-from reports.views.charts.sizes import charts, keys
+from reports.views.charts.sizes import keys
 from reports.views.evidence import summaries
 from reports.views.first_screen import FirstScreen
 from reports.views.grids import Grid, agreement_grid, error_grid, memory_grid, time_grid
@@ -46,8 +43,6 @@ NAME: Final = "report.html"
 _HERE: Final = Path(__file__).parent
 MOST_DETAILED: Final = 5000
 """Measurements; with more the charts show medians only, without intervals and texts of points."""
-MOST_ANALYSED: Final = 10_000
-"""Measurements; with more the further parts are left out, because they take minutes."""
 MOST_CELLS: Final = 2500
 """Cells of one grid; further problems are left out, and counted."""
 MOST_CHARTS: Final = 40
@@ -61,8 +56,6 @@ MOST_FAULTS: Final = 3
 _SHOWN_NOT_MEASURED: Final = 100
 """Problems of one reason that are listed; more are counted."""
 
-Drawn = list[Chart | Map]
-
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -70,21 +63,6 @@ class Report:
 
     page: Path
     charts: tuple[Path, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Contents:
-    """What a page is made of, besides its tables: the first screen, charts, further sections."""
-
-    first: FirstScreen
-    charts: list[Chart]
-    sections: list[Section]
-
-    @property
-    def drawn(self) -> Drawn:
-        """All charts, in the order of the page."""
-        further = (chart for section in self.sections for chart in section.charts)
-        return [*self.first.figures, *self.charts, *further]
 
 
 def write(
@@ -102,7 +80,7 @@ def write(
     Charts of an earlier report in the folder are removed. Raises ValueError with one sentence when
     the folder cannot be written.
     """
-    made = _collected(analysis, further, first)
+    made = contents(analysis, further, first)
     html = _page(analysis, made)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -121,30 +99,7 @@ def write(
 
 def page(analysis: Analysis, *, further: Sequence[Section] = ()) -> str:
     """The whole page as text."""
-    return _page(analysis, _collected(analysis, further))
-
-
-def sections_of(analysis: Analysis, further: Sequence[Section] = ()) -> list[Section]:
-    """The further sections, the parts of the page unless the run is too large, and the counts."""
-    large = len(analysis.measurements) > MOST_ANALYSED
-    return [
-        *further,
-        *([] if large else parts.sections(analysis)),
-        overview.section(analysis),
-    ]
-
-
-def _collected(
-    analysis: Analysis, further: Sequence[Section], first: FirstScreen | None = None
-) -> _Contents:
-    """What is on the page; a chart of the first screen is in no section."""
-    first = first or first_screen.of_run(analysis)
-    top = {chart.key for chart in first.figures}
-    sections = [
-        replace(section, charts=tuple(each for each in section.charts if each.key not in top))
-        for section in sections_of(analysis, further)
-    ]
-    return _Contents(first, charts(analysis), [each for each in sections if not each.is_empty])
+    return _page(analysis, contents(analysis, further))
 
 
 def _left_over(analysis: Analysis, folder: Path) -> list[Path]:
@@ -155,7 +110,7 @@ def _left_over(analysis: Analysis, folder: Path) -> list[Path]:
     return [*named, *(path for path in folder.glob("*.png") if is_ours(path))]
 
 
-def _page(analysis: Analysis, made: _Contents) -> str:
+def _page(analysis: Analysis, made: Contents) -> str:
     environment = Environment(
         loader=FileSystemLoader(_HERE / "template"),
         autoescape=True,
@@ -170,6 +125,7 @@ def _page(analysis: Analysis, made: _Contents) -> str:
     medians_only = len(analysis.measurements) > MOST_DETAILED
     most = max(1, MOST_CHARTS // _FEWER) if medians_only else MOST_CHARTS
     kept, dropped = _some_of_each(made.drawn, most)
+    own = {chart.key for chart in made.charts}
     script = assets.script(with_charts=bool(kept))
     data = chart_data(kept, filters, medians_only=medians_only)
     environment.globals |= {"statuses": statuses, "text": text, "line": text.printable}
@@ -181,9 +137,12 @@ def _page(analysis: Analysis, made: _Contents) -> str:
     return environment.get_template("page.jinja").render(
         run=analysis.run,
         first=first,
-        first_figures=_families([chart for chart in kept if chart in first.figures]),
+        first_figures=_families([chart for chart in kept if chart.key in made.top]),
         limits=_limits(analysis, medians_only=medians_only, dropped=dropped, most=most),
-        panels=[_panel(analysis, kept, name) for name in panels_of(analysis.plan)],
+        panels=[
+            _panel(analysis, [each for each in kept if each.key in own], name)
+            for name in panels_of(analysis.plan)
+        ],
         verdicts=[(name, table_rows.capped(table)) for name, table in verdict_tables(analysis)],
         concluded=verdicts.conclusions(analysis),
         choices=choices.sentences(analysis)[: table_rows.MOST_ROWS],
@@ -218,7 +177,7 @@ def _limits(analysis: Analysis, *, medians_only: bool, dropped: int, most: int) 
     """What the page of a large run leaves out, in sentences; empty for a run that fits."""
     said = []
     count = len(analysis.measurements)
-    if count > MOST_ANALYSED:
+    if is_large(analysis):
         said.append("The further parts, growth among them, are left out of so large a run.")
     if medians_only:
         said.append(f"With {count:,} measurements the charts show medians only, without intervals.")
@@ -231,14 +190,13 @@ def _limits(analysis: Analysis, *, medians_only: bool, dropped: int, most: int) 
 
 def _panel(analysis: Analysis, drawn: Drawn, name: str) -> dict[str, Any]:
     grids = [make(analysis, panel=name) for make in (time_grid, memory_grid, error_grid)]
-    own = set(keys(analysis.plan))
     return {
         "name": name,
         "id": panels.slug(name),
         "heading": panels.heading(name),
         "note": panels.note(name),
         "grids": [_grid(grid) for grid in grids if not grid.is_empty],
-        "families": _families([c for c in drawn if c.panel == name and c.key in own]),
+        "families": _families([chart for chart in drawn if chart.panel == name]),
         "notes": notes.sentences(analysis, panel=name),
     }
 
