@@ -15,7 +15,7 @@ from reports.rows.panels import ATTENTION
 from reports.views import across
 from reports.views.leads import MOST_NAMES, lead, memory, sized, some
 from reports.views.panels import subject
-from reports.views.problems import kind_words
+from reports.views.problems import unsized_words
 from reports.views.text import abbreviated, counted
 
 MOST_SENTENCES: Final = 8
@@ -91,7 +91,7 @@ def _compares(found: Recommendation) -> bool:
 
 def _labels(found: Sequence[Recommendation]) -> Iterator[str]:
     """The mask of each kind, with the words that set it apart from the others."""
-    words = [kind_words(each.largest) for each in found]
+    words = [unsized_words(each.largest) for each in found]
     shared = set.intersection(*map(set, words)) if words else set[str]()
     for each, own in zip(found, words, strict=True):
         mask = str(each.largest.mask)

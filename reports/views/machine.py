@@ -9,7 +9,7 @@ from reports.rows import sessions
 from reports.rows.answers import devices_beside_cpu
 from reports.rows.sessions import clock_resolution_ms, median_ceilings
 from reports.views.numbers import percent, three_digits
-from reports.views.text import duration, moment
+from reports.views.text import counted, duration, moment
 from suites.records.plan import Plan
 from suites.records.record import Record
 from suites.records.settings import labelling
@@ -108,6 +108,25 @@ def ceiling_rate(ceiling: Ceiling) -> str:
     """The rate of a ceiling with its unit."""
     unit = "GFLOP/s" if ceiling.kind == "matmul" else "GB/s"
     return f"{three_digits(ceiling.value / 1e9)} {unit}"
+
+
+def stamp(run: Run) -> str:
+    """Machine, date and versions on one line, for a chart that leaves its page."""
+    cores, made = run.machine.get("cores"), run.machine.get("versions")
+    versions = made if isinstance(made, Mapping) else {}
+    parts = (
+        str(run.machine.get("cpu") or "machine not recorded"),
+        counted(cores, "core") if isinstance(cores, int) else "",
+        *(
+            name
+            for device, name in _devices(run.machine.get("devices"))
+            if device not in ("device cpu", "devices")
+        ),
+        moment(run.started)[:10],
+        f"attnbench {run.machine.get('attnbench') or ABSENT}",
+        f"torch {versions.get('torch') or ABSENT}",
+    )
+    return ", ".join(part for part in parts if part)
 
 
 def inside_calls(run: Run, records: Iterable[Record]) -> str:

@@ -18,11 +18,22 @@ STYLES: Final = (
     "controls.css",
     "charts.css",
     "tables.css",
+    "terms.css",
+    "files.css",
     "machine.css",
+    "machines.css",
     "print.css",
 )
 """Style sheets in the order they apply in."""
-SCRIPTS: Final = ("state.js", "charts.js", "tables.js", "controls.js")
+SCRIPTS: Final = (
+    "state.js",
+    "charts.js",
+    "tables.js",
+    "terms.js",
+    "files.js",
+    "paper.js",
+    "controls.js",
+)
 """Parts of one script: each uses what those before it define."""
 _HERE: Final = Path(__file__).parent
 

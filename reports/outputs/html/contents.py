@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -38,10 +38,24 @@ class Contents:
         return {chart.key for chart in self.first.figures}
 
     @property
+    def in_panels(self) -> set[str]:
+        """The keys of the charts of the panels."""
+        return {chart.key for chart in self.charts}
+
+    @property
     def drawn(self) -> Drawn:
         """All charts, in the order of the page."""
-        further = (chart for section in self.sections for chart in section.charts)
-        return [*self.first.figures, *self.charts, *further]
+        return [*self.first.figures, *self.charts, *_charts_of(self.sections)]
+
+    @property
+    def printed(self) -> Drawn:
+        """Those with a file of their own: without the sections that are opened on demand."""
+        open_ones = [section for section in self.sections if not section.on_demand]
+        return [*self.first.figures, *self.charts, *_charts_of(open_ones)]
+
+
+def _charts_of(sections: Sequence[Section]) -> Iterator[Chart | Map]:
+    return (chart for section in sections for chart in section.charts)
 
 
 def contents(

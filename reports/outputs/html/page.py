@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from reports.analysis.run_analysis import Analysis
 from reports.outputs.folder import unwritable
-from reports.outputs.html import assets, table_rows
+from reports.outputs.html import assets, table_rows, term_links
 from reports.outputs.html.chart_data import chart_data
 from reports.outputs.html.contents import Contents, Drawn, contents, is_large
 from reports.outputs.html.filters import Filters
@@ -26,6 +26,7 @@ from reports.views import (
     notes,
     panels,
     statuses,
+    terms,
     text,
     verdicts,
 )
@@ -47,8 +48,12 @@ MOST_CELLS: Final = 2500
 """Cells of one grid; further problems are left out, and counted."""
 MOST_CHARTS: Final = 40
 """Charts of one family; a third of it where they show medians only, for a page below 7 MB."""
+MANY: Final = 6
+"""Columns of a grid; one with more has narrow columns, so that it fits a window."""
 _FEWER: Final = 3
 """Divides MOST_CHARTS where the charts show medians only."""
+FEW: Final = 8
+"""Rows of a table; a longer one has a field to find rows."""
 LATE: Final = 150
 """Rows of a table; a longer one is laid out when it comes near the window."""
 MOST_FAULTS: Final = 3
@@ -81,18 +86,29 @@ def write(
     the folder cannot be written.
     """
     made = contents(analysis, further, first)
-    html = _page(analysis, made)
+    stamp = machine.stamp(analysis.run)
+    return saved(_page(analysis, made), made.printed, folder, stamp, keys(analysis.plan))
+
+
+def saved(
+    html: str, every: Drawn, folder: Path, stamp: str, left_over: Sequence[str] = ()
+) -> Report:
+    """Write a page and its charts into a folder; see `write`.
+
+    stamp      machine, date and versions, for the foot of each chart file
+    left_over  keys of charts whose files are removed, besides earlier charts by this program
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for path in _left_over(analysis, folder):
+        for path in _left_over(left_over, folder):
             path.unlink(missing_ok=True)
         path = folder / NAME
         path.write_text(html, "utf-8")
-        if not made.drawn:
+        if not every:
             return Report(path, ())
         from reports.outputs.png import files  # noqa: PLC0415 - a page without charts needs no matplotlib
 
-        return Report(path, tuple(files.draw(made.drawn, folder)))
+        return Report(path, tuple(files.draw(every, folder, stamp=stamp)))
     except OSError as error:
         raise unwritable(folder, error) from error
 
@@ -102,16 +118,17 @@ def page(analysis: Analysis, *, further: Sequence[Section] = ()) -> str:
     return _page(analysis, contents(analysis, further))
 
 
-def _left_over(analysis: Analysis, folder: Path) -> list[Path]:
-    """Charts of an earlier report: those of this run's names, and other charts by this program."""
+def _left_over(own: Sequence[str], folder: Path) -> list[Path]:
+    """Charts of an earlier report: those of these keys, and other charts by this program."""
     from reports.outputs.png.files import is_ours  # noqa: PLC0415 - `page` needs no matplotlib
 
-    named = [folder / f"{key}.png" for key in keys(analysis.plan)]
+    named = [folder / f"{key}.png" for key in own]
     return [*named, *(path for path in folder.glob("*.png") if is_ours(path))]
 
 
-def _page(analysis: Analysis, made: Contents) -> str:
-    environment = Environment(
+def environment(filters: Filters) -> Environment:
+    """The templates, with the functions that they use."""
+    made = Environment(
         loader=FileSystemLoader(_HERE / "template"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -119,50 +136,70 @@ def _page(analysis: Analysis, made: Contents) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    first = made.first
-    top = Section(id="first", heading=first.title, charts=first.figures)
+    made.globals |= {"statuses": statuses, "text": text, "line": text.printable}
+    made.globals |= {"short": table_rows.short, "folded": table_rows.folded, "LATE": LATE}
+    made.globals |= {"heading": panels.heading, "slug": panels.slug, "facets": facets}
+    made.globals |= {"filters": filters, "rows_of": table_rows.body}
+    made.globals |= {
+        "breakable": table_rows.breakable,
+        "is_numeric": table_rows.is_numeric,
+        "MANY": MANY,
+        "FEW": FEW,
+    }
+    made.globals |= {"MOST_ANSWERS": MOST_SENTENCES, "MOST_FAULTS": MOST_FAULTS}
+    made.globals |= {"unbroken": unbroken}
+    made.globals |= {"linked": term_links.linked, "anchor": term_links.anchor}
+    made.globals |= {"TERMS": terms.TERMS, "MOST_ROWS": table_rows.MOST_ROWS}
+    return made
+
+
+def _page(analysis: Analysis, made: Contents) -> str:
+    top = Section(id="first", heading=made.first.title, charts=made.first.figures)
     filters = Filters(analysis.plan, [top, *made.sections])
     medians_only = len(analysis.measurements) > MOST_DETAILED
     most = max(1, MOST_CHARTS // _FEWER) if medians_only else MOST_CHARTS
-    kept, dropped = _some_of_each(made.drawn, most)
-    own = {chart.key for chart in made.charts}
-    script = assets.script(with_charts=bool(kept))
-    data = chart_data(kept, filters, medians_only=medians_only)
-    environment.globals |= {"statuses": statuses, "text": text, "line": text.printable}
-    environment.globals |= {"short": table_rows.short, "folded": table_rows.folded, "LATE": LATE}
-    environment.globals |= {"heading": panels.heading, "slug": panels.slug, "facets": facets}
-    environment.globals |= {"filters": filters, "rows_of": table_rows.body}
-    environment.globals |= {"MOST_ANSWERS": MOST_SENTENCES, "MOST_FAULTS": MOST_FAULTS}
-    environment.globals |= {"unbroken": unbroken}
-    return environment.get_template("page.jinja").render(
-        run=analysis.run,
-        first=first,
-        first_figures=_families([chart for chart in kept if chart.key in made.top]),
-        limits=_limits(analysis, medians_only=medians_only, dropped=dropped, most=most),
-        panels=[
-            _panel(analysis, [each for each in kept if each.key in own], name)
-            for name in panels_of(analysis.plan)
-        ],
-        verdicts=[(name, table_rows.capped(table)) for name, table in verdict_tables(analysis)],
-        concluded=verdicts.conclusions(analysis),
-        choices=choices.sentences(analysis)[: table_rows.MOST_ROWS],
-        sections=[_section(section, kept) for section in made.sections],
-        unknown=limitations.sentences(analysis),
-        inside=machine.inside_calls(analysis.run, analysis.records),
-        measurements=table_rows.capped(measurement_table(analysis)),
-        agreement=_grid(agreement_grid(analysis)),
-        evidence=summaries(analysis),
-        reasons=_reasons(analysis),
-        facts=machine.facts(analysis.run, analysis.records),
-        drawn=len(kept),
-        chart_data=assets.script_json(data),
-        script=script,
-        script_hash=assets.hash_of(script),
-        style=assets.style(),
+    kept, dropped = some_of_each(made.drawn, most)
+    return (
+        environment(filters)
+        .get_template("page.jinja")
+        .render(
+            run=analysis.run,
+            first=made.first,
+            first_figures=_families([chart for chart in kept if chart.key in made.top]),
+            limits=_limits(analysis, medians_only=medians_only, dropped=dropped, most=most),
+            panels=[
+                _panel(analysis, [each for each in kept if each.key in made.in_panels], name)
+                for name in panels_of(analysis.plan)
+            ],
+            verdicts=[(name, table_rows.capped(table)) for name, table in verdict_tables(analysis)],
+            concluded=verdicts.conclusions(analysis),
+            choices=choices.sentences(analysis)[: table_rows.MOST_ROWS],
+            sections=[section_parts(section, kept) for section in made.sections],
+            unknown=limitations.sentences(analysis),
+            inside=machine.inside_calls(analysis.run, analysis.records),
+            measurements=table_rows.capped(measurement_table(analysis)),
+            agreement=_grid(agreement_grid(analysis)),
+            evidence=summaries(analysis),
+            reasons=_reasons(analysis),
+            facts=machine.facts(analysis.run, analysis.records),
+            **frame(kept, filters, medians_only=medians_only),
+        )
     )
 
 
-def _some_of_each(every: Drawn, most: int) -> tuple[Drawn, int]:
+def frame(kept: Drawn, filters: Filters, *, medians_only: bool = False) -> dict[str, Any]:
+    """What every page has around its content: style, script, and the data of its charts."""
+    script = assets.script(with_charts=bool(kept))
+    return {
+        "drawn": len(kept),
+        "chart_data": assets.script_json(chart_data(kept, filters, medians_only=medians_only)),
+        "script": script,
+        "script_hash": assets.hash_of(script),
+        "style": assets.style(),
+    }
+
+
+def some_of_each(every: Drawn, most: int) -> tuple[Drawn, int]:
     """The first charts of every family, at most so many, and the number left out."""
     seen: Counter[str] = Counter()
     kept = []
@@ -215,12 +252,14 @@ def _grid(grid: Grid) -> dict[str, Any]:
     return {"grid": grid, "rows": grid.rows[:most], "left_out": left}
 
 
-def _section(section: Section, kept: Drawn) -> dict[str, Any]:
+def section_parts(section: Section, kept: Drawn) -> dict[str, Any]:
+    """A section as its template reads it, with those of its charts that the page shows."""
     own = {chart.key for chart in section.charts}
     return {
         "id": panels.slug(section.id),
         "heading": section.heading,
         "sentences": section.sentences,
+        "on_demand": section.on_demand,
         "families": _families([chart for chart in kept if chart.key in own]),
         "tables": [table_rows.capped(table) for table in section.tables],
     }

@@ -11,6 +11,7 @@ from reports.analysis.ranking.ratios import Place
 from reports.analysis.run_analysis import Analysis
 from reports.rows.panels import panels_of
 from reports.views.charts.chart import Chart, Series
+from reports.views.charts.clipping import clipped
 from reports.views.charts.palette import NEUTRAL, Look, looks
 from reports.views.commands import labels
 from reports.views.numbers import milliseconds, times_of
@@ -45,7 +46,7 @@ def rankings_charts(
     style = looks(entry.name for entry in analysis.plan.entries)
     shared = shared_words(analysis.plan.problems)
     return [
-        _chart(analysis.plan, panel, problem, each, shared, style)
+        clipped(_chart(analysis.plan, panel, problem, each, shared, style))
         for panel in panels_of(analysis.plan)
         for (problem, threads, own), each in found.items()
         if own == panel and threads == analysis.most_threads and each.rivals

@@ -20,11 +20,11 @@ const trace = (sizes, bars) => (series) => {
   const hasHover = series.hover.length > 0;
   return {
     type: "scatter", connectgaps: false, name: series.name, legendrank: series.of < 0 ? 2 : 1,
-    mode: { line: "lines+markers", points: "markers", bare: "lines" }[series.drawn],
+    mode: { line: "lines+markers", joined: "lines+markers", points: "markers", samples: "markers", bare: "lines" }[series.drawn],
     x: xs, y: at(series.y), hoverinfo: hasHover ? "text" : "x+y+name",
     hovertext: hasHover ? at(series.hover.map((i) => hovers[i])).map((text) => text ?? "") : undefined,
     line: { color: colour, width: 2, dash: looks[series.look][3] },
-    marker: { color: colour, size: 9, symbol: looks[series.look][2] },
+    marker: { color: colour, symbol: looks[series.look][2], ...(series.drawn === "samples" ? { size: 4, opacity: 0.6 } : { size: 9 }) },
     [`error_${bars}`]: series.low.length ? {
       type: "data", symmetric: false, color: colour, thickness: bars === "x" ? 2 : 1.2, width: 4,
       array: at(series.high.map((high, i) => high - series[bars][i])),
@@ -161,7 +161,7 @@ const watch = new IntersectionObserver((entries) => {
 // Text and tables are readable before the first chart is drawn.
 const begin = () => boxes.forEach((place) => watch.observe(place));
 if (document.readyState === "complete") begin(); else window.addEventListener("load", begin, { once: true });
-const drawAll = () => drawStale(() => true);
+const drawAll = () => drawStale((place) => !place.closest("details:not([open])"));
 window.addEventListener("beforeprint", drawAll);
 window.matchMedia("print").addEventListener("change", ({ matches }) => matches && drawAll());
 dark.addEventListener("change", () => redraw());
