@@ -173,7 +173,10 @@ def _page(analysis: Analysis, drawn: list[Chart], sections: list[Section]) -> st
         "FEW": FEW,
     }
     environment.globals |= {"linked": term_links.linked, "anchor": term_links.anchor}
-    environment.globals |= {"TERMS": terms.TERMS, "MOST_ROWS": table_rows.MOST_ROWS}
+    environment.globals |= {
+        "TERMS": terms.of_plan(analysis.plan),
+        "MOST_ROWS": table_rows.MOST_ROWS,
+    }
     return environment.get_template("page.jinja").render(
         run=analysis.run,
         measured_on=machine.measured_on(analysis.run),
