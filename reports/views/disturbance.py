@@ -40,7 +40,8 @@ def sentences(analysis: Analysis) -> list[str]:
         return []
     rows = [*analysis.verdicts, *analysis.across]
     found = f"{disturbed} of {counted(tried, 'round')} were disturbed"
-    meaning = _of_one(rows[0]) if len(rows) == 1 else _of_several(rows)
+    uses_all = all(len(record.rounds) == len(record.times_ms) for record in analysis.records)
+    meaning = _of_one(rows[0]) if len(rows) == 1 else _of_several(rows, uses_all=uses_all)
     return [f"{'; '.join(filter(None, [found, meaning]))}.", DEFINITION]
 
 
@@ -76,8 +77,11 @@ def _of_one(row: VerdictRow) -> str:
     return f"{said}: the verdict stands" if row.verdict in DECIDED else said
 
 
-def _of_several(rows: Sequence[VerdictRow]) -> str:
-    """How far ratios with the disturbed rounds are off, and whether the verdicts stand."""
+def _of_several(rows: Sequence[VerdictRow], *, uses_all: bool) -> str:
+    """How far ratios with the disturbed rounds are off, and whether the verdicts stand.
+
+    uses_all  whether figures use the disturbed rounds of every session
+    """
     both = [(row.ratio, row.ratio_all) for row in rows if row.ratio and row.ratio_all]
     decided = sum(row.verdict in DECIDED for row in rows)
     kept_back = sum(row.withheld for row in rows)
@@ -85,7 +89,7 @@ def _of_several(rows: Sequence[VerdictRow]) -> str:
         return ""
     off = max(_apart(*each) for each in both)
     said = f"with and without them the ratios differ by {_most(off)}"
-    if all(used == every for used, every in both):
+    if uses_all:
         said = "figures use all rounds"
     if kept_back:
         return f"{said}: {kept_back} of {counted(decided + kept_back, 'verdict')} withheld"

@@ -56,6 +56,7 @@ STYLES: Final = (
     "terms.css",
     "files.css",
     "machine.css",
+    "machines.css",
     "print.css",
 )
 """Style sheets in the order they apply in."""
@@ -65,6 +66,7 @@ SCRIPTS: Final = (
     "tables.js",
     "terms.js",
     "files.js",
+    "paper.js",
     "controls.js",
 )
 """Parts of one script: each uses what those before it define."""
@@ -111,9 +113,20 @@ def write(analysis: Analysis, folder: Path, *, further: Sequence[Section] = ()) 
     html = _page(analysis, drawn, sections)
     open_ones = (section for section in sections if not section.on_demand)
     every: Drawn = [*drawn, *(chart for section in open_ones for chart in section.charts)]
+    return saved(html, every, folder, machine.stamp(analysis.run), keys(analysis.plan))
+
+
+def saved(
+    html: str, every: Drawn, folder: Path, stamp: str, left_over: Sequence[str] = ()
+) -> Report:
+    """Write a page and its charts into a folder; see `write`.
+
+    stamp      machine, date and versions, for the foot of each chart file
+    left_over  keys of charts whose files are removed, besides earlier charts by this program
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for path in _left_over(analysis, folder):
+        for path in _left_over(left_over, folder):
             path.unlink(missing_ok=True)
         path = folder / NAME
         path.write_text(html, "utf-8")
@@ -121,7 +134,7 @@ def write(analysis: Analysis, folder: Path, *, further: Sequence[Section] = ()) 
             return Report(path, ())
         from reports.outputs.png import files  # noqa: PLC0415 - a page without charts needs no matplotlib
 
-        return Report(path, tuple(files.draw(every, folder)))
+        return Report(path, tuple(files.draw(every, folder, stamp=stamp)))
     except OSError as error:
         raise unwritable(folder, error) from error
 
@@ -138,16 +151,17 @@ def collected(analysis: Analysis, further: Sequence[Section] = ()) -> list[Secti
     return [*further, *parts.sections(analysis)]
 
 
-def _left_over(analysis: Analysis, folder: Path) -> list[Path]:
-    """Charts of an earlier report: those of this run's names, and other charts by this program."""
+def _left_over(own: Sequence[str], folder: Path) -> list[Path]:
+    """Charts of an earlier report: those of these keys, and other charts by this program."""
     from reports.outputs.png.files import is_ours  # noqa: PLC0415 - `page` needs no matplotlib
 
-    named = [folder / f"{key}.png" for key in keys(analysis.plan)]
+    named = [folder / f"{key}.png" for key in own]
     return [*named, *(path for path in folder.glob("*.png") if is_ours(path))]
 
 
-def _page(analysis: Analysis, drawn: list[Chart], sections: list[Section]) -> str:
-    environment = Environment(
+def environment(filters: Filters) -> Environment:
+    """The templates, with the functions that they use."""
+    made = Environment(
         loader=FileSystemLoader(_HERE / "template"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -155,58 +169,70 @@ def _page(analysis: Analysis, drawn: list[Chart], sections: list[Section]) -> st
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = Filters(analysis.plan, sections)
-    every: Drawn = [*drawn, *(chart for section in sections for chart in section.charts)]
-    medians_only = len(analysis.measurements) > MOST_DETAILED
-    most = max(1, MOST_CHARTS // _FEWER) if medians_only else MOST_CHARTS
-    kept, dropped = _some_of_each(every, most)
-    script = _script(kept)
-    data = chart_data(kept, filters, medians_only=medians_only)
-    environment.globals |= {"statuses": statuses, "text": text, "line": text.printable}
-    environment.globals |= {"short": table_rows.short, "folded": table_rows.folded, "LATE": LATE}
-    environment.globals |= {"heading": panels.heading, "slug": panels.slug, "facets": facets}
-    environment.globals |= {"filters": filters, "rows_of": table_rows.body}
-    environment.globals |= {
+    made.globals |= {"statuses": statuses, "text": text, "line": text.printable}
+    made.globals |= {"short": table_rows.short, "folded": table_rows.folded, "LATE": LATE}
+    made.globals |= {"heading": panels.heading, "slug": panels.slug, "facets": facets}
+    made.globals |= {"filters": filters, "rows_of": table_rows.body}
+    made.globals |= {
         "breakable": table_rows.breakable,
         "is_numeric": table_rows.is_numeric,
         "MANY": MANY,
         "FEW": FEW,
     }
-    environment.globals |= {"linked": term_links.linked, "anchor": term_links.anchor}
-    environment.globals |= {
-        "TERMS": terms.of_plan(analysis.plan),
-        "MOST_ROWS": table_rows.MOST_ROWS,
-    }
-    return environment.get_template("page.jinja").render(
-        run=analysis.run,
-        measured_on=machine.measured_on(analysis.run),
-        summary=overview.sentences(analysis),
-        title=headline.title(analysis),
-        preamble=headline.preamble(analysis),
-        faults=headline.faults(analysis),
-        answers=answer.sentences(analysis),
-        limits=_limits(analysis, medians_only=medians_only, dropped=dropped, most=most),
-        panels=[_panel(analysis, kept, name) for name in panels_of(analysis.plan)],
-        verdicts=[(name, table_rows.capped(table)) for name, table in verdict_tables(analysis)],
-        concluded=verdicts.conclusions(analysis),
-        choices=choices.sentences(analysis)[: table_rows.MOST_ROWS],
-        sections=[_section(section, kept) for section in sections],
-        unknown=limitations.sentences(analysis),
-        inside=machine.inside_calls(analysis.run, analysis.records),
-        measurements=table_rows.capped(measurement_table(analysis)),
-        agreement=_grid(agreement_grid(analysis)),
-        evidence=summaries(analysis),
-        reasons=_reasons(analysis),
-        facts=machine.facts(analysis.run, analysis.records),
-        drawn=len(kept),
-        chart_data=_script_json(data),
-        script=script,
-        script_hash=_hash(script),
-        style=Markup(_joined("style", STYLES)),  # noqa: S704 - our own files
+    made.globals |= {"linked": term_links.linked, "anchor": term_links.anchor}
+    made.globals |= {"TERMS": terms.TERMS, "MOST_ROWS": table_rows.MOST_ROWS}
+    return made
+
+
+def _page(analysis: Analysis, drawn: list[Chart], sections: list[Section]) -> str:
+    filters = Filters(analysis.plan, sections)
+    every: Drawn = [*drawn, *(chart for section in sections for chart in section.charts)]
+    medians_only = len(analysis.measurements) > MOST_DETAILED
+    most = max(1, MOST_CHARTS // _FEWER) if medians_only else MOST_CHARTS
+    kept, dropped = some_of_each(every, most)
+    return (
+        environment(filters)
+        .get_template("page.jinja")
+        .render(
+            run=analysis.run,
+            TERMS=terms.of_plan(analysis.plan),
+            measured_on=machine.measured_on(analysis.run),
+            summary=overview.sentences(analysis),
+            title=headline.title(analysis),
+            preamble=headline.preamble(analysis),
+            faults=headline.faults(analysis),
+            answers=answer.sentences(analysis),
+            limits=_limits(analysis, medians_only=medians_only, dropped=dropped, most=most),
+            panels=[_panel(analysis, kept, name) for name in panels_of(analysis.plan)],
+            verdicts=[(name, table_rows.capped(table)) for name, table in verdict_tables(analysis)],
+            concluded=verdicts.conclusions(analysis),
+            choices=choices.sentences(analysis)[: table_rows.MOST_ROWS],
+            sections=[section_parts(section, kept) for section in sections],
+            unknown=limitations.sentences(analysis),
+            inside=machine.inside_calls(analysis.run, analysis.records),
+            measurements=table_rows.capped(measurement_table(analysis)),
+            agreement=_grid(agreement_grid(analysis)),
+            evidence=summaries(analysis),
+            reasons=_reasons(analysis),
+            facts=machine.facts(analysis.run, analysis.records),
+            **frame(kept, filters, medians_only=medians_only),
+        )
     )
 
 
-def _some_of_each(every: Drawn, most: int) -> tuple[Drawn, int]:
+def frame(kept: Drawn, filters: Filters, *, medians_only: bool = False) -> dict[str, Any]:
+    """What every page has around its content: style, script, and the data of its charts."""
+    script = _script(kept)
+    return {
+        "drawn": len(kept),
+        "chart_data": _script_json(chart_data(kept, filters, medians_only=medians_only)),
+        "script": script,
+        "script_hash": _hash(script),
+        "style": Markup(_joined("style", STYLES)),  # noqa: S704 - our own files
+    }
+
+
+def some_of_each(every: Drawn, most: int) -> tuple[Drawn, int]:
     """The first charts of every family, at most so many, and the number left out."""
     seen: Counter[str] = Counter()
     kept = []
@@ -260,7 +286,8 @@ def _grid(grid: Grid) -> dict[str, Any]:
     return {"grid": grid, "rows": grid.rows[:most], "left_out": left}
 
 
-def _section(section: Section, kept: Drawn) -> dict[str, Any]:
+def section_parts(section: Section, kept: Drawn) -> dict[str, Any]:
+    """A section as its template reads it, with those of its charts that the page shows."""
     own = {chart.key for chart in section.charts}
     return {
         "id": panels.slug(section.id),

@@ -16,7 +16,7 @@ from reports.views.charts.palette import looks
 from reports.views.commands import labels
 from reports.views.numbers import milliseconds, ratio_in, times
 from reports.views.panels import of_panel, prefix
-from reports.views.problems import common_facets, kind_words
+from reports.views.problems import common_facets, kind_parts
 from reports.views.text import abbreviated, counted
 
 KEY: Final = "fastest_by_length_and_heads"
@@ -55,7 +55,7 @@ def _of_panel(analysis: Analysis, panel: str, ranked: Mapping[Problem, Ranking])
     worth = [
         own for own in kinds.values() if len(own) > 1 and any(each.rivals for each in own.values())
     ]
-    names = [kind_words(next(iter(own))) for own in worth]
+    names = [kind_parts(next(iter(own))) for own in worth]
     shared = set.intersection(*map(set, names)) if len(names) > 1 else set[str]()
     for name, own in zip(names, worth, strict=True):
         label = ", ".join(word for word in name if word not in shared)
