@@ -164,6 +164,7 @@ def _page(analysis: Analysis, made: Contents) -> str:
         .get_template("page.jinja")
         .render(
             run=analysis.run,
+            TERMS=terms.of_plan(analysis.plan),
             first=made.first,
             first_figures=_families([chart for chart in kept if chart.key in made.top]),
             limits=_limits(analysis, medians_only=medians_only, dropped=dropped, most=most),
