@@ -13,7 +13,6 @@ import pytest
 
 from tests.command_line.program import RIGHT, TINY, WRONG, start
 
-
 SUMMARIES = ("summary.md", "main.md")
 """What `run --summary` and `export --format markdown` write."""
 
