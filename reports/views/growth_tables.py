@@ -23,19 +23,19 @@ from suites.records.plan import Plan
 _TIME_HEAD: Final = (
     "implementation",
     "problems",
-    "first exponent",
     "last exponent",
     "time follows",
+    "forecast",
     "held out: predicted and measured",
-    "",
+    "first exponent",
 )
 _MEMORY_HEAD: Final = (
     "implementation",
     "problems",
     "bytes above the inputs at length T",
-    "meaning",
     "longest that fits",
     "resident / requested",
+    "meaning",
     "tried",
 )
 _TIME_CAPTION: Final = (
@@ -108,7 +108,7 @@ def _row(plan: Plan, growth: Growth, cells: tuple[Value, ...]) -> Row:
 
 def _time_cells(growth: Growth) -> tuple[Value, ...]:
     first, last = growth.exponents[0], growth.exponents[-1]
-    return (_exponent(first), _exponent(last), *_model_cells(growth.model))
+    return (_exponent(last), *_model_cells(growth.model), _exponent(first))
 
 
 def _exponent(found: Exponent) -> Value:
@@ -123,8 +123,8 @@ def _model_cells(found: Model | Unmodelled) -> tuple[Value, Value, Value]:
     worst = max(abs(each.error) for each in found.predictions)
     return (
         Value(_follows(found), len(found.models)),
-        Value("; ".join(map(_prediction, found.predictions)), worst),
         Value(found.verdict),
+        Value("; ".join(map(_prediction, found.predictions)), worst),
     )
 
 
@@ -166,9 +166,9 @@ def _memory_cells(growth: Growth, found: Memory) -> tuple[Value, ...]:
     polynomial = found.pieces[-1].polynomial
     return (
         Value(piece_words(found)),
-        Value("" if polynomial is None else explained(polynomial, found.problem)),
         _longest(found),
         Value("" if found.ratio is None else three_digits(found.ratio), found.ratio),
+        Value("" if polynomial is None else explained(polynomial, found.problem)),
         Value(_tried(growth, found)),
     )
 

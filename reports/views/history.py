@@ -27,8 +27,8 @@ NOT_JUDGED: Final = (
     "baseline of both runs differs; milliseconds are shown, not judged."
 )
 _CHANGES: Final = (
-    "problem", "implementation", "threads", "run", "ms", "after", "its ms", "ratio", "verdict",
-    "reason",
+    "problem", "implementation", "threads", "run", "ratio", "verdict", "reason", "ms", "after",
+    "its ms",
 )  # fmt: skip
 
 Panel = tuple[str, Problem, int]
@@ -175,23 +175,23 @@ def _verdicts(found: History) -> dict[tuple[str, Place], ComparisonRow]:
 
 
 def _times(found: History) -> Table:
-    """A row for each series, a column for each run."""
-    count = len(found.analyses)
+    """A row for each series, a column for each run, the latest first."""
+    latest_first = range(len(found.analyses) - 1, -1, -1)
     rows = [
         Row(
             cells=(
                 Value(str(problem)),
                 Value(name),
                 Value(str(threads), threads),
-                *(_time(points.get(at)) for at in range(count)),
+                *(_time(points.get(at)) for at in latest_first),
             ),
             facets=facets(problem, name),
         )
         for (problem, name, threads), points in series(found).items()
     ]
-    places = range(1, count + 1)
-    head = ("problem", "implementation", "threads", *(f"ms in run {place}" for place in places))
-    return Table("Times, with the spread of the sessions", head, tuple(rows))
+    runs = (f"ms in run {at + 1}" for at in latest_first)
+    head = ("problem", "implementation", "threads", *runs)
+    return Table("Times, with the spread of the sessions", head, tuple(rows), shown=6)
 
 
 def _time(row: Measurement | None) -> Value:
@@ -208,7 +208,7 @@ def _changes(found: History) -> Table:
         for change in found.changes
         for row in _judged_first(change.rows)
     ]
-    return Table("Changes from each run to the next", _CHANGES, tuple(rows))
+    return Table("Changes from each run to the next", _CHANGES, tuple(rows), shown=6)
 
 
 def _judged_first(rows: Iterable[ComparisonRow]) -> list[ComparisonRow]:
@@ -222,10 +222,10 @@ def _cells(change: Comparison, row: ComparisonRow) -> tuple[Value, ...]:
         Value(row.implementation),
         Value(str(row.threads), row.threads),
         Value(change.new),
-        Value(milliseconds(row.new_ms), row.new_ms),
-        Value(change.base),
-        Value(milliseconds(row.base_ms), row.base_ms),
         Value(ratio_in(row.ratio, row.low, row.high), row.ratio),
         Value(row.verdict),
         Value(row_reason(row)),
+        Value(milliseconds(row.new_ms), row.new_ms),
+        Value(change.base),
+        Value(milliseconds(row.base_ms), row.base_ms),
     )

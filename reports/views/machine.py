@@ -121,6 +121,25 @@ def measured_on(run: Run) -> str:
     return f"Measured on {', '.join(filter(None, parts))}; every figure is of that machine."
 
 
+def stamp(run: Run) -> str:
+    """Machine, date and versions on one line, for a chart that leaves its page."""
+    cores, made = run.machine.get("cores"), run.machine.get("versions")
+    versions = made if isinstance(made, Mapping) else {}
+    parts = (
+        str(run.machine.get("cpu") or "machine not recorded"),
+        counted(cores, "core") if isinstance(cores, int) else "",
+        *(
+            name
+            for device, name in _devices(run.machine.get("devices"))
+            if device not in ("device cpu", "devices")
+        ),
+        moment(run.started)[:10],
+        f"attnbench {run.machine.get('attnbench') or ABSENT}",
+        f"torch {versions.get('torch') or ABSENT}",
+    )
+    return ", ".join(part for part in parts if part)
+
+
 def inside_calls(run: Run, records: Iterable[Record]) -> str:
     """The share of wall time inside calls: 63 % of 20 min 17 s inside calls of ..."""
     share = sessions.share_inside_calls(run, records)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from reports.views.charts.chart import Chart, Map
+
+SHOWN: Final = 5
+"""Columns of a table that are shown at first: those fit a window of 1400 pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,22 +35,33 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table that can be sorted and filtered."""
+    """A table that can be sorted and filtered; the most important columns stand first.
+
+    shown  number of columns that are shown at first
+    names  of the columns in downloads, with their units; empty for a table without downloads
+    """
 
     caption: str
     head: tuple[str, ...]
     rows: tuple[Row, ...]
+    shown: int = SHOWN
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One part of the page. `id` has lower-case letters and hyphens."""
+    """One part of the page. `id` has lower-case letters and hyphens.
+
+    on_demand  the words that open its charts and tables, which are closed and have no PNG files;
+               empty for a part that is open
+    """
 
     id: str
     heading: str
     sentences: tuple[str, ...] = ()
     charts: tuple[Chart | Map, ...] = ()
     tables: tuple[Table, ...] = ()
+    on_demand: str = ""
 
     @property
     def is_empty(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from impls.interface import Problem
 from suites.records import settings
-from suites.records.settings import MOST, Option, whole
+from suites.records.option import MOST, Option, whole
 from suites.request import axes
 
 

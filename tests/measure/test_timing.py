@@ -168,6 +168,8 @@ def test_rounds_are_allotted_by_cost() -> None:
     assert rounds_within(400, [short, middling]) == 3
     assert rounds_within(170, [short, middling]) == rounds.FEWEST
     assert rounds_within(400, [short, long]) == 1
+    assert rounds_within(20_000, [short], rounds.TAIL_MOST) == rounds.TAIL_MOST
+    assert rounds_within(20_000, [middling], rounds.TAIL_MOST) == 20_000 // 120
 
 
 def test_the_cost_of_a_round_includes_cache_flushes() -> None:
@@ -228,6 +230,23 @@ def test_a_disturbed_round_is_repeated_as_a_whole_and_every_attempt_is_kept(
     )
     assert list(made.disturbed) == kept
     assert [len(each.times_ms) for each in arms] == [len(kept)] * 2
+
+
+def test_without_repeats_every_round_is_tried_once_and_kept() -> None:
+    time = FakeTime()
+    arms = [arm(time, "a", 40.0), arm(time, "b", 50.0)]
+    made = run_rounds(
+        arms,
+        3,
+        Random(1),
+        gauge=FakeGauge("x", "x"),
+        refresh=lambda: None,
+        announce=lambda _: None,
+        page_faults=lambda: 0,
+        repeats=0,
+    )
+    assert made.disturbed == ("x", "x", "")
+    assert [len(each.times_ms) for each in arms] == [3] * 2
 
 
 def test_short_rounds_are_watched_and_repeated_together() -> None:

@@ -104,6 +104,20 @@ def ranking(
     return found or (_ranked(ratios, timed, timed[0], rows, lacking) if timed else None)
 
 
+def with_first(name: str, found: Ranking, ratios: Ratios) -> Ranking:
+    """The same ranking with the ratios to the time of another implementation, which is first."""
+    if name == found.name:
+        return found
+    medians = {found.name: found.median_ms, **{each.name: each.median_ms for each in found.rivals}}
+    return Ranking(
+        name=name,
+        median_ms=medians.pop(name),
+        sessions=found.sessions,
+        rivals=tuple(_rival(ratios, name, *each) for each in medians.items()),
+        not_reached=found.not_reached,
+    )
+
+
 def _able(analysis: Analysis) -> dict[tuple[Problem, str], list[str]]:
     """By problem and panel the implementations that agree or were not reached."""
     found: dict[tuple[Problem, str], list[str]] = {}
@@ -124,17 +138,19 @@ def _ranked(
         name=first,
         median_ms=rows[first].median_ms,
         sessions=rows[first].sessions,
-        rivals=tuple(_rival(ratios, first, rows[name]) for name in timed if name != first),
+        rivals=tuple(
+            _rival(ratios, first, name, rows[name].median_ms) for name in timed if name != first
+        ),
         not_reached=not_reached,
     )
 
 
-def _rival(ratios: Ratios, first: str, row: Measurement) -> Rival:
-    logs = ratios.between(first, row.implementation)
+def _rival(ratios: Ratios, first: str, name: str, median_ms: float) -> Rival:
+    logs = ratios.between(first, name)
     found = over_sessions(logs) if logs else None
     return Rival(
-        name=row.implementation,
-        median_ms=row.median_ms,
+        name=name,
+        median_ms=median_ms,
         ratio=math.exp(fmean(logs)) if logs else None,
         interval=found if isinstance(found, Interval) else None,
     )

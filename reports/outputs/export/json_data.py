@@ -12,6 +12,7 @@ from reports.analysis.comparison import Comparison, ComparisonRow
 from reports.analysis.gate import Gate
 from reports.analysis.history import History, series
 from reports.analysis.run_analysis import Analysis
+from reports.analysis.tails import tail_columns
 from reports.analysis.verdicts import AcrossRow
 from reports.rows.columns import columns
 from reports.rows.measurements import Measurement, measurement_columns
@@ -33,6 +34,7 @@ def of_run(analysis: Analysis) -> dict[str, Any]:
 
     share_inside_calls  the share of the run's wall time spent inside calls of implementations
     unread              why stored rows belong to no problem, one text a row
+    tails               percentiles of single calls with their intervals; empty without --tail
     across              ratios across panels, with what is computed and its relative RMS error
     ceilings            rates that the machine reached, medians over the sessions
     """
@@ -51,6 +53,7 @@ def of_run(analysis: Analysis) -> dict[str, Any]:
         "measurements": [plain(measurement_columns(row)) for row in analysis.measurements],
         "verdicts": [plain(_with_reason(columns(row))) for row in analysis.verdicts],
         "across": [plain(_across(row)) for row in analysis.across],
+        "tails": [plain(tail_columns(row)) for row in analysis.tails],
         "outcomes": [plain(_outcome(row)) for row in analysis.outcomes],
         "not_measured": [plain(_not_measured(row)) for row in not_measured(analysis)],
     }

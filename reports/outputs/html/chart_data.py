@@ -91,6 +91,7 @@ def _parts(chart: Chart | Map, shared: Shared) -> dict[str, Any]:
         "logY": chart.log_y,
         "ticks": chart.ticks,
         "sizes": _rounded(chart.sizes),
+        "rows": [chart_text(row) for row in chart.rows],
         "series": [_series(series, shared) for series in chart.series],
     }
 

@@ -18,7 +18,7 @@ from plotly.offline import get_plotlyjs
 
 from reports.analysis.run_analysis import Analysis
 from reports.outputs.folder import unwritable
-from reports.outputs.html import table_rows
+from reports.outputs.html import table_rows, term_links
 from reports.outputs.html.chart_data import chart_data
 from reports.outputs.html.filters import Filters
 from reports.rows.panels import panels_of
@@ -33,6 +33,7 @@ from reports.views import (
     panels,
     parts,
     statuses,
+    terms,
     text,
     verdicts,
 )
@@ -47,9 +48,27 @@ from reports.views.tables import measurement_table, verdict_tables
 
 NAME: Final = "report.html"
 _HERE: Final = Path(__file__).parent
-STYLES: Final = ("base.css", "controls.css", "charts.css", "tables.css", "machine.css", "print.css")
+STYLES: Final = (
+    "base.css",
+    "controls.css",
+    "charts.css",
+    "tables.css",
+    "terms.css",
+    "files.css",
+    "machine.css",
+    "machines.css",
+    "print.css",
+)
 """Style sheets in the order they apply in."""
-SCRIPTS: Final = ("state.js", "charts.js", "tables.js", "controls.js")
+SCRIPTS: Final = (
+    "state.js",
+    "charts.js",
+    "tables.js",
+    "terms.js",
+    "files.js",
+    "paper.js",
+    "controls.js",
+)
 """Parts of one script: each uses what those before it define."""
 MOST_DETAILED: Final = 5000
 """Measurements; with more the charts show medians only, without intervals and texts of points."""
@@ -59,8 +78,12 @@ MOST_CELLS: Final = 2500
 """Cells of one grid; further problems are left out, and counted."""
 MOST_CHARTS: Final = 40
 """Charts of one family; a third of it where they show medians only, for a page below 7 MB."""
+MANY: Final = 6
+"""Columns of a grid; one with more has narrow columns, so that it fits a window."""
 _FEWER: Final = 3
 """Divides MOST_CHARTS where the charts show medians only."""
+FEW: Final = 8
+"""Rows of a table; a longer one has a field to find rows."""
 LATE: Final = 150
 """Rows of a table; a longer one is laid out when it comes near the window."""
 _SHOWN_NOT_MEASURED: Final = 100
@@ -88,10 +111,22 @@ def write(analysis: Analysis, folder: Path, *, further: Sequence[Section] = ()) 
     sections = collected(analysis, further)
     drawn = charts(analysis)
     html = _page(analysis, drawn, sections)
-    every: Drawn = [*drawn, *(chart for section in sections for chart in section.charts)]
+    open_ones = (section for section in sections if not section.on_demand)
+    every: Drawn = [*drawn, *(chart for section in open_ones for chart in section.charts)]
+    return saved(html, every, folder, machine.stamp(analysis.run), keys(analysis.plan))
+
+
+def saved(
+    html: str, every: Drawn, folder: Path, stamp: str, left_over: Sequence[str] = ()
+) -> Report:
+    """Write a page and its charts into a folder; see `write`.
+
+    stamp      machine, date and versions, for the foot of each chart file
+    left_over  keys of charts whose files are removed, besides earlier charts by this program
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for path in _left_over(analysis, folder):
+        for path in _left_over(left_over, folder):
             path.unlink(missing_ok=True)
         path = folder / NAME
         path.write_text(html, "utf-8")
@@ -99,7 +134,7 @@ def write(analysis: Analysis, folder: Path, *, further: Sequence[Section] = ()) 
             return Report(path, ())
         from reports.outputs.png import files  # noqa: PLC0415 - a page without charts needs no matplotlib
 
-        return Report(path, tuple(files.draw(every, folder)))
+        return Report(path, tuple(files.draw(every, folder, stamp=stamp)))
     except OSError as error:
         raise unwritable(folder, error) from error
 
@@ -116,16 +151,17 @@ def collected(analysis: Analysis, further: Sequence[Section] = ()) -> list[Secti
     return [*further, *parts.sections(analysis)]
 
 
-def _left_over(analysis: Analysis, folder: Path) -> list[Path]:
-    """Charts of an earlier report: those of this run's names, and other charts by this program."""
+def _left_over(own: Sequence[str], folder: Path) -> list[Path]:
+    """Charts of an earlier report: those of these keys, and other charts by this program."""
     from reports.outputs.png.files import is_ours  # noqa: PLC0415 - `page` needs no matplotlib
 
-    named = [folder / f"{key}.png" for key in keys(analysis.plan)]
+    named = [folder / f"{key}.png" for key in own]
     return [*named, *(path for path in folder.glob("*.png") if is_ours(path))]
 
 
-def _page(analysis: Analysis, drawn: list[Chart], sections: list[Section]) -> str:
-    environment = Environment(
+def environment(filters: Filters) -> Environment:
+    """The templates, with the functions that they use."""
+    made = Environment(
         loader=FileSystemLoader(_HERE / "template"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -133,47 +169,69 @@ def _page(analysis: Analysis, drawn: list[Chart], sections: list[Section]) -> st
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.globals |= {"statuses": statuses, "text": text, "line": text.printable}
+    made.globals |= {"short": table_rows.short, "folded": table_rows.folded, "LATE": LATE}
+    made.globals |= {"heading": panels.heading, "slug": panels.slug, "facets": facets}
+    made.globals |= {"filters": filters, "rows_of": table_rows.body}
+    made.globals |= {
+        "breakable": table_rows.breakable,
+        "is_numeric": table_rows.is_numeric,
+        "MANY": MANY,
+        "FEW": FEW,
+    }
+    made.globals |= {"linked": term_links.linked, "anchor": term_links.anchor}
+    made.globals |= {"TERMS": terms.TERMS, "MOST_ROWS": table_rows.MOST_ROWS}
+    return made
+
+
+def _page(analysis: Analysis, drawn: list[Chart], sections: list[Section]) -> str:
     filters = Filters(analysis.plan, sections)
     every: Drawn = [*drawn, *(chart for section in sections for chart in section.charts)]
     medians_only = len(analysis.measurements) > MOST_DETAILED
     most = max(1, MOST_CHARTS // _FEWER) if medians_only else MOST_CHARTS
-    kept, dropped = _some_of_each(every, most)
-    script = _script(kept)
-    data = chart_data(kept, filters, medians_only=medians_only)
-    environment.globals |= {"statuses": statuses, "text": text, "line": text.printable}
-    environment.globals |= {"short": table_rows.short, "folded": table_rows.folded, "LATE": LATE}
-    environment.globals |= {"heading": panels.heading, "slug": panels.slug, "facets": facets}
-    environment.globals |= {"filters": filters, "rows_of": table_rows.body}
-    return environment.get_template("page.jinja").render(
-        run=analysis.run,
-        measured_on=machine.measured_on(analysis.run),
-        summary=overview.sentences(analysis),
-        title=headline.title(analysis),
-        preamble=headline.preamble(analysis),
-        faults=headline.faults(analysis),
-        answers=answer.sentences(analysis),
-        limits=_limits(analysis, medians_only=medians_only, dropped=dropped, most=most),
-        panels=[_panel(analysis, kept, name) for name in panels_of(analysis.plan)],
-        verdicts=[(name, table_rows.capped(table)) for name, table in verdict_tables(analysis)],
-        concluded=verdicts.conclusions(analysis),
-        choices=choices.sentences(analysis)[: table_rows.MOST_ROWS],
-        sections=[_section(section, kept) for section in sections],
-        unknown=limitations.sentences(analysis),
-        inside=machine.inside_calls(analysis.run, analysis.records),
-        measurements=table_rows.capped(measurement_table(analysis)),
-        agreement=_grid(agreement_grid(analysis)),
-        evidence=summaries(analysis),
-        reasons=_reasons(analysis),
-        facts=machine.facts(analysis.run, analysis.records),
-        drawn=len(kept),
-        chart_data=_script_json(data),
-        script=script,
-        script_hash=_hash(script),
-        style=Markup(_joined("style", STYLES)),  # noqa: S704 - our own files
+    kept, dropped = some_of_each(every, most)
+    return (
+        environment(filters)
+        .get_template("page.jinja")
+        .render(
+            run=analysis.run,
+            measured_on=machine.measured_on(analysis.run),
+            summary=overview.sentences(analysis),
+            title=headline.title(analysis),
+            preamble=headline.preamble(analysis),
+            faults=headline.faults(analysis),
+            answers=answer.sentences(analysis),
+            limits=_limits(analysis, medians_only=medians_only, dropped=dropped, most=most),
+            panels=[_panel(analysis, kept, name) for name in panels_of(analysis.plan)],
+            verdicts=[(name, table_rows.capped(table)) for name, table in verdict_tables(analysis)],
+            concluded=verdicts.conclusions(analysis),
+            choices=choices.sentences(analysis)[: table_rows.MOST_ROWS],
+            sections=[section_parts(section, kept) for section in sections],
+            unknown=limitations.sentences(analysis),
+            inside=machine.inside_calls(analysis.run, analysis.records),
+            measurements=table_rows.capped(measurement_table(analysis)),
+            agreement=_grid(agreement_grid(analysis)),
+            evidence=summaries(analysis),
+            reasons=_reasons(analysis),
+            facts=machine.facts(analysis.run, analysis.records),
+            **frame(kept, filters, medians_only=medians_only),
+        )
     )
 
 
-def _some_of_each(every: Drawn, most: int) -> tuple[Drawn, int]:
+def frame(kept: Drawn, filters: Filters, *, medians_only: bool = False) -> dict[str, Any]:
+    """What every page has around its content: style, script, and the data of its charts."""
+    script = _script(kept)
+    return {
+        "drawn": len(kept),
+        "chart_data": _script_json(chart_data(kept, filters, medians_only=medians_only)),
+        "script": script,
+        "script_hash": _hash(script),
+        "style": Markup(_joined("style", STYLES)),  # noqa: S704 - our own files
+    }
+
+
+def some_of_each(every: Drawn, most: int) -> tuple[Drawn, int]:
     """The first charts of every family, at most so many, and the number left out."""
     seen: Counter[str] = Counter()
     kept = []
@@ -227,12 +285,14 @@ def _grid(grid: Grid) -> dict[str, Any]:
     return {"grid": grid, "rows": grid.rows[:most], "left_out": left}
 
 
-def _section(section: Section, kept: Drawn) -> dict[str, Any]:
+def section_parts(section: Section, kept: Drawn) -> dict[str, Any]:
+    """A section as its template reads it, with those of its charts that the page shows."""
     own = {chart.key for chart in section.charts}
     return {
         "id": panels.slug(section.id),
         "heading": section.heading,
         "sentences": section.sentences,
+        "on_demand": section.on_demand,
         "families": _families([chart for chart in kept if chart.key in own]),
         "tables": [table_rows.capped(table) for table in section.tables],
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
@@ -21,6 +23,8 @@ from reports.views.text import (
 )
 from suites.stats.verdicts import WORDS
 
+_ONE_LINE: Final = 32
+"""Characters of a cell that stays on one line."""
 MOST_ROWS: Final = 1000
 """Rows of one table on the page; `export` writes all."""
 
@@ -36,7 +40,15 @@ def left_out(count: int, most: int, what: str = "row") -> str:
 def capped(table: Table) -> Table:
     """The table with no more rows than a page shows; the caption says how many are left out."""
     caption = table.caption + left_out(len(table.rows), MOST_ROWS)
-    return Table(caption, table.head, table.rows[:MOST_ROWS])
+    return replace(table, caption=caption, rows=table.rows[:MOST_ROWS])
+
+
+def is_numeric(table: Table, place: int) -> bool:
+    """Whether a column has numbers, which are aligned to the right."""
+    if not table.rows:
+        return False
+    first = table.rows[0].cells[place]
+    return first.order is not None and len(first.text) <= _ONE_LINE
 
 
 def body(table: Table, filters: Filters) -> Markup:
@@ -61,7 +73,7 @@ def _cell(value: Value) -> str:
     word = value.text.removesuffix(ALONE)
     if word in WORDS:
         return f'<td class="verdict {word.replace(" ", "_")}">{value.text}</td>'
-    if len(value.text) <= LONGEST_NAME:
+    if len(value.text) <= _ONE_LINE:
         return f"<td{_order(value)}>{short(value.text)}"
     return f'<td class="long"{_order(value)}>{folded(value.text)}'
 
@@ -70,20 +82,36 @@ def _order(value: Value) -> str:
     """The number a cell is sorted by, as an attribute; quotes would be a tenth of a large page."""
     if value.order is None:
         return ""
-    return f" data-v={value.order:.6g}" if known(value.order) else " data-v=none"
+    if not known(value.order):
+        return " data-v=none"
+    # Whole numbers are exact: downloads read bytes from here.
+    is_whole = value.order % 1 == 0
+    return f" data-v={value.order:.0f}" if is_whole else f" data-v={value.order:.6g}"
 
 
 def _command(text: str) -> str:
     code = escape(printable(text)).replace("&#34;", '"')  # safe in a text, and shorter
-    return f"<details><summary>command</summary><code>{code}</code></details>" if text else ""
+    shown = f"<details><summary>command</summary><code>{code}</code></details>"
+    return f'<div class="command"><button class="copy">Copy</button>{shown}</div>' if text else ""
 
 
 @lru_cache(maxsize=4096)
 def short(text: str) -> Markup:
     """A name, abbreviated where it is long, with the full name as title."""
-    shown, line = abbreviated(text), printable(text)
-    if shown == line:
-        return escape(shown)
+    return _titled(text, escape(abbreviated(text)))
+
+
+def breakable(name: str) -> Markup:
+    """A name that may break between its words, for the heading of a narrow column."""
+    shown = re.sub(r"([_(,=])(?=\w)", r"\1<wbr>", str(escape(abbreviated(name))))
+    return _titled(name, Markup(shown))  # noqa: S704 - escaped
+
+
+def _titled(text: str, shown: Markup) -> Markup:
+    """What is shown of a text, with the whole text as title where it is abbreviated."""
+    line = printable(text)
+    if len(line) <= LONGEST_NAME:
+        return shown
     return Markup('<span title="{}">{}</span>').format(line, shown)
 
 

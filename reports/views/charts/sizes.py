@@ -6,7 +6,7 @@ Panels never share a chart: layers do more work for the same problem.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -17,6 +17,7 @@ from reports.rows.measurements import Measurement
 from reports.rows.panels import panels_of
 from reports.views import families
 from reports.views.charts.chart import Chart, Series
+from reports.views.charts.clipping import clipped
 from reports.views.charts.efficiency import KEY, efficiency_charts
 from reports.views.charts.palette import LINES, Look, looks
 from reports.views.commands import labels
@@ -96,7 +97,7 @@ def charts(analysis: Analysis) -> list[Chart]:
     absent = _absent(analysis)
     every = [_Family(p, a, q) for p in panels_of(analysis.plan) for a in AXES for q in _QUANTITIES]
     over_sizes = [
-        _chart(analysis.plan, family, group, style)
+        clipped(_chart(analysis.plan, family, group, style))
         for family in every
         for group in _groups(analysis, family, absent.get(family.panel, []))
     ]
@@ -144,7 +145,22 @@ def _chart(plan: Plan, family: _Family, group: _Group, style: dict[str, Look]) -
         note=" ".join(filter(None, (quantity.note, _not_drawn(group)))),
         alt=_alt(family, group, series),
         facets=common,
+        ends=tuple(_line_ends(group)),
     )
+
+
+def _line_ends(group: _Group) -> Iterator[str]:
+    """Why a line ends before the largest size: naive: out of memory from T = 8192."""
+    last: dict[str, int] = defaultdict(int)
+    for row in group.drawn:
+        last[row.implementation] = max(last[row.implementation], group.axis.size(row.problem))
+    first: dict[str, tuple[int, str]] = {}
+    for absent in group.lacking:
+        size, name = group.axis.size(absent.problem), absent.implementation
+        if name in last and size > last[name]:
+            first[name] = min(first.get(name, (size, absent.why)), (size, absent.why))
+    for name, (size, why) in sorted(first.items()):
+        yield f"{abbreviated(name)}: {why} {families.from_size(group.axis, size)}"
 
 
 def _series(

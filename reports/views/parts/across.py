@@ -17,15 +17,15 @@ ORDER: Final = 0
 _HEAD: Final = (
     "problem",
     "implementation",
-    "against",
     "threads",
     "ratio [95 %]",
     "verdict",
     "RMS error",
-    "floor",
-    "sessions",
     "what it computes",
     "reason",
+    "floor",
+    "against",
+    "sessions",
 )
 
 
@@ -37,7 +37,7 @@ def section(analysis: Analysis) -> Section:
         id="across-panels",
         heading=HEADING,
         sentences=(NOTE,) if rows else (),
-        tables=(Table(caption, _HEAD, rows),) if rows else (),
+        tables=(Table(caption, _HEAD, rows, shown=6),) if rows else (),
     )
 
 
@@ -52,15 +52,15 @@ def _row(analysis: Analysis, row: AcrossRow) -> Row:
     cells = (
         Value(str(row.problem)),
         Value(row.implementation),
-        Value(row.baseline),
         Value(str(row.threads), row.threads),
         _figure(row.ratio, ratio_in(row.ratio, row.low, row.high)),
         Value(row.verdict),
         _figure(row.relative_error, percent(row.relative_error)),
-        _figure(row.floor, floor(row.floor)),
-        Value(str(row.sessions), row.sessions),
         Value(mark(row)),
         Value(reason(row)),
+        _figure(row.floor, floor(row.floor)),
+        Value(row.baseline),
+        Value(str(row.sessions), row.sessions),
     )
     settings = setting_options(analysis.plan, row.threads)
     return Row(cells, facets(row.problem, row.implementation), command + settings)

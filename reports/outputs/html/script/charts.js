@@ -13,22 +13,22 @@ const isEmpty = (chart) => !(chart.tiles ? tilesOf(chart) : seriesOf(chart)).len
 const sorted = (values) => [...new Set(values)].sort((a, b) => a - b);
 
 // A line has a gap at sizes without a figure. Points may be several at one size.
-const trace = (sizes) => (series) => {
+const trace = (sizes, bars) => (series) => {
   const colour = colours(series);
   const xs = series.drawn === "line" ? sizes : series.x;
   const at = (values) => (series.drawn === "line" ? xs.map((size) => values[series.x.indexOf(size)] ?? null) : values);
   const hasHover = series.hover.length > 0;
   return {
     type: "scatter", connectgaps: false, name: series.name, legendrank: series.of < 0 ? 2 : 1,
-    mode: { line: "lines+markers", points: "markers", bare: "lines" }[series.drawn],
+    mode: { line: "lines+markers", joined: "lines+markers", points: "markers", samples: "markers", bare: "lines" }[series.drawn],
     x: xs, y: at(series.y), hoverinfo: hasHover ? "text" : "x+y+name",
     hovertext: hasHover ? at(series.hover.map((i) => hovers[i])).map((text) => text ?? "") : undefined,
     line: { color: colour, width: 2, dash: looks[series.look][3] },
-    marker: { color: colour, size: 9, symbol: looks[series.look][2] },
-    error_y: series.low.length ? {
-      type: "data", symmetric: false, color: colour, thickness: 1.2, width: 4,
-      array: at(series.high.map((high, i) => high - series.y[i])),
-      arrayminus: at(series.low.map((low, i) => series.y[i] - low)),
+    marker: { color: colour, symbol: looks[series.look][2], ...(series.drawn === "samples" ? { size: 4, opacity: 0.6 } : { size: 9 }) },
+    [`error_${bars}`]: series.low.length ? {
+      type: "data", symmetric: false, color: colour, thickness: bars === "x" ? 2 : 1.2, width: 4,
+      array: at(series.high.map((high, i) => high - series[bars][i])),
+      arrayminus: at(series.low.map((low, i) => series[bars][i] - low)),
     } : { visible: false },
   };
 };
@@ -93,6 +93,20 @@ const layout = (chart, series, sizes) => {
     },
   };
 };
+// Rows of text in place of a y axis of numbers; they name the points, so there is no legend.
+const rowLayout = (chart, series) => {
+  const values = series.flatMap((s) => [...s.x, ...s.low, ...s.high]);
+  const x = typed("x", values, chart.logX);
+  return {
+    ...common(), showlegend: false, height: 80 + 44 * chart.rows.length, uirevision: x,
+    margin: { ...common().margin, l: 8 },
+    xaxis: { ...axisOf(), title: { text: chart.x, font: { size: narrow.matches ? 12 : 14 } }, type: x, ...evenly(x, values) },
+    yaxis: {
+      ...axisOf(), automargin: true, fixedrange: true, range: [chart.rows.length - 0.5, -0.5], ticklabelposition: "outside",
+      tickmode: "array", tickvals: chart.rows.map((_, i) => i), ticktext: chart.rows, tickfont: { size: narrow.matches ? 11 : 13 },
+    },
+  };
+};
 const mapLayout = (chart, xs, ys) => {
   const index = (values, title) => ({
     ...axisOf(), title: { text: title }, showgrid: false, range: [-0.5, values.length - 0.5],
@@ -124,7 +138,8 @@ const draw = (place) => {
   const series = seriesOf(chart);
   const marks = series.filter((s) => s.drawn !== "bare");
   const sizes = chart.sizes.length ? chart.sizes : sorted((marks.length ? marks : series).flatMap((s) => s.x));
-  Plotly.react(place, series.map(trace(sizes)), layout(chart, series, sizes), settings());
+  const [bars, laid] = chart.rows.length ? ["x", rowLayout(chart, series)] : ["y", layout(chart, series, sizes)];
+  Plotly.react(place, series.map(trace(sizes, bars)), laid, settings());
 };
 
 // Charts are drawn when they come near the window, and redrawn then if they are out of date.
@@ -146,7 +161,7 @@ const watch = new IntersectionObserver((entries) => {
 // Text and tables are readable before the first chart is drawn.
 const begin = () => boxes.forEach((place) => watch.observe(place));
 if (document.readyState === "complete") begin(); else window.addEventListener("load", begin, { once: true });
-const drawAll = () => drawStale(() => true);
+const drawAll = () => drawStale((place) => !place.closest("details:not([open])"));
 window.addEventListener("beforeprint", drawAll);
 window.matchMedia("print").addEventListener("change", ({ matches }) => matches && drawAll());
 dark.addEventListener("change", () => redraw());

@@ -3,6 +3,7 @@
 const controls = document.getElementById("filters");
 const form = controls.querySelector("form");
 const facetBoxes = all("[data-facet]", form);
+const printAll = document.getElementById("print-all");
 const spread = () => { controls.open = !narrow.matches; };
 
 const read = () => {
@@ -22,15 +23,18 @@ const address = () => {
     (on.length ? on : [""]).forEach((value) => query.append(name, value));
   }
   Object.entries(axes).forEach(([axis, kind]) => kind && query.set(axis, kind));
+  if (printAll.checked) query.set("print", "all");
   return query.toString();
 };
 const write = () => {
   const query = address();
-  if (query || location.hash.startsWith("#?")) history.replaceState(null, "", `#${query ? `?${query}` : ""}`);
+  if (query || isState()) history.replaceState(null, "", `#${query ? `?${query}` : ""}`);
 };
+const isState = () => location.hash.startsWith("#?") || location.hash === "#print=all";
 const recall = () => {
-  if (!location.hash.startsWith("#?")) return false;
-  const query = new URLSearchParams(location.hash.slice(2));
+  if (!isState()) return false;
+  const query = new URLSearchParams(location.hash.replace(/^#\??/, ""));
+  printAll.checked = query.get("print") === "all";
   for (const box of facetBoxes) {
     const [name, values] = facets[Number(box.dataset.facet)];
     const on = query.getAll(name);
@@ -47,8 +51,8 @@ const updateCounts = () => {
   const body = document.getElementById("all")?.tBodies[0];
   const rows = body ? [...body.rows] : [];
   const count = rows.filter((row) => !row.hidden).length;
-  document.getElementById("shown").textContent =
-    `${count} of ${rows.length} measurements, ${figures} of ${boxes.length} figures shown`;
+  const measured = body ? `${count} of ${rows.length} measurements, ` : "";
+  document.getElementById("shown").textContent = `${measured}${figures} of ${boxes.length} figures shown`;
 };
 const apply = () => {
   read();
@@ -58,6 +62,7 @@ const apply = () => {
   updateCounts();
 };
 form.addEventListener("change", () => { apply(); write(); });
+printAll.addEventListener("change", write);
 form.addEventListener("submit", (event) => event.preventDefault());
 form.addEventListener("reset", () => setTimeout(() => { apply(); write(); }));
 for (const box of facetBoxes) {
@@ -73,6 +78,11 @@ document.addEventListener("keydown", ({ key }) => {
 });
 window.addEventListener("hashchange", () => { if (recall()) apply(); });
 narrow.addEventListener("change", spread);
+// Headings land below the bar of filters, whose height depends on the window.
+new ResizeObserver(() => {
+  const bar = getComputedStyle(controls).position === "sticky" ? controls.offsetHeight : 0;
+  document.documentElement.style.setProperty("--bar", `${bar}px`);
+}).observe(controls);
 controls.hidden = !facetBoxes.length && !boxes.length;
 spread();
 if (recall()) apply(); else { read(); updateCounts(); }

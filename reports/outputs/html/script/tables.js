@@ -62,6 +62,11 @@ const hideColumns = (table) => {
 };
 const tables = all("main table");
 all("table.sortable").forEach(sortable);
+// The second column stays beside the first when a table scrolls sideways.
+const firstColumns = new ResizeObserver((entries) => {
+  for (const { target } of entries) target.closest("table").style.setProperty("--first", `${target.offsetWidth}px`);
+});
+all("table.sortable thead th:first-child").forEach((head) => firstColumns.observe(head));
 for (const field of all("[data-filter]")) {
   field.addEventListener("input", () => sift(document.getElementById(field.dataset.filter)));
 }

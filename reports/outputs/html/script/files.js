@@ -1,0 +1,108 @@
+// ---- Copies and files: commands, the table of measurements, images of charts
+
+const announced = document.getElementById("announced");
+let announcement;
+const announce = (text) => {
+  announced.textContent = text;
+  clearTimeout(announcement);
+  announcement = setTimeout(() => { announced.textContent = ""; }, 8000);
+};
+
+// A folded or abbreviated text in full.
+const wholeText = (element) => {
+  const copy = element.cloneNode(true);
+  copy.querySelector("summary")?.remove();
+  return (copy.querySelector("[title]")?.title ?? copy.textContent).trim();
+};
+
+// A page from a disk may be no secure context, and then has no clipboard; the older way works there.
+const copySelected = (text) => {
+  const field = document.createElement("textarea");
+  field.value = text;
+  document.body.append(field);
+  field.select();
+  const copied = document.execCommand("copy");
+  field.remove();
+  return copied;
+};
+const copied = (text) => {
+  if (!navigator.clipboard) return Promise.resolve(copySelected(text));
+  return navigator.clipboard.writeText(text).then(() => true, () => copySelected(text));
+};
+document.addEventListener("click", async ({ target }) => {
+  const button = target.closest?.(".copy");
+  if (!button) return;
+  const command = wholeText(button.parentElement.querySelector("code"));
+  const done = await copied(command);
+  button.focus({ preventScroll: true });
+  announce(done ? `Copied: ${command}` : "Not copied: this browser refuses it. Open the command, select it and copy it.");
+});
+
+const printButton = document.getElementById("print");
+const save = (name, type, text) => {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+};
+// A number is the one its cell is sorted by; null where nothing was measured.
+const figureOf = (cell) => {
+  if (cell.dataset.v === undefined) return wholeText(cell);
+  return cell.dataset.v === "none" ? null : Number(cell.dataset.v);
+};
+const measured = () => {
+  const table = document.getElementById("all");
+  const heads = [...table.tHead.rows[0].cells];
+  const rows = [...table.tBodies[0].rows];
+  const shown = rows.filter((row) => !row.hidden);
+  const asObject = (row) => Object.fromEntries(heads.map((head, i) => [
+    head.dataset.name ?? "command",
+    head.dataset.name ? figureOf(row.cells[i]) : wholeText(row.cells[i].querySelector("code")),
+  ]));
+  return [shown.map(asObject), rows.length];
+};
+// A spreadsheet would run a text that begins like a formula.
+const quoted = (value) => {
+  if (value === null) return "";
+  if (typeof value === "number") return String(value);
+  return `"${value.replace(/^\s*[=+@-]/, "'$&").replaceAll('"', '""')}"`;
+};
+const asCsv = (rows) =>
+  [Object.keys(rows[0] ?? {}), ...rows.map(Object.values)].map((row) => `${row.map(quoted).join(",")}\n`).join("");
+const formats = {
+  csv: ["text/csv", asCsv],
+  json: ["application/json", (rows) => `${JSON.stringify(rows, null, 1)}\n`],
+};
+for (const button of all("[data-download]")) {
+  button.addEventListener("click", () => {
+    const kind = button.dataset.download;
+    const [type, format] = formats[kind];
+    const [rows, count] = measured();
+    const name = `attnbench-${printButton.dataset.file}.${kind}`;
+    save(name, type, format(rows));
+    announce(`${name}: ${rows.length} of ${count} measurements`);
+  });
+}
+
+// Titles are texts of the page, which the chart library would interpret as markup.
+const plain = (text) => text.replace(/[&<>$]/g, (character) => `&#${character.charCodeAt(0)};`);
+const titleOf = (figure) => {
+  const parts = all(".common", figure).map((part) => part.textContent);
+  const select = figure.querySelector("select");
+  const under = [select?.selectedOptions[0].text, ...parts].filter(Boolean).join("; ");
+  return `<b>${plain(figure.querySelector("h3").textContent)}</b><br><sup>${plain(under)}</sup>`;
+};
+for (const button of all(".png")) {
+  button.addEventListener("click", async () => {
+    const figure = button.closest("figure");
+    const place = figure.querySelector("[data-family]");
+    if (!place.data) draw(place);
+    const title = { text: titleOf(figure), x: 0.02, xanchor: "left", y: 0.98, yanchor: "top", yref: "container", automargin: true, font: { size: 16 } };
+    const filename = `attnbench-${printButton.dataset.file}-${place.dataset.family.replaceAll("_", "-")}`;
+    const size = { width: Math.max(place.clientWidth, 900), height: place.clientHeight + 80, scale: 2 };
+    await Plotly.downloadImage({ data: place.data, layout: { ...place.layout, title } }, { format: "png", filename, ...size });
+    announce(`${filename}.png: the chart as it is`);
+  });
+}
+printButton.addEventListener("click", () => window.print());
