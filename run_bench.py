@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, cast
@@ -112,8 +112,8 @@ class Left:
     out: Path | None = None
     save: str = ""
     summary: Path | None = None
-    every: bool = False
-    as_json: bool = False
+    every: bool = field(default=False, kw_only=True)
+    as_json: bool = field(default=False, kw_only=True)
 
     @property
     def options(self) -> str:
@@ -477,7 +477,7 @@ def rerun(
         print_line(f"runs with your rights: {file}", stderr=True)
     for line in rerunning.differences(of):
         print_line(line, stderr=True)
-    left = Left(out, save, summary, as_json)
+    left = Left(out, save, summary, as_json=as_json)
     _carry_out(partial(rerunning.rerun, of, store, _command()), left)
 
 
