@@ -29,10 +29,12 @@ const copied = (text) => {
   if (!navigator.clipboard) return Promise.resolve(copySelected(text));
   return navigator.clipboard.writeText(text).then(() => true, () => copySelected(text));
 };
+const copyButton = Object.assign(document.createElement("button"), { type: "button", className: "copy", textContent: "Copy" });
+for (const command of all(".repeated td:last-child > details, .command > pre")) command.before(copyButton.cloneNode(true));
 document.addEventListener("click", async ({ target }) => {
   const button = target.closest?.(".copy");
   if (!button) return;
-  const command = wholeText(button.parentElement.querySelector("code"));
+  const command = wholeText(button.nextElementSibling);
   const done = await copied(command);
   button.focus({ preventScroll: true });
   announce(done ? `Copied: ${command}` : "Not copied: this browser refuses it. Open the command, select it and copy it.");
@@ -48,8 +50,9 @@ const save = (name, type, text) => {
 };
 // A number is the one its cell is sorted by; null where nothing was measured.
 const figureOf = (cell) => {
-  if (cell.dataset.v === undefined) return wholeText(cell);
-  return cell.dataset.v === "none" ? null : Number(cell.dataset.v);
+  const value = valueOf(cell);
+  if (Number.isNaN(value)) return null;
+  return typeof value === "number" ? value : wholeText(cell);
 };
 const measured = () => {
   const table = document.getElementById("all");
@@ -58,7 +61,7 @@ const measured = () => {
   const shown = rows.filter((row) => !row.hidden);
   const asObject = (row) => Object.fromEntries(heads.map((head, i) => [
     head.dataset.name ?? "command",
-    head.dataset.name ? figureOf(row.cells[i]) : wholeText(row.cells[i].querySelector("code")),
+    head.dataset.name ? figureOf(row.cells[i]) : wholeText(row.cells[i].querySelector("details")),
   ]));
   return [shown.map(asObject), rows.length];
 };
