@@ -65,6 +65,7 @@ SCRIPTS: Final = (
     "tables.js",
     "terms.js",
     "files.js",
+    "images.js",
     "paper.js",
     "controls.js",
 )

@@ -1,4 +1,4 @@
-// ---- Copies and files: commands, the table of measurements, images of charts
+// ---- Copies and files: commands, the table of measurements
 
 const announced = document.getElementById("announced");
 let announcement;
@@ -88,24 +88,4 @@ for (const button of all("[data-download]")) {
   });
 }
 
-// Titles are texts of the page, which the chart library would interpret as markup.
-const plain = (text) => text.replace(/[&<>$]/g, (character) => `&#${character.charCodeAt(0)};`);
-const titleOf = (figure) => {
-  const parts = all(".common", figure).map((part) => part.textContent);
-  const select = figure.querySelector("select");
-  const under = [select?.selectedOptions[0].text, ...parts].filter(Boolean).join("; ");
-  return `<b>${plain(figure.querySelector("h3").textContent)}</b><br><sup>${plain(under)}</sup>`;
-};
-for (const button of all(".png")) {
-  button.addEventListener("click", async () => {
-    const figure = button.closest("figure");
-    const place = figure.querySelector("[data-family]");
-    if (!place.data) draw(place);
-    const title = { text: titleOf(figure), x: 0.02, xanchor: "left", y: 0.98, yanchor: "top", yref: "container", automargin: true, font: { size: 16 } };
-    const filename = `attnbench-${printButton.dataset.file}-${place.dataset.family.replaceAll("_", "-")}`;
-    const size = { width: Math.max(place.clientWidth, 900), height: place.clientHeight + 80, scale: 2 };
-    await Plotly.downloadImage({ data: place.data, layout: { ...place.layout, title } }, { format: "png", filename, ...size });
-    announce(`${filename}.png: the chart as it is`);
-  });
-}
 printButton.addEventListener("click", () => window.print());
