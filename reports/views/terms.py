@@ -61,10 +61,10 @@ TERMS: Final = (
     Term(
         "problem",
         "Batch b, heads h, length t, head dimension d, mask, data type and device of one "
-        "measurement. `--problem` takes the same words.",
+        "measurement. --problem takes the same words.",
     ),
     Term("problems", "The problems that a row summarizes."),
-    Term("implementation", "A function that computes attention, as `--impl` takes it."),
+    Term("implementation", "A function that computes attention, as --impl takes it."),
     Term("threads", "Number of CPU threads that the implementation may use."),
     Term(
         "disturbed",

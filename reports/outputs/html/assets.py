@@ -31,6 +31,7 @@ SCRIPTS: Final = (
     "tables.js",
     "terms.js",
     "files.js",
+    "images.js",
     "paper.js",
     "controls.js",
 )
