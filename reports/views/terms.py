@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from reports.views.disturbance import DEFINITION, RULE
 from reports.views.repeats import INDEPENDENT
 
 
@@ -44,9 +45,7 @@ TERMS: Final = (
     Term("threads", "Number of CPU threads that the implementation may use."),
     Term(
         "disturbed",
-        "A round of measurements is disturbed when its threads waited for a CPU, or when a fixed "
-        "matrix product beside it was slower than usual. A median uses the quiet rounds if at "
-        "least half of the rounds are quiet, and otherwise all rounds.",
+        f"{DEFINITION} {RULE}",
         ("disturbed rounds",),
         linked=True,
     ),
