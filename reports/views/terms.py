@@ -8,6 +8,7 @@ from typing import Final
 
 from reports.analysis.tails import PERCENTS
 from reports.views import tails
+from reports.views.disturbance import DEFINITION, RULE
 from reports.views.repeats import INDEPENDENT
 from suites.records.plan import Plan
 
@@ -68,9 +69,7 @@ TERMS: Final = (
     Term("threads", "Number of CPU threads that the implementation may use."),
     Term(
         "disturbed",
-        "A round of measurements is disturbed when its threads waited for a CPU, or when a fixed "
-        "matrix product beside it was slower than usual. A median uses the quiet rounds if at "
-        "least half of the rounds are quiet, and otherwise all rounds.",
+        f"{DEFINITION} {RULE}",
         ("disturbed rounds",),
         linked=True,
     ),
