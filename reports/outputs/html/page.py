@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -239,10 +239,19 @@ def _panel(analysis: Analysis, drawn: Drawn, name: str) -> dict[str, Any]:
     }
 
 
+def _by_key(drawn: Drawn) -> Iterator[tuple[str, Drawn]]:
+    return ((key, list(own)) for key, own in groupby(drawn, lambda chart: chart.key))
+
+
 def _families(drawn: Drawn) -> list[dict[str, Any]]:
     return [
-        {"key": key, "id": f"chart-{panels.slug(key).replace('_', '-')}", "charts": list(family)}
-        for key, family in groupby(drawn, lambda chart: chart.key)
+        {
+            "key": key,
+            "id": f"chart-{panels.slug(key).replace('_', '-')}",
+            "charts": family,
+            "opens": max(range(len(family)), key=lambda place: family[place].richness),
+        }
+        for key, family in _by_key(drawn)
     ]
 
 
