@@ -26,6 +26,7 @@ from reports.outputs.terminal import run_tables
 from reports.outputs.terminal.console import print_json, print_paths, print_tables, waiting
 from reports.outputs.terminal.history_tables import history_tables
 from reports.outputs.terminal.machine_tables import machine_tables
+from reports.views import history_summary
 from reports.views.history import section
 from reports.views.machines import name as machine_name
 from suites.records.named import Stored
@@ -121,7 +122,9 @@ def report_history(
         expect_comparable(change, anyway=anyway)
     newest = found.analyses[-1]
     folder = out or RESULTS / f"{newest.run.name}-history"
-    made = page.write(newest, folder, further=(section(found),))
+    made = page.write(
+        newest, folder, further=(section(found),), first=history_summary.of_history(found)
+    )
     append(summary, of_history(found))
     if as_json:
         print_json({**json_data.of_history(found), **_files(made)})

@@ -35,19 +35,28 @@ def sentences(analysis: Analysis) -> list[str]:
 
     Empty where no round was disturbed.
     """
+    found = meaning(analysis)
+    return [*found, DEFINITION] if found else []
+
+
+def meaning(analysis: Analysis) -> list[str]:
+    """How many rounds were disturbed, and what that means, then each withheld verdict.
+
+    For outputs that link the word to its definition.
+    """
     disturbed, tried = rounds(analysis.records)
     if not disturbed:
         return []
     rows = [*analysis.verdicts, *analysis.across]
-    found = f"{disturbed} of {counted(tried, 'round')} were disturbed"
     uses_all = all(len(record.rounds) == len(record.times_ms) for record in analysis.records)
-    meaning = _of_one(rows[0]) if len(rows) == 1 else _of_several(rows, uses_all=uses_all)
-    return [f"{'; '.join(filter(None, [found, meaning]))}.", DEFINITION]
+    said = _of_one(rows[0]) if len(rows) == 1 else _of_several(rows, uses_all=uses_all)
+    found = f"{disturbed} of {counted(tried, 'round')} were disturbed"
+    return [f"{'; '.join(filter(None, [found, said]))}.", *_withheld(rows)]
 
 
-def withheld(analysis: Analysis) -> list[str]:
+def _withheld(every: Sequence[VerdictRow]) -> list[str]:
     """A sentence for each withheld verdict, with the reason; many are counted."""
-    rows = [row for row in [*analysis.verdicts, *analysis.across] if row.withheld]
+    rows = [row for row in every if row.withheld]
     said = [
         abbreviated(f"{row.implementation} on {row.problem}: {reason(row)}.", LONGEST_TEXT)
         for row in rows[:MOST_WITHHELD]

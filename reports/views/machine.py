@@ -110,17 +110,6 @@ def ceiling_rate(ceiling: Ceiling) -> str:
     return f"{three_digits(ceiling.value / 1e9)} {unit}"
 
 
-def measured_on(run: Run) -> str:
-    """The machine in a few words, as a sentence."""
-    cores, system = run.machine.get("cores"), run.machine.get("os")
-    parts = [
-        str(run.machine.get("cpu") or "a machine without recorded facts"),
-        counted(cores, "core") if isinstance(cores, int) else "",
-        str(system or ""),
-    ]
-    return f"Measured on {', '.join(filter(None, parts))}; every figure is of that machine."
-
-
 def stamp(run: Run) -> str:
     """Machine, date and versions on one line, for a chart that leaves its page."""
     cores, made = run.machine.get("cores"), run.machine.get("versions")

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from reports.analysis.machines import Machines, Side
+from reports.outputs.html.contents import Drawn
 from reports.outputs.html.filters import Filters
 from reports.outputs.html.page import (
     MOST_CHARTS,
-    Drawn,
     Report,
     environment,
     frame,

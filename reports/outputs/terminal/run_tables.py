@@ -124,9 +124,8 @@ def _remarks(analysis: Analysis, *, every: bool) -> Iterator[str]:
 
 def _disturbed(analysis: Analysis) -> list[RenderableType]:
     """Disturbed rounds, withheld verdicts, and the definition of the word."""
-    found = disturbance.sentences(analysis)
-    said = [*found[:1], *disturbance.withheld(analysis)]
-    return [*_lines(said), *(Text(definition, style="dim") for definition in found[1:])]
+    found = disturbance.meaning(analysis)
+    return [*_lines(found), *([Text(disturbance.DEFINITION, style="dim")] if found else [])]
 
 
 def problem_table(analysis: Analysis, shown: Iterable[Grid]) -> RenderableType:

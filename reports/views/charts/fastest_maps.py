@@ -22,9 +22,9 @@ from reports.views.text import abbreviated, counted
 KEY: Final = "fastest_by_length_and_heads"
 _NOTE: Final = (
     "A tile is one problem, coloured by its fastest implementation: the least median, unless "
-    "ratios paired within sessions show another to be faster. It is undecided where the 95 % "
-    "interval of another's ratio to it contains 1, with a single session, and where another was "
-    "not reached and may be faster."
+    "ratios paired within sessions show another to be faster. It is undecided where the verdict "
+    "on another one is not slower (its interval contains 1, or the difference is within the noise "
+    "floor), with a single session, and where another was not reached and may be faster."
 )
 
 
