@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, cast
@@ -17,7 +17,9 @@ import typer
 from reports.outputs.export.formats import names
 from reports.outputs.streams import OutputError, drop_output, open_streams
 from suites import VERSION
+from suites.listing import LISTS
 from suites.records.address import DEFAULT_STORE, without_password
+from suites.request import completion
 from suites.request.command_line import is_given, with_options
 from suites.request.options import OPTIONS
 from suites.request.suites import SUITES, named
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from suites.engine.conductor import Listener
     from suites.request.planning import Request
 
+INSTALLED = "attnbench"
+"""The program's name where it is installed."""
 PART = replace(OPTIONS["--delta"], name="--fail-if-slower")
 CHECK_OPTIONS = tuple(
     OPTIONS[name] for name in ("--time-limit", "--prepare-limit", "--memory-limit", "--threads")
@@ -50,7 +54,6 @@ JUDGE_OPTIONS = tuple(replace(OPTIONS[name], help=text) for name, text in JUDGE_
 COMMAND_LINE_ERROR = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[2])
 
 app = typer.Typer(
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Attention implementations behind one interface: proven to agree, then measured together.",
     pretty_exceptions_enable=False,
@@ -58,7 +61,12 @@ app = typer.Typer(
 )
 
 Names = Annotated[
-    list[str] | None, typer.Argument(metavar="NAME", help="NAME, FILE.py or FILE.py:FUNCTION.")
+    list[str] | None,
+    typer.Argument(
+        metavar="NAME",
+        help="NAME, FILE.py or FILE.py:FUNCTION.",
+        autocompletion=completion.implementations,
+    ),
 ]
 StoreUrl = Annotated[str, typer.Option("--store", metavar="URL", help="Database that keeps runs.")]
 Anyway = Annotated[
@@ -71,6 +79,12 @@ Lines = Annotated[
         "--json",
         help="Print a line of JSON for each record when it is stored, the run's at the end, and "
         "nothing else.",
+    ),
+]
+Every = Annotated[
+    bool,
+    typer.Option(
+        "--all", help="Print the tables of all panels, all verdicts, and all that has no time."
     ),
 ]
 Out = Annotated[
@@ -90,20 +104,23 @@ Given = dict[str, str | list[str]]
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What a run leaves: its page and charts in a folder, a saved name, a summary, JSON."""
+    """What a run leaves: its page and charts in a folder, a saved name, a summary, tables or JSON.
+
+    every  whether the tables of all panels are printed
+    """
 
     out: Path | None = None
     save: str = ""
     summary: Path | None = None
-    as_json: bool = False
+    every: bool = field(default=False, kw_only=True)
+    as_json: bool = field(default=False, kw_only=True)
 
     @property
     def options(self) -> str:
         """The options that leave the same, behind a command."""
         given = {"--out": self.out, "--save": self.save, "--summary": self.summary}
-        return "".join(
-            f" {name} {shlex.quote(str(value))}" for name, value in given.items() if value
-        )
+        words = [f" {name} {shlex.quote(str(value))}" for name, value in given.items() if value]
+        return "".join([*words, " --all" if self.every else ""])
 
 
 @app.callback(invoke_without_command=True)
@@ -127,7 +144,12 @@ def default(
 def run(  # noqa: PLR0913 - each parameter is an option of the command line
     context: typer.Context,
     suite: Annotated[
-        str, typer.Argument(metavar="SUITE", help=f"One of {', '.join(SUITES)}.")
+        str,
+        typer.Argument(
+            metavar="SUITE",
+            help=f"One of {', '.join(SUITES)}.",
+            autocompletion=completion.suites,
+        ),
     ] = "quick",
     *,
     given: Given,
@@ -137,21 +159,31 @@ def run(  # noqa: PLR0913 - each parameter is an option of the command line
     summary: Summary = None,
     resume: Annotated[
         str | None,
-        typer.Option(metavar="[RUN]", help="Finish a run: the latest, unless one is named."),
+        typer.Option(
+            metavar="[RUN]",
+            help="Finish a run: the latest, unless one is named.",
+            autocompletion=completion.runs,
+        ),
     ] = None,
+    every: Every = False,
     as_json: Lines = False,
 ) -> None:
     """Check agreement, measure time and memory, and leave a page and charts."""
     from suites.request.planning import requested
 
+    _expect_tables(every=every, as_json=as_json)
     suite_given = is_given(context, "suite")
     if resume is not None:
         _expect_no_plan_options([*(["SUITE"] if suite_given else []), *given])
-        _resume(resume, store, Left(out, save, summary, as_json=as_json))
+        _resume(resume, store, Left(out, save, summary, every=every, as_json=as_json))
         return
     if "--problem" in given and suite_given:
         raise ValueError(f"a suite ({suite}) and --problem; expected one or the other")
-    _begin(requested(named(suite), given), store, Left(out, save, summary, as_json=as_json))
+    _begin(
+        requested(named(suite), given),
+        store,
+        Left(out, save, summary, every=every, as_json=as_json),
+    )
 
 
 @app.command()
@@ -264,13 +296,14 @@ def judge(
 
 
 @app.command()
-def report(
+def report(  # noqa: PLR0913 - each parameter is an option of the command line
     names: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="[RUN|FILE.zip]...",
             help="A run's name or saved name, latest, latest~1, or a bundle; several of one "
             "machine: their history; of several machines: side by side.",
+            autocompletion=completion.runs,
         ),
     ] = None,
     *,
@@ -280,6 +313,7 @@ def report(
     anyway: Anyway = False,
     store: StoreUrl = DEFAULT_STORE,
     out: Out = None,
+    every: Every = False,
     summary: Summary = None,
     as_json: Json = False,
 ) -> None:
@@ -291,25 +325,44 @@ def report(
 
     if last and names:
         raise ValueError(f"--last {last} beside {names[0]}; expected one or the other")
+    _expect_tables(every=every, as_json=as_json)
     expect_file(summary)
     wanted = Store.open(store, create=False).newest(last) if last else names or ["latest"]
     sides = by_name.runs(wanted, store)
     if len(sides) == 1:
-        reporting.report(*sides[0], out, as_json=as_json, summary=summary)
-    else:
-        reporting.report_several(sides, out, anyway=anyway, as_json=as_json, summary=summary)
+        reporting.report(*sides[0], out, as_json=as_json, every=every, summary=summary)
+        return
+    if every:
+        raise ValueError(f"--all beside {len(wanted)} runs; it prints the tables of a single run")
+    reporting.report_several(sides, out, anyway=anyway, as_json=as_json, summary=summary)
 
 
 @app.command()
 def compare(  # noqa: PLR0913 - each parameter is an option of the command line
     base: Annotated[
-        str, typer.Argument(metavar="BASE", help="A run or FILE.zip, or with --run a name.")
+        str,
+        typer.Argument(
+            metavar="BASE",
+            help="A run or FILE.zip, or with --run an implementation.",
+            autocompletion=completion.compared,
+        ),
     ],
-    new: Annotated[str, typer.Argument(metavar="NEW", help="What is held against it.")],
+    new: Annotated[
+        str,
+        typer.Argument(
+            metavar="NEW",
+            help="A run or FILE.zip, or with --run an implementation.",
+            autocompletion=completion.compared,
+        ),
+    ],
     *,
     run: Annotated[
         str | None,
-        typer.Option(metavar="RUN", help="BASE and NEW are implementations of this run."),
+        typer.Option(
+            metavar="RUN",
+            help="BASE and NEW are implementations of this run.",
+            autocompletion=completion.runs,
+        ),
     ] = None,
     delta: Annotated[
         str | None, typer.Option(metavar="PART", help="What counts as a difference; the run's.")
@@ -355,12 +408,22 @@ def compare(  # noqa: PLR0913 - each parameter is an option of the command line
 @app.command()
 def export(
     run: Annotated[
-        str, typer.Argument(metavar="RUN", help="A run's name or saved name, latest or latest~1.")
+        str,
+        typer.Argument(
+            metavar="RUN",
+            help="A run's name or saved name, latest or latest~1.",
+            autocompletion=completion.runs,
+        ),
     ] = "latest",
     *,
     form: Annotated[
         str,
-        typer.Option("--format", metavar="NAME", help=f"One of {', '.join(names())}."),
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            help=f"One of {', '.join(names())}.",
+            autocompletion=completion.words(names()),
+        ),
     ] = "csv",
     to: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Where to; beside the run's page.")
@@ -414,14 +477,18 @@ def rerun(
         print_line(f"runs with your rights: {file}", stderr=True)
     for line in rerunning.differences(of):
         print_line(line, stderr=True)
-    left = Left(out, save, summary, as_json)
+    left = Left(out, save, summary, as_json=as_json)
     _carry_out(partial(rerunning.rerun, of, store, _command()), left)
 
 
 @app.command("list")
 def list_(
     what: Annotated[
-        str, typer.Argument(help="implementations, suites, runs or machine.")
+        str,
+        typer.Argument(
+            help="implementations, suites, runs or machine.",
+            autocompletion=completion.words(LISTS),
+        ),
     ] = "implementations",
     *,
     store: StoreUrl = DEFAULT_STORE,
@@ -482,7 +549,7 @@ def main() -> None:
     open_streams()
     arguments = _with_latest(sys.argv[1:])
     try:
-        status = typer.main.get_command(app)(arguments, "run_bench.py", standalone_mode=False)
+        status = typer.main.get_command(app)(arguments, _program(), standalone_mode=False)
         sys.stdout.flush()
     except OutputError as error:
         drop_output()
@@ -495,10 +562,18 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except COMMAND_LINE_ERROR as error:
-        command = error.ctx.command_path if error.ctx else "run_bench.py"
-        _fail(f"{error.format_message()} (python {command} --help)")
+        command = error.ctx.command_path if error.ctx else _program()
+        python = "" if command.startswith(INSTALLED) else "python "
+        _fail(f"{error.format_message()} ({python}{command} --help)")
     else:
         sys.exit(status)
+
+
+def _program() -> str:
+    """The name that was called. A shell completes the installed program's only."""
+    completes = {"--install-completion", "--show-completion"} & set(sys.argv)
+    installed = Path(sys.argv[0]).stem == INSTALLED
+    return INSTALLED if installed or completes else "run_bench.py"
 
 
 def _begin(request: Request, url: str, left: Left) -> NoReturn:
@@ -552,6 +627,7 @@ def _carry_out(conduct: Callable[[Live, Listener | None, str], Conducted], left:
         done.records,
         left.out,
         as_json=left.as_json,
+        every=left.every,
         lines=lines,
         summary=left.summary,
     )
@@ -561,6 +637,11 @@ def _carry_out(conduct: Callable[[Live, Listener | None, str], Conducted], left:
         command = shlex.join(["python", "run_bench.py", "check", str(file)])
         print_line(f"{name} states no Limits; find its limits with: {command}", stderr=True)
     raise typer.Exit(exit_status(done.records, named=done.run.plan.named))
+
+
+def _expect_tables(*, every: bool, as_json: bool) -> None:
+    if every and as_json:
+        raise ValueError("--all beside --json; expected one or the other: JSON has every row")
 
 
 def _expect_no_plan_options(given: list[str]) -> None:

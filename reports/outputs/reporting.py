@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,9 +23,10 @@ from reports.outputs.markdown.text import escaped
 from reports.outputs.streams import OutputError
 from reports.outputs.summary import append
 from reports.outputs.terminal import run_tables
-from reports.outputs.terminal.console import print_json, print_paths, print_tables
+from reports.outputs.terminal.console import print_json, print_paths, print_tables, waiting
 from reports.outputs.terminal.history_tables import history_tables
 from reports.outputs.terminal.machine_tables import machine_tables
+from reports.views import history_summary
 from reports.views.history import section
 from reports.views.machines import name as machine_name
 from suites.records.named import Stored
@@ -41,24 +43,27 @@ def report(
     out: Path | None,
     *,
     as_json: bool,
+    every: bool = False,
     lines: Stream | None = None,
     summary: Path | None = None,
 ) -> None:
     """Write page and charts, and print the tables or JSON, then the paths.
 
+    every    print the tables of all panels, all verdicts and all that was not measured
     lines    prints the JSON as one line
     summary  a file to which the answer is appended as markdown
 
     Raises OutputError where standard output cannot be written.
     """
     analysis = Analysis(run, records)
-    made = page.write(analysis, out or RESULTS / run.name)
+    with nullcontext() if as_json else waiting("writing the page and the charts"):
+        made = page.write(analysis, out or RESULTS / run.name)
     append(summary, of_run(analysis))
     try:
         if as_json:
             (lines.run if lines else print_json)({**json_data.of_run(analysis), **_files(made)})
         else:
-            print_tables(run_tables.summary(analysis))
+            print_tables(run_tables.summary(analysis, every=every))
             print_paths(_paths(made))
     except OutputError as error:
         raise OutputError(f"{error}; run {run.name} is stored, its page is {made.page}") from error
@@ -117,7 +122,9 @@ def report_history(
         expect_comparable(change, anyway=anyway)
     newest = found.analyses[-1]
     folder = out or RESULTS / f"{newest.run.name}-history"
-    made = page.write(newest, folder, further=(section(found),))
+    made = page.write(
+        newest, folder, further=(section(found),), first=history_summary.of_history(found)
+    )
     append(summary, of_history(found))
     if as_json:
         print_json({**json_data.of_history(found), **_files(made)})
@@ -132,7 +139,7 @@ def _files(made: Report) -> dict[str, Any]:
 
 
 def _paths(made: Report) -> list[Path | str]:
-    """The files written, for people: many charts are counted."""
+    """The files written, for people: many charts are counted, and the page is last."""
     if len(made.charts) <= MOST_CHARTS:
-        return [made.page, *made.charts]
-    return [made.page, f"{len(made.charts)} charts in {made.page.parent}"]
+        return [*made.charts, made.page]
+    return [f"{len(made.charts)} charts in {made.page.parent}", made.page]

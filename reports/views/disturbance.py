@@ -35,18 +35,28 @@ def sentences(analysis: Analysis) -> list[str]:
 
     Empty where no round was disturbed.
     """
+    found = meaning(analysis)
+    return [*found, DEFINITION] if found else []
+
+
+def meaning(analysis: Analysis) -> list[str]:
+    """How many rounds were disturbed, and what that means, then each withheld verdict.
+
+    For outputs that link the word to its definition.
+    """
     disturbed, tried = rounds(analysis.records)
     if not disturbed:
         return []
     rows = [*analysis.verdicts, *analysis.across]
+    uses_all = all(len(record.rounds) == len(record.times_ms) for record in analysis.records)
+    said = _of_one(rows[0]) if len(rows) == 1 else _of_several(rows, uses_all=uses_all)
     found = f"{disturbed} of {counted(tried, 'round')} were disturbed"
-    meaning = _of_one(rows[0]) if len(rows) == 1 else _of_several(rows)
-    return [f"{'; '.join(filter(None, [found, meaning]))}.", DEFINITION]
+    return [f"{'; '.join(filter(None, [found, said]))}.", *_withheld(rows)]
 
 
-def withheld(analysis: Analysis) -> list[str]:
+def _withheld(every: Sequence[VerdictRow]) -> list[str]:
     """A sentence for each withheld verdict, with the reason; many are counted."""
-    rows = [row for row in [*analysis.verdicts, *analysis.across] if row.withheld]
+    rows = [row for row in every if row.withheld]
     said = [
         abbreviated(f"{row.implementation} on {row.problem}: {reason(row)}.", LONGEST_TEXT)
         for row in rows[:MOST_WITHHELD]
@@ -76,8 +86,11 @@ def _of_one(row: VerdictRow) -> str:
     return f"{said}: the verdict stands" if row.verdict in DECIDED else said
 
 
-def _of_several(rows: Sequence[VerdictRow]) -> str:
-    """How far ratios with the disturbed rounds are off, and whether the verdicts stand."""
+def _of_several(rows: Sequence[VerdictRow], *, uses_all: bool) -> str:
+    """How far ratios with the disturbed rounds are off, and whether the verdicts stand.
+
+    uses_all  whether figures use the disturbed rounds of every session
+    """
     both = [(row.ratio, row.ratio_all) for row in rows if row.ratio and row.ratio_all]
     decided = sum(row.verdict in DECIDED for row in rows)
     kept_back = sum(row.withheld for row in rows)
@@ -85,7 +98,7 @@ def _of_several(rows: Sequence[VerdictRow]) -> str:
         return ""
     off = max(_apart(*each) for each in both)
     said = f"with and without them the ratios differ by {_most(off)}"
-    if all(used == every for used, every in both):
+    if uses_all:
         said = "figures use all rounds"
     if kept_back:
         return f"{said}: {kept_back} of {counted(decided + kept_back, 'verdict')} withheld"

@@ -18,18 +18,20 @@ def reason(row: Judged) -> str:
     return "; ".join(row.reasons)
 
 
-def conclusions(analysis: Analysis) -> list[str]:
-    """Conclusions, and comparisons without one; empty without a comparison."""
+def conclusions(analysis: Analysis, *, counts: bool = True) -> list[str]:
+    """What noise allows to conclude; empty without a comparison.
+
+    counts  with the number of each verdict, and how many intervals exclude 1 by chance
+    """
     rows = analysis.verdicts
     if not rows:
         return []
     found = (
-        tally(rows, analysis.plan.delta),
-        chance(rows),
+        noise_floor(analysis.floor, rows),
+        *([tally(rows, analysis.plan.delta), chance(rows)] if counts else []),
         _one_process(rows),
         _further_sessions(rows),
         imprecise(analysis.plan, rows),
-        noise_floor(analysis.floor, rows),
     )
     return [sentence for sentence in found if sentence]
 
@@ -101,6 +103,6 @@ def _further_sessions(rows: Iterable[VerdictRow]) -> str:
         return ""
     least = f"{min(known)} to " if min(known) < max(known) else ""
     return (
-        f"About {least}{counted(max(known), 'more session')} would settle {len(known)} of the "
-        f"{len(every)} inconclusive, if their spread stays as it is."
+        f"About {least}{counted(max(known), 'more session')} would settle {len(known)} of "
+        f"{counted(len(every), 'inconclusive comparison')}, if their spread stays as it is."
     )

@@ -21,7 +21,7 @@ from suites.measure import (
 )
 from suites.records.settings import options
 from suites.request import planning
-from suites.stats import intervals
+from suites.stats import disturbance, intervals
 
 TEXT = " ".join((Path(__file__).parents[2] / "docs" / "measuring.md").read_text().split())
 STATED = (
@@ -35,8 +35,8 @@ STATED = (
     f"at least {rounds.FEWEST} rounds",
     f"at most {rounds.MOST}.",
     f"together take less than {rounds.WATCHED_MS:g} ms share a reading",
-    f"exceeds {100 * interference.WAITED_SHARE:g} % of the round",
-    f"exceeds {interference.SLOW_PROBE} times its usual time",
+    f"exceeds {100 * disturbance.WAITED_SHARE:g} % of the round",
+    f"exceeds {disturbance.SLOW_PROBE} times its usual time",
     f"the {interference.USUAL_PERCENTILE}th percentile",
     f"from {intervals.FEWEST_ROUNDS} rounds on",
     f"up to {rounds.TAIL_MOST:,} rounds, within {planning.TAIL_BUDGET_MS / 1e3:g} s",

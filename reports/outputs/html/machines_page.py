@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from reports.analysis.machines import Machines, Side
+from reports.outputs.html.contents import Drawn
 from reports.outputs.html.filters import Filters
 from reports.outputs.html.page import (
     MOST_CHARTS,
-    Drawn,
     Report,
     environment,
     frame,
@@ -17,13 +17,14 @@ from reports.outputs.html.page import (
     section_parts,
     some_of_each,
 )
-from reports.views import machines
+from reports.views import machine, machines
 
 
 def write(found: Machines, folder: Path) -> Report:
     """Write the page and its charts into a folder. Raises ValueError like `page.write`."""
     html, drawn = _page(found)
-    return saved(html, drawn, folder)
+    stamps = dict.fromkeys(machine.stamp(side.analysis.run) for side in found.sides)
+    return saved(html, drawn, folder, "; ".join(stamps))
 
 
 def page(found: Machines) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from reports.analysis.run_analysis import Analysis
-from reports.views.disturbance import DEFINITION, RULE, rounds, sentences, withheld
+from reports.outputs.html.page import page
+from reports.views.disturbance import DEFINITION, RULE, meaning, rounds, sentences
+from reports.views.terms import TERMS
 from suites.records.record import Conditions, Record
 from suites.records.store import Run
 from suites.stats.disturbance import SLOW_PROBE, WAITED_SHARE
@@ -67,9 +70,9 @@ def test_a_verdict_that_all_rounds_contradict_is_withheld_and_named() -> None:
     analysis = Analysis(*scaled(scaled(made, 2.0, 0, 1), 1.4, 2))
     (row,) = analysis.verdicts
     assert (row.verdict, row.withheld) == ("inconclusive", True)
-    found, _ = sentences(analysis)
+    found, named = meaning(analysis)
     assert found.endswith("the verdict is withheld.")
-    (named,) = withheld(analysis)
+    assert sentences(analysis) == [found, named, DEFINITION]
     assert named.startswith(f"other on {PROBLEMS[1]}: withheld: all rounds give the ratio 1.26")
 
 
@@ -101,3 +104,12 @@ def test_rounds_that_implementations_share_count_once() -> None:
     assert rounds([r for r in records if r.session < 2]) == (1, 5)
     assert rounds([]) == (0, 0)
     assert run.plan.sessions == 5
+
+
+def test_the_page_has_the_sentence_and_links_the_word_to_the_one_definition() -> None:
+    written = page(Analysis(*with_disturbed(two(1.3), 4)))
+    text = " ".join(re.sub(r"<[^>]*>", "", written).split())
+    assert "5 of 25 rounds were disturbed; with all rounds the ratio is 1.300" in text
+    assert DEFINITION in text
+    (term,) = [each for each in TERMS if each.word == "disturbed"]
+    assert re.search(rf'rounds were <a[^>]*href="#{term.anchor}"', written)
