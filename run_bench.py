@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, cast
@@ -17,7 +17,9 @@ import typer
 from reports.outputs.export.formats import names
 from reports.outputs.streams import OutputError, drop_output, open_streams
 from suites import VERSION
+from suites.listing import LISTS
 from suites.records.address import DEFAULT_STORE, without_password
+from suites.request import completion
 from suites.request.command_line import is_given, with_options
 from suites.request.options import OPTIONS
 from suites.request.suites import SUITES, named
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from suites.engine.conductor import Listener
     from suites.request.planning import Request
 
+INSTALLED = "attnbench"
+"""The program's name where it is installed."""
 PART = replace(OPTIONS["--delta"], name="--fail-if-slower")
 CHECK_OPTIONS = tuple(
     OPTIONS[name] for name in ("--time-limit", "--prepare-limit", "--memory-limit", "--threads")
@@ -50,7 +54,6 @@ JUDGE_OPTIONS = tuple(replace(OPTIONS[name], help=text) for name, text in JUDGE_
 COMMAND_LINE_ERROR = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[2])
 
 app = typer.Typer(
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Attention implementations behind one interface: proven to agree, then measured together.",
     pretty_exceptions_enable=False,
@@ -58,7 +61,12 @@ app = typer.Typer(
 )
 
 Names = Annotated[
-    list[str] | None, typer.Argument(metavar="NAME", help="NAME, FILE.py or FILE.py:FUNCTION.")
+    list[str] | None,
+    typer.Argument(
+        metavar="NAME",
+        help="NAME, FILE.py or FILE.py:FUNCTION.",
+        autocompletion=completion.implementations,
+    ),
 ]
 StoreUrl = Annotated[str, typer.Option("--store", metavar="URL", help="Database that keeps runs.")]
 Anyway = Annotated[
@@ -87,6 +95,10 @@ Summary = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Markdown file to append the answer to, as CI steps take."),
 ]
+Save = Annotated[
+    str,
+    typer.Option(metavar="NAME", help="A name for the run, as main; it may be given again."),
+]
 Given = dict[str, str | list[str]]
 
 
@@ -100,8 +112,8 @@ class Left:
     out: Path | None = None
     save: str = ""
     summary: Path | None = None
-    every: bool = False
-    as_json: bool = False
+    every: bool = field(default=False, kw_only=True)
+    as_json: bool = field(default=False, kw_only=True)
 
     @property
     def options(self) -> str:
@@ -132,20 +144,26 @@ def default(
 def run(  # noqa: PLR0913 - each parameter is an option of the command line
     context: typer.Context,
     suite: Annotated[
-        str, typer.Argument(metavar="SUITE", help=f"One of {', '.join(SUITES)}.")
+        str,
+        typer.Argument(
+            metavar="SUITE",
+            help=f"One of {', '.join(SUITES)}.",
+            autocompletion=completion.suites,
+        ),
     ] = "quick",
     *,
     given: Given,
     store: StoreUrl = DEFAULT_STORE,
     out: Out = None,
-    save: Annotated[
-        str,
-        typer.Option(metavar="NAME", help="A name for the run, as main; it may be given again."),
-    ] = "",
+    save: Save = "",
     summary: Summary = None,
     resume: Annotated[
         str | None,
-        typer.Option(metavar="[RUN]", help="Finish a run: the latest, unless one is named."),
+        typer.Option(
+            metavar="[RUN]",
+            help="Finish a run: the latest, unless one is named.",
+            autocompletion=completion.runs,
+        ),
     ] = None,
     every: Every = False,
     as_json: Lines = False,
@@ -282,8 +300,10 @@ def report(  # noqa: PLR0913 - each parameter is an option of the command line
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[RUN]...",
-            help="A run's name or saved name, latest or latest~1; several: their history.",
+            metavar="[RUN|FILE.zip]...",
+            help="A run's name or saved name, latest, latest~1, or a bundle; several of one "
+            "machine: their history; of several machines: side by side.",
+            autocompletion=completion.runs,
         ),
     ] = None,
     *,
@@ -297,42 +317,52 @@ def report(  # noqa: PLR0913 - each parameter is an option of the command line
     summary: Summary = None,
     as_json: Json = False,
 ) -> None:
-    """Make the page and the charts of a stored run, or the history of several."""
+    """Make the page and the charts of a run, the history of several, or machines side by side."""
     from reports.outputs import reporting
     from reports.outputs.summary import expect_file
+    from suites.records import named as by_name
     from suites.records.store import Store
 
     if last and names:
         raise ValueError(f"--last {last} beside {names[0]}; expected one or the other")
     _expect_tables(every=every, as_json=as_json)
     expect_file(summary)
-    kept = Store.open(store, create=False)
-    wanted = kept.newest(last) if last else names or ["latest"]
-    if len(wanted) == 1:
-        stored = kept.run(wanted[0])
-        reporting.report(
-            stored,
-            kept.records(stored.name),
-            out,
-            as_json=as_json,
-            every=every,
-            summary=summary,
-        )
+    wanted = Store.open(store, create=False).newest(last) if last else names or ["latest"]
+    sides = by_name.runs(wanted, store)
+    if len(sides) == 1:
+        reporting.report(*sides[0], out, as_json=as_json, every=every, summary=summary)
         return
     if every:
         raise ValueError(f"--all beside {len(wanted)} runs; it prints the tables of a single run")
-    sides = [(each, kept.records(each.name)) for each in map(kept.run, wanted)]
-    reporting.report_history(sides, out, anyway=anyway, as_json=as_json, summary=summary)
+    reporting.report_several(sides, out, anyway=anyway, as_json=as_json, summary=summary)
 
 
 @app.command()
 def compare(  # noqa: PLR0913 - each parameter is an option of the command line
-    base: Annotated[str, typer.Argument(metavar="BASE", help="A run, or with --run a name.")],
-    new: Annotated[str, typer.Argument(metavar="NEW", help="What is held against it.")],
+    base: Annotated[
+        str,
+        typer.Argument(
+            metavar="BASE",
+            help="A run or FILE.zip, or with --run an implementation.",
+            autocompletion=completion.compared,
+        ),
+    ],
+    new: Annotated[
+        str,
+        typer.Argument(
+            metavar="NEW",
+            help="A run or FILE.zip, or with --run an implementation.",
+            autocompletion=completion.compared,
+        ),
+    ],
     *,
     run: Annotated[
         str | None,
-        typer.Option(metavar="RUN", help="BASE and NEW are implementations of this run."),
+        typer.Option(
+            metavar="RUN",
+            help="BASE and NEW are implementations of this run.",
+            autocompletion=completion.runs,
+        ),
     ] = None,
     delta: Annotated[
         str | None, typer.Option(metavar="PART", help="What counts as a difference; the run's.")
@@ -363,15 +393,13 @@ def compare(  # noqa: PLR0913 - each parameter is an option of the command line
     from reports.outputs import comparing
     from reports.outputs.exit_status import expect_comparable
     from reports.outputs.summary import expect_file
-    from suites.records.store import Store
 
     if fail_if_unsure and fail_if_slower is None:
         raise ValueError("--fail-if-unsure without --fail-if-slower; expected both, as 3%")
     limit = None if fail_if_slower is None else PART.value(fail_if_slower)
     counts = None if delta is None else OPTIONS["--delta"].value(delta)
     expect_file(summary)
-    kept = Store.open(store, create=False)
-    found = comparing.compared(kept, base, new, run=run, delta=counts)
+    found = comparing.compared(store, base, new, run=run, delta=counts)
     expect_comparable(found, anyway=anyway)
     judged = None if limit is None else gate(found, limit, strict=fail_if_unsure)
     raise typer.Exit(comparing.report(found, judged, as_json=as_json, summary=summary))
@@ -380,12 +408,22 @@ def compare(  # noqa: PLR0913 - each parameter is an option of the command line
 @app.command()
 def export(
     run: Annotated[
-        str, typer.Argument(metavar="RUN", help="A run's name or saved name, latest or latest~1.")
+        str,
+        typer.Argument(
+            metavar="RUN",
+            help="A run's name or saved name, latest or latest~1.",
+            autocompletion=completion.runs,
+        ),
     ] = "latest",
     *,
     form: Annotated[
         str,
-        typer.Option("--format", metavar="NAME", help=f"One of {', '.join(names())}."),
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            help=f"One of {', '.join(names())}.",
+            autocompletion=completion.words(names()),
+        ),
     ] = "csv",
     to: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Where to; beside the run's page.")
@@ -395,19 +433,62 @@ def export(
     """Write a stored run in another format."""
     from reports.outputs.export import export as exports
     from reports.outputs.folder import RESULTS
-    from reports.outputs.terminal.console import print_paths
+    from reports.outputs.terminal.console import print_line, print_paths
     from suites.records.store import Store
 
     kept = Store.open(store, create=False)
     stored = kept.run(run)
     target = to or RESULTS / stored.name / f"{form}.{exports.extension(form)}"
     print_paths(exports.export(kept, stored, form, target))
+    for line in exports.doubts(stored, form):
+        print_line(line, stderr=True)
+
+
+@app.command()
+def rerun(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN|FILE.zip",
+            help="A run's name or saved name, latest, latest~1, or a bundle.",
+        ),
+    ],
+    *,
+    store: StoreUrl = DEFAULT_STORE,
+    out: Out = None,
+    save: Save = "",
+    summary: Summary = None,
+    as_json: Lines = False,
+) -> None:
+    """Measure the plan of a stored run, or of a bundle, again on this machine, and report it.
+
+    The files of a bundle are code and run with all your rights: rerun a bundle only from someone
+    whose code you would run. They are unpacked below results/bundles, stay there, and are named
+    before anything runs.
+    """
+    from reports.outputs.folder import RESULTS, expect_folder
+    from reports.outputs.terminal.console import print_line
+    from suites import rerunning
+
+    _expect_kept(store)
+    expect_folder(out or RESULTS)
+    of, files = rerunning.source(name, store, RESULTS / "bundles")
+    for file in files:
+        print_line(f"runs with your rights: {file}", stderr=True)
+    for line in rerunning.differences(of):
+        print_line(line, stderr=True)
+    left = Left(out, save, summary, as_json=as_json)
+    _carry_out(partial(rerunning.rerun, of, store, _command()), left)
 
 
 @app.command("list")
 def list_(
     what: Annotated[
-        str, typer.Argument(help="implementations, suites, runs or machine.")
+        str,
+        typer.Argument(
+            help="implementations, suites, runs or machine.",
+            autocompletion=completion.words(LISTS),
+        ),
     ] = "implementations",
     *,
     store: StoreUrl = DEFAULT_STORE,
@@ -468,7 +549,7 @@ def main() -> None:
     open_streams()
     arguments = _with_latest(sys.argv[1:])
     try:
-        status = typer.main.get_command(app)(arguments, "run_bench.py", standalone_mode=False)
+        status = typer.main.get_command(app)(arguments, _program(), standalone_mode=False)
         sys.stdout.flush()
     except OutputError as error:
         drop_output()
@@ -481,19 +562,33 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except COMMAND_LINE_ERROR as error:
-        command = error.ctx.command_path if error.ctx else "run_bench.py"
-        _fail(f"{error.format_message()} (python {command} --help)")
+        command = error.ctx.command_path if error.ctx else _program()
+        python = "" if command.startswith(INSTALLED) else "python "
+        _fail(f"{error.format_message()} ({python}{command} --help)")
     else:
         sys.exit(status)
 
 
+def _program() -> str:
+    """The name that was called. A shell completes the installed program's only."""
+    completes = {"--install-completion", "--show-completion"} & set(sys.argv)
+    installed = Path(sys.argv[0]).stem == INSTALLED
+    return INSTALLED if installed or completes else "run_bench.py"
+
+
 def _begin(request: Request, url: str, left: Left) -> NoReturn:
     """Plan a run, carry it out, and report it."""
-    from suites.conducting import NOT_KEPT, begin
+    from suites.conducting import begin
+
+    _expect_kept(url)
+    _carry_out(partial(begin, request, url, _command()), left)
+
+
+def _expect_kept(url: str) -> None:
+    from suites.conducting import NOT_KEPT
 
     if url in (NOT_KEPT, f"{NOT_KEPT}/", f"{NOT_KEPT}/:memory:"):
         raise ValueError(f"--store {url!r} keeps no run; expected a file, as {DEFAULT_STORE}")
-    _carry_out(partial(begin, request, url, _command()), left)
 
 
 def _resume(name: str, url: str, left: Left) -> NoReturn:

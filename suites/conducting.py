@@ -72,23 +72,23 @@ def begin(
     with pool_for(request) as pool:
         plan, machine = _callable_plan(request, pool)
         store = Store.open(url)
-        _expect_saveable(store, save)
+        expect_saveable_in(store, save)
         name = store.unused_name(plan.suite)
         run = Run(name=name, started=now(), command=command, plan=plan, machine=machine)
         store.begin(run)
-        records = _conduct(run, store, pool, live, lines)
-    return _conducted(store, name, records, save)
+        records = conducted(run, store, pool, live, lines)
+    return finished(store, name, records, save)
 
 
 def resume(name: str, url: str, live: Live, lines: Listener | None, save: str = "") -> Conducted:
     """Carry out the plan of a stored run, without the records that are stored already."""
     store = Store.open(url, create=False)
-    _expect_saveable(store, save)
+    expect_saveable_in(store, save)
     run = store.run(name)
     _expect_unchanged(run)
     with pool_of(run.plan) as pool:
-        records = _conduct(run, store, pool, live, lines)
-    return _conducted(store, run.name, records, save)
+        records = conducted(run, store, pool, live, lines)
+    return finished(store, run.name, records, save)
 
 
 def check(
@@ -103,7 +103,7 @@ def check(
         store = Store.open(NOT_KEPT)
         run = Run(name="check", started=now(), command=command, plan=plan, machine=machine)
         store.begin(run)
-        records = _conduct(run, store, pool, live)
+        records = conducted(run, store, pool, live)
 
         def conduct(trial: Run) -> list[Record]:
             store.begin(trial)
@@ -206,7 +206,7 @@ def _expect_unchanged(run: Run) -> None:
             )
 
 
-def _conduct(
+def conducted(
     run: Run, store: Store, pool: LocalPool, live: Live, lines: Listener | None = None
 ) -> list[Record]:
     """The records of a run. Raises StoppedError when it was stopped by hand and is stored."""
@@ -221,12 +221,13 @@ def _conduct(
         raise StoppedError(_how_to_finish(run, store)) from None
 
 
-def _expect_saveable(store: Store, save: str) -> None:
+def expect_saveable_in(store: Store, save: str) -> None:
+    """Raise ValueError for a name that no run of this store can be given; "" is none."""
     if save:
         store.expect_saveable(save)
 
 
-def _conducted(store: Store, name: str, records: list[Record], save: str) -> Conducted:
+def finished(store: Store, name: str, records: list[Record], save: str) -> Conducted:
     """The finished run, under its saved name where one is wanted."""
     replaced = store.save(save, name) if save else ""
     return Conducted(store.run(name), store, records, replaced)

@@ -16,8 +16,12 @@ from suites.records.record import Record
 from suites.stats.pairing import share_rounds
 
 MOST_PROBLEMS: Final = 12
-MOST_POINTS: Final = 15_000
-"""Samples of a page; two charts of so many take 0.5 MB of it."""
+MOST_POINTS: Final = 12_000
+"""Samples of a page; two charts of so many take 0.3 MB of it."""
+LARGE: Final = 500
+"""Pairs of problem and implementation; a page of more has room for fewer samples."""
+MOST_POINTS_OF_LARGE: Final = 1_000
+"""Samples of the page of a large run."""
 FEWEST_POINTS: Final = 20
 """Samples of a record that are shown in any case, where it has so many; problems are left out."""
 
@@ -53,9 +57,11 @@ def shown(plan: Plan, timed: Timed) -> Shown:
     """The samples that fit on a page, of the largest number of threads."""
     every = list(_groups(plan, timed))
     problems = dict.fromkeys(each.problem for each in every)
-    kept = set(_fitting(sorted(problems, key=lambda each: -each.flops), every))
+    pairs = sum(len(each.records) for each in every)
+    most = MOST_POINTS if pairs <= LARGE else MOST_POINTS_OF_LARGE
+    kept = set(_fitting(sorted(problems, key=lambda each: -each.flops), every, most))
     groups = tuple(each for each in every if each.problem in kept)
-    step = max(1, ceil(_samples(groups) / MOST_POINTS))
+    step = max(1, ceil(_samples(groups) / most))
     return Shown(groups, len(problems), step)
 
 
@@ -112,12 +118,12 @@ def _groups(plan: Plan, timed: Timed) -> Iterator[Group]:
             continue
         for panel, names in plan.panels(found).items():
             own = {name: found[name] for name in names}
-            yield Group(problem, panel, plan.baseline_of(names), own)
+            if sum(map(len, own.values())) > 1:  # a single record has none to be seen beside
+                yield Group(problem, panel, plan.baseline_of(names), own)
 
 
-def _fitting(problems: Iterable[Problem], groups: Sequence[Group]) -> Iterator[Problem]:
+def _fitting(problems: Iterable[Problem], groups: Sequence[Group], room: int) -> Iterator[Problem]:
     """The first problems whose samples fit, one at least."""
-    room = MOST_POINTS
     for place, problem in enumerate(islice(problems, MOST_PROBLEMS)):
         own = (each for each in groups if each.problem == problem)
         room -= _samples(own, most=FEWEST_POINTS)

@@ -81,8 +81,8 @@ def tail_columns(row: TailRow) -> dict[str, Any]:
         ends = (each.value, each.low, each.high) if each else (None, None, None)
         names = (f"p{percent}_{end}" for end in ("ms", "low_ms", "high_ms"))
         found |= dict(zip(names, ends, strict=True))
-    ends = (row.session_low_ms, row.session_high_ms, row.slowest_ms)
-    return found | dict(zip(COLUMNS[-3:], ends, strict=True))
+    slowest = (row.session_low_ms, row.session_high_ms, row.slowest_ms)
+    return found | dict(zip(COLUMNS[-3:], slowest, strict=True))
 
 
 def _row(

@@ -14,23 +14,22 @@ from reports.outputs.summary import append
 from reports.outputs.terminal.console import print_json, print_line, print_tables
 from reports.outputs.terminal.verdict_tables import compare_tables
 from reports.views import gate as gates
-from suites.records.store import Store
+from suites.records import named
 
 
-def compared(
-    store: Store, base: str, new: str, *, run: str | None, delta: float | None
-) -> Comparison:
+def compared(url: str, base: str, new: str, *, run: str | None, delta: float | None) -> Comparison:
     """The comparison of two runs, or of two implementations where a run is named.
 
+    url    of the store; a run may be a file with a bundle instead
     delta  what counts as a difference; None: that of the run
     """
     if run is None:
-        sides = [(each, store.records(each.name)) for each in map(store.run, (base, new))]
+        sides = named.runs([base, new], url)
         return run_comparison.runs(*sides[0], *sides[1], delta=delta)
-    of = store.run(run)
+    [(of, records)] = named.runs([run], url)
     if delta is not None:
         of = replace(of, plan=replace(of.plan, delta=delta))
-    return comparison.implementations(of, store.records(of.name), base, new)
+    return comparison.implementations(of, records, base, new)
 
 
 def report(

@@ -8,21 +8,28 @@ from pathlib import Path
 from typing import Any, Final
 
 from reports.analysis.history import history
+from reports.analysis.machines import are_of_one_machine, machines
 from reports.analysis.run_analysis import Analysis
 from reports.outputs.exit_status import expect_comparable
 from reports.outputs.export import json_data
 from reports.outputs.export.json_lines import Stream
+from reports.outputs.export.machines_data import of_machines
 from reports.outputs.folder import RESULTS
-from reports.outputs.html import page
+from reports.outputs.html import machines_page, page
 from reports.outputs.html.page import Report
 from reports.outputs.markdown.comparison import of_history
 from reports.outputs.markdown.run import of_run
+from reports.outputs.markdown.text import escaped
 from reports.outputs.streams import OutputError
 from reports.outputs.summary import append
 from reports.outputs.terminal import run_tables
 from reports.outputs.terminal.console import print_json, print_paths, print_tables, waiting
 from reports.outputs.terminal.history_tables import history_tables
+from reports.outputs.terminal.machine_tables import machine_tables
+from reports.views import history_summary
 from reports.views.history import section
+from reports.views.machines import name as machine_name
+from suites.records.named import Stored
 from suites.records.record import Record
 from suites.records.store import Run
 
@@ -62,6 +69,42 @@ def report(
         raise OutputError(f"{error}; run {run.name} is stored, its page is {made.page}") from error
 
 
+def report_several(
+    sides: Sequence[Stored],
+    out: Path | None,
+    *,
+    anyway: bool,
+    as_json: bool,
+    summary: Path | None = None,
+) -> None:
+    """Report runs of one machine as a history, and those of several machines side by side.
+
+    anyway  a history of several machines, too, marked
+    """
+    if anyway or are_of_one_machine([run for run, _ in sides]):
+        report_history(sides, out, anyway=anyway, as_json=as_json, summary=summary)
+    else:
+        report_machines(sides, out, as_json=as_json, summary=summary)
+
+
+def report_machines(
+    sides: Sequence[Stored], out: Path | None, *, as_json: bool, summary: Path | None = None
+) -> None:
+    """Write the page of several machines, and print their times and answers.
+
+    summary  a file to which the answer of each machine is appended as markdown
+    """
+    found = machines(sides)
+    made = machines_page.write(found, out or RESULTS / f"{found.sides[0].run.name}-machines")
+    for side in found.sides:
+        append(summary, f"## {escaped(machine_name(side))}\n\n{of_run(side.analysis)}")
+    if as_json:
+        print_json({**of_machines(found), **_files(made)})
+        return
+    print_tables(machine_tables(found))
+    print_paths(_paths(made))
+
+
 def report_history(
     sides: Sequence[tuple[Run, list[Record]]],
     out: Path | None,
@@ -79,7 +122,9 @@ def report_history(
         expect_comparable(change, anyway=anyway)
     newest = found.analyses[-1]
     folder = out or RESULTS / f"{newest.run.name}-history"
-    made = page.write(newest, folder, further=(section(found),))
+    made = page.write(
+        newest, folder, further=(section(found),), first=history_summary.of_history(found)
+    )
     append(summary, of_history(found))
     if as_json:
         print_json({**json_data.of_history(found), **_files(made)})

@@ -56,7 +56,7 @@ class Answer:
     @property
     def sentence(self) -> str:
         """All parts on one line."""
-        use = f"{self.start} {', '.join(map(str, self.choices))}"
+        use = " ".join(filter(None, (self.start, ", ".join(map(str, self.choices)))))
         return f"{self.label}: {'; '.join([use, *self.lead, *self.details])}."
 
 
@@ -126,7 +126,7 @@ def _of_all(analysis: Analysis, own: Sequence[Recommendation], label: str) -> An
         start="use",
         choices=(Choice(_short(_only(largest)), f"on all {count} problems"),),
         lead=tuple(_placed(place, lead(_first(analysis, largest)))),
-        details=tuple(_details(analysis, largest)),
+        details=tuple(_details(analysis, largest, own)),
     )
 
 
@@ -142,7 +142,7 @@ def _of_kind(analysis: Analysis, found: Recommendation, label: str) -> Answer:
         start="use" if found.spans else f"the fastest differs over {count}:",
         choices=tuple(_choices(found)),
         lead=(*_safest(found), *_placed(place, lead(_first(analysis, found), most=most))),
-        details=tuple(_details(analysis, found)),
+        details=tuple(_details(analysis, found, [found])),
     )
 
 
@@ -236,17 +236,21 @@ def _safest(found: Recommendation) -> Iterator[str]:
         yield f"{_short(name)} is never above {worst:.2g}x the time of the fastest"
 
 
-def _details(analysis: Analysis, found: Recommendation) -> Iterator[str]:
-    """The memory, the problems on which nothing is decided, and those not reached."""
-    needed = memory(analysis, found.largest, _first(analysis, found))
+def _details(
+    analysis: Analysis, largest: Recommendation, own: Sequence[Recommendation]
+) -> Iterator[str]:
+    """The memory on the largest problem, the problems without a decision, those not reached."""
+    needed = memory(analysis, largest.largest, _first(analysis, largest))
     if needed:
         yield needed
-    open_ = len(found.ranked) - found.decided
-    if open_ and len(found.ranked) > 1:
-        yield f"undecided on {open_} of {len(found.ranked)} problems"
-    if found.left:
-        names = list(dict.fromkeys(name for own in found.left.values() for name in own))
-        yield f"{counted(len(found.left), 'further problem')} not reached by {some(names)}"
+    count = sum(len(each.ranked) for each in own)
+    undecided = count - sum(each.decided for each in own)
+    if undecided and count > 1:
+        yield f"undecided on {undecided} of {count} problems"
+    left = [names for each in own for names in each.left.values()]
+    if left:
+        names = list(dict.fromkeys(name for each in left for name in each))
+        yield f"{counted(len(left), 'further problem')} not reached by {some(names)}"
 
 
 def _short(name: str) -> str:

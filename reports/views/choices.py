@@ -10,7 +10,6 @@ from reports.analysis.choices import Choice, Choices, Rival, choices
 from reports.analysis.run_analysis import Analysis
 from reports.views.numbers import ratio, ratio_in, times_of
 from reports.views.text import LONGEST_TEXT, abbreviated
-from suites.stats.intervals import Unsettled
 
 DEFAULT: Final = "its default"
 
@@ -60,10 +59,10 @@ def _beside(best: Choice, rivals: Sequence[Rival]) -> str:
     """The best choice beside the next, and beside all that are not shown to be slower."""
     second = rivals[0]
     name, other = _name(best), _name(second.choice)
-    if isinstance(second.ratio, Unsettled):
-        return _unjudged(best, second, second.ratio)
-    found = second.ratio
-    multiple = times_of(found.estimate, found.low, found.high, "its time")
+    found = second.judged
+    if found.verdict == "not judged":
+        return _unjudged(best, second)
+    multiple = times_of(found.ratio, found.low, found.high, "its time")
     unsure = [each for each in rivals if not each.is_slower]
     if not unsure:
         return f"{name} is best; next is {other}, {multiple}"
@@ -71,12 +70,13 @@ def _beside(best: Choice, rivals: Sequence[Rival]) -> str:
         names = ", ".join(_name(each.choice) for each in unsure)
         return f"{name} is not distinguished from {names}; next is {other}, {multiple}"
     more = f", nor {len(unsure) - 1} more" if len(unsure) > 1 else ""
-    interval = ratio_in(found.estimate, found.low, found.high)
+    interval = ratio_in(found.ratio, found.low, found.high)
     return f"{name} and {other} are not distinguished ({interval}){more}"
 
 
-def _unjudged(best: Choice, second: Rival, why: Unsettled) -> str:
-    said = f"{_name(best)} and {_name(second.choice)} were not judged ({why.reason})"
+def _unjudged(best: Choice, second: Rival) -> str:
+    why = "; ".join(second.judged.reasons)
+    said = f"{_name(best)} and {_name(second.choice)} were not judged ({why})"
     times = ratio(second.choice.median_ms / best.median_ms) if best.median_ms else ""
     return f"{said}; their medians differ by a factor of {times}" if times else said
 

@@ -68,7 +68,7 @@ def _optional(head: str, name: str, value: Callable[[Measurement], float | None]
 THREADS: Final = Column("threads", "threads", lambda row: whole(row.threads))
 COLUMNS: Final = (
     Column("median ms", "median_ms", _of(lambda row: row.median_ms, milliseconds)),
-    Column("spread ms", "spread_ms", _spread),
+    Column("spread ms", "spread_width_ms", _spread),
     Column("peak MiB", "peak_bytes", _peak),
     Column("share of attainable", "share_of_attainable", _attainable),
     Column("share of the gate", "share_of_bound", _of(lambda row: row.evidence.share, share)),

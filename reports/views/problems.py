@@ -74,7 +74,7 @@ def fixed_words(problem: Problem) -> dict[str, str]:
     }
 
 
-def kind_words(problem: Problem) -> list[str]:
+def kind_parts(problem: Problem) -> list[str]:
     """A kind of problems, without lengths and heads, in words."""
     even = problem.query_length == problem.key_length
     ratio = problem.query_heads // problem.key_heads

@@ -15,6 +15,7 @@ from suites.stats.percentiles import Percentile, fewest
 
 HEADING: Final = "Tails"
 HEADS: Final = tuple(f"p{each} ms [95 %]" for each in PERCENTS)
+OF_SESSIONS: Final = f"p{HIGHEST} of sessions"
 TOO_FEW: Final = "too few calls"
 CALLS: Final = (
     "Every sample is one call. The percentiles are of the calls of all sessions, those of "

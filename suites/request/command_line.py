@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from suites.records.option import Option
+from suites.request import completion
 
 Command = Callable[..., None]
 FLAG_TEXT: Final = "on"
@@ -59,7 +60,12 @@ def _expanded(
             continue
         for name, option in declared.items():
             kind: Any = bool if option.flag else list[str] if option.repeat else str
-            info = typer.Option(option.name, metavar=option.metavar or None, help=option.help)
+            info = typer.Option(
+                option.name,
+                metavar=option.metavar or None,
+                help=option.help,
+                autocompletion=completion.OPTIONS.get(option.name),
+            )
             yield inspect.Parameter(
                 name,
                 inspect.Parameter.KEYWORD_ONLY,

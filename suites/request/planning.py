@@ -101,8 +101,12 @@ def threads_of(request: Request, cores: int) -> tuple[int, ...]:
 
 def memory_limit(request: Request) -> int:
     """Bytes that one call may add."""
-    available = int(psutil.virtual_memory().available * MEMORY_SHARE)
-    return int(request.settings.get("memory_limit", available))
+    return int(request.settings.get("memory_limit", usual_memory_limit()))
+
+
+def usual_memory_limit() -> int:
+    """Bytes that one call may add on this machine, unless --memory-limit says otherwise."""
+    return int(psutil.virtual_memory().available * MEMORY_SHARE)
 
 
 def fewest_sessions(request: Request) -> int:
@@ -145,7 +149,7 @@ def plan_of(
         enough_s=_enough_s(request, entries),
         seed=secrets.randbits(31),
         round_budget_ms=_round_budget_ms(request),
-        capability=_capability(machine),
+        capability=capability(machine),
         baseline=_baseline(request.against, entries),
         named=_named(request, entries),
         across=request.against is not None,
@@ -247,6 +251,7 @@ def _is_meant(entry: Entry, spec: str) -> bool:
     return str(path) in entry.files.values() and name.removeprefix(":") in ("", own)
 
 
-def _capability(machine: Mapping[str, Any]) -> tuple[int, int] | None:
+def capability(machine: Mapping[str, Any]) -> tuple[int, int] | None:
+    """The compute capability of a machine's NVIDIA device; None without one."""
     found = next((d["capability"] for d in machine["devices"] if "capability" in d), None)
     return None if found is None else (found[0], found[1])

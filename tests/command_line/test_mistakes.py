@@ -167,6 +167,34 @@ MISTAKES = {
         ("run", "--store", "bench.db", "--seq", "64"),
         r"--store 'bench.db': .*did you mean sqlite:///bench.db\? expected a URL like sqlite:///re",
     ),
+    "a summary in a folder that is not there": (
+        ("run", "--summary", "nowhere/summary.md", "--seq", "64"),
+        r"the summary cannot be written to nowhere/summary.md: No such file or directory; name",
+    ),
+    "a summary of a check in a folder that is not there": (
+        ("check", "naive", "--summary", "nowhere/summary.md"),
+        r"the summary cannot be written to nowhere/summary.md: No such file",
+    ),
+    "a summary of a report in a folder that is not there": (
+        ("report", "--summary", "nowhere/summary.md"),
+        r"the summary cannot be written to nowhere/summary.md: No such file",
+    ),
+    "a summary of a comparison that is a folder": (
+        ("compare", "a", "b", "--summary", "."),
+        r"the summary cannot be written to \.: Is a directory",
+    ),
+    "a saved name that means another run": (
+        ("run", "--save", "latest~1", "--seq", "64"),
+        r"--save latest~1: 'latest~1' means the newest runs; name it otherwise",
+    ),
+    "a saved name that no folder can have": (
+        ("run", "--save", "../main", "--seq", "64"),
+        r"--save: its name, '\.\./main', cannot be a folder's; expected letters",
+    ),
+    "a strict gate without a limit": (
+        ("compare", "a", "b", "--fail-if-unsure"),
+        r"--fail-if-unsure without --fail-if-slower; expected both",
+    ),
     "a folder that cannot be written": (
         ("run", "--out", "/proc/nowhere", "--seq", "64"),
         r"the report cannot be written to /proc/nowhere: .*; name another --out",

@@ -61,11 +61,11 @@ def body(table: Table, filters: Filters) -> Markup:
 
 
 def _row(row: Row, filters: Filters, *, commands: bool) -> Markup:
-    mark = f' data-f="{filters.mark(row.facets)}"' if row.facets else ""
+    mark = f" data-f={filters.mark(row.facets)}" if row.facets else ""
     first, *others = row.cells
     cells = "".join(map(_cell, others))
     command = f"<td>{_command(row.command)}" if commands else ""
-    head = f'<tr{mark}><th scope="row"{_order(first)}>{short(first.text)}'
+    head = f"<tr{mark}><th scope=row{_order(first)}>{short(first.text)}"
     return Markup(head + cells + command)  # noqa: S704 - every part of it is escaped
 
 
@@ -75,24 +75,28 @@ def _cell(value: Value) -> str:
         return f'<td class="verdict {word.replace(" ", "_")}">{value.text}</td>'
     if len(value.text) <= _ONE_LINE:
         return f"<td{_order(value)}>{short(value.text)}"
-    return f'<td class="long"{_order(value)}>{folded(value.text)}'
+    return f"<td class=long{_order(value)}>{folded(value.text)}"
 
 
 def _order(value: Value) -> str:
-    """The number a cell is sorted by, as an attribute; quotes would be a tenth of a large page."""
+    """The number a cell is sorted by, as an attribute; empty where that is the cell's text.
+
+    Attributes have no quotes, which would be a tenth of a large page.
+    """
     if value.order is None:
         return ""
     if not known(value.order):
         return " data-v=none"
     # Whole numbers are exact: downloads read bytes from here.
     is_whole = value.order % 1 == 0
-    return f" data-v={value.order:.0f}" if is_whole else f" data-v={value.order:.6g}"
+    number = f"{value.order:.0f}" if is_whole else f"{value.order:.6g}"
+    return " data-v" if number == value.text else f" data-v={number}"
 
 
 def _command(text: str) -> str:
-    code = escape(printable(text)).replace("&#34;", '"')  # safe in a text, and shorter
-    shown = f"<details><summary>command</summary><code>{code}</code></details>"
-    return f'<div class="command"><button class="copy">Copy</button>{shown}</div>' if text else ""
+    """A command that unfolds; the script puts a button beside it that copies it."""
+    command = str(escape(printable(text))).replace("&#34;", '"')  # safe in a text, and shorter
+    return f"<details><summary>command</summary>{command}</details>" if text else ""
 
 
 @lru_cache(maxsize=4096)

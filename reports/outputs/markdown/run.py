@@ -25,6 +25,7 @@ MOST_ROWS: Final = 24
 MOST_FAULTS: Final = 4
 """Faults in full; more are counted."""
 FIGURES: Final = ("time ms", "ratio [95 %]", "verdict", "memory MiB")
+BESIDE: Final = ("baseline ms", "ms", *FIGURES[1:3], "baseline MiB", "MiB")
 
 
 def of_run(analysis: Analysis) -> str:
@@ -73,8 +74,7 @@ def _answer(analysis: Analysis, *, timed: bool) -> list[str]:
 
 def _panel(brief: Brief) -> str:
     """The table of a panel, below a line with what all of its rows share."""
-    down = len(brief.names) == 2 and len(brief.problems) > 1
-    made = _problems_down(brief) if down else _implementations_down(brief)
+    made = _problems_down(brief) if _is_pair(brief) else _implementations_down(brief)
     return "\n\n".join(filter(None, (_title(brief), made, _left(brief))))
 
 
@@ -83,8 +83,19 @@ def _title(brief: Brief) -> str:
     problems, baselines = brief.problems, brief.baselines
     shared = shared_words(problems) if len(problems) > 1 else frozenset(str(problems[0]).split())
     against = f"ratio to {code(baselines[0])}" if len(baselines) == 1 else ""
+    if _is_pair(brief):
+        against = " against ".join(map(code, reversed(_baseline_first(brief))))
     words = escaped(common_words(problems[0], shared))
     return ", ".join(filter(None, (panel, words, against)))
+
+
+def _is_pair(brief: Brief) -> bool:
+    """Whether two implementations stand beside each other on several problems."""
+    return len(brief.names) == 2 and len(brief.problems) > 1
+
+
+def _baseline_first(brief: Brief) -> list[str]:
+    return sorted(brief.names, key=lambda name: name not in brief.baselines)
 
 
 def _left(brief: Brief) -> str:
@@ -107,17 +118,15 @@ def _implementations_down(brief: Brief) -> str:
 
 
 def _problems_down(brief: Brief) -> str:
-    """A row for each problem, two implementations beside each other; the baseline comes first."""
-    names = sorted(brief.names, key=lambda name: name not in brief.baselines)
+    """A row for each problem, two implementations beside each other."""
+    names = _baseline_first(brief)
     shared = shared_words(brief.problems)
     own = {(row.problem, row.implementation): row for row in brief.rows}
     lines = [
         [escaped(without(problem, shared)), *_beside(own.get((problem, name)) for name in names)]
         for problem in brief.problems
     ]
-    first, second = map(code, names)
-    units = (f"{first} ms", f"{second} ms", *FIGURES[1:3], f"{first} MiB", f"{second} MiB")
-    return table(("problem", *units), lines)
+    return table(("problem", *BESIDE), lines)
 
 
 def _beside(pair: Iterable[BriefRow | None]) -> list[str]:

@@ -16,7 +16,7 @@ MEDIANS: Final = "points: median of the session medians; bars: the smallest to t
 class Series:
     """One line: an implementation over the sizes of a chart.
 
-    y               the stored figure at each x, unrounded
+    y               the stored figure at each x, unrounded; of `samples` to four digits
     low, high       the spread or interval; empty where there is none to show
     hover           a few lines of text for each point
     implementation  for filters; empty for a line of no implementation, as a ceiling

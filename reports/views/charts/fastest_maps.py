@@ -16,15 +16,15 @@ from reports.views.charts.palette import looks
 from reports.views.commands import labels
 from reports.views.numbers import milliseconds, ratio_in, times
 from reports.views.panels import of_panel, prefix
-from reports.views.problems import common_facets, kind_words
+from reports.views.problems import common_facets, kind_parts
 from reports.views.text import abbreviated, counted
 
 KEY: Final = "fastest_by_length_and_heads"
 _NOTE: Final = (
     "A tile is one problem, coloured by its fastest implementation: the least median, unless "
-    "ratios paired within sessions show another to be faster. It is undecided where the 95 % "
-    "interval of another's ratio to it contains 1, with a single session, and where another was "
-    "not reached and may be faster."
+    "ratios paired within sessions show another to be faster. It is undecided where the verdict "
+    "on another one is not slower (its interval contains 1, or the difference is within the noise "
+    "floor), with a single session, and where another was not reached and may be faster."
 )
 
 
@@ -55,7 +55,7 @@ def _of_panel(analysis: Analysis, panel: str, ranked: Mapping[Problem, Ranking])
     worth = [
         own for own in kinds.values() if len(own) > 1 and any(each.rivals for each in own.values())
     ]
-    names = [kind_words(next(iter(own))) for own in worth]
+    names = [kind_parts(next(iter(own))) for own in worth]
     shared = set.intersection(*map(set, names)) if len(names) > 1 else set[str]()
     for name, own in zip(names, worth, strict=True):
         label = ", ".join(word for word in name if word not in shared)

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
+from operator import mul
 from typing import Final
 
 LIGHT: Final = (
@@ -104,6 +105,14 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
         markers[marker] += 1
         taken.add((colour, marker))
     return found
+
+
+def ink_on(colour: str) -> str:
+    """Black or white, whichever has the larger contrast to a colour: 4.5 or more to any."""
+    channels = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    linear = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
+    luminance = sum(map(mul, linear, (0.2126, 0.7152, 0.0722)))
+    return "#000000" if (luminance + 0.05) ** 2 > 1.05 * 0.05 else "#ffffff"
 
 
 def _start(name: str) -> tuple[int, int]:

@@ -126,10 +126,11 @@ def _line(
 
 
 def _samples(name: str, x: Sequence[float], y: Sequence[float], look: Look) -> Series:
+    """Points of one implementation, to four digits: there are thousands of them on a page."""
     return Series(
         name=name,
-        x=tuple(x),
-        y=tuple(y),
+        x=tuple(each if isinstance(each, int) else round(each, 3) for each in x),
+        y=tuple(float(f"{each:.4g}") for each in y),
         low=(),
         high=(),
         hover=(),

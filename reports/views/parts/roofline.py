@@ -17,7 +17,7 @@ from reports.views.commands import labels
 from reports.views.machine import ceiling_rate
 from reports.views.numbers import attainable, milliseconds, three_digits
 from reports.views.panels import of_panel, prefix, subject
-from reports.views.problems import common_facets, kind_words
+from reports.views.problems import common_facets, kind_parts
 from reports.views.sections import Row, Section, Table, Value
 from reports.views.text import abbreviated, counted
 from suites.stats.ceilings import Ceiling
@@ -66,7 +66,7 @@ def _kinds(found: Roofline) -> Iterator[tuple[str, Sequence[Measurement]]]:
     kinds: dict[Kind, list[Measurement]] = {}
     for row in found.rows:
         kinds.setdefault(without_sizes(row.problem), []).append(row)
-    words = [kind_words(rows[0].problem) for rows in kinds.values()]
+    words = [kind_parts(rows[0].problem) for rows in kinds.values()]
     shared = set.intersection(*map(set, words))
     for own, rows in zip(words, kinds.values(), strict=True):
         apart = [word for word in own if word not in shared]

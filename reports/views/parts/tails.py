@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from reports.analysis.run_analysis import Analysis
-from reports.analysis.tails import HIGHEST, TailRow
+from reports.analysis.tails import TailRow
 from reports.views.commands import repeat_command, setting_options
 from reports.views.numbers import milliseconds, spread
 from reports.views.problems import facets
 from reports.views.sections import Row, Section, Table, Value
-from reports.views.tails import HEADING, HEADS, TOO_FEW, figure, sentences
+from reports.views.tails import HEADING, HEADS, OF_SESSIONS, TOO_FEW, figure, sentences
 from suites.stats.percentiles import Percentile
 
 ORDER: Final = 0.5
@@ -25,7 +25,7 @@ def section(analysis: Analysis) -> Section | None:
         "problem",
         "implementation",
         *HEADS,
-        f"p{HIGHEST} of sessions",
+        OF_SESSIONS,
         "slowest ms",
         "threads",
         "sessions",

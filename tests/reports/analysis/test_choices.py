@@ -28,11 +28,12 @@ def chosen(
     """Two choices, the first of which takes `factor` times as long, off that by session."""
     made = tuple(Entry(name=name, limits=(Limits(),)) for name in names)
     run, records = small_run(made=made, problems=problems, sessions=len(off), threads=threads)
+    without_twins = [replace(record, twin_ms=()) for record in records]
     return run, [
         replace(r, times_ms=tuple(factor * off[(r.session - 1) % len(off)] * t for t in r.times_ms))
         if r.implementation == names[0]
         else r
-        for r in records
+        for r in without_twins
     ]
 
 

@@ -60,6 +60,20 @@ def test_problems_are_left_out_before_records_have_too_few_samples(
         assert len({group.problem for group in of(made).groups}) == count
 
 
+def test_a_single_record_is_not_shown() -> None:
+    run, records = tail_run(sessions=1)
+    base = [record for record in records if record.implementation == "base"]
+    assert of((run, base)).groups == ()
+    assert len(of((run, records)).groups) == 1
+
+
+def test_a_large_run_shows_fewer_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = tail_run(1000, sessions=2)
+    assert of(made).step == 1
+    monkeypatch.setattr(shown_samples, "LARGE", 1)
+    assert of(made).step == 4
+
+
 def test_rounds_are_thinned_evenly_and_alike_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shown_samples, "MOST_POINTS", 160)
     made = tail_run(100, sessions=2)

@@ -13,7 +13,7 @@ from reports.analysis.run_analysis import Analysis
 from reports.analysis.run_comparison import runs
 from reports.outputs.markdown.check import of_check
 from reports.outputs.markdown.comparison import MOST_ROWS, of_comparison, of_history
-from reports.outputs.markdown.run import of_run
+from reports.outputs.markdown.run import BESIDE, of_run
 from reports.outputs.markdown.text import block, code, details, escaped, table
 from reports.views import answer, headline
 from reports.views.gate import sentence
@@ -66,8 +66,12 @@ def test_one_problem_has_a_row_for_each_implementation_the_fastest_first() -> No
 
 def test_two_implementations_on_several_problems_have_a_row_for_each_problem() -> None:
     run, records = small_run(problems=PROBLEMS[:3])
-    layers = rendered(of(run, records)).tables[1]
-    assert layers[0][:3] == ["problem", "multi_head ms", "torch_multi_head ms"]
+    found = rendered(of(run, records))
+    layers = found.tables[1]
+    title = "Layers, b1 h8 d64 full fp32 cpu, torch_multi_head against multi_head"
+    assert title in found.paragraphs
+    assert layers[0] == ["problem", *BESIDE]
+    assert all(float(row[1]) < float(row[2]) for row in layers[1:])
     assert [row[0] for row in layers[1:]] == ["t128", "t256", "t512"]
 
 

@@ -82,7 +82,7 @@ def test_a_chart_has_exponents_with_intervals_and_two_reference_lines() -> None:
 def test_tables_have_predictions_and_the_longest_length_that_fits() -> None:
     time, memory = made().tables
     assert cell(time, "naive", "time follows") == "constant + T²"
-    assert cell(time, "naive", "").startswith("hit")
+    assert cell(time, "naive", "forecast").startswith("hit")
     assert "2048: 36.7 [36.7, 36.7] ms, was 36.7 (0 %)" in cell(time, "naive", time.head[5])
     assert cell(memory, "naive", "bytes above the inputs at length T") == "64 T²"
     assert cell(memory, "naive", "meaning") == ("64 T² = 2 score matrices of 8 heads in float32")

@@ -1,4 +1,4 @@
-// ---- Copies and files: commands, the table of measurements, images of charts
+// ---- Copies and files: commands, the table of measurements
 
 const announced = document.getElementById("announced");
 let announcement;
@@ -29,10 +29,12 @@ const copied = (text) => {
   if (!navigator.clipboard) return Promise.resolve(copySelected(text));
   return navigator.clipboard.writeText(text).then(() => true, () => copySelected(text));
 };
+const copyButton = Object.assign(document.createElement("button"), { type: "button", className: "copy", textContent: "Copy" });
+for (const command of all(".repeated td:last-child > details, .command > pre")) command.before(copyButton.cloneNode(true));
 document.addEventListener("click", async ({ target }) => {
   const button = target.closest?.(".copy");
   if (!button) return;
-  const command = wholeText(button.parentElement.querySelector("code"));
+  const command = wholeText(button.nextElementSibling);
   const done = await copied(command);
   button.focus({ preventScroll: true });
   announce(done ? `Copied: ${command}` : "Not copied: this browser refuses it. Open the command, select it and copy it.");
@@ -48,8 +50,9 @@ const save = (name, type, text) => {
 };
 // A number is the one its cell is sorted by; null where nothing was measured.
 const figureOf = (cell) => {
-  if (cell.dataset.v === undefined) return wholeText(cell);
-  return cell.dataset.v === "none" ? null : Number(cell.dataset.v);
+  const value = valueOf(cell);
+  if (Number.isNaN(value)) return null;
+  return typeof value === "number" ? value : wholeText(cell);
 };
 const measured = () => {
   const table = document.getElementById("all");
@@ -58,7 +61,7 @@ const measured = () => {
   const shown = rows.filter((row) => !row.hidden);
   const asObject = (row) => Object.fromEntries(heads.map((head, i) => [
     head.dataset.name ?? "command",
-    head.dataset.name ? figureOf(row.cells[i]) : wholeText(row.cells[i].querySelector("code")),
+    head.dataset.name ? figureOf(row.cells[i]) : wholeText(row.cells[i].querySelector("details")),
   ]));
   return [shown.map(asObject), rows.length];
 };
@@ -85,24 +88,4 @@ for (const button of all("[data-download]")) {
   });
 }
 
-// Titles are texts of the page, which the chart library would interpret as markup.
-const plain = (text) => text.replace(/[&<>$]/g, (character) => `&#${character.charCodeAt(0)};`);
-const titleOf = (figure) => {
-  const parts = all(".common", figure).map((part) => part.textContent);
-  const select = figure.querySelector("select");
-  const under = [select?.selectedOptions[0].text, ...parts].filter(Boolean).join("; ");
-  return `<b>${plain(figure.querySelector("h3").textContent)}</b><br><sup>${plain(under)}</sup>`;
-};
-for (const button of all(".png")) {
-  button.addEventListener("click", async () => {
-    const figure = button.closest("figure");
-    const place = figure.querySelector("[data-family]");
-    if (!place.data) draw(place);
-    const title = { text: titleOf(figure), x: 0.02, xanchor: "left", y: 0.98, yanchor: "top", yref: "container", automargin: true, font: { size: 16 } };
-    const filename = `attnbench-${printButton.dataset.file}-${place.dataset.family.replaceAll("_", "-")}`;
-    const size = { width: Math.max(place.clientWidth, 900), height: place.clientHeight + 80, scale: 2 };
-    await Plotly.downloadImage({ data: place.data, layout: { ...place.layout, title } }, { format: "png", filename, ...size });
-    announce(`${filename}.png: the chart as it is`);
-  });
-}
 printButton.addEventListener("click", () => window.print());

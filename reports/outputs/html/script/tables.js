@@ -1,9 +1,8 @@
-// ---- Tables. Numbers are sorted by data-v, which is "none" where there is no measurement.
+// ---- Tables. Numbers are sorted by data-v: "none" where there is no measurement, empty where it is the text.
 
-const valueOf = (row, column) => {
-  const { dataset, textContent } = row.cells[column];
+const valueOf = ({ dataset, textContent }) => {
   if (dataset.v === undefined) return textContent;
-  return dataset.v === "none" ? NaN : Number(dataset.v);
+  return dataset.v === "none" ? NaN : Number(dataset.v || textContent);
 };
 const words = new Intl.Collator("en", { numeric: true });
 const compare = (a, b) => {
@@ -17,7 +16,7 @@ const sortable = (table) => {
       const down = head.getAttribute("aria-sort") === "ascending";
       for (const other of all("[aria-sort]", table.tHead)) other.setAttribute("aria-sort", "none");
       head.setAttribute("aria-sort", down ? "descending" : "ascending");
-      const keyed = [...body.rows].map((row) => [valueOf(row, column), row]).sort(([a], [b]) => compare(a, b));
+      const keyed = [...body.rows].map((row) => [valueOf(row.cells[column]), row]).sort(([a], [b]) => compare(a, b));
       body.append(...(down ? keyed.reverse() : keyed).map(([, row]) => row));
     });
   });
