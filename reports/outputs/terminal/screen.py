@@ -123,8 +123,8 @@ class Screen:
             seconds = left.seconds - (now_s - at_s)
             words = "at most" if left.is_most else "about"
             return f"{words} {roughly(seconds)} left{self.scope}" if seconds > 0 else OVERDUE
-        seconds = self._steps.left_s(now_s)
-        return "" if seconds is None else f"about {roughly(seconds)} left{self.scope}"
+        of_steps = self._steps.left_s(now_s)
+        return "" if of_steps is None else f"about {roughly(of_steps)} left{self.scope}"
 
     def phase(self, text: str, total: int | None = None) -> None:
         """A phase of so many results begins; without a number the count goes on."""
