@@ -6,7 +6,7 @@ from typing import Final
 
 from reports.analysis.run_analysis import Analysis
 from reports.analysis.shown_samples import Shown, shown
-from reports.views.charts.palette import looks
+from reports.views.charts.palette import looks_of
 from reports.views.charts.samples import rounds, strips
 from reports.views.problems import shared_words
 from reports.views.sections import Section
@@ -16,22 +16,23 @@ HEADING: Final = "Samples"
 
 
 def section(analysis: Analysis) -> Section | None:
-    """Both charts of each problem; None without times."""
+    """Both charts of each problem; None without times above 0."""
     found = shown(analysis.plan, analysis.timed)
-    if not found.groups:
-        return None
-    style = looks(entry.name for entry in analysis.plan.entries)
+    style = looks_of(analysis.plan)
     shared = shared_words(dict.fromkeys(group.problem for group in found.groups))
     made = [
         make(analysis.plan, group, found.step, style, shared)
         for make in (strips, rounds)
         for group in found.groups
     ]
+    charts = tuple(chart for chart in made if chart is not None)
+    if not charts:
+        return None
     return Section(
         id="samples",
         heading=HEADING,
         sentences=(_scope(found),),
-        charts=tuple(chart for chart in made if chart is not None),
+        charts=charts,
         on_demand="Show the samples",
     )
 
