@@ -85,7 +85,7 @@ def sections(found: Machines) -> list[Section]:
             tables=tuple(times(found, panel) for panel in found.panels),
         ),
         Section(
-            id="machines",
+            id="machine",
             heading="The machines",
             sentences=tuple(unlike(found)),
             tables=(_facts(found),),

@@ -123,7 +123,7 @@ TERMS: Final = (
         "verdict",
         "The conclusion from the interval: faster, slower, same, inconclusive or not judged.",
     ),
-    Term("reason", "Why there is no verdict, or why the verdict is restricted."),
+    Term("reason", "Why there is no time or no verdict, or what restricts the verdict."),
     Term("against", "The baseline: the implementation that the ratio divides by."),
     Term("more sessions", "Estimated number of further sessions that would give a verdict."),
     Term("ratio with disturbed", "The same ratio from all rounds, disturbed ones included."),

@@ -72,7 +72,7 @@ def noise_floor(whole: float | None, rows: Iterable[Judged] = ()) -> str:
 
 def _range(low: float, high: float) -> str:
     """Two floors: 2.5 to 32 %; one where both read the same."""
-    ends = floor(low), floor(high)
+    ends = [floor(each).replace(">", "more than ") for each in (low, high)]
     return ends[0] if ends[0] == ends[1] else f"{ends[0].removesuffix(' %')} to {ends[1]}"
 
 

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from random import Random
 from zipfile import ZIP_LZMA, ZipFile
@@ -294,7 +295,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     **{
         f"a member {name}": (
-            lambda path, name=name: rewritten(path, {name: b"x = 1\n"}),
+            partial(rewritten, changed={name: b"x = 1\n"}),
             "which no bundle has; expected Python files below impls/ and files/",
         )
         for name in (

@@ -33,13 +33,13 @@ def of_run(analysis: Analysis) -> str:
 
     The other panels, the machine and the command fold away.
     """
-    first, *others = briefs(analysis, most=MOST_ROWS) or [None]
+    shown = briefs(analysis, most=MOST_ROWS)
     parts = [
         *_faults(analysis),
-        *_answer(analysis, timed=first is not None),
-        _panel(first) if first else "",
+        *_answer(analysis, timed=bool(shown)),
+        *map(_panel, shown[:1]),
         f"<sub>{escaped(headline.preamble(analysis))}</sub>",
-        _further([each for each in others if each]),
+        _further(shown[1:]),
         details("Machine, date, command", _details(analysis)),
     ]
     return "\n\n".join(filter(None, parts)) + "\n"

@@ -19,7 +19,7 @@ from matplotlib.ticker import (
     NullLocator,
 )
 
-from reports.outputs.png.text import PLAIN
+from reports.outputs.png.text import PLAIN, width
 from reports.views.charts.chart import Chart, Series
 from reports.views.charts.clipping import beyond
 
@@ -61,9 +61,7 @@ def fill(axes: Axes, chart: Chart) -> None:
     axes.grid(visible=True, which="major", color=FAINT, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=PLAIN, colors=INK, labelrotation=0)
-    if chart.ticks and len(sizes) > 9:
-        axes.tick_params(axis="x", labelrotation=45)
+    axes.tick_params(labelsize=PLAIN, colors=INK)
 
 
 def _sizes(chart: Chart) -> list[float]:
@@ -72,10 +70,15 @@ def _sizes(chart: Chart) -> list[float]:
     return sorted(chart.sizes or {x for series in marked for x in series.x})
 
 
-def mark_axes(axes: Axes, chart: Chart) -> None:
-    """Set the ticks of a chart, after its limits are final."""
+def mark_axes(axes: Axes, chart: Chart, inches: float) -> None:
+    """Set the ticks of a chart, after its limits are final.
+
+    inches  width of the axes; sizes whose labels have no room lack every second one
+    """
     if chart.ticks:
-        _mark(axes.xaxis, FixedLocator(_sizes(chart)))
+        sizes = _sizes(chart)
+        wanted = sum(width(f"{size:.12g}", PLAIN) + 0.08 for size in sizes)
+        _mark(axes.xaxis, FixedLocator(sizes[:: -(1 + int(wanted > inches))][::-1]))
     elif chart.log_x:
         _mark(axes.xaxis, _locator(*axes.get_xlim()))
     elif chart.rows:

@@ -1,8 +1,8 @@
-"""Names at the ends of lines, shifted apart; none where they have no room."""
+"""Names at the ends of lines, shifted apart, where they have room."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,17 +24,26 @@ _MOST_SHIFT: Final = 6.0
 _LEADERS: Final = {"arrowstyle": "-", "linewidth": 0.8, "shrinkA": 0, "shrinkB": 3}
 
 
+Place = tuple[float, float]
+"""Inches from the lower left corner of the axes."""
+
+
 @dataclass(frozen=True, slots=True)
-class _End:
-    """The end of a line, in inches from the lower left corner of its axes."""
+class _Name:
+    """A name that stands right of its place."""
 
     series: Series
-    x: float
-    y: float
+    place: Place
 
-    @property
-    def right(self) -> float:
-        return self.x + _GAP + width(self.series.name, SMALL)
+    def covers(self, other: Place) -> bool:
+        """Whether the name is upon another place, or upon a name that begins there."""
+        (x, y), (other_x, other_y) = self.place, other
+        right = x + _GAP + width(self.series.name, SMALL)
+        return x < other_x < right and abs(y - other_y) < height(1, SMALL)
+
+    def fits(self, inches: float) -> bool:
+        """Whether the name ends before so many inches."""
+        return self.place[0] + _GAP + width(self.series.name, SMALL) <= inches
 
 
 def room(charts: Iterable[Chart], inches: float) -> float:
@@ -50,60 +59,57 @@ def named(chart: Chart) -> list[Series]:
     return [] if chart.rows else [each for each in chart.series if each.implementation and each.x]
 
 
-def places(
-    axes: Axes, chart: Chart, size: tuple[float, float], margin: float
-) -> list[tuple[float, float]] | None:
-    """Where the name of each series stands, in shares of the axes; None without room for all.
+def places(axes: Axes, chart: Chart, size: tuple[float, float], margin: float) -> dict[str, Place]:
+    """Where names stand, by series: those that have room.
 
     size    inches of the axes, whose limits are final
     margin  inches right of the axes
+
+    Names of lines that end at one size are shifted apart. None of them is written where one would
+    be far from its line, beyond the margin, or upon a point or a name right of it.
     """
-    ends = [_end(axes, series, size) for series in named(chart)]
-    heights = _heights(ends, size, margin)
-    if heights is None:
-        return None
-    return [((end.x + _GAP) / size[0], y / size[1]) for end, y in zip(ends, heights, strict=True)]
+    shown = {each.name: _points(axes, chart, each, size) for each in named(chart)}
+    ends: dict[float, list[Series]] = {}
+    for series in named(chart):
+        ends.setdefault(shown[series.name][-1][0], []).append(series)
+    taken = [place for own in shown.values() for place in own]
+    found: dict[str, Place] = {}
+    for x, own in sorted(ends.items(), reverse=True):
+        wanted = [shown[each.name][-1][1] for each in own]
+        spread = spread_out(wanted, height(1, SMALL), size[1]) or []
+        names = [_Name(each, (x, y)) for each, y in zip(own, spread, strict=bool(spread))]
+        if all(each.fits(size[0] + margin) for each in names) and not any(
+            each.covers(place) for each in names for place in (*taken, *found.values())
+        ):
+            found |= {each.series.name: each.place for each in names}
+    return found
 
 
-def write_ends(axes: Axes, chart: Chart, at: Sequence[tuple[float, float]]) -> None:
-    """Write the name of each series at its place, with a line from the last point."""
-    for series, place in zip(named(chart), at, strict=True):
-        axes.annotate(
-            plain(series.name),
-            xy=(series.x[-1], inside(chart, series.y[-1])),
-            xytext=place,
-            textcoords="axes fraction",
-            va="center",
-            fontsize=SMALL,
-            color=INK,
-            arrowprops={**_LEADERS, "color": series.look.light},
-            annotation_clip=False,
-        )
+def write_ends(
+    axes: Axes, chart: Chart, at: Mapping[str, Place], size: tuple[float, float]
+) -> None:
+    """Write names at their places, each with a line from its last point."""
+    for series in named(chart):
+        if series.name in at:
+            x, y = at[series.name]
+            axes.annotate(
+                plain(series.name),
+                xy=(series.x[-1], inside(chart, series.y[-1])),
+                xytext=((x + _GAP) / size[0], y / size[1]),
+                textcoords="axes fraction",
+                va="center",
+                fontsize=SMALL,
+                color=INK,
+                arrowprops={**_LEADERS, "color": series.look.light},
+                annotation_clip=False,
+            )
 
 
-def _end(axes: Axes, series: Series, size: tuple[float, float]) -> _End:
-    """The last point of a series; of a clipped one the edge of its axes."""
-    place = (axes.transScale + axes.transLimits).transform((series.x[-1], series.y[-1]))
-    x, y = map(float, place)
-    return _End(series, x * size[0], min(max(y, 0.0), 1.0) * size[1])
-
-
-def _heights(ends: Sequence[_End], size: tuple[float, float], margin: float) -> list[float] | None:
-    """The height of each name: those of lines that end at one place are shifted apart.
-
-    None where a name would be far from its line, or beyond the margin, or upon another one.
-    """
-    if any(end.right > size[0] + margin for end in ends):
-        return None
-    found = [0.0] * len(ends)
-    for x in {end.x for end in ends}:
-        own = [place for place, end in enumerate(ends) if end.x == x]
-        spread = spread_out([ends[place].y for place in own], height(1, SMALL), size[1])
-        if spread is None:
-            return None
-        for place, y in zip(own, spread, strict=True):
-            found[place] = y
-    return None if _is_crowded(ends, found) else found
+def _points(axes: Axes, chart: Chart, series: Series, size: tuple[float, float]) -> list[Place]:
+    """The points of a series; a clipped one at the edge of its axes."""
+    data = [(x, inside(chart, y)) for x, y in zip(series.x, series.y, strict=True)]
+    shares = (axes.transScale + axes.transLimits).transform(data)
+    return [(float(x) * size[0], float(y) * size[1]) for x, y in shares]
 
 
 def spread_out(wanted: Sequence[float], least: float, most: float) -> list[float] | None:
@@ -122,13 +128,3 @@ def spread_out(wanted: Sequence[float], least: float, most: float) -> list[float
         found[place] = float(moved[rank]) + least * rank
     far = max(abs(one - other) for one, other in zip(found, wanted, strict=True))
     return found if far <= _MOST_SHIFT * least else None
-
-
-def _is_crowded(ends: Sequence[_End], places: Sequence[float]) -> bool:
-    """Whether a name is upon that of a line that ends elsewhere."""
-    boxes = list(zip(ends, places, strict=True))
-    return any(
-        abs(y - other_y) < height(1, SMALL) and end.x < other.x < end.right
-        for end, y in boxes
-        for other, other_y in boxes
-    )

@@ -44,34 +44,29 @@ def figure(shown: Sequence[Chart | Map], *, part: str = "", stamp: str = "") -> 
     numbers = {name: place for place, name in enumerate(keys, 1)}
     numbered: set[str] = set()
     for axes, chart in zip(drawn, shown, strict=True):
-        numbered |= _fill(axes, chart, numbers)
+        numbered |= _fill(axes, chart, made, numbers)
     _same_scales(drawn, shown, made.columns)
+    written = _name_ends(drawn, shown, made)
     for place, (axes, chart) in enumerate(zip(drawn, shown, strict=True)):
-        _words(axes, chart, made.ends[place], below=place + made.columns >= len(shown))
+        _words(axes, chart, made, place)
         if isinstance(chart, Chart):
-            mark_axes(axes, chart)
+            mark_axes(axes, chart, made.inches[0])
     _head(drawing, made)
-    legend = _without_ends(keys, drawn, shown, made.right)
+    legend = {name: key for name, key in keys.items() if name not in written}
     said = {f"{numbers[n]}  {n}" if n in numbered else n: key for n, key in legend.items()}
     _legend(drawing, said, across)
     return drawing
 
 
-def _fill(axes: Axes, chart: Chart | Map, numbers: Mapping[str, int]) -> set[str]:
+def _fill(axes: Axes, chart: Chart | Map, made: Sheet, numbers: Mapping[str, int]) -> set[str]:
     """Draw a chart; the names that a map shows by their numbers."""
     if isinstance(chart, Map):
-        return fill_map(axes, chart, _inches(axes), numbers)
+        return fill_map(axes, chart, made.inches, numbers, made.tile_points)
     if chart.rows:
         fill_rows(axes, chart)
     else:
         fill(axes, chart)
     return set()
-
-
-def _inches(axes: Axes) -> tuple[float, float]:
-    """Width and height of the inside of axes."""
-    box, size = axes.get_position(), axes.get_figure(root=True).get_size_inches()
-    return float(box.width * size[0]), float(box.height * size[1])
 
 
 def _same_scales(drawn: Sequence[Axes], shown: Sequence[Chart | Map], columns: int) -> None:
@@ -106,24 +101,22 @@ def _has_scale(chart: Chart | Map) -> TypeGuard[Chart]:
     return isinstance(chart, Chart) and not chart.rows
 
 
-def _words(axes: Axes, chart: Chart | Map, ends: Sequence[str], *, below: bool) -> None:
-    """The label of a chart, why its lines end, and the titles of its axes.
-
-    below  whether no chart is below it, so that its x axis has a title
-    """
-    wide, high = _inches(axes)
-    label = plain(chart.label, letters(wide, LABEL))
+def _words(axes: Axes, chart: Chart | Map, made: Sheet, place: int) -> None:
+    """The label of a chart, why its lines end, and the titles of its axes."""
+    (wide, high), ends = made.inches, made.ends[place]
     offset = 0.06 + height(len(ends), SMALL)
+    points = LABEL if width(chart.label, LABEL) < wide + made.right else SMALL
+    label = plain(chart.label, letters(wide + made.right, points))
     # With coordinates: placing a title automatically would lay out each chart twice.
-    axes.set_title(label, fontsize=LABEL, color=INK, loc="left", y=1 + offset / high, pad=0)
+    axes.set_title(label, fontsize=points, color=INK, loc="left", y=1 + offset / high, pad=0)
     if ends:
         at = {"transform": axes.transAxes, "va": "bottom"}
         axes.text(0, 1 + 0.04 / high, "\n".join(ends), fontsize=SMALL, color=SOFT, **at)
     axes.yaxis.set_label_coords(-_LABELS[0] / wide, 0.5)
     axes.xaxis.set_label_coords(0.5, -_LABELS[1] / high)
-    if axes.yaxis.get_tick_params().get("labelleft", True):
+    if place % made.columns == 0:
         axes.set_ylabel(plain(chart.y_title), fontsize=PLAIN, color=INK)
-    if below or not _has_scale(chart):
+    if made.is_last_of_column(place) or not _has_scale(chart):
         axes.set_xlabel(plain(chart.x_title), fontsize=PLAIN, color=INK)
 
 
@@ -138,18 +131,16 @@ def _head(drawing: Figure, made: Sheet) -> None:
     drawing.text(left, 0.6 * MARGIN / high, stamp, fontsize=SMALL, color=SOFT, va="bottom")
 
 
-def _without_ends(
-    keys: Keys, drawn: Sequence[Axes], shown: Sequence[Chart | Map], margin: float
-) -> Keys:
-    """Write names at the ends of lines, if all have room; the keys of what has none."""
-    own = [(axes, chart) for axes, chart in zip(drawn, shown, strict=True) if _has_scale(chart)]
-    found = [places(axes, chart, _inches(axes), margin) for axes, chart in own]
-    if None in found:
-        return keys
-    for (axes, chart), at in zip(own, found, strict=True):
-        write_ends(axes, chart, at or [])
-    written = {plain(series.name) for _, chart in own for series in named(chart)}
-    return {name: key for name, key in keys.items() if name not in written}
+def _name_ends(drawn: Sequence[Axes], shown: Sequence[Chart | Map], made: Sheet) -> set[str]:
+    """Write names at the ends of lines; those that every chart with their line has room for."""
+    lacking, written = set[str](), set[str]()
+    for axes, chart in zip(drawn, shown, strict=True):
+        if _has_scale(chart):
+            found = places(axes, chart, made.inches, made.right)
+            write_ends(axes, chart, found, made.inches)
+            written |= {plain(name) for name in found}
+            lacking |= {plain(each.name) for each in named(chart) if each.name not in found}
+    return written - lacking
 
 
 def _keys(shown: Sequence[Chart | Map]) -> Keys:

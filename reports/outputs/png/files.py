@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -46,6 +46,14 @@ _READABLE: Final = {"svg.hashsalt": _OURS, "svg.fonttype": "none", "pdf.fonttype
 """Text stays text, and the same chart makes the same bytes."""
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The charts of one figure, and which part of its family they are; empty for all of it."""
+
+    charts: Charts
+    words: str = ""
+
+
 def draw(
     charts: Iterable[Chart | Map],
     folder: Path,
@@ -61,13 +69,13 @@ def draw(
     Many charts are distributed over processes: drawing takes most of the time of a large report. A
     script that calls this needs `if __name__ == "__main__":`, because the processes import it.
     """
-    figures = {folder / name: own for name, own in _figures(charts)}
+    figures = {folder / name: part for name, part in _figures(charts)}
     write = partial(_write_all, stamp=stamp, formats=tuple(formats))
     own, *others = _shares(figures)
     if others:
         with ProcessPoolExecutor(len(others), mp_context=get_context("spawn")) as pool:
-            parts = ({path: list(map(_bare, figures[path])) for path in share} for share in others)
-            theirs = [pool.submit(write, part) for part in parts]
+            shares = ({path: _bare(figures[path]) for path in share} for share in others)
+            theirs = [pool.submit(write, share) for share in shares]
             write({path: figures[path] for path in own})
             for each in theirs:
                 each.result()
@@ -76,7 +84,7 @@ def draw(
     return [_named(path, kind) for path in figures for kind in formats]
 
 
-def _figures(charts: Iterable[Chart | Map]) -> Iterator[tuple[str, Charts]]:
+def _figures(charts: Iterable[Chart | Map]) -> Iterator[tuple[str, Part]]:
     """Names and charts of all figures: time_vs_length, time_vs_length_2, ..."""
     families: dict[str, list[Chart | Map]] = {}
     for chart in charts:
@@ -86,17 +94,22 @@ def _figures(charts: Iterable[Chart | Map]) -> Iterator[tuple[str, Charts]]:
             yield key if number == 1 else f"{key}_{number}", part
 
 
-def parts(family: Charts) -> list[Charts]:
-    """The charts of each figure of a family: full rows, where its masks fill them."""
+def parts(family: Charts) -> list[Part]:
+    """The figures of a family: full rows, where its masks fill them."""
     shown = family[:MOST_OF_FAMILY]
-    columns = columns_of(shown) if shown else 1
+    columns = columns_of(shown)
     each = 2 * columns if columns > 1 else MOST_ON_ONE
-    return [shown[first : first + each] for first in range(0, len(shown), each)]
+    found = [shown[first : first + each] for first in range(0, len(shown), each)]
+    cut = "" if len(shown) == len(family) else f"; the page has {len(family)} charts"
+    return [
+        Part(own, f" ({number} of {len(found)}{cut})" if len(found) > 1 else "")
+        for number, own in enumerate(found, 1)
+    ]
 
 
-def _shares(figures: Mapping[Path, Charts]) -> list[list[Path]]:
+def _shares(figures: Mapping[Path, Part]) -> list[list[Path]]:
     """The files of each process, this one first; as many processes as charts and cores allow."""
-    sizes = {path: len(charts) for path, charts in figures.items()}
+    sizes = {path: len(part.charts) for path, part in figures.items()}
     count = max(1, min(os.cpu_count() or 1, len(sizes), sum(sizes.values()) // _WORTH_A_PROCESS))
     shares: list[list[Path]] = [[] for _ in range(count)]
     charts = [0, *[_STARTING] * (count - 1)]
@@ -107,8 +120,12 @@ def _shares(figures: Mapping[Path, Charts]) -> list[list[Path]]:
     return shares
 
 
-def _bare(chart: Chart | Map) -> Chart | Map:
+def _bare(part: Part) -> Part:
     """Without what only the page shows, so that less is sent to another process."""
+    return replace(part, charts=list(map(_bare_chart, part.charts)))
+
+
+def _bare_chart(chart: Chart | Map) -> Chart | Map:
     if isinstance(chart, Map):
         tiles = tuple(replace(tile, hover="") for tile in chart.tiles)
         return replace(chart, tiles=tiles, facets={})
@@ -116,9 +133,9 @@ def _bare(chart: Chart | Map) -> Chart | Map:
     return replace(chart, series=series, facets={})
 
 
-def _write_all(figures: Mapping[Path, Charts], *, stamp: str, formats: Sequence[Format]) -> None:
-    for path, charts in figures.items():
-        drawn = figure(charts, stamp=stamp)
+def _write_all(figures: Mapping[Path, Part], *, stamp: str, formats: Sequence[Format]) -> None:
+    for path, part in figures.items():
+        drawn = figure(part.charts, part=part.words, stamp=stamp)
         for kind in formats:
             with rc_context(_READABLE):
                 drawn.savefig(_named(path, kind), dpi=DOTS, facecolor="white", **_SAVED[kind])

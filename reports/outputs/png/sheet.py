@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeGuard
 
 from reports.outputs.png.ends import room
 from reports.outputs.png.rows import ROW_INCHES, label_inches
 from reports.outputs.png.text import LABEL, PLAIN, SMALL, TITLE, height, wrapped
+from reports.outputs.png.tiles import tile_points
 from reports.views.charts.chart import Chart, Map
 
 SLIDE: Final = (13.33, 7.5)
@@ -17,11 +18,18 @@ SLIDE: Final = (13.33, 7.5)
 MOST_ON_ONE: Final = 6
 """Charts of one figure: more could not be read on a slide."""
 MOST_LINES: Final = 2
-"""Lines of each text above the charts, and of the reasons why lines end."""
+"""Lines of each text above the charts."""
+_MOST_REASONS: Final = 3
+"""Lines that say why the lines of a chart end."""
 MARGIN: Final = 0.25
 _LEFT: Final = 0.9
-_BOTTOM: Final = 0.72
-"""Inches beside and below a chart, for its axes."""
+"""Inches left of the first chart of a row, for its y axis and the title of that."""
+_GAP: Final = 0.45
+"""Inches left of the others: they share its y axis, or have short labels."""
+_BELOW: Final = 0.42
+"""Inches below a chart, for the labels of its x axis."""
+_TITLES: Final = 0.3
+"""Inches below the last row besides, for the titles of its x axes."""
 _UNDECIDED: Final = "the fastest; hatched with ? where it is undecided, or another was not reached"
 
 
@@ -33,9 +41,11 @@ class Sheet:
     title, words   the lines above the charts
     stamp          the line below them
     ends           for each chart the lines that say why its lines end
-    left, right    inches beside each chart
+    left           inches left of the first chart of a row
+    right          inches right of each chart, for names at the ends of lines
     head           inches above each chart, for its label and why its lines end
     top, foot      inches above and below all charts
+    tile_points    size of the text in tiles
     """
 
     size: tuple[float, float]
@@ -50,6 +60,21 @@ class Sheet:
     head: float
     top: float
     foot: float
+    tile_points: float
+
+    @property
+    def inches(self) -> tuple[float, float]:
+        """Width and height of the inside of each chart."""
+        wide = self.size[0] - 2 * MARGIN - self.left - _GAP * (self.columns - 1)
+        high = self.size[1] - self.top - self.foot - _TITLES
+        return (
+            wide / self.columns - self.right,
+            high / self.rows - self.head - _BELOW,
+        )
+
+    def is_last_of_column(self, place: int) -> bool:
+        """Whether no chart is below it."""
+        return place + self.columns >= len(self.ends)
 
     def box(self, place: int) -> tuple[float, float, float, float]:
         """The axes of a chart: left, bottom, width and height as fractions of the figure.
@@ -57,44 +82,47 @@ class Sheet:
         Computed here, because an automatic layout draws the figure twice.
         """
         row, column = divmod(place, self.columns)
-        wide, high = self._cell
-        left = MARGIN + column * wide + self.left
-        bottom = self.size[1] - self.top - (row + 1) * high + _BOTTOM
-        return (
-            left / self.size[0],
-            bottom / self.size[1],
-            (wide - self.left - self.right) / self.size[0],
-            (high - self.head - _BOTTOM) / self.size[1],
-        )
-
-    @property
-    def _cell(self) -> tuple[float, float]:
-        wide = (self.size[0] - 2 * MARGIN) / self.columns
-        return wide, (self.size[1] - self.top - self.foot) / self.rows
+        wide, high = self.inches
+        left = MARGIN + self.left + column * (wide + self.right + _GAP)
+        bottom = self.size[1] - self.top - (row + 1) * (self.head + high) - row * _BELOW
+        return left / self.size[0], bottom / self.size[1], wide / self.size[0], high / self.size[1]
 
 
 def sheet(shown: Sequence[Chart | Map], part: str, stamp: str, *, legend_lines: int) -> Sheet:
     """The figure of these charts; with rows of text it is as high as they need."""
     columns = columns_of(shown)
-    wide = (SLIDE[0] - 2 * MARGIN) / columns
     inside = SLIDE[0] - 2 * MARGIN
     own = [chart for chart in shown if isinstance(chart, Chart)]
     with_rows = [chart for chart in own if chart.rows]
     left = max(map(label_inches, with_rows), default=_LEFT)
-    ends = tuple(tuple(_ends(chart, wide - left)) for chart in shown)
+    wide = (inside - left - _GAP * (columns - 1)) / columns
+    ends = tuple(tuple(_ends(chart, wide)) for chart in shown)
     words = tuple(wrapped(list(_words(shown)), inside, PLAIN, MOST_LINES))
-    head = height(1, LABEL) + height(max(map(len, ends)), SMALL) + 0.16
-    top = MARGIN + height(1, TITLE) + height(len(words), PLAIN) + 0.1
-    foot = MARGIN + height(1, SMALL) + 0.05 + height(legend_lines, PLAIN) * 1.2
-    rows = math.ceil(len(shown) / columns)
-    size = SLIDE
+    made = Sheet(
+        size=SLIDE,
+        title=wrapped([f"{shown[0].title}{part}"], inside, TITLE, 1)[0],
+        words=words,
+        stamp="".join(wrapped([stamp], inside, SMALL, 1)),
+        ends=ends,
+        columns=columns,
+        rows=math.ceil(len(shown) / columns),
+        left=left,
+        right=room(own, wide),
+        head=height(1, LABEL) + height(max(map(len, ends)), SMALL) + 0.12,
+        top=MARGIN + height(1, TITLE) + height(len(words), PLAIN) + 0.1,
+        foot=MARGIN + height(1, SMALL) + 0.05 + height(legend_lines, PLAIN) * 1.2,
+        tile_points=SMALL,
+    )
     if with_rows:
-        most = max(len(chart.rows) for chart in with_rows)
-        size = (SLIDE[0], top + foot + rows * (head + _BOTTOM + ROW_INCHES * most))
-    title = wrapped([f"{shown[0].title}{part}"], inside, TITLE, 1)[0]
-    line = wrapped([stamp], inside, SMALL, 1)[0] if stamp else ""
-    right = room(own, wide - left)
-    return Sheet(size, title, words, line, ends, columns, rows, left, right, head, top, foot)
+        return _with_rows(made, max(len(chart.rows) for chart in with_rows))
+    maps = [chart for chart in shown if isinstance(chart, Map)]
+    return replace(made, tile_points=tile_points(maps, made.inches))
+
+
+def _with_rows(made: Sheet, most: int) -> Sheet:
+    """As high as charts with so many rows of text need."""
+    each = made.head + _BELOW + _TITLES + ROW_INCHES * most
+    return replace(made, size=(SLIDE[0], made.top + made.foot + _TITLES + made.rows * each))
 
 
 def columns_of(shown: Sequence[Chart | Map]) -> int:
@@ -122,10 +150,6 @@ def _words(shown: Sequence[Chart | Map]) -> Iterator[str]:
 
 
 def _ends(chart: Chart | Map, inches: float) -> Iterator[str]:
-    """Why lines of a chart end, in lines that fit above it; further ones are counted."""
-    if not isinstance(chart, Chart):
-        return
-    lines = wrapped(chart.ends, inches, SMALL, 1)
-    yield from lines[:MOST_LINES]
-    if len(lines) > MOST_LINES:
-        yield f"and {len(lines) - MOST_LINES} more"
+    """Why lines of a chart end, in a few lines above it."""
+    if isinstance(chart, Chart):
+        yield from wrapped(["; ".join(chart.ends)], inches, SMALL, _MOST_REASONS)

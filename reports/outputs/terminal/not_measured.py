@@ -28,10 +28,9 @@ def not_measured_tables(analysis: Analysis, *, every: bool) -> list[RenderableTy
     every  all rows; otherwise those of implementations named with --impl, or of a run without a
            time, and the others are counted. Faults are among the last lines of a run
     """
-    rows = not_measured(analysis)
+    rows = [row for row in not_measured(analysis) if every or not row.is_fault]
     if every or not analysis.measurements:
         return _table(analysis, rows)
-    rows = [row for row in rows if not row.is_fault]
     named = [row for row in rows if row.implementation in analysis.plan.named]
     return [*_table(analysis, named), *_counts(analysis, [r for r in rows if r not in named])]
 

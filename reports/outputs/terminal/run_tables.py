@@ -57,7 +57,7 @@ def summary(analysis: Analysis, *, every: bool = False) -> list[RenderableType]:
     panels = panels_of(analysis.plan) if every else main_panels(analysis)
     shown = shown_grids(analysis, panels)
     alone = len(analysis.plan.problems) == 1
-    tables = [problem_table(analysis, shown)] if alone else [GridTables(grid) for grid in shown]
+    tables = [problem_table(analysis, shown)] if alone and shown else map(GridTables, shown)
     return [
         *_lines(choices.some(analysis, MOST_CHOICES if every else FEW_CHOICES)),
         *_lines([of_threads(analysis) if shown else ""]),

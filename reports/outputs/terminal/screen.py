@@ -20,11 +20,13 @@ from suites.records.record import ANSWERS, Conditions, Record
 
 SHOWN_A_SECOND: Final = 4
 """How often the lines are drawn anew: more often would take time from the run."""
+OVERDUE: Final = "longer than forecast"
+"""Stands for the time left once a forecast has passed."""
 
 
 @dataclass(slots=True)
 class Steps:
-    """The phase at work: what it is called, its finished steps, and how many it has."""
+    """The phase at work: its name, its finished steps, and how many it has."""
 
     name: str = "starting"
     done: float = 0.0
@@ -118,10 +120,11 @@ class Screen:
         now_s = self._now_s()
         if self._left is not None:
             at_s, left = self._left
+            seconds = left.seconds - (now_s - at_s)
             words = "at most" if left.is_most else "about"
-            return f"{words} {roughly(left.seconds - (now_s - at_s))} left{self.scope}"
-        seconds = self._steps.left_s(now_s)
-        return "" if seconds is None else f"about {roughly(seconds)} left{self.scope}"
+            return f"{words} {roughly(seconds)} left{self.scope}" if seconds > 0 else OVERDUE
+        of_steps = self._steps.left_s(now_s)
+        return "" if of_steps is None else f"about {roughly(of_steps)} left{self.scope}"
 
     def phase(self, text: str, total: int | None = None) -> None:
         """A phase of so many results begins; without a number the count goes on."""

@@ -150,17 +150,20 @@ def _chart(plan: Plan, family: _Family, group: _Group, style: dict[str, Look]) -
 
 
 def _line_ends(group: _Group) -> Iterator[str]:
-    """Why a line ends before the largest size: naive: out of memory from T = 8192."""
+    """Why lines end before the largest size: naive, chunked: out of memory from T = 8192."""
     last: dict[str, int] = defaultdict(int)
     for row in group.drawn:
-        last[row.implementation] = max(last[row.implementation], group.axis.size(row.problem))
+        size = group.axis.size(row.problem)
+        last[row.implementation] = max(last[row.implementation], size)
     first: dict[str, tuple[int, str]] = {}
     for absent in group.lacking:
-        size, name = group.axis.size(absent.problem), absent.implementation
-        if name in last and size > last[name]:
-            first[name] = min(first.get(name, (size, absent.why)), (size, absent.why))
-    for name, (size, why) in sorted(first.items()):
-        yield f"{abbreviated(name)}: {why} {families.from_size(group.axis, size)}"
+        end, name = (group.axis.size(absent.problem), absent.why), absent.implementation
+        if name in last and end[0] > last[name]:
+            first[name] = min(first.get(name, end), end)
+    for end in sorted(set(first.values())):
+        names = sorted(abbreviated(name) for name in first if first[name] == end)
+        who = "all" if len(names) == len(last) > 1 else ", ".join(names)
+        yield f"{who}: {end[1]} {families.from_size(group.axis, end[0])}"
 
 
 def _series(

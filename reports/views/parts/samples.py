@@ -16,10 +16,8 @@ HEADING: Final = "Samples"
 
 
 def section(analysis: Analysis) -> Section | None:
-    """Both charts of each problem; None without times."""
+    """Both charts of each problem; None without times above 0."""
     found = shown(analysis.plan, analysis.timed)
-    if not found.groups:
-        return None
     style = looks(entry.name for entry in analysis.plan.entries)
     shared = shared_words(dict.fromkeys(group.problem for group in found.groups))
     made = [
@@ -27,11 +25,14 @@ def section(analysis: Analysis) -> Section | None:
         for make in (strips, rounds)
         for group in found.groups
     ]
+    charts = tuple(chart for chart in made if chart is not None)
+    if not charts:
+        return None
     return Section(
         id="samples",
         heading=HEADING,
         sentences=(_scope(found),),
-        charts=tuple(chart for chart in made if chart is not None),
+        charts=charts,
         on_demand="Show the samples",
     )
 

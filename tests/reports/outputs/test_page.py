@@ -123,9 +123,15 @@ def test_headings_follow_in_order(whole: str) -> None:
     assert all(later <= earlier + 1 for earlier, later in pairwise(levels))
 
 
-def test_tables_have_captions_and_headings_with_a_scope(whole: str) -> None:
+def test_tables_have_names_captions_and_headings_with_a_scope(whole: str) -> None:
     tags = Outline(whole).tags
-    assert sum(tag == "table" for tag, _ in tags) == sum(tag == "caption" for tag, _ in tags) > 5
+    ids = [found["id"] for _, found in tags if "id" in found]
+    assert len(ids) == len(set(ids))
+    tables = [found for tag, found in tags if tag == "table"]
+    assert len(tables) > 5
+    for found in tables:
+        assert found.get("aria-label") or found.get("aria-labelledby") in ids
+        assert found["aria-describedby"] in ids
     assert all(found.get("scope") in {"row", "col"} for tag, found in tags if tag == "th")
 
 
@@ -134,7 +140,7 @@ def test_charts_have_alternative_texts(whole: str) -> None:
     keys = [place["data-family"] for place in places]
     assert len(set(keys)) == len(keys)
     assert {"time_vs_length", "layers_memory_vs_heads"} <= set(keys)
-    assert all(place["role"] == "img" and place["aria-label"] for place in places)
+    assert all(place["role"] == "group" and place["aria-label"] for place in places)
 
 
 def test_the_page_says_what_was_measured_and_what_not(whole: str) -> None:
@@ -177,7 +183,7 @@ def test_a_run_without_a_comparison_has_no_verdicts() -> None:
 
 
 def test_threads_have_a_column_where_there_are_several(whole: str) -> None:
-    head = '<button type="button">threads</button>'
+    head = '<button type="button" aria-describedby="term-threads">threads</button>'
     assert head not in whole
     assert page(Analysis(*small_run(problems=MARKED[:1], threads=(1, 2)))).count(head) == 3
 
@@ -340,8 +346,8 @@ def test_every_part_of_a_page_is_drawn_from_a_section(monkeypatch: pytest.Monkey
     assert '<a href="#by-hand">By hand</a>' in text
     for part in ("A sentence.", 'data-family="winners"', 'data-family="points"', "A caption."):
         assert part in own
-    assert '<tr data-f="0,-1,-1,0,-1,-1"><th scope="row">naive<td data-v=1.9>1.90' in own
-    assert "<code>python repeat</code>" in own
+    assert "<tr data-f=0,-1,-1,0,-1,-1><th scope=row>naive<td data-v=1.9>1.90" in own
+    assert "</summary>python repeat</details>" in own
 
 
 def test_a_check_says_that_it_takes_no_times() -> None:

@@ -75,7 +75,7 @@ def test_the_line_has_the_phase_its_results_and_the_time_left_of_the_whole_run()
     clock.s += 12
     assert screen.line == "session 1 of 2, 30 of 62; 22 s so far, about 25 s left in all"
     clock.s += 100  # a task may take longer than its forecast
-    assert screen.line.endswith("about 1 s left in all")
+    assert screen.line.endswith("2 min 2 s so far, longer than forecast")
 
 
 def test_an_upper_bound_is_called_one() -> None:

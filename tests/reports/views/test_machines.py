@@ -23,6 +23,7 @@ from reports.views import machines as views
 from reports.views.charts.chart import Chart
 from suites.records.record import Record
 from suites.records.store import Run
+from tests.reports.browser import draw_all, opened
 from tests.saved_run import LENGTHS, PROBLEMS, small_run, two
 
 SERVER = {"cpu": "Server CPU", "cores": 64, "devices": [{"device": "cpu", "name": "Server CPU"}]}
@@ -198,6 +199,32 @@ def test_the_page_says_that_it_shows_machines_and_no_history(tmp_path: Path) -> 
     assert sorted(path.name for path in (tmp_path / "page").iterdir()) == sorted(
         [*names, "report.html"]
     )
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [390, 1400])
+def test_the_page_is_drawn_without_a_complaint_and_nothing_is_cut(
+    width: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "report.html"
+    path.write_text(machines_page.page(laptop_and_server()), "utf-8")
+    with opened(path, viewport={"width": width, "height": 900}) as found:
+        draw_all(found)
+        assert found.complaints == []
+        assert found.requests == [path.as_uri()]
+        assert found.view.evaluate("document.documentElement.scrollWidth") <= width
+        assert found.view.locator("#filters").count() == 1
+        assert re.fullmatch(r"(\d+) of \1 figures shown", found.view.text_content("#shown"))
+        lines = found.view.evaluate("document.querySelector('.chart').data.map(each => each.name)")
+        assert {"chunked, A", "chunked, B"} <= set(lines)
+
+
+def test_a_summary_has_the_answer_of_each_machine(tmp_path: Path) -> None:
+    sides = [(side.run, side.analysis.records) for side in laptop_and_server().sides]
+    summary = tmp_path / "summary.md"
+    reporting.report_machines(sides, tmp_path / "page", as_json=True, summary=summary)
+    text = summary.read_text("utf-8")
+    assert re.findall("^## (.), ", text, re.MULTILINE) == ["A", "B"]
 
 
 def test_programs_read_every_machine_and_what_differs() -> None:

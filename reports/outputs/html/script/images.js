@@ -7,7 +7,7 @@ const titleOf = (figure) => {
   const under = [figure.querySelector("select")?.selectedOptions[0].text, ...parts].filter(Boolean).join("; ");
   return `<b>${plain(figure.querySelector("h2, h3").textContent)}</b><br><sup>${plain(under)}</sup>`;
 };
-const TITLE = 60;
+const TITLE = 68;
 const WIDTH = 900;
 // The chart as on the page, below a title. A wider image has a legend of fewer lines.
 const image = (figure, place) => {
@@ -16,7 +16,7 @@ const image = (figure, place) => {
   const top = TITLE + Math.max(legend, 24);
   const { margin } = place.layout;
   const height = place.layout.height + top;
-  const title = { text: titleOf(figure), x: 16 / width, xanchor: "left", y: 1 - 14 / height, yanchor: "top", yref: "container", font: { size: 17 } };
+  const title = { text: titleOf(figure), x: 16 / width, xanchor: "left", y: 1 - 24 / height, yanchor: "top", yref: "container", font: { size: 17 } };
   return { ...place.layout, autosize: false, width, height, title, margin: { ...margin, t: top, b: margin.b + 12 } };
 };
 for (const button of all(".png")) {
