@@ -42,7 +42,7 @@ def test_the_map_of_the_fastest_is_drawn_once_and_at_the_top() -> None:
 
 def test_the_title_of_the_page_is_its_heading() -> None:
     text = page(Analysis(*two(1.3)))
-    (title,) = re.findall(r"<title>(.*?)</title>", text)
+    title = re.findall(r"<title>(.*?)</title>", text)[0]
     (heading,) = re.findall(r"<h1>(.*?)</h1>", text)
     assert title == heading == "base and other, b1 h8 t256 d64 full fp32 cpu"
 
