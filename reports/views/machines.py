@@ -12,7 +12,7 @@ from reports.rows.families import LENGTH, Group, groups
 from reports.rows.measurements import Measurement
 from reports.views import answer, differences, families, headline, machine, overview
 from reports.views.charts.chart import Chart, Series
-from reports.views.charts.palette import LINES, Look, looks
+from reports.views.charts.palette import LINES, Look, looks_of
 from reports.views.numbers import milliseconds, ratio_in, spread
 from reports.views.panels import heading, of_panel, prefix
 from reports.views.problems import common_facets, facets
@@ -192,7 +192,7 @@ def _charts(found: Machines) -> Iterator[Chart]:
         for at, side in enumerate(found.sides)
         for row in side.measurements.values()
     ]
-    look = looks(entry.name for side in found.sides for entry in side.analysis.plan.entries)
+    look = looks_of(*(side.analysis.plan for side in found.sides))
     for panel in found.panels:
         own = [each for each in every if each.row.panel == panel]
         found_groups: list[Group[_Placed, _Placed]] = groups(LENGTH, own)

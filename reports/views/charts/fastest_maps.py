@@ -12,7 +12,7 @@ from reports.analysis.run_analysis import Analysis
 from reports.rows.families import Kind, without_sizes
 from reports.rows.panels import panels_of
 from reports.views.charts.chart import Map, Tile
-from reports.views.charts.palette import looks
+from reports.views.charts.palette import looks_of
 from reports.views.commands import labels
 from reports.views.numbers import milliseconds, ratio_in, times
 from reports.views.panels import of_panel, prefix
@@ -65,7 +65,7 @@ def _of_panel(analysis: Analysis, panel: str, ranked: Mapping[Problem, Ranking])
 def _map(analysis: Analysis, panel: str, label: str, own: Mapping[Problem, Ranking]) -> Map:
     tiles = tuple(_tile(problem, found) for problem, found in own.items())
     title = f"The fastest{of_panel(panel)} by length and heads"
-    style = looks(entry.name for entry in analysis.plan.entries)
+    style = looks_of(analysis.plan)
     return Map(
         key=f"{prefix(panel)}{KEY}",
         panel=panel,

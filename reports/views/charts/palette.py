@@ -1,18 +1,22 @@
 """Looks of implementations: a colour, a marker and a line style, derived from the name.
 
 A name has the same look in every run, unless another name of the run has the same colour or
-marker; then the name later in the alphabet takes the next free one. Beyond twelve names, colours
-and markers repeat with other dashes, but never both together.
+marker; then the later of the two takes the next free one. Those that can be drawn come before those
+that this machine lacks the device for, and attention before layers and other functions. Beyond
+twelve names, colours and markers repeat with other dashes, but never both together.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from operator import mul
 from typing import Final
+
+from reports.rows.panels import place
+from suites.records.plan import Entry, Plan
 
 LIGHT: Final = (
     "#006ba6",
@@ -71,6 +75,10 @@ NEUTRAL: Final = ("#3d444d", "#e6e9ed"), ("#8b949e", "#8f98a3")
 """Two greys, each on a light and on a dark page, for lines of no implementation."""
 
 
+Rank = tuple[bool, tuple[int, str], bool, str]
+"""A key to sort implementations by."""
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """A line's colour on a light and on a dark page, its marker and its dashes."""
@@ -81,17 +89,35 @@ class Look:
     line: str
 
 
+def looks_of(*plans: Plan) -> dict[str, Look]:
+    """A look for every implementation of the plans.
+
+    A plain name comes before its choices, which have brackets.
+    """
+    ranks: dict[str, Rank] = {}
+    for plan in plans:
+        for entry in plan.entries:
+            own = _rank(entry, {problem.device for problem in plan.problems})
+            ranks[entry.name] = min(own, ranks.get(entry.name, own))
+    return looks(sorted(ranks, key=ranks.__getitem__))
+
+
+def _rank(entry: Entry, devices: Collection[str]) -> Rank:
+    able = any(set(devices) & set(limits.devices) for limits in entry.limits)
+    return not able, place(entry.panel), "[" in entry.name, entry.name
+
+
 def looks(names: Iterable[str]) -> dict[str, Look]:
-    """A look for every name; all names of a run are needed for looks that differ.
+    """A look for every name; the earlier ones choose first.
 
     No two of the first twelve names share a colour or a marker, and no two of the first 84 share
-    both. A plain name comes before its choices, which have brackets.
+    both.
     """
     found: dict[str, Look] = {}
     colours: Counter[int] = Counter()
     markers: Counter[int] = Counter()
     taken: set[tuple[int, int]] = set()
-    for name in sorted(set(names), key=lambda name: ("[" in name, name)):
+    for name in dict.fromkeys(names):
         first_colour, first_marker = _start(name)
         order = (*_around(first_colour, FIRST), *range(FIRST, len(LIGHT)))
         colour = min(order, key=lambda each: colours[each])

@@ -12,7 +12,7 @@ from reports.analysis.run_analysis import Analysis
 from reports.rows.panels import panels_of
 from reports.views.charts.chart import Chart, Series
 from reports.views.charts.clipping import clipped
-from reports.views.charts.palette import NEUTRAL, Look, looks
+from reports.views.charts.palette import NEUTRAL, Look, looks_of
 from reports.views.commands import labels
 from reports.views.numbers import milliseconds, times_of
 from reports.views.panels import of_panel, prefix
@@ -43,7 +43,7 @@ def rankings_charts(
     if len(analysis.plan.problems) > MOST_PROBLEMS:
         return []
     found = rankings(analysis) if ranked is None else ranked
-    style = looks(entry.name for entry in analysis.plan.entries)
+    style = looks_of(analysis.plan)
     shared = shared_words(analysis.plan.problems)
     return [
         clipped(_chart(analysis.plan, panel, problem, each, shared, style))

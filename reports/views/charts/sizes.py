@@ -19,7 +19,7 @@ from reports.views import families
 from reports.views.charts.chart import Chart, Series
 from reports.views.charts.clipping import clipped
 from reports.views.charts.efficiency import KEY, efficiency_charts
-from reports.views.charts.palette import LINES, Look, looks
+from reports.views.charts.palette import LINES, Look, looks_of
 from reports.views.commands import labels
 from reports.views.numbers import NOT_SEEN, mebibytes, milliseconds, spread, three_digits
 from reports.views.panels import of_panel, prefix
@@ -93,7 +93,7 @@ def charts(analysis: Analysis) -> list[Chart]:
 
     With several numbers of threads, times and memory are those with the most.
     """
-    style = looks(entry.name for entry in analysis.plan.entries)
+    style = looks_of(analysis.plan)
     absent = _absent(analysis)
     every = [_Family(p, a, q) for p in panels_of(analysis.plan) for a in AXES for q in _QUANTITIES]
     over_sizes = [

@@ -12,7 +12,7 @@ from reports.rows.families import Kind, without_sizes
 from reports.rows.measurements import Measurement
 from reports.views.charts.chart import Chart, Series
 from reports.views.charts.clipping import clipped
-from reports.views.charts.palette import NEUTRAL, Look, looks
+from reports.views.charts.palette import NEUTRAL, Look, looks_of
 from reports.views.commands import labels
 from reports.views.machine import ceiling_rate
 from reports.views.numbers import attainable, milliseconds, three_digits
@@ -52,7 +52,7 @@ def roofline_charts(analysis: Analysis) -> list[Chart]:
 
     Times are those with the most threads.
     """
-    style = looks(entry.name for entry in analysis.plan.entries)
+    style = looks_of(analysis.plan)
     charts = (
         _chart(analysis, found, label, rows, style)
         for found in rooflines(analysis)

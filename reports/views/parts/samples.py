@@ -6,7 +6,7 @@ from typing import Final
 
 from reports.analysis.run_analysis import Analysis
 from reports.analysis.shown_samples import Shown, shown
-from reports.views.charts.palette import looks
+from reports.views.charts.palette import looks_of
 from reports.views.charts.samples import rounds, strips
 from reports.views.problems import shared_words
 from reports.views.sections import Section
@@ -18,7 +18,7 @@ HEADING: Final = "Samples"
 def section(analysis: Analysis) -> Section | None:
     """Both charts of each problem; None without times above 0."""
     found = shown(analysis.plan, analysis.timed)
-    style = looks(entry.name for entry in analysis.plan.entries)
+    style = looks_of(analysis.plan)
     shared = shared_words(dict.fromkeys(group.problem for group in found.groups))
     made = [
         make(analysis.plan, group, found.step, style, shared)

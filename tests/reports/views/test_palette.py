@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 from matplotlib.markers import MarkerStyle
 
+from impls.interface import Limits
 from reports.outputs.png.axes import MARKS, OPEN
-from reports.views.charts.palette import DARK, FIRST, LIGHT, MARKERS
+from reports.views.charts.palette import DARK, FIRST, LIGHT, MARKERS, looks_of
+from suites.records.plan import Entry
+from tests.saved_run import PROBLEMS, small_run
 
 Colours = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -177,3 +180,13 @@ def outline(mark: Any) -> Colours:
 def apart(one: Colours, other: Colours) -> float:
     """The mean distance of two outlines, at the turn of one where they are closest."""
     return min(float(np.abs(one - np.roll(other, at)).mean()) for at in range(0, 360, 15))
+
+
+def test_attention_that_can_be_drawn_has_the_first_colours() -> None:
+    cuda = tuple(Entry(name=f"a{n}", limits=(Limits(devices=("cuda",)),)) for n in range(8))
+    layers = tuple(Entry(name=f"b{n}", limits=(Limits(),), panel="layers") for n in range(8))
+    attention = tuple(Entry(name=f"z{n}", limits=(Limits(),)) for n in range(8))
+    run, _ = small_run(problems=PROBLEMS[:1], made=(*cuda, *layers, *attention))
+    found = looks_of(run.plan)
+    assert {found[f"z{n}"].light for n in range(8)} == set(LIGHT[:FIRST])
+    assert len(found) == 24
