@@ -11,8 +11,7 @@ import pytest
 
 from reports.analysis.run_analysis import Analysis
 from reports.outputs.html.first_screen import unbroken
-from reports.outputs.html.page import MOST_FAULTS, NAME, page
-from reports.views.answer import MOST_SENTENCES
+from reports.outputs.html.page import MOST_ANSWERS, MOST_FAULTS, NAME, page
 from suites.records.plan import Entry
 from tests.reports.browser import opened, until
 from tests.saved_run import TWO, entries, small_run, two
@@ -82,7 +81,7 @@ def test_many_faults_and_answers_are_counted() -> None:
     pair = tuple(Entry(name=name, limits=TWO[0].limits) for name in ("naive", "sdpa_flash"))
     text = header(page(Analysis(*small_run(problems=asked, made=pair))))
     assert text.count('class="kind"') == len(asked)
-    assert f"<summary>{len(asked) - MOST_SENTENCES} more</summary>" in text
+    assert f"<summary>{len(asked) - MOST_ANSWERS} more</summary>" in text
 
 
 def test_no_line_breaks_within_a_figure_and_a_name_stays_text() -> None:

@@ -67,6 +67,15 @@ def test_a_lead_is_relative_to_the_implementation_that_is_named() -> None:
     assert found.details == ("undecided on 1 of 3 problems",)
 
 
+def test_a_name_is_no_advice_where_nothing_is_decided() -> None:
+    times = {"a": linear(1.0), "b": lambda problem: 1.0005 * problem.key_length}
+    (found,) = answers(made(problems(LENGTHS), times))
+    assert found.start == "nothing is decided:"
+    (choice,) = found.choices
+    assert choice.where == "is nowhere shown to be slower"
+    assert found.details == ("undecided on 3 of 3 problems",)
+
+
 def test_undecided_problems_of_a_panel_are_counted_over_all_kinds() -> None:
     asked = [*problems(LENGTHS), *problems(LENGTHS, rest="causal")]
     slow = {"a": linear(1.0), "b": linear(2.0)}
