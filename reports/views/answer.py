@@ -136,14 +136,25 @@ def _of_kind(analysis: Analysis, found: Recommendation, label: str) -> Answer:
     place = f"at {sized(found.largest)}" if several else ""
     if not found.spans:
         place = f"{place} {_short(found.ranked[found.largest].name)} leads,"
-    count = counted(len(found.ranked), "problem")
     return Answer(
         label=label,
-        start="use" if found.spans else f"the fastest differs over {count}:",
+        start=_use(found),
         choices=tuple(_choices(found)),
         lead=(*_safest(found), *_placed(place, lead(_first(analysis, found), most=most))),
         details=tuple(_details(analysis, found, [found])),
     )
+
+
+def _use(found: Recommendation) -> str:
+    """The words before the choices."""
+    if not found.spans:
+        return f"the fastest differs over {counted(len(found.ranked), 'problem')}:"
+    return "nothing is decided:" if _is_open(found) else "use"
+
+
+def _is_open(found: Recommendation) -> bool:
+    """Whether one implementation is named for several problems, and none of them is decided."""
+    return len(found.spans) == 1 and len(found.ranked) > 1 and not found.decided
 
 
 def _first(analysis: Analysis, found: Recommendation) -> Ranking:
@@ -168,7 +179,8 @@ def _choices(found: Recommendation) -> Iterator[Choice]:
     elif found.axis is not None:
         yield from _spans(found, found.axis)
     elif len(found.ranked) > 1:
-        yield Choice(_short(found.spans[0].name), "at every size")
+        everywhere = "is nowhere shown to be slower" if _is_open(found) else "at every size"
+        yield Choice(_short(found.spans[0].name), everywhere)
     else:
         yield Choice(_either(found))
 

@@ -78,4 +78,4 @@ def _key(analysis: Analysis, figures: Sequence[Chart | Map]) -> str:
         return f"{brackets}."
     if isinstance(figures[0], Map):
         return f"{brackets}; hatched, “?”: not decided."
-    return f"{brackets}; a bar that crosses 1: not decided."
+    return f"{brackets}; one that contains 1 or is within the noise: not decided."

@@ -79,7 +79,7 @@ def preamble(analysis: Analysis) -> str:
     with_cores = f", {counted(cores, 'core')}" if isinstance(cores, int) else ""
     parts = (
         f"{cpu}{with_cores}; every figure is of that machine",
-        moment(run.started),
+        moment(run.started)[:10],
         _timed(analysis),
         noise_floor(analysis.floor, analysis.verdicts).rstrip(".") if analysis.verdicts else "",
     )

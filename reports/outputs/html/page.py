@@ -31,7 +31,6 @@ from reports.views import (
     text,
     verdicts,
 )
-from reports.views.answer import MOST_SENTENCES
 from reports.views.charts.sizes import keys
 from reports.views.evidence import summaries
 from reports.views.first_screen import FirstScreen
@@ -57,6 +56,8 @@ FEW: Final = 8
 """Rows of a table; a longer one has a field to find rows."""
 LATE: Final = 150
 """Rows of a table; a longer one is laid out when it comes near the window."""
+MOST_ANSWERS: Final = 6
+"""Sentences of the answer that are shown at first."""
 MOST_FAULTS: Final = 3
 """Faults on the first screen; more are counted, and listed further down."""
 _SHOWN_NOT_MEASURED: Final = 100
@@ -157,7 +158,7 @@ def environment(filters: Filters) -> Environment:
         "MANY": MANY,
         "FEW": FEW,
     }
-    made.globals |= {"MOST_ANSWERS": MOST_SENTENCES, "MOST_FAULTS": MOST_FAULTS}
+    made.globals |= {"MOST_ANSWERS": MOST_ANSWERS, "MOST_FAULTS": MOST_FAULTS}
     made.globals |= {"unbroken": unbroken}
     made.globals |= {"linked": term_links.linked, "anchor": term_links.anchor}
     made.globals |= {"TERMS": terms.TERMS, "MOST_ROWS": table_rows.MOST_ROWS}
