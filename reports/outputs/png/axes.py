@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
@@ -40,6 +40,8 @@ _LINES: Final = {"solid": "-", "dash": "--", "dot": ":"}
 _NUMBERS: Final = FuncFormatter(lambda value, _: f"{value:.12g}")
 """Numbers without exponents, as on the page."""
 INK, FAINT = "#1f2328", "#d8dce1"
+Caret = Literal[4, 5, 6, 7]
+"""Markers of matplotlib that point left, right, up and down."""
 _SAME: Final = 1 + 1e-6
 """Values on a logarithmic axis that differ by less are one place: a narrower axis has no width."""
 _PADDING: Final = 0.07
@@ -144,11 +146,10 @@ def inside(chart: Chart, value: float) -> float:
     return value if chart.clip is None else min(max(value, chart.clip[0]), chart.clip[1])
 
 
-def mark_cut(axes: Axes, places: Sequence[tuple[float, float]], series: Series, arrow: int) -> None:
-    """Arrows at the edge of the axes, where a point or a bar is beyond them.
-
-    arrow  a caret of matplotlib: 4 left, 5 right, 6 up, 7 down
-    """
+def mark_cut(
+    axes: Axes, places: Sequence[tuple[float, float]], series: Series, arrow: Caret
+) -> None:
+    """Arrows at the edge of the axes, where a point or a bar is beyond them."""
     xs, ys = zip(*places, strict=True)
     line = Line2D(xs, ys, marker=arrow, linestyle="", color=series.look.light, markersize=8)
     axes.add_artist(line)

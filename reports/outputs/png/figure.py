@@ -110,8 +110,15 @@ def _words(axes: Axes, chart: Chart | Map, made: Sheet, place: int) -> None:
     # With coordinates: placing a title automatically would lay out each chart twice.
     axes.set_title(label, fontsize=points, color=INK, loc="left", y=1 + offset / high, pad=0)
     if ends:
-        at = {"transform": axes.transAxes, "va": "bottom"}
-        axes.text(0, 1 + 0.04 / high, "\n".join(ends), fontsize=SMALL, color=SOFT, **at)
+        axes.text(
+            0,
+            1 + 0.04 / high,
+            "\n".join(ends),
+            fontsize=SMALL,
+            color=SOFT,
+            transform=axes.transAxes,
+            va="bottom",
+        )
     axes.yaxis.set_label_coords(-_LABELS[0] / wide, 0.5)
     axes.xaxis.set_label_coords(0.5, -_LABELS[1] / high)
     if place % made.columns == 0:

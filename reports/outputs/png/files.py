@@ -42,7 +42,11 @@ _NAMED: Final[Mapping[Format, str]] = {
     "pdf": f"/Creator ({_OURS})",
 }
 """The name of this program in the bytes of a file."""
-_READABLE: Final = {"svg.hashsalt": _OURS, "svg.fonttype": "none", "pdf.fonttype": 42}
+_READABLE: Final[dict[Any, Any]] = {
+    "svg.hashsalt": _OURS,
+    "svg.fonttype": "none",
+    "pdf.fonttype": 42,
+}
 """Text stays text, and the same chart makes the same bytes."""
 
 
@@ -134,10 +138,10 @@ def _bare_chart(chart: Chart | Map) -> Chart | Map:
 
 
 def _write_all(figures: Mapping[Path, Part], *, stamp: str, formats: Sequence[Format]) -> None:
-    for path, part in figures.items():
-        drawn = figure(part.charts, part=part.words, stamp=stamp)
-        for kind in formats:
-            with rc_context(_READABLE):
+    with rc_context(_READABLE):
+        for path, part in figures.items():
+            drawn = figure(part.charts, part=part.words, stamp=stamp)
+            for kind in formats:
                 drawn.savefig(_named(path, kind), dpi=DOTS, facecolor="white", **_SAVED[kind])
 
 

@@ -45,9 +45,10 @@ def _interval(axes: Axes, chart: Chart, series: Series) -> None:
         segments = LineCollection([[(end, y) for end in ends]], colors=series.look.light)
         segments.set_linewidth(2.2)
         axes.add_collection(segments, autolim=False)
-        for end, found, arrow in ((low, ends[0], 4), (high, ends[1], 5)):
-            if found != end:
-                mark_cut(axes, [(found, y)], series, arrow)
+        if ends[0] != low:
+            mark_cut(axes, [(ends[0], y)], series, 4)
+        if ends[1] != high:
+            mark_cut(axes, [(ends[1], y)], series, 5)
 
 
 def _across(chart: Chart) -> list[float]:

@@ -20,6 +20,8 @@ FEWEST: Final = 8
 """Points that quartiles are taken of; with fewer, every point is shown."""
 MOST_BEYOND: Final = 0.1
 """The share of points that may be cut off; with more, they are not a few outliers."""
+_WORTH: Final = 1.25
+"""How many times as long an axis with every value has to be for a value to be cut off."""
 _LEAST_RATIO: Final = 2.0
 """On a logarithmic axis, values within this ratio are never far apart."""
 _LEAST_SHARE: Final = 0.1
@@ -50,7 +52,7 @@ def clipped(chart: Chart) -> Chart:
 
     The axis is that of the bars. Every point is in its range, unless a tenth of them or fewer are
     far out. Bars extend it by half the range of the points, or as far as three quarters of the
-    bars need. Without a value beyond it the chart is unchanged.
+    bars need. Without a value far beyond it the chart is unchanged.
     """
     axis = _Axis(chart.log_x if chart.rows else chart.log_y)
     own = [series for series in chart.series if series.drawn != "bare"]
@@ -59,9 +61,9 @@ def clipped(chart: Chart) -> Chart:
     if not points:
         return chart
     low, high = _shown(points, ends, axis.least(points))
-    if low <= min([*points, *(end for end, _ in ends)]) and high >= max(
-        [*points, *(end for _, end in ends)]
-    ):
+    lowest = min([*points, *(first for first, _ in ends)])
+    highest = max([*points, *(last for _, last in ends)])
+    if highest - lowest <= _WORTH * (high - low):
         return chart
     return _marked(replace(chart, clip=(axis.back(low), axis.back(high))))
 

@@ -14,7 +14,7 @@ from reports.views.charts.chart import Chart, Series
 from reports.views.charts.clipping import clipped
 from reports.views.charts.palette import NEUTRAL, Look, looks_of
 from reports.views.commands import labels
-from reports.views.numbers import milliseconds, times_of
+from reports.views.numbers import milliseconds, times, times_of
 from reports.views.panels import of_panel, prefix
 from reports.views.problems import common_words, facets, shared_words, without
 from reports.views.text import abbreviated, counted
@@ -151,8 +151,10 @@ def _ratio_words(rival: Rival) -> str:
     """The ratio with its interval: 1.66x [1.26, 2.17]."""
     if rival.ratio is None:
         return "in other sessions"
-    ends = (rival.interval.low, rival.interval.high) if rival.interval else (None, None)
-    return times_of(rival.ratio, *ends, "").replace("  ", " ").strip()
+    if rival.interval is None:
+        return times(rival.ratio)
+    said = times_of(rival.ratio, rival.interval.low, rival.interval.high, "")
+    return said.replace("  ", " ")
 
 
 def _note(found: Ranking) -> Iterator[str]:

@@ -267,7 +267,7 @@ def test_the_text_of_a_tile_is_as_large_as_every_name_allows() -> None:
     short, long = made_map(tile("b")), made_map(*(tile("implementation", x) for x in range(8)))
     sizes = [each.get_fontsize() for axes in figure([short, long] * 2).axes for each in axes.texts]
     assert len(set(sizes)) == 1
-    assert sizes[0] < figure([short]).axes[0].texts[0].get_fontsize()
+    assert float(sizes[0]) < float(figure([short]).axes[0].texts[0].get_fontsize())
 
 
 def test_a_line_has_its_name_at_its_end_and_none_in_the_legend() -> None:
@@ -276,7 +276,8 @@ def test_a_line_has_its_name_at_its_end_and_none_in_the_legend() -> None:
     drawn = figure([replace(points(), series=(own, other, line))])
     assert words(drawn) == ["naive", "other"]
     assert legend(drawn) == ["ceiling"]
-    assert [each.xy for each in drawn.axes[0].texts] == [(512, 4.3), (512, 5.0)]
+    written: list[Any] = list(drawn.axes[0].texts)
+    assert [each.xy for each in written] == [(512, 4.3), (512, 5.0)]
 
 
 def test_names_of_lines_that_end_at_one_place_are_shifted_apart_in_their_order() -> None:

@@ -168,6 +168,7 @@ def test_no_marker_is_another_one_turned() -> None:
 def outline(mark: Any) -> Colours:
     """Points on the outline of a marker, at the same angles for all: the farthest in each."""
     made = MarkerStyle(mark)
+    path: Any
     (path,) = made.get_path().transformed(made.get_transform()).to_polygons(closed_only=False)
     steps = np.linspace(0, 1, 50)[:, None]
     points = np.concatenate([one * (1 - steps) + other * steps for one, other in pairwise(path)])

@@ -11,6 +11,7 @@ from reports.analysis.ranking.ranking import rankings
 from reports.outputs.html.chart_data import chart_data
 from reports.outputs.html.filters import Filters
 from reports.outputs.png import files
+from reports.outputs.png.figure import figure
 from reports.rows.panels import LAYERS
 from reports.views.charts.ranking import MOST_PROBLEMS, MOST_ROWS, rankings_charts
 from reports.views.numbers import milliseconds
@@ -120,7 +121,7 @@ def test_the_page_and_the_png_have_a_row_for_each_text(tmp_path: Path) -> None:
     assert [row.split("<br>")[0] for row in own["rows"]] == ["quick", "middle", "slow"]
     (path,) = files.draw(drawn, tmp_path)
     assert path.name == "ranking.png"
-    axes = files.figure(drawn).axes[0]
+    axes = figure(drawn).axes[0]
     shown = [tick.get_text() for tick in axes.get_yticklabels()]
     assert shown == list(drawn[0].rows)
     assert axes.get_ylim() == (2.5, -0.5)
