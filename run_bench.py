@@ -5,7 +5,6 @@ Commands import what they need when they run, so that `--help` takes a tenth of 
 
 from __future__ import annotations
 
-import shlex
 import sys
 from dataclasses import replace
 from functools import partial
@@ -14,13 +13,16 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 
 import typer
 
-from reports.outputs.export.formats import names
+from reports.outputs.export.formats import names as formats
+from reports.outputs.left import Left
 from reports.outputs.streams import OutputError, drop_output, open_streams
 from suites import VERSION
-from suites.records.address import DEFAULT_STORE, without_password
+from suites.listing import LISTS
+from suites.records.address import DEFAULT_STORE
+from suites.request import completion, parameters, typed
 from suites.request.command_line import is_given, with_options
-from suites.request.options import OPTIONS
-from suites.request.suites import SUITES, named
+from suites.request.options import CHECK_OPTIONS, FAIL_IF_SLOWER, JUDGE_OPTIONS, OPTIONS
+from suites.request.suites import named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,55 +31,15 @@ if TYPE_CHECKING:
     from suites.engine.conductor import Listener
     from suites.request.planning import Request
 
-PART = replace(OPTIONS["--delta"], name="--fail-if-slower")
-CHECK_OPTIONS = tuple(
-    OPTIONS[name] for name in ("--time-limit", "--prepare-limit", "--memory-limit", "--threads")
-)
-
-JUDGE_HELP = {
-    "--problem": OPTIONS["--problem"].help,
-    "--against": OPTIONS["--against"].help,
-    "--sessions": "Fresh processes that time a candidate; 2 to 5, as many as end soon.",
-    "--time-limit": OPTIONS["--time-limit"].help,
-    "--prepare-limit": OPTIONS["--prepare-limit"].help,
-    "--memory-limit": OPTIONS["--memory-limit"].help,
-    "--budget": "Minutes for each candidate.",
-    "--threads": "OpenMP threads, bound to CPUs; by default as many as there are.",
-}
-JUDGE_OPTIONS = tuple(replace(OPTIONS[name], help=text) for name, text in JUDGE_HELP.items())
-
 # The class of every error in a command line; not all releases of typer export it.
 COMMAND_LINE_ERROR = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[2])
 
 app = typer.Typer(
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Attention implementations behind one interface: proven to agree, then measured together.",
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-Names = Annotated[
-    list[str] | None, typer.Argument(metavar="NAME", help="NAME, FILE.py or FILE.py:FUNCTION.")
-]
-StoreUrl = Annotated[str, typer.Option("--store", metavar="URL", help="Database that keeps runs.")]
-Anyway = Annotated[
-    bool, typer.Option("--anyway", help="Compare runs of machines or settings that differ.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs, and nothing else.")]
-Lines = Annotated[
-    bool,
-    typer.Option(
-        "--json",
-        help="Print a line of JSON for each record when it is stored, the run's at the end, and "
-        "nothing else.",
-    ),
-]
-Out = Annotated[
-    Path | None,
-    typer.Option(help="Folder for the page and charts; by default results/RUN.", metavar="DIR"),
-]
-Given = dict[str, str | list[str]]
 
 
 @app.callback(invoke_without_command=True)
@@ -93,50 +55,48 @@ def default(
     if context.invoked_subcommand is None:
         from suites.request.planning import Request
 
-        _begin(Request(suite=named("quick")), DEFAULT_STORE, None, as_json=False)
+        _begin(Request(suite=named("quick")), DEFAULT_STORE, Left())
 
 
 @app.command()
 @with_options(OPTIONS.values())
-def run(
+def run(  # noqa: PLR0913 - each parameter is an option of the command line
     context: typer.Context,
-    suite: Annotated[
-        str, typer.Argument(metavar="SUITE", help=f"One of {', '.join(SUITES)}.")
-    ] = "quick",
+    suite: parameters.SuiteName = "quick",
     *,
-    given: Given,
-    store: StoreUrl = DEFAULT_STORE,
-    out: Out = None,
-    resume: Annotated[
-        str | None,
-        typer.Option(metavar="[RUN]", help="Finish a run: the latest, unless one is named."),
-    ] = None,
-    as_json: Lines = False,
+    given: parameters.Given,
+    store: parameters.StoreUrl = DEFAULT_STORE,
+    out: parameters.Out = None,
+    save: parameters.Save = "",
+    summary: parameters.Summary = None,
+    resume: parameters.Resume = None,
+    every: parameters.Every = False,
+    as_json: parameters.Lines = False,
 ) -> None:
     """Check agreement, measure time and memory, and leave a page and charts."""
     from suites.request.planning import requested
 
+    _expect_tables(every=every, as_json=as_json)
+    left = Left(out, save, summary, every=every, as_json=as_json)
     suite_given = is_given(context, "suite")
     if resume is not None:
         _expect_no_plan_options([*(["SUITE"] if suite_given else []), *given])
-        _resume(resume, store, out, as_json=as_json)
-        return
+        _resume(resume, store, left)
     if "--problem" in given and suite_given:
         raise ValueError(f"a suite ({suite}) and --problem; expected one or the other")
-    _begin(requested(named(suite), given), store, out, as_json=as_json)
+    _begin(requested(named(suite), given), store, left)
 
 
 @app.command()
 @with_options(CHECK_OPTIONS)
 def check(
     context: typer.Context,  # noqa: ARG001 - says which options are given
-    names: Names = None,
+    names: parameters.Names = None,
     *,
-    given: Given,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", help="List the problems one by one.")
-    ] = False,
-    as_json: Json = False,
+    given: parameters.Given,
+    verbose: parameters.Verbose = False,
+    summary: parameters.Summary = None,
+    as_json: parameters.Json = False,
 ) -> None:
     """Check agreement alone, on the suite `agreement`; exit 1 for anything else than agreement.
 
@@ -144,60 +104,31 @@ def check(
     function without a decorator it also finds the limits by trial, and prints the Limits that state
     them.
     """
-    from reports.analysis.run_analysis import Analysis
-    from reports.outputs.exit_status import exit_status
-    from reports.outputs.export import json_data, limits_data
+    from reports.outputs import ended
+    from reports.outputs.summary import expect_file
     from reports.outputs.terminal import screen
-    from reports.outputs.terminal.check_report import check_report
-    from reports.outputs.terminal.console import console, print_json, print_line, print_tables
+    from reports.outputs.terminal.console import console
     from suites import conducting
     from suites.request.planning import requested
 
     request = replace(requested(named("agreement"), given), specs=tuple(names) if names else None)
+    expect_file(summary)
     live = screen.CheckScreen(console(stderr=True), quiet=as_json)
     trials = screen.TrialScreen(console(stderr=True), quiet=as_json)
-    done, found = conducting.check(request, _command(), live, trials)
-    analysis = Analysis(done.run, done.records)
-    if as_json:
-        data = {"probed": list(map(limits_data.of_limits, found))} if found else {}
-        print_json({**json_data.of_run(analysis), **data})
-    else:
-        print_tables(check_report(analysis, found, verbose=verbose))
-    for line in done.run.plan.doubts:
-        print_line(line, stderr=True)
-    falls_short = any(each.claims_too_much for each in found)
-    raise typer.Exit(1 if falls_short else exit_status(done.records, strict=True))
+    done, found = conducting.check(request, typed.command(), live, trials)
+    raise typer.Exit(ended.of_check(done, found, verbose=verbose, as_json=as_json, summary=summary))
 
 
 @app.command()
 @with_options(JUDGE_OPTIONS)
 def judge(
     context: typer.Context,  # noqa: ARG001 - says which options are given
-    files: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="DIR|FILE.py",
-            help="Candidates: FILE.py, FILE.py:FUNCTION, or a folder for its *.py files.",
-        ),
-    ],
+    files: parameters.Candidates,
     *,
-    given: Given,
-    faster_by: Annotated[
-        str,
-        typer.Option(
-            metavar="PART",
-            help="What a candidate must be faster by to score: 50% is a speed-up of 1.5.",
-        ),
-    ] = "0%",
-    store: StoreUrl = DEFAULT_STORE,
-    as_json: Annotated[
-        bool,
-        typer.Option(
-            "--json",
-            help="Print a line of JSON for each candidate when it is judged, the score's at the "
-            "end, and nothing else.",
-        ),
-    ] = False,
+    given: parameters.Given,
+    faster_by: parameters.FasterBy = "0%",
+    store: parameters.StoreUrl = DEFAULT_STORE,
+    as_json: parameters.CandidateLines = False,
 ) -> None:
     """Judge many files, each in processes of its own: right, faster, slower or the same.
 
@@ -213,7 +144,7 @@ def judge(
     from suites.request.planning import requested
 
     every, by = judging.candidates(files), judging.margin(faster_by)
-    terms = judging.terms(requested(named("quick"), given), store, _command())
+    terms = judging.terms(requested(named("quick"), given), store, typed.command())
     name = terms.baseline.name
     specs = [each.spec for each in every]
     printer = JsonLines(sys.stdout, name, by) if as_json else Lines(console(), specs, name, by)
@@ -231,124 +162,158 @@ def judge(
 
 
 @app.command()
-def report(
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[RUN]...", help="A run's name, latest or latest~1; several: their history."
-        ),
-    ] = None,
+def report(  # noqa: PLR0913 - each parameter is an option of the command line
+    names: parameters.RunsOrBundles = None,
     *,
     last: Annotated[
         int | None, typer.Option(metavar="N", min=2, help="The history of the newest N runs.")
     ] = None,
-    anyway: Anyway = False,
-    store: StoreUrl = DEFAULT_STORE,
-    out: Out = None,
-    as_json: Json = False,
+    anyway: parameters.Anyway = False,
+    store: parameters.StoreUrl = DEFAULT_STORE,
+    out: parameters.Out = None,
+    every: parameters.Every = False,
+    charts: parameters.Charts = "png",
+    summary: parameters.Summary = None,
+    as_json: parameters.Json = False,
 ) -> None:
-    """Make the page and the charts of a stored run, or the history of several."""
+    """Make the page and the charts of a run, the history of several, or machines side by side."""
     from reports.outputs import reporting
+    from reports.outputs.png.formats import formats
+    from reports.outputs.summary import expect_file
+    from suites.records import named as by_name
     from suites.records.store import Store
 
     if last and names:
         raise ValueError(f"--last {last} beside {names[0]}; expected one or the other")
-    kept = Store.open(store, create=False)
-    wanted = kept.newest(last) if last else names or ["latest"]
-    if len(wanted) == 1:
-        stored = kept.run(wanted[0])
-        reporting.report(stored, kept.records(stored.name), out, as_json=as_json)
+    _expect_tables(every=every, as_json=as_json)
+    expect_file(summary)
+    kinds = formats(charts)
+    wanted = Store.open(store, create=False).newest(last) if last else names or ["latest"]
+    sides = by_name.runs(wanted, store)
+    if len(sides) == 1:
+        reporting.report(
+            *sides[0], out, as_json=as_json, every=every, summary=summary, formats=kinds
+        )
         return
-    sides = [(each, kept.records(each.name)) for each in map(kept.run, wanted)]
-    reporting.report_history(sides, out, anyway=anyway, as_json=as_json)
+    if every:
+        raise ValueError(f"--all beside {len(wanted)} runs; it prints the tables of a single run")
+    reporting.report_several(
+        sides, out, anyway=anyway, as_json=as_json, summary=summary, formats=kinds
+    )
 
 
 @app.command()
 def compare(  # noqa: PLR0913 - each parameter is an option of the command line
-    base: Annotated[str, typer.Argument(metavar="BASE", help="A run, or with --run a name.")],
-    new: Annotated[str, typer.Argument(metavar="NEW", help="What is held against it.")],
+    base: parameters.Base,
+    new: parameters.New,
     *,
-    run: Annotated[
-        str | None,
-        typer.Option(metavar="RUN", help="BASE and NEW are implementations of this run."),
-    ] = None,
+    run: parameters.Within = None,
     delta: Annotated[
         str | None, typer.Option(metavar="PART", help="What counts as a difference; the run's.")
     ] = None,
-    fail_if_slower: Annotated[
-        str | None,
-        typer.Option(
-            metavar="PART",
-            help="Exit 1 when NEW is slower by more than this, as 3%, or nothing could be judged.",
-        ),
-    ] = None,
-    anyway: Anyway = False,
-    store: StoreUrl = DEFAULT_STORE,
-    as_json: Json = False,
+    fail_if_slower: parameters.FailIfSlower = None,
+    fail_if_unsure: parameters.FailIfUnsure = False,
+    anyway: parameters.Anyway = False,
+    store: parameters.StoreUrl = DEFAULT_STORE,
+    summary: parameters.Summary = None,
+    as_json: parameters.Json = False,
 ) -> None:
-    """Compare two runs, or two implementations of one run: ratio, interval, verdict."""
-    from reports.analysis import comparison, run_comparison
-    from reports.outputs.exit_status import expect_comparable, gate_status
-    from reports.outputs.export import json_data
-    from reports.outputs.terminal.console import print_json, print_tables
-    from reports.outputs.terminal.verdict_tables import compare_tables
-    from suites.records.store import Store
+    """Compare two runs, or two implementations of one run: ratio, interval, verdict.
 
-    limit = None if fail_if_slower is None else PART.value(fail_if_slower)
+    Exit status with --fail-if-slower: 1 when the whole interval of a ratio is beyond the limit, or
+    nothing could be judged; with --fail-if-unsure also when an interval reaches beyond it.
+    """
+    from reports.analysis.gate import gate
+    from reports.outputs import comparing
+    from reports.outputs.exit_status import expect_comparable
+    from reports.outputs.summary import expect_file
+
+    if fail_if_unsure and fail_if_slower is None:
+        raise ValueError("--fail-if-unsure without --fail-if-slower; expected both, as 3%")
+    limit = None if fail_if_slower is None else FAIL_IF_SLOWER.value(fail_if_slower)
     counts = None if delta is None else OPTIONS["--delta"].value(delta)
-    kept = Store.open(store, create=False)
-    if run is not None:
-        of = kept.run(run)
-        if counts is not None:
-            of = replace(of, plan=replace(of.plan, delta=counts))
-        found = comparison.implementations(of, kept.records(of.name), base, new)
-    else:
-        pair = [kept.run(base), kept.run(new)]
-        sides = [(each, kept.records(each.name)) for each in pair]
-        found = run_comparison.runs(*sides[0], *sides[1], delta=counts)
+    expect_file(summary)
+    found = comparing.compared(store, base, new, run=run, delta=counts)
     expect_comparable(found, anyway=anyway)
-    if as_json:
-        print_json(json_data.of_comparison(found))
-    else:
-        print_tables(compare_tables(found))
-    raise typer.Exit(0 if limit is None else gate_status(found, limit))
+    judged = None if limit is None else gate(found, limit, strict=fail_if_unsure)
+    raise typer.Exit(comparing.report(found, judged, as_json=as_json, summary=summary))
 
 
 @app.command()
 def export(
-    run: Annotated[
-        str, typer.Argument(metavar="RUN", help="A run's name, latest or latest~1.")
-    ] = "latest",
+    run: parameters.RunName = "latest",
     *,
     form: Annotated[
         str,
-        typer.Option("--format", metavar="NAME", help=f"One of {', '.join(names())}."),
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            help=f"One of {', '.join(formats())}.",
+            autocompletion=completion.words(formats()),
+        ),
     ] = "csv",
     to: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Where to; beside the run's page.")
     ] = None,
-    store: StoreUrl = DEFAULT_STORE,
+    store: parameters.StoreUrl = DEFAULT_STORE,
 ) -> None:
     """Write a stored run in another format."""
     from reports.outputs.export import export as exports
     from reports.outputs.folder import RESULTS
-    from reports.outputs.terminal.console import print_paths
+    from reports.outputs.terminal.console import print_line, print_paths
     from suites.records.store import Store
 
     kept = Store.open(store, create=False)
     stored = kept.run(run)
     target = to or RESULTS / stored.name / f"{form}.{exports.extension(form)}"
     print_paths(exports.export(kept, stored, form, target))
+    for line in exports.doubts(stored, form):
+        print_line(line, stderr=True)
+
+
+@app.command()
+def rerun(
+    name: parameters.RunOrBundle,
+    *,
+    store: parameters.StoreUrl = DEFAULT_STORE,
+    out: parameters.Out = None,
+    save: parameters.Save = "",
+    summary: parameters.Summary = None,
+    as_json: parameters.Lines = False,
+) -> None:
+    """Measure the plan of a stored run, or of a bundle, again on this machine, and report it.
+
+    The files of a bundle are code and run with all your rights: rerun a bundle only from someone
+    whose code you would run. They are unpacked below results/bundles, stay there, and are named
+    before anything runs.
+    """
+    from reports.outputs.folder import RESULTS
+    from reports.outputs.terminal.console import print_line
+    from suites import rerunning
+
+    left = Left(out, save, summary, as_json=as_json)
+    _expect_kept(store)
+    left.expect_possible()
+    of, files = rerunning.source(name, store, RESULTS / "bundles")
+    for file in files:
+        print_line(f"runs with your rights: {file}", stderr=True)
+    for line in rerunning.differences(of):
+        print_line(line, stderr=True)
+    _carry_out(partial(rerunning.rerun, of, store, typed.command()), left)
 
 
 @app.command("list")
 def list_(
     what: Annotated[
-        str, typer.Argument(help="implementations, suites, runs or machine.")
+        str,
+        typer.Argument(
+            help="implementations, suites, runs or machine.",
+            autocompletion=completion.words(LISTS),
+        ),
     ] = "implementations",
     *,
-    store: StoreUrl = DEFAULT_STORE,
-    as_json: Json = False,
+    store: parameters.StoreUrl = DEFAULT_STORE,
+    as_json: parameters.Json = False,
 ) -> None:
     """List implementations with their limits, suites, stored runs, or what this machine is."""
     from reports.outputs.terminal.console import print_json, print_tables
@@ -370,7 +335,7 @@ def selftest(
         int, typer.Option(metavar="N", min=2, help="Fresh processes that measure every pair.")
     ] = 5,
     threads: Annotated[int, typer.Option(metavar="N", min=1, help="OpenMP threads.")] = 1,
-    as_json: Json = False,
+    as_json: parameters.Json = False,
 ) -> None:
     """Are the instruments right, and is this machine quiet enough? Exit 1 for a wrong one."""
     from reports.outputs.export.selftest_data import of_selftest
@@ -403,9 +368,9 @@ def new(
 def main() -> None:
     """Run the command line; a mistake of the user is one line and status 2."""
     open_streams()
-    arguments = _with_latest(sys.argv[1:])
+    program = typed.program()
     try:
-        status = typer.main.get_command(app)(arguments, "run_bench.py", standalone_mode=False)
+        status = typer.main.get_command(app)(typed.arguments(), program, standalone_mode=False)
         sys.stdout.flush()
     except OutputError as error:
         drop_output()
@@ -418,55 +383,55 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except COMMAND_LINE_ERROR as error:
-        command = error.ctx.command_path if error.ctx else "run_bench.py"
-        _fail(f"{error.format_message()} (python {command} --help)")
+        help_command = typed.help_of(error.ctx.command_path if error.ctx else program)
+        _fail(f"{error.format_message()} ({help_command})")
     else:
         sys.exit(status)
 
 
-def _begin(request: Request, url: str, out: Path | None, *, as_json: bool) -> NoReturn:
+def _begin(request: Request, url: str, left: Left) -> NoReturn:
     """Plan a run, carry it out, and report it."""
-    from suites.conducting import NOT_KEPT, begin
+    from suites.conducting import begin
 
-    if url in (NOT_KEPT, f"{NOT_KEPT}/", f"{NOT_KEPT}/:memory:"):
-        raise ValueError(f"--store {url!r} keeps no run; expected a file, as {DEFAULT_STORE}")
-    _carry_out(partial(begin, request, url, _command()), out, as_json=as_json)
+    _expect_kept(url)
+    _carry_out(partial(begin, request, url, typed.command()), left)
 
 
-def _resume(name: str, url: str, out: Path | None, *, as_json: bool) -> NoReturn:
+def _resume(name: str, url: str, left: Left) -> NoReturn:
     """Carry out the plan of a stored run, minus its records, and report it."""
     from suites.conducting import resume
 
-    _carry_out(partial(resume, name, url), out, as_json=as_json)
+    _carry_out(partial(resume, name, url), left)
 
 
-def _carry_out(
-    conduct: Callable[[Live, Listener | None], Conducted], out: Path | None, *, as_json: bool
-) -> NoReturn:
+def _carry_out(conduct: Callable[[Live, Listener | None, str], Conducted], left: Left) -> NoReturn:
     from reports.outputs.export.json_lines import Stream
-    from reports.outputs.folder import RESULTS, expect_folder
     from reports.outputs.terminal.console import console, print_line
     from reports.outputs.terminal.screen import Screen
-    from suites.conducting import StoppedError, without_limits
+    from suites.conducting import StoppedError
 
-    expect_folder(out or RESULTS)
-    lines = Stream(sys.stdout) if as_json else None
+    left.expect_possible()
+    lines = Stream(sys.stdout) if left.as_json else None
     try:
-        done = conduct(Screen(console(stderr=True), quiet=as_json), lines)
+        done = conduct(Screen(console(stderr=True), quiet=left.as_json), lines, left.save)
     except StoppedError as stopped:
-        again = "" if out is None else f" --out {shlex.quote(str(out))}"
-        print_line(f"{stopped}{again}", stderr=True)
+        print_line(f"{stopped}{left.options}", stderr=True)
         raise
-    from reports.outputs import reporting
-    from reports.outputs.exit_status import exit_status
+    from reports.outputs import ended
 
-    reporting.report(done.run, done.records, out, as_json=as_json, lines=lines)
-    for line in done.run.plan.doubts:
-        print_line(line, stderr=True)
-    for name, file in without_limits(done):
-        command = shlex.join(["python", "run_bench.py", "check", str(file)])
-        print_line(f"{name} states no Limits; find its limits with: {command}", stderr=True)
-    raise typer.Exit(exit_status(done.records, named=done.run.plan.named))
+    raise typer.Exit(ended.of_run(done, left, lines))
+
+
+def _expect_kept(url: str) -> None:
+    from suites.conducting import NOT_KEPT
+
+    if url in (NOT_KEPT, f"{NOT_KEPT}/", f"{NOT_KEPT}/:memory:"):
+        raise ValueError(f"--store {url!r} keeps no run; expected a file, as {DEFAULT_STORE}")
+
+
+def _expect_tables(*, every: bool, as_json: bool) -> None:
+    if every and as_json:
+        raise ValueError("--all beside --json; expected one or the other: JSON has every row")
 
 
 def _expect_no_plan_options(given: list[str]) -> None:
@@ -475,20 +440,6 @@ def _expect_no_plan_options(given: list[str]) -> None:
             f"--resume executes the stored plan, and {', '.join(given)} would change it; "
             "leave it out or start a new run"
         )
-
-
-def _with_latest(arguments: list[str]) -> list[str]:
-    """`--resume` without a name means the latest run."""
-    pairs = zip(arguments, [*arguments[1:], "--"], strict=False)
-    return [
-        "--resume=latest" if word == "--resume" and after.startswith("-") else word
-        for word, after in pairs
-    ]
-
-
-def _command() -> str:
-    """The command line as it was typed, without the password of a database."""
-    return without_password(shlex.join(["python", "run_bench.py", *sys.argv[1:]]))
 
 
 def _fail(message: str) -> NoReturn:

@@ -28,9 +28,9 @@ from suites.records.record import ANSWERS, CHECK, Record
 from suites.records.store import Run, Store, now
 from suites.request.planning import Request
 from suites.request.suites import named
+from suites.stats.disturbance import judge_pair
 from suites.stats.intervals import noise_floor
 from suites.stats.pairing import pair, twin_log_ratios
-from suites.stats.verdicts import judge
 
 COMMAND: Final = "python -m pytest suites/"
 PARAMETERS: Final = ("implementation", "problem")
@@ -164,7 +164,7 @@ def _comparison(
     floor = noise_floor(twins, len(beside.log_ratios))
     if implementation == baseline:
         return {"baseline": baseline, "floor": floor}
-    given = judge(beside.log_ratios, delta=plan.delta, floor=floor, rounds=beside.rounds)
+    given = judge_pair(beside, delta=plan.delta, floor=floor)
     return {
         "baseline": baseline,
         "floor": floor,

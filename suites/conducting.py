@@ -13,6 +13,7 @@ from suites.discover.discovery import Discovery, discover
 from suites.engine.catalogue import cores, open_catalogue, with_readings
 from suites.engine.conductor import AHEAD, Conductor, Listener
 from suites.engine.local_pool import LocalPool
+from suites.engine.time_left import TimeLeft
 from suites.records.address import DEFAULT_STORE
 from suites.records.plan import Plan
 from suites.records.record import CHECK, Record
@@ -29,8 +30,8 @@ SAME_MACHINE: Final = ("cpu", "cores", "versions", "allocator", "devices")
 class Live(AbstractContextManager["Live"], Listener, Protocol):
     """Shows a run while it goes on, within its context."""
 
-    def problem(self, problem: Problem) -> None:
-        """A problem is about to be checked or timed."""
+    def problem(self, problem: Problem, left: TimeLeft) -> None:
+        """A problem is about to be checked or timed; `left` is of the whole run."""
 
 
 class Trials(Live, Protocol):
@@ -41,11 +42,15 @@ class Trials(Live, Protocol):
 
 
 class Conducted(NamedTuple):
-    """A run that was carried out, its store, and all of its records."""
+    """A run that was carried out, its store, and all of its records.
+
+    replaced  the run that its saved name stood for until now; empty: none
+    """
 
     run: Run
     store: Store
     records: list[Record]
+    replaced: str = ""
 
 
 class StoppedError(KeyboardInterrupt):
@@ -53,32 +58,37 @@ class StoppedError(KeyboardInterrupt):
 
 
 def begin(
-    request: Request, url: str, command: str, live: Live, lines: Listener | None
+    request: Request, url: str, command: str, live: Live, lines: Listener | None, save: str = ""
 ) -> Conducted:
     """Plan a run, store the plan, and carry it out.
 
     url      the database that keeps it
     command  the command line
     lines    notified of phases and records instead of `live`
+    save     a name for the run, given when it ends; empty for none
+
+    Raises ValueError for a name that no run can be given, before anything is measured.
     """
     with pool_for(request) as pool:
         plan, machine = _callable_plan(request, pool)
         store = Store.open(url)
+        expect_saveable_in(store, save)
         name = store.unused_name(plan.suite)
         run = Run(name=name, started=now(), command=command, plan=plan, machine=machine)
         store.begin(run)
-        records = _conduct(run, store, pool, live, lines)
-    return Conducted(store.run(name), store, records)
+        records = conducted(run, store, pool, live, lines)
+    return finished(store, name, records, save)
 
 
-def resume(name: str, url: str, live: Live, lines: Listener | None) -> Conducted:
+def resume(name: str, url: str, live: Live, lines: Listener | None, save: str = "") -> Conducted:
     """Carry out the plan of a stored run, without the records that are stored already."""
     store = Store.open(url, create=False)
+    expect_saveable_in(store, save)
     run = store.run(name)
     _expect_unchanged(run)
     with pool_of(run.plan) as pool:
-        records = _conduct(run, store, pool, live, lines)
-    return Conducted(store.run(run.name), store, records)
+        records = conducted(run, store, pool, live, lines)
+    return finished(store, run.name, records, save)
 
 
 def check(
@@ -93,7 +103,7 @@ def check(
         store = Store.open(NOT_KEPT)
         run = Run(name="check", started=now(), command=command, plan=plan, machine=machine)
         store.begin(run)
-        records = _conduct(run, store, pool, live)
+        records = conducted(run, store, pool, live)
 
         def conduct(trial: Run) -> list[Record]:
             store.begin(trial)
@@ -196,7 +206,7 @@ def _expect_unchanged(run: Run) -> None:
             )
 
 
-def _conduct(
+def conducted(
     run: Run, store: Store, pool: LocalPool, live: Live, lines: Listener | None = None
 ) -> list[Record]:
     """The records of a run. Raises StoppedError when it was stopped by hand and is stored."""
@@ -209,6 +219,18 @@ def _conduct(
         if store.url == NOT_KEPT:
             raise
         raise StoppedError(_how_to_finish(run, store)) from None
+
+
+def expect_saveable_in(store: Store, save: str) -> None:
+    """Raise ValueError for a name that no run of this store can be given; "" is none."""
+    if save:
+        store.expect_saveable(save)
+
+
+def finished(store: Store, name: str, records: list[Record], save: str) -> Conducted:
+    """The finished run, under its saved name where one is wanted."""
+    replaced = store.save(save, name) if save else ""
+    return Conducted(store.run(name), store, records, replaced)
 
 
 def _how_to_finish(run: Run, store: Store) -> str:

@@ -10,9 +10,9 @@ from suites.request.suites import SUITES
 
 def of(what: str, store: str) -> list[dict[str, Any]] | dict[str, Any]:
     """The data of one list. Raises ValueError for an unknown list."""
-    if what not in _LISTS:
-        raise ValueError(f"unknown list {what!r}; expected one of {', '.join(_LISTS)}")
-    return _LISTS[what](store)
+    if what not in LISTS:
+        raise ValueError(f"unknown list {what!r}; expected one of {', '.join(LISTS)}")
+    return LISTS[what](store)
 
 
 def _implementations(_: str) -> list[dict[str, Any]]:
@@ -40,10 +40,11 @@ def _runs(store: str) -> list[dict[str, Any]]:
     from suites.records.store import Store  # noqa: PLC0415 - the other lists do not need it
 
     kept = Store.open(store, create=False)
-    counts = kept.counts()
+    counts, saved = kept.counts(), kept.saved()
     return [
         {
             "name": run.name,
+            "saved_as": [name for name, saved_run in saved.items() if saved_run == run.name],
             "suite": run.plan.suite,
             "started": run.started,
             "ended": run.ended,
@@ -65,9 +66,10 @@ def _machine(_: str) -> dict[str, Any]:
     return open_catalogue([], threads=cores())[0]
 
 
-_LISTS: Final[dict[str, Callable[[str], list[dict[str, Any]] | dict[str, Any]]]] = {
+LISTS: Final[dict[str, Callable[[str], list[dict[str, Any]] | dict[str, Any]]]] = {
     "implementations": _implementations,
     "suites": _suites,
     "runs": _runs,
     "machine": _machine,
 }
+"""The data of each list, from the URL of a store."""

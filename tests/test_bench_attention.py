@@ -57,7 +57,7 @@ def test_a_case_is_grouped_by_problem_and_panel_and_carries_the_figures_of_the_r
     assert child.returncode == 0, child.stdout + child.stderr
     assert "3 passed, 1 skipped" in child.stdout
     assert "refused: mask full: takes window" in child.stdout
-    assert "attnbench: measuring, session 2 of 2" in child.stdout
+    assert "attnbench: session 2 of 2" in child.stdout
     made = {each["params"]["implementation"]: each for each in read(file)["benchmarks"]}
     groups = {name: each["group"] for name, each in made.items()}
     assert groups == {

@@ -35,6 +35,7 @@ WITHOUT_TORCH = (
     "suites.records.store",
     "suites.stats.pairing",
     "suites.stats.intervals",
+    "suites.stats.percentiles",
     "suites.stats.verdicts",
     "suites.stats.ceilings",
     "suites.engine.conductor",

@@ -92,7 +92,8 @@ def test_every_command_of_readme_is_understood(
     ended = call(*words, monkeypatch=monkeypatch, capsys=capsys, cwd=tmp_path)
     assert ended.status == 2
     assert re.search(
-        "cannot be written to /proc/nowhere|no store at|no file or folder", ended.stderr
+        "cannot be written to /proc/nowhere|no store at|no file or folder|no bundle at",
+        ended.stderr,
     ), ended.stderr
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from impls.interface import Problem
 from reports.analysis.run_analysis import Analysis
+from reports.analysis.verdicts import Judged, paired, twins_of
 from reports.rows.timings import median_ms
 from suites.records.record import Record
-from suites.stats.intervals import Interval, Unsettled, over_sessions
-from suites.stats.pairing import pair
 
 _BRACKETS: Final = re.compile(r"\[([^]]*)\]")
 
@@ -28,20 +28,20 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Rival:
-    """Another choice, and the ratio of its time to that of the fastest."""
+    """Another choice, and the verdict on its time over that of the fastest."""
 
     choice: Choice
-    ratio: Interval | Unsettled
+    judged: Judged
 
     @property
     def is_faster(self) -> bool:
-        """Whether the whole interval is below 1."""
-        return isinstance(self.ratio, Interval) and self.ratio.high < 1
+        """Whether it is shown to be faster."""
+        return self.judged.verdict == "faster"
 
     @property
     def is_slower(self) -> bool:
-        """Whether the whole interval is above 1."""
-        return isinstance(self.ratio, Interval) and self.ratio.low > 1
+        """Whether it is shown to be slower."""
+        return self.judged.verdict == "slower"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Choices:
 def choices(analysis: Analysis) -> list[Choices]:
     """Each problem and implementation with times of several choices, with the most threads."""
     return [
-        _judged(name, problem, own)
+        _judged(name, problem, own, partial(paired, twins=twins_of(found), plan=analysis.plan))
         for (problem, threads), found in analysis.timed.items()
         if threads == analysis.most_threads
         for name, own in _several(found).items()
@@ -69,6 +69,8 @@ def choices(analysis: Analysis) -> list[Choices]:
 
 
 Timed = tuple[Choice, list[Record]]
+Beside = Callable[[list[Record], list[Record]], Judged]
+"""Returns the verdict on the second one's time over the first one's."""
 
 
 def _several(found: dict[str, list[Record]]) -> dict[str, list[Timed]]:
@@ -82,19 +84,12 @@ def _several(found: dict[str, list[Record]]) -> dict[str, list[Timed]]:
     return {name: sorted(own, key=lambda each: each[0].median_ms) for name, own in several.items()}
 
 
-def _judged(name: str, problem: Problem, own: Sequence[Timed]) -> Choices:
+def _judged(name: str, problem: Problem, own: Sequence[Timed], beside: Beside) -> Choices:
     """The fastest by its median, unless pairs within sessions show another to be faster."""
     for best, records in own:
         rivals = tuple(
-            Rival(other, _between(records, theirs)) for other, theirs in own if other is not best
+            Rival(other, beside(records, theirs)) for other, theirs in own if other is not best
         )
         if not any(each.is_faster for each in rivals):
             return Choices(name, problem, best, rivals)
     return Choices(name, problem, None, ())
-
-
-def _between(best: list[Record], other: list[Record]) -> Interval | Unsettled:
-    try:
-        return over_sessions(pair(best, other).log_ratios)
-    except ValueError as error:  # a sample of 0 ms
-        return Unsettled(str(error))

@@ -21,9 +21,12 @@ from reports.rows.timings import median_ms
 from suites.records.plan import Entry, Plan
 from suites.records.record import Record
 from suites.records.store import Run
+from suites.stats.pairing import pair
 
 Place = tuple[Problem, int]
 """A problem and the threads it was timed with."""
+Series = tuple[tuple[float, ...], ...]
+"""Log ratios by session, of one run or of two."""
 NOTHING_SHARED: Final = "no shared baseline was measured"
 IS_BASELINE: Final = "the others are compared with it"
 
@@ -43,6 +46,8 @@ class ComparisonRow(Judged):
 
     base_ms, new_ms  medians of session medians; None: not timed
     missing          why one of the two has no time; None where both have
+    series           the log ratios behind the interval, one a session: those of the new side, and
+                     between two runs those of the base; empty without an interval over sessions
     """
 
     problem: Problem
@@ -52,6 +57,7 @@ class ComparisonRow(Judged):
     base_ms: float | None
     new_ms: float | None
     missing: MissingTime | None = None
+    series: Series = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +143,7 @@ def _beside(
         baseline=base,
         base_ms=median_ms(found[base]),
         new_ms=median_ms(found[new]),
+        series=(tuple(pair(found[base], found[new]).log_ratios),) if judged.ratio else (),
         **shared_fields(judged, Judged),
     )
 

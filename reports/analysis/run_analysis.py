@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 
-from reports.analysis import verdicts
+from reports.analysis import tails, verdicts
 from reports.analysis.ranking.crossovers import Crossover, crossovers
 from reports.analysis.ranking.ranking import Ranking, rankings
 from reports.analysis.ranking.ratios import Place, Ratios, ratios_of
+from reports.analysis.tails import TailRow
 from reports.analysis.verdicts import AcrossRow, VerdictRow
 from reports.rows import answers, measurements, outcomes
 from reports.rows.answers import Timed
@@ -47,6 +48,11 @@ class Analysis:
             for row in self.measurements
         }
         return verdicts.across(self.plan, self.timed, errors)
+
+    @cached_property
+    def tails(self) -> list[TailRow]:
+        """Percentiles of single calls; empty for a run without --tail."""
+        return tails.tails(self.plan, self.timed)
 
     @cached_property
     def timed(self) -> Timed:

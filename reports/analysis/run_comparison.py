@@ -21,6 +21,7 @@ from reports.analysis.comparison import (
     MissingTime,
     OnlyIn,
     Place,
+    Series,
 )
 from reports.analysis.differences import changed_files, differences
 from reports.analysis.verdicts import Judged, panels, shared_fields, twins_of
@@ -103,8 +104,10 @@ def _of_panel(
     alone = not_judged(IS_BASELINE if len(shared) > 1 else NOTHING_SHARED, delta=delta)
     for name in names:
         lacking = [side for side in sides if name not in side.timed[place]]
-        judged = (
-            Judged.of(alone) if name == baseline else _judged(sides, place, name, baseline, delta)
+        judged, series = (
+            (Judged.of(alone), ())
+            if name == baseline
+            else _judged(sides, place, name, baseline, delta)
         )
         base_ms, new_ms = (median_ms(side.timed[place].get(name, [])) for side in sides)
         yield ComparisonRow(
@@ -115,28 +118,31 @@ def _of_panel(
             base_ms=base_ms,
             new_ms=new_ms,
             missing=lacking[0].missing(place[0], name) if lacking else None,
+            series=series,
             **shared_fields(judged, Judged),
         )
 
 
 def _judged(
     sides: tuple[_Side, _Side], place: Place, name: str, baseline: str, delta: float
-) -> Judged:
+) -> tuple[Judged, Series]:
+    """The verdict, and the log ratios it rests on: of the new run, then of the base."""
     if any(name not in side.timed[place] for side in sides):
-        return Judged.of(not_judged("", delta=delta))
+        return Judged.of(not_judged("", delta=delta)), ()
     if not baseline:
-        return Judged.of(not_judged(NOTHING_SHARED, delta=delta))
+        return Judged.of(not_judged(NOTHING_SHARED, delta=delta)), ()
     try:
         pairs = [pair(side.timed[place][baseline], side.timed[place][name]) for side in sides]
     except ValueError as error:  # a sample of 0 ms
-        return Judged.of(not_judged(str(error), delta=delta))
+        return Judged.of(not_judged(str(error), delta=delta)), ()
     floors = [
         noise_floor(twins_of(side.timed[place]), len(found.log_ratios))
         for side, found in zip(sides, pairs, strict=True)
     ]
     ratios = [found.log_ratios for found in pairs]
     verdict = judge_between(*ratios, delta=delta, floor=_floor_of_both(floors))
-    return Judged.of(verdict, next((found.note for found in pairs if found.note), ""))
+    note = next((found.note for found in pairs if found.note), "")
+    return Judged.of(verdict, note), (tuple(ratios[1]), tuple(ratios[0]))
 
 
 def _floor_of_both(floors: Iterable[float | None]) -> float | None:

@@ -17,9 +17,10 @@ from impls.interface import Problem
 from reports.rows.answers import Timed
 from suites.records.plan import Plan
 from suites.records.record import Record
-from suites.stats.intervals import Basis, noise_floor
+from suites.stats.disturbance import judge_pair
+from suites.stats.intervals import Basis, Interval, noise_floor, over_sessions
 from suites.stats.pairing import Pair, pair, twin_log_ratios
-from suites.stats.verdicts import Verdict, Word, judge, not_judged
+from suites.stats.verdicts import Verdict, Word, not_judged
 
 Panel = dict[str, list[Record]]
 """The records of one problem that may be ranked together, by implementation."""
@@ -70,6 +71,8 @@ class Paired(Judged):
     sessions   sessions that timed both
     rounds     rounds of these sessions, of which `disturbed` were disturbed
     ratio_all  the ratio with the disturbed rounds, which `ratio` leaves out
+    low_all, high_all  its 95 % interval over the sessions; None without one
+    withheld   whether the verdict was decided, and other rounds contradict it
     reached    whether the interval is as narrow as the plan's precision; None without one
     """
 
@@ -77,6 +80,9 @@ class Paired(Judged):
     rounds: int
     disturbed: int
     ratio_all: float | None
+    low_all: float | None
+    high_all: float | None
+    withheld: bool
     reached: bool | None
 
 
@@ -161,12 +167,16 @@ def paired(
     """Two implementations on one problem, with the same threads."""
     found, verdict = _judged(base, other, twins, plan.delta)
     own = Judged.of(verdict, found.note)
+    with_all = over_sessions(found.all_log_ratios)
     return Paired(
         **shared_fields(own, Judged),
         sessions=len(found.log_ratios),
         rounds=found.tried,
         disturbed=found.disturbed,
         ratio_all=math.exp(fmean(found.all_log_ratios)) if found.all_log_ratios else None,
+        low_all=with_all.low if isinstance(with_all, Interval) else None,
+        high_all=with_all.high if isinstance(with_all, Interval) else None,
+        withheld=verdict.withheld,
         reached=_reached(verdict, plan.precision),
     )
 
@@ -219,7 +229,7 @@ def _judged(
     except ValueError as error:  # a sample of 0 ms
         return Pair(), not_judged(str(error), delta=delta)
     floor = noise_floor(twins, len(found.log_ratios))
-    return found, judge(found.log_ratios, delta=delta, floor=floor, rounds=found.rounds)
+    return found, judge_pair(found, delta=delta, floor=floor)
 
 
 def _reached(verdict: Verdict, precision: float | None) -> bool | None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from reports.analysis.comparison import Comparison, slower_beyond
+from reports.analysis.comparison import Comparison
 from reports.outputs.terminal.console import print_line
 from reports.rows.answers import state
 from reports.views import differences
-from reports.views.comparison import not_gated
 from reports.views.statuses import STATUS_WORDS
 from reports.views.text import abbreviated
 from suites.records.record import ANSWERS, Record
@@ -23,15 +22,6 @@ def expect_comparable(found: Comparison, *, anyway: bool) -> None:
             f"{'; '.join(differences.sentences(found))}; --anyway compares them nevertheless, "
             "marked"
         )
-
-
-def gate_status(found: Comparison, limit: float) -> int:
-    """1 where a row is slower by more than a limit, and where no row could be judged."""
-    if why := not_gated(found):
-        said = f"{found.new} was not compared with {found.base}"
-        print_line(f"--fail-if-slower: {said}, which is no pass: {why}", stderr=True)
-        return 1
-    return int(len(slower_beyond(found.rows, limit)) > 0)
 
 
 def exit_status(

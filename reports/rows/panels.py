@@ -16,5 +16,9 @@ _OWN_REFERENCE: Final = 2
 
 def panels_of(plan: Plan) -> list[str]:
     """The panels of a run: attention, layers, other functions by name, approximations."""
-    found = {entry.panel for entry in plan.entries if not entry.missing}
-    return sorted(found, key=lambda panel: (_ORDER.get(panel, _OWN_REFERENCE), panel))
+    return sorted({entry.panel for entry in plan.entries if not entry.missing}, key=place)
+
+
+def place(panel: str) -> tuple[int, str]:
+    """The place of a panel among all, as a key to sort by."""
+    return _ORDER.get(panel, _OWN_REFERENCE), panel

@@ -15,6 +15,7 @@ from reports.rows.panels import APPROXIMATIONS
 from reports.views.causes import Cause, causes
 from reports.views.numbers import percent, share
 from reports.views.text import abbreviated, counted
+from suites.discover.discovery import Discovery
 from suites.records.plan import Entry
 from suites.records.record import Record
 
@@ -45,6 +46,21 @@ class Checked:
     def is_sound(self) -> bool:
         """Whether it agrees on all that was checked, and something was."""
         return self.tried > 0 and not self.causes
+
+
+def every(analysis: Analysis, found: Sequence[Discovery] = ()) -> list[Checked]:
+    """What a check, and the trials of plain functions, say of each implementation."""
+    trials = {each.name: each for each in found}
+    return [
+        checked(analysis, entry, _faults(trials.get(entry.name))) for entry in analysis.plan.entries
+    ]
+
+
+def _faults(found: Discovery | None) -> list[Record]:
+    """The records of trials that failed."""
+    if found is None:
+        return []
+    return [*found.faults, *(r for r in found.verified or () if r.status != "ok")]
 
 
 def checked(analysis: Analysis, entry: Entry, trials: Sequence[Record] = ()) -> Checked:

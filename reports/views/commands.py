@@ -27,9 +27,8 @@ def interleaved_command(
 
 def setting_options(plan: Plan, threads: int) -> str:
     """The options after a command that repeat the settings of a plan."""
-    labels = plan.labels()
-    settings = "".join(f" {each.name} {_word(each.text(value))}" for each, value in labels)
-    return f" --threads {threads}{settings}"
+    words = (word for option, value in plan.labels() for word in option.typed(value))
+    return " ".join((f" --threads {threads}", *map(_word, words)))
 
 
 def labels(plan: Plan, *, threads: bool = True) -> list[str]:

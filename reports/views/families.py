@@ -24,6 +24,11 @@ def axis_label(axis: Axis) -> str:
     return _LABELS[axis.field]
 
 
+def from_size(axis: Axis, size: int) -> str:
+    """The size from which on something holds: from T = 8192, from 16 heads."""
+    return f"from T = {size}" if axis.field == "length" else f"from {counted(size, 'head')}"
+
+
 def label(group: Group[Any, Any]) -> str:
     """What sets a chart apart from the others of its family; empty for a single chart."""
     words = _words(group).items()

@@ -7,6 +7,7 @@ from typing import Final
 
 from reports.analysis.run_analysis import Analysis
 from reports.views.not_measured import NotMeasured, not_measured
+from reports.views.overview import sessions_timed
 from reports.views.problems import common_words, shared_words
 from reports.views.statuses import STATUS_WORDS
 from reports.views.text import abbreviated, counted, moment
@@ -74,10 +75,11 @@ def preamble(analysis: Analysis) -> str:
     """One line: machine, date, how much was timed, noise."""
     run = analysis.run
     cores = run.machine.get("cores")
+    cpu = run.machine.get("cpu") or "a machine without recorded facts"
+    with_cores = f", {counted(cores, 'core')}" if isinstance(cores, int) else ""
     parts = (
-        str(run.machine.get("cpu") or "a machine without recorded facts"),
-        counted(cores, "core") if isinstance(cores, int) else "",
-        moment(run.started),
+        f"{cpu}{with_cores}; every figure is of that machine",
+        moment(run.started)[:10],
         _timed(analysis),
         noise_floor(analysis.floor, analysis.verdicts).rstrip(".") if analysis.verdicts else "",
     )
@@ -91,9 +93,10 @@ def _timed(analysis: Analysis) -> str:
         agreeing = sum(row.status == "ok" for row in rows)
         return f"{agreeing} of {counted(len(rows), 'answer')} agree, no times taken"
     timed = sum(row.timed for row in rows)
-    made = len({record.session for record in analysis.records if record.times_ms})
+    made = sessions_timed(analysis)
+    if not made:
+        return f"0 of {counted(len(rows), 'answer')} timed"
     planned = len(analysis.plan.session_numbers)
     of = f" of {planned}" if made < planned else ""
-    whole = "; the run was interrupted" if analysis.unfinished else ""
     sessions = f"{counted(made, 'session')}{of}"
-    return f"{timed} of {counted(len(rows), 'answer')} timed in {sessions}{whole}"
+    return f"{timed} of {counted(len(rows), 'answer')} timed in {sessions}"

@@ -13,7 +13,7 @@ from reports.analysis.history import History, Place, Points, series
 from reports.rows.measurements import Measurement
 from reports.views import comparison, differences
 from reports.views.charts.chart import Chart, Series
-from reports.views.charts.palette import Look, looks
+from reports.views.charts.palette import Look, looks_of
 from reports.views.comparison import row_reason
 from reports.views.numbers import milliseconds, ratio_in, spread
 from reports.views.panels import prefix, subject
@@ -93,7 +93,7 @@ def _no_chart(count: int) -> list[str]:
 
 def _charts(found: History) -> Iterator[Chart]:
     """One for each panel, problem and threads that two runs or more measured."""
-    look = looks(entry.name for each in found.analyses for entry in each.plan.entries)
+    look = looks_of(*(each.plan for each in found.analyses))
     verdicts = _verdicts(found)
     panels = _panels(found)
     single = _single(panels)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from reports.analysis.run_analysis import Analysis
 from reports.rows.answers import devices_beside_cpu
-from reports.views import neighbours
+from reports.views import disturbance, neighbours
 from reports.views.machine import NO_GPU
 from reports.views.text import LONGEST_TEXT, abbreviated, capitalized, counted
 from reports.views.verdicts import imprecise, noise_floor, reason
@@ -15,7 +15,7 @@ from suites.records.store import Run
 
 
 def sentences(analysis: Analysis) -> list[str]:
-    """Comparisons without a conclusion, with their reasons; precision; devices without a time."""
+    """Comparisons without a conclusion, with their reasons; noise, precision, lacking devices."""
     rows = analysis.verdicts
     timed = any(record.times_ms for record in analysis.records)
     found = (
@@ -25,6 +25,7 @@ def sentences(analysis: Analysis) -> list[str]:
         if rows or analysis.across or not timed
         else "Nothing was compared: no problem has times of two implementations.",
         noise_floor(analysis.floor, rows) if timed else "",
+        *disturbance.meaning(analysis),
         imprecise(analysis.plan, [*rows, *analysis.across]),
         *neighbours.sentences(analysis),
         "" if devices_beside_cpu(analysis.run, analysis.records) else f"{capitalized(NO_GPU)}.",

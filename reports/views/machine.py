@@ -110,15 +110,23 @@ def ceiling_rate(ceiling: Ceiling) -> str:
     return f"{three_digits(ceiling.value / 1e9)} {unit}"
 
 
-def measured_on(run: Run) -> str:
-    """The machine in a few words, as a sentence."""
-    cores, system = run.machine.get("cores"), run.machine.get("os")
-    parts = [
-        str(run.machine.get("cpu") or "a machine without recorded facts"),
+def stamp(run: Run) -> str:
+    """Machine, date and versions on one line, for a chart that leaves its page."""
+    cores, made = run.machine.get("cores"), run.machine.get("versions")
+    versions = made if isinstance(made, Mapping) else {}
+    parts = (
+        str(run.machine.get("cpu") or "machine not recorded"),
         counted(cores, "core") if isinstance(cores, int) else "",
-        str(system or ""),
-    ]
-    return f"Measured on {', '.join(filter(None, parts))}; every figure is of that machine."
+        *(
+            name
+            for device, name in _devices(run.machine.get("devices"))
+            if device not in ("device cpu", "devices")
+        ),
+        moment(run.started)[:10],
+        f"attnbench {run.machine.get('attnbench') or ABSENT}",
+        f"torch {versions.get('torch') or ABSENT}",
+    )
+    return ", ".join(part for part in parts if part)
 
 
 def inside_calls(run: Run, records: Iterable[Record]) -> str:

@@ -25,6 +25,13 @@ def subject(panel: str) -> str:
     return panel if panel in _NOTES else f"functions like {panel}"
 
 
+def one_of(panel: str) -> str:
+    """An implementation of a panel in words: `layer`, `approximation`, `other function`."""
+    if panel in (LAYERS, APPROXIMATIONS):
+        return panel.removesuffix("s")
+    return "attention implementation" if panel == ATTENTION else "other function"
+
+
 def of_panel(panel: str) -> str:
     """` of layers` behind a title; empty for attention."""
     return "" if panel == ATTENTION else f" of {subject(panel)}"

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from impls.interface import Problem
+from reports.views.text import counted
 
 FACETS: Final = ("implementation", "device", "dtype", "mask", "pass", "heads")
 """What a page can be filtered by."""
@@ -38,7 +39,7 @@ def common_words(problem: str | Problem, shared: frozenset[str]) -> str:
     return " ".join(word for word in str(problem).split() if word in shared)
 
 
-def kind_words(problem: Problem) -> list[str]:
+def unsized_words(problem: Problem) -> list[str]:
     """The words of a problem without those of heads and lengths."""
     return [word for word in str(problem).split() if not _SIZE.fullmatch(word)]
 
@@ -71,6 +72,18 @@ def fixed_words(problem: Problem) -> dict[str, str]:
         "dtype": problem.dtype,
         "device": problem.device,
     }
+
+
+def kind_parts(problem: Problem) -> list[str]:
+    """A kind of problems, without lengths and heads, in words."""
+    even = problem.query_length == problem.key_length
+    ratio = problem.query_heads // problem.key_heads
+    parts = (
+        *fixed_words(problem).values(),
+        "" if even else counted(problem.query_length, "query row"),
+        "" if ratio == 1 else f"{ratio} query heads for each key head",
+    )
+    return [part for part in parts if part]
 
 
 def pass_word(problem: Problem) -> str:

@@ -50,13 +50,18 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One part of the page. `id` has lower-case letters and hyphens."""
+    """One part of the page. `id` has lower-case letters and hyphens.
+
+    on_demand  the words that open its charts and tables, which are closed and have no PNG files;
+               empty for a part that is open
+    """
 
     id: str
     heading: str
     sentences: tuple[str, ...] = ()
     charts: tuple[Chart | Map, ...] = ()
     tables: tuple[Table, ...] = ()
+    on_demand: str = ""
 
     @property
     def is_empty(self) -> bool:

@@ -6,7 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from reports.analysis.tails import PERCENTS
+from reports.views import tails
+from reports.views.disturbance import DEFINITION, RULE
 from reports.views.repeats import INDEPENDENT
+from suites.records.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +32,32 @@ class Term:
         return "term-" + re.sub(r"[^a-z0-9]+", "-", self.word.lower()).strip("-")
 
 
+def of_plan(plan: Plan) -> list[Term]:
+    """The terms that the page of a run may use."""
+    return [term for term in TERMS if plan.tail or term not in OF_TAILS]
+
+
 def of_head(head: str) -> Term | None:
     """The term that a heading of a table stands for; None without a definition."""
     return _BY_HEAD.get(re.sub(r" \d+", " N", head))
 
 
+OF_TAILS: Final = (
+    *(
+        Term(
+            f"p{percent}",
+            f"Milliseconds that {percent} % of the single calls do not exceed. In brackets is the "
+            "95 % interval.",
+            (head,),
+        )
+        for percent, head in zip(PERCENTS, tails.HEADS, strict=True)
+    ),
+    Term(tails.OF_SESSIONS, "The smallest and the largest p99 of a session, in milliseconds."),
+    Term("slowest ms", "Milliseconds of the slowest of these calls."),
+    Term("calls", "Number of single calls of all sessions."),
+    Term("in disturbed rounds", "How many of these calls were in disturbed rounds."),
+)
+"""Terms of a run with --tail alone."""
 TERMS: Final = (
     Term(
         "problem",
@@ -44,9 +69,7 @@ TERMS: Final = (
     Term("threads", "Number of CPU threads that the implementation may use."),
     Term(
         "disturbed",
-        "A round of measurements is disturbed when its threads waited for a CPU, or when a fixed "
-        "matrix product beside it was slower than usual. A median uses the quiet rounds if at "
-        "least half of the rounds are quiet, and otherwise all rounds.",
+        f"{DEFINITION} {RULE}",
         ("disturbed rounds",),
         linked=True,
     ),
@@ -160,5 +183,6 @@ TERMS: Final = (
     ),
     Term("hard inputs", "Number of small problems with large scores, outliers and the like."),
     Term("repeat", "The command that measures the row again."),
+    *OF_TAILS,
 )
 _BY_HEAD: Final = {head: term for term in TERMS for head in (term.word, *term.heads)}

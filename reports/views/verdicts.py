@@ -18,18 +18,20 @@ def reason(row: Judged) -> str:
     return "; ".join(row.reasons)
 
 
-def conclusions(analysis: Analysis) -> list[str]:
-    """Conclusions, and comparisons without one; empty without a comparison."""
+def conclusions(analysis: Analysis, *, counts: bool = True) -> list[str]:
+    """What noise allows to conclude; empty without a comparison.
+
+    counts  with the number of each verdict, and how many intervals exclude 1 by chance
+    """
     rows = analysis.verdicts
     if not rows:
         return []
     found = (
-        tally(rows, analysis.plan.delta),
-        chance(rows),
+        noise_floor(analysis.floor, rows),
+        *([tally(rows, analysis.plan.delta), chance(rows)] if counts else []),
         _one_process(rows),
         _further_sessions(rows),
         imprecise(analysis.plan, rows),
-        noise_floor(analysis.floor, rows),
     )
     return [sentence for sentence in found if sentence]
 
@@ -54,18 +56,24 @@ def chance(rows: Iterable[Judged]) -> str:
 
 
 def noise_floor(whole: float | None, rows: Iterable[Judged] = ()) -> str:
-    """The noise floor of a run, and its range over the problems.
+    """How far identical code differed, which hides smaller differences.
 
     whole  the floor of the run, from all of its twins together
-    rows   verdicts, with the floor of their problems
+    rows   verdicts, with the floor of their problems: their range stands for that of the run
     """
     if whole is None:
         return "No twin was measured, so the difference of identical code is not known."
-    said = f"Identical code, the baseline and its twin, may differ by {floor(whole)} in this run"
-    own = sorted({row.floor for row in rows if row.floor is not None})
-    if len(own) < 2:
-        return f"{said}."
-    return f"{said} as a whole, by {floor(own[0])} to {floor(own[-1])} on a single problem."
+    own = sorted({row.floor for row in rows if row.floor is not None}) or [whole]
+    return (
+        f"Noise here: identical code differed by {_range(own[0], own[-1])}, so differences below "
+        "that are not shown."
+    )
+
+
+def _range(low: float, high: float) -> str:
+    """Two floors: 2.5 to 32 %; one where both read the same."""
+    ends = [floor(each).replace(">", "more than ") for each in (low, high)]
+    return ends[0] if ends[0] == ends[1] else f"{ends[0].removesuffix(' %')} to {ends[1]}"
 
 
 def imprecise(plan: Plan, rows: Sequence[VerdictRow]) -> str:
@@ -95,6 +103,6 @@ def _further_sessions(rows: Iterable[VerdictRow]) -> str:
         return ""
     least = f"{min(known)} to " if min(known) < max(known) else ""
     return (
-        f"About {least}{counted(max(known), 'more session')} would settle {len(known)} of the "
-        f"{len(every)} inconclusive, if their spread stays as it is."
+        f"About {least}{counted(max(known), 'more session')} would settle {len(known)} of "
+        f"{counted(len(every), 'inconclusive comparison')}, if their spread stays as it is."
     )

@@ -22,6 +22,7 @@ from suites.engine.forecast import (
     session_s,
     size,
 )
+from suites.engine.time_left import TimeLeft, time_left
 from suites.records.plan import Plan, Work
 from suites.records.record import CHECK, Pair, Record
 from suites.records.store import Run, Store
@@ -47,7 +48,7 @@ class Conductor:
     """Carries out the plan of one run, without the records that are stored already.
 
     pool    the processes of its sessions
-    begins  called with every problem before its task
+    begins  called before each task with its problem and the time left of the run
     now_s   a clock, seconds
     """
 
@@ -55,7 +56,7 @@ class Conductor:
     store: Store
     listener: Listener
     pool: Pool
-    begins: Callable[[Problem], None] = lambda _: None
+    begins: Callable[[Problem, TimeLeft], None] = lambda *_: None
     now_s: Callable[[], float] = time.monotonic
     _records: list[Record] = field(default_factory=list)
     _forecast: Forecast = field(default_factory=lambda: Forecast(()))
@@ -124,6 +125,8 @@ class Conductor:
             faults = {name: self._foreseen((problem, name), within) for name in names}
             self._keep(*filter(None, faults.values()))
             able = [name for name in names if faults[name] is None]
+            if able:
+                self.begins(problem, self._left_of_check(waiting))
             self._do("check", CHECK, problem, able)
             waiting = waiting[1:]
         self._dispatcher.end_session()
@@ -139,11 +142,16 @@ class Conductor:
         sessions_left = len(self.plan.session_numbers) - session + 1
         until_s = self.now_s() + (self._deadline_s - self.now_s()) / sessions_left
         costs = self._costs("measure", waiting)  # this session's times change the pace only
+        whole_s = self._seconds(costs)
         first = self._timed_before(session)
         for problem, names in waiting:
             left_s = (until_s - self.now_s()) / self._pace["measure"].factor
             fitting = costs.keys() if left_s == float("inf") else cheapest(costs, left_s, first)
             able = [name for name in names if (problem, name) in fitting]
+            if able:
+                pace = self._pace["measure"].factor
+                own_s = pace * self._seconds(costs)
+                self.begins(problem, self._left(session, own_s, pace * whole_s))
             self._do("measure", session, problem, able)
             for name in names:
                 del costs[problem, name]
@@ -170,7 +178,7 @@ class Conductor:
         return [(problem, names) for problem, names in left if problem not in enough]
 
     def _title(self, session: int) -> str:
-        words = f"measuring, session {session} of {len(self.plan.session_numbers)}"
+        words = f"session {session} of {len(self.plan.session_numbers)}"
         if len(self.plan.threads) > 1:
             words += f", threads {self.plan.threads_of(session)}"
         return words if self.plan.precision is None else words.replace(" of ", " of at most ")
@@ -179,7 +187,6 @@ class Conductor:
         """Check or time implementations on a problem."""
         if not names:
             return
-        self.begins(problem)
         costs = self._costs(kind, [(problem, names)])
         first_s = self._forecast.first_s(costs) if kind == "check" else 0.0
         began_s = self.now_s()
@@ -188,6 +195,25 @@ class Conductor:
         else:
             self._dispatcher.measure(session, problem, names)
         self._pace[kind].learn(sum(costs.values()) + first_s, self.now_s() - began_s)
+
+    def _left_of_check(self, waiting: list[Work]) -> TimeLeft:
+        """The time left while these are unchecked: every pair that agrees is timed later."""
+        costs, checks = self._costs("measure", waiting), self._costs("check", waiting)
+        agreed = self._costs("measure", self.plan.untimed(self._records, 1))
+        check_s = self._seconds(checks) + self._forecast.first_s(checks)
+        session_s = self._seconds(costs) + self._seconds(agreed)
+        pace, timed_pace = (self._pace[kind].factor for kind in ("check", "measure"))
+        return self._left(CHECK, pace * check_s, timed_pace * session_s)
+
+    def _left(self, session: int, phase_s: float, session_s: float) -> TimeLeft:
+        elapsed_s = self.now_s() - self._began_s
+        return time_left(
+            self.plan, session, elapsed_s=elapsed_s, phase_s=phase_s, session_s=session_s
+        )
+
+    def _seconds(self, costs: dict[Pair, float]) -> float:
+        """The sum of forecasts; no pair takes longer than the time limit."""
+        return sum(min(cost, self.plan.time_limit_s) for cost in costs.values())
 
     def _foreseen(self, pair: Pair, within: set[Pair] | None) -> Record | None:
         """The record of a pair that would exceed a limit or the budget; None otherwise."""
@@ -216,7 +242,7 @@ class Conductor:
 
     def _costs(self, kind: Kind, waiting: list[Work]) -> dict[Pair, float]:
         """Forecast of the seconds that a task takes for each pair."""
-        timed_s = partial(session_s, round_budget_ms=self.plan.round_budget_ms)
+        timed_s = partial(session_s, round_budget_ms=self.plan.round_budget_ms, tail=self.plan.tail)
         cost_s = check_s if kind == "check" else timed_s
         return {
             (problem, name): cost_s(self._forecast, (problem, name), len(names))

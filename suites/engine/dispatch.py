@@ -256,9 +256,11 @@ class Dispatcher:
 
     def _survey(self, session: int) -> Survey:
         problems = self.plan.problems
+        here = [each["device"] for each in self.run.machine.get("devices") or ()]
+        wanted = {problem.device for problem in problems}  # of another machine, in a rerun
         return Survey(
             session=session,
-            devices=tuple(sorted({problem.device for problem in problems})),
+            devices=tuple(sorted(wanted & set(here) if here else wanted)),
             dtypes=tuple(sorted({problem.dtype for problem in problems})),
             budget_ms=min(BUDGET_MS, CEILING_MS * len(problems)),
         )

@@ -11,7 +11,7 @@ from typing import Final
 
 from impls.interface import Problem
 from impls.interface.problem import Fields
-from suites.measure.rounds import FEWEST
+from suites.measure.rounds import FEWEST, TAIL_MOST
 from suites.measure.timing import LONG_MS, QUICK_MS, SAMPLE_MS, WARM_MS
 from suites.records.plan import Plan
 from suites.records.record import CHECK, Cause, Pair, Record, Status
@@ -169,16 +169,22 @@ def _too_large(what: str, plan: Plan) -> Foreseen:
     return Foreseen("out_of_memory", "foreseen_memory", f"foreseen: {what}, {limit}")
 
 
-def session_s(forecast: Forecast, pair: Pair, beside: int, round_budget_ms: float) -> float:
+def session_s(
+    forecast: Forecast, pair: Pair, beside: int, round_budget_ms: float, *, tail: bool = False
+) -> float:
     """Seconds that one timed session of a pair takes.
 
     beside           pairs of the problem, which share what it takes as a whole
     round_budget_ms  what its rounds are planned to take
+    tail             whether every sample is one call, in as many rounds as percentiles need
     """
     call_ms = _call_ms(forecast, pair)
     if call_ms > LONG_MS:
         return 2 * call_ms / 1e3
     alone_ms = SESSION_MS + TOGETHER_MS / beside
+    if tail:
+        rounds_ms = min(round_budget_ms / beside, TAIL_MOST * (2 * call_ms + SAMPLE_MS))
+        return (alone_ms + WARM_MS + call_ms + OVERRUN * rounds_ms) / 1e3
     if call_ms > WARM_MS:
         return (alone_ms + 2.5 * call_ms) / 1e3  # the first, one round, and a part of the twin
     share_ms = OVERRUN * round_budget_ms / beside

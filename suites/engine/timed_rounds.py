@@ -29,7 +29,7 @@ from suites.measure.devices import Device, device
 from suites.measure.gradients import GradientMode
 from suites.measure.inputs import Inputs, call_of, make_inputs
 from suites.measure.preparing import Preparation
-from suites.measure.rounds import Arm, rounds_within, run_rounds
+from suites.measure.rounds import Arm, run_rounds, schedule
 from suites.process_state.state import ProcessState
 from suites.records.record import Conditions, Record
 from suites.stats import ceilings
@@ -117,7 +117,7 @@ class Bench:
             calls,
             call_ms,
             sampler,
-            sample_ms=self._device.sample_ms,
+            sample_ms=0.0 if self.task.settings.tail else self._device.sample_ms,
             aside_ms=self._device.aside_ms,
         )
         self._found[name] = SetUp(preparation, first_ms, [first_ms, *warm_ms], beside, mode)
@@ -187,8 +187,8 @@ class Bench:
 
     def _believed(self, made: Record, each: Implementation) -> Record:
         """The record; its output is checked on fresh inputs when it is beyond the ceilings."""
-        limits = self.task.ceilings
-        share = ceilings.share(self.problem, median(made.times_ms), limits, each.panel)
+        best, typical_ms = self.task.ceilings, median(made.times_ms)
+        share = ceilings.share(self.problem, typical_ms, best, each.panel)
         if share is None or share <= BEYOND:
             return made
         announced = partial(preparing, self.sender)
@@ -254,11 +254,10 @@ class Bench:
     def run(self, arms: list[Arm], announce: Callable[[int], None]) -> Conditions:
         """Rounds of these arms, as many as the budget pays for."""
         seed = f"{self.task.seed}|{self.task.session}|{self.task.problem}"
-        count = rounds_within(self.task.round_budget_ms, arms)
         with quiet(), self._limited():
             return run_rounds(
                 arms,
-                count,
+                schedule(self.task.round_budget_ms, arms, single=self.task.settings.tail),
                 Random(seed),
                 gauge=Gauge(usual_probe(), self._device),
                 refresh=self.inputs.refresh,

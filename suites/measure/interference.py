@@ -17,11 +17,8 @@ from typing import Final
 
 import torch
 
-WAITED_SHARE: Final = 0.02
-"""A round is disturbed when its threads wait for a CPU longer than this share of it. Dropping such
-samples kept 93 % of them and halved their spread, from 12.9 % to 6.0 %."""
-SLOW_PROBE: Final = 1.15
-"""A round is disturbed when its probe takes longer than this multiple of its usual time."""
+from suites.stats.disturbance import SLOW_PROBE, WAITED_SHARE
+
 USUAL_PERCENTILE: Final = 20
 """The usual time is this percentile of the readings: fast, but no outlier."""
 FEWEST_READINGS: Final = 5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from math import ceil
+from math import ceil, inf
 from random import Random
 from typing import Any, Protocol
 
@@ -17,6 +17,9 @@ WATCHED_MS = 50.0
 """Rounds share one reading of the machine until they last this many ms: a reading costs 2 ms."""
 REPEATS = 2
 """Most repeats of disturbed rounds."""
+TAIL_MOST = 1000
+"""Most rounds where every sample is one call, for percentiles. Ten of so many calls are above p99,
+and the ends of its interval are the 4th and the 18th slowest call; 368 are the least."""
 
 
 @dataclass(slots=True)
@@ -60,6 +63,20 @@ class Arm:
         return replace(self, times_ms=[], faults=[])
 
 
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How many rounds are run.
+
+    rounds     at most, without repeats
+    repeats    of disturbed rounds, at most
+    budget_ms  of calls: after it no further round begins
+    """
+
+    rounds: int
+    repeats: int = REPEATS
+    budget_ms: float = inf
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
     """The state of the machine during rounds that share a reading; fields as in Conditions."""
@@ -100,9 +117,20 @@ def rounds_within(budget_ms: float, arms: Sequence[Arm]) -> int:
     return max(FEWEST, min(MOST, int(budget_ms / max(cost_ms, 1e-3))))
 
 
+def schedule(budget_ms: float, arms: Sequence[Arm], *, single: bool) -> Schedule:
+    """The rounds of a problem within a budget.
+
+    single  for percentiles of single calls: up to 1000 rounds, and no repeats, which would give
+            disturbed calls more weight than they had
+    """
+    if single:
+        return Schedule(TAIL_MOST, repeats=0, budget_ms=budget_ms)
+    return Schedule(rounds_within(budget_ms, arms))
+
+
 def run_rounds(
     arms: Sequence[Arm],
-    rounds: int,
+    planned: Schedule,
     random: Random,
     *,
     gauge: Gauge,
@@ -112,19 +140,20 @@ def run_rounds(
 ) -> Conditions:
     """Take one sample of every arm in each round, and append it to the arm.
 
-    Short rounds share a reading of the machine. Disturbed rounds are repeated as a whole, at most
-    twice; repeats never outnumber the rounds. All attempts are kept, with their disturbance.
+    Short rounds share a reading of the machine. Disturbed rounds are repeated as a whole; repeats
+    never outnumber the rounds. All attempts are kept, with their disturbance.
 
     refresh      changes the inputs in place before each sample
     announce     receives the index of an arm before any of its code runs
     page_faults  returns the minor page faults of the process so far
     """
+    rounds = planned.rounds
     order = orders(len(arms), random)
     together = min(rounds, ceil(WATCHED_MS / max(sum(arm.round_ms for arm in arms), 1e-3)))
     moments: list[Moment] = []
     for first in range(0, rounds, together):
         count = min(together, rounds - first)
-        for _ in range(1 + REPEATS):
+        for _ in range(1 + planned.repeats):
             gauge.start()
             for _ in range(count):
                 for index in next(order):
@@ -134,9 +163,14 @@ def run_rounds(
             moments += [moment] * count
             if not moment.disturbed or len(moments) + count > 2 * rounds:
                 break
-        if len(moments) + count > 2 * rounds:
+        if len(moments) + count > 2 * rounds or sum(map(_spent_ms, arms)) >= planned.budget_ms:
             break
     return _together(moments)
+
+
+def _spent_ms(arm: Arm) -> float:
+    """Milliseconds of an arm's samples and of their lead-in calls, taken to be as long."""
+    return sum(arm.times_ms) * (arm.count + arm.leads_in)
 
 
 def _take(arm: Arm, refresh: Call, page_faults: Callable[[], int]) -> None:

@@ -304,6 +304,12 @@ class Record:
         return counted(quiet, len(self.times_ms))
 
     @property
+    def quiet_rounds(self) -> tuple[int, ...]:
+        """The rounds that were not disturbed; all where the conditions are not known."""
+        known = self.conditions is not None and self.conditions.disturbed
+        return self.conditions.quiet if known and self.conditions else self.rounds
+
+    @property
     def disturbed_rounds(self) -> int:
         """How many of the rounds tried were disturbed."""
         return sum(map(bool, self.conditions.disturbed)) if self.conditions else 0

@@ -6,123 +6,25 @@ A new setting is a new field here, and whatever uses it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import Annotated, Any, ClassVar, Final, get_type_hints
 
-MOST: Final = 1e6
-"""A limit or a number of heads from which on it is a typing error."""
+from suites.records.option import Option, fraction, numbers, on_off, one_of, positive, whole
+
 MOST_SESSIONS: Final = 1000
 """More is a typing error: a session takes seconds to minutes."""
 GIB: Final = 2**30
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Option:
-    """How a value is given on the command line.
-
-    name     as typed
-    metavar  what stands for the value in the help
-    help     one line
-    parse    text to value; raises ValueError that says what was expected
-    text     value to text that `parse` reads back; not for None
-    default  as the help shows it; empty where it depends on the suite or the machine
-    repeat   whether it may be given several times
-    labels   whether titles of figures and commands that repeat them name a value that is not the
-             default
-    unit     of the text, for people who read it without the help
-    """
-
-    name: str
-    metavar: str
-    help: str
-    parse: Callable[[str], Any] = str
-    text: Callable[[Any], str] = str
-    default: str = ""
-    repeat: bool = False
-    labels: bool = False
-    unit: str = ""
-
-    @property
-    def title(self) -> str:
-        """The name without dashes, for pages and titles of figures."""
-        return self.name.removeprefix("--")
-
-    def shown(self, value: Any) -> str:
-        """The text of a value with its unit."""
-        return f"{self.text(value)} {self.unit}".rstrip()
-
-    def value(self, text: str) -> Any:
-        """The value of a text. Raises ValueError that names the option."""
-        try:
-            return self.parse(text)
-        except ValueError as error:
-            raise ValueError(f"{self.name} is {text!r}, {error}") from None
-
-
-def one_of(*words: str) -> Callable[[str], str]:
-    """A parser of one of some words."""
-
-    def parse(text: str) -> str:
-        if text not in words:
-            raise ValueError(f"expected one of {', '.join(words)}")
-        return text
-
-    return parse
-
-
-def whole(most: float) -> Callable[[str], int]:
-    """A parser of whole numbers from 1 up to `most`."""
-
-    def parse(text: str) -> int:
-        if not (text.isdecimal() and 1 <= int(text) <= most):
-            raise ValueError(f"expected a whole number from 1 to {most:g}")
-        return int(text)
-
-    return parse
-
-
-def positive(unit: float = 1.0) -> Callable[[str], float]:
-    """A parser of numbers above 0, multiplied by `unit`."""
-
-    def parse(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = 0.0
-        if not 0 < value < MOST:
-            raise ValueError(f"expected a number above 0 and below {MOST:g}")
-        return value * unit
-
-    return parse
-
-
-def fraction(text: str) -> float:
-    """A part as `1%` or `0.01`. Raises ValueError for anything else, and for 0 and 1."""
-    try:
-        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError:
-        value = -1.0
-    if not 0 < value < 1:
-        raise ValueError("expected a part of the time like 1% or 0.01")
-    return value
-
-
-def numbers(text: str) -> tuple[int, ...]:
-    """Numbers from 1 up, in order: `1,2`. Raises ValueError for a number given twice."""
-    words = [word.strip() for word in text.split(",")]
-    if not all(word.isdecimal() and int(word) for word in words):
-        raise ValueError("expected numbers from 1 up, like 1,2")
-    found = tuple(sorted(map(int, words)))
-    if len(set(found)) < len(found):
-        raise ValueError("a number is given twice; expected each once")
-    return found
-
-
 # Functions, because a lambda in an annotation does not see the names of this module.
 def _plain(value: float) -> str:
     return repr(value).removesuffix(".0")
+
+
+def _on_off_text(value: bool) -> str:  # noqa: FBT001 - the value of an option
+    return "on" if value else "off"
 
 
 def _gib(text: str) -> int:
@@ -156,6 +58,7 @@ class Settings:
     memory_limit     bytes that one call may add
     budget_s         wall time of the whole run; None is unbounded
     threads          OpenMP threads, bound to CPUs: sessions take these numbers in turn
+    tail             whether every sample is one call, of which there are enough for percentiles
     """
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid", "strict": True}
@@ -264,6 +167,19 @@ class Settings:
             text=_numbers_text,
         ),
     ]
+    tail: Annotated[
+        bool,
+        Option(
+            name="--tail",
+            metavar="",
+            help="Time call by call, on a CPU, for p50, p95 and p99.",
+            parse=on_off,
+            text=_on_off_text,
+            default="off",
+            labels=True,
+            flag=True,
+        ),
+    ] = False
 
     def labels(self) -> Iterator[tuple[Option, Any]]:
         """Every setting that labels figures and is not at its default, with its value."""

@@ -31,6 +31,7 @@ from suites.records.database import (
 from suites.records.facts import SessionFacts
 from suites.records.reading import Run, expect_name, facts_of, record_of, run_of, unread
 from suites.records.record import Record
+from suites.records.saved_names import expect_saveable, save, saved
 
 AT_ONCE: Final = 5000
 """Rows that are read at a time: a run may have more records than fit into memory."""
@@ -70,7 +71,7 @@ class Store:
     def unused_name(self, suite: str) -> str:
         """A name for a new run: the suite and this moment, and a number when that is taken."""
         name = f"{suite}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-        taken = self._names()
+        taken = [*self._names(), *self.saved()]
         numbered = (f"{name}-{number}" for number in range(2, len(taken) + 3))
         return name if name not in taken else next(n for n in numbered if n not in taken)
 
@@ -127,6 +128,21 @@ class Store:
         with self._transaction("written") as connection:
             connection.execute(RUNS.update().where(RUNS.c.name == run).values(ended=now()))
 
+    def save(self, name: str, run: str) -> str:
+        """Give a run a name, which later commands take; the run that had it, or an empty text."""
+        self.expect_saveable(name)
+        with self._transaction("written") as connection:
+            return save(connection, name, run)
+
+    def expect_saveable(self, name: str) -> None:
+        """Raise ValueError for a name that no run can be given here."""
+        expect_saveable(name, self._names())
+
+    def saved(self) -> dict[str, str]:
+        """The run of each name that was given to one."""
+        with self._transaction("read") as connection:
+            return saved(connection)
+
     def runs(self) -> list[Run]:
         """Every run, oldest first, without its facts; one that cannot be read has its `fault`."""
         with self._transaction("read") as connection:
@@ -136,11 +152,11 @@ class Store:
         return [run_of(row) for row in rows]
 
     def run(self, name: str = "latest") -> Run:
-        """A run by name, `latest` or `latest~N`, with its facts and its unread rows.
+        """A run by its own or a saved name, `latest` or `latest~N`, with facts and unread rows.
 
         Raises StoreError for no run, and for one whose plan cannot be read.
         """
-        wanted = self._found(name, self._names())
+        wanted = self._found(self.saved().get(name, name), self._names())
         with self._transaction("read") as connection:
             row = connection.execute(sa.select(RUNS).where(RUNS.c.name == wanted)).mappings().one()
         found = run_of(row)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from impls.interface import Bias, Problem
 from impls.interface.problem import DEVICES, DTYPES, parse_word
-from suites.records.settings import Option
+from suites.records.option import Option
 
 Values = list[dict[str, Any]]
 """The fields of a problem that each value of an axis sets."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
-from suites.records.settings import Option
+from suites.records.option import Option
+from suites.request import completion
 
 Command = Callable[..., None]
+FLAG_TEXT: Final = "on"
+"""The text of an option that is typed without a value."""
 
 
 def with_options(options: Iterable[Option]) -> Callable[[Command], Command]:
@@ -29,7 +32,7 @@ def with_options(options: Iterable[Option]) -> Callable[[Command], Command]:
         def call(context: typer.Context, **arguments: Any) -> None:
             values = {parameter: arguments.pop(parameter) for parameter in declared}
             given = {
-                option.name: values[parameter]
+                option.name: FLAG_TEXT if option.flag else values[parameter]
                 for parameter, option in declared.items()
                 if is_given(context, parameter)
             }
@@ -56,12 +59,17 @@ def _expanded(
             yield each
             continue
         for name, option in declared.items():
-            kind: Any = list[str] if option.repeat else str
-            info = typer.Option(option.name, metavar=option.metavar, help=option.help)
+            kind: Any = bool if option.flag else list[str] if option.repeat else str
+            info = typer.Option(
+                option.name,
+                metavar=option.metavar or None,
+                help=option.help,
+                autocompletion=completion.OPTIONS.get(option.name),
+            )
             yield inspect.Parameter(
                 name,
                 inspect.Parameter.KEYWORD_ONLY,
-                default=option.default or None,
+                default=False if option.flag else option.default or None,
                 annotation=Annotated[kind | None, info],
             )
 

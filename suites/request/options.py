@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from impls.interface import Problem
 from suites.records import settings
-from suites.records.settings import MOST, Option, whole
+from suites.records.option import MOST, Option, whole
 from suites.request import axes
 
 
@@ -54,6 +55,28 @@ OPTIONS: Final[dict[str, Option]] = {
     **{option.name: option for option in settings.options().values()},
 }
 """By name, in the order of the help."""
+
+
+CHECK_OPTIONS: Final = tuple(
+    OPTIONS[name] for name in ("--time-limit", "--prepare-limit", "--memory-limit", "--threads")
+)
+"""Those of `check`."""
+_JUDGE_HELP: Final = {
+    "--problem": OPTIONS["--problem"].help,
+    "--against": OPTIONS["--against"].help,
+    "--sessions": "Fresh processes that time a candidate; 2 to 5, as many as end soon.",
+    "--time-limit": OPTIONS["--time-limit"].help,
+    "--prepare-limit": OPTIONS["--prepare-limit"].help,
+    "--memory-limit": OPTIONS["--memory-limit"].help,
+    "--budget": "Minutes for each candidate.",
+    "--threads": "OpenMP threads, bound to CPUs; by default as many as there are.",
+}
+JUDGE_OPTIONS: Final = tuple(
+    replace(OPTIONS[name], help=text) for name, text in _JUDGE_HELP.items()
+)
+"""Those of `judge`, in its own words."""
+FAIL_IF_SLOWER: Final = replace(OPTIONS["--delta"], name="--fail-if-slower")
+"""The limit of a gate: a part, as --delta is."""
 
 
 def parse(given: Mapping[str, str | list[str]]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
@@ -21,6 +21,9 @@ BASELINE: Final = "sdpa_flash"
 """The default baseline: the kernel that most models call today."""
 ROUND_BUDGET_MS: Final = 500.0
 """For the rounds of a problem given with --problem."""
+TAIL_BUDGET_MS: Final = 20_000.0
+"""For the rounds of a problem with --tail, in each session. Two implementations, the twin and the
+lead-in calls fit 1,000 times where a call takes 3 ms, and 368 times where it takes 9 ms."""
 FEWEST_SESSIONS: Final = 2
 """Sessions of such a problem at least: an interval needs two."""
 ENOUGH_S: Final = 10.5
@@ -98,8 +101,12 @@ def threads_of(request: Request, cores: int) -> tuple[int, ...]:
 
 def memory_limit(request: Request) -> int:
     """Bytes that one call may add."""
-    available = int(psutil.virtual_memory().available * MEMORY_SHARE)
-    return int(request.settings.get("memory_limit", available))
+    return int(request.settings.get("memory_limit", usual_memory_limit()))
+
+
+def usual_memory_limit() -> int:
+    """Bytes that one call may add on this machine, unless --memory-limit says otherwise."""
+    return int(psutil.virtual_memory().available * MEMORY_SHARE)
 
 
 def fewest_sessions(request: Request) -> int:
@@ -125,6 +132,9 @@ def plan_of(
     entries  the implementations, as data
     """
     devices = tuple(each["device"] for each in machine["devices"])
+    problems = tuple(_problems(request, devices))
+    if request.settings.get("tail"):
+        _expect_single_calls(problems)
     defaults = {
         "sessions": _sessions(request),
         "threads": threads_of(request, cores),
@@ -133,13 +143,13 @@ def plan_of(
     }
     return Plan(
         suite="problem" if request.problems else request.suite.name,
-        problems=tuple(_problems(request, devices)),
+        problems=problems,
         entries=entries,
         fewest_sessions=fewest_sessions(request),
         enough_s=_enough_s(request, entries),
         seed=secrets.randbits(31),
-        round_budget_ms=ROUND_BUDGET_MS if request.problems else request.suite.round_budget_ms,
-        capability=_capability(machine),
+        round_budget_ms=_round_budget_ms(request),
+        capability=capability(machine),
         baseline=_baseline(request.against, entries),
         named=_named(request, entries),
         across=request.against is not None,
@@ -166,6 +176,23 @@ def _problems(request: Request, devices: tuple[str, ...]) -> list[Problem]:
                 "(python run_bench.py list machine)"
             )
     return list(found)
+
+
+def _expect_single_calls(problems: Iterable[Problem]) -> None:
+    """Raise ValueError for a problem on a device where no single call is timed."""
+    for problem in problems:
+        if problem.device != "cpu":
+            raise ValueError(
+                f"--tail on {problem.device}: a sample there is of many calls, so it has no "
+                "percentiles; expected problems on the CPU (--device cpu)"
+            )
+
+
+def _round_budget_ms(request: Request) -> float:
+    """What the rounds of a problem may take in one session, ms."""
+    if request.settings.get("tail"):
+        return TAIL_BUDGET_MS
+    return ROUND_BUDGET_MS if request.problems else request.suite.round_budget_ms
 
 
 def _sessions(request: Request) -> int:
@@ -224,6 +251,7 @@ def _is_meant(entry: Entry, spec: str) -> bool:
     return str(path) in entry.files.values() and name.removeprefix(":") in ("", own)
 
 
-def _capability(machine: Mapping[str, Any]) -> tuple[int, int] | None:
+def capability(machine: Mapping[str, Any]) -> tuple[int, int] | None:
+    """The compute capability of a machine's NVIDIA device; None without one."""
     found = next((d["capability"] for d in machine["devices"] if "capability" in d), None)
     return None if found is None else (found[0], found[1])

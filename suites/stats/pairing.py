@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from suites.stats.intervals import log_ratio, round_log_ratios
 
@@ -43,6 +43,10 @@ class Samples(Protocol):
         """Indices of the rounds that figures are computed from."""
 
     @property
+    def quiet_rounds(self) -> Sequence[int]:
+        """Indices of the rounds that were not disturbed."""
+
+    @property
     def disturbed_rounds(self) -> int:
         """Number of disturbed rounds among those tried."""
 
@@ -53,6 +57,8 @@ class Pair:
 
     log_ratios      one for each session, from the rounds that figures are computed from
     all_log_ratios  one for each session, from all rounds, disturbed ones included
+    quiet_log_ratios
+                    one for each session with at least two quiet rounds, from those alone
     rounds          of the last session, one for each round that figures are computed from; empty
                     when its samples are not paired by round
     tried           number of rounds in all sessions
@@ -62,6 +68,7 @@ class Pair:
 
     log_ratios: tuple[float, ...] = ()
     all_log_ratios: tuple[float, ...] = ()
+    quiet_log_ratios: tuple[float, ...] = ()
     rounds: tuple[float, ...] = ()
     tried: int = 0
     disturbed: int = 0
@@ -86,11 +93,12 @@ def pair(base: Iterable[Samples], other: Iterable[Samples]) -> Pair:
     bases = {record.session: record for record in base if record.times_ms}
     others = {record.session: record for record in other if record.times_ms}
     both = [(bases[session], others[session]) for session in sorted(bases.keys() & others.keys())]
-    together = [_share_rounds(*each) for each in both]
+    together = [share_rounds(*each) for each in both]
     found = [_log_ratios(*each, paired=paired) for each, paired in zip(both, together, strict=True)]
     return Pair(
-        log_ratios=tuple(quiet for quiet, _ in found),
-        all_log_ratios=tuple(every for _, every in found),
+        log_ratios=tuple(each.counted for each in found),
+        all_log_ratios=tuple(each.every for each in found),
+        quiet_log_ratios=tuple(each.quiet for each in found if each.quiet is not None),
         rounds=tuple(_rounds(*both[-1])) if both and together[-1] else (),
         tried=sum(len(each.times_ms) for _, each in both),
         disturbed=sum(each.disturbed_rounds for _, each in both),
@@ -107,20 +115,36 @@ def twin_log_ratios(records: Iterable[Samples]) -> list[float]:
     ]
 
 
-def _log_ratios(base: Samples, other: Samples, *, paired: bool) -> tuple[float, float]:
-    """The log ratios of one session: of the rounds that figures are computed from, and of all."""
+class _LogRatios(NamedTuple):
+    """The log ratios of one session, by the rounds that they are computed from.
+
+    counted  the rounds that figures are computed from
+    every    all rounds
+    quiet    the quiet ones; None for fewer than two
+    """
+
+    counted: float
+    every: float
+    quiet: float | None
+
+
+def _log_ratios(base: Samples, other: Samples, *, paired: bool) -> _LogRatios:
+    every = log_ratio(base.times_ms, other.times_ms, paired=paired)
+    quiet: float | None = every
+    if base.disturbed_rounds or other.disturbed_rounds:
+        chosen = [_at(each.quiet_rounds, each.times_ms) for each in (base, other)]
+        quiet = log_ratio(*chosen, paired=paired) if min(map(len, chosen)) > 1 else None
     pairs = [_of_rounds(each, each.times_ms) for each in (base, other)]
-    quiet = log_ratio(*pairs, paired=paired)
     if all(len(own) == len(each.times_ms) for own, each in zip(pairs, (base, other), strict=True)):
-        return quiet, quiet
-    return quiet, log_ratio(base.times_ms, other.times_ms, paired=paired)
+        return _LogRatios(every, every, quiet)
+    return _LogRatios(log_ratio(*pairs, paired=paired), every, quiet)
 
 
 def _rounds(base: Samples, other: Samples) -> list[float]:
     return round_log_ratios(*(_of_rounds(r, r.times_ms) for r in (base, other)))
 
 
-def _share_rounds(base: Samples, other: Samples) -> bool:
+def share_rounds(base: Samples, other: Samples) -> bool:
     """Whether samples of equal index are of the same round.
 
     Not for calls that are timed apart, nor when one of the two was measured again later.
@@ -131,5 +155,8 @@ def _share_rounds(base: Samples, other: Samples) -> bool:
 
 def _of_rounds(record: Samples, samples: Sequence[float]) -> list[float]:
     """The samples that figures are computed from."""
-    rounds = record.rounds
+    return _at(record.rounds, samples)
+
+
+def _at(rounds: Sequence[int], samples: Sequence[float]) -> list[float]:
     return list(samples) if len(rounds) == len(samples) else [samples[index] for index in rounds]

@@ -36,6 +36,7 @@ class Verdict:
     more_sessions  estimated number of further sessions that would decide an inconclusive ratio;
                    None when decided, without an estimate, or above 1000
     reason         why the verdict is inconclusive or not judged, or a restriction of it
+    withheld       whether it was decided, and disturbed rounds contradict it
     """
 
     word: Word
@@ -45,6 +46,7 @@ class Verdict:
     delta: float
     more_sessions: int | None = None
     reason: str = ""
+    withheld: bool = False
 
 
 def judge(

@@ -107,6 +107,8 @@ MISTAKES = {
     ),
     "resuming where nothing is": (("run", "--resume"), r"no store at results/bench.db"),
     "reporting where nothing is": (("report",), r"no store at results/bench.db"),
+    "tables beside the JSON of a run": (("run", "--all", "--json"), r"--all beside --json; expect"),
+    "tables beside the JSON of a report": (("report", "--all", "--json"), r"--all beside --json"),
     "an unknown list": (("list", "everything"), r"unknown list 'everything'; expected one of"),
     "a name that Python cannot use": (
         ("new", "my-impl"),
@@ -166,6 +168,34 @@ MISTAKES = {
     "a store of no kind": (
         ("run", "--store", "bench.db", "--seq", "64"),
         r"--store 'bench.db': .*did you mean sqlite:///bench.db\? expected a URL like sqlite:///re",
+    ),
+    "a summary in a folder that is not there": (
+        ("run", "--summary", "nowhere/summary.md", "--seq", "64"),
+        r"the summary cannot be written to nowhere/summary.md: No such file or directory; name",
+    ),
+    "a summary of a check in a folder that is not there": (
+        ("check", "naive", "--summary", "nowhere/summary.md"),
+        r"the summary cannot be written to nowhere/summary.md: No such file",
+    ),
+    "a summary of a report in a folder that is not there": (
+        ("report", "--summary", "nowhere/summary.md"),
+        r"the summary cannot be written to nowhere/summary.md: No such file",
+    ),
+    "a summary of a comparison that is a folder": (
+        ("compare", "a", "b", "--summary", "."),
+        r"the summary cannot be written to \.: Is a directory",
+    ),
+    "a saved name that means another run": (
+        ("run", "--save", "latest~1", "--seq", "64"),
+        r"--save latest~1: 'latest~1' means the newest runs; name it otherwise",
+    ),
+    "a saved name that no folder can have": (
+        ("run", "--save", "../main", "--seq", "64"),
+        r"--save: its name, '\.\./main', cannot be a folder's; expected letters",
+    ),
+    "a strict gate without a limit": (
+        ("compare", "a", "b", "--fail-if-unsure"),
+        r"--fail-if-unsure without --fail-if-slower; expected both",
     ),
     "a folder that cannot be written": (
         ("run", "--out", "/proc/nowhere", "--seq", "64"),

@@ -13,6 +13,9 @@ import pytest
 
 from tests.command_line.program import RIGHT, TINY, WRONG, start
 
+SUMMARIES = ("summary.md", "main.md")
+"""What `run --summary` and `export --format markdown` write."""
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -26,7 +29,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def made(folder: Path) -> subprocess.CompletedProcess[str]:
     impls = ("--impl", "mine.py", "--impl", "sdpa_flash", "--impl", "xformers")
-    return start("run", *impls, *TINY, "--sessions", "2", cwd=folder)
+    kept = ("--save", "main", "--summary", "summary.md")
+    return start("run", *impls, *TINY, "--sessions", "2", *kept, cwd=folder)
 
 
 def test_resume_keeps_which_implementations_were_named(
@@ -43,14 +47,29 @@ def test_a_run_without_a_terminal_prints_nothing_on_stderr(tmp_path: Path) -> No
     assert (result.returncode, result.stderr) == (0, "")
 
 
+def test_the_verdicts_are_counted_on_demand_and_of_a_single_run_only(
+    made: subprocess.CompletedProcess[str], folder: Path
+) -> None:
+    every = start("report", "--all", "--out", "every", cwd=folder)
+    assert every.returncode == 0
+    assert "Where nothing differs, 5 % of intervals exclude 1" in " ".join(every.stdout.split())
+    assert "Where nothing differs" not in made.stdout
+    several = start("report", "latest", "latest", "--all", cwd=folder)
+    assert several.returncode == 2
+    assert several.stderr == (
+        "attnbench: --all beside 2 runs; it prints the tables of a single run\n"
+    )
+
+
 def test_a_run_measures_reports_and_prints_the_paths(
     made: subprocess.CompletedProcess[str], folder: Path
 ) -> None:
     assert made.returncode == 1
     assert made.stderr == "xformers was named with --impl and has no time: 4 refused\n"
     paths = [Path(line) for line in made.stdout.splitlines() if line.startswith("results/")]
-    assert paths[0].name == "report.html"
-    assert {path.suffix for path in paths[1:]} == {".png"}
+    assert paths[-1].name == "report.html"
+    assert made.stdout.splitlines()[-1] == str(paths[-1])
+    assert {path.suffix for path in paths[:-1]} == {".png"}
     assert all((folder / path).stat().st_size > 1000 for path in paths)
     for name in ("mine", "sdpa_flash", "xformers"):
         assert name in made.stdout
@@ -71,6 +90,50 @@ def test_a_stored_run_is_reported_again_listed_and_read_by_programs(
     assert (runs[0]["problems"], runs[0]["implementations"], runs[0]["records"]) == (4, 3, 28)
     assert runs[0]["ended"]
     assert data["run"] in start("list", "runs", cwd=folder).stdout
+
+
+def test_a_saved_run_is_named_listed_compared_and_exported(
+    made: subprocess.CompletedProcess[str], folder: Path
+) -> None:
+    assert made.returncode == 1
+    (listed,) = json.loads(start("list", "runs", "--json", cwd=folder).stdout)
+    assert listed["saved_as"] == ["main"]
+    gate = ("--fail-if-slower", "90%", "--summary", "gate.md")
+    compared = start("compare", "--run", "main", "sdpa_flash", "sdpa_flash", *gate, cwd=folder)
+    assert compared.returncode == 1  # the samples tie: nothing is judged
+    line = compared.stdout.splitlines()[-1]
+    assert line.startswith("GATE 90 %: unsure; none of 4 comparisons was judged: ")
+    assert (folder / "gate.md").read_text().startswith(f"**{line}**\n")
+    exported = start("export", "main", "--format", "markdown", "--to", "main.md", cwd=folder)
+    assert exported.stdout == "main.md\n"
+    visible = [(folder / name).read_text().split("<details>")[0] for name in SUMMARIES]
+    assert visible[0] == visible[1] != ""
+
+
+def test_a_summary_is_appended_to(made: subprocess.CompletedProcess[str], folder: Path) -> None:
+    assert made.returncode == 1
+    (folder / "steps.md").write_text("before\n")
+    for _ in range(2):
+        ended = start("report", "main", "--summary", "steps.md", "--out", "again", cwd=folder)
+        assert ended.returncode == 0, ended.stderr
+    start("export", "main", "--format", "markdown", "--to", "once.md", cwd=folder)
+    once = (folder / "once.md").read_text()
+    assert (folder / "steps.md").read_text() == f"before\n\n{once}\n{once}"
+
+
+def test_a_name_that_is_given_again_says_which_run_had_it(
+    made: subprocess.CompletedProcess[str], folder: Path
+) -> None:
+    assert made.returncode == 1
+    (old,) = [run["name"] for run in json.loads(start("list", "runs", "--json", cwd=folder).stdout)]
+    words = ("--problem", "h2 t64 d16", "--sessions", "1", "--threads", "1", "--save", "main")
+    clash = start("run", "--impl", "naive", *words[:-1], old, cwd=folder)
+    assert (clash.returncode, clash.stdout) == (2, "")
+    assert clash.stderr == (
+        f"attnbench: --save {old}: a stored run has this name; name it otherwise\n"
+    )
+    again = start("run", "--impl", "naive", *words, cwd=folder)
+    assert (again.returncode, again.stderr) == (0, f"main was {old} until now\n")
 
 
 def test_a_wrong_implementation_is_reported_wrong_and_never_timed(folder: Path) -> None:

@@ -20,6 +20,7 @@ from suites.engine.protocol import (
     Surveyed,
     Task,
 )
+from suites.engine.time_left import TimeLeft
 from suites.engine.watch import Ending, Watch
 from suites.records.facts import SessionFacts
 from suites.records.plan import Entry, Plan
@@ -30,6 +31,7 @@ SMALL, LARGE = Problem.parse("t128"), Problem.parse("t256")
 OnProblem = Check | Measure
 Answer = Callable[[OnProblem, str], Record | Ending]
 Receive = Callable[[Message], None]
+Begins = Callable[[Problem, TimeLeft], None]
 Log = list[tuple[str, Problem | None, tuple[str, ...]]]
 """What happened: a task, with its problem and implementations; "begins"; or "end"."""
 
@@ -150,13 +152,17 @@ class Stage:
         self.time = time or FakeTime()
         self.answer = answer
 
-    def conduct(self) -> list[Record]:
+    def conduct(self, begins: Begins = lambda *_: None) -> list[Record]:
+        def begin(problem: Problem, left: TimeLeft) -> None:
+            self.log.append(("begins", problem, ()))
+            begins(problem, left)
+
         return Conductor(
             run=self.run,
             store=self.store,
             listener=self.listener,
             pool=FakePool(lambda watch: self.session(watch, self.answer, self.log)),
-            begins=lambda problem: self.log.append(("begins", problem, ())),
+            begins=begin,
             now_s=self.time.now_s,
         ).conduct()
 
@@ -174,8 +180,8 @@ def test_a_run_checks_every_pair_and_then_times_it_in_every_session() -> None:
     assert len(stage.asked("measure")) == 4
     assert [text for text, _ in stage.listener.phases] == [
         "checking 2 implementations",
-        "measuring, session 1 of 2",
-        "measuring, session 2 of 2",
+        "session 1 of 2",
+        "session 2 of 2",
     ]
     assert stage.store.records("r") == made
     assert stage.store.run("r").ended is not None

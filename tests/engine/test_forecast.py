@@ -165,6 +165,15 @@ def test_a_long_call_costs_two_in_a_session_and_a_short_one_its_share_of_the_rou
     assert check_s(forecast, (problem(1024), "a"), 1) > 15
 
 
+def test_single_calls_cost_their_rounds_up_to_the_budget() -> None:
+    forecast = Forecast([checked(problem(128), 1, 1), checked(problem(1024), 100, 1)])
+    short, long = (
+        session_s(forecast, (problem(t), "a"), 1, 20_000, tail=True) for t in (128, 1024)
+    )
+    assert short == pytest.approx(3.311)  # 1,000 calls with their lead-in, 1.5 times
+    assert long == pytest.approx(30.26)  # the budget, 1.5 times
+
+
 def test_without_any_measured_call_cost_grows_with_size() -> None:
     costs = [session_s(Forecast(()), (problem(t), "a"), 1, 0) for t in (1024, 4096, 16384)]
     assert costs == sorted(costs)

@@ -12,6 +12,7 @@ from impls.interface import Problem
 from suites.agreement import timed_outputs
 from suites.calibrate.arms import calibrate, read_instruments
 from suites.engine import timed_rounds
+from suites.engine.gauge import Gauge
 from suites.engine.pipe import Sender
 from suites.engine.protocol import (
     Calibrate,
@@ -22,7 +23,8 @@ from suites.engine.protocol import (
     Message,
     ReadInstruments,
 )
-from suites.measure import timing
+from suites.measure import rounds, timing
+from suites.measure.rounds import Moment
 from suites.process_state import functions
 from suites.records.record import Record
 from suites.records.settings import Settings
@@ -134,6 +136,27 @@ def test_the_baseline_alone_has_a_twin_in_its_rounds() -> None:
 def test_a_cold_sample_has_a_clock_of_its_own() -> None:
     made = measured("naive", cache="cold")["naive"]
     assert (made.clock, made.calls_per_sample) == ("cold host", 1)
+
+
+def test_with_tail_every_sample_is_one_call_and_no_round_is_repeated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Gauge, "stop", disturbed)
+    monkeypatch.setattr(rounds, "TAIL_MOST", 300)
+    tail = Settings(sessions=1, memory_limit=1 << 40, threads=(2,), tail=True)
+    made = measured("naive", "sdpa_math", settings=tail, round_budget_ms=20_000.0)
+    assert {record.calls_per_sample for record in made.values()} == {1}
+    assert {len(record.times_ms) for record in made.values()} == {300}
+    assert {record.disturbed_rounds for record in made.values()} == {300}
+    usual = measured("naive", "sdpa_math")
+    assert max(record.calls_per_sample or 0 for record in usual.values()) > 1
+    [tried] = {record.disturbed_rounds for record in usual.values()}
+    assert tried >= 4  # two rounds at least, each tried again
+
+
+def disturbed(_: Gauge) -> Moment:
+    """A reading of a machine that is always disturbed."""
+    return Moment(probe_ms=0.3, run_delay_ms=0.0, involuntary_switches=1, disturbed="waited")
 
 
 def test_an_arm_that_fails_in_the_rounds_costs_its_own_record_only(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from impls.interface import Problem
+from suites.engine.time_left import TimeLeft
 from suites.judging import Candidate, Judged, Terms
 from suites.records.plan import Entry
 from suites.records.record import Record
@@ -35,7 +36,7 @@ class Silent:
     def phase(self, text: str, total: int) -> None:
         pass
 
-    def problem(self, problem: Problem) -> None:
+    def problem(self, problem: Problem, left: TimeLeft) -> None:
         pass
 
     def record(self, record: Record) -> None:

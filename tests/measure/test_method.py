@@ -20,7 +20,8 @@ from suites.measure import (
     timing,
 )
 from suites.records.settings import options
-from suites.stats import intervals
+from suites.request import planning
+from suites.stats import disturbance, intervals
 
 TEXT = " ".join((Path(__file__).parents[2] / "docs" / "measuring.md").read_text().split())
 STATED = (
@@ -34,10 +35,12 @@ STATED = (
     f"at least {rounds.FEWEST} rounds",
     f"at most {rounds.MOST}.",
     f"together take less than {rounds.WATCHED_MS:g} ms share a reading",
-    f"exceeds {100 * interference.WAITED_SHARE:g} % of the round",
-    f"exceeds {interference.SLOW_PROBE} times its usual time",
+    f"exceeds {100 * disturbance.WAITED_SHARE:g} % of the round",
+    f"exceeds {disturbance.SLOW_PROBE} times its usual time",
     f"the {interference.USUAL_PERCENTILE}th percentile",
     f"from {intervals.FEWEST_ROUNDS} rounds on",
+    f"up to {rounds.TAIL_MOST:,} rounds, within {planning.TAIL_BUDGET_MS / 1e3:g} s",
+    "6 calls for p50, 72 for p95, 368 for p99",
     f"Above {intervals.MOST_MORE:,} sessions no number is given",
     f"fit in {ceilings.BUDGET_MS:g} ms",
     f"Calls from {1e3 * graph.GRAPH_BELOW_MS:g} us",

@@ -127,6 +127,15 @@ def test_two_processes_add_at_the_same_time(opened: Callable[[], Store], url: st
     assert len({each.key for each in store.records("first")}) == 200
 
 
+def test_a_saved_name_stands_for_its_run_and_moves(opened: Callable[[], Store]) -> None:
+    store = opened()
+    for name in ("first", "second"):
+        store.begin(run(name))
+    assert store.saved() == {}
+    assert [store.save("main", name) for name in ("first", "second")] == ["", "first"]
+    assert opened().run("main").name == "second"
+
+
 def test_a_server_that_is_not_there_is_one_line(server: Path) -> None:
     with pytest.raises(StoreError, match=r"^the store postgresql") as caught:
         Store.open(f"postgresql+psycopg://postgres@/bench?host={server}/nowhere")

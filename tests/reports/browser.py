@@ -80,7 +80,7 @@ def draw_all(found: Opened) -> None:
     until(
         found.view,
         "[...document.querySelectorAll('.chart')]"
-        ".every(each => each.data || each.closest('[hidden]'))",
+        ".every(each => each.data || each.closest('[hidden], details:not([open])'))",
     )
 
 

@@ -12,8 +12,10 @@ from typer.testing import CliRunner
 import run_bench
 from impls.interface import Limits
 from suites.records.codec import from_json, to_json
+from suites.records.option import Option
 from suites.records.plan import Entry, Plan
-from suites.records.settings import GIB, Option, Settings, options
+from suites.records.settings import GIB, Settings, options
+from suites.request import planning
 from suites.request.options import OPTIONS, SETTINGS, parse
 from suites.request.planning import plan_of, requested
 from suites.request.suites import SUITES
@@ -29,6 +31,7 @@ VALUES: Final[dict[str, dict[str, Any]]] = {
     "memory_limit": {"2": 2 * GIB, "0.5": GIB // 2, "12.345": int(12.345 * GIB)},
     "budget_s": {"30": 1800.0, "0.1": 6.0},
     "threads": {"1": (1,), "2,1": (1, 2)},
+    "tail": {"on": True, "off": False},
 }
 """Texts of every setting, with their values."""
 REFUSED: Final[dict[str, tuple[str, ...]]] = {
@@ -42,6 +45,7 @@ REFUSED: Final[dict[str, tuple[str, ...]]] = {
     "memory_limit": ("0", "-1", "nan", "inf", "1e6", "much", ""),
     "budget_s": ("0", "-1", "nan", "inf", "1e6", "long", ""),
     "threads": ("0", "1,1", "-1", "1,,2", "1.5", "all", ""),
+    "tail": ("yes", "1", "99", "ON", ""),
 }
 """Texts that each setting refuses."""
 EVERY: Final = list(options().items())
@@ -112,17 +116,17 @@ def test_run_help_has_the_option_of_every_setting() -> None:
     assert shown.exit_code == 0
     text = " ".join(shown.output.split())
     for option in options().values():
-        default = f" [default: {option.default}]" if option.default else " --"
-        assert f" {option.name} {option.metavar} {option.help}{default}" in text
+        default = f"[default: {option.default}]" if option.default and not option.flag else "--"
+        words = (option.name, option.metavar, option.help, default)
+        assert f" {' '.join(filter(None, words))}" in text
 
 
 @pytest.mark.parametrize("option", OPTIONS.values(), ids=list(OPTIONS))
 def test_resume_refuses_every_option_that_would_change_the_plan(
     option: Option, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert (
-        ran(monkeypatch, "run", "--resume", "--store", "sqlite:///none.db", option.name, "1") == 2
-    )
+    words = (option.name,) if option.flag else (option.name, "1")
+    assert ran(monkeypatch, "run", "--resume", "--store", "sqlite:///none.db", *words) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith(f"attnbench: --resume executes the stored plan, and {option.name} would")
@@ -134,3 +138,25 @@ def test_only_settings_that_are_not_at_their_default_label_figures() -> None:
     assert list(usual.labels()) == []
     other = Settings(sessions=1, memory_limit=GIB, threads=(2,), cache="cold", delta=0.5)
     assert [(option.name, value) for option, value in other.labels()] == [("--cache", "cold")]
+
+
+def test_an_option_without_a_value_stands_alone_in_a_command() -> None:
+    assert OPTIONS["--tail"].typed(value=True) == ("--tail",)
+    assert OPTIONS["--cache"].typed("cold") == ("--cache", "cold")
+    assert SETTINGS["--tail"] == "tail"
+
+
+def test_tail_is_refused_in_one_line_where_samples_are_of_many_calls() -> None:
+    asked = requested(SUITES["quick"], {"--tail": "on", "--device": "cpu,cuda"})
+    machine = {"devices": [{"device": "cpu"}, {"device": "cuda", "capability": (9, 0)}]}
+    with pytest.raises(ValueError, match=r"^--tail on cuda: .*; expected .*\(--device cpu\)$"):
+        plan_of(asked, machine, (Entry(name="a", limits=(Limits(),)),), 4)
+
+
+def test_rounds_of_single_calls_have_a_longer_budget() -> None:
+    def budget_ms(**given: str) -> float:
+        request = requested(SUITES["quick"], {f"--{name}": text for name, text in given.items()})
+        entries = (Entry(name="a", limits=(Limits(),)),)
+        return plan_of(request, {"devices": [{"device": "cpu"}]}, entries, 4).round_budget_ms
+
+    assert budget_ms(tail="on") == planning.TAIL_BUDGET_MS > 10 * budget_ms()

@@ -100,3 +100,19 @@ def test_a_twin_gives_the_log_ratio_of_identical_code() -> None:
 def test_a_twin_beside_samples_of_zero_ms_gives_no_log_ratio() -> None:
     with_twin = record(1, 1, 1, twin_ms=(1, 1))
     assert twin_log_ratios([replace(with_twin, times_ms=(0.0, 1.0))]) == []
+
+
+def test_the_quiet_rounds_alone_give_a_ratio_of_their_own_from_two_on() -> None:
+    few, one = disturbed(0, 1, 2, rounds=5), disturbed(0, 1, 2, 3, rounds=5)
+    base = [record(n, 1, 1, 1, 1, 1, conditions=c) for n, c in ((1, few), (2, one))]
+    other = [record(n, 2, 2, 2, 4, 4, conditions=c) for n, c in ((1, few), (2, one))]
+    found = pair(base, other)
+    assert found.log_ratios == found.all_log_ratios == pytest.approx((log(2), log(2)))
+    assert found.quiet_log_ratios == pytest.approx((log(4),))
+
+
+def test_without_a_disturbed_round_all_choices_of_rounds_are_the_same() -> None:
+    base = [record(1, 1, 1, 1), record(2, 1, 1, 1, conditions=disturbed(rounds=3))]
+    other = [record(1, 2, 2, 3), record(2, 2, 2, 3, conditions=disturbed(rounds=3))]
+    found = pair(base, other)
+    assert found.log_ratios == found.all_log_ratios == found.quiet_log_ratios

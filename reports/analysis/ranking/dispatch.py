@@ -7,7 +7,7 @@ The file is JSON: `format`, `version`, `run`, `started`, `command`, `machine`, `
 `settings` and `problems`. Each problem has its text as `problem`, `panel`, `threads`, `sessions`,
 `decided`, `not_reached` and a `ranking`, the fastest first. An entry of the ranking has the
 `implementation`, `median_ms`, the `ratio` of its time to that of the fastest with the ends `low`
-and `high` of a 95 % interval over sessions, and `apart`: whether that interval is above 1. The
+and `high` of a 95 % interval over sessions, and `apart`: whether the verdict on it is slower. The
 fastest is decided where every other one of its panel is apart from it or has no time because of
 its own limits or faults; implementations not reached before the run or its budget ended leave it
 open.

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from statistics import fmean
 from typing import TYPE_CHECKING
 
 from impls.interface import Problem
 from reports.analysis.ranking.ratios import Place, Ratios, ratios_of
 from reports.rows.measurements import Measurement
 from reports.rows.panels import APPROXIMATIONS
-from suites.stats.intervals import Interval, over_sessions
+from suites.stats.intervals import Interval
+from suites.stats.verdicts import Word
 
 if TYPE_CHECKING:
     from reports.analysis.run_analysis import Analysis
@@ -25,22 +24,25 @@ class Rival:
 
     ratio     its time over that of the fastest; None where no session timed both
     interval  of that ratio, over sessions; None where there is none
+    verdict   on that ratio, by the rule of the table of verdicts: a difference within the noise
+              floor, or below the smallest that counts, is not shown
     """
 
     name: str
     median_ms: float
     ratio: float | None
     interval: Interval | None
+    verdict: Word
 
     @property
     def is_slower(self) -> bool:
-        """Whether the whole interval is above 1."""
-        return self.interval is not None and self.interval.low > 1
+        """Whether it is shown to be slower."""
+        return self.verdict == "slower"
 
     @property
     def is_faster(self) -> bool:
-        """Whether the whole interval is below 1, whatever the medians are."""
-        return self.interval is not None and self.interval.high < 1
+        """Whether it is shown to be faster, whatever the medians are."""
+        return self.verdict == "faster"
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,20 @@ def ranking(
     return found or (_ranked(ratios, timed, timed[0], rows, lacking) if timed else None)
 
 
+def with_first(name: str, found: Ranking, ratios: Ratios) -> Ranking:
+    """The same ranking with the ratios to the time of another implementation, which is first."""
+    if name == found.name:
+        return found
+    medians = {found.name: found.median_ms, **{each.name: each.median_ms for each in found.rivals}}
+    return Ranking(
+        name=name,
+        median_ms=medians.pop(name),
+        sessions=found.sessions,
+        rivals=tuple(_rival(ratios, name, *each) for each in medians.items()),
+        not_reached=found.not_reached,
+    )
+
+
 def _able(analysis: Analysis) -> dict[tuple[Problem, str], list[str]]:
     """By problem and panel the implementations that agree or were not reached."""
     found: dict[tuple[Problem, str], list[str]] = {}
@@ -124,17 +140,19 @@ def _ranked(
         name=first,
         median_ms=rows[first].median_ms,
         sessions=rows[first].sessions,
-        rivals=tuple(_rival(ratios, first, rows[name]) for name in timed if name != first),
+        rivals=tuple(
+            _rival(ratios, first, name, rows[name].median_ms) for name in timed if name != first
+        ),
         not_reached=not_reached,
     )
 
 
-def _rival(ratios: Ratios, first: str, row: Measurement) -> Rival:
-    logs = ratios.between(first, row.implementation)
-    found = over_sessions(logs) if logs else None
+def _rival(ratios: Ratios, first: str, name: str, median_ms: float) -> Rival:
+    found = ratios.verdict(first, name)
     return Rival(
-        name=row.implementation,
-        median_ms=row.median_ms,
-        ratio=math.exp(fmean(logs)) if logs else None,
-        interval=found if isinstance(found, Interval) else None,
+        name=name,
+        median_ms=median_ms,
+        ratio=found.ratio,
+        interval=found.interval,
+        verdict=found.word,
     )

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from impls.interface import Problem
+from reports.analysis.verdicts import twins_of
 from suites.records.record import Record
+from suites.stats.intervals import noise_floor
+from suites.stats.verdicts import Verdict, judge
 
 if TYPE_CHECKING:
     from reports.analysis.run_analysis import Analysis
@@ -27,11 +30,15 @@ class Ratios:
     sessions  the sessions that timed any of them, in order
     logs      ln(second / first) [sessions, first, second], computed as `pair` does; NaN where a
               session did not time both. An implementation with a sample of 0 ms has NaN only.
+    delta     the smallest relative difference that counts
+    twins     log ratios of the twins on the problem, from which the noise floor follows
     """
 
     names: tuple[str, ...]
     sessions: tuple[int, ...]
     logs: Array
+    delta: float
+    twins: tuple[float, ...]
 
     @cached_property
     def places(self) -> dict[str, int]:
@@ -43,6 +50,11 @@ class Ratios:
         own = self.logs[:, self.places[first], self.places[second]]
         return [float(each) for each in own[np.isfinite(own)]]
 
+    def verdict(self, first: str, second: str) -> Verdict:
+        """The verdict on the second one, by the rule of the table of verdicts."""
+        logs = self.between(first, second)
+        return judge(logs, delta=self.delta, floor=noise_floor(self.twins, len(logs)))
+
 
 Place = tuple[Problem, int, str]
 """A problem, the threads it was timed with, and a panel."""
@@ -51,13 +63,17 @@ Place = tuple[Problem, int, str]
 def ratios_of(analysis: Analysis) -> Mapping[Place, Ratios]:
     """The ratios of every problem on which a panel has times, in the plan's order."""
     return {
-        (problem, threads, panel): _ratios({name: found[name] for name in names})
+        (problem, threads, panel): _ratios(
+            {name: found[name] for name in names}, analysis.plan.delta, tuple(twins_of(found))
+        )
         for (problem, threads), found in analysis.timed.items()
         for panel, names in analysis.plan.panels(found).items()
     }
 
 
-def _ratios(found: Mapping[str, Sequence[Record]]) -> Ratios:
+def _ratios(
+    found: Mapping[str, Sequence[Record]], delta: float, twins: tuple[float, ...]
+) -> Ratios:
     names = tuple(found)
     zero = {name for name in names if any(min(each.times_ms) <= 0 for each in found[name])}
     by_session: dict[int, dict[int, Record]] = {}
@@ -68,7 +84,7 @@ def _ratios(found: Mapping[str, Sequence[Record]]) -> Ratios:
     logs = np.full((len(sessions), len(names), len(names)), np.nan)
     for session, own in enumerate(map(by_session.__getitem__, sessions)):
         _fill(logs[session], own)
-    return Ratios(names, sessions, logs)
+    return Ratios(names, sessions, logs, delta, twins)
 
 
 def _fill(logs: Array, own: Mapping[int, Record]) -> None:

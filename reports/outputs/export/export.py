@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -38,6 +39,12 @@ def export(store: Store, run: Run, format_name: str, path: Path) -> tuple[Path, 
             f"the export cannot be written to {path}: {error.strerror or error}; name another --to"
         ) from error
     return written
+
+
+def doubts(run: Run, format_name: str) -> list[str]:
+    """What a format could not hold of a run, a line each; most formats have no such lines."""
+    of_format: Callable[[Run], list[str]] = getattr(_module(format_name), "doubts", lambda _: [])
+    return of_format(run)
 
 
 def _module(format_name: str) -> ModuleType:

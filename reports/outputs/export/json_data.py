@@ -9,14 +9,17 @@ from typing import Any, Final
 
 from impls.interface import Problem
 from reports.analysis.comparison import Comparison, ComparisonRow
+from reports.analysis.gate import Gate
 from reports.analysis.history import History, series
 from reports.analysis.run_analysis import Analysis
+from reports.analysis.tails import tail_columns
 from reports.analysis.verdicts import AcrossRow
 from reports.rows.columns import columns
 from reports.rows.measurements import Measurement, measurement_columns
 from reports.rows.outcomes import Outcome
 from reports.rows.sessions import median_ceilings, share_inside_calls
 from reports.views import across, comparison, differences
+from reports.views import gate as gates
 from reports.views.not_measured import NotMeasured, not_measured
 from reports.views.statuses import reason
 from suites.records.settings import labelling
@@ -31,6 +34,7 @@ def of_run(analysis: Analysis) -> dict[str, Any]:
 
     share_inside_calls  the share of the run's wall time spent inside calls of implementations
     unread              why stored rows belong to no problem, one text a row
+    tails               percentiles of single calls with their intervals; empty without --tail
     across              ratios across panels, with what is computed and its relative RMS error
     ceilings            rates that the machine reached, medians over the sessions
     """
@@ -49,14 +53,21 @@ def of_run(analysis: Analysis) -> dict[str, Any]:
         "measurements": [plain(measurement_columns(row)) for row in analysis.measurements],
         "verdicts": [plain(_with_reason(columns(row))) for row in analysis.verdicts],
         "across": [plain(_across(row)) for row in analysis.across],
+        "tails": [plain(tail_columns(row)) for row in analysis.tails],
         "outcomes": [plain(_outcome(row)) for row in analysis.outcomes],
         "not_measured": [plain(_not_measured(row)) for row in not_measured(analysis)],
     }
 
 
-def of_comparison(found: Comparison) -> dict[str, Any]:
-    """A comparison: its rows, its sentences, and what differs between the machines."""
+def of_comparison(found: Comparison, gate: Gate | None = None) -> dict[str, Any]:
+    """A comparison: its rows, its sentences, what differs between the machines, and the gate.
+
+    gate  of --fail-if-slower; its limit, state and sentence, the comparisons that are slower and
+          those of which it is not excluded, as fields
+    """
+    gated = {} if gate is None else {"gate": _gate(gate, found)}
     return {
+        **gated,
         "base": found.base,
         "new": found.new,
         "rows": [plain(_compared(row)) for row in found.rows],
@@ -112,8 +123,26 @@ def _across(row: AcrossRow) -> dict[str, Any]:
 
 def _compared(row: ComparisonRow) -> dict[str, Any]:
     found = _with_reason({**columns(row), "missing": None})
-    del found["missing"]
+    del found["missing"], found["series"]
     return {**found, "reason": comparison.row_reason(row)}
+
+
+def _gate(found: Gate, of: Comparison) -> dict[str, Any]:
+    return {
+        "limit": found.limit,
+        "fail_if_unsure": found.strict,
+        "state": found.state,
+        "slower": [_place(row) for row in found.slower],
+        "not_excluded": [_place(row) for row in found.not_excluded],
+        "not_judged": [_place(row) for row in found.unjudged],
+        "more_sessions": found.more_sessions,
+        "sentence": gates.sentence(found, of),
+    }
+
+
+def _place(row: ComparisonRow) -> dict[str, Any]:
+    names = ("problem", "implementation", "threads", "ratio", "low", "high")
+    return {name: plain(getattr(row, name)) for name in names}
 
 
 def _outcome(row: Outcome) -> dict[str, Any]:

@@ -1,17 +1,15 @@
-"""The inside of one chart on a PNG: lines and markers, or tiles."""
+"""The inside of one chart: lines and markers, on axes that no few outliers set."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from textwrap import wrap
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
 from matplotlib.ticker import (
     FixedLocator,
     FuncFormatter,
@@ -21,33 +19,31 @@ from matplotlib.ticker import (
     NullLocator,
 )
 
-from reports.outputs.png.text import LETTER_INCHES, MOST_LINES, plain
-from reports.views.charts.chart import Chart, Map, Series
+from reports.outputs.png.text import PLAIN, width
+from reports.views.charts.chart import Chart, Series
+from reports.views.charts.clipping import beyond
 
 MARKS: Final[dict[str, str | tuple[tuple[int, int], ...]]] = {
     "circle": "o",
     "square": "s",
-    "diamond": "D",
     "triangle-up": "^",
-    "triangle-down": "v",
-    "star": "*",
-    "triangle-left": "<",
-    "triangle-right": ">",
-    "pentagon": "p",
-    "hourglass": ((-1, 1), (1, 1), (-1, -1), (1, -1), (-1, 1)),
-    "cross": "P",
+    "diamond-tall": "d",
     "x": "X",
+    "star": "*",
+    "hourglass": ((-1, 1), (1, 1), (-1, -1), (1, -1), (-1, 1)),
 }
+"""Filled shapes by name; an open one has the same outline."""
+OPEN: Final = "-open"
+_SIZES: Final = {"star": 10.0, "hourglass": 9.0, "x": 8.0, "diamond-tall": 8.0}
+"""Points of the shapes that would look smaller than a circle of 7."""
 _LINES: Final = {"solid": "-", "dash": "--", "dot": ":"}
 _NUMBERS: Final = FuncFormatter(lambda value, _: f"{value:.12g}")
 """Numbers without exponents, as on the page."""
 INK, FAINT = "#1f2328", "#d8dce1"
-_SMALLER: Final = 0.8
-"""Size of letters in a tile, relative to those around the charts."""
 _SAME: Final = 1 + 1e-6
 """Values on a logarithmic axis that differ by less are one place: a narrower axis has no width."""
-INCHES: Final = (4.1, 3.0)
-"""Width and height of one chart, without its margins."""
+_PADDING: Final = 0.07
+"""The share of an axis that is free at each end, so that no point lies on another axis."""
 
 
 def fill(axes: Axes, chart: Chart) -> None:
@@ -58,16 +54,14 @@ def fill(axes: Axes, chart: Chart) -> None:
         axes.set_xscale("log")
     if chart.log_y:
         axes.set_yscale("log")
-    axes.set_xlim(_limits(xs, log=chart.log_x))
-    axes.set_ylim(_limits(_heights(chart), log=chart.log_y))
+    axes.set_xlim(limits(xs, log=chart.log_x))
+    axes.set_ylim(limits(heights(chart), log=chart.log_y))
     for series in chart.series:
-        _line(axes, series, sizes)
+        _line(axes, chart, series, sizes)
     axes.grid(visible=True, which="major", color=FAINT, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=8.5, colors=INK, labelrotation=0)
-    if chart.ticks and len(sizes) > 9:
-        axes.tick_params(axis="x", labelrotation=45)
+    axes.tick_params(labelsize=PLAIN, colors=INK)
 
 
 def _sizes(chart: Chart) -> list[float]:
@@ -76,12 +70,19 @@ def _sizes(chart: Chart) -> list[float]:
     return sorted(chart.sizes or {x for series in marked for x in series.x})
 
 
-def mark_axes(axes: Axes, chart: Chart) -> None:
-    """Set the ticks of a chart, after its limits are final."""
+def mark_axes(axes: Axes, chart: Chart, inches: float) -> None:
+    """Set the ticks of a chart, after its limits are final.
+
+    inches  width of the axes; sizes whose labels have no room lack every second one
+    """
     if chart.ticks:
-        _mark(axes.xaxis, FixedLocator(_sizes(chart)))
+        sizes = _sizes(chart)
+        wanted = sum(width(f"{size:.12g}", PLAIN) + 0.08 for size in sizes)
+        _mark(axes.xaxis, FixedLocator(sizes[:: -(1 + int(wanted > inches))][::-1]))
     elif chart.log_x:
         _mark(axes.xaxis, _locator(*axes.get_xlim()))
+    elif chart.rows:
+        _mark(axes.xaxis, MaxNLocator(5, steps=[1, 2, 5, 10]))
     if chart.log_y:
         _mark(axes.yaxis, _locator(*axes.get_ylim()))
 
@@ -100,65 +101,31 @@ def _locator(low: float, high: float) -> Locator:
     return LogLocator(subs=(1.0, 2.0, 5.0) if high < 500 * low else (1.0,), numticks=12)
 
 
-def _heights(chart: Chart) -> list[float]:
-    """Every y value of a chart; with zero where the axis is linear."""
+def heights(chart: Chart) -> list[float]:
+    """Every y value of a chart, or the ends of its range; with zero where the axis is linear."""
     found = [y for series in chart.series for y in (*series.y, *series.low, *series.high)]
-    return found if chart.log_y else [0.0, *found]
+    found = list(chart.clip or found)
+    if chart.log_y:
+        return [each for each in found if each > 0]
+    return [0.0, *found]
 
 
-def _limits(values: Sequence[float], *, log: bool) -> tuple[float, float]:
-    """From the smallest to the largest, with a margin, except at zero."""
+def limits(values: Sequence[float], *, log: bool) -> tuple[float, float]:
+    """The ends of an axis: the smallest and the largest value, with a margin at each end."""
     low, high = min(values), max(values)
     if log:
-        room = (high / low) ** 0.05 if high > low * _SAME else 2.0
+        room = (high / low) ** _PADDING if high > low * _SAME else 2.0
         return low / room, high * room
-    room = 0.05 * (high - low) or 1.0
-    return low - (room if low else 0.0), high + room
+    room = _PADDING * (high - low) or 1.0
+    return low - room, high + room
 
 
-def fill_map(axes: Axes, chart: Map) -> None:
-    """A tile for each problem, in the colour of the fastest; hatched where undecided."""
-    xs, ys = (sorted({getattr(tile, axis) for tile in chart.tiles}) for axis in "xy")
-    most = max(3, int(INCHES[0] / len(xs) / (LETTER_INCHES * _SMALLER)))
-    for tile in chart.tiles:
-        colour = chart.looks[tile.name].light
-        x, y = xs.index(tile.x), ys.index(tile.y)
-        box = Rectangle(
-            (x - 0.48, y - 0.48),
-            0.96,
-            0.96,
-            facecolor="white" if tile.undecided else colour,
-            edgecolor=colour,
-            hatch="//" if tile.undecided else None,
-            linewidth=0.5,
-        )
-        axes.add_patch(box)
-        shown = _in_tile(f"{tile.name} ?" if tile.undecided else tile.name, most)
-        behind = {"facecolor": "white", "edgecolor": "none", "pad": 1.0} if tile.undecided else None
-        ink = INK if tile.undecided else "white"
-        axes.text(x, y, shown, ha="center", va="center", fontsize=8, color=ink, bbox=behind)
-    axes.set_xlim(-0.5, len(xs) - 0.5)
-    axes.set_ylim(-0.5, len(ys) - 0.5)
-    axes.set_xticks(range(len(xs)), [f"{x:g}" for x in xs])
-    axes.set_yticks(range(len(ys)), [f"{y:g}" for y in ys])
-    axes.spines[["top", "right", "left", "bottom"]].set_visible(False)
-    axes.tick_params(labelsize=8.5, colors=INK, length=0)
-
-
-def _in_tile(name: str, most: int) -> str:
-    """A name broken at its separators into lines of at most `most` letters; empty if too long."""
-    parts = wrap(name.replace("_", "_ "), most, break_long_words=False)
-    lines = parts if len(name) > most else [name]
-    joined = [line.replace("_ ", "_") for line in lines]
-    fits = len(joined) <= MOST_LINES and all(len(line) <= most for line in joined)
-    return "\n".join(map(plain, joined)) if fits else ""
-
-
-def _line(axes: Axes, series: Series, sizes: list[float]) -> None:
+def _line(axes: Axes, chart: Chart, series: Series, sizes: list[float]) -> None:
     """One series; a line has a gap at sizes without a figure."""
     is_line = series.drawn == "line"
+    shown = [inside(chart, y) for y in series.y]
     xs = sizes if is_line else list(series.x)
-    ys = _over(sizes, series.x, series.y) if is_line else list(series.y)
+    ys = _over(sizes, series.x, shown) if is_line else shown
     if series.low:  # one collection is much faster than a bar for each point
         ends = zip(series.x, series.low, series.high, strict=True)
         segments = [[(x, low), (x, high)] for x, low, high in ends]
@@ -166,19 +133,51 @@ def _line(axes: Axes, series: Series, sizes: list[float]) -> None:
         axes.add_collection(bars, autolim=False)
     # As an artist: axes.plot would recompute the limits with each line.
     axes.add_artist(Line2D(xs, ys, **style(series)))
+    for up in (True, False):
+        places = list(_cut(chart, series, up=up))
+        if places:
+            mark_cut(axes, [(x, inside(chart, y)) for x, y in places], series, 6 if up else 7)
+
+
+def inside(chart: Chart, value: float) -> float:
+    """The value, or the end of the range that its axis shows."""
+    return value if chart.clip is None else min(max(value, chart.clip[0]), chart.clip[1])
+
+
+def mark_cut(axes: Axes, places: Sequence[tuple[float, float]], series: Series, arrow: int) -> None:
+    """Arrows at the edge of the axes, where a point or a bar is beyond them.
+
+    arrow  a caret of matplotlib: 4 left, 5 right, 6 up, 7 down
+    """
+    xs, ys = zip(*places, strict=True)
+    line = Line2D(xs, ys, marker=arrow, linestyle="", color=series.look.light, markersize=8)
+    axes.add_artist(line)
+
+
+def _cut(chart: Chart, series: Series, *, up: bool) -> Iterator[tuple[float, float]]:
+    """Where a point or the end of a bar is above the range of the axis, or below it."""
+    if series.drawn == "bare":
+        return
+    ends = (series.high if up else series.low) or series.y
+    side = 1 if up else -1
+    for x, end, y in zip(series.x, ends, series.y, strict=True):
+        if side in (beyond(chart, end), beyond(chart, y)):
+            yield x, end
 
 
 def style(series: Series) -> dict[str, Any]:
     """Line properties of a series, on its chart and in the legend."""
     look = series.look
+    is_open = look.marker.endswith(OPEN)
     return {
         "color": look.light,
-        "marker": "" if series.drawn == "bare" else MARKS[look.marker],
+        "marker": "" if series.drawn == "bare" else MARKS[look.marker.removesuffix(OPEN)],
         "linestyle": "" if series.drawn == "points" else _LINES[look.line],
-        "markersize": 6,
-        "markeredgecolor": "white",
-        "markeredgewidth": 0.6,
-        "linewidth": 1.6,
+        "markersize": _SIZES.get(look.marker.removesuffix(OPEN), 7.0),
+        "markerfacecolor": "white" if is_open else look.light,
+        "markeredgecolor": look.light if is_open else "white",
+        "markeredgewidth": 1.4 if is_open else 0.6,
+        "linewidth": 1.8,
     }
 
 

@@ -1,86 +1,116 @@
-"""Charts as PNG files, one for each family, with its charts as small multiples."""
+"""Charts as image files: one for up to six charts of a family, more for the rest of it."""
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import chain
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from textwrap import wrap
-from typing import Final, TypeGuard
+from typing import Any, Final
 
-from matplotlib.artist import Artist
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
+from matplotlib import rc_context
 
-from reports.outputs.png.axes import INCHES, INK, fill, fill_map, mark_axes, style
-from reports.outputs.png.text import LETTER_INCHES, MOST_LINES, plain
+from reports.outputs.png.figure import figure
+from reports.outputs.png.formats import DEFAULT, FORMATS, Format
+from reports.outputs.png.sheet import MOST_ON_ONE, columns_of
 from reports.views.charts.chart import Chart, Map
 
-MOST_ON_ONE: Final = 24
-"""Small multiples of one file at most; the page has more."""
+Charts = Sequence[Chart | Map]
+
+MOST_OF_FAMILY: Final = 24
+"""Charts of one family that are drawn; the page has more."""
 _WORTH_A_PROCESS: Final = 16
 """Charts for each process; fewer are drawn before another process has started."""
 _STARTING: Final = 8
 """Charts that one process draws while another starts."""
-DOTS: Final = 160
-"""Dots per inch: twice the usual resolution of a screen."""
+DOTS: Final = 120
+"""Dots per inch: a slide of 1600 by 900."""
 _OURS: Final = "attnbench"
 """The software named in the metadata of a file."""
-_LABEL: Final = 56
-"""Letters of a chart's label; a longer one is abbreviated to stay above its chart."""
+_SAVED: Final[Mapping[Format, Mapping[str, Any]]] = {
+    "png": {"metadata": {"Software": _OURS}, "pil_kwargs": {"compress_level": 3}},
+    "svg": {"metadata": {"Creator": _OURS, "Date": None}},
+    "pdf": {"metadata": {"Creator": _OURS, "CreationDate": None}},
+}
+"""How each format is written: with this program's name, and without a time of day."""
+_NAMED: Final[Mapping[Format, str]] = {
+    "png": f"Software\0{_OURS}",
+    "svg": f"<dc:title>{_OURS}</dc:title>",
+    "pdf": f"/Creator ({_OURS})",
+}
+"""The name of this program in the bytes of a file."""
+_READABLE: Final = {"svg.hashsalt": _OURS, "svg.fonttype": "none", "pdf.fonttype": 42}
+"""Text stays text, and the same chart makes the same bytes."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Margins:
-    """Inches around a chart, for its y axis, its x axis and its label."""
+class Part:
+    """The charts of one figure, and which part of its family they are; empty for all of it."""
 
-    left: float = 0.75
-    bottom: float = 0.55
-    title: float = 0.3
-
-
-_MARGINS: Final = _Margins()
-_LABELS: Final = (0.5, 0.42)
-"""Inches from the y axis to its title, and from the x axis to its title."""
+    charts: Charts
+    words: str = ""
 
 
-def draw(charts: Iterable[Chart | Map], folder: Path) -> list[Path]:
-    """Write one PNG per family into an existing folder; the paths, in the order of the charts.
+def draw(
+    charts: Iterable[Chart | Map],
+    folder: Path,
+    *,
+    stamp: str = "",
+    formats: Sequence[Format] = DEFAULT,
+) -> list[Path]:
+    """Write the files of every family into an existing folder; their paths, in chart order.
+
+    stamp    machine, date and versions, at the foot of each
+    formats  of each figure
 
     Many charts are distributed over processes: drawing takes most of the time of a large report. A
     script that calls this needs `if __name__ == "__main__":`, because the processes import it.
     """
-    families: dict[Path, list[Chart | Map]] = {}
+    figures = {folder / name: part for name, part in _figures(charts)}
+    write = partial(_write_all, stamp=stamp, formats=tuple(formats))
+    own, *others = _shares(figures)
+    if others:
+        with ProcessPoolExecutor(len(others), mp_context=get_context("spawn")) as pool:
+            shares = ({path: _bare(figures[path]) for path in share} for share in others)
+            theirs = [pool.submit(write, share) for share in shares]
+            write({path: figures[path] for path in own})
+            for each in theirs:
+                each.result()
+    else:
+        write(figures)
+    return [_named(path, kind) for path in figures for kind in formats]
+
+
+def _figures(charts: Iterable[Chart | Map]) -> Iterator[tuple[str, Part]]:
+    """Names and charts of all figures: time_vs_length, time_vs_length_2, ..."""
+    families: dict[str, list[Chart | Map]] = {}
     for chart in charts:
-        families.setdefault(folder / f"{chart.key}.png", []).append(chart)
-    own, *others = _shares(families)
-    if not others:
-        _write_all(own, families)
-        return list(families)
-    with ProcessPoolExecutor(len(others), mp_context=get_context("spawn")) as pool:
-        theirs = [
-            pool.submit(
-                _write_all, share, {path: list(map(_bare, families[path])) for path in share}
-            )
-            for share in others
-        ]
-        _write_all(own, families)
-        for each in theirs:
-            each.result()
-    return list(families)
+        families.setdefault(chart.key, []).append(chart)
+    for key, family in families.items():
+        for number, part in enumerate(parts(family), 1):
+            yield key if number == 1 else f"{key}_{number}", part
 
 
-def _shares(families: Mapping[Path, Sequence[Chart | Map]]) -> list[list[Path]]:
+def parts(family: Charts) -> list[Part]:
+    """The figures of a family: full rows, where its masks fill them."""
+    shown = family[:MOST_OF_FAMILY]
+    columns = columns_of(shown)
+    each = 2 * columns if columns > 1 else MOST_ON_ONE
+    found = [shown[first : first + each] for first in range(0, len(shown), each)]
+    cut = "" if len(shown) == len(family) else f"; the page has {len(family)} charts"
+    return [
+        Part(own, f" ({number} of {len(found)}{cut})" if len(found) > 1 else "")
+        for number, own in enumerate(found, 1)
+    ]
+
+
+def _shares(figures: Mapping[Path, Part]) -> list[list[Path]]:
     """The files of each process, this one first; as many processes as charts and cores allow."""
-    sizes = {path: min(len(family), MOST_ON_ONE) for path, family in families.items()}
-    count = max(1, min(os.cpu_count() or 1, len(families), sum(sizes.values()) // _WORTH_A_PROCESS))
+    sizes = {path: len(part.charts) for path, part in figures.items()}
+    count = max(1, min(os.cpu_count() or 1, len(sizes), sum(sizes.values()) // _WORTH_A_PROCESS))
     shares: list[list[Path]] = [[] for _ in range(count)]
     charts = [0, *[_STARTING] * (count - 1)]
     for path in sorted(sizes, key=sizes.__getitem__, reverse=True):
@@ -90,8 +120,12 @@ def _shares(families: Mapping[Path, Sequence[Chart | Map]]) -> list[list[Path]]:
     return shares
 
 
-def _bare(chart: Chart | Map) -> Chart | Map:
+def _bare(part: Part) -> Part:
     """Without what only the page shows, so that less is sent to another process."""
+    return replace(part, charts=list(map(_bare_chart, part.charts)))
+
+
+def _bare_chart(chart: Chart | Map) -> Chart | Map:
     if isinstance(chart, Map):
         tiles = tuple(replace(tile, hover="") for tile in chart.tiles)
         return replace(chart, tiles=tiles, facets={})
@@ -99,162 +133,20 @@ def _bare(chart: Chart | Map) -> Chart | Map:
     return replace(chart, series=series, facets={})
 
 
-def _write_all(paths: Iterable[Path], families: Mapping[Path, Sequence[Chart | Map]]) -> None:
-    for path in paths:
-        figure(families[path]).savefig(
-            path,
-            dpi=DOTS,
-            facecolor="white",
-            metadata={"Software": _OURS},
-            pil_kwargs={"compress_level": 3},
-        )
+def _write_all(figures: Mapping[Path, Part], *, stamp: str, formats: Sequence[Format]) -> None:
+    for path, part in figures.items():
+        drawn = figure(part.charts, part=part.words, stamp=stamp)
+        for kind in formats:
+            with rc_context(_READABLE):
+                drawn.savefig(_named(path, kind), dpi=DOTS, facecolor="white", **_SAVED[kind])
+
+
+def _named(path: Path, kind: Format) -> Path:
+    """The file of a figure; a name may have dots."""
+    return path.with_name(f"{path.name}.{kind}")
 
 
 def is_ours(path: Path) -> bool:
-    """Whether the metadata of a PNG file names this program."""
-    with path.open("rb") as file:
-        return f"Software\0{_OURS}".encode() in file.read(512)
-
-
-def figure(family: Sequence[Chart | Map]) -> Figure:
-    """The charts of one family side by side, with one legend for all."""
-    shown = list(family[:MOST_ON_ONE])
-    columns = _columns(shown)
-    rows = math.ceil(len(shown) / columns)
-    width = max((INCHES[0] + _MARGINS.left) * columns + 0.1, 6.4)
-    head = _head(family, shown, width)
-    keys = _legend_of(shown)
-    across = _across(keys, width)
-    top = 0.2 + 0.19 * len(head)
-    foot = 0.2 + 0.2 * math.ceil(len(keys) / across)
-    height = (INCHES[1] + _MARGINS.bottom) * rows + top + foot
-    drawing = Figure(figsize=(width, height))
-    FigureCanvasAgg(drawing)
-    for place, chart in enumerate(shown):
-        axes = drawing.add_axes(_box(divmod(place, columns), columns, (width, height), top))
-        if isinstance(chart, Map):
-            fill_map(axes, chart)
-        else:
-            fill(axes, chart)
-        title = plain(chart.label, _LABEL)  # with y given: placing it automatically is slow
-        axes.set_title(title, fontsize=10, color=INK, loc="left", y=1.02)
-        axes.set_ylabel(plain(chart.y_title), fontsize=9, color=INK)
-        # With coordinates: placing them automatically would lay out each chart twice.
-        inside = axes.get_position()
-        axes.yaxis.set_label_coords(-_LABELS[0] / (inside.width * width), 0.5)
-        axes.xaxis.set_label_coords(0.5, -_LABELS[1] / (inside.height * height))
-        if place + columns >= len(shown):
-            axes.set_xlabel(plain(chart.x_title), fontsize=9, color=INK)
-    _same_heights(drawing, shown, columns)
-    _same_sizes(drawing, shown, columns)
-    for axes, chart in zip(drawing.axes, shown, strict=True):
-        if isinstance(chart, Chart):
-            mark_axes(axes, chart)
-    drawing.suptitle(
-        "\n".join(head), fontsize=11, color=INK, x=0.1 / width, y=1 - 0.1 / height, ha="left"
-    )
-    _legend(drawing, keys, across)
-    return drawing
-
-
-def _box(
-    place: tuple[int, int], columns: int, size: tuple[float, float], top: float
-) -> tuple[float, float, float, float]:
-    """The place of a chart on its figure: left, bottom, width and height as fractions.
-
-    Computed here, because an automatic layout draws the figure twice.
-    """
-    (row, column), (width, height) = place, size
-    wide = (width - 0.1) / columns
-    left = wide * column + _MARGINS.left
-    bottom = height - top - row * (INCHES[1] + _MARGINS.bottom) - INCHES[1]
-    inner = INCHES[1] - _MARGINS.title
-    return left / width, bottom / height, (wide - _MARGINS.left) / width, inner / height
-
-
-def _same_heights(drawing: Figure, shown: list[Chart | Map], columns: int) -> None:
-    """One y scale for the charts of a row with axes of one kind; the first one has its labels."""
-    for first in range(0, len(shown), columns):
-        row = range(first, min(first + columns, len(shown)))
-        own = [drawing.axes[i] for i in row if isinstance(shown[i], Chart)]
-        if len({axes.get_yscale() for axes in own}) == 1:
-            low = min(axes.get_ylim()[0] for axes in own)
-            high = max(axes.get_ylim()[1] for axes in own)
-            for axes in own:
-                axes.set_ylim(low, high)
-            for axes in own[1:]:
-                axes.tick_params(axis="y", labelleft=False)
-                axes.set_ylabel("")
-
-
-def _same_sizes(drawing: Figure, shown: list[Chart | Map], columns: int) -> None:
-    """X labels below the last chart of a column only, where all of it have the same limits."""
-    for first in range(columns):
-        column = range(first, len(shown), columns)
-        own = [drawing.axes[i] for i in column if isinstance(shown[i], Chart)]
-        if len(own) == len(column) and len({axes.get_xlim() for axes in own}) == 1:
-            for axes in own[:-1]:
-                axes.tick_params(axis="x", labelbottom=False)
-
-
-def _columns(shown: list[Chart | Map]) -> int:
-    """One column for each mask where that fills all rows, otherwise up to three."""
-    masks = len({chart.mask for chart in shown})
-    if 1 < masks <= 4 and len(shown) % masks == 0:
-        return masks
-    return min(3, len(shown))
-
-
-def _head(family: Sequence[Chart | Map], shown: list[Chart | Map], width: float) -> list[str]:
-    """The lines above all charts of a figure."""
-    lines = [family[0].title, family[0].common]
-    if any(isinstance(chart, Map) for chart in shown):
-        lines.append(
-            "the fastest; hatched with ? where it is undecided, or another was not reached"
-        )
-    lines += dict.fromkeys(chart.bars for chart in shown if _has_bars(chart))
-    if len(family) > len(shown):
-        lines.append(f"{len(shown)} of {len(family)} charts; the page holds more")
-    most = int(width / LETTER_INCHES)
-    return [
-        plain(part, most)
-        for line in lines
-        for part in wrap(line, most, max_lines=MOST_LINES, placeholder="…")
-    ]
-
-
-def _has_bars(chart: Chart | Map) -> TypeGuard[Chart]:
-    return isinstance(chart, Chart) and any(series.low for series in chart.series)
-
-
-def _legend_of(shown: Iterable[Chart | Map]) -> dict[str, Artist]:
-    """Legend entries: implementations by name, then lines of no implementation."""
-    keys = list(chain.from_iterable(map(_keys, shown)))
-    keys.sort(key=lambda key: (0, key[1]) if key[0] else (1, ""))
-    return {plain(name): artist for _, name, artist in keys}
-
-
-def _keys(chart: Chart | Map) -> Iterator[tuple[str, str, Artist]]:
-    """Legend entries of a chart: implementation, name and artist."""
-    if isinstance(chart, Map):
-        for tile in chart.tiles:
-            yield tile.name, tile.name, Patch(facecolor=chart.looks[tile.name].light)
-    else:
-        for series in chart.series:
-            yield series.implementation, series.name, Line2D([], [], **style(series))
-
-
-def _across(keys: Mapping[str, Artist], width: float) -> int:
-    """Names on one line of the legend."""
-    return max(1, min(len(keys), int(width / (0.55 + LETTER_INCHES * max(map(len, keys))))))
-
-
-def _legend(drawing: Figure, keys: Mapping[str, Artist], across: int) -> None:
-    drawing.legend(
-        list(keys.values()),
-        list(keys),
-        loc="lower left",
-        ncols=across,
-        fontsize=9,
-        frameon=False,
-    )
+    """Whether the metadata of an image file names this program."""
+    kind = next((each for each in FORMATS if path.suffix == f".{each}"), None)
+    return kind is not None and _NAMED[kind].encode() in path.read_bytes()

@@ -22,7 +22,6 @@ from reports.views.repeats import repeat_lines
 from reports.views.statuses import reason
 from reports.views.text import LONGEST_TEXT, abbreviated, counted
 from suites.discover.discovery import Discovery
-from suites.records.record import Record
 
 MOST_CAUSES: Final = 8
 """Causes of one implementation; more are counted."""
@@ -37,10 +36,7 @@ def check_report(
     verbose  list the problems one by one, of every implementation
     """
     trials = {each.name: each for each in found}
-    every = [
-        checked.checked(analysis, entry, _faults(trials.get(entry.name)))
-        for entry in analysis.plan.entries
-    ]
+    every = checked.every(analysis, found)
     made: list[RenderableType] = [_verdict(each, trials.get(each.entry.name)) for each in every]
     for each in every:
         own = trials.get(each.entry.name)
@@ -50,13 +46,6 @@ def check_report(
         if verbose:
             made.append(_problems(each))
     return made
-
-
-def _faults(found: Discovery | None) -> list[Record]:
-    """The records of trials that failed."""
-    if found is None:
-        return []
-    return [*found.faults, *(r for r in found.verified or () if r.status != "ok")]
 
 
 def _verdict(each: Checked, found: Discovery | None) -> Text:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,12 @@ from rich.text import Text
 def console(*, stderr: bool = False) -> Console:
     """The console of standard output or of standard error."""
     return Console(stderr=stderr)
+
+
+def waiting(text: str) -> AbstractContextManager[object]:
+    """Shows on standard error what goes on; nothing where that is no terminal."""
+    to = console(stderr=True)
+    return to.status(text) if to.is_terminal else nullcontext()
 
 
 def print_tables(tables: Iterable[RenderableType]) -> None:

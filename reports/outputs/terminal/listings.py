@@ -149,7 +149,7 @@ def runs_table(runs: Iterable[Mapping[str, Any]]) -> RenderableType:
     numbers = ("problems", "implementations", "records")
     rows = [
         (
-            each["name"],
+            "\n  ".join([abbreviated(each["name"]), *_saved_as(each)]),
             _machine(each),
             *(str(each[name]) for name in numbers),
             printable(each["fault"]) or ("ended" if each["ended"] else "not ended"),
@@ -162,9 +162,9 @@ def runs_table(runs: Iterable[Mapping[str, Any]]) -> RenderableType:
     narrow, wide = _table(*heads), _table(*heads)
     for name, machine, *others in rows:
         rest = [*map(Text, others)]
-        narrow.add_row(Text(abbreviated(name)), Text(machine), *rest)
+        narrow.add_row(Text(name), Text(machine), *rest)
         cut = Text(_SPARE.sub("", machine), no_wrap=True, overflow="ellipsis")
-        wide.add_row(Text(abbreviated(name)), cut, *rest)
+        wide.add_row(Text(name), cut, *rest)
     return ByWidth(ONE_LINE, wide, Fitting(narrow))
 
 
@@ -175,6 +175,11 @@ def machine_table(machine: Mapping[str, Any]) -> Table:
     for name, value in machine_facts(machine):
         made.add_row(Text(printable(name), style="dim"), Text(printable(value)))
     return made
+
+
+def _saved_as(run: Mapping[str, Any]) -> list[str]:
+    """The saved names of a run as a line below its own; none without a name."""
+    return [f"saved as {', '.join(run['saved_as'])}"] if run["saved_as"] else []
 
 
 def _machine(run: Mapping[str, Any]) -> str:

@@ -1,6 +1,9 @@
-"""The table of what has no time, and why."""
+"""What has no time, and why: a table, or a line for each state."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -8,16 +11,32 @@ from rich.text import Text
 from reports.analysis.run_analysis import Analysis
 from reports.outputs.terminal.blocks import Fitting
 from reports.outputs.terminal.grid_tables import MOST, state, table
+from reports.rows.answers import STATES
 from reports.views.not_measured import NotMeasured, not_measured
-from reports.views.text import LONGEST_TEXT, abbreviated
+from reports.views.statuses import STATUS_WORDS
+from reports.views.text import LONGEST_TEXT, abbreviated, capitalized, counted
+
+MOST_NAMES: Final = 2
+"""Implementations named in a line; more are counted."""
 
 
-def not_measured_tables(analysis: Analysis) -> list[RenderableType]:
-    """One row per implementation, state and reason; a fault with the first problem it occurred on.
+def not_measured_tables(analysis: Analysis, *, every: bool) -> list[RenderableType]:
+    """What has no time: a row per implementation, state and reason, or a line for each state.
 
     Empty where everything was measured.
+
+    every  all rows; otherwise those of implementations named with --impl, or of a run without a
+           time, and the others are counted. Faults are among the last lines of a run
     """
-    rows = not_measured(analysis)
+    rows = [row for row in not_measured(analysis) if every or not row.is_fault]
+    if every or not analysis.measurements:
+        return _table(analysis, rows)
+    named = [row for row in rows if row.implementation in analysis.plan.named]
+    return [*_table(analysis, named), *_counts(analysis, [r for r in rows if r not in named])]
+
+
+def _table(analysis: Analysis, rows: Sequence[NotMeasured]) -> list[RenderableType]:
+    """One row per implementation, state and reason; a fault with the first problem of it."""
     if not rows:
         return []
     made = table("Not measured" if analysis.plan.sessions else "Without agreement")
@@ -33,6 +52,22 @@ def not_measured_tables(analysis: Analysis) -> list[RenderableType]:
             Text(_reason(row)),
         )
     return [Fitting(made)]
+
+
+def _counts(analysis: Analysis, rows: Sequence[NotMeasured]) -> list[RenderableType]:
+    """`Refused: 48 of 121 answers, of 6 implementations (see --all).`."""
+    every = counted(len(analysis.outcomes), "answer")
+    lines = []
+    for status in STATES:
+        own = [row for row in rows if row.status == status]
+        names = list(dict.fromkeys(row.implementation for row in own))
+        if own:
+            count = sum(row.count for row in own)
+            shown = " and ".join(abbreviated(name, MOST) for name in names)
+            who = shown if len(names) <= MOST_NAMES else counted(len(names), "implementation")
+            word = capitalized(STATUS_WORDS[status])
+            lines.append(f"{word}: {count} of {every}, of {who} (see --all).")
+    return [Text("\n".join(lines))] if lines else []
 
 
 def _reason(row: NotMeasured) -> str:

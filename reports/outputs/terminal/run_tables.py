@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
 from rich.console import RenderableType
@@ -10,66 +11,121 @@ from rich.text import Text
 
 from reports.analysis.run_analysis import Analysis
 from reports.outputs.terminal.blocks import Fitting
+from reports.outputs.terminal.ending import ending
 from reports.outputs.terminal.grid_tables import (
     MOST,
     GridTables,
     Name,
+    fastest_first,
     grid_cell,
     table,
     with_numbers,
 )
 from reports.outputs.terminal.not_measured import not_measured_tables
+from reports.outputs.terminal.tail_table import tail_table
 from reports.outputs.terminal.verdict_tables import across_tables, verdict_tables
 from reports.rows.panels import panels_of
-from reports.views import answer, choices, neighbours
+from reports.views import choices, disturbance, neighbours
 from reports.views import notes as call_notes
 from reports.views.commands import labels
 from reports.views.grids import Cell, Grid, error_grid, memory_grid, speed_up_grid, time_grid
 from reports.views.limitations import unread
 from reports.views.machine import inside_calls
-from reports.views.panels import subject
+from reports.views.panels import one_of, subject
 from reports.views.statuses import NO_TIMES, SHORT_WORDS, STATUS_WORDS
 from reports.views.text import abbreviated, counted
 
 MOST_CHOICES: Final = 12
 """Sentences on choices; more are counted."""
+FEW_CHOICES: Final = 4
+"""The same where --all is not given."""
+FEW_ROWS: Final = 12
+"""Verdicts that are shown row by row where --all is not given; the answer sums up more."""
 _LONG_UNIT: Final = 10
 """Characters of a unit that heads its column on one line; a longer one is broken."""
 
 
-def summary(analysis: Analysis) -> list[RenderableType]:
-    """The tables at the end of a run, what has no time and why, and what the run found.
+def summary(analysis: Analysis, *, every: bool = False) -> list[RenderableType]:
+    """The tables of a run, and as its last lines the answer.
 
-    An implementation without a number has no column: it is in the table of what has no time only.
-    A problem without one has no row, and is counted. The sentences are those of the page.
+    Shown are times and memory of attention, or of the panels of the implementations that were
+    named. Other panels and what has no time are counted. An implementation without a number has no
+    column, a problem without one has no row. The sentences are those of the page.
+
+    every  the tables of all panels, all verdicts, and the reasons of all that has no time
     """
-    shown = shown_grids(analysis)
+    panels = panels_of(analysis.plan) if every else main_panels(analysis)
+    shown = shown_grids(analysis, panels)
     alone = len(analysis.plan.problems) == 1
-    tables = [problem_table(analysis, shown)] if alone else [GridTables(grid) for grid in shown]
+    tables = [problem_table(analysis, shown)] if alone and shown else map(GridTables, shown)
     return [
+        *_lines(choices.some(analysis, MOST_CHOICES if every else FEW_CHOICES)),
         *_lines([of_threads(analysis) if shown else ""]),
         *(tables if shown else [Text(NO_TIMES)]),
-        *_lines([left_out(analysis)]),
+        *_lines([left_out(analysis, panels)]),
         *([] if alone else legend(shown)),
-        *verdict_tables(analysis),
-        *across_tables(analysis),
-        *_lines(choices.some(analysis, MOST_CHOICES)),
-        *_lines(neighbours.sentences(analysis)),
-        *not_measured_tables(analysis),
-        *_lines([unread(analysis.run), inside_calls(analysis.run, analysis.records)]),
-        *_lines(call_notes.sentences(analysis)),
-        *_lines(answer.sentences(analysis)),
+        *_verdicts(analysis, panels, every=every),
+        *tail_table(analysis),
+        *_lines([also_measured(analysis, panels)]),
+        *not_measured_tables(analysis, every=every),
+        *_lines(_remarks(analysis, every=every)),
+        *_disturbed(analysis),
+        *ending(analysis, every=every),
     ]
 
 
-def shown_grids(analysis: Analysis) -> list[Grid]:
-    """Time, memory, error and speed-up of each panel that has such numbers."""
+def main_panels(analysis: Analysis) -> list[str]:
+    """The panels of the implementations that were named; without names, the first with times.
+
+    With --against, the panel of the baseline too.
+    """
+    plan = analysis.plan
+    wanted = {*plan.named, *([plan.baseline] if plan.across else [])}
+    named = {entry.panel for entry in plan.entries if entry.name in wanted}
+    timed = {row.panel for row in analysis.outcomes if row.timed}
+    found = [panel for panel in panels_of(plan) if panel in timed]
+    return [panel for panel in found if panel in named] or found[:1]
+
+
+def shown_grids(analysis: Analysis, panels: Collection[str]) -> list[Grid]:
+    """Time, memory, error and speed-up of each panel that has such numbers, the fastest first."""
     grids = [
-        make(analysis, panel=panel)
+        fastest_first(make(analysis, panel=panel), time_grid(analysis, panel=panel))
         for make in (time_grid, memory_grid, error_grid, speed_up_grid)
-        for panel in panels_of(analysis.plan)
+        for panel in panels
     ]
     return [with_numbers(grid) for grid in grids if not grid.is_empty]
+
+
+def _verdicts(analysis: Analysis, panels: Collection[str], *, every: bool) -> list[RenderableType]:
+    """Verdicts row by row where they are few; many are counted on demand."""
+    own = [row for row in analysis.verdicts if row.panel in panels]
+    return [
+        *(verdict_tables(analysis, panels) if every or len(own) <= FEW_ROWS else []),
+        *(across_tables(analysis) if every or len(analysis.across) <= FEW_ROWS else []),
+    ]
+
+
+def also_measured(analysis: Analysis, panels: Collection[str]) -> str:
+    """How many implementations of other panels have times; empty where all are shown."""
+    timed = {row.implementation: row.panel for row in analysis.outcomes if row.timed}
+    counts = Counter(panel for panel in timed.values() if panel not in panels)
+    said = [counted(counts[p], one_of(p)) for p in panels_of(analysis.plan) if counts[p]]
+    return f"Also measured: {', '.join(said)} (see --all)." if said else ""
+
+
+def _remarks(analysis: Analysis, *, every: bool) -> Iterator[str]:
+    """How the run went: rows that slow others, unread rows, how functions were called."""
+    yield from neighbours.sentences(analysis)
+    yield unread(analysis.run)
+    yield inside_calls(analysis.run, analysis.records) if every else ""
+    yield from call_notes.sentences(analysis)
+
+
+def _disturbed(analysis: Analysis) -> list[RenderableType]:
+    """Disturbed rounds, withheld verdicts, and the definition of the word."""
+    found = disturbance.meaning(analysis)
+    return [*_lines(found), *([Text(disturbance.DEFINITION, style="dim")] if found else [])]
 
 
 def problem_table(analysis: Analysis, shown: Iterable[Grid]) -> RenderableType:
@@ -101,9 +157,9 @@ def of_threads(analysis: Analysis) -> str:
     )
 
 
-def left_out(analysis: Analysis) -> str:
+def left_out(analysis: Analysis, panels: Iterable[str]) -> str:
     """How many problems have no row because they have no time; empty where all have one."""
-    grids = {panel: time_grid(analysis, panel=panel) for panel in panels_of(analysis.plan)}
+    grids = {panel: time_grid(analysis, panel=panel) for panel in panels}
     counts = {
         panel: len(grid.rows) - len(with_numbers(grid).rows)
         for panel, grid in grids.items()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final
 
 from rich.console import Group, RenderableType
@@ -22,7 +22,7 @@ from reports.views.numbers import floor, milliseconds, ratio, ratio_in
 from reports.views.panels import heading
 from reports.views.problems import common_words, shared_words, without
 from reports.views.text import LONGEST_NAME, LONGEST_TEXT, abbreviated, counted
-from reports.views.verdicts import conclusions, reason
+from reports.views.verdicts import reason
 from suites.stats.verdicts import WORDS
 
 MOST_ROWS: Final = 40
@@ -44,9 +44,14 @@ Lead = tuple[str, Row | None]
 """The first cell of a line, and its row; None for a line that heads others."""
 
 
-def verdict_tables(analysis: Analysis) -> list[RenderableType]:
-    """A table for each baseline, then what was concluded; nothing where nothing was compared."""
-    rows = analysis.verdicts
+def verdict_tables(
+    analysis: Analysis, panels: Collection[str] | None = None
+) -> list[RenderableType]:
+    """A table for each baseline, with notes; nothing where nothing was compared.
+
+    panels  None: all
+    """
+    rows = [row for row in analysis.verdicts if panels is None or row.panel in panels]
     grouped: dict[tuple[str, str], list[VerdictRow]] = defaultdict(list)
     for row in rows:
         grouped[row.panel, row.baseline].append(row)
@@ -58,7 +63,7 @@ def verdict_tables(analysis: Analysis) -> list[RenderableType]:
         if of == panel
     ]
     where = [] if few else ["Every row is on the page."]
-    return [*tables, *_lines([*conclusions(analysis), *where]), *notes(rows)]
+    return [*tables, *_lines(where), *notes(rows)]
 
 
 def across_tables(analysis: Analysis) -> list[RenderableType]:

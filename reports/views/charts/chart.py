@@ -16,11 +16,12 @@ MEDIANS: Final = "points: median of the session medians; bars: the smallest to t
 class Series:
     """One line: an implementation over the sizes of a chart.
 
-    y               the stored figure at each x, unrounded
+    y               the stored figure at each x, unrounded; of `samples` to four digits
     low, high       the spread or interval; empty where there is none to show
     hover           a few lines of text for each point
     implementation  for filters; empty for a line of no implementation, as a ceiling
-    drawn           `line` with markers, `points` alone, or a `bare` line without markers
+    drawn           `line` with markers over the sizes of the chart, `joined` points in their
+                    order, `points` alone, many small `samples`, or a `bare` line without markers
     facets          of each point, besides the facets of its chart; empty for none
     """
 
@@ -52,6 +53,10 @@ class Chart:
     ticks   whether the x axis is marked at the sizes themselves, rather than evenly
     bars    the meaning of points and bars; shown where there are bars
     sizes   of lines and x axis; empty for the sizes that have a point
+    rows    texts beside the points, from the top; y is then a position among them, and the bars
+            of a series lie along x. Empty for a y axis of numbers
+    clip    the range that the axis of the bars shows, where values are beyond it
+    ends    why lines end before the largest size, a sentence each
     """
 
     key: str
@@ -71,17 +76,30 @@ class Chart:
     ticks: bool = True
     bars: str = MEDIANS
     sizes: tuple[float, ...] = ()
+    rows: tuple[str, ...] = ()
+    clip: tuple[float, float] | None = None
+    ends: tuple[str, ...] = ()
+
+    @property
+    def richness(self) -> tuple[int, int]:
+        """The numbers of implementations and points, to choose the chart that is shown first."""
+        own = [series for series in self.series if series.implementation]
+        return len({series.implementation for series in own}), sum(len(each.x) for each in own)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tile:
-    """One problem of a map: the fastest implementation, and whether that is undecided."""
+    """One problem of a map: the fastest implementation, and whether that is undecided.
+
+    lead  the time of the next one, as a multiple; empty where undecided or alone
+    """
 
     x: float
     y: float
     name: str
     undecided: bool
     hover: str
+    lead: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,3 +122,8 @@ class Map:
     note: str
     alt: str
     facets: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def richness(self) -> tuple[int, int]:
+        """The numbers of implementations and tiles, to choose the map that is shown first."""
+        return len({tile.name for tile in self.tiles}), len(self.tiles)

@@ -11,7 +11,8 @@ from reports.analysis.growth.series import Family
 from reports.rows.families import LENGTH
 from reports.views import families
 from reports.views.charts.chart import Chart, Series
-from reports.views.charts.palette import NEUTRAL, Look, looks
+from reports.views.charts.clipping import clipped
+from reports.views.charts.palette import NEUTRAL, Look, looks_of
 from reports.views.commands import labels
 from reports.views.growth_tables import no_interval
 from reports.views.panels import of_panel, prefix
@@ -32,9 +33,9 @@ _NOTE: Final = (
 
 def exponent_charts(plan: Plan, found: Iterable[Growth]) -> tuple[Chart, ...]:
     """One for each family with an implementation timed at three lengths or more."""
-    style = looks(entry.name for entry in plan.entries)
+    style = looks_of(plan)
     return tuple(
-        _chart(plan, family, own, style)
+        clipped(_chart(plan, family, own, style))
         for family, own in by_family(found)
         if any(len(each.exponents) > 1 for each in own)
     )

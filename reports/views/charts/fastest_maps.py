@@ -12,19 +12,19 @@ from reports.analysis.run_analysis import Analysis
 from reports.rows.families import Kind, without_sizes
 from reports.rows.panels import panels_of
 from reports.views.charts.chart import Map, Tile
-from reports.views.charts.palette import looks
+from reports.views.charts.palette import looks_of
 from reports.views.commands import labels
-from reports.views.numbers import milliseconds, ratio_in
+from reports.views.numbers import milliseconds, ratio_in, times
 from reports.views.panels import of_panel, prefix
-from reports.views.problems import common_facets, fixed_words
+from reports.views.problems import common_facets, kind_parts
 from reports.views.text import abbreviated, counted
 
 KEY: Final = "fastest_by_length_and_heads"
 _NOTE: Final = (
     "A tile is one problem, coloured by its fastest implementation: the least median, unless "
-    "ratios paired within sessions show another to be faster. It is undecided where the 95 % "
-    "interval of another's ratio to it contains 1, with a single session, and where another was "
-    "not reached and may be faster."
+    "ratios paired within sessions show another to be faster. It is undecided where the verdict "
+    "on another one is not slower (its interval contains 1, or the difference is within the noise "
+    "floor), with a single session, and where another was not reached and may be faster."
 )
 
 
@@ -55,29 +55,17 @@ def _of_panel(analysis: Analysis, panel: str, ranked: Mapping[Problem, Ranking])
     worth = [
         own for own in kinds.values() if len(own) > 1 and any(each.rivals for each in own.values())
     ]
-    names = [_kind_words(next(iter(own))) for own in worth]
+    names = [kind_parts(next(iter(own))) for own in worth]
     shared = set.intersection(*map(set, names)) if len(names) > 1 else set[str]()
     for name, own in zip(names, worth, strict=True):
         label = ", ".join(word for word in name if word not in shared)
         yield _map(analysis, panel, label or ", ".join(name), own)
 
 
-def _kind_words(problem: Problem) -> list[str]:
-    """A kind of problems, without lengths and heads, in words."""
-    even = problem.query_length == problem.key_length
-    ratio = problem.query_heads // problem.key_heads
-    parts = (
-        *fixed_words(problem).values(),
-        "" if even else counted(problem.query_length, "query row"),
-        "" if ratio == 1 else f"{ratio} query heads for each key head",
-    )
-    return [part for part in parts if part]
-
-
 def _map(analysis: Analysis, panel: str, label: str, own: Mapping[Problem, Ranking]) -> Map:
     tiles = tuple(_tile(problem, found) for problem, found in own.items())
     title = f"The fastest{of_panel(panel)} by length and heads"
-    style = looks(entry.name for entry in analysis.plan.entries)
+    style = looks_of(analysis.plan)
     return Map(
         key=f"{prefix(panel)}{KEY}",
         panel=panel,
@@ -102,7 +90,14 @@ def _tile(problem: Problem, found: Ranking) -> Tile:
         name=found.name,
         undecided=not found.decided,
         hover="\n".join((str(problem), *_hover(found))),
+        lead=_lead(found),
     )
+
+
+def _lead(found: Ranking) -> str:
+    """The least ratio of another to the fastest: next 1.90x; empty where it is not decided."""
+    ratios = [each.ratio for each in found.rivals if each.ratio is not None]
+    return f"next {times(min(ratios))}" if found.decided and ratios else ""
 
 
 def _hover(found: Ranking) -> Iterator[str]:

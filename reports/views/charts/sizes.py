@@ -6,7 +6,7 @@ Panels never share a chart: layers do more work for the same problem.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -17,8 +17,9 @@ from reports.rows.measurements import Measurement
 from reports.rows.panels import panels_of
 from reports.views import families
 from reports.views.charts.chart import Chart, Series
+from reports.views.charts.clipping import clipped
 from reports.views.charts.efficiency import KEY, efficiency_charts
-from reports.views.charts.palette import LINES, Look, looks
+from reports.views.charts.palette import LINES, Look, looks_of
 from reports.views.commands import labels
 from reports.views.numbers import NOT_SEEN, mebibytes, milliseconds, spread, three_digits
 from reports.views.panels import of_panel, prefix
@@ -92,11 +93,11 @@ def charts(analysis: Analysis) -> list[Chart]:
 
     With several numbers of threads, times and memory are those with the most.
     """
-    style = looks(entry.name for entry in analysis.plan.entries)
+    style = looks_of(analysis.plan)
     absent = _absent(analysis)
     every = [_Family(p, a, q) for p in panels_of(analysis.plan) for a in AXES for q in _QUANTITIES]
     over_sizes = [
-        _chart(analysis.plan, family, group, style)
+        clipped(_chart(analysis.plan, family, group, style))
         for family in every
         for group in _groups(analysis, family, absent.get(family.panel, []))
     ]
@@ -144,7 +145,25 @@ def _chart(plan: Plan, family: _Family, group: _Group, style: dict[str, Look]) -
         note=" ".join(filter(None, (quantity.note, _not_drawn(group)))),
         alt=_alt(family, group, series),
         facets=common,
+        ends=tuple(_line_ends(group)),
     )
+
+
+def _line_ends(group: _Group) -> Iterator[str]:
+    """Why lines end before the largest size: naive, chunked: out of memory from T = 8192."""
+    last: dict[str, int] = defaultdict(int)
+    for row in group.drawn:
+        size = group.axis.size(row.problem)
+        last[row.implementation] = max(last[row.implementation], size)
+    first: dict[str, tuple[int, str]] = {}
+    for absent in group.lacking:
+        end, name = (group.axis.size(absent.problem), absent.why), absent.implementation
+        if name in last and end[0] > last[name]:
+            first[name] = min(first.get(name, end), end)
+    for end in sorted(set(first.values())):
+        names = sorted(abbreviated(name) for name in first if first[name] == end)
+        who = "all" if len(names) == len(last) > 1 else ", ".join(names)
+        yield f"{who}: {end[1]} {families.from_size(group.axis, end[0])}"
 
 
 def _series(

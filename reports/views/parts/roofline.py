@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from statistics import geometric_mean
 from typing import Final
 
 from reports.analysis.roofline import Roofline, intensity, rate, rooflines
 from reports.analysis.run_analysis import Analysis
+from reports.rows.families import Kind, without_sizes
 from reports.rows.measurements import Measurement
 from reports.views.charts.chart import Chart, Series
-from reports.views.charts.palette import NEUTRAL, Look, looks
+from reports.views.charts.clipping import clipped
+from reports.views.charts.palette import NEUTRAL, Look, looks_of
 from reports.views.commands import labels
 from reports.views.machine import ceiling_rate
 from reports.views.numbers import attainable, milliseconds, three_digits
 from reports.views.panels import of_panel, prefix, subject
-from reports.views.problems import common_facets, facets_beside
+from reports.views.problems import common_facets, kind_parts
 from reports.views.sections import Row, Section, Table, Value
-from reports.views.text import abbreviated
+from reports.views.text import abbreviated, counted
 from suites.stats.ceilings import Ceiling
 
 ORDER: Final = 3
 KEY: Final = "roofline"
 _HEAD: Final = ("implementation", "on", "at best", "there", "at worst", "there")
+_BARS: Final = "points: geometric means over the numbers of heads; bars: the least to the greatest"
 _NOTE: Final = (
-    "A point is one problem: its multiplications and additions over its median time, against those "
-    "for each byte that has to move at least. In training, seven matrix products count for every "
+    "A line joins the lengths of one implementation. A point is a rate: multiplications and "
+    "additions over the median time, against those for each byte that has to move at least. Where "
+    "several numbers of heads were measured, it is their geometric mean, and its bar goes from the "
+    "least to the greatest. In training, seven matrix products count for every "
     "implementation; one that keeps the scores needs six. Lines are rates that this machine "
     "reached, medians over the sessions. A point above a sloped line read its data from a faster "
     "cache."
@@ -42,10 +48,29 @@ def section(analysis: Analysis) -> Section:
 
 
 def roofline_charts(analysis: Analysis) -> list[Chart]:
-    """A chart for each panel, device and dtype with ceilings; times are those with most threads."""
-    style = looks(entry.name for entry in analysis.plan.entries)
-    charts = (_chart(analysis, found, style) for found in rooflines(analysis))
-    return [each for each in charts if each is not None]
+    """A chart for each panel, device, dtype and kind of problems with ceilings.
+
+    Times are those with the most threads.
+    """
+    style = looks_of(analysis.plan)
+    charts = (
+        _chart(analysis, found, label, rows, style)
+        for found in rooflines(analysis)
+        for label, rows in _kinds(found)
+    )
+    return [clipped(each) for each in charts if each is not None]
+
+
+def _kinds(found: Roofline) -> Iterator[tuple[str, Sequence[Measurement]]]:
+    """The rows of each kind of problems, with its label: float32 on cpu, causal mask."""
+    kinds: dict[Kind, list[Measurement]] = {}
+    for row in found.rows:
+        kinds.setdefault(without_sizes(row.problem), []).append(row)
+    words = [kind_parts(rows[0].problem) for rows in kinds.values()]
+    shared = set.intersection(*map(set, words))
+    for own, rows in zip(words, kinds.values(), strict=True):
+        apart = [word for word in own if word not in shared]
+        yield ", ".join((f"{found.dtype} on {found.device}", *apart)), rows
 
 
 def share_tables(analysis: Analysis) -> list[Table]:
@@ -65,21 +90,26 @@ def share_tables(analysis: Analysis) -> list[Table]:
     ]
 
 
-def _chart(analysis: Analysis, found: Roofline, style: Mapping[str, Look]) -> Chart | None:
-    common = common_facets(row.problem for row in found.rows)
-    points = tuple(_points(found.rows, style, common))
+def _chart(
+    analysis: Analysis,
+    found: Roofline,
+    label: str,
+    rows: Sequence[Measurement],
+    style: Mapping[str, Look],
+) -> Chart | None:
+    common = common_facets(row.problem for row in rows)
+    points = tuple(_points(rows, style, common))
     lines = tuple(_lines(found.ceilings, [x for each in points for x in each.x]))
     if not lines:
         return None
     title = f"Roofline{of_panel(found.panel)}"
-    label = f"{found.dtype} on {found.device}"
     return Chart(
         key=f"{prefix(found.panel)}{KEY}",
         panel=found.panel,
         title=title,
         label=label,
         common=", ".join(labels(analysis.plan)),
-        mask="",
+        mask=str(rows[0].problem.mask),
         x_title="FLOP per byte",
         y_title="GFLOP/s",
         log_x=True,
@@ -89,6 +119,7 @@ def _chart(analysis: Analysis, found: Roofline, style: Mapping[str, Look]) -> Ch
         alt=_alt(title, label, points),
         facets=common,
         ticks=False,
+        bars=_BARS,
     )
 
 
@@ -96,19 +127,35 @@ def _points(
     rows: Sequence[Measurement], style: Mapping[str, Look], common: Mapping[str, str]
 ) -> Iterator[Series]:
     for name in sorted({row.implementation for row in rows}):
-        own = sorted((row for row in rows if row.implementation == name), key=intensity)
+        own = _by_length([row for row in rows if row.implementation == name])
+        rates = [list(map(rate, each)) for each in own]
+        some = any(len(each) > 1 for each in own)
         yield Series(
             name=name,
-            x=tuple(map(intensity, own)),
-            y=tuple(map(rate, own)),
-            low=(),
-            high=(),
-            hover=tuple(_hover(name, row) for row in own),
+            x=tuple(geometric_mean(map(intensity, each)) for each in own),
+            y=tuple(map(geometric_mean, rates)),
+            low=tuple(map(min, rates)) if some else (),
+            high=tuple(map(max, rates)) if some else (),
+            hover=tuple(_hover(name, each) for each in own),
             look=style[name],
             implementation=name,
-            drawn="points",
-            facets=tuple(facets_beside(row.problem, common) for row in own),
+            drawn="joined",
+            facets=tuple(_facets_beside(each, common) for each in own),
         )
+
+
+def _by_length(rows: Sequence[Measurement]) -> list[list[Measurement]]:
+    """The rows of each length, by growing length: they differ in heads only."""
+    found: dict[tuple[int, int], list[Measurement]] = {}
+    for row in rows:
+        found.setdefault((row.problem.key_length, row.problem.query_length), []).append(row)
+    return [found[length] for length in sorted(found)]
+
+
+def _facets_beside(rows: Sequence[Measurement], common: Mapping[str, str]) -> Mapping[str, str]:
+    """The facets that the rows of a point share, and its chart does not have as a whole."""
+    own = common_facets(row.problem for row in rows)
+    return {name: text for name, text in own.items() if name not in common}
 
 
 def _lines(ceilings: Sequence[Ceiling], intensities: Sequence[float]) -> Iterator[Series]:
@@ -138,7 +185,21 @@ def ceiling_line(
     return Series(name=text, x=x, y=y, low=(), high=(), hover=(text, text), look=look, drawn="bare")
 
 
-def _hover(name: str, row: Measurement) -> str:
+def _hover(name: str, rows: Sequence[Measurement]) -> str:
+    """The measurement of a point, or each of several by its heads."""
+    if len(rows) == 1:
+        return _hover_one(name, rows[0])
+    mean = three_digits(geometric_mean(map(rate, rows)))
+    each = (
+        f"{counted(row.problem.query_heads, 'head')}: {three_digits(rate(row))} GFLOP/s, "
+        f"{milliseconds(row.median_ms)} ms"
+        for row in sorted(rows, key=lambda row: row.problem.query_heads)
+    )
+    length = f"T = {rows[0].problem.key_length}, {mean} GFLOP/s on average"
+    return "\n".join((abbreviated(name), length, *each))
+
+
+def _hover_one(name: str, row: Measurement) -> str:
     share = _share(row)
     lines = (
         abbreviated(name),

@@ -10,7 +10,7 @@ from reports.analysis.ranking.frontier import frontier, largest
 from reports.analysis.run_analysis import Analysis
 from reports.rows.measurements import Measurement
 from reports.views.charts.chart import Chart, Series
-from reports.views.charts.palette import Look, looks
+from reports.views.charts.palette import Look, looks_of
 from reports.views.commands import labels, repeat_command, setting_options
 from reports.views.numbers import mebibytes, milliseconds, share, three_digits
 from reports.views.panels import of_panel, prefix, subject
@@ -52,7 +52,7 @@ def section(analysis: Analysis) -> Section:
 
 def tradeoff_charts(analysis: Analysis) -> list[Chart]:
     """A chart for each of the largest problems of a mask with two points or more."""
-    style = looks(entry.name for entry in analysis.plan.entries)
+    style = looks_of(analysis.plan)
     return [
         _chart(analysis.plan, panel, problem, shared, rows, style)
         for panel, found in largest(analysis).items()

@@ -13,6 +13,7 @@ import pytest
 from reports.analysis.run_analysis import Analysis
 from reports.views.numbers import floor, percent, ratio, ratio_in
 from reports.views.verdicts import conclusions
+from reports.views.verdicts import noise_floor as noise_sentence
 from suites.records.record import Conditions, Record
 from suites.records.store import Run
 from suites.stats.intervals import log_ratio, noise_floor
@@ -109,7 +110,7 @@ def test_without_a_twin_no_floor_is_made_up() -> None:
     bare = [replace(r, twin_ms=()) for r in records]
     assert row(run, bare)["floor"] is None
     assert run_floor(run, bare) is None
-    assert "No twin was measured" in conclusions(Analysis(run, bare))[-1]
+    assert "No twin was measured" in conclusions(Analysis(run, bare))[0]
 
 
 @pytest.mark.parametrize(
@@ -216,16 +217,20 @@ def test_a_precision_that_is_not_reached_is_reported() -> None:
 
 def test_the_summary_counts_verdicts_and_those_that_chance_alone_makes() -> None:
     said = conclusions(Analysis(*small_run()))
-    assert said[0] == "79 comparisons: 61 faster, 18 slower; a difference counts from 1 %."
-    assert said[1] == (
+    assert said[1] == "79 comparisons: 61 faster, 18 slower; a difference counts from 1 %."
+    assert said[2] == (
         "Where nothing differs, 5 % of intervals exclude 1 all the same: of 79 intervals up to 4."
     )
-    assert said[-1].startswith("Identical code, the baseline and its twin, may differ by 0.2 %")
+    assert said[0] == (
+        "Noise here: identical code differed by 0.32 %, so differences below that are not shown."
+    )
 
 
 def test_the_summary_says_what_would_settle_the_rest() -> None:
     (said,) = [s for s in conclusions(Analysis(*two(1.0095))) if s.startswith("About")]
-    assert said.endswith("would settle 1 of the 1 inconclusive, if their spread stays as it is.")
+    assert said.endswith(
+        "would settle 1 of 1 inconclusive comparison, if their spread stays as it is."
+    )
 
 
 def test_a_run_without_times_has_no_verdict() -> None:
@@ -256,3 +261,29 @@ def test_what_no_reader_needs_the_digits_of_is_a_bound() -> None:
     assert ratio_in(8.314, 1.47e-9, 46927536855.0) == "8.314 [<0.001, >1000]"
     assert [ratio(each) for each in (0.001, 1000.0, 1000.1)] == ["0.00100", "1000", ">1000"]
     assert [floor(each) for each in (0.034, 1.0, 1668.18, None)] == ["3.4 %", "100 %", ">100 %", ""]
+
+
+def test_the_noise_sentence_has_the_range_over_the_problems() -> None:
+    rows = Analysis(*small_run(problems=PROBLEMS[:2])).verdicts
+    several = [replace(each, floor=f) for each, f in zip(rows, (0.025, 0.32, None), strict=False)]
+    said = "Noise here: identical code differed by {}, so differences below that are not shown."
+    assert noise_sentence(0.046, several) == said.format("2.5 to 32 %")
+    assert noise_sentence(0.046) == said.format("4.6 %")
+    assert noise_sentence(0.046, [several[0]]) == said.format("2.5 %")
+    assert noise_sentence(2.0, [replace(several[0], floor=1.8)]) == said.format("more than 100 %")
+
+
+def test_a_withheld_verdict_is_inconclusive_with_the_interval_of_all_rounds() -> None:
+    run, records = two(0.9)
+    late = Conditions(disturbed=("waited", "waited", "", "", ""))
+    records = [replace(r, conditions=late) if r.times_ms else r for r in records]
+    parts = (2, 2, 1.4, 1, 1)
+    slow = changed(
+        records,
+        lambda r: replace(r, times_ms=tuple(p * t for p, t in zip(parts, r.times_ms, strict=True))),
+    )
+    found = row(run, slow)
+    assert (found["verdict"], found["withheld"]) == ("inconclusive", True)
+    assert found["reason"] == "withheld: all rounds give the ratio 1.26"
+    assert found["low_all"] < found["ratio_all"] < found["high_all"]
+    assert row(run, records)["withheld"] is False

@@ -157,13 +157,14 @@ def test_charts_are_drawn_from_any_names(hostile: tuple[Run, list[Record]], tmp_
 
 @pytest.mark.parametrize("width", [60, 100, 300])
 def test_the_terminal_gets_text_only(hostile: tuple[Run, list[Record]], width: int) -> None:
-    summary = printed(*run_tables.summary(Analysis(*hostile)), width=width)
+    summary = printed(*run_tables.summary(Analysis(*hostile), every=True), width=width)
+    short = printed(*run_tables.summary(Analysis(*hostile)), width=width)
     checked = printed(*check_report(Analysis(*hostile)), width=width)
     every = printed(*check_report(Analysis(*hostile), verbose=True), width=width)
-    for text in (summary, checked, every):
+    for text in (summary, short, checked, every):
         assert disobedient(text) == set()
         text.encode("utf-8")
-    for text in (summary, checked):
+    for text in (summary, short, checked):
         assert len(text.splitlines()) < 600
     assert "[red]red[/red]" in checked
 

@@ -268,7 +268,7 @@ def test_a_run_with_hardly_a_record_has_a_page(left: int, said: str) -> None:
 
 def test_one_size_makes_no_chart_and_the_page_says_so() -> None:
     text = Outline(page(Analysis(*small_run(problems=MARKED[:1], sessions=1)))).text
-    assert "No chart: it needs two problems that differ in their length or their heads" in text
+    assert "No chart over sizes: it needs two problems that differ in their length or their heads" in text
 
 
 def test_a_size_that_is_missing_in_between_leaves_a_gap() -> None:
@@ -293,11 +293,11 @@ def test_the_cause_budget_is_never_shown_as_timed_out() -> None:
 
 
 def test_the_page_names_the_machine_its_figures_are_of(whole: str) -> None:
-    said = "Measured on Example CPU 9000, 2 cores, Linux 6.1; every figure is of that machine."
+    said = "Example CPU 9000, 2 cores; every figure is of that machine"
     assert said in Outline(whole).text
     run, records = small_run(problems=MARKED[:1])
     text = Outline(page(Analysis(replace(run, machine={}), records))).text
-    assert "Measured on a machine without recorded facts;" in text
+    assert "a machine without recorded facts; every figure is of that machine" in text
 
 
 def test_a_filter_is_offered_where_there_is_a_choice(whole: str) -> None:
@@ -322,7 +322,7 @@ def test_a_large_run_shows_medians_only_and_says_what_is_left_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("reports.outputs.html.page.MOST_DETAILED", 20)
-    monkeypatch.setattr("reports.outputs.html.page.MOST_ANALYSED", 25)
+    monkeypatch.setattr("reports.outputs.html.contents.MOST_ANALYSED", 25)
     monkeypatch.setattr("reports.outputs.html.page.MOST_CELLS", 20)
     monkeypatch.setattr("reports.outputs.html.page.MOST_CHARTS", 1)
     monkeypatch.setattr(table_rows, "MOST_ROWS", 7)
@@ -340,7 +340,7 @@ def test_a_large_run_shows_medians_only_and_says_what_is_left_out(
 
 
 def test_every_part_of_a_page_is_drawn_from_a_section(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reports.outputs.html.page.collected", lambda *_: [by_hand()])
+    monkeypatch.setattr("reports.outputs.html.contents.sections_of", lambda *_: [by_hand()])
     text = page(Analysis(*small_run(problems=MARKED)))
     own = text[text.index('id="by-hand"') : text.index('id="cannot-tell"')]
     assert '<a href="#by-hand">By hand</a>' in text
@@ -386,7 +386,8 @@ def test_a_report_is_a_page_and_its_charts(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "folder"
     made = reports.write(Analysis(*small_run(problems=MARKED)), folder)
     assert made.page == folder / NAME
-    assert [path.name for path in made.charts[:4]] == [
+    assert [path.name for path in made.charts[:5]] == [
+        "fastest_by_length_and_heads.png",
         "time_vs_length.png",
         "memory_vs_length.png",
         "layers_time_vs_length.png",
@@ -442,7 +443,10 @@ def test_only_what_is_near_the_window_is_drawn_until_it_is_printed(tmp_path: Pat
     path.write_text(page(Analysis(*small_run())), "utf-8")
     with opened(path, viewport={"width": 1200, "height": 900}) as found:
         found.view.wait_for_selector(".chart .main-svg")
-        undrawn = "[...document.querySelectorAll('.chart')].filter(each => !each.data).length"
+        undrawn = (
+            "[...document.querySelectorAll('.chart')]"
+            ".filter(each => !each.data && !each.closest('details:not([open])')).length"
+        )
         assert found.view.evaluate(undrawn) > 0
         found.view.emulate_media(media="print")
         until(found.view, f"{undrawn} == 0")

@@ -6,7 +6,6 @@ import io
 import json
 import re
 from dataclasses import replace
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -22,23 +21,13 @@ from reports.outputs.reporting import MOST_CHARTS, report
 from reports.outputs.terminal import listings, run_tables
 from reports.outputs.terminal.grid_tables import folded
 from reports.outputs.terminal.listings import capability_markdown
-from reports.outputs.terminal.screen import CheckScreen, Screen
 from reports.outputs.terminal.verdict_tables import MOST_ROWS
 from reports.views.numbers import mebibytes, milliseconds, ratio_in, share
 from suites.records.codec import to_data
 from suites.records.plan import Entry
-from suites.records.record import Record
 from tests.saved_run import MACHINE, PROBLEMS, TWO, entries, over_budget, small_run
 
 ANY = (Limits(),)
-FAULT = Record(
-    session=1,
-    problem=PROBLEMS[0],
-    implementation="bad[x=1]",
-    status="crashed",
-    cause="process_died",
-    reason="SIGSEGV",
-)
 
 
 def shown(*what: RenderableType, width: int = 100, coloured: bool = False) -> str:
@@ -55,7 +44,7 @@ def shown(*what: RenderableType, width: int = 100, coloured: bool = False) -> st
 
 @pytest.mark.parametrize("width", [80, 100, 140])
 def test_the_tables_at_the_end_fit_the_width(width: int) -> None:
-    text = shown(*run_tables.summary(Analysis(*small_run())), width=width)
+    text = shown(*run_tables.summary(Analysis(*small_run()), every=True), width=width)
     assert max(map(len, text.splitlines())) <= width
     assert "Time of attention, ms (b1 d64 fp32 cpu)" in text
     assert "Memory of layers, MiB above the inputs" in " ".join(text.split())
@@ -64,21 +53,23 @@ def test_the_tables_at_the_end_fit_the_width(width: int) -> None:
 def test_a_row_of_the_table_holds_times_and_words() -> None:
     lines = shown(*run_tables.summary(Analysis(*small_run()))).splitlines()
     (row,) = [line for line in lines if line.startswith("h8 t2048 full")][:1]
-    assert row.split() == ["h8", "t2048", "full", "36.7", "20.4", "-", "4.09", "oom"]
+    assert row.split() == ["h8", "t2048", "full", "-", "4.09", "20.4", "oom", "36.7"]
 
 
 def test_verdicts_and_time_inside_calls_are_below_the_tables() -> None:
-    text = " ".join(shown(*run_tables.summary(Analysis(*small_run(problems=PROBLEMS[:2])))).split())
+    analysis = Analysis(*small_run(problems=PROBLEMS[:2]))
+    text = " ".join(shown(*run_tables.summary(analysis, every=True)).split())
     assert text.index("Memory of layers") < text.index("Attention against naive")
-    assert "Identical code, the baseline and its twin, may differ by" in text
     assert re.search(r"[\d.]+ % of 1 min 40 s inside calls of implementations ", text)
-    assert text.endswith("torch_multi_head takes 1.15x its time [1.15, 1.15].")
+    assert text.index("inside calls") < text.index("full: use sdpa_flash at every size;")
+    assert text.index("layers, full: use ") < text.index("Noise here: identical code differed by")
+    assert "8 comparisons: 6 faster, 2 slower; a difference counts from 1 %." in text
 
 
 def test_titles_name_the_labels_that_are_not_the_default() -> None:
     run, records = small_run(problems=PROBLEMS[:2], threads=(1, 2))
     run = replace(run, plan=replace(run.plan, cache="cold", allocator="retain"))
-    text = " ".join(shown(*run_tables.summary(Analysis(run, records))).split())
+    text = " ".join(shown(*run_tables.summary(Analysis(run, records), every=True)).split())
     for what in ("Time of attention", "Memory of layers"):
         assert f"{what}, cache cold, allocator retain, 2 threads," in text
 
@@ -89,7 +80,8 @@ def test_a_run_of_several_numbers_of_threads_says_what_is_shown_and_what_they_ga
         replace(r, times_ms=tuple(1.5 * t for t in r.times_ms)) if r.threads == 1 else r
         for r in records
     ]
-    text = " ".join(shown(*run_tables.summary(Analysis(run, slower)), width=140).split())
+    summary = run_tables.summary(Analysis(run, slower), every=True)
+    text = " ".join(shown(*summary, width=140).split())
     assert "Measured with 1 and 2 threads: the tables of time, memory and error are of 2;" in text
     title = "Speed-up of attention by 2 threads, ms with 1 and how many times as fast with 2 (b1 h8"
     place = text.index(title)
@@ -105,13 +97,16 @@ def test_a_run_of_several_numbers_of_threads_says_what_is_shown_and_what_they_ga
 def test_the_best_choices_are_named_and_many_are_counted() -> None:
     made = tuple(Entry(name=f"chunked[b={b}]", limits=ANY) for b in (64, 128))
     run, records = small_run(made=made)
-    text = " ".join(shown(*run_tables.summary(Analysis(run, records))).split())
-    assert f"chunked on {PROBLEMS[0]}: b=64 and b=128" in text
-    assert f"Choices on {len(PROBLEMS) - run_tables.MOST_CHOICES} more" in text
+    for every, most in ((False, run_tables.FEW_CHOICES), (True, run_tables.MOST_CHOICES)):
+        summary = run_tables.summary(Analysis(run, records), every=every)
+        text = " ".join(shown(*summary).split())
+        assert text.startswith(f"chunked on {PROBLEMS[4]}: b=64 and b=128")  # the largest
+        assert f"Choices on {len(PROBLEMS) - most} more" in text
+        assert text.index("Choices on") < text.index("Time of attention")
 
 
 def test_layers_have_a_table_of_their_own() -> None:
-    text = shown(*run_tables.summary(Analysis(*small_run())))
+    text = shown(*run_tables.summary(Analysis(*small_run()), every=True))
     attention = text[text.index("Time of attention") : text.index("Time of layers")]
     assert "multi_" not in attention
 
@@ -129,7 +124,7 @@ def test_many_implementations_go_into_further_tables() -> None:
     )
     assert "continued" in text
     assert max(map(len, text.splitlines())) <= 80
-    grids = text[: text.index("Attention against")]
+    grids = text[: text.index("full: ")]
     assert grids.count("t128") == grids.count("continued") + 2
 
 
@@ -141,7 +136,8 @@ def test_one_wide_name_still_gets_its_column() -> None:
 
 
 def test_what_was_not_measured_is_listed_with_its_reason() -> None:
-    text = " ".join(shown(*run_tables.summary(Analysis(*small_run())), width=120).split())
+    summary = run_tables.summary(Analysis(*small_run()), every=True)
+    text = " ".join(shown(*summary, width=120).split())
     assert "local_window refused 9 mask full: takes window" in text
     assert "off_by_one wrong 18 out: 41 times what rounding explains" in text
 
@@ -149,7 +145,7 @@ def test_what_was_not_measured_is_listed_with_its_reason() -> None:
 def test_problems_without_a_time_are_counted_and_have_no_row() -> None:
     run, records = small_run(problems=PROBLEMS[:3])
     stopped = [r for r in records if r.problem != PROBLEMS[1]]
-    text = shown(*run_tables.summary(Analysis(run, stopped)))
+    text = shown(*run_tables.summary(Analysis(run, stopped), every=True))
     assert not re.search(r"^t256", text, re.MULTILINE)
     assert re.search(r"^t512", text, re.MULTILINE)
     told = "Left out, without a time: 1 problem of attention, 1 problem of layers; the page has"
@@ -165,12 +161,14 @@ def test_many_charts_are_counted_for_people_and_listed_for_programs(
     charts = json.loads(capsys.readouterr().out)["charts"]
     assert len(charts) > MOST_CHARTS
     report(run, records, tmp_path, as_json=False)
-    *_, page, told = capsys.readouterr().out.splitlines()
+    *_, told, page = capsys.readouterr().out.splitlines()
     assert page == str(tmp_path / "report.html")
     assert told == f"{len(charts)} charts in {tmp_path}"
     few_run, few = small_run(problems=PROBLEMS[:1])
     report(few_run, few, tmp_path / "few", as_json=False)
-    assert capsys.readouterr().out.splitlines()[-1].endswith(".png")
+    *_, chart, page = capsys.readouterr().out.splitlines()
+    assert chart.endswith(".png")
+    assert page == str(tmp_path / "few" / "report.html")
 
 
 def test_a_run_without_a_time_says_so() -> None:
@@ -186,6 +184,8 @@ def test_the_cause_budget_is_shown_as_not_reached() -> None:
     analysis = Analysis(run, [*kept, over_budget(PROBLEMS[1], "other")])
     text = " ".join(shown(*run_tables.summary(analysis), width=120).split())
     assert "… not reached" in text
+    assert "Not reached: 1 of 4 answers, of other (see --all)." in text
+    text = " ".join(shown(*run_tables.summary(analysis, every=True), width=120).split())
     assert "other not reached 1 the budget of 1 min does not suffice for it (--budget)" in text
 
 
@@ -232,7 +232,8 @@ def test_a_share_of_the_gate_has_two_decimals() -> None:
 
 def test_brackets_in_a_name_are_no_markup() -> None:
     made = (Entry(name="chunked[red]", limits=ANY), Entry(name="gone", missing="[bold]no\x1b[31m"))
-    text = shown(*run_tables.summary(Analysis(*small_run(problems=PROBLEMS[:1], made=made))))
+    analysis = Analysis(*small_run(problems=PROBLEMS[:1], made=made))
+    text = shown(*run_tables.summary(analysis, every=True))
     assert "[red]" in text
     assert "[bold]no" in text
     assert "\x1b" not in text
@@ -249,78 +250,6 @@ def test_brackets_in_a_name_are_no_markup() -> None:
 )
 def test_a_long_name_is_folded_at_its_joints(name: str, lines: list[str]) -> None:
     assert folded(name).split("\n") == lines
-
-
-def test_the_screen_is_silent_where_no_terminal_is() -> None:
-    kept = io.StringIO()
-    with Screen(Console(file=kept), total=2) as screen:
-        screen.phase("checking agreement", 2)
-        screen.record(FAULT)
-        screen.advance()
-    assert kept.getvalue() == ""
-
-
-def test_the_screen_is_silent_when_asked() -> None:
-    kept = io.StringIO()
-    with Screen(Console(file=kept, force_terminal=True), quiet=True) as screen:
-        screen.record(FAULT)
-    assert kept.getvalue() == ""
-
-
-def test_the_screen_shows_phases_and_prints_faults_only() -> None:
-    kept = io.StringIO()
-    console = Console(file=kept, force_terminal=True, width=100, color_system=None)
-    with Screen(console, total=3) as screen:
-        screen.phase("checking agreement", 3)
-        screen.record(replace(FAULT, status="refused", cause="limits", reason="not said here"))
-        screen.record(FAULT)
-        screen.phase("session 1 of 3")
-        screen._progress.refresh()
-    text = kept.getvalue()
-    assert f"crashed  bad[x=1] on {PROBLEMS[0]}: SIGSEGV" in text
-    assert "session 1 of 3" in text
-    assert "2 of 3 results" in text
-    assert "not said here" not in text
-
-
-def test_the_screen_shows_the_problem_and_counts_failures_and_disturbed_rounds() -> None:
-    kept = io.StringIO()
-    console = Console(file=kept, force_terminal=True, width=120, color_system=None)
-    _, records = small_run(problems=PROBLEMS[:1], sessions=2)
-    with Screen(console, total=3) as screen:
-        screen.phase("measuring, session 1 of 2", len(records))
-        screen.problem(PROBLEMS[0])
-        for record in records:  # in each session a round of five is disturbed, for all who share it
-            screen.record(record)
-        screen._progress.refresh()
-    text = kept.getvalue()
-    assert str(PROBLEMS[0]) in text
-    assert "1 failure" in text  # the wrong one
-    assert "left" in text
-    sessions = [list(group) for _, group in groupby(r.session for r in records if r.conditions)]
-    assert f"{len(sessions)} disturbed rounds" in text
-
-
-def test_a_check_shows_how_many_problems_are_done_and_prints_no_faults() -> None:
-    kept = io.StringIO()
-    console = Console(file=kept, force_terminal=True, width=60, color_system=None)
-    with CheckScreen(console) as screen:
-        screen.phase("checking mine", 63)
-        screen.record(FAULT)
-        screen._progress.refresh()
-    assert "checking mine: 1 of 63 problems" in kept.getvalue()
-    assert "failure" not in kept.getvalue()
-    assert "SIGSEGV" not in kept.getvalue()
-
-
-def test_a_new_phase_forgets_the_problem_of_the_one_before() -> None:
-    kept = io.StringIO()
-    console = Console(file=kept, force_terminal=True, width=120, color_system=None)
-    with Screen(console) as screen:
-        screen.problem(PROBLEMS[0])
-        screen.phase("measuring", 2)
-        assert screen._progress.tasks[0].fields["problem"] == ""
-        assert screen._progress.tasks[0].fields["counts"] == "0 failures\n0 disturbed rounds"
 
 
 def test_the_list_of_implementations_says_what_each_cannot() -> None:
@@ -389,6 +318,15 @@ def test_a_run_is_one_line_where_there_is_room() -> None:
     assert "@" in narrow
 
 
+@pytest.mark.parametrize("width", [80, 140])
+def test_saved_names_stand_below_the_name_of_their_run(width: int) -> None:
+    runs = [RUN, {**RUN, "name": "quick-0", "saved_as": ["main", "v1"]}]
+    lines = shown(listings.listed("runs", runs), width=width).splitlines()
+    place = next(place for place, line in enumerate(lines) if line.startswith("quick-0"))
+    assert lines[place + 1].strip().startswith("saved as main, v1")
+    assert "saved" not in shown(listings.listed("runs", [RUN]), width=width)
+
+
 def test_the_capabilities_are_a_markdown_table() -> None:
     lines = capability_markdown(entries()).splitlines()
     assert len({line.count("|") for line in lines}) == 1
@@ -410,6 +348,7 @@ def test_what_few_take_is_named_in_one_column() -> None:
 RUN = {
     "fault": "",
     "name": "quick-1",
+    "saved_as": [],
     "suite": "quick",
     "machine": "Example CPU 9000",
     "devices": ["Example CPU 9000", "Example GPU"],
@@ -497,13 +436,13 @@ def test_a_run_of_one_problem_has_one_table_and_ends_with_its_sentences() -> Non
     lines = shown(*run_tables.summary(of_one_problem("naive", "sdpa_flash"))).splitlines()
     rows = [" ".join(line.split()) for line in lines if line.strip()]
     assert rows[:2] == [str(PROBLEMS[0]), "ms MiB above the inputs"]
-    assert rows[3:5] == ["naive 0.156 1.00", "sdpa_flash 0.0289 0.645"]
-    said = f"sdpa_flash is the fastest on {PROBLEMS[0]}; naive takes 5.4x its time [5.4, 5.5]."
-    assert rows[-1] == said
+    assert rows[3:5] == ["sdpa_flash 0.0289 0.645", "naive 0.156 1.00"]
+    assert rows[-2] == "full: use sdpa_flash; next is naive, 5.4x its time [5.4, 5.5]."
+    assert rows[-1].startswith("Noise here: identical code differed by 0.32 %, so differences ")
 
 
 def test_ratios_across_panels_have_a_table_and_a_sentence() -> None:
-    analysis = of_one_problem("performer", "sdpa_flash", across=True)
+    analysis = of_one_problem("performer", "sdpa_flash", across=True, named=("performer",))
     rows = [" ".join(line.split()) for line in shown(*run_tables.summary(analysis)).splitlines()]
     place = rows.index(f"Across panels: other functions against sdpa_flash ({PROBLEMS[0]})")
     assert rows[place + 3].startswith("performer 2.653 [")
@@ -532,9 +471,9 @@ def test_what_a_slip_explains_is_one_row_with_its_cure() -> None:
         for place, r in enumerate(records)
     ]
     analysis = Analysis(run, slipped)
-    text = " ".join(shown(*run_tables.summary(analysis), width=200).split())
+    text = " ".join(shown(*run_tables.summary(analysis, every=True), width=200).split())
     assert re.search(r"off_by_one wrong 3 query \d+ sees key 0; first on .*; cure: use tril", text)
-    assert text.count("sees key 0") == 1
+    assert text.count("sees key 0") == 2  # in the table, and among the faults at the end
     assert "; cure: use tril(Tk - Tq)" in page(analysis)
 
 
@@ -542,7 +481,7 @@ def test_what_a_slip_explains_is_one_row_with_its_cure() -> None:
 @pytest.mark.parametrize("problems", [PROBLEMS[:1], PROBLEMS[:3], PROBLEMS])
 def test_no_number_is_cut_in_a_narrow_terminal(width: int, problems: tuple[Any, ...]) -> None:
     analysis = Analysis(*small_run(problems=problems))
-    text = shown(*run_tables.summary(analysis), width=width)
+    text = shown(*run_tables.summary(analysis, every=True), width=width)
     assert max(map(len, text.splitlines())) <= width
     words = set(re.findall(r"[^\s:]+", text))
     for row in analysis.measurements:

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
-from pathlib import Path
 from statistics import median
-from typing import Any, cast, get_args
-
-import numpy as np
-import pytest
-from matplotlib.colors import to_rgba
-from PIL import Image
+from typing import get_args
 
 from impls.interface import Limits, Problem
 from reports.analysis.efficiency import MOST_PROBLEMS
 from reports.analysis.run_analysis import Analysis
-from reports.outputs.png import axes, files
-from reports.views.charts.chart import MEDIANS, Chart, Series
+from reports.views.charts.chart import Chart
 from reports.views.charts.efficiency import KEY
-from reports.views.charts.palette import _LIGHT, MARKERS, looks
-from reports.views.charts.sizes import charts, keys
+from reports.views.charts.palette import LIGHT, MARKERS, looks
+from reports.views.charts.sizes import charts
 from reports.views.parts.roofline import ceiling_line
-from suites.records.plan import Entry
 from suites.stats.ceilings import Ceiling, Kind, Residency
-from tests.reports.section_by_hand import LOOKS, by_hand, points
 from tests.saved_run import LENGTHS, peak_bytes, small_run, times
 
 ANY = (Limits(),)
@@ -77,6 +67,17 @@ def test_a_chart_names_the_sizes_where_a_line_ends() -> None:
     assert "sdpa_math (out of memory at 2048)" in drawn.note
     assert "local_window (refused)" in drawn.note
     assert "xformers (refused)" in drawn.note
+
+
+def test_why_a_line_ends_is_said_with_the_size_from_which_on() -> None:
+    found = charts(Analysis(*small_run()))
+    assert chart(found, "time_vs_length", "full mask").ends == (
+        "sdpa_math: out of memory from T = 2048",
+    )
+    run, records = small_run()
+    short = [r for r in records if r.problem.key_length < 1024 or not r.session]
+    ends = chart(charts(Analysis(run, short)), "time_vs_length", "full mask").ends
+    assert ends == ("all: not reached from T = 1024",)
 
 
 def test_a_chart_has_an_alternative_text() -> None:
@@ -210,7 +211,7 @@ def test_a_name_has_the_same_look_in_every_run() -> None:
 def test_eight_names_have_eight_colours_of_the_first_and_markers() -> None:
     for start in range(20):
         found = looks(f"name{start + place}" for place in range(8))
-        assert {look.light for look in found.values()} == set(_LIGHT[:8])
+        assert {look.light for look in found.values()} == set(LIGHT[:8])
         assert {look.line for look in found.values()} == {"solid"}
         assert len({look.marker for look in found.values()}) == 8
 
@@ -219,92 +220,12 @@ def test_twelve_names_share_neither_colour_nor_marker() -> None:
     for start in range(20):
         found = looks(f"name{start + place}" for place in range(12))
         assert len({look.light for look in found.values()}) == 12
-        assert {look.marker for look in found.values()} == set(MARKERS) == set(axes.MARKS)
+        assert {look.marker for look in found.values()} == set(MARKERS)
 
 
 def test_the_first_84_names_look_different() -> None:
     found = looks(f"name{place:03}" for place in range(84))
     assert len({(look.light, look.marker) for look in found.values()}) == 84
-
-
-def test_each_family_becomes_one_valid_png(tmp_path: Path) -> None:
-    run, records = small_run(threads=(1, 2))
-    written = files.draw(charts(Analysis(run, records)), tmp_path)
-    assert {path.name for path in written} == {
-        *(
-            f"{panel}{quantity}_vs_{axis}.png"
-            for panel in ("", "layers_")
-            for quantity in ("time", "memory")
-            for axis in ("length", "heads")
-        ),
-        f"{KEY}.png",
-        f"layers_{KEY}.png",
-    }
-    assert {path.name for path in written} <= {f"{key}.png" for key in keys(run.plan)}
-    for path in written:
-        with Image.open(path) as image:
-            image.verify()
-            assert min(image.size) > 400
-
-
-@pytest.mark.parametrize("name", ["_hidden", "$x$", "a" * 120, "<b>&", "1\n2", "% {x}"])
-def test_any_name_can_be_drawn(name: str, tmp_path: Path) -> None:
-    problems = [f"b1 h8 t{length} d64 full fp32 cpu" for length in (128, 256)]
-    run, records = small_run(
-        problems=problems, made=(Entry(name=name, limits=ANY), Entry(name="naive", limits=ANY))
-    )
-    drawn = charts(Analysis(run, records))
-    assert len(files.draw(drawn, tmp_path)) == 2
-    legend = files.figure(drawn[:1]).legends[0]
-    assert len(legend.get_texts()) == 2
-
-
-def test_a_png_draws_points_lines_and_maps(tmp_path: Path) -> None:
-    charts_by_hand = by_hand().charts
-    written = files.draw(charts_by_hand, tmp_path)
-    assert [path.name for path in written] == ["points.png", "winners.png"]
-    assert all(files.is_ours(path) for path in written)
-    points, bare = files.figure(charts_by_hand[:1]).axes[0].lines
-    assert points.get_linestyle() == "None"
-    assert bare.get_marker() == ""
-    tiles = list(files.figure(charts_by_hand[1:]).axes[0].patches)
-    assert [bool(each.get_hatch()) for each in tiles] == [False, False, True, False]
-    assert tiles[0].get_facecolor() == to_rgba(LOOKS["naive"].light)
-
-
-def test_a_png_holds_what_the_chart_says() -> None:
-    drawn = chart(charts(Analysis(*small_run())), "time_vs_length", "full mask")
-    axes = files.figure([drawn]).axes[0]
-    shown = {str(line.get_color()): np.asarray(line.get_ydata()).tolist() for line in axes.lines}
-    for series in drawn.series:
-        values = [y for y in shown[series.look.light] if y == y]  # noqa: PLR0124 - a gap is no number
-        assert values == list(series.y)
-        low, high = axes.get_ylim()
-        assert low < min(series.low) <= max(series.high) < high
-
-
-def test_a_png_says_what_the_bars_of_its_charts_are_where_there_are_bars() -> None:
-    plain = chart(charts(Analysis(*small_run())), "time_vs_length", "full mask")
-    assert MEDIANS in files.figure([plain]).get_suptitle()
-    other = files.figure([replace(points(), bars="bars: another thing")]).get_suptitle()
-    assert "bars: another thing" in other
-    assert MEDIANS not in other
-    without = chart(charts(Analysis(*small_run(sessions=1))), "time_vs_length", "full mask")
-    assert "bars" not in files.figure([without]).get_suptitle()
-
-
-def test_reference_lines_are_last_in_the_legend_in_their_order() -> None:
-    own, line = points().series
-    nobodys = [replace(line, name=name) for name in ("b ceiling", "a ceiling")]
-    others = [replace(own, name=name, implementation=name) for name in ("x", "chunked")]
-    drawn = replace(points(), series=(*nobodys, *others))
-    legend = files.figure([drawn]).legends[0]
-    assert [each.get_text() for each in legend.get_texts()] == [
-        "chunked",
-        "x",
-        "b ceiling",
-        "a ceiling",
-    ]
 
 
 def test_each_ceiling_has_its_own_look() -> None:
@@ -315,62 +236,6 @@ def test_each_ceiling_has_its_own_look() -> None:
     ]
     found = {ceiling_line("", (1, 2), (1, 2), each).look for each in every}
     assert len(found) == len(every)
-
-
-def test_several_points_at_one_size_are_all_drawn() -> None:
-    own: Series = points().series[0]
-    twice = replace(own, x=(128, 128, 512), low=(), high=())
-    (shown,) = files.figure([replace(points(), series=(twice,))]).axes[0].lines
-    assert list(np.asarray(shown.get_ydata())) == list(twice.y)
-
-
-def marks(drawn: Chart, *others: Chart) -> tuple[list[str], list[str]]:
-    """The tick labels of the first chart, within its axes."""
-    axes = files.figure([drawn, *others]).axes[0]
-    found = []
-    for axis, (low, high) in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
-        places = [place for place in axis.get_major_locator()() if low <= place <= high]
-        found.append(axis.get_major_formatter().format_ticks(places))
-    return found[0], found[1]
-
-
-@pytest.mark.parametrize(
-    ("factor", "expected"),
-    [
-        (1.1, ["1", "1.05", "1.1"]),
-        (40, ["1", "2", "5", "10", "20"]),
-        (20_000, ["1", "10", "100", "1000", "10000"]),
-    ],
-)
-def test_logarithmic_axes_are_marked_with_plain_numbers(factor: int, expected: list[str]) -> None:
-    own = replace(points().series[0], x=(1, factor), y=(1.0, factor), low=(), high=())
-    drawn = replace(points(), series=(own,))
-    on_x, on_y = marks(drawn)
-    assert on_x[: len(expected)] == on_y[: len(expected)] == expected
-
-
-def test_a_short_line_beside_a_long_one_has_the_marks_of_the_long_one() -> None:
-    own = replace(points().series[0], low=(), high=())
-    short, long = (
-        replace(points(), series=(replace(own, y=(1.0, 1.1, high)),)) for high in (1.2, 1200.0)
-    )
-    assert marks(short, long)[1] == ["1", "10", "100", "1000"]
-
-
-def test_values_that_differ_by_rounding_alone_stand_on_an_axis_of_some_width() -> None:
-    own = replace(points().series[0], y=(4.0, 4.0, 4.000000000000001), low=(), high=())
-    low, high = files.figure([replace(points(), series=(own,))]).axes[0].get_ylim()
-    assert low < 3
-    assert high > 5
-
-
-def test_a_chart_reaches_over_the_sizes_it_names() -> None:
-    named = replace(points(), ticks=True, log_x=False, sizes=(64.0, 128.0, 256.0, 512.0, 1024.0))
-    axes = files.figure([named]).axes[0]
-    assert marks(named)[0] == ["64", "128", "256", "512", "1024"]
-    low, high = axes.get_xlim()
-    assert low < 64
-    assert high > 1024
 
 
 def test_what_a_chart_is_filtered_by_is_that_of_its_problems() -> None:
@@ -385,46 +250,3 @@ def test_what_a_chart_is_filtered_by_is_that_of_its_problems() -> None:
         {"heads": "1"},
         {"heads": "2"},
     ]
-
-
-def test_a_png_says_when_it_holds_only_part(tmp_path: Path) -> None:
-    problems = [
-        str(Problem.parse(f"b{batch} h1 t{length}"))
-        for batch in range(1, files.MOST_ON_ONE + 2)
-        for length in (16, 32)
-    ]
-    drawn = charts(Analysis(*small_run(problems=problems, made=(Entry(name="naive", limits=ANY),))))
-    figure = files.figure([each for each in drawn if each.key == "time_vs_length"])
-    assert f"{files.MOST_ON_ONE} of {files.MOST_ON_ONE + 1} charts" in figure.get_suptitle()
-
-
-def test_many_charts_are_shared_with_another_process(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    drawn = charts(Analysis(*small_run()))
-    (tmp_path / "alone").mkdir()
-    (tmp_path / "shared").mkdir()
-    monkeypatch.setattr(files, "_WORTH_A_PROCESS", len(drawn) + 1)
-    alone = files.draw(drawn, tmp_path / "alone")
-    monkeypatch.setattr(files, "_WORTH_A_PROCESS", 1)
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
-    shared = files.draw(drawn, tmp_path / "shared")
-    assert [path.name for path in shared] == [path.name for path in alone]
-    assert [path.read_bytes() for path in shared] == [path.read_bytes() for path in alone]
-
-
-def test_files_are_shared_out_by_their_charts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
-    families = {Path(name): [None] * count for name, count in (("a", 10), ("b", 30), ("c", 20))}
-    own, other = files._shares(cast("Any", families))
-    assert own == [Path("b"), Path("a")]  # 24 at most are drawn on one
-    assert other == [Path("c")]
-    assert files._shares({}) == [[]]
-    assert files._shares(cast("Any", {Path("a"): [None] * 5})) == [[Path("a")]]
-
-
-@pytest.mark.parametrize(
-    ("most", "shown"), [(6, ""), (7, "chunked\n?"), (12, "chunked ?"), (3, "")]
-)
-def test_a_name_in_a_tile_breaks_at_its_joints_alone(most: int, shown: str) -> None:
-    assert axes._in_tile("chunked ?", most) == shown

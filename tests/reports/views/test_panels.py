@@ -116,6 +116,7 @@ def test_an_approximation_shows_what_it_is_off_by_and_never_agrees(
     grid = error_grid(Analysis(run, records), panel="approximations")
     assert grid.columns == ("performer",)
     assert {cell.text for row in grid.rows for cell in row.cells} == {"12 %"}
+    assert all(cell.error and not cell.least for row in grid.rows for cell in row.cells)
     assert error_grid(Analysis(run, records), panel="attention").is_empty
     for row in rows_of(outcomes(run, records)):
         assert (row["share"] is None) == (row["implementation"] == "performer")
@@ -144,7 +145,7 @@ def test_page_and_terminal_have_a_place_for_each_panel(made: tuple[Run, list[Rec
         assert heading(panel) in text
     written = StringIO()
     console = Console(width=200, file=written)
-    for each in run_tables.summary(Analysis(*made)):
+    for each in run_tables.summary(Analysis(*made), every=True):
         console.print(each)
     shown = written.getvalue()
     assert "Error of approximations" in shown

@@ -18,7 +18,7 @@ def test_a_roofline_has_points_and_bare_lines_for_the_ceilings() -> None:
     (chart,) = roofline_charts(made(problems(LENGTHS), TIMES))
 
     assert (chart.key, chart.ticks, chart.log_x, chart.log_y) == ("roofline", False, True, True)
-    points = [each for each in chart.series if each.drawn == "points"]
+    points = [each for each in chart.series if each.drawn == "joined"]
     lines = [each for each in chart.series if each.drawn == "bare"]
     assert [each.implementation for each in points] == ["long", "short"]
     problem = problems(LENGTHS)[0]
@@ -35,11 +35,42 @@ def test_a_roofline_has_points_and_bare_lines_for_the_ceilings() -> None:
     assert min(each.x[0] for each in points) >= level.x[0]
 
 
-def test_points_of_a_roofline_have_facets_of_their_own() -> None:
-    (chart,) = roofline_charts(made(problems((128,), (4, 8)), TIMES))
+def test_a_point_of_a_roofline_is_the_mean_over_heads_and_its_bar_their_range() -> None:
+    heads = {4: 1.0, 8: 4.0}
+    times = {"short": lambda problem: 1e-3 * problem.key_length * heads[problem.query_heads]}
+    (chart,) = roofline_charts(made(problems((128, 256), (4, 8)), times))
 
+    own = chart.series[0]
+    assert len(own.x) == 2
+    flops = [each.flops for each in problems((128,), (4, 8))]
+    rates = [flop / (1e-3 * 128 * own) / 1e6 for flop, own in zip(flops, (1.0, 4.0), strict=True)]
+    assert own.y[0] == pytest.approx((rates[0] * rates[1]) ** 0.5, rel=0.01)
+    assert (own.low[0], own.high[0]) == pytest.approx((min(rates), max(rates)), rel=0.01)
+    assert "4 heads: " in own.hover[0]
+    assert "8 heads: " in own.hover[0]
     assert "heads" not in chart.facets
-    assert chart.series[0].facets == ({"heads": "4"}, {"heads": "8"})
+    assert own.facets == ({}, {})
+
+
+def test_a_roofline_joins_the_lengths_of_one_number_of_heads_without_bars() -> None:
+    (chart,) = roofline_charts(made(problems(LENGTHS), TIMES))
+
+    own = chart.series[0]
+    assert (own.drawn, own.low, own.high) == ("joined", (), ())
+    assert list(own.x) == sorted(own.x)
+    assert len(own.x) == len(LENGTHS)
+    assert chart.facets["heads"] == "8"
+
+
+def test_each_kind_of_problem_has_a_roofline_of_its_own() -> None:
+    asked = problems(LENGTHS) + problems(LENGTHS, rest="causal")
+    found = roofline_charts(made(asked, TIMES))
+
+    assert [each.label for each in found] == [
+        "float32 on cpu, full mask",
+        "float32 on cpu, causal mask",
+    ]
+    assert [each.facets["mask"] for each in found] == ["full", "causal"]
 
 
 def test_a_roofline_takes_the_ceilings_of_its_own_device_and_dtype() -> None:

@@ -1,8 +1,8 @@
 """Formats of `export`, one module each: `as_` and the name of the format.
 
 A module has `EXTENSION`, of its file, and `write(store, run, path)`, which writes the file and
-returns the paths written. It raises OSError for a path that cannot be written. A new module is
-found by itself.
+returns the paths written. It raises OSError for a path that cannot be written. It may have
+`doubts(run)`: a line for each thing that the file cannot hold. A new module is found by itself.
 """
 
 from __future__ import annotations

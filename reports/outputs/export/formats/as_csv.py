@@ -1,4 +1,7 @@
-"""csv: the measurements, and the samples beside them in NAME-samples.csv."""
+"""csv: the measurements, beside them the samples, and the percentiles of a run with --tail.
+
+The files beside it are NAME-samples.csv and NAME-tails.csv.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import Any, Final
 import pandas as pd
 
 from reports.analysis.run_analysis import Analysis
+from reports.analysis.tails import COLUMNS, tail_columns
 from reports.outputs.export.samples import SAMPLE_COLUMNS, samples
 from reports.rows.measurements import MEASUREMENT_COLUMNS, measurement_columns
 from reports.views.text import printable
@@ -18,13 +22,17 @@ EXTENSION: Final = "csv"
 
 
 def write(store: Store, run: Run, path: Path) -> tuple[Path, ...]:
-    """Write both tables; texts that a spreadsheet would execute as formulas begin with a '."""
+    """Write the tables; texts that a spreadsheet would execute as formulas begin with a '."""
     analysis = Analysis(run, store.records(run.name))
     beside = path.with_name(f"{path.stem}-samples{path.suffix}")
     measured = map(measurement_columns, analysis.measurements)
     path.write_text(_table(measured, MEASUREMENT_COLUMNS), encoding="utf-8")
     beside.write_text(_table(samples(analysis), SAMPLE_COLUMNS), encoding="utf-8")
-    return path, beside
+    if not analysis.tails:
+        return path, beside
+    tails = path.with_name(f"{path.stem}-tails{path.suffix}")
+    tails.write_text(_table(map(tail_columns, analysis.tails), COLUMNS), encoding="utf-8")
+    return path, beside, tails
 
 
 def _table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:

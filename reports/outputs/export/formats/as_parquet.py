@@ -10,11 +10,13 @@ from __future__ import annotations
 import io
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from impls.interface import Problem
+from reports.analysis.run_analysis import Analysis
+from reports.analysis.tails import COLUMNS, tail_columns
 from reports.rows.columns import PROBLEM_COLUMNS, problem_columns
 from suites.records.codec import to_data
 from suites.records.record import CAUSES, CHECK
@@ -48,7 +50,8 @@ def write(store: Store, run: Run, path: Path) -> tuple[Path, ...]:
 
     The columns are the fields of a Record, with samples as a list and agreement and conditions as
     structs, then the fields of its problem, and its panel. The file appears when it is complete.
-    Raises ValueError without pyarrow.
+    The percentiles of a run with --tail are beside it, in NAME-tails.parquet. Raises ValueError
+    without pyarrow.
     """
     try:
         from pyarrow import parquet  # noqa: PLC0415 - an extra of its own
@@ -64,7 +67,22 @@ def write(store: Store, run: Run, path: Path) -> tuple[Path, ...]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-    return (path,)
+    return (path, *_tails(store, run, path))
+
+
+def _tails(store: Store, run: Run, path: Path) -> Iterator[Path]:
+    """Write the percentiles of a run with --tail; the path written."""
+    if not run.plan.tail:
+        return
+    import pyarrow as pa  # noqa: PLC0415 - an extra of its own
+    from pyarrow import parquet  # noqa: PLC0415 - likewise
+
+    beside = path.with_name(f"{path.stem}-tails{path.suffix}")
+    rows = list(map(tail_columns, Analysis(run, store.records(run.name)).tails))
+    kinds = {name: pa.float64() if name.endswith("_ms") else pa.int64() for name in COLUMNS}
+    kinds |= dict.fromkeys(("problem", "implementation", "panel"), pa.string())
+    parquet.write_table(pa.Table.from_pylist(rows, schema=pa.schema(kinds.items())), beside)
+    yield beside
 
 
 def _schema() -> pa.Schema:

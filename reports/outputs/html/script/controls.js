@@ -51,8 +51,8 @@ const updateCounts = () => {
   const body = document.getElementById("all")?.tBodies[0];
   const rows = body ? [...body.rows] : [];
   const count = rows.filter((row) => !row.hidden).length;
-  document.getElementById("shown").textContent =
-    `${count} of ${rows.length} measurements, ${figures} of ${boxes.length} figures shown`;
+  const measured = body ? `${count} of ${rows.length} measurements, ` : "";
+  document.getElementById("shown").textContent = `${measured}${figures} of ${boxes.length} figures shown`;
 };
 const apply = () => {
   read();

@@ -5,7 +5,7 @@ const plain = (text) => text.replace(/[&<>$]/g, (character) => `&#${character.ch
 const titleOf = (figure) => {
   const parts = all(".common", figure).map((part) => part.textContent);
   const under = [figure.querySelector("select")?.selectedOptions[0].text, ...parts].filter(Boolean).join("; ");
-  return `<b>${plain(figure.querySelector("h3").textContent)}</b><br><sup>${plain(under)}</sup>`;
+  return `<b>${plain(figure.querySelector("h2, h3").textContent)}</b><br><sup>${plain(under)}</sup>`;
 };
 const TITLE = 68;
 const WIDTH = 900;

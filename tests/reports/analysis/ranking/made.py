@@ -44,7 +44,9 @@ def made(
         own = times_ms[record.implementation](record.problem) * off
         if record.times_ms:
             samples = tuple(own * shift for shift in (1.0, 1.01, 0.99, 1.002, 0.998))
-            found.append(change(replace(record, times_ms=samples)))
+            side = 1.001 if record.session % 2 else 0.999
+            twin = tuple(side * sample for sample in samples) if record.twin_ms else ()
+            found.append(change(replace(record, times_ms=samples, twin_ms=twin)))
         else:
             found.append(change(record))
     return Analysis(

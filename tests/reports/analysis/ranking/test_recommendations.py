@@ -119,3 +119,13 @@ def test_one_problem_has_one_ranking() -> None:
     (found,) = recommendations(Analysis(run, [replace(each) for each in records]))
     assert spans(found) == [("base", 256, 256)]
     assert found.ranked[found.largest].rivals[0].name == "other"
+
+
+def test_a_lead_within_the_noise_floor_is_not_decided() -> None:
+    def noisy(record: Record) -> Record:
+        off = 1.2 if record.session % 2 else 0.85
+        return replace(record, twin_ms=tuple(off * each for each in record.twin_ms))
+
+    times = {"a": linear(1.0), "b": linear(1.1)}
+    assert only(problems((256,)), times).decided == 1
+    assert only(problems((256,)), times, change=noisy).decided == 0

@@ -1,0 +1,34 @@
+"""Runs by the names that a command line has: of the store, or of files with bundles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from suites.records.bundles.layout import is_bundle
+from suites.records.bundles.reading import Bundle
+from suites.records.record import Record
+from suites.records.store import Run, Store
+
+Stored = tuple[Run, list[Record]]
+
+
+def runs(names: Iterable[str], url: str) -> list[Stored]:
+    """The runs with their records, in the order of the names.
+
+    url  of the store; it is opened only for a name that is no bundle
+
+    Raises StoreError or BundleError for a name that leads to no run that can be read.
+    """
+    names = list(names)
+    stored = [name for name in names if not is_bundle(name)]
+    kept = Store.open(url, create=False) if stored else None
+    return [_of(name, kept) for name in names]
+
+
+def _of(name: str, kept: Store | None) -> Stored:
+    if kept is None or is_bundle(name):
+        found = Bundle.read(Path(name))
+        return found.run, found.records
+    run = kept.run(name)
+    return run, kept.records(run.name)

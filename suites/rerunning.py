@@ -1,0 +1,200 @@
+"""Measures the plan of a run once more: that of a stored run, or that of a bundle."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+
+from impls import FOLDER, fingerprint
+from suites.conducting import (
+    Conducted,
+    Live,
+    conducted,
+    expect_saveable_in,
+    finished,
+    pool_of,
+)
+from suites.engine.catalogue import cores, open_catalogue, with_readings
+from suites.engine.conductor import Listener
+from suites.engine.local_pool import LocalPool
+from suites.records.bundles.layout import INSTALLED, is_bundle
+from suites.records.bundles.reading import Bundle
+from suites.records.plan import Entry, Plan
+from suites.records.record import CHECK, Record
+from suites.records.store import Run, Store, now
+from suites.request.planning import MEMORY_SHARE, capability, usual_memory_limit
+
+_DIGITS: Final = 8
+"""Digits of a bundle's hash in the name of the folder that it is unpacked to."""
+
+
+def source(name: str, url: str, folder: Path) -> tuple[Run, list[Path]]:
+    """The run of that name, and the files with code that came with it.
+
+    url     of the store, for a name that is no bundle
+    folder  bundles are unpacked below it, and stay there
+    """
+    if not is_bundle(name):
+        return Store.open(url, create=False).run(name), []
+    found = Bundle.read(Path(name))
+    return found.unpack(folder / f"{found.run.name}-{found.digest[:_DIGITS]}")
+
+
+def differences(of: Run) -> list[str]:
+    """A line for each file, number of threads and limit that is another one here."""
+    plan, here = of.plan, fitting(of.plan)
+    every = {
+        (name, file, entry.hashes[name])
+        for entry in plan.entries
+        for name, file in entry.files.items()
+    }
+    found = [_of_file(*each) for each in sorted(every)]
+    if here.threads != plan.threads:
+        there, own = (",".join(map(str, each.threads)) for each in (plan, here))
+        found.append(f"threads: {there} in the run, {own} here: it has {cores()} CPUs")
+    if here.memory_limit < plan.memory_limit:
+        there, own = (f"{each.memory_limit / 2**30:.3g} GiB" for each in (plan, here))
+        found.append(f"memory limit: {there} in the run, {own} here: 80 % of what is available")
+    return [line for line in found if line]
+
+
+def rerun(
+    of: Run, url: str, command: str, live: Live, lines: Listener | None, save: str = ""
+) -> Conducted:
+    """Measure the plan of a run on this machine, as a new run of a store; see `conducting.begin`.
+
+    The problems, seed, sessions and settings are those of the plan. An implementation that is not
+    here is missing. A problem of a device that is not here is refused.
+    """
+    asked = fitting(of.plan)
+    with pool_of(asked) as pool:
+        plan, machine = _planned(asked, pool)
+        store = Store.open(url)
+        expect_saveable_in(store, save)
+        name = store.unused_name(plan.suite)
+        run = Run(name=name, started=now(), command=command, plan=plan, machine=machine)
+        store.begin(run)
+        store.add(name, *_settled(plan, machine))
+        records = conducted(run, store, pool, live, lines)
+    return finished(store, name, records, save)
+
+
+def fitting(plan: Plan) -> Plan:
+    """The plan with no more threads than CPUs here, and a memory limit that fits this machine."""
+    threads = tuple(sorted({min(each, cores()) for each in plan.threads}))
+    return replace(plan, threads=threads, memory_limit=_memory_limit(plan.memory_limit))
+
+
+def _memory_limit(limit: int) -> int:
+    """The limit of a plan, unless this machine has too little memory for it."""
+    whole = int(psutil.virtual_memory().total * MEMORY_SHARE)
+    return limit if limit <= whole else usual_memory_limit()
+
+
+def spec_of(entry: Entry) -> str:
+    """An implementation as --impl takes it here. Raises ValueError for a file that is not here."""
+    spec = entry.name
+    for name, file in entry.files.items():
+        if Path(file).parent != FOLDER:
+            place = f"{_place(file)}:{name.rpartition('.')[2]}"
+            spec = _with_place(spec, name, place)
+    return spec
+
+
+def _with_place(spec: str, name: str, place: str) -> str:
+    """The spec with a name, once and as a whole word, replaced by its file and function."""
+    found = re.search(rf"(?<![\w.]){re.escape(name)}(?![\w.])", spec)
+    return f"{spec[: found.start()]}{place}{spec[found.end() :]}" if found else spec
+
+
+def _place(file: str) -> str:
+    """The path of a file, or the dotted name of an installed module."""
+    if file.startswith(INSTALLED):
+        return ".".join(Path(file.removeprefix(INSTALLED)).with_suffix("").parts)
+    if not Path(file).is_file():
+        raise ValueError(f"its file {file} is not here")
+    return file
+
+
+def _planned(plan: Plan, pool: LocalPool) -> tuple[Plan, dict[str, Any]]:
+    """The plan with the implementations as they are here, and this machine."""
+    machine, entries = _described(plan, pool)
+    names = {entry.name for entry in entries}
+    made = replace(
+        plan,
+        entries=entries,
+        capability=capability(machine),
+        named=tuple(name for name in plan.named if name in names),
+    )
+    here = _devices(machine)
+    possible = tuple(problem for problem in plan.problems if problem.device in here)
+    if possible:  # trials need a device
+        made = with_readings(replace(made, problems=possible), pool)
+    return replace(made, problems=plan.problems), machine
+
+
+def _devices(machine: Mapping[str, Any]) -> list[str]:
+    """The kinds of device of a machine."""
+    return [each["device"] for each in machine["devices"]]
+
+
+def _described(plan: Plan, pool: LocalPool) -> tuple[dict[str, Any], tuple[Entry, ...]]:
+    """This machine, and the implementations of a plan; those that are not here are missing."""
+    threads = max(plan.threads)
+    missing = {e.name: why for e in plan.entries if (why := _fault(e, threads, pool))}
+    specs = [spec_of(entry) for entry in plan.entries if entry.name not in missing]
+    machine, found = open_catalogue(specs, threads=threads, pool=pool)
+    lost = (
+        Entry(name=entry.name, panel=entry.panel, missing=missing[entry.name])
+        for entry in plan.entries
+        if entry.name in missing
+    )
+    order = {entry.name: place for place, entry in enumerate(plan.entries)}
+    every = sorted((*found, *lost), key=lambda each: order.get(each.name, len(order)))
+    return machine, tuple(every)
+
+
+def _fault(entry: Entry, threads: int, pool: LocalPool) -> str:
+    """Why an implementation cannot be used here; empty when it can."""
+    try:
+        open_catalogue([spec_of(entry)], threads=threads, pool=pool)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _settled(plan: Plan, machine: Mapping[str, Any]) -> Iterator[Record]:
+    """The records known before anything runs, problems of devices that are not here among them."""
+    here = _devices(machine)
+    yield from (record for record in plan.settled() if record.problem.device in here)
+    for problem in plan.problems:
+        if problem.device not in here:
+            reason = f"this machine has no {problem.device}; it has {', '.join(here)}"
+            yield from (
+                Record(
+                    session=CHECK,
+                    problem=problem,
+                    implementation=entry.name,
+                    status="refused",
+                    cause="limits",
+                    reason=reason,
+                )
+                for entry in plan.entries
+            )
+
+
+def _of_file(name: str, file: str, hashed: str) -> str:
+    """How a file differs from that of the run; empty when it does not, and for installed ones."""
+    if file.startswith(INSTALLED):
+        return ""
+    if not Path(file).is_file():
+        return f"{name}: its file {file} is not here, so it is not measured"
+    found = fingerprint(file)
+    if found == hashed:
+        return ""
+    return f"{name}: the hash of {Path(file).name} is {hashed} in the run and {found} here"
