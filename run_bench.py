@@ -172,11 +172,13 @@ def report(  # noqa: PLR0913 - each parameter is an option of the command line
     store: parameters.StoreUrl = DEFAULT_STORE,
     out: parameters.Out = None,
     every: parameters.Every = False,
+    charts: parameters.Charts = "png",
     summary: parameters.Summary = None,
     as_json: parameters.Json = False,
 ) -> None:
     """Make the page and the charts of a run, the history of several, or machines side by side."""
     from reports.outputs import reporting
+    from reports.outputs.png.formats import formats
     from reports.outputs.summary import expect_file
     from suites.records import named as by_name
     from suites.records.store import Store
@@ -185,14 +187,19 @@ def report(  # noqa: PLR0913 - each parameter is an option of the command line
         raise ValueError(f"--last {last} beside {names[0]}; expected one or the other")
     _expect_tables(every=every, as_json=as_json)
     expect_file(summary)
+    kinds = formats(charts)
     wanted = Store.open(store, create=False).newest(last) if last else names or ["latest"]
     sides = by_name.runs(wanted, store)
     if len(sides) == 1:
-        reporting.report(*sides[0], out, as_json=as_json, every=every, summary=summary)
+        reporting.report(
+            *sides[0], out, as_json=as_json, every=every, summary=summary, formats=kinds
+        )
         return
     if every:
         raise ValueError(f"--all beside {len(wanted)} runs; it prints the tables of a single run")
-    reporting.report_several(sides, out, anyway=anyway, as_json=as_json, summary=summary)
+    reporting.report_several(
+        sides, out, anyway=anyway, as_json=as_json, summary=summary, formats=kinds
+    )
 
 
 @app.command()

@@ -20,6 +20,7 @@ from reports.outputs.html.page import Report
 from reports.outputs.markdown.comparison import of_history
 from reports.outputs.markdown.run import of_run
 from reports.outputs.markdown.text import escaped
+from reports.outputs.png.formats import DEFAULT, Format
 from reports.outputs.streams import OutputError
 from reports.outputs.summary import append
 from reports.outputs.terminal import run_tables
@@ -37,7 +38,7 @@ MOST_CHARTS: Final = 8
 """Paths of charts that are printed; more are counted."""
 
 
-def report(
+def report(  # noqa: PLR0913 - each parameter is an option of the command line
     run: Run,
     records: Sequence[Record],
     out: Path | None,
@@ -46,18 +47,20 @@ def report(
     every: bool = False,
     lines: Stream | None = None,
     summary: Path | None = None,
+    formats: Sequence[Format] = DEFAULT,
 ) -> None:
     """Write page and charts, and print the tables or JSON, then the paths.
 
     every    print the tables of all panels, all verdicts and all that was not measured
     lines    prints the JSON as one line
     summary  a file to which the answer is appended as markdown
+    formats  of the chart files
 
     Raises OutputError where standard output cannot be written.
     """
     analysis = Analysis(run, records)
     with nullcontext() if as_json else waiting("writing the page and the charts"):
-        made = page.write(analysis, out or RESULTS / run.name)
+        made = page.write(analysis, out or RESULTS / run.name, formats=formats)
     append(summary, of_run(analysis))
     try:
         if as_json:
@@ -76,26 +79,34 @@ def report_several(
     anyway: bool,
     as_json: bool,
     summary: Path | None = None,
+    formats: Sequence[Format] = DEFAULT,
 ) -> None:
     """Report runs of one machine as a history, and those of several machines side by side.
 
-    anyway  a history of several machines, too, marked
+    anyway   a history of several machines, too, marked
+    formats  of the chart files
     """
     if anyway or are_of_one_machine([run for run, _ in sides]):
-        report_history(sides, out, anyway=anyway, as_json=as_json, summary=summary)
+        report_history(sides, out, anyway=anyway, as_json=as_json, summary=summary, formats=formats)
     else:
-        report_machines(sides, out, as_json=as_json, summary=summary)
+        report_machines(sides, out, as_json=as_json, summary=summary, formats=formats)
 
 
 def report_machines(
-    sides: Sequence[Stored], out: Path | None, *, as_json: bool, summary: Path | None = None
+    sides: Sequence[Stored],
+    out: Path | None,
+    *,
+    as_json: bool,
+    summary: Path | None = None,
+    formats: Sequence[Format] = DEFAULT,
 ) -> None:
     """Write the page of several machines, and print their times and answers.
 
     summary  a file to which the answer of each machine is appended as markdown
     """
     found = machines(sides)
-    made = machines_page.write(found, out or RESULTS / f"{found.sides[0].run.name}-machines")
+    folder = out or RESULTS / f"{found.sides[0].run.name}-machines"
+    made = machines_page.write(found, folder, formats=formats)
     for side in found.sides:
         append(summary, f"## {escaped(machine_name(side))}\n\n{of_run(side.analysis)}")
     if as_json:
@@ -112,6 +123,7 @@ def report_history(
     anyway: bool,
     as_json: bool,
     summary: Path | None = None,
+    formats: Sequence[Format] = DEFAULT,
 ) -> None:
     """Write the page of the newest run with the history of all, and print what changed.
 
@@ -123,7 +135,11 @@ def report_history(
     newest = found.analyses[-1]
     folder = out or RESULTS / f"{newest.run.name}-history"
     made = page.write(
-        newest, folder, further=(section(found),), first=history_summary.of_history(found)
+        newest,
+        folder,
+        further=(section(found),),
+        first=history_summary.of_history(found),
+        formats=formats,
     )
     append(summary, of_history(found))
     if as_json:

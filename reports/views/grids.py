@@ -34,6 +34,7 @@ class Cell:
     title   the same in full: what the number is, or the reason
     least   whether it is the smallest number of its row
     level   the number itself; for agreement the share of the gate
+    error   whether it is the error of an approximation, which is never good news
     """
 
     text: str
@@ -41,6 +42,7 @@ class Cell:
     title: str = ""
     least: bool = False
     level: float | None = None
+    error: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +93,7 @@ class _Quantity:
     text: Callable[[float | None], str]
     title: Callable[[Measurement], str]
     absent: Callable[[Measurement], str] = lambda _: ""
+    error: bool = False
 
 
 _TIME: Final = _Quantity(
@@ -118,7 +121,8 @@ _ERROR: Final = _Quantity(
     "Distance of the output from exact attention",
     lambda row: row.evidence.relative_error,
     percent,
-    lambda _: "",
+    lambda _: "an output of zeros would be 100 %",
+    error=True,
 )
 
 
@@ -185,6 +189,7 @@ def _measured(analysis: Analysis, panel: str, quantity: _Quantity) -> Grid:
             state="timed",
             title=quantity.title(row),
             level=quantity.value(row),
+            error=quantity.error,
         )
         for row in analysis.with_most_threads
     }
@@ -195,8 +200,10 @@ def _measured(analysis: Analysis, panel: str, quantity: _Quantity) -> Grid:
         title=", ".join([f"{quantity.name} of {subject(panel)}", *labels(analysis.plan)]),
         unit=quantity.unit,
     )
-    rows = tuple(replace(row, cells=_marked(row.cells)) for row in grid.rows)
-    return replace(grid, rows=rows, caption=quantity.caption)
+    if not quantity.error:
+        rows = tuple(replace(row, cells=_marked(row.cells)) for row in grid.rows)
+        grid = replace(grid, rows=rows)
+    return replace(grid, caption=quantity.caption)
 
 
 def _of_panel(
@@ -260,7 +267,8 @@ def _agreement_cell(row: Outcome) -> Cell:
     if row.panel == APPROXIMATIONS:
         off = percent(found.relative_error)
         title = f"RMS error of the output over its RMS: {off}; the gate judges no approximation"
-        return Cell(text=f"off by {off}", state="ok", title=title, level=found.relative_error)
+        level = found.relative_error
+        return Cell(text=f"off by {off}", state="ok", title=title, level=level, error=True)
     used = share(found.share)
     parts = (
         f"{used} of what the gate allows" if used else "agrees; no share was recorded",

@@ -29,7 +29,7 @@ from suites.measure.devices import Device, device
 from suites.measure.gradients import GradientMode
 from suites.measure.inputs import Inputs, call_of, make_inputs
 from suites.measure.preparing import Preparation
-from suites.measure.rounds import MOST, REPEATS, TAIL_MOST, Arm, rounds_within, run_rounds
+from suites.measure.rounds import Arm, run_rounds, schedule
 from suites.process_state.state import ProcessState
 from suites.records.record import Conditions, Record
 from suites.stats import ceilings
@@ -254,18 +254,15 @@ class Bench:
     def run(self, arms: list[Arm], announce: Callable[[int], None]) -> Conditions:
         """Rounds of these arms, as many as the budget pays for."""
         seed = f"{self.task.seed}|{self.task.session}|{self.task.problem}"
-        tail = self.task.settings.tail
-        count = rounds_within(self.task.round_budget_ms, arms, TAIL_MOST if tail else MOST)
         with quiet(), self._limited():
             return run_rounds(
                 arms,
-                count,
+                schedule(self.task.round_budget_ms, arms, single=self.task.settings.tail),
                 Random(seed),
                 gauge=Gauge(usual_probe(), self._device),
                 refresh=self.inputs.refresh,
                 announce=announce,
                 page_faults=page_faults,
-                repeats=0 if tail else REPEATS,
             )
 
     def _neighbour_ratios(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from math import ceil
+from math import ceil, inf
 from random import Random
 from typing import Any, Protocol
 
@@ -63,6 +63,20 @@ class Arm:
         return replace(self, times_ms=[], faults=[])
 
 
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How many rounds are run.
+
+    rounds     at most, without repeats
+    repeats    of disturbed rounds, at most
+    budget_ms  of calls: after it no further round begins
+    """
+
+    rounds: int
+    repeats: int = REPEATS
+    budget_ms: float = inf
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
     """The state of the machine during rounds that share a reading; fields as in Conditions."""
@@ -95,24 +109,34 @@ def orders(arms: int, random: Random) -> Iterator[list[int]]:
             yield drawn[shift:] + drawn[:shift]
 
 
-def rounds_within(budget_ms: float, arms: Sequence[Arm], most: int = MOST) -> int:
-    """Number of rounds within a budget: 2 to `most`, or 1 when one round exceeds it."""
+def rounds_within(budget_ms: float, arms: Sequence[Arm]) -> int:
+    """Number of rounds within a budget: 2 to 250, or 1 when one round exceeds it."""
     cost_ms = sum(arm.round_ms for arm in arms)
     if cost_ms > budget_ms:
         return 1
-    return max(FEWEST, min(most, int(budget_ms / max(cost_ms, 1e-3))))
+    return max(FEWEST, min(MOST, int(budget_ms / max(cost_ms, 1e-3))))
 
 
-def run_rounds(  # noqa: PLR0913 - all but two are keywords, each used once
+def schedule(budget_ms: float, arms: Sequence[Arm], *, single: bool) -> Schedule:
+    """The rounds of a problem within a budget.
+
+    single  for percentiles of single calls: up to 1000 rounds, and no repeats, which would give
+            disturbed calls more weight than they had
+    """
+    if single:
+        return Schedule(TAIL_MOST, repeats=0, budget_ms=budget_ms)
+    return Schedule(rounds_within(budget_ms, arms))
+
+
+def run_rounds(
     arms: Sequence[Arm],
-    rounds: int,
+    planned: Schedule,
     random: Random,
     *,
     gauge: Gauge,
     refresh: Call,
     announce: Callable[[int], None],
     page_faults: Callable[[], int],
-    repeats: int = REPEATS,
 ) -> Conditions:
     """Take one sample of every arm in each round, and append it to the arm.
 
@@ -122,15 +146,14 @@ def run_rounds(  # noqa: PLR0913 - all but two are keywords, each used once
     refresh      changes the inputs in place before each sample
     announce     receives the index of an arm before any of its code runs
     page_faults  returns the minor page faults of the process so far
-    repeats      of disturbed rounds, at most; 0 for percentiles: repeats would give disturbed calls
-                 more weight than they had
     """
+    rounds = planned.rounds
     order = orders(len(arms), random)
     together = min(rounds, ceil(WATCHED_MS / max(sum(arm.round_ms for arm in arms), 1e-3)))
     moments: list[Moment] = []
     for first in range(0, rounds, together):
         count = min(together, rounds - first)
-        for _ in range(1 + repeats):
+        for _ in range(1 + planned.repeats):
             gauge.start()
             for _ in range(count):
                 for index in next(order):
@@ -140,9 +163,14 @@ def run_rounds(  # noqa: PLR0913 - all but two are keywords, each used once
             moments += [moment] * count
             if not moment.disturbed or len(moments) + count > 2 * rounds:
                 break
-        if len(moments) + count > 2 * rounds:
+        if len(moments) + count > 2 * rounds or sum(map(_spent_ms, arms)) >= planned.budget_ms:
             break
     return _together(moments)
+
+
+def _spent_ms(arm: Arm) -> float:
+    """Milliseconds of an arm's samples and of their lead-in calls, taken to be as long."""
+    return sum(arm.times_ms) * (arm.count + arm.leads_in)
 
 
 def _take(arm: Arm, refresh: Call, page_faults: Callable[[], int]) -> None:

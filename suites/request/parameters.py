@@ -126,6 +126,9 @@ Out = Annotated[
     Path | None,
     typer.Option(help="Folder for the page and charts; by default results/RUN.", metavar="DIR"),
 ]
+Charts = Annotated[
+    str, typer.Option(metavar="FORMATS", help="Formats of the chart files: png,svg,pdf.")
+]
 Summary = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Markdown file to append the answer to, as CI steps take."),

@@ -107,6 +107,8 @@ MISTAKES = {
     ),
     "resuming where nothing is": (("run", "--resume"), r"no store at results/bench.db"),
     "reporting where nothing is": (("report",), r"no store at results/bench.db"),
+    "tables beside the JSON of a run": (("run", "--all", "--json"), r"--all beside --json; expect"),
+    "tables beside the JSON of a report": (("report", "--all", "--json"), r"--all beside --json"),
     "an unknown list": (("list", "everything"), r"unknown list 'everything'; expected one of"),
     "a name that Python cannot use": (
         ("new", "my-impl"),

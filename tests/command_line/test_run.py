@@ -47,14 +47,29 @@ def test_a_run_without_a_terminal_prints_nothing_on_stderr(tmp_path: Path) -> No
     assert (result.returncode, result.stderr) == (0, "")
 
 
+def test_the_verdicts_are_counted_on_demand_and_of_a_single_run_only(
+    made: subprocess.CompletedProcess[str], folder: Path
+) -> None:
+    every = start("report", "--all", "--out", "every", cwd=folder)
+    assert every.returncode == 0
+    assert "Where nothing differs, 5 % of intervals exclude 1" in " ".join(every.stdout.split())
+    assert "Where nothing differs" not in made.stdout
+    several = start("report", "latest", "latest", "--all", cwd=folder)
+    assert several.returncode == 2
+    assert several.stderr == (
+        "attnbench: --all beside 2 runs; it prints the tables of a single run\n"
+    )
+
+
 def test_a_run_measures_reports_and_prints_the_paths(
     made: subprocess.CompletedProcess[str], folder: Path
 ) -> None:
     assert made.returncode == 1
     assert made.stderr == "xformers was named with --impl and has no time: 4 refused\n"
     paths = [Path(line) for line in made.stdout.splitlines() if line.startswith("results/")]
-    assert paths[0].name == "report.html"
-    assert {path.suffix for path in paths[1:]} == {".png"}
+    assert paths[-1].name == "report.html"
+    assert made.stdout.splitlines()[-1] == str(paths[-1])
+    assert {path.suffix for path in paths[:-1]} == {".png"}
     assert all((folder / path).stat().st_size > 1000 for path in paths)
     for name in ("mine", "sdpa_flash", "xformers"):
         assert name in made.stdout

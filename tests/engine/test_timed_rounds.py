@@ -23,7 +23,7 @@ from suites.engine.protocol import (
     Message,
     ReadInstruments,
 )
-from suites.measure import timing
+from suites.measure import rounds, timing
 from suites.measure.rounds import Moment
 from suites.process_state import functions
 from suites.records.record import Record
@@ -142,7 +142,7 @@ def test_with_tail_every_sample_is_one_call_and_no_round_is_repeated(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(Gauge, "stop", disturbed)
-    monkeypatch.setattr(timed_rounds, "TAIL_MOST", 300)
+    monkeypatch.setattr(rounds, "TAIL_MOST", 300)
     tail = Settings(sessions=1, memory_limit=1 << 40, threads=(2,), tail=True)
     made = measured("naive", "sdpa_math", settings=tail, round_budget_ms=20_000.0)
     assert {record.calls_per_sample for record in made.values()} == {1}

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from suites.measure import rounds, timing
-from suites.measure.rounds import Arm, Moment, orders, rounds_within, run_rounds
+from suites.measure.rounds import Arm, Moment, Schedule, orders, rounds_within, run_rounds, schedule
 from suites.measure.timing import (
     ColdSampler,
     CudaClock,
@@ -168,8 +168,6 @@ def test_rounds_are_allotted_by_cost() -> None:
     assert rounds_within(400, [short, middling]) == 3
     assert rounds_within(170, [short, middling]) == rounds.FEWEST
     assert rounds_within(400, [short, long]) == 1
-    assert rounds_within(20_000, [short], rounds.TAIL_MOST) == rounds.TAIL_MOST
-    assert rounds_within(20_000, [middling], rounds.TAIL_MOST) == 20_000 // 120
 
 
 def test_the_cost_of_a_round_includes_cache_flushes() -> None:
@@ -186,7 +184,7 @@ def test_rounds_interleave_with_a_lead_in_call_before_each_short_sample() -> Non
     changed: list[int] = []
     made = run_rounds(
         arms,
-        3,
+        Schedule(3),
         Random(1),
         gauge=FakeGauge(),
         refresh=lambda: changed.append(time.ns),
@@ -221,7 +219,7 @@ def test_a_disturbed_round_is_repeated_as_a_whole_and_every_attempt_is_kept(
     arms = [arm(time, "a", 40.0), arm(time, "b", 50.0)]
     made = run_rounds(
         arms,
-        2,
+        Schedule(2),
         Random(1),
         gauge=FakeGauge(*disturbed),
         refresh=lambda: None,
@@ -237,16 +235,35 @@ def test_without_repeats_every_round_is_tried_once_and_kept() -> None:
     arms = [arm(time, "a", 40.0), arm(time, "b", 50.0)]
     made = run_rounds(
         arms,
-        3,
+        Schedule(3, repeats=0),
         Random(1),
         gauge=FakeGauge("x", "x"),
         refresh=lambda: None,
         announce=lambda _: None,
         page_faults=lambda: 0,
-        repeats=0,
     )
     assert made.disturbed == ("x", "x", "")
     assert [len(each.times_ms) for each in arms] == [3] * 2
+
+
+def test_single_calls_end_with_their_budget_however_long_a_warm_call_was() -> None:
+    def taken(ms: float, warm_ms: float) -> int:
+        time = FakeTime()
+        one = replace(arm(time, "a", ms), call_ms=warm_ms, sample_ms=0.0)
+        run_rounds(
+            [one],
+            schedule(20_000, [one], single=True),
+            Random(1),
+            gauge=FakeGauge(),
+            refresh=lambda: None,
+            announce=lambda _: None,
+            page_faults=lambda: 0,
+        )
+        return len(one.times_ms)
+
+    assert taken(1.0, warm_ms=1.0) == taken(1.0, warm_ms=90.0) == rounds.TAIL_MOST
+    assert taken(40.0, warm_ms=40.0) == taken(40.0, warm_ms=90.0) == 250
+    assert taken(30_000.0, warm_ms=900.0) == 1
 
 
 def test_short_rounds_are_watched_and_repeated_together() -> None:
@@ -254,7 +271,7 @@ def test_short_rounds_are_watched_and_repeated_together() -> None:
     arms = [arm(time, "a", 4.0), arm(time, "b", 5.0)]  # a round takes 18 ms, so three are watched
     made = run_rounds(
         arms,
-        4,
+        Schedule(4),
         Random(1),
         gauge=FakeGauge("x", "", ""),
         refresh=lambda: None,

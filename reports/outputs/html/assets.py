@@ -27,6 +27,9 @@ STYLES: Final = (
 """Style sheets in the order they apply in."""
 SCRIPTS: Final = (
     "state.js",
+    "scales.js",
+    "ends.js",
+    "tiles.js",
     "charts.js",
     "tables.js",
     "terms.js",

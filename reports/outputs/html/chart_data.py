@@ -8,7 +8,7 @@ from typing import Any
 
 from reports.outputs.html.filters import Filters
 from reports.views.charts.chart import Chart, Map, Series
-from reports.views.charts.palette import Look
+from reports.views.charts.palette import Look, ink_on
 from reports.views.text import abbreviated, printable
 
 
@@ -28,7 +28,7 @@ def chart_data(
     return {
         "families": families,
         "hovers": [chart_text(text) for text in shared.hovers],
-        "looks": [[look.light, look.dark, look.marker, look.line] for look in shared.looks],
+        "looks": list(map(_look, shared.looks)),
         "spots": list(map(list, shared.spots)),
         "facets": [[name, list(map(printable, own))] for name, own in filters.values.items()],
     }
@@ -73,6 +73,11 @@ class Shared:
         return self.filters.values["implementation"].get(name, -1)
 
 
+def _look(look: Look) -> list[str]:
+    """Colours on a light and a dark page, marker, dashes, and the text on either colour."""
+    return [look.light, look.dark, look.marker, look.line, ink_on(look.light), ink_on(look.dark)]
+
+
 def _words(chart: Chart | Map, filters: Filters) -> dict[str, Any]:
     return {
         "alt": printable(chart.alt),
@@ -92,6 +97,7 @@ def _parts(chart: Chart | Map, shared: Shared) -> dict[str, Any]:
         "ticks": chart.ticks,
         "sizes": _rounded(chart.sizes),
         "rows": [chart_text(row) for row in chart.rows],
+        "clip": _rounded(chart.clip) if chart.clip else None,
         "series": [_series(series, shared) for series in chart.series],
     }
 
@@ -124,6 +130,7 @@ def _tiles(chart: Map, shared: Shared) -> list[dict[str, Any]]:
                 "x": [tile.x for tile in own],
                 "y": [tile.y for tile in own],
                 "undecided": [tile.undecided for tile in own],
+                "lead": [tile.lead for tile in own],
                 "hover": shared.hover(tile.hover for tile in own),
                 "look": shared.look(chart.looks[name]),
             }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,18 @@ from reports.outputs.html.page import (
     section_parts,
     some_of_each,
 )
+from reports.outputs.png.formats import DEFAULT, Format
 from reports.views import machine, machines
 
 
-def write(found: Machines, folder: Path) -> Report:
-    """Write the page and its charts into a folder. Raises ValueError like `page.write`."""
+def write(found: Machines, folder: Path, *, formats: Sequence[Format] = DEFAULT) -> Report:
+    """Write the page and its charts into a folder. Raises ValueError like `page.write`.
+
+    formats  of the chart files
+    """
     html, drawn = _page(found)
     stamps = dict.fromkeys(machine.stamp(side.analysis.run) for side in found.sides)
-    return saved(html, drawn, folder, "; ".join(stamps))
+    return saved(html, drawn, folder, "; ".join(stamps), formats=formats)
 
 
 def page(found: Machines) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -18,6 +18,7 @@ from reports.outputs.html.chart_data import chart_data
 from reports.outputs.html.contents import Contents, Drawn, contents, is_large
 from reports.outputs.html.filters import Filters
 from reports.outputs.html.first_screen import unbroken
+from reports.outputs.png.formats import DEFAULT, FORMATS, Format
 from reports.rows.panels import panels_of
 from reports.views import (
     choices,
@@ -77,22 +78,31 @@ def write(
     *,
     further: Sequence[Section] = (),
     first: FirstScreen | None = None,
+    formats: Sequence[Format] = DEFAULT,
 ) -> Report:
     """Write a run's page and charts into a folder, which is created when it does not exist.
 
     further  sections besides those of the run
     first    the first screen; by default that of the run
+    formats  of the chart files
 
     Charts of an earlier report in the folder are removed. Raises ValueError with one sentence when
     the folder cannot be written.
     """
     made = contents(analysis, further, first)
     stamp = machine.stamp(analysis.run)
-    return saved(_page(analysis, made), made.printed, folder, stamp, keys(analysis.plan))
+    html, left_over = _page(analysis, made), keys(analysis.plan)
+    return saved(html, made.printed, folder, stamp, left_over, formats=formats)
 
 
 def saved(
-    html: str, every: Drawn, folder: Path, stamp: str, left_over: Sequence[str] = ()
+    html: str,
+    every: Drawn,
+    folder: Path,
+    stamp: str,
+    left_over: Sequence[str] = (),
+    *,
+    formats: Sequence[Format] = DEFAULT,
 ) -> Report:
     """Write a page and its charts into a folder; see `write`.
 
@@ -109,7 +119,7 @@ def saved(
             return Report(path, ())
         from reports.outputs.png import files  # noqa: PLC0415 - a page without charts needs no matplotlib
 
-        return Report(path, tuple(files.draw(every, folder, stamp=stamp)))
+        return Report(path, tuple(files.draw(every, folder, stamp=stamp, formats=formats)))
     except OSError as error:
         raise unwritable(folder, error) from error
 
@@ -124,7 +134,8 @@ def _left_over(own: Sequence[str], folder: Path) -> list[Path]:
     from reports.outputs.png.files import is_ours  # noqa: PLC0415 - `page` needs no matplotlib
 
     named = [folder / f"{key}.png" for key in own]
-    return [*named, *(path for path in folder.glob("*.png") if is_ours(path))]
+    others = [path for kind in FORMATS for path in folder.glob(f"*.{kind}")]
+    return [*named, *filter(is_ours, others)]
 
 
 def environment(filters: Filters) -> Environment:
@@ -240,10 +251,19 @@ def _panel(analysis: Analysis, drawn: Drawn, name: str) -> dict[str, Any]:
     }
 
 
+def _by_key(drawn: Drawn) -> Iterator[tuple[str, Drawn]]:
+    return ((key, list(own)) for key, own in groupby(drawn, lambda chart: chart.key))
+
+
 def _families(drawn: Drawn) -> list[dict[str, Any]]:
     return [
-        {"key": key, "id": f"chart-{panels.slug(key).replace('_', '-')}", "charts": list(family)}
-        for key, family in groupby(drawn, lambda chart: chart.key)
+        {
+            "key": key,
+            "id": f"chart-{panels.slug(key).replace('_', '-')}",
+            "charts": family,
+            "opens": max(range(len(family)), key=lambda place: family[place].richness),
+        }
+        for key, family in _by_key(drawn)
     ]
 
 

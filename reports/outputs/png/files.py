@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from matplotlib import rc_context
 
 from reports.outputs.png.figure import figure
+from reports.outputs.png.formats import DEFAULT, FORMATS, Format
 from reports.outputs.png.sheet import MOST_ON_ONE, columns_of
 from reports.views.charts.chart import Chart, Map
 
-Format = Literal["png", "svg", "pdf"]
 Charts = Sequence[Chart | Map]
 
 MOST_OF_FAMILY: Final = 24
@@ -59,7 +59,7 @@ def draw(
     folder: Path,
     *,
     stamp: str = "",
-    formats: Sequence[Format] = ("png",),
+    formats: Sequence[Format] = DEFAULT,
 ) -> list[Path]:
     """Write the files of every family into an existing folder; their paths, in chart order.
 
@@ -148,5 +148,5 @@ def _named(path: Path, kind: Format) -> Path:
 
 def is_ours(path: Path) -> bool:
     """Whether the metadata of an image file names this program."""
-    mark = _NAMED.get(path.suffix.removeprefix("."))  # type: ignore[call-overload]
-    return mark is not None and mark.encode() in path.read_bytes()
+    kind = next((each for each in FORMATS if path.suffix == f".{each}"), None)
+    return kind is not None and _NAMED[kind].encode() in path.read_bytes()

@@ -45,10 +45,10 @@ DARK: Final = (
     "#a096ff",
     "#99e1ff",
     "#8b8d94",
-    "#995500",
-    "#eeffcc",
-    "#dd1166",
-    "#117755",
+    "#995555",
+    "#667700",
+    "#886688",
+    "#aa7755",
 )
 """On a dark page: the first eight have the same hues, found by the same search."""
 FIRST: Final = 8

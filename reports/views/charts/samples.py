@@ -27,7 +27,7 @@ ROUNDS: Final = "rounds_over_time"
 """Keys of the two families."""
 _STRIP: Final = 0.8
 """Part of the room of a session that its strips take."""
-_BELOW: Final = 0.93
+_BELOW: Final = 0.85
 """Disturbed rounds are marked at this multiple of the smallest figure."""
 _DISTURBED: Final = Look(*NEUTRAL[1], "line-ns-open", "solid")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ import pytest
 from reports.analysis.run_analysis import Analysis
 from reports.outputs.html.page import NAME, page
 from reports.views import text as texts
+from reports.views.charts.chart import Chart, Map
 from tests.reports import browser
 from tests.reports.browser import Opened, draw_all, opened
 from tests.reports.hostile_run import NAMES, hostile_run
-from tests.reports.section_by_hand import by_hand, points
+from tests.reports.section_by_hand import by_hand, points, winners
 from tests.saved_run import small_run
 
 pytestmark = pytest.mark.browser
@@ -104,16 +106,107 @@ def test_a_page_draws_all_points_over_all_sizes_with_reference_lines_last_in_the
         draw_all(seen)
         drawn = "document.querySelector('[data-family=points]')"
         assert seen.view.locator("[data-family=points] .legendtext").all_text_contents() == [
-            "naive",
-            "lined",
             "ceiling",
         ]
+        named = seen.view.evaluate(f"{drawn}.layout.annotations.map(each => each.text)")
+        assert sorted(named) == ["lined", "naive"]
         ys = seen.view.evaluate(f"{drawn}.data.map(each => each.y)")
         low, high = seen.view.evaluate(f"{drawn}.layout.xaxis.range")
         assert seen.complaints == []
     assert ys == [list(line.y), list(twice.y), [None, *lined.y, None]]
     assert 10**low < 32
     assert 10**high > 2048
+
+
+def drawn_with(tmp_path: Path, *charts: Chart | Map, width: int = 1280) -> Any:
+    """The first family of charts made by hand, as the page draws it."""
+    further = [replace(by_hand(), charts=charts)]
+    path = tmp_path / NAME
+    path.write_text(page(Analysis(*small_run()), further=further), "utf-8")
+    with opened(path, viewport={"width": width, "height": 900}) as seen:
+        draw_all(seen)
+        place = f"document.querySelector('[data-family={charts[0].key}]')"
+        legend = seen.view.locator(f"[data-family={charts[0].key}] .legendtext")
+        found = {
+            "data": seen.view.evaluate(f"{place}.data"),
+            "layout": seen.view.evaluate(f"{place}.layout"),
+            "legend": legend.all_text_contents(),
+            "note": seen.view.evaluate(f"{place}.parentElement.querySelector('.note').textContent"),
+        }
+        assert seen.complaints == []
+    return found
+
+
+def test_a_phone_has_no_room_for_names_at_line_ends_and_keeps_the_legend(tmp_path: Path) -> None:
+    found = drawn_with(tmp_path, points(), width=390)
+    assert found["legend"] == ["naive", "ceiling"]
+    assert not found["layout"].get("annotations")
+
+
+def test_names_at_line_ends_are_shifted_apart_on_the_page(tmp_path: Path) -> None:
+    own = points().series[0]
+    many = tuple(
+        replace(own, name=name, implementation=name, y=(1.0, 2.0, 4.0 + place / 1000))
+        for place, name in enumerate(("naive", "chunked", "sdpa_flash", "sdpa_math"))
+    )
+    found = drawn_with(tmp_path, replace(points(), series=many))
+    named = found["layout"]["annotations"]
+    assert [each["text"] for each in named] == ["naive", "chunked", "sdpa_flash", "sdpa_math"]
+    heights = sorted(-each["ay"] for each in named)
+    assert all(other - one >= 14 for one, other in pairwise(heights))
+    assert found["legend"] == []
+
+
+def test_a_point_beyond_the_axis_is_an_arrow_at_its_edge_on_the_page(tmp_path: Path) -> None:
+    far = replace(points().series[0], y=(1.0, 2.1, 4e6), low=(), high=())
+    chart = replace(points(), series=(far,), clip=(1.0, 4.0))
+    found = drawn_with(tmp_path, chart)
+    line, arrow = found["data"]
+    assert line["y"] == [1.0, 2.1, 4.0]
+    assert (arrow["x"], arrow["y"]) == ([512], [4.0])
+    assert arrow["marker"]["symbol"] == ["arrow-up"]
+    low, high = found["layout"]["yaxis"]["range"]
+    assert 10**low < 1
+    assert 4 < 10**high < 10
+
+
+def test_no_point_lies_on_an_axis_of_the_page(tmp_path: Path) -> None:
+    zero = replace(points().series[0], y=(0.0, 2.0, 4.0), low=(), high=())
+    chart = replace(points(), series=(zero,), log_y=False, log_x=False)
+    layout = drawn_with(tmp_path, chart)["layout"]
+    assert layout["yaxis"]["range"][0] < 0
+    assert layout["yaxis"]["range"][1] > 4
+    assert layout["xaxis"]["range"][0] < 128
+    assert layout["xaxis"]["range"][1] > 512
+
+
+def test_a_tile_of_the_page_says_its_lead_or_a_number(tmp_path: Path) -> None:
+    decided = replace(winners().tiles[0], lead="next 1.90x")
+    wide = replace(winners(), tiles=(decided, *winners().tiles[1:]))
+    (naive, flash) = drawn_with(tmp_path, wide)["data"]
+    assert naive["text"] == ["naive<br>next 1.90x", "naive ?"]
+    assert naive["textfont"]["color"][0] in {"#000000", "#ffffff"}
+    many = tuple(replace(winners().tiles[1], x=2**step) for step in range(12))
+    found = drawn_with(tmp_path, replace(winners(), tiles=(decided, *many)), width=390)
+    assert found["data"][1]["text"] == ["2"] * 12
+    assert found["legend"][1] == "2  sdpa_flash"
+    assert flash["name"] == "sdpa_flash"
+
+
+def test_a_family_opens_on_the_chart_with_most_implementations_and_points(tmp_path: Path) -> None:
+    poor = replace(points(), label="poor", note="The poor one.", series=points().series[1:])
+    rich = replace(points(), label="rich", note="The rich one.")
+    assert drawn_with(tmp_path, poor, rich, poor)["note"] == "The rich one."
+    assert poor.richness < rich.richness
+
+
+def test_a_chart_with_rows_has_a_text_for_each_and_bars_along_x(tmp_path: Path) -> None:
+    own = replace(points().series[0], x=(1.5,), y=(1,), low=(1.2,), high=(1.9,), hover=("a",))
+    found = drawn_with(tmp_path, replace(points(), series=(own,), rows=("first", "naive\n1.50x")))
+    assert found["layout"]["yaxis"]["ticktext"] == ["first", "naive<br>1.50x"]
+    assert found["layout"]["yaxis"]["range"] == [1.5, -0.5]
+    assert found["data"][0]["error_x"]["array"] == pytest.approx([0.4])
+    assert found["legend"] == []
 
 
 def one_line(text: str) -> str:

@@ -69,6 +69,17 @@ def test_a_chart_names_the_sizes_where_a_line_ends() -> None:
     assert "xformers (refused)" in drawn.note
 
 
+def test_why_a_line_ends_is_said_with_the_size_from_which_on() -> None:
+    found = charts(Analysis(*small_run()))
+    assert chart(found, "time_vs_length", "full mask").ends == (
+        "sdpa_math: out of memory from T = 2048",
+    )
+    run, records = small_run()
+    short = [r for r in records if r.problem.key_length < 1024 or not r.session]
+    ends = chart(charts(Analysis(run, short)), "time_vs_length", "full mask").ends
+    assert ends == ("all: not reached from T = 1024",)
+
+
 def test_a_chart_has_an_alternative_text() -> None:
     drawn = chart(charts(Analysis(*small_run())), "time_vs_length", "full mask")
     assert drawn.alt.startswith("Time against sequence length, in ms; full mask, forward, 8 heads")

@@ -36,6 +36,13 @@ def test_a_tile_is_the_fastest_of_its_problem() -> None:
     assert "heads" not in found.facets
 
 
+def test_a_decided_tile_says_the_lead_and_an_undecided_one_none() -> None:
+    (found,) = drawn(made(problems((128, 1024)), {**TIMES, "slow": linear(5e3)}))
+    assert [tile.lead for tile in found.tiles] == ["next 3.1x", "next 2.6x"]
+    (found,) = drawn(made(problems(LENGTHS), {"one": linear(1.0), "other": linear(1.0005)}))
+    assert [tile.lead for tile in found.tiles] == [""] * 4
+
+
 def test_pairs_decide_the_fastest_where_medians_disagree() -> None:
     took = {"base": (1.0, 1.1, 1.2, 1.3, 1.4), "other": (0.99, 1.089, 1.2006, 1.287, 1.386)}
     logs = np.log([[took[name][each] for name in took] for each in range(5)])

@@ -116,6 +116,7 @@ def test_an_approximation_shows_what_it_is_off_by_and_never_agrees(
     grid = error_grid(Analysis(run, records), panel="approximations")
     assert grid.columns == ("performer",)
     assert {cell.text for row in grid.rows for cell in row.cells} == {"12 %"}
+    assert all(cell.error and not cell.least for row in grid.rows for cell in row.cells)
     assert error_grid(Analysis(run, records), panel="attention").is_empty
     for row in rows_of(outcomes(run, records)):
         assert (row["share"] is None) == (row["implementation"] == "performer")

@@ -12,14 +12,14 @@ const tilesOf = (chart) => (passes(chart.facets) ? chart.tiles.filter((t) => sho
 const isEmpty = (chart) => !(chart.tiles ? tilesOf(chart) : seriesOf(chart)).length;
 const sorted = (values) => [...new Set(values)].sort((a, b) => a - b);
 
-// A line has a gap at sizes without a figure. Points may be several at one size.
-const trace = (sizes, bars) => (series) => {
+// A line has a gap at sizes without a figure. Points may be several at one size. A value beyond the axis is at its edge.
+const trace = (sizes, bars, written) => (series) => {
   const colour = colours(series);
   const xs = series.drawn === "line" ? sizes : series.x;
   const at = (values) => (series.drawn === "line" ? xs.map((size) => values[series.x.indexOf(size)] ?? null) : values);
   const hasHover = series.hover.length > 0;
   return {
-    type: "scatter", connectgaps: false, name: series.name, legendrank: series.of < 0 ? 2 : 1,
+    type: "scatter", connectgaps: false, name: series.name, legendrank: series.of < 0 ? 2 : 1, showlegend: !written.has(series.name),
     mode: { line: "lines+markers", joined: "lines+markers", points: "markers", samples: "markers", bare: "lines" }[series.drawn],
     x: xs, y: at(series.y), hoverinfo: hasHover ? "text" : "x+y+name",
     hovertext: hasHover ? at(series.hover.map((i) => hovers[i])).map((text) => text ?? "") : undefined,
@@ -33,29 +33,25 @@ const trace = (sizes, bars) => (series) => {
   };
 };
 
-// One bar for each tile: each implementation has its colour, hatching and legend entry.
-const tiles = (xs, ys, paper) => (own) => ({
-  type: "bar", name: own.name, width: 0.96, textposition: "inside", insidetextanchor: "middle",
-  constraintext: "both", textangle: 0, hoverinfo: own.hover.length ? "text" : "name",
-  x: own.x.map((x) => xs.indexOf(x)), base: own.y.map((y) => ys.indexOf(y) - 0.48), y: own.y.map(() => 0.96),
-  text: own.undecided.map((open) => (open ? `${own.name} ?` : own.name)),
-  hovertext: own.hover.map((i) => hovers[i]),
-  textfont: { color: own.undecided.map((open) => (open ? (dark.matches ? "#ffffff" : "#1f2328") : paper)) },
-  marker: {
-    color: colours(own), opacity: 1, line: { width: 0 },
-    pattern: {
-      shape: own.undecided.map((open) => (open ? "/" : "")), fillmode: "replace", solidity: 0.25, size: 9,
-      bgcolor: paper, fgcolor: colours(own),
-    },
-  },
-});
-
-const typed = (axis, values, log) => {
-  const wanted = axes[axis] ? axes[axis] === "log" : log;
-  return wanted && values.every((value) => value > 0) ? "log" : "linear";
+// Points and bars within the range that the axis shows, with the places where one was cut.
+const clipped = (chart, bars) => (series) => {
+  const keep = (values) => values.map((value) => inside(chart, value));
+  const ends = (i) => [series.low[i] ?? series[bars][i], series.high[i] ?? series[bars][i]];
+  const sideOf = (value) => (value < chart.clip[0] ? 0 : value > chart.clip[1] ? 1 : -1);
+  const cuts = !chart.clip || series.drawn === "bare" ? [] : series[bars].flatMap((value, i) =>
+    [0, 1].filter((side) => sideOf(ends(i)[side]) === side || sideOf(value) === side).map((side) => [i, side]));
+  return { ...series, [bars]: series.drawn === "bare" ? series[bars] : keep(series[bars]), low: keep(series.low), high: keep(series.high), cuts };
 };
+const arrows = (chart, bars) => (series) => series.cuts.length ? [{
+  type: "scatter", mode: "markers", hoverinfo: "skip", showlegend: false,
+  x: series.cuts.map(([i, side]) => (bars === "x" ? chart.clip[side] : series.x[i])),
+  y: series.cuts.map(([i, side]) => (bars === "y" ? chart.clip[side] : series.y[i])),
+  marker: {
+    color: colours(series), size: 12, line: { width: 1, color: look()[2] },
+    symbol: series.cuts.map(([, side]) => `arrow-${bars === "y" ? ["down", "up"][side] : ["left", "right"][side]}`),
+  },
+}] : [];
 
-const look = () => dark.matches ? ["#e6e9ed", "#343b45", "#14171c"] : ["#1f2328", "#d8dce1", "#ffffff"];
 const common = () => {
   const [ink, rule, paper] = look();
   return {
@@ -67,31 +63,38 @@ const common = () => {
     hoverlabel: { align: "left", bgcolor: paper, bordercolor: rule, font: { color: ink } },
   };
 };
-const axisOf = () => ({ gridcolor: look()[1], linecolor: look()[1], zeroline: false, fixedrange: narrow.matches });
-const marked = (values) => ({
-  tickmode: "array", tickvals: values, ticktext: values.map(String),
-  tickangle: values.length > 6 && narrow.matches ? -60 : 0,
-});
+// Pixels of the inside of a chart. The legend takes one line, about.
+const insideOf = (place, laid) => [
+  place.clientWidth - laid.margin.l - laid.margin.r, laid.height - laid.margin.t - laid.margin.b - 24,
+];
 
-// Ticks with plain numbers; on a logarithmic axis at 1, 2 and 5, at powers of 10 if it is long, automatic if short.
-const evenly = (type, values) => {
-  const over = Math.max(...values) / Math.min(...values);
-  return { tickformat: "~r", ...(type === "log" && over >= 4 ? { dtick: over < 300 ? "D2" : 1 } : {}) };
+// With long names of lines of no implementation, the legend has a line for each entry: the chart keeps its height besides.
+const legendHeight = (series) => {
+  const long = series.filter((s) => s.of < 0 && s.name.length > MOST_LETTERS / 2);
+  return 18 * Math.max(0, (narrow.matches && long.length ? series : long).length - 1);
 };
-
 const layout = (chart, series, sizes) => {
-  const values = series.flatMap((s) => [...s.y, ...s.low]);
-  const across = series.flatMap((s) => s.x);
+  const values = series.flatMap((s) => [...s.y, ...s.low, ...s.high]);
+  const across = [...sizes, ...series.flatMap((s) => s.x)];
   const x = typed("x", across, chart.logX);
   const y = typed("y", values, chart.logY);
   return {
-    ...common(), uirevision: `${x} ${y}`,
-    xaxis: { ...axisOf(), title: { text: chart.x }, type: x, ...(chart.ticks ? marked(sizes) : evenly(x, across)) },
-    yaxis: {
-      ...axisOf(), title: { text: chart.y }, type: y, ...evenly(y, values),
-      rangemode: y === "log" ? "normal" : "tozero",
-    },
+    ...common(), height: common().height + legendHeight(series), uirevision: `${x} ${y}`,
+    xaxis: { ...axisOf(), title: { text: chart.x }, type: x, range: rangeOf(x, across), ...(chart.ticks ? marked(sizes) : evenly(x, across)) },
+    yaxis: { ...axisOf(), title: { text: chart.y }, type: y, range: rangeOf(y, y === "log" ? values : [0, ...values]), ...evenly(y, values) },
   };
+};
+// Names at the ends of lines: annotations, and the room for them.
+const withNames = (place, series, laid) => {
+  const margin = roomForNames(series, place.clientWidth);
+  const { xaxis, yaxis } = laid;
+  if (!margin || !xaxis.range || !yaxis.range) return [laid, new Set()];
+  const wide = { ...laid, margin: { ...laid.margin, r: laid.margin.r + margin } };
+  const size = insideOf(place, wide);
+  const share = (axis, value) => (placeOf(axis.type, value) - axis.range[0]) / (axis.range[1] - axis.range[0]);
+  const found = placesOfNames(series, (x, y) => [share(xaxis, x) * size[0], share(yaxis, y) * size[1]], size, margin);
+  if (!found.length) return [laid, new Set()];
+  return [{ ...wide, annotations: found.map(nameAt(xaxis.type, yaxis.type)) }, new Set(found.map(({ s }) => s.name))];
 };
 // Rows of text in place of a y axis of numbers; they name the points, so there is no legend.
 const rowLayout = (chart, series) => {
@@ -100,19 +103,12 @@ const rowLayout = (chart, series) => {
   return {
     ...common(), showlegend: false, height: 80 + 44 * chart.rows.length, uirevision: x,
     margin: { ...common().margin, l: 8 },
-    xaxis: { ...axisOf(), title: { text: chart.x, font: { size: narrow.matches ? 12 : 14 } }, type: x, ...evenly(x, values) },
+    xaxis: { ...axisOf(), title: { text: chart.x, font: { size: narrow.matches ? 12 : 14 } }, type: x, range: rangeOf(x, values), ...evenly(x, values) },
     yaxis: {
       ...axisOf(), automargin: true, fixedrange: true, range: [chart.rows.length - 0.5, -0.5], ticklabelposition: "outside",
       tickmode: "array", tickvals: chart.rows.map((_, i) => i), ticktext: chart.rows, tickfont: { size: narrow.matches ? 11 : 13 },
     },
   };
-};
-const mapLayout = (chart, xs, ys) => {
-  const index = (values, title) => ({
-    ...axisOf(), title: { text: title }, showgrid: false, range: [-0.5, values.length - 0.5],
-    tickmode: "array", tickvals: values.map((_, i) => i), ticktext: values.map(String),
-  });
-  return { ...common(), barmode: "overlay", bargap: 0, xaxis: index(xs, chart.x), yaxis: index(ys, chart.y) };
 };
 
 // The mode bar has its own margin; a narrow page has no room for it, and no zoom. Its buttons are listed, because the
@@ -130,16 +126,13 @@ const draw = (place) => {
   const chart = chosen(place);
   place.setAttribute("aria-label", chart.alt);
   place.parentElement.querySelector(".note").textContent = chart.note;
-  if (chart.tiles) {
-    const [xs, ys] = ["x", "y"].map((axis) => sorted(chart.tiles.flatMap((t) => t[axis])));
-    Plotly.react(place, tilesOf(chart).map(tiles(xs, ys, look()[2])), mapLayout(chart, xs, ys), settings());
-    return;
-  }
-  const series = seriesOf(chart);
+  if (chart.tiles) { drawMap(place, chart); return; }
+  const bars = chart.rows.length ? "x" : "y";
+  const series = seriesOf(chart).map(clipped(chart, bars));
   const marks = series.filter((s) => s.drawn !== "bare");
   const sizes = chart.sizes.length ? chart.sizes : sorted((marks.length ? marks : series).flatMap((s) => s.x));
-  const [bars, laid] = chart.rows.length ? ["x", rowLayout(chart, series)] : ["y", layout(chart, series, sizes)];
-  Plotly.react(place, series.map(trace(sizes, bars)), laid, settings());
+  const [laid, written] = chart.rows.length ? [rowLayout(chart, series), new Set()] : withNames(place, series, layout(chart, series, sizes));
+  Plotly.react(place, [...series.map(trace(sizes, bars, written)), ...series.flatMap(arrows(chart, bars))], laid, settings());
 };
 
 // Charts are drawn when they come near the window, and redrawn then if they are out of date.
@@ -166,6 +159,13 @@ window.addEventListener("beforeprint", drawAll);
 window.matchMedia("print").addEventListener("change", ({ matches }) => matches && drawAll());
 dark.addEventListener("change", () => redraw());
 narrow.addEventListener("change", () => redraw());
+// Names and tiles have another room in a window of another width; a phone that hides its address bar changes the height.
+let lastWidth = window.innerWidth;
+window.addEventListener("resize", () => {
+  if (window.innerWidth === lastWidth) return;
+  lastWidth = window.innerWidth;
+  redraw();
+});
 
 const choose = (select, label) => {
   const option = [...select.options].find((each) => each.text === label && !each.disabled);
