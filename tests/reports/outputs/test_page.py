@@ -268,7 +268,10 @@ def test_a_run_with_hardly_a_record_has_a_page(left: int, said: str) -> None:
 
 def test_one_size_makes_no_chart_and_the_page_says_so() -> None:
     text = Outline(page(Analysis(*small_run(problems=MARKED[:1], sessions=1)))).text
-    assert "No chart over sizes: it needs two problems that differ in their length or their heads" in text
+    assert (
+        "No chart over sizes: it needs two problems that differ in their length or their heads"
+        in text
+    )
 
 
 def test_a_size_that_is_missing_in_between_leaves_a_gap() -> None:
