@@ -220,7 +220,7 @@ def test_no_script_runs_and_no_request_or_window_opens(found: Opened, path: Path
     assert found.complaints == []
     assert found.dialogs == []
     assert found.requests == [path.as_uri()]
-    assert found.view.title().startswith("Attention: ")
+    assert found.view.title().startswith("29 implementations: ")
     assert "taken" not in found.view.title().split("=")[0]
     found.view.fill("[data-filter=all]", "")
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-import reports.outputs.html.page
 from reports.analysis.run_analysis import Analysis
+from reports.outputs.html import contents
 from reports.outputs.html.page import NAME, page
 from tests.reports.browser import DRAW_ALL, Opened, draw_all, opened, until
 from tests.reports.section_by_hand import by_hand
@@ -24,7 +24,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A page of a small run, with one more section made by hand."""
     made = tmp_path_factory.mktemp("plain") / NAME
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reports.outputs.html.page, "collected", lambda *_: [by_hand()])
+        patch.setattr(contents, "sections_of", lambda *_: [by_hand()])
         made.write_text(page(Analysis(*small_run())), "utf-8")
     return made
 
@@ -96,6 +96,8 @@ def test_leaving_out_an_implementation_acts_on_charts_tables_and_grids(view: Any
 
 
 def test_leaving_out_a_mask_changes_charts_and_rows(view: Any) -> None:
+    assert "local_window" in traces(view, "time_vs_length")  # it opens on the richest chart
+    view.select_option("[data-for=time_vs_length]", label="full mask")
     assert "local_window" not in traces(view, "time_vs_length")
     leave_out(view, 3, "full")
     assert "local_window" in traces(view, "time_vs_length")
