@@ -11,7 +11,7 @@ from reports.views.overview import sessions_timed
 from reports.views.problems import common_words, shared_words
 from reports.views.statuses import STATUS_WORDS
 from reports.views.text import abbreviated, counted, moment
-from reports.views.verdicts import noise_floor
+from reports.views.verdicts import noise
 from suites.request.suites import SUITES
 
 MOST_NAMES: Final = 3
@@ -78,10 +78,10 @@ def preamble(analysis: Analysis) -> str:
     cpu = run.machine.get("cpu") or "a machine without recorded facts"
     with_cores = f", {counted(cores, 'core')}" if isinstance(cores, int) else ""
     parts = (
-        f"{cpu}{with_cores}; every figure is of that machine",
+        f"{cpu}{with_cores}",
         moment(run.started)[:10],
         _timed(analysis),
-        noise_floor(analysis.floor, analysis.verdicts).rstrip(".") if analysis.verdicts else "",
+        f"noise: {noise(analysis.floor, analysis.verdicts)}" if analysis.floor is not None else "",
     )
     return " · ".join(filter(None, parts))
 

@@ -150,7 +150,7 @@ def test_a_history_is_called_one_and_has_what_changed_the_latest_first() -> None
     assert isinstance(chart, Chart)
     assert chart.key == "history"
     assert found.sentences[0].startswith("In run 3, full: use base; next is other, 1.20x its time")
-    assert found.preamble.startswith("Run 3: Example CPU 9000, 2 cores; every figure")
+    assert found.preamble.startswith("Run 3: Example CPU 9000, 2 cores · 2026")
 
 
 def test_a_history_names_the_largest_changes_of_many_with_their_problems() -> None:

@@ -39,7 +39,7 @@ def test_the_preamble_is_one_line_of_machine_date_count_and_noise() -> None:
     said = preamble(Analysis(run, records))
     parts = said.split(" · ")
     assert parts[:3] == [
-        "Example CPU 9000, 2 cores; every figure is of that machine",
+        "Example CPU 9000, 2 cores",
         "2026-01-02",
         "2 of 2 answers timed in 5 sessions",
     ]
