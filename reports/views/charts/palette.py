@@ -26,8 +26,8 @@ LIGHT: Final = (
     "#ab8d2c",
     "#332289",
     "#0498fd",
-    "#6c707a",
     "#773344",
+    "#6c707a",
     "#990011",
     "#664466",
     "#886644",
@@ -44,13 +44,13 @@ DARK: Final = (
     "#efe443",
     "#a096ff",
     "#99e1ff",
+    "#995500",
     "#8b8d94",
-    "#995555",
-    "#667700",
-    "#886688",
-    "#aa7755",
+    "#dd1166",
+    "#117755",
+    "#eeffcc",
 )
-"""On a dark page: the first eight have the same hues, found by the same search."""
+"""On a dark page: the first eight have nearly the same hues, found by the same search."""
 FIRST: Final = 8
 """The number of colours that are taken before the others."""
 MARKERS: Final = (
