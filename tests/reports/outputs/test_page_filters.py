@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-import reports.outputs.html.page
+import reports.outputs.html.contents
 from reports.analysis.run_analysis import Analysis
 from reports.outputs.html.page import NAME, page
 from tests.reports.browser import DRAW_ALL, Opened, draw_all, opened, until
@@ -24,7 +24,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A page of a small run, with one more section made by hand."""
     made = tmp_path_factory.mktemp("plain") / NAME
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reports.outputs.html.page, "collected", lambda *_: [by_hand()])
+        patch.setattr(reports.outputs.html.contents, "sections_of", lambda *_: [by_hand()])
         made.write_text(page(Analysis(*small_run())), "utf-8")
     return made
 
@@ -200,8 +200,15 @@ def test_paper_has_no_column_of_commands(seen: Opened) -> None:
     assert on_paper == [head for head in on_screen if head != "repeat"]
 
 
+def print_all(view: Any, *, wanted: bool) -> None:
+    """Have every section on paper, or the summary alone."""
+    view.evaluate("on => { document.getElementById('print-all').checked = on }", wanted)
+
+
 def test_no_number_breaks_on_paper(seen: Opened) -> None:
+    print_all(seen.view, wanted=True)
     seen.view.emulate_media(media="print")
+    assert seen.view.is_visible("#all")
     seen.view.set_viewport_size({"width": 680, "height": 900})
     broken = seen.view.evaluate(
         """[...document.querySelectorAll("#all td[data-v], .numbers td")].filter((cell) => {
@@ -212,17 +219,20 @@ def test_no_number_breaks_on_paper(seen: Opened) -> None:
     )
     seen.view.set_viewport_size({"width": 1200, "height": 900})
     seen.view.emulate_media(media="screen")
+    print_all(seen.view, wanted=False)
     assert broken == []
 
 
 def test_a_name_beside_a_reason_is_on_one_line_on_paper(seen: Opened) -> None:
+    print_all(seen.view, wanted=True)
     seen.view.emulate_media(media="print")
     lines = seen.view.evaluate(
         "[...document.querySelectorAll('.reasons tbody th span, .reasons tbody th')]"
         ".map(each => each.clientHeight / parseFloat(getComputedStyle(each).lineHeight))"
     )
     seen.view.emulate_media(media="screen")
-    assert lines
+    print_all(seen.view, wanted=False)
+    assert min(lines) > 0
     assert max(lines) < 2
 
 
