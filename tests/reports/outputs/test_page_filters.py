@@ -103,6 +103,11 @@ def test_leaving_out_a_mask_changes_charts_and_rows(view: Any) -> None:
     assert "local_window" in traces(view, "time_vs_length")
     assert all("window:128" in row[0] for row in rows(view))
     assert not view.is_visible("#chart-winners")
+    leave_out(view, 3, "full")
+    leave_out(view, 3, "window:128")
+    assert "local_window" not in traces(view, "time_vs_length")
+    assert all("window:128" not in row[0] for row in rows(view))
+    assert view.is_visible("#chart-winners")
 
 
 def test_leaving_out_a_number_of_heads_shortens_lines(view: Any) -> None:
