@@ -13,7 +13,7 @@ from reports.analysis.run_analysis import Analysis
 from reports.rows.families import LENGTH, Axis
 from reports.rows.panels import ATTENTION
 from reports.views import across
-from reports.views.leads import MOST_NAMES, lead, memory, sized, some
+from reports.views.leads import MOST_NAMES, lead, memory, sized, some, undecided
 from reports.views.panels import subject
 from reports.views.problems import unsized_words
 from reports.views.text import abbreviated, counted
@@ -255,10 +255,9 @@ def _details(
     needed = memory(analysis, largest.largest, _first(analysis, largest))
     if needed:
         yield needed
-    count = sum(len(each.ranked) for each in own)
-    undecided = count - sum(each.decided for each in own)
-    if undecided and count > 1:
-        yield f"undecided on {undecided} of {count} problems"
+    open_ = undecided({problem: one for each in own for problem, one in each.ranked.items()})
+    if open_:
+        yield open_
     left = [names for each in own for names in each.left.values()]
     if left:
         names = list(dict.fromkeys(name for each in left for name in each))

@@ -62,7 +62,7 @@ def _beside(best: Choice, rivals: Sequence[Rival]) -> str:
     found = second.judged
     if found.verdict == "not judged":
         return _unjudged(best, second)
-    multiple = times_of(found.ratio, found.low, found.high, "its time")
+    multiple = times_of(found.ratio, found.low, found.high, "as long")
     unsure = [each for each in rivals if not each.is_slower]
     if not unsure:
         return f"{name} is best; next is {other}, {multiple}"

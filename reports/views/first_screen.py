@@ -77,5 +77,5 @@ def _key(analysis: Analysis, figures: Sequence[Chart | Map]) -> str:
     if not figures:
         return f"{brackets}."
     if isinstance(figures[0], Map):
-        return f"{brackets}; hatched, “?”: not decided."
+        return f"{brackets}. Solid: beyond the noise of its problem; hatched, “?”: not decided."
     return f"{brackets}; one that contains 1 or is within the noise: not decided."

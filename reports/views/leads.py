@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from impls.interface import Problem
@@ -13,6 +13,10 @@ from reports.views.text import abbreviated, counted
 
 MOST_NAMES: Final = 3
 """Names in one part of a sentence; more are counted."""
+AS_LONG: Final = "as long"
+"""Follows a multiple of the fastest one's time."""
+FEW: Final = 2
+"""Problems without a decision that are named; more are counted."""
 MUCH_MEMORY: Final = 1.5
 """The memory is stated where the fastest needs this multiple of the next one's, or more."""
 
@@ -62,8 +66,8 @@ def _ratio(rival: Rival) -> str:
         return f"{milliseconds(rival.median_ms)} ms in other sessions"
     found = rival.interval
     if found is None:
-        return f"{times_of(rival.ratio, None, None, 'its time')}, without an interval"
-    return times_of(rival.ratio, found.low, found.high, "its time")
+        return f"{times_of(rival.ratio, None, None, AS_LONG)}, without an interval"
+    return times_of(rival.ratio, found.low, found.high, AS_LONG)
 
 
 def memory(analysis: Analysis, problem: Problem, ranking: Ranking) -> str:
@@ -77,8 +81,20 @@ def memory(analysis: Analysis, problem: Problem, ranking: Ranking) -> str:
     other = peaks.get(ranking.rivals[0].name) if ranking.rivals else None
     if not own or not other or own < MUCH_MEMORY * other:
         return ""
-    beside = f"{abbreviated(ranking.rivals[0].name)} {mebibytes(other)}"
+    beside = f"{abbreviated(ranking.rivals[0].name)} {mebibytes(other)} MiB"
     return f"it needs {mebibytes(own)} MiB above the inputs, {beside}"
+
+
+def undecided(rankings: Mapping[Problem, Ranking]) -> str:
+    """The problems on which another may be as fast: few by their sizes, many by their number."""
+    own = [problem for problem, found in rankings.items() if not found.decided]
+    if len(rankings) < 2 or not own:
+        return ""
+    if len(own) > FEW or len(own) == len(rankings):
+        return f"undecided on {len(own)} of {len(rankings)} problems"
+    masks = len({problem.mask for problem in rankings}) > 1
+    named = (sized(problem, str(problem.mask) if masks else "") for problem in own)
+    return f"undecided at {' and '.join(named)}"
 
 
 def some(names: Sequence[str]) -> str:

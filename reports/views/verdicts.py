@@ -69,7 +69,8 @@ def noise_floor(whole: float | None, rows: Iterable[Judged] = ()) -> str:
 def noise(whole: float, rows: Iterable[Judged] = ()) -> str:
     """The same in few words: identical code differed by 2.5 to 32 %."""
     own = sorted({row.floor for row in rows if row.floor is not None}) or [whole]
-    return f"identical code differed by {_range(own[0], own[-1])}"
+    by_problem = " (by problem)" if own[0] < own[-1] else ""
+    return f"identical code differed by {_range(own[0], own[-1])}{by_problem}"
 
 
 def _range(low: float, high: float) -> str:

@@ -122,7 +122,9 @@ def _tiles(chart: Map, shared: Shared) -> list[dict[str, Any]]:
     """The tiles of a map, grouped by implementation."""
     found = []
     for name in dict.fromkeys(tile.name for tile in chart.tiles):
-        own = [tile for tile in chart.tiles if tile.name == name]
+        own = sorted(
+            (tile for tile in chart.tiles if tile.name == name), key=lambda tile: tile.undecided
+        )  # the legend looks like the first one
         found.append(
             {
                 "name": chart_text(abbreviated(name)),

@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 from reports.views.text import printable
 
 _WHOLE: Final = re.compile(
-    r"T = [\d,]+|\[[^\[\]<>]{1,40}\]|\d[\d.]*x its time|\d+ heads?|\d[\d.]* %"
+    r"T = [\d,]+|\[[^\[\]<>]{1,40}\]|\d[\d.]*x as long|\d+ heads?|\d[\d.]* %"
 )
 """Sizes, intervals, multiples and percentages."""
 

@@ -29,7 +29,7 @@ def fill_map(
     numbers  of every implementation
     points   size of the text
 
-    An undecided tile is hatched. A decided one says the lead below its name.
+    An undecided tile is hatched. The lead stands below the name.
     """
     xs, ys = (sorted({getattr(tile, axis) for tile in chart.tiles}) for axis in "xy")
     room = _room(chart, size)

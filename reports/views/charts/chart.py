@@ -91,7 +91,7 @@ class Chart:
 class Tile:
     """One problem of a map: the fastest implementation, and whether that is undecided.
 
-    lead  the time of the next one, as a multiple; empty where undecided or alone
+    lead  the time of the next one, as a multiple; undecided, those that may be as fast; empty alone
     """
 
     x: float

@@ -95,9 +95,12 @@ def _tile(problem: Problem, found: Ranking) -> Tile:
 
 
 def _lead(found: Ranking) -> str:
-    """The least ratio of another to the fastest: next 1.90x; empty where it is not decided."""
+    """The least ratio of another to the fastest, next 1.90x; undecided, those that may be it."""
+    if not found.decided:
+        others = [each.name for each in found.alternatives] + list(found.not_reached)
+        return f"or {abbreviated(others[0])}" if len(others) == 1 else f"or {len(others)} others"
     ratios = [each.ratio for each in found.rivals if each.ratio is not None]
-    return f"next {times(min(ratios))}" if found.decided and ratios else ""
+    return f"next {times(min(ratios))}" if ratios else ""
 
 
 def _hover(found: Ranking) -> Iterator[str]:

@@ -41,7 +41,7 @@ def test_the_best_choice_is_named_with_how_far_the_next_one_is() -> None:
     (said,) = sentences(Analysis(*chosen(1.04)))
     assert said == (
         f"chunked on {PROBLEMS[0]}: block_q=128 is best; "
-        "next is block_q=64, 1.04x its time [1.03, 1.05]."
+        "next is block_q=64, 1.04x as long [1.03, 1.05]."
     )
 
 

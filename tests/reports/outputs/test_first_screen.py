@@ -85,9 +85,9 @@ def test_many_faults_and_answers_are_counted() -> None:
 
 
 def test_no_line_breaks_within_a_figure_and_a_name_stays_text() -> None:
-    said = unbroken("<b>x</b> from T = 2,048 [468, 641] on: 1.71x its time, 4 heads, 95 % & more")
+    said = unbroken("<b>x</b> from T = 2,048 [468, 641] on: 1.71x as long, 4 heads, 95 % & more")
     whole = re.findall(r'<span class="whole">(.*?)</span>', said)
-    assert whole == ["T = 2,048", "[468, 641]", "1.71x its time", "4 heads", "95 %"]
+    assert whole == ["T = 2,048", "[468, 641]", "1.71x as long", "4 heads", "95 %"]
     assert said.startswith("&lt;b&gt;x&lt;/b&gt; from ")
     assert said.endswith("&amp; more")
 

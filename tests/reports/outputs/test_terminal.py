@@ -437,7 +437,7 @@ def test_a_run_of_one_problem_has_one_table_and_ends_with_its_sentences() -> Non
     rows = [" ".join(line.split()) for line in lines if line.strip()]
     assert rows[:2] == [str(PROBLEMS[0]), "ms MiB above the inputs"]
     assert rows[3:5] == ["sdpa_flash 0.0289 0.645", "naive 0.156 1.00"]
-    assert rows[-2] == "full: use sdpa_flash; next is naive, 5.4x its time [5.4, 5.5]."
+    assert rows[-2] == "full: use sdpa_flash; next is naive, 5.4x as long [5.4, 5.5]."
     assert rows[-1].startswith("Noise here: identical code differed by 0.32 %, so differences ")
 
 

@@ -25,7 +25,7 @@ def said(*args: object, **run: object) -> list[str]:
 def test_the_name_to_use_comes_first_with_the_lead_on_the_largest_problem() -> None:
     (one,) = said(problems(LENGTHS, (1, 4)), {"a": linear(1.0), "b": linear(2.0), "c": linear(3.0)})
     assert re.fullmatch(
-        r"full: use a at every size; at T = 2,048 with 4 heads next is b, 2\.00x its time "
+        r"full: use a at every size; at T = 2,048 with 4 heads next is b, 2\.00x as long "
         r"\[1\.99, 2\.01\]\.",
         one,
     )
@@ -56,7 +56,7 @@ def test_without_an_interval_the_measured_size_stands() -> None:
 
 def test_a_single_problem_lists_the_rivals() -> None:
     slower = sentences(Analysis(*two(1.3)))
-    assert slower == ["full: use base; next is other, 1.30x its time [1.30, 1.30]."]
+    assert slower == ["full: use base; next is other, 1.30x as long [1.30, 1.30]."]
     run, records = small_run(problems=["b1 h8 t256 d64 full fp32 cpu"])
     (first, *_) = sentences(Analysis(run, records))
     assert re.match(
@@ -67,7 +67,7 @@ def test_a_single_problem_lists_the_rivals() -> None:
 def test_those_not_distinguished_are_named() -> None:
     (one,) = sentences(Analysis(*two(1.0002)))
     assert re.fullmatch(
-        r"full: use (base or other; other|other or base; base) \(1\.00x its time "
+        r"full: use (base or other; other|other or base; base) \(1\.00x as long "
         r"\[1\.00, 1\.00\]\) is not distinguished from it\.",
         one,
     )
@@ -76,7 +76,7 @@ def test_those_not_distinguished_are_named() -> None:
 def test_one_session_has_no_interval() -> None:
     (alone,) = sentences(Analysis(*two(0.5, (1.0,))))
     assert alone == (
-        "full: use other or base; base (2.00x its time, without an interval) is not distinguished "
+        "full: use other or base; base (2.00x as long, without an interval) is not distinguished "
         "from it."
     )
 
@@ -90,7 +90,7 @@ def test_the_memory_is_named_where_the_fastest_needs_much_more() -> None:
         for each in records
     ]
     (one,) = sentences(Analysis(run, heavy))
-    assert one.endswith("; it needs 8.00 MiB above the inputs, other 1.00.")
+    assert one.endswith("; it needs 8.00 MiB above the inputs, other 1.00 MiB.")
 
 
 def test_another_panel_has_one_sentence_where_one_name_serves_all() -> None:
@@ -99,7 +99,7 @@ def test_another_panel_has_one_sentence_where_one_name_serves_all() -> None:
     times = {"a": linear(1.0), "b": linear(2.0), "layer": linear(1.0), "other": linear(4.0)}
     *_, last = said(asked, times, made=made_)
     assert last.startswith("layers: use layer on all 6 problems; at T = 512 with 8 heads (")
-    assert "next is other, 4.0x its time" in last
+    assert "next is other, 4.0x as long" in last
 
 
 def test_kinds_are_named_by_the_words_that_set_them_apart() -> None:

@@ -48,7 +48,7 @@ def test_the_answer_has_names_lead_and_details_apart() -> None:
     (found,) = answers(made(problems(LENGTHS, (1, 4)), times))
     assert (found.label, found.start) == ("full", "use")
     assert [(each.name, each.where) for each in found.choices] == [("a", "at every size")]
-    assert found.lead == ("at T = 512 with 4 heads next is b, 2.0x its time [2.0, 2.0]",)
+    assert found.lead == ("at T = 512 with 4 heads next is b, 2.0x as long [2.0, 2.0]",)
     assert found.details == ()
 
 
@@ -61,9 +61,9 @@ def test_a_lead_is_relative_to_the_implementation_that_is_named() -> None:
     }
     (found,) = answers(made(problems(LENGTHS), times))
     assert [each.name for each in found.choices] == ["b"]
-    assert found.lead[0].startswith("at T = 512 with 8 heads a (1.00x its time")
+    assert found.lead[0].startswith("at T = 512 with 8 heads a (1.00x as long")
     assert found.lead[0].endswith("is not distinguished from it")
-    assert found.lead[1].startswith("next is c, 3.0x its time")
+    assert found.lead[1].startswith("next is c, 3.0x as long")
     assert found.details == ("undecided on 1 of 3 problems",)
 
 
@@ -142,14 +142,14 @@ def test_a_history_is_called_one_and_has_what_changed_the_latest_first() -> None
     assert found.title == "History of 3 runs: base and other, b1 h8 t256 d64 full fp32 cpu"
     assert found.runs == "1 run-0, 2 run-1, 3 run-2"
     assert [each.sentence for each in found.answers] == [
-        "run 3 after run 2: 1 faster; other 0.80x its time before [0.80, 0.80].",
-        "run 2 after run 1: 1 slower; other 1.50x its time before [1.50, 1.50].",
+        "run 3 after run 2: 1 faster; other 0.80x as long before [0.80, 0.80].",
+        "run 2 after run 1: 1 slower; other 1.50x as long before [1.50, 1.50].",
     ]
     assert [each.choices[0].name for each in found.answers] == ["1 faster", "1 slower"]
     (chart,) = found.figures
     assert isinstance(chart, Chart)
     assert chart.key == "history"
-    assert found.sentences[0].startswith("In run 3, full: use base; next is other, 1.20x its time")
+    assert found.sentences[0].startswith("In run 3, full: use base; next is other, 1.20x as long")
     assert found.preamble.startswith("Run 3: Example CPU 9000, 2 cores · 2026")
 
 
@@ -168,4 +168,4 @@ def test_a_history_names_the_largest_changes_of_many_with_their_problems() -> No
     assert [str(each) for each in change.choices] == ["1 faster", "4 slower"]
     assert len(change.lead) == MOST_CHANGES
     assert [each.split(" on ")[-1] for each in change.lead] == ["t512", "t256", "t1024"]
-    assert change.lead[0].startswith("other 0.50x its time before [0.5")
+    assert change.lead[0].startswith("other 0.50x as long before [0.5")
