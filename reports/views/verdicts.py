@@ -69,14 +69,15 @@ def noise_floor(whole: float | None, rows: Iterable[Judged] = ()) -> str:
 def noise(whole: float, rows: Iterable[Judged] = ()) -> str:
     """The same in few words: identical code differed by 2.5 to 32 %."""
     own = sorted({row.floor for row in rows if row.floor is not None}) or [whole]
-    by_problem = " (by problem)" if own[0] < own[-1] else ""
-    return f"identical code differed by {_range(own[0], own[-1])}{by_problem}"
+    return f"identical code differed by {_range(own[0], own[-1])}"
 
 
 def _range(low: float, high: float) -> str:
-    """Two floors: 2.5 to 32 %; one where both read the same."""
+    """Two floors: 2.5 to 32 % (by problem); one where both read the same."""
     ends = [floor(each).replace(">", "more than ") for each in (low, high)]
-    return ends[0] if ends[0] == ends[1] else f"{ends[0].removesuffix(' %')} to {ends[1]}"
+    if ends[0] == ends[1]:
+        return ends[0]
+    return f"{ends[0].removesuffix(' %')} to {ends[1]} (by problem)"
 
 
 def imprecise(plan: Plan, rows: Sequence[VerdictRow]) -> str:

@@ -267,7 +267,7 @@ def test_the_noise_sentence_has_the_range_over_the_problems() -> None:
     rows = Analysis(*small_run(problems=PROBLEMS[:2])).verdicts
     several = [replace(each, floor=f) for each, f in zip(rows, (0.025, 0.32, None), strict=False)]
     said = "Noise here: identical code differed by {}, so differences below that are not shown."
-    assert noise_sentence(0.046, several) == said.format("2.5 to 32 %")
+    assert noise_sentence(0.046, several) == said.format("2.5 to 32 % (by problem)")
     assert noise_sentence(0.046) == said.format("4.6 %")
     assert noise_sentence(0.046, [several[0]]) == said.format("2.5 %")
     assert noise_sentence(2.0, [replace(several[0], floor=1.8)]) == said.format("more than 100 %")

@@ -36,11 +36,11 @@ def test_a_tile_is_the_fastest_of_its_problem() -> None:
     assert "heads" not in found.facets
 
 
-def test_a_decided_tile_says_the_lead_and_an_undecided_one_none() -> None:
+def test_a_decided_tile_says_the_lead_and_an_undecided_one_the_others() -> None:
     (found,) = drawn(made(problems((128, 1024)), {**TIMES, "slow": linear(5e3)}))
     assert [tile.lead for tile in found.tiles] == ["next 3.1x", "next 2.6x"]
     (found,) = drawn(made(problems(LENGTHS), {"one": linear(1.0), "other": linear(1.0005)}))
-    assert [tile.lead for tile in found.tiles] == [""] * 4
+    assert {tile.lead for tile in found.tiles} <= {"or other", "or one"}
 
 
 def test_pairs_decide_the_fastest_where_medians_disagree() -> None:

@@ -29,7 +29,10 @@ def test_a_run_over_sizes_begins_with_its_maps_of_attention() -> None:
     assert {each.key for each in found.figures} == {"fastest_by_length_and_heads"}
     assert all(isinstance(each, Map) for each in found.figures)
     assert [each.label for each in found.answers] == ["full", "window:128", "layers"]
-    assert found.key == "[ ]: 95 % interval over 3 sessions; hatched, “?”: not decided."
+    assert found.key == (
+        "[ ]: 95 % interval over 3 sessions. Solid: beyond the noise of its problem; hatched, “?”: "
+        "not decided."
+    )
 
 
 def test_one_problem_begins_with_its_ranking() -> None:
@@ -64,7 +67,7 @@ def test_a_lead_is_relative_to_the_implementation_that_is_named() -> None:
     assert found.lead[0].startswith("at T = 512 with 8 heads a (1.00x as long")
     assert found.lead[0].endswith("is not distinguished from it")
     assert found.lead[1].startswith("next is c, 3.0x as long")
-    assert found.details == ("undecided on 1 of 3 problems",)
+    assert found.details == ("undecided at T = 512 with 8 heads",)
 
 
 def test_a_name_is_no_advice_where_nothing_is_decided() -> None:
@@ -142,8 +145,8 @@ def test_a_history_is_called_one_and_has_what_changed_the_latest_first() -> None
     assert found.title == "History of 3 runs: base and other, b1 h8 t256 d64 full fp32 cpu"
     assert found.runs == "1 run-0, 2 run-1, 3 run-2"
     assert [each.sentence for each in found.answers] == [
-        "run 3 after run 2: 1 faster; other 0.80x as long before [0.80, 0.80].",
-        "run 2 after run 1: 1 slower; other 1.50x as long before [1.50, 1.50].",
+        "run 3 after run 2: 1 faster; other 0.80x its time before [0.80, 0.80].",
+        "run 2 after run 1: 1 slower; other 1.50x its time before [1.50, 1.50].",
     ]
     assert [each.choices[0].name for each in found.answers] == ["1 faster", "1 slower"]
     (chart,) = found.figures
@@ -168,4 +171,4 @@ def test_a_history_names_the_largest_changes_of_many_with_their_problems() -> No
     assert [str(each) for each in change.choices] == ["1 faster", "4 slower"]
     assert len(change.lead) == MOST_CHANGES
     assert [each.split(" on ")[-1] for each in change.lead] == ["t512", "t256", "t1024"]
-    assert change.lead[0].startswith("other 0.50x as long before [0.5")
+    assert change.lead[0].startswith("other 0.50x its time before [0.5")
