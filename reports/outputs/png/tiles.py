@@ -26,7 +26,7 @@ def fill_map(
     """Draw the tiles; the names that have no room in theirs, which show a number instead.
 
     size     inches of the axes
-    numbers  of every implementation
+    numbers  of every implementation, by its name in the legend
     points   size of the text
 
     An undecided tile is hatched. The lead stands below the name.
@@ -35,7 +35,8 @@ def fill_map(
     room = _room(chart, size)
     numbered = _without_room(chart, room, points)
     for tile in chart.tiles:
-        word = f"{numbers[tile.name]} ?" if tile.undecided else f"{numbers[tile.name]}"
+        number = numbers[plain(tile.name)]
+        word = f"{number} ?" if tile.undecided else f"{number}"
         lines = [word] if tile.name in numbered else _name_lines(tile, room, points)
         shown = with_lead(lines, tile, room, points)
         colour = chart.looks[tile.name].light
@@ -46,7 +47,7 @@ def fill_map(
     axes.set_yticks(range(len(ys)), [f"{y:g}" for y in ys])
     axes.spines[["top", "right", "left", "bottom"]].set_visible(False)
     axes.tick_params(labelsize=PLAIN, colors=INK, length=0)
-    return numbered
+    return set(map(plain, numbered))
 
 
 def tile_points(charts: Iterable[Map], size: tuple[float, float]) -> float:

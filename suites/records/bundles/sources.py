@@ -6,6 +6,7 @@ import ast
 import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from os.path import isfile
 from pathlib import Path
 from typing import Final, Self
 
@@ -77,14 +78,15 @@ def _file(path: str, hashed: str) -> Path:
     The run may have used another copy of this program, or the program may have been moved since.
     """
     ours = FOLDER / Path(path).name
-    is_same = ours.is_file() and fingerprint(str(ours)) == hashed
+    # Path.is_file raises for too long a name.
+    is_same = isfile(ours) and fingerprint(str(ours)) == hashed  # noqa: PTH113 - see above
     return ours if is_same else Path(path)
 
 
 def import_root(file: Path) -> Path:
     """The folder that imports of a file start from: its own, or the one that holds its package."""
     root = file.parent
-    while (root / "__init__.py").is_file():
+    while isfile(root / "__init__.py"):  # noqa: PTH113 - Path.is_file raises for too long a name
         root = root.parent
     return root
 
@@ -139,3 +141,5 @@ def _unlike(place: str, file: Path, hashed: str) -> str:
         return "" if fingerprint(str(file)) == hashed else "it has changed since the run"
     except OSError as error:
         return f"it cannot be read: {error.strerror}"
+    except ValueError as error:  # a name that no file can have
+        return f"it cannot be read: {error}"
