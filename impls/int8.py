@@ -50,10 +50,10 @@ def int8_attention(
     keys = k.to(wide) - k.to(wide).mean(2, keepdim=True)
     queries, query_steps = _integers(q.to(wide), block)
     keys, key_steps = _integers(keys.repeat_interleave(group, dim=1), block)
-    scores = (queries @ keys.mT) * (scale * query_steps) * key_steps.mT
+    scores = (queries @ keys.mT).mul_(scale * query_steps).mul_(key_steps.mT)
     if bias is not None:
         first = k.shape[2] - q.shape[2]
-        scores = scores + bias.between(range(first, k.shape[2]), range(k.shape[2])).to(wide)
+        scores += bias.between(range(first, k.shape[2]), range(k.shape[2])).to(wide)
     hidden = None if mask.is_full else ~mask.dense(len(q), q.shape[2], k.shape[2], q.device)
     if hidden is not None:
         scores = scores.masked_fill_(hidden, torch.finfo(wide).min)

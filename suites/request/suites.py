@@ -143,6 +143,7 @@ SUITES: Final = {
             description="lengths 128 to 2048 at 4 heads, heads 1 to 8 at length 512, "
             "full and window:128, forward: a first look in minutes",
             problems=_quick,
+            round_budget_ms=120.0,
         ),
         Suite(
             name="scaling",
