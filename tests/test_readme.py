@@ -123,9 +123,19 @@ def example() -> str:
 
 def test_every_file_that_readme_links_to_exists() -> None:
     named = re.findall(r"\]\(((?!http)[^)#]+)\)", README)
-    assert sum(name.endswith(".png") for name in named) == 2
+    assert sum(name.endswith(".png") for name in named) == 1
     for name in named:
         assert (ROOT / name).exists(), name
+
+
+def test_every_file_that_the_docs_link_to_exists() -> None:
+    found = [
+        (page, name)
+        for page in sorted((ROOT / "docs").glob("*.md"))
+        for name in re.findall(r"\]\(((?!http)[^)#]+)\)", page.read_text())
+    ]
+    assert sum(name.endswith(".png") for _, name in found) > 5
+    assert [each for each in found if not (each[0].parent / each[1]).exists()] == []
 
 
 def test_the_example_run_holds_the_data_of_its_page() -> None:

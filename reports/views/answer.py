@@ -242,7 +242,9 @@ def _mixed(found: Recommendation) -> Iterator[Choice]:
 
 
 def _safest(found: Recommendation) -> Iterator[str]:
-    """Without a name for every span: the implementation that is never far from the fastest."""
+    """How far the one to use is from the fastest; without one, the one that is never far."""
+    if found.near:
+        yield f"never above {found.worst:.2f}x the time of the fastest"
     if not found.spans and found.safest is not None:
         name, worst = found.safest
         yield f"{_short(name)} is never above {worst:.2g}x the time of the fastest"

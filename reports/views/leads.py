@@ -35,8 +35,12 @@ def lead(ranking: Ranking, *, most: int = 1) -> Iterator[str]:
 
     most  slower ones that are named
     """
-    if ranking.alternatives:
-        yield _not_distinguished(ranking.alternatives)
+    faster = [each for each in ranking.rivals if each.is_faster]
+    if faster:
+        yield f"faster there is {_then(faster, most)}"
+    open_ = [each for each in ranking.alternatives if not each.is_faster]
+    if open_:
+        yield _not_distinguished(open_)
     slower = [each for each in ranking.rivals if each.is_slower]
     if slower:
         yield f"next is {_then(slower, most)}"

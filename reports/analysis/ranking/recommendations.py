@@ -2,6 +2,7 @@
 
 A kind is everything but lengths and heads. Its problems are divided into as few spans of one size
 as possible, so that within each span one implementation is not shown to be slower than any other.
+Where that takes too many, an implementation serves a problem, too, if it is near the fastest.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import TYPE_CHECKING, Final
 
 from impls.interface import Problem
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 MOST_SPANS: Final = 3
 """Spans of one size; more are no recommendation, but a map to read."""
+NEAR: Final = 1.2
+"""An implementation is near the fastest up to this multiple of its time. Noise on shared machines
+is of this size, and one name for all sizes is worth more than the last 20 %."""
 
 Ranked = Mapping[Problem, Ranking]
 
@@ -50,6 +54,7 @@ class Recommendation:
     spans    by size; empty where no division into few spans has one implementation each
     changes  changes of the fastest from a span to the next one, of every group of problems that
              differ in the size of the axis only
+    near     whether an implementation of a span may be slower than the fastest, up to NEAR
     """
 
     panel: str
@@ -57,12 +62,25 @@ class Recommendation:
     axis: Axis | None
     spans: tuple[Span, ...]
     changes: tuple[Crossover, ...] = ()
+    near: bool = False
     left: Mapping[Problem, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def largest(self) -> Problem:
         """The problem with the longest keys, then with the most query rows and heads."""
         return max(self.ranked, key=size_of)
+
+    @property
+    def worst(self) -> float:
+        """The largest ratio of the one to use to the fastest, over all problems with a ratio."""
+        ratios = [1.0]
+        for problem, found in self.ranked.items():
+            name = next((each.name for each in self.spans if self._holds(each, problem)), "")
+            ratios += [each.ratio for each in found.rivals if each.name == name and each.ratio]
+        return max(ratios)
+
+    def _holds(self, span: Span, problem: Problem) -> bool:
+        return self.axis is None or span.first <= self.axis.size(problem) <= span.last
 
     @property
     def decided(self) -> int:
@@ -126,19 +144,19 @@ def _reached(analysis: Analysis, panel: str, every: Ranked) -> Recommendation:
 
 
 def _of_kind(analysis: Analysis, panel: str, ranked: Ranked) -> Recommendation:
-    for axis in (LENGTH, HEADS):
-        spans = _spans(axis, ranked)
+    for near, axis in product((False, True), (LENGTH, HEADS)):
+        spans = _spans(axis, ranked, near=near)
         if len(spans) == 1:
-            return Recommendation(panel=panel, ranked=ranked, axis=None, spans=spans)
+            return Recommendation(panel=panel, ranked=ranked, axis=None, spans=spans, near=near)
         if 0 < len(spans) <= MOST_SPANS:
             changes = tuple(_changes(analysis, panel, axis, ranked, spans))
             return Recommendation(
-                panel=panel, ranked=ranked, axis=axis, spans=spans, changes=changes
+                panel=panel, ranked=ranked, axis=axis, spans=spans, changes=changes, near=near
             )
     return Recommendation(panel=panel, ranked=ranked, axis=None, spans=())
 
 
-def _spans(axis: Axis, ranked: Ranked) -> tuple[Span, ...]:
+def _spans(axis: Axis, ranked: Ranked, *, near: bool) -> tuple[Span, ...]:
     """As few spans as possible, and of those the ones whose names are most often the fastest.
 
     Empty where no implementation serves all problems of one size.
@@ -147,7 +165,7 @@ def _spans(axis: Axis, ranked: Ranked) -> tuple[Span, ...]:
     best: list[_Division | None] = [_Division()]
     for end in range(1, len(sizes) + 1):
         longer = (
-            _longer(axis, ranked, before, sizes[start:end])
+            _longer(axis, ranked, before, sizes[start:end], near=near)
             for start, before in enumerate(best)
             if before is not None
         )
@@ -168,11 +186,11 @@ class _Division:
 
 
 def _longer(
-    axis: Axis, ranked: Ranked, before: _Division, sizes: Sequence[int]
+    axis: Axis, ranked: Ranked, before: _Division, sizes: Sequence[int], *, near: bool
 ) -> _Division | None:
     """The division with one span more; None where no implementation serves all of the span."""
     found = [each for problem, each in ranked.items() if axis.size(problem) in sizes]
-    able = set.intersection(*map(_able, found))
+    able = set.intersection(*(_able(each, near=near) for each in found))
     if not able:
         return None
     wins = Counter(each.name for each in found)
@@ -180,9 +198,10 @@ def _longer(
     return _Division((*before.spans, Span(name, sizes[0], sizes[-1])), before.wins + wins[name])
 
 
-def _able(found: Ranking) -> set[str]:
-    """The fastest, and those not shown to be slower."""
-    return {found.name, *(each.name for each in found.alternatives)}
+def _able(found: Ranking, *, near: bool) -> set[str]:
+    """The fastest, and those not shown to be slower; near it, too."""
+    close = [each for each in found.rivals if near and each.ratio and each.ratio <= NEAR]
+    return {found.name, *(each.name for each in (*found.alternatives, *close))}
 
 
 def _changes(

@@ -123,3 +123,16 @@ def test_a_run_that_compares_nothing_has_no_answer() -> None:
     assert sentences(Analysis(*small_run(sessions=0))) == []
     run, records = small_run(made=TWO)
     assert sentences(Analysis(run, [r for r in records if r.implementation == "base"])) == []
+
+
+def test_one_near_the_fastest_everywhere_comes_with_its_distance() -> None:
+    patchwork: dict[str, Callable[..., float]] = {
+        "even": lambda _: 1.1,
+        "odd": lambda problem: 1.0 if problem.key_length % 256 else 2.0,
+        "other": lambda problem: 2.0 if problem.key_length % 256 else 1.0,
+    }
+    (one,) = said(problems((128, 256, 384, 512, 640)), patchwork)
+    assert one.startswith(
+        "full: use even at every size; never above 1.10x the time of the fastest; "
+    )
+    assert "faster there is odd, 0.91x as long [0.9" in one

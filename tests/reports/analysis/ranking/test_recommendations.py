@@ -129,3 +129,16 @@ def test_a_lead_within_the_noise_floor_is_not_decided() -> None:
     times = {"a": linear(1.0), "b": linear(1.1)}
     assert only(problems((256,)), times).decided == 1
     assert only(problems((256,)), times, change=noisy).decided == 0
+
+
+def test_one_that_is_near_the_fastest_everywhere_is_better_than_a_patchwork() -> None:
+    patchwork = {
+        "even": lambda _: 1.1,
+        "odd": lambda problem: 1.0 if problem.key_length % 256 else 2.0,
+        "other": lambda problem: 2.0 if problem.key_length % 256 else 1.0,
+    }
+    found = only(problems((128, 256, 384, 512, 640)), patchwork)
+    assert spans(found) == [("even", 128, 640)]
+    assert found.near
+    assert found.worst == pytest.approx(1.1, rel=0.01)
+    assert not only(problems(LENGTHS), CROSSING).near
