@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from reports.analysis.run_analysis import Analysis
-    from reports.outputs.html.page import Report
+    from reports.outputs.html.saving import Report
 
 __all__ = ["write"]
 

@@ -16,7 +16,7 @@ from reports.outputs.export.json_lines import Stream
 from reports.outputs.export.machines_data import of_machines
 from reports.outputs.folder import RESULTS
 from reports.outputs.html import machines_page, page
-from reports.outputs.html.page import Report
+from reports.outputs.html.saving import Report
 from reports.outputs.markdown.comparison import of_history
 from reports.outputs.markdown.run import of_run
 from reports.outputs.markdown.text import escaped

@@ -9,15 +9,9 @@ from typing import Any
 from reports.analysis.machines import Machines, Side
 from reports.outputs.html.contents import Drawn
 from reports.outputs.html.filters import Filters
-from reports.outputs.html.page import (
-    MOST_CHARTS,
-    Report,
-    environment,
-    frame,
-    saved,
-    section_parts,
-    some_of_each,
-)
+from reports.outputs.html.page import MOST_CHARTS, section_parts, some_of_each
+from reports.outputs.html.saving import Report, saved
+from reports.outputs.html.templates import environment, frame
 from reports.outputs.png.formats import DEFAULT, Format
 from reports.views import machine, machines
 

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from reports.analysis.run_analysis import Analysis
-from reports.outputs.folder import unwritable
-from reports.outputs.html import assets, table_rows, term_links
-from reports.outputs.html.chart_data import chart_data
+from reports.outputs.html import table_rows
 from reports.outputs.html.contents import Contents, Drawn, contents, is_large
 from reports.outputs.html.filters import Filters
-from reports.outputs.html.first_screen import unbroken
-from reports.outputs.png.formats import DEFAULT, FORMATS, Format
+from reports.outputs.html.saving import Report, saved
+from reports.outputs.html.templates import environment, frame
+from reports.outputs.png.formats import DEFAULT, Format
 from reports.rows.panels import panels_of
 from reports.views import (
     choices,
@@ -26,7 +22,6 @@ from reports.views import (
     machine,
     notes,
     panels,
-    statuses,
     terms,
     text,
     verdicts,
@@ -36,40 +31,19 @@ from reports.views.evidence import summaries
 from reports.views.first_screen import FirstScreen
 from reports.views.grids import Grid, agreement_grid, error_grid, memory_grid, time_grid
 from reports.views.not_measured import NotMeasured, not_measured
-from reports.views.problems import facets
 from reports.views.sections import Section
 from reports.views.tables import measurement_table, verdict_tables
 
-NAME: Final = "report.html"
-_HERE: Final = Path(__file__).parent
 MOST_DETAILED: Final = 5000
 """Measurements; with more the charts show medians only, without intervals and texts of points."""
 MOST_CELLS: Final = 2500
 """Cells of one grid; further problems are left out, and counted."""
 MOST_CHARTS: Final = 40
 """Charts of one family; a third of it where they show medians only, for a page below 7 MB."""
-MANY: Final = 6
-"""Columns of a grid; one with more has narrow columns, so that it fits a window."""
 _FEWER: Final = 3
 """Divides MOST_CHARTS where the charts show medians only."""
-FEW: Final = 8
-"""Rows of a table; a longer one has a field to find rows."""
-LATE: Final = 150
-"""Rows of a table; a longer one is laid out when it comes near the window."""
-MOST_ANSWERS: Final = 6
-"""Sentences of the answer that are shown at first."""
-MOST_FAULTS: Final = 3
-"""Faults on the first screen; more are counted, and listed further down."""
 _SHOWN_NOT_MEASURED: Final = 100
 """Problems of one reason that are listed; more are counted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """The files of a report: the page, and the charts in the order of the page."""
-
-    page: Path
-    charts: tuple[Path, ...]
 
 
 def write(
@@ -95,74 +69,9 @@ def write(
     return saved(html, made.printed, folder, stamp, left_over, formats=formats)
 
 
-def saved(
-    html: str,
-    every: Drawn,
-    folder: Path,
-    stamp: str,
-    left_over: Sequence[str] = (),
-    *,
-    formats: Sequence[Format] = DEFAULT,
-) -> Report:
-    """Write a page and its charts into a folder; see `write`.
-
-    stamp      machine, date and versions, for the foot of each chart file
-    left_over  keys of charts whose files are removed, besides earlier charts by this program
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for path in _left_over(left_over, folder):
-            path.unlink(missing_ok=True)
-        path = folder / NAME
-        path.write_text(html, "utf-8")
-        if not every:
-            return Report(path, ())
-        from reports.outputs.png import files  # noqa: PLC0415 - a page without charts needs no matplotlib
-
-        return Report(path, tuple(files.draw(every, folder, stamp=stamp, formats=formats)))
-    except OSError as error:
-        raise unwritable(folder, error) from error
-
-
 def page(analysis: Analysis, *, further: Sequence[Section] = ()) -> str:
     """The whole page as text."""
     return _page(analysis, contents(analysis, further))
-
-
-def _left_over(own: Sequence[str], folder: Path) -> list[Path]:
-    """Charts of an earlier report: those of these keys, and other charts by this program."""
-    from reports.outputs.png.files import is_ours  # noqa: PLC0415 - `page` needs no matplotlib
-
-    named = [folder / f"{key}.png" for key in own]
-    others = [path for kind in FORMATS for path in folder.glob(f"*.{kind}")]
-    return [*named, *filter(is_ours, others)]
-
-
-def environment(filters: Filters) -> Environment:
-    """The templates, with the functions that they use."""
-    made = Environment(
-        loader=FileSystemLoader(_HERE / "template"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_harmless,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.globals |= {"statuses": statuses, "text": text, "line": text.printable}
-    made.globals |= {"short": table_rows.short, "folded": table_rows.folded, "LATE": LATE}
-    made.globals |= {"heading": panels.heading, "slug": panels.slug, "facets": facets}
-    made.globals |= {"filters": filters, "rows_of": table_rows.body}
-    made.globals |= {
-        "breakable": table_rows.breakable,
-        "is_numeric": table_rows.is_numeric,
-        "MANY": MANY,
-        "FEW": FEW,
-    }
-    made.globals |= {"MOST_ANSWERS": MOST_ANSWERS, "MOST_FAULTS": MOST_FAULTS}
-    made.globals |= {"unbroken": unbroken}
-    made.globals |= {"linked": term_links.linked, "anchor": term_links.anchor}
-    made.globals |= {"TERMS": terms.TERMS, "MOST_ROWS": table_rows.MOST_ROWS}
-    return made
 
 
 def _page(analysis: Analysis, made: Contents) -> str:
@@ -198,18 +107,6 @@ def _page(analysis: Analysis, made: Contents) -> str:
             **frame(kept, filters, medians_only=medians_only),
         )
     )
-
-
-def frame(kept: Drawn, filters: Filters, *, medians_only: bool = False) -> dict[str, Any]:
-    """What every page has around its content: style, script, and the data of its charts."""
-    script = assets.script(with_charts=bool(kept))
-    return {
-        "drawn": len(kept),
-        "chart_data": assets.script_json(chart_data(kept, filters, medians_only=medians_only)),
-        "script": script,
-        "script_hash": assets.hash_of(script),
-        "style": assets.style(),
-    }
 
 
 def some_of_each(every: Drawn, most: int) -> tuple[Drawn, int]:
@@ -298,8 +195,3 @@ def _reasons(analysis: Analysis) -> list[dict[str, Any]]:
 def _reason(row: NotMeasured) -> dict[str, Any]:
     shown = row.problems[:_SHOWN_NOT_MEASURED]
     return {"row": row, "shown": shown, "left": row.count - len(shown)}
-
-
-def _harmless(value: Any) -> Any:
-    """What the template writes: no text of a run reorders, hides or ends the text around it."""
-    return text.readable(value) if type(value) is str else value

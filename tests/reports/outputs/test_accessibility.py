@@ -9,7 +9,8 @@ import pytest
 
 from impls.interface import Problem
 from reports.analysis.run_analysis import Analysis
-from reports.outputs.html.page import NAME, page
+from reports.outputs.html.page import page
+from reports.outputs.html.saving import NAME
 from tests.reports.browser import draw_all, opened
 from tests.reports.section_by_hand import by_hand
 from tests.saved_run import small_run

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from reports.analysis.run_analysis import Analysis
-from reports.outputs.html.page import NAME, page
+from reports.outputs.html.page import page
+from reports.outputs.html.saving import NAME
 from reports.views import text as texts
 from reports.views.charts.chart import Chart, Map
 from tests.reports import browser

@@ -11,7 +11,9 @@ import pytest
 
 from reports.analysis.run_analysis import Analysis
 from reports.outputs.html.first_screen import unbroken
-from reports.outputs.html.page import MOST_ANSWERS, MOST_FAULTS, NAME, page
+from reports.outputs.html.page import page
+from reports.outputs.html.saving import NAME
+from reports.outputs.html.templates import MOST_ANSWERS, MOST_FAULTS
 from suites.records.plan import Entry
 from tests.reports.browser import opened, until
 from tests.saved_run import TWO, entries, small_run, two

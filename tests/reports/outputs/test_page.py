@@ -16,7 +16,8 @@ from impls.interface import Limits, Problem
 from reports.analysis.run_analysis import Analysis
 from reports.outputs.folder import expect_folder
 from reports.outputs.html import table_rows
-from reports.outputs.html.page import NAME, page, write
+from reports.outputs.html.page import page, write
+from reports.outputs.html.saving import NAME
 from reports.views.charts.sizes import charts
 from reports.views.grids import agreement_grid
 from suites.records.plan import Entry
@@ -497,5 +498,5 @@ def test_long_tables_alone_are_laid_out_late(monkeypatch: pytest.MonkeyPatch) ->
     late = 'class="scroll tall late"'
     analysis = Analysis(*small_run())
     assert late not in page(analysis)
-    monkeypatch.setattr("reports.outputs.html.page.LATE", 20)
+    monkeypatch.setattr("reports.outputs.html.templates.LATE", 20)
     assert late in page(analysis)

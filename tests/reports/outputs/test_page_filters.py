@@ -11,7 +11,8 @@ import pytest
 
 from reports.analysis.run_analysis import Analysis
 from reports.outputs.html import contents
-from reports.outputs.html.page import NAME, page
+from reports.outputs.html.page import page
+from reports.outputs.html.saving import NAME
 from tests.reports.browser import DRAW_ALL, Opened, draw_all, opened, until
 from tests.reports.section_by_hand import by_hand
 from tests.saved_run import small_run

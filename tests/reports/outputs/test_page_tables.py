@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from reports.analysis.run_analysis import Analysis
-from reports.outputs.html.page import NAME, page
+from reports.outputs.html.page import page
+from reports.outputs.html.saving import NAME
 from reports.rows.measurements import MEASUREMENT_COLUMNS
 from reports.views.tables import measurement_table
 from tests.reports.browser import Opened, draw_all, opened, until

@@ -8,7 +8,8 @@ import pytest
 
 from reports.analysis import shown_samples
 from reports.analysis.run_analysis import Analysis
-from reports.outputs.html.page import NAME, page, write
+from reports.outputs.html.page import page, write
+from reports.outputs.html.saving import NAME
 from reports.views.charts.chart import Chart
 from reports.views.charts.samples import ROUNDS, STRIPS
 from reports.views.parts.samples import section

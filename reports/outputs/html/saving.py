@@ -1,0 +1,62 @@
+"""Write a page and its charts into a folder, in place of those of an earlier report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from reports.outputs.folder import unwritable
+from reports.outputs.html.contents import Drawn
+from reports.outputs.png.formats import DEFAULT, FORMATS, Format
+
+NAME: Final = "report.html"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The files of a report: the page, and the charts in the order of the page."""
+
+    page: Path
+    charts: tuple[Path, ...]
+
+
+def saved(
+    html: str,
+    every: Drawn,
+    folder: Path,
+    stamp: str,
+    left_over: Sequence[str] = (),
+    *,
+    formats: Sequence[Format] = DEFAULT,
+) -> Report:
+    """Write a page and its charts into a folder.
+
+    stamp      machine, date and versions, for the foot of each chart file
+    left_over  keys of charts whose files are removed, besides earlier charts by this program
+
+    Raises ValueError with one sentence when the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in _left_over(left_over, folder):
+            path.unlink(missing_ok=True)
+        path = folder / NAME
+        path.write_text(html, "utf-8")
+        if not every:
+            return Report(path, ())
+        from reports.outputs.png import files  # noqa: PLC0415 - a page without charts needs no matplotlib
+
+        return Report(path, tuple(files.draw(every, folder, stamp=stamp, formats=formats)))
+    except OSError as error:
+        raise unwritable(folder, error) from error
+
+
+def _left_over(own: Sequence[str], folder: Path) -> list[Path]:
+    """Charts of an earlier report: those of these keys, and other charts by this program."""
+    from reports.outputs.png.files import is_ours  # noqa: PLC0415 - a page alone needs no matplotlib
+
+    named = [folder / f"{key}.png" for key in own]
+    others = [path for kind in FORMATS for path in folder.glob(f"*.{kind}")]
+    return [*named, *filter(is_ours, others)]
