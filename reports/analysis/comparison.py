@@ -48,6 +48,7 @@ class ComparisonRow(Judged):
     missing          why one of the two has no time; None where both have
     series           the log ratios behind the interval, one a session: those of the new side, and
                      between two runs those of the base; empty without an interval over sessions
+    is_baseline      whether the others of two runs are compared with it
     """
 
     problem: Problem
@@ -58,6 +59,7 @@ class ComparisonRow(Judged):
     new_ms: float | None
     missing: MissingTime | None = None
     series: Series = ()
+    is_baseline: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from reports.analysis.comparison import (
-    IS_BASELINE,
     Comparison,
     ComparisonRow,
     Lost,
@@ -76,11 +75,7 @@ def gate(found: Comparison, limit: float, *, strict: bool = False) -> Gate:
 
 def _unjudged(rows: Iterable[ComparisonRow]) -> list[ComparisonRow]:
     """Rows with times on both sides and no interval."""
-    return [
-        row
-        for row in rows
-        if row.high is None and row.missing is None and IS_BASELINE not in row.reasons
-    ]
+    return [row for row in rows if row.high is None and row.missing is None and not row.is_baseline]
 
 
 def _more_sessions(row: ComparisonRow, limit: float) -> int | None:

@@ -118,6 +118,7 @@ def _of_panel(
             base_ms=base_ms,
             new_ms=new_ms,
             missing=lacking[0].missing(place[0], name) if lacking else None,
+            is_baseline=name == baseline and len(shared) > 1,
             series=series,
             **shared_fields(judged, Judged),
         )

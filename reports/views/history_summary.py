@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from reports.analysis.comparison import IS_BASELINE, Comparison, ComparisonRow
+from reports.analysis.comparison import Comparison, ComparisonRow
 from reports.analysis.history import History
 from reports.views import differences, first_screen, headline
 from reports.views.answer import Answer, Choice
@@ -56,7 +56,7 @@ def _change(found: Comparison, at: int) -> Answer:
 
     at  the number of the later run, as on the chart
     """
-    counts = Counter(row.verdict for row in found.rows if row.reasons != (IS_BASELINE,))
+    counts = Counter(row.verdict for row in found.rows if not row.is_baseline)
     return Answer(
         label=f"run {at} after run {at - 1}",
         start="" if counts else "nothing was measured in both",

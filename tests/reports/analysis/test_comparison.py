@@ -62,7 +62,7 @@ def test_two_implementations_get_the_verdicts_of_their_run() -> None:
     judged = [r for r in verdicts(run, records) if r["implementation"] == "chunked"]
     assert (found.base, found.new, found.differences) == ("naive", "chunked", ())
     assert len(found.rows) == len(judged) == 18
-    own = ("base_ms", "new_ms", "missing", "series")
+    own = ("base_ms", "new_ms", "missing", "series", "is_baseline")
     for ours, theirs in zip(rows_of(found.rows), judged, strict=True):
         shared = [name for name in ours if name not in own]
         assert {name: ours[name] for name in shared} == {name: theirs[name] for name in shared}

@@ -110,5 +110,6 @@ def test_settings_are_named_with_values() -> None:
         "precision": "2 % requested",
         "cache setting": "hot",
         "allocator setting": "default",
+        "tail setting": "off",
         "threads requested": "1, 2, in turn",
     }
