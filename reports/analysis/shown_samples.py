@@ -41,7 +41,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What is shown.
+    """The samples that are shown.
 
     groups    of the largest problems that fit, in the plan's order
     problems  number of problems with times, shown or not

@@ -70,6 +70,6 @@ def of_check(
 
 
 def _doubts(done: Conducted) -> None:
-    """What is doubtful about how implementations are called."""
+    """Print the plan's doubts about how implementations are called."""
     for line in done.run.plan.doubts:
         print_line(line, stderr=True)

@@ -13,6 +13,7 @@ from reports.analysis.run_analysis import Analysis
 from reports.rows.families import LENGTH, Axis
 from reports.rows.panels import ATTENTION
 from reports.views import across
+from reports.views.families import size_text
 from reports.views.leads import MOST_NAMES, lead, memory, sized, some, undecided
 from reports.views.panels import subject
 from reports.views.problems import unsized_words
@@ -211,12 +212,12 @@ def _start(found: Recommendation, axis: Axis, before: Span, span: Span) -> str:
     if not own:
         return _sized(axis, f"{span.first:,}")
     if len(own) == 1:
-        low, high = (f"{end:,.0f}" if end else "" for end in (own[0].low, own[0].high))
+        low, high = (size_text(axis, end) if end else "" for end in (own[0].low, own[0].high))
         ends = f" [{low or _smallest(found, axis)}, {high or _largest(found, axis)}]"
-        return _sized(axis, f"{own[0].size:,.0f}{ends}")
-    sizes = sorted(each.size for each in own)
+        return _sized(axis, f"{size_text(axis, own[0].size)}{ends}")
+    first, *_, last = (size_text(axis, each) for each in sorted(each.size for each in own))
     other = "heads" if axis == LENGTH else "length"
-    return f"{_sized(axis, f'{sizes[0]:,.0f} to {sizes[-1]:,.0f}')} (by {other})"
+    return f"{_sized(axis, f'{first} to {last}')} (by {other})"
 
 
 def _smallest(found: Recommendation, axis: Axis) -> str:

@@ -49,7 +49,7 @@ class Checked:
 
 
 def every(analysis: Analysis, found: Sequence[Discovery] = ()) -> list[Checked]:
-    """What a check, and the trials of plain functions, say of each implementation."""
+    """The verdict of a check on each implementation, and the limits of plain functions."""
     trials = {each.name: each for each in found}
     return [
         checked(analysis, entry, _faults(trials.get(entry.name))) for entry in analysis.plan.entries

@@ -29,6 +29,13 @@ def from_size(axis: Axis, size: int) -> str:
     return f"from T = {size}" if axis.field == "length" else f"from {counted(size, 'head')}"
 
 
+def size_text(axis: Axis, size: float) -> str:
+    """A size between measured ones: tokens to four digits, with commas; heads to a tenth."""
+    if axis.field == "heads" and size < 100:
+        return f"{size:.1f}".removesuffix(".0")
+    return f"{float(f'{size:.4g}'):,.0f}"
+
+
 def label(group: Group[Any, Any]) -> str:
     """What sets a chart apart from the others of its family; empty for a single chart."""
     words = _words(group).items()

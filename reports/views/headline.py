@@ -33,7 +33,7 @@ class Fault:
 
 
 def title(analysis: Analysis) -> str:
-    """What was compared, on what: mine against sdpa_flash, b1 h8 t4096 d64 causal fp32 cpu."""
+    """The implementations and the problem: mine against sdpa_flash, b1 h8 t4096 d64 causal."""
     plan = analysis.plan
     if len(plan.problems) == 1:
         return f"{_compared(analysis)}, {plan.problems[0]}"
@@ -60,7 +60,7 @@ def _problems(analysis: Analysis) -> str:
 
 
 def faults(analysis: Analysis) -> list[Fault]:
-    """What is wrong, crashed or failed, the most severe first; empty where nothing is."""
+    """Implementations that are wrong, crashed or failed, the most severe first."""
     return [_fault(row) for row in not_measured(analysis) if row.is_fault]
 
 

@@ -99,7 +99,7 @@ def answers(side: Side) -> list[str]:
 
 
 def faults(side: Side) -> list[str]:
-    """What is wrong, crashed or failed on one machine, each with its cause."""
+    """Implementations that are wrong, crashed or failed on one machine, each with its cause."""
     return [f"{fault.said}: {fault.why}" for fault in headline.faults(side.analysis)]
 
 

@@ -44,14 +44,14 @@ def sentences(analysis: Analysis) -> list[str]:
 
 
 def verdict(analysis: Analysis) -> list[str]:
-    """What a run without an answer shows: its only times, and how many implementations agree."""
+    """Of a run without an answer: its only times, and how many implementations agree."""
     agreeing = any(row.status == "ok" for row in analysis.outcomes)
     reasons = [] if agreeing else list(_reasons(analysis))
     return [*_alone(analysis), _states(analysis), *reasons]
 
 
 def _reasons(analysis: Analysis) -> Iterator[str]:
-    """Why there is nothing, without the faults, which are stated apart."""
+    """The reasons why nothing agrees; faults are stated apart."""
     rows = [row for row in not_measured(analysis) if not row.is_fault]
     for row in rows[:MOST_REASONS]:
         state = STATUS_WORDS[row.status]
@@ -59,7 +59,7 @@ def _reasons(analysis: Analysis) -> Iterator[str]:
 
 
 def _alone(analysis: Analysis) -> Iterator[str]:
-    """Of the only implementation with times one of them; or that there are none."""
+    """One time of the only implementation that has times, or the statement that none has."""
     names = list(dict.fromkeys(row.implementation for row in analysis.measurements))
     if len(names) == 1:
         row = analysis.with_most_threads[-1]

@@ -19,7 +19,7 @@ def reason(row: Judged) -> str:
 
 
 def conclusions(analysis: Analysis, *, counts: bool = True) -> list[str]:
-    """What noise allows to conclude; empty without a comparison.
+    """The noise, and how many more sessions would decide; empty without a comparison.
 
     counts  with the number of each verdict, and how many intervals exclude 1 by chance
     """

@@ -42,7 +42,7 @@ def export(store: Store, run: Run, format_name: str, path: Path) -> tuple[Path, 
 
 
 def doubts(run: Run, format_name: str) -> list[str]:
-    """What a format could not hold of a run, a line each; most formats have no such lines."""
+    """A line for each part of a run that a format cannot hold; most formats hold all."""
     of_format: Callable[[Run], list[str]] = getattr(_module(format_name), "doubts", lambda _: [])
     return of_format(run)
 

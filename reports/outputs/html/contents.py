@@ -61,7 +61,7 @@ def _charts_of(sections: Sequence[Section]) -> Iterator[Chart | Map]:
 def contents(
     analysis: Analysis, further: Sequence[Section], first: FirstScreen | None = None
 ) -> Contents:
-    """What is on the page; a chart of the first screen is in no section."""
+    """Collect the contents of a page; a chart of the first screen is in no section."""
     first = first or first_screen.of_run(analysis)
     top = {chart.key for chart in first.figures}
     sections = [

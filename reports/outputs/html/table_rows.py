@@ -112,7 +112,7 @@ def breakable(name: str) -> Markup:
 
 
 def _titled(text: str, shown: Markup) -> Markup:
-    """What is shown of a text, with the whole text as title where it is abbreviated."""
+    """The text, abbreviated where it is long, with the whole text as title."""
     line = printable(text)
     if len(line) <= LONGEST_NAME:
         return shown

@@ -53,7 +53,7 @@ def _further(others: Sequence[Brief]) -> str:
 
 
 def _faults(analysis: Analysis) -> Iterator[str]:
-    """What is wrong, crashed or failed, with cause and cure."""
+    """The implementations that are wrong, crashed or failed, with cause and cure."""
     every = headline.faults(analysis)
     for each in every[:MOST_FAULTS]:
         why = "; cure: ".join(filter(None, (each.why, each.cure)))
@@ -145,7 +145,7 @@ def _figures(row: BriefRow) -> Iterator[str]:
 
 
 def _details(analysis: Analysis) -> Iterator[str]:
-    """What was compared, answers without a time, the machine, and the command that repeats it."""
+    """The title, pairs without a time, the machine, and the command that repeats the run."""
     run = analysis.run
     settings = "".join(f", {each}" for each in labels(analysis.plan))
     ended = moment(run.ended) or "not ended"

@@ -1,4 +1,4 @@
-"""What has no time, and why: a table, or a line for each state."""
+"""Pairs without a time, with the reason: a table, or a line for each state."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST_NAMES: Final = 2
 
 
 def not_measured_tables(analysis: Analysis, *, every: bool) -> list[RenderableType]:
-    """What has no time: a row per implementation, state and reason, or a line for each state.
+    """Pairs without a time: a row per implementation, state and reason, or a line for each state.
 
     Empty where everything was measured.
 

@@ -90,7 +90,7 @@ def _place(found: Crossover) -> str:
     if not found.crossing.settled:
         between = _between(found)
         return f"between T = {between}" if is_length else f"between {between} heads"
-    size, interval = _size(found, found.crossing.size), f"[{_interval(found)}]"
+    size, interval = families.size_text(found.axis, found.crossing.size), f"[{_interval(found)}]"
     return f"from T = {size} {interval} on" if is_length else f"from {_heads(size, interval)} on"
 
 
@@ -99,7 +99,7 @@ def _at(found: Crossover) -> str:
     is_length = found.axis.field == "length"
     if not found.crossing.settled:
         return f"between {_between(found)} {'tokens' if is_length else 'heads'}"
-    size = _size(found, found.crossing.size)
+    size = families.size_text(found.axis, found.crossing.size)
     return f"{size} tokens" if is_length else _heads(size)
 
 
@@ -141,18 +141,11 @@ def _chance(crossing: Crossing) -> str:
 
 def _interval(found: Crossover) -> str:
     """The ends of the interval; an open end by the last size."""
-    first, last = (_size(found, size) for size in found.sizes)
+    first, last = (families.size_text(found.axis, size) for size in found.sizes)
     low, high = found.crossing.low, found.crossing.high
-    below = f"{first} or below" if low is None else _size(found, low)
-    above = f"{last} or above" if high is None else _size(found, high)
+    below = f"{first} or below" if low is None else families.size_text(found.axis, low)
+    above = f"{last} or above" if high is None else families.size_text(found.axis, high)
     return f"{below}, {above}"
-
-
-def _size(found: Crossover, size: float) -> str:
-    """Tokens to four digits, with commas; heads to a tenth."""
-    if found.axis.field == "heads" and size < 100:
-        return f"{size:.1f}".removesuffix(".0")
-    return f"{float(f'{size:.4g}'):,.0f}"
 
 
 def _tables(analysis: Analysis, found: Sequence[Crossover], *, several: bool) -> Iterator[Table]:

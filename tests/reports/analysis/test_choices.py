@@ -121,11 +121,11 @@ def test_many_are_counted() -> None:
 def test_how_often_each_choice_is_best_counts_decided_problems_only() -> None:
     run, records = chosen(1.04, problems=PROBLEMS[:4])
     factors = {PROBLEMS[0]: 0.9, PROBLEMS[1]: 1 / 1.04}  # the first choice is best; as fast
-    told = [
+    changed = [
         replace(r, times_ms=tuple(factors.get(r.problem, 1) * t for t in r.times_ms))
         if r.implementation == NAMES[0]
         else r
         for r in records
     ]
-    first, *_ = some(Analysis(run, told), 4)
+    first, *_ = some(Analysis(run, changed), 4)
     assert first == "chunked: block_q=128 is best on 2 of 4 problems, block_q=64 on 1."

@@ -136,3 +136,12 @@ def test_one_near_the_fastest_everywhere_comes_with_its_distance() -> None:
         "full: use even at every size; never above 1.10x the time of the fastest; "
     )
     assert "faster there is odd, 0.91x as long [0.9" in one
+
+
+def test_a_crossing_over_heads_has_tenths() -> None:
+    times: dict[str, Callable[..., float]] = {
+        "few": lambda problem: problem.query_heads**2 * problem.key_length,
+        "many": lambda problem: 2.6 * problem.query_heads * problem.key_length,
+    }
+    (one,) = said(problems((256,), (1, 2, 4, 8)), times)
+    assert re.match(r"full: use many from 2\.[56]( \[[\d., ]+\])? heads on, few below; ", one)

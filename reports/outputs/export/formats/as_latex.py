@@ -25,7 +25,7 @@ INTERVAL: Final = {
     "sessions": "over sessions, which are fresh processes",
     "this process": "over the rounds of one process",
 }
-"""What the intervals of a ratio rest on."""
+"""The basis of the intervals of a ratio."""
 FACTS: Final = ("CPU", "cores", "device cuda", "device mps", "threads", "torch", "attnbench")
 """Facts of the machine that a caption names, where they are recorded."""
 _SPECIAL: Final = {
@@ -121,7 +121,7 @@ def _sessions(brief: Brief) -> list[int]:
 
 
 def _caption(analysis: Analysis, brief: Brief) -> str:
-    """What was measured, with how many sessions, which interval, and on what machine."""
+    """The caption: quantity, number of sessions, kind of interval, machine."""
     problems, counts = brief.problems, _sessions(brief)
     words = common_words(problems[0], shared_words(problems)) or str(problems[0])
     settings = "".join(f", {each}" for each in labels(analysis.plan))
@@ -138,7 +138,7 @@ def _caption(analysis: Analysis, brief: Brief) -> str:
 
 
 def _ratio_words(brief: Brief) -> Iterator[str]:
-    """What the ratios are to, and what their intervals rest on; nothing without a ratio."""
+    """The baseline of the ratios and the basis of their intervals; nothing without a ratio."""
     names = ", ".join(map(abbreviated, brief.baselines))
     bases = dict.fromkeys(row.judged.basis for row in brief.rows if row.judged is not None)
     known = " or ".join(INTERVAL[each] for each in bases if each)
