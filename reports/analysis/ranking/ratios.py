@@ -13,7 +13,9 @@ import numpy as np
 from impls.interface import Problem
 from reports.analysis.verdicts import twins_of
 from suites.records.record import Record
+from suites.stats.disturbance import DECIDED, judge_pair
 from suites.stats.intervals import noise_floor
+from suites.stats.pairing import pair
 from suites.stats.verdicts import Verdict, judge
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ class Ratios:
               session did not time both. An implementation with a sample of 0 ms has NaN only.
     delta     the smallest relative difference that counts
     twins     log ratios of the twins on the problem, from which the noise floor follows
+    records   with the times, by implementation
     """
 
     names: tuple[str, ...]
@@ -39,6 +42,7 @@ class Ratios:
     logs: Array
     delta: float
     twins: tuple[float, ...]
+    records: Mapping[str, Sequence[Record]]
 
     @cached_property
     def places(self) -> dict[str, int]:
@@ -51,9 +55,19 @@ class Ratios:
         return [float(each) for each in own[np.isfinite(own)]]
 
     def verdict(self, first: str, second: str) -> Verdict:
-        """The verdict on the second one, by the rule of the table of verdicts."""
+        """The verdict on the second one over sessions, by the rule of the table of verdicts.
+
+        Only a decided verdict can be withheld because of disturbed rounds: `pair` is slow, and is
+        called for no other.
+        """
         logs = self.between(first, second)
-        return judge(logs, delta=self.delta, floor=noise_floor(self.twins, len(logs)))
+        floor = noise_floor(self.twins, len(logs))
+        found = judge(logs, delta=self.delta, floor=floor)
+        both = (self.records[first], self.records[second])
+        disturbed = any(record.disturbed_rounds for own in both for record in own)
+        if found.word not in DECIDED or not disturbed:
+            return found
+        return judge_pair(pair(*both), delta=self.delta, floor=floor)
 
 
 Place = tuple[Problem, int, str]
@@ -84,7 +98,7 @@ def _ratios(
     logs = np.full((len(sessions), len(names), len(names)), np.nan)
     for session, own in enumerate(map(by_session.__getitem__, sessions)):
         _fill(logs[session], own)
-    return Ratios(names, sessions, logs, delta, twins)
+    return Ratios(names, sessions, logs, delta, twins, found)
 
 
 def _fill(logs: Array, own: Mapping[int, Record]) -> None:

@@ -287,3 +287,7 @@ def test_a_withheld_verdict_is_inconclusive_with_the_interval_of_all_rounds() ->
     assert found["reason"] == "withheld: all rounds give the ratio 1.26"
     assert found["low_all"] < found["ratio_all"] < found["high_all"]
     assert row(run, records)["withheld"] is False
+    decided = [
+        [each.decided for each in Analysis(run, own).rankings.values()] for own in (records, slow)
+    ]
+    assert decided == [[True], [False]]  # maps and recommendations follow the same rule

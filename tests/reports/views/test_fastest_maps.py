@@ -47,7 +47,14 @@ def test_pairs_decide_the_fastest_where_medians_disagree() -> None:
     took = {"base": (1.0, 1.1, 1.2, 1.3, 1.4), "other": (0.99, 1.089, 1.2006, 1.287, 1.386)}
     logs = np.log([[took[name][each] for name in took] for each in range(5)])
     apart = logs[:, None, :] - logs[:, :, None]
-    ratios = Ratios(tuple(took), tuple(range(1, 6)), apart, delta=0.001, twins=())
+    ratios = Ratios(
+        tuple(took),
+        tuple(range(1, 6)),
+        apart,
+        delta=0.001,
+        twins=(),
+        records=dict.fromkeys(took, ()),
+    )
     analysis = made(problems((512,)), {name: linear(1.0) for name in took})
     rows = {
         row.implementation: replace(row, median_ms=median(took[row.implementation]))
