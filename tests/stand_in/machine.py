@@ -1,0 +1,19 @@
+"""The environment of a child process whose sessions have the stand-in."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Final
+
+ON_PATH: Final = Path(__file__).parent / "on_path"
+
+
+def environment(**settings: Any) -> dict[str, str]:
+    """Variables for a program of ours.
+
+    settings  of the runtime
+    """
+    path = os.pathsep.join(filter(None, (str(ON_PATH), os.environ.get("PYTHONPATH", ""))))
+    return {**os.environ, "PYTHONPATH": path, "ATTNBENCH_STAND_IN": json.dumps(settings)}

@@ -1,0 +1,290 @@
+"""What torch.cuda offers, for the stand-in: queue, events, streams, graphs, memory and errors.
+
+The host's clock is the real one. An operator computes its values at once, and keeps the device busy
+for some further microseconds: events and synchronization wait for that.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from torch.utils._pytree import tree_leaves
+
+BLOCK = 512
+"""Bytes: sizes of blocks of torch's CUDA allocator are multiples of this."""
+CYCLES_PER_US = 2000
+UUID = "7b3f1a52-0000-4000-8000-00000000cafe"
+
+Address = tuple[int, int]
+
+
+class Event:
+    """A moment in the queue of the device."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self.at_us: float | None = None
+
+    def record(self, stream: Stream | None = None) -> None:
+        self._runtime.expect_alive()
+        self.at_us = max(self._runtime.now_us(), self._runtime.free_us)
+
+    def query(self) -> bool:
+        return self.at_us is None or self.at_us <= self._runtime.now_us()
+
+    def synchronize(self) -> None:
+        self._runtime.wait_until(self.at_us or 0.0)
+
+    def wait(self, stream: Stream | None = None) -> None:
+        pass
+
+    def elapsed_time(self, end: Event) -> float:
+        if self.at_us is None or end.at_us is None:
+            raise RuntimeError("both events must be recorded")
+        if not (self.query() and end.query()):
+            raise RuntimeError("CUDA error: device not ready")
+        return (end.at_us - self.at_us) / 1000
+
+
+class Stream:
+    """A stream; all share one queue."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        self.cuda_stream = id(self)
+
+    def wait_stream(self, other: Stream) -> None:
+        pass
+
+    def wait_event(self, event: Event) -> None:
+        pass
+
+    def synchronize(self) -> None:
+        pass
+
+
+class Graph:
+    """A captured list of operators.
+
+    reads  addresses that it reads and did not make
+    """
+
+    def __init__(self, runtime: Runtime, **_: Any) -> None:
+        self._runtime = runtime
+        self.operators: list[Callable[[], None]] = []
+        self.reads: set[Address] = set()
+        self.made: set[Address] = set()
+
+    def replay(self) -> None:
+        self._runtime.replays += 1
+        freed = self.reads - self._runtime.alive.keys()
+        if freed:
+            raise RuntimeError("a CUDA graph reads memory that was freed after its capture")
+        for operator in self.operators:
+            operator()
+
+    def reset(self) -> None:
+        self.operators.clear()
+
+
+class Runtime:
+    """The state of the stand-in.
+
+    capability     compute capability
+    memory_bytes   of the device: more raises OutOfMemoryError
+    kernel_us      device time of an operator
+    leaks_failed_captures  as torch before 2.12: after a capture that failed, emptying the cache
+                   fails for ever
+    """
+
+    def __init__(
+        self,
+        *,
+        capability: tuple[int, int] = (9, 0),
+        memory_bytes: int = 1 << 30,
+        kernel_us: float = 2.0,
+        leaks_failed_captures: bool = False,
+    ) -> None:
+        self.properties = SimpleNamespace(
+            name="NVIDIA stand-in",
+            major=capability[0],
+            minor=capability[1],
+            total_memory=memory_bytes,
+            L2_cache_size=1 << 20,
+            multi_processor_count=132,
+            uuid=UUID,
+        )
+        self.kernel_us, self.leaks = kernel_us, leaks_failed_captures
+        self.free_us = 0.0
+        self.alive: dict[Address, int] = {}
+        """Tensors that use a block, by its address and bytes."""
+        self.requested = self.peak_requested = 0
+        self.launched = self.replays = self.captures = self.synchronized = 0
+        self.broken = ""
+        """The error that every further call ends with."""
+        self.stream_now = Stream()
+        self._capturing: Graph | None = None
+        self._spoilt = False
+        self._leaked = False
+
+    def now_us(self) -> float:
+        return time.perf_counter_ns() / 1e3
+
+    def wait_until(self, at_us: float) -> None:
+        while (left := at_us - self.now_us()) > 0:
+            time.sleep(left / 1e6 if left > 200 else 0)
+
+    def synchronize(self, *_: Any) -> None:
+        if self._capturing is not None:
+            self._spoilt = True
+            raise RuntimeError("CUDA error: operation not permitted when stream is capturing")
+        self.synchronized += 1
+        self.wait_until(self.free_us)
+        self.expect_alive()
+
+    def expect_alive(self) -> None:
+        if self.broken:
+            raise torch.AcceleratorError(self.broken)
+
+    def busy(self, device_us: float) -> None:
+        """Keep the device busy for so long, after what is queued."""
+        self.free_us = max(self.free_us, self.now_us()) + device_us
+
+    def launch(self, operator: str, call: Callable[[], Any], reads: Iterable[Any]) -> Any:
+        """Run an operator, and write it down within a capture."""
+        self.expect_alive()
+        if operator in ("aten::_assert_async", "aten::_assert_async.msg"):
+            return self._assert(call)
+        made = call()
+        self.launched += 1
+        if self._capturing is None:
+            self.busy(self.kernel_us)
+            return made
+        self._capture(self._capturing, call, made, [x.inner for x in reads])
+        return made
+
+    def _assert(self, call: Callable[[], Any]) -> None:
+        try:
+            call()
+        except RuntimeError:
+            self.broken = "CUDA error: device-side assert triggered"
+
+    def _capture(self, graph: Graph, call: Any, made: Any, inputs: list[torch.Tensor]) -> None:
+        outputs = [x for x in tree_leaves(made) if isinstance(x, torch.Tensor)]
+        graph.reads |= {_address(x.untyped_storage()) for x in inputs} - graph.made
+        new = [x for x in outputs if _address(x.untyped_storage()) not in graph.reads]
+        graph.made |= {_address(x.untyped_storage()) for x in new}
+
+        def again() -> None:
+            self.expect_alive()
+            found = [x for x in tree_leaves(call()) if isinstance(x, torch.Tensor)]
+            for into, value in zip(outputs, found, strict=True):
+                if into.untyped_storage().data_ptr() != value.untyped_storage().data_ptr():
+                    into.copy_(value)
+            self.busy(self.kernel_us)
+
+        graph.operators.append(again)
+
+    def allocate(self, storage: torch.UntypedStorage) -> Address:
+        address = _address(storage)
+        if address not in self.alive:
+            if self.requested + address[1] > self.properties.total_memory:
+                raise torch.OutOfMemoryError(
+                    f"CUDA out of memory. Tried to allocate {address[1]} bytes."
+                )
+            self.requested += address[1]
+            self.peak_requested = max(self.peak_requested, self.requested)
+        self.alive[address] = self.alive.get(address, 0) + 1
+        return address
+
+    def free(self, address: Address) -> None:
+        self.alive[address] -= 1
+        if not self.alive[address]:
+            del self.alive[address]
+            self.requested -= address[1]
+
+    def memory_stats(self, *_: Any) -> dict[str, int]:
+        rounded = sum(-(-size // BLOCK) * BLOCK for _, size in self.alive)
+        return {
+            "requested_bytes.all.current": self.requested,
+            "requested_bytes.all.peak": self.peak_requested,
+            "allocated_bytes.all.current": rounded,
+            "allocated_bytes.all.peak": max(rounded, self.peak_requested),
+        }
+
+    def reset_peak_memory_stats(self, *_: Any) -> None:
+        self.peak_requested = self.requested
+
+    def empty_cache(self) -> None:
+        if self._leaked:
+            raise RuntimeError("captures_underway.empty() INTERNAL ASSERT FAILED")
+
+    @contextmanager
+    def stream(self, stream: Stream) -> Iterator[None]:
+        before, self.stream_now = self.stream_now, stream
+        try:
+            yield
+        finally:
+            self.stream_now = before
+
+    @contextmanager
+    def graph(
+        self, graph: Graph, pool: Any = None, stream: Stream | None = None, **_: Any
+    ) -> Iterator[None]:
+        """Like torch's: what fails at the end of a capture leaves its stream the current one."""
+        self.synchronize()
+        self.empty_cache()
+        self.captures += 1
+        before, self.stream_now, self._capturing = self.stream_now, stream or Stream(), graph
+        try:
+            yield
+        except BaseException:
+            self._spoilt = True
+            raise
+        finally:
+            self._capturing = None
+            if self._spoilt:
+                self._spoilt, self._leaked = False, self._leaked or self.leaks
+                raise RuntimeError(
+                    "CUDA error: operation failed due to a previous error in capture"
+                )
+        self.stream_now = before
+
+
+def _address(storage: torch.UntypedStorage) -> Address:
+    return storage.data_ptr(), storage.nbytes()
+
+
+def patches(runtime: Runtime) -> dict[str, Any]:
+    """Members of torch.cuda that the runtime replaces, by name."""
+    here = runtime.properties
+    return {
+        "is_available": lambda: True,
+        "is_initialized": lambda: True,
+        "init": lambda: None,
+        "device_count": lambda: 1,
+        "current_device": lambda: 0,
+        "set_device": lambda *_: None,
+        "get_device_properties": lambda *_: here,
+        "get_device_capability": lambda *_: (here.major, here.minor),
+        "get_device_name": lambda *_: here.name,
+        "synchronize": runtime.synchronize,
+        "is_current_stream_capturing": lambda: runtime._capturing is not None,
+        "_sleep": lambda cycles: runtime.busy(cycles / CYCLES_PER_US),
+        "Event": lambda **_: Event(runtime),
+        "Stream": Stream,
+        "stream": runtime.stream,
+        "current_stream": lambda *_: runtime.stream_now,
+        "CUDAGraph": lambda **kwargs: Graph(runtime, **kwargs),
+        "graph": runtime.graph,
+        "empty_cache": runtime.empty_cache,
+        "memory_stats": runtime.memory_stats,
+        "memory_allocated": lambda *_: runtime.memory_stats()["allocated_bytes.all.current"],
+        "max_memory_allocated": lambda *_: runtime.memory_stats()["allocated_bytes.all.peak"],
+        "reset_peak_memory_stats": runtime.reset_peak_memory_stats,
+        "mem_get_info": lambda *_: (here.total_memory - runtime.requested, here.total_memory),
+    }
