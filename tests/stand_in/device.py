@@ -120,7 +120,8 @@ class _Dispatch(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's
         copied_there = func._schema.name == "aten::copy_" and isinstance(args[0], OnDevice)
         if made_there or copied_there:
             return StandIn.current().run(func, args, kwargs)
-        mixing.check_generator(kwargs, on_device=False)
+        if "generator" in kwargs and not mixing.tensors(args, OnDevice):
+            mixing.check_generator(kwargs, on_device=False)
         return func(*args, **kwargs)
 
 
