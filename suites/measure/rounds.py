@@ -32,6 +32,7 @@ class Arm:
     faults     minor page faults during each sample
     sample_ms  least length of a sample
     aside_ms   time of the flush before each timed call
+    together   calls that are timed as a whole, as those of a CUDA graph
     """
 
     name: str
@@ -42,11 +43,12 @@ class Arm:
     faults: list[int] = field(default_factory=list)
     sample_ms: float = SAMPLE_MS
     aside_ms: float = 0.0
+    together: int = 1
 
     @property
     def count(self) -> int:
         """Calls in one sample."""
-        return calls_for(self.call_ms, self.sample_ms)
+        return ceil(calls_for(self.call_ms, self.sample_ms) / self.together) * self.together
 
     @property
     def leads_in(self) -> bool:
