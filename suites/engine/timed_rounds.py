@@ -220,7 +220,7 @@ class Bench:
         if arm.leads_in and self.task.session == 1:
             self.inputs.refresh()
             with quiet(collected=False), self._limited():
-                plain = timing.counted(arm.calls[0], found.took_ms)()
+                plain = timing.counted(arm.calls[0], found.took_ms, self.problem.device)()
             if fault := self._fault(found, self.inputs.sets[0], plain, again=False):
                 return fault
         self.inputs.refresh()
@@ -248,7 +248,7 @@ class Bench:
             with self._limited():
                 return cast("tuple[Tensor, ...]", counted())
 
-        counted = timing.counted(call, took_ms)
+        counted = timing.counted(call, took_ms, self.problem.device)
         return watched
 
     def run(self, arms: list[Arm], announce: Callable[[int], None]) -> Conditions:
