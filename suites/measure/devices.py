@@ -22,6 +22,7 @@ from suites.measure.cuda import (
 )
 from suites.measure.graph import NotCapturableError, sampler_for
 from suites.measure.instruments import instrument_for
+from suites.measure.rounds import FEWEST_ON_GPU
 from suites.measure.timing import (
     SAMPLE_MS,
     Call,
@@ -36,8 +37,9 @@ from suites.measure.timing import (
 
 FEWEST_SETS = 2
 """Calls rotate through this many input sets, so that none gets the inputs of the call before."""
-CUDA_SAMPLE_MS = 10.0
-"""Least length of a sample on a GPU, ms: it synchronizes the device at both ends."""
+CUDA_SAMPLE_MS = 1.0
+"""Least length of a sample on a GPU, ms. Events are accurate to about a microsecond (CUDA runtime,
+cudaEventElapsedTime: 0.5 us), 0.1 % of it; shorter samples leave time for more rounds."""
 SUSTAINED_FROM_MS = 1.0
 """Calls below this many ms have no sustained figure: launch gaps would let the device cool."""
 
@@ -54,8 +56,8 @@ class Device(Protocol):
         """Least length of a sample."""
 
     @property
-    def aside_ms(self) -> float:
-        """Time of the flush before each timed call; 0 without one."""
+    def fewest_rounds(self) -> int:
+        """Rounds of short calls to which a budget is extended; 0: it is not."""
 
     def input_sets(self, problem: Problem) -> int:
         """Number of input sets that the calls rotate through."""
@@ -85,7 +87,7 @@ class Host:
         self.clock: Clock = HostClock()
         # Cold calls are separated by flushes: each is a sample by itself.
         self.sample_ms = 0.0 if cold else SAMPLE_MS
-        self.aside_ms = _flush_ms("cpu") if cold else 0.0
+        self.fewest_rounds = 0
         self._cold = cold
 
     def input_sets(self, problem: Problem) -> int:  # noqa: ARG002 - equal for all problems
@@ -94,7 +96,9 @@ class Host:
 
     def sampler(self, calls: Sequence[Call]) -> Sampler:  # noqa: ARG002 - equal for all calls
         """The host's clock around the calls, with a flush before each when cold."""
-        return ColdSampler(self.clock, _flush("cpu")) if self._cold else HotSampler(self.clock)
+        if not self._cold:
+            return HotSampler(self.clock)
+        return ColdSampler(self.clock, _flush("cpu"), _flush_ms("cpu"))
 
     def state(self) -> None:
         """None: the probe of the rounds measures the state of a CPU."""
@@ -110,7 +114,7 @@ class Cuda:
     def __init__(self, cuda: Any, *, cold: bool) -> None:
         self.clock: Clock = CudaClock(cuda)
         self.sample_ms = CUDA_SAMPLE_MS
-        self.aside_ms = _flush_ms("cuda") if cold else 0.0
+        self.fewest_rounds = FEWEST_ON_GPU
         self._cuda, self._cold = cuda, cold
         self._properties = cuda.get_device_properties(cuda.current_device())
 
@@ -120,10 +124,13 @@ class Cuda:
 
     def sampler(self, calls: Sequence[Call]) -> Sampler:
         """Events behind a spin; a CUDA graph for short calls that can be captured."""
-        flush = _flush("cuda") if self._cold else None
-        events = EventSampler(self._cuda, spin=_spin(self._cuda), flush=flush)
+        flush, flush_ms = (_flush("cuda"), _flush_ms("cuda")) if self._cold else (None, 0.0)
+        spin = _spin(self._cuda)
+        events = EventSampler(self._cuda, spin=spin, flush=flush, flush_ms=flush_ms)
         call_ms = events.take(calls, len(calls))
-        sampler: Sampler = sampler_for(call_ms, self._cuda, spin=_spin(self._cuda), flush=flush)
+        sampler: Sampler = sampler_for(
+            call_ms, self._cuda, spin=spin, flush=flush, flush_ms=flush_ms
+        )
         try:
             sampler.take(calls, len(calls))
         except NotCapturableError:

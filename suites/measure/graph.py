@@ -69,6 +69,11 @@ class GraphSampler:
         replays = ceil(count / self._graph.size)
         return self._events.take((self._graph.replay,), replays) / self._graph.size
 
+    def aside_ms(self, count: int) -> float:
+        """Milliseconds of the spins in a sample."""
+        size = self._graph.size if self._graph else GRAPH_CALLS
+        return self._events.aside_ms(ceil(count / size))
+
     def _captured(self, calls: tuple[Call, ...], least: int) -> _Graph:
         if self._events.launch_ms(calls[0]) is None:
             # Before torch 2.12 a failed capture breaks the allocator, so none is started.
@@ -98,6 +103,7 @@ def sampler_for(
     *,
     spin: Spin | None = None,
     flush: Call | None = None,
+    flush_ms: float = 0.0,
     now_ns: Callable[[], int] = time.perf_counter_ns,
 ) -> EventSampler | GraphSampler:
     """The sampler for a call of this length: a CUDA graph below 50 us, events above.
@@ -107,4 +113,4 @@ def sampler_for(
     """
     if call_ms < GRAPH_BELOW_MS and flush is None:
         return GraphSampler(cuda, spin=spin, now_ns=now_ns)
-    return EventSampler(cuda, spin=spin, flush=flush, now_ns=now_ns)
+    return EventSampler(cuda, spin=spin, flush=flush, flush_ms=flush_ms, now_ns=now_ns)
