@@ -64,8 +64,8 @@ def sampled(
             made.extend(cast("Made", turns[-1]()))
 
         if arm.leads_in:
-            for call in (arm.calls[-1], turns[-1]):  # the second fills a cache, if there is one
-                took_ms.append(one_call_ms(call, clock))
+            took_ms.append(one_call_ms(arm.calls[-1], clock))
+            took_ms.append(one_call_ms(turns[-1], clock))  # fills a cache, if there is one
         took_ms.append(count * HotSampler(clock).take([*turns[:-1], last], count))
         yield made, given
 

@@ -14,9 +14,9 @@ from suites.records.record import Conditions
 FEWEST, MOST = 2, 250
 """Fewest and most rounds of a problem in one session; 1 when one round exceeds the budget."""
 FEWEST_ON_GPU, SHORT_MS = 15, 6.0
-"""Fewest rounds on a GPU, and the ms of a turn up to which the budget is extended to them. A turn of
-a call below 1 ms takes 3 to 6 ms: a sample of 1 to 2 ms, a spin, and a lead-in call. Ten arms would
-have 2 to 4 rounds within 120 ms, and the sign test needs 6."""
+"""Fewest rounds on a GPU, and the ms of a turn up to which the budget is extended to them. A turn
+of a call below 1 ms takes 3 to 6 ms: a sample of 1 to 2 ms, a spin, and a lead-in call. Ten arms
+would have 2 to 4 rounds within 120 ms, and the sign test needs 6."""
 WATCHED_MS = 50.0
 """Rounds share one reading of the machine until they last this many ms: a reading costs 2 ms."""
 REPEATS = 2
