@@ -59,11 +59,12 @@ class Spin:
 class EventSampler:
     """Device time between CUDA events, with the calls queued behind a spin. One for each call.
 
-    spin    shared by all samplers of a device; made here when None
-    flush   flushes the caches on the device before each call, outside its time
+    spin      shared by all samplers of a device; made here when None
+    flush     flushes the caches on the device before each call, outside its time
     flush_ms  time of one flush
-    hidden  whether the launches of the last sample were hidden behind the spin. False for a call
-            that synchronizes, and when the spin ended too early; the sample then holds host time.
+    hidden    whether the launches of the last sample were hidden behind the spin. False for a call
+              that synchronizes, and when the spin ended too early; the sample then holds host time.
+    unhidden  share of all samples so far that were not hidden; None before the first
     """
 
     def __init__(
@@ -83,6 +84,12 @@ class EventSampler:
         self._now_ns = now_ns
         self._events = [cuda.Event(enable_timing=True) for _ in range(2)]
         self._launch: tuple[Call, float | None] | None = None
+        self._samples = self._samples_unhidden = 0
+
+    @property
+    def unhidden(self) -> float | None:
+        """Share of the samples that hold host time."""
+        return self._samples_unhidden / self._samples if self._samples else None
 
     def take(self, calls: Sequence[Call], count: int) -> float:
         """Milliseconds of one call: the mean of `count` calls that rotate through `calls`."""
@@ -103,6 +110,8 @@ class EventSampler:
             self.hidden = self.hidden and hidden
             total_ms += took_ms
             done = last
+        self._samples += 1
+        self._samples_unhidden += not self.hidden
         return total_ms / count
 
     def aside_ms(self, count: int) -> float:

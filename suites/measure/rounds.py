@@ -35,6 +35,7 @@ class Arm:
     times_ms   samples, one for each round tried: milliseconds of one call
     faults     minor page faults during each sample
     sample_ms  least length of a sample
+    together   calls that are timed as a whole, as those of a CUDA graph
     """
 
     name: str
@@ -44,11 +45,12 @@ class Arm:
     times_ms: list[float] = field(default_factory=list)
     faults: list[int] = field(default_factory=list)
     sample_ms: float = SAMPLE_MS
+    together: int = 1
 
     @property
     def count(self) -> int:
         """Calls in one sample."""
-        return calls_for(self.call_ms, self.sample_ms)
+        return ceil(calls_for(self.call_ms, self.sample_ms) / self.together) * self.together
 
     @property
     def leads_in(self) -> bool:
