@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -110,6 +111,26 @@ class Runtime:
         self._capturing: Graph | None = None
         self._spoilt = False
         self._leaked = False
+        self._thread = threading.get_ident()
+        self._failed_backward: BaseException | None = None
+
+    def fail(self, error: BaseException) -> None:
+        """Raise an error; within autograd's thread of the device, after the backward pass.
+
+        Torch's device guard for Python aborts the process where an operator raises in that thread.
+        """
+        if threading.get_ident() == self._thread:
+            raise error
+        self._failed_backward = self._failed_backward or error
+
+    def backward(self, run: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Run a backward pass, and raise the first error of its thread."""
+        self._failed_backward = None
+        made = run(*args, **kwargs)
+        failed, self._failed_backward = self._failed_backward, None
+        if failed is not None:
+            raise failed
+        return made
 
     def now_us(self) -> float:
         return time.perf_counter_ns() / 1e3
@@ -128,7 +149,7 @@ class Runtime:
 
     def expect_alive(self) -> None:
         if self.broken:
-            raise torch.AcceleratorError(self.broken)
+            self.fail(torch.AcceleratorError(self.broken))
 
     def busy(self, device_us: float) -> None:
         """Keep the device busy for so long, after what is queued."""
@@ -158,9 +179,8 @@ class Runtime:
         if address not in self.alive:
             self.allocations[address] = next(self._numbers)
             if self.requested + address[1] > self.properties.total_memory:
-                raise torch.OutOfMemoryError(
-                    f"CUDA out of memory. Tried to allocate {address[1]} bytes."
-                )
+                message = f"CUDA out of memory. Tried to allocate {address[1]} bytes."
+                self.fail(torch.OutOfMemoryError(message))
             self.requested += address[1]
             self.peak_requested = max(self.peak_requested, self.requested)
         self.alive[address] = self.alive.get(address, 0) + 1
