@@ -13,12 +13,10 @@ import psutil
 
 from impls.interface import Problem
 from suites.records.plan import Entry, Plan
-from suites.request import options
+from suites.request import baselines, options
 from suites.request.axes import AXES, Values
 from suites.request.suites import Suite
 
-BASELINE: Final = "sdpa_flash"
-"""The default baseline: the kernel that most models call today."""
 ROUND_BUDGET_MS: Final = 500.0
 """For the rounds of a problem given with --problem."""
 TAIL_BUDGET_MS: Final = 20_000.0
@@ -151,6 +149,7 @@ def plan_of(
         round_budget_ms=_round_budget_ms(request),
         capability=capability(machine),
         baseline=_baseline(request.against, entries),
+        baselines=baselines.by_device(entries, problems, capability(machine)),
         named=_named(request, entries),
         across=request.against is not None,
         **{**defaults, **request.settings},
@@ -211,10 +210,13 @@ def _enough_s(request: Request, entries: Sequence[Entry]) -> float | None:
 
 
 def _baseline(against: str | None, entries: tuple[Entry, ...]) -> str:
-    """The name of the baseline. Raises ValueError when it is not among the implementations."""
-    names = [entry.name for entry in entries]
+    """The baseline of --against; "" without it.
+
+    Raises ValueError when it is not among the implementations.
+    """
     if against is None:
-        return BASELINE if BASELINE in names else ""
+        return ""
+    names = [entry.name for entry in entries]
     found = [entry.name for entry in entries if _is_meant(entry, against)]
     if not found:
         raise ValueError(
