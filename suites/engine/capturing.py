@@ -94,5 +94,3 @@ class Capturing:
         self.sender.send(Rest())  # no implementation has a fault
         self.sender.send(Uncapturable(implementation=name, reason=reason))
         os._exit(0)
-
-

@@ -128,7 +128,6 @@ class Bench:
             call_ms,
             sampler,
             sample_ms=0.0 if self.task.settings.tail else self._device.sample_ms,
-            aside_ms=self._device.aside_ms,
         )
         self._found[name] = SetUp(preparation, first_ms, [first_ms, *warm_ms], beside, mode)
         # By the forecast where that is clear, so that every session does the same.
@@ -239,7 +238,7 @@ class Bench:
         if arm.leads_in and self.task.session == 1:
             self.inputs.refresh()
             with quiet(collected=False), self._limited():
-                plain = timing.counted(arm.calls[0], found.took_ms)()
+                plain = timing.counted(arm.calls[0], found.took_ms, self.problem.device)()
             if fault := self._fault(found, self.inputs.sets[0], plain, again=False):
                 return fault
         self.inputs.refresh()
@@ -267,16 +266,23 @@ class Bench:
             with self._limited():
                 return cast("tuple[Tensor, ...]", counted())
 
-        counted = timing.counted(call, took_ms)
+        counted = timing.counted(call, took_ms, self.problem.device)
         return watched
 
     def run(self, arms: list[Arm], announce: Callable[[int], None]) -> Conditions:
         """Rounds of these arms, as many as the budget pays for."""
         seed = f"{self.task.seed}|{self.task.session}|{self.task.problem}"
+        planned = schedule(
+            self.task.round_budget_ms,
+            arms,
+            single=self.task.settings.tail,
+            refresh_ms=timing.one_call_ms(self.inputs.refresh, self._device.clock),
+            fewest_short=self._device.fewest_rounds,
+        )
         with quiet(), self._limited():
             return run_rounds(
                 arms,
-                schedule(self.task.round_budget_ms, arms, single=self.task.settings.tail),
+                planned,
                 Random(seed),
                 gauge=Gauge(usual_probe(), self._device),
                 refresh=self.inputs.refresh,

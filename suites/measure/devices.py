@@ -22,6 +22,7 @@ from suites.measure.cuda import (
 )
 from suites.measure.graph import Graphs, GraphSampler
 from suites.measure.instruments import instrument_for
+from suites.measure.rounds import FEWEST_ON_GPU
 from suites.measure.timing import (
     SAMPLE_MS,
     Call,
@@ -36,8 +37,9 @@ from suites.measure.timing import (
 
 FEWEST_SETS = 2
 """Calls rotate through this many input sets, so that none gets the inputs of the call before."""
-CUDA_SAMPLE_MS = 10.0
-"""Least length of a sample on a GPU, ms: it synchronizes the device at both ends."""
+CUDA_SAMPLE_MS = 1.0
+"""Least length of a sample on a GPU, ms. Events are accurate to about a microsecond (CUDA runtime,
+cudaEventElapsedTime: 0.5 us), 0.1 % of it; shorter samples leave time for more rounds."""
 SETTLED_MS = 10.0
 """Longest sample that is taken to learn the device time of a call, ms; one call where it is longer.
 """
@@ -57,8 +59,8 @@ class Device(Protocol):
         """Least length of a sample."""
 
     @property
-    def aside_ms(self) -> float:
-        """Time of the flush before each timed call; 0 without one."""
+    def fewest_rounds(self) -> int:
+        """Rounds of short calls to which a budget is extended; 0: it is not."""
 
     def input_sets(self, problem: Problem) -> int:
         """Number of input sets that the calls rotate through."""
@@ -101,7 +103,7 @@ class Host:
         self.clock: Clock = HostClock()
         # Cold calls are separated by flushes: each is a sample by itself.
         self.sample_ms = 0.0 if cold else SAMPLE_MS
-        self.aside_ms = _flush_ms("cpu") if cold else 0.0
+        self.fewest_rounds = 0
         self._cold = cold
 
     def input_sets(self, problem: Problem) -> int:  # noqa: ARG002 - equal for all problems
@@ -110,7 +112,9 @@ class Host:
 
     def sampler(self) -> Sampler:
         """The host's clock around the calls, with a flush before each when cold."""
-        return ColdSampler(self.clock, _flush("cpu")) if self._cold else HotSampler(self.clock)
+        if not self._cold:
+            return HotSampler(self.clock)
+        return ColdSampler(self.clock, _flush("cpu"), _flush_ms("cpu"))
 
     def settled_ms(self, sampler: Sampler, calls: Sequence[Call], call_ms: float) -> float:  # noqa: ARG002 - for GPUs
         """As the warm-up measured it: with the same clock."""
@@ -136,7 +140,7 @@ class Cuda:
     def __init__(self, cuda: Any, *, cold: bool) -> None:
         self.clock: Clock = CudaClock(cuda)
         self.sample_ms = CUDA_SAMPLE_MS
-        self.aside_ms = _flush_ms("cuda") if cold else 0.0
+        self.fewest_rounds = FEWEST_ON_GPU
         self._cuda, self._cold = cuda, cold
         self._properties = cuda.get_device_properties(cuda.current_device())
 
@@ -146,8 +150,8 @@ class Cuda:
 
     def sampler(self) -> Sampler:
         """Events behind a spin."""
-        flush = _flush("cuda") if self._cold else None
-        return EventSampler(self._cuda, spin=_spin(self._cuda), flush=flush)
+        flush, flush_ms = (_flush("cuda"), _flush_ms("cuda")) if self._cold else (None, 0.0)
+        return EventSampler(self._cuda, spin=_spin(self._cuda), flush=flush, flush_ms=flush_ms)
 
     def settled_ms(self, sampler: Sampler, calls: Sequence[Call], call_ms: float) -> float:
         """Device time: that of the warm-up includes the launch, which is the most of short calls."""

@@ -73,6 +73,10 @@ class GraphSampler:
             raise ValueError("these calls are not the captured ones: a graph holds their addresses")
         return self._events.take((self._replay,), ceil(count / self.size)) / self.size
 
+    def aside_ms(self, count: int) -> float:
+        """Milliseconds of the spins in a sample."""
+        return self._events.aside_ms(ceil(count / self.size))
+
 
 class Graphs:
     """The CUDA graphs of one problem. They share a side stream and a memory pool.

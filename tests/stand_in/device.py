@@ -242,6 +242,8 @@ def stand_in(**settings: Any) -> Iterator[Runtime]:
         for name, value in patches(runtime).items():
             stack.enter_context(patch(f"torch.cuda.{name}", value))
         stack.enter_context(patch("torch.Generator", _Generator))
+        backward = functools.partial(runtime.backward, torch.autograd._engine_run_backward)
+        stack.enter_context(patch("torch.autograd._engine_run_backward", backward))
         stack.enter_context(patch("suites.measure.inputs._is_lazy", _is_lazy))
         stack.enter_context(patch.object(StandIn, "_current", StandIn(runtime)))
         stack.enter_context(_Dispatch())  # type: ignore[no-untyped-call] # torch's

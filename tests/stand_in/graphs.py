@@ -1,4 +1,4 @@
-"""CUDA graphs of the stand-in: operators that are written down, and run again on the same memory."""
+"""CUDA graphs of the stand-in: operators that run again on the same memory."""
 
 from __future__ import annotations
 

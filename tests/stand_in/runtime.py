@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import functools
 import itertools
+import os
+import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -22,7 +25,9 @@ from tests.stand_in.graphs import Address, Graph
 BLOCK = 512
 """Bytes: sizes of blocks of torch's CUDA allocator are multiples of this."""
 CYCLES_PER_US = 2000
+FIRST_UUID = 0x7B3F1A52_0000_4000_8000_00000000CAFE
 UUID = "7b3f1a52-0000-4000-8000-00000000cafe"
+"""Of the first device; the next ones count up."""
 
 
 class Event:
@@ -74,6 +79,8 @@ class Runtime:
 
     capability     compute capability
     memory_bytes   of the device: more raises OutOfMemoryError
+    devices        in the machine; CUDA_VISIBLE_DEVICES selects some of them
+    name           of every device
     kernel_us      device time of an operator
     l2_bytes       of the second-level cache; 0 gives a problem two input sets
     leaks_failed_captures  as torch before 2.12: after a capture that failed, emptying the cache
@@ -88,16 +95,23 @@ class Runtime:
         kernel_us: float = 100.0,
         l2_bytes: int = 1 << 20,
         leaks_failed_captures: bool = False,
+        devices: int = 1,
+        name: str = "NVIDIA stand-in",
     ) -> None:
-        self.properties = SimpleNamespace(
-            name="NVIDIA stand-in",
-            major=capability[0],
-            minor=capability[1],
-            total_memory=memory_bytes,
-            L2_cache_size=l2_bytes,
-            multi_processor_count=132,
-            uuid=UUID,
-        )
+        every = [
+            SimpleNamespace(
+                name=name,
+                major=capability[0],
+                minor=capability[1],
+                total_memory=memory_bytes,
+                L2_cache_size=l2_bytes,
+                multi_processor_count=132,
+                uuid=uuid_of(index),
+            )
+            for index in range(devices)
+        ]
+        self.visible = [every[index] for index in visible(devices)]
+        self.properties = (self.visible or every)[0]
         self.kernel_us, self.leaks = kernel_us, leaks_failed_captures
         self.free_us = self._computed_us = 0.0
         self.alive: dict[Address, int] = {}
@@ -113,6 +127,26 @@ class Runtime:
         self._capturing: Graph | None = None
         self._spoilt = False
         self._leaked = False
+        self._thread = threading.get_ident()
+        self._failed_backward: BaseException | None = None
+
+    def fail(self, error: BaseException) -> None:
+        """Raise an error; within autograd's thread of the device, after the backward pass.
+
+        Torch's device guard for Python aborts the process where an operator raises in that thread.
+        """
+        if threading.get_ident() == self._thread:
+            raise error
+        self._failed_backward = self._failed_backward or error
+
+    def backward(self, run: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Run a backward pass, and raise the first error of its thread."""
+        self._failed_backward = None
+        made = run(*args, **kwargs)
+        failed, self._failed_backward = self._failed_backward, None
+        if failed is not None:
+            raise failed
+        return made
 
     def now_us(self) -> float:
         return time.perf_counter_ns() / 1e3 - self._computed_us
@@ -140,7 +174,7 @@ class Runtime:
 
     def expect_alive(self) -> None:
         if self.broken:
-            raise torch.AcceleratorError(self.broken)
+            self.fail(torch.AcceleratorError(self.broken))
 
     def busy(self, device_us: float) -> None:
         """Keep the device busy for so long, after what is queued."""
@@ -170,9 +204,8 @@ class Runtime:
         if address not in self.alive:
             self.allocations[address] = next(self._numbers)
             if self.requested + address[1] > self.properties.total_memory:
-                raise torch.OutOfMemoryError(
-                    f"CUDA out of memory. Tried to allocate {address[1]} bytes."
-                )
+                message = f"CUDA out of memory. Tried to allocate {address[1]} bytes."
+                self.fail(torch.OutOfMemoryError(message))
             self.requested += address[1]
             self.peak_requested = max(self.peak_requested, self.requested)
         self.alive[address] = self.alive.get(address, 0) + 1
@@ -229,19 +262,45 @@ class Runtime:
         self.stream_now = before
 
 
+def uuid_of(index: int) -> str:
+    """The UUID of a device, as torch prints it: without a prefix."""
+    return str(uuid.UUID(int=FIRST_UUID + index))
+
+
+def visible(devices: int) -> list[int]:
+    """The devices that CUDA_VISIBLE_DEVICES names, up to the first unknown one, as CUDA does."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is None:
+        return list(range(devices))
+    known = {
+        f"{kind}-{uuid_of(index)}": index for index in range(devices) for kind in ("GPU", "MIG")
+    }
+    known |= {str(index): index for index in range(devices)}
+    return list(
+        itertools.takewhile(
+            lambda each: each >= 0, (known.get(x.strip(), -1) for x in named.split(","))
+        )
+    )
+
+
 def patches(runtime: Runtime) -> dict[str, Any]:
     """Members of torch.cuda that the runtime replaces, by name."""
     here = runtime.properties
+
+    def properties(device: Any = None) -> Any:
+        index = device if isinstance(device, int) else torch.device(device or "cuda").index
+        return runtime.visible[index or 0]
+
     return {
-        "is_available": lambda: True,
+        "is_available": lambda: bool(runtime.visible),
         "is_initialized": lambda: True,
         "init": lambda: None,
-        "device_count": lambda: 1,
+        "device_count": lambda: len(runtime.visible),
         "current_device": lambda: 0,
         "set_device": lambda *_: None,
-        "get_device_properties": lambda *_: here,
+        "get_device_properties": properties,
         "get_device_capability": lambda *_: (here.major, here.minor),
-        "get_device_name": lambda *_: here.name,
+        "get_device_name": lambda device=None: properties(device).name,
         "synchronize": runtime.synchronize,
         "is_current_stream_capturing": lambda: runtime._capturing is not None,
         "_sleep": lambda cycles: runtime.busy(cycles / CYCLES_PER_US),
