@@ -259,7 +259,7 @@ class Bench:
                 arms,
                 schedule(self.task.round_budget_ms, arms, single=self.task.settings.tail),
                 Random(seed),
-                gauge=Gauge(usual_probe(), self._device),
+                gauge=Gauge(usual_probe(), self._device, lambda: self.problem.device == "cpu"),
                 refresh=self.inputs.refresh,
                 announce=announce,
                 page_faults=page_faults,
