@@ -18,11 +18,12 @@ _backward: dict[str, set[int]] = {"cpu": set(), "cuda": set()}
 class _NotesThread(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.device = x.device.type  # in the other thread the stand-in is no "cuda"
         return x.clone()
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Tensor:
-        _backward[grads[0].device.type].add(int(Path("/proc/thread-self").readlink().name))
+        _backward[ctx.device].add(int(Path("/proc/thread-self").readlink().name))
         return grads[0]
 
 
