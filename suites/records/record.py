@@ -198,6 +198,8 @@ class Record:
     calls_per_sample  calls that each sample averages over
     clock             how samples are timed: host, events, graph, cold host, ...
     host_ms           on a GPU: host time to launch one call
+    unhidden          on a GPU: share of the samples that hold launch time, because the device
+                      waited for the host
     sustained_ms      on a GPU: one call after seconds of calls without a pause
     cross_check_ms    on a GPU: one call as triton.testing.do_bench measures it
     checked_again     whether its time was beyond the ceilings, so that its output was checked once
@@ -241,6 +243,7 @@ class Record:
     calls_per_sample: Count | None = None
     clock: str = ""
     host_ms: Milliseconds | None = None
+    unhidden: Average | None = None
     sustained_ms: Milliseconds | None = None
     cross_check_ms: Milliseconds | None = None
     checked_again: bool = False

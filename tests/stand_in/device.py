@@ -107,7 +107,7 @@ class StandIn:
             self.runtime.synchronize()  # a copy to the host
             call()
             return args[0]
-        made = self.runtime.launch(operator, call, wrappers.values())
+        made = self.runtime.launch(operator, call)
 
         def wrapped(x: Any) -> Any:
             if not isinstance(x, torch.Tensor) or to_host:
