@@ -110,7 +110,7 @@ class Bench:
         latest: list[Tensor] = []
         expected_ms = self.task.expected_ms.get(name, 0.0)
         with self._limited():
-            with preparation.first(self.problem):
+            with preparation.first(self.problem, self.problem):
                 first_ms = timing.one_call_ms(calls[0], self._device.clock)
             before = page_faults()
             if timing.WARM_MS < expected_ms <= timing.LONG_MS:
