@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import resource
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from suites.measure.devices import Device
@@ -13,10 +14,14 @@ from suites.measure.rounds import Moment
 
 @dataclass(slots=True)
 class Gauge:
-    """The machine during some rounds: a probe before them, the scheduler's counters around them."""
+    """The machine during some rounds: a probe before them, the scheduler's counters around them.
+
+    on_host  whether the times of these rounds depend on the host; asked after them
+    """
 
     probe: Probe
     device: Device
+    on_host: Callable[[], bool] = lambda: True
     _probe_ms: float = 0.0
     _before: Snapshot | None = None
 
@@ -29,11 +34,12 @@ class Gauge:
         """End, and return what the machine did meanwhile."""
         after = snapshot()
         waited = waited_between(self._before or after, after)
+        usual_ms, on_host = self.probe.usual_ms, self.on_host()
         return Moment(
             probe_ms=self._probe_ms,
             run_delay_ms=waited.run_delay_ms,
             involuntary_switches=waited.involuntary_switches,
-            disturbed=disturbance(waited, self._probe_ms, self.probe.usual_ms),
+            disturbed=disturbance(waited, self._probe_ms, usual_ms, on_host=on_host),
             device=self.device.state(),
         )
 

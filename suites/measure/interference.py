@@ -127,13 +127,19 @@ def waited_between(before: Snapshot, after: Snapshot) -> Waited:
     )
 
 
-def disturbance(waited: Waited, probe_ms: float, usual_ms: float | None) -> str:
+def disturbance(
+    waited: Waited, probe_ms: float, usual_ms: float | None, *, on_host: bool = True
+) -> str:
     """Why a round is disturbed; empty for a quiet round.
 
     waited    during the round
     probe_ms  the reading before the round
     usual_ms  the usual reading; None when it is not known yet, and the probe decides nothing
+    on_host   whether the times depend on the host. Otherwise these rules do not apply: a thread
+              that waits for a GPU also waits for a CPU when it wakes up
     """
+    if not on_host:
+        return ""
     return "; ".join(filter(None, (_waiting(waited), _slowness(probe_ms, usual_ms))))
 
 
