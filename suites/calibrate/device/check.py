@@ -22,9 +22,7 @@ TIME_LIMIT_S: Final = 20.0
 
 def figures(target: Target) -> Iterator[Figure]:
     """The result of every implementation on every problem."""
-    found = records(
-        target, PROBLEMS, sessions=0, budget_s=BUDGET_S, time_limit_s=TIME_LIMIT_S
-    )
+    found = records(target, PROBLEMS, sessions=0, budget_s=BUDGET_S, time_limit_s=TIME_LIMIT_S)
     yield from map(answered, found)
     late = [each for each in found if each.cause == "budget"]
     yield Figure(

@@ -103,7 +103,7 @@ def run(step: Step, target: Target, folder: Path) -> Result:
     """Run one step in a process of its own."""
     lines, output = folder / f"{step.name}.jsonl", folder / f"{step.name}.txt"
     lines.touch()
-    words = [CHILD, step.name, str(lines), target.device, str(target.memory_bytes)]
+    words = [CHILD, step.module, str(lines), target.device, str(target.memory_bytes)]
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH", ""))))
     began_s = time.monotonic()
     with output.open("wb") as printed:

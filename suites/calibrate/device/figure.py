@@ -63,4 +63,3 @@ class Figure:
     def of_data(cls, data: dict[str, Any]) -> Self:
         """The figure that `as_data` gave."""
         return cls(**data)
-

@@ -3,35 +3,33 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Final
-
-from suites.calibrate.device.figure import Figure, Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """A step; the file of its name has the function `figures(target)`.
+    """A step; the module of its name has the function `figures(target)`.
 
-    The last figure sums the step up.
+    That returns an iterator of figures, each as soon as it is measured; the last sums them up.
 
     about       what it tests
     expected_s  seconds that it should take on a data-center GPU, by estimate
     limit_s     seconds after which its process is killed
+    package     that has the module
     """
 
     name: str
     about: str
     expected_s: float
     limit_s: float
+    package: str = "suites.calibrate.device"
 
-    def figures(self, target: Target) -> Iterator[Figure]:
-        """Run the step; each figure as soon as it is measured."""
-        module = import_module(f"suites.calibrate.device.{self.name}")
-        found: Iterator[Figure] = module.figures(target)
-        return found
+    @property
+    def module(self) -> str:
+        """The module with its function `figures`."""
+        return f"{self.package}.{self.name}"
 
 
 STEPS: Final = {

@@ -14,7 +14,7 @@ from suites.calibrate.device import sizes
 from suites.calibrate.device.figure import Figure, Target
 from suites.measure import precision
 from suites.measure.cuda import EventSampler, Spin, cross_check_ms, input_sets
-from suites.measure.graph import GraphSampler
+from suites.measure.graph import Graphs, GraphSampler
 from suites.measure.timing import Call, calls_for
 
 WITHIN: Final = 0.05
@@ -57,13 +57,16 @@ def ratios(name: str, times_ms: dict[str, float | None]) -> Iterator[Figure]:
 
 
 def _times_ms(calls: Sequence[Call], spin: Spin) -> dict[str, float | None]:
-    events, graph = EventSampler(torch.cuda, spin=spin), GraphSampler(torch.cuda, spin=spin)
-    count = calls_for(events.take(calls, len(calls)), SAMPLE_MS)
-    return {
+    events, graphs = EventSampler(torch.cuda, spin=spin), Graphs(torch.cuda, spin)
+    call_ms = events.take(calls, len(calls))
+    count = calls_for(call_ms, SAMPLE_MS)
+    found = {
         "events": _sampled_ms(events, calls, count),
-        "graph": _sampled_ms(graph, calls, count),
+        "graph": _sampled_ms(graphs.sampler(calls, call_ms), calls, count),
         "do_bench": cross_check_ms(calls[0]),
     }
+    graphs.release()
+    return found
 
 
 def _sampled_ms(sampler: EventSampler | GraphSampler, calls: Sequence[Call], count: int) -> float:
