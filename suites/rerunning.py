@@ -27,6 +27,7 @@ from suites.records.bundles.reading import Bundle
 from suites.records.plan import Entry, Plan
 from suites.records.record import CHECK, Record
 from suites.records.store import Run, Store, now
+from suites.request import baselines
 from suites.request.planning import MEMORY_SHARE, capability, usual_memory_limit
 
 _DIGITS: Final = 8
@@ -129,6 +130,8 @@ def _planned(plan: Plan, pool: LocalPool) -> tuple[Plan, dict[str, Any]]:
         plan,
         entries=entries,
         capability=capability(machine),
+        baselines=plan.baselines
+        or baselines.by_device(entries, plan.problems, capability(machine)),
         named=tuple(name for name in plan.named if name in names),
     )
     here = _devices(machine)

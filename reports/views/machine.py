@@ -60,7 +60,7 @@ def settings(plan: Plan) -> Facts:
     numbers = ", ".join(map(str, plan.threads))
     precision = f"{percent(plan.precision)} requested" if plan.precision else "none requested"
     return [
-        ("baseline", plan.baseline or "the first in the plan that has times"),
+        ("baseline", _baselines(plan)),
         ("delta", f"{percent(plan.delta)}: smaller differences do not count"),
         ("precision", precision),
         *(
@@ -69,6 +69,15 @@ def settings(plan: Plan) -> Facts:
         ),
         ("threads requested", f"{numbers}, in turn" if len(plan.threads) > 1 else numbers),
     ]
+
+
+def _baselines(plan: Plan) -> str:
+    """`sdpa_flash on cpu, sdpa_cudnn or sdpa_efficient on cuda`; of one device the name alone."""
+    found = {device: " or ".join(names) for device, names in plan.wanted_baselines.items()}
+    if len(found) == 1:
+        return next(iter(found.values()))
+    named = ", ".join(f"{names} on {device}" for device, names in found.items())
+    return named or "the first in the plan that has times"
 
 
 def machine_facts(machine: Mapping[str, Any], *, threads: int | None = None) -> Facts:

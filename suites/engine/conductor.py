@@ -164,7 +164,10 @@ class Conductor:
         In the first session the baseline, which every ratio needs.
         """
         if session == 1:
-            return {(problem, self.plan.baseline) for problem in self.plan.problems}
+            return {
+                (problem, self.plan.baseline_of(names, problem.device))
+                for problem, names in self.plan.untimed(self._records, session)
+            }
         return {r.pair for r in self._records if r.session == session - 1 and r.status == "ok"}
 
     def _is_enough(self, session: int) -> bool:

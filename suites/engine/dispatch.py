@@ -136,7 +136,7 @@ class Dispatcher:
                 expected_ms={name: self.expected_ms((problem, name)) or 0.0 for name in some},
                 round_budget_ms=self.plan.round_budget_ms,
                 threads=self.plan.threads_of(session),
-                twin_of=self.plan.twin_of(some),
+                twin_of=self.plan.twin_of(some, problem.device),
                 ceilings=self._ceilings,
                 sampler=self.samplers.of(problem),
                 uncapturable=self.samplers.uncapturable(problem),

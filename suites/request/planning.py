@@ -13,12 +13,10 @@ import psutil
 
 from impls.interface import Problem
 from suites.records.plan import Entry, Plan
-from suites.request import options
+from suites.request import baselines, options
 from suites.request.axes import AXES, Values
-from suites.request.suites import Suite
+from suites.request.suites import BFLOAT16_FROM, Gpu, Suite
 
-BASELINE: Final = "sdpa_flash"
-"""The default baseline: the kernel that most models call today."""
 ROUND_BUDGET_MS: Final = 500.0
 """For the rounds of a problem given with --problem."""
 TAIL_BUDGET_MS: Final = 20_000.0
@@ -132,7 +130,7 @@ def plan_of(
     entries  the implementations, as data
     """
     devices = tuple(each["device"] for each in machine["devices"])
-    problems = tuple(_problems(request, devices))
+    problems = tuple(_problems(request, devices, _gpu(machine)))
     if request.settings.get("tail"):
         _expect_single_calls(problems)
     defaults = {
@@ -151,18 +149,19 @@ def plan_of(
         round_budget_ms=_round_budget_ms(request),
         capability=capability(machine),
         baseline=_baseline(request.against, entries),
+        baselines=baselines.by_device(entries, problems, capability(machine)),
         named=_named(request, entries),
         across=request.against is not None,
         **{**defaults, **request.settings},
     )
 
 
-def _problems(request: Request, devices: tuple[str, ...]) -> list[Problem]:
+def _problems(request: Request, devices: tuple[str, ...], gpu: Gpu) -> list[Problem]:
     """The requested problems, each once, in order."""
     if request.problems:
         base = [Problem.parse(text, device=devices[0]) for text in request.problems]
     else:
-        base = list(request.suite.problems(devices))
+        base = list(request.suite.problems(devices, gpu))
     found: dict[Problem, None] = {}
     for problem, values in product(base, product(*request.axes.values())):
         fields = {name: value for each in values for name, value in each.items()}
@@ -211,10 +210,13 @@ def _enough_s(request: Request, entries: Sequence[Entry]) -> float | None:
 
 
 def _baseline(against: str | None, entries: tuple[Entry, ...]) -> str:
-    """The name of the baseline. Raises ValueError when it is not among the implementations."""
-    names = [entry.name for entry in entries]
+    """The baseline of --against; "" without it.
+
+    Raises ValueError when it is not among the implementations.
+    """
     if against is None:
-        return BASELINE if BASELINE in names else ""
+        return ""
+    names = [entry.name for entry in entries]
     found = [entry.name for entry in entries if _is_meant(entry, against)]
     if not found:
         raise ValueError(
@@ -249,6 +251,14 @@ def _is_meant(entry: Entry, spec: str) -> bool:
     path = Path(file + extension).resolve()
     own = entry.name.rpartition(".")[2]  # the file's name may precede it
     return str(path) in entry.files.values() and name.removeprefix(":") in ("", own)
+
+
+def _gpu(machine: Mapping[str, Any]) -> Gpu:
+    """The NVIDIA device of a machine; a usual one where it has none."""
+    here = next((each for each in machine["devices"] if each["device"] == "cuda"), None)
+    if here is None:
+        return Gpu()
+    return Gpu(capability(machine) or BFLOAT16_FROM, here.get("memory_bytes"))
 
 
 def capability(machine: Mapping[str, Any]) -> tuple[int, int] | None:
