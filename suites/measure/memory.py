@@ -6,7 +6,7 @@ internal buffers of MKL, or other Python threads. Only this file reads the event
 attribute of the profiler; `self_check` verifies their meaning on a call of known size.
 
 On a GPU `requested_bytes` of torch's caching allocator are read: the sizes before they are rounded
-to blocks, which may be up to 1 MiB larger (`should_split` in c10/cuda/CUDACachingAllocator.cpp). The
+to blocks. A block may be 1 MiB larger (`should_split` in c10/cuda/CUDACachingAllocator.cpp). The
 allocator cudaMallocAsync counts no requested bytes, so that an output is reported as not seen. The
 CUDA path has been tested on a stand-in device only; it never ran on a GPU.
 """
