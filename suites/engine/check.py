@@ -26,7 +26,6 @@ def check(task: Check, sender: Sender) -> None:
     """Send a record of agreement and memory for every implementation."""
     problem = task.problem
     memory.self_check()
-    memory.settle(problem.device, getattr(torch, problem.dtype))
     checker = Checker(
         problem,
         task.seed,
@@ -46,6 +45,7 @@ def _check_one(task: Check, name: str, sender: Sender, checker: Checker) -> Reco
     sender.send(Begin(problem=task.problem, implementation=name))
     clear_caches(each)
     compilers.forget()
+    memory.settle(task.problem.device, getattr(torch, task.problem.dtype))
     found = checker.check(each)
     usage = found.usage
     if reason := unseen(each) or usage.unseen:

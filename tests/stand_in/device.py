@@ -17,7 +17,10 @@ import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
-from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
+from torch.utils.backend_registration import (
+    _DummyBackendModule,
+    _setup_privateuseone_for_python_backend,
+)
 
 from suites.measure import inputs
 from tests.stand_in import attention
@@ -225,9 +228,17 @@ def _is_lazy(kind: type[torch.Tensor]) -> bool:
     return kind is not OnDevice and _LAZY(kind)
 
 
+class _BackendModule(_DummyBackendModule):
+    """torch.standin; torch.utils.checkpoint asks it for the dtypes of autocast."""
+
+    def get_amp_supported_dtype(self) -> list[torch.dtype]:
+        return [torch.float16, torch.bfloat16]
+
+
 @functools.cache
-def _register() -> None:
-    _setup_privateuseone_for_python_backend(NAME)
+def register() -> None:
+    """Name the device; before the first backward pass of the process."""
+    _setup_privateuseone_for_python_backend(NAME, _BackendModule())
 
 
 @contextmanager
@@ -236,7 +247,7 @@ def stand_in(**settings: Any) -> Iterator[Runtime]:
 
     settings  of the runtime
     """
-    _register()
+    register()
     runtime = Runtime(**settings)
     with ExitStack() as stack:
         for name, value in patches(runtime).items():
