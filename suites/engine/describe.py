@@ -44,7 +44,9 @@ def list_implementations(task: ListImplementations, sender: Sender) -> None:
     except ValueError as error:
         sender.send(Refused(reason=one_line(str(error), LONGEST)))
         return
-    here = machine.describe(cores=task.cores, threads=torch.get_num_threads())
+    here = machine.describe(
+        cores=task.cores, threads=torch.get_num_threads(), cuda_device=task.cuda_device
+    )
     sender.send(Listed(machine=here, entries=tuple(entries)))
 
 

@@ -30,12 +30,14 @@ class ListImplementations:
     specs    as typed; None selects all
     without  files that ended an earlier session, by path, with the reason
     cores    CPUs that the program may use
+    cuda_device  the NVIDIA device that was chosen, as typed; "": none
     """
 
     task: Literal["list implementations"] = "list implementations"
     specs: tuple[str, ...] | None
     without: dict[str, str]
     cores: int
+    cuda_device: str = ""
 
 
 @message
