@@ -85,6 +85,7 @@ class Conductor:
         self._records = self.store.records(self.run.name)
         for record in self._records:
             self._forecast.learn(record)
+            self._dispatcher.samplers.learn(record)
         self._began_s = self.now_s()
         self._deadline_s = self._began_s + (self.plan.budget_s or float("inf"))
         try:

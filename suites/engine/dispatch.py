@@ -18,8 +18,10 @@ from suites.engine.protocol import (
     Survey,
     Surveyed,
     Task,
+    Uncapturable,
     Wait,
 )
+from suites.engine.samplers import Samplers
 from suites.engine.watch import Ending, Watch
 from suites.measure.ceilings import BUDGET_MS
 from suites.records.plan import Plan
@@ -68,11 +70,13 @@ class _Death:
 
     name   the implementation at work; "" for none
     alone  whether no other implementation had been in that process
+    meant  whether the process ended itself after a failed capture, which is no fault
     """
 
     name: str
     ending: Ending
     alone: bool
+    meant: bool = False
 
 
 @dataclass(slots=True)
@@ -81,6 +85,7 @@ class Dispatcher:
 
     keep         takes every record as it comes
     expected_ms  forecast of one call on a problem; None while not known
+    samplers     of the problems; the stored records of a resumed run decide it, too
     """
 
     run: Run
@@ -88,6 +93,7 @@ class Dispatcher:
     pool: Pool
     keep: Callable[[Record], None]
     expected_ms: Callable[[Pair], float | None]
+    samplers: Samplers = field(default_factory=Samplers)
     _current: tuple[Watch, Session] | None = None
     _in_process: set[str] = field(default_factory=set)
     _ends_processes: set[str] = field(default_factory=set)
@@ -132,6 +138,8 @@ class Dispatcher:
                 threads=self.plan.threads_of(session),
                 twin_of=self.plan.twin_of(some, problem.device),
                 ceilings=self._ceilings,
+                sampler=self.samplers.of(problem),
+                uncapturable=self.samplers.uncapturable(problem),
             )
 
         self._do(session, problem, names, task)
@@ -159,6 +167,8 @@ class Dispatcher:
                 reason = "its session gave no record of it"
                 self._keep_faults(session, problem, left, "crashed", "no_record", reason)
                 return
+            if death.meant:
+                continue
             deaths = 0 if recorded else deaths + 1
             if found := self._at_fault(session, left, death, task, again=deaths > 1):
                 name, ending = found
@@ -189,17 +199,18 @@ class Dispatcher:
         def receive(message: Message) -> None:
             if isinstance(message, Made):
                 recorded.add(message.record.implementation)
+                self.samplers.learn(message.record)
                 self.keep(message.record)
             elif isinstance(message, LeftThreads):
                 self._left_threads.add(message.implementation)
 
-        ending = process.ask(task(names), receive)
+        ending, meant = self._asked(process, task(names), receive)
         if ending is None:
             return recorded, None
         name = watch.at_work[1] if watch.at_work else ""
         alone = len(self._in_process) == 1
         self.end_session()
-        return recorded, _Death("" if name in recorded else name, ending, alone)
+        return recorded, _Death("" if name in recorded else name, ending, alone, meant)
 
     def _at_fault(
         self,
@@ -236,13 +247,33 @@ class Dispatcher:
         """How a process ends that only this implementation uses; None when it stays."""
         _, process = self._begin(session)
         try:
-            ending = process.ask(task([name]), lambda _: None)
+            ending, meant = self._asked(process, task([name]), lambda _: None)
+            if meant:
+                self.end_session()
+                _, process = self._begin(session)
+                ending, _ = self._asked(process, task([name]), lambda _: None)
             if ending is None and name in self._left_threads:
                 sleep(WATCHED_S)
                 ending = process.ask(Wait(), lambda _: None)
             return ending
         finally:
             self.end_session()
+
+    def _asked(
+        self, process: Session, task: Check | Measure, receive: Receive
+    ) -> tuple[Ending | None, bool]:
+        """How a process ended, if it did, and whether it ended itself after a failed capture."""
+        failed: list[Uncapturable] = []
+
+        def heard(message: Message) -> None:
+            if isinstance(message, Uncapturable):
+                failed.append(message)
+            receive(message)
+
+        ending = process.ask(task, heard)
+        for each in failed:
+            self.samplers.use_events(task.problem, each.implementation, each.reason)
+        return ending, bool(failed)
 
     def _begin(self, session: int) -> tuple[Watch, Session]:
         """The process of a session; a timed session is surveyed first."""

@@ -107,6 +107,8 @@ class Measure(_OnProblem):
     threads          OpenMP threads of the session
     twin_of          the implementation that has a twin; "" for none
     ceilings         of this session, as surveyed
+    sampler          how the calls were timed when an earlier session decided it; "" decides it now
+    uncapturable     why implementations cannot be captured as a CUDA graph, by name
     """
 
     task: Literal["measure"] = "measure"
@@ -115,6 +117,8 @@ class Measure(_OnProblem):
     threads: int
     twin_of: str = ""
     ceilings: tuple[Ceiling, ...] = ()
+    sampler: Literal["", "graph", "events"] = ""
+    uncapturable: dict[str, str] = field(default_factory=dict)
 
 
 @message
@@ -215,6 +219,18 @@ class LeftThreads:
 
 
 @message
+class Uncapturable:
+    """A capture of this implementation as a CUDA graph failed; the process ends.
+
+    The problem is measured in a new process, where all its calls are timed by events.
+    """
+
+    kind: Literal["uncapturable"] = "uncapturable"
+    implementation: str
+    reason: str
+
+
+@message
 class Made:
     """A record."""
 
@@ -307,6 +323,7 @@ Message: TypeAlias = (
     | TakeTurns
     | Risk
     | LeftThreads
+    | Uncapturable
     | Made
     | Surveyed
     | Listed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from impls.interface import AttentionFunction, Implementation, Problem
 from suites.measure import compilers
 from suites.measure.affinity import on_all_cpus
 from suites.measure.inputs import Bound, Inputs, bind
+from suites.measure.timing import counted
 
 Announced = Callable[[], AbstractContextManager[None]]
 
@@ -52,9 +52,10 @@ class Preparation:
             return self.implementation.prepared(problem)
         if problem not in self._bound:
             with self._setting_up(announce=self.implementation.prepares):
-                began_ns = time.perf_counter_ns()
-                self._bound[problem] = self.implementation.prepared(problem)
-                self.took_ms[problem] = (time.perf_counter_ns() - began_ns) / 1e6
+                took_ms: list[float] = []
+                prepare = counted(self.implementation.prepared, took_ms, problem.device)
+                self._bound[problem] = prepare(problem)
+                self.took_ms[problem] = took_ms[0]
         return self._bound[problem]
 
     def again(self) -> Preparation:

@@ -107,7 +107,7 @@ class StandIn:
             self.runtime.synchronize()  # a copy to the host
             call()
             return args[0]
-        made = self.runtime.launch(operator, call, wrappers.values())
+        made = self.runtime.launch(operator, call)
 
         def wrapped(x: Any) -> Any:
             if not isinstance(x, torch.Tensor) or to_host:
@@ -241,6 +241,8 @@ def stand_in(**settings: Any) -> Iterator[Runtime]:
         for name, value in patches(runtime).items():
             stack.enter_context(patch(f"torch.cuda.{name}", value))
         stack.enter_context(patch("torch.Generator", _Generator))
+        backward = functools.partial(runtime.backward, torch.autograd._engine_run_backward)
+        stack.enter_context(patch("torch.autograd._engine_run_backward", backward))
         stack.enter_context(patch("suites.measure.inputs._is_lazy", _is_lazy))
         stack.enter_context(patch.object(StandIn, "_current", StandIn(runtime)))
         stack.enter_context(_Dispatch())  # type: ignore[no-untyped-call] # torch's

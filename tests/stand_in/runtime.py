@@ -6,17 +6,20 @@ for some further microseconds: events and synchronization wait for that.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
+import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
 import torch
-from torch.utils._pytree import tree_leaves
+
+from tests.stand_in.graphs import Address, Graph
 
 BLOCK = 512
 """Bytes: sizes of blocks of torch's CUDA allocator are multiples of this."""
@@ -24,8 +27,6 @@ CYCLES_PER_US = 2000
 FIRST_UUID = 0x7B3F1A52_0000_4000_8000_00000000CAFE
 UUID = "7b3f1a52-0000-4000-8000-00000000cafe"
 """Of the first device; the next ones count up."""
-
-Address = tuple[int, int]
 
 
 class Event:
@@ -72,30 +73,6 @@ class Stream:
         pass
 
 
-class Graph:
-    """A captured list of operators.
-
-    reads  addresses that it reads and did not make
-    """
-
-    def __init__(self, runtime: Runtime, **_: Any) -> None:
-        self._runtime = runtime
-        self.operators: list[Callable[[], None]] = []
-        self.reads: set[Address] = set()
-        self.made: set[Address] = set()
-
-    def replay(self) -> None:
-        self._runtime.replays += 1
-        freed = self.reads - self._runtime.alive.keys()
-        if freed:
-            raise RuntimeError("a CUDA graph reads memory that was freed after its capture")
-        for operator in self.operators:
-            operator()
-
-    def reset(self) -> None:
-        self.operators.clear()
-
-
 class Runtime:
     """The state of the stand-in.
 
@@ -136,6 +113,9 @@ class Runtime:
         self.free_us = 0.0
         self.alive: dict[Address, int] = {}
         """Tensors that use a block, by its address and bytes."""
+        self.allocations: dict[Address, int] = {}
+        """The number of the allocation of each block: a block that is used again has another."""
+        self._numbers = itertools.count(1)
         self.requested = self.peak_requested = 0
         self.launched = self.replays = self.captures = self.synchronized = 0
         self.broken = ""
@@ -144,6 +124,26 @@ class Runtime:
         self._capturing: Graph | None = None
         self._spoilt = False
         self._leaked = False
+        self._thread = threading.get_ident()
+        self._failed_backward: BaseException | None = None
+
+    def fail(self, error: BaseException) -> None:
+        """Raise an error; within autograd's thread of the device, after the backward pass.
+
+        Torch's device guard for Python aborts the process where an operator raises in that thread.
+        """
+        if threading.get_ident() == self._thread:
+            raise error
+        self._failed_backward = self._failed_backward or error
+
+    def backward(self, run: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Run a backward pass, and raise the first error of its thread."""
+        self._failed_backward = None
+        made = run(*args, **kwargs)
+        failed, self._failed_backward = self._failed_backward, None
+        if failed is not None:
+            raise failed
+        return made
 
     def now_us(self) -> float:
         return time.perf_counter_ns() / 1e3
@@ -162,13 +162,13 @@ class Runtime:
 
     def expect_alive(self) -> None:
         if self.broken:
-            raise torch.AcceleratorError(self.broken)
+            self.fail(torch.AcceleratorError(self.broken))
 
     def busy(self, device_us: float) -> None:
         """Keep the device busy for so long, after what is queued."""
         self.free_us = max(self.free_us, self.now_us()) + device_us
 
-    def launch(self, operator: str, call: Callable[[], Any], reads: Iterable[Any]) -> Any:
+    def launch(self, operator: str, call: functools.partial[Any]) -> Any:
         """Run an operator, and write it down within a capture."""
         self.expect_alive()
         if operator in ("aten::_assert_async", "aten::_assert_async.msg"):
@@ -178,7 +178,7 @@ class Runtime:
         if self._capturing is None:
             self.busy(self.kernel_us)
             return made
-        self._capture(self._capturing, call, made, [x.inner for x in reads])
+        self._capturing.write_down(call, made)
         return made
 
     def _assert(self, call: Callable[[], Any]) -> None:
@@ -187,29 +187,13 @@ class Runtime:
         except RuntimeError:
             self.broken = "CUDA error: device-side assert triggered"
 
-    def _capture(self, graph: Graph, call: Any, made: Any, inputs: list[torch.Tensor]) -> None:
-        outputs = [x for x in tree_leaves(made) if isinstance(x, torch.Tensor)]
-        graph.reads |= {_address(x.untyped_storage()) for x in inputs} - graph.made
-        new = [x for x in outputs if _address(x.untyped_storage()) not in graph.reads]
-        graph.made |= {_address(x.untyped_storage()) for x in new}
-
-        def again() -> None:
-            self.expect_alive()
-            found = [x for x in tree_leaves(call()) if isinstance(x, torch.Tensor)]
-            for into, value in zip(outputs, found, strict=True):
-                if into.untyped_storage().data_ptr() != value.untyped_storage().data_ptr():
-                    into.copy_(value)
-            self.busy(self.kernel_us)
-
-        graph.operators.append(again)
-
     def allocate(self, storage: torch.UntypedStorage) -> Address:
-        address = _address(storage)
+        address = storage.data_ptr(), storage.nbytes()
         if address not in self.alive:
+            self.allocations[address] = next(self._numbers)
             if self.requested + address[1] > self.properties.total_memory:
-                raise torch.OutOfMemoryError(
-                    f"CUDA out of memory. Tried to allocate {address[1]} bytes."
-                )
+                message = f"CUDA out of memory. Tried to allocate {address[1]} bytes."
+                self.fail(torch.OutOfMemoryError(message))
             self.requested += address[1]
             self.peak_requested = max(self.peak_requested, self.requested)
         self.alive[address] = self.alive.get(address, 0) + 1
@@ -218,7 +202,7 @@ class Runtime:
     def free(self, address: Address) -> None:
         self.alive[address] -= 1
         if not self.alive[address]:
-            del self.alive[address]
+            del self.alive[address], self.allocations[address]
             self.requested -= address[1]
 
     def memory_stats(self, *_: Any) -> dict[str, int]:
@@ -256,9 +240,6 @@ class Runtime:
         before, self.stream_now, self._capturing = self.stream_now, stream or Stream(), graph
         try:
             yield
-        except BaseException:
-            self._spoilt = True
-            raise
         finally:
             self._capturing = None
             if self._spoilt:
@@ -290,10 +271,6 @@ def visible(devices: int) -> list[int]:
     )
 
 
-def _address(storage: torch.UntypedStorage) -> Address:
-    return storage.data_ptr(), storage.nbytes()
-
-
 def patches(runtime: Runtime) -> dict[str, Any]:
     """Members of torch.cuda that the runtime replaces, by name."""
     here = runtime.properties
@@ -321,6 +298,7 @@ def patches(runtime: Runtime) -> dict[str, Any]:
         "current_stream": lambda *_: runtime.stream_now,
         "CUDAGraph": lambda **kwargs: Graph(runtime, **kwargs),
         "graph": runtime.graph,
+        "graph_pool_handle": lambda: (0, next(runtime._numbers)),
         "empty_cache": runtime.empty_cache,
         "memory_stats": runtime.memory_stats,
         "memory_allocated": lambda *_: runtime.memory_stats()["allocated_bytes.all.current"],
