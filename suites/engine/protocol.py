@@ -63,6 +63,7 @@ class Survey:
     devices    devices whose ceilings are measured
     dtypes     dtypes of the matrix products among them
     budget_ms  what finding one ceiling may take
+    warms_up   whether an NVIDIA device is warmed up before
     """
 
     task: Literal["survey"] = "survey"
@@ -70,6 +71,7 @@ class Survey:
     devices: tuple[str, ...]
     dtypes: tuple[str, ...]
     budget_ms: Milliseconds
+    warms_up: bool = False
 
 
 @message
