@@ -9,6 +9,7 @@ from reports.rows import sessions
 from reports.rows.answers import devices_beside_cpu
 from reports.rows.sessions import clock_resolution_ms, median_ceilings
 from reports.views.numbers import percent, three_digits
+from reports.views.nvidia import nvidia_facts
 from reports.views.text import counted, duration, moment
 from suites.records.plan import Plan
 from suites.records.record import Record
@@ -23,6 +24,8 @@ _KNOWN: Final = (
     "cores",
     "memory_bytes",
     "devices",
+    "nvidia",
+    "other_devices",
     "threads",
     "allocator",
     "os",
@@ -100,6 +103,7 @@ def machine_facts(machine: Mapping[str, Any], *, threads: int | None = None) -> 
         ("cores", text(machine.get("cores"))),
         ("memory", gibibytes(memory) if isinstance(memory, int) else ABSENT),
         *_devices(machine.get("devices")),
+        *nvidia_facts(machine),
         ("threads", text(machine.get("threads", threads))),
         ("allocator", text(machine.get("allocator"))),
         ("system", text(machine.get("os"))),
