@@ -84,7 +84,7 @@ def measured(request: pytest.FixtureRequest) -> Iterator[Measured]:
     run = Run(name="pytest", started=now(), command=COMMAND, plan=plan, machine=machine)
     records = _carried_out(run, request.config)
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in environment(max(plan.threads)).items():
+        for name, value in environment(max(plan.threads), plan.cuda_device).items():
             patch.setenv(name, value)
         yield Measured(plan, records)
 
@@ -111,13 +111,15 @@ class Measured:
 def restricted(plan: Plan, cases: Collection[Mapping[str, Any]], *, timed: bool) -> Plan:
     """The plan of the selected cases and the baseline. Not timed, it has no sessions."""
     wanted = {name: {case[name] for case in cases} for name in PARAMETERS}
+    problems = tuple(each for each in plan.problems if each.key() in wanted["problem"])
+    baselines = set(map(plan.wanted_baseline, problems))
     return replace(
         plan,
-        problems=tuple(each for each in plan.problems if each.key() in wanted["problem"]),
+        problems=problems,
         entries=tuple(
             entry
             for entry in plan.entries
-            if entry.name in wanted["implementation"] or entry.name == plan.baseline
+            if entry.name in wanted["implementation"] or entry.name in baselines
         ),
         sessions=plan.sessions if timed else 0,
     )
@@ -158,7 +160,9 @@ def _comparison(
     panels = {entry.name: entry.panel for entry in plan.entries}
     found = {name: _of(records, name, problem) for name in panels}
     able = [name for name, own in found.items() if own and all(r.status == "ok" for r in own)]
-    baseline = plan.baseline_of([n for n in able if panels[n] == panels[implementation]])
+    baseline = plan.baseline_of(
+        [n for n in able if panels[n] == panels[implementation]], problem.device
+    )
     beside = pair(found[baseline], found[implementation])
     twins = twin_log_ratios(record for name in able for record in found[name])
     floor = noise_floor(twins, len(beside.log_ratios))

@@ -19,11 +19,12 @@ from suites.conducting import SAME_MACHINE, Live, StoppedError, pool_of, unstart
 from suites.engine.catalogue import cores, open_catalogue, with_readings
 from suites.engine.conductor import Conductor
 from suites.engine.local_pool import LocalPool
-from suites.records.plan import Entry
+from suites.records.plan import Entry, Plan
 from suites.records.record import Record
 from suites.records.store import Run, Store, now
 from suites.request import planning
-from suites.request.planning import BASELINE, Request
+from suites.request.baselines import VENDORS, ordered
+from suites.request.planning import Request
 
 _KEY: Final = 16
 """Hex digits of a key: 64 bits, so that no two of a million candidates share one."""
@@ -84,7 +85,7 @@ class Terms:
         The hash covers the file's path and bytes, problems, settings, baseline, machine and
         versions. It does not cover other files that the candidate imports.
         """
-        machine = {fact: self.machine[fact] for fact in ("attnbench", *SAME_MACHINE)}
+        machine = {fact: self.machine.get(fact) for fact in ("attnbench", *SAME_MACHINE)}
         parts = [
             [str(candidate.file.resolve()), candidate.function, _hash_of(candidate.file)],
             [list(map(str, self.problems)), dict(self.request.settings)],
@@ -126,17 +127,29 @@ def terms(request: Request, url: str, command: str) -> Terms:
     threads = planning.threads_of(request, cores())
     if len(threads) > 1:
         raise ValueError(f"--threads names {len(threads)} numbers; judge expects one")
-    baseline = request.against or BASELINE
-    machine, entries = open_catalogue([baseline], threads=threads[0])
-    plan = planning.plan_of(replace(request, against=baseline), machine, entries, cores())
+    specs = [request.against] if request.against else list(VENDORS)
+    machine, entries = open_catalogue(specs, threads=threads[0])
+    plan = planning.plan_of(request, machine, entries, cores())
+    baseline = request.against or _baseline(plan)
     return Terms(
         request=replace(request, against=baseline),
         problems=plan.problems,
-        baseline=entries[0],
+        baseline=next(entry for entry in entries if request.against or entry.name == baseline),
         machine=machine,
         store=Store.open(url),
         command=command,
     )
+
+
+def _baseline(plan: Plan) -> str:
+    """The default baseline of all problems. Raises ValueError where no kernel accepts any."""
+    found = ordered(plan.entries, plan.problems, plan.capability)
+    if not found:
+        raise ValueError(
+            f"none of {', '.join(VENDORS)} accepts {plan.problems[0]}; name a baseline with "
+            "--against"
+        )
+    return found[0]
 
 
 def measure(of: Terms, candidate: Candidate, live: Live, begun: Run | None) -> Judged:

@@ -219,7 +219,7 @@ def _records(plan: Plan) -> Iterator[Record]:
         able = [entry.name for entry in plan.entries if (problem, entry.name) not in settled]
         for place, entry in enumerate(plan.entries):
             if entry.name in able:
-                twinned = entry.name == plan.twin_of(able)
+                twinned = entry.name == plan.twin_of(able, problem.device)
                 yield from _answers(plan, problem, entry.name, place, twinned=twinned)
 
 

@@ -100,7 +100,7 @@ def _between(base: _Side, new: _Side, delta: float) -> Iterator[ComparisonRow]:
 def _of_panel(
     sides: tuple[_Side, _Side], place: Place, names: Sequence[str], shared: set[str], delta: float
 ) -> Iterator[ComparisonRow]:
-    baseline = sides[0].run.plan.baseline_of(shared)
+    baseline = sides[0].run.plan.baseline_of(shared, place[0].device)
     alone = not_judged(IS_BASELINE if len(shared) > 1 else NOTHING_SHARED, delta=delta)
     for name in names:
         lacking = [side for side in sides if name not in side.timed[place]]

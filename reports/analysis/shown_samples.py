@@ -119,7 +119,7 @@ def _groups(plan: Plan, timed: Timed) -> Iterator[Group]:
         for panel, names in plan.panels(found).items():
             own = {name: found[name] for name in names}
             if sum(map(len, own.values())) > 1:  # a single record has none to be seen beside
-                yield Group(problem, panel, plan.baseline_of(names), own)
+                yield Group(problem, panel, plan.baseline_of(names, problem.device), own)
 
 
 def _fitting(problems: Iterable[Problem], groups: Sequence[Group], room: int) -> Iterator[Problem]:

@@ -116,7 +116,7 @@ def verdicts(plan: Plan, timed: Timed) -> list[VerdictRow]:
         row
         for place, found in timed.items()
         for name, panel in panels(plan, found)
-        if (baseline := plan.baseline_of(panel))
+        if (baseline := plan.baseline_of(panel, place[0].device))
         for row in _against(plan, place, name, panel, baseline, twins_of(found))
     ]
 

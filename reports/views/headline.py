@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from reports.analysis.run_analysis import Analysis
@@ -43,13 +44,14 @@ def title(analysis: Analysis) -> str:
 
 def _compared(analysis: Analysis) -> str:
     plan = analysis.plan
+    baselines = list(dict.fromkeys(chain.from_iterable(plan.wanted_baselines.values())))
     names = list(plan.named) or [entry.name for entry in plan.entries if not entry.missing]
-    others = [name for name in names if name != plan.baseline]
+    others = [name for name in names if name not in baselines]
     if not others or len(others) > MOST_NAMES:
         return counted(len(names), "implementation")
     shown = " and ".join(filter(None, (", ".join(others[:-1]), others[-1])))
-    against = plan.baseline if plan.baseline and plan.named else ""
-    return " against ".join(map(abbreviated, filter(None, (shown, against))))
+    against = " or ".join(map(abbreviated, baselines)) if plan.named else ""
+    return " against ".join(filter(None, (abbreviated(shown), against)))
 
 
 def _problems(analysis: Analysis) -> str:

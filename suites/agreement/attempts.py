@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-import torch
+from suites.measure.device_errors import ends_cuda, is_out_of_memory
 
 Result = TypeVar("Result")
 
@@ -19,10 +19,18 @@ class Raised:
 
 
 def attempt(call: Callable[[], Result]) -> Result | Raised:
-    """The result of a call, or the exception that it raised; running out of memory is raised."""
+    """The result of a call, or the exception that it raised.
+
+    Raises errors that refuse no size: too little memory, and the end of the use of CUDA.
+    """
     try:
         return call()
-    except (MemoryError, torch.OutOfMemoryError):
-        raise
-    except Exception as error:  # noqa: BLE001 - an implementation refuses by any exception
-        return Raised(error)
+    except Exception as error:
+        if concerns_the_process(error):
+            raise
+        return Raised(error)  # an implementation refuses by any exception
+
+
+def concerns_the_process(error: Exception) -> bool:
+    """Whether further calls in this process say nothing: no memory is left, or no CUDA."""
+    return isinstance(error, MemoryError) or is_out_of_memory(error) or ends_cuda(error)

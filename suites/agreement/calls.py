@@ -25,7 +25,7 @@ class Caller:
 
     preparation  prepares it, once for each problem; callers of the same implementation share it
     guard        the context of every call: a limit on its memory
-    took_ms      wall time of every call so far, in milliseconds
+    took_ms      time of every call so far, in milliseconds, to the end of its work on the device
     modes        how gradients were taken, an entry for each `call`
     """
 
@@ -49,11 +49,12 @@ class Caller:
         bound = self._bind(problem, given)
         self.modes.append(GradientMode())
         whole = call_of(bound, given, between=between, mode=self.modes[-1])
-        return self._guarded(whole, (str(problem), _form(given.q, given.k, given.v), "whole"))
+        kind = (str(problem), _form(given.q, given.k, given.v), "whole")
+        return self._guarded(whole, kind, problem)
 
     def function(self, problem: Problem, given: Inputs) -> Callable[..., Tensor]:
         """The forward pass as a function of q, k and v; all else is fixed."""
-        return self._guarded(self._bind(problem, given), str(problem))
+        return self._guarded(self._bind(problem, given), str(problem), problem)
 
     def apart(self) -> Caller:
         """A caller of the same implementation that counts its own times and prepares anew."""
@@ -68,16 +69,18 @@ class Caller:
         self.prepare(problem)
         return self.preparation.bind(problem, given)
 
-    def _guarded(self, function: Callable[..., Any], kind: Hashable) -> Callable[..., Any]:
+    def _guarded(
+        self, function: Callable[..., Any], kind: Hashable, problem: Problem
+    ) -> Callable[..., Any]:
         """The function within the guard.
 
         kind  of its calls, besides the form of their tensors; it holds no mask, since a probe tests
               what happens when one is dropped
         """
-        timed = counted(function, self.took_ms)
+        timed = counted(function, self.took_ms, problem.device)
 
         def guarded(*given: Any) -> Any:
-            with self.guard(), self.preparation.first((kind, _form(*given))):
+            with self.guard(), self.preparation.first((kind, _form(*given)), problem):
                 return timed(*given)
 
         return guarded

@@ -13,10 +13,8 @@ from functools import partial
 from math import ceil
 from typing import Any, Final
 
-import torch
-
 from impls.interface import FULL, Bias, Problem
-from suites.agreement.attempts import Raised, attempt
+from suites.agreement.attempts import Raised, attempt, concerns_the_process
 from suites.agreement.bounds.by_implementation import claims_exact_attention
 from suites.agreement.calls import Caller
 from suites.agreement.cases import Cases
@@ -61,10 +59,9 @@ def traced(caller: Caller, problems: Sequence[Problem]) -> Iterator[None]:
     """
     try:
         yield
-    except (MemoryError, torch.OutOfMemoryError):
-        raise
     except Exception as error:
-        if problems and not hasattr(error, "cause_of_attention"):
+        has_cause = hasattr(error, "cause_of_attention")
+        if problems and not has_cause and not concerns_the_process(error):
             found = unsupported(caller.apart(), problems[-1])
             error.cause_of_attention = found  # type: ignore[attr-defined] # set for cause_of
         raise

@@ -24,7 +24,7 @@ from suites.agreement.probes.output_form import malformed
 from suites.measure.inputs import Inputs, call_of, copies
 from suites.measure.preparing import Preparation
 from suites.measure.rounds import Arm
-from suites.measure.timing import Clock, HotSampler, counted
+from suites.measure.timing import Clock, HotSampler, one_call_ms
 
 ROWS: Final = 8
 """Query rows compared in a head: the first, the last and random ones."""
@@ -48,15 +48,14 @@ def sampled(
 ) -> Iterator[tuple[Made, Inputs]]:
     """The outputs of the last of some further calls, and its inputs, which are valid within this.
 
-    took_ms  gets the wall time of the calls
+    took_ms  gets the time of the calls
 
     Just before that call its inputs are overwritten without raising torch's write counter. So a
     cache keyed by address, version or shape returns wrong results, also one of a part of the work.
     """
     count = min(arm.count, CALLS)
-    calls = [counted(call, took_ms) for call in arm.calls]
-    turns = [calls[index % len(calls)] for index in range(count)]
-    given = inputs[(count - 1) % len(calls)]
+    turns = [arm.calls[index % len(arm.calls)] for index in range(count)]
+    given = inputs[(count - 1) % len(arm.calls)]
     made: list[Tensor] = []
     with contextlib.ExitStack() as stack:
 
@@ -65,9 +64,9 @@ def sampled(
             made.extend(cast("Made", turns[-1]()))
 
         if arm.leads_in:
-            calls[-1]()
-            turns[-1]()  # fills a cache, if there is one
-        HotSampler(clock).take([*turns[:-1], last], count)
+            took_ms.append(one_call_ms(arm.calls[-1], clock))
+            took_ms.append(one_call_ms(turns[-1], clock))  # fills a cache, if there is one
+        took_ms.append(count * HotSampler(clock).take([*turns[:-1], last], count))
         yield made, given
 
 

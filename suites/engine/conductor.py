@@ -23,6 +23,7 @@ from suites.engine.forecast import (
     size,
 )
 from suites.engine.time_left import TimeLeft, time_left
+from suites.measure import warm_up
 from suites.records.plan import Plan, Work
 from suites.records.record import CHECK, Pair, Record
 from suites.records.store import Run, Store
@@ -85,6 +86,7 @@ class Conductor:
         self._records = self.store.records(self.run.name)
         for record in self._records:
             self._forecast.learn(record)
+            self._dispatcher.samplers.learn(record)
         self._began_s = self.now_s()
         self._deadline_s = self._began_s + (self.plan.budget_s or float("inf"))
         try:
@@ -138,7 +140,9 @@ class Conductor:
             self.pool.drop(session)
             return
         Random(f"{self.plan.seed}|{session}").shuffle(waiting)
-        self.listener.phase(self._title(session), sum(len(names) for _, names in waiting))
+        total = sum(len(names) for _, names in waiting)
+        self._warm_up(session, total)
+        self.listener.phase(self._title(session), total)
         sessions_left = len(self.plan.session_numbers) - session + 1
         until_s = self.now_s() + (self._deadline_s - self.now_s()) / sessions_left
         costs = self._costs("measure", waiting)  # this session's times change the pace only
@@ -157,13 +161,28 @@ class Conductor:
                 del costs[problem, name]
         self._dispatcher.end_session()
 
+    def _warm_up(self, session: int, total: int) -> None:
+        """Warm an NVIDIA device up before the first timed session.
+
+        The seconds do not count as time of the run, which decides about further sessions.
+        """
+        if not self._dispatcher.warms_up:
+            return
+        self.listener.phase(f"warming the GPU up, at most {warm_up.LONGEST_S:g} s", total)
+        began_s = self.now_s()
+        self._dispatcher.begin_session(session)
+        self._began_s += self.now_s() - began_s
+
     def _timed_before(self, session: int) -> set[Pair]:
         """Pairs timed in the previous session: scheduled first, since they narrow an interval.
 
         In the first session the baseline, which every ratio needs.
         """
         if session == 1:
-            return {(problem, self.plan.baseline) for problem in self.plan.problems}
+            return {
+                (problem, self.plan.baseline_of(names, problem.device))
+                for problem, names in self.plan.untimed(self._records, session)
+            }
         return {r.pair for r in self._records if r.session == session - 1 and r.status == "ok"}
 
     def _is_enough(self, session: int) -> bool:

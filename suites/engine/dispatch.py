@@ -18,8 +18,10 @@ from suites.engine.protocol import (
     Survey,
     Surveyed,
     Task,
+    Uncapturable,
     Wait,
 )
+from suites.engine.samplers import Samplers
 from suites.engine.watch import Ending, Watch
 from suites.measure.ceilings import BUDGET_MS
 from suites.records.plan import Plan
@@ -68,11 +70,13 @@ class _Death:
 
     name   the implementation at work; "" for none
     alone  whether no other implementation had been in that process
+    meant  whether the process ended itself after a failed capture, which is no fault
     """
 
     name: str
     ending: Ending
     alone: bool
+    meant: bool = False
 
 
 @dataclass(slots=True)
@@ -81,6 +85,7 @@ class Dispatcher:
 
     keep         takes every record as it comes
     expected_ms  forecast of one call on a problem; None while not known
+    samplers     of the problems; the stored records of a resumed run decide it, too
     """
 
     run: Run
@@ -88,11 +93,13 @@ class Dispatcher:
     pool: Pool
     keep: Callable[[Record], None]
     expected_ms: Callable[[Pair], float | None]
+    samplers: Samplers = field(default_factory=Samplers)
     _current: tuple[Watch, Session] | None = None
     _in_process: set[str] = field(default_factory=set)
     _ends_processes: set[str] = field(default_factory=set)
     _left_threads: set[str] = field(default_factory=set)
     _ceilings: tuple[Ceiling, ...] = ()
+    _is_warm: bool = False
 
     @property
     def plan(self) -> Plan:
@@ -110,7 +117,7 @@ class Dispatcher:
                 files=self._files(some),
                 readings=self._readings(some),
                 seed=self.plan.seed,
-                settings=self._settings,
+                settings=self._settings_on(problem.device),
             )
 
         self._do(CHECK, problem, names, task)
@@ -126,15 +133,22 @@ class Dispatcher:
                 files=self._files(some),
                 readings=self._readings(some),
                 seed=self.plan.seed,
-                settings=self._settings,
+                settings=self._settings_on(problem.device),
                 expected_ms={name: self.expected_ms((problem, name)) or 0.0 for name in some},
                 round_budget_ms=self.plan.round_budget_ms,
                 threads=self.plan.threads_of(session),
-                twin_of=self.plan.twin_of(some),
+                twin_of=self.plan.twin_of(some, problem.device),
                 ceilings=self._ceilings,
+                sampler=self.samplers.of(problem),
+                uncapturable=self.samplers.uncapturable(problem),
             )
 
         self._do(session, problem, names, task)
+
+    def begin_session(self, session: int) -> None:
+        """Start the process of a session, and survey it."""
+        if self._current is None:
+            self._begin(session)
 
     def end_session(self) -> None:
         """End the process in use."""
@@ -159,6 +173,8 @@ class Dispatcher:
                 reason = "its session gave no record of it"
                 self._keep_faults(session, problem, left, "crashed", "no_record", reason)
                 return
+            if death.meant:
+                continue
             deaths = 0 if recorded else deaths + 1
             if found := self._at_fault(session, left, death, task, again=deaths > 1):
                 name, ending = found
@@ -189,17 +205,18 @@ class Dispatcher:
         def receive(message: Message) -> None:
             if isinstance(message, Made):
                 recorded.add(message.record.implementation)
+                self.samplers.learn(message.record)
                 self.keep(message.record)
             elif isinstance(message, LeftThreads):
                 self._left_threads.add(message.implementation)
 
-        ending = process.ask(task(names), receive)
+        ending, meant = self._asked(process, task(names), receive)
         if ending is None:
             return recorded, None
         name = watch.at_work[1] if watch.at_work else ""
         alone = len(self._in_process) == 1
         self.end_session()
-        return recorded, _Death("" if name in recorded else name, ending, alone)
+        return recorded, _Death("" if name in recorded else name, ending, alone, meant)
 
     def _at_fault(
         self,
@@ -236,13 +253,33 @@ class Dispatcher:
         """How a process ends that only this implementation uses; None when it stays."""
         _, process = self._begin(session)
         try:
-            ending = process.ask(task([name]), lambda _: None)
+            ending, meant = self._asked(process, task([name]), lambda _: None)
+            if meant:
+                self.end_session()
+                _, process = self._begin(session)
+                ending, _ = self._asked(process, task([name]), lambda _: None)
             if ending is None and name in self._left_threads:
                 sleep(WATCHED_S)
                 ending = process.ask(Wait(), lambda _: None)
             return ending
         finally:
             self.end_session()
+
+    def _asked(
+        self, process: Session, task: Check | Measure, receive: Receive
+    ) -> tuple[Ending | None, bool]:
+        """How a process ended, if it did, and whether it ended itself after a failed capture."""
+        failed: list[Uncapturable] = []
+
+        def heard(message: Message) -> None:
+            if isinstance(message, Uncapturable):
+                failed.append(message)
+            receive(message)
+
+        ending = process.ask(task, heard)
+        for each in failed:
+            self.samplers.use_events(task.problem, each.implementation, each.reason)
+        return ending, bool(failed)
 
     def _begin(self, session: int) -> tuple[Watch, Session]:
         """The process of a session; a timed session is surveyed first."""
@@ -263,11 +300,20 @@ class Dispatcher:
             devices=tuple(sorted(wanted & set(here) if here else wanted)),
             dtypes=tuple(sorted({problem.dtype for problem in problems})),
             budget_ms=min(BUDGET_MS, CEILING_MS * len(problems)),
+            warms_up=self.warms_up,
         )
+
+    @property
+    def warms_up(self) -> bool:
+        """Whether the next session warms an NVIDIA device up: the first one of this process."""
+        here = {each["device"] for each in self.run.machine.get("devices") or ()}
+        used = {problem.device for problem in self.plan.problems} & here
+        return "cuda" in used and not self._is_warm
 
     def _surveyed(self, message: Message) -> None:
         if isinstance(message, Surveyed):
             self._ceilings = message.facts.ceilings
+            self._is_warm = self._is_warm or message.facts.warm_up is not None
             self.store.note(self.run.name, message.facts)
 
     def _files(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
@@ -276,9 +322,10 @@ class Dispatcher:
     def _readings(self, names: Sequence[str]) -> dict[str, dict[str, Reading]]:
         return {e.name: e.readings for e in self.plan.entries if e.name in names and e.readings}
 
-    @property
-    def _settings(self) -> Settings:
-        return Settings(**{field: getattr(self.plan, field) for field in options()})
+    def _settings_on(self, device: str) -> Settings:
+        """The settings of the plan, with the memory limit of a device."""
+        values = {field: getattr(self.plan, field) for field in options()}
+        return Settings(**{**values, "memory_limit": self.plan.memory_limit_on(device)})
 
     def _keep_faults(
         self,

@@ -15,15 +15,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-import torch
-
 import impls
 from impls.interface import Implementation, Missing
 from impls.interface.reading import Reading
 from suites.agreement.refused_feature import cause_of
 from suites.engine.pipe import Sender, one_line
 from suites.engine.protocol import Begin, Check, LeftThreads, Made, Measure
+from suites.measure import device_errors
 from suites.measure.affinity import on_all_cpus
+from suites.measure.device_errors import HINT
 from suites.process_state.state import DisturbedError, ProcessState
 from suites.process_state.watched import Watched
 from suites.records.record import Cause, Record, Status
@@ -58,6 +58,7 @@ def recorded(
     before = ProcessState(*more)
     try:
         made = work()
+        device_errors.synchronize()  # an error of its kernels is raised here, not in the next one
     except BaseException as error:  # noqa: BLE001 - an implementation may raise anything
         made = _failed(task, name, error)
     return _conclude(task, name, sender, made, before)
@@ -77,9 +78,12 @@ def _conclude(
     task: OnProblem, name: str, sender: Sender, made: Record | None, before: ProcessState
 ) -> bool:
     """Send a record; end the process where its state cannot be restored."""
-    changes = before.changes()
     if before.left_threads:
         sender.send(LeftThreads(implementation=name))  # one of them may end the process later
+    if made is not None and made.cause == "device_error":
+        sender.send(Made(record=made))
+        os._exit(0)  # every CUDA call fails from now on, also those that read the process state
+    changes = before.changes()
     if changes and (made is None or made.status == "ok" or before.replaced_functions):
         made = _failed(task, name, DisturbedError(changes))
     elif changes and made is not None and made.cause != "process_state":
@@ -92,7 +96,8 @@ def _conclude(
     return made is None or made.status == "ok"
 
 
-def _failed(task: OnProblem, name: str, error: BaseException) -> Record:
+def _failed(task: OnProblem, name: str, raised: BaseException) -> Record:
+    error = device_errors.surfaced(raised)
     status, cause, reason = _fault(error, task.settings.memory_limit)
     found = cause_of(error) if cause == "exception" else None
     return Record(
@@ -111,13 +116,22 @@ def _fault(error: BaseException, memory_limit: int) -> tuple[Status, Cause, str]
     kind, text = one_line(type(error).__name__), _message(error)
     if isinstance(error, DisturbedError):
         return "failed", "process_state", text
-    if isinstance(error, torch.OutOfMemoryError):
+    if device_errors.is_out_of_memory(error):
         return "out_of_memory", "device_memory", text
+    if device_errors.ends_cuda(error):
+        return "failed", "device_error", f"the device failed: {_first_line(error)}; {HINT}"
     # torch's CPU allocator raises a plain RuntimeError: its text is the only sign.
     if isinstance(error, MemoryError) or "can't allocate memory" in text:
         limit = f"one call may add {memory_limit / 2**30:.2f} GiB (--memory-limit)"
         return "out_of_memory", "memory_limit", f"{limit}: {text or kind}"
     return "failed", "exception", f"{kind}: {text}" if text else kind
+
+
+def _first_line(error: BaseException) -> str:
+    """The first line of a CUDA error, with its notes; torch's advice follows on other lines."""
+    notes = getattr(error, "__notes__", ())[:MOST_NOTES]
+    text = one_line(str(error).strip().partition("\n")[0])
+    return "".join((text, *(f" ({one_line(note)})" for note in notes)))
 
 
 def _message(error: BaseException) -> str:
@@ -156,11 +170,19 @@ def resolve(
 
 
 def fault_of(work: Callable[[], str]) -> tuple[str, bool]:
-    """The fault that work returns or raises as text, and whether it raised."""
+    """The fault that work returns or raises as text, and whether it raised.
+
+    Ends the process where CUDA cannot be used any more.
+    """
     try:
-        return work(), False
-    except BaseException as error:  # noqa: BLE001 - an implementation may raise anything
+        found = work()
+        device_errors.synchronize()
+    except BaseException as raised:  # noqa: BLE001 - an implementation may raise anything
+        error = device_errors.surfaced(raised)
+        if device_errors.ends_cuda(error):
+            os._exit(1)
         return f"{one_line(type(error).__name__)}: {_message(error)}", True
+    return found, False
 
 
 def clear_caches(each: Implementation) -> None:

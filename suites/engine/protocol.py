@@ -30,12 +30,14 @@ class ListImplementations:
     specs    as typed; None selects all
     without  files that ended an earlier session, by path, with the reason
     cores    CPUs that the program may use
+    cuda_device  the NVIDIA device that was chosen, as typed; "": none
     """
 
     task: Literal["list implementations"] = "list implementations"
     specs: tuple[str, ...] | None
     without: dict[str, str]
     cores: int
+    cuda_device: str = ""
 
 
 @message
@@ -61,6 +63,7 @@ class Survey:
     devices    devices whose ceilings are measured
     dtypes     dtypes of the matrix products among them
     budget_ms  what finding one ceiling may take
+    warms_up   whether an NVIDIA device is warmed up before
     """
 
     task: Literal["survey"] = "survey"
@@ -68,6 +71,7 @@ class Survey:
     devices: tuple[str, ...]
     dtypes: tuple[str, ...]
     budget_ms: Milliseconds
+    warms_up: bool = False
 
 
 @message
@@ -105,6 +109,8 @@ class Measure(_OnProblem):
     threads          OpenMP threads of the session
     twin_of          the implementation that has a twin; "" for none
     ceilings         of this session, as surveyed
+    sampler          how the calls were timed when an earlier session decided it; "" decides it now
+    uncapturable     why implementations cannot be captured as a CUDA graph, by name
     """
 
     task: Literal["measure"] = "measure"
@@ -113,6 +119,8 @@ class Measure(_OnProblem):
     threads: int
     twin_of: str = ""
     ceilings: tuple[Ceiling, ...] = ()
+    sampler: Literal["", "graph", "events"] = ""
+    uncapturable: dict[str, str] = field(default_factory=dict)
 
 
 @message
@@ -213,6 +221,18 @@ class LeftThreads:
 
 
 @message
+class Uncapturable:
+    """A capture of this implementation as a CUDA graph failed; the process ends.
+
+    The problem is measured in a new process, where all its calls are timed by events.
+    """
+
+    kind: Literal["uncapturable"] = "uncapturable"
+    implementation: str
+    reason: str
+
+
+@message
 class Made:
     """A record."""
 
@@ -305,6 +325,7 @@ Message: TypeAlias = (
     | TakeTurns
     | Risk
     | LeftThreads
+    | Uncapturable
     | Made
     | Surveyed
     | Listed

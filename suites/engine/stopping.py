@@ -28,20 +28,20 @@ def settled(plan: Plan, records: Iterable[Record], session: int) -> set[Problem]
     for record in records:
         if record.session in numbers and record.times_ms:
             timed[record.problem][record.implementation][record.session] = record
-    return {problem for problem, found in timed.items() if _is_precise(plan, found)}
+    return {problem for problem, found in timed.items() if _is_precise(plan, problem.device, found)}
 
 
-def _is_precise(plan: Plan, timed: Mapping[str, Sessions]) -> bool:
+def _is_precise(plan: Plan, device: str, timed: Mapping[str, Sessions]) -> bool:
     panels = list(plan.panels(timed).values())
     if plan.across and plan.baseline in timed:
         panels.append(list(timed))
-    return all(_panel_is_precise(plan, {n: timed[n] for n in names}) for names in panels)
+    return all(_panel_is_precise(plan, device, {n: timed[n] for n in names}) for names in panels)
 
 
-def _panel_is_precise(plan: Plan, timed: Mapping[str, Sessions]) -> bool:
+def _panel_is_precise(plan: Plan, device: str, timed: Mapping[str, Sessions]) -> bool:
     if min(map(len, timed.values())) < plan.fewest_sessions:
         return False
-    baseline = plan.baseline_of(timed)
+    baseline = plan.baseline_of(timed, device)
     return all(
         _half_width(timed[baseline], found) <= (plan.precision or 0)
         for name, found in timed.items()

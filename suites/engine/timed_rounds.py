@@ -16,6 +16,8 @@ from impls.interface import Implementation, Problem
 from suites.agreement import timed_outputs
 from suites.agreement.checker import Checker
 from suites.engine.call_limits import limited_memory, preparing, quiet
+from suites.engine.capturing import Capturing
+from suites.engine.cross_checking import cross_checked
 from suites.engine.gauge import Gauge, page_faults, usual_probe
 from suites.engine.neighbours import neighbour_ratios
 from suites.engine.outcome import clear_caches, recorded, resolve, send_failure
@@ -43,13 +45,18 @@ BEYOND: Final = 1.5
 
 
 def measure(task: Measure, sender: Sender) -> None:
-    """Send a record with times for every implementation."""
+    """Send a record with times for every implementation.
+
+    Caches are emptied in the first phase only, by `set_up`: CUDA graphs read what they hold.
+    """
     compilers.forget()
     bench = Bench(task, sender)
     for name in task.implementations:
         if not recorded(task, name, sender, partial(bench.set_up, name), bench.inputs.watched):
             bench.arms.pop(name, None)
+    bench.capture()
     bench.take_times()
+    bench.capturing.release()
     for name in bench.arms:
         recorded(task, name, sender, partial(bench.record, name), bench.inputs.watched)
 
@@ -65,6 +72,7 @@ class Bench:
     conditions: Conditions | None = None
     neighbours: dict[str, float] = field(default_factory=dict)
     inputs: TimedInputs = field(init=False)
+    capturing: Capturing = field(init=False)
     _found: dict[str, SetUp] = field(default_factory=dict)
     _device: Device = field(init=False)
 
@@ -80,6 +88,7 @@ class Bench:
             for index in range(self._device.input_sets(self.problem))
         ]
         self.inputs = TimedInputs(sets, self.task.seed)
+        self.capturing = Capturing(self.task, self.sender, self.inputs.watched)
 
     @property
     def problem(self) -> Problem:
@@ -101,7 +110,7 @@ class Bench:
         latest: list[Tensor] = []
         expected_ms = self.task.expected_ms.get(name, 0.0)
         with self._limited():
-            with preparation.first(self.problem):
+            with preparation.first(self.problem, self.problem):
                 first_ms = timing.one_call_ms(calls[0], self._device.clock)
             before = page_faults()
             if timing.WARM_MS < expected_ms <= timing.LONG_MS:
@@ -109,7 +118,9 @@ class Bench:
             else:
                 warm_ms = timing.warm_up(keeping(calls[-1], latest), self._device.clock)
                 call_ms = median(warm_ms[len(warm_ms) // 2 :])
-            sampler = self._device.sampler(calls)
+            sampler = self._device.sampler()
+            if call_ms <= timing.LONG_MS:
+                call_ms = self._device.settled_ms(sampler, calls, call_ms)
             beside = self._device.beside(calls[0], call_ms) if self.task.session == 1 else {}
         beside |= set_up_fields(preparation, self.problem, graphs)
         arm = Arm(
@@ -118,7 +129,6 @@ class Bench:
             call_ms,
             sampler,
             sample_ms=0.0 if self.task.settings.tail else self._device.sample_ms,
-            aside_ms=self._device.aside_ms,
         )
         self._found[name] = SetUp(preparation, first_ms, [first_ms, *warm_ms], beside, mode)
         # By the forecast where that is clear, so that every session does the same.
@@ -130,6 +140,14 @@ class Bench:
                 self._found[name], self.inputs.sets[-1], latest, again=False
             )
         return arm
+
+    def capture(self) -> None:
+        """Choose one sampler for all arms in the rounds."""
+        arms = [self.arms[name] for name in self._names_in_rounds()]
+        with quiet(), self._limited():
+            failed = self.capturing.capture(arms, self._device.graphs)
+        for name in failed:
+            del self.arms[name]
 
     def take_times(self) -> None:
         """Run the rounds; an arm that fails in them is recorded, and the others start over.
@@ -180,10 +198,12 @@ class Bench:
             **found.beside,
             page_faults=fmean(arm.faults) / arm.count,
             neighbour_ratio=self.neighbours.get(name) if paired else None,
-            notes=found.mode.notes,
+            unhidden=self._device.unhidden(arm.sampler),
+            notes=(*found.mode.notes, *self.capturing.notes(name)),
             calls_ms=sum(found.took_ms) + sum(map(_spent_ms, in_rounds)),
         )
-        return self._believed(made, found.implementation)
+        believed = self._believed(made, found.implementation)
+        return cross_checked(believed, arm, self.sender)
 
     def _believed(self, made: Record, each: Implementation) -> Record:
         """The record; its output is checked on fresh inputs when it is beyond the ceilings."""
@@ -220,7 +240,7 @@ class Bench:
         if arm.leads_in and self.task.session == 1:
             self.inputs.refresh()
             with quiet(collected=False), self._limited():
-                plain = timing.counted(arm.calls[0], found.took_ms)()
+                plain = timing.counted(arm.calls[0], found.took_ms, self.problem.device)()
             if fault := self._fault(found, self.inputs.sets[0], plain, again=False):
                 return fault
         self.inputs.refresh()
@@ -248,22 +268,34 @@ class Bench:
             with self._limited():
                 return cast("tuple[Tensor, ...]", counted())
 
-        counted = timing.counted(call, took_ms)
+        counted = timing.counted(call, took_ms, self.problem.device)
         return watched
 
     def run(self, arms: list[Arm], announce: Callable[[int], None]) -> Conditions:
         """Rounds of these arms, as many as the budget pays for."""
         seed = f"{self.task.seed}|{self.task.session}|{self.task.problem}"
+        planned = schedule(
+            self.task.round_budget_ms,
+            arms,
+            single=self.task.settings.tail,
+            refresh_ms=timing.one_call_ms(self.inputs.refresh, self._device.clock),
+            fewest_short=self._device.fewest_rounds,
+        )
         with quiet(), self._limited():
             return run_rounds(
                 arms,
-                schedule(self.task.round_budget_ms, arms, single=self.task.settings.tail),
+                planned,
                 Random(seed),
-                gauge=Gauge(usual_probe(), self._device),
+                gauge=Gauge(usual_probe(), self._device, partial(self._depends_on_host, arms)),
                 refresh=self.inputs.refresh,
                 announce=announce,
                 page_faults=page_faults,
             )
+
+    def _depends_on_host(self, arms: list[Arm]) -> bool:
+        """Whether threads of the host do the work, or the device waited for their launches."""
+        waited = (self._device.unhidden(arm.sampler) for arm in arms)
+        return self.problem.device == "cpu" or any(waited)
 
     def _neighbour_ratios(
         self, arms: list[Arm], announce: Callable[[int], None]

@@ -8,6 +8,7 @@ from typing import Final
 from impls.interface import Problem
 from suites.engine.pipe import Sender, Turns
 from suites.engine.protocol import Rest, TakeTurns
+from suites.measure import device_errors
 from suites.process_state.state import ProcessState
 
 LOOKS: Final = 2
@@ -37,7 +38,11 @@ class WatchedTurns:
         return None if index is None else self._names[index]
 
     def announce(self, index: int) -> None:
-        """This one is at work. Raises DisturbedError for what the one before it changed."""
+        """This one is at work.
+
+        Raises DisturbedError for what the one before it changed, and errors of its kernels.
+        """
+        device_errors.synchronize()
         self._looks_left -= 1
         if self._looks_left >= 0:
             self.before.verify()
@@ -47,7 +52,8 @@ class WatchedTurns:
         self._turns.announce(index)
 
     def end(self) -> None:
-        """End all turns. Raises DisturbedError; `latest` is None where the turn is not known."""
+        """End all turns. Raises as `announce`; `latest` is None where the turn is not known."""
+        device_errors.synchronize()
         self.before.verify_quickly()
         self._turns.latest = None
         self._sender.send(Rest())

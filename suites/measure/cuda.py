@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from math import ceil
 from statistics import median
 from typing import Any
 
@@ -58,10 +59,12 @@ class Spin:
 class EventSampler:
     """Device time between CUDA events, with the calls queued behind a spin. One for each call.
 
-    spin    shared by all samplers of a device; made here when None
-    flush   flushes the caches on the device before each call, outside its time
-    hidden  whether the launches of the last sample were hidden behind the spin. False for a call
-            that synchronizes, and when the spin ended too early; the sample then holds host time.
+    spin      shared by all samplers of a device; made here when None
+    flush     flushes the caches on the device before each call, outside its time
+    flush_ms  time of one flush
+    hidden    whether the launches of the last sample were hidden behind the spin. False for a call
+              that synchronizes, and when the spin ended too early; the sample then holds host time.
+    unhidden  share of all samples so far that were not hidden; None before the first
     """
 
     def __init__(
@@ -70,16 +73,23 @@ class EventSampler:
         *,
         spin: Spin | None = None,
         flush: Call | None = None,
+        flush_ms: float = 0.0,
         now_ns: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
         self.name = "cold events" if flush else "events"
         self.hidden = True
         self._cuda = cuda
         self._spin = spin or Spin(cuda)
-        self._flush = flush
+        self._flush, self._flush_ms = flush, flush_ms
         self._now_ns = now_ns
         self._events = [cuda.Event(enable_timing=True) for _ in range(2)]
         self._launch: tuple[Call, float | None] | None = None
+        self._samples = self._samples_unhidden = 0
+
+    @property
+    def unhidden(self) -> float | None:
+        """Share of the samples that hold host time."""
+        return self._samples_unhidden / self._samples if self._samples else None
 
     def take(self, calls: Sequence[Call], count: int) -> float:
         """Milliseconds of one call: the mean of `count` calls that rotate through `calls`."""
@@ -100,7 +110,15 @@ class EventSampler:
             self.hidden = self.hidden and hidden
             total_ms += took_ms
             done = last
+        self._samples += 1
+        self._samples_unhidden += not self.hidden
         return total_ms / count
+
+    def aside_ms(self, count: int) -> float:
+        """Milliseconds of spins and flushes in a sample, by the launch time of the last call."""
+        launch_ms = None if self._launch is None else self._launch[1]
+        group, spin_ms = self._behind_one_spin(launch_ms, count)
+        return ceil(count / group) * spin_ms + count * self._flush_ms
 
     def launch_ms(self, call: Call) -> float | None:
         """Host milliseconds to launch one call; None when the call synchronizes."""
@@ -206,7 +224,10 @@ def _mark(cuda: Any) -> Any:
 
 
 def cross_check_ms(call: Call) -> float | None:
-    """Milliseconds by triton.testing.do_bench, with flushed caches; None without triton."""
+    """Milliseconds by triton.testing.do_bench, with flushed caches; None without triton.
+
+    Raises what triton raises, for instance where it finds no C compiler.
+    """
     try:
         testing = import_module("triton.testing")
     except ModuleNotFoundError:

@@ -15,13 +15,13 @@ from suites.measure import cache, nvidia
 from suites.measure.cuda import (
     EventSampler,
     Spin,
-    cross_check_ms,
     host_overhead_ms,
     input_sets,
     sustained_ms,
 )
-from suites.measure.graph import NotCapturableError, sampler_for
+from suites.measure.graph import Graphs, GraphSampler
 from suites.measure.instruments import instrument_for
+from suites.measure.rounds import FEWEST_ON_GPU
 from suites.measure.timing import (
     SAMPLE_MS,
     Call,
@@ -36,8 +36,12 @@ from suites.measure.timing import (
 
 FEWEST_SETS = 2
 """Calls rotate through this many input sets, so that none gets the inputs of the call before."""
-CUDA_SAMPLE_MS = 10.0
-"""Least length of a sample on a GPU, ms: it synchronizes the device at both ends."""
+CUDA_SAMPLE_MS = 1.0
+"""Least length of a sample on a GPU, ms. Events are accurate to about a microsecond (CUDA runtime,
+cudaEventElapsedTime: 0.5 us), 0.1 % of it; shorter samples leave time for more rounds."""
+SETTLED_MS = 10.0
+"""Longest sample that is taken to learn the device time of a call, ms; one call where it is longer.
+"""
 SUSTAINED_FROM_MS = 1.0
 """Calls below this many ms have no sustained figure: launch gaps would let the device cool."""
 
@@ -54,20 +58,33 @@ class Device(Protocol):
         """Least length of a sample."""
 
     @property
-    def aside_ms(self) -> float:
-        """Time of the flush before each timed call; 0 without one."""
+    def fewest_rounds(self) -> int:
+        """Rounds of short calls to which a budget is extended; 0: it is not."""
 
     def input_sets(self, problem: Problem) -> int:
         """Number of input sets that the calls rotate through."""
 
-    def sampler(self, calls: Sequence[Call]) -> Sampler:
-        """The sampler of these calls, after their warm-up."""
+    def sampler(self) -> Sampler:
+        """A sampler for the calls of one implementation."""
+
+    def settled_ms(self, sampler: Sampler, calls: Sequence[Call], call_ms: float) -> float:
+        """The time of a call, as the sampler measures it after the warm-up.
+
+        call_ms  as the clock of the warm-up measured it
+        """
+
+    def graphs(self) -> Graphs | None:
+        """Captures the calls of one problem; None on a device without CUDA graphs, and for cold
+        calls, which are timed one by one."""
+
+    def unhidden(self, sampler: Sampler) -> float | None:
+        """Share of the samples that hold launch time; None where launches are part of a call."""
 
     def state(self) -> dict[str, Any] | None:
         """Clocks, power and throttle reasons now; None without a driver that reports them."""
 
     def beside(self, call: Call, call_ms: float) -> dict[str, float | None]:
-        """Fields of a record beside the times: host_ms, sustained_ms and cross_check_ms."""
+        """Fields of a record beside the times: host_ms and sustained_ms."""
 
 
 def device(name: str, *, cold: bool) -> Device:
@@ -85,16 +102,28 @@ class Host:
         self.clock: Clock = HostClock()
         # Cold calls are separated by flushes: each is a sample by itself.
         self.sample_ms = 0.0 if cold else SAMPLE_MS
-        self.aside_ms = _flush_ms("cpu") if cold else 0.0
+        self.fewest_rounds = 0
         self._cold = cold
 
     def input_sets(self, problem: Problem) -> int:  # noqa: ARG002 - equal for all problems
         """Two."""
         return FEWEST_SETS
 
-    def sampler(self, calls: Sequence[Call]) -> Sampler:  # noqa: ARG002 - equal for all calls
+    def sampler(self) -> Sampler:
         """The host's clock around the calls, with a flush before each when cold."""
-        return ColdSampler(self.clock, _flush("cpu")) if self._cold else HotSampler(self.clock)
+        if not self._cold:
+            return HotSampler(self.clock)
+        return ColdSampler(self.clock, _flush("cpu"), _flush_ms("cpu"))
+
+    def settled_ms(self, sampler: Sampler, calls: Sequence[Call], call_ms: float) -> float:  # noqa: ARG002 - for GPUs
+        """As the warm-up measured it: with the same clock."""
+        return call_ms
+
+    def graphs(self) -> None:
+        """None."""
+
+    def unhidden(self, sampler: Sampler) -> None:
+        """None."""
 
     def state(self) -> None:
         """None: the probe of the rounds measures the state of a CPU."""
@@ -110,7 +139,7 @@ class Cuda:
     def __init__(self, cuda: Any, *, cold: bool) -> None:
         self.clock: Clock = CudaClock(cuda)
         self.sample_ms = CUDA_SAMPLE_MS
-        self.aside_ms = _flush_ms("cuda") if cold else 0.0
+        self.fewest_rounds = FEWEST_ON_GPU
         self._cuda, self._cold = cuda, cold
         self._properties = cuda.get_device_properties(cuda.current_device())
 
@@ -118,17 +147,22 @@ class Cuda:
         """As many as exceed the second-level cache three times."""
         return input_sets(problem.fewest_bytes, self._properties.L2_cache_size)
 
-    def sampler(self, calls: Sequence[Call]) -> Sampler:
-        """Events behind a spin; a CUDA graph for short calls that can be captured."""
-        flush = _flush("cuda") if self._cold else None
-        events = EventSampler(self._cuda, spin=_spin(self._cuda), flush=flush)
-        call_ms = events.take(calls, len(calls))
-        sampler: Sampler = sampler_for(call_ms, self._cuda, spin=_spin(self._cuda), flush=flush)
-        try:
-            sampler.take(calls, len(calls))
-        except NotCapturableError:
-            return events
-        return sampler
+    def sampler(self) -> Sampler:
+        """Events behind a spin."""
+        flush, flush_ms = (_flush("cuda"), _flush_ms("cuda")) if self._cold else (None, 0.0)
+        return EventSampler(self._cuda, spin=_spin(self._cuda), flush=flush, flush_ms=flush_ms)
+
+    def settled_ms(self, sampler: Sampler, calls: Sequence[Call], call_ms: float) -> float:
+        """Device time: that of the warm-up includes the launch, which is the most of short calls."""
+        return sampler.take(calls, max(1, min(len(calls), int(SETTLED_MS / max(call_ms, 1e-3)))))
+
+    def graphs(self) -> Graphs | None:
+        """The graphs of one problem; None for cold calls: a graph replays without a pause."""
+        return None if self._cold else Graphs(self._cuda, _spin(self._cuda))
+
+    def unhidden(self, sampler: Sampler) -> float | None:
+        """Share of the samples that began before all their calls were launched."""
+        return sampler.unhidden if isinstance(sampler, (EventSampler, GraphSampler)) else None
 
     def state(self) -> dict[str, Any] | None:
         """The state of the device as the driver reports it."""
@@ -136,13 +170,12 @@ class Cuda:
         return None if found is None else asdict(found)
 
     def beside(self, call: Call, call_ms: float) -> dict[str, float | None]:
-        """Host time to launch a call, its time under sustained load, and as triton measures it."""
+        """Host time to launch a call, and its time under sustained load."""
         return {
             "host_ms": host_overhead_ms(call, self._cuda),
             "sustained_ms": sustained_ms(call, self._cuda)
             if call_ms >= SUSTAINED_FROM_MS
             else None,
-            "cross_check_ms": cross_check_ms(call),
         }
 
 

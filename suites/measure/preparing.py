@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from impls.interface import AttentionFunction, Implementation, Problem
 from suites.measure import compilers
 from suites.measure.affinity import on_all_cpus
 from suites.measure.inputs import Bound, Inputs, bind
+from suites.measure.timing import counted
 
 Announced = Callable[[], AbstractContextManager[None]]
 
@@ -52,9 +52,10 @@ class Preparation:
             return self.implementation.prepared(problem)
         if problem not in self._bound:
             with self._setting_up(announce=self.implementation.prepares):
-                began_ns = time.perf_counter_ns()
-                self._bound[problem] = self.implementation.prepared(problem)
-                self.took_ms[problem] = (time.perf_counter_ns() - began_ns) / 1e6
+                took_ms: list[float] = []
+                prepare = counted(self.implementation.prepared, took_ms, problem.device)
+                self._bound[problem] = prepare(problem)
+                self.took_ms[problem] = took_ms[0]
         return self._bound[problem]
 
     def again(self) -> Preparation:
@@ -65,7 +66,7 @@ class Preparation:
         """The implementation as a function of q, k and v."""
         return bind(self.implementation, problem, inputs, self.bound(problem))
 
-    def first(self, form: Hashable) -> AbstractContextManager[None]:
+    def first(self, form: Hashable, problem: Problem) -> AbstractContextManager[None]:
         """The context of a call: the first of its form runs on all CPUs, and may compile.
 
         form  all that a compiler specializes a function for: shapes, strides, dtypes, modes
@@ -73,7 +74,8 @@ class Preparation:
         if form in self._called:
             return nullcontext()
         self._called.add(form)
-        return self._setting_up(announce=bool(self._compilers) or self.implementation.prepares)
+        compiles = bool(self._compilers) or compilers.torch_compiles(problem)
+        return self._setting_up(announce=compiles or self.implementation.prepares)
 
     @contextmanager
     def _setting_up(self, *, announce: bool) -> Iterator[None]:

@@ -13,6 +13,10 @@ from suites.records.record import Conditions
 
 FEWEST, MOST = 2, 250
 """Fewest and most rounds of a problem in one session; 1 when one round exceeds the budget."""
+FEWEST_ON_GPU, SHORT_MS = 15, 6.0
+"""Fewest rounds on a GPU, and the ms of a turn up to which the budget is extended to them. A turn
+of a call below 1 ms takes 3 to 6 ms: a sample of 1 to 2 ms, a spin, and a lead-in call. Ten arms
+would have 2 to 4 rounds within 120 ms, and the sign test needs 6."""
 WATCHED_MS = 50.0
 """Rounds share one reading of the machine until they last this many ms: a reading costs 2 ms."""
 REPEATS = 2
@@ -31,7 +35,7 @@ class Arm:
     times_ms   samples, one for each round tried: milliseconds of one call
     faults     minor page faults during each sample
     sample_ms  least length of a sample
-    aside_ms   time of the flush before each timed call
+    together   calls that are timed as a whole, as those of a CUDA graph
     """
 
     name: str
@@ -41,12 +45,12 @@ class Arm:
     times_ms: list[float] = field(default_factory=list)
     faults: list[int] = field(default_factory=list)
     sample_ms: float = SAMPLE_MS
-    aside_ms: float = 0.0
+    together: int = 1
 
     @property
     def count(self) -> int:
         """Calls in one sample."""
-        return calls_for(self.call_ms, self.sample_ms)
+        return ceil(calls_for(self.call_ms, self.sample_ms) / self.together) * self.together
 
     @property
     def leads_in(self) -> bool:
@@ -55,8 +59,9 @@ class Arm:
 
     @property
     def round_ms(self) -> float:
-        """Milliseconds of one round of this arm."""
-        return self.call_ms * (self.count + self.leads_in) + self.aside_ms * self.count
+        """Milliseconds of its turn in a round: sample, lead-in call, flushes and spins."""
+        calls_ms = self.call_ms * (self.count + self.leads_in)
+        return calls_ms + self.sampler.aside_ms(self.count)
 
     def again(self) -> Arm:
         """A copy without measurements."""
@@ -109,23 +114,38 @@ def orders(arms: int, random: Random) -> Iterator[list[int]]:
             yield drawn[shift:] + drawn[:shift]
 
 
-def rounds_within(budget_ms: float, arms: Sequence[Arm]) -> int:
-    """Number of rounds within a budget: 2 to 250, or 1 when one round exceeds it."""
-    cost_ms = sum(arm.round_ms for arm in arms)
-    if cost_ms > budget_ms:
+def rounds_within(
+    budget_ms: float, arms: Sequence[Arm], *, refresh_ms: float = 0.0, fewest_short: int = 0
+) -> int:
+    """Number of rounds within a budget: 2 to 250, or 1 when one round exceeds it.
+
+    refresh_ms    time of the refresh of the inputs before each round
+    fewest_short  rounds to which the budget is extended where turns are short
+    """
+    cost_ms = refresh_ms + sum(arm.round_ms for arm in arms)
+    extended = fewest_short if cost_ms <= SHORT_MS * len(arms) else 0
+    if cost_ms > budget_ms and not extended:
         return 1
-    return max(FEWEST, min(MOST, int(budget_ms / max(cost_ms, 1e-3))))
+    return max(FEWEST, extended, min(MOST, int(budget_ms / max(cost_ms, 1e-3))))
 
 
-def schedule(budget_ms: float, arms: Sequence[Arm], *, single: bool) -> Schedule:
-    """The rounds of a problem within a budget.
+def schedule(
+    budget_ms: float,
+    arms: Sequence[Arm],
+    *,
+    single: bool,
+    refresh_ms: float = 0.0,
+    fewest_short: int = 0,
+) -> Schedule:
+    """The rounds of a problem within a budget; see `rounds_within`.
 
     single  for percentiles of single calls: up to 1000 rounds, and no repeats, which would give
             disturbed calls more weight than they had
     """
     if single:
         return Schedule(TAIL_MOST, repeats=0, budget_ms=budget_ms)
-    return Schedule(rounds_within(budget_ms, arms))
+    rounds = rounds_within(budget_ms, arms, refresh_ms=refresh_ms, fewest_short=fewest_short)
+    return Schedule(rounds)
 
 
 def run_rounds(
@@ -143,7 +163,8 @@ def run_rounds(
     Short rounds share a reading of the machine. Disturbed rounds are repeated as a whole; repeats
     never outnumber the rounds. All attempts are kept, with their disturbance.
 
-    refresh      changes the inputs in place before each sample
+    refresh      changes the inputs in place before each round, after the state that the last
+                 arm left was verified
     announce     receives the index of an arm before any of its code runs
     page_faults  returns the minor page faults of the process so far
     """
@@ -156,9 +177,11 @@ def run_rounds(
         for _ in range(1 + planned.repeats):
             gauge.start()
             for _ in range(count):
-                for index in next(order):
+                for place, index in enumerate(next(order)):
                     announce(index)
-                    _take(arms[index], refresh, page_faults)
+                    if place == 0:
+                        refresh()
+                    _take(arms[index], page_faults)
             moment = gauge.stop()
             moments += [moment] * count
             if not moment.disturbed or len(moments) + count > 2 * rounds:
@@ -173,8 +196,7 @@ def _spent_ms(arm: Arm) -> float:
     return sum(arm.times_ms) * (arm.count + arm.leads_in)
 
 
-def _take(arm: Arm, refresh: Call, page_faults: Callable[[], int]) -> None:
-    refresh()
+def _take(arm: Arm, page_faults: Callable[[], int]) -> None:
     if arm.leads_in:
         arm.calls[-1]()
     before = page_faults()

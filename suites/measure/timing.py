@@ -110,6 +110,9 @@ class Sampler(Protocol):
     def take(self, calls: Sequence[Call], count: int) -> float:
         """Milliseconds of one call: the mean of `count` calls that rotate through `calls`."""
 
+    def aside_ms(self, count: int) -> float:
+        """Milliseconds that a sample of `count` calls takes beside them: flushes and spins."""
+
 
 @dataclass(frozen=True, slots=True)
 class HotSampler:
@@ -126,13 +129,21 @@ class HotSampler:
             call()
         return self.clock.stop() / count
 
+    def aside_ms(self, count: int) -> float:  # noqa: ARG002 - equal for all counts
+        """None."""
+        return 0.0
+
 
 @dataclass(frozen=True, slots=True)
 class ColdSampler:
-    """Flushes the caches before each call, outside the timer."""
+    """Flushes the caches before each call, outside the timer.
+
+    flush_ms  time of one flush
+    """
 
     clock: Clock
     flush: Call
+    flush_ms: float = 0.0
     name: str = "cold host"
 
     def take(self, calls: Sequence[Call], count: int) -> float:
@@ -144,6 +155,10 @@ class ColdSampler:
             calls[index % len(calls)]()
             total_ms += self.clock.stop()
         return total_ms / count
+
+    def aside_ms(self, count: int) -> float:
+        """Milliseconds of the flushes."""
+        return self.flush_ms * count
 
 
 def stretched(
@@ -167,13 +182,18 @@ def stretched(
     return call_slowly
 
 
-def counted(function: Callable[..., Any], took_ms: list[float]) -> Callable[..., Any]:
-    """The function, which also appends the wall time of each call, in ms, to `took_ms`."""
+def counted(function: Callable[..., Any], took_ms: list[float], device: str) -> Callable[..., Any]:
+    """The function, which also appends the time of each call, in ms, to `took_ms`.
+
+    device  of the problem: on a GPU a call returns before its work ends, so the device is
+            synchronized before and after each call
+    """
+    clock = clock_for(device)
 
     def call(*arguments: Any) -> Any:
-        began_ns = time.perf_counter_ns()
+        clock.start()
         result = function(*arguments)
-        took_ms.append((time.perf_counter_ns() - began_ns) / 1e6)
+        took_ms.append(clock.stop())
         return result
 
     return call

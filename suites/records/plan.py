@@ -78,9 +78,11 @@ class Plan(Settings):
     round_budget_ms  what the rounds of one problem may take in one session
     capability       compute capability of the NVIDIA device; None without one
     fewest_sessions  timed sessions before a precision may end them
-    baseline         the implementation that the others are compared with, where it has times; "" is
-                     the first that has
+    baseline         the implementation named with --against; "" is none. Runs of older versions
+                     have their default baseline here
+    baselines        by device: the default baselines, the first choice first
     enough_s         sessions beyond the fewest end within so many seconds; None: no such limit
+    device_memory_limit  bytes that one call may add on a GPU; None without one
     named            implementations that were named with --impl: the run has to time each of them
     across           whether implementations of other panels are compared with the baseline, too
     """
@@ -95,7 +97,9 @@ class Plan(Settings):
     capability: tuple[int, int] | None = None
     fewest_sessions: int = 0
     baseline: str = ""
+    baselines: dict[str, tuple[str, ...]] = field(default_factory=dict)
     enough_s: float | None = None
+    device_memory_limit: int | None = None
     named: tuple[str, ...] = ()
     across: bool = False
 
@@ -129,28 +133,58 @@ class Plan(Settings):
         """The number of the last session that every run has."""
         return self.fewest_sessions * len(self.threads)
 
+    def memory_limit_on(self, device: str) -> int:
+        """Bytes that one call may add on a device: in the machine's memory, or in the GPU's own."""
+        if device == "cpu" or self.device_memory_limit is None:
+            return self.memory_limit
+        return self.device_memory_limit
+
     def threads_of(self, session: int) -> int:
         """OpenMP threads of a session; the check has the most."""
         if session == CHECK:
             return max(self.threads)
         return self.threads[(session - 1) % len(self.threads)]
 
-    def baseline_of(self, names: Collection[str]) -> str:
+    def baseline_of(self, names: Collection[str], device: str) -> str:
         """The baseline of these implementations on one problem; "" where there are none.
 
-        The plan's baseline where it is among them, else the first in the plan's order: times do not
-        decide it. Every panel is compared within itself.
+        The first choice of the device that is among them, else the first in the plan's order: times
+        do not decide it. Every panel is compared within itself.
         """
         able = [entry.name for entry in self.entries if entry.name in names]
-        return self.baseline if self.baseline in able else next(iter(able), "")
+        wanted = (name for name in self._wanted(device) if name in able)
+        return next(wanted, next(iter(able), ""))
 
-    def twin_of(self, names: Collection[str]) -> str:
+    def wanted_baseline(self, problem: Problem) -> str:
+        """The first choice for a problem whose limits accept it; "" for none."""
+        entries = {entry.name: entry for entry in self.entries if not entry.missing}
+        accepting = (
+            name
+            for name in self._wanted(problem.device)
+            if name in entries and not entries[name].refusals(problem, self.capability)
+        )
+        return next(accepting, "")
+
+    @property
+    def wanted_baselines(self) -> dict[str, list[str]]:
+        """By device: the first choices for its problems, in the order of the problems."""
+        found: dict[str, dict[str, None]] = {}
+        for problem in self.problems:
+            if name := self.wanted_baseline(problem):
+                found.setdefault(problem.device, {})[name] = None
+        return {device: list(names) for device, names in found.items()}
+
+    def _wanted(self, device: str) -> tuple[str, ...]:
+        named = (self.baseline,) if self.baseline else ()
+        return (*named, *self.baselines.get(device, ()))
+
+    def twin_of(self, names: Collection[str], device: str) -> str:
         """Which of these, measured together, has a twin: the baseline of attention.
 
         Without attention, the baseline of the first panel.
         """
         panels = self.panels(names)
-        return self.baseline_of(panels.get("attention") or next(iter(panels.values()), []))
+        return self.baseline_of(panels.get("attention") or next(iter(panels.values()), []), device)
 
     def panels(self, names: Collection[str]) -> dict[str, list[str]]:
         """These implementations by panel, attention first, each in the plan's order."""

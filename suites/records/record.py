@@ -29,6 +29,7 @@ Cause = Literal[
     "wrote_read_only",
     "exception",
     "process_state",
+    "device_error",
     "unreadable_record",
     "memory_limit",
     "device_memory",
@@ -47,7 +48,7 @@ CAUSES: Final[dict[Status, tuple[Cause, ...]]] = {
     "refused": ("limits",),
     "missing": ("not_importable",),
     "wrong": ("wrong_output", "wrong_when_timed", "wrote_read_only"),
-    "failed": ("exception", "process_state", "unreadable_record"),
+    "failed": ("exception", "process_state", "device_error", "unreadable_record"),
     "out_of_memory": ("memory_limit", "device_memory", "foreseen_memory"),
     "timed_out": ("time_limit", "prepare_limit", "foreseen_time", "budget", "silent_session"),
     "crashed": ("process_died", "pipe_overwritten", "no_record"),
@@ -61,6 +62,7 @@ wrong_when_timed   the output was right in the check and wrong in the timed roun
 wrote_read_only    it wrote to inputs, which crashed the process because their pages are read-only
 exception          it raised an exception
 process_state      it changed state of the process that others depend on
+device_error       a kernel failed on the device, after which the process cannot use CUDA
 unreadable_record  the stored record is damaged
 memory_limit       a call added more than --memory-limit
 device_memory      the device's allocator has no memory left
@@ -196,6 +198,8 @@ class Record:
     calls_per_sample  calls that each sample averages over
     clock             how samples are timed: host, events, graph, cold host, ...
     host_ms           on a GPU: host time to launch one call
+    unhidden          on a GPU: share of the samples that hold launch time, because the device
+                      waited for the host
     sustained_ms      on a GPU: one call after seconds of calls without a pause
     cross_check_ms    on a GPU: one call as triton.testing.do_bench measures it
     checked_again     whether its time was beyond the ceilings, so that its output was checked once
@@ -239,6 +243,7 @@ class Record:
     calls_per_sample: Count | None = None
     clock: str = ""
     host_ms: Milliseconds | None = None
+    unhidden: Average | None = None
     sustained_ms: Milliseconds | None = None
     cross_check_ms: Milliseconds | None = None
     checked_again: bool = False

@@ -38,7 +38,8 @@ QUESTIONS: Final = (
     Option(
         name="--against",
         metavar="NAME",
-        help="The baseline of every comparison; by default sdpa_flash.",
+        help="The baseline of every comparison; by default the first of torch's kernels that "
+        "accepts every problem.",
     ),
     Option(
         name="--kv-heads",

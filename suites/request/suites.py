@@ -3,18 +3,57 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
 
 from impls.interface import Mask, Problem
+
+BFLOAT16_FROM: Final = (8, 0)
+"""The compute capability from which on tensor cores multiply bfloat16; source: CUDA C++
+Programming Guide, compute capabilities."""
+MEMORY_SHARE: Final = 4
+"""A problem of a suite fits a device with this many times the bytes of its inputs and results: it
+has two sets of inputs, a result, and a second result where two are compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """The NVIDIA device that a suite is for.
+
+    capability    compute capability
+    memory_bytes  of the device; None: not known
+    """
+
+    capability: tuple[int, int] = BFLOAT16_FROM
+    memory_bytes: int | None = None
+
+    @property
+    def dtype(self) -> str:
+        """The 16-bit dtype that models use on it; fused kernels refuse float32."""
+        return "bfloat16" if self.capability >= BFLOAT16_FROM else "float16"
+
+    def holds(self, problem: Problem) -> bool:
+        """Whether inputs and results fit; what an implementation adds may still be too much."""
+        needed = MEMORY_SHARE * problem.fewest_bytes
+        return self.memory_bytes is None or needed <= self.memory_bytes
+
+
+class Problems(Protocol):
+    """Returns the problems of a suite."""
+
+    def __call__(self, devices: tuple[str, ...], gpu: Gpu = ...) -> tuple[Problem, ...]:
+        """The problems for the kinds of device of a machine, the best one first.
+
+        gpu  the NVIDIA device, where there is one
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
     """A named list of problems, with its default sessions and budget.
 
-    problems         returns the list, given the kinds of device of a machine, the best one first
+    problems         returns the list
     sessions         fresh processes that time every problem: five, since the half-width of their
                      95 % interval is 1.24 standard deviations, and 2.5 with three
     round_budget_ms  what the rounds of one problem may take in one session
@@ -23,7 +62,7 @@ class Suite:
 
     name: str
     description: str
-    problems: Callable[[tuple[str, ...]], tuple[Problem, ...]]
+    problems: Problems
     sessions: int = 5
     round_budget_ms: float = 250.0
     budget_s: float | None = None
@@ -38,27 +77,50 @@ def named(name: str) -> Suite:
     raise ValueError(f"unknown suite {name!r}; {hint}expected one of {', '.join(SUITES)}")
 
 
-def _quick(devices: tuple[str, ...]) -> tuple[Problem, ...]:
+def _quick(devices: tuple[str, ...], gpu: Gpu = Gpu()) -> tuple[Problem, ...]:
+    if devices[0] == "cuda":
+        return tuple(filter(gpu.holds, _quick_on(gpu)))
     full = [("full", 4, t) for t in (128, 256, 512, 1024, 2048)]
     window = [("window:128", 4, t) for t in (256, 512, 1024, 2048)]  # at 128 it would be causal
     return tuple(
-        _square(heads, length, Mask.parse(mask), devices[0])
+        _square(heads, length, mask, devices[0])
         for mask, heads, length in (*full, *window, ("full", 1, 512), ("full", 8, 512))
     )
 
 
-def _scaling(devices: tuple[str, ...]) -> tuple[Problem, ...]:
+def _quick_on(gpu: Gpu) -> Iterator[Problem]:
+    """The same questions at sizes that occupy a GPU."""
+    causal = [("causal", 16, t) for t in (512, 1024, 2048, 4096, 8192)]
+    window = [("window:512", 16, t) for t in (1024, 2048, 4096, 8192)]  # at 512 it would be causal
+    for mask, heads, length in (*causal, *window, ("causal", 4, 2048), ("causal", 32, 2048)):
+        yield _on_gpu(gpu, heads, length, mask)
+
+
+def _scaling(devices: tuple[str, ...], gpu: Gpu = Gpu()) -> tuple[Problem, ...]:
     return tuple(
-        _square(heads, length, Mask.parse(mask), device, training=training)
+        problem
         for device in devices
-        for training in (False, True)
-        for mask in ("full", "causal", "window:256")
-        for heads in (1, 4, 8, 16)
-        for length in (128, 256, 512, 1024, 2048, 4096, 8192, 16384)
+        for problem in (filter(gpu.holds, _scaling_on(gpu)) if device == "cuda" else _grid(device))
     )
 
 
-def _agreement(devices: tuple[str, ...]) -> tuple[Problem, ...]:
+def _grid(device: str) -> Iterator[Problem]:
+    for training in (False, True):
+        for mask in ("full", "causal", "window:256"):
+            for heads in (1, 4, 8, 16):
+                for length in (128, 256, 512, 1024, 2048, 4096, 8192, 16384):
+                    yield _square(heads, length, mask, device, training=training)
+
+
+def _scaling_on(gpu: Gpu) -> Iterator[Problem]:
+    for training in (False, True):
+        for mask in ("full", "causal", "window:512"):
+            for heads in (1, 4, 16, 32):
+                for length in (512, 1024, 2048, 4096, 8192, 16384, 32768):
+                    yield _on_gpu(gpu, heads, length, mask, training=training)
+
+
+def _agreement(devices: tuple[str, ...], gpu: Gpu = Gpu()) -> tuple[Problem, ...]:  # noqa: ARG001 - equal on every GPU
     return tuple(Problem.parse(text, device=d) for d in devices for text in _agreement_texts())
 
 
@@ -123,16 +185,22 @@ def _lengths_and_heads() -> Iterator[str]:
     )
 
 
-def _square(heads: int, length: int, mask: Mask, device: str, *, training: bool = False) -> Problem:
+def _square(heads: int, length: int, mask: str, device: str, *, training: bool = False) -> Problem:
     return Problem(
         query_heads=heads,
         key_heads=heads,
         query_length=length,
         key_length=length,
-        mask=mask,
+        mask=Mask.parse(mask),
         device=device,
         training=training,
     )
+
+
+def _on_gpu(gpu: Gpu, heads: int, length: int, mask: str, *, training: bool = False) -> Problem:
+    """A problem as models have it: head dimension 128, in 16 bits."""
+    square = _square(heads, length, mask, "cuda", training=training)
+    return replace(square, head_dim=128, dtype=gpu.dtype)
 
 
 SUITES: Final = {
@@ -141,14 +209,16 @@ SUITES: Final = {
         Suite(
             name="quick",
             description="lengths 128 to 2048 at 4 heads, heads 1 to 8 at length 512, "
-            "full and window:128, forward: a first look in minutes",
+            "full and window:128, forward; on a GPU lengths 512 to 8192 at 16 heads, heads 4 to 32 "
+            "at length 2048, causal and window:512, D 128, 16 bits: a first look in minutes",
             problems=_quick,
             round_budget_ms=120.0,
         ),
         Suite(
             name="scaling",
             description="lengths 128 to 16384 at 1, 4, 8 and 16 heads, full, causal and "
-            "window:256, forward and training, every device: half an hour",
+            "window:256, forward and training, every device; on a GPU lengths 512 to 32768 at 1, "
+            "4, 16 and 32 heads, D 128, 16 bits: half an hour",
             problems=_scaling,
             budget_s=30 * 60.0,
         ),

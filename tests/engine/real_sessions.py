@@ -16,13 +16,14 @@ from suites.engine.conductor import Conductor
 from suites.records.plan import Plan
 from suites.records.record import Record
 from suites.records.store import Run, Store, now
+from tests.stand_in import machine
 
 FOLDER = Path(__file__).with_name("hostile")
 PROBLEM = "b1 h4 t64 d16 full fp32 cpu"
 MARK = f"ATTNBENCH_TEST_{os.getpid()}"
 """An environment variable that only processes of these runs have."""
 Records = dict[str, list[Record]]
-"""By implementation: the record of the check, then that of the timed session."""
+"""By implementation: the records of the check, then those of the timed session."""
 
 
 class Silent:
@@ -36,16 +37,27 @@ class Silent:
 
 
 def records_of(
-    file: str, time_limit_s: float = 60.0, prepare_limit_s: float = 300.0, threads: int = 1
+    file: str,
+    time_limit_s: float = 60.0,
+    prepare_limit_s: float = 300.0,
+    threads: int = 1,
+    *,
+    problems: tuple[str, ...] = (PROBLEM,),
 ) -> Records:
-    """The records of one run of all implementations in a file of `hostile`."""
+    """The records of one run of all implementations in a file of `hostile`.
+
+    problems  where one is on "cuda", the sessions have the stand-in for an NVIDIA device
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(MARK, "1")
+        if any("cuda" in problem for problem in problems):
+            for name, value in machine.environment().items():
+                patch.setenv(name, value)
         patch.setattr(dispatch, "WATCHED_S", 0.5)  # the threads of these files act within 1 ms
-        machine, entries = open_catalogue([str(FOLDER / file)], threads=threads)
+        here, entries = open_catalogue([str(FOLDER / file)], threads=threads)
         plan = Plan(
             suite="hostile",
-            problems=(Problem.parse(PROBLEM),),
+            problems=tuple(map(Problem.parse, problems)),
             entries=entries,
             sessions=1,
             seed=1,
@@ -56,7 +68,7 @@ def records_of(
             threads=(threads,),
         )
         store = Store.open("sqlite://")
-        run = Run(name="r", started=now(), command="c", plan=plan, machine=machine)
+        run = Run(name="r", started=now(), command="c", plan=plan, machine=here)
         store.begin(run)
         with pool_of(plan) as pool:
             found = Conductor(run=run, store=store, listener=Silent(), pool=pool).conduct()

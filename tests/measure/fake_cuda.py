@@ -47,6 +47,9 @@ class FakeGraph:
         self._cuda.replays += 1
         self._cuda.launch(self._cuda.replay_gap_us + sum(self.kernels_us), host_us=10)
 
+    def reset(self) -> None:
+        self._cuda.held.remove(self)
+
 
 class FakeCuda:
     """torch.cuda with a device that costs nothing but what is asked of it.
@@ -63,6 +66,8 @@ class FakeCuda:
         self.replay_gap_us = 0.0
         self.launched = self.replays = self.captures = self.synchronized = 0
         self.main = self.stream_now = FakeStream()
+        self.held: list[FakeGraph] = []
+        self.pools: set[object] = set()
         self._waiting: deque[float] = deque()
         self._depth = depth
         self._capturing: FakeGraph | None = None
@@ -136,11 +141,16 @@ class FakeCuda:
     def CUDAGraph(self) -> FakeGraph:  # noqa: N802 - torch's own name
         return FakeGraph(self)
 
+    def graph_pool_handle(self) -> object:
+        return object()
+
     @contextmanager
-    def graph(self, graph: FakeGraph, *, stream: FakeStream) -> Iterator[None]:
+    def graph(self, graph: FakeGraph, *, pool: object, stream: FakeStream) -> Iterator[None]:
         """Like torch's: what fails at the end of a capture leaves its stream the current one."""
         assert self.stream_now is stream
         self.captures += 1
+        self.pools.add(pool)
+        self.held.append(graph)
         self.stream_now, self._capturing = FakeStream(), graph
         try:
             yield

@@ -171,7 +171,9 @@ def test_rounds_are_allotted_by_cost() -> None:
 
 
 def test_the_cost_of_a_round_includes_cache_flushes() -> None:
-    cold = replace(arm(FakeTime(), "x", 1.0), sample_ms=0.0, aside_ms=98.0)
+    time = FakeTime()
+    sampler = ColdSampler(HostClock(time.now_ns), time.work(98.0), flush_ms=98.0)
+    cold = replace(arm(time, "x", 1.0), sampler=sampler, sample_ms=0.0)
     assert cold.count == 1
     assert cold.round_ms == 100.0  # a lead-in call, a flush, a call
     assert rounds_within(400, [cold]) == 4
@@ -197,7 +199,7 @@ def test_rounds_interleave_with_a_lead_in_call_before_each_short_sample() -> Non
     assert arms[1].times_ms == [200.0] * 3
     assert time.ns == 3 * ((1 + 1) * 4 + 200) * 1e6  # one lead-in and one call; one call
     assert arms[0].faults == [1] * 3  # the lead-in's faults do not count
-    assert len(changed) == 6  # the inputs, before each sample
+    assert len(changed) == 3  # the inputs, before each round
     assert made.disturbed == ("", "", "")
     assert made.quiet == (0, 1, 2)
     assert made.involuntary_switches == (1, 1, 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import importlib.util
 import os
 import shutil
@@ -52,26 +54,35 @@ def opened(path: Path, **looks: Any) -> Iterator[Opened]:
 
     looks  options of playwright's new_page: viewport, color_scheme, ...
     """
-    executable = binary()
-    from playwright.sync_api import sync_playwright
+    view = _browser(binary()).new_page(**looks)  # in a context of its own
+    view.context.set_offline(True)
+    found = Opened(view)
+    view.on("console", lambda said: found.complaints.append(said.text))
+    view.on("pageerror", lambda error: found.complaints.append(str(error)))
+    view.on("request", lambda asked: found.requests.append(asked.url))
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=list(ARGUMENTS))
-        view = browser.new_page(**looks)
-        view.context.set_offline(True)
-        found = Opened(view)
-        view.on("console", lambda said: found.complaints.append(said.text))
-        view.on("pageerror", lambda error: found.complaints.append(str(error)))
-        view.on("request", lambda asked: found.requests.append(asked.url))
+    def dismiss(asked: Any) -> None:
+        found.dialogs.append(asked.message)
+        asked.dismiss()
 
-        def dismiss(asked: Any) -> None:
-            found.dialogs.append(asked.message)
-            asked.dismiss()
-
-        view.on("dialog", dismiss)
+    view.on("dialog", dismiss)
+    try:
         view.goto(path.as_uri())
         yield found
-        browser.close()
+    finally:
+        view.close()
+
+
+@functools.cache
+def _browser(executable: str) -> Any:
+    """One browser for all tests of a process: starting it takes longer than most of them."""
+    from playwright.sync_api import sync_playwright
+
+    playwright = sync_playwright().start()
+    browser = playwright.chromium.launch(executable_path=executable, args=list(ARGUMENTS))
+    atexit.register(playwright.stop)
+    atexit.register(browser.close)
+    return browser
 
 
 def draw_all(found: Opened) -> None:

@@ -16,7 +16,10 @@ import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
-from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
+from torch.utils.backend_registration import (
+    _DummyBackendModule,
+    _setup_privateuseone_for_python_backend,
+)
 
 from suites.measure import inputs
 from tests.stand_in import attention, mixing
@@ -130,9 +133,17 @@ def _is_lazy(kind: type[torch.Tensor]) -> bool:
     return kind is not OnDevice and _LAZY(kind)
 
 
+class _BackendModule(_DummyBackendModule):
+    """torch.standin; torch.utils.checkpoint asks it for the dtypes of autocast."""
+
+    def get_amp_supported_dtype(self) -> list[torch.dtype]:
+        return [torch.float16, torch.bfloat16]
+
+
 @functools.cache
-def _register() -> None:
-    _setup_privateuseone_for_python_backend(NAME)
+def register() -> None:
+    """Name the device; before the first backward pass of the process."""
+    _setup_privateuseone_for_python_backend(NAME, _BackendModule())
 
 
 @contextmanager
@@ -141,16 +152,18 @@ def stand_in(**settings: Any) -> Iterator[Runtime]:
 
     settings  of the runtime
     """
-    _register()
+    register()
     runtime = Runtime(**settings)
-    device = StandIn(runtime)
     with ExitStack() as stack:
         for name, value in patches(runtime).items():
             stack.enter_context(patch(f"torch.cuda.{name}", value))
         stack.enter_context(patch("torch.Generator", mixing.Generator))
-        stack.enter_context(patch("torch.autograd._engine_run_backward", device.backward))
+        backward = functools.partial(runtime.backward, torch.autograd._engine_run_backward)
+        stack.enter_context(patch("torch.autograd._engine_run_backward", backward))
         stack.enter_context(patch("suites.measure.inputs._is_lazy", _is_lazy))
-        stack.enter_context(patch.object(StandIn, "_current", device))
+        stack.enter_context(patch("suites.measure.warm_up.LONGEST_S", 0.1))
+        stack.enter_context(patch("suites.measure.warm_up.SIZE", 32))
+        stack.enter_context(patch.object(StandIn, "_current", StandIn(runtime)))
         stack.enter_context(_Dispatch())  # type: ignore[no-untyped-call] # torch's
         stack.enter_context(_Translate())
         yield runtime

@@ -10,10 +10,17 @@ from typing import Any, Final
 ON_PATH: Final = Path(__file__).parent / "on_path"
 
 
-def environment(**settings: Any) -> dict[str, str]:
+def environment(nvml: dict[str, Any] | None = None, **settings: Any) -> dict[str, str]:
     """Variables for a program of ours.
 
+    nvml      state of the stand-in for pynvml; None: that package is not installed
     settings  of the runtime
     """
     path = os.pathsep.join(filter(None, (str(ON_PATH), os.environ.get("PYTHONPATH", ""))))
-    return {**os.environ, "PYTHONPATH": path, "ATTNBENCH_STAND_IN": json.dumps(settings)}
+    driver = {} if nvml is None else {"ATTNBENCH_STAND_IN_NVML": json.dumps(nvml)}
+    return {
+        **os.environ,
+        **driver,
+        "PYTHONPATH": path,
+        "ATTNBENCH_STAND_IN": json.dumps(settings),
+    }

@@ -1,26 +1,33 @@
 """What torch.cuda offers, for the stand-in: queue, events, streams, graphs, memory and errors.
 
-The host's clock is the real one. An operator computes its values at once, and keeps the device busy
-for some further microseconds: events and synchronization wait for that.
+The device's clock is the host's without the time in which the stand-in computes values: an operator
+computes them at once, and keeps the device busy for some further microseconds. Events and
+synchronization wait for that.
 """
 
 from __future__ import annotations
 
+import functools
+import itertools
+import os
+import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
 import torch
-from torch.utils._pytree import tree_leaves
+
+from tests.stand_in.graphs import Address, Graph
 
 BLOCK = 512
 """Bytes: sizes of blocks of torch's CUDA allocator are multiples of this."""
 CYCLES_PER_US = 2000
+FIRST_UUID = 0x7B3F1A52_0000_4000_8000_00000000CAFE
 UUID = "7b3f1a52-0000-4000-8000-00000000cafe"
-
-Address = tuple[int, int]
+"""Of the first device; the next ones count up."""
 
 
 class Event:
@@ -67,36 +74,15 @@ class Stream:
         pass
 
 
-class Graph:
-    """A captured list of operators.
-
-    reads  addresses that it reads and did not make
-    """
-
-    def __init__(self, runtime: Runtime, **_: Any) -> None:
-        self._runtime = runtime
-        self.operators: list[Callable[[], None]] = []
-        self.reads: set[Address] = set()
-        self.made: set[Address] = set()
-
-    def replay(self) -> None:
-        self._runtime.replays += 1
-        freed = self.reads - self._runtime.alive.keys()
-        if freed:
-            raise RuntimeError("a CUDA graph reads memory that was freed after its capture")
-        for operator in self.operators:
-            operator()
-
-    def reset(self) -> None:
-        self.operators.clear()
-
-
 class Runtime:
     """The state of the stand-in.
 
     capability     compute capability
     memory_bytes   of the device: more raises OutOfMemoryError
+    devices        in the machine; CUDA_VISIBLE_DEVICES selects some of them
+    name           of every device
     kernel_us      device time of an operator
+    l2_bytes       of the second-level cache; 0 gives a problem two input sets
     leaks_failed_captures  as torch before 2.12: after a capture that failed, emptying the cache
                    fails for ever
     """
@@ -106,22 +92,35 @@ class Runtime:
         *,
         capability: tuple[int, int] = (9, 0),
         memory_bytes: int = 1 << 30,
-        kernel_us: float = 2.0,
+        kernel_us: float = 100.0,
+        l2_bytes: int = 1 << 20,
         leaks_failed_captures: bool = False,
+        devices: int = 1,
+        name: str = "NVIDIA stand-in",
     ) -> None:
-        self.properties = SimpleNamespace(
-            name="NVIDIA stand-in",
-            major=capability[0],
-            minor=capability[1],
-            total_memory=memory_bytes,
-            L2_cache_size=1 << 20,
-            multi_processor_count=132,
-            uuid=UUID,
-        )
+        every = [
+            SimpleNamespace(
+                name=name,
+                major=capability[0],
+                minor=capability[1],
+                total_memory=memory_bytes,
+                L2_cache_size=l2_bytes,
+                multi_processor_count=132,
+                uuid=uuid_of(index),
+            )
+            for index in range(devices)
+        ]
+        self.visible = [every[index] for index in visible(devices)]
+        self.properties = (self.visible or every)[0]
         self.kernel_us, self.leaks = kernel_us, leaks_failed_captures
-        self.free_us = 0.0
+        self.free_us = self._computed_us = 0.0
+        self.fraction = 1.0
+        """Part of the memory that the process may use."""
         self.alive: dict[Address, int] = {}
         """Tensors that use a block, by its address and bytes."""
+        self.allocations: dict[Address, int] = {}
+        """The number of the allocation of each block: a block that is used again has another."""
+        self._numbers = itertools.count(1)
         self.requested = self.peak_requested = 0
         self.launched = self.replays = self.captures = self.synchronized = 0
         self.broken = ""
@@ -130,9 +129,38 @@ class Runtime:
         self._capturing: Graph | None = None
         self._spoilt = False
         self._leaked = False
+        self._thread = threading.get_ident()
+        self._failed_backward: BaseException | None = None
+
+    def fail(self, error: BaseException) -> None:
+        """Raise an error; within autograd's thread of the device, after the backward pass.
+
+        Torch's device guard for Python aborts the process where an operator raises in that thread.
+        """
+        if threading.get_ident() == self._thread:
+            raise error
+        self._failed_backward = self._failed_backward or error
+
+    def backward(self, run: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Run a backward pass, and raise the first error of its thread."""
+        self._failed_backward = None
+        made = run(*args, **kwargs)
+        failed, self._failed_backward = self._failed_backward, None
+        if failed is not None:
+            raise failed
+        return made
 
     def now_us(self) -> float:
-        return time.perf_counter_ns() / 1e3
+        return time.perf_counter_ns() / 1e3 - self._computed_us
+
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """Within this, the device's clock stands still."""
+        outer, began_us = self._computed_us, time.perf_counter_ns() / 1e3
+        try:
+            yield
+        finally:
+            self._computed_us = outer + time.perf_counter_ns() / 1e3 - began_us
 
     def wait_until(self, at_us: float) -> None:
         while (left := at_us - self.now_us()) > 0:
@@ -148,13 +176,13 @@ class Runtime:
 
     def expect_alive(self) -> None:
         if self.broken:
-            raise torch.AcceleratorError(self.broken)
+            self.fail(torch.AcceleratorError(self.broken))
 
     def busy(self, device_us: float) -> None:
         """Keep the device busy for so long, after what is queued."""
         self.free_us = max(self.free_us, self.now_us()) + device_us
 
-    def launch(self, operator: str, call: Callable[[], Any], reads: Iterable[Any]) -> Any:
+    def launch(self, operator: str, call: functools.partial[Any]) -> Any:
         """Run an operator, and write it down within a capture."""
         self.expect_alive()
         if operator in ("aten::_assert_async", "aten::_assert_async.msg"):
@@ -164,7 +192,7 @@ class Runtime:
         if self._capturing is None:
             self.busy(self.kernel_us)
             return made
-        self._capture(self._capturing, call, made, [x.inner for x in reads])
+        self._capturing.write_down(call, made)
         return made
 
     def _assert(self, call: Callable[[], Any]) -> None:
@@ -173,29 +201,13 @@ class Runtime:
         except RuntimeError:
             self.broken = "CUDA error: device-side assert triggered"
 
-    def _capture(self, graph: Graph, call: Any, made: Any, inputs: list[torch.Tensor]) -> None:
-        outputs = [x for x in tree_leaves(made) if isinstance(x, torch.Tensor)]
-        graph.reads |= {_address(x.untyped_storage()) for x in inputs} - graph.made
-        new = [x for x in outputs if _address(x.untyped_storage()) not in graph.reads]
-        graph.made |= {_address(x.untyped_storage()) for x in new}
-
-        def again() -> None:
-            self.expect_alive()
-            found = [x for x in tree_leaves(call()) if isinstance(x, torch.Tensor)]
-            for into, value in zip(outputs, found, strict=True):
-                if into.untyped_storage().data_ptr() != value.untyped_storage().data_ptr():
-                    into.copy_(value)
-            self.busy(self.kernel_us)
-
-        graph.operators.append(again)
-
     def allocate(self, storage: torch.UntypedStorage) -> Address:
-        address = _address(storage)
+        address = storage.data_ptr(), storage.nbytes()
         if address not in self.alive:
-            if self.requested + address[1] > self.properties.total_memory:
-                raise torch.OutOfMemoryError(
-                    f"CUDA out of memory. Tried to allocate {address[1]} bytes."
-                )
+            self.allocations[address] = next(self._numbers)
+            if self.requested + address[1] > self.fraction * self.properties.total_memory:
+                message = f"CUDA out of memory. Tried to allocate {address[1]} bytes."
+                self.fail(torch.OutOfMemoryError(message))
             self.requested += address[1]
             self.peak_requested = max(self.peak_requested, self.requested)
         self.alive[address] = self.alive.get(address, 0) + 1
@@ -204,7 +216,7 @@ class Runtime:
     def free(self, address: Address) -> None:
         self.alive[address] -= 1
         if not self.alive[address]:
-            del self.alive[address]
+            del self.alive[address], self.allocations[address]
             self.requested -= address[1]
 
     def memory_stats(self, *_: Any) -> dict[str, int]:
@@ -215,6 +227,12 @@ class Runtime:
             "allocated_bytes.all.current": rounded,
             "allocated_bytes.all.peak": max(rounded, self.peak_requested),
         }
+
+    def set_fraction(self, fraction: float, *_: Any) -> None:
+        """Limit the memory of the process, as c10/cuda/CUDACachingAllocator.cpp does."""
+        if not 0 <= fraction <= 1:
+            raise ValueError(f"Invalid fraction value: {fraction}. Allowed range: 0~1")
+        self.fraction = fraction
 
     def reset_peak_memory_stats(self, *_: Any) -> None:
         self.peak_requested = self.requested
@@ -242,9 +260,6 @@ class Runtime:
         before, self.stream_now, self._capturing = self.stream_now, stream or Stream(), graph
         try:
             yield
-        except BaseException:
-            self._spoilt = True
-            raise
         finally:
             self._capturing = None
             if self._spoilt:
@@ -255,23 +270,45 @@ class Runtime:
         self.stream_now = before
 
 
-def _address(storage: torch.UntypedStorage) -> Address:
-    return storage.data_ptr(), storage.nbytes()
+def uuid_of(index: int) -> str:
+    """The UUID of a device, as torch prints it: without a prefix."""
+    return str(uuid.UUID(int=FIRST_UUID + index))
+
+
+def visible(devices: int) -> list[int]:
+    """The devices that CUDA_VISIBLE_DEVICES names, up to the first unknown one, as CUDA does."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is None:
+        return list(range(devices))
+    known = {
+        f"{kind}-{uuid_of(index)}": index for index in range(devices) for kind in ("GPU", "MIG")
+    }
+    known |= {str(index): index for index in range(devices)}
+    return list(
+        itertools.takewhile(
+            lambda each: each >= 0, (known.get(x.strip(), -1) for x in named.split(","))
+        )
+    )
 
 
 def patches(runtime: Runtime) -> dict[str, Any]:
     """Members of torch.cuda that the runtime replaces, by name."""
     here = runtime.properties
+
+    def properties(device: Any = None) -> Any:
+        index = device if isinstance(device, int) else torch.device(device or "cuda").index
+        return runtime.visible[index or 0]
+
     return {
-        "is_available": lambda: True,
+        "is_available": lambda: bool(runtime.visible),
         "is_initialized": lambda: True,
         "init": lambda: None,
-        "device_count": lambda: 1,
+        "device_count": lambda: len(runtime.visible),
         "current_device": lambda: 0,
         "set_device": lambda *_: None,
-        "get_device_properties": lambda *_: here,
+        "get_device_properties": properties,
         "get_device_capability": lambda *_: (here.major, here.minor),
-        "get_device_name": lambda *_: here.name,
+        "get_device_name": lambda device=None: properties(device).name,
         "synchronize": runtime.synchronize,
         "is_current_stream_capturing": lambda: runtime._capturing is not None,
         "_sleep": lambda cycles: runtime.busy(cycles / CYCLES_PER_US),
@@ -281,10 +318,12 @@ def patches(runtime: Runtime) -> dict[str, Any]:
         "current_stream": lambda *_: runtime.stream_now,
         "CUDAGraph": lambda **kwargs: Graph(runtime, **kwargs),
         "graph": runtime.graph,
+        "graph_pool_handle": lambda: (0, next(runtime._numbers)),
         "empty_cache": runtime.empty_cache,
         "memory_stats": runtime.memory_stats,
         "memory_allocated": lambda *_: runtime.memory_stats()["allocated_bytes.all.current"],
         "max_memory_allocated": lambda *_: runtime.memory_stats()["allocated_bytes.all.peak"],
         "reset_peak_memory_stats": runtime.reset_peak_memory_stats,
+        "set_per_process_memory_fraction": runtime.set_fraction,
         "mem_get_info": lambda *_: (here.total_memory - runtime.requested, here.total_memory),
     }

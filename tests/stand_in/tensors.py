@@ -19,7 +19,6 @@ SYNCHRONIZING: Final = (
     *("aten::is_nonzero", "aten::_unique2", "aten::unique_dim", "aten::bincount"),
 )
 """Operators whose result the host waits for."""
-_BACKWARD: Final = torch.autograd._engine_run_backward
 
 
 class OnDevice(torch.Tensor):
@@ -59,7 +58,6 @@ class StandIn:
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
-        self._failed: RuntimeError | None = None
 
     @classmethod
     def current(cls) -> StandIn:
@@ -71,25 +69,21 @@ class StandIn:
     def run(self, func: Any, args: Any, kwargs: Any) -> Any:
         """An operator with a tensor or a result on the device.
 
-        Torch ends the process when an operator of a Python device raises within a backward pass.
-        There the exception is kept, and `backward` raises it.
+        Torch ends the process when an operator of a Python device raises in autograd's thread. Its
+        error is raised at the end of the backward pass, which goes on with values of the CPU.
         """
-        try:
-            return self._run(func, args, kwargs)
-        except RuntimeError as error:
-            if torch._C._current_graph_task_id() < 0:
-                raise
-            self._failed = self._failed or error
-            args, kwargs = tree_map(_inner, (args, kwargs))
-            return tree_map(_wrapped, func(*args, **kwargs))
-
-    def backward(self, *args: Any, **kwargs: Any) -> Any:
-        """A backward pass: torch's engine, then the exception of an operator within it."""
-        made, failed = _BACKWARD(*args, **kwargs), self._failed
-        self._failed = None
-        if failed is not None:
-            raise failed
-        return made
+        operator, onto = func._schema.name, kwargs.get("device")
+        to_host = onto is not None and torch.device(onto).type == "cpu"
+        to_host |= operator == "aten::copy_" and not isinstance(args[0], OnDevice)
+        if to_host or operator in SYNCHRONIZING:
+            self.runtime.synchronize()
+        with self.runtime.computing():
+            try:
+                return self._computed(func, args, kwargs, to_host=to_host)
+            except RuntimeError as error:
+                self.runtime.fail(error)
+                args, kwargs = _on_cpu(args, kwargs)
+                return tree_map(_wrapped, func(*args, **kwargs))
 
     def put(self, inner: torch.Tensor) -> OnDevice:
         """A tensor of the device with these values, counted by its allocator."""
@@ -98,23 +92,17 @@ class StandIn:
         weakref.finalize(made, self.runtime.free, address)
         return made
 
-    def _run(self, func: Any, args: Any, kwargs: Any) -> Any:
+    def _computed(self, func: Any, args: Any, kwargs: Any, *, to_host: bool) -> Any:
+        operator = func._schema.name
         mixing.check(func, args, kwargs, OnDevice)
-        operator, onto = func._schema.name, kwargs.get("device")
-        if onto is not None:
-            kwargs = {**kwargs, "device": torch.device("cpu")}
-        to_host = onto is not None and torch.device(onto).type == "cpu"
-        to_host |= operator == "aten::copy_" and not isinstance(args[0], OnDevice)
-        if to_host or operator in SYNCHRONIZING:
-            self.runtime.synchronize()
         if operator in mixing.UNORDERED:
             mixing.warn_of_order(operator)
         wrappers = {id(x.inner): x for x in mixing.tensors((args, kwargs), OnDevice)}
-        args, kwargs = tree_map(_inner, (args, kwargs))
+        args, kwargs = _on_cpu(args, kwargs)
         call = functools.partial(func, *args, **kwargs)
         if to_host:
             return call()
-        made = self.runtime.launch(operator, call, wrappers.values())
+        made = self.runtime.launch(operator, call)
         for x in wrappers.values():
             if x.size() != x.inner.size():
                 raise NotImplementedError(f"{operator} on the stand-in: it cannot change sizes")
@@ -127,8 +115,11 @@ class StandIn:
         return tree_map(wrapped, made)
 
 
-def _inner(x: Any) -> Any:
-    return x.inner if isinstance(x, OnDevice) else x
+def _on_cpu(args: Any, kwargs: Any) -> Any:
+    """The same arguments with tensors and results on the CPU."""
+    if kwargs.get("device") is not None:
+        kwargs = {**kwargs, "device": torch.device("cpu")}
+    return tree_map(lambda x: x.inner if isinstance(x, OnDevice) else x, (args, kwargs))
 
 
 def _wrapped(x: Any) -> Any:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -36,3 +37,35 @@ def test_devices_that_mix_are_refused(cuda: Runtime) -> None:
 def test_the_check_runs_on_it(cuda: Runtime, words: str) -> None:
     problem = Problem.parse(f"b2 h4 t33 d16 {words} cuda")
     assert Checker(problem, seed=3).check(KNOWN["naive"]).reason == ""
+
+
+class _Breaks(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> torch.Tensor:
+        torch._assert_async(torch.zeros((), device=grads[0].device))
+        return grads[0]
+
+
+def test_an_assert_in_backward_is_raised_by_the_backward_pass_and_by_all_later_calls(
+    cuda: Runtime,
+) -> None:
+    x = torch.ones(3, device="cuda", requires_grad=True)
+    made: torch.Tensor = _Breaks.apply(x * 2)  # type: ignore[no-untyped-call] # torch's
+    with pytest.raises(torch.AcceleratorError, match="device-side assert"):
+        torch.autograd.grad(made.sum(), [x])
+    with pytest.raises(torch.AcceleratorError, match="device-side assert"):
+        torch.cuda.synchronize()
+
+
+def test_too_little_memory_in_backward_is_raised_by_the_backward_pass() -> None:
+    with stand_in(memory_bytes=3 * 4096) as runtime:
+        x = torch.ones(1000, device="cuda", requires_grad=True)
+        made = x * 2
+        grads = torch.ones_like(made)
+        with pytest.raises(torch.OutOfMemoryError):
+            torch.autograd.grad(made, [x], grads)
+        assert not runtime.broken

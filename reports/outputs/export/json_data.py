@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
+from itertools import chain
 from typing import Any, Final
 
 from impls.interface import Problem
@@ -24,8 +25,8 @@ from reports.views.not_measured import NotMeasured, not_measured
 from reports.views.statuses import reason
 from suites.records.settings import labelling
 
-SETTINGS: Final = ("baseline", "delta", "precision", *labelling(), "threads", "seed")
-"""Fields of the plan that change its figures."""
+SETTINGS: Final = ("delta", "precision", *labelling(), "threads", "seed")
+"""Fields of the plan that change its figures, beside the baselines."""
 _POINT: Final = ("median_ms", "low_ms", "high_ms", "sessions")
 
 
@@ -45,7 +46,10 @@ def of_run(analysis: Analysis) -> dict[str, Any]:
         "started": analysis.run.started,
         "ended": analysis.run.ended,
         "sessions": analysis.plan.sessions,
-        "settings": {name: plain(getattr(analysis.plan, name)) for name in SETTINGS},
+        "settings": {
+            "baseline": ", ".join(dict.fromkeys(chain(*analysis.plan.wanted_baselines.values()))),
+            **{name: plain(getattr(analysis.plan, name)) for name in SETTINGS},
+        },
         "share_inside_calls": share_inside_calls(analysis.run, analysis.records),
         "machine": plain(analysis.run.machine),
         "unread": list(analysis.run.unread),
