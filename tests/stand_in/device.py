@@ -17,7 +17,10 @@ import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
-from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
+from torch.utils.backend_registration import (
+    _DummyBackendModule,
+    _setup_privateuseone_for_python_backend,
+)
 
 from suites.measure import inputs
 from tests.stand_in import attention
@@ -208,7 +211,7 @@ class _Generator(torch.Generator):
     """Random numbers of the device; drawn by a generator of the CPU."""
 
     def __new__(cls, device: Any = "cpu") -> Any:
-        if torch.device(device).type != "cuda":
+        if torch.device(device).type not in ("cuda", NAME):
             return torch._C.Generator(device)
         return super().__new__(cls)
 
@@ -225,9 +228,17 @@ def _is_lazy(kind: type[torch.Tensor]) -> bool:
     return kind is not OnDevice and _LAZY(kind)
 
 
+class _BackendModule(_DummyBackendModule):
+    """torch.standin; torch.utils.checkpoint asks it for the dtypes of autocast."""
+
+    def get_amp_supported_dtype(self) -> list[torch.dtype]:
+        return [torch.float16, torch.bfloat16]
+
+
 @functools.cache
-def _register() -> None:
-    _setup_privateuseone_for_python_backend(NAME)
+def register() -> None:
+    """Name the device; before the first backward pass of the process."""
+    _setup_privateuseone_for_python_backend(NAME, _BackendModule())
 
 
 @contextmanager
@@ -236,7 +247,7 @@ def stand_in(**settings: Any) -> Iterator[Runtime]:
 
     settings  of the runtime
     """
-    _register()
+    register()
     runtime = Runtime(**settings)
     with ExitStack() as stack:
         for name, value in patches(runtime).items():
@@ -245,6 +256,8 @@ def stand_in(**settings: Any) -> Iterator[Runtime]:
         backward = functools.partial(runtime.backward, torch.autograd._engine_run_backward)
         stack.enter_context(patch("torch.autograd._engine_run_backward", backward))
         stack.enter_context(patch("suites.measure.inputs._is_lazy", _is_lazy))
+        stack.enter_context(patch("suites.measure.warm_up.LONGEST_S", 0.1))
+        stack.enter_context(patch("suites.measure.warm_up.SIZE", 32))
         stack.enter_context(patch.object(StandIn, "_current", StandIn(runtime)))
         stack.enter_context(_Dispatch())  # type: ignore[no-untyped-call] # torch's
         stack.enter_context(_Translate())

@@ -114,6 +114,8 @@ class Runtime:
         self.properties = (self.visible or every)[0]
         self.kernel_us, self.leaks = kernel_us, leaks_failed_captures
         self.free_us = self._computed_us = 0.0
+        self.fraction = 1.0
+        """Part of the memory that the process may use."""
         self.alive: dict[Address, int] = {}
         """Tensors that use a block, by its address and bytes."""
         self.allocations: dict[Address, int] = {}
@@ -203,7 +205,7 @@ class Runtime:
         address = storage.data_ptr(), storage.nbytes()
         if address not in self.alive:
             self.allocations[address] = next(self._numbers)
-            if self.requested + address[1] > self.properties.total_memory:
+            if self.requested + address[1] > self.fraction * self.properties.total_memory:
                 message = f"CUDA out of memory. Tried to allocate {address[1]} bytes."
                 self.fail(torch.OutOfMemoryError(message))
             self.requested += address[1]
@@ -225,6 +227,12 @@ class Runtime:
             "allocated_bytes.all.current": rounded,
             "allocated_bytes.all.peak": max(rounded, self.peak_requested),
         }
+
+    def set_fraction(self, fraction: float, *_: Any) -> None:
+        """Limit the memory of the process, as c10/cuda/CUDACachingAllocator.cpp does."""
+        if not 0 <= fraction <= 1:
+            raise ValueError(f"Invalid fraction value: {fraction}. Allowed range: 0~1")
+        self.fraction = fraction
 
     def reset_peak_memory_stats(self, *_: Any) -> None:
         self.peak_requested = self.requested
@@ -316,5 +324,6 @@ def patches(runtime: Runtime) -> dict[str, Any]:
         "memory_allocated": lambda *_: runtime.memory_stats()["allocated_bytes.all.current"],
         "max_memory_allocated": lambda *_: runtime.memory_stats()["allocated_bytes.all.peak"],
         "reset_peak_memory_stats": runtime.reset_peak_memory_stats,
+        "set_per_process_memory_fraction": runtime.set_fraction,
         "mem_get_info": lambda *_: (here.total_memory - runtime.requested, here.total_memory),
     }
