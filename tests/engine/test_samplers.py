@@ -168,9 +168,7 @@ def test_a_failed_capture_is_no_sign_of_an_implementation_that_ends_processes() 
                 return None
             return super().ask(task, receive)
 
-    stage = Stage(
-        planned("a", "b", sessions=1, problems=(SMALL,)), answer, session=FailsAlone
-    )
+    stage = Stage(planned("a", "b", sessions=1, problems=(SMALL,)), answer, session=FailsAlone)
     made = {r.key: r for r in stage.conduct()}
     assert alone
     assert made[1, SMALL, "b"].status == "ok"
