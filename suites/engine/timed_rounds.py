@@ -120,7 +120,12 @@ class Bench:
             sampler = self._device.sampler()
             if call_ms <= timing.LONG_MS:
                 call_ms = self._device.settled_ms(sampler, calls, call_ms)
-            beside = self._device.beside(calls[0], call_ms) if self.task.session == 1 else {}
+            sustained = self.task.settings.sustained
+            beside = (
+                self._device.beside(calls[0], call_ms, sustained=sustained)
+                if self.task.session == 1
+                else {}
+            )
         beside |= set_up_fields(preparation, self.problem, graphs)
         arm = Arm(
             name,

@@ -13,7 +13,7 @@ from math import ceil
 from statistics import median
 from typing import Any
 
-from suites.measure.timing import Call
+from suites.measure.timing import SUSTAINED_S, Call
 
 SPIN_LEAST_MS, SPIN_MOST_MS = 1.0, 50.0
 """Least and most length of a spin, ms."""
@@ -192,7 +192,7 @@ def host_overhead_ms(
     return median(times_ns) / 1e6
 
 
-def sustained_ms(call: Call, cuda: Any, seconds: float = 2.0) -> float:
+def sustained_ms(call: Call, cuda: Any, seconds: float = SUSTAINED_S) -> float:
     """Milliseconds of one call in the second half of a block of calls without a pause.
 
     The device heats up and its clocks fall as in use; a sample is a short burst. When launching

@@ -24,7 +24,10 @@ from suites.measure.graph import Graphs, GraphSampler
 from suites.measure.instruments import instrument_for
 from suites.measure.rounds import FEWEST_ON_GPU
 from suites.measure.timing import (
+    LONG_MS,
+    QUICK_MS,
     SAMPLE_MS,
+    SUSTAINED_FROM_MS,
     Call,
     Clock,
     ColdSampler,
@@ -43,8 +46,9 @@ cudaEventElapsedTime: 0.5 us), 0.1 % of it; shorter samples leave time for more 
 SETTLED_MS = 10.0
 """Longest sample that is taken to learn the device time of a call, ms; one call where it is longer.
 """
-SUSTAINED_FROM_MS = 1.0
-"""Calls below this many ms have no sustained figure: launch gaps would let the device cool."""
+BESIDE_MS = QUICK_MS
+"""Calls up to this many ms are cross-checked, and have a host time: longer ones hide their launches,
+and the 30 calls that these figures take would last for seconds."""
 
 
 class Device(Protocol):
@@ -84,8 +88,11 @@ class Device(Protocol):
     def state(self) -> dict[str, Any] | None:
         """Clocks, power and throttle reasons now; None without a driver that reports them."""
 
-    def beside(self, call: Call, call_ms: float) -> dict[str, float | None]:
-        """Fields of a record beside the times: host_ms, sustained_ms and cross_check_ms."""
+    def beside(self, call: Call, call_ms: float, *, sustained: bool) -> dict[str, float | None]:
+        """Fields of a record beside the times: host_ms, cross_check_ms and sustained_ms.
+
+        sustained  whether the time under sustained load is measured, which takes two seconds
+        """
 
 
 def device(name: str, *, cold: bool) -> Device:
@@ -129,7 +136,7 @@ class Host:
     def state(self) -> None:
         """None: the probe of the rounds measures the state of a CPU."""
 
-    def beside(self, call: Call, call_ms: float) -> dict[str, float | None]:  # noqa: ARG002 - for GPUs
+    def beside(self, call: Call, call_ms: float, *, sustained: bool) -> dict[str, float | None]:  # noqa: ARG002 - for GPUs
         """Empty: these figures separate host and device."""
         return {}
 
@@ -170,15 +177,15 @@ class Cuda:
         found = nvidia.read(str(self._properties.uuid))
         return None if found is None else asdict(found)
 
-    def beside(self, call: Call, call_ms: float) -> dict[str, float | None]:
-        """Host time to launch a call, its time under sustained load, and as triton measures it."""
-        return {
-            "host_ms": host_overhead_ms(call, self._cuda),
-            "sustained_ms": sustained_ms(call, self._cuda)
-            if call_ms >= SUSTAINED_FROM_MS
-            else None,
-            "cross_check_ms": cross_check_ms(call),
-        }
+    def beside(self, call: Call, call_ms: float, *, sustained: bool) -> dict[str, float | None]:
+        """Host time to launch a call, its time as triton measures it, and under sustained load."""
+        found: dict[str, float | None] = {}
+        if call_ms <= BESIDE_MS:
+            found["host_ms"] = host_overhead_ms(call, self._cuda)
+            found["cross_check_ms"] = cross_check_ms(call)
+        if sustained and SUSTAINED_FROM_MS <= call_ms <= LONG_MS:
+            found["sustained_ms"] = sustained_ms(call, self._cuda)
+        return found
 
 
 def _cuda(*, cold: bool) -> Device:

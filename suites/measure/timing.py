@@ -30,6 +30,9 @@ QUICK_MS = 50.0
 """Calls up to this many ms are called more often in the check, to test caches and other layouts."""
 LONG_MS = 1000.0
 """Calls longer than this many ms are timed once in a session, directly after the first call."""
+SUSTAINED_FROM_MS, SUSTAINED_S = 1.0, 2.0
+"""With --sustained on a GPU: shortest call, ms, because launch gaps of shorter ones would let the
+device cool; and seconds of calls without a pause."""
 
 
 Call = Callable[[], object]

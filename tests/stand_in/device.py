@@ -83,16 +83,18 @@ class StandIn:
 
     def run(self, func: Any, args: Any, kwargs: Any) -> Any:
         """An operator with a tensor or a result on the device."""
+        operator, onto = func._schema.name, kwargs.get("device")
+        to_host = onto is not None and torch.device(onto).type == "cpu"
+        to_host |= operator == "aten::copy_" and not isinstance(args[0], OnDevice)
+        if to_host or operator in SYNCHRONIZING:
+            self.runtime.synchronize()
+        with self.runtime.computing():
+            return self._computed(func, args, kwargs, to_host=to_host)
+
+    def _computed(self, func: Any, args: Any, kwargs: Any, *, to_host: bool) -> Any:
         operator = func._schema.name
         _refuse_mixed_devices(operator, args, kwargs)
-        if operator in SYNCHRONIZING:
-            self.runtime.synchronize()
-        onto = kwargs.get("device")
-        to_host = onto is not None and torch.device(onto).type == "cpu"
-        if to_host:
-            self.runtime.synchronize()
-            kwargs = {**kwargs, "device": torch.device("cpu")}
-        elif onto is not None:
+        if kwargs.get("device") is not None:
             kwargs = {**kwargs, "device": torch.device("cpu")}
         wrappers: dict[int, OnDevice] = {}
 
@@ -106,8 +108,7 @@ class StandIn:
 
         inner_args, inner_kwargs = tree_map(unwrapped, (args, kwargs))
         call = functools.partial(func, *inner_args, **inner_kwargs)
-        if operator == "aten::copy_" and not isinstance(args[0], OnDevice):
-            self.runtime.synchronize()  # a copy to the host
+        if operator == "aten::copy_" and to_host:
             call()
             return args[0]
         made = self.runtime.launch(operator, call)

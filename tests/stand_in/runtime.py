@@ -1,7 +1,8 @@
 """What torch.cuda offers, for the stand-in: queue, events, streams, graphs, memory and errors.
 
-The host's clock is the real one. An operator computes its values at once, and keeps the device busy
-for some further microseconds: events and synchronization wait for that.
+The device's clock is the host's without the time in which the stand-in computes values: an operator
+computes them at once, and keeps the device busy for some further microseconds. Events and
+synchronization wait for that.
 """
 
 from __future__ import annotations
@@ -81,6 +82,7 @@ class Runtime:
     devices        in the machine; CUDA_VISIBLE_DEVICES selects some of them
     name           of every device
     kernel_us      device time of an operator
+    l2_bytes       of the second-level cache; 0 gives a problem two input sets
     leaks_failed_captures  as torch before 2.12: after a capture that failed, emptying the cache
                    fails for ever
     """
@@ -90,7 +92,8 @@ class Runtime:
         *,
         capability: tuple[int, int] = (9, 0),
         memory_bytes: int = 1 << 30,
-        kernel_us: float = 2.0,
+        kernel_us: float = 100.0,
+        l2_bytes: int = 1 << 20,
         leaks_failed_captures: bool = False,
         devices: int = 1,
         name: str = "NVIDIA stand-in",
@@ -101,7 +104,7 @@ class Runtime:
                 major=capability[0],
                 minor=capability[1],
                 total_memory=memory_bytes,
-                L2_cache_size=1 << 20,
+                L2_cache_size=l2_bytes,
                 multi_processor_count=132,
                 uuid=uuid_of(index),
             )
@@ -110,7 +113,7 @@ class Runtime:
         self.visible = [every[index] for index in visible(devices)]
         self.properties = (self.visible or every)[0]
         self.kernel_us, self.leaks = kernel_us, leaks_failed_captures
-        self.free_us = 0.0
+        self.free_us = self._computed_us = 0.0
         self.fraction = 1.0
         """Part of the memory that the process may use."""
         self.alive: dict[Address, int] = {}
@@ -148,7 +151,16 @@ class Runtime:
         return made
 
     def now_us(self) -> float:
-        return time.perf_counter_ns() / 1e3
+        return time.perf_counter_ns() / 1e3 - self._computed_us
+
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """Within this, the device's clock stands still."""
+        outer, began_us = self._computed_us, time.perf_counter_ns() / 1e3
+        try:
+            yield
+        finally:
+            self._computed_us = outer + time.perf_counter_ns() / 1e3 - began_us
 
     def wait_until(self, at_us: float) -> None:
         while (left := at_us - self.now_us()) > 0:
