@@ -66,6 +66,11 @@ def differences(of: Run) -> list[str]:
     if here.memory_limit < plan.memory_limit:
         there, own = (f"{each.memory_limit / 2**30:.3g} GiB" for each in (plan, here))
         found.append(f"memory limit: {there} in the run, {own} here: 80 % of what is available")
+    if plan.cuda_device:
+        found.append(
+            f"NVIDIA device: {plan.cuda_device} in the run, the first visible one here: another "
+            "one is chosen with CUDA_VISIBLE_DEVICES"
+        )
     return [line for line in found if line]
 
 
@@ -91,9 +96,13 @@ def rerun(
 
 
 def fitting(plan: Plan) -> Plan:
-    """The plan with no more threads than CPUs here, and a memory limit that fits this machine."""
+    """The plan with no more threads than CPUs here, and a memory limit that fits this machine.
+
+    Its NVIDIA device is the first one that is visible: a device of another machine has no meaning.
+    """
     threads = tuple(sorted({min(each, cores()) for each in plan.threads}))
-    return replace(plan, threads=threads, memory_limit=_memory_limit(plan.memory_limit))
+    limit = _memory_limit(plan.memory_limit)
+    return replace(plan, threads=threads, memory_limit=limit, cuda_device="")
 
 
 def _memory_limit(limit: int) -> int:

@@ -14,6 +14,7 @@ from suites.engine.costs import beside_s, check_s, session_s
 from suites.engine.dispatch import Dispatcher, Pool
 from suites.engine.forecast import Forecast, Foreseen, Pace, cheapest, foreseen, size
 from suites.engine.time_left import TimeLeft, time_left
+from suites.measure import warm_up
 from suites.records.plan import Plan, Work
 from suites.records.record import CHECK, Pair, Record
 from suites.records.store import Run, Store
@@ -130,7 +131,9 @@ class Conductor:
             self.pool.drop(session)
             return
         Random(f"{self.plan.seed}|{session}").shuffle(waiting)
-        self.listener.phase(self._title(session), sum(len(names) for _, names in waiting))
+        total = sum(len(names) for _, names in waiting)
+        self._warm_up(session, total)
+        self.listener.phase(self._title(session), total)
         sessions_left = len(self.plan.session_numbers) - session + 1
         until_s = self.now_s() + (self._deadline_s - self.now_s()) / sessions_left
         whole_s = self._seconds(self._costs("measure", waiting, session + 1))
@@ -149,6 +152,18 @@ class Conductor:
             for name in names:
                 del costs[problem, name]
         self._dispatcher.end_session()
+
+    def _warm_up(self, session: int, total: int) -> None:
+        """Warm an NVIDIA device up before the first timed session.
+
+        The seconds do not count as time of the run, which decides about further sessions.
+        """
+        if not self._dispatcher.warms_up:
+            return
+        self.listener.phase(f"warming the GPU up, at most {warm_up.LONGEST_S:g} s", total)
+        began_s = self.now_s()
+        self._dispatcher.begin_session(session)
+        self._began_s += self.now_s() - began_s
 
     def _timed_before(self, session: int) -> set[Pair]:
         """Pairs timed in the previous session: scheduled first, since they narrow an interval.

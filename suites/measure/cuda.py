@@ -172,7 +172,8 @@ class EventSampler:
 def input_sets(bytes_of_one: int, l2_bytes: int) -> int:
     """Number of input sets that together exceed three times the L2 cache: 2 to 64.
 
-    bytes_of_one  of the inputs of one call; its output gets the same block each time
+    bytes_of_one  of the inputs of one call; its output gets the same block each time. More than 64
+                  sets of small inputs would take longer to make than to time
     l2_bytes      of the second-level cache
     """
     return max(2, min(64, 3 * l2_bytes // max(bytes_of_one, 1) + 1))
@@ -224,7 +225,10 @@ def _mark(cuda: Any) -> Any:
 
 
 def cross_check_ms(call: Call) -> float | None:
-    """Milliseconds by triton.testing.do_bench, with flushed caches; None without triton."""
+    """Milliseconds by triton.testing.do_bench, with flushed caches; None without triton.
+
+    Raises what triton raises, for instance where it finds no C compiler.
+    """
     try:
         testing = import_module("triton.testing")
     except ModuleNotFoundError:

@@ -8,14 +8,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from impls.interface import Problem
 from suites.measure import cache, nvidia
 from suites.measure.cuda import (
     EventSampler,
     Spin,
-    cross_check_ms,
     host_overhead_ms,
     input_sets,
     sustained_ms,
@@ -38,6 +37,7 @@ from suites.measure.timing import (
     one_call_ms,
 )
 
+InputsFrom = Literal["", "L2", "memory"]
 FEWEST_SETS = 2
 """Calls rotate through this many input sets, so that none gets the inputs of the call before."""
 CUDA_SAMPLE_MS = 1.0
@@ -47,8 +47,8 @@ SETTLED_MS = 10.0
 """Longest sample that is taken to learn the device time of a call, ms; one call where it is longer.
 """
 BESIDE_MS = QUICK_MS
-"""Calls up to this many ms are cross-checked, and have a host time: longer ones hide their launches,
-and the 30 calls that these figures take would last for seconds."""
+"""Calls up to this many ms have a host time. Longer ones hide their launches, and the 25 calls that
+it takes would last for seconds."""
 
 
 class Device(Protocol):
@@ -68,6 +68,12 @@ class Device(Protocol):
 
     def input_sets(self, problem: Problem) -> int:
         """Number of input sets that the calls rotate through."""
+
+    def inputs_from(self, problem: Problem, calls: int) -> InputsFrom:
+        """Where a hot call finds its inputs.
+
+        calls  in one sample
+        """
 
     def sampler(self) -> Sampler:
         """A sampler for the calls of one implementation."""
@@ -89,7 +95,7 @@ class Device(Protocol):
         """Clocks, power and throttle reasons now; None without a driver that reports them."""
 
     def beside(self, call: Call, call_ms: float, *, sustained: bool) -> dict[str, float | None]:
-        """Fields of a record beside the times: host_ms, cross_check_ms and sustained_ms.
+        """Fields of a record beside the times: host_ms and sustained_ms.
 
         sustained  whether the time under sustained load is measured, which takes two seconds
         """
@@ -116,6 +122,10 @@ class Host:
     def input_sets(self, problem: Problem) -> int:  # noqa: ARG002 - equal for all problems
         """Two."""
         return FEWEST_SETS
+
+    def inputs_from(self, problem: Problem, calls: int) -> InputsFrom:  # noqa: ARG002 - for GPUs
+        """Unknown: other programs and the host of a virtual machine share the last-level cache."""
+        return ""
 
     def sampler(self) -> Sampler:
         """The host's clock around the calls, with a flush before each when cold."""
@@ -153,7 +163,14 @@ class Cuda:
 
     def input_sets(self, problem: Problem) -> int:
         """As many as exceed the second-level cache three times."""
-        return input_sets(problem.fewest_bytes, self._properties.L2_cache_size)
+        return input_sets(problem.input_bytes, self._properties.L2_cache_size)
+
+    def inputs_from(self, problem: Problem, calls: int) -> InputsFrom:
+        """Memory, if more than the second-level cache is read before a set is used again."""
+        if self._cold:
+            return ""
+        sets = min(calls, self.input_sets(problem))
+        return "memory" if sets * problem.input_bytes > self._properties.L2_cache_size else "L2"
 
     def sampler(self) -> Sampler:
         """Events behind a spin."""
@@ -178,11 +195,10 @@ class Cuda:
         return None if found is None else asdict(found)
 
     def beside(self, call: Call, call_ms: float, *, sustained: bool) -> dict[str, float | None]:
-        """Host time to launch a call, its time as triton measures it, and under sustained load."""
+        """Host time to launch a call, and its time under sustained load."""
         found: dict[str, float | None] = {}
         if call_ms <= BESIDE_MS:
             found["host_ms"] = host_overhead_ms(call, self._cuda)
-            found["cross_check_ms"] = cross_check_ms(call)
         if sustained and SUSTAINED_FROM_MS <= call_ms <= LONG_MS:
             found["sustained_ms"] = sustained_ms(call, self._cuda)
         return found

@@ -211,7 +211,7 @@ class _Generator(torch.Generator):
     """Random numbers of the device; drawn by a generator of the CPU."""
 
     def __new__(cls, device: Any = "cpu") -> Any:
-        if torch.device(device).type != "cuda":
+        if torch.device(device).type not in ("cuda", NAME):
             return torch._C.Generator(device)
         return super().__new__(cls)
 
@@ -256,6 +256,8 @@ def stand_in(**settings: Any) -> Iterator[Runtime]:
         backward = functools.partial(runtime.backward, torch.autograd._engine_run_backward)
         stack.enter_context(patch("torch.autograd._engine_run_backward", backward))
         stack.enter_context(patch("suites.measure.inputs._is_lazy", _is_lazy))
+        stack.enter_context(patch("suites.measure.warm_up.LONGEST_S", 0.1))
+        stack.enter_context(patch("suites.measure.warm_up.SIZE", 32))
         stack.enter_context(patch.object(StandIn, "_current", StandIn(runtime)))
         stack.enter_context(_Dispatch())  # type: ignore[no-untyped-call] # torch's
         stack.enter_context(_Translate())
