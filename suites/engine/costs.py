@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from suites.engine.forecast import CHECK_CALLS, Forecast, size
-from suites.measure.devices import BESIDE_MS, CUDA_SAMPLE_MS
 from suites.measure.rounds import FEWEST, FEWEST_ON_GPU, SHORT_MS, TAIL_MOST
 from suites.measure.timing import (
+    BESIDE_MS,
+    CUDA_SAMPLE_MS,
     LONG_MS,
     QUICK_MS,
     SAMPLE_MS,

@@ -23,8 +23,9 @@ from suites.measure.graph import Graphs, GraphSampler
 from suites.measure.instruments import instrument_for
 from suites.measure.rounds import FEWEST_ON_GPU
 from suites.measure.timing import (
+    BESIDE_MS,
+    CUDA_SAMPLE_MS,
     LONG_MS,
-    QUICK_MS,
     SAMPLE_MS,
     SUSTAINED_FROM_MS,
     Call,
@@ -40,15 +41,9 @@ from suites.measure.timing import (
 InputsFrom = Literal["", "L2", "memory"]
 FEWEST_SETS = 2
 """Calls rotate through this many input sets, so that none gets the inputs of the call before."""
-CUDA_SAMPLE_MS = 1.0
-"""Least length of a sample on a GPU, ms. Events are accurate to about a microsecond (CUDA runtime,
-cudaEventElapsedTime: 0.5 us), 0.1 % of it; shorter samples leave time for more rounds."""
 SETTLED_MS = 10.0
 """Longest sample that is taken to learn the device time of a call, ms; one call where it is longer.
 """
-BESIDE_MS = QUICK_MS
-"""Calls up to this many ms have a host time. Longer ones hide their launches, and the 25 calls that
-it takes would last for seconds."""
 
 
 class Device(Protocol):
