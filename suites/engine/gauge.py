@@ -1,4 +1,4 @@
-"""The state of the machine while rounds run: a probe, the scheduler's counters, page faults."""
+"""The state of the machine while rounds run: probe, counters of scheduler and GPU, page faults."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from suites.measure.devices import Device
-from suites.measure.interference import Probe, Snapshot, disturbance, snapshot, waited_between
+from suites.measure.interference import (
+    Probe,
+    Snapshot,
+    State,
+    disturbance,
+    snapshot,
+    throttled_between,
+    waited_between,
+)
 from suites.measure.rounds import Arm, Moment
 
 LAUNCH_BOUND: Final = 0.5
@@ -18,9 +26,12 @@ LAUNCH_BOUND: Final = 0.5
 
 @dataclass(slots=True)
 class Gauge:
-    """The machine during some rounds: a probe before them, the scheduler's counters around them.
+    """The machine during some rounds: a probe before them, counters around them.
 
-    on_host  whether the times of these rounds depend on the host; asked after them
+    The counters are those of the scheduler and of an NVIDIA device. All reading is outside of
+    samples.
+
+    on_host  whether the times of these rounds depend on the host; called after them
     """
 
     probe: Probe
@@ -28,9 +39,11 @@ class Gauge:
     on_host: Callable[[], bool] = lambda: True
     _probe_ms: float = 0.0
     _before: Snapshot | None = None
+    _device_before: State | None = None
 
     def start(self) -> None:
         """Begin."""
+        self._device_before = self.device.state()
         self._probe_ms = self.probe.read()
         self._before = snapshot()
 
@@ -39,12 +52,13 @@ class Gauge:
         after = snapshot()
         waited = waited_between(self._before or after, after)
         usual_ms, on_host = self.probe.usual_ms, self.on_host()
+        device = throttled_between(self._device_before, self.device.state())
         return Moment(
             probe_ms=self._probe_ms,
             run_delay_ms=waited.run_delay_ms,
             involuntary_switches=waited.involuntary_switches,
-            disturbed=disturbance(waited, self._probe_ms, usual_ms, on_host=on_host),
-            device=self.device.state(),
+            disturbed=disturbance(waited, self._probe_ms, usual_ms, device, on_host=on_host),
+            device=device,
         )
 
 

@@ -31,6 +31,7 @@ from suites.engine.protocol import (
     TakeTurns,
     Task,
 )
+from suites.engine.visible_devices import visible
 from suites.engine.watch import Ending, Watch
 from suites.measure.allocator import settings
 
@@ -49,11 +50,18 @@ PROFILER_OUTPUT: Final = ("USDT:", "Memory block of unknown size was allocated")
 class Session:
     """A fresh process that does tasks. Use it as a context manager; it never outlives that.
 
-    folder  for code that implementations compile; "": none of its own
+    folder       for code that implementations compile; "": none of its own
+    cuda_device  the NVIDIA device, as an index or a UUID; "": all that are visible here
     """
 
     def __init__(
-        self, watch: Watch, *, threads: int, allocator: str = "default", folder: str = ""
+        self,
+        watch: Watch,
+        *,
+        threads: int,
+        allocator: str = "default",
+        folder: str = "",
+        cuda_device: str = "",
     ) -> None:
         self.watch = watch
         self._output = b""
@@ -74,7 +82,11 @@ class Session:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 pass_fds=handed,
-                env={**compiling(folder), **environment(threads), **settings(allocator)},
+                env={
+                    **compiling(folder),
+                    **environment(threads, cuda_device),
+                    **settings(allocator),
+                },
                 start_new_session=True,
             )
         finally:
@@ -234,16 +246,18 @@ class Session:
         return f"the process {how}{last}"
 
 
-def environment(threads: int) -> dict[str, str]:
+def environment(threads: int, cuda_device: str = "") -> dict[str, str]:
     """The environment of a session: this program found first, OpenMP threads counted and bound.
 
     Unbound, two threads were seen spinning on one CPU, and small calls took hundreds of times
     as long. By default thread number i is bound to the i-th CPU. OMP_PLACES changes that: runs at
     the same time need other CPUs each, as OMP_PLACES={2},{3}. It needs a place for every thread.
+    A chosen NVIDIA device is the only one that the session sees.
     """
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH", ""))))
     return {
         **os.environ,
+        **visible(cuda_device),
         "PYTHONPATH": path,
         "OMP_NUM_THREADS": str(threads),
         "OMP_PROC_BIND": "true",

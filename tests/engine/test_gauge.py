@@ -57,7 +57,7 @@ class SlowProbe(Probe):
 
 
 @pytest.mark.parametrize("on_host", [True, False])
-def test_a_slow_host_disturbs_only_rounds_that_depend_on_it(on_host: bool) -> None:
+def test_a_slow_host_disturbs_only_rounds_that_depend_on_it(*, on_host: bool) -> None:
     device: Any = FakeDevice()
     gauge = Gauge(SlowProbe(), device, lambda: on_host)
     gauge.start()
