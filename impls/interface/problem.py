@@ -258,8 +258,8 @@ def _refuse_device_index(word: str) -> None:
     """Raise ValueError for `cuda:1`: a problem names a kind of device, not one of several."""
     if found := re.fullmatch(r"cuda:(\d+)", word):
         raise ValueError(
-            f"{word!r} has a device index, expected 'cuda'; to use that device, set "
-            f"CUDA_VISIBLE_DEVICES={found[1]} and write 'cuda'"
+            f"{word!r} has a device index, expected 'cuda': a problem names a kind of device; "
+            f"choose the device with --device cuda:{found[1]}"
         )
 
 

@@ -9,6 +9,7 @@ from reports.rows import sessions
 from reports.rows.answers import devices_beside_cpu
 from reports.rows.sessions import clock_resolution_ms, median_ceilings
 from reports.views.numbers import percent, three_digits
+from reports.views.nvidia import nvidia_facts
 from reports.views.text import counted, duration, moment
 from suites.records.plan import Plan
 from suites.records.record import Record
@@ -23,6 +24,8 @@ _KNOWN: Final = (
     "cores",
     "memory_bytes",
     "devices",
+    "nvidia",
+    "other_devices",
     "threads",
     "allocator",
     "os",
@@ -48,10 +51,22 @@ def facts(run: Run, records: Iterable[Record]) -> Facts:
         *settings(plan),
         ("time limit", f"{plan.time_limit_s:g} s for one implementation on one problem"),
         ("limit of preparing", f"{plan.prepare_limit_s:g} s besides"),
-        ("memory limit", f"{gibibytes(plan.memory_limit)} that one call may add"),
+        *_memory_limits(plan),
         ("seed", str(plan.seed)),
         ("started", moment(run.started)),
         ("ended", moment(run.ended) or ABSENT),
+    ]
+
+
+def _memory_limits(plan: Plan) -> Facts:
+    """The bytes that one call may add, by where the problems of the run are."""
+    limits = {problem.device: plan.memory_limit_on(problem.device) for problem in plan.problems}
+    sizes = dict.fromkeys(limits.values())
+    if len(sizes) == 1:
+        return [("memory limit", f"{gibibytes(next(iter(sizes)))} that one call may add")]
+    return [
+        (f"memory limit on {device}", f"{gibibytes(limit)} that one call may add")
+        for device, limit in limits.items()
     ]
 
 
@@ -88,6 +103,7 @@ def machine_facts(machine: Mapping[str, Any], *, threads: int | None = None) -> 
         ("cores", text(machine.get("cores"))),
         ("memory", gibibytes(memory) if isinstance(memory, int) else ABSENT),
         *_devices(machine.get("devices")),
+        *nvidia_facts(machine),
         ("threads", text(machine.get("threads", threads))),
         ("allocator", text(machine.get("allocator"))),
         ("system", text(machine.get("os"))),

@@ -23,6 +23,7 @@ from suites.engine.forecast import (
     size,
 )
 from suites.engine.time_left import TimeLeft, time_left
+from suites.measure import warm_up
 from suites.records.plan import Plan, Work
 from suites.records.record import CHECK, Pair, Record
 from suites.records.store import Run, Store
@@ -139,7 +140,9 @@ class Conductor:
             self.pool.drop(session)
             return
         Random(f"{self.plan.seed}|{session}").shuffle(waiting)
-        self.listener.phase(self._title(session), sum(len(names) for _, names in waiting))
+        total = sum(len(names) for _, names in waiting)
+        self._warm_up(session, total)
+        self.listener.phase(self._title(session), total)
         sessions_left = len(self.plan.session_numbers) - session + 1
         until_s = self.now_s() + (self._deadline_s - self.now_s()) / sessions_left
         costs = self._costs("measure", waiting)  # this session's times change the pace only
@@ -157,6 +160,18 @@ class Conductor:
             for name in names:
                 del costs[problem, name]
         self._dispatcher.end_session()
+
+    def _warm_up(self, session: int, total: int) -> None:
+        """Warm an NVIDIA device up before the first timed session.
+
+        The seconds do not count as time of the run, which decides about further sessions.
+        """
+        if not self._dispatcher.warms_up:
+            return
+        self.listener.phase(f"warming the GPU up, at most {warm_up.LONGEST_S:g} s", total)
+        began_s = self.now_s()
+        self._dispatcher.begin_session(session)
+        self._began_s += self.now_s() - began_s
 
     def _timed_before(self, session: int) -> set[Pair]:
         """Pairs timed in the previous session: scheduled first, since they narrow an interval.

@@ -11,7 +11,16 @@ from dataclasses import dataclass, fields
 from functools import cache
 from typing import Annotated, Any, ClassVar, Final, get_type_hints
 
-from suites.records.option import Option, fraction, numbers, on_off, one_of, positive, whole
+from suites.records.option import (
+    Option,
+    fraction,
+    numbers,
+    nvidia_device,
+    on_off,
+    one_of,
+    positive,
+    whole,
+)
 
 MOST_SESSIONS: Final = 1000
 """More is a typing error: a session takes seconds to minutes."""
@@ -58,6 +67,7 @@ class Settings:
     memory_limit     bytes that one call may add
     budget_s         wall time of the whole run; None is unbounded
     threads          OpenMP threads, bound to CPUs: sessions take these numbers in turn
+    cuda_device      the NVIDIA device, an index or a UUID as typed; "": the first visible one
     tail             whether every sample is one call, of which there are enough for percentiles
     """
 
@@ -167,6 +177,16 @@ class Settings:
             text=_numbers_text,
         ),
     ]
+    cuda_device: Annotated[
+        str,
+        Option(
+            name="--cuda-device",
+            metavar="DEVICE",
+            help="The NVIDIA device, an index or a UUID; the same as --device cuda:1.",
+            parse=nvidia_device,
+            labels=True,
+        ),
+    ] = ""
     tail: Annotated[
         bool,
         Option(

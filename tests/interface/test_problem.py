@@ -282,7 +282,9 @@ def test_an_unknown_dtype_names_the_known_ones() -> None:
 
 
 def test_a_device_index_is_refused_with_what_to_do_instead() -> None:
-    instead = "'cuda:1' has a device index, expected 'cuda'; .*CUDA_VISIBLE_DEVICES=1 and write"
+    instead = (
+        "'cuda:1' has a device index, expected 'cuda': .*; choose the device with --device cuda:1"
+    )
     with pytest.raises(ValueError, match=f"^problem 'b1 cuda:1': {instead}"):
         Problem.parse("b1 cuda:1")
     with pytest.raises(ValueError, match=instead):

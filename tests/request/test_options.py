@@ -31,6 +31,7 @@ VALUES: Final[dict[str, dict[str, Any]]] = {
     "memory_limit": {"2": 2 * GIB, "0.5": GIB // 2, "12.345": int(12.345 * GIB)},
     "budget_s": {"30": 1800.0, "0.1": 6.0},
     "threads": {"1": (1,), "2,1": (1, 2)},
+    "cuda_device": {"1": "1", "GPU-7b3f1a52-0000": "GPU-7b3f1a52-0000", "MIG-1a2b": "MIG-1a2b"},
     "tail": {"on": True, "off": False},
 }
 """Texts of every setting, with their values."""
@@ -45,6 +46,7 @@ REFUSED: Final[dict[str, tuple[str, ...]]] = {
     "memory_limit": ("0", "-1", "nan", "inf", "1e6", "much", ""),
     "budget_s": ("0", "-1", "nan", "inf", "1e6", "long", ""),
     "threads": ("0", "1,1", "-1", "1,,2", "1.5", "all", ""),
+    "cuda_device": ("", "-1", "first", "cuda:1", "0,1", "GPU-", "1234"),
     "tail": ("yes", "1", "99", "ON", ""),
 }
 """Texts that each setting refuses."""
@@ -88,7 +90,8 @@ def test_the_text_of_a_setting_is_its_value_and_back(field: str, text: str) -> N
 @pytest.mark.parametrize(("field", "text"), cases(VALUES))
 def test_the_value_of_an_option_stands_in_the_plan_and_is_stored(field: str, text: str) -> None:
     request = requested(SUITES["quick"], {options()[field].name: text})
-    machine = {"devices": [{"device": "cpu"}]}
+    kinds = ("cuda", "cpu") if field == "cuda_device" else ("cpu",)
+    machine = {"devices": [{"device": kind} for kind in kinds]}
     plan = plan_of(request, machine, (Entry(name="a", limits=(Limits(),)),), 4)
     assert getattr(plan, field) == VALUES[field][text]
     assert getattr(from_json(Plan, to_json(plan)), field) == VALUES[field][text]
