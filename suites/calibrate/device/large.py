@@ -31,10 +31,10 @@ def figures(target: Target) -> Iterator[Figure]:
     dense = status[DENSE]
     yield Figure(
         name=DENSE,
-        value=dense.cause or dense.status,
-        expected="device_memory",
+        value=dense.status,
+        expected="out_of_memory",
         reason=f"its scores take {EXCESS:g} times the memory of the device",
-        holds=dense.cause == "device_memory",
+        holds=dense.status == "out_of_memory",
     )
     able = [name for name in OTHERS if name in status and status[name].status == "ok"]
     yield Figure(
