@@ -54,7 +54,7 @@ def test_steps_that_need_no_run_pass_on_the_stand_in(tmp_path: Path) -> None:
 
 
 def test_memory_beyond_the_device_is_recorded_beside_others(tmp_path: Path) -> None:
-    steps, _, status = steps_of(tmp_path, "large", memory_bytes=16 * MIB)
+    steps, _, status = steps_of(tmp_path, "large", memory_bytes=40 * MIB)
     assert (steps["large"]["fault"], status) == ("", 0)
 
 
@@ -100,7 +100,7 @@ def test_a_method_that_is_missing_has_no_ratio() -> None:
 
 
 @pytest.mark.parametrize(("read", "holds"), [(0.3, False), (0.9, True), (1.1, False)])
-def test_read_bandwidth_is_held_against_the_stated_one(read: float, holds: bool) -> None:
+def test_read_bandwidth_is_held_against_the_stated_one(read: float, *, holds: bool) -> None:
     rates = (Ceiling(kind="read", residency="memory", value=read * 4e12, device="cuda"),)
     (found,) = ceilings.bandwidth(rates, 4e12)
     assert found.holds is holds
@@ -119,7 +119,7 @@ def test_stated_bandwidth_is_clock_times_bus_at_double_rate() -> None:
     [((9, 0), 10.0, True), ((9, 0), 1.0, False), ((7, 0), 1.0, None)],
 )
 def test_half_precision_is_faster_where_it_has_tensor_cores(
-    capability: tuple[int, int], half: float, holds: bool | None
+    capability: tuple[int, int], half: float, *, holds: bool | None
 ) -> None:
     rates = {"float32": 1.0, "float16": half, "bfloat16": half}
     found = [
@@ -130,7 +130,7 @@ def test_half_precision_is_faster_where_it_has_tensor_cores(
 
 
 @pytest.mark.parametrize(("ended_s", "holds"), [(14.0, True), (25.0, False)])
-def test_an_overrun_of_twice_the_forecast_fails(ended_s: float, holds: bool) -> None:
+def test_an_overrun_of_twice_the_forecast_fails(ended_s: float, *, holds: bool) -> None:
     forecasts = [(0.0, TimeLeft(99.0)), (5.0, TimeLeft(8.0))]
     found = overrun(forecasts, ended_s)
     assert found.value == pytest.approx((ended_s - 5) / 8)

@@ -13,7 +13,7 @@ from suites.records.record import CHECK
 DENSE: Final = "naive"
 OTHERS: Final = ("sdpa_flash", "sdpa_efficient", "chunked")
 """None of them holds the scores."""
-EXCESS: Final = 1.5
+EXCESS: Final = 1.2
 """The scores of one head take this multiple of the device's memory."""
 TIME_LIMIT_S: Final = 12.0
 

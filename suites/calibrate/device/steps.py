@@ -48,8 +48,8 @@ STEPS: Final = {
         Step(name="cold", about="cold caches, forecast", expected_s=30, limit_s=40),
     )
 }
-"""About 280 s are expected, and 420 s are the most. The thermal warm-up of a run takes 10 s of `runs`
-and of `cold`."""
+"""About 280 s are expected, and 420 s are the most. A thermal warm-up takes 10 s of `runs` and
+`cold`."""
 
 
 def chosen(words: Iterable[str]) -> list[Step]:

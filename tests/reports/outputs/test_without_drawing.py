@@ -23,9 +23,7 @@ def without(tmp_path: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(tmp_path)}
 
 
-def program(
-    folder: Path, without: dict[str, str], *words: str
-) -> subprocess.CompletedProcess[str]:
+def program(folder: Path, without: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(ROOT / "run_bench.py"), *words]
     return subprocess.run(
         command, cwd=folder, env=without, capture_output=True, text=True, check=False
