@@ -28,8 +28,10 @@ SHARE: Final = 4
 """Calls of a graph are short: the length is this part of that of the runs, the window likewise."""
 CALL_MS: Final = 0.02
 """Stands for the time of a call: a graph then holds 64 of them."""
-OVERWRITTEN_BYTES: Final = 64 << 20
-"""Free memory that is filled with NaN before a replay: a graph that reads it gives NaN."""
+SHARE_OVERWRITTEN: Final = 64
+"""The largest block of free memory that is filled with NaN is this part of the device's."""
+SMALLEST_BYTES: Final = 512
+"""The smallest block of torch's allocator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,9 @@ def figures(target: Target) -> Iterator[Figure]:
     arms = [_set_up(each, problem) for each in named if not each.refusals(problem, capability)]
     graphs = Graphs(torch.cuda, Spin(torch.cuda))
     samplers = [graphs.sampler(each.calls, CALL_MS) for each in arms]
-    torch.full((OVERWRITTEN_BYTES // 4,), float("nan"), device=target.device)
+    filled = list(_fill_free_memory(target))  # a graph that reads freed memory now reads NaN
     equal = [_replayed(each, sampler) for each, sampler in zip(arms, samplers, strict=True)]
+    del filled
     for each, same in zip(arms, equal, strict=True):
         yield Figure(
             name=f"{each.name}: replay and eager call",
@@ -89,6 +92,14 @@ def _set_up(each: Implementation, problem: Problem) -> _Arm:
     kept()
     eager = latest[0].clone()
     return _Arm(str(each), (kept,), eager, latest)
+
+
+def _fill_free_memory(target: Target) -> Iterator[Tensor]:
+    """Blocks of every size, from the smallest, filled with NaN."""
+    size = SMALLEST_BYTES
+    while size <= target.memory_bytes // SHARE_OVERWRITTEN:
+        yield torch.full((size // 4,), float("nan"), device=target.device)
+        size *= 2
 
 
 def _replayed(each: _Arm, sampler: GraphSampler) -> bool:
