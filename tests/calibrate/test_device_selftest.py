@@ -5,20 +5,27 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import run_bench
 from impls.interface import Problem
 from suites.calibrate.device import ceilings, large, sizes, timing
 from suites.calibrate.device.cold import overrun
 from suites.calibrate.device.runs import summary
+from suites.calibrate.device.steps import STEPS
 from suites.engine.time_left import TimeLeft
 from suites.records.record import CAUSES, CHECK, Record, Status
 from suites.stats.ceilings import Ceiling
 from tests.stand_in.machine import environment
 
+StepsOf = Callable[..., tuple[dict[str, Any], str, int]]
+"""The steps in the file, by name; what was printed; the exit status."""
+UNLIMITED_S = 3600.0
 ROOT = Path(__file__).parents[2]
 MIB = 1 << 20
 
@@ -36,28 +43,58 @@ def selftest(folder: Path, *words: str, **settings: Any) -> subprocess.Completed
     )
 
 
-def steps_of(folder: Path, only: str, **settings: Any) -> tuple[dict[str, Any], str, int]:
-    """The steps in the file, by name, with what was printed and the exit status."""
-    done = selftest(folder, "--device", "cuda", "--only", only, **settings)
-    (file,) = (folder / "results").glob("selftest-*.json")
-    data = json.loads(file.read_text())
-    assert data["machine"]["devices"][0]["name"] == "NVIDIA stand-in"
-    assert str(file.relative_to(folder)) in done.stdout
-    return {each["name"]: each for each in data["steps"]}, done.stdout, done.returncode
+@pytest.fixture
+def steps_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> StepsOf:
+    """Runs steps by the command, in this process, without the limits of time of a real device."""
+
+    def run(only: str, **settings: Any) -> tuple[dict[str, Any], str, int]:
+        for name, value in environment(**settings).items():
+            monkeypatch.setenv(name, value)
+        for name, step in STEPS.items():
+            monkeypatch.setitem(STEPS, name, replace(step, limit_s=UNLIMITED_S))
+        words = ["run_bench.py", "selftest", "--device", "cuda", "--only", only]
+        monkeypatch.setattr(sys, "argv", words)
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(SystemExit) as ended:
+            run_bench.main()
+        (file,) = Path("results").glob("selftest-*.json")
+        data = json.loads(file.read_text())
+        printed = capsys.readouterr().out
+        assert data["machine"]["devices"][0]["name"] == "NVIDIA stand-in"
+        assert str(file) in printed
+        return {each["name"]: each for each in data["steps"]}, printed, int(ended.value.code or 0)
+
+    return run
 
 
-def test_steps_that_need_no_run_pass_on_the_stand_in(tmp_path: Path) -> None:
-    only = "smoke,memory,graphs"
-    steps, printed, status = steps_of(tmp_path, only, memory_bytes=64 * MIB)
+def test_steps_that_need_no_run_pass_on_the_stand_in(steps_of: StepsOf) -> None:
+    only = "smoke,throttling,memory,graphs"
+    steps, printed, status = steps_of(only, nvml={}, memory_bytes=64 * MIB)
     assert {name: each["fault"] for name, each in steps.items()} == dict.fromkeys(steps, "")
     assert list(steps) == only.split(",")
     assert status == 0
-    assert "3 ok" in printed
+    assert "4 ok" in printed
 
 
-def test_memory_beyond_the_device_is_recorded_and_the_run_goes_on(tmp_path: Path) -> None:
+def test_every_ceiling_and_every_method_of_timing_has_a_figure(steps_of: StepsOf) -> None:
+    """Rates and times are the CPU's here: the verdicts are tested apart."""
+    steps, _, _ = steps_of("timing,ceilings", memory_bytes=64 * MIB)
+    for each in steps.values():
+        assert "its last line" not in each["fault"]
+    assert steps["timing"]["figures"][-1]["name"] == "largest disagreement"
+    assert len(steps["timing"]["figures"]) >= 3 * 4 + 2
+    assert [each["name"] for each in steps["ceilings"]["figures"]][-3:] == [
+        "stated bandwidth",
+        "float16 / float32",
+        "bfloat16 / float32",
+    ]
+
+
+def test_memory_beyond_the_device_is_recorded_and_the_run_goes_on(steps_of: StepsOf) -> None:
     """At this size the check's own reference rows do not fit beside other implementations, too."""
-    steps, _, status = steps_of(tmp_path, "large", memory_bytes=16 * MIB)
+    steps, _, status = steps_of("large", memory_bytes=16 * MIB)
     found = {each["name"]: each for each in steps["large"]["figures"]}
     assert found["naive"]["holds"]
     assert sum(" on b1 h1 " in name for name in found) == 4
@@ -92,8 +129,8 @@ def test_memory_runs_out_for_the_dense_implementation_alone(
     assert verdicts == holds
 
 
-def test_a_device_error_of_one_implementation_does_not_reach_another(tmp_path: Path) -> None:
-    steps, _, status = steps_of(tmp_path, "device_assert", memory_bytes=1024 * MIB)
+def test_a_device_error_of_one_implementation_does_not_reach_another(steps_of: StepsOf) -> None:
+    steps, _, status = steps_of("device_assert", memory_bytes=1024 * MIB)
     assert (steps["device_assert"]["fault"], status) == ("", 0)
 
 
@@ -128,7 +165,12 @@ def test_methods_of_timing_agree_within_five_percent_or_fail() -> None:
     assert beyond.fault.startswith("a: do_bench / events: 1.06; expected within 5% of 1")
 
 
-def test_a_method_that_is_missing_has_no_ratio() -> None:
+def test_calls_that_cannot_be_captured_fail() -> None:
+    (found,) = timing.ratios("a", {"events": 1.0, "graph": None, "do_bench": None})
+    assert found.fault == "a: graph: None; expected a time: these calls can be captured"
+
+
+def test_without_do_bench_there_is_no_ratio_of_it() -> None:
     found = list(timing.ratios("a", {"events": 1.0, "graph": 1.0, "do_bench": None}))
     assert [each.name for each in found] == ["a: graph / events"]
 
