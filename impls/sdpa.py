@@ -5,24 +5,88 @@ need an NVIDIA device. torch's `is_causal` has top-left alignment, the contract 
 are equal for Tq == Tk only; otherwise the mask is a tensor: bool, or with a bias in the dtype of
 the queries. That tensor is the only one of size Tq x Tk, except in `math`. No backend supports a
 softcap or a sink.
+
+The limits on NVIDIA devices are those of torch's dispatcher and kernels, read in torch's source
+under aten/src/ATen/native. Its wheels 2.11.0 and 2.13.0 were compared: the same but for cuDNN's
+largest batch, which 2.13 checks and 2.11 does not.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any, Final
 
 import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import scaled_dot_product_attention
 
-from impls.interface import BiasValues, Limits, Mask, implementation
+from impls.interface import BiasValues, Limits, Mask, Problem, implementation
 from impls.interface.limits import EVERY_BIAS, EVERY_MASK
 
-HALVES = ("float16", "bfloat16")
+HALVES: Final = ("float16", "bfloat16")
+NEWEST: Final = (12, 2)
+"""First capability that torch refuses: check_*_hardware_support, cuda/sdp_utils.cpp, end at 12.1."""
+LARGEST_GRID: Final = 65535
+"""Blocks of a CUDA grid in its second and third dimension."""
+AMPERE: Final[dict[str, Any]] = {
+    "devices": ("cuda",),
+    "dtypes": HALVES,
+    "cuda_capability": (8, 0),
+    "cuda_capability_below": NEWEST,
+}
+"""check_dtypes_low_precision and check_flash_attention_hardware_support, cuda/sdp_utils.cpp."""
+FLASH: Final[dict[str, Any]] = {
+    **AMPERE,
+    "masks": ("full", "causal"),  # check_for_attn_mask, sdp_utils_cpp.h
+    "unequal_masks": ("full",),  # check_flash_causal_non_square_seqlens, cuda/sdp_utils.cpp
+    # The batch is the second dimension of the grid: run_flash_fwd, flash_fwd_launch_template.h.
+    "most_batch": LARGEST_GRID,
+}
+WITHOUT_BACKWARD: Final = range(193, 225)
+"""Head dimensions that flash cannot train on 8.6 to 8.9 and 12.x:
+check_requires_grad_and_head_dim_gt192_constraints_on_sm86_89_or_120, cuda/sdp_utils.cpp."""
+EFFICIENT: Final[dict[str, Any]] = {
+    "devices": ("cuda",),
+    "masks": EVERY_MASK,
+    "biases": EVERY_BIAS,
+    "grouped_heads": False,  # check_batch_size_and_num_heads_dense<false>, cuda/sdp_utils.cpp
+    "own_value_dim": True,
+}
+"""Head dimensions are multiples of minimum_gemm_alignment, cuda/sdp_utils.cpp. Batches above
+LARGEST_GRID are split: _scaled_dot_product_efficient_attention_cuda, cuda/attention.cu. Queries
+that see no key get zeros: kernel_forward.h."""
+CUDNN: Final[dict[str, Any]] = {
+    "masks": EVERY_MASK,
+    "biases": EVERY_BIAS,
+    "own_value_dim": True,
+    "least_key_length": 2,  # check_cudnn_tensor_shapes, cuda/sdp_utils.cpp
+    "most_batch": LARGEST_GRID,
+    # Queries that see no key: torch 2.11 fills bool masks with a finite number, so that such
+    # queries see every key (convert_boolean_attn_mask_cudnn, transformers/attention.cpp). Later
+    # versions fill with -inf, for which cuDNN documents no result.
+    "keyless_rows": False,
+}
+"""Further limits of check_cudnn_tensor_shapes, cuda/sdp_utils.cpp, are head dimensions by
+capability: 128; 256 on 9.0; 192 with values of 128 on 10.x."""
 
 
-@implementation(Limits(masks=EVERY_MASK, biases=EVERY_BIAS, own_value_dim=True))
+def in_float32(problem: Problem) -> str:
+    """A note on half precision: _scaled_dot_product_attention_math converts it to float32.
+
+    torch.backends.cuda.allow_fp16_bf16_reduction_math_sdp is off by default.
+    """
+    return "converts to float32 and computes in it" if problem.dtype in HALVES else ""
+
+
+def in_tf32(problem: Problem) -> str:
+    """A note on float32: OpMultiplyAddFastF32 in mem_eff_attention/gemm_kernel_utils.h."""
+    if problem.dtype != "float32":
+        return ""
+    return "float32 products are three TF32 products each on compute capability 8.0 and later"
+
+
+@implementation(Limits(masks=EVERY_MASK, biases=EVERY_BIAS, own_value_dim=True), remark=in_float32)
 def sdpa_math(
     q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float, bias: BiasValues | None = None
 ) -> Tensor:
@@ -32,14 +96,12 @@ def sdpa_math(
 
 @implementation(
     Limits(devices=("cpu",), masks=EVERY_MASK, biases=EVERY_BIAS),
-    # The CUDA kernel takes no mask tensor: no window, no bias, and causal for Tq == Tk only.
+    # check_head_dim_size_flash, cuda/sdp_utils.cpp; torch pads to multiples of 8.
+    Limits(**FLASH, head_dims=range(1, 257), forward_only_dims=WITHOUT_BACKWARD),
+    Limits(**{**FLASH, "cuda_capability_below": (8, 6)}, head_dims=WITHOUT_BACKWARD),
     Limits(
-        devices=("cuda",),
-        dtypes=HALVES,
-        masks=("full", "causal"),
-        head_dims=range(8, 257, 8),
-        unequal_lengths=False,
-        cuda_capability=(8, 0),
+        **{**FLASH, "cuda_capability": (9, 0), "cuda_capability_below": (12, 0)},
+        head_dims=WITHOUT_BACKWARD,
     ),
 )
 def sdpa_flash(
@@ -50,15 +112,22 @@ def sdpa_flash(
 
 
 @implementation(
+    Limits(**{**AMPERE, **EFFICIENT}, head_dims=range(8, 1025, 8), value_dims=range(8, 1025, 8)),
     Limits(
-        devices=("cuda",),
-        dtypes=("float32", *HALVES),
-        masks=EVERY_MASK,
-        biases=EVERY_BIAS,
+        **{**AMPERE, **EFFICIENT, "dtypes": ("float32",)},
+        head_dims=range(4, 1025, 4),
+        value_dims=range(4, 1025, 4),
+    ),
+    Limits(
+        **EFFICIENT,
+        dtypes=("float16",),
         head_dims=range(8, 1025, 8),
-        grouped_heads=False,
-        cuda_capability=(5, 0),
-    )
+        value_dims=range(8, 1025, 8),
+        cuda_capability=(7, 0),
+        cuda_capability_below=(8, 0),
+    ),
+    Limits(**EFFICIENT, dtypes=("float32",), cuda_capability=(5, 0), cuda_capability_below=(8, 0)),
+    remark=in_tf32,
 )
 def sdpa_efficient(
     q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float, bias: BiasValues | None = None
@@ -68,18 +137,23 @@ def sdpa_efficient(
 
 
 @implementation(
+    Limits(**AMPERE, **CUDNN, head_dims=range(8, 129, 8), value_dims=range(8, 129, 8)),
     Limits(
-        devices=("cuda",),
-        dtypes=HALVES,
-        masks=("full", "causal"),
-        head_dims=range(8, 129, 8),
-        unequal_lengths=False,
-        cuda_capability=(8, 0),
-    )
+        **{**AMPERE, **CUDNN, "cuda_capability": (9, 0), "cuda_capability_below": (9, 1)},
+        head_dims=range(8, 257, 8),
+        value_dims=range(8, 257, 8),
+    ),
+    Limits(
+        **{**AMPERE, **CUDNN, "cuda_capability": (10, 0), "cuda_capability_below": (11, 0)},
+        head_dims=range(192, 193),
+        value_dims=range(128, 129),
+    ),
 )
-def sdpa_cudnn(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float) -> Tensor:
+def sdpa_cudnn(
+    q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float, bias: BiasValues | None = None
+) -> Tensor:
     """The fused kernel of NVIDIA's cuDNN."""
-    return _sdpa(SDPBackend.CUDNN_ATTENTION, (q, k, v), mask, scale)
+    return _sdpa(SDPBackend.CUDNN_ATTENTION, (q, k, v), mask, scale, bias)
 
 
 def _sdpa(
@@ -90,15 +164,17 @@ def _sdpa(
     bias: BiasValues | None = None,
 ) -> Tensor:
     q, k, v = qkv
-    top_left = bias is None and mask.kind == "causal" and q.shape[2] == k.shape[2]
-    sizes = q.shape[0], q.shape[2], k.shape[2]
-    seen = None if mask.is_full or top_left else _visible(mask, sizes, q.device)
+    queries, keys = q.shape[2], k.shape[2]
+    sizes = q.shape[0], queries, keys
+    hides = mask.hides_a_key(*sizes)
+    top_left = bias is None and mask.kind == "causal" and hides and queries == keys
+    seen = _visible(mask, sizes, q.device) if hides and not top_left else None
     with sdpa_kernel(backend):
         return scaled_dot_product_attention(
             q,
             k,
             v,
-            attn_mask=seen if bias is None else _biased(bias, seen, q, k.shape[2]),
+            attn_mask=seen if bias is None else _biased(bias, seen, q, keys),
             is_causal=top_left,
             scale=scale,
             enable_gqa=q.shape[1] != k.shape[1],

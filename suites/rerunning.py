@@ -28,7 +28,12 @@ from suites.records.plan import Entry, Plan
 from suites.records.record import CHECK, Record
 from suites.records.store import Run, Store, now
 from suites.request import baselines
-from suites.request.planning import MEMORY_SHARE, capability, usual_memory_limit
+from suites.request.planning import (
+    MEMORY_SHARE,
+    capability,
+    device_memory_limit,
+    usual_memory_limit,
+)
 
 _DIGITS: Final = 8
 """Digits of a bundle's hash in the name of the folder that it is unpacked to."""
@@ -139,6 +144,7 @@ def _planned(plan: Plan, pool: LocalPool) -> tuple[Plan, dict[str, Any]]:
         plan,
         entries=entries,
         capability=capability(machine),
+        device_memory_limit=_device_memory_limit(plan, machine),
         baselines=plan.baselines
         or baselines.by_device(entries, plan.problems, capability(machine)),
         named=tuple(name for name in plan.named if name in names),
@@ -148,6 +154,13 @@ def _planned(plan: Plan, pool: LocalPool) -> tuple[Plan, dict[str, Any]]:
     if possible:  # trials need a device
         made = with_readings(replace(made, problems=possible), pool)
     return replace(made, problems=plan.problems), machine
+
+
+def _device_memory_limit(plan: Plan, machine: Mapping[str, Any]) -> int | None:
+    """The limit of a plan on GPUs, unless those of this machine have too little memory for it."""
+    usual = device_memory_limit(None, machine)
+    limits = [each for each in (plan.device_memory_limit, usual) if each is not None]
+    return None if usual is None else min(limits)
 
 
 def _devices(machine: Mapping[str, Any]) -> list[str]:

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from tests.cpu_places import places
+from tests.stand_in.device import register
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -34,6 +35,16 @@ def _sessions_of_each_worker_start_at_another_cpu() -> None:
     if worker and hasattr(os, "sched_getaffinity"):
         os.environ["OMP_PLACES"] = places(worker, sorted(os.sched_getaffinity(0)))
         os.environ["OMP_PROC_BIND"] = "false"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _stand_in_has_an_autograd_thread() -> None:
+    """The stand-in is known to torch before the first backward pass of the process.
+
+    Torch's autograd engine starts the threads of all devices then, and none later
+    (`start_device_threads` in torch/csrc/autograd/engine.cpp).
+    """
+    register()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -53,6 +53,7 @@ class Implementation:
                  like an attention function; None is impls.reference
     approximates whether it only approximates its reference: its error is reported, not judged
     operator     returns the name of the kernel that a library picks for q, k and v
+    remark       returns a note on how it computes a problem, shown beside its results; "" for none
     chosen       selected settings, printed as `name[setting=value]`; others keep their default
     inner        of a layer with a parameter `inner`: the attention inside it
     file         the file that defines it
@@ -67,6 +68,7 @@ class Implementation:
     reference: AttentionFunction | None = None
     approximates: bool = False
     operator: Callable[..., str] | None = None
+    remark: Callable[[Problem], str] | None = None
     chosen: tuple[tuple[str, Any], ...] = ()
     inner: Implementation | None = None
     file: str = ""
@@ -119,6 +121,13 @@ class Implementation:
         return frozenset(
             {"mask", "scale"} - (parameters.keys() if not takes_any else {"mask", "scale"})
         )
+
+    def remarks(self, problem: Problem) -> tuple[str, ...]:
+        """Notes on how it computes a problem: of its convention, its own and those of `inner`."""
+        converted = self.convention.said(problem) if self.convention is not None else ()
+        own = self.remark(problem) if self.remark is not None else ""
+        inner = self.inner.remarks(problem) if self.inner is not None else ()
+        return (*converted, *filter(None, [own]), *inner)
 
     @property
     def takes_inner(self) -> bool:
@@ -264,6 +273,7 @@ def implementation(
     reference: AttentionFunction | None = None,
     approximates: bool = False,
     operator: Callable[..., str] | None = None,
+    remark: Callable[[Problem], str] | None = None,
     layout: str = "bhtd",
 ) -> Callable[[Callable[..., Any]], Implementation]:
     """A decorator that makes an Implementation of a function, with the function's name.
@@ -285,6 +295,7 @@ def implementation(
             reference=reference,
             approximates=approximates,
             operator=operator,
+            remark=remark,
             prepares=takes_a_problem(function),
             convention=None
             if takes_a_problem(function)

@@ -34,12 +34,17 @@ class Limits:
     backward         gradients of q, k and v
     own_scale        a scale other than 1/sqrt(D)
     own_value_dim    v with a head dimension of its own
+    value_dims       head dimensions of v, its own or D
+    forward_only_dims  head dimensions without a backward pass
+    unequal_masks    kinds of mask with Tq != Tk; a mask that hides no key counts as full
     softcap, sink    scores capped by tanh, and a logit per head in the sum of the softmax
     cuda_capability  least compute capability of an NVIDIA device
     cuda_capability_below  the first compute capability that is not supported; None: no such
     length_multiple  Tq and Tk are multiples of this
     head_multiple    query heads and key heads are multiples of this
     queries_at_most_keys  Tq <= Tk only
+    least_key_length  least Tk
+    most_batch       largest batch; None: no such limit
     windows          any; causal: `right` is 0; symmetric: `left` is `right` + 1
     keyless_rows     queries that see no key: their rows of the output are zero
 
@@ -56,6 +61,9 @@ class Limits:
     backward: bool = True
     own_scale: bool = True
     own_value_dim: bool = False
+    value_dims: range = range(1, 1025)
+    forward_only_dims: range = range(0)
+    unequal_masks: tuple[str, ...] = EVERY_MASK
     softcap: bool = False
     sink: bool = False
     cuda_capability: tuple[int, int] = (0, 0)
@@ -63,6 +71,8 @@ class Limits:
     length_multiple: int = 1
     head_multiple: int = 1
     queries_at_most_keys: bool = False
+    least_key_length: int = 1
+    most_batch: int | None = None
     windows: str = "any"
     keyless_rows: bool = True
 
@@ -73,6 +83,7 @@ class Limits:
             (self.devices, DEVICES, "device"),
             (self.dtypes, tuple(DTYPES), "dtype"),
             (self.masks, EVERY_MASK, "mask"),
+            (self.unequal_masks, EVERY_MASK, "mask"),
             (self.biases, EVERY_BIAS, "bias"),
         ):
             for word in value:
@@ -82,7 +93,7 @@ class Limits:
             raise ValueError(
                 f"limits: windows {self.windows!r}; expected one of {', '.join(WINDOWS)}"
             )
-        for name in ("length_multiple", "head_multiple"):
+        for name in ("length_multiple", "head_multiple", "least_key_length"):
             if getattr(self, name) < 1:
                 raise ValueError(f"limits: {name} {getattr(self, name)}; expected 1 or more")
 
@@ -111,12 +122,21 @@ class Limits:
             ),
             (self.backward or not p.training, "training: forward only"),
             (
+                not p.training or p.head_dim not in self.forward_only_dims,
+                f"training at head dimension {p.head_dim}: forward only",
+            ),
+            (
                 self.own_scale or p.softmax_scale == p.head_dim**-0.5,
                 f"scale {p.scale}: takes 1/sqrt(D) only",
             ),
             (
                 self.own_value_dim or p.value_dim is None,
                 f"value dimension {p.value_dim}: takes the head dimension only",
+            ),
+            (
+                p.value_size in self.value_dims
+                or (p.head_dim not in dims if p.value_dim is None else not self.own_value_dim),
+                f"value dimension {p.value_size}: takes {words_of(self.value_dims)}",
             ),
             (self.softcap or p.softcap is None, f"softcap {p.softcap}: takes scores as they are"),
             (self.sink or not p.sink, "sink: takes a softmax over the keys alone"),
@@ -162,6 +182,24 @@ class Limits:
         yield (
             not self.queries_at_most_keys or lengths[0] <= lengths[1],
             f"Tq {lengths[0]} and Tk {lengths[1]}: takes Tq <= Tk",
+        )
+        yield (
+            lengths[1] >= self.least_key_length,
+            f"Tk {lengths[1]}: takes {self.least_key_length} or more",
+        )
+        yield (
+            self.most_batch is None or p.batch <= self.most_batch,
+            f"batch {p.batch}: takes {self.most_batch} or fewer",
+        )
+        yield (
+            lengths[0] == lengths[1]
+            or not self.unequal_lengths
+            or p.mask.kind in self.unequal_masks
+            or ("full" in self.unequal_masks and not p.mask.hides_a_key(p.batch, *lengths)),
+            (
+                f"mask {p.mask.kind} with Tq {lengths[0]} and Tk {lengths[1]}: takes "
+                f"{', '.join(self.unequal_masks)} where the lengths differ"
+            ),
         )
 
 

@@ -163,6 +163,13 @@ class Mask:
         """Whether some query sees no key."""
         return _hides_a_row(self.resolved(batch, key_length), query_length, key_length)
 
+    def hides_a_key(self, batch: int, query_length: int, key_length: int) -> bool:
+        """Whether some query does not see every key; a causal mask hides none from one query."""
+        whole = self.resolved(batch, key_length)
+        return not whole.covers(
+            key_length - query_length, key_length - 1, 0, key_length, key_length
+        )
+
     def _ranges(self) -> tuple[tuple[int, int], ...]:
         if not isinstance(self.padding, tuple):
             raise ValueError(  # noqa: TRY004 - a wrong value, not a wrong type

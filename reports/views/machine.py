@@ -51,10 +51,22 @@ def facts(run: Run, records: Iterable[Record]) -> Facts:
         *settings(plan),
         ("time limit", f"{plan.time_limit_s:g} s for one implementation on one problem"),
         ("limit of preparing", f"{plan.prepare_limit_s:g} s besides"),
-        ("memory limit", f"{gibibytes(plan.memory_limit)} that one call may add"),
+        *_memory_limits(plan),
         ("seed", str(plan.seed)),
         ("started", moment(run.started)),
         ("ended", moment(run.ended) or ABSENT),
+    ]
+
+
+def _memory_limits(plan: Plan) -> Facts:
+    """The bytes that one call may add, by where the problems of the run are."""
+    limits = {problem.device: plan.memory_limit_on(problem.device) for problem in plan.problems}
+    sizes = dict.fromkeys(limits.values())
+    if len(sizes) == 1:
+        return [("memory limit", f"{gibibytes(next(iter(sizes)))} that one call may add")]
+    return [
+        (f"memory limit on {device}", f"{gibibytes(limit)} that one call may add")
+        for device, limit in limits.items()
     ]
 
 

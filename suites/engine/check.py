@@ -9,7 +9,6 @@ from functools import partial
 
 import torch
 
-from impls.interface import Implementation, Problem
 from suites.agreement.checker import Checker
 from suites.agreement.hard_checks import HardFindings
 from suites.engine.call_limits import limited_memory, preparing
@@ -27,7 +26,6 @@ def check(task: Check, sender: Sender) -> None:
     """Send a record of agreement and memory for every implementation."""
     problem = task.problem
     memory.self_check()
-    memory.settle(problem.device, getattr(torch, problem.dtype))
     checker = Checker(
         problem,
         task.seed,
@@ -47,6 +45,7 @@ def _check_one(task: Check, name: str, sender: Sender, checker: Checker) -> Reco
     sender.send(Begin(problem=task.problem, implementation=name))
     clear_caches(each)
     compilers.forget()
+    memory.settle(task.problem.device, getattr(torch, task.problem.dtype))
     found = checker.check(each)
     usage = found.usage
     if reason := unseen(each) or usage.unseen:
@@ -66,16 +65,11 @@ def _check_one(task: Check, name: str, sender: Sender, checker: Checker) -> Reco
         resident_bytes=usage.resident_bytes,
         unseen=usage.unseen,
         operator=found.operator,
-        notes=(*_said(each, task.problem), *found.notes),
+        notes=(*each.remarks(task.problem), *found.notes),
         mask_bytes=each.convention.mask_bytes(task.problem) if each.convention else None,
         spent_ms=found.call_ms,
         calls_ms=found.calls_ms,
     )
-
-
-def _said(each: Implementation, problem: Problem) -> list[str]:
-    """How a callable of another convention is called on a problem."""
-    return each.convention.said(problem) if each.convention is not None else []
 
 
 @contextmanager

@@ -117,7 +117,7 @@ class Dispatcher:
                 files=self._files(some),
                 readings=self._readings(some),
                 seed=self.plan.seed,
-                settings=self._settings,
+                settings=self._settings_on(problem.device),
             )
 
         self._do(CHECK, problem, names, task)
@@ -133,7 +133,7 @@ class Dispatcher:
                 files=self._files(some),
                 readings=self._readings(some),
                 seed=self.plan.seed,
-                settings=self._settings,
+                settings=self._settings_on(problem.device),
                 expected_ms={name: self.expected_ms((problem, name)) or 0.0 for name in some},
                 round_budget_ms=self.plan.round_budget_ms,
                 threads=self.plan.threads_of(session),
@@ -322,9 +322,10 @@ class Dispatcher:
     def _readings(self, names: Sequence[str]) -> dict[str, dict[str, Reading]]:
         return {e.name: e.readings for e in self.plan.entries if e.name in names and e.readings}
 
-    @property
-    def _settings(self) -> Settings:
-        return Settings(**{field: getattr(self.plan, field) for field in options()})
+    def _settings_on(self, device: str) -> Settings:
+        """The settings of the plan, with the memory limit of a device."""
+        values = {field: getattr(self.plan, field) for field in options()}
+        return Settings(**{**values, "memory_limit": self.plan.memory_limit_on(device)})
 
     def _keep_faults(
         self,

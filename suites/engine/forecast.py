@@ -152,9 +152,10 @@ class Foreseen:
 def foreseen(forecast: Forecast, pair: Pair, plan: Plan) -> Foreseen | None:
     """The limit that a problem would exceed; None when it would not, as far as is known."""
     problem = pair[0]
+    limit = plan.memory_limit_on(problem.device)
     inputs = 3 * problem.fewest_bytes  # as they are drawn, and two sets of them
-    if inputs > plan.memory_limit:
-        return _too_large(f"its inputs alone take {inputs / 2**30:.1f} GiB", plan)
+    if inputs > limit:
+        return _too_large(f"its inputs alone take {inputs / 2**30:.1f} GiB", limit)
     if stopped := forecast.stopped(pair):
         cause: Cause = "foreseen_time" if stopped.status == "timed_out" else "foreseen_memory"
         reason = f"foreseen: {stopped.problem} already exceeded a limit"
@@ -163,9 +164,9 @@ def foreseen(forecast: Forecast, pair: Pair, plan: Plan) -> Foreseen | None:
         return None  # the known sizes are too far away for a forecast: the limits themselves decide
     call_ms, peak = forecast.call_ms(pair), forecast.peak_bytes(pair)
     if problem.device != "cpu":
-        peak = None  # the device's own allocator fails when it is full
-    if peak is not None and peak > plan.memory_limit:
-        return _too_large(f"by its growth it would add about {peak / 2**30:.1f} GiB", plan)
+        peak = None  # a call that fails on a GPU ends nothing else: it is tried
+    if peak is not None and peak > limit:
+        return _too_large(f"by its growth it would add about {peak / 2**30:.1f} GiB", limit)
     if call_ms is not None and call_ms * CHECK_CALLS / 1e3 > plan.time_limit_s:
         reason = (
             f"foreseen: by its growth one call would take about {call_ms / 1e3:.0f} s, the limit "
@@ -175,9 +176,9 @@ def foreseen(forecast: Forecast, pair: Pair, plan: Plan) -> Foreseen | None:
     return None
 
 
-def _too_large(what: str, plan: Plan) -> Foreseen:
-    limit = f"the limit is {plan.memory_limit / 2**30:.1f} GiB (--memory-limit)"
-    return Foreseen("out_of_memory", "foreseen_memory", f"foreseen: {what}, {limit}")
+def _too_large(what: str, limit: int) -> Foreseen:
+    reason = f"foreseen: {what}, the limit is {limit / 2**30:.1f} GiB (--memory-limit)"
+    return Foreseen("out_of_memory", "foreseen_memory", reason)
 
 
 def session_s(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import resource
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from suites.measure.devices import Device
@@ -25,10 +26,13 @@ class Gauge:
 
     The counters are those of the scheduler and of an NVIDIA device. All reading is outside of
     samples.
+
+    on_host  whether the times of these rounds depend on the host; called after them
     """
 
     probe: Probe
     device: Device
+    on_host: Callable[[], bool] = lambda: True
     _probe_ms: float = 0.0
     _before: Snapshot | None = None
     _device_before: State | None = None
@@ -43,12 +47,13 @@ class Gauge:
         """End, and return what the machine did meanwhile."""
         after = snapshot()
         waited = waited_between(self._before or after, after)
+        usual_ms, on_host = self.probe.usual_ms, self.on_host()
         device = throttled_between(self._device_before, self.device.state())
         return Moment(
             probe_ms=self._probe_ms,
             run_delay_ms=waited.run_delay_ms,
             involuntary_switches=waited.involuntary_switches,
-            disturbed=disturbance(waited, self._probe_ms, self.probe.usual_ms, device),
+            disturbed=disturbance(waited, self._probe_ms, usual_ms, device, on_host=on_host),
             device=device,
         )
 

@@ -17,6 +17,7 @@ from suites.agreement import timed_outputs
 from suites.agreement.checker import Checker
 from suites.engine.call_limits import limited_memory, preparing, quiet
 from suites.engine.capturing import Capturing
+from suites.engine.cross_checking import cross_checked
 from suites.engine.gauge import Gauge, page_faults, usual_probe
 from suites.engine.neighbours import neighbour_ratios
 from suites.engine.outcome import clear_caches, recorded, resolve, send_failure
@@ -109,7 +110,7 @@ class Bench:
         latest: list[Tensor] = []
         expected_ms = self.task.expected_ms.get(name, 0.0)
         with self._limited():
-            with preparation.first(self.problem):
+            with preparation.first(self.problem, self.problem):
                 first_ms = timing.one_call_ms(calls[0], self._device.clock)
             before = page_faults()
             if timing.WARM_MS < expected_ms <= timing.LONG_MS:
@@ -201,7 +202,8 @@ class Bench:
             notes=(*found.mode.notes, *self.capturing.notes(name)),
             calls_ms=sum(found.took_ms) + sum(map(_spent_ms, in_rounds)),
         )
-        return self._believed(made, found.implementation)
+        believed = self._believed(made, found.implementation)
+        return cross_checked(believed, arm, self.sender)
 
     def _believed(self, made: Record, each: Implementation) -> Record:
         """The record; its output is checked on fresh inputs when it is beyond the ceilings."""
@@ -284,11 +286,16 @@ class Bench:
                 arms,
                 planned,
                 Random(seed),
-                gauge=Gauge(usual_probe(), self._device),
+                gauge=Gauge(usual_probe(), self._device, partial(self._depends_on_host, arms)),
                 refresh=self.inputs.refresh,
                 announce=announce,
                 page_faults=page_faults,
             )
+
+    def _depends_on_host(self, arms: list[Arm]) -> bool:
+        """Whether threads of the host do the work, or the device waited for their launches."""
+        waited = (self._device.unhidden(arm.sampler) for arm in arms)
+        return self.problem.device == "cpu" or any(waited)
 
     def _neighbour_ratios(
         self, arms: list[Arm], announce: Callable[[int], None]

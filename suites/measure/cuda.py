@@ -224,7 +224,10 @@ def _mark(cuda: Any) -> Any:
 
 
 def cross_check_ms(call: Call) -> float | None:
-    """Milliseconds by triton.testing.do_bench, with flushed caches; None without triton."""
+    """Milliseconds by triton.testing.do_bench, with flushed caches; None without triton.
+
+    Raises what triton raises, for instance where it finds no C compiler.
+    """
     try:
         testing = import_module("triton.testing")
     except ModuleNotFoundError:

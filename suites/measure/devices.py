@@ -15,7 +15,6 @@ from suites.measure import cache, nvidia
 from suites.measure.cuda import (
     EventSampler,
     Spin,
-    cross_check_ms,
     host_overhead_ms,
     input_sets,
     sustained_ms,
@@ -85,7 +84,7 @@ class Device(Protocol):
         """Clocks, power and throttle reasons now; None without a driver that reports them."""
 
     def beside(self, call: Call, call_ms: float) -> dict[str, float | None]:
-        """Fields of a record beside the times: host_ms, sustained_ms and cross_check_ms."""
+        """Fields of a record beside the times: host_ms and sustained_ms."""
 
 
 def device(name: str, *, cold: bool) -> Device:
@@ -171,13 +170,12 @@ class Cuda:
         return None if found is None else asdict(found)
 
     def beside(self, call: Call, call_ms: float) -> dict[str, float | None]:
-        """Host time to launch a call, its time under sustained load, and as triton measures it."""
+        """Host time to launch a call, and its time under sustained load."""
         return {
             "host_ms": host_overhead_ms(call, self._cuda),
             "sustained_ms": sustained_ms(call, self._cuda)
             if call_ms >= SUSTAINED_FROM_MS
             else None,
-            "cross_check_ms": cross_check_ms(call),
         }
 
 

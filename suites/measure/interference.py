@@ -144,7 +144,12 @@ def waited_between(before: Snapshot, after: Snapshot) -> Waited:
 
 
 def disturbance(
-    waited: Waited, probe_ms: float, usual_ms: float | None, device: State | None = None
+    waited: Waited,
+    probe_ms: float,
+    usual_ms: float | None,
+    device: State | None = None,
+    *,
+    on_host: bool = True,
 ) -> str:
     """Why a round is disturbed; empty for a quiet round.
 
@@ -152,9 +157,11 @@ def disturbance(
     probe_ms  the reading before the round
     usual_ms  the usual reading; None when it is not known yet, and the probe decides nothing
     device    as `throttled_between` returns it; None: not reported
+    on_host   whether the times depend on the host. Otherwise its rules do not apply: a thread that
+              waits for a GPU also waits for a CPU when it wakes up
     """
-    every = (_waiting(waited), _slowness(probe_ms, usual_ms), _throttling(device or {}))
-    return "; ".join(filter(None, every))
+    on_the_host = (_waiting(waited), _slowness(probe_ms, usual_ms)) if on_host else ()
+    return "; ".join(filter(None, (*on_the_host, _throttling(device or {}))))
 
 
 def throttled_between(before: State | None, after: State | None) -> State | None:

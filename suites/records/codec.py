@@ -31,6 +31,10 @@ STRICT: Final = ConfigDict(
 TOO_LARGE: Final = 2**63
 """Stored integers stay below this: tables of other programs hold 64-bit integers."""
 
+_RANGES: Final = tuple(
+    name for name in Limits.__dataclass_fields__ if isinstance(getattr(Limits(), name), range)
+)
+"""Fields of Limits that hold a range."""
 Value = TypeVar("Value")
 
 
@@ -107,20 +111,32 @@ def _problem(value: Any) -> Problem:
 
 
 def _limits(value: Any) -> Any:
-    """Fields of limits as their class has them: tuples for lists, and a range."""
+    """Fields of limits as their class has them: tuples for lists, and ranges.
+
+    Only head_dims must be there: runs of earlier versions have no other range.
+    """
     if not isinstance(value, Mapping):
         return value
-    sizes = from_data(list[int], value.get("head_dims"))
-    if len(sizes) != 3:
-        raise ValueError(f"head_dims are {reprlib.repr(sizes)}; expected start, stop and step")
     lists = {name: tuple(each) for name, each in value.items() if isinstance(each, list)}
-    return {**value, **lists, "head_dims": range(*sizes)}
+    ranges = {
+        name: _range(name, value.get(name))
+        for name in _RANGES
+        if name == "head_dims" or name in value
+    }
+    return {**value, **lists, **ranges}
+
+
+def _range(name: str, value: Any) -> range:
+    sizes = from_data(list[int], value)
+    if len(sizes) != 3:
+        raise ValueError(f"{name} are {reprlib.repr(sizes)}; expected start, stop and step")
+    return range(*sizes)
 
 
 def _limits_data(limits: Limits) -> dict[str, Any]:
-    sizes = limits.head_dims
     fields = {name: getattr(limits, name) for name in Limits.__dataclass_fields__}
-    return {**fields, "head_dims": [sizes.start, sizes.stop, sizes.step]}
+    sizes = {name: fields[name] for name in _RANGES}
+    return {**fields, **{name: [x.start, x.stop, x.step] for name, x in sizes.items()}}
 
 
 ProblemText = Annotated[Problem, PlainValidator(_problem), PlainSerializer(str, return_type=str)]

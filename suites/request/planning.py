@@ -34,7 +34,7 @@ TIME_LIMIT_S: Final = 60.0
 PREPARE_LIMIT_S: Final = 300.0
 """The default of --prepare-limit: compiling for twenty shapes takes one to three minutes."""
 MEMORY_SHARE: Final = 0.8
-"""The default of --memory-limit, as a part of the available memory."""
+"""The default of --memory-limit, as a part of the available memory; on a GPU, of the device's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +116,17 @@ def usual_memory_limit() -> int:
     return int(psutil.virtual_memory().available * MEMORY_SHARE)
 
 
+def device_memory_limit(given: int | None, machine: Mapping[str, Any]) -> int | None:
+    """Bytes that one call may add on the GPUs of a machine; None without a GPU.
+
+    given  --memory-limit; None: 80 % of the smallest device's memory
+    """
+    sizes = [each["memory_bytes"] for each in machine["devices"] if each.get("memory_bytes")]
+    if not sizes:
+        return None
+    return int(min(sizes) * MEMORY_SHARE) if given is None else given
+
+
 def fewest_sessions(request: Request) -> int:
     """Sessions before a precision, or the time that is enough, may end them."""
     fewest = FEWEST_SESSIONS if request.is_open_ended else request.suite.sessions
@@ -157,6 +168,7 @@ def plan_of(
         seed=secrets.randbits(31),
         round_budget_ms=_round_budget_ms(request),
         capability=capability(machine),
+        device_memory_limit=device_memory_limit(request.settings.get("memory_limit"), machine),
         baseline=_baseline(request.against, entries),
         baselines=baselines.by_device(entries, problems, capability(machine)),
         named=_named(request, entries),

@@ -20,7 +20,7 @@ from impls.multi_head import (
     torch_multi_head,
 )
 from impls.naive import naive
-from impls.sdpa import sdpa_cudnn, sdpa_flash
+from impls.sdpa import sdpa_flash, sdpa_flash
 from suites.measure.inputs import bind, make_inputs
 
 LENGTHS = ("1", "7", "33", "33/129", "129/33")
@@ -270,7 +270,7 @@ def test_what_is_optional_reaches_the_attention_in_the_layer_or_is_refused(
 def test_the_layer_refuses_what_its_inner_attention_refuses() -> None:
     problem = Problem.parse("b1 h2 t8 d64 documents:4x2 bf16 cuda")
     assert replace(multi_head, inner=chunked).refusals(problem) == ()
-    assert replace(multi_head, inner=sdpa_cudnn).refusals(problem) == (
+    assert replace(multi_head, inner=sdpa_flash).refusals(problem) == (
         "inner mask documents: takes full, causal",
     )
 

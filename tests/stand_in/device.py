@@ -17,7 +17,10 @@ import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
-from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
+from torch.utils.backend_registration import (
+    _DummyBackendModule,
+    _setup_privateuseone_for_python_backend,
+)
 
 from suites.measure import inputs
 from tests.stand_in import attention
@@ -80,16 +83,18 @@ class StandIn:
 
     def run(self, func: Any, args: Any, kwargs: Any) -> Any:
         """An operator with a tensor or a result on the device."""
+        operator, onto = func._schema.name, kwargs.get("device")
+        to_host = onto is not None and torch.device(onto).type == "cpu"
+        to_host |= operator == "aten::copy_" and not isinstance(args[0], OnDevice)
+        if to_host or operator in SYNCHRONIZING:
+            self.runtime.synchronize()
+        with self.runtime.computing():
+            return self._computed(func, args, kwargs, to_host=to_host)
+
+    def _computed(self, func: Any, args: Any, kwargs: Any, *, to_host: bool) -> Any:
         operator = func._schema.name
         _refuse_mixed_devices(operator, args, kwargs)
-        if operator in SYNCHRONIZING:
-            self.runtime.synchronize()
-        onto = kwargs.get("device")
-        to_host = onto is not None and torch.device(onto).type == "cpu"
-        if to_host:
-            self.runtime.synchronize()
-            kwargs = {**kwargs, "device": torch.device("cpu")}
-        elif onto is not None:
+        if kwargs.get("device") is not None:
             kwargs = {**kwargs, "device": torch.device("cpu")}
         wrappers: dict[int, OnDevice] = {}
 
@@ -103,8 +108,7 @@ class StandIn:
 
         inner_args, inner_kwargs = tree_map(unwrapped, (args, kwargs))
         call = functools.partial(func, *inner_args, **inner_kwargs)
-        if operator == "aten::copy_" and not isinstance(args[0], OnDevice):
-            self.runtime.synchronize()  # a copy to the host
+        if operator == "aten::copy_" and to_host:
             call()
             return args[0]
         made = self.runtime.launch(operator, call)
@@ -224,9 +228,17 @@ def _is_lazy(kind: type[torch.Tensor]) -> bool:
     return kind is not OnDevice and _LAZY(kind)
 
 
+class _BackendModule(_DummyBackendModule):
+    """torch.standin; torch.utils.checkpoint asks it for the dtypes of autocast."""
+
+    def get_amp_supported_dtype(self) -> list[torch.dtype]:
+        return [torch.float16, torch.bfloat16]
+
+
 @functools.cache
-def _register() -> None:
-    _setup_privateuseone_for_python_backend(NAME)
+def register() -> None:
+    """Name the device; before the first backward pass of the process."""
+    _setup_privateuseone_for_python_backend(NAME, _BackendModule())
 
 
 @contextmanager
@@ -235,7 +247,7 @@ def stand_in(**settings: Any) -> Iterator[Runtime]:
 
     settings  of the runtime
     """
-    _register()
+    register()
     runtime = Runtime(**settings)
     with ExitStack() as stack:
         for name, value in patches(runtime).items():
