@@ -94,7 +94,12 @@ class Bench:
 
     def set_up(self, name: str) -> None:
         """Make an implementation an arm."""
-        each = resolve(name, self.task.files[name], self.task.readings.get(name, {}))
+        each = resolve(
+            name,
+            self.task.files[name],
+            self.task.readings.get(name, {}),
+            self.task.hashes.get(name, {}),
+        )
         clear_caches(each)
         self.arms[name] = self.warmed(name, each)
 

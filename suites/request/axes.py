@@ -39,7 +39,7 @@ AXES: Final = {
     "--batch": Axis("batch", "Batch sizes.", "b{}"),
     "--head-dim": Axis("head_dim", "Head dimensions.", "d{}"),
     "--device": Axis(
-        "device", "cpu, cuda, mps; cuda:1 for the second NVIDIA device.", choices=DEVICES
+        "device", "cpu, cuda, mps; cuda:1: the second NVIDIA GPU.", choices=DEVICES
     ),
     "--dtype": Axis("dtype", "float32,bfloat16,float16,float64.", choices=tuple(DTYPES)),
     "--mask": Axis("mask", "full,causal,window:256.", expected="full,causal,window:256"),
