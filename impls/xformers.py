@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ import torch
 from torch import unflatten
 from torch.nn.functional import pad
 
-from impls.interface import BiasValues, Limits, Mask, implementation
+from impls.interface import BiasValues, Limits, Mask, Problem, implementation
 from impls.interface.limits import EVERY_BIAS, EVERY_MASK
 
 if TYPE_CHECKING:
@@ -35,21 +36,25 @@ if TYPE_CHECKING:
 if importlib.util.find_spec("xformers") is None:
     raise ImportError("xformers is not installed")
 
+OBJECTS = ("full", "causal", "window", "documents", "causal+documents")
+"""Kinds of mask that the library has objects for, with a forward and a backward pass."""
+LARGEST_GRID = 65535
+"""Blocks of a CUDA grid in its second and third dimension: both kernels put the batch there."""
 FLASH: dict[str, Any] = {  # FlashAttention-2, as in xformers/ops/fmha/flash.py
     "devices": ("cuda",),
     "dtypes": ("float16", "bfloat16"),
-    "masks": EVERY_MASK,
-    "biases": EVERY_BIAS,
     "head_dims": range(8, 257, 8),
     "cuda_capability": (8, 0),
+    "most_batch": LARGEST_GRID,
 }
+WITHOUT_BACKWARD = range(193, 225)
+"""Head dimensions that flash cannot train on 8.6 to 8.9 and 12.x: mha_bwd, flash_api.cpp."""
 CUTLASS: dict[str, Any] = {  # as in xformers/ops/fmha/cutlass.py
     "devices": ("cuda",),
-    "dtypes": ("float32",),
     "masks": EVERY_MASK,
     "biases": EVERY_BIAS,
-    "head_dims": range(4, 1025, 4),
-    "cuda_capability": (6, 0),
+    "cuda_capability_below": (9, 1),  # CUDA_MAXIMUM_COMPUTE_CAPABILITY
+    "most_batch": LARGEST_GRID,
 }
 ALIGNED = 8
 """Rows of a tensor bias start at multiples of this many elements."""
@@ -58,22 +63,49 @@ ALIGNED = 8
 def operator(
     q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float, bias: BiasValues | None = None
 ) -> str:
-    """The name of the kernel that xformers picks for the forward pass."""
-    fmha = _library().fmha
+    """The names of the kernels that xformers picks: forward, and backward where it is needed.
+
+    `-pt` in a name means torch's own kernel.
+    """
     attn_bias = (
         tensor_bias(mask, bias, q, k)[0] if is_tensor(mask, bias, q) else object_bias(mask, q, k)
     )
-    inputs = fmha.Inputs(**_arguments(q, k, v, attn_bias, scale))
-    needs_gradient = any(x.requires_grad for x in (q, k, v))
-    return str(fmha.dispatch._dispatch_fw(inputs, needs_gradient).NAME)  # noqa: SLF001 - no public function
+    trains = any(x.requires_grad for x in (q, k, v))
+    kernels = _picked(_arguments(q, k, v, attn_bias, scale), trains=trains)
+    return ", ".join(each.NAME for each in kernels if each is not None)
+
+
+def in_tf32(problem: Problem) -> str:
+    """A note on float32: torch's OpMultiplyAddFastF32, mem_eff_attention/gemm_kernel_utils.h."""
+    if problem.dtype != "float32":
+        return ""
+    return "float32 products are three TF32 products each on compute capability 8.0 and later"
+
+
+def _on_cuda(**limits: Any) -> Iterator[Limits]:
+    """The limits twice: grouped heads have no backward pass."""
+    yield Limits(**limits, grouped_heads=False)
+    yield Limits(**limits, backward=False)
 
 
 @implementation(
-    Limits(**FLASH, grouped_heads=False),
-    Limits(**FLASH, backward=False),
-    Limits(**CUTLASS, grouped_heads=False),
-    Limits(**CUTLASS, backward=False),
+    *_on_cuda(**FLASH, masks=OBJECTS, forward_only_dims=WITHOUT_BACKWARD),
+    Limits(
+        **FLASH | {"head_dims": WITHOUT_BACKWARD},
+        masks=OBJECTS,
+        grouped_heads=False,
+        cuda_capability_below=(8, 6),
+    ),
+    Limits(
+        **FLASH | {"head_dims": WITHOUT_BACKWARD, "cuda_capability": (9, 0)},
+        masks=OBJECTS,
+        grouped_heads=False,
+        cuda_capability_below=(12, 0),
+    ),
+    *_on_cuda(**FLASH | CUTLASS),
+    *_on_cuda(**CUTLASS, dtypes=("float32",), head_dims=range(4, 1025, 4), cuda_capability=(6, 0)),
     operator=operator,
+    remark=in_tf32,
 )
 def xformers(
     q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float, bias: BiasValues | None = None
@@ -97,9 +129,9 @@ def xformers(
 
 def is_tensor(mask: Mask, bias: BiasValues | None, q: Tensor) -> bool:
     """Whether no mask object covers this mask and bias in forward and backward."""
-    objects = ("full", "causal", "documents", "causal+documents")
-    windows = ("window",) if q.dtype in (torch.float16, torch.bfloat16) else ()
-    return bias is not None or mask.kind not in (*objects, *windows)
+    if bias is not None or mask.kind not in OBJECTS:
+        return True
+    return mask.kind == "window" and q.dtype == torch.float32
 
 
 def object_bias(mask: Mask, q: Tensor, k: Tensor) -> Any:
@@ -163,7 +195,14 @@ def _hiding(
 
 def _attend(q: Tensor, k: Tensor, v: Tensor, attn_bias: Any, scale: float) -> Tensor:
     """The output of the library as [B, Hq, Tq, D]."""
-    out: Tensor = _library().memory_efficient_attention(**_arguments(q, k, v, attn_bias, scale))
+    given = _arguments(q, k, v, attn_bias, scale)
+    trains = torch.is_grad_enabled() and any(x.requires_grad for x in (q, k, v))
+    # In deterministic mode the library refuses its flash backward, and has no other for windows
+    # and documents. The check uses that mode to fill memory with NaN: it must test the same kernel.
+    kernels = (
+        _picked(given, trains=trains) if torch.are_deterministic_algorithms_enabled() else None
+    )
+    out: Tensor = _library().memory_efficient_attention(**given, op=kernels)
     return out.reshape(q.shape[0], q.shape[2], q.shape[1], v.shape[3]).transpose(1, 2)
 
 
@@ -186,6 +225,21 @@ def _arguments(q: Tensor, k: Tensor, v: Tensor, attn_bias: Any, scale: float) ->
             else attn_bias
         )
     return {"query": query, "key": key, "value": value, "attn_bias": attn_bias, "scale": scale}
+
+
+def _picked(given: dict[str, Any], *, trains: bool) -> tuple[Any, Any]:
+    """The kernels of forward and backward that the library picks outside deterministic mode."""
+    dispatch, inputs = _library().fmha.dispatch, _library().fmha.Inputs(**given)
+    mode = torch.get_deterministic_debug_mode()
+    torch.set_deterministic_debug_mode("default")
+    try:
+        forward = dispatch._dispatch_fw(inputs, trains)  # noqa: SLF001 - no public function
+        if not trains:
+            return forward, None
+        packed = forward.VARLEN_LSE_PACKED
+        return forward, dispatch._dispatch_bw(inputs, packed)  # noqa: SLF001 - no public function
+    finally:
+        torch.set_deterministic_debug_mode(mode)
 
 
 @lru_cache(maxsize=1)

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from tests.cpu_places import places
+from tests.stand_in.device import register
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -34,6 +35,11 @@ def _sessions_of_each_worker_start_at_another_cpu() -> None:
     if worker and hasattr(os, "sched_getaffinity"):
         os.environ["OMP_PLACES"] = places(worker, sorted(os.sched_getaffinity(0)))
         os.environ["OMP_PROC_BIND"] = "false"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _the_stand_in_is_known_before_the_first_backward() -> None:
+    register()
 
 
 @pytest.fixture(autouse=True, scope="session")

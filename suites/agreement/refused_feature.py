@@ -62,7 +62,11 @@ def traced(caller: Caller, problems: Sequence[Problem]) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if problems and not concerns_the_process(error) and not hasattr(error, "cause_of_attention"):
+        if (
+            problems
+            and not concerns_the_process(error)
+            and not hasattr(error, "cause_of_attention")
+        ):
             found = unsupported(caller.apart(), problems[-1])
             error.cause_of_attention = found  # type: ignore[attr-defined] # set for cause_of
         raise

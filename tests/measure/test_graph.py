@@ -121,9 +121,7 @@ def test_a_call_that_waits_is_refused_before_a_capture_begins() -> None:
 
 def test_a_failed_capture_has_a_one_line_reason_and_restores_the_stream() -> None:
     cuda = FakeCuda(refuses="CUDA error: operation not permitted\nCompile with X\n")
-    with pytest.raises(
-        NotCapturableError, match=r"^CUDA error: operation not permitted$"
-    ) as found:
+    with pytest.raises(NotCapturableError, match=r"^CUDA error: operation not permitted$") as found:
         captured(cuda, cuda.kernel(4, host_us=10))
     assert cuda.current_stream() is cuda.main
     assert found.value.started

@@ -30,6 +30,8 @@ WITH_CPU_INDICES = ("aten::index", "aten::index_put", "aten::index_put_", "aten:
 """Operators that take indices on the CPU beside a tensor on a device."""
 COPIES = ("aten::copy_", "aten::_to_copy", "aten::_local_scalar_dense")
 """Operators between devices, or to the host."""
+WITHOUT_DEVICE_CHECK = ("aten::_efficient_attention_backward",)
+"""Operators with `device_check: NoCheck` (native_functions.yaml): random state is on the CPU."""
 SYNCHRONIZING = ("aten::_local_scalar_dense", "aten::equal", "aten::nonzero", "aten::masked_select")
 """Operators whose result the host waits for."""
 
@@ -128,7 +130,9 @@ def _refuse_mixed_devices(operator: str, args: Any, kwargs: Any) -> None:
     """Raise as torch does where a tensor of the CPU meets one of the device."""
     found: list[torch.Tensor] = []
     tree_map(lambda x: found.append(x) if isinstance(x, torch.Tensor) else None, (args, kwargs))
-    if operator in COPIES or not any(isinstance(x, OnDevice) for x in found):
+    if operator in (*COPIES, *WITHOUT_DEVICE_CHECK) or not any(
+        isinstance(x, OnDevice) for x in found
+    ):
         return
     on_cpu = [x for x in found if not isinstance(x, OnDevice) and x.dim()]
     if operator in WITH_CPU_INDICES and isinstance(args[0], OnDevice):
@@ -154,6 +158,8 @@ class _Translate(TorchFunctionMode):
         ):
             return attention.scaled_dot_product(*args, **(kwargs or {}))
         args, kwargs = tree_map(_translated, (tuple(args), dict(kwargs or {})))
+        if kwargs.get("pin_memory"):
+            kwargs["pin_memory"] = False  # pinned memory holds the same values
         if func is torch.Tensor.to and args[1:] and isinstance(args[1], OnDevice):
             args = (args[0], torch.device(NAME, 0), args[1].dtype, *args[2:])
         return func(*args, **kwargs)
@@ -225,7 +231,11 @@ def _is_lazy(kind: type[torch.Tensor]) -> bool:
 
 
 @functools.cache
-def _register() -> None:
+def register() -> None:
+    """Make the device known to torch: before the first backward of the process.
+
+    torch's autograd engine counts devices once, in its first call (Engine::start_device_threads).
+    """
     _setup_privateuseone_for_python_backend(NAME)
 
 
@@ -235,7 +245,7 @@ def stand_in(**settings: Any) -> Iterator[Runtime]:
 
     settings  of the runtime
     """
-    _register()
+    register()
     runtime = Runtime(**settings)
     with ExitStack() as stack:
         for name, value in patches(runtime).items():
