@@ -1,7 +1,10 @@
 """xformers' memory_efficient_attention: a choice among CUDA kernels (arXiv 2112.05682, 2205.14135).
 
-It runs on NVIDIA devices only, and WE HAVE NEVER RUN IT: no such device was available. The tests
-cover the masks that are passed and the refusals; on a device, rely on the agreement check.
+It runs on NVIDIA devices only, and no such device was available. Its whole check runs on an emulation
+of torch's kernels (tests/stand_in/kernels.py): how the library calls them is tested, the kernels
+themselves are not. Version 0.0.35 computes attention with torch's own kernels, FlashAttention-2 and
+CUTLASS, yet refuses every call where its own extension does not load. That extension loads beside
+the CUDA version of its build only; otherwise this file says so and is missing.
 
 Masks are passed as objects of the library where it has one: a band, or full or causal documents,
 concatenated into a batch of one. All other masks are a dense tensor, its "arbitrary mask (slower)":
@@ -19,8 +22,10 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import json
 from collections.abc import Iterator
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -33,8 +38,26 @@ from impls.interface.limits import EVERY_BIAS, EVERY_MASK
 if TYPE_CHECKING:
     from torch import Tensor
 
-if importlib.util.find_spec("xformers") is None:
-    raise ImportError("xformers is not installed")
+
+def _expect_its_extension() -> None:
+    """Raise ImportError where the library is not installed, or built for another CUDA than torch.
+
+    xformers/_cpp_lib.py writes the CUDA version of the build as 1208 for 12.8.
+    """
+    found = importlib.util.find_spec("xformers")
+    if found is None or not found.submodule_search_locations:
+        raise ImportError("xformers is not installed")
+    build = Path(found.submodule_search_locations[0], "cpp_lib.json")
+    version = json.loads(build.read_text())["version"]["cuda"] if build.exists() else None
+    here = torch.version.cuda
+    if here is not None and version is not None and int(here.split(".")[0]) != version // 100:
+        raise ImportError(
+            f"xformers is built for CUDA {version // 100}.{version % 100} and refuses every call "
+            f"beside torch for CUDA {here}; install a build of xformers for CUDA {here}"
+        )
+
+
+_expect_its_extension()
 
 OBJECTS = ("full", "causal", "window", "documents", "causal+documents")
 """Kinds of mask that the library has objects for, with a forward and a backward pass."""
@@ -219,12 +242,22 @@ def _arguments(q: Tensor, k: Tensor, v: Tensor, attn_bias: Any, scale: float) ->
     if group > 1:
         query = unflatten(query, 2, (-1, group))
         key, value = (x.unsqueeze(3).expand(-1, -1, -1, group, -1) for x in (key, value))
-        attn_bias = (
-            unflatten(attn_bias, 1, (-1, group))
-            if isinstance(attn_bias, torch.Tensor)
-            else attn_bias
-        )
+        if isinstance(attn_bias, torch.Tensor):
+            attn_bias = _grouped(attn_bias, group)
     return {"query": query, "key": key, "value": value, "attn_bias": attn_bias, "scale": scale}
+
+
+def _grouped(attn_bias: Tensor, group: int) -> Tensor:
+    """A tensor bias as [B, Hk, Hq // Hk, Tq, Tk].
+
+    unflatten would give a dimension of size 1 another stride, which the library then refuses.
+    """
+    (batch, heads, queries, keys), (of_batch, of_heads, *others) = (
+        attn_bias.shape,
+        attn_bias.stride(),
+    )
+    shape = batch, heads // group, group, queries, keys
+    return attn_bias.as_strided(shape, (of_batch, of_heads * group, of_heads, *others))
 
 
 def _picked(given: dict[str, Any], *, trains: bool) -> tuple[Any, Any]:
