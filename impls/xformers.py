@@ -1,6 +1,6 @@
 """xformers' memory_efficient_attention: a choice among CUDA kernels (arXiv 2112.05682, 2205.14135).
 
-It runs on NVIDIA devices only, and no such device was available. Its whole check runs on an emulation
+It runs on NVIDIA devices only; no such device was available. Its whole check runs on an emulation
 of torch's kernels (tests/stand_in/kernels.py): how the library calls them is tested, the kernels
 themselves are not. Version 0.0.35 computes attention with torch's own kernels, FlashAttention-2 and
 CUTLASS, yet refuses every call where its own extension does not load. That extension loads beside
