@@ -24,9 +24,12 @@ COPIES: Final = ("aten::copy_", "aten::_to_copy", "aten::_local_scalar_dense")
 """Operators between devices, or to the host."""
 INDEXING: Final = ("aten::index", "aten::index_put", "aten::index_put_", "aten::_index_put_impl_")
 """Operators that take indices on the CPU beside a tensor of the device."""
-SEVERAL: Final = ("aten::where", "aten::index_put", "aten::index_put_", "aten::_index_put_impl_")
-"""Operators that copy any number of such tensors to the device: TensorCompare.cpp,
-`where_self_out`; TensorAdvancedIndexing.cpp."""
+SEVERAL: Final = (
+    *("aten::where", "aten::index_put", "aten::index_put_", "aten::_index_put_impl_"),
+    "aten::_efficient_attention_backward",
+)
+"""Operators that take any number of such tensors: TensorCompare.cpp, `where_self_out`;
+TensorAdvancedIndexing.cpp; attention_backward.cu, whose random state is on the CPU."""
 UNORDERED: Final = (
     *("aten::mm", "aten::bmm", "aten::addmm", "aten::baddbmm", "aten::dot", "aten::mv"),
     *("aten::cumsum", "aten::scatter_add", "aten::scatter_add_", "aten::index_add"),
