@@ -158,7 +158,8 @@ def stand_in(**settings: Any) -> Iterator[Runtime]:
         for name, value in patches(runtime).items():
             stack.enter_context(patch(f"torch.cuda.{name}", value))
         stack.enter_context(patch("torch.Generator", mixing.Generator))
-        backward = functools.partial(runtime.backward, torch.autograd._engine_run_backward)
+        run: Any = torch.autograd._engine_run_backward  # type: ignore[attr-defined] # torch's own
+        backward = functools.partial(runtime.backward, run)
         stack.enter_context(patch("torch.autograd._engine_run_backward", backward))
         stack.enter_context(patch("suites.measure.inputs._is_lazy", _is_lazy))
         stack.enter_context(patch("suites.measure.warm_up.LONGEST_S", 0.1))

@@ -19,7 +19,7 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 
-from tests.stand_in.device import OnDevice
+from tests.stand_in.tensors import OnDevice
 
 ALIGNED_LSE = 32
 """Queries in a block of the efficient kernel: its log-sum-exp is padded to a multiple, with inf."""
