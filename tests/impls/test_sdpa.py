@@ -114,7 +114,7 @@ def test_kernels_without_a_mask_tensor_refuse_what_needs_one() -> None:
         (sdpa_cudnn, "t1 bf16", (9, 0), "Tk 1: takes 2 or more"),
         (sdpa_cudnn, "b65536 bf16", (9, 0), "batch 65536: takes 65535 or fewer"),
         (sdpa_cudnn, "d136 bf16", (8, 0), "head dimension 136: takes 8 to 128 by 8"),
-        (sdpa_cudnn, "d192 bf16", (10, 0), "value dimension 192: takes 128 to 128"),
+        (sdpa_cudnn, "d192 bf16", (10, 0), "head dimension 192: takes 8 to 128 by 8"),
         (sdpa_cudnn, "d192 dv128 bf16", (10, 0), ""),
         (sdpa_cudnn, "d256 bf16 train", (9, 0), ""),
         (
