@@ -330,14 +330,26 @@ def list_(
 
 @app.command()
 def selftest(
+    context: typer.Context,
     *,
+    device: parameters.SelftestDevice = "cpu",
+    only: parameters.OnlySteps = None,
     sessions: Annotated[
         int, typer.Option(metavar="N", min=2, help="Fresh processes that measure every pair.")
     ] = 5,
     threads: Annotated[int, typer.Option(metavar="N", min=1, help="OpenMP threads.")] = 1,
     as_json: parameters.Json = False,
 ) -> None:
-    """Are the instruments right, and is this machine quiet enough? Exit 1 for a wrong one."""
+    """Are the instruments right, and is this machine quiet enough? Exit 1 for a wrong one.
+
+    With --device cuda: validate a GPU machine in five minutes. Each step has a process and a time
+    limit of its own; the last line names a file to send.
+    """
+    if device != "cpu":
+        unused = [name for name in ("sessions", "threads") if is_given(context, name)]
+        _test_device(device, only or [], unused, as_json=as_json)
+    if only:
+        raise ValueError("--only without --device cuda; only the test of a GPU has steps")
     from reports.outputs.export.selftest_data import of_selftest
     from reports.outputs.terminal import selftest as found
     from reports.outputs.terminal.console import console, print_json, print_tables
@@ -420,6 +432,27 @@ def _carry_out(conduct: Callable[[Live, Listener | None, str], Conducted], left:
     from reports.outputs import ended
 
     raise typer.Exit(ended.of_run(done, left, lines))
+
+
+def _test_device(device: str, only: list[str], unused: list[str], *, as_json: bool) -> NoReturn:
+    """Run the steps of a device's selftest, and report them."""
+    from reports.outputs.device_test import DeviceTest
+    from reports.outputs.folder import RESULTS, expect_folder
+    from suites.calibrate.device import conduct, steps
+    from suites.records.store import now
+    from suites.request.axes import cuda_device
+
+    kind = device.partition(":")[0]
+    if kind != "cuda":
+        raise ValueError(f"--device is {device!r}; expected cpu, cuda or cuda:1")
+    if unused:
+        raise ValueError(f"--{unused[0]} with --device {device}; its steps have settings of theirs")
+    wanted = steps.chosen(only)
+    expect_folder(RESULTS)
+    machine = conduct.machine_with(kind, cuda_device(device))
+    test = DeviceTest(machine, now(), typed.command(), as_json=as_json)
+    conduct.conduct(machine.target, wanted, test.show)
+    raise typer.Exit(test.end())
 
 
 def _expect_kept(url: str) -> None:

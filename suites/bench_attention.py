@@ -84,7 +84,7 @@ def measured(request: pytest.FixtureRequest) -> Iterator[Measured]:
     run = Run(name="pytest", started=now(), command=COMMAND, plan=plan, machine=machine)
     records = _carried_out(run, request.config)
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in environment(max(plan.threads)).items():
+        for name, value in environment(max(plan.threads), plan.cuda_device).items():
             patch.setenv(name, value)
         yield Measured(plan, records)
 

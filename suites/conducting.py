@@ -23,7 +23,7 @@ from suites.request.planning import Request
 
 NOT_KEPT: Final = "sqlite://"
 """The store of a check, in memory."""
-SAME_MACHINE: Final = ("cpu", "cores", "versions", "allocator", "devices")
+SAME_MACHINE: Final = ("cpu", "cores", "versions", "allocator", "devices", "nvidia")
 """Facts of a machine that must not change between the parts of a resumed run."""
 
 
@@ -153,6 +153,7 @@ def planned(request: Request, pool: LocalPool | None = None) -> tuple[Plan, dict
         planning.specs_of(request),
         threads=max(planning.threads_of(request, cores())),
         allocator=request.settings.get("allocator", "default"),
+        cuda_device=request.settings.get("cuda_device", ""),
         pool=pool,
     )
     return planning.plan_of(request, machine, entries, cores()), machine
@@ -180,12 +181,19 @@ def unstarted_pool(request: Request) -> LocalPool:
         planning.memory_limit(request),
         settings.get("allocator", "default"),
         settings.get("prepare_limit_s", planning.PREPARE_LIMIT_S),
+        settings.get("cuda_device", ""),
     )
 
 
 def pool_of(plan: Plan) -> LocalPool:
     """Processes under a stored plan's limits."""
-    return LocalPool(plan.time_limit_s, plan.memory_limit, plan.allocator, plan.prepare_limit_s)
+    return LocalPool(
+        plan.time_limit_s,
+        plan.memory_limit,
+        plan.allocator,
+        plan.prepare_limit_s,
+        plan.cuda_device,
+    )
 
 
 def _expect_unchanged(run: Run) -> None:
@@ -197,12 +205,18 @@ def _expect_unchanged(run: Run) -> None:
                     f"{path} has changed since run {run.name!r} began; its records would not "
                     "belong together: start a new run"
                 )
-    machine, _ = open_catalogue([], threads=max(run.plan.threads), allocator=run.plan.allocator)
+    machine, _ = open_catalogue(
+        [],
+        threads=max(run.plan.threads),
+        allocator=run.plan.allocator,
+        cuda_device=run.plan.cuda_device,
+    )
     for fact in SAME_MACHINE:
-        if machine[fact] != run.machine[fact]:
+        ours, theirs = run.machine.get(fact), machine.get(fact)
+        if ours != theirs:
             raise ValueError(
-                f"run {run.name!r} began with {fact} {run.machine[fact]}, here it is "
-                f"{machine[fact]}; its records would not belong together: start a new run"
+                f"run {run.name!r} began with {fact} {ours}, here it is "
+                f"{theirs}; its records would not belong together: start a new run"
             )
 
 

@@ -85,7 +85,7 @@ class Terms:
         The hash covers the file's path and bytes, problems, settings, baseline, machine and
         versions. It does not cover other files that the candidate imports.
         """
-        machine = {fact: self.machine[fact] for fact in ("attnbench", *SAME_MACHINE)}
+        machine = {fact: self.machine.get(fact) for fact in ("attnbench", *SAME_MACHINE)}
         parts = [
             [str(candidate.file.resolve()), candidate.function, _hash_of(candidate.file)],
             [list(map(str, self.problems)), dict(self.request.settings)],

@@ -28,7 +28,12 @@ from suites.records.plan import Entry, Plan
 from suites.records.record import CHECK, Record
 from suites.records.store import Run, Store, now
 from suites.request import baselines
-from suites.request.planning import MEMORY_SHARE, capability, usual_memory_limit
+from suites.request.planning import (
+    MEMORY_SHARE,
+    capability,
+    device_memory_limit,
+    usual_memory_limit,
+)
 
 _DIGITS: Final = 8
 """Digits of a bundle's hash in the name of the folder that it is unpacked to."""
@@ -61,6 +66,11 @@ def differences(of: Run) -> list[str]:
     if here.memory_limit < plan.memory_limit:
         there, own = (f"{each.memory_limit / 2**30:.3g} GiB" for each in (plan, here))
         found.append(f"memory limit: {there} in the run, {own} here: 80 % of what is available")
+    if plan.cuda_device:
+        found.append(
+            f"NVIDIA device: {plan.cuda_device} in the run, the first visible one here: another "
+            "one is chosen with CUDA_VISIBLE_DEVICES"
+        )
     return [line for line in found if line]
 
 
@@ -86,9 +96,13 @@ def rerun(
 
 
 def fitting(plan: Plan) -> Plan:
-    """The plan with no more threads than CPUs here, and a memory limit that fits this machine."""
+    """The plan with no more threads than CPUs here, and a memory limit that fits this machine.
+
+    Its NVIDIA device is the first one that is visible: a device of another machine has no meaning.
+    """
     threads = tuple(sorted({min(each, cores()) for each in plan.threads}))
-    return replace(plan, threads=threads, memory_limit=_memory_limit(plan.memory_limit))
+    limit = _memory_limit(plan.memory_limit)
+    return replace(plan, threads=threads, memory_limit=limit, cuda_device="")
 
 
 def _memory_limit(limit: int) -> int:
@@ -130,6 +144,7 @@ def _planned(plan: Plan, pool: LocalPool) -> tuple[Plan, dict[str, Any]]:
         plan,
         entries=entries,
         capability=capability(machine),
+        device_memory_limit=_device_memory_limit(plan, machine),
         baselines=plan.baselines
         or baselines.by_device(entries, plan.problems, capability(machine)),
         named=tuple(name for name in plan.named if name in names),
@@ -139,6 +154,13 @@ def _planned(plan: Plan, pool: LocalPool) -> tuple[Plan, dict[str, Any]]:
     if possible:  # trials need a device
         made = with_readings(replace(made, problems=possible), pool)
     return replace(made, problems=plan.problems), machine
+
+
+def _device_memory_limit(plan: Plan, machine: Mapping[str, Any]) -> int | None:
+    """The limit of a plan on GPUs, unless those of this machine have too little memory for it."""
+    usual = device_memory_limit(None, machine)
+    limits = [each for each in (plan.device_memory_limit, usual) if each is not None]
+    return None if usual is None else min(limits)
 
 
 def _devices(machine: Mapping[str, Any]) -> list[str]:

@@ -47,7 +47,8 @@ def main() -> None:
     gc.set_threshold(100_000, 50, 50)  # importing makes much and leaves little to collect
     with _on_any_cpu():
         work = _work()
-        from suites.measure import precision  # noqa: PLC0415 - torch, once the pipe is open
+        from suites.engine import waking  # noqa: PLC0415 - torch, once the pipe is open
+        from suites.measure import precision  # noqa: PLC0415 - likewise
 
     precision.settle()
     gc.set_threshold(*usual)
@@ -55,7 +56,8 @@ def main() -> None:
     with os.fdopen(tasks) as lines:
         for line in lines:
             task = decoded(line)
-            work[type(task)](task, sender)
+            with waking.devices_of(task):
+                work[type(task)](task, sender)
             sender.send(Answered())
 
 

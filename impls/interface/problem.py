@@ -150,6 +150,14 @@ class Problem:
         return (queries + keys) * (1 + self.training) * DTYPE_BYTES[self.dtype]
 
     @property
+    def input_bytes(self) -> int:
+        """Bytes of q, k and v, and in training of the gradient of the output."""
+        values = self.value_size if self.training else 0
+        queries = self.batch * self.query_heads * self.query_length * (self.head_dim + values)
+        keys = self.batch * self.key_heads * self.key_length * (self.head_dim + self.value_size)
+        return (queries + keys) * DTYPE_BYTES[self.dtype]
+
+    @property
     def projection_flops(self) -> int:
         """Multiplications and additions of the four projections of a layer around the attention.
 
@@ -258,8 +266,8 @@ def _refuse_device_index(word: str) -> None:
     """Raise ValueError for `cuda:1`: a problem names a kind of device, not one of several."""
     if found := re.fullmatch(r"cuda:(\d+)", word):
         raise ValueError(
-            f"{word!r} has a device index, expected 'cuda'; to use that device, set "
-            f"CUDA_VISIBLE_DEVICES={found[1]} and write 'cuda'"
+            f"{word!r} has a device index, expected 'cuda': a problem names a kind of device; "
+            f"choose the device with --device cuda:{found[1]}"
         )
 
 

@@ -96,4 +96,5 @@ def _devices(run: Run) -> Iterator[tuple[str, Any]]:
     needed = {problem.device for problem in run.plan.problems}
     for each in run.machine.get("devices") or ():
         if each.get("device") in needed:
-            yield each["device"], each.get("name")
+            identity = (each.get("name"), each.get("uuid"))  # two of one model are not the same
+            yield each["device"], " ".join(filter(None, identity)) or None

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from impls.interface import Problem
 from reports.rows import sessions
 from reports.rows.answers import devices_beside_cpu
 from reports.rows.sessions import clock_resolution_ms, median_ceilings
 from reports.views.numbers import percent, three_digits
+from reports.views.nvidia import nvidia_facts, nvidia_session_facts
 from reports.views.text import counted, duration, moment
 from suites.records.plan import Plan
 from suites.records.record import Record
@@ -23,6 +25,8 @@ _KNOWN: Final = (
     "cores",
     "memory_bytes",
     "devices",
+    "nvidia",
+    "other_devices",
     "threads",
     "allocator",
     "os",
@@ -46,12 +50,39 @@ def facts(run: Run, records: Iterable[Record]) -> Facts:
         ("GPU", gpu),
         *session_facts(run),
         *settings(plan),
+        *_hot_inputs(records),
         ("time limit", f"{plan.time_limit_s:g} s for one implementation on one problem"),
         ("limit of preparing", f"{plan.prepare_limit_s:g} s besides"),
-        ("memory limit", f"{gibibytes(plan.memory_limit)} that one call may add"),
+        *_memory_limits(plan),
         ("seed", str(plan.seed)),
         ("started", moment(run.started)),
         ("ended", moment(run.ended) or ABSENT),
+    ]
+
+
+def _hot_inputs(records: Iterable[Record]) -> Facts:
+    """Where hot calls on a GPU find their inputs; no line without such calls."""
+    found: dict[str, set[Problem]] = {}
+    for record in records:
+        found.setdefault(record.inputs_from, set()).add(record.problem)
+    words = {"memory": "from memory", "L2": "from the L2 cache"}
+    said = [
+        f"{text} on {counted(len(found[place]), 'problem')}"
+        for place, text in words.items()
+        if place in found
+    ]
+    return [("inputs of hot calls on a GPU", ", ".join(said))] if said else []
+
+
+def _memory_limits(plan: Plan) -> Facts:
+    """The bytes that one call may add, by where the problems of the run are."""
+    limits = {problem.device: plan.memory_limit_on(problem.device) for problem in plan.problems}
+    sizes = dict.fromkeys(limits.values())
+    if len(sizes) == 1:
+        return [("memory limit", f"{gibibytes(next(iter(sizes)))} that one call may add")]
+    return [
+        (f"memory limit on {device}", f"{gibibytes(limit)} that one call may add")
+        for device, limit in limits.items()
     ]
 
 
@@ -64,8 +95,9 @@ def settings(plan: Plan) -> Facts:
         ("delta", f"{percent(plan.delta)}: smaller differences do not count"),
         ("precision", precision),
         *(
-            (f"{option.title} setting", option.shown(getattr(plan, field)))
+            (f"{option.title} setting", option.shown(value))
             for field, option in labelling().items()
+            if (value := getattr(plan, field)) or option.default
         ),
         ("threads requested", f"{numbers}, in turn" if len(plan.threads) > 1 else numbers),
     ]
@@ -88,6 +120,7 @@ def machine_facts(machine: Mapping[str, Any], *, threads: int | None = None) -> 
         ("cores", text(machine.get("cores"))),
         ("memory", gibibytes(memory) if isinstance(memory, int) else ABSENT),
         *_devices(machine.get("devices")),
+        *nvidia_facts(machine),
         ("threads", text(machine.get("threads", threads))),
         ("allocator", text(machine.get("allocator"))),
         ("system", text(machine.get("os"))),
@@ -103,6 +136,7 @@ def session_facts(run: Run) -> Iterator[tuple[str, str]]:
     for each in median_ceilings(run):
         kind = " ".join(filter(None, [each.kind, each.dtype]))
         yield f"measured {kind} in {each.residency}", f"{ceiling_rate(each)} on {each.device}"
+    yield from nvidia_session_facts(run)
     if bound := sorted({fact.affinity for fact in run.facts if fact.affinity}):
         yield "CPUs of sessions", " or ".join(", ".join(map(str, own)) for own in bound)
     step = clock_resolution_ms(run)

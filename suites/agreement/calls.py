@@ -50,11 +50,11 @@ class Caller:
         self.modes.append(GradientMode())
         whole = call_of(bound, given, between=between, mode=self.modes[-1])
         kind = (str(problem), _form(given.q, given.k, given.v), "whole")
-        return self._guarded(whole, kind, problem.device)
+        return self._guarded(whole, kind, problem)
 
     def function(self, problem: Problem, given: Inputs) -> Callable[..., Tensor]:
         """The forward pass as a function of q, k and v; all else is fixed."""
-        return self._guarded(self._bind(problem, given), str(problem), problem.device)
+        return self._guarded(self._bind(problem, given), str(problem), problem)
 
     def apart(self) -> Caller:
         """A caller of the same implementation that counts its own times and prepares anew."""
@@ -70,17 +70,17 @@ class Caller:
         return self.preparation.bind(problem, given)
 
     def _guarded(
-        self, function: Callable[..., Any], kind: Hashable, device: str
+        self, function: Callable[..., Any], kind: Hashable, problem: Problem
     ) -> Callable[..., Any]:
         """The function within the guard.
 
         kind  of its calls, besides the form of their tensors; it holds no mask, since a probe tests
               what happens when one is dropped
         """
-        timed = counted(function, self.took_ms, device)
+        timed = counted(function, self.took_ms, problem.device)
 
         def guarded(*given: Any) -> Any:
-            with self.guard(), self.preparation.first((kind, _form(*given))):
+            with self.guard(), self.preparation.first((kind, _form(*given)), problem):
                 return timed(*given)
 
         return guarded

@@ -13,8 +13,6 @@ from functools import partial
 from math import ceil
 from typing import Any, Final
 
-import torch
-
 from impls.interface import FULL, Bias, Problem
 from suites.agreement.attempts import Raised, attempt, concerns_the_process
 from suites.agreement.bounds.by_implementation import claims_exact_attention
@@ -62,11 +60,8 @@ def traced(caller: Caller, problems: Sequence[Problem]) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if (
-            problems
-            and not concerns_the_process(error)
-            and not hasattr(error, "cause_of_attention")
-        ):
+        has_cause = hasattr(error, "cause_of_attention")
+        if problems and not has_cause and not concerns_the_process(error):
             found = unsupported(caller.apart(), problems[-1])
             error.cause_of_attention = found  # type: ignore[attr-defined] # set for cause_of
         raise

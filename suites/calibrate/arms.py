@@ -50,7 +50,10 @@ def calibrate(task: Calibrate, sender: Sender) -> None:
 def read_instruments(task: ReadInstruments, sender: Sender) -> None:
     """Send the memory of an allocation of known size, and the time of empty calls."""
     size = task.known_bytes
-    _, usage = memory.measure(lambda: (torch.empty(size, dtype=torch.uint8).fill_(0),), task.device)
+    memory.settle(task.device, torch.float32)
+    _, usage = memory.measure(
+        lambda: (torch.empty(size, dtype=torch.uint8, device=task.device).fill_(0),), task.device
+    )
     sampler = HotSampler(HostClock())
     empty = [lambda: None, lambda: None]
     sender.send(

@@ -41,6 +41,7 @@ def open_catalogue(
     *,
     threads: int,
     allocator: str = "default",
+    cuda_device: str = "",
     pool: LocalPool | None = None,
 ) -> Catalogue:
     """The machine, and the implementations that the specs select (None: all), as data.
@@ -52,7 +53,7 @@ def open_catalogue(
     """
     if pool is not None:
         return _listed(specs, threads, pool)
-    with LocalPool(LIMIT_S, _NO_LIMIT, allocator) as own:
+    with LocalPool(LIMIT_S, _NO_LIMIT, allocator, cuda_device=cuda_device) as own:
         return _listed(specs, threads, own)
 
 
@@ -94,7 +95,7 @@ def _listed(specs: list[str] | None, threads: int, pool: LocalPool) -> Catalogue
     without: dict[str, str] = {}
     for _ in range(MOST_TRIES):
         process = pool.take(CHECK, threads)
-        latest, ended = _ask(process, specs, without)
+        latest, ended = _ask(process, specs, without, pool.cuda_device)
         if not ended:
             pool.put_back(CHECK, process)
             if isinstance(latest, Refused):
@@ -109,12 +110,12 @@ def _listed(specs: list[str] | None, threads: int, pool: LocalPool) -> Catalogue
 
 
 def _ask(
-    process: Process, specs: list[str] | None, without: dict[str, str]
+    process: Process, specs: list[str] | None, without: dict[str, str], cuda_device: str
 ) -> tuple[Message | None, str]:
     """The last message of the session, and why it ended; empty when it did not."""
     heard: list[Message] = []
     asked = None if specs is None else tuple(specs)
-    task = ListImplementations(specs=asked, without=without, cores=cores())
+    task = ListImplementations(specs=asked, without=without, cores=cores(), cuda_device=cuda_device)
     ending = _asked(process, task, heard.append, LIMIT_S)
     latest = heard[-1] if heard else None
     if ending is None:

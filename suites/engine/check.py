@@ -26,7 +26,6 @@ def check(task: Check, sender: Sender) -> None:
     """Send a record of agreement and memory for every implementation."""
     problem = task.problem
     memory.self_check()
-    memory.settle(problem.device, getattr(torch, problem.dtype))
     checker = Checker(
         problem,
         task.seed,
@@ -40,12 +39,13 @@ def check(task: Check, sender: Sender) -> None:
 
 
 def _check_one(task: Check, name: str, sender: Sender, checker: Checker) -> Record:
-    each = resolve(name, task.files[name], task.readings.get(name, {}))
+    each = resolve(name, task.files[name], task.readings.get(name, {}), task.hashes.get(name, {}))
     sender.send(Rest())
     checker.prepare(each)
     sender.send(Begin(problem=task.problem, implementation=name))
     clear_caches(each)
     compilers.forget()
+    memory.settle(task.problem.device, getattr(torch, task.problem.dtype))
     found = checker.check(each)
     usage = found.usage
     if reason := unseen(each) or usage.unseen:

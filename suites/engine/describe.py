@@ -16,23 +16,43 @@ import impls
 from impls.interface import Implementation, Missing
 from suites.engine.pipe import Sender, one_line
 from suites.engine.protocol import Begin, Listed, ListImplementations, Refused, Survey, Surveyed
-from suites.measure import cache, ceilings, machine, precision, timing
+from suites.measure import (
+    cache,
+    ceilings,
+    machine,
+    nvidia,
+    nvidia_facts,
+    precision,
+    timing,
+    warm_up,
+)
 from suites.process_state.state import SHARED, ProcessState
-from suites.records.facts import SessionFacts
+from suites.records.facts import SessionFacts, WarmUp
 from suites.records.plan import Entry
 
 LONGEST: Final = 2000
 """Characters of a refusal, a missing module or a description: paths are long."""
-SET_HERE: Final = (
+RECORDED: Final = (
     "OMP_NUM_THREADS",
     "OMP_PROC_BIND",
     "OMP_PLACES",
+    "TORCH_DISABLE_NATIVE_JIT",
     "MALLOC_MMAP_MAX_",
     "MALLOC_MMAP_THRESHOLD_",
     "MALLOC_TRIM_THRESHOLD_",
     "MALLOC_TOP_PAD_",
+    "CUDA_VISIBLE_DEVICES",
+    "CUDA_DEVICE_ORDER",
+    "CUDA_LAUNCH_BLOCKING",
+    "CUDA_MODULE_LOADING",
+    "CUBLAS_WORKSPACE_CONFIG",
+    "NVIDIA_TF32_OVERRIDE",
+    "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
+    "PYTORCH_ALLOC_CONF",
+    "PYTORCH_CUDA_ALLOC_CONF",
+    "PYTORCH_NO_CUDA_MEMORY_CACHING",
 )
-"""Variables that the engine sets for a session, and those of the C library's allocator."""
+"""Variables that the engine sets for a session, and those of allocators and of CUDA."""
 
 Found = dict[str, Implementation | Missing]
 
@@ -44,12 +64,15 @@ def list_implementations(task: ListImplementations, sender: Sender) -> None:
     except ValueError as error:
         sender.send(Refused(reason=one_line(str(error), LONGEST)))
         return
-    here = machine.describe(cores=task.cores, threads=torch.get_num_threads())
+    here = machine.describe(
+        cores=task.cores, threads=torch.get_num_threads(), cuda_device=task.cuda_device
+    )
     sender.send(Listed(machine=here, entries=tuple(entries)))
 
 
 def survey(task: Survey, sender: Sender) -> None:
     """Send the facts of this process, once, before any time is taken."""
+    warmed = _warmed() if task.warms_up else None
     found = tuple(
         ceiling
         for device in task.devices
@@ -64,9 +87,25 @@ def survey(task: Survey, sender: Sender) -> None:
         clock_resolution_ms=timing.resolution_ms(),
         last_level_cache_bytes=cache.last_level_bytes(),
         garbage_collection="off in samples" if gc.isenabled() else "off",
-        environment={name: os.environ[name] for name in SET_HERE if name in os.environ},
+        environment={name: os.environ[name] for name in RECORDED if name in os.environ},
+        nvidia=nvidia_facts.facts(_uuid()) if "cuda" in task.devices else {},
+        warm_up=warmed,
     )
     sender.send(Surveyed(facts=facts))
+
+
+def _warmed() -> WarmUp:
+    def temperature_c() -> int | None:
+        state = nvidia.read(uuid)
+        return None if state is None else state.temperature_c
+
+    uuid = _uuid()
+    return warm_up.warm_up(torch.cuda, temperature_c)
+
+
+def _uuid() -> str:
+    """Of the NVIDIA device that is used."""
+    return str(torch.cuda.get_device_properties(torch.cuda.current_device()).uuid)
 
 
 def cpus_of_threads() -> list[int]:

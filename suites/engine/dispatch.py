@@ -99,6 +99,7 @@ class Dispatcher:
     _ends_processes: set[str] = field(default_factory=set)
     _left_threads: set[str] = field(default_factory=set)
     _ceilings: tuple[Ceiling, ...] = ()
+    _is_warm: bool = False
 
     @property
     def plan(self) -> Plan:
@@ -114,9 +115,10 @@ class Dispatcher:
                 problem=problem,
                 implementations=tuple(some),
                 files=self._files(some),
+                hashes=self._hashes(some),
                 readings=self._readings(some),
                 seed=self.plan.seed,
-                settings=self._settings,
+                settings=self._settings_on(problem.device),
             )
 
         self._do(CHECK, problem, names, task)
@@ -130,9 +132,10 @@ class Dispatcher:
                 problem=problem,
                 implementations=tuple(some),
                 files=self._files(some),
+                hashes=self._hashes(some),
                 readings=self._readings(some),
                 seed=self.plan.seed,
-                settings=self._settings,
+                settings=self._settings_on(problem.device),
                 expected_ms={name: self.expected_ms((problem, name)) or 0.0 for name in some},
                 round_budget_ms=self.plan.round_budget_ms,
                 threads=self.plan.threads_of(session),
@@ -143,6 +146,11 @@ class Dispatcher:
             )
 
         self._do(session, problem, names, task)
+
+    def begin_session(self, session: int) -> None:
+        """Start the process of a session, and survey it."""
+        if self._current is None:
+            self._begin(session)
 
     def end_session(self) -> None:
         """End the process in use."""
@@ -294,22 +302,35 @@ class Dispatcher:
             devices=tuple(sorted(wanted & set(here) if here else wanted)),
             dtypes=tuple(sorted({problem.dtype for problem in problems})),
             budget_ms=min(BUDGET_MS, CEILING_MS * len(problems)),
+            warms_up=self.warms_up,
         )
+
+    @property
+    def warms_up(self) -> bool:
+        """Whether the next session warms an NVIDIA device up: the first one of this process."""
+        here = {each["device"] for each in self.run.machine.get("devices") or ()}
+        used = {problem.device for problem in self.plan.problems} & here
+        return "cuda" in used and not self._is_warm
 
     def _surveyed(self, message: Message) -> None:
         if isinstance(message, Surveyed):
             self._ceilings = message.facts.ceilings
+            self._is_warm = self._is_warm or message.facts.warm_up is not None
             self.store.note(self.run.name, message.facts)
 
     def _files(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
         return {e.name: e.files for e in self.plan.entries if e.name in names}
 
+    def _hashes(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
+        return {e.name: e.hashes for e in self.plan.entries if e.name in names}
+
     def _readings(self, names: Sequence[str]) -> dict[str, dict[str, Reading]]:
         return {e.name: e.readings for e in self.plan.entries if e.name in names and e.readings}
 
-    @property
-    def _settings(self) -> Settings:
-        return Settings(**{field: getattr(self.plan, field) for field in options()})
+    def _settings_on(self, device: str) -> Settings:
+        """The settings of the plan, with the memory limit of a device."""
+        values = {field: getattr(self.plan, field) for field in options()}
+        return Settings(**{**values, "memory_limit": self.plan.memory_limit_on(device)})
 
     def _keep_faults(
         self,

@@ -1,27 +1,49 @@
-"""The state of the machine while rounds run: a probe, the scheduler's counters, page faults."""
+"""The state of the machine while rounds run: probe, counters of scheduler and GPU, page faults."""
 
 from __future__ import annotations
 
 import functools
 import resource
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from suites.measure.devices import Device
-from suites.measure.interference import Probe, Snapshot, disturbance, snapshot, waited_between
-from suites.measure.rounds import Moment
+from suites.measure.interference import (
+    Probe,
+    Snapshot,
+    State,
+    disturbance,
+    snapshot,
+    throttled_between,
+    waited_between,
+)
+from suites.measure.rounds import Arm, Moment
+
+LAUNCH_BOUND: Final = 0.5
+"""An implementation is launch-bound when more than this share of its samples holds launch time."""
 
 
 @dataclass(slots=True)
 class Gauge:
-    """The machine during some rounds: a probe before them, the scheduler's counters around them."""
+    """The machine during some rounds: a probe before them, counters around them.
+
+    The counters are those of the scheduler and of an NVIDIA device. All reading is outside of
+    samples.
+
+    on_host  whether the times of these rounds depend on the host; called after them
+    """
 
     probe: Probe
     device: Device
+    on_host: Callable[[], bool] = lambda: True
     _probe_ms: float = 0.0
     _before: Snapshot | None = None
+    _device_before: State | None = None
 
     def start(self) -> None:
         """Begin."""
+        self._device_before = self.device.state()
         self._probe_ms = self.probe.read()
         self._before = snapshot()
 
@@ -29,13 +51,21 @@ class Gauge:
         """End, and return what the machine did meanwhile."""
         after = snapshot()
         waited = waited_between(self._before or after, after)
+        usual_ms, on_host = self.probe.usual_ms, self.on_host()
+        device = throttled_between(self._device_before, self.device.state())
         return Moment(
             probe_ms=self._probe_ms,
             run_delay_ms=waited.run_delay_ms,
             involuntary_switches=waited.involuntary_switches,
-            disturbed=disturbance(waited, self._probe_ms, self.probe.usual_ms),
-            device=self.device.state(),
+            disturbed=disturbance(waited, self._probe_ms, usual_ms, device, on_host=on_host),
+            device=device,
         )
+
+
+def depends_on_host(device: Device, arms: Sequence[Arm]) -> bool:
+    """Whether threads of the host do the work, or a device mostly waited for their launches."""
+    shares = [device.unhidden(arm.sampler) for arm in arms]
+    return any(share is None or share > LAUNCH_BOUND for share in shares)
 
 
 def page_faults() -> int:

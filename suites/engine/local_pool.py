@@ -26,6 +26,7 @@ class LocalPool:
     memory_limit: int
     allocator: str = "default"
     prepare_limit_s: float = 300.0
+    cuda_device: str = ""
     _ahead: dict[int, Process] = field(default_factory=dict)
     _folder: TemporaryDirectory[str] | None = None
 
@@ -67,4 +68,10 @@ class LocalPool:
         if self._folder is None:
             self._folder = TemporaryDirectory(prefix="attnbench-", ignore_cleanup_errors=True)
         folder = self._folder.name
-        return watch, Session(watch, threads=threads, allocator=self.allocator, folder=folder)
+        return watch, Session(
+            watch,
+            threads=threads,
+            allocator=self.allocator,
+            folder=folder,
+            cuda_device=self.cuda_device,
+        )

@@ -5,12 +5,14 @@ from __future__ import annotations
 import mmap
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Self
 
@@ -29,6 +31,7 @@ from suites.engine.protocol import (
     TakeTurns,
     Task,
 )
+from suites.engine.visible_devices import visible
 from suites.engine.watch import Ending, Watch
 from suites.measure.allocator import settings
 
@@ -36,6 +39,8 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 LOOK_EVERY_S: Final = 0.1
 PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 OUTPUT_KEPT: Final = 64 << 10
+KILL_LIMIT_S: Final = 30.0
+"""Seconds to wait for the end of a killed process. A driver frees a device within a few."""
 MOST_READS: Final = 256
 """Reads of the output of a process that ended: one that it started may print for ever."""
 PROFILER_OUTPUT: Final = ("USDT:", "Memory block of unknown size was allocated")
@@ -45,11 +50,18 @@ PROFILER_OUTPUT: Final = ("USDT:", "Memory block of unknown size was allocated")
 class Session:
     """A fresh process that does tasks. Use it as a context manager; it never outlives that.
 
-    folder  for code that implementations compile; "": none of its own
+    folder       for code that implementations compile; "": none of its own
+    cuda_device  the NVIDIA device, as an index or a UUID; "": all that are visible here
     """
 
     def __init__(
-        self, watch: Watch, *, threads: int, allocator: str = "default", folder: str = ""
+        self,
+        watch: Watch,
+        *,
+        threads: int,
+        allocator: str = "default",
+        folder: str = "",
+        cuda_device: str = "",
     ) -> None:
         self.watch = watch
         self._output = b""
@@ -70,7 +82,11 @@ class Session:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 pass_fds=handed,
-                env={**compiling(folder), **environment(threads), **settings(allocator)},
+                env={
+                    **compiling(folder),
+                    **environment(threads, cuda_device),
+                    **settings(allocator),
+                },
                 start_new_session=True,
             )
         finally:
@@ -109,13 +125,17 @@ class Session:
                 self._note_turn()
                 if ending := self.watch.ending(now, self._resident_bytes()):
                     self.end()
-                    return ending
+                    return self._ended(ending)
             if self._process.poll() is not None and not self._pending():
                 self._note_turn()
                 return self._death()
 
     def end(self) -> None:
-        """Kill the process with everything it started, and close the pipes."""
+        """Kill the process with everything it started, and close the pipes.
+
+        Within a call of a driver a process does not end before the call does, so that the wait for
+        it has a limit: a hanging kernel may hold it for ever.
+        """
         if self._tasks < 0:
             return
         for child in _descendants(self._process.pid):
@@ -123,7 +143,8 @@ class Session:
                 child.kill()
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(KILL_LIMIT_S)
         self._drain_output()
         os.close(self._tasks)
         os.close(self._messages)
@@ -131,6 +152,13 @@ class Session:
             self._process.stdout.close()
         self._turn.close()
         self._tasks = -1
+
+    def _ended(self, ending: Ending) -> Ending:
+        """How the process was ended; its reason says where it still exists."""
+        if self._process.poll() is not None:
+            return ending
+        held = f"its process {self._process.pid} still exists {KILL_LIMIT_S:g} s after SIGKILL"
+        return replace(ending, reason=f"{ending.reason}; {held}")
 
     def _listen(self, receive: Receive) -> bool:
         """Pass on what arrives within a tenth of a second; True when the task is done."""
@@ -218,16 +246,18 @@ class Session:
         return f"the process {how}{last}"
 
 
-def environment(threads: int) -> dict[str, str]:
+def environment(threads: int, cuda_device: str = "") -> dict[str, str]:
     """The environment of a session: this program found first, OpenMP threads counted and bound.
 
     Unbound, two threads were seen spinning on one CPU, and small calls took hundreds of times
     as long. By default thread number i is bound to the i-th CPU. OMP_PLACES changes that: runs at
     the same time need other CPUs each, as OMP_PLACES={2},{3}. It needs a place for every thread.
+    A chosen NVIDIA device is the only one that the session sees.
     """
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH", ""))))
     return {
         **os.environ,
+        **visible(cuda_device),
         "PYTHONPATH": path,
         "OMP_NUM_THREADS": str(threads),
         "OMP_PROC_BIND": "true",
@@ -241,9 +271,17 @@ def compiling(folder: str) -> dict[str, str]:
             own folder, which other runs use as well
 
     The compiler works in the process itself: its pool of processes would run beside timed calls.
+    Without a C compiler, torch 2.13 raises in every matrix product that it compiles by triton, so
+    these kernels are switched off (torch/_native/common_utils.py).
     """
     kept = {"TORCHINDUCTOR_CACHE_DIR": folder} if folder else {}
-    return {**kept, "TORCHINDUCTOR_COMPILE_THREADS": "1"}
+    native = {} if has_c_compiler() else {"TORCH_DISABLE_NATIVE_JIT": "1"}
+    return {**kept, **native, "TORCHINDUCTOR_COMPILE_THREADS": "1"}
+
+
+def has_c_compiler() -> bool:
+    """Whether triton finds one: the variable CC, gcc or clang."""
+    return bool(os.environ.get("CC") or shutil.which("gcc") or shutil.which("clang"))
 
 
 def _descendants(pid: int) -> list[psutil.Process]:

@@ -30,12 +30,14 @@ class ListImplementations:
     specs    as typed; None selects all
     without  files that ended an earlier session, by path, with the reason
     cores    CPUs that the program may use
+    cuda_device  the NVIDIA device that was chosen, as typed; "": none
     """
 
     task: Literal["list implementations"] = "list implementations"
     specs: tuple[str, ...] | None
     without: dict[str, str]
     cores: int
+    cuda_device: str = ""
 
 
 @message
@@ -61,6 +63,7 @@ class Survey:
     devices    devices whose ceilings are measured
     dtypes     dtypes of the matrix products among them
     budget_ms  what finding one ceiling may take
+    warms_up   whether an NVIDIA device is warmed up before
     """
 
     task: Literal["survey"] = "survey"
@@ -68,6 +71,7 @@ class Survey:
     devices: tuple[str, ...]
     dtypes: tuple[str, ...]
     budget_ms: Milliseconds
+    warms_up: bool = False
 
 
 @message
@@ -76,6 +80,7 @@ class _OnProblem:
 
     implementations  names, as printed
     files            by name: the files that an implementation needs, by the names they define
+    hashes           by name: the SHA-256 of these files, as the plan has them
     readings         by name: how each of these is called, where trials chose
     settings         of the plan
     """
@@ -84,6 +89,7 @@ class _OnProblem:
     problem: ProblemText
     implementations: tuple[str, ...]
     files: dict[str, dict[str, str]]
+    hashes: dict[str, dict[str, str]] = field(default_factory=dict)
     readings: dict[str, dict[str, Reading]] = field(default_factory=dict)
     seed: int
     settings: Settings

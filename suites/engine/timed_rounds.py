@@ -17,18 +17,19 @@ from suites.agreement import timed_outputs
 from suites.agreement.checker import Checker
 from suites.engine.call_limits import limited_memory, preparing, quiet
 from suites.engine.capturing import Capturing
-from suites.engine.gauge import Gauge, page_faults, usual_probe
+from suites.engine.cross_checking import cross_checked
+from suites.engine.gauge import Gauge, depends_on_host, page_faults, usual_probe
 from suites.engine.neighbours import neighbour_ratios
 from suites.engine.outcome import clear_caches, recorded, resolve, send_failure
 from suites.engine.pipe import Sender
 from suites.engine.protocol import Measure
 from suites.engine.set_up import SetUp, keeping, set_up_fields
-from suites.engine.timed_inputs import TimedInputs
+from suites.engine.timed_inputs import TimedInputs, timed_sets
 from suites.engine.turns import WatchedTurns
 from suites.measure import compilers, timing
 from suites.measure.devices import Device, device
 from suites.measure.gradients import GradientMode
-from suites.measure.inputs import Inputs, call_of, make_inputs
+from suites.measure.inputs import Inputs, call_of
 from suites.measure.preparing import Preparation
 from suites.measure.rounds import Arm, run_rounds, schedule
 from suites.process_state.state import ProcessState
@@ -77,15 +78,12 @@ class Bench:
 
     def __post_init__(self) -> None:
         self._device = device(self.problem.device, cold=self.task.settings.cache == "cold")
-        sets = [
-            make_inputs(
-                self.problem,
-                purpose=f"time {index}",
-                session=self.task.session,
-                seed=self.task.seed,
-            )
-            for index in range(self._device.input_sets(self.problem))
-        ]
+        sets = timed_sets(
+            self.problem,
+            self._device.input_sets(self.problem),
+            session=self.task.session,
+            seed=self.task.seed,
+        )
         self.inputs = TimedInputs(sets, self.task.seed)
         self.capturing = Capturing(self.task, self.sender, self.inputs.watched)
 
@@ -96,7 +94,12 @@ class Bench:
 
     def set_up(self, name: str) -> None:
         """Make an implementation an arm."""
-        each = resolve(name, self.task.files[name], self.task.readings.get(name, {}))
+        each = resolve(
+            name,
+            self.task.files[name],
+            self.task.readings.get(name, {}),
+            self.task.hashes.get(name, {}),
+        )
         clear_caches(each)
         self.arms[name] = self.warmed(name, each)
 
@@ -109,7 +112,7 @@ class Bench:
         latest: list[Tensor] = []
         expected_ms = self.task.expected_ms.get(name, 0.0)
         with self._limited():
-            with preparation.first(self.problem):
+            with preparation.first(self.problem, self.problem):
                 first_ms = timing.one_call_ms(calls[0], self._device.clock)
             before = page_faults()
             if timing.WARM_MS < expected_ms <= timing.LONG_MS:
@@ -120,7 +123,12 @@ class Bench:
             sampler = self._device.sampler()
             if call_ms <= timing.LONG_MS:
                 call_ms = self._device.settled_ms(sampler, calls, call_ms)
-            beside = self._device.beside(calls[0], call_ms) if self.task.session == 1 else {}
+            sustained = self.task.settings.sustained
+            beside = (
+                self._device.beside(calls[0], call_ms, sustained=sustained)
+                if self.task.session == 1
+                else {}
+            )
         beside |= set_up_fields(preparation, self.problem, graphs)
         arm = Arm(
             name,
@@ -194,6 +202,7 @@ class Bench:
             threads=self.task.threads,
             calls_per_sample=arm.count,
             clock=arm.sampler.name,
+            inputs_from=self._device.inputs_from(self.problem, arm.count),
             **found.beside,
             page_faults=fmean(arm.faults) / arm.count,
             neighbour_ratio=self.neighbours.get(name) if paired else None,
@@ -201,7 +210,8 @@ class Bench:
             notes=(*found.mode.notes, *self.capturing.notes(name)),
             calls_ms=sum(found.took_ms) + sum(map(_spent_ms, in_rounds)),
         )
-        return self._believed(made, found.implementation)
+        believed = self._believed(made, found.implementation)
+        return cross_checked(believed, arm, self.sender)
 
     def _believed(self, made: Record, each: Implementation) -> Record:
         """The record; its output is checked on fresh inputs when it is beyond the ceilings."""
@@ -284,7 +294,9 @@ class Bench:
                 arms,
                 planned,
                 Random(seed),
-                gauge=Gauge(usual_probe(), self._device),
+                gauge=Gauge(
+                    usual_probe(), self._device, partial(depends_on_host, self._device, arms)
+                ),
                 refresh=self.inputs.refresh,
                 announce=announce,
                 page_faults=page_faults,

@@ -1,4 +1,4 @@
-"""CPUs that a thread may run on while something prepares.
+"""CPUs that a thread may run on while something prepares, and while it launches GPU kernels.
 
 OpenMP binds the main thread to one CPU, and threads of other libraries inherit that. ONNX Runtime
 took 1.22 times as long as SDPA with its session made on one CPU, and 0.73 times as long with the
@@ -23,7 +23,24 @@ def on_all_cpus() -> Iterator[None]:
 
     Threads of OpenMP stay where they are: each is bound to a place of its own.
     """
-    cpus = openmp_cpus()
+    with _on(openmp_cpus()):
+        yield
+
+
+@contextmanager
+def launching() -> Iterator[None]:
+    """Within this, the thread may run on every CPU that OpenMP found; then as before.
+
+    For kernels of a GPU: CUDA's threads and autograd's thread of the device inherit these CPUs.
+    Bound to the one CPU of the main thread, they would take turns with it.
+    """
+    with _on(frozenset[int]().union(*_places())):
+        yield
+
+
+@contextmanager
+def _on(cpus: frozenset[int]) -> Iterator[None]:
+    """Within this, the thread may run on these CPUs as well."""
     if not cpus:
         yield
         return

@@ -6,7 +6,7 @@ import sys
 from types import ModuleType
 from typing import Any, Final
 
-from impls.interface import Implementation
+from impls.interface import Implementation, Problem
 from suites.measure.named_objects import names_in_code, objects_of, root_module
 
 _COMPILED: Final = {
@@ -51,6 +51,16 @@ def _by_name(objects: list[Any]) -> list[str]:
         for (module, name), compiler in _DECORATORS.items()
         if module in modules | names and name in names
     ]
+
+
+def torch_compiles(problem: Problem) -> bool:
+    """Whether torch itself may compile a kernel of its matrix products for a problem.
+
+    From 2.13 it does on a GPU for products over one number, as with one key
+    (torch/_native/ops/bmm_outer_product).
+    """
+    sizes = (problem.query_length, problem.key_length, problem.head_dim)
+    return problem.device != "cpu" and 1 in sizes
 
 
 def compilations() -> int | None:

@@ -1,5 +1,6 @@
-"""Interference with a round: counters of the scheduler, and a fixed matrix product as a probe.
+"""Interference with a round: counters of the scheduler and of an NVIDIA device, and a probe.
 
+The probe is a fixed matrix product on the CPU.
 Rank correlation with the time of attention, 477 samples on a shared machine of two cores: probe
 0.47, time waiting for a CPU 0.28, involuntary switches 0.24. Switches also occurred in 128 of 300
 undisturbed samples, so they are recorded and decide nothing.
@@ -13,7 +14,7 @@ from bisect import insort
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import torch
 
@@ -27,6 +28,21 @@ PRODUCTS: Final = 6
 """A reading is the fastest of this many products."""
 _PROBE_SIZE: Final = 256
 """Rows and columns of the matrices."""
+
+
+THROTTLED_BY: Final = ("thermal",)
+"""Policies whose counter disturbs a round. The power cap is none: boards under load
+reach it in normal use, and how often depends on the implementation. It is recorded."""
+SLOWED_BY: Final = (
+    "hardware slowdown",
+    "software thermal slowdown",
+    "hardware thermal slowdown",
+    "power brake",
+)
+"""Throttle reasons at the end of a round that disturb it."""
+
+State = dict[str, Any]
+"""Fields of suites.measure.nvidia.DeviceState."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +143,49 @@ def waited_between(before: Snapshot, after: Snapshot) -> Waited:
     )
 
 
-def disturbance(waited: Waited, probe_ms: float, usual_ms: float | None) -> str:
+def disturbance(
+    waited: Waited,
+    probe_ms: float,
+    usual_ms: float | None,
+    device: State | None = None,
+    *,
+    on_host: bool = True,
+) -> str:
     """Why a round is disturbed; empty for a quiet round.
 
     waited    during the round
     probe_ms  the reading before the round
     usual_ms  the usual reading; None when it is not known yet, and the probe decides nothing
+    device    as `throttled_between` returns it; None: not reported
+    on_host   whether the times depend on the host. Otherwise its rules do not apply: a thread that
+              waits for a GPU also waits for a CPU when it wakes up
     """
-    return "; ".join(filter(None, (_waiting(waited), _slowness(probe_ms, usual_ms))))
+    on_the_host = (_waiting(waited), _slowness(probe_ms, usual_ms)) if on_host else ()
+    return "; ".join(filter(None, (*on_the_host, _throttling(device or {}))))
+
+
+def throttled_between(before: State | None, after: State | None) -> State | None:
+    """The later state of a device, with the time that each policy reduced its clocks in between.
+
+    None without a later state. A counter that was not read twice is not reported: None, not zero.
+    """
+    if after is None:
+        return None
+    first, last = (((state or {}).get("throttled_ms") or {}) for state in (before, after))
+    between = {policy: last[policy] - first[policy] for policy in last if policy in first}
+    return {**after, "throttled_ms": between or None}
+
+
+def _throttling(device: State) -> str:
+    counted = device.get("throttled_ms") or {}
+    times = (
+        f"the device reduced its clocks for {counted[policy]:.0f} ms ({policy})"
+        for policy in THROTTLED_BY
+        if counted.get(policy, 0) > 0
+    )
+    reasons = [each for each in device.get("reasons") or () if each in SLOWED_BY]
+    slowed = f"the device reduced its clocks: {', '.join(reasons)}" if reasons else ""
+    return "; ".join(filter(None, (*times, slowed)))
 
 
 def _waiting(waited: Waited) -> str:

@@ -5,7 +5,10 @@ workspaces of C++ kernels. The running sum from zero repeats to the byte. It doe
 internal buffers of MKL, or other Python threads. Only this file reads the events, through a private
 attribute of the profiler; `self_check` verifies their meaning on a call of known size.
 
-The CUDA path has been tested on a stand-in device only; it never ran on a GPU.
+On a GPU `requested_bytes` of torch's caching allocator are read: the sizes before they are rounded
+to blocks. A block may be 1 MiB larger (`should_split` in c10/cuda/CUDACachingAllocator.cpp). The
+allocator cudaMallocAsync counts no requested bytes, so that an output is reported as not seen. The
+CUDA path has been tested on a stand-in device only; it never ran on a GPU.
 """
 
 from __future__ import annotations
@@ -26,10 +29,8 @@ from suites.measure.instruments import instrument_for
 _CLEAR_PEAK = "5"
 _CLEAR_REFS = Path("/proc/self/clear_refs")
 _STATUS = Path("/proc/self/status")
-_CUDA_BLOCK = 512
-"""Bytes: torch's CUDA allocator returns multiples of this (c10/cuda/CUDACachingAllocator)."""
-_BLOCKS = {"cuda": _CUDA_BLOCK}
-"""Bytes that a device's allocator returns multiples of, by device."""
+_SQUARE: Final = 64
+"""Rows of the matrix products that make torch allocate its workspaces."""
 
 OUTPUT_UNSEEN: Final = "the output alone is larger than the memory that torch's allocator saw"
 
@@ -77,7 +78,7 @@ def measure(
     When the first call keeps tensors, a second one follows: kept tensors count, the temporary
     memory of making them does not. Raises ValueError for a device without a memory counter.
     """
-    made, usage = _measured(call, _reader(device), _BLOCKS.get(device, 1), held)
+    made, usage = _measured(call, _reader(device), held)
     if usage.peak_bytes is None or usage.kept_bytes is None or not prepared:
         return made, usage
     peak, kept = usage.peak_bytes + prepared, usage.kept_bytes + prepared
@@ -96,7 +97,7 @@ def kept_by(prepare: Callable[[], object], device: str) -> int:
 
 def measure_cuda(call: Callable[[], Made], cuda: Any) -> tuple[Made, Usage]:
     """`measure` by the counters of torch's CUDA allocator; `cuda` is torch.cuda or a stand-in."""
-    return _measured(call, lambda call: _read_cuda(call, cuda), _CUDA_BLOCK, ())
+    return _measured(call, lambda call: _read_cuda(call, cuda), ())
 
 
 def _reader(device: str) -> Reader:
@@ -109,17 +110,43 @@ def _reader(device: str) -> Reader:
 
 
 def settle(device: str, dtype: torch.dtype) -> None:
-    """Run one product, so that cuBLAS allocates its workspace before memory is measured."""
+    """Make torch allocate the workspaces of cuBLAS and cuBLASLt before memory is measured.
+
+    A workspace of 32 MiB belongs to a handle and a stream, and each thread has a handle of its own
+    (aten/src/ATen/cuda/CublasHandlePool.cpp): the products run on this thread and on autograd's.
+    Call it before each implementation: torch's CUDA graph trees free all workspaces.
+    """
     if device == "cuda":
-        square = torch.ones(64, 64, device=device, dtype=dtype)
-        (square @ square).sum().item()
+        square = torch.ones(_SQUARE, _SQUARE, device=device, dtype=dtype, requires_grad=True)
+        out = _Products.apply(square)  # type: ignore[no-untyped-call] # torch's
+        torch.autograd.grad(out, square, torch.ones_like(out))
+        torch.cuda.synchronize()
+
+
+class _Products(torch.autograd.Function):
+    """Matrix products in the forward pass, and the same in the backward pass."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:  # noqa: ARG004 - torch's signature
+        """The products on the calling thread."""
+        return _products(x)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:  # type: ignore[override] # noqa: ARG004 - torch's
+        """The products on autograd's thread."""
+        return _products(grad)
+
+
+def _products(x: Tensor) -> Tensor:
+    """Products of cuBLAS, plain and batched, and one of cuBLASLt: a bias vector selects it."""
+    return torch.addmm(x[0], x, x) + x @ x + (x[None] @ x[None])[0]
 
 
 def _measured(
-    call: Callable[[], Made], read: Reader, block: int, inputs: Sequence[Tensor]
+    call: Callable[[], Made], read: Reader, inputs: Sequence[Tensor]
 ) -> tuple[Made, Usage]:
     made, first = read(call)
-    new = _held_by(made, block, inputs)
+    new = _held_by(made, inputs)
     kept = max(0, first.held - new)
     if first.peak < new:
         return made, Usage(None, None, first.resident, OUTPUT_UNSEEN)
@@ -130,15 +157,12 @@ def _measured(
     return made, Usage(kept + again.peak, kept, first.resident)
 
 
-def _held_by(made: Made, block: int, inputs: Sequence[Tensor]) -> int:
-    """Bytes of the storages of these tensors, each counted once, in whole allocator blocks.
-
-    Storages of the inputs are left out.
-    """
+def _held_by(made: Made, inputs: Sequence[Tensor]) -> int:
+    """Bytes of the storages of these tensors, each counted once, without those of the inputs."""
     sizes = {each.data_ptr(): each.nbytes() for each in _storages(made)}
     for each in _storages(inputs):
         sizes.pop(each.data_ptr(), None)
-    return sum(-(-size // block) * block for size in sizes.values())
+    return sum(sizes.values())
 
 
 def _storages(tensors: Sequence[Tensor]) -> list[torch.UntypedStorage]:
@@ -166,12 +190,15 @@ def _read_cpu(call: Callable[[], Made]) -> tuple[Made, _Reading]:
 
 
 def _read_cuda(call: Callable[[], Made], cuda: Any) -> tuple[Made, _Reading]:
+    def requested(moment: str) -> int:
+        return int(cuda.memory_stats()[f"requested_bytes.all.{moment}"])
+
     cuda.synchronize()
     cuda.reset_peak_memory_stats()
-    base = cuda.memory_allocated()
+    base = requested("current")
     made = call()
     cuda.synchronize()
-    return made, _Reading(cuda.max_memory_allocated() - base, cuda.memory_allocated() - base)
+    return made, _Reading(requested("peak") - base, requested("current") - base)
 
 
 def self_check() -> None:

@@ -1,4 +1,4 @@
-"""The state of an NVIDIA device: clocks, power, temperature and throttle reasons.
+"""The state of an NVIDIA device: clocks, power, temperature, and what reduced its clocks.
 
 It is read through nvidia-ml-py, an optional package. This has been tested on a stand-in for that
 package only; it never ran on a GPU.
@@ -6,11 +6,23 @@ package only; it never ran on a GPU.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, Final
 
-REASONS = {
+PREFIXES: Final = ("GPU-", "MIG-")
+"""Of UUIDs in NVML: of a board, and of a part of one. torch prints UUIDs without."""
+POLICIES: Final = {
+    "power cap": "PERF_POLICY_POWER",
+    "thermal": "PERF_POLICY_THERMAL",
+    "sync boost": "PERF_POLICY_SYNC_BOOST",
+    "board limit": "PERF_POLICY_BOARD_LIMIT",
+    "reliability": "PERF_POLICY_RELIABILITY",
+}
+"""NVML's counters of the time that a policy reduced the clocks; source: nvml.h. The newer counters
+CLOCKS_EVENT_REASON_* are left out: drivers disagree about their numbers (251 or 269 for one)."""
+REASONS: Final = {
     0x001: "idle",
     0x002: "application clocks",
     0x004: "power cap",
@@ -41,6 +53,8 @@ class DeviceState:
     power_w        power of the whole board
     temperature_c  of the chip
     reasons        throttle reasons; empty for none
+    throttled_ms   time since the driver was loaded that each policy reduced the clocks. Drivers
+                   advance it in steps of 100 ms
     """
 
     sm_mhz: int | None
@@ -48,6 +62,7 @@ class DeviceState:
     power_w: float | None
     temperature_c: int | None
     reasons: tuple[str, ...] | None
+    throttled_ms: dict[str, float] | None = None
 
 
 def read(uuid: str, nvml: Any = None) -> DeviceState | None:
@@ -57,22 +72,43 @@ def read(uuid: str, nvml: Any = None) -> DeviceState | None:
           counts devices that CUDA_VISIBLE_DEVICES hides.
     nvml  the module pynvml or a stand-in
     """
-    nvml = nvml or _pynvml()
+    found = handle(uuid, nvml)
+    if found is None:
+        return None
+    nvml, device = found
+    return DeviceState(
+        sm_mhz=number(nvml, ("nvmlDeviceGetClockInfo",), device, nvml.NVML_CLOCK_SM),
+        memory_mhz=number(nvml, ("nvmlDeviceGetClockInfo",), device, nvml.NVML_CLOCK_MEM),
+        power_w=watts(number(nvml, ("nvmlDeviceGetPowerUsage",), device)),
+        temperature_c=number(nvml, _TEMPERATURE, device, nvml.NVML_TEMPERATURE_GPU),
+        reasons=words(number(nvml, _REASONS, device)),
+        throttled_ms=_throttled_ms(nvml, device),
+    )
+
+
+def handle(uuid: str, nvml: Any = None) -> tuple[Any, Any] | None:
+    """The module pynvml and its handle of a device; of a part of a board (MIG) that of the board.
+
+    None without nvidia-ml-py, a driver or such a device. A part has no clocks or power of its own.
+    """
+    nvml = nvml or pynvml()
     if nvml is None:
         return None
     try:
         nvml.nvmlInit()  # no shutdown, as in torch: it is read often
-        full = uuid if uuid.startswith(("GPU-", "MIG-")) else f"GPU-{uuid}"
-        device = nvml.nvmlDeviceGetHandleByUUID(full)
     except nvml.NVMLError:
         return None
-    return DeviceState(
-        sm_mhz=_call(nvml, ("nvmlDeviceGetClockInfo",), device, nvml.NVML_CLOCK_SM),
-        memory_mhz=_call(nvml, ("nvmlDeviceGetClockInfo",), device, nvml.NVML_CLOCK_MEM),
-        power_w=_watts(_call(nvml, ("nvmlDeviceGetPowerUsage",), device)),
-        temperature_c=_call(nvml, _TEMPERATURE, device, nvml.NVML_TEMPERATURE_GPU),
-        reasons=words(_call(nvml, _REASONS, device)),
-    )
+    for prefix in ("",) if uuid.startswith(PREFIXES) else PREFIXES:
+        with suppress(nvml.NVMLError):
+            return nvml, _board(nvml, prefix + uuid)
+    return None
+
+
+def _board(nvml: Any, uuid: str) -> Any:
+    device = nvml.nvmlDeviceGetHandleByUUID(uuid)
+    if not uuid.startswith("MIG-"):
+        return device
+    return nvml.nvmlDeviceGetDeviceHandleFromMigDeviceHandle(device)
 
 
 def words(bits: int | None) -> tuple[str, ...] | None:
@@ -83,7 +119,7 @@ def words(bits: int | None) -> tuple[str, ...] | None:
     return tuple(REASONS.get(bit, f"reason {bit:#x}") for bit in each if bits & bit)
 
 
-def _call(nvml: Any, names: tuple[str, ...], *arguments: Any) -> int | None:
+def number(nvml: Any, names: tuple[str, ...], *arguments: Any) -> int | None:
     """The result of the first of these functions that is supported; None for none."""
     for name in names:
         if function := getattr(nvml, name, None):
@@ -94,11 +130,41 @@ def _call(nvml: Any, names: tuple[str, ...], *arguments: Any) -> int | None:
     return None
 
 
-def _watts(milliwatts: int | None) -> float | None:
+def _throttled_ms(nvml: Any, device: Any) -> dict[str, float] | None:
+    """Milliseconds by policy; a policy that the driver does not report is left out, None: all."""
+    found = _field_values(nvml, device)
+    for policy, name in POLICIES.items():
+        if policy not in found:
+            try:
+                status = nvml.nvmlDeviceGetViolationStatus(device, getattr(nvml, f"NVML_{name}"))
+            except (nvml.NVMLError, AttributeError):
+                continue
+            found[policy] = status.violationTime / 1e6
+    return found or None
+
+
+def _field_values(nvml: Any, device: Any) -> dict[str, float]:
+    """The same from the one call that newer drivers have; empty without it."""
+    fields = {p: getattr(nvml, f"NVML_FI_DEV_{name}", None) for p, name in POLICIES.items()}
+    fields = {policy: field for policy, field in fields.items() if field is not None}
+    try:
+        values = nvml.nvmlDeviceGetFieldValues(device, list(fields.values()))
+    except (nvml.NVMLError, AttributeError):
+        return {}
+    return {
+        policy: value.value.ullVal / 1e6
+        for policy, value in zip(fields, values, strict=True)
+        if value.nvmlReturn == nvml.NVML_SUCCESS
+    }
+
+
+def watts(milliwatts: int | None) -> float | None:
+    """Watts; None stays None."""
     return None if milliwatts is None else milliwatts / 1000
 
 
-def _pynvml() -> Any:
+def pynvml() -> Any:
+    """The module of nvidia-ml-py; None where it is not installed."""
     try:
         return import_module("pynvml")
     except ModuleNotFoundError:

@@ -66,7 +66,7 @@ class Preparation:
         """The implementation as a function of q, k and v."""
         return bind(self.implementation, problem, inputs, self.bound(problem))
 
-    def first(self, form: Hashable) -> AbstractContextManager[None]:
+    def first(self, form: Hashable, problem: Problem) -> AbstractContextManager[None]:
         """The context of a call: the first of its form runs on all CPUs, and may compile.
 
         form  all that a compiler specializes a function for: shapes, strides, dtypes, modes
@@ -74,7 +74,8 @@ class Preparation:
         if form in self._called:
             return nullcontext()
         self._called.add(form)
-        return self._setting_up(announce=bool(self._compilers) or self.implementation.prepares)
+        compiles = bool(self._compilers) or compilers.torch_compiles(problem)
+        return self._setting_up(announce=compiles or self.implementation.prepares)
 
     @contextmanager
     def _setting_up(self, *, announce: bool) -> Iterator[None]:

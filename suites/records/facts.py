@@ -10,6 +10,21 @@ from suites.stats.ceilings import Ceiling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WarmUp:
+    """Load on an NVIDIA device before the first timed session.
+
+    seconds             how long it lasted
+    before_c / after_c  temperature of the chip; None: not reported
+    """
+
+    __pydantic_config__: ClassVar = STRICT
+
+    seconds: float
+    before_c: int | None
+    after_c: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionFacts:
     """What a session can do at best, and what it runs with.
 
@@ -21,7 +36,9 @@ class SessionFacts:
     clock_resolution_ms     smallest step of the clock
     last_level_cache_bytes  of the CPU; None where the system does not say
     garbage_collection      when it runs
-    environment             variables that the engine sets, with their values
+    environment             variables that the engine sets or that change a time, with their values
+    nvidia                  what the driver reports about the NVIDIA device, power cap included
+    warm_up                 of the device, before this session; None: there was none
     fault                   why the stored facts cannot be read; empty when they can
     """
 
@@ -36,4 +53,6 @@ class SessionFacts:
     last_level_cache_bytes: Count | None = None
     garbage_collection: str = ""
     environment: dict[str, str] = field(default_factory=dict)
+    nvidia: dict[str, str | float | None] = field(default_factory=dict)
+    warm_up: WarmUp | None = None
     fault: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -110,6 +111,13 @@ def fraction(text: str) -> float:
 def on_off(text: str) -> bool:
     """Whether the text is `on`. Raises ValueError for anything but `on` and `off`."""
     return one_of("on", "off")(text) == "on"
+
+
+def nvidia_device(text: str) -> str:
+    """An index as torch counts them, or a UUID as nvidia-smi -L prints it."""
+    if not re.fullmatch(r"\d{1,3}|(GPU|MIG)-[0-9A-Za-z/-]+", text):
+        raise ValueError("expected an index like 1, or a UUID like GPU-7b3f1a52 or MIG-7b3f1a52")
+    return text
 
 
 def numbers(text: str) -> tuple[int, ...]:

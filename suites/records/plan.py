@@ -82,6 +82,7 @@ class Plan(Settings):
                      have their default baseline here
     baselines        by device: the default baselines, the first choice first
     enough_s         sessions beyond the fewest end within so many seconds; None: no such limit
+    device_memory_limit  bytes that one call may add on a GPU; None without one
     named            implementations that were named with --impl: the run has to time each of them
     across           whether implementations of other panels are compared with the baseline, too
     """
@@ -98,6 +99,7 @@ class Plan(Settings):
     baseline: str = ""
     baselines: dict[str, tuple[str, ...]] = field(default_factory=dict)
     enough_s: float | None = None
+    device_memory_limit: int | None = None
     named: tuple[str, ...] = ()
     across: bool = False
 
@@ -130,6 +132,12 @@ class Plan(Settings):
     def fewest(self) -> int:
         """The number of the last session that every run has."""
         return self.fewest_sessions * len(self.threads)
+
+    def memory_limit_on(self, device: str) -> int:
+        """Bytes that one call may add on a device: in the machine's memory, or in the GPU's own."""
+        if device == "cpu" or self.device_memory_limit is None:
+            return self.memory_limit
+        return self.device_memory_limit
 
     def threads_of(self, session: int) -> int:
         """OpenMP threads of a session; the check has the most."""

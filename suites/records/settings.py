@@ -11,7 +11,16 @@ from dataclasses import dataclass, fields
 from functools import cache
 from typing import Annotated, Any, ClassVar, Final, get_type_hints
 
-from suites.records.option import Option, fraction, numbers, on_off, one_of, positive, whole
+from suites.records.option import (
+    Option,
+    fraction,
+    numbers,
+    nvidia_device,
+    on_off,
+    one_of,
+    positive,
+    whole,
+)
 
 MOST_SESSIONS: Final = 1000
 """More is a typing error: a session takes seconds to minutes."""
@@ -58,7 +67,9 @@ class Settings:
     memory_limit     bytes that one call may add
     budget_s         wall time of the whole run; None is unbounded
     threads          OpenMP threads, bound to CPUs: sessions take these numbers in turn
+    cuda_device      the NVIDIA device, an index or a UUID as typed; "": the first visible one
     tail             whether every sample is one call, of which there are enough for percentiles
+    sustained        whether calls on a GPU are also timed after seconds without a pause
     """
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid", "strict": True}
@@ -167,6 +178,16 @@ class Settings:
             text=_numbers_text,
         ),
     ]
+    cuda_device: Annotated[
+        str,
+        Option(
+            name="--cuda-device",
+            metavar="N",
+            help="The NVIDIA device, an index or a UUID, as --device cuda:1.",
+            parse=nvidia_device,
+            labels=True,
+        ),
+    ] = ""
     tail: Annotated[
         bool,
         Option(
@@ -177,6 +198,18 @@ class Settings:
             text=_on_off_text,
             default="off",
             labels=True,
+            flag=True,
+        ),
+    ] = False
+    sustained: Annotated[
+        bool,
+        Option(
+            name="--sustained",
+            metavar="",
+            help="Also time calls of 1 ms and more on a GPU under load: 2 s each.",
+            parse=on_off,
+            text=_on_off_text,
+            default="off",
             flag=True,
         ),
     ] = False

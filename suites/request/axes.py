@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from impls.interface import Bias, Problem
 from impls.interface.problem import DEVICES, DTYPES, parse_word
-from suites.records.option import Option
+from suites.records.option import Option, nvidia_device
 
 Values = list[dict[str, Any]]
 """The fields of a problem that each value of an axis sets."""
@@ -38,7 +38,7 @@ AXES: Final = {
     "--heads": Axis("query_heads", "Heads: 1,8 or Hq/Hk.", "h{}"),
     "--batch": Axis("batch", "Batch sizes.", "b{}"),
     "--head-dim": Axis("head_dim", "Head dimensions.", "d{}"),
-    "--device": Axis("device", "cpu, cuda, mps.", choices=DEVICES),
+    "--device": Axis("device", "cpu, cuda, mps; cuda:1: the second NVIDIA GPU.", choices=DEVICES),
     "--dtype": Axis("dtype", "float32,bfloat16,float16,float64.", choices=tuple(DTYPES)),
     "--mask": Axis("mask", "full,causal,window:256.", expected="full,causal,window:256"),
     "--bias": Axis("bias", "none,alibi,relative:32.", expected="none,alibi,relative:32"),
@@ -62,8 +62,26 @@ def values_of(option: str, text: str) -> Values:
     return [_fields(option, value.strip()) for value in text.split(",")]
 
 
+def cuda_device(text: str) -> str:
+    """The NVIDIA device that a text of --device names: 1 of `cuda:1,cpu`; "" for none.
+
+    Raises ValueError for two devices: a run has one, so that no ratio mixes them.
+    """
+    named = [value.strip() for value in text.split(",")]
+    of_cuda = list(dict.fromkeys(value for value in named if value.partition(":")[0] == "cuda"))
+    if len(of_cuda) > 1:
+        raise ValueError(
+            f"--device is {text!r}, which names {len(of_cuda)} NVIDIA devices; a run measures on "
+            "one: run each with --out DIR, then show them side by side with report RUN RUN"
+        )
+    chosen = of_cuda[0].removeprefix("cuda").removeprefix(":") if of_cuda else ""
+    return nvidia_device(chosen) if ":" in "".join(of_cuda) else ""
+
+
 def _fields(option: str, value: str) -> dict[str, Any]:
     axis = AXES[option]
+    if option == "--device" and value.startswith("cuda:"):
+        value = "cuda"  # the device itself is a setting of the run
     if not value:
         raise ValueError(f"with an empty value; {_expected(axis, value)}")
     if (option, value) == ("--bias", "none"):  # printed problems leave it out
@@ -73,7 +91,7 @@ def _fields(option: str, value: str) -> dict[str, Any]:
         found = parse_word(axis.word.format(word))
         Problem(**found)
     except ValueError as error:
-        if option in ("--mask", "--bias") or _is_number(value) or value.startswith("cuda:"):
+        if option in ("--mask", "--bias") or _is_number(value):
             raise
         raise ValueError(_expected(axis, value)) from error
     if axis.field not in found:

@@ -137,6 +137,13 @@ Save = Annotated[
     str,
     typer.Option(metavar="NAME", help="A name for the run, as main; it may be given again."),
 ]
+SelftestDevice = Annotated[
+    str, typer.Option("--device", metavar="KIND", help="cpu, or cuda: validate a GPU machine.")
+]
+OnlySteps = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="STEP", help="Run this step of the test of a GPU alone."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs, and nothing else.")]
 Lines = Annotated[
     bool,

@@ -13,7 +13,7 @@ import psutil
 
 from impls.interface import Problem
 from suites.records.plan import Entry, Plan
-from suites.request import baselines, options
+from suites.request import axes, baselines, options
 from suites.request.axes import AXES, Values
 from suites.request.suites import BFLOAT16_FROM, Gpu, Suite
 
@@ -34,7 +34,7 @@ TIME_LIMIT_S: Final = 60.0
 PREPARE_LIMIT_S: Final = 300.0
 """The default of --prepare-limit: compiling for twenty shapes takes one to three minutes."""
 MEMORY_SHARE: Final = 0.8
-"""The default of --memory-limit, as a part of the available memory."""
+"""The default of --memory-limit, as a part of the available memory; on a GPU, of the device's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +76,7 @@ def requested(suite: Suite, given: Mapping[str, str | list[str]]) -> Request:
     Raises ValueError for the first text that is not understood.
     """
     values = options.parse(given)
+    chosen = _cuda_device(given, values)
     return Request(
         suite=suite,
         specs=values.get("--impl"),
@@ -83,10 +84,18 @@ def requested(suite: Suite, given: Mapping[str, str | list[str]]) -> Request:
         against=values.get("--against"),
         key_heads=values.get("--kv-heads"),
         axes={name: values[name] for name in AXES if name in values},
-        settings={
-            field: values[name] for name, field in options.SETTINGS.items() if name in values
-        },
+        settings={field: values[name] for name, field in options.SETTINGS.items() if name in values}
+        | ({"cuda_device": chosen} if chosen else {}),
     )
+
+
+def _cuda_device(given: Mapping[str, str | list[str]], values: Mapping[str, Any]) -> str:
+    """The NVIDIA device of --device or --cuda-device. Raises ValueError for two that differ."""
+    text = str(given.get("--device", ""))
+    named, chosen = axes.cuda_device(text), str(values.get("--cuda-device", ""))
+    if named and chosen and named != chosen:
+        raise ValueError(f"--device is {text!r} and --cuda-device is {chosen!r}; expected one")
+    return named or chosen
 
 
 def threads_of(request: Request, cores: int) -> tuple[int, ...]:
@@ -105,6 +114,17 @@ def memory_limit(request: Request) -> int:
 def usual_memory_limit() -> int:
     """Bytes that one call may add on this machine, unless --memory-limit says otherwise."""
     return int(psutil.virtual_memory().available * MEMORY_SHARE)
+
+
+def device_memory_limit(given: int | None, machine: Mapping[str, Any]) -> int | None:
+    """Bytes that one call may add on the GPUs of a machine; None without a GPU.
+
+    given  --memory-limit; None: 80 % of the smallest device's memory
+    """
+    sizes = [each["memory_bytes"] for each in machine["devices"] if each.get("memory_bytes")]
+    if not sizes:
+        return None
+    return int(min(sizes) * MEMORY_SHARE) if given is None else given
 
 
 def fewest_sessions(request: Request) -> int:
@@ -133,6 +153,8 @@ def plan_of(
     problems = tuple(_problems(request, devices, _gpu(machine)))
     if request.settings.get("tail"):
         _expect_single_calls(problems)
+    if request.settings.get("sustained"):
+        _expect_on_gpu(problems)
     defaults = {
         "sessions": _sessions(request),
         "threads": threads_of(request, cores),
@@ -148,6 +170,7 @@ def plan_of(
         seed=secrets.randbits(31),
         round_budget_ms=_round_budget_ms(request),
         capability=capability(machine),
+        device_memory_limit=device_memory_limit(request.settings.get("memory_limit"), machine),
         baseline=_baseline(request.against, entries),
         baselines=baselines.by_device(entries, problems, capability(machine)),
         named=_named(request, entries),
@@ -168,6 +191,8 @@ def _problems(request: Request, devices: tuple[str, ...], gpu: Gpu) -> list[Prob
         if request.key_heads is not None:
             fields["key_heads"] = request.key_heads
         found[replace(problem, **fields)] = None
+    if request.settings.get("cuda_device"):
+        _expect_cuda(request.settings["cuda_device"], found, devices)
     for problem in found:
         if problem.device not in devices:
             raise ValueError(
@@ -175,6 +200,20 @@ def _problems(request: Request, devices: tuple[str, ...], gpu: Gpu) -> list[Prob
                 "(python run_bench.py list machine)"
             )
     return list(found)
+
+
+def _expect_cuda(chosen: str, problems: Iterable[Problem], devices: tuple[str, ...]) -> None:
+    """Raise ValueError for a chosen NVIDIA device that is not here, or that no problem is for."""
+    if "cuda" not in devices:
+        raise ValueError(
+            f"--device cuda:{chosen}: this machine has no such NVIDIA device "
+            "(python run_bench.py list machine)"
+        )
+    if all(problem.device != "cuda" for problem in problems):
+        raise ValueError(
+            f"--cuda-device is {chosen!r}, and no problem is on cuda; leave it out, or add "
+            "--device cuda"
+        )
 
 
 def _expect_single_calls(problems: Iterable[Problem]) -> None:
@@ -185,6 +224,15 @@ def _expect_single_calls(problems: Iterable[Problem]) -> None:
                 f"--tail on {problem.device}: a sample there is of many calls, so it has no "
                 "percentiles; expected problems on the CPU (--device cpu)"
             )
+
+
+def _expect_on_gpu(problems: Iterable[Problem]) -> None:
+    """Raise ValueError for a problem on a CPU, whose rounds are a sustained load already."""
+    if any(problem.device == "cpu" for problem in problems):
+        raise ValueError(
+            "--sustained on cpu: it measures how the clocks of a GPU fall under load; "
+            "expected problems on a GPU (--device cuda)"
+        )
 
 
 def _round_budget_ms(request: Request) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -23,7 +24,7 @@ PROBLEM = "b1 h4 t64 d16 full fp32 cpu"
 MARK = f"ATTNBENCH_TEST_{os.getpid()}"
 """An environment variable that only processes of these runs have."""
 Records = dict[str, list[Record]]
-"""By implementation: the record of the check, then that of the timed session."""
+"""By implementation: the records of the check, then those of the timed session."""
 
 
 class Silent:
@@ -42,25 +43,28 @@ def records_of(
     prepare_limit_s: float = 300.0,
     threads: int = 1,
     *,
-    problem: str = PROBLEM,
+    problems: tuple[str, ...] = (PROBLEM,),
+    seed: int = 1,
+    device: dict[str, Any] | None = None,
 ) -> Records:
     """The records of one run of all implementations in a file of `hostile`.
 
-    problem  on "cuda", the sessions have the stand-in for an NVIDIA device
+    problems  where one is on "cuda", the sessions have the stand-in for an NVIDIA device
+    device    settings of the stand-in
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(MARK, "1")
-        if "cuda" in problem:
-            for name, value in machine.environment().items():
+        if any("cuda" in problem for problem in problems):
+            for name, value in machine.environment(**device or {}).items():
                 patch.setenv(name, value)
         patch.setattr(dispatch, "WATCHED_S", 0.5)  # the threads of these files act within 1 ms
         here, entries = open_catalogue([str(FOLDER / file)], threads=threads)
         plan = Plan(
             suite="hostile",
-            problems=(Problem.parse(problem),),
+            problems=tuple(map(Problem.parse, problems)),
             entries=entries,
             sessions=1,
-            seed=1,
+            seed=seed,
             round_budget_ms=10,
             time_limit_s=time_limit_s,
             memory_limit=1 << 28,

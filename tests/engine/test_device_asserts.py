@@ -25,7 +25,7 @@ UNHARMED = ("honest_first", "honest_last")
 
 @pytest.fixture(scope="module")
 def records() -> Records:
-    return records_of("device_asserts.py", problem=PROBLEM)
+    return records_of("device_asserts.py", problems=(PROBLEM,))
 
 
 def test_every_implementation_of_the_file_is_tested(records: Records) -> None:

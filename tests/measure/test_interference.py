@@ -2,19 +2,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from suites.engine.gauge import Gauge
 from suites.measure.interference import (
     PRODUCTS,
+    SLOWED_BY,
+    THROTTLED_BY,
     Probe,
     Snapshot,
     Waited,
     disturbance,
     snapshot,
+    throttled_between,
     waited_between,
 )
+from suites.measure.nvidia import POLICIES, REASONS
 
 
 def threads(root: Path, *counts: str) -> Path:
@@ -89,6 +95,10 @@ def test_both_reasons_are_given() -> None:
     )
 
 
+def test_a_round_of_a_gpu_is_not_disturbed_by_threads_that_wait_for_it() -> None:
+    assert disturbance(around(50.0), 2.0, 1.0, on_host=False) == ""
+
+
 class FakeTime:
     """A clock on which each piece of work takes the next of the given times."""
 
@@ -133,3 +143,73 @@ def test_the_work_of_the_probe_never_changes_and_leaves_the_generator_alone() ->
         first.read()
     assert torch.equal(first._product, second._product)
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def reading(reasons: tuple[str, ...] = (), **throttled_ms: float) -> dict[str, Any]:
+    """A state of an NVIDIA device."""
+    return {"sm_mhz": 1755, "reasons": reasons, "throttled_ms": throttled_ms or None}
+
+
+def why(before: dict[str, Any] | None, after: dict[str, Any] | None) -> str:
+    return disturbance(Waited(0.0, 0, 100.0), 1.0, 1.0, throttled_between(before, after))
+
+
+def test_a_thermal_counter_that_advances_disturbs_a_round() -> None:
+    expected = "the device reduced its clocks for 12 ms (thermal)"
+    assert why(reading(thermal=100.0), reading(thermal=112.0)) == expected
+    assert why(reading(thermal=112.0), reading(thermal=112.0)) == ""
+
+
+def test_the_power_cap_is_recorded_and_disturbs_nothing() -> None:
+    before, after = {"power cap": 100.0}, {"power cap": 180.0}
+    found = throttled_between(reading(**before), reading(("power cap",), **after))
+    assert found is not None
+    assert found["throttled_ms"] == {"power cap": 80.0}
+    assert disturbance(Waited(0.0, 0, 100.0), 1.0, 1.0, found) == ""
+
+
+@pytest.mark.parametrize("reason", SLOWED_BY)
+def test_a_hardware_or_thermal_slowdown_disturbs_a_round(reason: str) -> None:
+    expected = f"the device reduced its clocks: {reason}"
+    assert why(reading(), reading(("power cap", reason))) == expected
+
+
+def test_a_counter_that_was_not_read_twice_is_not_zero() -> None:
+    for before, after in (
+        (None, reading(thermal=112.0)),
+        (reading(), reading(thermal=112.0)),
+        (reading(thermal=1.0), reading()),
+        (reading(**{"power cap": 1.0}), reading(thermal=112.0)),
+    ):
+        found = throttled_between(before, after)
+        assert found is not None
+        assert found["throttled_ms"] is None
+        assert why(before, after) == ""
+    assert throttled_between(reading(thermal=1.0), None) is None
+
+
+def test_every_reason_that_disturbs_is_one_that_nvml_has() -> None:
+    assert set(SLOWED_BY) < set(REASONS.values())
+    assert set(THROTTLED_BY) < set(POLICIES)
+
+
+class Throttled:
+    """A device whose thermal counter advances by 5 ms with every reading."""
+
+    def __init__(self) -> None:
+        self.read = 0
+
+    def state(self) -> dict[str, Any]:
+        self.read += 1
+        return reading(thermal=5.0 * self.read)
+
+
+def test_the_gauge_compares_the_device_before_and_after_the_rounds() -> None:
+    device = Throttled()
+    gauge = Gauge(Probe(), device)  # type: ignore[arg-type] # of a device only its state is read
+    gauge.start()
+    moment = gauge.stop()
+    assert device.read == 2
+    assert moment.disturbed.endswith("the device reduced its clocks for 5 ms (thermal)")
+    assert moment.device is not None
+    assert moment.device["throttled_ms"] == {"thermal": 5.0}

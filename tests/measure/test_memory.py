@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from suites.agreement.checker import Checker
 from suites.measure import memory
 from suites.measure.memory import Usage
 from suites.measure.unseen import unseen
+from tests.stand_in.device import stand_in
 
 
 def usage_of(name: str, text: str) -> Usage:
@@ -101,11 +103,14 @@ class FakeCuda:
         self.called.append("reset")
         self.peak = self.held
 
-    def memory_allocated(self) -> int:
-        return self.held
-
-    def max_memory_allocated(self) -> int:
-        return self.peak
+    def memory_stats(self) -> dict[str, int]:
+        """Statistics as torch names them; blocks are larger than what was requested."""
+        return {
+            "requested_bytes.all.current": self.held,
+            "requested_bytes.all.peak": self.peak,
+            "allocated_bytes.all.current": -(-self.held // 512) * 512,
+            "allocated_bytes.all.peak": -(-self.peak // (1 << 20)) * (1 << 20),
+        }
 
 
 def test_on_a_gpu_memory_is_the_peak_above_the_base_after_a_reset() -> None:
@@ -116,8 +121,8 @@ def test_on_a_gpu_memory_is_the_peak_above_the_base_after_a_reset() -> None:
     def call() -> tuple[torch.Tensor, ...]:
         cuda.called.append("call")
         cuda.allocate(2048)
-        cuda.held -= 1536
-        return made_of(300)  # 512 bytes, in whole blocks
+        cuda.held -= 2048 - 300
+        return made_of(300)
 
     _, usage = memory.measure_cuda(call, cuda)
     assert (usage.peak_bytes, usage.kept_bytes) == (2048, 0)
@@ -191,3 +196,73 @@ def test_libraries_with_an_allocator_of_their_own_are_recognized(
 ) -> None:
     found = unseen(implementation(Limits())(function))
     assert found == (f"memory of {library} is not seen by torch's allocator" if library else "")
+
+
+def test_on_a_gpu_bytes_are_those_requested_not_those_of_blocks() -> None:
+    with stand_in():
+        x = torch.ones(100, device="cuda")
+        _, usage = memory.measure(lambda: (x + 1,), "cuda", [x])
+    assert (usage.peak_bytes, usage.kept_bytes) == (400, 0)
+
+
+def test_what_was_allocated_before_does_not_count_on_a_gpu() -> None:
+    with stand_in():
+        large = torch.ones(1 << 20, device="cuda")
+        del large  # an earlier, higher peak
+        x = torch.ones(1000, device="cuda")
+
+        def call() -> tuple[torch.Tensor, ...]:
+            return ((x + 1) * 2 + 1,)
+
+        first, second = (memory.measure(call, "cuda", [x])[1] for _ in range(2))
+    assert first == second
+    assert first.peak_bytes == 8000  # one result while the next is made
+
+
+def test_an_allocator_that_counts_no_requested_bytes_gives_no_figure() -> None:
+    class Async(FakeCuda):
+        def memory_stats(self) -> dict[str, int]:
+            return dict.fromkeys(super().memory_stats(), 0)
+
+    _, usage = memory.measure_cuda(lambda: made_of(300), Async())
+    assert (usage.peak_bytes, usage.unseen) == (None, memory.OUTPUT_UNSEEN)
+
+
+def test_workspaces_are_made_on_both_threads_before_memory_is_measured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each thread has handles of its own, and the first product of each allocates."""
+    products, workspaces = memory._products, dict[tuple[int, torch.dtype], torch.Tensor]()
+
+    def product(x: torch.Tensor) -> torch.Tensor:
+        workspaces.setdefault((get_ident(), x.dtype), x.new_ones(1 << 20))
+        return products(x)
+
+    monkeypatch.setattr(memory, "_products", product)
+    with stand_in():
+        memory.settle("cuda", torch.bfloat16)
+        made = dict(workspaces)
+        x = torch.ones(8, 8, device="cuda", dtype=torch.bfloat16, requires_grad=True)
+
+        def train() -> tuple[torch.Tensor, ...]:
+            out = memory._Products.apply(x)  # type: ignore[no-untyped-call]
+            return torch.autograd.grad(out, x, torch.ones_like(out))
+
+        _, usage = memory.measure(train, "cuda", [x])
+    assert {dtype for _, dtype in made} == {torch.bfloat16}
+    assert workspaces.keys() == made.keys()
+    assert usage.kept_bytes == 0
+
+
+def test_products_of_the_settling_run_in_both_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    products, passes = memory._products, list[bool]()
+
+    def product(x: torch.Tensor) -> torch.Tensor:
+        passes.append(x.requires_grad)
+        return products(x)
+
+    monkeypatch.setattr(memory, "_products", product)
+    with stand_in():
+        memory.settle("cuda", torch.float16)
+    memory.settle("cpu", torch.float32)
+    assert len(passes) == 2

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from suites.measure import nvidia
-from suites.measure.nvidia import DeviceState, read, words
+from suites.measure.nvidia import POLICIES, DeviceState, read, words
+from suites.measure.nvidia_facts import NO_DRIVER, NO_PACKAGE, facts
 
 UUID = "1a2b"
 
@@ -30,6 +31,7 @@ def fake(**instead: Any) -> SimpleNamespace:
         "NVML_TEMPERATURE_GPU": 0,
         "nvmlInit": lambda: None,
         "nvmlDeviceGetHandleByUUID": lambda uuid: ("by uuid", uuid),
+        "nvmlDeviceGetDeviceHandleFromMigDeviceHandle": lambda part: ("board of", part[1]),
         "nvmlDeviceGetClockInfo": lambda _, kind: {1: 1755, 2: 2619}[kind],
         "nvmlDeviceGetPowerUsage": lambda _: 612_500,
         "nvmlDeviceGetTemperatureV": lambda _, sensor: 61,
@@ -85,17 +87,107 @@ def test_a_figure_that_a_device_does_not_report_is_not_measured() -> None:
     [
         ("1a2b", ("by uuid", "GPU-1a2b")),
         ("GPU-1a2b", ("by uuid", "GPU-1a2b")),
-        ("MIG-1a2b", ("by uuid", "MIG-1a2b")),
+        ("MIG-1a2b", ("board of", "MIG-1a2b")),
     ],
 )
 def test_the_device_is_selected_by_its_uuid(uuid: str, asked: tuple[str, str]) -> None:
     draw_mw: dict[tuple[str, str], int] = {
         ("by uuid", "GPU-1a2b"): 2000,
-        ("by uuid", "MIG-1a2b"): 3000,
+        ("board of", "MIG-1a2b"): 3000,
     }
     state = read(uuid, fake(nvmlDeviceGetPowerUsage=draw_mw.get))
     assert state is not None
     assert state.power_w == draw_mw[asked] / 1000
+
+
+def test_a_part_of_a_board_is_found_by_the_uuid_that_torch_prints() -> None:
+    def known(uuid: str) -> tuple[str, str]:
+        if uuid != "MIG-1a2b":
+            raise NVMLError("Not Found")
+        return "by uuid", uuid
+
+    state = read("1a2b", fake(nvmlDeviceGetHandleByUUID=known))
+    assert state is not None
+    assert state.power_w == 612.5
+
+
+def values(**found: int | None) -> list[SimpleNamespace]:
+    """Field values of a driver, in the order of POLICIES; None is not supported."""
+    return [
+        SimpleNamespace(nvmlReturn=0 if ns is not None else 3, value=SimpleNamespace(ullVal=ns))
+        for ns in found.values()
+    ]
+
+
+COUNTERS: dict[str, Any] = {
+    "NVML_SUCCESS": 0,
+    **{f"NVML_FI_DEV_{name}": 74 + at for at, name in enumerate(POLICIES.values())},
+    **{f"NVML_{name}": at for at, name in enumerate(POLICIES.values())},
+}
+
+
+def test_the_counters_of_reduced_clocks_are_read_in_milliseconds() -> None:
+    found = values(power=5_000_000, thermal=0, sync=None, board=None, reliability=None)
+    state = read(UUID, fake(**COUNTERS, nvmlDeviceGetFieldValues=lambda *_: found))
+    assert state is not None
+    assert state.throttled_ms == {"power cap": 5.0, "thermal": 0.0}
+
+
+def test_an_older_driver_is_asked_policy_by_policy() -> None:
+    def violation(_: object, policy: int) -> SimpleNamespace:
+        if policy != 1:
+            raise NVMLError("Not Supported")
+        return SimpleNamespace(violationTime=7_000_000)
+
+    for fields in (failing, None):
+        older = fake(
+            **COUNTERS,
+            nvmlDeviceGetFieldValues=fields,
+            nvmlDeviceGetViolationStatus=violation,
+        )
+        state = read(UUID, older)
+        assert state is not None
+        assert state.throttled_ms == {"thermal": 7.0}
+
+
+def test_counters_that_no_driver_reports_are_not_zero() -> None:
+    state = read(UUID, fake())
+    assert state is not None
+    assert state.throttled_ms is None
+
+
+def test_facts_of_a_device_have_units_and_modes_in_words() -> None:
+    found = facts(
+        UUID,
+        fake(
+            nvmlSystemGetDriverVersion=lambda: "580.65.06",
+            nvmlDeviceGetEnforcedPowerLimit=lambda _: 500_000,
+            nvmlDeviceGetPowerManagementDefaultLimit=lambda _: 700_000,
+            nvmlDeviceGetMaxClockInfo=lambda _, kind: {1: 1980}[kind],
+            nvmlDeviceGetApplicationsClock=failing,
+            nvmlDeviceGetPersistenceMode=lambda _: 1,
+            nvmlDeviceGetComputeMode=lambda _: 3,
+            nvmlDeviceGetEccMode=lambda _: [1, 0],
+            nvmlDeviceGetMigMode=failing,
+        ),
+    )
+    assert found == {
+        "driver": "580.65.06",
+        "power_limit_w": 500.0,
+        "default_power_limit_w": 700.0,
+        "max_sm_mhz": 1980,
+        "application_sm_mhz": None,
+        "persistence": "on",
+        "compute_mode": "exclusive process",
+        "ecc": "on",
+        "mig": None,
+    }
+
+
+def test_facts_that_cannot_be_read_say_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert facts(UUID, fake(nvmlInit=failing)) == {"unread": NO_DRIVER}
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    assert facts(UUID) == {"unread": NO_PACKAGE}
 
 
 @pytest.mark.parametrize("step", ["nvmlInit", "nvmlDeviceGetHandleByUUID"])

@@ -115,7 +115,7 @@ def test_what_compiles_with_torch_is_recognized(function: Any) -> None:
     found: Any = implementation(Limits())(function)
     assert compilers.compilers(found) == {"torch"}
     log = Log()
-    with Preparation(found, log.announce).first("form"):
+    with Preparation(found, log.announce).first("form", PROBLEM):
         assert log.announced == 1
 
 
@@ -130,8 +130,21 @@ def test_a_compiled_module_is_recognized() -> None:
 
 def test_first_calls_of_eager_functions_are_not_announced() -> None:
     log = Log()
-    with Preparation(implementation(Limits())(plain), log.announce).first("form"):
+    with Preparation(implementation(Limits())(plain), log.announce).first("form", PROBLEM):
         assert log.announced == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "announced"),
+    [("t1 cuda", 1), ("t5/1 cuda", 1), ("t16 d1 cuda", 1), ("t16 cuda", 0), ("t1 cpu", 0)],
+)
+def test_products_over_one_number_that_torch_compiles_on_a_gpu_are_announced(
+    words: str, announced: int
+) -> None:
+    log = Log()
+    preparation = Preparation(implementation(Limits())(plain), log.announce)
+    with preparation.first("form", Problem.parse(words)):
+        assert log.announced == announced
 
 
 def test_torch_may_compile_for_more_than_eight_shapes() -> None:
@@ -139,7 +152,7 @@ def test_torch_may_compile_for_more_than_eight_shapes() -> None:
     torch._dynamo.reset()
     try:
         preparation = Preparation(implementation(Limits())(compiled))
-        with preparation.first("form"):
+        with preparation.first("form", PROBLEM):
             pass
         assert torch._dynamo.config.recompile_limit == compilers.RECOMPILATIONS
     finally:
@@ -156,7 +169,7 @@ def test_set_up_runs_on_all_cpus_of_openmp_and_ends_on_the_own(
     monkeypatch.setattr(affinity, "openmp_cpus", lambda: frozenset(before))
     os.sched_setaffinity(0, first)
     try:
-        with Preparation(implementation(Limits())(plain)).first("form"):
+        with Preparation(implementation(Limits())(plain)).first("form", PROBLEM):
             assert os.sched_getaffinity(0) == before
         assert os.sched_getaffinity(0) == first
         with pytest.raises(RuntimeError), affinity.on_all_cpus():

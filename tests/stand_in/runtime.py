@@ -1,7 +1,8 @@
 """What torch.cuda offers, for the stand-in: queue, events, streams, graphs, memory and errors.
 
-The host's clock is the real one. An operator computes its values at once, and keeps the device busy
-for some further microseconds: events and synchronization wait for that.
+The device's clock is the host's without the time in which the stand-in computes values: an operator
+computes them at once, and keeps the device busy for some further microseconds. Events and
+synchronization wait for that.
 """
 
 from __future__ import annotations
@@ -81,6 +82,7 @@ class Runtime:
     devices        in the machine; CUDA_VISIBLE_DEVICES selects some of them
     name           of every device
     kernel_us      device time of an operator
+    l2_bytes       of the second-level cache; 0 gives a problem two input sets
     leaks_failed_captures  as torch before 2.12: after a capture that failed, emptying the cache
                    fails for ever
     """
@@ -90,7 +92,8 @@ class Runtime:
         *,
         capability: tuple[int, int] = (9, 0),
         memory_bytes: int = 1 << 30,
-        kernel_us: float = 2.0,
+        kernel_us: float = 100.0,
+        l2_bytes: int = 1 << 20,
         leaks_failed_captures: bool = False,
         devices: int = 1,
         name: str = "NVIDIA stand-in",
@@ -101,7 +104,7 @@ class Runtime:
                 major=capability[0],
                 minor=capability[1],
                 total_memory=memory_bytes,
-                L2_cache_size=1 << 20,
+                L2_cache_size=l2_bytes,
                 multi_processor_count=132,
                 uuid=uuid_of(index),
             )
@@ -110,7 +113,9 @@ class Runtime:
         self.visible = [every[index] for index in visible(devices)]
         self.properties = (self.visible or every)[0]
         self.kernel_us, self.leaks = kernel_us, leaks_failed_captures
-        self.free_us = 0.0
+        self.free_us = self._computed_us = 0.0
+        self.fraction = 1.0
+        """Part of the memory that the process may use."""
         self.alive: dict[Address, int] = {}
         """Tensors that use a block, by its address and bytes."""
         self.allocations: dict[Address, int] = {}
@@ -146,7 +151,16 @@ class Runtime:
         return made
 
     def now_us(self) -> float:
-        return time.perf_counter_ns() / 1e3
+        return time.perf_counter_ns() / 1e3 - self._computed_us
+
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """Within this, the device's clock stands still."""
+        outer, began_us = self._computed_us, time.perf_counter_ns() / 1e3
+        try:
+            yield
+        finally:
+            self._computed_us = outer + time.perf_counter_ns() / 1e3 - began_us
 
     def wait_until(self, at_us: float) -> None:
         while (left := at_us - self.now_us()) > 0:
@@ -191,7 +205,7 @@ class Runtime:
         address = storage.data_ptr(), storage.nbytes()
         if address not in self.alive:
             self.allocations[address] = next(self._numbers)
-            if self.requested + address[1] > self.properties.total_memory:
+            if self.requested + address[1] > self.fraction * self.properties.total_memory:
                 message = f"CUDA out of memory. Tried to allocate {address[1]} bytes."
                 self.fail(torch.OutOfMemoryError(message))
             self.requested += address[1]
@@ -213,6 +227,12 @@ class Runtime:
             "allocated_bytes.all.current": rounded,
             "allocated_bytes.all.peak": max(rounded, self.peak_requested),
         }
+
+    def set_fraction(self, fraction: float, *_: Any) -> None:
+        """Limit the memory of the process, as c10/cuda/CUDACachingAllocator.cpp does."""
+        if not 0 <= fraction <= 1:
+            raise ValueError(f"Invalid fraction value: {fraction}. Allowed range: 0~1")
+        self.fraction = fraction
 
     def reset_peak_memory_stats(self, *_: Any) -> None:
         self.peak_requested = self.requested
@@ -304,5 +324,6 @@ def patches(runtime: Runtime) -> dict[str, Any]:
         "memory_allocated": lambda *_: runtime.memory_stats()["allocated_bytes.all.current"],
         "max_memory_allocated": lambda *_: runtime.memory_stats()["allocated_bytes.all.peak"],
         "reset_peak_memory_stats": runtime.reset_peak_memory_stats,
+        "set_per_process_memory_fraction": runtime.set_fraction,
         "mem_get_info": lambda *_: (here.total_memory - runtime.requested, here.total_memory),
     }

@@ -114,7 +114,7 @@ def memory(series: Series, found: Bytes, analysis: Analysis) -> Memory | None:
         fits=None if room is None else longest(problem, grown, room),
         room=room,
         ratio=resident / peaks[-1] if resident is not None and peaks[-1] else None,
-        tried=_tried(series, grown, problem, analysis.plan.memory_limit, room),
+        tried=_tried(series, grown, problem, analysis.plan.memory_limit_on(problem.device), room),
     )
 
 
