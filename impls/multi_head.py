@@ -117,9 +117,7 @@ def multi_head(
         biases=EVERY_BIAS,
         **OF_TORCH,
     ),
-    Limits(
-        devices=("cuda",), masks=EVERY_MASK, biases=EVERY_BIAS, keyless_rows=False, **OF_TORCH
-    ),
+    Limits(devices=("cuda",), masks=EVERY_MASK, biases=EVERY_BIAS, keyless_rows=False, **OF_TORCH),
     projections=orthogonal_projections,
 )
 def torch_multi_head(

@@ -224,6 +224,7 @@ def test_sizes_beyond_the_limits_are_refused_in_words(
         ({"most_batch": 4}, "b4 t3"),
         ({"forward_only_dims": range(9, 17)}, "d16 t3"),
         ({"forward_only_dims": range(9, 17)}, "d17 t3 train"),
+        ({"forward_only_dims": range(9, 17), "forward_only_on": ("8.6",)}, "d16 t3 train cuda"),
         ({"unequal_masks": ("full",)}, "t2/3"),
         ({"unequal_masks": ("full",)}, "t3 causal"),
         ({"unequal_masks": ("full",)}, "t1/3 causal"),  # one query sees every key
