@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 
-from impls.interface import Problem
+from impls.interface import Implementation, Problem
 from tests.stand_in.device import stand_in
 from tests.stand_in.kernels import xformers_on_cuda
 
@@ -20,9 +20,10 @@ def main(texts: list[str]) -> None:
         from tests.contract.found import KNOWN
 
         with stand_in(capability=(9, 0)):
-            found = {}
+            each, found = KNOWN["xformers"], {}
+            assert isinstance(each, Implementation)
             for text in texts:
-                finding = Checker(Problem.parse(text), seed=3).check(KNOWN["xformers"])
+                finding = Checker(Problem.parse(text), seed=3).check(each)
                 found[text] = finding.reason, finding.operator
     sys.stdout.write(json.dumps(found))
 
