@@ -240,6 +240,7 @@ ODD: dict[str, tuple[Any, ...]] = {
     "calls_per_sample": (True, -1, 10**30, "1"),
     "clock": ({"host": 1}, None),
     "host_ms": (math.inf, "1"),
+    "unhidden": (-0.1, math.nan, "1"),
     "sustained_ms": (math.inf, True),
     "cross_check_ms": (-1.0, []),
     "checked_again": (0, "no"),
