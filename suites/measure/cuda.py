@@ -13,7 +13,7 @@ from math import ceil
 from statistics import median
 from typing import Any
 
-from suites.measure.timing import Call
+from suites.measure.timing import SUSTAINED_S, Call
 
 SPIN_LEAST_MS, SPIN_MOST_MS = 1.0, 50.0
 """Least and most length of a spin, ms."""
@@ -181,7 +181,8 @@ class EventSampler:
 def input_sets(bytes_of_one: int, l2_bytes: int) -> int:
     """Number of input sets that together exceed three times the L2 cache: 2 to 64.
 
-    bytes_of_one  of the inputs of one call; its output gets the same block each time
+    bytes_of_one  of the inputs of one call; its output gets the same block each time. More than 64
+                  sets of small inputs would take longer to make than to time
     l2_bytes      of the second-level cache
     """
     return max(2, min(64, 3 * l2_bytes // max(bytes_of_one, 1) + 1))
@@ -201,7 +202,7 @@ def host_overhead_ms(
     return median(times_ns) / 1e6
 
 
-def sustained_ms(call: Call, cuda: Any, seconds: float = 2.0) -> float:
+def sustained_ms(call: Call, cuda: Any, seconds: float = SUSTAINED_S) -> float:
     """Milliseconds of one call in the second half of a block of calls without a pause.
 
     The device heats up and its clocks fall as in use; a sample is a short burst. When launching

@@ -269,8 +269,21 @@ def test_on_a_device_the_rotated_inputs_exceed_the_cache() -> None:
     assert sets == 64 or sets * (8 << 20) > 3 * l2_bytes
 
 
-@pytest.mark.parametrize("device_us", [900, 1500])
-def test_host_and_sustained_times_are_measured_beside_samples(device_us: int) -> None:
+@pytest.mark.parametrize(
+    ("device_us", "asked", "figures"),
+    [
+        (900, True, {"host_ms"}),
+        (1500, True, {"host_ms", "sustained_ms"}),
+        (1500, False, {"host_ms"}),
+        (60_000, True, {"sustained_ms"}),
+        (1_100_000, True, set()),
+    ],
+)
+def test_host_and_sustained_times_are_measured_beside_samples(
+    device_us: int,
+    asked: bool,  # noqa: FBT001 - a case
+    figures: set[str],
+) -> None:
     cuda = FakeCuda()
     stand_in = SimpleNamespace(
         current_device=lambda: 0,
@@ -279,6 +292,6 @@ def test_host_and_sustained_times_are_measured_beside_samples(device_us: int) ->
         synchronize=cuda.synchronize,
     )
     call = cuda.kernel(device_us, host_us=20)
-    found = Cuda(stand_in, cold=False).beside(call, device_us / 1000)
-    assert (found["sustained_ms"] is not None) == (device_us > 1000)
-    assert found["host_ms"] is not None
+    found = Cuda(stand_in, cold=False).beside(call, device_us / 1000, sustained=asked)
+    assert found.keys() == figures
+    assert None not in found.values()

@@ -75,9 +75,7 @@ def test_the_terminal_and_the_page_say_what_it_means() -> None:
 
 def test_the_launch_time_is_the_median_of_the_sessions() -> None:
     run, records = two(2.0)
-    made = [
-        replace(r, unhidden=0.9, host_ms=0.1 * r.session) if r.times_ms else r for r in records
-    ]
+    made = [replace(r, unhidden=0.9, host_ms=0.1 * r.session) if r.times_ms else r for r in records]
     for name, said in zip(("base", "other"), sentences(Analysis(run, made)), strict=True):
         assert said.startswith(f"{name} is host-bound on 1 problem. ")
         assert said.endswith("The host takes 0.300 ms to launch a call.")  # of five sessions
