@@ -22,7 +22,7 @@ from tests.saved_run import two
 def of_gpu(**other: Any) -> Analysis:
     """A run of two implementations with figures of a GPU, and others of `other`."""
     run, records = two(2.0)
-    usual = {"clock": "events", "host_ms": 0.02, "unhidden": 0.0}
+    usual: dict[str, Any] = {"clock": "events", "host_ms": 0.02, "unhidden": 0.0}
     return Analysis(
         run,
         [
