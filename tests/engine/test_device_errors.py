@@ -19,6 +19,7 @@ from suites.engine.turns import WatchedTurns
 from suites.measure.graph import NotCapturableError
 from suites.measure.rounds import Arm
 from suites.measure.timing import HostClock, HotSampler
+from suites.process_state import system
 from suites.process_state.state import ProcessState
 from suites.process_state.watched import Watched
 from suites.records.record import Record
@@ -59,6 +60,7 @@ def pipe() -> Iterator[tuple[Sender, Callable[[], list[Record]]]]:
     yield Sender(write), records
     os.close(read)
     os.close(write)
+    system._open_at_first.cache_clear()  # these descriptors may be among those it remembers
 
 
 Pipe = tuple[Sender, Callable[[], list[Record]]]
