@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from impls.interface import Problem
-from suites.engine import outcome
 from suites.engine.capturing import Capturing
 from suites.engine.outcome import fault_of, recorded
 from suites.engine.pipe import Receiver, Sender
@@ -45,7 +44,7 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
         raise EndedError(code)
 
     with stand_in() as runtime:
-        monkeypatch.setattr(outcome.os, "_exit", ended)
+        monkeypatch.setattr("os._exit", ended)
         yield runtime
 
 
