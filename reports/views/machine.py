@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from impls.interface import Problem
 from reports.rows import sessions
 from reports.rows.answers import devices_beside_cpu
 from reports.rows.sessions import clock_resolution_ms, median_ceilings
 from reports.views.numbers import percent, three_digits
-from reports.views.nvidia import nvidia_facts
+from reports.views.nvidia import nvidia_facts, nvidia_session_facts
 from reports.views.text import counted, duration, moment
 from suites.records.plan import Plan
 from suites.records.record import Record
@@ -49,6 +50,7 @@ def facts(run: Run, records: Iterable[Record]) -> Facts:
         ("GPU", gpu),
         *session_facts(run),
         *settings(plan),
+        *_hot_inputs(records),
         ("time limit", f"{plan.time_limit_s:g} s for one implementation on one problem"),
         ("limit of preparing", f"{plan.prepare_limit_s:g} s besides"),
         *_memory_limits(plan),
@@ -56,6 +58,20 @@ def facts(run: Run, records: Iterable[Record]) -> Facts:
         ("started", moment(run.started)),
         ("ended", moment(run.ended) or ABSENT),
     ]
+
+
+def _hot_inputs(records: Iterable[Record]) -> Facts:
+    """Where hot calls on a GPU find their inputs; no line without such calls."""
+    found: dict[str, set[Problem]] = {}
+    for record in records:
+        found.setdefault(record.inputs_from, set()).add(record.problem)
+    words = {"memory": "from memory", "L2": "from the L2 cache"}
+    said = [
+        f"{text} on {counted(len(found[place]), 'problem')}"
+        for place, text in words.items()
+        if place in found
+    ]
+    return [("inputs of hot calls on a GPU", ", ".join(said))] if said else []
 
 
 def _memory_limits(plan: Plan) -> Facts:
@@ -79,8 +95,9 @@ def settings(plan: Plan) -> Facts:
         ("delta", f"{percent(plan.delta)}: smaller differences do not count"),
         ("precision", precision),
         *(
-            (f"{option.title} setting", option.shown(getattr(plan, field)))
+            (f"{option.title} setting", option.shown(value))
             for field, option in labelling().items()
+            if (value := getattr(plan, field)) or option.default
         ),
         ("threads requested", f"{numbers}, in turn" if len(plan.threads) > 1 else numbers),
     ]
@@ -119,6 +136,7 @@ def session_facts(run: Run) -> Iterator[tuple[str, str]]:
     for each in median_ceilings(run):
         kind = " ".join(filter(None, [each.kind, each.dtype]))
         yield f"measured {kind} in {each.residency}", f"{ceiling_rate(each)} on {each.device}"
+    yield from nvidia_session_facts(run)
     if bound := sorted({fact.affinity for fact in run.facts if fact.affinity}):
         yield "CPUs of sessions", " or ".join(", ".join(map(str, own)) for own in bound)
     step = clock_resolution_ms(run)
