@@ -61,11 +61,7 @@ class Conductor:
 
     def __post_init__(self) -> None:
         self._dispatcher = Dispatcher(
-            self.run,
-            self.store,
-            self.pool,
-            self._keep,
-            self._forecast.call_ms,
+            self.run, self.store, self.pool, self._keep, self._forecast.call_ms
         )
 
     @property
