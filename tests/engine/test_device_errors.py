@@ -95,6 +95,19 @@ def test_another_exception_does_not_hide_it(pipe: Pipe) -> None:
     assert [made.cause for made in pipe[1]()] == ["device_error"]
 
 
+def test_the_reason_has_the_first_line_of_cudas_message_and_the_place(pipe: Pipe) -> None:
+    def work() -> Record:
+        error = RuntimeError("CUDA error: misaligned address\nCUDA kernel errors might be reported")
+        error.add_note("on lengths 1")
+        raise error
+
+    with pytest.raises(EndedError):
+        recorded(TASK, "a", pipe[0], work)
+    (made,) = pipe[1]()
+    expected = "the device failed: CUDA error: misaligned address (on lengths 1); set CUDA_LAUNCH"
+    assert made.reason.startswith(expected)
+
+
 def test_too_little_memory_of_a_library_is_no_fault(pipe: Pipe) -> None:
     def work() -> Record:
         raise RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`")
