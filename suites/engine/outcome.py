@@ -134,7 +134,9 @@ def _message(error: BaseException, lines: int | None = None) -> str:
     """
     try:
         notes = [str(note) for note in getattr(error, "__notes__", ())]
-        text = "\n".join(str(error).splitlines()[:lines])
+        text = str(error)
+        if lines is not None:
+            text = "\n".join(text.splitlines()[:lines])
     except BaseException as another:  # noqa: BLE001 - an implementation's exceptions are its code
         return f"its message cannot be read: {one_line(type(another).__name__)}"
     if isinstance(error, NameError) and (hint := _missing_import(error)):
