@@ -150,6 +150,14 @@ class Problem:
         return (queries + keys) * (1 + self.training) * DTYPE_BYTES[self.dtype]
 
     @property
+    def input_bytes(self) -> int:
+        """Bytes of q, k and v, and in training of the gradient of the output."""
+        values = self.value_size if self.training else 0
+        queries = self.batch * self.query_heads * self.query_length * (self.head_dim + values)
+        keys = self.batch * self.key_heads * self.key_length * (self.head_dim + self.value_size)
+        return (queries + keys) * DTYPE_BYTES[self.dtype]
+
+    @property
     def projection_flops(self) -> int:
         """Multiplications and additions of the four projections of a layer around the attention.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from impls.interface import Problem
 from reports.rows import sessions
 from reports.rows.answers import devices_beside_cpu
 from reports.rows.sessions import clock_resolution_ms, median_ceilings
@@ -49,6 +50,7 @@ def facts(run: Run, records: Iterable[Record]) -> Facts:
         ("GPU", gpu),
         *session_facts(run),
         *settings(plan),
+        *_hot_inputs(records),
         ("time limit", f"{plan.time_limit_s:g} s for one implementation on one problem"),
         ("limit of preparing", f"{plan.prepare_limit_s:g} s besides"),
         *_memory_limits(plan),
@@ -56,6 +58,20 @@ def facts(run: Run, records: Iterable[Record]) -> Facts:
         ("started", moment(run.started)),
         ("ended", moment(run.ended) or ABSENT),
     ]
+
+
+def _hot_inputs(records: Iterable[Record]) -> Facts:
+    """Where hot calls on a GPU find their inputs; no line without such calls."""
+    found: dict[str, set[Problem]] = {}
+    for record in records:
+        found.setdefault(record.inputs_from, set()).add(record.problem)
+    words = {"memory": "from memory", "L2": "from the L2 cache"}
+    said = [
+        f"{text} on {counted(len(found[place]), 'problem')}"
+        for place, text in words.items()
+        if place in found
+    ]
+    return [("inputs of hot calls on a GPU", ", ".join(said))] if said else []
 
 
 def _memory_limits(plan: Plan) -> Facts:

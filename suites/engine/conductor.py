@@ -5,23 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from random import Random
 from typing import Final, Literal, Protocol
 
 from impls.interface import Problem
 from suites.engine import stopping
+from suites.engine.costs import beside_s, check_s, session_s
 from suites.engine.dispatch import Dispatcher, Pool
-from suites.engine.forecast import (
-    Forecast,
-    Foreseen,
-    Pace,
-    cheapest,
-    check_s,
-    foreseen,
-    session_s,
-    size,
-)
+from suites.engine.forecast import Forecast, Foreseen, Pace, cheapest, foreseen, size
 from suites.engine.time_left import TimeLeft, time_left
 from suites.measure import warm_up
 from suites.records.plan import Plan, Work
@@ -145,8 +136,9 @@ class Conductor:
         self.listener.phase(self._title(session), total)
         sessions_left = len(self.plan.session_numbers) - session + 1
         until_s = self.now_s() + (self._deadline_s - self.now_s()) / sessions_left
-        costs = self._costs("measure", waiting)  # this session's times change the pace only
-        whole_s = self._seconds(costs)
+        whole_s = self._seconds(self._costs("measure", waiting, session + 1))
+        # This session's times change the pace only.
+        costs = self._costs("measure", waiting, session)
         first = self._timed_before(session)
         for problem, names in waiting:
             left_s = (until_s - self.now_s()) / self._pace["measure"].factor
@@ -206,7 +198,7 @@ class Conductor:
         """Check or time implementations on a problem."""
         if not names:
             return
-        costs = self._costs(kind, [(problem, names)])
+        costs = self._costs(kind, [(problem, names)], session)
         first_s = self._forecast.first_s(costs) if kind == "check" else 0.0
         began_s = self.now_s()
         if kind == "check":
@@ -217,12 +209,13 @@ class Conductor:
 
     def _left_of_check(self, waiting: list[Work]) -> TimeLeft:
         """The time left while these are unchecked: every pair that agrees is timed later."""
-        costs, checks = self._costs("measure", waiting), self._costs("check", waiting)
-        agreed = self._costs("measure", self.plan.untimed(self._records, 1))
+        checks = self._costs("check", waiting)
+        timed = [*waiting, *self.plan.untimed(self._records, 1)]
         check_s = self._seconds(checks) + self._forecast.first_s(checks)
-        session_s = self._seconds(costs) + self._seconds(agreed)
+        session_s, first_s = (self._seconds(self._costs("measure", timed, n)) for n in (2, 1))
         pace, timed_pace = (self._pace[kind].factor for kind in ("check", "measure"))
-        return self._left(CHECK, pace * check_s, timed_pace * session_s)
+        beside_s = timed_pace * (first_s - session_s)
+        return self._left(CHECK, pace * check_s + beside_s, timed_pace * session_s)
 
     def _left(self, session: int, phase_s: float, session_s: float) -> TimeLeft:
         elapsed_s = self.now_s() - self._began_s
@@ -251,23 +244,33 @@ class Conductor:
         if self.plan.budget_s is None:
             return None
         agreed = self.plan.untimed(self._records, 1)
-        times = len(self.plan.session_numbers) * self._pace["measure"].factor
-        timing_s = times * sum(self._costs("measure", agreed).values())
-        checks, sessions = self._costs("check", waiting), self._costs("measure", waiting)
+        timing_s = sum(self._timing_costs(agreed).values())
+        checks, timing = self._costs("check", waiting), self._timing_costs(waiting)
         pace = self._pace["check"].factor
-        costs = {pair: pace * checks[pair] + times * sessions[pair] for pair in checks}
+        costs = {pair: pace * checks[pair] + timing[pair] for pair in checks}
         first_s = pace * self._forecast.first_s(costs)
         return cheapest(costs, self._deadline_s - self.now_s() - timing_s - first_s)
 
-    def _costs(self, kind: Kind, waiting: list[Work]) -> dict[Pair, float]:
-        """Forecast of the seconds that a task takes for each pair."""
-        timed_s = partial(session_s, round_budget_ms=self.plan.round_budget_ms, tail=self.plan.tail)
-        cost_s = check_s if kind == "check" else timed_s
-        return {
-            (problem, name): cost_s(self._forecast, (problem, name), len(names))
-            for problem, names in waiting
-            for name in names
-        }
+    def _timing_costs(self, work: list[Work]) -> dict[Pair, float]:
+        """Forecast of the seconds that all timed sessions take for each pair."""
+        first, later = (self._costs("measure", work, session) for session in (1, 2))
+        sessions, pace = len(self.plan.session_numbers), self._pace["measure"].factor
+        if not sessions:
+            return dict.fromkeys(first, 0.0)
+        return {pair: pace * (first[pair] + (sessions - 1) * later[pair]) for pair in first}
+
+    def _costs(self, kind: Kind, work: list[Work], session: int = CHECK) -> dict[Pair, float]:
+        """Forecast of the seconds that a task takes for each pair, in a session."""
+        forecast, plan = self._forecast, self.plan
+
+        def cost_s(pair: Pair, among: int) -> float:
+            if kind == "check":
+                return check_s(forecast, pair, among)
+            own_s = session_s(forecast, pair, among, plan.round_budget_ms, tail=plan.tail)
+            return own_s + beside_s(forecast, pair, sustained=plan.sustained) * (session == 1)
+
+        pairs = ((problem, name, len(names)) for problem, names in work for name in names)
+        return {(problem, name): cost_s((problem, name), among) for problem, name, among in pairs}
 
     def _list_unmeasured(self) -> None:
         """Record the pairs that agree and that no session had time for."""

@@ -11,30 +11,15 @@ from typing import Final
 
 from impls.interface import Problem
 from impls.interface.problem import Fields
-from suites.measure.rounds import FEWEST, TAIL_MOST
-from suites.measure.timing import LONG_MS, QUICK_MS, SAMPLE_MS, WARM_MS
 from suites.records.plan import Plan
 from suites.records.record import CHECK, Cause, Pair, Record, Status
 
 PRIOR_S: Final = 3.0
 """Weight of a forecast, in seconds, against what tasks have taken so far."""
 CHECK_CALLS: Final = 3
-QUICK_CALLS: Final = 10
-"""Calls that a check makes at a problem's own size, and where they are quick."""
-CHECK_MS: Final = 50.0
-"""What the check of a pair takes besides calls."""
+"""Calls that a check makes at a problem's own size."""
 FIRST_CHECK_S: Final = 0.3
 """What the first check of an implementation takes more, per mask and dtype: hard inputs."""
-GUESSED_NS: Final = 0.02
-"""A call per score and head dimension, before any call is known."""
-SESSION_MS, TOGETHER_MS = 30.0, 100.0
-"""What a timed session takes besides calls, for a pair and for a problem."""
-OVERRUN: Final = 1.5
-"""Rounds take this multiple of their plan: calls are slower after other calls than when warm."""
-REFERENCE_NS: Final = 250.0
-"""References and bounds of all panels together, per visible score; three times that in training."""
-PLAIN_NS: Final = 4.0
-"""The naive result that the other rows are compared with, per visible score."""
 
 Series = tuple[str, Fields]
 """An implementation and the fields that problems of one growth curve share."""
@@ -181,44 +166,6 @@ def _too_large(what: str, limit: int) -> Foreseen:
     return Foreseen("out_of_memory", "foreseen_memory", reason)
 
 
-def session_s(
-    forecast: Forecast, pair: Pair, beside: int, round_budget_ms: float, *, tail: bool = False
-) -> float:
-    """Seconds that one timed session of a pair takes.
-
-    beside           pairs of the problem, which share what it takes as a whole
-    round_budget_ms  what its rounds are planned to take
-    tail             whether every sample is one call, in as many rounds as percentiles need
-    """
-    call_ms = _call_ms(forecast, pair)
-    if call_ms > LONG_MS:
-        return 2 * call_ms / 1e3
-    alone_ms = SESSION_MS + TOGETHER_MS / beside
-    if tail:
-        rounds_ms = min(round_budget_ms / beside, TAIL_MOST * (2 * call_ms + SAMPLE_MS))
-        return (alone_ms + WARM_MS + call_ms + OVERRUN * rounds_ms) / 1e3
-    if call_ms > WARM_MS:
-        return (alone_ms + 2.5 * call_ms) / 1e3  # the first, one round, and a part of the twin
-    share_ms = OVERRUN * round_budget_ms / beside
-    rounds_ms = FEWEST * (call_ms + max(call_ms, SAMPLE_MS))
-    return (alone_ms + WARM_MS + call_ms + max(rounds_ms, share_ms)) / 1e3
-
-
-def check_s(forecast: Forecast, pair: Pair, beside: int) -> float:
-    """Seconds that the check of a pair takes, with its part of the references.
-
-    beside  pairs of the problem, which share these
-    """
-    problem = pair[0]
-    every = problem.visible_pairs * problem.query_heads
-    entries = min(every, 1 << 23)
-    reference_s = entries * REFERENCE_NS * (3 if problem.training else 1) / 1e9
-    reference_s += min(every, 1 << 27) * PLAIN_NS / 1e9
-    call_ms = _call_ms(forecast, pair)
-    calls = QUICK_CALLS if call_ms < QUICK_MS else CHECK_CALLS
-    return reference_s / beside + (CHECK_MS + calls * call_ms) / 1e3
-
-
 @dataclass(slots=True)
 class Pace:
     """The ratio of what tasks of one kind took to their forecasts, on this machine.
@@ -254,12 +201,6 @@ def cheapest(
             break
         fitting.add(pair)
     return fitting
-
-
-def _call_ms(forecast: Forecast, pair: Pair) -> float:
-    """Milliseconds of one call: the forecast, or a guess by size."""
-    known = forecast.call_ms(pair)
-    return size(pair[0]) * GUESSED_NS / 1e6 if known is None else known
 
 
 def size(problem: Problem) -> int:

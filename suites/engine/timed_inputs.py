@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import torch
 
+from impls.interface import Problem
 from suites.agreement.calls import tensors_of, versions_of
-from suites.measure.inputs import Flips, Inputs
+from suites.measure.inputs import Flips, Inputs, copies, make_inputs
 from suites.process_state.watched import Watched
 
+DRAWN: Final = 2
+"""Sets of random numbers. Any more are derived from them."""
 Place = tuple[int, tuple[int, ...], tuple[int, ...], bool, int]
 """Of an input: address, shape, strides, requires_grad, and writes that are not the engine's."""
+
+
+def timed_sets(problem: Problem, count: int, *, session: int, seed: int) -> list[Inputs]:
+    """Sets of inputs in memory of their own, equal on every machine.
+
+    Two are drawn, on the CPU. The others are copies of them with other signs of q and v: drawing 64
+    sets would take longer than timing the calls.
+    """
+    drawn = [
+        make_inputs(problem, purpose=f"time {index}", session=session, seed=seed)
+        for index in range(min(count, DRAWN))
+    ]
+    derived = [copies(drawn[index % DRAWN]) for index in range(DRAWN, count)]
+    for index, each in enumerate(derived):
+        Flips(each, seed + index).change(each)
+    return [*drawn, *derived]
 
 
 class TimedInputs:
@@ -22,14 +42,14 @@ class TimedInputs:
 
     def __init__(self, sets: Sequence[Inputs], seed: int) -> None:
         self.sets = sets
-        self._flips = [Flips(each, seed + place) for place, each in enumerate(sets)]
+        self._flips = Flips(sets[0], seed)
         self._versions = [versions_of(each) for each in sets]
 
     def refresh(self) -> None:
         """Change their values in place."""
         with torch.no_grad():
-            for each, flips in zip(self.sets, self._flips, strict=True):
-                flips.change(each)
+            for each in self.sets:
+                self._flips.change(each)
         self._versions = [versions_of(each) for each in self.sets]
 
     @property

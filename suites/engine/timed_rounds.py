@@ -18,18 +18,18 @@ from suites.agreement.checker import Checker
 from suites.engine.call_limits import limited_memory, preparing, quiet
 from suites.engine.capturing import Capturing
 from suites.engine.cross_checking import cross_checked
-from suites.engine.gauge import Gauge, page_faults, usual_probe
+from suites.engine.gauge import Gauge, depends_on_host, page_faults, usual_probe
 from suites.engine.neighbours import neighbour_ratios
 from suites.engine.outcome import clear_caches, recorded, resolve, send_failure
 from suites.engine.pipe import Sender
 from suites.engine.protocol import Measure
 from suites.engine.set_up import SetUp, keeping, set_up_fields
-from suites.engine.timed_inputs import TimedInputs
+from suites.engine.timed_inputs import TimedInputs, timed_sets
 from suites.engine.turns import WatchedTurns
 from suites.measure import compilers, timing
 from suites.measure.devices import Device, device
 from suites.measure.gradients import GradientMode
-from suites.measure.inputs import Inputs, call_of, make_inputs
+from suites.measure.inputs import Inputs, call_of
 from suites.measure.preparing import Preparation
 from suites.measure.rounds import Arm, run_rounds, schedule
 from suites.process_state.state import ProcessState
@@ -78,15 +78,12 @@ class Bench:
 
     def __post_init__(self) -> None:
         self._device = device(self.problem.device, cold=self.task.settings.cache == "cold")
-        sets = [
-            make_inputs(
-                self.problem,
-                purpose=f"time {index}",
-                session=self.task.session,
-                seed=self.task.seed,
-            )
-            for index in range(self._device.input_sets(self.problem))
-        ]
+        sets = timed_sets(
+            self.problem,
+            self._device.input_sets(self.problem),
+            session=self.task.session,
+            seed=self.task.seed,
+        )
         self.inputs = TimedInputs(sets, self.task.seed)
         self.capturing = Capturing(self.task, self.sender, self.inputs.watched)
 
@@ -126,7 +123,12 @@ class Bench:
             sampler = self._device.sampler()
             if call_ms <= timing.LONG_MS:
                 call_ms = self._device.settled_ms(sampler, calls, call_ms)
-            beside = self._device.beside(calls[0], call_ms) if self.task.session == 1 else {}
+            sustained = self.task.settings.sustained
+            beside = (
+                self._device.beside(calls[0], call_ms, sustained=sustained)
+                if self.task.session == 1
+                else {}
+            )
         beside |= set_up_fields(preparation, self.problem, graphs)
         arm = Arm(
             name,
@@ -200,6 +202,7 @@ class Bench:
             threads=self.task.threads,
             calls_per_sample=arm.count,
             clock=arm.sampler.name,
+            inputs_from=self._device.inputs_from(self.problem, arm.count),
             **found.beside,
             page_faults=fmean(arm.faults) / arm.count,
             neighbour_ratio=self.neighbours.get(name) if paired else None,
@@ -291,16 +294,13 @@ class Bench:
                 arms,
                 planned,
                 Random(seed),
-                gauge=Gauge(usual_probe(), self._device, partial(self._depends_on_host, arms)),
+                gauge=Gauge(
+                    usual_probe(), self._device, partial(depends_on_host, self._device, arms)
+                ),
                 refresh=self.inputs.refresh,
                 announce=announce,
                 page_faults=page_faults,
             )
-
-    def _depends_on_host(self, arms: list[Arm]) -> bool:
-        """Whether threads of the host do the work, or the device waited for their launches."""
-        waited = (self._device.unhidden(arm.sampler) for arm in arms)
-        return self.problem.device == "cpu" or any(waited)
 
     def _neighbour_ratios(
         self, arms: list[Arm], announce: Callable[[int], None]

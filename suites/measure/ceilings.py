@@ -1,8 +1,8 @@
 """Measure the ceilings of a device: read and copy bandwidth, and the rate of matrix products.
 
-No rate is looked up by the name of a device. On a GPU the code uses a CUDA clock, but it never ran
-on a GPU. A read of cached data is shorter than a kernel launch there, so that the cache rate would
-be the launch rate.
+No rate is looked up by the name of a device. On a GPU calls are queued behind a spin and timed by
+events, because a read of cached data is shorter than its launch. That path has been tested on a
+stand-in device only; it never ran on a GPU.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Final, get_args
 
 from suites.measure import cache
 from suites.measure.instruments import instrument_for
-from suites.measure.timing import Call, Clock, clock_for
+from suites.measure.timing import Call, Clock, HotSampler, Sampler
 from suites.stats.ceilings import Ceiling, Kind, Residency
 
 BUDGET_MS: Final = 40.0
@@ -34,10 +34,18 @@ are freed, which would change the page faults of the implementations measured la
 _ENOUGH_POOL: Final = 256 << 20
 """Above this size, twice the last-level cache is enough for memory bandwidth. With a reported cache
 of 480 MiB, 2 and 4 times its size read at 24.4 and 25.3 GB/s and copied at 25.9 and 25.7 GB/s."""
+_GPU_POOL_TIMES: Final = 8
+"""The same on a GPU. Its replacement policy is unknown: a part of the data of one pass may still be
+in the cache at the next."""
+_DRAWN: Final = 1 << 18
+"""Standard-normal numbers that fill the block, repeated. A constant or a ramp switches fewer
+transistors, so that a GPU at its power limit would multiply it faster than real inputs."""
 _FEWEST: Final = 5
 _PATIENCE: Final = 4
 """Least repeats, unless they exceed this many budgets. On a shared machine one repeat was seen to
 take 200 times its usual time."""
+_GPU_ROWS: Final = 8192
+"""Rows of a product on a GPU: 4,096 output tiles of 128 x 128 keep all multiprocessors busy."""
 _SMALLEST: Final = 256
 """Fewest rows of a matrix product; smaller products measure call overhead."""
 _ALSO_THROUGH_FLOAT32: Final = ("float16", "bfloat16")
@@ -65,18 +73,15 @@ def measure(
     import torch  # noqa: PLC0415 - reports read constants without torch
 
     last_level = last_level_bytes or _last_level_bytes(device, torch)
-    pool_bytes = max(
-        2 * last_level, min(cache.flushed_bytes(last_level), _ENOUGH_POOL), _LEAST_POOL
-    )
-    pool = torch.ones(pool_bytes // 8 * 2, dtype=torch.float32, device=device)
-    bench = _Bench(torch, pool.view(torch.uint8), clock or clock_for(device), budget_ms)
+    sampler = HotSampler(clock) if clock else _sampler(device)
+    bench = _Bench(torch, _pool(device, last_level, torch), sampler, budget_ms)
     products = (each for dtype in dtypes for each in _matmuls(bench, dtype, last_level))
     return (*_bandwidths(bench, last_level), *products)
 
 
 @dataclass(frozen=True, slots=True)
 class _Bench:
-    """The clock, the budget and the memory of one measurement.
+    """The sampler, the budget and the memory of one measurement.
 
     torch  the module, passed so that this file imports without it
     pool   bytes on the device that hold all tensors
@@ -84,7 +89,7 @@ class _Bench:
 
     torch: Any
     pool: Any
-    clock: Clock
+    sampler: Sampler
     budget_ms: float
 
     @property
@@ -93,29 +98,24 @@ class _Bench:
         return str(self.pool.device.type)
 
     def best_ms(self, call: Call, budget_ms: float) -> float:
-        """Milliseconds of the fastest of the calls that fit in the budget."""
-        best_ms = spent_ms = self._sample_ms(call, 1)
+        """Milliseconds of the fastest of the calls that fit in the budget, with their spins."""
+        best_ms = spent_ms = self.sampler.take((call,), 1)
         calls = ceil(SAMPLE_MS / max(best_ms, 1e-3))
         repeats = 1
         while spent_ms < budget_ms or (repeats < _FEWEST and spent_ms < _PATIENCE * budget_ms):
-            took_ms = self._sample_ms(call, calls)
+            took_ms = self.sampler.take((call,), calls)
             best_ms = min(best_ms, took_ms)
-            spent_ms += took_ms * calls
+            spent_ms += took_ms * calls + self.sampler.aside_ms(calls)
             repeats += 1
         return best_ms
-
-    def _sample_ms(self, call: Call, calls: int) -> float:
-        self.clock.start()
-        for _ in range(calls):
-            call()
-        return self.clock.stop() / calls
 
 
 def _bandwidths(bench: _Bench, last_level: int) -> Iterator[Ceiling]:
     """Bandwidth of a sum, torch's fastest reduction, and of a copy."""
     whole = bench.pool.view(bench.torch.float32)
     sizes: dict[Residency, Sequence[int]] = {
-        "cache": (last_level // 8, last_level // 4),  # the cache is shared; less is call overhead
+        # The cache is shared; less is call overhead.
+        "cache": (last_level // 8, last_level // 4, *_larger(bench, last_level // 2)),
         "memory": (bench.pool.nbytes,),
     }
     kinds: tuple[tuple[Kind, Callable[[Any], Call]], ...] = (("read", _sum), ("copy", _copy))
@@ -147,12 +147,13 @@ def _matmuls(bench: _Bench, dtype: str, last_level: int) -> Iterator[Ceiling]:
     item_bytes = getattr(bench.torch, dtype).itemsize
     in_cache = max(_SMALLEST, _rows(last_level // 8, item_bytes))
     in_memory = max(_SMALLEST, _rows(last_level * 5 // 4, item_bytes))
-    sizes: tuple[tuple[int, Residency], ...] = (
+    sizes: list[tuple[int, Residency]] = [
         (_SMALLEST, "cache"),
         (in_cache, "cache"),
         (in_memory, "memory"),
         (in_memory * 3 // 2, "memory"),  # on a fast device
-    )
+    ]
+    sizes += [(rows, "memory") for rows in _larger(bench, _GPU_ROWS)]
     conversions = (False, True) if dtype in _ALSO_THROUGH_FLOAT32 else (False,)
     rates = [rate for widen in conversions for rate in _rates(bench, dtype, sizes, widen=widen)]
     for residency in get_args(Residency):
@@ -193,8 +194,7 @@ def _product(bench: _Bench, dtype: str, rows: int, *, widen: bool) -> Call | Non
     if sum(each.itemsize for each in types) * rows**2 > bench.pool.nbytes:
         return None
     left, right, product, *wide = _squares(bench.pool, rows, types)
-    # Steps, not random numbers: the random state of the process stays unchanged.
-    torch.linspace(-1, 1, rows**2, out=left.view(-1))
+    left.normal_(generator=_generator(torch, bench.device))
     right.copy_(left.T)
     if not wide:
         return partial(torch.mm, left, right, out=product)
@@ -212,6 +212,34 @@ def _squares(pool: Any, rows: int, types: Iterable[Any]) -> Iterator[Any]:
     for each in types:
         start, end = end, end + rows**2 * each.itemsize
         yield pool[start:end].view(each).view(rows, rows)
+
+
+def _pool(device: str, last_level: int, torch: Any) -> Any:
+    """One block of random numbers, as bytes, several times as large as the last-level cache."""
+    sizes = {
+        "cpu": lambda: max(2 * last_level, min(cache.flushed_bytes(last_level), _ENOUGH_POOL)),
+        "cuda": lambda: _GPU_POOL_TIMES * last_level,
+    }
+    count = ceil(max(instrument_for(device, sizes)(), _LEAST_POOL) / (4 * _DRAWN))
+    drawn = torch.randn(_DRAWN, generator=_generator(torch, device), device=device)
+    return drawn.repeat(count).view(torch.uint8)
+
+
+def _generator(torch: Any, device: str) -> Any:
+    """Random numbers of its own: the random state of the process stays unchanged."""
+    return torch.Generator(device=device).manual_seed(0)
+
+
+def _sampler(device: str) -> Sampler:
+    """The sampler of a device. Raises ValueError for one without a clock."""
+    from suites.measure import devices  # noqa: PLC0415 - reports read constants without torch
+
+    return devices.device(device, cold=False).sampler()
+
+
+def _larger(bench: _Bench, size: int) -> tuple[int, ...]:
+    """A larger size, which a GPU needs to be busy; none on a CPU."""
+    return (size,) if bench.device == "cuda" else ()
 
 
 def _last_level_bytes(device: str, torch: Any) -> int:

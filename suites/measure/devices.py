@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from impls.interface import Problem
 from suites.measure import cache, nvidia
@@ -23,7 +23,11 @@ from suites.measure.graph import Graphs, GraphSampler
 from suites.measure.instruments import instrument_for
 from suites.measure.rounds import FEWEST_ON_GPU
 from suites.measure.timing import (
+    BESIDE_MS,
+    CUDA_SAMPLE_MS,
+    LONG_MS,
     SAMPLE_MS,
+    SUSTAINED_FROM_MS,
     Call,
     Clock,
     ColdSampler,
@@ -34,16 +38,12 @@ from suites.measure.timing import (
     one_call_ms,
 )
 
+InputsFrom = Literal["", "L2", "memory"]
 FEWEST_SETS = 2
 """Calls rotate through this many input sets, so that none gets the inputs of the call before."""
-CUDA_SAMPLE_MS = 1.0
-"""Least length of a sample on a GPU, ms. Events are accurate to about a microsecond (CUDA runtime,
-cudaEventElapsedTime: 0.5 us), 0.1 % of it; shorter samples leave time for more rounds."""
 SETTLED_MS = 10.0
 """Longest sample that is taken to learn the device time of a call, ms; one call where it is longer.
 """
-SUSTAINED_FROM_MS = 1.0
-"""Calls below this many ms have no sustained figure: launch gaps would let the device cool."""
 
 
 class Device(Protocol):
@@ -64,6 +64,12 @@ class Device(Protocol):
     def input_sets(self, problem: Problem) -> int:
         """Number of input sets that the calls rotate through."""
 
+    def inputs_from(self, problem: Problem, calls: int) -> InputsFrom:
+        """Where a hot call finds its inputs.
+
+        calls  in one sample
+        """
+
     def sampler(self) -> Sampler:
         """A sampler for the calls of one implementation."""
 
@@ -75,7 +81,8 @@ class Device(Protocol):
 
     def graphs(self) -> Graphs | None:
         """Captures the calls of one problem; None on a device without CUDA graphs, and for cold
-        calls, which are timed one by one."""
+        calls, which are timed one by one.
+        """
 
     def unhidden(self, sampler: Sampler) -> float | None:
         """Share of the samples that hold launch time; None where launches are part of a call."""
@@ -83,8 +90,11 @@ class Device(Protocol):
     def state(self) -> dict[str, Any] | None:
         """Clocks, power and throttle reasons now; None without a driver that reports them."""
 
-    def beside(self, call: Call, call_ms: float) -> dict[str, float | None]:
-        """Fields of a record beside the times: host_ms and sustained_ms."""
+    def beside(self, call: Call, call_ms: float, *, sustained: bool) -> dict[str, float | None]:
+        """Fields of a record beside the times: host_ms and sustained_ms.
+
+        sustained  whether the time under sustained load is measured, which takes two seconds
+        """
 
 
 def device(name: str, *, cold: bool) -> Device:
@@ -109,6 +119,10 @@ class Host:
         """Two."""
         return FEWEST_SETS
 
+    def inputs_from(self, problem: Problem, calls: int) -> InputsFrom:  # noqa: ARG002 - for GPUs
+        """Unknown: other programs and the host of a virtual machine share the last-level cache."""
+        return ""
+
     def sampler(self) -> Sampler:
         """The host's clock around the calls, with a flush before each when cold."""
         if not self._cold:
@@ -128,7 +142,7 @@ class Host:
     def state(self) -> None:
         """None: the probe of the rounds measures the state of a CPU."""
 
-    def beside(self, call: Call, call_ms: float) -> dict[str, float | None]:  # noqa: ARG002 - for GPUs
+    def beside(self, call: Call, call_ms: float, *, sustained: bool) -> dict[str, float | None]:  # noqa: ARG002 - for GPUs
         """Empty: these figures separate host and device."""
         return {}
 
@@ -145,7 +159,14 @@ class Cuda:
 
     def input_sets(self, problem: Problem) -> int:
         """As many as exceed the second-level cache three times."""
-        return input_sets(problem.fewest_bytes, self._properties.L2_cache_size)
+        return input_sets(problem.input_bytes, self._properties.L2_cache_size)
+
+    def inputs_from(self, problem: Problem, calls: int) -> InputsFrom:
+        """Memory, if more than the second-level cache is read before a set is used again."""
+        if self._cold:
+            return ""
+        sets = min(calls, self.input_sets(problem))
+        return "memory" if sets * problem.input_bytes > self._properties.L2_cache_size else "L2"
 
     def sampler(self) -> Sampler:
         """Events behind a spin."""
@@ -169,14 +190,14 @@ class Cuda:
         found = nvidia.read(str(self._properties.uuid))
         return None if found is None else asdict(found)
 
-    def beside(self, call: Call, call_ms: float) -> dict[str, float | None]:
+    def beside(self, call: Call, call_ms: float, *, sustained: bool) -> dict[str, float | None]:
         """Host time to launch a call, and its time under sustained load."""
-        return {
-            "host_ms": host_overhead_ms(call, self._cuda),
-            "sustained_ms": sustained_ms(call, self._cuda)
-            if call_ms >= SUSTAINED_FROM_MS
-            else None,
-        }
+        found: dict[str, float | None] = {}
+        if call_ms <= BESIDE_MS:
+            found["host_ms"] = host_overhead_ms(call, self._cuda)
+        if sustained and SUSTAINED_FROM_MS <= call_ms <= LONG_MS:
+            found["sustained_ms"] = sustained_ms(call, self._cuda)
+        return found
 
 
 def _cuda(*, cold: bool) -> Device:

@@ -12,6 +12,7 @@ from math import ceil
 from typing import Any, Final
 
 from suites.measure.cuda import EventSampler, Spin
+from suites.measure.device_errors import ends_cuda
 from suites.measure.timing import Call
 
 GRAPH_BELOW_MS: Final = 0.05
@@ -124,6 +125,7 @@ class Graphs:
             for call in [*calls] * ceil(WARM_CALLS / len(calls)):
                 call()
         self._cuda.current_stream().wait_stream(self._side)
+        self._cuda.synchronize()  # an error of these kernels is none of the capture
 
     def _capture(self, graph: Any, calls: Sequence[Call]) -> None:
         # The outer stream context restores the stream; torch's own does not after a failure.
@@ -133,7 +135,9 @@ class Graphs:
                 with self._cuda.graph(graph, pool=self._pool, stream=self._side):
                     for call in calls:
                         call()
-            except Exception as error:  # noqa: BLE001 - an implementation may raise anything
+            except Exception as error:
+                if ends_cuda(error):
+                    raise
                 reason = str(error).partition("\n")[0]
                 raise NotCapturableError(reason, started=True) from error
 

@@ -18,6 +18,9 @@ SAMPLE_MS = 0.1
 smaller errors, because disturbances of a shared machine last longer. Error of the median ratio of
 two identical arms (20 us a call, 250 ms in all, medians of 28 tries on a busy host): 0.05 % when
 they alternated call by call, 0.09 % in turns of 10 calls, 0.38 % of 34, 0.84 % of 100."""
+CUDA_SAMPLE_MS = 1.0
+"""Least length of a sample on a GPU, ms. Events are accurate to about a microsecond (CUDA runtime,
+cudaEventElapsedTime: 0.5 us), 0.1 % of it; shorter samples leave time for more rounds."""
 LEAD_IN_BELOW_MS = 100.0
 """Calls shorter than this many ms are preceded by an untimed lead-in call: a 3 ms call straight
 after a large one was measured 18 % slower."""
@@ -30,6 +33,12 @@ QUICK_MS = 50.0
 """Calls up to this many ms are called more often in the check, to test caches and other layouts."""
 LONG_MS = 1000.0
 """Calls longer than this many ms are timed once in a session, directly after the first call."""
+BESIDE_MS = QUICK_MS
+"""Calls on a GPU up to this many ms have a host time. Longer ones hide their launches, and the 25
+calls that it takes would last for seconds."""
+SUSTAINED_FROM_MS, SUSTAINED_S = 1.0, 2.0
+"""With --sustained on a GPU: shortest call, ms, because launch gaps of shorter ones would let the
+device cool; and seconds of calls without a pause."""
 
 
 Call = Callable[[], object]

@@ -197,6 +197,7 @@ class Record:
     threads           OpenMP threads of the session
     calls_per_sample  calls that each sample averages over
     clock             how samples are timed: host, events, graph, cold host, ...
+    inputs_from       on a GPU with hot caches: where a timed call finds its inputs, L2 or memory
     host_ms           on a GPU: host time to launch one call
     unhidden          on a GPU: share of the samples that hold launch time, because the device
                       waited for the host
@@ -242,6 +243,7 @@ class Record:
     threads: Count | None = None
     calls_per_sample: Count | None = None
     clock: str = ""
+    inputs_from: Literal["", "L2", "memory"] = ""
     host_ms: Milliseconds | None = None
     unhidden: Average | None = None
     sustained_ms: Milliseconds | None = None

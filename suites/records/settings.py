@@ -69,6 +69,7 @@ class Settings:
     threads          OpenMP threads, bound to CPUs: sessions take these numbers in turn
     cuda_device      the NVIDIA device, an index or a UUID as typed; "": the first visible one
     tail             whether every sample is one call, of which there are enough for percentiles
+    sustained        whether calls on a GPU are also timed after seconds without a pause
     """
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid", "strict": True}
@@ -197,6 +198,18 @@ class Settings:
             text=_on_off_text,
             default="off",
             labels=True,
+            flag=True,
+        ),
+    ] = False
+    sustained: Annotated[
+        bool,
+        Option(
+            name="--sustained",
+            metavar="",
+            help="Also time calls of 1 ms and more on a GPU under load: 2 s each.",
+            parse=on_off,
+            text=_on_off_text,
+            default="off",
             flag=True,
         ),
     ] = False

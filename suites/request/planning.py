@@ -153,6 +153,8 @@ def plan_of(
     problems = tuple(_problems(request, devices, _gpu(machine)))
     if request.settings.get("tail"):
         _expect_single_calls(problems)
+    if request.settings.get("sustained"):
+        _expect_on_gpu(problems)
     defaults = {
         "sessions": _sessions(request),
         "threads": threads_of(request, cores),
@@ -222,6 +224,15 @@ def _expect_single_calls(problems: Iterable[Problem]) -> None:
                 f"--tail on {problem.device}: a sample there is of many calls, so it has no "
                 "percentiles; expected problems on the CPU (--device cpu)"
             )
+
+
+def _expect_on_gpu(problems: Iterable[Problem]) -> None:
+    """Raise ValueError for a problem on a CPU, whose rounds are a sustained load already."""
+    if any(problem.device == "cpu" for problem in problems):
+        raise ValueError(
+            "--sustained on cpu: it measures how the clocks of a GPU fall under load; "
+            "expected problems on a GPU (--device cuda)"
+        )
 
 
 def _round_budget_ms(request: Request) -> float:

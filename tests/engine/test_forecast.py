@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from impls.interface import Problem
-from suites.engine.forecast import Forecast, Foreseen, Pace, cheapest, check_s, foreseen, session_s
+from suites.engine.costs import OVERRUN, beside_s, check_s, session_s
+from suites.engine.forecast import Forecast, Foreseen, Pace, cheapest, foreseen
+from suites.measure.rounds import FEWEST_ON_GPU
 from suites.records.plan import Entry, Plan
 from suites.records.record import CHECK, Cause, Pair, Record, Status
 
@@ -194,3 +198,23 @@ def test_the_pace_follows_the_ratio_of_measured_to_forecast() -> None:
     for _ in range(1000):
         pace.learn(0.1, 0.3)
     assert pace.factor == pytest.approx(3, rel=0.05)
+
+
+def on_gpu(length: int) -> Problem:
+    return replace(problem(length), device="cuda", dtype="bfloat16")
+
+
+def test_fifteen_rounds_of_short_calls_on_a_gpu_are_in_the_forecast() -> None:
+    forecast = Forecast([checked(on_gpu(128), 0.5, 1)])
+    turn_s = 3e-3  # a call, a sample of 1 ms, a spin of 1.5 ms
+    assert session_s(forecast, (on_gpu(128), "a"), 10, 120) > OVERRUN * FEWEST_ON_GPU * turn_s
+    assert session_s(forecast, (on_gpu(128), "a"), 10, 2000) > 0.3  # its share of the budget
+
+
+def test_figures_beside_the_times_of_a_gpu_are_forecast_for_the_first_session() -> None:
+    forecast = Forecast([checked(on_gpu(128), 0.5, 1), checked(on_gpu(1024), 20, 1)])
+    short, long = ((on_gpu(t), "a") for t in (128, 1024))
+    assert beside_s(forecast, (problem(128), "a"), sustained=False) == 0
+    assert beside_s(forecast, short, sustained=True) == beside_s(forecast, short, sustained=False)
+    plain = beside_s(forecast, long, sustained=False)
+    assert beside_s(forecast, long, sustained=True) == pytest.approx(plain + 2.04)

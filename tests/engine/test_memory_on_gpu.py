@@ -61,8 +61,8 @@ def test_a_call_beyond_its_limit_is_out_of_memory_and_the_limit_is_named() -> No
 
 def test_an_error_of_the_device_is_not_replaced_by_that_of_lifting_the_limit() -> None:
     first = torch.AcceleratorError("the first")
-    with stand_in() as cuda, pytest.raises(torch.AcceleratorError) as raised:
-        with limited_memory(8 * MIB, "cuda"):
+    with stand_in() as cuda:
+        with pytest.raises(torch.AcceleratorError) as raised, limited_memory(8 * MIB, "cuda"):
             raise first
         assert cuda.fraction < 1
     assert raised.value is first

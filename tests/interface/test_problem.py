@@ -268,6 +268,18 @@ def test_fewest_bytes_are_each_input_and_output_once(text: str, elements: int, s
     assert Problem.parse(text).fewest_bytes == elements * size
 
 
+@pytest.mark.parametrize(
+    ("text", "elements", "size"),
+    [
+        ("b1 h1 t1 d1 fp32", 3, 4),
+        ("b2 h4/2 t3/5 d8 bf16", 192 + 2 * 160, 2),
+        ("b2 h4/2 t3/5 d8 dv2 fp16 train", 192 + 48 + 160 + 40, 2),
+    ],
+)
+def test_input_bytes_are_those_of_all_large_inputs(text: str, elements: int, size: int) -> None:
+    assert Problem.parse(text).input_bytes == elements * size
+
+
 @pytest.mark.parametrize(("name", "short"), DTYPES.items())
 def test_a_dtype_is_understood_in_full_and_short(name: str, short: str) -> None:
     assert parse_dtype(name) == parse_dtype(short) == name

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +16,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from impls.interface import Problem
 from suites.measure import ceilings
 from suites.measure.ceilings import measure
+from suites.measure.cuda import EventSampler, Spin
+from suites.measure.timing import HotSampler
 from suites.stats.ceilings import Ceiling, attainable_ms, share, work
+from tests.measure.fake_cuda import FakeCuda
+from tests.stand_in.device import stand_in
 
 ROOT = Path(__file__).parents[2]
 PROBLEM = Problem.parse("b1 h1 t1000 d50 full")
@@ -133,7 +138,7 @@ def test_products_with_a_long_forecast_are_left_out() -> None:
 
 def bench_on(clock: FakeClock) -> ceilings._Bench:
     pool = torch.ones(1 << 17, dtype=torch.uint8)
-    return ceilings._Bench(torch, pool, clock, ceilings.BUDGET_MS)
+    return ceilings._Bench(torch, pool, HotSampler(clock), ceilings.BUDGET_MS)
 
 
 def taking(clock: FakeClock, *took_ms: float) -> Callable[[], None]:
@@ -199,6 +204,43 @@ def test_every_dtype_has_ceilings_on_this_machine(dtype: str) -> None:
     assert torch.equal(torch.get_rng_state(), state)
     assert all(0 < each.value < float("inf") for each in found)
     assert attainable_ms(Problem(dtype=dtype), found) is not None
+
+
+class VirtualGpu:
+    """Bytes on a GPU that only exist as numbers, and kernels on a virtual clock."""
+
+    def __init__(self, cuda: FakeCuda) -> None:
+        self.pool = SimpleNamespace(device=SimpleNamespace(type="cuda"))
+        spin = Spin(cuda)
+        self.sampler = EventSampler(cuda, spin=spin, now_ns=cuda.now_ns)
+        self.bench = ceilings._Bench(None, self.pool, self.sampler, ceilings.BUDGET_MS)
+
+
+def test_on_a_gpu_the_rate_of_short_calls_is_that_of_the_device_not_of_launches() -> None:
+    cuda = FakeCuda()
+    bench = VirtualGpu(cuda).bench
+    assert bench.best_ms(cuda.kernel(1.5, host_us=6.0), 40.0) == pytest.approx(1.5e-3)
+
+
+def test_on_a_gpu_spins_count_for_the_budget() -> None:
+    cuda = FakeCuda()
+    bench = VirtualGpu(cuda).bench
+    began_us = cuda.now_us
+    bench.best_ms(cuda.kernel(1.5, host_us=6.0), 40.0)
+    assert (cuda.now_us - began_us) / 1e3 < 2 * 40.0
+
+
+def test_the_ceilings_of_a_gpu_come_from_random_numbers_on_the_device() -> None:
+    with stand_in(kernel_us=5.0):
+        state = torch.get_rng_state()
+        found = measure("cuda", ["bfloat16"], budget_ms=1.0)
+        assert torch.equal(torch.get_rng_state(), state)
+        pool = ceilings._pool("cuda", 1 << 20, torch).view(torch.float32)
+        drawn = pool[:1000].cpu()
+    assert {each.device for each in found} == {"cuda"}
+    assert all(0 < each.value < float("inf") for each in found)
+    assert len(drawn.unique()) > 990
+    assert pool.numel() * 4 == 64 << 20
 
 
 def test_the_code_says_plainly_what_never_ran_on_a_gpu() -> None:

@@ -99,6 +99,11 @@ def test_a_slow_launch_is_distinguished_from_a_call_that_synchronizes() -> None:
     assert sampler.launch_ms(cuda.kernel(100, host_us=1e3 * SPIN_MOST_MS)) is None
 
 
+def test_a_host_that_is_interrupted_makes_no_call_synchronize() -> None:
+    cuda, stops_us = FakeCuda(), iter([3000, 20_000, 10])
+    assert events(cuda).launch_ms(lambda: cuda.launch(5, host_us=next(stops_us))) == 0.01
+
+
 def test_a_call_that_waits_for_the_device_is_timed_without_claims() -> None:
     cuda = FakeCuda()
     sampler = events(cuda)
@@ -264,8 +269,21 @@ def test_on_a_device_the_rotated_inputs_exceed_the_cache() -> None:
     assert sets == 64 or sets * (8 << 20) > 3 * l2_bytes
 
 
-@pytest.mark.parametrize("device_us", [900, 1500])
-def test_host_and_sustained_times_are_measured_beside_samples(device_us: int) -> None:
+@pytest.mark.parametrize(
+    ("device_us", "asked", "figures"),
+    [
+        (900, True, {"host_ms"}),
+        (1500, True, {"host_ms", "sustained_ms"}),
+        (1500, False, {"host_ms"}),
+        (60_000, True, {"sustained_ms"}),
+        (1_100_000, True, set()),
+    ],
+)
+def test_host_and_sustained_times_are_measured_beside_samples(
+    device_us: int,
+    asked: bool,  # noqa: FBT001 - a case
+    figures: set[str],
+) -> None:
     cuda = FakeCuda()
     stand_in = SimpleNamespace(
         current_device=lambda: 0,
@@ -274,6 +292,6 @@ def test_host_and_sustained_times_are_measured_beside_samples(device_us: int) ->
         synchronize=cuda.synchronize,
     )
     call = cuda.kernel(device_us, host_us=20)
-    found = Cuda(stand_in, cold=False).beside(call, device_us / 1000)
-    assert (found["sustained_ms"] is not None) == (device_us > 1000)
-    assert found["host_ms"] is not None
+    found = Cuda(stand_in, cold=False).beside(call, device_us / 1000, sustained=asked)
+    assert found.keys() == figures
+    assert None not in found.values()

@@ -8,7 +8,6 @@ from typing import Final
 import pytest
 
 from suites.measure.cuda import EventSampler, Spin
-from suites.measure.devices import CUDA_SAMPLE_MS
 from suites.measure.rounds import (
     FEWEST_ON_GPU,
     Arm,
@@ -17,6 +16,7 @@ from suites.measure.rounds import (
     rounds_within,
     run_rounds,
 )
+from suites.measure.timing import CUDA_SAMPLE_MS
 from tests.measure.fake_cuda import FakeCuda
 
 ARMS: Final = 10

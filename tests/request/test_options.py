@@ -33,6 +33,7 @@ VALUES: Final[dict[str, dict[str, Any]]] = {
     "threads": {"1": (1,), "2,1": (1, 2)},
     "cuda_device": {"1": "1", "GPU-7b3f1a52-0000": "GPU-7b3f1a52-0000", "MIG-1a2b": "MIG-1a2b"},
     "tail": {"on": True, "off": False},
+    "sustained": {"on": True, "off": False},
 }
 """Texts of every setting, with their values."""
 REFUSED: Final[dict[str, tuple[str, ...]]] = {
@@ -48,6 +49,7 @@ REFUSED: Final[dict[str, tuple[str, ...]]] = {
     "threads": ("0", "1,1", "-1", "1,,2", "1.5", "all", ""),
     "cuda_device": ("", "-1", "first", "cuda:1", "0,1", "GPU-", "1234"),
     "tail": ("yes", "1", "99", "ON", ""),
+    "sustained": ("yes", "2", "ON", ""),
 }
 """Texts that each setting refuses."""
 EVERY: Final = list(options().items())
@@ -89,8 +91,11 @@ def test_the_text_of_a_setting_is_its_value_and_back(field: str, text: str) -> N
 
 @pytest.mark.parametrize(("field", "text"), cases(VALUES))
 def test_the_value_of_an_option_stands_in_the_plan_and_is_stored(field: str, text: str) -> None:
-    request = requested(SUITES["quick"], {options()[field].name: text})
-    kinds = ("cuda", "cpu") if field == "cuda_device" else ("cpu",)
+    on_gpu = field in ("sustained", "cuda_device")
+    kinds = ("cuda", "cpu") if on_gpu else ("cpu",)
+    request = requested(
+        SUITES["quick"], {options()[field].name: text, **({"--device": "cuda"} if on_gpu else {})}
+    )
     machine = {"devices": [{"device": kind} for kind in kinds]}
     plan = plan_of(request, machine, (Entry(name="a", limits=(Limits(),)),), 4)
     assert getattr(plan, field) == VALUES[field][text]
@@ -154,6 +159,16 @@ def test_tail_is_refused_in_one_line_where_samples_are_of_many_calls() -> None:
     machine = {"devices": [{"device": "cpu"}, {"device": "cuda", "capability": (9, 0)}]}
     with pytest.raises(ValueError, match=r"^--tail on cuda: .*; expected .*\(--device cpu\)$"):
         plan_of(asked, machine, (Entry(name="a", limits=(Limits(),)),), 4)
+
+
+def test_the_time_under_sustained_load_is_refused_on_a_cpu() -> None:
+    asked = requested(SUITES["quick"], {"--sustained": "on", "--device": "cpu,cuda"})
+    machine = {"devices": [{"device": "cpu"}, {"device": "cuda", "capability": (9, 0)}]}
+    entries = (Entry(name="a", limits=(Limits(),)),)
+    with pytest.raises(ValueError, match=r"^--sustained on cpu: .*; expected .*\(--device cuda\)$"):
+        plan_of(asked, machine, entries, 4)
+    on_gpu = requested(SUITES["quick"], {"--sustained": "on", "--device": "cuda"})
+    assert plan_of(on_gpu, machine, entries, 4).sustained
 
 
 def test_rounds_of_single_calls_have_a_longer_budget() -> None:
