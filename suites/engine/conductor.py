@@ -151,10 +151,7 @@ class Conductor:
         self._dispatcher.end_session()
 
     def _warm_up(self, session: int, total: int) -> None:
-        """Warm an NVIDIA device up before the first timed session.
-
-        The seconds do not count as time of the run, which decides about further sessions.
-        """
+        """Warm a GPU up before the first timed session; its seconds take no session away."""
         if not self._dispatcher.warms_up:
             return
         self.listener.phase(f"warming the GPU up, at most {warm_up.LONGEST_S:g} s", total)
