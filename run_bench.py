@@ -440,12 +440,16 @@ def _test_device(device: str, only: list[str], unused: list[str], *, as_json: bo
     from reports.outputs.folder import RESULTS, expect_folder
     from suites.calibrate.device import conduct, steps
     from suites.records.store import now
+    from suites.request.axes import cuda_device
 
+    kind = device.partition(":")[0]
+    if kind != "cuda":
+        raise ValueError(f"--device is {device!r}; expected cpu, cuda or cuda:1")
     if unused:
         raise ValueError(f"--{unused[0]} with --device {device}; its steps have settings of theirs")
     wanted = steps.chosen(only)
     expect_folder(RESULTS)
-    machine = conduct.machine_with(device)
+    machine = conduct.machine_with(kind, cuda_device(device))
     test = DeviceTest(machine, now(), typed.command(), as_json=as_json)
     conduct.conduct(machine.target, wanted, test.show)
     raise typer.Exit(test.end())

@@ -26,7 +26,7 @@ from impls.interface.limits import EVERY_BIAS, EVERY_MASK
 
 HALVES: Final = ("float16", "bfloat16")
 NEWEST: Final = (12, 2)
-"""First capability that torch refuses: check_*_hardware_support, cuda/sdp_utils.cpp, end at 12.1."""
+"""First capability that torch refuses: check_*_hardware_support, cuda/sdp_utils.cpp."""
 LARGEST_GRID: Final = 65535
 """Blocks of a CUDA grid in its second and third dimension."""
 AMPERE: Final[dict[str, Any]] = {

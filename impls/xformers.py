@@ -1,7 +1,10 @@
 """xformers' memory_efficient_attention: a choice among CUDA kernels (arXiv 2112.05682, 2205.14135).
 
-It runs on NVIDIA devices only, and WE HAVE NEVER RUN IT: no such device was available. The tests
-cover the masks that are passed and the refusals; on a device, rely on the agreement check.
+It runs on NVIDIA devices only; no such device was available. Its whole check runs on an emulation
+of torch's kernels (tests/stand_in/kernels.py): how the library calls them is tested, the kernels
+themselves are not. Version 0.0.35 computes attention with torch's own kernels, FlashAttention-2 and
+CUTLASS, yet refuses every call where its own extension does not load. That extension loads beside
+the CUDA version of its build only; otherwise this file says so and is missing.
 
 Masks are passed as objects of the library where it has one: a band, or full or causal documents,
 concatenated into a batch of one. All other masks are a dense tensor, its "arbitrary mask (slower)":
@@ -19,37 +22,62 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import json
+from collections.abc import Iterator
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import unflatten
 from torch.nn.functional import pad
 
-from impls.interface import BiasValues, Limits, Mask, implementation
+from impls.interface import BiasValues, Limits, Mask, Problem, implementation
 from impls.interface.limits import EVERY_BIAS, EVERY_MASK
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-if importlib.util.find_spec("xformers") is None:
-    raise ImportError("xformers is not installed")
 
+def _expect_its_extension() -> None:
+    """Raise ImportError where the library is not installed, or built for another CUDA than torch.
+
+    xformers/_cpp_lib.py writes the CUDA version of the build as 1208 for 12.8.
+    """
+    found = importlib.util.find_spec("xformers")
+    if found is None or not found.submodule_search_locations:
+        raise ImportError("xformers is not installed")
+    build = Path(found.submodule_search_locations[0], "cpp_lib.json")
+    version = json.loads(build.read_text())["version"]["cuda"] if build.exists() else None
+    here = torch.version.cuda
+    if here is not None and version is not None and int(here.split(".")[0]) != version // 100:
+        raise ImportError(
+            f"xformers is built for CUDA {version // 100}.{version % 100} and refuses every call "
+            f"beside torch for CUDA {here}; install a build of xformers for CUDA {here}"
+        )
+
+
+_expect_its_extension()
+
+OBJECTS = ("full", "causal", "window", "documents", "causal+documents")
+"""Kinds of mask that the library has objects for, with a forward and a backward pass."""
+LARGEST_GRID = 65535
+"""Blocks of a CUDA grid in its second and third dimension: both kernels put the batch there."""
 FLASH: dict[str, Any] = {  # FlashAttention-2, as in xformers/ops/fmha/flash.py
     "devices": ("cuda",),
     "dtypes": ("float16", "bfloat16"),
-    "masks": EVERY_MASK,
-    "biases": EVERY_BIAS,
     "head_dims": range(8, 257, 8),
     "cuda_capability": (8, 0),
+    "most_batch": LARGEST_GRID,
 }
+WITHOUT_BACKWARD = range(193, 225)
+"""Head dimensions that flash cannot train on 8.6 to 8.9 and 12.x: mha_bwd, flash_api.cpp."""
 CUTLASS: dict[str, Any] = {  # as in xformers/ops/fmha/cutlass.py
     "devices": ("cuda",),
-    "dtypes": ("float32",),
     "masks": EVERY_MASK,
     "biases": EVERY_BIAS,
-    "head_dims": range(4, 1025, 4),
-    "cuda_capability": (6, 0),
+    "cuda_capability_below": (9, 1),  # CUDA_MAXIMUM_COMPUTE_CAPABILITY
+    "most_batch": LARGEST_GRID,
 }
 ALIGNED = 8
 """Rows of a tensor bias start at multiples of this many elements."""
@@ -58,22 +86,49 @@ ALIGNED = 8
 def operator(
     q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float, bias: BiasValues | None = None
 ) -> str:
-    """The name of the kernel that xformers picks for the forward pass."""
-    fmha = _library().fmha
+    """The names of the kernels that xformers picks: forward, and backward where it is needed.
+
+    `-pt` in a name means torch's own kernel.
+    """
     attn_bias = (
         tensor_bias(mask, bias, q, k)[0] if is_tensor(mask, bias, q) else object_bias(mask, q, k)
     )
-    inputs = fmha.Inputs(**_arguments(q, k, v, attn_bias, scale))
-    needs_gradient = any(x.requires_grad for x in (q, k, v))
-    return str(fmha.dispatch._dispatch_fw(inputs, needs_gradient).NAME)  # noqa: SLF001 - no public function
+    trains = any(x.requires_grad for x in (q, k, v))
+    kernels = _picked(_arguments(q, k, v, attn_bias, scale), trains=trains)
+    return ", ".join(each.NAME for each in kernels if each is not None)
+
+
+def in_tf32(problem: Problem) -> str:
+    """A note on float32: torch's OpMultiplyAddFastF32, mem_eff_attention/gemm_kernel_utils.h."""
+    if problem.dtype != "float32":
+        return ""
+    return "float32 products are three TF32 products each on compute capability 8.0 and later"
+
+
+def _on_cuda(**limits: Any) -> Iterator[Limits]:
+    """The limits twice: grouped heads have no backward pass."""
+    yield Limits(**limits, grouped_heads=False)
+    yield Limits(**limits, backward=False)
 
 
 @implementation(
-    Limits(**FLASH, grouped_heads=False),
-    Limits(**FLASH, backward=False),
-    Limits(**CUTLASS, grouped_heads=False),
-    Limits(**CUTLASS, backward=False),
+    *_on_cuda(**FLASH, masks=OBJECTS, forward_only_dims=WITHOUT_BACKWARD),
+    Limits(
+        **FLASH | {"head_dims": WITHOUT_BACKWARD},
+        masks=OBJECTS,
+        grouped_heads=False,
+        cuda_capability_below=(8, 6),
+    ),
+    Limits(
+        **FLASH | {"head_dims": WITHOUT_BACKWARD, "cuda_capability": (9, 0)},
+        masks=OBJECTS,
+        grouped_heads=False,
+        cuda_capability_below=(12, 0),
+    ),
+    *_on_cuda(**FLASH | CUTLASS),
+    *_on_cuda(**CUTLASS, dtypes=("float32",), head_dims=range(4, 1025, 4), cuda_capability=(6, 0)),
     operator=operator,
+    remark=in_tf32,
 )
 def xformers(
     q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float, bias: BiasValues | None = None
@@ -97,9 +152,9 @@ def xformers(
 
 def is_tensor(mask: Mask, bias: BiasValues | None, q: Tensor) -> bool:
     """Whether no mask object covers this mask and bias in forward and backward."""
-    objects = ("full", "causal", "documents", "causal+documents")
-    windows = ("window",) if q.dtype in (torch.float16, torch.bfloat16) else ()
-    return bias is not None or mask.kind not in (*objects, *windows)
+    if bias is not None or mask.kind not in OBJECTS:
+        return True
+    return mask.kind == "window" and q.dtype == torch.float32
 
 
 def object_bias(mask: Mask, q: Tensor, k: Tensor) -> Any:
@@ -163,7 +218,14 @@ def _hiding(
 
 def _attend(q: Tensor, k: Tensor, v: Tensor, attn_bias: Any, scale: float) -> Tensor:
     """The output of the library as [B, Hq, Tq, D]."""
-    out: Tensor = _library().memory_efficient_attention(**_arguments(q, k, v, attn_bias, scale))
+    given = _arguments(q, k, v, attn_bias, scale)
+    trains = torch.is_grad_enabled() and any(x.requires_grad for x in (q, k, v))
+    # In deterministic mode the library refuses its flash backward, and has no other for windows
+    # and documents. The check uses that mode to fill memory with NaN: it must test the same kernel.
+    kernels = (
+        _picked(given, trains=trains) if torch.are_deterministic_algorithms_enabled() else None
+    )
+    out: Tensor = _library().memory_efficient_attention(**given, op=kernels)
     return out.reshape(q.shape[0], q.shape[2], q.shape[1], v.shape[3]).transpose(1, 2)
 
 
@@ -180,12 +242,37 @@ def _arguments(q: Tensor, k: Tensor, v: Tensor, attn_bias: Any, scale: float) ->
     if group > 1:
         query = unflatten(query, 2, (-1, group))
         key, value = (x.unsqueeze(3).expand(-1, -1, -1, group, -1) for x in (key, value))
-        attn_bias = (
-            unflatten(attn_bias, 1, (-1, group))
-            if isinstance(attn_bias, torch.Tensor)
-            else attn_bias
-        )
+        if isinstance(attn_bias, torch.Tensor):
+            attn_bias = _grouped(attn_bias, group)
     return {"query": query, "key": key, "value": value, "attn_bias": attn_bias, "scale": scale}
+
+
+def _grouped(attn_bias: Tensor, group: int) -> Tensor:
+    """A tensor bias as [B, Hk, Hq // Hk, Tq, Tk].
+
+    unflatten would give a dimension of size 1 another stride, which the library then refuses.
+    """
+    (batch, heads, queries, keys), (of_batch, of_heads, *others) = (
+        attn_bias.shape,
+        attn_bias.stride(),
+    )
+    shape = batch, heads // group, group, queries, keys
+    return attn_bias.as_strided(shape, (of_batch, of_heads * group, of_heads, *others))
+
+
+def _picked(given: dict[str, Any], *, trains: bool) -> tuple[Any, Any]:
+    """The kernels of forward and backward that the library picks outside deterministic mode."""
+    dispatch, inputs = _library().fmha.dispatch, _library().fmha.Inputs(**given)
+    mode = torch.get_deterministic_debug_mode()
+    torch.set_deterministic_debug_mode("default")
+    try:
+        forward = dispatch._dispatch_fw(inputs, trains)  # noqa: SLF001 - no public function
+        if not trains:
+            return forward, None
+        packed = forward.VARLEN_LSE_PACKED
+        return forward, dispatch._dispatch_bw(inputs, packed)  # noqa: SLF001 - no public function
+    finally:
+        torch.set_deterministic_debug_mode(mode)
 
 
 @lru_cache(maxsize=1)

@@ -10,6 +10,7 @@ from typing import Any, Final
 from reports.analysis.history import history
 from reports.analysis.machines import are_of_one_machine, machines
 from reports.analysis.run_analysis import Analysis
+from reports.outputs import drawing
 from reports.outputs.exit_status import expect_comparable
 from reports.outputs.export import json_data
 from reports.outputs.export.json_lines import Stream
@@ -24,7 +25,13 @@ from reports.outputs.png.formats import DEFAULT, Format
 from reports.outputs.streams import OutputError
 from reports.outputs.summary import append
 from reports.outputs.terminal import run_tables
-from reports.outputs.terminal.console import print_json, print_paths, print_tables, waiting
+from reports.outputs.terminal.console import (
+    print_json,
+    print_line,
+    print_paths,
+    print_tables,
+    waiting,
+)
 from reports.outputs.terminal.history_tables import history_tables
 from reports.outputs.terminal.machine_tables import machine_tables
 from reports.views import history_summary
@@ -59,8 +66,7 @@ def report(  # noqa: PLR0913 - each parameter is an option of the command line
     Raises OutputError where standard output cannot be written.
     """
     analysis = Analysis(run, records)
-    with nullcontext() if as_json else waiting("writing the page and the charts"):
-        made = page.write(analysis, out or RESULTS / run.name, formats=formats)
+    made = _written(analysis, out or RESULTS / run.name, formats, quiet=as_json)
     append(summary, of_run(analysis))
     try:
         if as_json:
@@ -69,7 +75,20 @@ def report(  # noqa: PLR0913 - each parameter is an option of the command line
             print_tables(run_tables.summary(analysis, every=every))
             print_paths(_paths(made))
     except OutputError as error:
-        raise OutputError(f"{error}; run {run.name} is stored, its page is {made.page}") from error
+        page_is = f", its page is {made.page}" if made else ""
+        raise OutputError(f"{error}; run {run.name} is stored{page_is}") from error
+    if made is None:
+        print_line(drawing.without_page(run.name), stderr=True)
+
+
+def _written(
+    analysis: Analysis, folder: Path, formats: Sequence[Format], *, quiet: bool
+) -> Report | None:
+    """The page and the charts; None where the packages that draw them are not installed."""
+    if drawing.missing():
+        return None
+    with nullcontext() if quiet else waiting("writing the page and the charts"):
+        return page.write(analysis, folder, formats=formats)
 
 
 def report_several(
@@ -85,7 +104,10 @@ def report_several(
 
     anyway   a history of several machines, too, marked
     formats  of the chart files
+
+    Raises ValueError where the packages that draw pages are not installed.
     """
+    drawing.expect_possible()
     if anyway or are_of_one_machine([run for run, _ in sides]):
         report_history(sides, out, anyway=anyway, as_json=as_json, summary=summary, formats=formats)
     else:
@@ -149,13 +171,17 @@ def report_history(
     print_paths(_paths(made))
 
 
-def _files(made: Report) -> dict[str, Any]:
+def _files(made: Report | None) -> dict[str, Any]:
     """The files written, for programs."""
+    if made is None:
+        return {}
     return {"page": str(made.page), "charts": [str(path) for path in made.charts]}
 
 
-def _paths(made: Report) -> list[Path | str]:
+def _paths(made: Report | None) -> list[Path | str]:
     """The files written, for people: many charts are counted, and the page is last."""
+    if made is None:
+        return []
     if len(made.charts) <= MOST_CHARTS:
         return [*made.charts, made.page]
     return [f"{len(made.charts)} charts in {made.page.parent}", made.page]

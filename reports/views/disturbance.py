@@ -12,6 +12,7 @@ from reports.analysis.verdicts import VerdictRow
 from reports.views.numbers import percent, ratio_in
 from reports.views.text import LONGEST_TEXT, abbreviated, counted
 from reports.views.verdicts import reason
+from suites.records.plan import Plan
 from suites.records.record import Conditions, Record
 from suites.stats.disturbance import DECIDED, SLOW_PROBE, WAITED_SHARE
 
@@ -21,6 +22,11 @@ DEFINITION: Final = (
     "as usual."
 )
 """The definition, for every output and docs/measuring.md."""
+ON_GPU: Final = (
+    "On an NVIDIA device it is disturbed as well when heat, a hardware slowdown or the power brake "
+    "reduces the clocks. The power cap does not count: boards reach it under usual load."
+)
+"""What the definition has besides, for runs with such a device."""
 RULE: Final = (
     "Figures use the quiet rounds of a session where at least half are quiet, otherwise all rounds."
 )
@@ -36,7 +42,13 @@ def sentences(analysis: Analysis) -> list[str]:
     Empty where no round was disturbed.
     """
     found = meaning(analysis)
-    return [*found, DEFINITION] if found else []
+    return [*found, definition(analysis.plan)] if found else []
+
+
+def definition(plan: Plan) -> str:
+    """When a round is disturbed, on the devices of a plan."""
+    on_gpu = any(problem.device == "cuda" for problem in plan.problems)
+    return f"{DEFINITION} {ON_GPU}" if on_gpu else DEFINITION
 
 
 def meaning(analysis: Analysis) -> list[str]:
@@ -67,13 +79,18 @@ def _withheld(every: Sequence[VerdictRow]) -> list[str]:
 
 def rounds(records: Iterable[Record]) -> tuple[int, int]:
     """Disturbed rounds and all rounds; implementations in the same rounds count once."""
+    every = [why for each in conditions(records) for why in each.disturbed]
+    return sum(map(bool, every)), len(every)
+
+
+def conditions(records: Iterable[Record]) -> list[Conditions]:
+    """The conditions of all rounds; implementations in the same rounds share theirs."""
     found: dict[tuple[int, Problem], list[Conditions]] = defaultdict(list)
     for record in records:
         own = found[record.session, record.problem]
         if record.conditions is not None and record.conditions not in own:
             own.append(record.conditions)
-    every = [why for own in found.values() for each in own for why in each.disturbed]
-    return sum(map(bool, every)), len(every)
+    return [each for own in found.values() for each in own]
 
 
 def _of_one(row: VerdictRow) -> str:

@@ -10,7 +10,7 @@ from reports.rows import sessions
 from reports.rows.answers import devices_beside_cpu
 from reports.rows.sessions import clock_resolution_ms, median_ceilings
 from reports.views.numbers import percent, three_digits
-from reports.views.nvidia import nvidia_facts
+from reports.views.nvidia import nvidia_facts, nvidia_session_facts
 from reports.views.text import counted, duration, moment
 from suites.records.plan import Plan
 from suites.records.record import Record
@@ -95,8 +95,9 @@ def settings(plan: Plan) -> Facts:
         ("delta", f"{percent(plan.delta)}: smaller differences do not count"),
         ("precision", precision),
         *(
-            (f"{option.title} setting", option.shown(getattr(plan, field)))
+            (f"{option.title} setting", option.shown(value))
             for field, option in labelling().items()
+            if (value := getattr(plan, field)) or option.default
         ),
         ("threads requested", f"{numbers}, in turn" if len(plan.threads) > 1 else numbers),
     ]
@@ -135,6 +136,7 @@ def session_facts(run: Run) -> Iterator[tuple[str, str]]:
     for each in median_ceilings(run):
         kind = " ".join(filter(None, [each.kind, each.dtype]))
         yield f"measured {kind} in {each.residency}", f"{ceiling_rate(each)} on {each.device}"
+    yield from nvidia_session_facts(run)
     if bound := sorted({fact.affinity for fact in run.facts if fact.affinity}):
         yield "CPUs of sessions", " or ".join(", ".join(map(str, own)) for own in bound)
     step = clock_resolution_ms(run)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from reports.analysis.tails import PERCENTS
 from reports.views import tails
-from reports.views.disturbance import DEFINITION, RULE
+from reports.views.disturbance import DEFINITION, RULE, definition
 from reports.views.repeats import INDEPENDENT
 from suites.records.plan import Plan
 
@@ -34,7 +34,9 @@ class Term:
 
 def of_plan(plan: Plan) -> list[Term]:
     """The terms that the page of a run may use."""
-    return [term for term in TERMS if plan.tail or term not in OF_TAILS]
+    own = (term for term in TERMS if plan.tail or term not in OF_TAILS)
+    disturbed = f"{definition(plan)} {RULE}"
+    return [replace(t, definition=disturbed) if t.word == "disturbed" else t for t in own]
 
 
 def of_head(head: str) -> Term | None:

@@ -8,6 +8,7 @@ all problems with the same features.
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import ceil
@@ -51,6 +52,13 @@ OUTPUTS: Final = 100_000
 """Elements that a slope or gain needs: with fewer its standard error exceeds the tolerance."""
 SLOPE_ROWS: Final = 8192
 """Query rows at which the slope's standard error is below that of a scale that is 0.1 % off."""
+ORDER_WARNINGS: Final = (
+    ".*does not have a deterministic implementation",
+    ".*operation is not deterministic because it uses CuBLAS",
+    ".*defaults to a non-deterministic algorithm",
+)
+"""Starts of torch's warnings in deterministic mode (aten/src/ATen/Context.cpp, and for attention
+native/transformers/cuda/attention_backward.cu)."""
 MANY_KEYS, FEW_QUERIES = 2 * HALF_OF_KEYS, 33
 """Keys and queries where scores rise: several blocks of keys, whatever the block size of a kernel;
 few queries suffice where lengths may differ."""
@@ -138,15 +146,21 @@ def accepts(implementation: Implementation, problem: Problem) -> bool:
 
 @contextlib.contextmanager
 def poisoned() -> Iterator[None]:
-    """Within this, torch.empty returns memory filled with NaN. torch may pick other kernels."""
+    """Within this, torch.empty returns memory filled with NaN. torch may pick other kernels.
+
+    Torch fills memory in its deterministic mode only. On NVIDIA devices it then warns of products
+    by cuBLAS, sums by atomics and backward passes of attention; these warnings are suppressed.
+    """
     before = torch.get_deterministic_debug_mode()
-    torch.set_deterministic_debug_mode(
-        "warn"
-    )  # torch.use_deterministic_algorithms imports the compiler
-    try:
-        yield
-    finally:
-        torch.set_deterministic_debug_mode(before)
+    with warnings.catch_warnings():
+        for message in ORDER_WARNINGS:
+            warnings.filterwarnings("ignore", message)
+        # torch.use_deterministic_algorithms would import the compiler
+        torch.set_deterministic_debug_mode("warn")
+        try:
+            yield
+        finally:
+            torch.set_deterministic_debug_mode(before)
 
 
 def _all(small: SmallProblems, implementation: Implementation) -> Iterator[HardInput]:

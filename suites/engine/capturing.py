@@ -11,6 +11,7 @@ from typing import Final
 from suites.engine.outcome import recorded
 from suites.engine.pipe import Sender, one_line
 from suites.engine.protocol import Measure, Rest, Uncapturable
+from suites.measure.device_errors import ends_cuda, surfaced
 from suites.measure.graph import GRAPH_BELOW_MS, Graphs, GraphSampler, NotCapturableError
 from suites.measure.rounds import Arm
 from suites.process_state.watched import Watched
@@ -85,6 +86,8 @@ class Capturing:
         try:
             found[arm.name] = graphs.sampler(arm.calls, arm.call_ms)
         except NotCapturableError as error:
+            if ends_cuda(failed := surfaced(error)):
+                raise failed from error  # a kernel failed: a fault, and no refusal of the capture
             self.reasons[arm.name] = reason = one_line(str(error))
             if error.started:
                 self._end(arm.name, reason)

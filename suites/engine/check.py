@@ -39,7 +39,7 @@ def check(task: Check, sender: Sender) -> None:
 
 
 def _check_one(task: Check, name: str, sender: Sender, checker: Checker) -> Record:
-    each = resolve(name, task.files[name], task.readings.get(name, {}))
+    each = resolve(name, task.files[name], task.readings.get(name, {}), task.hashes.get(name, {}))
     sender.send(Rest())
     checker.prepare(each)
     sender.send(Begin(problem=task.problem, implementation=name))

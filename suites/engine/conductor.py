@@ -233,7 +233,7 @@ class Conductor:
         if found is None and within is not None and pair not in within:
             reason = f"the budget of {self._budget_min:g} min does not suffice for it (--budget)"
             found = Foreseen("timed_out", "budget", reason)
-        return None if found is None else _unmeasured(CHECK, pair, found)
+        return None if found is None else found.record(CHECK, pair)
 
     @property
     def _budget_min(self) -> float:
@@ -280,7 +280,7 @@ class Conductor:
         reason = f"the budget of {self._budget_min:g} min ended before it was timed (--budget)"
         ended = Foreseen("timed_out", "budget", reason)
         left = [
-            _unmeasured(1, (problem, name), ended)
+            ended.record(1, (problem, name))
             for problem, names in self.plan.untimed(self._records, 1)
             for name in names
             if (problem, name) not in timed
@@ -301,14 +301,3 @@ def _checking(waiting: list[Work]) -> str:
     """The title of the check: the implementation, or how many there are."""
     names = {name for _, own in waiting for name in own}
     return f"checking {names.pop() if len(names) == 1 else f'{len(names)} implementations'}"
-
-
-def _unmeasured(session: int, pair: Pair, found: Foreseen) -> Record:
-    return Record(
-        session=session,
-        problem=pair[0],
-        implementation=pair[1],
-        status=found.status,
-        cause=found.cause,
-        reason=found.reason,
-    )

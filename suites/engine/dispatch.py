@@ -115,6 +115,7 @@ class Dispatcher:
                 problem=problem,
                 implementations=tuple(some),
                 files=self._files(some),
+                hashes=self._hashes(some),
                 readings=self._readings(some),
                 seed=self.plan.seed,
                 settings=self._settings_on(problem.device),
@@ -131,6 +132,7 @@ class Dispatcher:
                 problem=problem,
                 implementations=tuple(some),
                 files=self._files(some),
+                hashes=self._hashes(some),
                 readings=self._readings(some),
                 seed=self.plan.seed,
                 settings=self._settings_on(problem.device),
@@ -318,6 +320,9 @@ class Dispatcher:
 
     def _files(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
         return {e.name: e.files for e in self.plan.entries if e.name in names}
+
+    def _hashes(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
+        return {e.name: e.hashes for e in self.plan.entries if e.name in names}
 
     def _readings(self, names: Sequence[str]) -> dict[str, dict[str, Reading]]:
         return {e.name: e.readings for e in self.plan.entries if e.name in names and e.readings}

@@ -122,6 +122,17 @@ class Foreseen:
     cause: Cause
     reason: str
 
+    def record(self, session: int, pair: Pair) -> Record:
+        """The record of such a pair."""
+        return Record(
+            session=session,
+            problem=pair[0],
+            implementation=pair[1],
+            status=self.status,
+            cause=self.cause,
+            reason=self.reason,
+        )
+
 
 def foreseen(forecast: Forecast, pair: Pair, plan: Plan) -> Foreseen | None:
     """The limit that a problem would exceed; None when it would not, as far as is known."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import resource
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from suites.measure.devices import Device
 from suites.measure.interference import (
@@ -17,7 +18,10 @@ from suites.measure.interference import (
     throttled_between,
     waited_between,
 )
-from suites.measure.rounds import Moment
+from suites.measure.rounds import Arm, Moment
+
+LAUNCH_BOUND: Final = 0.5
+"""An implementation is launch-bound when more than this share of its samples holds launch time."""
 
 
 @dataclass(slots=True)
@@ -56,6 +60,12 @@ class Gauge:
             disturbed=disturbance(waited, self._probe_ms, usual_ms, device, on_host=on_host),
             device=device,
         )
+
+
+def depends_on_host(device: Device, arms: Sequence[Arm]) -> bool:
+    """Whether threads of the host do the work, or a device mostly waited for their launches."""
+    shares = [device.unhidden(arm.sampler) for arm in arms]
+    return any(share is None or share > LAUNCH_BOUND for share in shares)
 
 
 def page_faults() -> int:

@@ -155,12 +155,24 @@ def _missing_import(error: NameError) -> str:
 
 
 def resolve(
-    name: str, files: dict[str, str], readings: Mapping[str, Reading] = MappingProxyType({})
+    name: str,
+    files: dict[str, str],
+    readings: Mapping[str, Reading] = MappingProxyType({}),
+    hashes: Mapping[str, str] = MappingProxyType({}),
 ) -> Implementation:
     """The implementation printed as `name`, from the files that define it and its inner one.
 
     readings  how each of them is called, by name
+    hashes    of the files, as the plan has them: every record is of that code
+
+    Raises ValueError for a file that has changed since.
     """
+    for defined, file in files.items():
+        if (expected := hashes.get(defined)) and (found := impls.fingerprint(file)) != expected:
+            raise ValueError(
+                f"{file} has changed since the run began: its hash is {found}, expected "
+                f"{expected}; start a new run"
+            )
     with on_all_cpus():  # importing may start threads, which inherit the CPUs of this one
         known: dict[str, Implementation | Missing] = {
             defined: impls.load_file(Path(file), defined)[0].reading(readings.get(defined))

@@ -80,6 +80,7 @@ class _OnProblem:
 
     implementations  names, as printed
     files            by name: the files that an implementation needs, by the names they define
+    hashes           by name: the SHA-256 of these files, as the plan has them
     readings         by name: how each of these is called, where trials chose
     settings         of the plan
     """
@@ -88,6 +89,7 @@ class _OnProblem:
     problem: ProblemText
     implementations: tuple[str, ...]
     files: dict[str, dict[str, str]]
+    hashes: dict[str, dict[str, str]] = field(default_factory=dict)
     readings: dict[str, dict[str, Reading]] = field(default_factory=dict)
     seed: int
     settings: Settings

@@ -18,7 +18,7 @@ from suites.agreement.checker import Checker
 from suites.engine.call_limits import limited_memory, preparing, quiet
 from suites.engine.capturing import Capturing
 from suites.engine.cross_checking import cross_checked
-from suites.engine.gauge import Gauge, page_faults, usual_probe
+from suites.engine.gauge import Gauge, depends_on_host, page_faults, usual_probe
 from suites.engine.neighbours import neighbour_ratios
 from suites.engine.outcome import clear_caches, recorded, resolve, send_failure
 from suites.engine.pipe import Sender
@@ -94,7 +94,12 @@ class Bench:
 
     def set_up(self, name: str) -> None:
         """Make an implementation an arm."""
-        each = resolve(name, self.task.files[name], self.task.readings.get(name, {}))
+        each = resolve(
+            name,
+            self.task.files[name],
+            self.task.readings.get(name, {}),
+            self.task.hashes.get(name, {}),
+        )
         clear_caches(each)
         self.arms[name] = self.warmed(name, each)
 
@@ -289,16 +294,13 @@ class Bench:
                 arms,
                 planned,
                 Random(seed),
-                gauge=Gauge(usual_probe(), self._device, partial(self._depends_on_host, arms)),
+                gauge=Gauge(
+                    usual_probe(), self._device, partial(depends_on_host, self._device, arms)
+                ),
                 refresh=self.inputs.refresh,
                 announce=announce,
                 page_faults=page_faults,
             )
-
-    def _depends_on_host(self, arms: list[Arm]) -> bool:
-        """Whether threads of the host do the work, or the device waited for their launches."""
-        waited = (self._device.unhidden(arm.sampler) for arm in arms)
-        return self.problem.device == "cpu" or any(waited)
 
     def _neighbour_ratios(
         self, arms: list[Arm], announce: Callable[[int], None]

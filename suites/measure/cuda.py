@@ -24,6 +24,9 @@ QUEUE_MS = 2.0
 each; the host would wait for the end of the spin at the next one."""
 RETAKES = 3
 """Groups of calls in one sample that are timed again because the spin ended before the launches."""
+LAUNCH_TRIES = 4
+"""Calls behind longer and longer spins before a call counts as one that synchronizes. The host may
+have been interrupted in some of them."""
 SUSTAINED_BATCH_MS = 20.0
 """Least length of a batch of calls under sustained load, ms."""
 OVERHEAD_CALLS = 25
@@ -127,10 +130,16 @@ class EventSampler:
         return self._launch[1]
 
     def _measured_launch_ms(self, call: Call) -> float | None:
-        host_ms, late = self._queued_behind(SPIN_LEAST_MS, call)
-        if late:  # a slow launch or a synchronization: a longer spin distinguishes them
-            host_ms, late = self._queued_behind(min(SPIN_MOST_MS, MARGIN * host_ms), call)
-        return None if late else host_ms
+        spin_ms = SPIN_LEAST_MS
+        for _ in range(LAUNCH_TRIES):
+            host_ms, late = self._queued_behind(spin_ms, call)
+            if not late:
+                return host_ms
+            if host_ms >= SPIN_MOST_MS:
+                break
+            # A slow launch or a synchronization: a longer spin distinguishes them.
+            spin_ms = min(SPIN_MOST_MS, MARGIN * host_ms)
+        return None
 
     def _queued_behind(self, spin_ms: float, call: Call) -> tuple[float, bool]:
         """Host milliseconds to launch a call, and whether the spin ended before."""

@@ -81,7 +81,8 @@ class Device(Protocol):
 
     def graphs(self) -> Graphs | None:
         """Captures the calls of one problem; None on a device without CUDA graphs, and for cold
-        calls, which are timed one by one."""
+        calls, which are timed one by one.
+        """
 
     def unhidden(self, sampler: Sampler) -> float | None:
         """Share of the samples that hold launch time; None where launches are part of a call."""

@@ -182,8 +182,8 @@ class Settings:
         str,
         Option(
             name="--cuda-device",
-            metavar="DEVICE",
-            help="The NVIDIA device, an index or a UUID; the same as --device cuda:1.",
+            metavar="N",
+            help="The NVIDIA device, an index or a UUID, as --device cuda:1.",
             parse=nvidia_device,
             labels=True,
         ),

@@ -38,9 +38,7 @@ AXES: Final = {
     "--heads": Axis("query_heads", "Heads: 1,8 or Hq/Hk.", "h{}"),
     "--batch": Axis("batch", "Batch sizes.", "b{}"),
     "--head-dim": Axis("head_dim", "Head dimensions.", "d{}"),
-    "--device": Axis(
-        "device", "cpu, cuda, mps; cuda:1 for the second NVIDIA device.", choices=DEVICES
-    ),
+    "--device": Axis("device", "cpu, cuda, mps; cuda:1: the second NVIDIA GPU.", choices=DEVICES),
     "--dtype": Axis("dtype", "float32,bfloat16,float16,float64.", choices=tuple(DTYPES)),
     "--mask": Axis("mask", "full,causal,window:256.", expected="full,causal,window:256"),
     "--bias": Axis("bias", "none,alibi,relative:32.", expected="none,alibi,relative:32"),

@@ -33,13 +33,15 @@ class AttentionCall:
     @property
     def seen(self) -> Tensor:
         """Which keys are seen, [B, 1, Tq, Tk]."""
-        rows, keys = (torch.arange(n) for n in (self.q.shape[0], self.k.shape[2]))
+        sizes = self.q.shape[0], self.k.shape[2]
+        rows, keys = (torch.arange(n, device=self.q.device) for n in sizes)
         return reference.visible(self.mask, rows, self.positions, keys)
 
     @property
     def positions(self) -> Tensor:
         """Of the queries on the keys' axis, [Tq]."""
-        return torch.arange(self.q.shape[2]) + self.k.shape[2] - self.q.shape[2]
+        first = self.k.shape[2] - self.q.shape[2]
+        return torch.arange(first, self.k.shape[2], device=self.q.device)
 
     @property
     def keys(self) -> Tensor:

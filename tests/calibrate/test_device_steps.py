@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from io import StringIO
 from pathlib import Path
 
@@ -162,3 +163,9 @@ def _runs(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def test_the_page_on_gpus_has_the_steps_and_their_limits() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "gpu.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \|.*\| (\d+) \|$", page, re.MULTILINE)
+    assert rows == [(each.name, f"{each.limit_s:g}") for each in STEPS.values()]

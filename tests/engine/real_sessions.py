@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -43,15 +44,18 @@ def records_of(
     threads: int = 1,
     *,
     problems: tuple[str, ...] = (PROBLEM,),
+    seed: int = 1,
+    device: dict[str, Any] | None = None,
 ) -> Records:
     """The records of one run of all implementations in a file of `hostile`.
 
     problems  where one is on "cuda", the sessions have the stand-in for an NVIDIA device
+    device    settings of the stand-in
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(MARK, "1")
         if any("cuda" in problem for problem in problems):
-            for name, value in machine.environment().items():
+            for name, value in machine.environment(**device or {}).items():
                 patch.setenv(name, value)
         patch.setattr(dispatch, "WATCHED_S", 0.5)  # the threads of these files act within 1 ms
         here, entries = open_catalogue([str(FOLDER / file)], threads=threads)
@@ -60,7 +64,7 @@ def records_of(
             problems=tuple(map(Problem.parse, problems)),
             entries=entries,
             sessions=1,
-            seed=1,
+            seed=seed,
             round_budget_ms=10,
             time_limit_s=time_limit_s,
             memory_limit=1 << 28,

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Any, Final
 
 import pytest
 import torch
 
 from impls.interface import Problem
 from suites.engine import outcome
+from suites.engine.capturing import Capturing
 from suites.engine.outcome import fault_of, recorded
 from suites.engine.pipe import Receiver, Sender
-from suites.engine.protocol import Check, Made
+from suites.engine.protocol import Check, Made, Measure
 from suites.engine.turns import WatchedTurns
+from suites.measure.graph import NotCapturableError
+from suites.measure.rounds import Arm
+from suites.measure.timing import HostClock, HotSampler
 from suites.process_state.state import ProcessState
+from suites.process_state.watched import Watched
 from suites.records.record import Record
 from suites.records.settings import Settings
 from tests.stand_in.device import stand_in
@@ -120,6 +125,34 @@ def test_an_error_of_the_last_turn_is_raised_at_the_end_of_all_turns(
     with pytest.raises(torch.AcceleratorError):
         turns.end()
     assert turns.latest == "b"
+
+
+class AssertedWhenCaptured:
+    """Graphs whose capture fails because of a kernel."""
+
+    def sampler(self, *_: object) -> None:
+        launch_an_assert()
+        raise NotCapturableError("operation failed due to a previous error", started=True)
+
+
+def test_a_kernel_that_fails_in_a_capture_is_a_fault_and_no_refusal(pipe: Pipe) -> None:
+    inputs = Watched("the inputs", lambda: 0)
+    task = Measure(
+        session=1,
+        problem=CUDA,
+        implementations=("a",),
+        files={},
+        seed=1,
+        settings=SETTINGS,
+        round_budget_ms=1.0,
+        threads=1,
+        sampler="graph",
+    )
+    arm = Arm("a", [lambda: None], 0.01, HotSampler(HostClock()))
+    graphs: Any = AssertedWhenCaptured()
+    with pytest.raises(EndedError):
+        Capturing(task, pipe[0], inputs).capture([arm], lambda: graphs)
+    assert [(made.implementation, made.cause) for made in pipe[1]()] == [("a", "device_error")]
 
 
 def test_a_trial_of_a_reading_ends_the_process_too() -> None:

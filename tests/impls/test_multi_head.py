@@ -20,7 +20,7 @@ from impls.multi_head import (
     torch_multi_head,
 )
 from impls.naive import naive
-from impls.sdpa import sdpa_flash, sdpa_flash
+from impls.sdpa import sdpa_flash
 from suites.measure.inputs import bind, make_inputs
 
 LENGTHS = ("1", "7", "33", "33/129", "129/33")

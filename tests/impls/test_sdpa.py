@@ -99,10 +99,96 @@ def test_what_torch_has_no_place_for_is_refused_in_words(each: Implementation) -
 
 
 def test_kernels_without_a_mask_tensor_refuse_what_needs_one() -> None:
-    for each in (sdpa_flash, sdpa_cudnn):
-        assert each.refusals(Problem.parse("causal+padding:0.5 alibi bf16 cuda"), (9, 0)) == (
-            "mask causal+padding: takes full, causal",
-            "bias alibi: takes none",
-        )
     problem = Problem.parse("causal+padding:0.5 alibi bf16 cuda")
+    assert sdpa_flash.refusals(problem, (9, 0)) == (
+        "mask causal+padding: takes full, causal",
+        "bias alibi: takes none",
+    )
     assert sdpa_efficient.refusals(problem, (9, 0)) == ()
+    assert sdpa_cudnn.refusals(problem, (9, 0)) == ()
+
+
+@pytest.mark.parametrize(
+    ("each", "text", "capability", "reason"),
+    [
+        (sdpa_cudnn, "t1 bf16", (9, 0), "Tk 1: takes 2 or more"),
+        (sdpa_cudnn, "b65536 bf16", (9, 0), "batch 65536: takes 65535 or fewer"),
+        (sdpa_cudnn, "d136 bf16", (8, 0), "head dimension 136: takes 8 to 128 by 8"),
+        (sdpa_cudnn, "d192 bf16", (10, 0), "value dimension 192: takes 128 to 128"),
+        (sdpa_cudnn, "d192 dv128 bf16", (10, 0), ""),
+        (sdpa_cudnn, "d256 bf16 train", (9, 0), ""),
+        (
+            sdpa_cudnn,
+            "t9/4 causal bf16",
+            (9, 0),
+            "queries that see no key: takes masks that leave every query a key",
+        ),
+        (
+            sdpa_flash,
+            "t4/9 causal bf16",
+            (9, 0),
+            "mask causal with Tq 4 and Tk 9: takes full where the lengths differ",
+        ),
+        (sdpa_flash, "t4/9 bf16", (9, 0), ""),
+        (sdpa_flash, "t1/9 causal bf16", (9, 0), ""),
+        (sdpa_flash, "d200 bf16 train", (8, 9), "training at head dimension 200: forward only"),
+        (sdpa_flash, "d200 bf16 train", (9, 0), ""),
+        (sdpa_flash, "d200 bf16", (8, 9), ""),
+        (sdpa_flash, "d257 bf16", (9, 0), "head dimension 257: takes 1 to 256"),
+        (sdpa_flash, "bf16", (13, 0), "CUDA capability 13.0: needs one below 12.2"),
+        (sdpa_efficient, "d64 dv12 bf16", (9, 0), "value dimension 12: takes 8 to 1024 by 8"),
+        (sdpa_efficient, "d7 fp32", (7, 5), ""),
+        (sdpa_efficient, "d7 fp32", (8, 0), "head dimension 7: takes 4 to 1024 by 4"),
+    ],
+)
+def test_the_kernels_of_a_device_have_limits_of_their_own(
+    each: Implementation, text: str, capability: tuple[int, int], reason: str
+) -> None:
+    reasons = each.refusals(Problem.parse(f"{text} cuda"), capability)
+    assert reasons == ((reason,) if reason else ())
+
+
+@pytest.mark.parametrize(
+    ("each", "text", "remark"),
+    [
+        (sdpa_math, "bf16 cuda", "converts to float32 and computes in it"),
+        (sdpa_math, "fp16 cpu", "converts to float32 and computes in it"),
+        (sdpa_math, "fp32 cuda", ""),
+        (
+            sdpa_efficient,
+            "fp32 cuda",
+            "float32 products are three TF32 products each on compute capability 8.0 and later",
+        ),
+        (sdpa_efficient, "bf16 cuda", ""),
+        (sdpa_flash, "bf16 cuda", ""),
+        (sdpa_cudnn, "bf16 cuda", ""),
+    ],
+)
+def test_other_precision_inside_is_noted_where_it_holds(
+    each: Implementation, text: str, remark: str
+) -> None:
+    assert each.remarks(Problem.parse(text)) == ((remark,) if remark else ())
+
+
+def test_half_precision_in_math_is_computed_in_float32() -> None:
+    """The remark follows torch: with the other setting the result differs."""
+    problem = Problem.parse("b1 h2 t99 d8 bf16")
+    x = make_inputs(problem, purpose="test")
+    call = bind(sdpa_math, problem, x)
+    usual = call(x.q, x.k, x.v)
+    wide = bind(sdpa_math, Problem.parse("b1 h2 t99 d8"), x)(x.q.float(), x.k.float(), x.v.float())
+    assert torch.equal(usual, wide.to(torch.bfloat16))
+    assert not torch.backends.cuda.fp16_bf16_reduction_math_sdp_allowed()
+
+
+def test_a_mask_that_hides_nothing_is_not_passed(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[object] = []
+    monkeypatch.setattr(
+        sdpa,
+        "scaled_dot_product_attention",
+        lambda q, *_, **kwargs: given.append((kwargs["attn_mask"], kwargs["is_causal"])) or q,
+    )
+    problem = Problem.parse("b2 h2 t1/9 d8 causal")
+    x = make_inputs(problem, purpose="test")
+    bind(sdpa_flash, problem, x)(x.q, x.k, x.v)
+    assert given == [(None, False)]

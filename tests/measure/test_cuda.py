@@ -99,6 +99,11 @@ def test_a_slow_launch_is_distinguished_from_a_call_that_synchronizes() -> None:
     assert sampler.launch_ms(cuda.kernel(100, host_us=1e3 * SPIN_MOST_MS)) is None
 
 
+def test_a_host_that_is_interrupted_makes_no_call_synchronize() -> None:
+    cuda, stops_us = FakeCuda(), iter([3000, 20_000, 10])
+    assert events(cuda).launch_ms(lambda: cuda.launch(5, host_us=next(stops_us))) == 0.01
+
+
 def test_a_call_that_waits_for_the_device_is_timed_without_claims() -> None:
     cuda = FakeCuda()
     sampler = events(cuda)

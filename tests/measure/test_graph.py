@@ -120,11 +120,18 @@ def test_a_call_that_waits_is_refused_before_a_capture_begins() -> None:
 
 
 def test_a_failed_capture_has_a_one_line_reason_and_restores_the_stream() -> None:
-    cuda = FakeCuda(refuses="CUDA error: operation not permitted\nCompile with X\n")
-    with pytest.raises(NotCapturableError, match=r"^CUDA error: operation not permitted$") as found:
+    cuda = FakeCuda(refuses="CUDA error: operation not permitted when stream is capturing\nmore")
+    with pytest.raises(NotCapturableError, match=r"^CUDA error: .* is capturing$") as found:
         captured(cuda, cuda.kernel(4, host_us=10))
     assert cuda.current_stream() is cuda.main
     assert found.value.started
+
+
+def test_an_error_that_ends_cuda_is_no_failed_capture() -> None:
+    cuda = FakeCuda(refuses="CUDA error: an illegal memory access was encountered")
+    with pytest.raises(RuntimeError, match="illegal memory access") as found:
+        captured(cuda, cuda.kernel(4, host_us=10))
+    assert not isinstance(found.value, NotCapturableError)
 
 
 def test_a_call_that_waits_only_now_and_then_spoils_the_capture() -> None:

@@ -95,6 +95,10 @@ def test_both_reasons_are_given() -> None:
     )
 
 
+def test_a_round_of_a_gpu_is_not_disturbed_by_threads_that_wait_for_it() -> None:
+    assert disturbance(around(50.0), 2.0, 1.0, on_host=False) == ""
+
+
 class FakeTime:
     """A clock on which each piece of work takes the next of the given times."""
 

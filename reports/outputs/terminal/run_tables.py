@@ -25,7 +25,7 @@ from reports.outputs.terminal.not_measured import not_measured_tables
 from reports.outputs.terminal.tail_table import tail_table
 from reports.outputs.terminal.verdict_tables import across_tables, verdict_tables
 from reports.rows.panels import panels_of
-from reports.views import choices, disturbance, neighbours
+from reports.views import choices, disturbance, neighbours, nvidia
 from reports.views import notes as call_notes
 from reports.views.commands import labels
 from reports.views.grids import Cell, Grid, error_grid, memory_grid, speed_up_grid, time_grid
@@ -118,6 +118,7 @@ def _remarks(analysis: Analysis, *, every: bool) -> Iterator[str]:
     """How the run went: rows that slow others, unread rows, how functions were called."""
     yield from neighbours.sentences(analysis)
     yield unread(analysis.run)
+    yield from nvidia.sentences(analysis)
     yield inside_calls(analysis.run, analysis.records) if every else ""
     yield from call_notes.sentences(analysis)
 
@@ -125,7 +126,10 @@ def _remarks(analysis: Analysis, *, every: bool) -> Iterator[str]:
 def _disturbed(analysis: Analysis) -> list[RenderableType]:
     """Disturbed rounds, withheld verdicts, and the definition of the word."""
     found = disturbance.meaning(analysis)
-    return [*_lines(found), *([Text(disturbance.DEFINITION, style="dim")] if found else [])]
+    return [
+        *_lines(found),
+        *([Text(disturbance.definition(analysis.plan), style="dim")] if found else []),
+    ]
 
 
 def problem_table(analysis: Analysis, shown: Iterable[Grid]) -> RenderableType:

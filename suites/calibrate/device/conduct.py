@@ -23,6 +23,7 @@ from suites.calibrate.device.steps import Step
 from suites.engine.catalogue import cores, open_catalogue
 from suites.engine.local_session import ROOT
 from suites.engine.pipe import one_line
+from suites.engine.visible_devices import visible
 from suites.records.plan import Entry
 
 CHILD: Final = "suites.calibrate.device.child"
@@ -63,18 +64,22 @@ class Machine:
     entries: tuple[Entry, ...] = field(repr=False)
 
 
-def machine_with(device: str) -> Machine:
-    """The machine. Raises ValueError when it has no such device."""
-    facts, entries = open_catalogue(None, threads=cores())
+def machine_with(device: str, chosen: str = "") -> Machine:
+    """The machine. Raises ValueError when it has no such device.
+
+    chosen  the NVIDIA device, as an index or a UUID; "": the first
+    """
+    facts, entries = open_catalogue(None, threads=cores(), cuda_device=chosen)
     found = next((each for each in facts["devices"] if each["device"] == device), None)
     if found is None:
         here = ", ".join(each["device"] for each in facts["devices"])
         torch = facts["versions"].get("torch", "unknown")
         raise ValueError(
-            f"--device {device}: torch {torch} finds no such device here, only {here}; "
+            f"--device {device}{chosen and f':{chosen}'}: torch {torch} finds no such device here, "
+            f"only {here}; "
             "see docs/gpu.md"
         )
-    target = Target(device=device, memory_bytes=found["memory_bytes"])
+    target = Target(device=device, memory_bytes=found["memory_bytes"], chosen=chosen)
     return Machine(target=target, facts=facts, entries=entries)
 
 
@@ -112,7 +117,7 @@ def run(step: Step, target: Target, folder: Path) -> Result:
             stdin=subprocess.DEVNULL,
             stdout=printed,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "PYTHONPATH": path, MARK: str(lines)},
+            env={**os.environ, **visible(target.chosen), "PYTHONPATH": path, MARK: str(lines)},
             start_new_session=True,
         )
         try:

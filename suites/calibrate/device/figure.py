@@ -18,10 +18,13 @@ class Target:
 
     device        its kind
     memory_bytes  of the device; the sizes of problems follow it
+    chosen        the device among several, as an index or a UUID; "": the first. Processes see no
+                  other one.
     """
 
     device: str
     memory_bytes: int
+    chosen: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

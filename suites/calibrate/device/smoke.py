@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from importlib import import_module
-from typing import Final
+from typing import Any, Final
 
 import torch
 
@@ -17,6 +17,9 @@ from suites.measure.cuda import Spin
 PACKAGES: Final = ("numpy", "scipy", "triton", "xformers", "pynvml", "plotly", "matplotlib")
 """Packages that may be absent; a measurement needs numpy and scipy alone."""
 COMPILERS: Final = ("cc", "gcc", "clang", "nvcc")
+_CUDA: Final[Any] = torch.cuda
+_CUDNN: Final[Any] = torch.backends.cudnn
+"""Parts of torch without types."""
 SPIN_MS: Final = 10.0
 WITHIN: Final = 0.05
 """Relative tolerance of a spin: launches hide behind it with a margin of 2."""
@@ -26,7 +29,7 @@ def figures(target: Target) -> Iterator[Figure]:
     """Facts of the machine, then the length of a spin."""
     yield Figure(name="torch", value=torch.__version__)
     yield Figure(name="built for CUDA", value=torch.version.cuda)
-    yield Figure(name="cuDNN", value=torch.backends.cudnn.version())
+    yield Figure(name="cuDNN", value=_CUDNN.version())
     yield from _device()
     yield from map(_compiler, COMPILERS)
     yield from map(_package, PACKAGES)
@@ -50,7 +53,7 @@ def _device() -> Iterator[Figure]:
         holds=properties.L2_cache_size > 0,
     )
     state = nvidia.read(str(properties.uuid))
-    yield Figure(name="SM clock when idle", value=state and state.sm_mhz, unit="MHz")
+    yield Figure(name="SM clock when idle", value=state.sm_mhz if state else None, unit="MHz")
 
 
 def _compiler(name: str) -> Figure:
@@ -85,9 +88,9 @@ def _nvidia_smi() -> str:
 
 
 def _spin() -> Iterator[Figure]:
-    spin = Spin(torch.cuda)
+    spin = Spin(_CUDA)
     yield Figure(name="spin", value=spin.cycles_per_ms, unit="cycles/ms")
-    began, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    began, ended = (_CUDA.Event(enable_timing=True) for _ in range(2))
     began.record()
     spin(SPIN_MS)
     ended.record()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import inf
 from statistics import median
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from suites.calibrate.device import sizes
 from suites.calibrate.device.figure import Figure, Target
 from suites.measure import precision
 from suites.measure.cuda import EventSampler, Spin, cross_check_ms, input_sets
-from suites.measure.graph import Graphs, GraphSampler
+from suites.measure.graph import Graphs, GraphSampler, NotCapturableError
 from suites.measure.timing import Call, calls_for
 
 WITHIN: Final = 0.05
@@ -35,7 +36,7 @@ def figures(target: Target) -> Iterator[Figure]:
             Figure(name=f"{name} by {method}", value=ms, unit="ms") for method, ms in found.items()
         )
         for figure in ratios(name, found):
-            worst = max(worst, abs(float(figure.value or 0) - 1))
+            worst = max(worst, abs(float(figure.value or inf) - 1))
             yield figure
     yield from _short(target, spin)
     yield Figure(name="largest disagreement", value=f"{worst:.1%}")
@@ -45,7 +46,16 @@ def ratios(name: str, times_ms: dict[str, float | None]) -> Iterator[Figure]:
     """The ratio of each other method to events."""
     events_ms = times_ms["events"]
     for method, ms in times_ms.items():
-        if method == "events" or ms is None or events_ms is None:
+        if method == "events" or events_ms is None or (method == "do_bench" and ms is None):
+            continue
+        if ms is None:
+            yield Figure(
+                name=f"{name}: {method}",
+                value=None,
+                expected="a time",
+                reason="these calls can be captured",
+                holds=False,
+            )
             continue
         yield Figure(
             name=f"{name}: {method} / events",
@@ -62,11 +72,19 @@ def _times_ms(calls: Sequence[Call], spin: Spin) -> dict[str, float | None]:
     count = calls_for(call_ms, SAMPLE_MS)
     found = {
         "events": _sampled_ms(events, calls, count),
-        "graph": _sampled_ms(graphs.sampler(calls, call_ms), calls, count),
+        "graph": _graph_ms(graphs, calls, call_ms, count),
         "do_bench": cross_check_ms(calls[0]),
     }
     graphs.release()
     return found
+
+
+def _graph_ms(graphs: Graphs, calls: Sequence[Call], call_ms: float, count: int) -> float | None:
+    """Milliseconds of one call in a graph; None where the calls cannot be captured."""
+    try:
+        return _sampled_ms(graphs.sampler(calls, call_ms), calls, count)
+    except NotCapturableError:
+        return None
 
 
 def _sampled_ms(sampler: EventSampler | GraphSampler, calls: Sequence[Call], count: int) -> float:
@@ -78,7 +96,7 @@ def _short(target: Target, spin: Spin) -> Iterator[Figure]:
     """A product that is shorter than its launch, by events and as a graph."""
     calls = _products(target.device, SHORT_ROWS, 2)
     found = _times_ms(calls, spin)
-    events_ms, graph_ms = found["events"] or 0.0, found["graph"] or 0.0
+    events_ms, graph_ms = found["events"] or 0.0, found["graph"] or inf
     yield Figure(
         name=f"product of {SHORT_ROWS} rows: graph / events",
         value=graph_ms / events_ms,
@@ -92,8 +110,8 @@ def _cases(target: Target) -> Iterator[tuple[str, list[Call]]]:
     rows, length = sizes.rows(target.memory_bytes), sizes.length(target.memory_bytes)
     sets = _sets(3 * rows**2 * sizes.HALF_BYTES)
     yield f"product of {rows} rows", _products(target.device, rows, sets)
-    for each in (length, 2 * length):
-        shape = (4, 16, each, 128)
+    for each in (2 * length, 4 * length):
+        shape = (1, 16, each, 128)
         sets = _sets(3 * torch.Size(shape).numel() * sizes.HALF_BYTES)
         yield f"attention t{each}", [_attention(target.device, shape) for _ in range(sets)]
 

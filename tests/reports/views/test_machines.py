@@ -74,6 +74,7 @@ def laptop_and_server() -> Machines:
         ({"memory_bytes": None}, False),
         ({"devices": [{"device": "cpu", "name": "Other"}]}, False),
         ({"devices": []}, True),
+        ({"devices": [{"device": "cpu", "name": "Example CPU 9000", "uuid": "1a2b"}]}, False),
         ({"os": "Linux 6.2", "python": "3.12.1", "versions": {"torch": "3"}}, True),
     ],
 )

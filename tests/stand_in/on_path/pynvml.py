@@ -5,8 +5,8 @@ the import fails as without the package. Keys of the state, all optional:
 
 uuids         of the devices, with their prefix; any UUID is known where the list is empty
 reasons       bits of the clocks event reasons
-throttled_ns  nanoseconds by perf policy that each reading adds; a policy that is missing is not
-              supported
+throttled_ns  nanoseconds by perf policy that each call of nvmlInit adds; a policy that is missing
+              is not supported
 unsupported   names of functions that raise NVMLError_NotSupported
 power_limit_mw, default_power_limit_mw, persistence, compute_mode, ecc, mig, driver
 """
@@ -36,7 +36,7 @@ NVML_FI_DEV_PERF_POLICY_THERMAL = 75
 NVML_FI_DEV_PERF_POLICY_SYNC_BOOST = 76
 NVML_FI_DEV_PERF_POLICY_BOARD_LIMIT = 77
 NVML_FI_DEV_PERF_POLICY_RELIABILITY = 79
-_read = {"values": 0}
+_read = {"readings": 0}
 
 
 class NVMLError(Exception):
@@ -50,6 +50,7 @@ def _supported(name: str) -> None:
 
 def nvmlInit() -> None:
     _supported("nvmlInit")
+    _read["readings"] += 1
 
 
 def nvmlSystemGetDriverVersion() -> str:
@@ -102,7 +103,6 @@ nvmlDeviceGetMaxClockInfo = _plain("nvmlDeviceGetMaxClockInfo", "max_mhz", 1980)
 
 def nvmlDeviceGetFieldValues(device: str, fields: list[int]) -> list[SimpleNamespace]:
     _supported("nvmlDeviceGetFieldValues")
-    _read["values"] += 1
     added = STATE.get("throttled_ns", {})
     return [
         _value(field, added.get(str(field - NVML_FI_DEV_PERF_POLICY_POWER))) for field in fields
@@ -111,15 +111,14 @@ def nvmlDeviceGetFieldValues(device: str, fields: list[int]) -> list[SimpleNames
 
 def _value(field: int, added_ns: int | None) -> SimpleNamespace:
     known = added_ns is not None
-    total = (added_ns or 0) * _read["values"]
+    total = (added_ns or 0) * _read["readings"]
     code = NVML_SUCCESS if known else NVML_ERROR_NOT_SUPPORTED
     return SimpleNamespace(fieldId=field, nvmlReturn=code, value=SimpleNamespace(ullVal=total))
 
 
 def nvmlDeviceGetViolationStatus(device: str, policy: int) -> SimpleNamespace:
     _supported("nvmlDeviceGetViolationStatus")
-    _read["values"] += 1
     added = STATE.get("throttled_ns", {})
     if str(policy) not in added:
         raise NVMLError("Not Supported")
-    return SimpleNamespace(referenceTime=0, violationTime=added[str(policy)] * _read["values"])
+    return SimpleNamespace(referenceTime=0, violationTime=added[str(policy)] * _read["readings"])

@@ -1,0 +1,64 @@
+"""Which rounds depend on the host: those of a CPU, and those that wait for launches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from suites.engine.gauge import LAUNCH_BOUND, Gauge, depends_on_host
+from suites.measure.interference import Probe
+from suites.measure.rounds import Arm
+from suites.measure.timing import HostClock, HotSampler
+
+
+class FakeDevice:
+    """Samples with these shares of launch time, one for each sampler in turn."""
+
+    def __init__(self, *shares: float | None) -> None:
+        self._shares = iter(shares)
+
+    def unhidden(self, _: object) -> float | None:
+        return next(self._shares)
+
+    def state(self) -> None:
+        return None
+
+
+def arms(count: int) -> list[Arm]:
+    return [Arm(str(n), [lambda: None], 1.0, HotSampler(HostClock())) for n in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("shares", "expected"),
+    [
+        ((None, None), True),
+        ((0.0, LAUNCH_BOUND), False),
+        ((0.0, LAUNCH_BOUND + 0.01), True),
+        ((1.0, 0.0), True),
+    ],
+)
+def test_a_gpu_that_mostly_waits_for_launches_depends_on_the_host(
+    shares: tuple[float | None, ...], *, expected: bool
+) -> None:
+    device: Any = FakeDevice(*shares)
+    assert depends_on_host(device, arms(len(shares))) == expected
+
+
+class SlowProbe(Probe):
+    """Its readings are usually 1 ms; this one is 2 ms."""
+
+    @property
+    def usual_ms(self) -> float:
+        return 1.0
+
+    def read(self) -> float:
+        return 2.0
+
+
+@pytest.mark.parametrize("on_host", [True, False])
+def test_a_slow_host_disturbs_only_rounds_that_depend_on_it(*, on_host: bool) -> None:
+    device: Any = FakeDevice()
+    gauge = Gauge(SlowProbe(), device, lambda: on_host)
+    gauge.start()
+    assert ("the probe took 2.00 ms" in gauge.stop().disturbed) == on_host
