@@ -134,8 +134,9 @@ class Conductor:
         sessions_left = len(self.plan.session_numbers) - session + 1
         until_s = self.now_s() + (self._deadline_s - self.now_s()) / sessions_left
         whole_s = self._seconds(self._costs("measure", waiting, session + 1))
-        # This session's times change the pace only.
-        costs = self._costs("measure", waiting, session)
+        costs = self._costs(
+            "measure", waiting, session
+        )  # this session's times change the pace only
         first = self._timed_before(session)
         for problem, names in waiting:
             left_s = (until_s - self.now_s()) / self._pace["measure"].factor
@@ -208,8 +209,8 @@ class Conductor:
         check_s = self._seconds(checks) + self._forecast.first_s(checks)
         session_s, first_s = (self._seconds(self._costs("measure", timed, n)) for n in (2, 1))
         pace, timed_pace = (self._pace[kind].factor for kind in ("check", "measure"))
-        beside_s = timed_pace * (first_s - session_s)
-        return self._left(CHECK, pace * check_s + beside_s, timed_pace * session_s)
+        check_s = pace * check_s + timed_pace * (first_s - session_s)
+        return self._left(CHECK, check_s, timed_pace * session_s)
 
     def _left(self, session: int, phase_s: float, session_s: float) -> TimeLeft:
         elapsed_s = self.now_s() - self._began_s
@@ -237,8 +238,7 @@ class Conductor:
         """The unchecked pairs for which the budget suffices, timed sessions included."""
         if self.plan.budget_s is None:
             return None
-        agreed = self.plan.untimed(self._records, 1)
-        timing_s = sum(self._timing_costs(agreed).values())
+        timing_s = sum(self._timing_costs(self.plan.untimed(self._records, 1)).values())
         checks, timing = self._costs("check", waiting), self._timing_costs(waiting)
         pace = self._pace["check"].factor
         costs = {pair: pace * checks[pair] + timing[pair] for pair in checks}
@@ -248,10 +248,9 @@ class Conductor:
     def _timing_costs(self, work: list[Work]) -> dict[Pair, float]:
         """Forecast of the seconds that all timed sessions take for each pair."""
         first, later = (self._costs("measure", work, session) for session in (1, 2))
-        sessions, pace = len(self.plan.session_numbers), self._pace["measure"].factor
-        if not sessions:
-            return dict.fromkeys(first, 0.0)
-        return {pair: pace * (first[pair] + (sessions - 1) * later[pair]) for pair in first}
+        one, more = bool(self.plan.sessions), max(0, len(self.plan.session_numbers) - 1)
+        pace = self._pace["measure"].factor
+        return {pair: pace * (one * first[pair] + more * later[pair]) for pair in first}
 
     def _costs(self, kind: Kind, work: list[Work], session: int = CHECK) -> dict[Pair, float]:
         """Forecast of the seconds that a task takes for each pair, in a session."""
