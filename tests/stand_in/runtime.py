@@ -1,8 +1,8 @@
 """What torch.cuda offers, for the stand-in: queue, events, streams, graphs, memory and errors.
 
-The device's clock is the host's without the time in which the stand-in computes values: an operator
-computes them at once, and keeps the device busy for some further microseconds. Events and
-synchronization wait for that.
+The device's clock is the CPU time of the process, so that other programs do not matter, without the
+time in which the stand-in computes values: an operator computes them at once, and keeps the device
+busy for some further microseconds. Events and synchronization wait for that.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Runtime:
         self.visible = [every[index] for index in visible(devices)]
         self.properties = (self.visible or every)[0]
         self.kernel_us, self.leaks = kernel_us, leaks_failed_captures
-        self.free_us = self._computed_us = 0.0
+        self.free_us = self._computed_us = self._waited_us = 0.0
         self.fraction = 1.0
         """Part of the memory that the process may use."""
         self.alive: dict[Address, int] = {}
@@ -108,20 +108,21 @@ class Runtime:
         return made
 
     def now_us(self) -> float:
-        return time.perf_counter_ns() / 1e3 - self._computed_us
+        return time.process_time_ns() / 1e3 - self._computed_us + self._waited_us
 
     @contextmanager
     def computing(self) -> Iterator[None]:
         """Within this, the device's clock stands still."""
-        outer, began_us = self._computed_us, time.perf_counter_ns() / 1e3
+        outer, began_us = self._computed_us, time.process_time_ns() / 1e3
         try:
             yield
         finally:
-            self._computed_us = outer + time.perf_counter_ns() / 1e3 - began_us
+            self._computed_us = outer + time.process_time_ns() / 1e3 - began_us
 
     def wait_until(self, at_us: float) -> None:
-        while (left := at_us - self.now_us()) > 0:
-            time.sleep(left / 1e6 if left > 200 else 0)
+        if (left := at_us - self.now_us()) > 0:
+            time.sleep(left / 1e6)
+            self._waited_us += left
 
     def synchronize(self, *_: Any) -> None:
         if self._capturing is not None:
