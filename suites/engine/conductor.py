@@ -11,8 +11,9 @@ from typing import Final, Literal, Protocol
 from impls.interface import Problem
 from suites.engine import stopping
 from suites.engine.costs import beside_s, check_s, session_s
-from suites.engine.dispatch import Dispatcher, Pool
+from suites.engine.dispatch import Dispatcher
 from suites.engine.forecast import Forecast, Foreseen, Pace, cheapest, foreseen, size
+from suites.engine.pools import Pool
 from suites.engine.time_left import TimeLeft, time_left
 from suites.measure import warm_up
 from suites.records.plan import Plan, Work
@@ -60,11 +61,7 @@ class Conductor:
 
     def __post_init__(self) -> None:
         self._dispatcher = Dispatcher(
-            self.run,
-            self.store,
-            self.pool,
-            self._keep,
-            self._forecast.call_ms,
+            self.run, self.store, self.pool, self._keep, self._forecast.call_ms
         )
 
     @property
@@ -137,8 +134,9 @@ class Conductor:
         sessions_left = len(self.plan.session_numbers) - session + 1
         until_s = self.now_s() + (self._deadline_s - self.now_s()) / sessions_left
         whole_s = self._seconds(self._costs("measure", waiting, session + 1))
-        # This session's times change the pace only.
-        costs = self._costs("measure", waiting, session)
+        costs = self._costs(
+            "measure", waiting, session
+        )  # this session's times change the pace only
         first = self._timed_before(session)
         for problem, names in waiting:
             left_s = (until_s - self.now_s()) / self._pace["measure"].factor
@@ -154,10 +152,7 @@ class Conductor:
         self._dispatcher.end_session()
 
     def _warm_up(self, session: int, total: int) -> None:
-        """Warm an NVIDIA device up before the first timed session.
-
-        The seconds do not count as time of the run, which decides about further sessions.
-        """
+        """Warm a GPU up before the first timed session; its seconds take no session away."""
         if not self._dispatcher.warms_up:
             return
         self.listener.phase(f"warming the GPU up, at most {warm_up.LONGEST_S:g} s", total)
@@ -214,8 +209,8 @@ class Conductor:
         check_s = self._seconds(checks) + self._forecast.first_s(checks)
         session_s, first_s = (self._seconds(self._costs("measure", timed, n)) for n in (2, 1))
         pace, timed_pace = (self._pace[kind].factor for kind in ("check", "measure"))
-        beside_s = timed_pace * (first_s - session_s)
-        return self._left(CHECK, pace * check_s + beside_s, timed_pace * session_s)
+        check_s = pace * check_s + timed_pace * (first_s - session_s)
+        return self._left(CHECK, check_s, timed_pace * session_s)
 
     def _left(self, session: int, phase_s: float, session_s: float) -> TimeLeft:
         elapsed_s = self.now_s() - self._began_s
@@ -243,8 +238,7 @@ class Conductor:
         """The unchecked pairs for which the budget suffices, timed sessions included."""
         if self.plan.budget_s is None:
             return None
-        agreed = self.plan.untimed(self._records, 1)
-        timing_s = sum(self._timing_costs(agreed).values())
+        timing_s = sum(self._timing_costs(self.plan.untimed(self._records, 1)).values())
         checks, timing = self._costs("check", waiting), self._timing_costs(waiting)
         pace = self._pace["check"].factor
         costs = {pair: pace * checks[pair] + timing[pair] for pair in checks}
@@ -254,10 +248,9 @@ class Conductor:
     def _timing_costs(self, work: list[Work]) -> dict[Pair, float]:
         """Forecast of the seconds that all timed sessions take for each pair."""
         first, later = (self._costs("measure", work, session) for session in (1, 2))
-        sessions, pace = len(self.plan.session_numbers), self._pace["measure"].factor
-        if not sessions:
-            return dict.fromkeys(first, 0.0)
-        return {pair: pace * (first[pair] + (sessions - 1) * later[pair]) for pair in first}
+        one, more = bool(self.plan.sessions), max(0, len(self.plan.session_numbers) - 1)
+        pace = self._pace["measure"].factor
+        return {pair: pace * (one * first[pair] + more * later[pair]) for pair in first}
 
     def _costs(self, kind: Kind, work: list[Work], session: int = CHECK) -> dict[Pair, float]:
         """Forecast of the seconds that a task takes for each pair, in a session."""

@@ -133,7 +133,7 @@ class _Products(torch.autograd.Function):
         return _products(x)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Tensor:  # type: ignore[override] # noqa: ARG004 - torch's
+    def backward(ctx: Any, grad: Tensor) -> Tensor:  # noqa: ARG004 - torch's signature
         """The products on autograd's thread."""
         return _products(grad)
 

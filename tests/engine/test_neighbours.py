@@ -23,6 +23,9 @@ class NoSampler:
     def take(self, calls: Sequence[Call], count: int) -> float:
         raise AssertionError((calls, count))
 
+    def aside_ms(self, count: int) -> float:
+        raise AssertionError(count)
+
 
 class Machine:
     """A product takes 1 ms, and longer while the threads of the call before it spin."""
