@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn, unflatten
@@ -19,6 +20,8 @@ from impls.interface.limits import EVERY_BIAS, EVERY_MASK
 
 Weights = tuple[Tensor, Tensor, Tensor, Tensor]
 Inner = Callable[..., AttentionFunction]
+OF_TORCH: Final[dict[str, Any]] = {"grouped_heads": False, "own_scale": False}
+"""Limits of torch.nn.MultiheadAttention on every device."""
 
 
 class MultiHeadAttention(nn.Module):
@@ -105,7 +108,16 @@ def multi_head(
 
 
 @implementation(
-    Limits(masks=EVERY_MASK, biases=EVERY_BIAS, grouped_heads=False, own_scale=False),
+    Limits(devices=("cpu", "mps"), masks=EVERY_MASK, biases=EVERY_BIAS, **OF_TORCH),
+    # On CUDA torch may pick cuDNN, which documents no result for queries that see no key. Those of
+    # a band are left out below; those of padding are not.
+    Limits(
+        devices=("cuda",),
+        masks=tuple(kind for kind in EVERY_MASK if "padding" not in kind),
+        biases=EVERY_BIAS,
+        **OF_TORCH,
+    ),
+    Limits(devices=("cuda",), masks=EVERY_MASK, biases=EVERY_BIAS, keyless_rows=False, **OF_TORCH),
     projections=orthogonal_projections,
 )
 def torch_multi_head(

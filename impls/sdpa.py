@@ -42,10 +42,10 @@ FLASH: Final[dict[str, Any]] = {
     "unequal_masks": ("full",),  # check_flash_causal_non_square_seqlens, cuda/sdp_utils.cpp
     # The batch is the second dimension of the grid: run_flash_fwd, flash_fwd_launch_template.h.
     "most_batch": LARGEST_GRID,
+    # check_requires_grad_and_head_dim_gt192_constraints_on_sm86_89_or_120, cuda/sdp_utils.cpp
+    "forward_only_dims": range(193, 225),
+    "forward_only_on": ("8.6", "8.7", "8.9", "12.0", "12.1"),
 }
-WITHOUT_BACKWARD: Final = range(193, 225)
-"""Head dimensions that flash cannot train on 8.6 to 8.9 and 12.x:
-check_requires_grad_and_head_dim_gt192_constraints_on_sm86_89_or_120, cuda/sdp_utils.cpp."""
 EFFICIENT: Final[dict[str, Any]] = {
     "devices": ("cuda",),
     "masks": EVERY_MASK,
@@ -97,12 +97,7 @@ def sdpa_math(
 @implementation(
     Limits(devices=("cpu",), masks=EVERY_MASK, biases=EVERY_BIAS),
     # check_head_dim_size_flash, cuda/sdp_utils.cpp; torch pads to multiples of 8.
-    Limits(**FLASH, head_dims=range(1, 257), forward_only_dims=WITHOUT_BACKWARD),
-    Limits(**{**FLASH, "cuda_capability_below": (8, 6)}, head_dims=WITHOUT_BACKWARD),
-    Limits(
-        **{**FLASH, "cuda_capability": (9, 0), "cuda_capability_below": (12, 0)},
-        head_dims=WITHOUT_BACKWARD,
-    ),
+    Limits(**FLASH, head_dims=range(1, 257)),
 )
 def sdpa_flash(
     q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float, bias: BiasValues | None = None

@@ -70,8 +70,6 @@ FLASH: dict[str, Any] = {  # FlashAttention-2, as in xformers/ops/fmha/flash.py
     "cuda_capability": (8, 0),
     "most_batch": LARGEST_GRID,
 }
-WITHOUT_BACKWARD = range(193, 225)
-"""Head dimensions that flash cannot train on 8.6 to 8.9 and 12.x: mha_bwd, flash_api.cpp."""
 CUTLASS: dict[str, Any] = {  # as in xformers/ops/fmha/cutlass.py
     "devices": ("cuda",),
     "masks": EVERY_MASK,
@@ -112,18 +110,11 @@ def _on_cuda(**limits: Any) -> Iterator[Limits]:
 
 
 @implementation(
-    *_on_cuda(**FLASH, masks=OBJECTS, forward_only_dims=WITHOUT_BACKWARD),
-    Limits(
-        **FLASH | {"head_dims": WITHOUT_BACKWARD},
+    *_on_cuda(
+        **FLASH,
         masks=OBJECTS,
-        grouped_heads=False,
-        cuda_capability_below=(8, 6),
-    ),
-    Limits(
-        **FLASH | {"head_dims": WITHOUT_BACKWARD, "cuda_capability": (9, 0)},
-        masks=OBJECTS,
-        grouped_heads=False,
-        cuda_capability_below=(12, 0),
+        forward_only_dims=range(193, 225),  # mha_bwd, flash_api.cpp
+        forward_only_on=("8.6", "8.7", "8.9", "12.0", "12.1"),
     ),
     *_on_cuda(**FLASH | CUTLASS),
     *_on_cuda(**CUTLASS, dtypes=("float32",), head_dims=range(4, 1025, 4), cuda_capability=(6, 0)),

@@ -28,12 +28,8 @@ from suites.records.plan import Entry, Plan
 from suites.records.record import CHECK, Record
 from suites.records.store import Run, Store, now
 from suites.request import baselines
-from suites.request.planning import (
-    MEMORY_SHARE,
-    capability,
-    device_memory_limit,
-    usual_memory_limit,
-)
+from suites.request.planning import MEMORY_SHARE, device_memory_limit, usual_memory_limit
+from suites.request.problems import capability
 
 _DIGITS: Final = 8
 """Digits of a bundle's hash in the name of the folder that it is unpacked to."""

@@ -40,6 +40,7 @@ WITHOUT_TORCH = (
     "suites.stats.ceilings",
     "suites.engine.conductor",
     "suites.calibrate.selftest",
+    "suites.calibrate.device.conduct",
     "suites.discover.discovery",
     "suites.discover.limits",
 )

@@ -36,6 +36,7 @@ class Limits:
     own_value_dim    v with a head dimension of its own
     value_dims       head dimensions of v, its own or D
     forward_only_dims  head dimensions without a backward pass
+    forward_only_on  compute capabilities that forward_only_dims is for, as "8.6"; (): all
     unequal_masks    kinds of mask with Tq != Tk; a mask that hides no key counts as full
     softcap, sink    scores capped by tanh, and a logit per head in the sum of the softmax
     cuda_capability  least compute capability of an NVIDIA device
@@ -63,6 +64,7 @@ class Limits:
     own_value_dim: bool = False
     value_dims: range = range(1, 1025)
     forward_only_dims: range = range(0)
+    forward_only_on: tuple[str, ...] = ()
     unequal_masks: tuple[str, ...] = EVERY_MASK
     softcap: bool = False
     sink: bool = False
@@ -122,7 +124,11 @@ class Limits:
             ),
             (self.backward or not p.training, "training: forward only"),
             (
-                not p.training or p.head_dim not in self.forward_only_dims,
+                not p.training
+                or p.head_dim not in self.forward_only_dims
+                or (
+                    bool(self.forward_only_on) and _version(capability) not in self.forward_only_on
+                ),
                 f"training at head dimension {p.head_dim}: forward only",
             ),
             (

@@ -165,8 +165,9 @@ def paired(
     base: Iterable[Record], other: Iterable[Record], twins: Sequence[float], plan: Plan
 ) -> Paired:
     """Two implementations on one problem, with the same threads."""
+    base, other = list(base), list(other)
     found, verdict = _judged(base, other, twins, plan.delta)
-    own = Judged.of(verdict, found.note)
+    own = Judged.of(verdict, "; ".join(filter(None, (found.note, _host_bound([*base, *other])))))
     with_all = over_sessions(found.all_log_ratios)
     return Paired(
         **shared_fields(own, Judged),
@@ -230,6 +231,12 @@ def _judged(
         return Pair(), not_judged(str(error), delta=delta)
     floor = noise_floor(twins, len(found.log_ratios))
     return found, judge_pair(found, delta=delta, floor=floor)
+
+
+def _host_bound(records: Iterable[Record]) -> str:
+    """Which of the two times are launch times; empty for none."""
+    names = dict.fromkeys(each.implementation for each in records if each.host_bound)
+    return f"the time of {' and '.join(names)} is launch time of the host" if names else ""
 
 
 def _reached(verdict: Verdict, precision: float | None) -> bool | None:

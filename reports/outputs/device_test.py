@@ -8,7 +8,7 @@ from reports.outputs.export import device_test_data
 from reports.outputs.folder import RESULTS
 from reports.outputs.terminal import device_steps
 from reports.outputs.terminal.console import console, print_json, print_text
-from suites.calibrate.device.conduct import Machine, Result
+from suites.calibrate.device.conduct import STOPPED, Machine, Result
 
 
 @dataclass(slots=True)
@@ -32,14 +32,14 @@ class DeviceTest:
             print_text(device_steps.line(result), console())
 
     def end(self) -> int:
-        """Print the summary; the exit status: 1 when a step failed or did not run by hand."""
+        """Print the summary; the exit status: 1 when a step failed, or the test was stopped."""
         file = self._write()
         if self.as_json:
             print_json(self._data)
         else:
             for each in device_steps.summary(self.results, str(file)):
                 print_text(each, console())
-        return 1 if any(each.status == "FAILED" for each in self.results) else 0
+        return int(any(x.status == "FAILED" or x.fault == STOPPED for x in self.results))
 
     @property
     def _data(self) -> dict[str, object]:

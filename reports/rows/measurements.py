@@ -12,7 +12,7 @@ from reports.rows.columns import PROBLEM_COLUMNS, columns, problem_columns
 from reports.rows.evidence import Evidence, evidence
 from reports.rows.sessions import ceilings
 from reports.rows.timings import by_threads, timing
-from suites.records.record import CHECK, Record
+from suites.records.record import CHECK, HOST_BOUND, Record
 from suites.records.store import Run
 
 
@@ -23,8 +23,9 @@ class Measurement:
     samples, disturbed   rounds of all sessions, and how many of them were disturbed
     median_ms            the median of the session medians, of the rounds that count
     low_ms, high_ms      the spread over sessions: the smallest and the largest session median
-    prepare_ms, first_call_ms, compilations, neighbour_ratio, page_faults, host_ms, sustained_ms,
-    cross_check_ms       medians over the sessions
+    prepare_ms, first_call_ms, compilations, neighbour_ratio, page_faults, host_ms, unhidden,
+    sustained_ms, cross_check_ms
+                         medians over the sessions
     share_of_attainable  median over the sessions of the share of their own ceilings
     checked_again        whether the output was compared again, because the time was beyond what
                          the machine can reach
@@ -54,6 +55,7 @@ class Measurement:
     share_of_attainable: float | None
     clock: str
     host_ms: float | None
+    unhidden: float | None
     sustained_ms: float | None
     cross_check_ms: float | None
     checked_again: bool
@@ -64,6 +66,11 @@ class Measurement:
     evidence: Evidence
     operator: str
     notes: str = ""
+
+    @property
+    def host_bound(self) -> bool:
+        """Whether its times are launch times of the host, not times of the device."""
+        return (self.unhidden or 0) > HOST_BOUND
 
 
 _EVIDENCE: Final = (

@@ -31,6 +31,7 @@ class Timing(TypedDict):
     share_of_attainable: float | None
     clock: str
     host_ms: float | None
+    unhidden: float | None
     sustained_ms: float | None
     cross_check_ms: float | None
     checked_again: bool
@@ -76,6 +77,7 @@ def timing(problem: Problem, timed: Sequence[Record], found: Ceilings, panel: st
         ),
         "clock": ", ".join(sorted({record.clock for record in timed if record.clock})),
         "host_ms": _median_of(timed, lambda record: record.host_ms),
+        "unhidden": _median_of(timed, lambda record: record.unhidden),
         "sustained_ms": _median_of(timed, lambda record: record.sustained_ms),
         "cross_check_ms": _median_of(timed, lambda record: record.cross_check_ms),
         "checked_again": any(record.checked_again for record in timed),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from reports.rows.measurements import Measurement
+from reports.views.launches import HOST_BOUND
 from reports.views.numbers import (
     NOT_SEEN,
     attainable,
@@ -50,7 +51,9 @@ def _attainable(row: Measurement) -> Value:
 
 
 def _clock(row: Measurement) -> Value:
-    return Value("; ".join(filter(None, (row.clock or NOT_RECORDED, row.notes))))
+    clock = row.clock or NOT_RECORDED
+    named = f"{clock}, {HOST_BOUND}" if row.host_bound else clock
+    return Value("; ".join(filter(None, (named, row.notes))))
 
 
 def _of(
@@ -80,6 +83,7 @@ COLUMNS: Final = (
     _optional("compilations", "compilations", lambda row: row.compilations),
     Column("page faults per call", "page_faults", _of(lambda row: row.page_faults, number)),
     Column("resident MiB", "resident_bytes", _of(lambda row: row.resident_bytes, mebibytes)),
+    _optional("host ms", "host_ms", lambda row: row.host_ms),
     Column("clock", "clock", _clock),
 )
 """The columns after the problem and the implementation, in the order of their importance."""

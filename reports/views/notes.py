@@ -1,4 +1,4 @@
-"""How implementations were called, where that differs from the others."""
+"""How implementations were called and timed, where that differs from the others."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from reports.analysis.run_analysis import Analysis
+from reports.views import launches
 from reports.views.text import LONGEST_TEXT, abbreviated
 from suites.records.record import Record
 
@@ -14,10 +15,11 @@ _NUMBER: Final = re.compile(r"\b\d[\d.]*(?:e[-+]?\d+)?")
 
 
 def sentences(analysis: Analysis, *, panel: str | None = None) -> list[str]:
-    """One sentence for each implementation with such notes; None: of all panels."""
+    """Sentences for each implementation with such notes; None: of all panels."""
     names = [e.name for e in analysis.plan.entries if panel in (None, e.panel)]
     said = {name: notes_of(analysis.records, name) for name in names}
-    return [f"{abbreviated(name)}: {notes}." for name, notes in said.items() if notes]
+    notes = [f"{abbreviated(name)}: {notes}." for name, notes in said.items() if notes]
+    return [*notes, *launches.sentences(analysis, panel=panel)]
 
 
 def notes_of(records: Iterable[Record], name: str) -> str:

@@ -32,7 +32,7 @@ def nvidia_facts(machine: Mapping[str, Any]) -> Iterator[Fact]:
         return
     if "uuid" in used:
         yield "NVIDIA device", f"cuda:{used['chosen']}, UUID {used['uuid']}"
-        yield "multiprocessors", str(used["multiprocessors"])
+        yield "SMs", str(used["multiprocessors"])
         yield "L2 cache", f"{used['l2_bytes'] / 2**20:.3g} MiB"
     for each in machine.get("other_devices") or ():
         yield f"cuda:{each['index']}, not used", f"{each['name']}, UUID {each['uuid']}"
@@ -90,7 +90,7 @@ def _of_driver(found: Mapping[str, Any]) -> Iterator[Fact]:
     limit, usual = (_text(found[f"{kind}power_limit_w"], "W") for kind in ("", "default_"))
     yield "power limit", f"{limit}; as delivered {usual}"
     most, program = (_text(found[f"{kind}_sm_mhz"], "MHz") for kind in ("max", "application"))
-    yield "multiprocessor clock", f"at most {most}; set for programs: {program}"
+    yield "SM clock", f"at most {most}; set for programs: {program}"
     for name, title in _MODES:
         yield title, _text(found[name])
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from reports.analysis.tails import PERCENTS
-from reports.views import tails
+from reports.views import launches, tails
 from reports.views.disturbance import DEFINITION, RULE, definition
 from reports.views.repeats import INDEPENDENT
 from suites.records.plan import Plan
@@ -114,7 +114,9 @@ TERMS: Final = (
         "page faults per call",
         "Minor page faults of one call: pages that the system mapped without reading a disk.",
     ),
+    Term("host ms", "Milliseconds that the host takes to launch one call on an idle GPU."),
     Term("clock", "The clock that took the times, and notes on how the calls differ."),
+    Term(launches.HOST_BOUND, launches.MEANING, linked=True),
     Term(
         "ratio",
         "The time over the time of the baseline, paired within each session. Below 1 is faster. "

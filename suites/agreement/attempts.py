@@ -18,10 +18,15 @@ class Raised:
     error: Exception
 
 
+class OtherDeviceError(Exception):
+    """The check handed over a tensor on another device than the problem's: a fault of the check."""
+
+
 def attempt(call: Callable[[], Result]) -> Result | Raised:
     """The result of a call, or the exception that it raised.
 
-    Raises errors that refuse no size: too little memory, and the end of the use of CUDA.
+    Raises errors that refuse no size: too little memory, the end of the use of CUDA, and faults of
+    the check itself.
     """
     try:
         return call()
@@ -32,5 +37,6 @@ def attempt(call: Callable[[], Result]) -> Result | Raised:
 
 
 def concerns_the_process(error: Exception) -> bool:
-    """Whether further calls in this process say nothing: no memory is left, or no CUDA."""
-    return isinstance(error, MemoryError) or is_out_of_memory(error) or ends_cuda(error)
+    """Whether the implementation is not to blame: no memory, no CUDA, or a fault of the check."""
+    no_fault = isinstance(error, (MemoryError, OtherDeviceError))
+    return no_fault or is_out_of_memory(error) or ends_cuda(error)

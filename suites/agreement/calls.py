@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from impls.interface import AttentionFunction, Implementation, Problem
+from suites.agreement.attempts import OtherDeviceError
 from suites.measure.gradients import GradientMode
 from suites.measure.inputs import Inputs, call_of
 from suites.measure.preparing import Preparation
@@ -46,6 +47,7 @@ class Caller:
 
         between  inputs of another call between forward and backward
         """
+        _expect_on_device(problem, given)
         bound = self._bind(problem, given)
         self.modes.append(GradientMode())
         whole = call_of(bound, given, between=between, mode=self.modes[-1])
@@ -54,6 +56,7 @@ class Caller:
 
     def function(self, problem: Problem, given: Inputs) -> Callable[..., Tensor]:
         """The forward pass as a function of q, k and v; all else is fixed."""
+        _expect_on_device(problem, given)
         return self._guarded(self._bind(problem, given), str(problem), problem)
 
     def apart(self) -> Caller:
@@ -80,6 +83,7 @@ class Caller:
         timed = counted(function, self.took_ms, problem.device)
 
         def guarded(*given: Any) -> Any:
+            _expect_same_device(problem, given)
             with self.guard(), self.preparation.first((kind, _form(*given)), problem):
                 return timed(*given)
 
@@ -91,6 +95,20 @@ def _form(*tensors: Tensor) -> Hashable:
     each = tuple((x.shape, x.stride(), x.dtype, x.requires_grad) for x in tensors)
     modes = torch.is_grad_enabled(), torch.is_inference_mode_enabled(), torch.get_num_threads()
     return each, modes
+
+
+def _expect_on_device(problem: Problem, given: Inputs) -> None:
+    _expect_same_device(problem, [tensor for _, tensor in tensors_of(given)])
+
+
+def _expect_same_device(problem: Problem, tensors: Iterable[Tensor]) -> None:
+    """Raise OtherDeviceError for a tensor on another kind of device than the problem's."""
+    wanted = torch.device(problem.device).type
+    for x in tensors:
+        if x.device.type != wanted:
+            raise OtherDeviceError(
+                f"a fault of the check: it made a tensor on {x.device} for a problem on {wanted}"
+            )
 
 
 def versions_of(inputs: Inputs) -> list[int]:

@@ -11,8 +11,9 @@ from typing import Final, Literal, Protocol
 from impls.interface import Problem
 from suites.engine import stopping
 from suites.engine.costs import beside_s, check_s, session_s
-from suites.engine.dispatch import Dispatcher, Pool
+from suites.engine.dispatch import Dispatcher
 from suites.engine.forecast import Forecast, Foreseen, Pace, cheapest, foreseen, size
+from suites.engine.pools import Pool
 from suites.engine.time_left import TimeLeft, time_left
 from suites.measure import warm_up
 from suites.records.plan import Plan, Work
@@ -60,11 +61,7 @@ class Conductor:
 
     def __post_init__(self) -> None:
         self._dispatcher = Dispatcher(
-            self.run,
-            self.store,
-            self.pool,
-            self._keep,
-            self._forecast.call_ms,
+            self.run, self.store, self.pool, self._keep, self._forecast.call_ms
         )
 
     @property
@@ -153,10 +150,7 @@ class Conductor:
         self._dispatcher.end_session()
 
     def _warm_up(self, session: int, total: int) -> None:
-        """Warm an NVIDIA device up before the first timed session.
-
-        The seconds do not count as time of the run, which decides about further sessions.
-        """
+        """Warm a GPU up before the first timed session; its seconds take no session away."""
         if not self._dispatcher.warms_up:
             return
         self.listener.phase(f"warming the GPU up, at most {warm_up.LONGEST_S:g} s", total)

@@ -4,64 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from time import sleep
-from typing import Final, Protocol
+from typing import Final
 
 from impls.interface import Problem
-from impls.interface.reading import Reading
+from suites.engine.pools import Pool, Receive, Session
 from suites.engine.protocol import (
     Check,
     LeftThreads,
     Made,
     Measure,
     Message,
-    Survey,
     Surveyed,
-    Task,
     Uncapturable,
     Wait,
 )
 from suites.engine.samplers import Samplers
+from suites.engine.tasks import Tasks
 from suites.engine.watch import Ending, Watch
-from suites.measure.ceilings import BUDGET_MS
 from suites.records.plan import Plan
 from suites.records.record import CHECK, Cause, Pair, Record, Status
-from suites.records.settings import Settings, options
 from suites.records.store import Run, Store
 from suites.stats.ceilings import Ceiling
 
 WATCHED_S: Final = 2.0
 """Seconds that a process is watched after a suspect left a thread in it."""
-CEILING_MS: Final = 4.0
-"""What finding one ceiling may take, for each problem of a session."""
-
-Receive = Callable[[Message], None]
-
-
-class Session(Protocol):
-    """A process that does tasks; tests use one that starts no process."""
-
-    def ask(self, task: Task, receive: Receive) -> Ending | None:
-        """Do a task and pass on its messages; None when done, else how the process ended."""
-
-    def end(self) -> None:
-        """End the process and all that it started."""
-
-
-class Pool(Protocol):
-    """The processes of a run's sessions."""
-
-    def start(self, session: int, threads: int) -> None:
-        """Start one early."""
-
-    def take(self, session: int, threads: int) -> tuple[Watch, Session]:
-        """One to use, with its watch."""
-
-    def settle(self) -> None:
-        """Wait until those started early are ready."""
-
-    def drop(self, session: int) -> None:
-        """End one that is not needed."""
+MakeTask = Callable[[Sequence[str]], Check | Measure]
+"""Makes the task of some implementations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +55,6 @@ class Dispatcher:
 
     keep         takes every record as it comes
     expected_ms  forecast of one call on a problem; None while not known
-    samplers     of the problems; the stored records of a resumed run decide it, too
     """
 
     run: Run
@@ -93,13 +62,21 @@ class Dispatcher:
     pool: Pool
     keep: Callable[[Record], None]
     expected_ms: Callable[[Pair], float | None]
-    samplers: Samplers = field(default_factory=Samplers)
+    _tasks: Tasks = field(init=False)
     _current: tuple[Watch, Session] | None = None
     _in_process: set[str] = field(default_factory=set)
     _ends_processes: set[str] = field(default_factory=set)
     _left_threads: set[str] = field(default_factory=set)
     _ceilings: tuple[Ceiling, ...] = ()
     _is_warm: bool = False
+
+    def __post_init__(self) -> None:
+        self._tasks = Tasks(self.run, self.expected_ms)
+
+    @property
+    def samplers(self) -> Samplers:
+        """How the problems on a GPU are timed."""
+        return self._tasks.samplers
 
     @property
     def plan(self) -> Plan:
@@ -108,42 +85,13 @@ class Dispatcher:
 
     def check(self, problem: Problem, names: Sequence[str]) -> None:
         """Check implementations on a problem."""
-
-        def task(some: Sequence[str]) -> Check:
-            return Check(
-                session=CHECK,
-                problem=problem,
-                implementations=tuple(some),
-                files=self._files(some),
-                hashes=self._hashes(some),
-                readings=self._readings(some),
-                seed=self.plan.seed,
-                settings=self._settings_on(problem.device),
-            )
-
-        self._do(CHECK, problem, names, task)
+        self._do(CHECK, problem, names, partial(self._tasks.check, problem))
 
     def measure(self, session: int, problem: Problem, names: Sequence[str]) -> None:
         """Time implementations on a problem."""
 
         def task(some: Sequence[str]) -> Measure:
-            return Measure(
-                session=session,
-                problem=problem,
-                implementations=tuple(some),
-                files=self._files(some),
-                hashes=self._hashes(some),
-                readings=self._readings(some),
-                seed=self.plan.seed,
-                settings=self._settings_on(problem.device),
-                expected_ms={name: self.expected_ms((problem, name)) or 0.0 for name in some},
-                round_budget_ms=self.plan.round_budget_ms,
-                threads=self.plan.threads_of(session),
-                twin_of=self.plan.twin_of(some, problem.device),
-                ceilings=self._ceilings,
-                sampler=self.samplers.of(problem),
-                uncapturable=self.samplers.uncapturable(problem),
-            )
+            return self._tasks.measure(session, problem, some, self._ceilings)
 
         self._do(session, problem, names, task)
 
@@ -164,7 +112,7 @@ class Dispatcher:
         session: int,
         problem: Problem,
         names: Sequence[str],
-        task: Callable[[Sequence[str]], Check | Measure],
+        task: MakeTask,
     ) -> None:
         """Have a record of every implementation; after a death the others use a new process."""
         left, deaths = list(names), 0
@@ -197,7 +145,7 @@ class Dispatcher:
         self,
         session: int,
         names: Sequence[str],
-        task: Callable[[Sequence[str]], Check | Measure],
+        task: MakeTask,
     ) -> tuple[set[str], _Death | None]:
         """The implementations of which one process gave records, and how it died if it did."""
         watch, process = self._current or self._begin(session)
@@ -225,7 +173,7 @@ class Dispatcher:
         session: int,
         left: Sequence[str],
         death: _Death,
-        task: Callable[[Sequence[str]], Check | Measure],
+        task: MakeTask,
         *,
         again: bool,
     ) -> tuple[str, Ending] | None:
@@ -249,9 +197,7 @@ class Dispatcher:
                 return each, alone
         return (name, ending) if name and again else None
 
-    def _ending_alone(
-        self, session: int, name: str, task: Callable[[Sequence[str]], Check | Measure]
-    ) -> Ending | None:
+    def _ending_alone(self, session: int, name: str, task: MakeTask) -> Ending | None:
         """How a process ends that only this implementation uses; None when it stays."""
         _, process = self._begin(session)
         try:
@@ -288,28 +234,16 @@ class Dispatcher:
         threads = self.plan.threads_of(session)
         self._current = self.pool.take(session, threads)
         self._ceilings = ()
-        if session != CHECK and self._current[1].ask(self._survey(session), self._surveyed):
+        survey = self._tasks.survey(session, warms_up=self.warms_up)
+        if session != CHECK and self._current[1].ask(survey, self._surveyed):
             self.end_session()  # the survey ended it: another one measures without ceilings
             self._current = self.pool.take(session, threads)
         return self._current
 
-    def _survey(self, session: int) -> Survey:
-        problems = self.plan.problems
-        here = [each["device"] for each in self.run.machine.get("devices") or ()]
-        wanted = {problem.device for problem in problems}  # of another machine, in a rerun
-        return Survey(
-            session=session,
-            devices=tuple(sorted(wanted & set(here) if here else wanted)),
-            dtypes=tuple(sorted({problem.dtype for problem in problems})),
-            budget_ms=min(BUDGET_MS, CEILING_MS * len(problems)),
-            warms_up=self.warms_up,
-        )
-
     @property
     def warms_up(self) -> bool:
         """Whether the next session warms an NVIDIA device up: the first one of this process."""
-        here = {each["device"] for each in self.run.machine.get("devices") or ()}
-        used = {problem.device for problem in self.plan.problems} & here
+        used = {problem.device for problem in self.plan.problems} & self._tasks.devices
         return "cuda" in used and not self._is_warm
 
     def _surveyed(self, message: Message) -> None:
@@ -317,20 +251,6 @@ class Dispatcher:
             self._ceilings = message.facts.ceilings
             self._is_warm = self._is_warm or message.facts.warm_up is not None
             self.store.note(self.run.name, message.facts)
-
-    def _files(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
-        return {e.name: e.files for e in self.plan.entries if e.name in names}
-
-    def _hashes(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
-        return {e.name: e.hashes for e in self.plan.entries if e.name in names}
-
-    def _readings(self, names: Sequence[str]) -> dict[str, dict[str, Reading]]:
-        return {e.name: e.readings for e in self.plan.entries if e.name in names and e.readings}
-
-    def _settings_on(self, device: str) -> Settings:
-        """The settings of the plan, with the memory limit of a device."""
-        values = {field: getattr(self.plan, field) for field in options()}
-        return Settings(**{**values, "memory_limit": self.plan.memory_limit_on(device)})
 
     def _keep_faults(
         self,

@@ -74,6 +74,6 @@ def page_faults() -> int:
 
 
 @functools.cache
-def usual_probe() -> Probe:
-    """One for the whole session: its usual duration is learnt over all problems."""
-    return Probe()
+def usual_probe(device: str) -> Probe:
+    """One for the whole session and a device: its usual time is learnt over all problems."""
+    return Probe() if device == "cpu" else Probe(threads=1)

@@ -18,8 +18,8 @@ from typing import Final, Self
 
 import psutil
 
-from suites.engine.dispatch import Receive
 from suites.engine.pipe import TURN_BYTES, PipeError, Receiver, encoded, one_line
+from suites.engine.pools import Receive
 from suites.engine.protocol import (
     Answered,
     Begin,

@@ -119,7 +119,7 @@ def _fault(error: BaseException, memory_limit: int) -> tuple[Status, Cause, str]
     if device_errors.is_out_of_memory(error):
         return "out_of_memory", "device_memory", text
     if device_errors.ends_cuda(error):
-        return "failed", "device_error", f"the device failed: {_first_line(error)}; {HINT}"
+        return "failed", "device_error", f"the device failed: {_message(error, lines=1)}; {HINT}"
     # torch's CPU allocator raises a plain RuntimeError: its text is the only sign.
     if isinstance(error, MemoryError) or "can't allocate memory" in text:
         limit = f"one call may add {memory_limit / 2**30:.2f} GiB (--memory-limit)"
@@ -127,18 +127,16 @@ def _fault(error: BaseException, memory_limit: int) -> tuple[Status, Cause, str]
     return "failed", "exception", f"{kind}: {text}" if text else kind
 
 
-def _first_line(error: BaseException) -> str:
-    """The first line of a CUDA error, with its notes; torch's advice follows on other lines."""
-    notes = getattr(error, "__notes__", ())[:MOST_NOTES]
-    text = one_line(str(error).strip().partition("\n")[0])
-    return "".join((text, *(f" ({one_line(note)})" for note in notes)))
+def _message(error: BaseException, lines: int | None = None) -> str:
+    """Message and notes of an exception on one line.
 
-
-def _message(error: BaseException) -> str:
-    """Message and notes of an exception on one line."""
+    lines  of the message that are used, None: all. CUDA's first line is followed by advice
+    """
     try:
         notes = [str(note) for note in getattr(error, "__notes__", ())]
         text = str(error)
+        if lines is not None:
+            text = "\n".join(text.splitlines()[:lines])
     except BaseException as another:  # noqa: BLE001 - an implementation's exceptions are its code
         return f"its message cannot be read: {one_line(type(another).__name__)}"
     if isinstance(error, NameError) and (hint := _missing_import(error)):

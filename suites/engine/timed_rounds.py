@@ -295,7 +295,9 @@ class Bench:
                 planned,
                 Random(seed),
                 gauge=Gauge(
-                    usual_probe(), self._device, partial(depends_on_host, self._device, arms)
+                    usual_probe(self.problem.device),
+                    self._device,
+                    partial(depends_on_host, self._device, arms),
                 ),
                 refresh=self.inputs.refresh,
                 announce=announce,
@@ -309,7 +311,7 @@ class Bench:
         if self.problem.device != "cpu":
             return {}
         own = [arm for arm in arms if not arm.name.startswith(TWIN)]  # the twin is the last arm
-        baseline, after = self.task.twin_of, usual_probe().once
+        baseline, after = self.task.twin_of, usual_probe(self.problem.device).once
         with quiet(collected=False), self._limited():
             return neighbour_ratios(own, baseline, after, announce, self.task.round_budget_ms)
 

@@ -135,7 +135,7 @@ class EventSampler:
             host_ms, late = self._queued_behind(spin_ms, call)
             if not late:
                 return host_ms
-            if host_ms >= SPIN_MOST_MS:
+            if min(host_ms, spin_ms) >= SPIN_MOST_MS:
                 break
             # A slow launch or a synchronization: a longer spin distinguishes them.
             spin_ms = min(SPIN_MOST_MS, MARGIN * host_ms)

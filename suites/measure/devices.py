@@ -80,8 +80,9 @@ class Device(Protocol):
         """
 
     def graphs(self) -> Graphs | None:
-        """Captures the calls of one problem; None on a device without CUDA graphs, and for cold
-        calls, which are timed one by one.
+        """Captures the calls of one problem.
+
+        None on a device without CUDA graphs, and for cold calls, which are timed one by one.
         """
 
     def unhidden(self, sampler: Sampler) -> float | None:
@@ -174,7 +175,7 @@ class Cuda:
         return EventSampler(self._cuda, spin=_spin(self._cuda), flush=flush, flush_ms=flush_ms)
 
     def settled_ms(self, sampler: Sampler, calls: Sequence[Call], call_ms: float) -> float:
-        """Device time: that of the warm-up includes the launch, which is the most of short calls."""
+        """Device time; the time of the warm-up includes launches, the most part of short calls."""
         return sampler.take(calls, max(1, min(len(calls), int(SETTLED_MS / max(call_ms, 1e-3)))))
 
     def graphs(self) -> Graphs | None:

@@ -22,6 +22,7 @@ GRAPH_CALLS: Final = 256
 """Calls in one graph: the gap of some us between two replays is divided by this number."""
 GRAPH_MS: Final = 1.28
 """Length of a graph of slower calls, ms: 256 calls of 5 us. A gap of 6 us is 0.5 % of it."""
+SYNCHRONIZES: Final = "its calls synchronize the device, or take too long to launch"
 WARM_CALLS: Final = 3
 """Least calls on the side stream before a capture. Libraries make their handles and workspaces in
 them; torch's documentation requires them (CUDA semantics, "whole-network capture")."""
@@ -103,8 +104,7 @@ class Graphs:
         """
         events = EventSampler(self._cuda, spin=self._spin, now_ns=self._now_ns)
         if events.launch_ms(calls[0]) is None:
-            reason = "its calls synchronize the device, or take too long to launch"
-            raise NotCapturableError(reason, started=False)
+            raise NotCapturableError(SYNCHRONIZES, started=False)
         rotated = rotation(calls, call_ms)
         self._warm(calls)
         graph = self._cuda.CUDAGraph()

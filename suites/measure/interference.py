@@ -11,7 +11,8 @@ from __future__ import annotations
 import resource
 import time
 from bisect import insort
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -80,16 +81,22 @@ class Probe:
     A probe of one thread missed load on the other core: rank correlation with the time of attention
     0.1, against 0.5 to 0.6 of this one. With 256 rows it takes 0.4 ms on one thread and 0.25 ms on
     two, and touches 0.75 MiB.
+
+    threads  of the product; None: all. One for a GPU: the other threads of OpenMP spin for about
+             15 ms after a product, on CPUs that autograd's thread of the device needs
     """
 
-    def __init__(self, now_ns: Callable[[], int] = time.perf_counter_ns) -> None:
+    def __init__(
+        self, now_ns: Callable[[], int] = time.perf_counter_ns, *, threads: int | None = None
+    ) -> None:
+        self._threads = threads
         # Steps, not random numbers: the random state of the process stays unchanged.
         steps = torch.linspace(-1, 1, _PROBE_SIZE**2, dtype=torch.float32, device="cpu")
         self._left = steps.view(_PROBE_SIZE, _PROBE_SIZE)
         self._right = self._left.T.contiguous()
-        self._product = torch.mm(
-            self._left, self._right
-        )  # the library allocates its workspace here
+        with _of_torch(threads):
+            # The library allocates its workspace here.
+            self._product = torch.mm(self._left, self._right)
         self._now_ns = now_ns
         self._sorted_ms: list[float] = []
 
@@ -99,7 +106,8 @@ class Probe:
         The first product has cold caches and takes 30 to 50 % longer. On an idle machine one
         reading in three exceeded the limit with the faster of two products, one in seven with six.
         """
-        took_ms = min(self._product_ms() for _ in range(PRODUCTS))
+        with _of_torch(self._threads):
+            took_ms = min(self._product_ms() for _ in range(PRODUCTS))
         insort(self._sorted_ms, took_ms)
         return took_ms
 
@@ -119,6 +127,17 @@ class Probe:
         began_ns = self._now_ns()
         torch.mm(self._left, self._right, out=self._product)
         return (self._now_ns() - began_ns) / 1e6
+
+
+@contextmanager
+def _of_torch(threads: int | None) -> Iterator[None]:
+    """Within this, torch has so many threads; None: as before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ def _cuda_versions() -> dict[str, str]:
     """Versions of CUDA's libraries that torch was built with; empty without a device."""
     if not torch.cuda.is_available():
         return {}
-    cudnn = torch.backends.cudnn.version()
+    cudnn = torch.backends.cudnn.version()  # type: ignore[no-untyped-call] # torch's
     found = {"CUDA": torch.version.cuda, "cuDNN": str(cudnn) if cudnn else None}
     return {name: version for name, version in found.items() if version}
 

@@ -14,6 +14,7 @@ CUDA path has been tested on a stand-in device only; it never ran on a GPU.
 from __future__ import annotations
 
 import ctypes
+import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -193,6 +194,7 @@ def _read_cuda(call: Callable[[], Made], cuda: Any) -> tuple[Made, _Reading]:
     def requested(moment: str) -> int:
         return int(cuda.memory_stats()[f"requested_bytes.all.{moment}"])
 
+    gc.collect()  # garbage that is freed within the call would lower the reading
     cuda.synchronize()
     cuda.reset_peak_memory_stats()
     base = requested("current")

@@ -79,6 +79,10 @@ no_record          the session ended without a record of it
 FORESEEN: Final[tuple[Cause, ...]] = ("foreseen_memory", "foreseen_time")
 """Causes of records of implementations that were not called because of a forecast."""
 
+HOST_BOUND: Final = 0.25
+"""Share of samples with launch time above which a time is host-bound. A lower one hardly moves the
+median."""
+
 Pair = tuple[Problem, str]
 """A problem and the name of an implementation."""
 
@@ -303,6 +307,11 @@ class Record:
     def key(self) -> tuple[int, Problem, str]:
         """What a run holds at most once."""
         return self.session, self.problem, self.implementation
+
+    @property
+    def host_bound(self) -> bool:
+        """Whether its times are launch times of the host, not times of the device."""
+        return (self.unhidden or 0) > HOST_BOUND
 
     @property
     def rounds(self) -> tuple[int, ...]:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import product
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import psutil
 
-from impls.interface import Problem
 from suites.records.plan import Entry, Plan
 from suites.request import axes, baselines, options
 from suites.request.axes import AXES, Values
-from suites.request.suites import BFLOAT16_FROM, Gpu, Suite
+from suites.request.problems import capability, problems_of
+from suites.request.suites import Suite
 
 ROUND_BUDGET_MS: Final = 500.0
 """For the rounds of a problem given with --problem."""
@@ -149,12 +148,7 @@ def plan_of(
     machine  as suites.measure.machine reads it
     entries  the implementations, as data
     """
-    devices = tuple(each["device"] for each in machine["devices"])
-    problems = tuple(_problems(request, devices, _gpu(machine)))
-    if request.settings.get("tail"):
-        _expect_single_calls(problems)
-    if request.settings.get("sustained"):
-        _expect_on_gpu(problems)
+    problems = problems_of(request, machine)
     defaults = {
         "sessions": _sessions(request),
         "threads": threads_of(request, cores),
@@ -177,62 +171,6 @@ def plan_of(
         across=request.against is not None,
         **{**defaults, **request.settings},
     )
-
-
-def _problems(request: Request, devices: tuple[str, ...], gpu: Gpu) -> list[Problem]:
-    """The requested problems, each once, in order."""
-    if request.problems:
-        base = [Problem.parse(text, device=devices[0]) for text in request.problems]
-    else:
-        base = list(request.suite.problems(devices, gpu))
-    found: dict[Problem, None] = {}
-    for problem, values in product(base, product(*request.axes.values())):
-        fields = {name: value for each in values for name, value in each.items()}
-        if request.key_heads is not None:
-            fields["key_heads"] = request.key_heads
-        found[replace(problem, **fields)] = None
-    if request.settings.get("cuda_device"):
-        _expect_cuda(request.settings["cuda_device"], found, devices)
-    for problem in found:
-        if problem.device not in devices:
-            raise ValueError(
-                f"--device {problem.device}: this machine has {', '.join(devices)} "
-                "(python run_bench.py list machine)"
-            )
-    return list(found)
-
-
-def _expect_cuda(chosen: str, problems: Iterable[Problem], devices: tuple[str, ...]) -> None:
-    """Raise ValueError for a chosen NVIDIA device that is not here, or that no problem is for."""
-    if "cuda" not in devices:
-        raise ValueError(
-            f"--device cuda:{chosen}: this machine has no such NVIDIA device "
-            "(python run_bench.py list machine)"
-        )
-    if all(problem.device != "cuda" for problem in problems):
-        raise ValueError(
-            f"--cuda-device is {chosen!r}, and no problem is on cuda; leave it out, or add "
-            "--device cuda"
-        )
-
-
-def _expect_single_calls(problems: Iterable[Problem]) -> None:
-    """Raise ValueError for a problem on a device where no single call is timed."""
-    for problem in problems:
-        if problem.device != "cpu":
-            raise ValueError(
-                f"--tail on {problem.device}: a sample there is of many calls, so it has no "
-                "percentiles; expected problems on the CPU (--device cpu)"
-            )
-
-
-def _expect_on_gpu(problems: Iterable[Problem]) -> None:
-    """Raise ValueError for a problem on a CPU, whose rounds are a sustained load already."""
-    if any(problem.device == "cpu" for problem in problems):
-        raise ValueError(
-            "--sustained on cpu: it measures how the clocks of a GPU fall under load; "
-            "expected problems on a GPU (--device cuda)"
-        )
 
 
 def _round_budget_ms(request: Request) -> float:
@@ -299,17 +237,3 @@ def _is_meant(entry: Entry, spec: str) -> bool:
     path = Path(file + extension).resolve()
     own = entry.name.rpartition(".")[2]  # the file's name may precede it
     return str(path) in entry.files.values() and name.removeprefix(":") in ("", own)
-
-
-def _gpu(machine: Mapping[str, Any]) -> Gpu:
-    """The NVIDIA device of a machine; a usual one where it has none."""
-    here = next((each for each in machine["devices"] if each["device"] == "cuda"), None)
-    if here is None:
-        return Gpu()
-    return Gpu(capability(machine) or BFLOAT16_FROM, here.get("memory_bytes"))
-
-
-def capability(machine: Mapping[str, Any]) -> tuple[int, int] | None:
-    """The compute capability of a machine's NVIDIA device; None without one."""
-    found = next((d["capability"] for d in machine["devices"] if "capability" in d), None)
-    return None if found is None else (found[0], found[1])

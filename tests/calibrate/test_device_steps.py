@@ -11,6 +11,7 @@ import psutil
 import pytest
 from rich.console import Console
 
+from reports.outputs.device_test import DeviceTest
 from reports.outputs.export.device_test_data import of_device_test, write
 from reports.outputs.terminal import device_steps
 from suites.calibrate.device.conduct import Machine, Result, conduct, result_of
@@ -93,13 +94,18 @@ def test_a_figure_that_was_cut_by_the_end_of_its_process_is_left_out() -> None:
     assert [each.name for each in found.figures] == ["a"]
 
 
-def test_stopping_by_hand_leaves_the_rest_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stopping_by_hand_leaves_the_rest_not_run_and_is_no_success(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupted(*_: object) -> Result:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("suites.calibrate.device.conduct.run", interrupted)
-    found = conduct(TARGET, [planted("right"), planted("raises")], lambda _: None)
+    monkeypatch.chdir(tmp_path)
+    test = DeviceTest(Machine(target=TARGET, facts={}, entries=()), "2030-01-02", "a command")
+    found = conduct(TARGET, [planted("right"), planted("raises")], test.show)
     assert {(each.status, each.fault) for each in found} == {("not run", "stopped by hand")}
+    assert test.end() == 1
 
 
 def test_the_summary_counts_and_says_how_to_repeat(results: dict[str, Result]) -> None:

@@ -16,6 +16,7 @@ from suites.engine.pipe import Receiver, Sender
 from suites.engine.protocol import Prepares
 from suites.measure.rounds import Arm
 from suites.measure.timing import Call, HostClock, HotSampler
+from suites.process_state import system
 from suites.process_state.state import ProcessState
 from suites.records.record import Record
 
@@ -30,6 +31,7 @@ def pipe() -> Iterator[tuple[Sender, Callable[[], list[object]]]]:
     yield Sender(write), lambda: list(Receiver().feed(os.read(read, 1 << 16)))
     os.close(read)
     os.close(write)
+    system._open_at_first.cache_clear()  # these descriptors may be among those it remembers
 
 
 def arm(call_ms: float = 1.0) -> Arm:

@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from impls.interface import Problem
-from suites.engine import outcome
 from suites.engine.capturing import Capturing
 from suites.engine.outcome import fault_of, recorded
 from suites.engine.pipe import Receiver, Sender
@@ -19,6 +18,7 @@ from suites.engine.turns import WatchedTurns
 from suites.measure.graph import NotCapturableError
 from suites.measure.rounds import Arm
 from suites.measure.timing import HostClock, HotSampler
+from suites.process_state import system
 from suites.process_state.state import ProcessState
 from suites.process_state.watched import Watched
 from suites.records.record import Record
@@ -44,7 +44,7 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
         raise EndedError(code)
 
     with stand_in() as runtime:
-        monkeypatch.setattr(outcome.os, "_exit", ended)
+        monkeypatch.setattr("os._exit", ended)
         yield runtime
 
 
@@ -59,6 +59,7 @@ def pipe() -> Iterator[tuple[Sender, Callable[[], list[Record]]]]:
     yield Sender(write), records
     os.close(read)
     os.close(write)
+    system._open_at_first.cache_clear()  # these descriptors may be among those it remembers
 
 
 Pipe = tuple[Sender, Callable[[], list[Record]]]
@@ -92,6 +93,19 @@ def test_another_exception_does_not_hide_it(pipe: Pipe) -> None:
     with pytest.raises(EndedError):
         recorded(TASK, "a", pipe[0], work)
     assert [made.cause for made in pipe[1]()] == ["device_error"]
+
+
+def test_the_reason_has_the_first_line_of_cudas_message_and_the_place(pipe: Pipe) -> None:
+    def work() -> Record:
+        error = RuntimeError("CUDA error: misaligned address\nCUDA kernel errors might be reported")
+        error.add_note("on lengths 1")
+        raise error
+
+    with pytest.raises(EndedError):
+        recorded(TASK, "a", pipe[0], work)
+    (made,) = pipe[1]()
+    expected = "the device failed: CUDA error: misaligned address (on lengths 1); set CUDA_LAUNCH"
+    assert made.reason.startswith(expected)
 
 
 def test_too_little_memory_of_a_library_is_no_fault(pipe: Pipe) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
 
-from suites.engine.gauge import LAUNCH_BOUND, Gauge, depends_on_host
+from suites.engine.gauge import LAUNCH_BOUND, Gauge, depends_on_host, usual_probe
 from suites.measure.interference import Probe
 from suites.measure.rounds import Arm
 from suites.measure.timing import HostClock, HotSampler
@@ -62,3 +63,27 @@ def test_a_slow_host_disturbs_only_rounds_that_depend_on_it(*, on_host: bool) ->
     gauge = Gauge(SlowProbe(), device, lambda: on_host)
     gauge.start()
     assert ("the probe took 2.00 ms" in gauge.stop().disturbed) == on_host
+
+
+@pytest.mark.parametrize(("device", "expected"), [("cpu", 3), ("cuda", 1)])
+def test_the_probe_of_a_gpu_leaves_the_other_threads_of_openmp_asleep(
+    monkeypatch: pytest.MonkeyPatch, device: str, expected: int
+) -> None:
+    seen: list[int] = []
+    product = torch.mm
+
+    def counted(*args: Any, **kwargs: Any) -> torch.Tensor:
+        seen.append(torch.get_num_threads())
+        return product(*args, **kwargs)
+
+    usual_probe.cache_clear()
+    monkeypatch.setattr(torch, "mm", counted)
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        usual_probe(device).read()
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+        usual_probe.cache_clear()
+    assert set(seen) == {expected}

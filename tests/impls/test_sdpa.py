@@ -114,7 +114,7 @@ def test_kernels_without_a_mask_tensor_refuse_what_needs_one() -> None:
         (sdpa_cudnn, "t1 bf16", (9, 0), "Tk 1: takes 2 or more"),
         (sdpa_cudnn, "b65536 bf16", (9, 0), "batch 65536: takes 65535 or fewer"),
         (sdpa_cudnn, "d136 bf16", (8, 0), "head dimension 136: takes 8 to 128 by 8"),
-        (sdpa_cudnn, "d192 bf16", (10, 0), "value dimension 192: takes 128 to 128"),
+        (sdpa_cudnn, "d192 bf16", (10, 0), "head dimension 192: takes 8 to 128 by 8"),
         (sdpa_cudnn, "d192 dv128 bf16", (10, 0), ""),
         (sdpa_cudnn, "d256 bf16 train", (9, 0), ""),
         (
@@ -171,23 +171,23 @@ def test_other_precision_inside_is_noted_where_it_holds(
 
 
 def test_half_precision_in_math_is_computed_in_float32() -> None:
-    """The remark follows torch: with the other setting the result differs."""
+    """torch's default; torch.backends.cuda.allow_fp16_bf16_reduction_math_sdp would change it."""
     problem = Problem.parse("b1 h2 t99 d8 bf16")
     x = make_inputs(problem, purpose="test")
     call = bind(sdpa_math, problem, x)
     usual = call(x.q, x.k, x.v)
     wide = bind(sdpa_math, Problem.parse("b1 h2 t99 d8"), x)(x.q.float(), x.k.float(), x.v.float())
     assert torch.equal(usual, wide.to(torch.bfloat16))
-    assert not torch.backends.cuda.fp16_bf16_reduction_math_sdp_allowed()
 
 
 def test_a_mask_that_hides_nothing_is_not_passed(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[object] = []
-    monkeypatch.setattr(
-        sdpa,
-        "scaled_dot_product_attention",
-        lambda q, *_, **kwargs: given.append((kwargs["attn_mask"], kwargs["is_causal"])) or q,
-    )
+
+    def recording(q: Tensor, *_: Tensor, **kwargs: object) -> Tensor:
+        given.append((kwargs["attn_mask"], kwargs["is_causal"]))
+        return q
+
+    monkeypatch.setattr(sdpa, "scaled_dot_product_attention", recording)
     problem = Problem.parse("b2 h2 t1/9 d8 causal")
     x = make_inputs(problem, purpose="test")
     bind(sdpa_flash, problem, x)(x.q, x.k, x.v)

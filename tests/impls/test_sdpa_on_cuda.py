@@ -57,46 +57,53 @@ def test_the_listed_implementations_are_all_that_take_a_problem(words: str) -> N
 
 
 BASE: Final = Problem(
-    batch=2, query_heads=2, key_heads=2, query_length=8, key_length=8, head_dim=64, device="cuda"
+    batch=2,
+    query_heads=2,
+    key_heads=2,
+    query_length=8,
+    key_length=8,
+    head_dim=64,
+    dtype="bfloat16",
+    device="cuda",
 )
 AXES: Final[dict[str, tuple[dict[str, Any], ...]]] = {
-    "dtype": tuple({"dtype": x} for x in ("float16", "bfloat16", "float32", "float64")),
+    "dtype": tuple({"dtype": x} for x in ("float16", "float32", "float64")),
     "heads": ({"query_heads": 4}, {"query_heads": 4, "key_heads": 1}),
     "lengths": tuple(
         {"query_length": q, "key_length": k} for q, k in ((1, 1), (1, 9), (9, 1), (5, 8), (8, 5))
     ),
-    "mask": tuple(
-        {"mask": Mask.parse(x)} for x in ("causal", "window:3", "window:*:3", "padding:0.5")
-    ),
-    "head_dim": tuple({"head_dim": x} for x in (1, 4, 12, 128, 136, 192, 200, 225, 256, 264)),
-    "value_dim": tuple({"value_dim": x} for x in (4, 12, 128, 192)),
+    "mask": tuple({"mask": Mask.parse(x)} for x in ("causal", "window:3", "padding:0.5")),
+    "head_dim": tuple({"head_dim": x} for x in (4, 12, 136, 192, 200, 256, 264)),
+    "value_dim": tuple({"value_dim": x} for x in (12, 128)),
     "training": ({"training": True},),
-    "layout": ({"layout": "bthd"},),
 }
-"""Changes of BASE, of which two are made at once; bfloat16 and training are made with all."""
+"""Changes of BASE, of which two are made at once."""
 
 
 def problems() -> Iterator[Problem]:
-    """BASE with any two changes, in bfloat16 and float32, forward and in training."""
+    """BASE with any two changes. A mask that hides nothing is left out, unless it is causal."""
     for first, second in combinations(AXES.values(), 2):
         for one, other in product(first, second):
-            for dtype, training in product(("bfloat16", "float32"), (False, True)):
-                fields = {"dtype": dtype, "training": training, **one, **other}
-                if fields.get("value_dim") != fields.get("head_dim", BASE.head_dim):
-                    yield replace(BASE, **fields)
+            fields = one | other
+            if fields.get("value_dim") == fields.get("head_dim", BASE.head_dim):
+                continue  # the same problem without a value dimension of its own
+            made = replace(BASE, **fields)
+            sizes = made.batch, made.query_length, made.key_length
+            if made.mask.kind in ("full", "causal") or made.mask.hides_a_key(*sizes):
+                yield made
 
 
-@pytest.mark.parametrize("capability", [(7, 5), (8, 0), (8, 9), (9, 0), (10, 0), (12, 1), (13, 0)])
+@pytest.mark.parametrize("capability", [(7, 5), (8, 9), (9, 0), (10, 0)])
 @pytest.mark.parametrize("each", FUSED, ids=str)
 def test_limits_accept_what_the_kernel_computes_rightly_and_nothing_else(
     each: Implementation, capability: tuple[int, int]
 ) -> None:
     with stand_in(capability=capability):
-        found = {p: _is_right(each, p) for p in set(problems())}
+        found = {p: _is_right(each, p) for p in problems()}
     stated = {p: not each.refusals(p, capability) for p in found}
     assert [str(p) for p in found if found[p] and not stated[p]] == []  # refused for no reason
     assert [str(p) for p in found if stated[p] and not found[p]] == []  # accepted, yet impossible
-    if (8, 0) <= capability < (13, 0):
+    if capability >= (8, 0):
         assert 10 < sum(found.values()) < len(found) - 10
 
 

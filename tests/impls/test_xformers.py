@@ -195,7 +195,10 @@ def _are_close(got: Tensor, exact: Tensor) -> None:
     assert (got - exact).norm() < 16 * torch.finfo(got.dtype).eps * exact.norm()
 
 
-def _documented(query: Tensor, key: Tensor, value: Tensor, attn_bias: Any, scale: float) -> Tensor:
+def _documented(
+    query: Tensor, key: Tensor, value: Tensor, attn_bias: Any, scale: float, op: None
+) -> Tensor:
+    assert op is None  # the library's own choice
     assert query.shape[2:] == key.shape[2:] == value.shape[2:]
     query, key, value = (x.movedim(1, -2) for x in (query, key, value))
     scores = query * scale @ key.mT
@@ -248,6 +251,50 @@ def test_the_library_itself_says_why_it_has_no_operator_here() -> None:
     q, k, v = torch.randn(3, 1, 2, 8, 16, device="cpu")
     with pytest.raises(NotImplementedError, match="No operator found"):
         adapter.operator(q, k, v, mask=FULL, scale=0.25)
+
+
+def test_newer_devices_have_no_kernel_for_tensors_and_float32() -> None:
+    for text in ("fp32", "bf16 padding:0.5", "bf16 causal alibi"):
+        (refusal,) = adapter.xformers.refusals(Problem.parse(f"{text} cuda"), capability=(10, 0))
+        assert refusal.startswith(("CUDA capability 10.0", "mask ", "bias ", "dtype "))
+    problem = Problem.parse("bf16 window:9 train cuda")
+    assert adapter.xformers.refusals(problem, capability=(10, 0)) == ()
+
+
+def test_float32_is_noted_to_be_three_products() -> None:
+    remarks = adapter.xformers.remarks(Problem.parse("fp32 cuda"))
+    assert [remark.split(" are ")[1].split()[0] for remark in remarks] == ["three"]
+    assert adapter.xformers.remarks(Problem.parse("bf16 cuda")) == ()
+
+
+@pytest.mark.parametrize(("queries", "keys"), [(1, 1), (1, 13), (7, 9)])
+def test_rows_of_a_grouped_tensor_begin_where_the_library_wants_them(
+    queries: int, keys: int
+) -> None:
+    problem = Problem.parse(f"b2 h4/2 t{queries}/{keys} d8 padding:0.5 bf16")
+    x = make_inputs(problem, purpose="test")
+    reasons: list[str] = []
+    made, _ = adapter.tensor_bias(resolved(problem), x.bias, x.q, x.k)
+    grouped = adapter._grouped(made, 2)
+    adapter._library().fmha.cutlass._check_bias_alignment(reasons, grouped)
+    assert reasons == []
+    assert torch.equal(grouped.flatten(1, 2), made)
+
+
+@pytest.mark.parametrize(("cuda", "kind"), [("13.0", Missing), ("12.6", object), (None, object)])
+def test_a_build_for_another_cuda_is_missing(
+    cuda: str | None, kind: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import impls
+
+    monkeypatch.delitem(sys.modules, "impls.xformers")
+    monkeypatch.setattr("torch.version.cuda", cuda)
+    (found,) = impls.load([impls.FOLDER / "xformers.py"]).values()
+    assert isinstance(found, Missing) == (kind is Missing)
+    if isinstance(found, Missing):
+        assert (
+            "built for CUDA 12.8 and refuses every call beside torch for CUDA 13.0" in found.reason
+        )
 
 
 def test_without_the_library_the_file_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

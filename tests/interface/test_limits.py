@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -185,3 +186,50 @@ def test_limits_for_the_problem_s_device_answer_alone(devices: set[str], asked: 
         return
     refused = refusals(limits, Problem(device=asked), None)
     assert bool(refused) == (asked not in devices)
+
+
+@pytest.mark.parametrize(
+    ("given_limits", "text", "reason"),
+    [
+        ({"least_key_length": 2}, "t3/1", "Tk 1: takes 2 or more"),
+        ({"most_batch": 4}, "b5 t3", "batch 5: takes 4 or fewer"),
+        (
+            {"forward_only_dims": range(9, 17)},
+            "d16 t3 train",
+            "training at head dimension 16: forw",
+        ),
+        (
+            {"unequal_masks": ("full",)},
+            "t2/3 causal",
+            "mask causal with Tq 2 and Tk 3: takes full where the lengths differ",
+        ),
+        (
+            {"own_value_dim": True, "value_dims": range(8, 65, 8)},
+            "t3 dv12",
+            "value dimension 12: takes 8 to 64 by 8",
+        ),
+    ],
+)
+def test_sizes_beyond_the_limits_are_refused_in_words(
+    given_limits: dict[str, Any], text: str, reason: str
+) -> None:
+    (found,) = Limits(**given_limits).refusals(Problem.parse(text))
+    assert found.startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("given_limits", "text"),
+    [
+        ({"least_key_length": 2}, "t1/2"),
+        ({"most_batch": 4}, "b4 t3"),
+        ({"forward_only_dims": range(9, 17)}, "d16 t3"),
+        ({"forward_only_dims": range(9, 17)}, "d17 t3 train"),
+        ({"forward_only_dims": range(9, 17), "forward_only_on": ("8.6",)}, "d16 t3 train cuda"),
+        ({"unequal_masks": ("full",)}, "t2/3"),
+        ({"unequal_masks": ("full",)}, "t3 causal"),
+        ({"unequal_masks": ("full",)}, "t1/3 causal"),  # one query sees every key
+        ({"own_value_dim": True, "value_dims": range(8, 65, 8)}, "t3 dv16"),
+    ],
+)
+def test_sizes_within_the_limits_are_accepted(given_limits: dict[str, Any], text: str) -> None:
+    assert Limits(**given_limits).refusals(Problem.parse(text)) == ()

@@ -229,6 +229,15 @@ def test_every_block_of_a_small_problem_is_told_apart(text: str, query_length: i
 
 @UNHURRIED
 @given(situations(shares=True))
+def test_a_mask_hides_a_key_unless_every_pair_is_visible(situation: Situation) -> None:
+    mask, batch, query_length, key_length = situation
+    spelled_out = mask.resolved(batch, key_length)
+    hidden = not dense(spelled_out, batch, query_length, key_length).all()
+    assert mask.hides_a_key(batch, query_length, key_length) == hidden
+
+
+@UNHURRIED
+@given(situations(shares=True))
 def test_visible_pairs_counts_every_visible_triple(situation: Situation) -> None:
     mask, batch, query_length, key_length = situation
     spelled_out = mask.resolved(batch, key_length)

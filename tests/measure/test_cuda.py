@@ -113,6 +113,23 @@ def test_a_call_that_waits_for_the_device_is_timed_without_claims() -> None:
     assert sampler.hidden
 
 
+def test_the_share_of_samples_with_launch_time_is_known() -> None:
+    cuda = FakeCuda()
+    sampler = events(cuda)
+    assert sampler.unhidden is None
+    for kind in (cuda.kernel, cuda.waits, cuda.kernel, cuda.kernel):
+        sampler.take([kind(100, host_us=20)], 10)
+    assert sampler.unhidden == 0.25
+
+
+def test_more_kernels_than_the_queue_holds_are_launch_bound_where_the_host_is_slower() -> None:
+    cuda = FakeCuda(depth=400)
+    sampler = events(cuda)
+    call = cuda.kernel(2, host_us=5, kernels=20_000)
+    assert sampler.take([call], 1) == pytest.approx(100, rel=0.01)  # of 40 ms on the device
+    assert (sampler.hidden, sampler.unhidden) == (False, 1.0)
+
+
 def late(cuda: FakeCuda, at: range) -> Call:
     """A call of 1 ms for which the host stops for 20 ms at some times it is called."""
     called = [0]

@@ -145,7 +145,7 @@ def test_the_work_of_the_probe_never_changes_and_leaves_the_generator_alone() ->
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def reading(reasons: tuple[str, ...] = (), **throttled_ms: float) -> dict[str, Any]:
+def reading(*reasons: str, **throttled_ms: float) -> dict[str, Any]:
     """A state of an NVIDIA device."""
     return {"sm_mhz": 1755, "reasons": reasons, "throttled_ms": throttled_ms or None}
 
@@ -162,7 +162,7 @@ def test_a_thermal_counter_that_advances_disturbs_a_round() -> None:
 
 def test_the_power_cap_is_recorded_and_disturbs_nothing() -> None:
     before, after = {"power cap": 100.0}, {"power cap": 180.0}
-    found = throttled_between(reading(**before), reading(("power cap",), **after))
+    found = throttled_between(reading(**before), reading("power cap", **after))
     assert found is not None
     assert found["throttled_ms"] == {"power cap": 80.0}
     assert disturbance(Waited(0.0, 0, 100.0), 1.0, 1.0, found) == ""
@@ -171,7 +171,7 @@ def test_the_power_cap_is_recorded_and_disturbs_nothing() -> None:
 @pytest.mark.parametrize("reason", SLOWED_BY)
 def test_a_hardware_or_thermal_slowdown_disturbs_a_round(reason: str) -> None:
     expected = f"the device reduced its clocks: {reason}"
-    assert why(reading(), reading(("power cap", reason))) == expected
+    assert why(reading(), reading("power cap", reason)) == expected
 
 
 def test_a_counter_that_was_not_read_twice_is_not_zero() -> None:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from unittest.mock import patch
 
 import torch
+from torch.autograd import graph
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
@@ -158,7 +159,7 @@ def stand_in(**settings: Any) -> Iterator[Runtime]:
         for name, value in patches(runtime).items():
             stack.enter_context(patch(f"torch.cuda.{name}", value))
         stack.enter_context(patch("torch.Generator", mixing.Generator))
-        backward = functools.partial(runtime.backward, torch.autograd._engine_run_backward)
+        backward = functools.partial(runtime.backward, graph._engine_run_backward)
         stack.enter_context(patch("torch.autograd._engine_run_backward", backward))
         stack.enter_context(patch("suites.measure.inputs._is_lazy", _is_lazy))
         stack.enter_context(patch("suites.measure.warm_up.LONGEST_S", 0.1))

@@ -90,7 +90,8 @@ class Graph:
         if any(now.get(block) != number for block, number in self.reads.items()):
             raise RuntimeError("a CUDA graph reads memory that was freed after its capture")
         values: dict[int, torch.Tensor] = {}
-        with torch._C.DisableTorchFunction(), _disable_current_modes(), torch.no_grad():
+        plain = torch._C.DisableTorchFunction(), _disable_current_modes(), torch.no_grad()
+        with self._runtime.computing(), plain[0], plain[1], plain[2]:
             for number, operator in enumerate(self._operators):
                 self._run(operator, values)
                 self._runtime.busy(self._runtime.kernel_us)

@@ -19,7 +19,7 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 
-from tests.stand_in.device import OnDevice
+from tests.stand_in.tensors import OnDevice
 
 ALIGNED_LSE = 32
 """Queries in a block of the efficient kernel: its log-sum-exp is padded to a multiple, with inf."""
@@ -36,7 +36,7 @@ def xformers_on_cuda() -> Iterator[None]:
 
     Its flag for its own extension is set too: the attention of 0.0.35 does not use the extension.
     """
-    library = torch.library.Library("aten", "IMPL")
+    library: Any = torch.library.Library("aten", "IMPL")  # type: ignore[no-untyped-call] # torch's
     for name, kernel in _KERNELS.items():
         library.impl(name, kernel, "CPU")
     with (
@@ -51,11 +51,14 @@ def xformers_on_cuda() -> Iterator[None]:
             for kernel in (fmha.cutlass.FwOp, fmha.cutlass.BwOp):  # they compare types exactly
                 kernel.SUPPORTED_ATTN_BIAS_TYPES = (*kernel.SUPPORTED_ATTN_BIAS_TYPES, OnDevice)
             yield
-    library._destroy()  # type: ignore[no-untyped-call] # torch's
+    library._destroy()
 
 
-def _attend(q: Tensor, k: Tensor, v: Tensor, added: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+def _attend(
+    qkv: tuple[Tensor, Tensor, Tensor], heads: int, added: Tensor, scale: float
+) -> tuple[Tensor, Tensor]:
     """The output [H, Tq, D] and the log-sum-exp [H, Tq]; rows without a key: zeros and inf."""
+    q, k, v = (_rows(x, heads) for x in qkv)
     scores = q @ k.mT * scale + added
     blind = (scores == -torch.inf).all(-1)
     out = scores.masked_fill(blind[..., None], 0.0).softmax(-1).masked_fill(blind[..., None], 0.0)
@@ -135,7 +138,7 @@ def _flash_forward(  # noqa: PLR0913, PLR0917 - torch's schema
         for part in _parts(q, k, (cum_q, cum_k)):
             added = _flash_band(part, is_causal, (window_size_left, window_size_right))
             of = (q[part[0]], k[part[1]], v[part[1]])
-            made = _attend(*(_rows(x, heads) for x in of), added, scale)
+            made = _attend(of, heads, added, scale)
             into, sums = (out, lse) if packed else (out[place], lse[place])
             into[part[0]] = made[0].transpose(0, 1).to(out.dtype)
             sums[:, part[0]] = made[1]
@@ -232,7 +235,7 @@ def _efficient_forward(  # noqa: PLR0913, PLR0917 - torch's schema
             own = None if bias is None else bias[place]
             added = _efficient_terms(part, custom_mask_type, window_size, own, query.dtype)
             of = (q[part[0]], k[part[1]], v[part[1]])
-            made = _attend(*(_rows(x, heads) for x in of), added, scale)
+            made = _attend(of, heads, added, scale)
             out[place, part[0]] = made[0].transpose(0, 1).to(out.dtype)
             padded = -(-longest // ALIGNED_LSE) * ALIGNED_LSE
             sums.append(torch.full((heads, padded), torch.inf))

@@ -30,6 +30,8 @@ SEVERAL: Final = (
 )
 """Operators that take any number of such tensors: TensorCompare.cpp, `where_self_out`;
 TensorAdvancedIndexing.cpp; attention_backward.cu, whose random state is on the CPU."""
+RANDOM_STATE: Final = ("philox_seed", "philox_offset")
+"""Arguments that may be on the CPU, and empty where there is no dropout: attention_backward.cu."""
 UNORDERED: Final = (
     *("aten::mm", "aten::bmm", "aten::addmm", "aten::baddbmm", "aten::dot", "aten::mv"),
     *("aten::cumsum", "aten::scatter_add", "aten::scatter_add_", "aten::index_add"),
@@ -54,6 +56,7 @@ def check(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], kind: type[K
     if name in COPIES or not tensors((args, kwargs), kind):
         return
     on_cpu = [(each, x) for each, x in _by_argument(func, args, kwargs) if type(x) is not kind]
+    on_cpu = [(each, x) for each, x in on_cpu if each.name not in RANDOM_STATE]
     if name in INDEXING and isinstance(args[0], kind):
         on_cpu = [(each, x) for each, x in on_cpu if each.name != "indices"]
     numbers = [x for each, x in on_cpu if not x.dim() and _takes_number(func, each)]

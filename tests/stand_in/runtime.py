@@ -1,8 +1,8 @@
 """What torch.cuda offers, for the stand-in: queue, events, streams, graphs, memory and errors.
 
-The device's clock is the host's without the time in which the stand-in computes values: an operator
-computes them at once, and keeps the device busy for some further microseconds. Events and
-synchronization wait for that.
+The device's clock is the CPU time of the process, so that other programs do not matter, without the
+time in which the stand-in computes values: an operator computes them at once, and keeps the device
+busy for some further microseconds. Events and synchronization wait for that.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any
 import torch
 
 from tests.stand_in.graphs import Address, Graph
+from tests.stand_in.streams import Event, Stream
 
 BLOCK = 512
 """Bytes: sizes of blocks of torch's CUDA allocator are multiples of this."""
@@ -28,50 +29,6 @@ CYCLES_PER_US = 2000
 FIRST_UUID = 0x7B3F1A52_0000_4000_8000_00000000CAFE
 UUID = "7b3f1a52-0000-4000-8000-00000000cafe"
 """Of the first device; the next ones count up."""
-
-
-class Event:
-    """A moment in the queue of the device."""
-
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
-        self.at_us: float | None = None
-
-    def record(self, stream: Stream | None = None) -> None:
-        self._runtime.expect_alive()
-        self.at_us = max(self._runtime.now_us(), self._runtime.free_us)
-
-    def query(self) -> bool:
-        return self.at_us is None or self.at_us <= self._runtime.now_us()
-
-    def synchronize(self) -> None:
-        self._runtime.wait_until(self.at_us or 0.0)
-
-    def wait(self, stream: Stream | None = None) -> None:
-        pass
-
-    def elapsed_time(self, end: Event) -> float:
-        if self.at_us is None or end.at_us is None:
-            raise RuntimeError("both events must be recorded")
-        if not (self.query() and end.query()):
-            raise RuntimeError("CUDA error: device not ready")
-        return (end.at_us - self.at_us) / 1000
-
-
-class Stream:
-    """A stream; all share one queue."""
-
-    def __init__(self, *_: Any, **__: Any) -> None:
-        self.cuda_stream = id(self)
-
-    def wait_stream(self, other: Stream) -> None:
-        pass
-
-    def wait_event(self, event: Event) -> None:
-        pass
-
-    def synchronize(self) -> None:
-        pass
 
 
 class Runtime:
@@ -113,7 +70,7 @@ class Runtime:
         self.visible = [every[index] for index in visible(devices)]
         self.properties = (self.visible or every)[0]
         self.kernel_us, self.leaks = kernel_us, leaks_failed_captures
-        self.free_us = self._computed_us = 0.0
+        self.free_us = self._computed_us = self._waited_us = 0.0
         self.fraction = 1.0
         """Part of the memory that the process may use."""
         self.alive: dict[Address, int] = {}
@@ -151,20 +108,21 @@ class Runtime:
         return made
 
     def now_us(self) -> float:
-        return time.perf_counter_ns() / 1e3 - self._computed_us
+        return time.process_time_ns() / 1e3 - self._computed_us + self._waited_us
 
     @contextmanager
     def computing(self) -> Iterator[None]:
         """Within this, the device's clock stands still."""
-        outer, began_us = self._computed_us, time.perf_counter_ns() / 1e3
+        outer, began_us = self._computed_us, time.process_time_ns() / 1e3
         try:
             yield
         finally:
-            self._computed_us = outer + time.perf_counter_ns() / 1e3 - began_us
+            self._computed_us = outer + time.process_time_ns() / 1e3 - began_us
 
     def wait_until(self, at_us: float) -> None:
-        while (left := at_us - self.now_us()) > 0:
-            time.sleep(left / 1e6 if left > 200 else 0)
+        if (left := at_us - self.now_us()) > 0:
+            time.sleep(left / 1e6)
+            self._waited_us += left
 
     def synchronize(self, *_: Any) -> None:
         if self._capturing is not None:

@@ -10,6 +10,7 @@ import impls
 from impls.interface import Implementation, Problem
 from impls.interface.limits import EVERY_BIAS, EVERY_MASK
 from impls.interface.problem import DTYPES
+from suites.agreement.bounds import expected
 from suites.agreement.checker import Checker
 from suites.agreement.hard_checks import HardFindings
 from tests.contract.found import FOUND, KNOWN, WRITTEN
@@ -29,84 +30,82 @@ CHOSEN = impls.select(
 """Implementations with other settings than their defaults, or with another one inside."""
 EVERY = [
     *(each for each in FOUND if each.name not in NOT_EMULATED),
-    *CHOSEN,
     *WRITTEN,
 ]
 PROBLEMS = [
     Problem.parse(f"{words} cuda")
     for words in (
-        "b2 h4/2 t33/129 d16 causal",
-        "b2 h4 t65 d16 full bf16 train bthd",
-        "b2 h4 t65 d16 causal bf16 train",
-        "b1 h4 t1/65 d16 causal fp16",
-        "b2 h4 t65/33 d16 causal train",
-        "b3 h4/2 t65 d16 window+padding relative:32 dv8 softcap30 sink train",
-        "b2 h4 t65 d16 window:9:8 bf16 sink",
-        "b2 h4/1 t33/65 d16 causal+padding fp64 softcap30 train",
-        "b2 h4 t65 d16 causal+documents alibi fp16 bthd train",
-        "b2 h4 t65 d16 window+documents train",
-        "b2 h4 t65 d16 padding+documents",
-        "b2 h4 t65 d16 causal+padding+documents bf16",
-        "b2 h4 t65 d16 window+padding+documents",
-        "b2 h4 t65 d16 documents bf16",
-        "b2 h4 t65 d16 padding alibi scale0.3",
-    )
-    for words in (
-        words.replace("padding", "padding:0.5")
-        .replace("documents", "documents:33/32")
-        .replace("window+", "window:9+"),
+        "b2 h4 t65 d16 causal bf16 train bthd",
+        "b3 h4/2 t65 d16 window:9+padding:0.5 relative:32 dv8 softcap30 sink train",
+        "b2 h4/1 t65/33 d16 causal train",
+        "b1 h4 t65 d16 window:9+documents:33/32 fp64 train",
+        "b2 h4 t65 d16 full train",
+        "b2 h4 t33/65 d16 causal+padding:0.5 alibi fp16",
+        "b2 h4 t65 d16 causal+documents:33/32 scale0.3",
+        "b1 h4/2 t1/65 d16 full bf16",
+        "b2 h4 t65 d16 window:9:8 fp16",
+        "b2 h4 t65 d16 padding:0.5+documents:33/32 bf16",
     )
 ]
-LARGE = [Problem.parse(f"b1 h8 t1500 d16 causal bf16 {words} cuda") for words in ("", "train")]
-"""Of so many scores that query rows are sampled."""
-SAMPLED = impls.select(["naive", "sdpa_flash", "linear", "int8_attention"], KNOWN)
+SAMPLED = Problem.parse("b1 h4 t300 d16 causal bf16 train cuda")
+"""Its query rows are sampled where that begins at fewer scores."""
 
 
-def pairs(problems: list[Problem], group: list[Implementation]) -> pytest.MarkDecorator:
-    """Parameters: every problem with every implementation that accepts it."""
-    cases = [
-        pytest.param(problem, each, id=f"{problem}-{each}")
-        for problem in problems
-        for each in group
-        if not each.refusals(problem, CAPABILITY)
-    ]
-    return pytest.mark.parametrize(("problem", "each"), cases)
+def features(problem: Problem) -> set[object]:
+    """What a problem asks of an implementation."""
+    lengths = problem.query_length - problem.key_length
+    parts = ("value_dim", "softcap", "sink", "scale", "training", "has_keyless_rows")
+    return {
+        *problem.mask.kind.split("+"),
+        *(name for name in parts if getattr(problem, name)),
+        *(("bias", problem.bias.kind), problem.dtype, problem.layout),
+        *((lengths > 0) - (lengths < 0), ("grouped", problem.query_heads > problem.key_heads)),
+    }
+
+
+def covering(each: Implementation) -> list[Problem]:
+    """Few problems with every feature that an implementation takes."""
+    accepted = [p for p in PROBLEMS if not each.refusals(p, CAPABILITY)]
+    left = set().union(*map(features, accepted))
+    chosen: list[Problem] = []
+    while left:
+        chosen.append(max(accepted, key=lambda p: len(features(p) & left)))
+        left -= features(chosen[-1])
+    return chosen
+
+
+CASES = [(problem, each) for each in EVERY for problem in covering(each)]
+CASES += [(covering(each)[0], each) for each in CHOSEN]
+CASES.sort(key=lambda case: str(case[0]))  # problem by problem: they share a reference
 
 
 def test_the_problems_have_every_feature_of_the_contract() -> None:
-    assert {p.mask.kind for p in PROBLEMS} == set(EVERY_MASK)
-    assert {p.bias.kind for p in PROBLEMS} == set(EVERY_BIAS)
-    assert {p.dtype for p in PROBLEMS} == set(DTYPES)
-    assert {p.layout for p in PROBLEMS} == {"bhtd", "bthd"}
-    for has in (
-        lambda p: p.query_heads > p.key_heads,
-        lambda p: p.query_length < p.key_length,
-        lambda p: p.has_keyless_rows,
-        lambda p: p.value_dim is not None,
-        lambda p: p.softcap is not None,
-        lambda p: p.sink,
-        lambda p: p.scale is not None,
-    ):
-        assert any(has(p) for p in PROBLEMS)
+    found = set().union(*map(features, PROBLEMS))
+    assert found >= {part for kind in EVERY_MASK for part in kind.split("+")}
+    assert found >= {("bias", kind) for kind in EVERY_BIAS}
+    assert found >= {*DTYPES, "bhtd", "bthd", -1, 0, 1, ("grouped", True)}
+    assert found >= {"value_dim", "softcap", "sink", "scale", "training", "has_keyless_rows"}
 
 
 @pytest.mark.parametrize("each", EVERY, ids=str)
 def test_every_implementation_is_checked_in_each_pass_that_it_has(each: Implementation) -> None:
-    accepted = [p for p in PROBLEMS if not each.refusals(p, CAPABILITY)]
     backward = any(limits.backward for limits in each.limits)
-    assert {p.training for p in accepted} >= ({False, True} if backward else {False})
+    assert {p.training for p in covering(each)} >= ({False, True} if backward else {False})
 
 
-@pairs(PROBLEMS, EVERY)
+@pytest.mark.parametrize(("problem", "each"), CASES, ids=str)
 def test_it_agrees(cuda: Runtime, problem: Problem, each: Implementation) -> None:
     assert _checker(problem).check(each).reason == ""
 
 
-@pairs(LARGE, SAMPLED)
+@pytest.mark.parametrize("name", ["naive", "linear", "multi_head(naive)"])
 def test_it_agrees_where_rows_are_sampled(
-    cuda: Runtime, problem: Problem, each: Implementation
+    cuda: Runtime, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert _checker(problem).check(each).reason == ""
+    monkeypatch.setattr(expected, "ALL_ROWS_UP_TO", 1 << 16)
+    assert expected.sampled_rows(SAMPLED, seed=3) is not None
+    (each,) = impls.select([name], KNOWN)
+    assert Checker(SAMPLED, seed=3, labels=()).check(each).reason == ""
 
 
 _FOUND: HardFindings = {}

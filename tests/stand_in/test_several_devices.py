@@ -58,6 +58,13 @@ def test_list_machine_sees_what_is_visible_and_says_what_was_not_read() -> None:
     assert [each["device"] for each in machine(visible="")["devices"]] == ["cpu"]
 
 
+def test_a_part_of_a_board_has_the_facts_of_its_board() -> None:
+    part = f"MIG-{uuid_of(1)}"
+    found = machine(visible=part, nvml={"uuids": [part], "mig": [1, 1]}, name="NVIDIA MIG 1g.5gb")
+    assert found["devices"][0]["uuid"] == uuid_of(1)
+    assert (found["nvidia"]["power_limit_w"], found["nvidia"]["mig"]) == (500.0, "on")
+
+
 @pytest.mark.parametrize(
     ("words", "visible", "said"),
     [

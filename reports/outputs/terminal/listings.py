@@ -189,9 +189,7 @@ def _machine(run: Mapping[str, Any]) -> str:
 
 
 def _capabilities(limits: Limits) -> tuple[str, ...]:
-    least = ".".join(map(str, limits.cuda_capability))
-    newer = f"cuda {least}+" if any(limits.cuda_capability) else "cuda"
-    devices = [newer if name == "cuda" else name for name in limits.devices]
+    devices = [_cuda(limits) if name == "cuda" else name for name in limits.devices]
     return (
         _some(tuple(devices), DEVICES),
         _some(tuple(DTYPES[each] for each in limits.dtypes), tuple(DTYPES.values())),
@@ -203,6 +201,14 @@ def _capabilities(limits: Limits) -> tuple[str, ...]:
         _yes(limits.backward),
         words_of(limits.head_dims),
     )
+
+
+def _cuda(limits: Limits) -> str:
+    """`cuda`, with its compute capabilities where these are limited."""
+    least = ".".join(map(str, limits.cuda_capability))
+    if limits.cuda_capability_below is not None:
+        return f"cuda {least} to below {'.'.join(map(str, limits.cuda_capability_below))}"
+    return f"cuda {least}+" if any(limits.cuda_capability) else "cuda"
 
 
 def _optional(limits: Limits) -> Iterator[tuple[str, bool]]:

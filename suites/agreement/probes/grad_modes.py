@@ -37,26 +37,25 @@ def _find(trial: Trial) -> str:
     for words, mode in MODES.items():
         if mode is usual:
             continue
-        found = attempt(partial(_fault, trial, mode))
-        if not isinstance(found, Raised) and found:
-            return f"{words}, {found}"
+        out = attempt(partial(_output, trial, mode))
+        if not isinstance(out, Raised) and (fault := _fault(trial, out)):
+            return f"{words}, {fault}"
     return ""
 
 
-def _fault(trial: Trial, mode: Mode) -> str:
-    with mode():
-        out = _output(trial, requires_grad=mode is torch.enable_grad)
+def _fault(trial: Trial, out: Tensor) -> str:
     if torch.equal(out, trial.outputs[0]):
         return ""
     return malformed([out], trial.inputs) or judge([out], trial.case.expected)[1]
 
 
-def _output(trial: Trial, *, requires_grad: bool) -> Tensor:
-    given = copies(trial.case.inputs)
-    for x in (given.q, given.k, given.v):
-        x.requires_grad_(requires_grad)
-    function = trial.prober.function(trial.problem, given)
-    return function(given.q, given.k, given.v).detach()
+def _output(trial: Trial, mode: Mode) -> Tensor:
+    with mode():
+        given = copies(trial.case.inputs)
+        for x in (given.q, given.k, given.v):
+            x.requires_grad_(mode is torch.enable_grad)
+        function = trial.prober.function(trial.problem, given)
+        return function(given.q, given.k, given.v).detach()
 
 
 PROBE = Probe(order=138, applies=_applies, find=_find)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import torch
+from torch import Tensor
 
 from suites.agreement.attempts import Raised, attempt
 from suites.agreement.gate import judge
@@ -20,27 +21,34 @@ def _applies(trial: Trial) -> bool:
 
 def _find(trial: Trial) -> str:
     for place, name in enumerate("qkv"):
-        found = attempt(partial(_fault, trial, place))
-        if not isinstance(found, Raised) and found:
-            return f"where {name} alone needs a gradient, {found}"
+        made = attempt(partial(_made, trial, place))
+        if not isinstance(made, Raised) and (fault := _fault(trial, place, *made)):
+            return f"where {name} alone needs a gradient, {fault}"
     return ""
 
 
-def _fault(trial: Trial, place: int) -> str:
+def _fault(trial: Trial, place: int, out: Tensor, gradient: Tensor | None) -> str:
     """The fault of the output or of one gradient where no other is needed."""
+    if gradient is None:
+        return f"d{'qkv'[place]} is missing: the output does not require a gradient"
+    made = list(trial.outputs)
+    made[0], made[1 + place] = out, gradient
+    if all(torch.equal(x, y) for x, y in zip(made, trial.outputs, strict=True)):
+        return ""
+    return malformed(made, trial.inputs) or judge(made, trial.case.expected)[1]
+
+
+def _made(trial: Trial, place: int) -> tuple[Tensor, Tensor | None]:
+    """The output and this gradient; None where the output requires no gradient."""
     given = copies(trial.case.inputs)
     leaf, out = _forward(trial, given, place)
     if not out.requires_grad:
-        return f"d{'qkv'[place]} is missing: the output does not require a gradient"
+        return out, None
     (gradient,) = torch.autograd.grad(out, [leaf], given.grad, materialize_grads=True)
-    made = list(trial.outputs)
-    made[0], made[1 + place] = out.detach(), gradient
-    if all(torch.equal(x, y) for x, y in zip(made, trial.outputs, strict=True)):
-        return ""
-    return malformed(made, given) or judge(made, trial.case.expected)[1]
+    return out.detach(), gradient
 
 
-def _forward(trial: Trial, given: Inputs, place: int) -> tuple[torch.Tensor, torch.Tensor]:
+def _forward(trial: Trial, given: Inputs, place: int) -> tuple[Tensor, Tensor]:
     leaves = [given.q.detach(), given.k.detach(), given.v.detach()]
     leaves[place].requires_grad_()
     return leaves[place], trial.prober.function(trial.problem, given)(*leaves)

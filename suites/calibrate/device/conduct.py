@@ -32,6 +32,9 @@ MARK: Final = "ATTNBENCH_STEP"
 OUTPUT_KEPT: Final = 20_000
 """Characters kept of what a child printed: its traceback is at the end."""
 
+STOPPED: Final = "stopped by hand"
+"""The fault of steps that were not run because the program was interrupted."""
+
 Status = Literal["ok", "FAILED", "not run"]
 
 
@@ -99,7 +102,7 @@ def conduct(
                 break
             notify(results[-1])
     for step in steps[len(results) :]:
-        results.append(Result(step=step, status="not run", fault="stopped by hand"))
+        results.append(Result(step=step, status="not run", fault=STOPPED))
         notify(results[-1])
     return results
 

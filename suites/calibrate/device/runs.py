@@ -23,8 +23,9 @@ MOST_DISTURBED: Final = 0.2
 def figures(target: Target) -> Iterator[Figure]:
     """The result of each implementation; times where it has some; disturbed rounds."""
     problems = [sizes.problem(target.memory_bytes, words) for words in KINDS]
-    limits = {"budget_s": BUDGET_S, "time_limit_s": TIME_LIMIT_S}
-    found = records(target, problems, NAMES, sessions=1, **limits)
+    found = records(
+        target, problems, NAMES, sessions=1, budget_s=BUDGET_S, time_limit_s=TIME_LIMIT_S
+    )
     yield from map(answered, found)
     timed = [each for each in found if each.session != CHECK and each.times_ms]
     yield from map(_time, timed)

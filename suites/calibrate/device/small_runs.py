@@ -5,17 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from tempfile import TemporaryDirectory
-from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final
 
 from impls.interface import Problem
-from suites import conducting
 from suites.calibrate.device.figure import Figure, Target
+from suites.engine.catalogue import cores, open_catalogue
+from suites.engine.conductor import Conductor
+from suites.engine.local_pool import LocalPool
 from suites.engine.time_left import TimeLeft
 from suites.records.record import ANSWERS, Record
+from suites.records.store import Run, Store, now
+from suites.request import planning
 from suites.request.planning import Request
 from suites.request.suites import named
+
+IN_MEMORY: Final = "sqlite://"
 
 
 @dataclass(slots=True)
@@ -26,17 +30,6 @@ class Progress:
     """
 
     forecasts: list[tuple[float, TimeLeft]] = field(default_factory=list)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        pass
 
     def phase(self, text: str, total: int) -> None:
         """A phase begins."""
@@ -67,9 +60,17 @@ def records(
         problems=tuple(f"{each} {target.device}" for each in problems),
         settings=settings,
     )
-    with TemporaryDirectory(prefix="attnbench-") as folder:
-        url = f"sqlite:///{folder}/runs.db"
-        return conducting.begin(request, url, "selftest", progress or Progress(), None).records
+    progress, threads = progress or Progress(), cores()
+    limit_s = settings.get("time_limit_s", planning.TIME_LIMIT_S)
+    with LocalPool(limit_s, planning.usual_memory_limit()) as pool:
+        found = open_catalogue(planning.specs_of(request), threads=threads, pool=pool)
+        plan = planning.plan_of(request, *found, threads)
+        run = Run(name="selftest", started=now(), command="selftest", plan=plan, machine=found[0])
+        store = Store.open(IN_MEMORY)
+        store.begin(run)
+        return Conductor(
+            run=run, store=store, listener=progress, pool=pool, begins=progress.problem
+        ).conduct()
 
 
 def answered(record: Record) -> Figure:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 from importlib.util import find_spec
-from typing import Final
+from typing import Any, Final
 
 import torch
 
@@ -13,6 +13,8 @@ from suites.calibrate.device.figure import Figure, NotPossibleError, Target
 from suites.measure import nvidia
 
 ROWS: Final = 1024
+NEEDED: Final = ("reasons", "sm_mhz")
+"""Every driver with NVML reports these; some devices lack the others."""
 PRODUCTS: Final = 200
 """Matrix products that keep the device busy while its state is read."""
 
@@ -30,8 +32,16 @@ def figures(target: Target) -> Iterator[Figure]:
         yield _readable("state of the device", None)
         return
     for name, value in asdict(state).items():
-        shown = ", ".join(value) or "none" if isinstance(value, (tuple, list)) else value
-        yield _readable(name, shown)
+        if name not in NEEDED:
+            yield Figure(name=name, value=_text(value))
+    yield from (_readable(name, _text(getattr(state, name))) for name in NEEDED)
+
+
+def _text(value: Any) -> str | float | None:
+    """A number as it is; names as a list in words."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {ms:g} ms" for name, ms in value.items())
+    return ", ".join(value) or "none" if isinstance(value, (tuple, list)) else value
 
 
 def _readable(name: str, value: str | float | None) -> Figure:

@@ -69,7 +69,7 @@ def test_the_facts_of_a_device_name_it_and_those_that_are_not_used() -> None:
     found = dict(machine_facts(MACHINE))
     assert found["NVIDIA device"] == "cuda:1, UUID 1a2b"
     assert found["cuda:0, not used"] == "NVIDIA H200, UUID 3c4d"
-    assert found["multiprocessors"] == "132"
+    assert found["SMs"] == "132"
     assert found["L2 cache"] == "50 MiB"
     assert found["NVIDIA driver"] == "580.65.06"
     assert found["power limit"] == "500 W; as delivered 700 W"

@@ -37,6 +37,7 @@ _FIGURES: Final = (
     "first_call_ms",
     "neighbour_ratio",
     "host_ms",
+    "unhidden",
     "sustained_ms",
     "cross_check_ms",
     "page_faults",

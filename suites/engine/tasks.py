@@ -1,0 +1,97 @@
+"""The tasks of a run, as its plan states them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from impls.interface import Problem
+from suites.engine.protocol import Check, Measure, Survey
+from suites.engine.samplers import Samplers
+from suites.measure.ceilings import BUDGET_MS
+from suites.records.plan import Plan
+from suites.records.record import CHECK, Pair
+from suites.records.settings import Settings, options
+from suites.records.store import Run
+from suites.stats.ceilings import Ceiling
+
+CEILING_MS: Final = 4.0
+"""What finding one ceiling may take, for each problem of a session."""
+
+
+@dataclass(slots=True)
+class Tasks:
+    """Makes the tasks of one run.
+
+    expected_ms  forecast of one call on a problem; None while not known
+    samplers     of the problems; the stored records of a resumed run decide it, too
+    """
+
+    run: Run
+    expected_ms: Callable[[Pair], float | None]
+    samplers: Samplers = field(default_factory=Samplers)
+
+    @property
+    def plan(self) -> Plan:
+        """The plan of the run."""
+        return self.run.plan
+
+    def check(self, problem: Problem, names: Sequence[str]) -> Check:
+        """The check of implementations on a problem."""
+        return Check(session=CHECK, **self._on(problem, names))
+
+    def measure(
+        self, session: int, problem: Problem, names: Sequence[str], ceilings: tuple[Ceiling, ...]
+    ) -> Measure:
+        """The rounds of implementations on a problem.
+
+        ceilings  that the session has measured
+        """
+        return Measure(
+            session=session,
+            **self._on(problem, names),
+            expected_ms={name: self.expected_ms((problem, name)) or 0.0 for name in names},
+            round_budget_ms=self.plan.round_budget_ms,
+            threads=self.plan.threads_of(session),
+            twin_of=self.plan.twin_of(names, problem.device),
+            ceilings=ceilings,
+            sampler=self.samplers.of(problem),
+            uncapturable=self.samplers.uncapturable(problem),
+        )
+
+    def survey(self, session: int, *, warms_up: bool) -> Survey:
+        """The survey of a session.
+
+        warms_up  whether it warms an NVIDIA device up
+        """
+        problems = self.plan.problems
+        wanted = {problem.device for problem in problems}  # of another machine, in a rerun
+        here = self.devices
+        return Survey(
+            session=session,
+            devices=tuple(sorted(wanted & here if here else wanted)),
+            dtypes=tuple(sorted({problem.dtype for problem in problems})),
+            budget_ms=min(BUDGET_MS, CEILING_MS * len(problems)),
+            warms_up=warms_up,
+        )
+
+    @property
+    def devices(self) -> set[str]:
+        """The devices of this machine; empty where they are not known."""
+        return {each["device"] for each in self.run.machine.get("devices") or ()}
+
+    def _on(self, problem: Problem, names: Sequence[str]) -> dict[str, Any]:
+        """The fields that every task on a problem has."""
+        entries = [each for each in self.plan.entries if each.name in names]
+        values = {field: getattr(self.plan, field) for field in options()}
+        values["memory_limit"] = self.plan.memory_limit_on(problem.device)
+        return {
+            "problem": problem,
+            "implementations": tuple(names),
+            "files": {each.name: each.files for each in entries},
+            "hashes": {each.name: each.hashes for each in entries},
+            "readings": {each.name: each.readings for each in entries if each.readings},
+            "seed": self.plan.seed,
+            "settings": Settings(**values),
+        }
