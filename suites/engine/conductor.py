@@ -134,9 +134,7 @@ class Conductor:
         sessions_left = len(self.plan.session_numbers) - session + 1
         until_s = self.now_s() + (self._deadline_s - self.now_s()) / sessions_left
         whole_s = self._seconds(self._costs("measure", waiting, session + 1))
-        costs = self._costs(
-            "measure", waiting, session
-        )  # this session's times change the pace only
+        costs = self._costs("measure", waiting, session)  # its own times change the pace only
         first = self._timed_before(session)
         for problem, names in waiting:
             left_s = (until_s - self.now_s()) / self._pace["measure"].factor
