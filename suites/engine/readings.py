@@ -49,6 +49,9 @@ TRIALS_S: Final = 20.0
 _SEVERAL: Final = "it returned several outputs"
 CURE: Final = "if it computes another function, state its reference= (CONTRIBUTING.md)"
 ARRAYS: Final = "its file uses numpy and no torch: convert q, k, v and out in a function of them"
+MIXED: Final = "Expected all tensors to be on the same device"
+"""torch's message where an operator gets tensors of two devices."""
+ON_DEVICE: Final = "make its tensors on q.device"
 NAMED: Final = 2
 """Faults that a message about a doubt names."""
 
@@ -237,6 +240,8 @@ def _doubt(part: Implementation, trials: Sequence[_Trials]) -> str:
         found.setdefault(one_line(_fault_of(trial)), _said(part, trial))
     if returned:
         start, cure = "no reading of its parameters is right on a small problem", f"; {CURE}"
+    elif any(MIXED in fault for fault in found):
+        start, cure = "it cannot be called", f"; {ON_DEVICE}"
     else:
         start, cure = "it cannot be called", f"; {ARRAYS}" if _takes_arrays(part) else ""
     if len(found) == 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 from statistics import fmean, median
@@ -14,7 +14,6 @@ from torch import Tensor
 
 from impls.interface import Implementation, Problem
 from suites.agreement import timed_outputs
-from suites.agreement.checker import Checker
 from suites.engine.call_limits import limited_memory, preparing, quiet
 from suites.engine.capturing import Capturing
 from suites.engine.cross_checking import cross_checked
@@ -23,6 +22,7 @@ from suites.engine.neighbours import neighbour_ratios
 from suites.engine.outcome import clear_caches, recorded, resolve, send_failure
 from suites.engine.pipe import Sender
 from suites.engine.protocol import Measure
+from suites.engine.second_checks import believed, wrong_when_timed
 from suites.engine.set_up import SetUp, keeping, set_up_fields
 from suites.engine.timed_inputs import TimedInputs, timed_sets
 from suites.engine.turns import WatchedTurns
@@ -34,14 +34,11 @@ from suites.measure.preparing import Preparation
 from suites.measure.rounds import Arm, run_rounds, schedule
 from suites.process_state.state import ProcessState
 from suites.records.record import Conditions, Record
-from suites.stats import ceilings
 
 TWIN: Final = "twin of "
 COMPARED_MS: Final = 5.0
 """Calls up to so many ms have their last output compared in every session, longer ones in the first
 only: a few more of these would take as long as their samples."""
-BEYOND: Final = 1.5
-"""A time beyond this multiple of what the ceilings allow is kept only after a second check."""
 
 
 def measure(task: Measure, sender: Sender) -> None:
@@ -185,7 +182,7 @@ class Bench:
         if not found.alone and (self.task.session == 1 or arm.call_ms <= COMPARED_MS):
             fault = self._last_fault(arm, found)
         if fault:
-            return self._wrong(name, fault)
+            return wrong_when_timed(self.task, name, fault)
         twin = self.twin if self.twin is not None and self.twin.name == TWIN + name else None
         paired = found.alone is None
         in_rounds = [each for each in (arm, twin) if each and paired]
@@ -210,34 +207,8 @@ class Bench:
             notes=(*found.mode.notes, *self.capturing.notes(name)),
             calls_ms=sum(found.took_ms) + sum(map(_spent_ms, in_rounds)),
         )
-        believed = self._believed(made, found.implementation)
-        return cross_checked(believed, arm, self.sender)
-
-    def _believed(self, made: Record, each: Implementation) -> Record:
-        """The record; its output is checked on fresh inputs when it is beyond the ceilings."""
-        best, typical_ms = self.task.ceilings, median(made.times_ms)
-        share = ceilings.share(self.problem, typical_ms, best, each.panel)
-        if share is None or share <= BEYOND:
-            return made
-        announced = partial(preparing, self.sender)
-        checker = Checker(
-            self.problem, self.task.seed + made.session, self._limited, announced=announced
-        )
-        fault = checker.check(each).fault
-        if not fault:
-            return replace(made, checked_again=True)
-        reason = f"{share:.0%} of what this machine can do, and checked again: {fault}"
-        return self._wrong(made.implementation, reason)
-
-    def _wrong(self, name: str, reason: str) -> Record:
-        return Record(
-            session=self.task.session,
-            problem=self.task.problem,
-            implementation=name,
-            status="wrong",
-            cause="wrong_when_timed",
-            reason=reason,
-        )
+        made = believed(made, found.implementation, self.task, self.sender, self._limited)
+        return cross_checked(made, arm, self.sender)
 
     def _last_fault(self, arm: Arm, found: SetUp) -> str:
         """The fault of two more outputs; empty for none.

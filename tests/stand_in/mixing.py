@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final, TypeVar
 
 import torch
-import torchgen
+import torchgen  # type: ignore[import-untyped]
 from torch.utils._pytree import tree_leaves
 
 OPERATORS: Final = Path(torchgen.__path__[0], "packaged/ATen/native/native_functions.yaml")
@@ -79,8 +79,9 @@ class Generator(torch.Generator):
         if torch.device(device).type == "cpu":
             return torch._C.Generator(device)
         made = super().__new__(cls)
-        cls.of_device.add(made._cdata)
-        weakref.finalize(made, cls.of_device.discard, made._cdata)
+        address: int = made._cdata  # type: ignore[attr-defined] # missing in torch's stubs
+        cls.of_device.add(address)
+        weakref.finalize(made, cls.of_device.discard, address)
         return made
 
     def __init__(self, device: Any = "cpu") -> None:

@@ -20,7 +20,8 @@ def cuda() -> Iterator[Runtime]:
 
 
 def captured(x: Tensor, y: Tensor) -> tuple[torch.cuda.CUDAGraph, Tensor]:
-    graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream()
+    graph = torch.cuda.CUDAGraph()
+    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call] # torch's
     with torch.cuda.graph(graph, stream=stream):
         half = (x + y) / 2
         half.mul_(4)
@@ -59,7 +60,8 @@ def test_intermediate_tensors_of_a_graph_are_freed(cuda: Runtime) -> None:
 def test_a_capture_that_waits_fails_and_may_leave_the_allocator_unusable(*, leaks: bool) -> None:
     with stand_in(leaks_failed_captures=leaks):
         x = torch.ones(2, 3, device="cuda")
-        graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream()
+        graph = torch.cuda.CUDAGraph()
+        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call] # torch's
         with (
             pytest.raises(RuntimeError, match="due to a previous error"),
             torch.cuda.stream(stream),

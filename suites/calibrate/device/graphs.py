@@ -17,7 +17,7 @@ from suites.engine.outcome import clear_caches
 from suites.engine.set_up import keeping
 from suites.measure import precision
 from suites.measure.cuda import Spin
-from suites.measure.graph import Graphs, GraphSampler
+from suites.measure.graph import Graphs, GraphSampler, NotCapturableError
 from suites.measure.inputs import call_of, make_inputs
 from suites.measure.preparing import Preparation
 from suites.measure.timing import Call
@@ -28,6 +28,8 @@ SHARE: Final = 4
 """Calls of a graph are short: the length is this part of that of the runs, the window likewise."""
 CALL_MS: Final = 0.02
 """Stands for the time of a call: a graph then holds 64 of them."""
+TRIES: Final = 5
+"""Other programs on the host may delay a launch, which then looks like a synchronization."""
 SHARE_OVERWRITTEN: Final = 64
 """The largest block of free memory that is filled with NaN is this part of the device's."""
 SMALLEST_BYTES: Final = 512
@@ -61,7 +63,7 @@ def figures(target: Target) -> Iterator[Figure]:
     named = impls.select(list(NAMES), every)
     arms = [_set_up(each, problem) for each in named if not each.refusals(problem, capability)]
     graphs = Graphs(torch.cuda, Spin(torch.cuda))
-    samplers = [graphs.sampler(each.calls, CALL_MS) for each in arms]
+    samplers = [_captured(graphs, each) for each in arms]
     filled = list(_fill_free_memory(target))  # a graph that reads freed memory now reads NaN
     equal = [_replayed(each, sampler) for each, sampler in zip(arms, samplers, strict=True)]
     del filled
@@ -92,6 +94,17 @@ def _set_up(each: Implementation, problem: Problem) -> _Arm:
     kept()
     eager = latest[0].clone()
     return _Arm(str(each), (kept,), eager, latest)
+
+
+def _captured(graphs: Graphs, arm: _Arm) -> GraphSampler:
+    """The graph of an arm; tried again where a launch outlasted the spin before it."""
+    for left in reversed(range(TRIES)):
+        try:
+            return graphs.sampler(arm.calls, CALL_MS)
+        except NotCapturableError as error:
+            if error.started or not left:
+                raise
+    raise AssertionError("unreachable: the last try returns or raises")
 
 
 def _fill_free_memory(target: Target) -> Iterator[Tensor]:

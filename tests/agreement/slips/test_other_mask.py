@@ -17,7 +17,7 @@ def inverted(call: AttentionCall) -> Tensor:
 
 
 def transposed(call: AttentionCall) -> Tensor:
-    seen = torch.ones(call.q.shape[2], call.k.shape[2], dtype=torch.bool)
+    seen = call.q.new_ones(call.q.shape[2], call.k.shape[2], dtype=torch.bool)
     return softmaxed(call, ~seen.triu(call.k.shape[2] - call.q.shape[2]))
 
 
