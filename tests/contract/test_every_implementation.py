@@ -29,9 +29,9 @@ FRESH, PLAIN = WRITTEN
 
 def accepted(each: Implementation) -> list[Problem]:
     """The problems of any device that an implementation accepts."""
-    newest = (99, 0)
+    capability = (9, 0)  # of an H100; torch's kernels refuse devices newer than they know
     devices = ("cpu", "cuda", "mps")
-    return [p for d in devices for p in problems(d) if not each.refusals(p, newest)]
+    return [p for d in devices for p in problems(d) if not each.refusals(p, capability)]
 
 
 def test_every_file_of_the_folder_imports_here() -> None:
