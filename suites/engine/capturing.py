@@ -23,18 +23,19 @@ CAUSE: Final = "cannot be captured as a CUDA graph, so that all calls are timed 
 class Capturing:
     """The CUDA graphs of one problem, from the first capture to the end of its rounds.
 
-    watched  state that a capture must leave unchanged: the inputs
-    reasons  why an implementation cannot be captured, by name; where there is one, all use events
+    watched       state that a capture must leave unchanged: the inputs
+    uncapturable  why an implementation cannot be captured, by name; where there is one, all use
+                  events
     """
 
     task: Measure
     sender: Sender
     watched: Watched
-    reasons: dict[str, str] = field(default_factory=dict)
+    uncapturable: dict[str, str] = field(default_factory=dict)
     _graphs: Graphs | None = None
 
     def __post_init__(self) -> None:
-        self.reasons |= self.task.uncapturable
+        self.uncapturable |= self.task.uncapturable
 
     def capture(self, arms: Sequence[Arm], graphs: Callable[[], Graphs | None]) -> list[str]:
         """Give every arm the sampler of its graph, or none of them; the names that failed.
@@ -55,7 +56,7 @@ class Capturing:
             work = partial(self._captured, self._graphs, arm, found)
             if not recorded(self.task, arm.name, self.sender, work, self.watched):
                 failed.append(arm.name)
-            if self.reasons:
+            if self.uncapturable:
                 self.release()
                 return failed
         for arm in arms:
@@ -71,12 +72,12 @@ class Capturing:
 
     def notes(self, name: str) -> tuple[str, ...]:
         """What the record of an implementation has to state about its capture."""
-        reason = self.reasons.get(name)
-        return (f"{CAUSE}: {reason}",) if reason else ()
+        why = self.uncapturable.get(name)
+        return (f"{CAUSE}: {why}",) if why else ()
 
     def _wanted(self, arms: Sequence[Arm]) -> bool:
         """Whether graphs are tried: as session 1 decided, or when the fastest call is short."""
-        if self.reasons or self.task.settings.tail or not arms:
+        if self.uncapturable or self.task.settings.tail or not arms:
             return False
         if self.task.sampler:
             return self.task.sampler == "graph"
@@ -88,7 +89,7 @@ class Capturing:
         except NotCapturableError as error:
             if ends_cuda(failed := surfaced(error)):
                 raise failed from error  # a kernel failed: a fault, and no refusal of the capture
-            self.reasons[arm.name] = reason = one_line(str(error))
+            self.uncapturable[arm.name] = reason = one_line(str(error))
             if error.started:
                 self._end(arm.name, reason)
 

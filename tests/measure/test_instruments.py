@@ -43,7 +43,13 @@ class SeveralGpus:
     def __init__(self) -> None:
         self.all = [
             SimpleNamespace(
-                name=f"GPU {n}", L2_cache_size=n + 1, uuid=n, major=9, minor=n, total_memory=n
+                name=f"GPU {n}",
+                L2_cache_size=n + 1,
+                multi_processor_count=n,
+                uuid=n,
+                major=9,
+                minor=n,
+                total_memory=n,
             )
             for n in range(2)
         ]
