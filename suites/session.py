@@ -18,9 +18,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from suites.engine.messages import Answered
 from suites.engine.pipe import TURN_BYTES, Sender, decoded
 from suites.engine.protocol import (
-    Answered,
     Calibrate,
     Check,
     ChooseReadings,

@@ -11,7 +11,8 @@ import pytest
 import impls
 from impls.interface import Implementation, Problem
 from suites.agreement.checker import Checker
-from suites.engine.protocol import ChooseReadings, ReadingsChosen
+from suites.engine.messages import ReadingsChosen
+from suites.engine.protocol import ChooseReadings
 from suites.engine.readings import choose_readings
 
 ROOT: Final = Path(__file__).parents[1]

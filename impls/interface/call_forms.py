@@ -79,3 +79,9 @@ def _transposed(out: Any) -> Any:
 
 def _unfolded(out: Any, sizes: tuple[int, ...]) -> Any:
     return out.unflatten(0, sizes) if hasattr(out, "unflatten") else out
+
+
+def move(function: Callable[..., Any], device: str) -> None:
+    """Move the buffers of a torch module, such as a mask, to a device."""
+    if any(True for _ in getattr(function, "buffers", tuple)()):
+        function.to(device)  # type: ignore[attr-defined] # a module has it

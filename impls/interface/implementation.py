@@ -9,7 +9,7 @@ from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from impls.interface.call_forms import in_layout
+from impls.interface.call_forms import in_layout, move
 from impls.interface.conventions import Convention, convention_of
 from impls.interface.identity import identity_of
 from impls.interface.limits import EVERY_BIAS, EVERY_MASK, OPTIONAL, Limits
@@ -146,6 +146,7 @@ class Implementation:
 
         What that returns is a function of q, k and v, [B, H, T, D] whatever the function's layout.
         """
+        move(self.function, problem.device)
         if self.convention is None and not self.prepares:
             mask = problem.mask.resolved(problem.batch, problem.key_length)
             values: dict[str, Any] = {"scale": problem.softmax_scale, "softcap": problem.softcap}

@@ -9,8 +9,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from impls.interface import Mask, implementation
+from suites.engine.messages import Calibrated, InstrumentsRead
 from suites.engine.pipe import Sender
-from suites.engine.protocol import Calibrate, Calibrated, InstrumentsRead, ReadInstruments
+from suites.engine.protocol import Calibrate, ReadInstruments
 from suites.engine.timed_rounds import Bench
 from suites.measure import memory
 from suites.measure.timing import HostClock, HotSampler, resolution_ms, stretched

@@ -11,7 +11,8 @@ from typing import Final, TypeVar
 from impls.interface import Problem
 from suites.engine.catalogue import open_catalogue
 from suites.engine.local_session import Session
-from suites.engine.protocol import Calibrate, Calibrated, Message, Task
+from suites.engine.messages import Calibrated, Message
+from suites.engine.protocol import Calibrate, Task
 from suites.engine.watch import Watch
 from suites.records.settings import Settings
 from suites.stats.intervals import log_ratio

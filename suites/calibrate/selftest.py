@@ -15,7 +15,8 @@ from scipy.special import stdtrit
 from suites.calibrate.protocol import PROBLEMS, Calibration, Protocol, ask, files_of
 from suites.engine.catalogue import cores
 from suites.engine.local_session import Session
-from suites.engine.protocol import InstrumentsRead, ReadInstruments
+from suites.engine.messages import InstrumentsRead
+from suites.engine.protocol import ReadInstruments
 from suites.engine.watch import Watch
 from suites.stats.intervals import (
     Interval,

@@ -12,8 +12,8 @@ from typing import Final
 
 import torch
 
+from suites.engine.messages import Prepares
 from suites.engine.pipe import Sender
-from suites.engine.protocol import Prepares
 
 STATM: Final = Path("/proc/self/statm")
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
+from suites.engine.messages import Rest, Uncapturable
 from suites.engine.outcome import recorded
 from suites.engine.pipe import Sender, one_line
-from suites.engine.protocol import Measure, Rest, Uncapturable
+from suites.engine.protocol import Measure
 from suites.measure.device_errors import ends_cuda, surfaced
 from suites.measure.graph import GRAPH_BELOW_MS, Graphs, GraphSampler, NotCapturableError
 from suites.measure.rounds import Arm

@@ -10,16 +10,8 @@ from typing import Any, Final
 
 from impls import own_files
 from suites.engine.local_pool import LocalPool, Process
-from suites.engine.protocol import (
-    Begin,
-    ChooseReadings,
-    Listed,
-    ListImplementations,
-    Message,
-    ReadingsChosen,
-    Refused,
-    Task,
-)
+from suites.engine.messages import Begin, Listed, Message, ReadingsChosen, Refused
+from suites.engine.protocol import ChooseReadings, ListImplementations, Task
 from suites.engine.watch import Ending
 from suites.records.plan import Entry, Plan
 from suites.records.record import CHECK

@@ -12,9 +12,10 @@ import torch
 from suites.agreement.checker import Checker
 from suites.agreement.hard_checks import HardFindings
 from suites.engine.call_limits import limited_memory, preparing
+from suites.engine.messages import Begin, Rest, Risk
 from suites.engine.outcome import clear_caches, recorded, resolve
 from suites.engine.pipe import Sender
-from suites.engine.protocol import Begin, Check, Rest, Risk
+from suites.engine.protocol import Check
 from suites.measure import compilers, memory
 from suites.measure.allocator import give_back
 from suites.measure.memory import Usage

@@ -14,8 +14,9 @@ import torch
 
 import impls
 from impls.interface import Implementation, Missing
+from suites.engine.messages import Begin, Listed, Refused, Surveyed
 from suites.engine.pipe import Sender, one_line
-from suites.engine.protocol import Begin, Listed, ListImplementations, Refused, Survey, Surveyed
+from suites.engine.protocol import ListImplementations, Survey
 from suites.measure import (
     cache,
     ceilings,

@@ -9,17 +9,9 @@ from time import sleep
 from typing import Final
 
 from impls.interface import Problem
+from suites.engine.messages import LeftThreads, Made, Message, Surveyed, Uncapturable
 from suites.engine.pools import Pool, Receive, Session
-from suites.engine.protocol import (
-    Check,
-    LeftThreads,
-    Made,
-    Measure,
-    Message,
-    Surveyed,
-    Uncapturable,
-    Wait,
-)
+from suites.engine.protocol import Check, Measure, Wait
 from suites.engine.samplers import Samplers
 from suites.engine.tasks import Tasks
 from suites.engine.watch import Ending, Watch

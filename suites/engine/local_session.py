@@ -18,19 +18,10 @@ from typing import Final, Self
 
 import psutil
 
+from suites.engine.messages import Answered, Begin, Made, Message, Prepares, Rest, Risk, TakeTurns
 from suites.engine.pipe import TURN_BYTES, PipeError, Receiver, encoded, one_line
 from suites.engine.pools import Receive
-from suites.engine.protocol import (
-    Answered,
-    Begin,
-    Made,
-    Message,
-    Prepares,
-    Rest,
-    Risk,
-    TakeTurns,
-    Task,
-)
+from suites.engine.protocol import Task
 from suites.engine.visible_devices import visible
 from suites.engine.watch import Ending, Watch
 from suites.measure.allocator import settings

@@ -19,8 +19,9 @@ import impls
 from impls.interface import Implementation, Missing
 from impls.interface.reading import Reading
 from suites.agreement.refused_feature import cause_of
+from suites.engine.messages import Begin, LeftThreads, Made
 from suites.engine.pipe import Sender, one_line
-from suites.engine.protocol import Begin, Check, LeftThreads, Made, Measure
+from suites.engine.protocol import Check, Measure
 from suites.measure import device_errors
 from suites.measure.affinity import on_all_cpus
 from suites.measure.device_errors import HINT

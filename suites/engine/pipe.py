@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterator, MutableSequence
 from typing import Final
 
-from suites.engine.protocol import MESSAGE, TASK, Message, TakeTurns, Task
+from suites.engine.messages import MESSAGE, Message, TakeTurns
+from suites.engine.protocol import TASK, Task
 from suites.records.codec import from_json, to_json
 
 MOST_BYTES: Final = 64 << 20

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from suites.engine.protocol import Message, Task
+from suites.engine.messages import Message
+from suites.engine.protocol import Task
 from suites.engine.watch import Ending, Watch
 
 Receive = Callable[[Message], None]

@@ -25,9 +25,10 @@ from impls.interface.limits import EVERY_MASK
 from impls.interface.reading import Reading
 from suites.agreement.small_problems import SmallProblems, kind_of, sizes_of
 from suites.engine.call_limits import limited_memory, preparing
+from suites.engine.messages import Begin, ReadingsChosen
 from suites.engine.outcome import fault_of, resolve
 from suites.engine.pipe import Sender, one_line
-from suites.engine.protocol import Begin, ChooseReadings, ReadingsChosen
+from suites.engine.protocol import ChooseReadings
 from suites.measure.affinity import on_all_cpus
 from suites.measure.compilers import compilers
 from suites.measure.inputs import bind, make_inputs

@@ -6,8 +6,8 @@ import gc
 from typing import Final
 
 from impls.interface import Problem
+from suites.engine.messages import Rest, TakeTurns
 from suites.engine.pipe import Sender, Turns
-from suites.engine.protocol import Rest, TakeTurns
 from suites.measure import device_errors
 from suites.process_state.state import ProcessState
 

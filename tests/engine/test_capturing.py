@@ -14,7 +14,8 @@ from torch import Tensor
 from impls.interface import Problem
 from impls.sdpa import sdpa_math
 from suites.engine import capturing, outcome, timed_rounds
-from suites.engine.protocol import Made, Measure, Rest, Uncapturable
+from suites.engine.messages import Made, Rest, Uncapturable
+from suites.engine.protocol import Measure
 from suites.measure.cuda import Spin
 from suites.measure.graph import SYNCHRONIZES, Graphs
 from suites.measure.inputs import bind, call_of, make_inputs

@@ -10,16 +10,8 @@ import pytest
 
 from impls.interface import Limits, Problem
 from suites.engine.conductor import Conductor
-from suites.engine.protocol import (
-    Check,
-    LeftThreads,
-    Made,
-    Measure,
-    Message,
-    Survey,
-    Surveyed,
-    Task,
-)
+from suites.engine.messages import LeftThreads, Made, Message, Surveyed
+from suites.engine.protocol import Check, Measure, Survey, Task
 from suites.engine.time_left import TimeLeft
 from suites.engine.watch import Ending, Watch
 from suites.records.facts import SessionFacts

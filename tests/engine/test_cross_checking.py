@@ -12,8 +12,8 @@ import torch
 from impls.interface import Problem
 from suites.engine import cross_checking
 from suites.engine.cross_checking import LONGEST_MS, cross_checked
+from suites.engine.messages import Prepares
 from suites.engine.pipe import Receiver, Sender
-from suites.engine.protocol import Prepares
 from suites.measure.rounds import Arm
 from suites.measure.timing import Call, HostClock, HotSampler
 from suites.process_state import system

@@ -11,9 +11,10 @@ import torch
 
 from impls.interface import Problem
 from suites.engine.capturing import Capturing
+from suites.engine.messages import Made
 from suites.engine.outcome import fault_of, recorded
 from suites.engine.pipe import Receiver, Sender
-from suites.engine.protocol import Check, Made, Measure
+from suites.engine.protocol import Check, Measure
 from suites.engine.turns import WatchedTurns
 from suites.measure.graph import NotCapturableError
 from suites.measure.rounds import Arm

@@ -10,8 +10,9 @@ import pytest
 import impls
 from impls.interface import Implementation, Problem
 from suites.engine.check import check
+from suites.engine.messages import Made, Message
 from suites.engine.pipe import Sender
-from suites.engine.protocol import Check, Made, Measure, Message
+from suites.engine.protocol import Check, Measure
 from suites.engine.timed_rounds import measure
 from suites.records.record import CHECK, Record
 from suites.records.settings import Settings

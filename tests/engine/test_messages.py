@@ -14,20 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from impls.interface import Limits, Problem
+from suites.engine.messages import MESSAGE, Answered, Begin, Made, Message, Rest, TakeTurns
 from suites.engine.pipe import PipeError, Receiver, Sender, decoded, encoded, one_line
-from suites.engine.protocol import (
-    MESSAGE,
-    Answered,
-    Begin,
-    Calibrate,
-    Check,
-    Made,
-    Measure,
-    Message,
-    Rest,
-    TakeTurns,
-    Task,
-)
+from suites.engine.protocol import Calibrate, Check, Measure, Task
 from suites.records.codec import to_json
 from suites.records.record import CAUSES, Agreement, Record, Status, TensorError
 

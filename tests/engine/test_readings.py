@@ -10,7 +10,8 @@ import pytest
 
 from impls.interface import Problem
 from suites.engine import readings
-from suites.engine.protocol import ChooseReadings, ReadingsChosen
+from suites.engine.messages import ReadingsChosen
+from suites.engine.protocol import ChooseReadings
 from suites.engine.readings import choose_readings
 
 HEAD = """

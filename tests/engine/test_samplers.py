@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from impls.interface import Problem
-from suites.engine.protocol import Made, Measure, Survey, Task, Uncapturable
+from suites.engine.messages import Made, Uncapturable
+from suites.engine.protocol import Measure, Survey, Task
 from suites.engine.samplers import Samplers
 from suites.engine.watch import Ending
 from suites.records.record import Record

@@ -13,16 +13,9 @@ from suites.agreement import timed_outputs
 from suites.calibrate.arms import calibrate, read_instruments
 from suites.engine import timed_rounds
 from suites.engine.gauge import Gauge
+from suites.engine.messages import Calibrated, InstrumentsRead, Made, Message
 from suites.engine.pipe import Sender
-from suites.engine.protocol import (
-    Calibrate,
-    Calibrated,
-    InstrumentsRead,
-    Made,
-    Measure,
-    Message,
-    ReadInstruments,
-)
+from suites.engine.protocol import Calibrate, Measure, ReadInstruments
 from suites.measure import rounds, timing
 from suites.measure.rounds import Moment
 from suites.process_state import functions

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from impls.interface import Problem
-from suites.engine.protocol import Survey, Surveyed, Task
+from suites.engine.messages import Surveyed
+from suites.engine.protocol import Survey, Task
 from suites.engine.watch import Ending
 from suites.records.facts import SessionFacts, WarmUp
 from tests.engine.test_conductor import (

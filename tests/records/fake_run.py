@@ -13,7 +13,8 @@ from typing import Final
 
 from impls.interface import Limits, Problem
 from suites.engine.conductor import Conductor
-from suites.engine.protocol import Check, Made, Measure, Message, Survey, Surveyed, Task
+from suites.engine.messages import Made, Message, Surveyed
+from suites.engine.protocol import Check, Measure, Survey, Task
 from suites.engine.watch import Ending, Watch
 from suites.records.facts import SessionFacts
 from suites.records.plan import Entry, Plan

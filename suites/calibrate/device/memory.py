@@ -11,7 +11,8 @@ from suites.calibrate.protocol import ask
 from suites.engine.catalogue import open_catalogue
 from suites.engine.local_pool import LocalPool
 from suites.engine.local_session import Session
-from suites.engine.protocol import Check, InstrumentsRead, Made, Message, ReadInstruments
+from suites.engine.messages import InstrumentsRead, Made, Message
+from suites.engine.protocol import Check, ReadInstruments
 from suites.records.plan import Entry
 from suites.records.record import CHECK, Record
 from suites.records.settings import Settings
