@@ -16,7 +16,7 @@ import torch
 import impls
 import run_bench
 from impls.interface import Problem
-from suites.calibrate.device import ceilings, graphs, large, sizes, timing
+from suites.calibrate.device import ceilings, conduct, graphs, large, sizes, timing
 from suites.calibrate.device.cold import overrun
 from suites.calibrate.device.figure import Target
 from suites.calibrate.device.runs import summary
@@ -263,3 +263,14 @@ def test_sizes_follow_the_memory_of_the_device() -> None:
     length = sizes.too_long(80 << 30, 1.5)
     assert length % 64 == 0
     assert 1.5 <= length**2 * sizes.HALF_BYTES / (80 << 30) < 1.51
+
+
+@pytest.mark.parametrize(("capability", "half"), [([7, 5], "fp16"), ([8, 0], "bf16")])
+def test_half_precision_follows_the_capability(
+    capability: list[int], half: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = {"devices": [{"device": "cuda", "memory_bytes": 16 << 30, "capability": capability}]}
+    monkeypatch.setattr(conduct, "open_catalogue", lambda *_, **__: (facts, ()))
+    target = conduct.machine_with("cuda").target
+    assert target.half == half
+    assert sizes.problem(target, "causal").endswith(f"d128 causal {half}")

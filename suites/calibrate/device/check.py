@@ -11,17 +11,18 @@ from suites.calibrate.device.small_runs import answered, records
 
 PROBLEMS: Final = (
     "b2 h4/2 t129 d64 causal train",
-    "b1 h4 t129 d64 causal bf16 train",
-    "b1 h4 t129 d64 window:16 bf16",
+    "b1 h4 t129 d64 causal {half} train",
+    "b1 h4 t129 d64 window:16 {half}",
 )
-"""Float32 and bfloat16, forward and training, grouped heads, a window."""
+"""Float32 and half precision, forward and training, grouped heads, a window."""
 BUDGET_S: Final = 75.0
 TIME_LIMIT_S: Final = 20.0
 
 
 def figures(target: Target) -> Iterator[Figure]:
     """The result of every implementation on every problem."""
-    found = records(target, PROBLEMS, sessions=0, budget_s=BUDGET_S, time_limit_s=TIME_LIMIT_S)
+    problems = [each.format(half=target.half) for each in PROBLEMS]
+    found = records(target, problems, sessions=0, budget_s=BUDGET_S, time_limit_s=TIME_LIMIT_S)
     yield from map(answered, found)
     late = [each for each in found if each.cause == "budget"]
     yield Figure(

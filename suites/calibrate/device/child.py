@@ -1,6 +1,6 @@
 """The program of one step: it writes each figure to a file as soon as it is measured.
 
-Started as `python -P -m suites.calibrate.device.child MODULE FILE DEVICE MEMORY_BYTES`.
+Started as `python -P -m suites.calibrate.device.child MODULE FILE DEVICE MEMORY_BYTES HALF`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ NOT_POSSIBLE = "not possible"
 
 def main() -> None:
     """Run the step of a module. An exception ends the process."""
-    module, file, device, memory_bytes = sys.argv[1:]
-    target = Target(device=device, memory_bytes=int(memory_bytes))
+    module, file, device, memory_bytes, half = sys.argv[1:]
+    target = Target(device=device, memory_bytes=int(memory_bytes), half=half)
     with Path(file).open("a", encoding="utf-8") as lines:
 
         def write(data: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ MOST_OVERRUN: Final = 2.0
 def figures(target: Target) -> Iterator[Figure]:
     """The results, and the overrun of the last session against its forecast."""
     progress = Progress()
-    problem = sizes.problem(target.memory_bytes, "causal")
+    problem = sizes.problem(target, "causal")
     found = records(target, (problem,), NAMES, progress, sessions=2, cache="cold")
     ended_s = time.monotonic()
     yield from map(answered, found)

@@ -25,6 +25,7 @@ from suites.engine.local_session import ROOT
 from suites.engine.pipe import one_line
 from suites.engine.visible_devices import visible
 from suites.records.plan import Entry
+from suites.request.suites import BFLOAT16_FROM
 
 CHILD: Final = "suites.calibrate.device.child"
 MARK: Final = "ATTNBENCH_STEP"
@@ -82,7 +83,8 @@ def machine_with(device: str, chosen: str = "") -> Machine:
             f"only {here}; "
             "see docs/gpu.md"
         )
-    target = Target(device=device, memory_bytes=found["memory_bytes"], chosen=chosen)
+    half = "bf16" if tuple(found["capability"]) >= BFLOAT16_FROM else "fp16"
+    target = Target(device=device, memory_bytes=found["memory_bytes"], half=half, chosen=chosen)
     return Machine(target=target, facts=facts, entries=entries)
 
 
@@ -111,7 +113,7 @@ def run(step: Step, target: Target, folder: Path) -> Result:
     """Run one step in a process of its own."""
     lines, output = folder / f"{step.name}.jsonl", folder / f"{step.name}.txt"
     lines.touch()
-    words = [CHILD, step.module, str(lines), target.device, str(target.memory_bytes)]
+    words = [CHILD, step.module, str(lines), target.device, str(target.memory_bytes), target.half]
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH", ""))))
     began_s = time.monotonic()
     with output.open("wb") as printed:

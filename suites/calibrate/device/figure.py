@@ -18,12 +18,14 @@ class Target:
 
     device        its kind
     memory_bytes  of the device; the sizes of problems follow it
+    half          a half-precision dtype that its fused kernels take, as in the text of a problem
     chosen        the device among several, as an index or a UUID; "": the first. Processes see no
                   other one.
     """
 
     device: str
     memory_bytes: int
+    half: str = "bf16"
     chosen: str = ""
 
 

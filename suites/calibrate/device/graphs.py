@@ -55,7 +55,7 @@ def figures(target: Target) -> Iterator[Figure]:
     """Whether each replay equals the eager call."""
     precision.settle()
     length = max(64, sizes.length(target.memory_bytes) // SHARE)
-    words = f"b1 h4 t{length} d64 window:{length // SHARE} bf16 {target.device}"
+    words = f"b1 h4 t{length} d64 window:{length // SHARE} {target.half} {target.device}"
     problem = Problem.parse(words)
     every = impls.load()
     # All set-ups first, as in the engine: each empties the caches of its file.

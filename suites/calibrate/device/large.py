@@ -21,7 +21,7 @@ TIME_LIMIT_S: Final = 6.0
 
 def figures(target: Target) -> Iterator[Figure]:
     """The records of the check."""
-    problem = f"b1 h1 t{sizes.too_long(target.memory_bytes, EXCESS)} d64 full bf16"
+    problem = f"b1 h1 t{sizes.too_long(target.memory_bytes, EXCESS)} d64 full {target.half}"
     found = records(target, (problem,), (DENSE, *OTHERS), sessions=0, time_limit_s=TIME_LIMIT_S)
     yield from verdicts(found)
 

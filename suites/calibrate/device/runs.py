@@ -22,7 +22,7 @@ MOST_DISTURBED: Final = 0.2
 
 def figures(target: Target) -> Iterator[Figure]:
     """The result of each implementation; times where it has some; disturbed rounds."""
-    problems = [sizes.problem(target.memory_bytes, words) for words in KINDS]
+    problems = [sizes.problem(target, words) for words in KINDS]
     found = records(
         target, problems, NAMES, sessions=1, budget_s=BUDGET_S, time_limit_s=TIME_LIMIT_S
     )

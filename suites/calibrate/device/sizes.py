@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import isqrt
 from typing import Final
 
+from suites.calibrate.device.figure import Target
+
 HEADS: Final = 64
 """Heads and batch rows together: b4 h16."""
 SCORES_SHARE: Final = 128
@@ -30,9 +32,9 @@ def too_long(memory_bytes: int, excess: float) -> int:
     return -(-isqrt(int(excess * memory_bytes) // HALF_BYTES) // 64) * 64
 
 
-def problem(memory_bytes: int, words: str) -> str:
+def problem(target: Target, words: str) -> str:
     """The text of a half-precision problem that suits a device."""
-    return f"b4 h16 t{length(memory_bytes)} d128 {words} bf16"
+    return f"b4 h16 t{length(target.memory_bytes)} d128 {words} {target.half}"
 
 
 def _power_of_two(number: int) -> int:

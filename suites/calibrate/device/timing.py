@@ -122,15 +122,23 @@ def _sets(bytes_of_one: int) -> int:
 
 
 def _products(device: str, rows: int, sets: int) -> list[Call]:
-    squares = torch.randn(sets, rows, rows, device=device).bfloat16()
+    squares = torch.randn(sets, rows, rows, device=device, dtype=_half()[0])
     return [lambda each=each: each @ each for each in squares]  # type: ignore[misc] # a default
 
 
 def _attention(device: str, shape: tuple[int, ...]) -> Call:
-    q, k, v = (torch.randn(shape, device=device).bfloat16() for _ in range(3))
+    dtype, backend = _half()
+    q, k, v = (torch.randn(shape, device=device, dtype=dtype) for _ in range(3))
 
     def call() -> torch.Tensor:
-        with sdpa_kernel(SDPBackend.FLASH_ATTENTION):
+        with sdpa_kernel(backend):
             return scaled_dot_product_attention(q, k, v, is_causal=True)
 
     return call
+
+
+def _half() -> tuple[torch.dtype, SDPBackend]:
+    """A half-precision dtype and a fused attention that this device has."""
+    if torch.cuda.get_device_capability() >= (8, 0):
+        return torch.bfloat16, SDPBackend.FLASH_ATTENTION
+    return torch.float16, SDPBackend.EFFICIENT_ATTENTION
