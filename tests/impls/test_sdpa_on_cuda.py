@@ -43,7 +43,7 @@ def test_the_whole_check_passes(words: str, each: Implementation) -> None:
     length = "" if words.startswith("t") else "t33"
     problem = Problem.parse(f"b2 {heads} {length} d16 {words} cuda")
     assert each.refusals(problem, (9, 0)) == ()
-    with stand_in(capability=(9, 0)):
+    with stand_in(capability=(9, 0), kernel_us=0.0):
         assert Checker(problem, seed=3).check(each).reason == ""
 
 
@@ -98,7 +98,7 @@ def problems() -> Iterator[Problem]:
 def test_limits_accept_what_the_kernel_computes_rightly_and_nothing_else(
     each: Implementation, capability: tuple[int, int]
 ) -> None:
-    with stand_in(capability=capability):
+    with stand_in(capability=capability, kernel_us=0.0):
         found = {p: _is_right(each, p) for p in problems()}
     stated = {p: not each.refusals(p, capability) for p in found}
     assert [str(p) for p in found if found[p] and not stated[p]] == []  # refused for no reason

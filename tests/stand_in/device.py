@@ -16,7 +16,6 @@ import torch
 from torch.autograd import graph
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_map
 from torch.utils.backend_registration import (
     _DummyBackendModule,
     _setup_privateuseone_for_python_backend,
@@ -26,6 +25,7 @@ from suites.measure import inputs
 from tests.stand_in import attention, mixing
 from tests.stand_in.runtime import Runtime, patches
 from tests.stand_in.tensors import NAME, OnDevice, StandIn
+from tests.stand_in.trees import mapped
 
 CUDA: Final = torch.device("cuda", 0)
 _LAZY: Final = inputs._is_lazy
@@ -45,7 +45,7 @@ class _Translate(TorchFunctionMode):
         if func is torch.device:
             return func(*args, **kwargs)
         kwargs.pop("pin_memory", None)  # all memory of the CPU is alike
-        args, kwargs = tree_map(_translated, (tuple(args), kwargs))
+        args, kwargs = mapped(_translated, (tuple(args), kwargs))
         return _REPLACED.get(func, func)(*args, **kwargs)
 
 
@@ -69,7 +69,7 @@ def _cuda(x: torch.Tensor, device: Any = None, *_: Any, **__: Any) -> torch.Tens
 
 def _tensor(data: Any, *, device: Any = None, requires_grad: bool = False, **kwargs: Any) -> Any:
     """torch.tensor: it gathers values on the CPU and copies them."""
-    data = tree_map(lambda x: x.item() if isinstance(x, OnDevice) and not x.dim() else x, data)
+    data = mapped(lambda x: x.item() if isinstance(x, OnDevice) and not x.dim() else x, data)
     made = torch.tensor(data, **kwargs).to(device)
     return made.requires_grad_(requires_grad)
 
@@ -135,7 +135,13 @@ def _is_lazy(kind: type[torch.Tensor]) -> bool:
 
 
 class _BackendModule(_DummyBackendModule):
-    """torch.standin; torch.utils.checkpoint asks it for the dtypes of autocast."""
+    """torch.standin; torch.utils.checkpoint asks it for the dtypes of autocast.
+
+    It is available within `stand_in` only: torch.utils.benchmark would wait for its streams.
+    """
+
+    def is_available(self) -> bool:
+        return StandIn._current is not None
 
     def get_amp_supported_dtype(self) -> list[torch.dtype]:
         return [torch.float16, torch.bfloat16]

@@ -17,7 +17,8 @@ from typing import Any, ClassVar, Final, TypeVar
 
 import torch
 import torchgen  # type: ignore[import-untyped]
-from torch.utils._pytree import tree_leaves
+
+from tests.stand_in.trees import leaves
 
 OPERATORS: Final = Path(torchgen.__path__[0], "packaged/ATen/native/native_functions.yaml")
 COPIES: Final = ("aten::copy_", "aten::_to_copy", "aten::_local_scalar_dense")
@@ -112,7 +113,7 @@ def warn_of_order(operator: str) -> None:
 
 def tensors(tree: Any, kind: type[Kind]) -> list[Kind]:
     """The tensors of a class among the arguments of a call."""
-    return [x for x in tree_leaves(tree) if isinstance(x, kind)]
+    return [x for x in leaves(tree) if isinstance(x, kind)]
 
 
 def _by_argument(
@@ -125,7 +126,7 @@ def _by_argument(
         *((by_name[name], value) for name, value in kwargs.items()),
     ]
     for each, value in given:
-        yield from ((each, x) for x in tree_leaves(value) if isinstance(x, torch.Tensor))
+        yield from ((each, x) for x in leaves(value) if isinstance(x, torch.Tensor))
 
 
 def _takes_number(func: Any, argument: Any) -> bool:

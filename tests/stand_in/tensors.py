@@ -7,10 +7,10 @@ import weakref
 from typing import Any, Final, Self
 
 import torch
-from torch.utils._pytree import tree_map
 
 from tests.stand_in import mixing
 from tests.stand_in.runtime import Runtime
+from tests.stand_in.trees import mapped
 
 NAME: Final = "standin"
 """torch's name of the device."""
@@ -83,7 +83,7 @@ class StandIn:
             except RuntimeError as error:
                 self.runtime.fail(error)
                 args, kwargs = _on_cpu(args, kwargs)
-                return tree_map(_wrapped, func(*args, **kwargs))
+                return mapped(_wrapped, func(*args, **kwargs))
 
     def put(self, inner: torch.Tensor) -> OnDevice:
         """A tensor of the device with these values, counted by its allocator."""
@@ -112,14 +112,14 @@ class StandIn:
                 return x
             return wrappers[id(x)] if id(x) in wrappers else self.put(x)
 
-        return tree_map(wrapped, made)
+        return mapped(wrapped, made)
 
 
 def _on_cpu(args: Any, kwargs: Any) -> Any:
     """The same arguments with tensors and results on the CPU."""
     if kwargs.get("device") is not None:
         kwargs = {**kwargs, "device": torch.device("cpu")}
-    return tree_map(lambda x: x.inner if isinstance(x, OnDevice) else x, (args, kwargs))
+    return mapped(lambda x: x.inner if isinstance(x, OnDevice) else x, (args, kwargs))
 
 
 def _wrapped(x: Any) -> Any:

@@ -107,7 +107,8 @@ def _schema() -> pa.Schema:
         ]
     )
     gauges = ("sm_mhz", "memory_mhz", "power_w", "temperature_c")
-    device = pa.struct([*((name, real) for name in gauges), ("reasons", pa.list_(text))])
+    throttled = ("throttled_ms", pa.map_(text, real))
+    device = pa.struct([*((name, real) for name in gauges), ("reasons", pa.list_(text)), throttled])
     conditions = pa.struct(
         [
             ("probe_ms", pa.list_(real)),
@@ -121,7 +122,7 @@ def _schema() -> pa.Schema:
         [
             ("session", whole),
             *((name, text) for name in (*_NAMES, "cause", "reason", "slip", "cure")),
-            *((name, text) for name in ("clock", "operator")),
+            *((name, text) for name in ("clock", "inputs_from", "operator")),
             ("threads", whole),
             ("calls_per_sample", whole),
             ("compilations", whole),
