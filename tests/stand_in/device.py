@@ -28,6 +28,10 @@ from tests.stand_in.tensors import NAME, OnDevice, StandIn
 from tests.stand_in.trees import mapped
 
 CUDA: Final = torch.device("cuda", 0)
+GRAPH_CALLS: Final = 16
+"""Calls in one graph, 256 on a GPU: a replay computes every call on the host."""
+CEILING_MS: Final = 0.02
+"""Least length of a sample of the ceilings, 1 ms on a GPU: likewise."""
 _LAZY: Final = inputs._is_lazy
 _TENSOR: Final[Any] = torch.Tensor
 
@@ -170,6 +174,8 @@ def stand_in(**settings: Any) -> Iterator[Runtime]:
         stack.enter_context(patch("suites.measure.inputs._is_lazy", _is_lazy))
         stack.enter_context(patch("suites.measure.warm_up.LONGEST_S", 0.1))
         stack.enter_context(patch("suites.measure.warm_up.SIZE", 32))
+        stack.enter_context(patch("suites.measure.graph.GRAPH_CALLS", GRAPH_CALLS))
+        stack.enter_context(patch("suites.measure.ceilings.SAMPLE_MS", CEILING_MS))
         stack.enter_context(patch.object(StandIn, "_current", StandIn(runtime)))
         stack.enter_context(_Dispatch())  # type: ignore[no-untyped-call] # torch's
         stack.enter_context(_Translate())
