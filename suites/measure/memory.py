@@ -175,6 +175,7 @@ def _storages(tensors: Sequence[Tensor]) -> list[torch.UntypedStorage]:
 
 
 def _read_cpu(call: Callable[[], Made]) -> tuple[Made, _Reading]:
+    gc.collect()  # garbage that is freed within the call would lower the reading
     # torch.profiler.profile would import the compiler: two seconds of each check.
     with profile(profile_memory=True, use_kineto=True) as p:
         before = _reset_resident_peak()
@@ -194,7 +195,7 @@ def _read_cuda(call: Callable[[], Made], cuda: Any) -> tuple[Made, _Reading]:
     def requested(moment: str) -> int:
         return int(cuda.memory_stats()[f"requested_bytes.all.{moment}"])
 
-    gc.collect()  # garbage that is freed within the call would lower the reading
+    gc.collect()  # as on a CPU
     cuda.synchronize()
     cuda.reset_peak_memory_stats()
     base = requested("current")
