@@ -72,7 +72,7 @@ class Capturing:
             self._graphs = None
 
     def notes(self, name: str) -> tuple[str, ...]:
-        """What the record of an implementation has to state about its capture."""
+        """Notes of the record of an implementation: why it cannot be captured."""
         why = self.uncapturable.get(name)
         return (f"{CAUSE}: {why}",) if why else ()
 

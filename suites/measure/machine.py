@@ -73,7 +73,7 @@ def devices(cuda_device: str = "") -> list[dict[str, Any]]:
 
 
 def _of_nvidia(found: list[dict[str, Any]]) -> dict[str, Any]:
-    """What the driver reports about the NVIDIA device that is used, and the devices beside it."""
+    """The driver's facts of the NVIDIA device in use, and the devices beside it."""
     used = next((each for each in found if each["device"] == "cuda"), None)
     if used is None:
         return {}

@@ -22,7 +22,7 @@ Facts = dict[str, str | float | None]
 
 
 def facts(uuid: str, nvml: Any = None) -> Facts:
-    """What the driver reports about a device; `unread` alone, with the reason, where nothing is.
+    """The driver's facts of a device; `unread` alone, with the reason, where it reports none.
 
     power_limit_w          the power cap in force
     default_power_limit_w  that of the board as delivered

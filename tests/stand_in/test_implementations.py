@@ -53,7 +53,7 @@ SAMPLED = Problem.parse("b1 h4 t300 d16 causal bf16 train cuda")
 
 
 def features(problem: Problem) -> set[object]:
-    """What a problem asks of an implementation."""
+    """Features that an implementation needs for a problem."""
     lengths = problem.query_length - problem.key_length
     parts = ("value_dim", "softcap", "sink", "scale", "has_keyless_rows")
     return {

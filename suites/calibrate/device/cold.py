@@ -13,7 +13,7 @@ from suites.engine.time_left import TimeLeft
 
 NAMES: Final = ("naive", "sdpa_math", "sdpa_flash")
 MOST_OVERRUN: Final = 2.0
-"""A forecast that is wrong by more misleads whoever waits for the run."""
+"""A forecast that is wrong by more is of no use for planning."""
 
 
 def figures(target: Target) -> Iterator[Figure]:

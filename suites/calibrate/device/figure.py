@@ -55,7 +55,7 @@ class Figure:
 
     @property
     def fault(self) -> str:
-        """What was found, what was expected and why; empty where the expectation holds."""
+        """The figure, the expectation and its reason; empty where the expectation holds."""
         if self.holds is not False:
             return ""
         return f"{self.text}; expected {self.expected}: {self.reason}"

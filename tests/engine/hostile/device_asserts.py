@@ -55,7 +55,7 @@ def asserts_in_a_sample(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
 
 def catches_its_assert(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """What it raises hides the error of the device."""
+    """Its own exception hides the error of the device."""
     try:
         _assert_false(q)
         torch.cuda.synchronize()
