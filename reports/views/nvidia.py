@@ -1,4 +1,4 @@
-"""What is recorded of an NVIDIA device, as names and values."""
+"""Recorded facts of an NVIDIA device: names and values for tables, and sentences."""
 
 from __future__ import annotations
 
