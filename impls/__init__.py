@@ -118,12 +118,17 @@ def fingerprint(path: str) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
 
 
-def _in_folder_file(path: Path) -> list[Implementation] | list[Missing]:
+def _in_folder_file(path: Path) -> list[Implementation | Missing]:
     try:
         found = _in_module(_import(path), path)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a broken file stays listed
         return [Missing(path.stem, f"does not import here: {first_line(error)}")]
-    return found or [Missing(path.stem, "has no attention function of (q, k, v, ...)")]
+    if not found:
+        return [Missing(path.stem, "has no attention function of (q, k, v, ...)")]
+    return [
+        Missing(each.name, each.library.fault) if each.library and each.library.fault else each
+        for each in found
+    ]
 
 
 def _in_module(module: ModuleType, path: Path, function: str = "") -> list[Implementation]:

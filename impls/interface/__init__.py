@@ -11,6 +11,7 @@ from impls.interface.implementation import (
     Projections,
     implementation,
 )
+from impls.interface.library import Library
 from impls.interface.limits import Limits
 from impls.interface.mask import CAUSAL, FULL, Mask
 from impls.interface.problem import Problem
@@ -22,6 +23,7 @@ __all__ = [
     "Bias",
     "BiasValues",
     "Implementation",
+    "Library",
     "Limits",
     "Mask",
     "Missing",

