@@ -28,7 +28,9 @@ _GRAPH: Final = "## Call CompiledFxGraph"
 _BOOKKEEPING: Final = ("autograd::", "torch::autograd::")
 _WRAPPERS: Final = re.compile(r"cutlass::(device_kernel|Kernel2?)|flash::enable_\w+")
 """Kernels that are named by their first template argument."""
-_KERNEL: Final = re.compile(r"(?:void )?(?P<name>(?:\(anonymous namespace\)|[^<(])+)(?:<(?P<of>.*)>)?")
+_KERNEL: Final = re.compile(
+    r"(?:void )?(?P<name>(?:\(anonymous namespace\)|[^<(])+)(?:<(?P<of>.*)>)?"
+)
 
 
 class _Span(NamedTuple):
