@@ -82,6 +82,7 @@ def survey(task: Survey, sender: Sender) -> None:
     )
     facts = SessionFacts(
         session=task.session,
+        process=task.process,
         ceilings=found,
         threads=torch.get_num_threads(),
         affinity=tuple(cpus_of_threads()),

@@ -42,6 +42,12 @@ QUESTIONS: Final = (
         "accepts every problem.",
     ),
     Option(
+        name="--apart",
+        metavar="NAME",
+        help="Measure this implementation in a process of its own; again for more.",
+        repeat=True,
+    ),
+    Option(
         name="--kv-heads",
         metavar="N",
         help="Key heads of every problem.",

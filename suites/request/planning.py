@@ -11,7 +11,7 @@ from typing import Any, Final
 import psutil
 
 from suites.records.plan import Entry, Plan
-from suites.request import axes, baselines, options
+from suites.request import axes, baselines, options, processes
 from suites.request.axes import AXES, Values
 from suites.request.problems import capability, problems_of
 from suites.request.suites import Suite
@@ -26,6 +26,8 @@ FEWEST_SESSIONS: Final = 2
 ENOUGH_S: Final = 10.5
 """Further sessions of such a problem run while they end within so many seconds for each ratio. The
 user waits for the result, and starting and reporting take a few seconds more."""
+FEWEST_SPLIT: Final = 5
+"""Sessions at least where implementations are measured in several processes."""
 MOST_SESSIONS: Final = 20
 """Sessions after which a precision is given up, unless --sessions says otherwise."""
 TIME_LIMIT_S: Final = 60.0
@@ -44,6 +46,7 @@ class Request:
     specs      implementations to run; None is all that are found
     problems   problems as typed
     against    the baseline, as typed; None is the default
+    apart      implementations that are measured in processes of their own
     key_heads  key heads of every problem; None leaves them
     axes       values that replace an axis, by option
     settings   settings of the plan that were given, by field
@@ -53,6 +56,7 @@ class Request:
     specs: tuple[str, ...] | None = None
     problems: tuple[str, ...] = ()
     against: str | None = None
+    apart: tuple[str, ...] = ()
     key_heads: int | None = None
     axes: Mapping[str, Values] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -81,6 +85,7 @@ def requested(suite: Suite, given: Mapping[str, str | list[str]]) -> Request:
         specs=values.get("--impl"),
         problems=values.get("--problem", ()),
         against=values.get("--against"),
+        apart=values.get("--apart", ()),
         key_heads=values.get("--kv-heads"),
         axes={name: values[name] for name in AXES if name in values},
         settings={field: values[name] for name, field in options.SETTINGS.items() if name in values}
@@ -149,8 +154,10 @@ def plan_of(
     entries  the implementations, as data
     """
     problems = problems_of(request, machine)
+    entries = processes.assigned(entries, request.apart)
+    split = processes.are_split(entries)
     defaults = {
-        "sessions": _sessions(request),
+        "sessions": max(_sessions(request), FEWEST_SPLIT if split else 0),
         "threads": threads_of(request, cores),
         "memory_limit": memory_limit(request),
         "budget_s": request.suite.budget_s,
@@ -159,7 +166,7 @@ def plan_of(
         suite="problem" if request.problems else request.suite.name,
         problems=problems,
         entries=entries,
-        fewest_sessions=fewest_sessions(request),
+        fewest_sessions=max(fewest_sessions(request), FEWEST_SPLIT if split else 0),
         enough_s=_enough_s(request, entries),
         seed=secrets.randbits(31),
         round_budget_ms=_round_budget_ms(request),
