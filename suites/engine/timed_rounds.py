@@ -197,7 +197,7 @@ class Bench:
             before = ProcessState(self.inputs.watched, alone=self.task.alone)
             turns = WatchedTurns(self.sender, self.task.problem, names, before)
             try:
-                self.conditions = self.run(own, turns)
+                self.conditions = self.run(own, turns.announce, turns.pause)
                 self.neighbours = self._neighbour_ratios(own, turns.announce)
                 turns.end()
             except LostArmError as lost:
@@ -296,14 +296,20 @@ class Bench:
         counted = timing.counted(call, took_ms, self.problem.device)
         return watched
 
-    def run(self, own: list[Arm], turns: WatchedTurns) -> Conditions:
-        """Rounds of these arms and those of other processes, as many as the budget pays for."""
+    def run(
+        self,
+        own: list[Arm],
+        announce: Callable[[int], None],
+        pause: Callable[[], None] = lambda: None,
+    ) -> Conditions:
+        """Rounds of these arms and those of other processes, as many as the budget pays for.
 
-        def announce(index: int) -> None:
-            if index < len(own):
-                turns.announce(index)
-            else:
-                turns.pause()
+        announce  receives the index of one of these arms before any of its code runs
+        pause     is called before the turn of another process
+        """
+
+        def turn(index: int) -> None:
+            announce(index) if index < len(own) else pause()
 
         def refresh() -> None:
             self.inputs.refresh()
@@ -331,7 +337,7 @@ class Bench:
                     self.others.pids,
                 ),
                 refresh=refresh,
-                announce=announce,
+                announce=turn,
                 page_faults=page_faults,
             )
 
