@@ -29,6 +29,8 @@ _SPEC: Final = re.compile(
     r"(?P<name>.*?\.py(?::\w+)?|[^\[\]()]+)(\[(?P<settings>[^\[\]]*)\])?(\((?P<inner>.+)\))?"
 )
 """NAME, FILE.py or FILE.py:FUNCTION, then `[setting=value,...]` and `(INNER)`."""
+_NAME: Final = re.compile(r"[^\[\]()/=]+")
+"""What precedes the first `=` of NAME=SPEC: neither a path nor settings."""
 
 
 def own_files() -> list[Path]:
@@ -96,6 +98,12 @@ def select(
         for each in _expand(spec, known):
             selected.setdefault(str(each), each)
     return list(selected.values())
+
+
+def name_and_spec(text: str) -> tuple[str, str]:
+    """The two parts of NAME=SPEC; an empty name and the text for a spec alone."""
+    name, equals, spec = text.strip().partition("=")
+    return (name, spec) if equals and _NAME.fullmatch(name) else ("", text)
 
 
 def create(name: str) -> Path:

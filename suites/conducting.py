@@ -130,7 +130,7 @@ def without_limits(done: Conducted) -> list[tuple[str, Path]]:
         (entry.name, file.relative_to(here) if file.is_relative_to(here) else file)
         for entry in done.run.plan.entries
         if entry.name in failed and not entry.states_limits
-        for file in [Path(entry.files[entry.name])]
+        for file in [Path(entry.files[entry.defined])]
     ]
 
 

@@ -62,7 +62,7 @@ def _with_readings(entry: Entry, plan: Plan, pool: LocalPool) -> Entry:
         return entry
     heard: list[Message] = []
     task = ChooseReadings(
-        implementation=entry.name, files=entry.files, problems=plan.problems, seed=plan.seed
+        implementation=entry.defined, files=entry.files, problems=plan.problems, seed=plan.seed
     )
     process = pool.take(CHECK, max(plan.threads))
     if _asked(process, task, heard.append, min(TRIALS_S, plan.time_limit_s)) is not None:

@@ -7,6 +7,7 @@ import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -150,20 +151,51 @@ def _entries(task: ListImplementations, sender: Sender) -> list[Entry]:
     for path in impls.own_files():
         known |= _load(path, task.without, sender, known)
     if task.specs is None:
-        found = [each for each in known.values() if isinstance(each, Implementation)]
-        specs = [each.name for each in found]
+        specs = [each.name for each in known.values() if isinstance(each, Implementation)]
     else:
         specs = list(task.specs)
+    found: dict[str, Entry] = {}
     for spec in specs:
         sender.send(Begin(problem=None, implementation=spec))
         with _unchanged(spec, ValueError):
-            impls.select([spec], known)
+            chosen = impls.select([impls.name_and_spec(spec)[1]], known)
+        _add(found, spec, chosen, known)
     missing = [
         Entry(name=each.name, missing=one_line(each.reason, LONGEST))
         for each in known.values()
         if isinstance(each, Missing) and task.specs is None
     ]
-    return [*map(_importable, impls.select(specs, known)), *missing]
+    return [*found.values(), *missing]
+
+
+def _add(found: dict[str, Entry], spec: str, chosen: list[Implementation], known: Found) -> None:
+    """Add the entries of a spec. Raises ValueError for a name that another implementation has."""
+    name = impls.name_and_spec(spec)[0]
+    if name:
+        _expect_usable(name, spec, chosen, known)
+    for each in chosen:
+        entry = _named(_importable(each), name)
+        other = found.setdefault(entry.name, entry)
+        if (other.spec or entry.spec) and other is not entry:
+            raise ValueError(f"{spec}: the name {entry.name!r} is given twice; choose another")
+
+
+def _named(entry: Entry, name: str) -> Entry:
+    """An entry under the name that the run gives it; "" leaves it."""
+    return replace(entry, name=name, spec=entry.name) if name not in ("", entry.name) else entry
+
+
+def _expect_usable(name: str, spec: str, chosen: list[Implementation], known: Found) -> None:
+    """Raise ValueError for a name that `impls/` uses, or that several implementations would get."""
+    if len(chosen) > 1:
+        raise ValueError(
+            f"{spec} names {len(chosen)} implementations: {', '.join(map(str, chosen))}; expected "
+            "one"
+        )
+    other = known.get(name)
+    is_ours = isinstance(other, Missing) or (other and Path(other.file).parent == impls.FOLDER)
+    if is_ours and name != str(chosen[0]):
+        raise ValueError(f"{spec}: {name!r} is the name of an implementation; choose another")
 
 
 def _importable(each: Implementation) -> Entry:

@@ -22,6 +22,7 @@ class Entry:
     """An implementation as data, so that the parent need not import it.
 
     name         as printed: name[setting=value](inner)
+    spec         what its files define, as printed, where the run gives it another name; else empty
     files        the files it needs, by the names they define, and their SHA-256 (first 16 digits)
     limits       its Limits; those of an inner attention stand in `inner_limits`
     panel        the implementations it is ranked with: attention, layers, approximations, or those
@@ -45,6 +46,7 @@ class Entry:
     __pydantic_config__: ClassVar = STRICT
 
     name: str
+    spec: str = ""
     files: dict[str, str] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
     limits: tuple[LimitsData, ...] = ()
@@ -63,6 +65,11 @@ class Entry:
     apart: str = ""
     process: str = ""
     ran_on: str | None = None
+
+    @property
+    def defined(self) -> str:
+        """What its files define: its name, unless the run gives it another one."""
+        return self.spec or self.name
 
     @property
     def layer(self) -> bool:
