@@ -63,14 +63,15 @@ Found = dict[str, Implementation | Missing]
 def list_implementations(task: ListImplementations, sender: Sender) -> None:
     """Send the machine with every implementation that the specs select, or why there is none."""
     try:
-        entries = _entries(task, sender)
+        found = _entries(task, sender)
     except ValueError as error:
         sender.send(Refused(reason=one_line(str(error), LONGEST)))
         return
     here = machine.describe(
         cores=task.cores, threads=torch.get_num_threads(), cuda_device=task.cuda_device
     )
-    sender.send(Listed(machine=here, entries=tuple(entries)))
+    positions, entries = zip(*found, strict=True) if found else ((), ())
+    sender.send(Listed(machine=here, entries=entries, positions=positions))
 
 
 def survey(task: Survey, sender: Sender) -> None:
@@ -146,7 +147,8 @@ def entry_of(each: Implementation) -> Entry:
     )
 
 
-def _entries(task: ListImplementations, sender: Sender) -> list[Entry]:
+def _entries(task: ListImplementations, sender: Sender) -> list[tuple[int, Entry]]:
+    """Every entry after the position of its spec."""
     known: Found = {}
     for path in impls.own_files():
         known |= _load(path, task.without, sender, known)
@@ -154,30 +156,29 @@ def _entries(task: ListImplementations, sender: Sender) -> list[Entry]:
         specs = [each.name for each in known.values() if isinstance(each, Implementation)]
     else:
         specs = list(task.specs)
-    found: dict[str, Entry] = {}
-    for spec in specs:
+    found: dict[str, tuple[int, Entry]] = {}
+    for position, spec in enumerate(specs):
         sender.send(Begin(problem=None, implementation=spec))
         with _unchanged(spec, ValueError):
             chosen = impls.select([impls.name_and_spec(spec)[1]], known)
-        _add(found, spec, chosen, known)
+        for entry in _selected(spec, chosen, known):
+            other = found.setdefault(entry.name, (position, entry))[1]
+            if (other.spec or entry.spec) and other is not entry:
+                raise ValueError(f"{spec}: the name {entry.name!r} is given twice; choose another")
     missing = [
         Entry(name=each.name, missing=one_line(each.reason, LONGEST))
         for each in known.values()
         if isinstance(each, Missing) and task.specs is None
     ]
-    return [*found.values(), *missing]
+    return [*found.values(), *((len(specs), each) for each in missing)]
 
 
-def _add(found: dict[str, Entry], spec: str, chosen: list[Implementation], known: Found) -> None:
-    """Add the entries of a spec. Raises ValueError for a name that another implementation has."""
+def _selected(spec: str, chosen: list[Implementation], known: Found) -> list[Entry]:
+    """The entries of a spec. Raises ValueError for a name that is not free."""
     name = impls.name_and_spec(spec)[0]
     if name:
         _expect_usable(name, spec, chosen, known)
-    for each in chosen:
-        entry = _named(_importable(each), name)
-        other = found.setdefault(entry.name, entry)
-        if (other.spec or entry.spec) and other is not entry:
-            raise ValueError(f"{spec}: the name {entry.name!r} is given twice; choose another")
+    return [_named(_importable(each), name) for each in chosen]
 
 
 def _named(entry: Entry, name: str) -> Entry:

@@ -11,6 +11,7 @@ from impls.interface.implementation import refusals
 from impls.interface.reading import Reading
 from suites.records.codec import STRICT, TOO_LARGE, LimitsData, ProblemText
 from suites.records.record import CHECK, Cause, Pair, Record, Status
+from suites.records.revision import Revision
 from suites.records.settings import Settings
 
 Work = tuple[Problem, list[str]]
@@ -40,6 +41,7 @@ class Entry:
     apart        why it is measured in a process of its own; empty: it shares one
     process      the process of a session that measures it, by name; empty: the first one, in which
                  all others are
+    revision     the commit of the user's file; None where no repository holds it
     ran_on       where and when its authors ran it, "" for never; None where the tests run it
     """
 
@@ -65,6 +67,7 @@ class Entry:
     apart: str = ""
     process: str = ""
     ran_on: str | None = None
+    revision: Revision | None = None
 
     @property
     def defined(self) -> str:
