@@ -78,6 +78,7 @@ class _OnProblem:
     """What every task on one problem names.
 
     implementations  names, as printed
+    specs            by name: what its files define, where the run gives it another name
     files            by name: the files that an implementation needs, by the names they define
     hashes           by name: the SHA-256 of these files, as the plan has them
     readings         by name: how each of these is called, where trials chose
@@ -89,6 +90,7 @@ class _OnProblem:
     session: int
     problem: ProblemText
     implementations: tuple[str, ...]
+    specs: dict[str, str] = field(default_factory=dict)
     files: dict[str, dict[str, str]]
     hashes: dict[str, dict[str, str]] = field(default_factory=dict)
     readings: dict[str, dict[str, Reading]] = field(default_factory=dict)

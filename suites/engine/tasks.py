@@ -118,6 +118,7 @@ class Tasks:
         return {
             "problem": problem,
             "implementations": tuple(names),
+            "specs": {each.name: each.spec for each in entries if each.spec},
             "files": {each.name: each.files for each in entries},
             "hashes": {each.name: each.hashes for each in entries},
             "readings": {each.name: each.readings for each in entries if each.readings},

@@ -19,7 +19,7 @@ from suites.engine.capturing import Capturing
 from suites.engine.cross_checking import cross_checked
 from suites.engine.gauge import Gauge, depends_on_host, page_faults, usual_probe
 from suites.engine.neighbours import neighbour_ratios
-from suites.engine.outcome import clear_caches, recorded, resolve, send_failure
+from suites.engine.outcome import clear_caches, recorded, resolve_in, send_failure
 from suites.engine.pipe import Sender
 from suites.engine.protocol import Measure
 from suites.engine.second_checks import believed, wrong_when_timed
@@ -124,12 +124,7 @@ class Bench:
 
     def set_up(self, name: str) -> None:
         """Make an implementation an arm."""
-        each = resolve(
-            name,
-            self.task.files[name],
-            self.task.readings.get(name, {}),
-            self.task.hashes.get(name, {}),
-        )
+        each = resolve_in(self.task, name)
         clear_caches(each)
         self.arms[name] = self.warmed(name, each)
 

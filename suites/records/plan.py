@@ -11,6 +11,7 @@ from impls.interface.implementation import refusals
 from impls.interface.reading import Reading
 from suites.records.codec import STRICT, TOO_LARGE, LimitsData, ProblemText
 from suites.records.record import CHECK, Cause, Pair, Record, Status
+from suites.records.revision import Revision
 from suites.records.settings import Settings
 
 AGAIN: Final = "baseline again"
@@ -24,6 +25,7 @@ class Entry:
     """An implementation as data, so that the parent need not import it.
 
     name         as printed: name[setting=value](inner)
+    spec         what its files define, as printed, where the run gives it another name; else empty
     files        the files it needs, by the names they define, and their SHA-256 (first 16 digits)
     limits       its Limits; those of an inner attention stand in `inner_limits`
     panel        the implementations it is ranked with: attention, layers, approximations, or those
@@ -41,12 +43,14 @@ class Entry:
     apart        why it is measured in a process of its own; empty: it shares one
     process      the process of a session that measures it, by name; empty: the first one, in which
                  all others are
+    revision     the commit of the user's file; None where no repository holds it
     ran_on       where and when its authors ran it, "" for never; None where the tests run it
     """
 
     __pydantic_config__: ClassVar = STRICT
 
     name: str
+    spec: str = ""
     files: dict[str, str] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
     limits: tuple[LimitsData, ...] = ()
@@ -65,6 +69,12 @@ class Entry:
     apart: str = ""
     process: str = ""
     ran_on: str | None = None
+    revision: Revision | None = None
+
+    @property
+    def defined(self) -> str:
+        """What its files define: its name, unless the run gives it another one."""
+        return self.spec or self.name
 
     @property
     def layer(self) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import psutil
 
+from impls import name_and_spec
 from suites.records.plan import Entry, Plan
 from suites.request import axes, baselines, options, processes
 from suites.request.axes import AXES, Values
@@ -141,8 +142,14 @@ def specs_of(request: Request) -> list[str] | None:
     """The requested implementations, with the baseline; None is all."""
     if request.specs is None:
         return None
-    added = [] if request.against in (None, *request.specs) else [request.against]
-    return [*request.specs, *(spec for spec in added if spec)]
+    return [*request.specs, *_added(request)]
+
+
+def _added(request: Request) -> list[str]:
+    """The spec that --against alone names; none where --impl names it, too."""
+    specs = request.specs or ()
+    known = {*specs, *(name_and_spec(spec)[0] for spec in specs)}
+    return [] if request.against in (None, *known) else [request.against or ""]
 
 
 def plan_of(
@@ -222,17 +229,19 @@ def _named(request: Request, entries: Sequence[Entry]) -> tuple[str, ...]:
     """The implementations named with --impl; one that --against alone names is not among them."""
     if request.specs is None:
         return ()
-    added = [request.against] if request.against not in (None, *request.specs) else []
     return tuple(
         entry.name
         for entry in entries
         if any(_is_meant(entry, spec) for spec in request.specs)
-        or not any(_is_meant(entry, spec) for spec in added if spec)
+        or not any(_is_meant(entry, spec) for spec in _added(request))
     )
 
 
 def _is_meant(entry: Entry, spec: str) -> bool:
-    """Whether NAME, FILE.py, FILE.py:NAME or package.module:NAME means this implementation."""
+    """Whether NAME, NAME=SPEC, FILE.py, FILE.py:NAME or package.module:NAME means this one."""
+    given = name_and_spec(spec)[0]
+    if given or entry.spec:
+        return entry.name == (given or spec)
     file, extension, name = spec.rpartition(".py")
     if not extension and ":" in spec:
         module, _, name = spec.partition(":")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -146,3 +147,28 @@ def test_the_baseline_is_among_the_implementations_that_are_looked_up() -> None:
     assert planning.specs_of(Request(suite=QUICK)) is None
     for against, specs in (("b", ["a", "b"]), ("a", ["a"]), (None, ["a"])):
         assert planning.specs_of(Request(suite=QUICK, specs=("a",), against=against)) == specs
+
+
+def test_a_name_of_the_run_is_a_baseline_and_is_not_added_again() -> None:
+    request = requested(QUICK, {"--impl": ["old=k.py", "new=k.py"], "--against": "old"})
+    assert planning.specs_of(request) == ["old=k.py", "new=k.py"]
+    named = tuple(Entry(name=name, spec="attention", limits=(Limits(),)) for name in ("old", "new"))
+    plan = plan_of(request, MACHINE, named, CORES)
+    assert (plan.baseline, plan.named) == ("old", ("old", "new"))
+
+
+def test_a_baseline_may_have_a_name_of_its_own() -> None:
+    request = requested(QUICK, {"--impl": ["new=k.py"], "--against": "base=naive"})
+    assert planning.specs_of(request) == ["new=k.py", "base=naive"]
+    named = tuple(
+        Entry(name=name, spec="attention", limits=(Limits(),)) for name in ("new", "base")
+    )
+    plan = plan_of(request, MACHINE, named, CORES)
+    assert (plan.baseline, plan.named) == ("base", ("new",))
+
+
+@pytest.mark.parametrize("text", ["1a=naive", "a b=naive", "a=", "k.py=naive"])
+def test_a_name_of_another_form_is_refused(text: str) -> None:
+    expected = re.escape(f"--impl is {text!r}, expected NAME=SPEC with a name of letters")
+    with pytest.raises(ValueError, match=expected):
+        requested(QUICK, {"--impl": [text]})
