@@ -15,8 +15,9 @@ import torch
 import impls
 from impls.interface import Implementation, Missing
 from suites.engine.messages import Begin, Listed, Refused, Surveyed
+from suites.engine.outcome import resolve
 from suites.engine.pipe import Sender, one_line
-from suites.engine.protocol import ListImplementations, Survey
+from suites.engine.protocol import ImportLibraries, ListImplementations, Survey
 from suites.measure import (
     cache,
     ceilings,
@@ -27,7 +28,6 @@ from suites.measure import (
     timing,
     warm_up,
 )
-from suites.measure.affinity import on_all_cpus
 from suites.process_state.state import SHARED, ProcessState
 from suites.records.facts import SessionFacts, WarmUp
 from suites.records.plan import Entry
@@ -60,7 +60,10 @@ Found = dict[str, Implementation | Missing]
 
 
 def list_implementations(task: ListImplementations, sender: Sender) -> None:
-    """Send the machine with every implementation that the specs select, or why there is none."""
+    """Send the machine with every implementation that the specs select, or why there is none.
+
+    Libraries are found by their metadata. Importing them is a task of its own.
+    """
     try:
         entries = _entries(task, sender)
     except ValueError as error:
@@ -70,6 +73,18 @@ def list_implementations(task: ListImplementations, sender: Sender) -> None:
         cores=task.cores, threads=torch.get_num_threads(), cuda_device=task.cuda_device
     )
     sender.send(Listed(machine=here, entries=tuple(entries)))
+
+
+def import_libraries(task: ImportLibraries, sender: Sender) -> None:
+    """Import what an implementation needs beside torch, or send why that fails."""
+    sender.send(Begin(problem=None, implementation=task.implementation))
+    before = ProcessState()
+    try:
+        resolve(task.implementation, task.files)
+    except ImportError as error:
+        sender.send(Refused(reason=one_line(str(error), LONGEST)))
+    if changes := before.changes():
+        raise RuntimeError(f"importing its library {changes}; {SHARED}")  # ends the process
 
 
 def survey(task: Survey, sender: Sender) -> None:
@@ -137,7 +152,7 @@ def entry_of(each: Implementation) -> Entry:
         description=one_line(lines[0], LONGEST) if lines else "",
         states_limits=each.states_limits,
         needs_trial=any(not part.states_limits or part.convention is not None for part in parts),
-        library=str(each.library or ""),
+        library=", ".join(str(part.library) for part in parts if part.library is not None),
         slow_start=any(part.slow_start for part in parts),
         apart=each.apart,
         process=each.name if each.apart else "",
@@ -163,24 +178,7 @@ def _entries(task: ListImplementations, sender: Sender) -> list[Entry]:
         for each in known.values()
         if isinstance(each, Missing) and task.specs is None
     ]
-    return [*map(_importable, impls.select(specs, known)), *missing]
-
-
-def _importable(each: Implementation) -> Entry:
-    """The entry of an implementation, after its library was imported; else a missing one."""
-    entry = entry_of(each)
-    try:
-        _import_library(each)
-    except ImportError as error:
-        return Entry(name=entry.name, missing=one_line(str(error), LONGEST))
-    return entry
-
-
-def _import_library(each: Implementation) -> None:
-    for part in filter(None, (each, each.inner)):
-        if part.library is not None:
-            with _unchanged(str(part.library), RuntimeError), on_all_cpus():
-                part.library.imported()
+    return [*map(entry_of, impls.select(specs, known)), *missing]
 
 
 def _load(path: Path, without: dict[str, str], sender: Sender, known: Found) -> Found:

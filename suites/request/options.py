@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from impls.interface import Problem
 from suites.records import settings
-from suites.records.option import MOST, Option, whole
+from suites.records.option import MOST, Option, on_off, whole
 from suites.request import axes
 
 
@@ -25,8 +25,15 @@ QUESTIONS: Final = (
         name="--impl",
         metavar="NAME",
         help="NAME, FILE.py, FILE.py:FUNCTION or package.module:FUNCTION; again for more. By "
-        "default all.",
+        "default all but slow starts.",
         repeat=True,
+    ),
+    Option(
+        name="--with-peers",
+        metavar="",
+        help="Also those whose set-up takes longer than a second.",
+        parse=on_off,
+        flag=True,
     ),
     Option(
         name="--problem",
@@ -59,7 +66,8 @@ OPTIONS: Final[dict[str, Option]] = {
 
 
 CHECK_OPTIONS: Final = tuple(
-    OPTIONS[name] for name in ("--time-limit", "--prepare-limit", "--memory-limit", "--threads")
+    OPTIONS[name]
+    for name in ("--with-peers", "--time-limit", "--prepare-limit", "--memory-limit", "--threads")
 )
 """Those of `check`."""
 _JUDGE_HELP: Final = {
