@@ -109,7 +109,9 @@ def test_peers_has_slow_starts_and_attention_alone_unless_others_are_named() -> 
 
 def test_with_peers_beside_names_is_refused() -> None:
     given: Given = {"--with-peers": "on", "--impl": ["base"]}
-    with pytest.raises(ValueError, match=r"^--with-peers beside base; .* expected one or the other$"):
+    with pytest.raises(
+        ValueError, match=r"^--with-peers beside base; .* expected one or the other$"
+    ):
         requested(QUICK, given)
 
 

@@ -66,8 +66,15 @@ def _counts(analysis: Analysis, rows: Sequence[NotMeasured]) -> list[RenderableT
             shown = " and ".join(abbreviated(name, MOST) for name in names)
             who = shown if len(names) <= MOST_NAMES else counted(len(names), "implementation")
             word = capitalized(STATUS_WORDS[status])
-            lines.append(f"{word}: {count} of {every}, of {who} (see --all).")
+            lines.append(f"{word}: {count} of {every}, of {who}{_cause(own)} (see --all).")
     return [Text("\n".join(lines))] if lines else []
+
+
+def _cause(rows: Sequence[NotMeasured]) -> str:
+    """Why the first of the missing ones is missing, with the line that installs it."""
+    if rows[0].status != "missing":
+        return ""
+    return f": {abbreviated(rows[0].reason, LONGEST_TEXT)}"
 
 
 def _reason(row: NotMeasured) -> str:

@@ -85,7 +85,7 @@ def test_the_end_reads_the_same_at_every_width(width: int) -> None:
         "Memory of attention, MiB above the inputs (b1 d64 fp32 cpu)",
         "Also measured: 2 layers, 1 other function, 2 approximations (see --all).",
         "Refused: 18 of 143 answers, of local_window and xformers (see --all).",
-        "Missing: 11 of 143 answers, of flash_attn (see --all).",
+        "Missing: 11 of 143 answers, of flash_attn: No module named 'flash_attn' (see --all).",
         "were disturbed; ",
         DEFINITION,
         "off_by_one is wrong on b1 h4 t128 d64 full fp32 cpu and 10 more problems",
