@@ -27,7 +27,6 @@ from reports.outputs.terminal.tail_table import tail_table
 from reports.outputs.terminal.verdict_tables import across_tables, verdict_tables
 from reports.rows.panels import panels_of
 from reports.views import choices, disturbance, neighbours, nvidia
-from reports.views import left_out as slow_starts
 from reports.views import notes as call_notes
 from reports.views.commands import labels
 from reports.views.grids import Cell, Grid, error_grid, memory_grid, speed_up_grid, time_grid
@@ -71,7 +70,6 @@ def summary(analysis: Analysis, *, every: bool = False) -> list[RenderableType]:
         *ordering_table(analysis, every=every),
         *_lines([also_measured(analysis, panels)]),
         *not_measured_tables(analysis, every=every),
-        *_lines([slow_starts.sentence(analysis.plan)]),
         *_lines(_remarks(analysis, every=every)),
         *_disturbed(analysis),
         *ending(analysis, every=every),
