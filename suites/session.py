@@ -24,6 +24,7 @@ from suites.engine.protocol import (
     Calibrate,
     Check,
     ChooseReadings,
+    ImportLibraries,
     ListImplementations,
     Measure,
     ReadInstruments,
@@ -80,6 +81,7 @@ def _work() -> dict[type[Task], Work]:
     return {
         Wait: lambda _, __: None,
         ListImplementations: describe.list_implementations,
+        ImportLibraries: describe.import_libraries,
         ChooseReadings: readings.choose_readings,
         Survey: describe.survey,
         Check: check.check,

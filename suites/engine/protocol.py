@@ -38,6 +38,18 @@ class ListImplementations:
 
 
 @message
+class ImportLibraries:
+    """Import the packages that an implementation needs beside torch.
+
+    files  as in a check
+    """
+
+    task: Literal["import libraries"] = "import libraries"
+    implementation: str
+    files: dict[str, str]
+
+
+@message
 class ChooseReadings:
     """Choose how an implementation of another convention is called, by trials on small problems.
 
@@ -163,6 +175,7 @@ class ReadInstruments:
 Task: TypeAlias = (
     Wait
     | ListImplementations
+    | ImportLibraries
     | ChooseReadings
     | Survey
     | Check

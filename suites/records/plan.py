@@ -108,6 +108,7 @@ class Plan(Settings):
     device_memory_limit  bytes that one call may add on a GPU; None without one
     named            implementations that were named with --impl: the run has to time each of them
     across           whether implementations of other panels are compared with the baseline, too
+    left_out         implementations that take no part because of their slow start
     """
 
     __pydantic_config__: ClassVar[Any] = STRICT
@@ -125,6 +126,7 @@ class Plan(Settings):
     device_memory_limit: int | None = None
     named: tuple[str, ...] = ()
     across: bool = False
+    left_out: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names = [entry.name for entry in self.entries]

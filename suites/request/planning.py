@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -51,6 +51,9 @@ class Request:
     key_heads  key heads of every problem; None leaves them
     axes       values that replace an axis, by option
     settings   settings of the plan that were given, by field
+    with_peers whether implementations with a slow start take part in every suite
+
+    Raises ValueError for names beside with_peers: those that are named take part anyway.
     """
 
     suite: Suite
@@ -61,6 +64,14 @@ class Request:
     key_heads: int | None = None
     axes: Mapping[str, Values] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    with_peers: bool = False
+
+    def __post_init__(self) -> None:
+        if self.with_peers and self.specs is not None:
+            raise ValueError(
+                f"--with-peers beside {self.specs[0]}; names say which implementations take part: "
+                "expected one or the other"
+            )
 
     @property
     def is_open_ended(self) -> bool:
@@ -91,6 +102,7 @@ def requested(suite: Suite, given: Mapping[str, str | list[str]]) -> Request:
         axes={name: values[name] for name in AXES if name in values},
         settings={field: values[name] for name, field in options.SETTINGS.items() if name in values}
         | ({"cuda_device": chosen} if chosen else {}),
+        with_peers=values.get("--with-peers", False),
     )
 
 
@@ -161,6 +173,8 @@ def plan_of(
     entries  the implementations, as data
     """
     problems = problems_of(request, machine)
+    left_out = _left_out(request, entries)
+    entries = tuple(each for each in entries if _takes_part(each, request, left_out))
     entries = processes.assigned(entries, request.apart)
     split = processes.are_split(entries)
     defaults = {
@@ -183,8 +197,35 @@ def plan_of(
         baselines=baselines.by_device(entries, problems, capability(machine)),
         named=_named(request, entries),
         across=request.against is not None,
+        left_out=left_out,
         **{**defaults, **request.settings},
     )
+
+
+def _left_out(request: Request, entries: Sequence[Entry]) -> tuple[str, ...]:
+    """The implementations without a name on the command line that start too slowly for the suite.
+
+    A missing one costs no time: it stays, with its reason.
+    """
+    if request.specs is not None or request.with_peers or request.suite.slow_starts:
+        return ()
+    return tuple(
+        each.name
+        for each in entries
+        if each.slow_start and not each.missing and not _is_baseline(each, request)
+    )
+
+
+def _takes_part(entry: Entry, request: Request, left_out: Collection[str]) -> bool:
+    """Whether an implementation is of this run: it is named, or the suite is for it."""
+    if request.specs is not None or _is_baseline(entry, request):
+        return True
+    panels = request.suite.panels
+    return entry.name not in left_out and (not panels or entry.panel in panels)
+
+
+def _is_baseline(entry: Entry, request: Request) -> bool:
+    return request.against is not None and _is_meant(entry, request.against)
 
 
 def _round_budget_ms(request: Request) -> float:
