@@ -58,7 +58,8 @@ class Implementation:
                  like an attention function; None is impls.reference
     approximates whether it only approximates its reference: its error is reported, not judged
     operator     returns the name of the kernel that a library picks for q, k and v
-    remark       returns a note on how it computes a problem, shown beside its results; "" for none
+    remark       returns a note on how it computes a problem, shown beside its results; "" for none;
+                 it gets the chosen settings that it has parameters for
     chosen       selected settings, printed as `name[setting=value]`; others keep their default
     library      the package that it needs beside torch; None for none
     slow_start   whether its set-up takes longer than a second: it is left out of suites that do not
@@ -79,7 +80,7 @@ class Implementation:
     reference: AttentionFunction | None = None
     approximates: bool = False
     operator: Callable[..., str] | None = None
-    remark: Callable[[Problem], str] | None = None
+    remark: Callable[..., str] | None = None
     library: Library | None = None
     slow_start: bool = False
     apart: str = ""
@@ -140,9 +141,15 @@ class Implementation:
     def remarks(self, problem: Problem) -> tuple[str, ...]:
         """Notes on how it computes a problem: of its convention, its own and those of `inner`."""
         converted = self.convention.said(problem) if self.convention is not None else ()
-        own = self.remark(problem) if self.remark is not None else ""
+        own = self._remark(problem)
         inner = self.inner.remarks(problem) if self.inner is not None else ()
         return (*converted, *filter(None, [own]), *inner)
+
+    def _remark(self, problem: Problem) -> str:
+        if self.remark is None:
+            return ""
+        taken = {n: value for n, value in self.chosen if n in _parameters(self.remark)}
+        return self.remark(problem, **taken)
 
     @property
     def takes_inner(self) -> bool:
@@ -298,7 +305,7 @@ def implementation(  # noqa: PLR0913 - each is a property that a file may declar
     reference: AttentionFunction | None = None,
     approximates: bool = False,
     operator: Callable[..., str] | None = None,
-    remark: Callable[[Problem], str] | None = None,
+    remark: Callable[..., str] | None = None,
     library: Library | None = None,
     slow_start: bool = False,
     apart: str = "",
