@@ -97,7 +97,7 @@ def _keyless_rows(problem: Problem) -> Tensor | None:
     return torch.tensor(keyless, device=problem.device)[:, None, :, None]
 
 
-def _attend(  # noqa: PLR0913 - the arguments of the contract
+def _attend(
     module: torch.nn.Module,
     q: Tensor,
     k: Tensor,

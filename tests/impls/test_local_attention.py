@@ -15,7 +15,7 @@ from suites.measure.memory import measure
 
 needs_it = pytest.mark.skipif(bool(LIBRARY.fault), reason="local-attention is not installed")
 
-LENGTHS = (1, 2, 7, 8, 33, 64, 129)
+LENGTHS = (1, 7, 8, 33)
 WINDOWS = ("window:1", "window:2", "window:5", "window:8:7", "window:9", "window:40", "window:500")
 FEATURES = (
     "b3 h4 t65 d16 window:9+padding:0.5 train",
