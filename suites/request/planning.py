@@ -48,6 +48,7 @@ class Request:
     problems   problems as typed
     against    the baseline, as typed; None is the default
     apart      implementations that are measured in processes of their own
+    pythons    interpreters of implementations that have another one, by name
     key_heads  key heads of every problem; None leaves them
     axes       values that replace an axis, by option
     settings   settings of the plan that were given, by field
@@ -61,6 +62,7 @@ class Request:
     problems: tuple[str, ...] = ()
     against: str | None = None
     apart: tuple[str, ...] = ()
+    pythons: Mapping[str, str] = field(default_factory=dict)
     key_heads: int | None = None
     axes: Mapping[str, Values] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -98,6 +100,7 @@ def requested(suite: Suite, given: Mapping[str, str | list[str]]) -> Request:
         problems=values.get("--problem", ()),
         against=values.get("--against"),
         apart=values.get("--apart", ()),
+        pythons=dict(values.get("--python", ())),
         key_heads=values.get("--kv-heads"),
         axes={name: values[name] for name in AXES if name in values},
         settings={field: values[name] for name, field in options.SETTINGS.items() if name in values}
