@@ -158,7 +158,6 @@ def entry_of(each: Implementation) -> Entry:
         library=", ".join(str(part.library) for part in parts if part.library is not None),
         slow_start=any(part.slow_start for part in parts),
         apart=each.apart,
-        process=each.name if each.apart else "",
         ran_on=each.ran_on,
     )
 

@@ -25,12 +25,12 @@ def assigned(entries: Sequence[Entry], apart: Sequence[str]) -> tuple[Entry, ...
             raise ValueError(
                 f"--apart {each!r} is none of the implementations of this run: {', '.join(names)}"
             )
-    return tuple(
-        replace(entry, process=entry.name, apart=entry.apart or ASKED)
-        if entry.name in apart
-        else entry
-        for entry in entries
-    )
+    return tuple(_assigned(entry, asked=entry.name in apart) for entry in entries)
+
+
+def _assigned(entry: Entry, *, asked: bool) -> Entry:
+    why = entry.apart or (ASKED if asked else "")
+    return replace(entry, apart=why, process=entry.process or entry.name) if why else entry
 
 
 def with_pythons(
