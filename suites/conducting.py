@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from impls import fingerprint
 from impls.interface import Problem
 from suites.discover.discovery import Discovery, discover
-from suites.engine.catalogue import cores, open_catalogue, with_readings
+from suites.engine.catalogue import cores, open_catalogue, with_libraries, with_readings
 from suites.engine.conductor import AHEAD, Conductor, Listener
 from suites.engine.local_pool import LocalPool
 from suites.engine.time_left import TimeLeft
@@ -138,14 +138,24 @@ def without_limits(done: Conducted) -> list[tuple[str, Path]]:
 def _callable_plan(request: Request, pool: LocalPool) -> tuple[Plan, dict[str, Any]]:
     """The plan, with the readings of its implementations, and the machine.
 
-    Raises ValueError where none of the implementations that were named can be called.
+    Raises ValueError where the library of an implementation that was named does not import, and
+    where none of those named can be called.
     """
     plan, machine = planned(request, pool)
+    plan = with_libraries(plan, pool)
+    _expect_named(plan)
     plan = with_readings(plan, pool)
     named = [entry for entry in plan.entries if entry.name in plan.named]
     if named and all(entry.fault for entry in named):
         raise ValueError("; ".join(f"{entry.name}: {entry.fault}" for entry in named))
     return plan, machine
+
+
+def _expect_named(plan: Plan) -> None:
+    """Raise ValueError for an implementation that was named and is missing here."""
+    for entry in plan.entries:
+        if entry.missing and entry.name in (*plan.named, plan.baseline):
+            raise ValueError(f"implementation {entry.name!r} is missing here: {entry.missing}")
 
 
 def planned(request: Request, pool: LocalPool | None = None) -> tuple[Plan, dict[str, Any]]:

@@ -19,7 +19,7 @@ from suites.conducting import (
     finished,
     pool_of,
 )
-from suites.engine.catalogue import cores, open_catalogue, with_readings
+from suites.engine.catalogue import cores, open_catalogue, with_libraries, with_readings
 from suites.engine.conductor import Listener
 from suites.engine.local_pool import LocalPool
 from suites.records.bundles.layout import INSTALLED, is_bundle
@@ -145,6 +145,7 @@ def _planned(plan: Plan, pool: LocalPool) -> tuple[Plan, dict[str, Any]]:
         or baselines.by_device(entries, plan.problems, capability(machine)),
         named=tuple(name for name in plan.named if name in names),
     )
+    made = with_libraries(made, pool)
     here = _devices(machine)
     possible = tuple(problem for problem in plan.problems if problem.device in here)
     if possible:  # trials need a device

@@ -13,18 +13,20 @@ from typing import Any, Final
 from impls import own_files
 from suites.engine.local_pool import LocalPool, Process
 from suites.engine.messages import Begin, Listed, Message, ReadingsChosen, Refused
-from suites.engine.protocol import ChooseReadings, ListImplementations, Task
+from suites.engine.protocol import ChooseReadings, ImportLibraries, ListImplementations, Task
 from suites.engine.watch import Ending
 from suites.records.plan import Entry, Plan
 from suites.records.record import CHECK
 
 LIMIT_S: Final = 120.0
-"""Seconds that importing one file may take."""
+"""Seconds that importing one file, or one library, may take."""
 TRIALS_S: Final = 30.0
 """Seconds that trials of one implementation may take; compilers have those of --prepare-limit."""
 MOST_TRIES: Final = 10
 """Files that may end the session, each of which makes another one necessary."""
 _NO_LIMIT: Final = 1 << 62
+_ALONE: Final = -1
+"""The session of a process that imports one library alone, and ends."""
 
 Catalogue = tuple[dict[str, Any], tuple[Entry, ...]]
 """The machine, and its implementations."""
@@ -77,6 +79,32 @@ def _of(found: Listed) -> Catalogue:
 def _like(pool: LocalPool) -> LocalPool:
     """A pool with the same limits, of processes of its own."""
     return LocalPool(LIMIT_S, _NO_LIMIT, pool.allocator, cuda_device=pool.cuda_device)
+
+
+def with_libraries(plan: Plan, pool: LocalPool) -> Plan:
+    """The plan after its libraries were imported: an entry whose library fails is missing.
+
+    Importing takes seconds for some libraries, so only those of a plan are imported.
+    """
+    return replace(plan, entries=tuple(_with_library(each, plan, pool) for each in plan.entries))
+
+
+def _with_library(entry: Entry, plan: Plan, pool: LocalPool) -> Entry:
+    if entry.missing or not entry.library:
+        return entry
+    session = _ALONE if entry.apart else CHECK  # it may not share a process with the others
+    heard: list[Message] = []
+    process = pool.take(session, max(plan.threads))
+    task = ImportLibraries(implementation=entry.name, files=entry.files)
+    ending = _asked(process, task, heard.append, LIMIT_S)
+    if ending is not None or entry.apart:
+        process[1].end()
+    else:
+        pool.put_back(session, process)
+    if ending is not None:
+        return replace(entry, missing=f"ended the process that imports it: {ending.reason}")
+    refused = next((each for each in heard if isinstance(each, Refused)), None)
+    return entry if refused is None else replace(entry, missing=refused.reason)
 
 
 def with_readings(plan: Plan, pool: LocalPool) -> Plan:

@@ -16,8 +16,9 @@ import torch
 import impls
 from impls.interface import Implementation, Missing
 from suites.engine.messages import Begin, Listed, Refused, Surveyed
+from suites.engine.outcome import resolve
 from suites.engine.pipe import Sender, one_line
-from suites.engine.protocol import ListImplementations, Survey
+from suites.engine.protocol import ImportLibraries, ListImplementations, Survey
 from suites.measure import (
     cache,
     ceilings,
@@ -28,7 +29,6 @@ from suites.measure import (
     timing,
     warm_up,
 )
-from suites.measure.affinity import on_all_cpus
 from suites.process_state.state import SHARED, ProcessState
 from suites.records.facts import SessionFacts, WarmUp
 from suites.records.plan import Entry
@@ -61,7 +61,10 @@ Found = dict[str, Implementation | Missing]
 
 
 def list_implementations(task: ListImplementations, sender: Sender) -> None:
-    """Send the machine with every implementation that the specs select, or why there is none."""
+    """Send the machine with every implementation that the specs select, or why there is none.
+
+    Libraries are found by their metadata. Importing them is a task of its own.
+    """
     try:
         found = _entries(task, sender)
     except ValueError as error:
@@ -74,6 +77,18 @@ def list_implementations(task: ListImplementations, sender: Sender) -> None:
     sender.send(Listed(machine=here, entries=entries, positions=positions))
 
 
+def import_libraries(task: ImportLibraries, sender: Sender) -> None:
+    """Import what an implementation needs beside torch, or send why that fails."""
+    sender.send(Begin(problem=None, implementation=task.implementation))
+    before = ProcessState()
+    try:
+        resolve(task.implementation, task.files)
+    except ImportError as error:
+        sender.send(Refused(reason=one_line(str(error), LONGEST)))
+    if changes := before.changes():
+        raise RuntimeError(f"importing its library {changes}; {SHARED}")  # ends the process
+
+
 def survey(task: Survey, sender: Sender) -> None:
     """Send the facts of this process, once, before any time is taken."""
     warmed = _warmed() if task.warms_up else None
@@ -84,6 +99,7 @@ def survey(task: Survey, sender: Sender) -> None:
     )
     facts = SessionFacts(
         session=task.session,
+        process=task.process,
         ceilings=found,
         threads=torch.get_num_threads(),
         affinity=tuple(cpus_of_threads()),
@@ -139,7 +155,7 @@ def entry_of(each: Implementation) -> Entry:
         description=one_line(lines[0], LONGEST) if lines else "",
         states_limits=each.states_limits,
         needs_trial=any(not part.states_limits or part.convention is not None for part in parts),
-        library=str(each.library or ""),
+        library=", ".join(str(part.library) for part in parts if part.library is not None),
         slow_start=any(part.slow_start for part in parts),
         apart=each.apart,
         process=each.name if each.apart else "",
@@ -178,7 +194,7 @@ def _selected(spec: str, chosen: list[Implementation], known: Found) -> list[Ent
     name = impls.name_and_spec(spec)[0]
     if name:
         _expect_usable(name, spec, chosen, known)
-    return [_named(_importable(each), name) for each in chosen]
+    return [_named(entry_of(each), name) for each in chosen]
 
 
 def _named(entry: Entry, name: str) -> Entry:
@@ -197,23 +213,6 @@ def _expect_usable(name: str, spec: str, chosen: list[Implementation], known: Fo
     is_ours = isinstance(other, Missing) or (other and Path(other.file).parent == impls.FOLDER)
     if is_ours and name != str(chosen[0]):
         raise ValueError(f"{spec}: {name!r} is the name of an implementation; choose another")
-
-
-def _importable(each: Implementation) -> Entry:
-    """The entry of an implementation, after its library was imported; else a missing one."""
-    entry = entry_of(each)
-    try:
-        _import_library(each)
-    except ImportError as error:
-        return Entry(name=entry.name, missing=one_line(str(error), LONGEST))
-    return entry
-
-
-def _import_library(each: Implementation) -> None:
-    for part in filter(None, (each, each.inner)):
-        if part.library is not None:
-            with _unchanged(str(part.library), RuntimeError), on_all_cpus():
-                part.library.imported()
 
 
 def _load(path: Path, without: dict[str, str], sender: Sender, known: Found) -> Found:

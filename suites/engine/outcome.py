@@ -56,7 +56,7 @@ def recorded(
     Returns whether it did not fail. Changed process state is a failure whatever the work gave.
     """
     sender.send(Begin(problem=task.problem, implementation=name))
-    before = ProcessState(*more)
+    before = ProcessState(*more, alone=task.alone)
     try:
         made = work()
         device_errors.synchronize()  # an error of its kernels is raised here, not in the next one

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from impls.interface import Problem
 from impls.interface.implementation import refusals
@@ -14,6 +14,8 @@ from suites.records.record import CHECK, Cause, Pair, Record, Status
 from suites.records.revision import Revision
 from suites.records.settings import Settings
 
+AGAIN: Final = "baseline again"
+"""The process that measures the baseline once more: the noise floor between processes."""
 Work = tuple[Problem, list[str]]
 """A problem and the implementations that have something to do on it."""
 
@@ -106,6 +108,7 @@ class Plan(Settings):
     device_memory_limit  bytes that one call may add on a GPU; None without one
     named            implementations that were named with --impl: the run has to time each of them
     across           whether implementations of other panels are compared with the baseline, too
+    left_out         implementations that take no part because of their slow start
     """
 
     __pydantic_config__: ClassVar[Any] = STRICT
@@ -123,6 +126,7 @@ class Plan(Settings):
     device_memory_limit: int | None = None
     named: tuple[str, ...] = ()
     across: bool = False
+    left_out: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names = [entry.name for entry in self.entries]
@@ -206,6 +210,33 @@ class Plan(Settings):
         """
         panels = self.panels(names)
         return self.baseline_of(panels.get("attention") or next(iter(panels.values()), []), device)
+
+    def processes(self, names: Collection[str], device: str) -> dict[str, list[str]]:
+        """These implementations by the process that measures them, the baseline's process first.
+
+        With more than one, the last is AGAIN: the baseline once more, in a process of its own.
+        """
+        baseline = self.twin_of(names, device)
+        found: dict[str, list[str]] = {self.process_of(baseline): []}
+        for entry in self.entries:
+            if entry.name in names:
+                found.setdefault(entry.process, []).append(entry.name)
+        return {**found, AGAIN: [baseline]} if len(found) > 1 else found
+
+    def process_of(self, name: str) -> str:
+        """The process that measures an implementation; "" is the first one."""
+        return next((entry.process for entry in self.entries if entry.name == name), "")
+
+    def sharing(self, process: str) -> int:
+        """How many implementations a process has."""
+        return sum(entry.process == process for entry in self.entries)
+
+    @property
+    def first_process(self) -> str:
+        """The process that leads where a problem has all implementations."""
+        names = [entry.name for entry in self.entries if not entry.missing]
+        device = self.problems[0].device if self.problems else "cpu"
+        return self.process_of(self.twin_of(names, device))
 
     def panels(self, names: Collection[str]) -> dict[str, list[str]]:
         """These implementations by panel, attention first, each in the plan's order."""

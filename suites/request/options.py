@@ -10,7 +10,7 @@ from typing import Any, Final
 from impls import name_and_spec
 from impls.interface import Problem
 from suites.records import settings
-from suites.records.option import MOST, Option, whole
+from suites.records.option import MOST, Option, on_off, whole
 from suites.request import axes
 
 _NAME: Final = re.compile(r"[A-Za-z_][\w.-]*(?<!\.py)")
@@ -41,9 +41,16 @@ QUESTIONS: Final = (
         name="--impl",
         metavar="NAME",
         help="NAME, FILE.py, FILE.py:FUNCTION or package.module:FUNCTION, NAME=SPEC for a name of "
-        "its own; again for more. By default all.",
+        "its own; again for more. By default all but slow starts.",
         parse=named_spec,
         repeat=True,
+    ),
+    Option(
+        name="--with-peers",
+        metavar="",
+        help="Also those whose set-up takes longer than a second.",
+        parse=on_off,
+        flag=True,
     ),
     Option(
         name="--problem",
@@ -58,6 +65,12 @@ QUESTIONS: Final = (
         parse=named_spec,
         help="The baseline of every comparison; by default the first of torch's kernels that "
         "accepts every problem.",
+    ),
+    Option(
+        name="--apart",
+        metavar="NAME",
+        help="Measure this implementation in a process of its own; again for more.",
+        repeat=True,
     ),
     Option(
         name="--kv-heads",
@@ -77,7 +90,8 @@ OPTIONS: Final[dict[str, Option]] = {
 
 
 CHECK_OPTIONS: Final = tuple(
-    OPTIONS[name] for name in ("--time-limit", "--prepare-limit", "--memory-limit", "--threads")
+    OPTIONS[name]
+    for name in ("--with-peers", "--time-limit", "--prepare-limit", "--memory-limit", "--threads")
 )
 """Those of `check`."""
 _JUDGE_HELP: Final = {

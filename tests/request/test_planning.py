@@ -75,6 +75,47 @@ def test_with_an_option_for_the_duration_all_sessions_run(given: Given, sessions
     assert plan.sessions == sessions
 
 
+SLOW = (
+    *entries("base layer"),
+    Entry(name="slow", limits=(Limits(),), slow_start=True),
+    Entry(name="absent", missing="not installed", slow_start=True),
+)
+
+
+def names_of(suite: str, given: Given) -> tuple[list[str], tuple[str, ...]]:
+    """Those that take part, and those that are left out."""
+    plan = plan_of(requested(SUITES[suite], given), MACHINE, SLOW, CORES)
+    return [each.name for each in plan.entries], plan.left_out
+
+
+@pytest.mark.parametrize("suite", [name for name in SUITES if name != "peers"])
+def test_a_slow_start_is_left_out_and_the_plan_names_it(suite: str) -> None:
+    """A missing one costs no time: it stays, with its reason."""
+    assert names_of(suite, {}) == (["base", "layer", "absent"], ("slow",))
+    every = ["base", "layer", "slow", "absent"]
+    assert names_of(suite, {"--with-peers": "on"}) == (every, ())
+
+
+def test_a_slow_start_takes_part_where_it_is_named() -> None:
+    assert names_of("quick", {"--impl": ["slow"]})[1] == ()
+    assert "slow" in names_of("quick", {"--impl": ["slow"]})[0]
+    assert names_of("quick", {"--against": "slow"}) == (["base", "layer", "slow", "absent"], ())
+
+
+def test_peers_has_slow_starts_and_attention_alone_unless_others_are_named() -> None:
+    assert names_of("peers", {}) == (["base", "slow", "absent"], ())
+    assert "layer" in names_of("peers", {"--impl": ["layer", "base"]})[0]
+    assert "layer" in names_of("peers", {"--against": "layer"})[0]
+
+
+def test_with_peers_beside_names_is_refused() -> None:
+    given: Given = {"--with-peers": "on", "--impl": ["base"]}
+    with pytest.raises(
+        ValueError, match=r"^--with-peers beside base; .* expected one or the other$"
+    ):
+        requested(QUICK, given)
+
+
 def test_a_baseline_of_another_panel_is_accepted_and_the_plan_says_so() -> None:
     for names, against in (
         ("mine layer", "layer"),
