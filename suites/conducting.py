@@ -20,6 +20,7 @@ from suites.records.record import CHECK, Record
 from suites.records.store import Run, Store, now
 from suites.request import planning
 from suites.request.planning import Request
+from suites.versions import revisions
 
 NOT_KEPT: Final = "sqlite://"
 """The store of a check, in memory."""
@@ -130,7 +131,7 @@ def without_limits(done: Conducted) -> list[tuple[str, Path]]:
         (entry.name, file.relative_to(here) if file.is_relative_to(here) else file)
         for entry in done.run.plan.entries
         if entry.name in failed and not entry.states_limits
-        for file in [Path(entry.files[entry.name])]
+        for file in [Path(entry.files[entry.defined])]
     ]
 
 
@@ -159,14 +160,17 @@ def _expect_named(plan: Plan) -> None:
 
 def planned(request: Request, pool: LocalPool | None = None) -> tuple[Plan, dict[str, Any]]:
     """The plan, and the machine it is for. Raises ValueError for what makes no sense."""
+    placed = revisions.placed(request)
+    request = placed.request
     machine, entries = open_catalogue(
         planning.specs_of(request),
         threads=max(planning.threads_of(request, cores())),
         allocator=request.settings.get("allocator", "default"),
         cuda_device=request.settings.get("cuda_device", ""),
         pool=pool,
+        processes=placed.processes,
     )
-    return planning.plan_of(request, machine, entries, cores()), machine
+    return planning.plan_of(request, machine, placed.described(entries), cores()), machine
 
 
 def pool_for(request: Request) -> LocalPool:

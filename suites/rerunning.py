@@ -109,12 +109,12 @@ def _memory_limit(limit: int) -> int:
 
 def spec_of(entry: Entry) -> str:
     """An implementation as --impl takes it here. Raises ValueError for a file that is not here."""
-    spec = entry.name
+    spec = entry.defined
     for name, file in entry.files.items():
         if Path(file).parent != FOLDER:
             place = f"{_place(file)}:{name.rpartition('.')[2]}"
             spec = _with_place(spec, name, place)
-    return spec
+    return f"{entry.name}={spec}" if entry.spec else spec
 
 
 def _with_place(spec: str, name: str, place: str) -> str:

@@ -7,6 +7,7 @@ import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -65,14 +66,15 @@ def list_implementations(task: ListImplementations, sender: Sender) -> None:
     Libraries are found by their metadata. Importing them is a task of its own.
     """
     try:
-        entries = _entries(task, sender)
+        found = _entries(task, sender)
     except ValueError as error:
         sender.send(Refused(reason=one_line(str(error), LONGEST)))
         return
     here = machine.describe(
         cores=task.cores, threads=torch.get_num_threads(), cuda_device=task.cuda_device
     )
-    sender.send(Listed(machine=here, entries=tuple(entries)))
+    positions, entries = zip(*found, strict=True) if found else ((), ())
+    sender.send(Listed(machine=here, entries=entries, positions=positions))
 
 
 def import_libraries(task: ImportLibraries, sender: Sender) -> None:
@@ -97,6 +99,7 @@ def survey(task: Survey, sender: Sender) -> None:
     )
     facts = SessionFacts(
         session=task.session,
+        process=task.process,
         ceilings=found,
         threads=torch.get_num_threads(),
         affinity=tuple(cpus_of_threads()),
@@ -160,25 +163,56 @@ def entry_of(each: Implementation) -> Entry:
     )
 
 
-def _entries(task: ListImplementations, sender: Sender) -> list[Entry]:
+def _entries(task: ListImplementations, sender: Sender) -> list[tuple[int, Entry]]:
+    """Every entry after the position of its spec."""
     known: Found = {}
     for path in impls.own_files():
         known |= _load(path, task.without, sender, known)
     if task.specs is None:
-        found = [each for each in known.values() if isinstance(each, Implementation)]
-        specs = [each.name for each in found]
+        specs = [each.name for each in known.values() if isinstance(each, Implementation)]
     else:
         specs = list(task.specs)
-    for spec in specs:
+    found: dict[str, tuple[int, Entry]] = {}
+    for position, spec in enumerate(specs):
         sender.send(Begin(problem=None, implementation=spec))
         with _unchanged(spec, ValueError):
-            impls.select([spec], known)
+            chosen = impls.select([impls.name_and_spec(spec)[1]], known)
+        for entry in _selected(spec, chosen, known):
+            other = found.setdefault(entry.name, (position, entry))[1]
+            if (other.spec or entry.spec) and other is not entry:
+                raise ValueError(f"{spec}: the name {entry.name!r} is given twice; choose another")
     missing = [
         Entry(name=each.name, missing=one_line(each.reason, LONGEST))
         for each in known.values()
         if isinstance(each, Missing) and task.specs is None
     ]
-    return [*map(entry_of, impls.select(specs, known)), *missing]
+    return [*found.values(), *((len(specs), each) for each in missing)]
+
+
+def _selected(spec: str, chosen: list[Implementation], known: Found) -> list[Entry]:
+    """The entries of a spec. Raises ValueError for a name that is not free."""
+    name = impls.name_and_spec(spec)[0]
+    if name:
+        _expect_usable(name, spec, chosen, known)
+    return [_named(entry_of(each), name) for each in chosen]
+
+
+def _named(entry: Entry, name: str) -> Entry:
+    """An entry under the name that the run gives it; "" leaves it."""
+    return replace(entry, name=name, spec=entry.name) if name not in ("", entry.name) else entry
+
+
+def _expect_usable(name: str, spec: str, chosen: list[Implementation], known: Found) -> None:
+    """Raise ValueError for a name that `impls/` uses, or that several implementations would get."""
+    if len(chosen) > 1:
+        raise ValueError(
+            f"{spec} names {len(chosen)} implementations: {', '.join(map(str, chosen))}; expected "
+            "one"
+        )
+    other = known.get(name)
+    is_ours = isinstance(other, Missing) or (other and Path(other.file).parent == impls.FOLDER)
+    if is_ours and name != str(chosen[0]):
+        raise ValueError(f"{spec}: {name!r} is the name of an implementation; choose another")
 
 
 def _load(path: Path, without: dict[str, str], sender: Sender, known: Found) -> Found:

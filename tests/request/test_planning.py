@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from impls.interface import Limits, Problem
 from suites.records.plan import Entry, Plan
 from suites.request import planning
+from suites.request.participants import is_meant
 from suites.request.planning import Request, plan_of, requested
 from suites.request.suites import SUITES
 
@@ -139,9 +141,9 @@ def test_the_plan_has_the_names_given_with_impl_and_not_that_of_against_alone() 
 def test_a_baseline_may_be_named_by_its_module() -> None:
     files = {"dense": "/site/package/attention.py"}
     entry = Entry(name="dense", files=files, limits=(Limits(),))
-    assert planning._is_meant(entry, "package.attention:dense")
+    assert is_meant(entry, "package.attention:dense")
     for other in ("package.other:dense", "package.attention:mine", "attention.py:mine"):
-        assert not planning._is_meant(entry, other)
+        assert not is_meant(entry, other)
 
 
 def test_an_unknown_baseline_names_the_implementations_of_the_run() -> None:
@@ -187,3 +189,28 @@ def test_the_baseline_is_among_the_implementations_that_are_looked_up() -> None:
     assert planning.specs_of(Request(suite=QUICK)) is None
     for against, specs in (("b", ["a", "b"]), ("a", ["a"]), (None, ["a"])):
         assert planning.specs_of(Request(suite=QUICK, specs=("a",), against=against)) == specs
+
+
+def test_a_name_of_the_run_is_a_baseline_and_is_not_added_again() -> None:
+    request = requested(QUICK, {"--impl": ["old=k.py", "new=k.py"], "--against": "old"})
+    assert planning.specs_of(request) == ["old=k.py", "new=k.py"]
+    named = tuple(Entry(name=name, spec="attention", limits=(Limits(),)) for name in ("old", "new"))
+    plan = plan_of(request, MACHINE, named, CORES)
+    assert (plan.baseline, plan.named) == ("old", ("old", "new"))
+
+
+def test_a_baseline_may_have_a_name_of_its_own() -> None:
+    request = requested(QUICK, {"--impl": ["new=k.py"], "--against": "base=naive"})
+    assert planning.specs_of(request) == ["new=k.py", "base=naive"]
+    named = tuple(
+        Entry(name=name, spec="attention", limits=(Limits(),)) for name in ("new", "base")
+    )
+    plan = plan_of(request, MACHINE, named, CORES)
+    assert (plan.baseline, plan.named) == ("base", ("new",))
+
+
+@pytest.mark.parametrize("text", ["1a=naive", "a b=naive", "a=", "k.py=naive"])
+def test_a_name_of_another_form_is_refused(text: str) -> None:
+    expected = re.escape(f"--impl is {text!r}, expected NAME=SPEC with a name of letters")
+    with pytest.raises(ValueError, match=expected):
+        requested(QUICK, {"--impl": [text]})
