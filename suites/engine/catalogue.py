@@ -82,7 +82,8 @@ def _like(pool: LocalPool) -> LocalPool:
 def with_libraries(plan: Plan, pool: LocalPool) -> Plan:
     """The plan after its libraries were imported: an entry whose library fails is missing.
 
-    Each is imported by the process that checks the implementation. Importing takes seconds for some libraries, so only those of a plan are imported.
+    Each is imported by the process that checks the implementation. Importing takes seconds for some
+    libraries, so only those of a plan are imported.
     """
     return replace(plan, entries=tuple(_with_library(each, plan, pool) for each in plan.entries))
 
