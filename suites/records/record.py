@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Final, Literal, get_args
 
 from impls.interface import Problem
 from suites.records.codec import STRICT, Average, Bytes, Count, Milliseconds, ProblemText
+from suites.records.kernels import Kernel
 from suites.stats.pairing import counted
 
 Status = Literal[
@@ -222,7 +223,9 @@ class Record:
     neighbour_ratio   time of a small product right after its call, over that right after a call of
                       the baseline; None for the baseline itself
     page_faults       minor page faults for one call, over the timed samples
-    operator          the kernel that a library picked, where it is known
+    operator          the kernel that a library picked, where the implementation names it
+    kernels           that one call ran, by torch's profiler; empty: none was seen
+    fallback          the slow path that ran although none was requested; empty: none
     notes             how its calls differ from those of others, as gradients by backward()
     spent_ms          wall time of the check's quickest call, for forecasts only
     calls_ms          wall time spent inside its calls, timed or not, in this session
@@ -269,6 +272,8 @@ class Record:
     neighbour_ratio: Average | None = None
     page_faults: Average | None = None
     operator: str = ""
+    kernels: tuple[Kernel, ...] = ()
+    fallback: str = ""
     notes: tuple[str, ...] = ()
     spent_ms: Milliseconds | None = None
     calls_ms: Milliseconds | None = None

@@ -106,6 +106,7 @@ def _schema() -> pa.Schema:
             ("batch_differs_from", whole),
         ]
     )
+    kernel = pa.struct([("name", text), ("share", real), ("calls", whole), ("variant", text)])
     gauges = ("sm_mhz", "memory_mhz", "power_w", "temperature_c")
     throttled = ("throttled_ms", pa.map_(text, real))
     device = pa.struct([*((name, real) for name in gauges), ("reasons", pa.list_(text)), throttled])
@@ -122,7 +123,9 @@ def _schema() -> pa.Schema:
         [
             ("session", whole),
             *((name, text) for name in (*_NAMES, "cause", "reason", "slip", "cure")),
-            *((name, text) for name in ("process", "unbound", "clock", "inputs_from", "operator")),
+            *((name, text) for name in ("process", "unbound", "clock", "inputs_from")),
+            *((name, text) for name in ("operator", "fallback")),
+            ("kernels", pa.list_(kernel)),
             ("threads", whole),
             ("calls_per_sample", whole),
             ("compilations", whole),
