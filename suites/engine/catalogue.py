@@ -87,7 +87,8 @@ def _of(found: Listed) -> Catalogue:
 def with_libraries(plan: Plan, pool: LocalPool) -> Plan:
     """The plan after its libraries were imported: an entry whose library fails is missing.
 
-    Importing takes seconds for some libraries, so only those of a plan are imported.
+    Each is imported by the process that checks the implementation. Importing takes seconds for some
+    libraries, so only those of a plan are imported.
     """
     return replace(plan, entries=tuple(_with_library(each, plan, pool) for each in plan.entries))
 
@@ -97,14 +98,12 @@ def _with_library(entry: Entry, plan: Plan, pool: LocalPool) -> Entry:
         return entry
     heard: list[Message] = []
     process = pool.take(CHECK, max(plan.threads), entry.process)
-    task = ImportLibraries(implementation=entry.name, files=entry.files)
+    task = ImportLibraries(implementation=entry.defined, files=entry.files)
     ending = _asked(process, task, heard.append, LIMIT_S)
     if ending is not None:
         process[1].end()
-    else:
-        pool.put_back(CHECK, process, entry.process)
-    if ending is not None:
         return replace(entry, missing=f"ended the process that imports it: {ending.reason}")
+    pool.put_back(CHECK, process, entry.process)
     refused = next((each for each in heard if isinstance(each, Refused)), None)
     return entry if refused is None else replace(entry, missing=refused.reason)
 
