@@ -88,7 +88,7 @@ def answers(analysis: Analysis) -> list[Answer]:
 
 def _compares(found: Recommendation) -> bool:
     """Whether two implementations have times on one of its problems."""
-    return any(each.rivals for each in found.ranked.values())
+    return any(each.rivals or each.same for each in found.ranked.values())
 
 
 def _labels(found: Sequence[Recommendation]) -> Iterator[str]:
