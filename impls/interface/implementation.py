@@ -29,6 +29,9 @@ AttentionFunction: TypeAlias = Callable[..., "Tensor"]
 The optional arguments `bias`, `softcap` and `sink` are passed only when the problem has them.
 """
 
+ChoiceLimits: TypeAlias = Mapping[tuple[str, Any], tuple[Limits, ...]]
+"""Limits by setting and value: {("operator", "fa2"): (Limits(...),)}."""
+
 Projections: TypeAlias = Callable[[int, int], "tuple[Tensor, Tensor, Tensor, Tensor]"]
 """Widths of queries and keys to float64 weights of q, k, v and out, each [width, width]."""
 
@@ -48,6 +51,7 @@ class Implementation:
     layout       of q, k, v and out as the function takes them: bhtd is [B, H, T, D], bthd is
                  [B, T, H, D]
     choices      settings of the function and the values worth trying, by parameter name
+    choice_limits  limits that replace `limits` where a setting has a value, by setting and value
     projections  of a layer: the weights it applies around attention, for its reference; None for
                  attention itself
     reference    of a function other than attention: its plain, dense definition, called in float64
@@ -71,6 +75,7 @@ class Implementation:
     function: Callable[..., Any]
     limits: tuple[Limits, ...]
     choices: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    choice_limits: ChoiceLimits = field(default_factory=dict)
     projections: Projections | None = None
     reference: AttentionFunction | None = None
     approximates: bool = False
@@ -243,7 +248,9 @@ class Implementation:
                 known = ", ".join(map(str, self.choices[name]))
                 raise ValueError(f"{self.name}[{name}={value}]: expected one of {known}")
             settings[name] = printed[str(value)]
-        return replace(self, chosen=tuple(sorted(settings.items())))
+        chosen = tuple(sorted(settings.items()))
+        limits = (self.choice_limits[each] for each in chosen if each in self.choice_limits)
+        return replace(self, chosen=chosen, limits=next(limits, self.limits))
 
     def sweep(self, names: tuple[str, ...], /, **fixed: Any) -> Iterator[Implementation]:
         """One implementation for every combination of the named settings' values."""
@@ -268,12 +275,13 @@ def refusals(
 ) -> tuple[str, ...]:
     """The reasons of the closest of several limits; empty when one accepts the problem.
 
-    Limits for the problem's device are closer than those for another; fewer reasons are closer.
+    Limits for the problem's device, compute capability and dtype are closer than those for others;
+    fewer reasons are closer.
     """
     if not limits:
         return ("no limits: it declares no supported problem",)
     reasons = [
-        (problem.device not in each.devices, each.refusals(problem, capability)) for each in limits
+        (each.distance(problem, capability), each.refusals(problem, capability)) for each in limits
     ]
     return min(reasons, key=lambda each: (len(each[1]) > 0, each[0], len(each[1])))[1]
 
@@ -281,6 +289,7 @@ def refusals(
 def implementation(  # noqa: PLR0913 - each is a property that a file may declare
     *limits: Limits,
     choices: Mapping[str, tuple[Any, ...]] | None = None,
+    choice_limits: ChoiceLimits | None = None,
     projections: Projections | None = None,
     reference: AttentionFunction | None = None,
     approximates: bool = False,
@@ -307,6 +316,7 @@ def implementation(  # noqa: PLR0913 - each is a property that a file may declar
             function=function,
             limits=limits or (Limits(),),
             choices=dict(choices or {}),
+            choice_limits=dict(choice_limits or {}),
             projections=projections,
             reference=reference,
             approximates=approximates,

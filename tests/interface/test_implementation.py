@@ -12,7 +12,7 @@ import pytest
 
 from impls import load, load_file
 from impls.interface import CAUSAL, FULL, Implementation, Limits, Mask, Problem, implementation
-from impls.interface.implementation import from_function
+from impls.interface.implementation import from_function, refusals
 from impls.interface.limits import EVERY_BIAS, EVERY_MASK
 
 if TYPE_CHECKING:
@@ -87,6 +87,22 @@ def test_an_unknown_setting_names_the_known_ones() -> None:
 def test_an_unknown_value_names_the_known_ones() -> None:
     with pytest.raises(ValueError, match=re.escape("blocks[block=65]: expected one of 64, 128")):
         blocks.choosing(block=65)
+
+
+def test_limits_of_a_setting_replace_the_others() -> None:
+    of_keys = (Limits(masks=("full",)),)
+    each = replace(blocks, choice_limits={("order", "keys"): of_keys})
+    assert each.choosing(order="keys", block=64).limits == of_keys
+    assert each.choosing(order="rows", block=64).limits == each.limits == blocks.limits
+    assert [chosen.limits for chosen in each.sweep(("order",))] == [blocks.limits, of_keys]
+
+
+def test_the_reasons_of_limits_for_the_capability_here_are_given() -> None:
+    old = Limits(devices=("cuda",), cuda_capability_below=(9, 0), softcap=True)
+    new = Limits(devices=("cuda",), cuda_capability=(9, 0))
+    problem = Problem.parse("softcap3 cuda")
+    assert refusals((old, new), problem, (8, 0)) == ()
+    assert refusals((old, new), problem, (9, 0)) == ("softcap 3.0: takes scores as they are",)
 
 
 def test_a_sweep_is_every_combination_of_the_named_settings() -> None:
