@@ -27,6 +27,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import json
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,34 +44,32 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-LIBRARY = Library(distribution="xformers", module="xformers.ops")
-
-
-def _expect_its_extension() -> None:
-    """Raise ImportError where xformers does not import, or refuses every call.
+def _unusable() -> str:
+    """Why xformers does not import, or refuses every call; "" where it is usable.
 
     Its import fails beside flash-attn-4 without flash-attn. Its calls fail where it is built for
     another CUDA than torch; xformers/_cpp_lib.py writes that version as 1208 for 12.8.
     """
-    found = importlib.util.find_spec("xformers")
-    if LIBRARY.fault or found is None or not found.submodule_search_locations:
-        raise ImportError(LIBRARY.fault or "xformers is not installed")
     if (flash_attn := importlib.util.find_spec("flash_attn")) and flash_attn.origin is None:
-        raise ImportError(
-            "xformers does not import beside flash-attn-4 without flash-attn; install it with: "
+        return (
+            "it does not import beside flash-attn-4 without flash-attn; install that with: "
             "python -m pip install flash-attn --no-build-isolation"
         )
-    build = Path(found.submodule_search_locations[0], "cpp_lib.json")
+    found = importlib.util.find_spec("xformers")
+    build = Path(next(iter(found.submodule_search_locations or ()), "") if found else "")
+    build /= "cpp_lib.json"
     version = json.loads(build.read_text())["version"]["cuda"] if build.exists() else None
     here = torch.version.cuda
-    if here is not None and version is not None and int(here.split(".")[0]) != version // 100:
-        raise ImportError(
-            f"xformers is built for CUDA {version // 100}.{version % 100} and refuses every call "
-            f"beside torch for CUDA {here}; install a build of xformers for CUDA {here}"
-        )
+    if here is None or version is None or int(here.split(".")[0]) == version // 100:
+        return ""
+    return (
+        f"it is built for CUDA {version // 100}.{version % 100} and refuses every call beside "
+        f"torch for CUDA {here}; install a build of xformers for CUDA {here}"
+    )
 
 
-_expect_its_extension()
+NAMED = Library(distribution="xformers", module="xformers.ops")
+LIBRARY = replace(NAMED, unusable={NAMED.version: _unusable()} if _unusable() else {})
 
 OBJECTS = ("full", "causal", "window", "documents", "causal+documents")
 """Kinds of mask that the library has objects for, with a forward and a backward pass."""
@@ -102,9 +101,8 @@ def _both(**limits: Any) -> tuple[Limits, Limits]:
 
 def _needs(package: str) -> str:
     """Why a kernel of another package is unavailable; "" where it is installed."""
-    if importlib.util.find_spec(package):
-        return ""
-    return f"xformers takes this kernel from the package {package}, which is not installed"
+    why = f"xformers takes this kernel from the package {package}, which is not installed"
+    return "" if importlib.util.find_spec(package) else why
 
 
 OPERATORS: dict[str, tuple[Limits, ...]] = {
@@ -175,6 +173,8 @@ def in_tf32(problem: Problem) -> str:
     choices={"operator": OPERATORS},
     operator=kernels,
     remark=in_tf32,
+    # It is imported at the first call: importing takes seconds, and warns without CUDA.
+    library=LIBRARY if LIBRARY.fault else None,
     ran_on="",
 )
 def xformers(

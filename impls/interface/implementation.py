@@ -277,10 +277,14 @@ class Implementation:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """An implementation file that cannot be imported here, with the reason; it stays listed."""
+    """An implementation that cannot be used here, with the reason; it stays listed.
+
+    ran_on  as in Implementation; None where its file does not import
+    """
 
     name: str
     reason: str
+    ran_on: str | None = None
 
 
 def refusals(

@@ -111,6 +111,7 @@ def test_without_a_package_the_line_that_installs_it_is_given(
     found = loaded(tmp_path, monkeypatch)
     assert isinstance(found, Missing)
     assert "python -m pip install flash-attn --no-build-isolation" in found.reason
+    assert found.ran_on == ""
 
 
 @pytest.mark.parametrize("version", ["1.0.9", "2.0.8", "2.5.9.post1"])
@@ -186,4 +187,4 @@ def test_xformers_is_missing_beside_four_alone(
     monkeypatch.delitem(sys.modules, "impls.xformers", raising=False)
     (found,) = impls.load([impls.FOLDER / "xformers.py"]).values()
     assert isinstance(found, Missing)
-    assert "xformers does not import beside flash-attn-4 without flash-attn" in found.reason
+    assert "it does not import beside flash-attn-4 without flash-attn" in found.reason

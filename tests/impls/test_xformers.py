@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
+import importlib.metadata
 import sys
 from typing import Any
 
@@ -358,10 +358,15 @@ def test_without_the_library_the_file_says_so(monkeypatch: pytest.MonkeyPatch) -
     import impls
 
     monkeypatch.delitem(sys.modules, "impls.xformers")
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(importlib.metadata, "version", _not_installed)
     (found,) = impls.load([impls.FOLDER / "xformers.py"]).values()
     assert isinstance(found, Missing)
-    assert "xformers is not installed" in found.reason
+    assert "xformers is not installed; install it with: python -m pip install" in found.reason
+    assert found.ran_on == ""
+
+
+def _not_installed(name: str) -> str:
+    raise importlib.metadata.PackageNotFoundError(name)
 
 
 @pytest.mark.gpu
