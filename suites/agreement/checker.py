@@ -171,8 +171,10 @@ class Checker:
         problem = self.problem
         leaves = [x.detach().requires_grad_(problem.training) for x in (given.q, given.k, given.v)]
         mask = problem.mask.resolved(problem.batch, problem.key_length)
-        biased = {} if given.bias is None else {"bias": given.bias}
-        return implementation.operator(*leaves, mask=mask, scale=problem.softmax_scale, **biased)
+        values = dict(implementation.chosen)
+        if given.bias is not None:
+            values["bias"] = given.bias
+        return implementation.operator(*leaves, mask=mask, scale=problem.softmax_scale, **values)
 
 
 def _kernels(trial: Trial, usage: memory.Usage) -> tuple[Kernel, ...]:
