@@ -89,6 +89,29 @@ def test_an_unknown_value_names_the_known_ones() -> None:
         blocks.choosing(block=65)
 
 
+def test_a_value_may_have_limits_of_its_own() -> None:
+    narrow = (Limits(masks=("causal",)),)
+
+    @implementation(choices={"node": {"wide": (Limits(),), "narrow": narrow}, "block": (1, 2)})
+    def some(*qkv: Any, mask: Any, node: str = "wide", block: int = 1) -> Any:
+        return (*qkv, mask, node, block)
+
+    assert some.choosing(block=2).limits == some.choosing(node="wide").limits == (Limits(),)
+    assert some.choosing(node="narrow").limits == narrow
+    assert {str(each): each.limits for each in some.sweep(("node",))} == {
+        "some[node=wide]": (Limits(),),
+        "some[node=narrow]": narrow,
+    }
+    with pytest.raises(ValueError, match=re.escape("some[node=x]: expected one of wide, narrow")):
+        some.choosing(node="x")
+
+
+def test_only_one_setting_may_have_limits() -> None:
+    limits = {"a": (Limits(),)}
+    with pytest.raises(TypeError, match="choices: one, two have limits each"):
+        implementation(choices={"one": limits, "two": limits})
+
+
 def test_a_sweep_is_every_combination_of_the_named_settings() -> None:
     assert [str(each) for each in blocks.sweep(("block", "order"))] == [
         "blocks[block=64,order=rows]",
