@@ -17,7 +17,6 @@ A session keeps the memory of its largest call, which torch's allocator does not
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import torch

@@ -120,6 +120,7 @@ def _on_cuda(**limits: Any) -> Iterator[Limits]:
     *_on_cuda(**CUTLASS, dtypes=("float32",), head_dims=range(4, 1025, 4), cuda_capability=(6, 0)),
     operator=operator,
     remark=in_tf32,
+    ran_on="",
 )
 def xformers(
     q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float, bias: BiasValues | None = None

@@ -34,6 +34,7 @@ class Measurement:
                          rows of smaller numbers
     unseen               why requested bytes are not known; empty when they are, or not measured
     operator             the kernel that a library picked
+    process              of its sessions, where it is not the first one
     notes                how its calls differ from those of others; one text
     """
 
@@ -65,6 +66,7 @@ class Measurement:
     unseen: str
     evidence: Evidence
     operator: str
+    process: str = ""
     notes: str = ""
 
     @property
@@ -110,6 +112,7 @@ def measurements(run: Run, records: Iterable[Record]) -> list[Measurement]:
             **_memory(found if threads == most else []),
             unseen=next((r.unseen for r in found if r.unseen and threads == most), ""),
             evidence=evidence(found, panels[name]),
+            process=next((r.process for r in timed if r.process), ""),
             operator=next((r.operator for r in (*timed, *found) if r.operator), ""),
             notes="; ".join(dict.fromkeys(note for r in (*found, *timed) for note in r.notes)),
         )

@@ -71,12 +71,15 @@ class FakePool:
         self.ahead: list[int] = []
         self.dropped: list[int] = []
 
-    def start(self, session: int, threads: int) -> None:
+    def start(self, session: int, threads: int, process: str = "") -> None:
         self.ahead.append(session)
 
-    def take(self, session: int, threads: int) -> tuple[Watch, FakeSession]:
+    def take(self, session: int, threads: int, process: str = "") -> tuple[Watch, FakeSession]:
         watch = Watch(60.0, 1 << 30)
         return watch, self._make(watch)
+
+    def meeting(self) -> str:
+        return ""
 
     def settle(self) -> None:
         pass

@@ -55,11 +55,14 @@ class Session:
 
 
 class Pool:
-    def start(self, session: int, threads: int) -> None:
+    def start(self, session: int, threads: int, process: str = "") -> None:
         pass
 
-    def take(self, session: int, threads: int) -> tuple[Watch, Session]:
+    def take(self, session: int, threads: int, process: str = "") -> tuple[Watch, Session]:
         return Watch(60.0, 1 << 30), Session()
+
+    def meeting(self) -> str:
+        return ""
 
     def settle(self) -> None:
         pass
