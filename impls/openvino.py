@@ -133,7 +133,11 @@ def _model(problem: Problem) -> ov.Model:
 def _shapes(problem: Problem) -> list[list[int]]:
     """The shapes of q, k and v in the order of their memory."""
     p = problem
-    columns = ((p.query_length, p.head_dim), (p.key_length, p.head_dim), (p.key_length, p.value_size))
+    columns = (
+        (p.query_length, p.head_dim),
+        (p.key_length, p.head_dim),
+        (p.key_length, p.value_size),
+    )
     if p.layout == "bthd":
         return [[p.batch, length, p.query_heads, each] for length, each in columns]
     return [[p.batch, p.query_heads, length, each] for length, each in columns]

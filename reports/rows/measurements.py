@@ -36,14 +36,11 @@ class Measurement:
                          rows of smaller numbers
     unseen               why requested bytes are not known; empty when they are, or not measured
     operator             the kernel that a library picked
-<<<<<<< HEAD
     process              of its sessions, where it is not the first one
-=======
     kernels              that one call of the check ran; empty where none was seen
     fallback             the slow path that ran although none was requested; empty: none
     same_kernel          the implementation that ran the same kernel; empty: none, or it is the
                          first of those that did
->>>>>>> h-e
     notes                how its calls differ from those of others; one text
     """
 
@@ -75,13 +72,10 @@ class Measurement:
     unseen: str
     evidence: Evidence
     operator: str
-<<<<<<< HEAD
     process: str = ""
-=======
     kernels: tuple[Kernel, ...] = ()
     fallback: str = ""
     same_kernel: str = ""
->>>>>>> h-e
     notes: str = ""
 
     @property
