@@ -20,7 +20,6 @@ from tests.engine.test_conductor import (
     SMALL,
     FakeSession,
     OnProblem,
-    Receive,
     Stage,
     planned,
     right,

@@ -17,7 +17,6 @@ from tests.engine.test_conductor import (
     FakeSession,
     FakeTime,
     OnProblem,
-    Receive,
     Stage,
     planned,
     right,
