@@ -66,19 +66,14 @@ def _in_processes(
     placed = [(first[of], each) for of, each in zip(found.positions, found.entries, strict=True)]
     for position, spec in enumerate(specs):
         if spec in processes:
-            with _like(pool) as own:
-                made = _listed([spec], threads, own).entries
-            placed += [(position, replace(each, process=processes[spec])) for each in made]
+            process = processes[spec]
+            made = _listed([spec], threads, pool, process).entries
+            placed += [(position, replace(each, process=process)) for each in made]
     return found.machine, tuple(each for _, each in sorted(placed, key=itemgetter(0)))
 
 
 def _of(found: Listed) -> Catalogue:
     return found.machine, found.entries
-
-
-def _like(pool: LocalPool) -> LocalPool:
-    """A pool with the same limits, of processes of its own."""
-    return LocalPool(LIMIT_S, _NO_LIMIT, pool.allocator, cuda_device=pool.cuda_device)
 
 
 def with_libraries(plan: Plan, pool: LocalPool) -> Plan:
@@ -95,7 +90,7 @@ def _with_library(entry: Entry, plan: Plan, pool: LocalPool) -> Entry:
     session = _ALONE if entry.apart else CHECK  # it may not share a process with the others
     heard: list[Message] = []
     process = pool.take(session, max(plan.threads))
-    task = ImportLibraries(implementation=entry.name, files=entry.files)
+    task = ImportLibraries(implementation=entry.defined, files=entry.files)
     ending = _asked(process, task, heard.append, LIMIT_S)
     if ending is not None or entry.apart:
         process[1].end()
@@ -122,11 +117,11 @@ def _with_readings(entry: Entry, plan: Plan, pool: LocalPool) -> Entry:
     task = ChooseReadings(
         implementation=entry.defined, files=entry.files, problems=plan.problems, seed=plan.seed
     )
-    process = pool.take(CHECK, max(plan.threads))
+    process = pool.take(CHECK, max(plan.threads), entry.process)
     if _asked(process, task, heard.append, min(TRIALS_S, plan.time_limit_s)) is not None:
         process[1].end()
         return entry
-    pool.put_back(CHECK, process)
+    pool.put_back(CHECK, process, entry.process)
     chosen = next((each for each in heard if isinstance(each, ReadingsChosen)), None)
     if chosen is None:
         return entry
@@ -141,13 +136,14 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _listed(specs: list[str] | None, threads: int, pool: LocalPool) -> Listed:
+def _listed(specs: list[str] | None, threads: int, pool: LocalPool, name: str = "") -> Listed:
+    """What a process of the check describes; `name` is that of the process."""
     without: dict[str, str] = {}
     for _ in range(MOST_TRIES):
-        process = pool.take(CHECK, threads)
+        process = pool.take(CHECK, threads, name)
         latest, ended = _ask(process, specs, without, pool.cuda_device)
         if not ended:
-            pool.put_back(CHECK, process)
+            pool.put_back(CHECK, process, name)
             if isinstance(latest, Refused):
                 raise ValueError(latest.reason)
             if isinstance(latest, Listed):
