@@ -86,7 +86,16 @@ def in_tf32(problem: Problem) -> str:
     return "float32 products are three TF32 products each on compute capability 8.0 and later"
 
 
-@implementation(Limits(masks=EVERY_MASK, biases=EVERY_BIAS, own_value_dim=True), remark=in_float32)
+def requested_math(*_: Tensor, **__: Any) -> str:
+    """The kernel of `sdpa_math`, which requests it: elsewhere it is a fallback."""
+    return "math"
+
+
+@implementation(
+    Limits(masks=EVERY_MASK, biases=EVERY_BIAS, own_value_dim=True),
+    remark=in_float32,
+    operator=requested_math,
+)
 def sdpa_math(
     q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float, bias: BiasValues | None = None
 ) -> Tensor:
