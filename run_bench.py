@@ -109,9 +109,10 @@ def check(
     from reports.outputs.terminal import screen
     from reports.outputs.terminal.console import console
     from suites import conducting
+    from suites.request.options import specs
     from suites.request.planning import requested
 
-    request = replace(requested(named("agreement"), given), specs=tuple(names) if names else None)
+    request = replace(requested(named("agreement"), given), specs=specs(names) if names else None)
     expect_file(summary)
     live = screen.CheckScreen(console(stderr=True), quiet=as_json)
     trials = screen.TrialScreen(console(stderr=True), quiet=as_json)

@@ -31,6 +31,7 @@ class ProblemRow:
     reason            why no time was taken, or why there is no verdict; else empty
     slip, cure        the key of the common slip that explains it, and what to change; else empty
     notes             how it was called, in words
+    same_kernel       the baseline, where the candidate ran its kernel; else empty
     across            the ratio, where it computes another function; None elsewhere
     """
 
@@ -44,6 +45,7 @@ class ProblemRow:
     slip: str = ""
     cure: str = ""
     notes: str = ""
+    same_kernel: str = ""
     across: AcrossRow | None = None
 
     @property
@@ -52,7 +54,12 @@ class ProblemRow:
         return self.judgement in WORDS
 
     def faster(self, by: float) -> bool:
-        """Whether the whole interval is below 1 / (1 + by): a speed-up of more than 1 + by."""
+        """Whether the whole interval is below 1 / (1 + by): a speed-up of more than 1 + by.
+
+        A candidate that ran the kernel of the baseline is not faster: it is called differently.
+        """
+        if self.same_kernel:
+            return False
         return self.judgement == "faster" and self.high is not None and self.high * (1 + by) < 1
 
 
@@ -169,6 +176,7 @@ def _row(analysis: Analysis, outcome: Outcome, beside: VerdictRow | None) -> Pro
         low=beside.low,
         high=beside.high,
         reason="; ".join(beside.reasons),
+        same_kernel=beside.same_kernel,
         across=across,
     )
 

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import chain
 from statistics import fmean, median
 from typing import Any
 
 from impls.interface import Problem
+from reports.analysis import processes
+from reports.analysis.processes import Twins
 from reports.rows.answers import Timed
 from suites.records.plan import Plan
 from suites.records.record import Record
 from suites.stats.disturbance import judge_pair
 from suites.stats.intervals import Basis, Interval, noise_floor, over_sessions
-from suites.stats.pairing import Pair, pair, twin_log_ratios
+from suites.stats.pairing import Pair, pair
 from suites.stats.verdicts import Verdict, Word, not_judged
 
 Panel = dict[str, list[Record]]
@@ -88,13 +90,17 @@ class Paired(Judged):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictRow(Paired):
-    """An implementation against the baseline of its problem and panel."""
+    """An implementation against the baseline of its problem and panel.
+
+    same_kernel  the baseline, where the implementation ran its kernel; else empty
+    """
 
     problem: Problem
     implementation: str
     baseline: str
     panel: str
     threads: int
+    same_kernel: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,13 +113,18 @@ class AcrossRow(VerdictRow):
     relative_error: float | None
 
 
-def verdicts(plan: Plan, timed: Timed) -> list[VerdictRow]:
+def verdicts(plan: Plan, timed: Timed, same: Mapping[Place, str] | None = None) -> list[VerdictRow]:
     """One row for each problem, number of threads and implementation beside a baseline.
 
     The baseline has no row of its own, nor has a pair with a record that is not ok in any session.
+
+    same  by problem and implementation, the one that ran the same kernel
     """
+    ran = same or {}
     return [
-        row
+        replace(row, same_kernel=row.baseline)
+        if ran.get((row.problem, row.implementation)) == row.baseline
+        else row
         for place, found in timed.items()
         for name, panel in panels(plan, found)
         if (baseline := plan.baseline_of(panel, place[0].device))
@@ -154,16 +165,14 @@ def run_floor(timed: Timed) -> float | None:
 
     Identical code differs by no more in 95 % of cases. None without a twin.
     """
-    twins = [found for each in timed.values() if (found := twins_of(each))]
+    twins = [found for each in timed.values() if (found := twins_of(each).within)]
     if not twins:
         return None
     sessions = round(median(len(found) for found in twins))
     return noise_floor(list(chain.from_iterable(twins)), sessions)
 
 
-def paired(
-    base: Iterable[Record], other: Iterable[Record], twins: Sequence[float], plan: Plan
-) -> Paired:
+def paired(base: Iterable[Record], other: Iterable[Record], twins: Twins, plan: Plan) -> Paired:
     """Two implementations on one problem, with the same threads."""
     base, other = list(base), list(other)
     found, verdict = _judged(base, other, twins, plan.delta)
@@ -195,9 +204,9 @@ def panels(plan: Plan, found: dict[str, list[Record]]) -> list[tuple[str, Panel]
     ]
 
 
-def twins_of(found: dict[str, list[Record]]) -> list[float]:
-    """The log ratios of the twins on one problem, one for each session that had a twin."""
-    return twin_log_ratios(chain.from_iterable(found.values()))
+def twins_of(found: dict[str, list[Record]]) -> Twins:
+    """The log ratios of the twins on one problem."""
+    return processes.twins(chain.from_iterable(found.values()))
 
 
 def _against(
@@ -206,7 +215,7 @@ def _against(
     panel_name: str,
     panel: Panel,
     baseline: str,
-    twins: Sequence[float],
+    twins: Twins,
 ) -> Iterator[VerdictRow]:
     problem, threads = place
     for name, own in panel.items():
@@ -223,13 +232,15 @@ def _against(
 
 
 def _judged(
-    base: Iterable[Record], other: Iterable[Record], twins: Sequence[float], delta: float
+    base: Sequence[Record], other: Sequence[Record], twins: Twins, delta: float
 ) -> tuple[Pair, Verdict]:
+    if fault := processes.fault(base, other, twins):
+        return Pair(), not_judged(fault, delta=delta)
     try:
         found = pair(base, other)
     except ValueError as error:  # a sample of 0 ms
         return Pair(), not_judged(str(error), delta=delta)
-    floor = noise_floor(twins, len(found.log_ratios))
+    floor = noise_floor(twins.of(base, other), len(found.log_ratios))
     return found, judge_pair(found, delta=delta, floor=floor)
 
 

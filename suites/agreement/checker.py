@@ -23,9 +23,10 @@ from suites.agreement.refused_feature import traced
 from suites.agreement.slip import Diagnosis
 from suites.agreement.small_problems import kind_of
 from suites.agreement.trial import Trial, first_fault
-from suites.measure import memory, timing
+from suites.measure import kernels, memory, timing
 from suites.measure.inputs import Inputs, copies
 from suites.measure.preparing import Announced, Preparation
+from suites.records.kernels import Kernel
 from suites.records.record import Agreement
 
 
@@ -36,6 +37,7 @@ class Finding:
     call_ms   wall time of the shortest call, with memory measured: for planning only
     calls_ms  wall time of all calls
     operator  the kernel that a library picked, where the implementation names it
+    kernels   that one call ran, where it agrees
     notes     how its calls differ from those of others
     cause     of the fault, where it is a known mistake
     """
@@ -46,6 +48,7 @@ class Finding:
     call_ms: float
     calls_ms: float
     operator: str = ""
+    kernels: tuple[Kernel, ...] = ()
     notes: tuple[str, ...] = ()
     cause: Diagnosis | None = None
 
@@ -113,6 +116,7 @@ class Checker:
         trial, usage = self._measured_trial(caller, prober)
         with traced(caller, [self.problem]):
             fault = first_fault(trial, self._probes)
+            ran = () if fault else _kernels(trial, usage)
         hard = HardFinding("", 0) if fault else self._on_hard_inputs(preparation)
         return Finding(
             fault=fault or hard.fault,
@@ -121,6 +125,7 @@ class Checker:
             call_ms=min(caller.took_ms),
             calls_ms=sum(caller.took_ms) + (sum(prober.took_ms) if apart else 0) + hard.calls_ms,
             operator="" if fault else self._operator(implementation, trial.inputs),
+            kernels=ran,
             notes=tuple(dict.fromkeys(note for mode in caller.modes for note in mode.notes)),
             cause=diagnosed(trial, self._cases) if fault else hard.cause,
         )
@@ -167,8 +172,17 @@ class Checker:
         leaves = [x.detach().requires_grad_(problem.training) for x in (given.q, given.k, given.v)]
         mask = problem.mask.resolved(problem.batch, problem.key_length)
         optional = {"bias": given.bias, "softcap": problem.softcap, "sink": given.sink}
-        named = {name: value for name, value in optional.items() if value is not None}
-        return implementation.operator(*leaves, mask=mask, scale=problem.softmax_scale, **named)
+        values = dict(implementation.chosen)
+        values |= {name: value for name, value in optional.items() if value is not None}
+        return implementation.operator(*leaves, mask=mask, scale=problem.softmax_scale, **values)
+
+
+def _kernels(trial: Trial, usage: memory.Usage) -> tuple[Kernel, ...]:
+    """The kernels of a further, warm call; of a long call those seen with its memory."""
+    if trial.is_long and usage.kernels:
+        return usage.kernels
+    call = trial.prober.call(trial.problem, trial.inputs)
+    return kernels.ran(call, trial.problem.device)
 
 
 def _evidence(trial: Trial, hard: HardFinding) -> Agreement:

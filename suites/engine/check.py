@@ -13,13 +13,14 @@ from suites.agreement.checker import Checker
 from suites.agreement.hard_checks import HardFindings
 from suites.engine.call_limits import limited_memory, preparing
 from suites.engine.messages import Begin, Rest, Risk
-from suites.engine.outcome import clear_caches, recorded, resolve
+from suites.engine.outcome import clear_caches, recorded, resolve_in
 from suites.engine.pipe import Sender
 from suites.engine.protocol import Check
-from suites.measure import compilers, memory
+from suites.measure import compilers, kernels, memory
 from suites.measure.allocator import give_back
 from suites.measure.memory import Usage
 from suites.measure.unseen import unseen
+from suites.records.kernels import fallback
 from suites.records.record import CHECK, Record
 
 
@@ -40,7 +41,7 @@ def check(task: Check, sender: Sender) -> None:
 
 
 def _check_one(task: Check, name: str, sender: Sender, checker: Checker) -> Record:
-    each = resolve(name, task.files[name], task.readings.get(name, {}), task.hashes.get(name, {}))
+    each = resolve_in(task, name)
     sender.send(Rest())
     checker.prepare(each)
     sender.send(Begin(problem=task.problem, implementation=name))
@@ -51,6 +52,7 @@ def _check_one(task: Check, name: str, sender: Sender, checker: Checker) -> Reco
     usage = found.usage
     if reason := unseen(each) or usage.unseen:
         usage = Usage(None, None, usage.resident_bytes, reason)
+    named = found.operator or found.kernels or found.fault
     return Record(
         session=CHECK,
         problem=task.problem,
@@ -66,7 +68,9 @@ def _check_one(task: Check, name: str, sender: Sender, checker: Checker) -> Reco
         resident_bytes=usage.resident_bytes,
         unseen=usage.unseen,
         operator=found.operator,
-        notes=(*each.remarks(task.problem), *found.notes),
+        kernels=found.kernels,
+        fallback=fallback(found.operator, found.kernels),
+        notes=(*each.remarks(task.problem), *found.notes, *([] if named else [kernels.UNSEEN])),
         mask_bytes=each.convention.mask_bytes(task.problem) if each.convention else None,
         spent_ms=found.call_ms,
         calls_ms=found.calls_ms,

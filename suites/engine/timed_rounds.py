@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
@@ -19,14 +19,17 @@ from suites.engine.capturing import Capturing
 from suites.engine.cross_checking import cross_checked
 from suites.engine.gauge import Gauge, depends_on_host, page_faults, usual_probe
 from suites.engine.neighbours import neighbour_ratios
-from suites.engine.outcome import clear_caches, recorded, resolve, send_failure
+from suites.engine.outcome import clear_caches, recorded, resolve_in, send_failure
 from suites.engine.pipe import Sender
 from suites.engine.protocol import Measure
 from suites.engine.second_checks import believed, wrong_when_timed
 from suites.engine.set_up import SetUp, keeping, set_up_fields
 from suites.engine.timed_inputs import TimedInputs, timed_sets
+from suites.engine.together.leading import Follower, Followers, LostArmError
+from suites.engine.together.link import listening
 from suites.engine.turns import WatchedTurns
 from suites.measure import compilers, timing
+from suites.measure.affinity import unbound
 from suites.measure.devices import Device, device
 from suites.measure.gradients import GradientMode
 from suites.measure.inputs import Inputs, call_of
@@ -36,6 +39,9 @@ from suites.process_state.state import ProcessState
 from suites.records.record import Conditions, Record
 
 TWIN: Final = "twin of "
+HANDOVERS: Final = 30
+"""Turns of each arm in another process that are paid beside the budget of the rounds: handing over
+takes longer than a short call."""
 COMPARED_MS: Final = 5.0
 """Calls up to so many ms have their last output compared in every session, longer ones in the first
 only: a few more of these would take as long as their samples."""
@@ -47,23 +53,37 @@ def measure(task: Measure, sender: Sender) -> None:
     Caches are emptied in the first phase only, by `set_up`: CUDA graphs read what they hold.
     """
     compilers.forget()
-    bench = Bench(task, sender)
-    for name in task.implementations:
-        if not recorded(task, name, sender, partial(bench.set_up, name), bench.inputs.watched):
-            bench.arms.pop(name, None)
-    bench.capture()
-    bench.take_times()
-    bench.capturing.release()
-    for name in bench.arms:
-        recorded(task, name, sender, partial(bench.record, name), bench.inputs.watched)
+    with _others(task) as others:
+        bench = Bench(task, sender, others)
+        bench.set_all_up()
+        others.set_up()
+        others.capture(graphs=bench.capture())
+        bench.take_times()
+        bench.capturing.release()
+        others.finish(bench.conditions)
+        bench.make_records()
+
+
+@contextmanager
+def _others(task: Measure) -> Iterator[Followers]:
+    """The processes that follow this one."""
+    if not task.followers:
+        yield Followers()
+        return
+    with listening(task.meeting, task.followers) as links:
+        yield Followers([Follower(link) for link in links])
 
 
 @dataclass(slots=True)
 class Bench:
-    """One problem with its inputs, and the arms that are measured on it."""
+    """One problem with its inputs, and the arms that are measured on it.
+
+    others  processes that follow this one in its rounds
+    """
 
     task: Measure
     sender: Sender
+    others: Followers = field(default_factory=Followers)
     arms: dict[str, Arm] = field(default_factory=dict)
     twin: Arm | None = None
     conditions: Conditions | None = None
@@ -89,14 +109,22 @@ class Bench:
         """The problem that is timed."""
         return self.task.problem
 
+    def set_all_up(self) -> None:
+        """Make an arm of every implementation that does not fail."""
+        for name in self.task.implementations:
+            work = partial(self.set_up, name)
+            if not recorded(self.task, name, self.sender, work, self.inputs.watched):
+                self.arms.pop(name, None)
+
+    def make_records(self) -> None:
+        """Send the records of all arms."""
+        for name in self.arms:
+            work = partial(self.record, name)
+            recorded(self.task, name, self.sender, work, self.inputs.watched)
+
     def set_up(self, name: str) -> None:
         """Make an implementation an arm."""
-        each = resolve(
-            name,
-            self.task.files[name],
-            self.task.readings.get(name, {}),
-            self.task.hashes.get(name, {}),
-        )
+        each = resolve_in(self.task, name)
         clear_caches(each)
         self.arms[name] = self.warmed(name, each)
 
@@ -104,11 +132,11 @@ class Bench:
         """An arm for an implementation: its first call apart, then warm."""
         preparation = Preparation(each, partial(preparing, self.sender))
         graphs, mode, sets = compilers.compilations(), GradientMode(), self.inputs.sets
-        with self._limited():
+        with self.limited():
             calls = [call_of(preparation.bind(self.problem, x), x, mode=mode) for x in sets]
         latest: list[Tensor] = []
         expected_ms = self.task.expected_ms.get(name, 0.0)
-        with self._limited():
+        with self.limited():
             with preparation.first(self.problem, self.problem):
                 first_ms = timing.one_call_ms(calls[0], self._device.clock)
             before = page_faults()
@@ -145,33 +173,38 @@ class Bench:
             )
         return arm
 
-    def capture(self) -> None:
-        """Choose one sampler for all arms in the rounds."""
-        arms = [self.arms[name] for name in self._names_in_rounds()]
-        with quiet(), self._limited():
+    def capture(self) -> bool:
+        """Choose one sampler for all arms in the rounds; whether it is that of CUDA graphs."""
+        arms = [self.arms[name] for name in self.names_in_rounds()]
+        with quiet(), self.limited():
             failed = self.capturing.capture(arms, self._device.graphs)
         for name in failed:
             del self.arms[name]
+        return any(arm.sampler.name == "graph" for arm in arms)
 
     def take_times(self) -> None:
         """Run the rounds; an arm that fails in them is recorded, and the others start over.
 
         Changing process state or inputs is a failure, too.
         """
-        while arms := self._in_rounds():
-            names = [arm.name.removeprefix(TWIN) for arm in arms]
-            before = ProcessState(self.inputs.watched)
+        while (own := self._in_rounds()) or self.others.arms:
+            names = [arm.name.removeprefix(TWIN) for arm in own]
+            before = ProcessState(self.inputs.watched, alone=self.task.alone)
             turns = WatchedTurns(self.sender, self.task.problem, names, before)
             try:
-                self.conditions = self.run(arms, turns.announce)
-                self.neighbours = self._neighbour_ratios(arms, turns.announce)
+                self.conditions = self.run(own, turns.announce, turns.pause)
+                self.neighbours = self._neighbour_ratios(own, turns.announce)
                 turns.end()
+            except LostArmError as lost:
+                self.others.start_over(lost.arm)
+                self.arms |= {name: self.arms[name].again() for name in self.names_in_rounds()}
             except BaseException as error:
                 if turns.latest is None:
                     raise  # no implementation was at work: the fault is the engine's
                 send_failure(self.task, turns.latest, self.sender, error, before)
                 del self.arms[turns.latest]
-                self.arms |= {name: self.arms[name].again() for name in self._names_in_rounds()}
+                self.others.start_over()
+                self.arms |= {name: self.arms[name].again() for name in self.names_in_rounds()}
             else:
                 return
 
@@ -194,6 +227,9 @@ class Bench:
             first_call_ms=found.first_call_ms,
             times_ms=tuple(arm.times_ms),
             twin_ms=tuple(twin.times_ms) if twin else (),
+            again_ms=self._again_ms(name) if paired else (),
+            process=self.task.process,
+            unbound=unbound() if self.task.meeting and self.problem.device == "cpu" else "",
             in_rounds=paired,
             conditions=self.conditions if paired else None,
             threads=self.task.threads,
@@ -207,8 +243,13 @@ class Bench:
             notes=(*found.mode.notes, *self.capturing.notes(name)),
             calls_ms=sum(found.took_ms) + sum(map(_spent_ms, in_rounds)),
         )
-        made = believed(made, found.implementation, self.task, self.sender, self._limited)
+        made = believed(made, found.implementation, self.task, self.sender, self.limited)
         return cross_checked(made, arm, self.sender)
+
+    def _again_ms(self, name: str) -> tuple[float, ...]:
+        """The samples of this implementation in a process of its own; empty where it has none."""
+        arms = [arm for arm in self.others.arms if arm.name == name]
+        return tuple(arms[0].times_ms) if arms else ()
 
     def _last_fault(self, arm: Arm, found: SetUp) -> str:
         """The fault of two more outputs; empty for none.
@@ -218,13 +259,13 @@ class Bench:
         """
         if arm.leads_in and self.task.session == 1:
             self.inputs.refresh()
-            with quiet(collected=False), self._limited():
+            with quiet(collected=False), self.limited():
                 plain = timing.counted(arm.calls[0], found.took_ms, self.problem.device)()
             if fault := self._fault(found, self.inputs.sets[0], plain, again=False):
                 return fault
         self.inputs.refresh()
         with ExitStack() as stack:
-            with quiet(collected=False), self._limited():
+            with quiet(collected=False), self.limited():
                 sample = timed_outputs.sampled(
                     arm, self.inputs.sets, self._device.clock, found.took_ms
                 )
@@ -244,23 +285,42 @@ class Bench:
         """The call within the memory limit; its milliseconds are appended to a list."""
 
         def watched() -> tuple[Tensor, ...]:
-            with self._limited():
+            with self.limited():
                 return cast("tuple[Tensor, ...]", counted())
 
         counted = timing.counted(call, took_ms, self.problem.device)
         return watched
 
-    def run(self, arms: list[Arm], announce: Callable[[int], None]) -> Conditions:
-        """Rounds of these arms, as many as the budget pays for."""
+    def run(
+        self,
+        own: list[Arm],
+        announce: Callable[[int], None],
+        pause: Callable[[], None] = lambda: None,
+    ) -> Conditions:
+        """Rounds of these arms and those of other processes, as many as the budget pays for.
+
+        announce  receives the index of one of these arms before any of its code runs
+        pause     is called before the turn of another process
+        """
+
+        def turn(index: int) -> None:
+            announce(index) if index < len(own) else pause()
+
+        def refresh() -> None:
+            self.inputs.refresh()
+            self.others.refreshed()
+
         seed = f"{self.task.seed}|{self.task.session}|{self.task.problem}"
+        distant = self.others.arms
+        arms = [*own, *distant]
         planned = schedule(
-            self.task.round_budget_ms,
+            self.task.round_budget_ms + HANDOVERS * sum(arm.round_ms for arm in distant),
             arms,
             single=self.task.settings.tail,
             refresh_ms=timing.one_call_ms(self.inputs.refresh, self._device.clock),
             fewest_short=self._device.fewest_rounds,
         )
-        with quiet(), self._limited():
+        with quiet(), self.limited():
             return run_rounds(
                 arms,
                 planned,
@@ -268,10 +328,11 @@ class Bench:
                 gauge=Gauge(
                     usual_probe(self.problem.device),
                     self._device,
-                    partial(depends_on_host, self._device, arms),
+                    partial(depends_on_host, self._device, own),
+                    self.others.pids,
                 ),
-                refresh=self.inputs.refresh,
-                announce=announce,
+                refresh=refresh,
+                announce=turn,
                 page_faults=page_faults,
             )
 
@@ -283,12 +344,12 @@ class Bench:
             return {}
         own = [arm for arm in arms if not arm.name.startswith(TWIN)]  # the twin is the last arm
         baseline, after = self.task.twin_of, usual_probe(self.problem.device).once
-        with quiet(collected=False), self._limited():
+        with quiet(collected=False), self.limited():
             return neighbour_ratios(own, baseline, after, announce, self.task.round_budget_ms)
 
     def _in_rounds(self) -> list[Arm]:
         """The arms that take part, with a new twin of the baseline."""
-        names = self._names_in_rounds()
+        names = self.names_in_rounds()
         original = self.task.twin_of
         self.twin = None
         if original in names:
@@ -296,10 +357,12 @@ class Bench:
             self.twin.name = TWIN + original
         return [*(self.arms[name] for name in names), *([self.twin] if self.twin else [])]
 
-    def _names_in_rounds(self) -> list[str]:
+    def names_in_rounds(self) -> list[str]:
+        """The implementations whose samples are taken in rounds, not apart."""
         return [name for name in self.arms if self._found[name].alone is None]
 
-    def _limited(self) -> AbstractContextManager[None]:
+    def limited(self) -> AbstractContextManager[None]:
+        """The context of calls: a limit on the memory that one may add."""
         return limited_memory(self.task.settings.memory_limit, self.problem.device)
 
 

@@ -2,8 +2,9 @@
 
 On a CPU torch's profiler reports every allocation and release of torch's allocator, including
 workspaces of C++ kernels. The running sum from zero repeats to the byte. It does not include numpy,
-internal buffers of MKL, or other Python threads. Only this file reads the events, through a private
-attribute of the profiler; `self_check` verifies their meaning on a call of known size.
+internal buffers of MKL, or other Python threads. The events of allocations are read here only,
+through a private attribute of the profiler; `self_check` verifies their meaning on a call of known
+size. The same profile holds the kernels of the call.
 
 On a GPU `requested_bytes` of torch's caching allocator are read: the sizes before they are rounded
 to blocks. A block may be 1 MiB larger (`should_split` in c10/cuda/CUDACachingAllocator.cpp). The
@@ -25,7 +26,9 @@ from torch import Tensor
 from torch._C._autograd import DeviceType
 from torch.autograd.profiler import profile
 
+from suites.measure import kernels
 from suites.measure.instruments import instrument_for
+from suites.records.kernels import Kernel
 
 _CLEAR_PEAK = "5"
 _CLEAR_REFS = Path("/proc/self/clear_refs")
@@ -47,21 +50,24 @@ class Usage:
                     caches; None: not seen
     resident_bytes  growth of the process's resident memory; None when it cannot be read
     unseen          why requested bytes are not known; empty when they are
+    kernels         of the call, on a CPU: a first call holds set-up, too
     """
 
     peak_bytes: int | None
     kept_bytes: int | None
     resident_bytes: int | None = None
     unseen: str = ""
+    kernels: tuple[Kernel, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """Bytes of one call: peak, held at the end, and growth of resident memory."""
+    """Bytes of one call: peak, held at the end, and growth of resident memory; its kernels."""
 
     peak: int
     held: int
     resident: int | None = None
+    kernels: tuple[Kernel, ...] = ()
 
 
 Reader = Callable[[Callable[[], Made]], tuple[Made, _Reading]]
@@ -150,12 +156,12 @@ def _measured(
     new = _held_by(made, inputs)
     kept = max(0, first.held - new)
     if first.peak < new:
-        return made, Usage(None, None, first.resident, OUTPUT_UNSEEN)
+        return made, Usage(None, None, first.resident, OUTPUT_UNSEEN, first.kernels)
     if not kept:
-        return made, Usage(first.peak, 0, first.resident)
+        return made, Usage(first.peak, 0, first.resident, kernels=first.kernels)
     del made
     made, again = read(call)
-    return made, Usage(kept + again.peak, kept, first.resident)
+    return made, Usage(kept + again.peak, kept, first.resident, kernels=again.kernels)
 
 
 def _held_by(made: Made, inputs: Sequence[Tensor]) -> int:
@@ -177,18 +183,19 @@ def _storages(tensors: Sequence[Tensor]) -> list[torch.UntypedStorage]:
 def _read_cpu(call: Callable[[], Made]) -> tuple[Made, _Reading]:
     gc.collect()  # garbage that is freed within the call would lower the reading
     # torch.profiler.profile would import the compiler: two seconds of each check.
-    with profile(profile_memory=True, use_kineto=True) as p:
+    with profile(profile_memory=True, use_kineto=True, record_shapes=True) as p:
         before = _reset_resident_peak()
         made = call()
         after = _resident("VmHWM")
     running = peak = 0
-    for event in p.kineto_results.events():
+    events = p.kineto_results.events()
+    for event in events:
         if event.name() == "[memory]" and event.device_type() == DeviceType.CPU:
             running += event.nbytes()
             peak = max(peak, running)
     known = before is not None and after is not None
     resident = max(0, (after or 0) - (before or 0)) if known else None
-    return made, _Reading(peak, running, resident)
+    return made, _Reading(peak, running, resident, kernels.of(events))
 
 
 def _read_cuda(call: Callable[[], Made], cuda: Any) -> tuple[Made, _Reading]:

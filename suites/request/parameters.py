@@ -17,7 +17,7 @@ Names = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="NAME",
-        help="NAME, FILE.py or FILE.py:FUNCTION.",
+        help="NAME, FILE.py, FILE.py:FUNCTION or NAME=SPEC.",
         autocompletion=completion.implementations,
     ),
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from impls.interface import Problem
+from reports.analysis import processes
+from reports.analysis.processes import Twins
 from reports.analysis.verdicts import twins_of
 from suites.records.record import Record
 from suites.stats.disturbance import DECIDED, judge_pair
 from suites.stats.intervals import noise_floor
 from suites.stats.pairing import pair
-from suites.stats.verdicts import Verdict, judge
+from suites.stats.verdicts import Verdict, judge, not_judged
 
 if TYPE_CHECKING:
     from reports.analysis.run_analysis import Analysis
@@ -35,14 +37,22 @@ class Ratios:
     delta     the smallest relative difference that counts
     twins     log ratios of the twins on the problem, from which the noise floor follows
     records   with the times, by implementation
+    same      implementations that ran the same kernel as another one, with the other's name: a
+              difference between the two is the cost of the call
     """
 
     names: tuple[str, ...]
     sessions: tuple[int, ...]
     logs: Array
     delta: float
-    twins: tuple[float, ...]
+    twins: Twins
     records: Mapping[str, Sequence[Record]]
+    same: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def rivals(self) -> tuple[str, ...]:
+        """The implementations that are ranked: one of those that ran the same kernel."""
+        return tuple(name for name in self.names if name not in self.same)
 
     @cached_property
     def places(self) -> dict[str, int]:
@@ -61,13 +71,15 @@ class Ratios:
         called for no other.
         """
         logs = self.between(first, second)
-        floor = noise_floor(self.twins, len(logs))
+        one, other = self.records[first], self.records[second]
+        if fault := processes.fault(one, other, self.twins):
+            return not_judged(fault, delta=self.delta)
+        floor = noise_floor(self.twins.of(one, other), len(logs))
         found = judge(logs, delta=self.delta, floor=floor)
-        both = (self.records[first], self.records[second])
-        disturbed = any(record.disturbed_rounds for own in both for record in own)
+        disturbed = any(record.disturbed_rounds for record in (*one, *other))
         if found.word not in DECIDED or not disturbed:
             return found
-        return judge_pair(pair(*both), delta=self.delta, floor=floor)
+        return judge_pair(pair(one, other), delta=self.delta, floor=floor)
 
 
 Place = tuple[Problem, int, str]
@@ -78,7 +90,14 @@ def ratios_of(analysis: Analysis) -> Mapping[Place, Ratios]:
     """The ratios of every problem on which a panel has times, in the plan's order."""
     return {
         (problem, threads, panel): _ratios(
-            {name: found[name] for name in names}, analysis.plan.delta, tuple(twins_of(found))
+            {name: found[name] for name in names},
+            analysis.plan.delta,
+            twins_of(found),
+            {
+                name: analysis.same_kernels[problem, name]
+                for name in names
+                if (problem, name) in analysis.same_kernels
+            },
         )
         for (problem, threads), found in analysis.timed.items()
         for panel, names in analysis.plan.panels(found).items()
@@ -86,7 +105,10 @@ def ratios_of(analysis: Analysis) -> Mapping[Place, Ratios]:
 
 
 def _ratios(
-    found: Mapping[str, Sequence[Record]], delta: float, twins: tuple[float, ...]
+    found: Mapping[str, Sequence[Record]],
+    delta: float,
+    twins: Twins,
+    same: Mapping[str, str],
 ) -> Ratios:
     names = tuple(found)
     zero = {name for name in names if any(min(each.times_ms) <= 0 for each in found[name])}
@@ -98,7 +120,7 @@ def _ratios(
     logs = np.full((len(sessions), len(names), len(names)), np.nan)
     for session, own in enumerate(map(by_session.__getitem__, sessions)):
         _fill(logs[session], own)
-    return Ratios(names, sessions, logs, delta, twins, found)
+    return Ratios(names, sessions, logs, delta, twins, found, same)
 
 
 def _fill(logs: Array, own: Mapping[int, Record]) -> None:

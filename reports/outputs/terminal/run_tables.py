@@ -22,6 +22,7 @@ from reports.outputs.terminal.grid_tables import (
     with_numbers,
 )
 from reports.outputs.terminal.not_measured import not_measured_tables
+from reports.outputs.terminal.ordering_table import ordering_table
 from reports.outputs.terminal.tail_table import tail_table
 from reports.outputs.terminal.verdict_tables import across_tables, verdict_tables
 from reports.rows.panels import panels_of
@@ -66,6 +67,7 @@ def summary(analysis: Analysis, *, every: bool = False) -> list[RenderableType]:
         *([] if alone else legend(shown)),
         *_verdicts(analysis, panels, every=every),
         *tail_table(analysis),
+        *ordering_table(analysis, every=every),
         *_lines([also_measured(analysis, panels)]),
         *not_measured_tables(analysis, every=every),
         *_lines(_remarks(analysis, every=every)),
