@@ -90,6 +90,10 @@ class Entry:
         """The group of benchmarks it is ranked in: one for each problem and panel."""
         return f"{problem}" if self.panel == "attention" else f"{problem} {self.panel}"
 
+    def accepts_any(self, problems: Iterable[Problem], capability: tuple[int, int] | None) -> bool:
+        """Whether any of these problems is within its limits."""
+        return any(not self.refusals(problem, capability) for problem in problems)
+
     def refusals(self, problem: Problem, capability: tuple[int, int] | None) -> tuple[str, ...]:
         """Every reason this problem is out of reach, in words; empty means "I can"."""
         own = refusals(self.limits, problem, capability)

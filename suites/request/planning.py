@@ -174,7 +174,7 @@ def plan_of(
     entries  the implementations, as data
     """
     problems = problems_of(request, machine)
-    left_out = participants.left_out(request, entries)
+    left_out = participants.left_out(request, entries, problems, capability(machine))
     taking_part = participants.of(request, entries, left_out)
     entries = processes.assigned(taking_part, request.apart)
     sessions, fewest = _sessions(request), fewest_sessions(request)
