@@ -143,7 +143,7 @@ def test_an_own_file_whose_library_is_not_installed_is_missing(
     monkeypatch.setattr(impls, "own_files", lambda: [file])
     task = ListImplementations(specs=None, without={}, cores=1)
     found = describe._entries(task, Heard())  # type: ignore[arg-type] # it only sends
-    assert {each.name: each.missing for each in found} == {
+    assert {each.name: each.missing for _, each in found} == {
         "beside": "",
         "with_planted": FAULTS["not installed"][2],
     }
