@@ -9,15 +9,14 @@ Inputs are read and the output is written in torch's memory. Nodes of com.micros
 threads spinning; with them, calls of ONNX Runtime were seen to take 20 ms longer.
 
 Masks are a dense tensor that is added to the scores, except causal ones with Tq = Tk: the alignment
-of `is_causal` is top-left. The graph computes a bias. In float64, ONNX Runtime replaces Attention
-by the nodes of its definition. Version 1.32 does not compute bfloat16.
+of `is_causal` is top-left. The graph computes a bias. Version 1.32 has no bfloat16, and multiplies
+float64 scores by the square of a rounded square root of the scale.
 
 A session keeps the memory of its largest call, which torch's allocator does not see.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import torch
@@ -39,12 +38,15 @@ CONTRIBUTED: Final = "com.microsoft"
 """The domain of ONNX Runtime's own nodes."""
 Tensors: TypeAlias = dict[str, Tensor]
 """Inputs of a graph by name; on the device `meta` for shapes and dtypes alone."""
-ON_CPU: Final[dict[str, Any]] = {"devices": ("cpu",), "backward": False}
+COMMON: Final[dict[str, Any]] = {
+    "devices": ("cpu",),
+    "dtypes": ("float32", "float16"),
+    "backward": False,
+}
 LIMITS: Final = {
     "Attention": (
         Limits(
-            **ON_CPU,
-            dtypes=("float64", "float32", "float16"),
+            **COMMON,
             masks=EVERY_MASK,
             biases=EVERY_BIAS,
             own_value_dim=True,
@@ -53,8 +55,7 @@ LIMITS: Final = {
     ),
     "MultiHeadAttention": (
         Limits(
-            **ON_CPU,
-            dtypes=("float32", "float16"),
+            **COMMON,
             masks=("full", "causal"),
             grouped_heads=False,
             unequal_masks=("full",),
@@ -63,8 +64,7 @@ LIMITS: Final = {
     ),
     "GroupQueryAttention": (
         Limits(
-            **ON_CPU,
-            dtypes=("float32", "float16"),
+            **COMMON,
             masks=("causal", "window"),
             windows="causal",
             unequal_lengths=False,
@@ -79,8 +79,7 @@ LIMITS: Final = {
 
 def node(problem: Problem, operator: str = "Attention") -> str:
     """A note on the node that computes attention."""
-    if problem.dtype == "float64":
-        return f"computed by the nodes of the definition of ONNX's {operator}"
+    del problem
     return f"computed by the ONNX node {operator}"
 
 

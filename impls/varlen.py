@@ -20,13 +20,14 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from torch import Tensor
 
 from impls.interface import Limits, Problem, implementation
-from impls.interface.packed import PACKABLE, Pack, packed_attention
+from impls.interface.packed import PACKABLE, Pack, attend_packed, packs_of
 
 MODULE: Final = "torch.nn.attention.varlen"
 LARGEST_GRID: Final = 65535
@@ -81,4 +82,4 @@ def varlen(problem: Problem) -> Callable[..., Tensor]:
         )
         return out
 
-    return packed_attention(problem, kernel)
+    return partial(attend_packed, packs=packs_of(problem), kernel=kernel)

@@ -18,7 +18,7 @@ from suites.records.address import DEFAULT_STORE
 from suites.records.plan import Plan
 from suites.records.record import CHECK, Record
 from suites.records.store import Run, Store, now
-from suites.request import planning
+from suites.request import planning, processes
 from suites.request.planning import Request
 from suites.versions import revisions
 
@@ -162,13 +162,17 @@ def planned(request: Request, pool: LocalPool | None = None) -> tuple[Plan, dict
     """The plan, and the machine it is for. Raises ValueError for what makes no sense."""
     placed = revisions.placed(request)
     request = placed.request
+    own, pythons = processes.with_pythons(
+        planning.specs_of(request) or (), request.pythons, placed.processes
+    )
     machine, entries = open_catalogue(
         planning.specs_of(request),
         threads=max(planning.threads_of(request, cores())),
         allocator=request.settings.get("allocator", "default"),
         cuda_device=request.settings.get("cuda_device", ""),
         pool=pool,
-        processes=placed.processes,
+        processes=own,
+        pythons=pythons,
     )
     return planning.plan_of(request, machine, placed.described(entries), cores()), machine
 
@@ -207,6 +211,7 @@ def pool_of(plan: Plan) -> LocalPool:
         plan.allocator,
         plan.prepare_limit_s,
         plan.cuda_device,
+        plan.pythons,
     )
 
 

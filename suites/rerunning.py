@@ -172,7 +172,12 @@ def _described(plan: Plan, pool: LocalPool) -> tuple[dict[str, Any], tuple[Entry
     specs = [spec_of(entry) for entry in plan.entries if entry.name not in missing]
     machine, found = open_catalogue(specs, threads=threads, pool=pool)
     lost = (
-        Entry(name=entry.name, panel=entry.panel, missing=missing[entry.name])
+        Entry(
+            name=entry.name,
+            panel=entry.panel,
+            missing=missing[entry.name],
+            ran_on=entry.ran_on,
+        )
         for entry in plan.entries
         if entry.name in missing
     )

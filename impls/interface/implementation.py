@@ -277,10 +277,14 @@ class Implementation:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """An implementation file that cannot be imported here, with the reason; it stays listed."""
+    """An implementation that cannot be used here, with the reason; it stays listed.
+
+    ran_on  as in Implementation; None where its file does not import
+    """
 
     name: str
     reason: str
+    ran_on: str | None = None
 
 
 def refusals(
@@ -288,12 +292,13 @@ def refusals(
 ) -> tuple[str, ...]:
     """The reasons of the closest of several limits; empty when one accepts the problem.
 
-    Limits for the problem's device are closer than those for another; fewer reasons are closer.
+    Limits for the problem's device, compute capability and dtype are closer than those for others;
+    fewer reasons are closer.
     """
     if not limits:
         return ("no limits: it declares no supported problem",)
     reasons = [
-        (problem.device not in each.devices, each.refusals(problem, capability)) for each in limits
+        (each.distance(problem, capability), each.refusals(problem, capability)) for each in limits
     ]
     return min(reasons, key=lambda each: (len(each[1]) > 0, each[0], len(each[1])))[1]
 

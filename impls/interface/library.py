@@ -23,6 +23,7 @@ class Library:
     distribution  as pip installs it
     module        as Python imports it
     extra         of this program, which installs it; "" for none
+    install       the line that installs it, where plain pip does not; "" for none
     unusable      versions that do not work, by their beginning, with the reason
     beside        other distributions that its implementation imports
     """
@@ -30,6 +31,7 @@ class Library:
     distribution: str
     module: str
     extra: str = ""
+    install: str = ""
     unusable: Mapping[str, str] = field(default_factory=dict)
     beside: tuple[str, ...] = ()
 
@@ -67,6 +69,8 @@ class Library:
 
     @property
     def _pip(self) -> str:
+        if self.install:
+            return self.install
         if not self.extra:
             return f"python -m pip install {' '.join((self.distribution, *self.beside))}"
         return f'python -m pip install -c constraints.txt -e ".[{self.extra}]"'

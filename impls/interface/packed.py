@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -34,7 +33,7 @@ Sequence: TypeAlias = tuple[range, range]
 class Pack:
     """The sequences of one call of a kernel, as tensors on the device of the problem.
 
-    window        keys before and after the query's own; None is unlimited
+    window        as `reach` has it
     query_rows    packed rows of q, of [B * Tq]; None: all, in order
     key_rows      packed rows of k and v, of [B * Tk]; None: all, in order
     query_starts  [sequences + 1] int32, from 0 to the number of packed queries
@@ -55,14 +54,6 @@ Kernel: TypeAlias = "Callable[[Tensor, Tensor, Tensor, Pack], Tensor]"
 """Packed q, k, v [rows, H, D] and their sequences to the output, [rows, H, D]."""
 
 
-def packed_attention(problem: Problem, kernel: Kernel) -> Callable[..., Tensor]:
-    """An attention function of q, k, v and out as [B, T, H, D] that calls a kernel on sequences.
-
-    Queries that see no key are in no sequence: their rows of the output are zero.
-    """
-    return partial(_attend, packs=packs_of(problem), kernel=kernel)
-
-
 def packs_of(problem: Problem) -> tuple[Pack, ...]:
     """The calls that compute a problem: one, and one for queries that are after all visible keys.
 
@@ -71,10 +62,37 @@ def packs_of(problem: Problem) -> tuple[Pack, ...]:
     if problem.mask.kind not in PACKABLE:
         raise ValueError(f"mask {problem.mask.kind}: packed sequences need {', '.join(PACKABLE)}")
     mask = problem.mask.resolved(problem.batch, problem.key_length)
-    left = None if mask.left is None else mask.left - 1
     banded, unbanded = _sequences(mask, problem)
-    made = ((banded, (left, mask.right)), (unbanded, (None, None)))
+    made = ((banded, reach(mask)), (unbanded, (None, None)))
     return tuple(_pack(problem, *each) for each in made if each[0])
+
+
+def attend_packed(
+    q: Tensor, k: Tensor, v: Tensor, *, packs: tuple[Pack, ...], kernel: Kernel
+) -> Tensor:
+    """The output of q, k and v, each [B, T, H, D], from a kernel that is called on each pack.
+
+    Queries that see no key are in no sequence: their rows of the output are zero.
+    """
+    query, key, value = (x.flatten(0, 1) for x in (q, k, v))
+    out: Tensor | None = None
+    for pack in packs:
+        rows = (pack.query_rows, pack.key_rows, pack.key_rows)
+        taken = (
+            x if some is None else x[some]
+            for x, some in zip((query, key, value), rows, strict=True)
+        )
+        part = kernel(*taken, pack)
+        if pack.query_rows is None:
+            return part.unflatten(0, q.shape[:2])
+        out = query.new_zeros(query.shape) if out is None else out
+        out = out.index_copy(0, pack.query_rows, part)
+    return (query.new_zeros(query.shape) if out is None else out).unflatten(0, q.shape[:2])
+
+
+def reach(mask: Mask) -> tuple[int | None, int | None]:
+    """Keys before and after the query's own that a band shows; None is unlimited."""
+    return None if mask.left is None else mask.left - 1, mask.right
 
 
 def _sequences(mask: Mask, problem: Problem) -> tuple[list[Sequence], list[Sequence]]:
@@ -146,20 +164,3 @@ def _starts(parts: list[range], device: str) -> Tensor:
     with torch.inference_mode(mode=False):
         ends = [0, *accumulate(map(len, parts))]
         return torch.tensor(ends, dtype=torch.int32, device=device)
-
-
-def _attend(q: Tensor, k: Tensor, v: Tensor, *, packs: tuple[Pack, ...], kernel: Kernel) -> Tensor:
-    query, key, value = (x.flatten(0, 1) for x in (q, k, v))
-    out: Tensor | None = None
-    for pack in packs:
-        rows = (pack.query_rows, pack.key_rows, pack.key_rows)
-        taken = (
-            x if some is None else x[some]
-            for x, some in zip((query, key, value), rows, strict=True)
-        )
-        part = kernel(*taken, pack)
-        if pack.query_rows is None:
-            return part.unflatten(0, q.shape[:2])
-        out = query.new_zeros(query.shape) if out is None else out
-        out = out.index_copy(0, pack.query_rows, part)
-    return (query.new_zeros(query.shape) if out is None else out).unflatten(0, q.shape[:2])

@@ -5,14 +5,15 @@ A new ordering is an entry of ORDERINGS.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from impls.interface import Problem
 from reports.analysis.run_analysis import Analysis
 from reports.analysis.verdicts import Paired, paired, twins_of
-from suites.records.record import Record
+from suites.records import kernels
+from suites.records.record import CHECK
 
 SEVERAL: Final = 2
 """From this factor on, a row is several times faster."""
@@ -174,7 +175,7 @@ def _on(analysis: Analysis, ordering: Ordering, problem: Problem) -> OrderingRow
             return OrderingRow(ordering, problem, "not measured", without=name)
     row, other = timed[ordering.row], timed[ordering.other]
     found = paired(other, row, twins_of(timed), analysis.plan)
-    applies = not ordering.replaced or _same_kernel(row, other)
+    applies = not ordering.replaced or _same_kernel(analysis, ordering, problem)
     state = _state(ordering.expected, found) if applies else "does not apply"
     return OrderingRow(ordering, problem, state, found)
 
@@ -192,7 +193,13 @@ def _state(expected: Expected, found: Paired) -> State:
     return "yes" if found.verdict == {"equal": "same"}.get(expected, expected) else "no"
 
 
-def _same_kernel(row: Sequence[Record], other: Sequence[Record]) -> bool:
-    """Whether both name the same kernel."""
-    kernels = {each.operator for each in (*row, *other)}
-    return len(kernels) == 1 and "" not in kernels
+def _same_kernel(analysis: Analysis, ordering: Ordering, problem: Problem) -> bool:
+    """Whether both ran the same attention kernel of a library, as their checks recorded."""
+    ran = [
+        kernels.attention(record.kernels)
+        for record in analysis.records
+        if record.session == CHECK
+        and record.problem == problem
+        and record.implementation in (ordering.row, ordering.other)
+    ]
+    return len(ran) > 1 and ran[0] == ran[1] != ()

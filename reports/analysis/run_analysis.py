@@ -15,7 +15,7 @@ from reports.rows import answers, measurements, outcomes
 from reports.rows.answers import Timed
 from reports.rows.measurements import Measurement
 from reports.rows.outcomes import Outcome, missing_time
-from suites.records.record import Record
+from suites.records.record import Pair, Record
 from suites.records.store import Run
 
 
@@ -38,7 +38,7 @@ class Analysis:
     @cached_property
     def verdicts(self) -> list[VerdictRow]:
         """Every implementation against the baseline of its problem."""
-        return verdicts.verdicts(self.plan, self.timed)
+        return verdicts.verdicts(self.plan, self.timed, self.same_kernels)
 
     @cached_property
     def across(self) -> list[AcrossRow]:
@@ -78,6 +78,12 @@ class Analysis:
     def crossovers(self) -> list[Crossover]:
         """Where the order of two implementations changes; changes of the fastest come first."""
         return crossovers(self, self.ratios)
+
+    @cached_property
+    def same_kernels(self) -> dict[Pair, str]:
+        """By problem and implementation, the one that ran the same kernel, and is ranked."""
+        rows = self.measurements
+        return {(r.problem, r.implementation): r.same_kernel for r in rows if r.same_kernel}
 
     @property
     def most_threads(self) -> int:

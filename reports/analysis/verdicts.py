@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import chain
 from statistics import fmean, median
 from typing import Any
@@ -90,13 +90,17 @@ class Paired(Judged):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictRow(Paired):
-    """An implementation against the baseline of its problem and panel."""
+    """An implementation against the baseline of its problem and panel.
+
+    same_kernel  the baseline, where the implementation ran its kernel; else empty
+    """
 
     problem: Problem
     implementation: str
     baseline: str
     panel: str
     threads: int
+    same_kernel: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,13 +113,18 @@ class AcrossRow(VerdictRow):
     relative_error: float | None
 
 
-def verdicts(plan: Plan, timed: Timed) -> list[VerdictRow]:
+def verdicts(plan: Plan, timed: Timed, same: Mapping[Place, str] | None = None) -> list[VerdictRow]:
     """One row for each problem, number of threads and implementation beside a baseline.
 
     The baseline has no row of its own, nor has a pair with a record that is not ok in any session.
+
+    same  by problem and implementation, the one that ran the same kernel
     """
+    ran = same or {}
     return [
-        row
+        replace(row, same_kernel=row.baseline)
+        if ran.get((row.problem, row.implementation)) == row.baseline
+        else row
         for place, found in timed.items()
         for name, panel in panels(plan, found)
         if (baseline := plan.baseline_of(panel, place[0].device))

@@ -10,8 +10,10 @@ from impls.interface import Problem
 from reports.rows.answers import answers, with_times
 from reports.rows.columns import PROBLEM_COLUMNS, columns, problem_columns
 from reports.rows.evidence import Evidence, evidence
+from reports.rows.kernels import kernel_names, kernels_of, same_kernels
 from reports.rows.sessions import ceilings
 from reports.rows.timings import by_threads, timing
+from suites.records.kernels import Kernel
 from suites.records.record import CHECK, HOST_BOUND, Record
 from suites.records.store import Run
 
@@ -35,6 +37,10 @@ class Measurement:
     unseen               why requested bytes are not known; empty when they are, or not measured
     operator             the kernel that a library picked
     process              of its sessions, where it is not the first one
+    kernels              that one call of the check ran; empty where none was seen
+    fallback             the slow path that ran although none was requested; empty: none
+    same_kernel          the implementation that ran the same kernel; empty: none, or it is the
+                         first of those that did
     notes                how its calls differ from those of others; one text
     """
 
@@ -67,6 +73,9 @@ class Measurement:
     evidence: Evidence
     operator: str
     process: str = ""
+    kernels: tuple[Kernel, ...] = ()
+    fallback: str = ""
+    same_kernel: str = ""
     notes: str = ""
 
     @property
@@ -75,6 +84,7 @@ class Measurement:
         return (self.unhidden or 0) > HOST_BOUND
 
 
+_LAST: Final = ("operator", "kernels", "fallback", "same_kernel", "notes")
 _EVIDENCE: Final = (
     "relative_error", "worst_row", "cosine", "slope", "repeatable", "hard_inputs",
 )  # fmt: skip
@@ -85,12 +95,11 @@ MEASUREMENT_COLUMNS: Final = (
     *(
         field
         for field in Measurement.__dataclass_fields__
-        if field not in ("problem", "implementation", "evidence", "operator", "notes")
+        if field not in ("problem", "implementation", "evidence", *_LAST)
     ),
     "share_of_bound",
     *_EVIDENCE,
-    "operator",
-    "notes",
+    *_LAST,
 )
 """The columns of `measurement_columns`."""
 
@@ -102,6 +111,9 @@ def measurements(run: Run, records: Iterable[Record]) -> list[Measurement]:
     """
     panels = {entry.name: entry.panel for entry in run.plan.entries}
     best, most = ceilings(run), max(run.plan.threads)
+    every = answers(run, records)
+    timed_pairs = {pair: found for pair, found in every.items() if with_times(found)}
+    same = same_kernels(run.plan, timed_pairs)
     return [
         Measurement(
             problem=problem,
@@ -114,16 +126,23 @@ def measurements(run: Run, records: Iterable[Record]) -> list[Measurement]:
             evidence=evidence(found, panels[name]),
             process=next((r.process for r in timed if r.process), ""),
             operator=next((r.operator for r in (*timed, *found) if r.operator), ""),
+            kernels=kernels_of(found),
+            fallback=next((r.fallback for r in found if r.fallback), ""),
+            same_kernel=same.get((problem, name), ""),
             notes="; ".join(dict.fromkeys(note for r in (*found, *timed) for note in r.notes)),
         )
-        for (problem, name), found in answers(run, records).items()
+        for (problem, name), found in timed_pairs.items()
         for threads, timed in by_threads(run.plan, with_times(found)).items()
     ]
 
 
 def measurement_columns(row: Measurement) -> dict[str, Any]:
-    """A row as columns, with those of its problem; the share of the gate as share_of_bound."""
-    found = {**columns(row), **problem_columns(row.problem), "share_of_bound": row.evidence.share}
+    """A row as columns, with those of its problem; the share of the gate as share_of_bound.
+
+    Kernels are their names.
+    """
+    named = {"share_of_bound": row.evidence.share, "kernels": kernel_names(row.kernels)}
+    found = {**columns(row), **problem_columns(row.problem), **named}
     return {name: found[name] for name in MEASUREMENT_COLUMNS}
 
 

@@ -13,6 +13,7 @@ from reports.analysis.verdicts import VerdictRow
 from reports.rows.families import Kind, without_sizes
 from reports.rows.measurements import Measurement
 from reports.rows.panels import panels_of
+from reports.views.verdicts import verdict
 from suites.records.record import Pair
 
 BASELINE: Final = "baseline"
@@ -112,7 +113,6 @@ def _row(
     place = (measured.problem, measured.implementation)
     judged = verdicts.get(place)
     if judged is None:
-        verdict = BASELINE if place in baselines else ""
-        return BriefRow(measured=measured, judged=None, verdict=verdict)
-    alone = " (this process)" if judged.basis == "this process" else ""
-    return BriefRow(measured=measured, judged=judged, verdict=f"{judged.verdict}{alone}")
+        word = BASELINE if place in baselines else ""
+        return BriefRow(measured=measured, judged=None, verdict=word)
+    return BriefRow(measured=measured, judged=judged, verdict=verdict(judged))

@@ -15,6 +15,7 @@ from reports.rows.outcomes import Outcome
 from reports.rows.panels import APPROXIMATIONS
 from reports.views.commands import labels
 from reports.views.evidence import sentence
+from reports.views.kernels import flagged, label
 from reports.views.numbers import NOT_SEEN, mebibytes, milliseconds, percent, share, spread, times
 from reports.views.panels import subject
 from reports.views.problems import common_words, shared_words, without
@@ -35,6 +36,7 @@ class Cell:
     least   whether it is the smallest number of its row
     level   the number itself; for agreement the share of the gate
     error   whether it is the error of an approximation, which is never good news
+    same    the implementation that ran the same kernel, so that this one is not ranked
     """
 
     text: str
@@ -43,6 +45,7 @@ class Cell:
     least: bool = False
     level: float | None = None
     error: bool = False
+    same: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +97,14 @@ class _Quantity:
     title: Callable[[Measurement], str]
     absent: Callable[[Measurement], str] = lambda _: ""
     error: bool = False
+    flag: Callable[[Measurement], str] = lambda _: ""
+
+
+def _time_title(row: Measurement) -> str:
+    """The spread of a time, the same kernel, and the fallback."""
+    sessions = counted(row.sessions, "session")
+    over = f"spread over {sessions}: {spread(row.low_ms, row.high_ms)} ms"
+    return "; ".join(filter(None, (over, label(row.same_kernel), row.fallback)))
 
 
 _TIME: Final = _Quantity(
@@ -102,9 +113,8 @@ _TIME: Final = _Quantity(
     "Median milliseconds",
     lambda row: row.median_ms,
     milliseconds,
-    lambda row: (
-        f"spread over {counted(row.sessions, 'session')}: {spread(row.low_ms, row.high_ms)} ms"
-    ),
+    _time_title,
+    flag=lambda row: row.fallback,
 )
 _MEMORY: Final = _Quantity(
     "Memory",
@@ -185,11 +195,14 @@ def agreement_grid(analysis: Analysis) -> Grid:
 def _measured(analysis: Analysis, panel: str, quantity: _Quantity) -> Grid:
     found = {
         (row.problem, row.implementation): Cell(
-            text=quantity.text(quantity.value(row)) or quantity.absent(row),
+            text=flagged(
+                quantity.text(quantity.value(row)) or quantity.absent(row), quantity.flag(row)
+            ),
             state="timed",
             title=quantity.title(row),
             level=quantity.value(row),
             error=quantity.error,
+            same=row.same_kernel,
         )
         for row in analysis.with_most_threads
     }
@@ -245,11 +258,15 @@ def _is_refused(cells: tuple[Cell, ...]) -> bool:
 
 
 def _marked(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
-    """The row with its smallest number marked, where it has two numbers or more."""
-    levels = [cell.level for cell in cells if cell.level is not None]
+    """The row with its smallest number marked, where it has two numbers or more.
+
+    Of implementations that ran the same kernel, one is ranked.
+    """
+    levels = [cell.level for cell in cells if cell.level is not None and not cell.same]
     if len(levels) < 2:
         return cells
-    return tuple(replace(cell, least=cell.level == min(levels)) for cell in cells)
+    least = min(levels)
+    return tuple(replace(cell, least=cell.level == least and not cell.same) for cell in cells)
 
 
 def _ending_cell(row: Outcome) -> Cell:

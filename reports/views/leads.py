@@ -44,7 +44,8 @@ def lead(ranking: Ranking, *, most: int = 1) -> Iterator[str]:
     slower = [each for each in ranking.rivals if each.is_slower]
     if slower:
         yield f"next is {_then(slower, most)}"
-    if not ranking.rivals:
+    yield from _same(ranking.same)
+    if not ranking.rivals and not ranking.same:
         yield f"{abbreviated(ranking.name)} alone has a time there"
     if ranking.not_reached:
         yield f"not reached: {some(ranking.not_reached)}"
@@ -56,6 +57,16 @@ def _not_distinguished(rivals: Sequence[Rival]) -> str:
     more = [f"{left} more"] if left else []
     verb = "is" if len(rivals) == 1 else "are"
     return f"{' and '.join([', '.join(shown), *more])} {verb} not distinguished from it"
+
+
+def _same(same: Sequence[Rival]) -> Iterator[str]:
+    """Implementations that ran the same kernel as another one, by the other one."""
+    for other in dict.fromkeys(each.same_as for each in same):
+        own = [each for each in same if each.same_as == other]
+        shown = [f"{abbreviated(each.name)} ({_ratio(each)})" for each in own[:MOST_NAMES]]
+        left = len(own) - len(shown)
+        more = [f"{left} more"] if left else []
+        yield f"{' and '.join([', '.join(shown), *more])}: same kernel as {abbreviated(other)}"
 
 
 def _then(slower: Sequence[Rival], most: int) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from reports.rows.measurements import Measurement
+from reports.views.kernels import described, flagged
 from reports.views.launches import HOST_BOUND
 from reports.views.numbers import (
     NOT_SEEN,
@@ -50,6 +51,10 @@ def _attainable(row: Measurement) -> Value:
     return figure(row.share_of_attainable, rate)
 
 
+def _median(row: Measurement) -> Value:
+    return figure(row.median_ms, flagged(milliseconds(row.median_ms), row.fallback))
+
+
 def _clock(row: Measurement) -> Value:
     clock = row.clock or NOT_RECORDED
     named = f"{clock}, {HOST_BOUND}" if row.host_bound else clock
@@ -70,9 +75,10 @@ def _optional(head: str, name: str, value: Callable[[Measurement], float | None]
 
 THREADS: Final = Column("threads", "threads", lambda row: whole(row.threads))
 COLUMNS: Final = (
-    Column("median ms", "median_ms", _of(lambda row: row.median_ms, milliseconds)),
+    Column("median ms", "median_ms", _median),
     Column("spread ms", "spread_width_ms", _spread),
     Column("peak MiB", "peak_bytes", _peak),
+    Column("kernel", "kernel", lambda row: Value(described(row))),
     Column("share of attainable", "share_of_attainable", _attainable),
     Column("share of the gate", "share_of_bound", _of(lambda row: row.evidence.share, share)),
     Column("sessions", "sessions", lambda row: whole(row.sessions)),

@@ -21,11 +21,12 @@ NOTE: Final = (
     "where it is expected, and no where it lies outside of that."
 )
 EXPECTED: Final[dict[Expected, str]] = {
-    "several times faster": f"at most {1 / SEVERAL:g}",
-    "faster": "below 1",
-    "equal": "1, with the same kernel",
-    "slower": "above 1",
+    "several times faster": f"< {1 / SEVERAL:g}",
+    "faster": "< 1",
+    "equal": "1",
+    "slower": "> 1",
 }
+"""The expected ratio."""
 NOT_REPLACED: Final = "the compiler did not replace it by the same kernel here"
 UNKNOWN: Final = "not reproduced here: the reason is not known"
 

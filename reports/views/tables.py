@@ -15,11 +15,9 @@ from reports.views.numbers import floor, ratio, ratio_in
 from reports.views.problems import facets
 from reports.views.sections import SHOWN, Row, Table, Value
 from reports.views.values import figure, order, whole
-from reports.views.verdicts import reason
+from reports.views.verdicts import reason, verdict
 from suites.records.plan import Entry, Plan
 
-ALONE: Final = " (this process)"
-"""Follows the verdict of a single session."""
 _SORTS: Final = "A heading sorts by its column."
 
 
@@ -94,7 +92,7 @@ def _compared(row: VerdictRow, plan: Plan, entries: dict[str, Entry]) -> Row:
         Value(row.implementation),
         *threads,
         figure(row.ratio, ratio_in(row.ratio, row.low, row.high), "none"),
-        Value(row.verdict + (ALONE if row.basis == "this process" else "")),
+        Value(verdict(row)),
         Value(reason(row)),
         whole(row.more_sessions, ""),
         figure(row.floor, floor(row.floor), "no twin"),

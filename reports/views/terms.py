@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from reports.analysis.tails import PERCENTS
-from reports.views import launches, tails
+from reports.views import kernels, launches, tails
 from reports.views.disturbance import DEFINITION, RULE, definition
 from reports.views.repeats import INDEPENDENT
 from suites.records.plan import Plan
@@ -115,6 +115,11 @@ TERMS: Final = (
         "Minor page faults of one call: pages that the system mapped without reading a disk.",
     ),
     Term("host ms", "Milliseconds that the host takes to launch one call on an idle GPU."),
+    Term(
+        "kernel",
+        "The kernels that do the work of one call, as torch's profiler saw them in the check. "
+        f"Same kernel: {kernels.MEANING[0].lower()}{kernels.MEANING[1:]}",
+    ),
     Term("clock", "The clock that took the times, and notes on how the calls differ."),
     Term(launches.HOST_BOUND, launches.MEANING, linked=True),
     Term(

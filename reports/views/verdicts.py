@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from reports.analysis.run_analysis import Analysis
 from reports.analysis.verdicts import Judged, VerdictRow
+from reports.views.kernels import label
 from reports.views.numbers import floor, percent
 from reports.views.text import counted
 from suites.records.plan import Plan
 from suites.stats.verdicts import WORDS, false_verdicts
+
+ALONE: Final = " (this process)"
+"""Follows the verdict of a single session."""
+
+
+def verdict(row: VerdictRow) -> str:
+    """The word of a verdict, or that both ran the same kernel, so that neither is ranked."""
+    if row.same_kernel:
+        return label(row.same_kernel)
+    return row.verdict + (ALONE if row.basis == "this process" else "")
 
 
 def reason(row: Judged) -> str:
@@ -26,9 +38,10 @@ def conclusions(analysis: Analysis, *, counts: bool = True) -> list[str]:
     rows = analysis.verdicts
     if not rows:
         return []
+    ranked = [row for row in rows if not row.same_kernel]
     found = (
         noise_floor(analysis.floor, rows),
-        *([tally(rows, analysis.plan.delta), chance(rows)] if counts else []),
+        *([tally(ranked, analysis.plan.delta), chance(ranked)] if counts and ranked else []),
         _one_process(rows),
         _further_sessions(rows),
         imprecise(analysis.plan, rows),

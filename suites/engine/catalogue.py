@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from impls import own_files
 from suites.engine.local_pool import LocalPool, Process
+from suites.engine.local_session import ROOT
 from suites.engine.messages import Begin, Listed, Message, ReadingsChosen, Refused
 from suites.engine.protocol import ChooseReadings, ImportLibraries, ListImplementations, Task
 from suites.engine.watch import Ending
@@ -25,8 +26,6 @@ TRIALS_S: Final = 30.0
 MOST_TRIES: Final = 10
 """Files that may end the session, each of which makes another one necessary."""
 _NO_LIMIT: Final = 1 << 62
-_ALONE: Final = -1
-"""The session of a process that imports one library alone, and ends."""
 
 Catalogue = tuple[dict[str, Any], tuple[Entry, ...]]
 """The machine, and its implementations."""
@@ -40,18 +39,22 @@ def open_catalogue(
     cuda_device: str = "",
     pool: LocalPool | None = None,
     processes: Mapping[str, str] = MappingProxyType({}),
+    pythons: Mapping[str, str] = MappingProxyType({}),
 ) -> Catalogue:
     """The machine, and the implementations that the specs select (None: all), as data.
 
     pool       of the run that follows; the process that describes them is then the check's
     processes  by spec: the process that measures it, where it cannot share one with the others
+    pythons    by process: its interpreter, where that is another one
 
     A file of `impls/` that ends the process becomes a missing implementation. Raises ValueError for
     a spec that selects nothing, and for one whose own file ends the process.
     """
     if pool is None:
         with LocalPool(LIMIT_S, _NO_LIMIT, allocator, cuda_device=cuda_device) as own:
+            own.pythons |= pythons
             return _in_processes(specs, threads, own, processes)
+    pool.pythons |= pythons
     return _in_processes(specs, threads, pool, processes)
 
 
@@ -64,12 +67,17 @@ def _in_processes(
     first = [position for position, spec in enumerate(specs) if spec not in processes]
     found = _listed([specs[position] for position in first], threads, pool)
     placed = [(first[of], each) for of, each in zip(found.positions, found.entries, strict=True)]
+    machine = dict(found.machine)
     for position, spec in enumerate(specs):
-        if spec in processes:
-            process = processes[spec]
-            made = _listed([spec], threads, pool, process).entries
-            placed += [(position, replace(each, process=process)) for each in made]
-    return found.machine, tuple(each for _, each in sorted(placed, key=itemgetter(0)))
+        if process := processes.get(spec):
+            listed = _listed([spec], threads, pool, process)
+            python = pool.pythons.get(process, "")
+            if python:
+                facts = {name: listed.machine.get(name) for name in ("python", "versions")}
+                machine["pythons"] = {**machine.get("pythons", {}), python: facts}
+            own = [replace(each, process=process, python=python) for each in listed.entries]
+            placed += [(position, each) for each in own]
+    return machine, tuple(each for _, each in sorted(placed, key=itemgetter(0)))
 
 
 def _of(found: Listed) -> Catalogue:
@@ -79,7 +87,8 @@ def _of(found: Listed) -> Catalogue:
 def with_libraries(plan: Plan, pool: LocalPool) -> Plan:
     """The plan after its libraries were imported: an entry whose library fails is missing.
 
-    Importing takes seconds for some libraries, so only those of a plan are imported.
+    Each is imported by the process that checks the implementation. Importing takes seconds for some
+    libraries, so only those of a plan are imported.
     """
     return replace(plan, entries=tuple(_with_library(each, plan, pool) for each in plan.entries))
 
@@ -87,17 +96,14 @@ def with_libraries(plan: Plan, pool: LocalPool) -> Plan:
 def _with_library(entry: Entry, plan: Plan, pool: LocalPool) -> Entry:
     if entry.missing or not entry.library:
         return entry
-    session = _ALONE if entry.apart else CHECK  # it may not share a process with the others
     heard: list[Message] = []
-    process = pool.take(session, max(plan.threads))
+    process = pool.take(CHECK, max(plan.threads), entry.process)
     task = ImportLibraries(implementation=entry.defined, files=entry.files)
     ending = _asked(process, task, heard.append, LIMIT_S)
-    if ending is not None or entry.apart:
-        process[1].end()
-    else:
-        pool.put_back(session, process)
     if ending is not None:
+        process[1].end()
         return replace(entry, missing=f"ended the process that imports it: {ending.reason}")
+    pool.put_back(CHECK, process, entry.process)
     refused = next((each for each in heard if isinstance(each, Refused)), None)
     return entry if refused is None else replace(entry, missing=refused.reason)
 
@@ -137,7 +143,10 @@ def cores() -> int:
 
 
 def _listed(specs: list[str] | None, threads: int, pool: LocalPool, name: str = "") -> Listed:
-    """What a process of the check describes; `name` is that of the process."""
+    """The machine and the implementations of these specs.
+
+    name  of the process that imports them; "" is the first one
+    """
     without: dict[str, str] = {}
     for _ in range(MOST_TRIES):
         process = pool.take(CHECK, threads, name)
@@ -148,6 +157,11 @@ def _listed(specs: list[str] | None, threads: int, pool: LocalPool, name: str = 
                 raise ValueError(latest.reason)
             if isinstance(latest, Listed):
                 return latest
+        if latest is None and (python := pool.pythons.get(name)):
+            raise ValueError(
+                f"--python {python} does not run this program: {ended}; install its packages "
+                f"there: {python} -m pip install -e {ROOT}"
+            )
         file = latest.implementation if isinstance(latest, Begin) else ""
         if file in without or Path(file) not in own_files():
             raise ValueError(f"{file or 'the list of implementations'} cannot be imported: {ended}")

@@ -158,7 +158,6 @@ def entry_of(each: Implementation) -> Entry:
         library=", ".join(str(part.library) for part in parts if part.library is not None),
         slow_start=any(part.slow_start for part in parts),
         apart=each.apart,
-        process=each.name if each.apart else "",
         ran_on=each.ran_on,
     )
 
@@ -182,7 +181,7 @@ def _entries(task: ListImplementations, sender: Sender) -> list[tuple[int, Entry
             if (other.spec or entry.spec) and other is not entry:
                 raise ValueError(f"{spec}: the name {entry.name!r} is given twice; choose another")
     missing = [
-        Entry(name=each.name, missing=one_line(each.reason, LONGEST))
+        Entry(name=each.name, missing=one_line(each.reason, LONGEST), ran_on=each.ran_on)
         for each in known.values()
         if isinstance(each, Missing) and task.specs is None
     ]

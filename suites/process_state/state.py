@@ -13,7 +13,10 @@ from typing import Any, Final
 from suites.process_state import functions, python, system, threads, torch_settings
 from suites.process_state.watched import Watched
 
-SHARED: Final = "leave the process state unchanged: other implementations share this process"
+SHARED: Final = (
+    "leave the process state unchanged, since other implementations share this process, or measure "
+    "it in a process of its own with --apart NAME"
+)
 """The last part of every message about a changed process state."""
 WATCHED: Final = (
     *python.WATCHED,

@@ -30,8 +30,6 @@ class SessionFacts:
 
     session                 its number; a session measured again has several
     process                 the process of the session; empty: the first one
-    python                  its interpreter, where that is not the one of the program
-    versions                of packages, where the interpreter is another one
     ceilings                rates that the machine reached in this process
     threads                 threads of torch
     affinity                CPUs that its threads may run on; empty where the system has no list
@@ -49,8 +47,6 @@ class SessionFacts:
 
     session: Count = 0
     process: str = ""
-    python: str = ""
-    versions: dict[str, str | None] = field(default_factory=dict)
     ceilings: tuple[Ceiling, ...] = ()
     threads: Count | None = None
     affinity: tuple[Count, ...] = ()

@@ -41,6 +41,7 @@ class Entry:
     library      the package that it needs beside torch, with its version; empty for none
     slow_start   whether its set-up takes longer than a second
     apart        why it is measured in a process of its own; empty: it shares one
+    python       the interpreter that measures it, where that is not the program's own
     process      the process of a session that measures it, by name; empty: the first one, in which
                  all others are
     revision     the commit of the user's file; None where no repository holds it
@@ -68,6 +69,7 @@ class Entry:
     slow_start: bool = False
     apart: str = ""
     process: str = ""
+    python: str = ""
     ran_on: str | None = None
     revision: Revision | None = None
 
@@ -226,6 +228,13 @@ class Plan(Settings):
     def process_of(self, name: str) -> str:
         """The process that measures an implementation; "" is the first one."""
         return next((entry.process for entry in self.entries if entry.name == name), "")
+
+    @property
+    def pythons(self) -> dict[str, str]:
+        """The interpreters of processes that have another one, by process."""
+        found = {entry.process: entry.python for entry in self.entries if entry.python}
+        first = found.get(self.first_process)
+        return {**found, **({AGAIN: first} if first else {})}
 
     def sharing(self, process: str) -> int:
         """How many implementations a process has."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 from impls import name_and_spec
@@ -34,6 +36,16 @@ def named_spec(text: str) -> str:
             "a letter"
         )
     return text
+
+
+def _python(text: str) -> tuple[str, str]:
+    """The name of an implementation and the path of an interpreter."""
+    name, equals, path = text.partition("=")
+    if not (name and equals and path):
+        raise ValueError("expected NAME=PATH, as new=/opt/venv/bin/python")
+    if not os.access(path, os.X_OK) or Path(path).is_dir():
+        raise ValueError(f"{path} is no program; expected the path of a Python interpreter")
+    return name, str(Path(path).absolute())  # not resolved: a link may stand in an environment
 
 
 QUESTIONS: Final = (
@@ -70,6 +82,13 @@ QUESTIONS: Final = (
         name="--apart",
         metavar="NAME",
         help="Measure this implementation in a process of its own; again for more.",
+        repeat=True,
+    ),
+    Option(
+        name="--python",
+        metavar="NAME=PATH",
+        help="Measure this one with another Python, which may have another torch; again for more.",
+        parse=_python,
         repeat=True,
     ),
     Option(

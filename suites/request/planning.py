@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 import psutil
 
 from impls import name_and_spec
 from suites.records.plan import Entry, Plan
-from suites.request import axes, baselines, options, processes
+from suites.request import axes, baselines, options, participants, processes
 from suites.request.axes import AXES, Values
+from suites.request.participants import is_meant
 from suites.request.problems import capability, problems_of
 from suites.request.suites import Suite
 
@@ -48,6 +48,7 @@ class Request:
     problems   problems as typed
     against    the baseline, as typed; None is the default
     apart      implementations that are measured in processes of their own
+    pythons    interpreters of implementations that have another one, by name
     key_heads  key heads of every problem; None leaves them
     axes       values that replace an axis, by option
     settings   settings of the plan that were given, by field
@@ -61,6 +62,7 @@ class Request:
     problems: tuple[str, ...] = ()
     against: str | None = None
     apart: tuple[str, ...] = ()
+    pythons: Mapping[str, str] = field(default_factory=dict)
     key_heads: int | None = None
     axes: Mapping[str, Values] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -98,6 +100,7 @@ def requested(suite: Suite, given: Mapping[str, str | list[str]]) -> Request:
         problems=values.get("--problem", ()),
         against=values.get("--against"),
         apart=values.get("--apart", ()),
+        pythons=dict(values.get("--python", ())),
         key_heads=values.get("--kv-heads"),
         axes={name: values[name] for name in AXES if name in values},
         settings={field: values[name] for name, field in options.SETTINGS.items() if name in values}
@@ -173,9 +176,9 @@ def plan_of(
     entries  the implementations, as data
     """
     problems = problems_of(request, machine)
-    left_out = _left_out(request, entries)
-    entries = tuple(each for each in entries if _takes_part(each, request, left_out))
-    entries = processes.assigned(entries, request.apart)
+    left_out = participants.left_out(request, entries)
+    taking_part = participants.of(request, entries, left_out)
+    entries = processes.assigned(taking_part, request.apart)
     split = processes.are_split(entries)
     defaults = {
         "sessions": max(_sessions(request), FEWEST_SPLIT if split else 0),
@@ -200,32 +203,6 @@ def plan_of(
         left_out=left_out,
         **{**defaults, **request.settings},
     )
-
-
-def _left_out(request: Request, entries: Sequence[Entry]) -> tuple[str, ...]:
-    """The implementations without a name on the command line that start too slowly for the suite.
-
-    A missing one costs no time: it stays, with its reason.
-    """
-    if request.specs is not None or request.with_peers or request.suite.slow_starts:
-        return ()
-    return tuple(
-        each.name
-        for each in entries
-        if each.slow_start and not each.missing and not _is_baseline(each, request)
-    )
-
-
-def _takes_part(entry: Entry, request: Request, left_out: Collection[str]) -> bool:
-    """Whether an implementation is of this run: it is named, or the suite is for it."""
-    if request.specs is not None or _is_baseline(entry, request):
-        return True
-    panels = request.suite.panels
-    return entry.name not in left_out and (not panels or entry.panel in panels)
-
-
-def _is_baseline(entry: Entry, request: Request) -> bool:
-    return request.against is not None and _is_meant(entry, request.against)
 
 
 def _round_budget_ms(request: Request) -> float:
@@ -258,7 +235,7 @@ def _baseline(against: str | None, entries: tuple[Entry, ...]) -> str:
     if against is None:
         return ""
     names = [entry.name for entry in entries]
-    found = [entry.name for entry in entries if _is_meant(entry, against)]
+    found = [entry.name for entry in entries if is_meant(entry, against)]
     if not found:
         raise ValueError(
             f"--against {against!r} is none of the implementations of this run: {', '.join(names)}"
@@ -273,24 +250,6 @@ def _named(request: Request, entries: Sequence[Entry]) -> tuple[str, ...]:
     return tuple(
         entry.name
         for entry in entries
-        if any(_is_meant(entry, spec) for spec in request.specs)
-        or not any(_is_meant(entry, spec) for spec in _added(request))
+        if any(is_meant(entry, spec) for spec in request.specs)
+        or not any(is_meant(entry, spec) for spec in _added(request))
     )
-
-
-def _is_meant(entry: Entry, spec: str) -> bool:
-    """Whether NAME, NAME=SPEC, FILE.py, FILE.py:NAME or package.module:NAME means this one."""
-    given = name_and_spec(spec)[0]
-    if given or entry.spec:
-        return entry.name == (given or spec)
-    file, extension, name = spec.rpartition(".py")
-    if not extension and ":" in spec:
-        module, _, name = spec.partition(":")
-        place = tuple(module.split("."))
-        files = (Path(each).with_suffix("") for each in entry.files.values())
-        return entry.name == name and any(each.parts[-len(place) :] == place for each in files)
-    if not extension:
-        return entry.name == spec
-    path = Path(file + extension).resolve()
-    own = entry.name.rpartition(".")[2]  # the file's name may precede it
-    return str(path) in entry.files.values() and name.removeprefix(":") in ("", own)

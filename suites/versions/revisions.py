@@ -77,7 +77,7 @@ class Placed:
                 return replace(
                     entry,
                     revision=version.revision,
-                    process=version.process or entry.process,
+                    process=entry.process or version.process,
                     apart=version.apart or entry.apart,
                 )
         own = next((file for file in files if file.parent != FOLDER), None)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
 
 import pytest
 
@@ -147,6 +149,33 @@ def test_an_own_file_whose_library_is_not_installed_is_missing(
         "beside": "",
         "with_planted": FAULTS["not installed"][2],
     }
+
+
+def test_each_library_is_imported_by_the_process_that_checks_its_implementation() -> None:
+    """One that breaks another's import has a process of its own."""
+    taken: list[tuple[int, str]] = []
+
+    class Pool:
+        def take(self, session: int, threads: int, process: str) -> object:
+            taken.append((session, process))
+            watch = SimpleNamespace(time_limit_s=60.0, memory_limit=1)
+            return watch, SimpleNamespace(ask=lambda *_: None)
+
+        def put_back(self, session: int, process: object, name: str) -> None:
+            taken.remove((session, name))
+
+    entries = (
+        Entry(name="shares", library="planted 1.0"),
+        Entry(name="alone", library="planted 2.0", apart="why", process="alone"),
+        Entry(name="none"),
+        Entry(name="absent", library="planted 3.0", missing="not installed"),
+    )
+    plan = plan_with(entries)
+    pool = Pool()
+    with mock.patch.object(pool, "take", wraps=pool.take) as take:
+        assert with_libraries(plan, pool) == plan  # type: ignore[arg-type] # it has what is used
+    assert [each.args[2] for each in take.call_args_list] == ["", "alone"]
+    assert taken == []
 
 
 SLOW_LIBRARIES = ("onnxruntime", "openvino")

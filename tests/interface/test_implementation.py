@@ -12,7 +12,7 @@ import pytest
 
 from impls import load, load_file
 from impls.interface import CAUSAL, FULL, Implementation, Limits, Mask, Problem, implementation
-from impls.interface.implementation import from_function
+from impls.interface.implementation import from_function, refusals
 from impls.interface.limits import EVERY_BIAS, EVERY_MASK
 
 if TYPE_CHECKING:
@@ -104,6 +104,14 @@ def test_a_value_may_have_limits_of_its_own() -> None:
     }
     with pytest.raises(ValueError, match=re.escape("some[node=x]: expected one of wide, narrow")):
         some.choosing(node="x")
+
+
+def test_the_reasons_of_limits_for_the_capability_here_are_given() -> None:
+    old = Limits(devices=("cuda",), cuda_capability_below=(9, 0), softcap=True)
+    new = Limits(devices=("cuda",), cuda_capability=(9, 0))
+    problem = Problem.parse("softcap3 cuda")
+    assert refusals((old, new), problem, (8, 0)) == ()
+    assert refusals((old, new), problem, (9, 0)) == ("softcap 3.0: takes scores as they are",)
 
 
 def test_only_one_setting_may_have_limits() -> None:

@@ -11,6 +11,7 @@ import pytest
 from impls.interface import Limits, Problem
 from suites.records.plan import Entry, Plan
 from suites.request import planning
+from suites.request.participants import is_meant
 from suites.request.planning import Request, plan_of, requested
 from suites.request.suites import SUITES
 
@@ -140,9 +141,9 @@ def test_the_plan_has_the_names_given_with_impl_and_not_that_of_against_alone() 
 def test_a_baseline_may_be_named_by_its_module() -> None:
     files = {"dense": "/site/package/attention.py"}
     entry = Entry(name="dense", files=files, limits=(Limits(),))
-    assert planning._is_meant(entry, "package.attention:dense")
+    assert is_meant(entry, "package.attention:dense")
     for other in ("package.other:dense", "package.attention:mine", "attention.py:mine"):
-        assert not planning._is_meant(entry, other)
+        assert not is_meant(entry, other)
 
 
 def test_an_unknown_baseline_names_the_implementations_of_the_run() -> None:

@@ -9,17 +9,13 @@ attention_backward.cu and mem_eff_attention/kernel_forward.h in ATen/native/tran
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
-from unittest.mock import patch
 
 import torch
 from torch import Tensor
-
-from tests.stand_in.tensors import OnDevice
 
 ALIGNED_LSE = 32
 """Queries in a block of the efficient kernel: its log-sum-exp is padded to a multiple, with inf."""
@@ -38,26 +34,6 @@ def kernels_of_torch() -> Iterator[None]:
         library.impl(name, kernel, "CPU")
     yield
     library._destroy()
-
-
-@contextmanager
-def xformers_on_cuda() -> Iterator[None]:
-    """Within this, xformers takes this process for one with CUDA; import it within this only.
-
-    Its flag for its own extension is set too: the attention of 0.0.35 does not use the extension.
-    """
-    with (
-        patch("torch.version.cuda", "12.8"),
-        patch("torch.backends.cuda.is_flash_attention_available", lambda: True),
-    ):
-        built = importlib.import_module("xformers._cpp_lib")
-        with patch.object(built, "_built_with_cuda", new=True):
-            fmha = importlib.import_module("xformers.ops.fmha")
-            for operator in (fmha.flash._flash_fwd, fmha.flash._flash_bwd):
-                operator.register_kernel("cpu")(operator._backend_fns["cuda"])
-            for kernel in (fmha.cutlass.FwOp, fmha.cutlass.BwOp):  # they compare types exactly
-                kernel.SUPPORTED_ATTN_BIAS_TYPES = (*kernel.SUPPORTED_ATTN_BIAS_TYPES, OnDevice)
-            yield
 
 
 def _attend(

@@ -70,8 +70,8 @@ class _Family:
 
     @property
     def names(self) -> list[str]:
-        """Every implementation, in order."""
-        return list(dict.fromkeys(name for each in self.ratios.values() for name in each.names))
+        """Every implementation that is ranked on some problem, in order."""
+        return list(dict.fromkeys(name for each in self.ratios.values() for name in each.rivals))
 
 
 def crossovers(analysis: Analysis, ratios: Mapping[Place, Ratios]) -> list[Crossover]:
@@ -104,7 +104,8 @@ def _family(
 ) -> _Family:
     by_size: dict[int, list[Measurement]] = {}
     for row in group.drawn:
-        if (row.problem, threads, panel) in ratios and row.median_ms:
+        found = ratios.get((row.problem, threads, panel))
+        if found and row.implementation in found.rivals and row.median_ms:
             by_size.setdefault(group.axis.size(row.problem), []).append(row)
     problems = {size: by_size[size][0].problem for size in sorted(by_size)}
     return _Family(
@@ -146,9 +147,10 @@ def _cube(family: _Family, names: Sequence[str]) -> tuple[Array, list[int]]:
     rows = {number: row for row, number in enumerate(numbers)}
     cube = np.full((len(numbers), len(family.ratios), len(names), len(names)), np.nan)
     for column, ratios in enumerate(family.ratios.values()):
-        own = [places[name] for name in ratios.names]
+        own = [places[name] for name in ratios.rivals]
+        kept = [ratios.places[name] for name in ratios.rivals]
         sessions = [rows[number] for number in ratios.sessions]
-        cube[np.ix_(sessions, [column], own, own)] = ratios.logs[:, None]
+        cube[np.ix_(sessions, [column], own, own)] = ratios.logs[:, None, kept][..., kept]
     return cube, list(family.ratios)
 
 

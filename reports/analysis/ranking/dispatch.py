@@ -7,7 +7,8 @@ The file is JSON: `format`, `version`, `run`, `started`, `command`, `machine`, `
 `settings` and `problems`. Each problem has its text as `problem`, `panel`, `threads`, `sessions`,
 `decided`, `not_reached` and a `ranking`, the fastest first. An entry of the ranking has the
 `implementation`, `median_ms`, the `ratio` of its time to that of the fastest with the ends `low`
-and `high` of a 95 % interval over sessions, and `apart`: whether the verdict on it is slower. The
+and `high` of a 95 % interval over sessions, `apart`: whether the verdict on it is slower, and
+`same_kernel`: the milliseconds of those that ran its kernel, which are not ranked themselves. The
 fastest is decided where every other one of its panel is apart from it or has no time because of
 its own limits or faults; implementations not reached before the run or its budget ended leave it
 open.
@@ -16,7 +17,7 @@ open.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, Self
@@ -56,6 +57,9 @@ def dispatch(analysis: Analysis) -> dict[str, Any]:
 
 def _problem(place: Place, found: Ranking) -> dict[str, Any]:
     problem, threads, panel = place
+    same: dict[str, dict[str, float]] = {}
+    for each in found.same:
+        same.setdefault(each.same_as, {})[each.name] = each.median_ms
     fastest = {
         "implementation": found.name,
         "median_ms": found.median_ms,
@@ -71,7 +75,10 @@ def _problem(place: Place, found: Ranking) -> dict[str, Any]:
         "sessions": found.sessions,
         "decided": found.decided,
         "not_reached": list(found.not_reached),
-        "ranking": [fastest, *map(_rival, found.rivals)],
+        "ranking": [
+            {**each, "same_kernel": same.get(each["implementation"], {})}
+            for each in (fastest, *map(_rival, found.rivals))
+        ],
     }
 
 
@@ -114,12 +121,16 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class _Measured:
-    """One measured problem: its ranking as (name, milliseconds, apart), the fastest first."""
+    """One measured problem: its ranking as (name, milliseconds, apart), the fastest first.
+
+    same_kernel  by name, the milliseconds of those that ran its kernel
+    """
 
     problem: Problem
     place: tuple[str, int]
     ranking: tuple[tuple[str, float, bool], ...]
     not_reached: tuple[str, ...]
+    same_kernel: Mapping[str, Mapping[str, float]]
 
     @classmethod
     def read(cls, data: Mapping[str, Any]) -> Self:
@@ -132,11 +143,12 @@ class _Measured:
             raise ValueError(f"the ranking of {problem} is empty")
         place = (str(data["panel"]), int(data["threads"]))
         lacking = tuple(map(str, data.get("not_reached", ())))  # files of version 0.1.0 have none
-        return cls(problem, place, ranking, lacking)
+        same = {each["implementation"]: each.get("same_kernel", {}) for each in data["ranking"]}
+        return cls(problem, place, ranking, lacking, same)
 
     def choice(self, able: Collection[str] | None, length: int) -> Choice | None:
         """The fastest of those able, for a problem of this key length; None where none is able."""
-        mine = [each for each in self.ranking if able is None or each[0] in able]
+        mine = list(self._able(able))
         if not mine:
             return None
         name, median_ms, _ = mine[0]
@@ -150,6 +162,14 @@ class _Measured:
             alternatives=tuple(other for other, _, apart in mine[1:] if not apart),
             not_reached=tuple(each for each in self.not_reached if able is None or each in able),
         )
+
+    def _able(self, able: Collection[str] | None) -> Iterator[tuple[str, float, bool]]:
+        """The ranking of those able; one that is not is replaced by one that ran its kernel."""
+        for name, median_ms, apart in self.ranking:
+            every = {name: median_ms, **self.same_kernel[name]}
+            first = next((each for each in every if able is None or each in able), None)
+            if first is not None:
+                yield first, float(every[first]), apart
 
 
 class Dispatch:

@@ -34,11 +34,16 @@ def largest(analysis: Analysis) -> dict[str, dict[Problem, list[Measurement]]]:
 
 
 def frontier(rows: Sequence[Measurement]) -> list[bool]:
-    """Whether each row is on the frontier: no other has neither more time nor more bytes."""
+    """Whether each row is on the frontier: no other has neither more time nor more bytes.
+
+    Of implementations that ran the same kernel, one is ranked.
+    """
     points = [(row.median_ms, row.peak_bytes or 0) for row in rows]
+    rivals = [point for row, point in zip(rows, points, strict=True) if not row.same_kernel]
     return [
-        not any(other != own and other[0] <= own[0] and other[1] <= own[1] for other in points)
-        for own in points
+        not row.same_kernel
+        and not any(other != own and other[0] <= own[0] and other[1] <= own[1] for other in rivals)
+        for row, own in zip(rows, points, strict=True)
     ]
 
 

@@ -26,6 +26,7 @@ class Rival:
     interval  of that ratio, over sessions; None where there is none
     verdict   on that ratio, by the rule of the table of verdicts: a difference within the noise
               floor, or below the smallest that counts, is not shown
+    same_as   the implementation that ran the same kernel; empty: none
     """
 
     name: str
@@ -33,6 +34,7 @@ class Rival:
     ratio: float | None
     interval: Interval | None
     verdict: Word
+    same_as: str = ""
 
     @property
     def is_slower(self) -> bool:
@@ -50,6 +52,7 @@ class Ranking:
     """The implementations of one panel on one problem: the fastest, and its rivals by time.
 
     not_reached  implementations that may be faster: the run or its budget ended before them
+    same         implementations that ran the same kernel as one of these, and are no rivals
     """
 
     name: str
@@ -57,6 +60,7 @@ class Ranking:
     sessions: int
     rivals: tuple[Rival, ...]
     not_reached: tuple[str, ...]
+    same: tuple[Rival, ...] = ()
 
     @cached_property
     def alternatives(self) -> tuple[Rival, ...]:
@@ -97,7 +101,7 @@ def ranking(
     The fastest has the least median, unless pairs within sessions show another to be faster; then
     the next one by its median is tried.
     """
-    timed = [name for name in ratios.names if name in rows and rows[name].median_ms]
+    timed = [name for name in ratios.rivals if name in rows and rows[name].median_ms]
     timed.sort(key=lambda name: rows[name].median_ms)
     lacking = tuple(name for name in able if name not in ratios.names)
     every = (_ranked(ratios, timed, first, rows, lacking) for first in timed)
@@ -117,6 +121,7 @@ def with_first(name: str, found: Ranking, ratios: Ratios) -> Ranking:
         sessions=found.sessions,
         rivals=tuple(_rival(ratios, name, *each) for each in medians.items()),
         not_reached=found.not_reached,
+        same=tuple(_rival(ratios, name, each.name, each.median_ms) for each in found.same),
     )
 
 
@@ -144,6 +149,11 @@ def _ranked(
             _rival(ratios, first, name, rows[name].median_ms) for name in timed if name != first
         ),
         not_reached=not_reached,
+        same=tuple(
+            _rival(ratios, first, name, rows[name].median_ms)
+            for name in ratios.same
+            if name in rows
+        ),
     )
 
 
@@ -155,4 +165,5 @@ def _rival(ratios: Ratios, first: str, name: str, median_ms: float) -> Rival:
         ratio=found.ratio,
         interval=found.interval,
         verdict=found.word,
+        same_as=ratios.same.get(name, ""),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -37,6 +37,8 @@ class Ratios:
     delta     the smallest relative difference that counts
     twins     log ratios of the twins on the problem, from which the noise floor follows
     records   with the times, by implementation
+    same      implementations that ran the same kernel as another one, with the other's name: a
+              difference between the two is the cost of the call
     """
 
     names: tuple[str, ...]
@@ -45,6 +47,12 @@ class Ratios:
     delta: float
     twins: Twins
     records: Mapping[str, Sequence[Record]]
+    same: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def rivals(self) -> tuple[str, ...]:
+        """The implementations that are ranked: one of those that ran the same kernel."""
+        return tuple(name for name in self.names if name not in self.same)
 
     @cached_property
     def places(self) -> dict[str, int]:
@@ -82,14 +90,26 @@ def ratios_of(analysis: Analysis) -> Mapping[Place, Ratios]:
     """The ratios of every problem on which a panel has times, in the plan's order."""
     return {
         (problem, threads, panel): _ratios(
-            {name: found[name] for name in names}, analysis.plan.delta, twins_of(found)
+            {name: found[name] for name in names},
+            analysis.plan.delta,
+            twins_of(found),
+            {
+                name: analysis.same_kernels[problem, name]
+                for name in names
+                if (problem, name) in analysis.same_kernels
+            },
         )
         for (problem, threads), found in analysis.timed.items()
         for panel, names in analysis.plan.panels(found).items()
     }
 
 
-def _ratios(found: Mapping[str, Sequence[Record]], delta: float, twins: Twins) -> Ratios:
+def _ratios(
+    found: Mapping[str, Sequence[Record]],
+    delta: float,
+    twins: Twins,
+    same: Mapping[str, str],
+) -> Ratios:
     names = tuple(found)
     zero = {name for name in names if any(min(each.times_ms) <= 0 for each in found[name])}
     by_session: dict[int, dict[int, Record]] = {}
@@ -100,7 +120,7 @@ def _ratios(found: Mapping[str, Sequence[Record]], delta: float, twins: Twins) -
     logs = np.full((len(sessions), len(names), len(names)), np.nan)
     for session, own in enumerate(map(by_session.__getitem__, sessions)):
         _fill(logs[session], own)
-    return Ratios(names, sessions, logs, delta, twins, found)
+    return Ratios(names, sessions, logs, delta, twins, found, same)
 
 
 def _fill(logs: Array, own: Mapping[int, Record]) -> None:

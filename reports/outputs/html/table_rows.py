@@ -12,7 +12,6 @@ from markupsafe import Markup, escape
 from reports.outputs.html.filters import Filters
 from reports.views.numbers import known
 from reports.views.sections import Row, Table, Value
-from reports.views.tables import ALONE
 from reports.views.text import (
     LONGEST_NAME,
     LONGEST_TEXT,
@@ -21,6 +20,7 @@ from reports.views.text import (
     printable,
     readable,
 )
+from reports.views.verdicts import ALONE
 from suites.stats.verdicts import WORDS
 
 _ONE_LINE: Final = 32

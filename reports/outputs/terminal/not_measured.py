@@ -50,12 +50,18 @@ def _table(analysis: Analysis, rows: Sequence[NotMeasured]) -> list[RenderableTy
     made.add_column("reason", overflow="fold")
     for row in rows:
         made.add_row(
-            Text(abbreviated(row.implementation, MOST)),
+            Text(_name(row)),
             state(row.status),
             str(row.count),
             Text(_reason(row)),
         )
     return [Fitting(made)]
+
+
+def _name(row: NotMeasured) -> str:
+    """The name, and below it whether it ever ran on a device that this run lacks."""
+    name = abbreviated(row.implementation, MOST)
+    return f"{name}\n  {row.ran_on}" if row.ran_on else name
 
 
 def _counts(analysis: Analysis, rows: Sequence[NotMeasured]) -> list[str]:

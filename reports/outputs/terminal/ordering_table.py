@@ -25,7 +25,7 @@ def ordering_table(analysis: Analysis, *, every: bool) -> list[RenderableType]:
     made.add_column("", overflow="fold", min_width=max(name.least for name in names))
     made.add_column("problem", overflow="fold")
     made.add_column("expected", overflow="fold")
-    made.add_column("here [95 %]", justify="right", overflow="fold")
+    made.add_column("here [95 %]", justify="right", no_wrap=True)
     made.add_column("reproduced", overflow="fold")
     for name, row in zip(names, rows, strict=True):
         made.add_row(

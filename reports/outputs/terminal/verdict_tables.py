@@ -194,7 +194,12 @@ def _range(rows: Rows) -> str:
 
 
 def _verdict(row: Judged) -> str:
-    """The word of a verdict; that of a single session has a second line."""
+    """The word of a verdict; that of a single session has a second line.
+
+    Implementations that ran the same kernel are not ranked.
+    """
+    if isinstance(row, VerdictRow) and row.same_kernel:
+        return "same kernel"
     return f"{row.verdict}\n(this process)" if row.basis == "this process" else row.verdict
 
 

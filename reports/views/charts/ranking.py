@@ -14,6 +14,7 @@ from reports.views.charts.chart import Chart, Series
 from reports.views.charts.clipping import clipped
 from reports.views.charts.palette import NEUTRAL, Look, looks_of
 from reports.views.commands import labels
+from reports.views.kernels import label
 from reports.views.numbers import milliseconds, times, times_of
 from reports.views.panels import of_panel, prefix
 from reports.views.problems import common_words, facets, shared_words, without
@@ -49,7 +50,7 @@ def rankings_charts(
         clipped(_chart(analysis.plan, panel, problem, each, shared, style))
         for panel in panels_of(analysis.plan)
         for (problem, threads, own), each in found.items()
-        if own == panel and threads == analysis.most_threads and each.rivals
+        if own == panel and threads == analysis.most_threads and (each.rivals or each.same)
     ]
 
 
@@ -61,7 +62,8 @@ def _chart(
     shared: frozenset[str],
     style: Mapping[str, Look],
 ) -> Chart:
-    rivals = sorted(found.rivals, key=lambda each: _shown(each, found))[: MOST_ROWS - 1]
+    every = (*found.rivals, *found.same)
+    rivals = sorted(every, key=lambda each: _shown(each, found))[: MOST_ROWS - 1]
     points = [_first(found, problem, style[found.name])]
     points += [
         _rival(each, found, row, problem, style[each.name]) for row, each in enumerate(rivals, 1)
@@ -148,7 +150,11 @@ def _beside(rival: Rival) -> str:
 
 
 def _ratio_words(rival: Rival) -> str:
-    """The ratio with its interval: 1.66x [1.26, 2.17]."""
+    """The ratio with its interval: 1.66x [1.26, 2.17]; after it, the same kernel."""
+    return ", ".join(filter(None, (_ratio_alone(rival), label(rival.same_as))))
+
+
+def _ratio_alone(rival: Rival) -> str:
     if rival.ratio is None:
         return "in other sessions"
     if rival.interval is None:
@@ -165,13 +171,14 @@ def _note(found: Ranking) -> Iterator[str]:
     )
     if found.sessions < 2:
         yield "With one session there is no interval."
-    apart = [abbreviated(each.name) for each in found.rivals if each.ratio is None]
+    every = (*found.rivals, *found.same)
+    apart = [abbreviated(each.name) for each in every if each.ratio is None]
     if apart:
         yield f"Ratios of medians, measured in other sessions: {', '.join(apart)}."
     if found.not_reached:
         yield f"Not reached, may be faster: {', '.join(map(abbreviated, found.not_reached))}."
-    if len(found.rivals) >= MOST_ROWS:
-        yield f"{counted(len(found.rivals) - MOST_ROWS + 1, 'slower one')} not drawn."
+    if len(every) >= MOST_ROWS:
+        yield f"{counted(len(every) - MOST_ROWS + 1, 'slower one')} not drawn."
 
 
 def _alt(title: str, problem: str, found: Ranking, rivals: Sequence[Rival]) -> str:

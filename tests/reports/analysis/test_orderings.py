@@ -13,13 +13,15 @@ from reports.analysis import orderings
 from reports.analysis.orderings import ORDERINGS, OrderingRow, State, ordering_rows
 from reports.analysis.run_analysis import Analysis
 from reports.views.orderings import UNKNOWN, summary, why
+from suites.records.kernels import Kernel
 from suites.records.plan import Entry
-from suites.records.record import Record
+from suites.records.record import CHECK, Record
 from suites.records.store import Run
 from suites.request.suites import SUITES
 from tests.saved_run import MACHINE, small_run
 
 FULL, WINDOW = "h4 t2048 full", "h4 t2048 window:64"
+FLASH = "aten::_scaled_dot_product_flash_attention_for_cpu"
 ANY = (Limits(),)
 HERE = {**MACHINE, "cpu_capability": orderings.ORIGIN.cpu_capability}
 OFF = (1.0, 1.002, 0.998)
@@ -31,7 +33,7 @@ def run_with(
     *problems: str,
     off: tuple[float, ...] = OFF,
     limits: Mapping[str, tuple[Limits, ...]] | None = None,
-    operators: Mapping[str, str] | None = None,
+    kernels: Mapping[str, str] | None = None,
     **machine: Any,
 ) -> tuple[Run, list[Record]]:
     """A run whose times are those of the baseline, sdpa_flash, times a factor."""
@@ -41,7 +43,9 @@ def run_with(
     base = {(r.problem, r.session): r for r in records if r.implementation == "sdpa_flash"}
     changed = []
     for record in records:
-        own = replace(record, operator=(operators or {}).get(record.implementation, ""))
+        name = (kernels or {}).get(record.implementation, "")
+        ran = (Kernel(name=name, share=1.0, calls=1),) if name and record.session == CHECK else ()
+        own = replace(record, kernels=ran)
         if record.times_ms and record.implementation in factors:
             place = record.session - 1 + names.index(record.implementation)
             factor = factors[record.implementation] * off[place % len(off)]
@@ -89,11 +93,12 @@ def test_a_pair_beside_the_baseline_is_compared_with_each_other() -> None:
 
 
 def test_equal_times_are_expected_only_with_the_same_kernel() -> None:
-    same = {"compiled": "flash", "sdpa_flash": "flash"}
-    assert [r.state for r in found({"compiled": 1.0}, FULL, operators=same)] == ["yes"]
-    assert [r.state for r in found({"compiled": 1.2}, FULL, operators=same)] == ["no"]
-    for other in ({"compiled": "mm", "sdpa_flash": "flash"}, {}):
-        rows = found({"compiled": 1.0}, FULL, operators=other)
+    same = {"compiled": FLASH, "sdpa_flash": FLASH}
+    assert [r.state for r in found({"compiled": 1.0}, FULL, kernels=same)] == ["yes"]
+    assert [r.state for r in found({"compiled": 1.2}, FULL, kernels=same)] == ["no"]
+    products = {"compiled": "aten::bmm", "sdpa_flash": "aten::bmm"}
+    for other in ({**same, "compiled": "aten::bmm"}, products, {}):
+        rows = found({"compiled": 1.0}, FULL, kernels=other)
         assert [r.state for r in rows] == ["does not apply"]
 
 
