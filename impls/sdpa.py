@@ -92,7 +92,7 @@ def operator(
     q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float, bias: BiasValues | None = None
 ) -> str:
     """The backend that torch chooses: flash, math, efficient or cudnn."""
-    given = _arguments(q, k, v, mask, scale, bias)
+    given = _arguments(q, k, mask, scale, bias)
     # scaled_dot_product_attention itself calls this function; torch has no public name for it.
     choice: int = torch._fused_sdp_choice(q, k, v, **given)  # noqa: SLF001 - no public name
     return SDPBackend(choice).name.lower().removesuffix("_attention")
@@ -114,7 +114,7 @@ def sdpa(
     q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float, bias: BiasValues | None = None
 ) -> Tensor:
     """scaled_dot_product_attention with the backend that torch chooses."""
-    return scaled_dot_product_attention(q, k, v, **_arguments(q, k, v, mask, scale, bias))
+    return scaled_dot_product_attention(q, k, v, **_arguments(q, k, mask, scale, bias))
 
 
 @implementation(Limits(masks=EVERY_MASK, biases=EVERY_BIAS, own_value_dim=True), remark=in_float32)
@@ -191,13 +191,13 @@ def _sdpa(
     scale: float,
     bias: BiasValues | None = None,
 ) -> Tensor:
-    given = _arguments(*qkv, mask, scale, bias)
+    given = _arguments(*qkv[:2], mask, scale, bias)
     with sdpa_kernel(backend):
         return scaled_dot_product_attention(*qkv, **given)
 
 
 def _arguments(
-    q: Tensor, k: Tensor, v: Tensor, mask: Mask, scale: float, bias: BiasValues | None
+    q: Tensor, k: Tensor, mask: Mask, scale: float, bias: BiasValues | None
 ) -> dict[str, Any]:
     """The keyword arguments of scaled_dot_product_attention."""
     queries, keys = q.shape[2], k.shape[2]
