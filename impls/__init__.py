@@ -20,6 +20,7 @@ from typing import Any, Final
 from impls.interface import Implementation, Missing
 from impls.interface.candidates import candidates, contents, named
 from impls.interface.exceptions import first_line, said_by
+from impls.interface.revision_tree import import_root, neighbours_first
 from impls.interface.template import template
 
 FOLDER: Final = Path(__file__).parent
@@ -29,6 +30,8 @@ _SPEC: Final = re.compile(
     r"(?P<name>.*?\.py(?::\w+)?|[^\[\]()]+)(\[(?P<settings>[^\[\]]*)\])?(\((?P<inner>.+)\))?"
 )
 """NAME, FILE.py or FILE.py:FUNCTION, then `[setting=value,...]` and `(INNER)`."""
+_NAME: Final = re.compile(r"[^\[\]()/=]+")
+"""What precedes the first `=` of NAME=SPEC: neither a path nor settings."""
 
 
 def own_files() -> list[Path]:
@@ -98,6 +101,12 @@ def select(
     return list(selected.values())
 
 
+def name_and_spec(text: str) -> tuple[str, str]:
+    """The two parts of NAME=SPEC; an empty name and the text for a spec alone."""
+    name, equals, spec = text.strip().partition("=")
+    return (name, spec) if equals and _NAME.fullmatch(name) else ("", text)
+
+
 def create(name: str) -> Path:
     """Write a new file from the template into this folder. Raises ValueError for a used name."""
     text = template(name)
@@ -126,7 +135,9 @@ def _in_folder_file(path: Path) -> list[Implementation | Missing]:
     if not found:
         return [Missing(path.stem, "has no attention function of (q, k, v, ...)")]
     return [
-        Missing(each.name, each.library.fault) if each.library and each.library.fault else each
+        Missing(each.name, each.library.fault, each.ran_on)
+        if each.library and each.library.fault
+        else each
         for each in found
     ]
 
@@ -147,6 +158,11 @@ def _in_module(module: ModuleType, path: Path, function: str = "") -> list[Imple
 def _import(path: Path) -> ModuleType:
     if path.parent == FOLDER:
         return importlib.import_module(f"{__name__}.{path.stem}")
+    with neighbours_first(path):
+        return _import_of_user(path)
+
+
+def _import_of_user(path: Path) -> ModuleType:
     package, fault = _package_of(path)
     if package:
         return importlib.import_module(package)
@@ -178,13 +194,12 @@ def _alone(path: Path) -> ModuleType:
 
 def _package_of(path: Path) -> tuple[str, str]:
     """The dotted name of a file in a package, or "" and why its package cannot be imported."""
-    root, names = path.parent, [] if path.stem == "__init__" else [path.stem]
-    while (root / "__init__.py").is_file():
-        root, names = root.parent, [root.name, *names]
+    root = import_root(path)
     if root == path.parent:
         return "", ""
     _append_to_path(root)
-    name = ".".join(names)
+    module = path.parent if path.stem == "__init__" else path.with_suffix("")
+    name = ".".join(module.relative_to(root).parts)
     try:
         spec = importlib.util.find_spec(name)
     except (ImportError, ValueError) as error:

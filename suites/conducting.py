@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from impls import fingerprint
 from impls.interface import Problem
 from suites.discover.discovery import Discovery, discover
-from suites.engine.catalogue import cores, open_catalogue, with_readings
+from suites.engine.catalogue import cores, open_catalogue, with_libraries, with_readings
 from suites.engine.conductor import AHEAD, Conductor, Listener
 from suites.engine.local_pool import LocalPool
 from suites.engine.time_left import TimeLeft
@@ -18,8 +18,9 @@ from suites.records.address import DEFAULT_STORE
 from suites.records.plan import Plan
 from suites.records.record import CHECK, Record
 from suites.records.store import Run, Store, now
-from suites.request import planning
+from suites.request import planning, processes
 from suites.request.planning import Request
+from suites.versions import revisions
 
 NOT_KEPT: Final = "sqlite://"
 """The store of a check, in memory."""
@@ -130,16 +131,19 @@ def without_limits(done: Conducted) -> list[tuple[str, Path]]:
         (entry.name, file.relative_to(here) if file.is_relative_to(here) else file)
         for entry in done.run.plan.entries
         if entry.name in failed and not entry.states_limits
-        for file in [Path(entry.files[entry.name])]
+        for file in [Path(entry.files[entry.defined])]
     ]
 
 
 def _callable_plan(request: Request, pool: LocalPool) -> tuple[Plan, dict[str, Any]]:
     """The plan, with the readings of its implementations, and the machine.
 
-    Raises ValueError where none of the implementations that were named can be called.
+    Raises ValueError where the library of an implementation that was named does not import, and
+    where none of those named can be called.
     """
     plan, machine = planned(request, pool)
+    plan = with_libraries(plan, pool)
+    _expect_named(plan)
     plan = with_readings(plan, pool)
     named = [entry for entry in plan.entries if entry.name in plan.named]
     if named and all(entry.fault for entry in named):
@@ -147,16 +151,30 @@ def _callable_plan(request: Request, pool: LocalPool) -> tuple[Plan, dict[str, A
     return plan, machine
 
 
+def _expect_named(plan: Plan) -> None:
+    """Raise ValueError for an implementation that was named and is missing here."""
+    for entry in plan.entries:
+        if entry.missing and entry.name in (*plan.named, plan.baseline):
+            raise ValueError(f"implementation {entry.name!r} is missing here: {entry.missing}")
+
+
 def planned(request: Request, pool: LocalPool | None = None) -> tuple[Plan, dict[str, Any]]:
     """The plan, and the machine it is for. Raises ValueError for what makes no sense."""
+    placed = revisions.placed(request)
+    request = placed.request
+    own, pythons = processes.with_pythons(
+        planning.specs_of(request) or (), request.pythons, placed.processes
+    )
     machine, entries = open_catalogue(
         planning.specs_of(request),
         threads=max(planning.threads_of(request, cores())),
         allocator=request.settings.get("allocator", "default"),
         cuda_device=request.settings.get("cuda_device", ""),
         pool=pool,
+        processes=own,
+        pythons=pythons,
     )
-    return planning.plan_of(request, machine, entries, cores()), machine
+    return planning.plan_of(request, machine, placed.described(entries), cores()), machine
 
 
 def pool_for(request: Request) -> LocalPool:
@@ -193,6 +211,7 @@ def pool_of(plan: Plan) -> LocalPool:
         plan.allocator,
         plan.prepare_limit_s,
         plan.cuda_device,
+        plan.pythons,
     )
 
 

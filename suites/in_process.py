@@ -18,7 +18,7 @@ from suites.records.plan import Entry
 
 def fault(entry: Entry, problem: Problem, seed: int) -> str:
     """The fault of its output; empty when it agrees."""
-    return _checker(problem, seed).check(resolve(entry.name, entry.files, entry.readings)).fault
+    return _checker(problem, seed).check(resolve(entry.defined, entry.files, entry.readings)).fault
 
 
 def warm_call(entry: Entry, problem: Problem) -> Callable[[], Any]:
@@ -27,7 +27,9 @@ def warm_call(entry: Entry, problem: Problem) -> Callable[[], Any]:
     The work is done when it returns: on a GPU the host waits for the device.
     """
     inputs = make_inputs(problem, purpose="in process")
-    call = call_of(bind(resolve(entry.name, entry.files, entry.readings), problem, inputs), inputs)
+    call = call_of(
+        bind(resolve(entry.defined, entry.files, entry.readings), problem, inputs), inputs
+    )
     warm_up(call, clock_for(problem.device))
     return call if problem.device != "cuda" else partial(_synchronised, call)
 

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 from impls import fingerprint
 from impls.interface import Problem
 from suites.conducting import SAME_MACHINE, Live, StoppedError, pool_of, unstarted_pool
-from suites.engine.catalogue import cores, open_catalogue, with_readings
+from suites.engine.catalogue import cores, open_catalogue, with_libraries, with_readings
 from suites.engine.conductor import Conductor
 from suites.engine.local_pool import LocalPool
 from suites.records.plan import Entry, Plan
@@ -230,7 +230,7 @@ def _run(of: Terms, candidate: Candidate, name: str, pool: LocalPool) -> Run:
     if entries[0].missing:
         request = replace(request, against=None)
     plan = planning.plan_of(request, of.machine, entries, cores())
-    plan = with_readings(plan, pool)
+    plan = with_readings(with_libraries(plan, pool), pool)
     return Run(name=name, started=now(), command=of.command, plan=plan, machine=of.machine)
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
+from suites.records.address import DEFAULT_STORE
 from suites.request.suites import SUITES
 
 
@@ -15,11 +18,25 @@ def of(what: str, store: str) -> list[dict[str, Any]] | dict[str, Any]:
     return LISTS[what](store)
 
 
-def _implementations(_: str) -> list[dict[str, Any]]:
+def _implementations(store: str) -> list[dict[str, Any]]:
+    """Every implementation; `ran_on` of those that its authors never ran is from this store."""
     from suites.engine.catalogue import cores, open_catalogue  # noqa: PLC0415 - likewise
     from suites.records.codec import to_data  # noqa: PLC0415 - the other lists do not need it
 
-    return [to_data(entry) for entry in open_catalogue(None, threads=cores())[1]]
+    entries = open_catalogue(None, threads=cores())[1]
+    found = _timed_on([entry.name for entry in entries if entry.ran_on is not None], store)
+    return [
+        to_data(replace(entry, ran_on=found.get(entry.name) or entry.ran_on)) for entry in entries
+    ]
+
+
+def _timed_on(names: list[str], store: str) -> dict[str, str]:
+    """The device and the day on which each was timed; empty where there is no store."""
+    from suites.records.store import Store  # noqa: PLC0415 - likewise
+
+    if store == DEFAULT_STORE and not Path(DEFAULT_STORE.removeprefix("sqlite:///")).exists():
+        return {}  # nothing was run here yet
+    return Store.open(store, create=False).timed_on(names, "cuda")
 
 
 def _suites(_: str) -> list[dict[str, Any]]:

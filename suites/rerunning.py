@@ -19,7 +19,7 @@ from suites.conducting import (
     finished,
     pool_of,
 )
-from suites.engine.catalogue import cores, open_catalogue, with_readings
+from suites.engine.catalogue import cores, open_catalogue, with_libraries, with_readings
 from suites.engine.conductor import Listener
 from suites.engine.local_pool import LocalPool
 from suites.records.bundles.layout import INSTALLED, is_bundle
@@ -109,12 +109,12 @@ def _memory_limit(limit: int) -> int:
 
 def spec_of(entry: Entry) -> str:
     """An implementation as --impl takes it here. Raises ValueError for a file that is not here."""
-    spec = entry.name
+    spec = entry.defined
     for name, file in entry.files.items():
         if Path(file).parent != FOLDER:
             place = f"{_place(file)}:{name.rpartition('.')[2]}"
             spec = _with_place(spec, name, place)
-    return spec
+    return f"{entry.name}={spec}" if entry.spec else spec
 
 
 def _with_place(spec: str, name: str, place: str) -> str:
@@ -145,6 +145,7 @@ def _planned(plan: Plan, pool: LocalPool) -> tuple[Plan, dict[str, Any]]:
         or baselines.by_device(entries, plan.problems, capability(machine)),
         named=tuple(name for name in plan.named if name in names),
     )
+    made = with_libraries(made, pool)
     here = _devices(machine)
     possible = tuple(problem for problem in plan.problems if problem.device in here)
     if possible:  # trials need a device
@@ -171,7 +172,12 @@ def _described(plan: Plan, pool: LocalPool) -> tuple[dict[str, Any], tuple[Entry
     specs = [spec_of(entry) for entry in plan.entries if entry.name not in missing]
     machine, found = open_catalogue(specs, threads=threads, pool=pool)
     lost = (
-        Entry(name=entry.name, panel=entry.panel, missing=missing[entry.name])
+        Entry(
+            name=entry.name,
+            panel=entry.panel,
+            missing=missing[entry.name],
+            ran_on=entry.ran_on,
+        )
         for entry in plan.entries
         if entry.name in missing
     )

@@ -24,6 +24,7 @@ from suites.engine.protocol import (
     Calibrate,
     Check,
     ChooseReadings,
+    ImportLibraries,
     ListImplementations,
     Measure,
     ReadInstruments,
@@ -64,15 +65,27 @@ def main() -> None:
 def _work() -> dict[type[Task], Work]:
     """The function that does each kind of task."""
     from suites.calibrate import arms  # noqa: PLC0415 - torch, once the pipe is open
-    from suites.engine import check, describe, readings, timed_rounds  # noqa: PLC0415 - likewise
+    from suites.engine import (  # noqa: PLC0415 - likewise
+        check,
+        describe,
+        following_bench,
+        readings,
+        timed_rounds,
+    )
+
+    def measure(task: Measure, sender: Sender) -> None:
+        """Lead the rounds of a problem, or follow."""
+        leads = task.role == "leads"
+        (timed_rounds.measure if leads else following_bench.follow)(task, sender)
 
     return {
         Wait: lambda _, __: None,
         ListImplementations: describe.list_implementations,
+        ImportLibraries: describe.import_libraries,
         ChooseReadings: readings.choose_readings,
         Survey: describe.survey,
         Check: check.check,
-        Measure: timed_rounds.measure,
+        Measure: measure,
         Calibrate: arms.calibrate,
         ReadInstruments: arms.read_instruments,
     }

@@ -29,6 +29,9 @@ AttentionFunction: TypeAlias = Callable[..., "Tensor"]
 The optional arguments `bias`, `softcap` and `sink` are passed only when the problem has them.
 """
 
+Values: TypeAlias = tuple[Any, ...] | Mapping[Any, tuple[Limits, ...]]
+"""The values of a setting, with the limits of the implementation for each where they differ."""
+
 Projections: TypeAlias = Callable[[int, int], "tuple[Tensor, Tensor, Tensor, Tensor]"]
 """Widths of queries and keys to float64 weights of q, k, v and out, each [width, width]."""
 
@@ -47,14 +50,16 @@ class Implementation:
     convention   how a callable of another convention is called; None: by this contract
     layout       of q, k, v and out as the function takes them: bhtd is [B, H, T, D], bthd is
                  [B, T, H, D]
-    choices      settings of the function and the values worth trying, by parameter name
+    choices      settings of the function and the values worth trying, by parameter name; a mapping
+                 from values to limits where every value has limits of its own
     projections  of a layer: the weights it applies around attention, for its reference; None for
                  attention itself
     reference    of a function other than attention: its plain, dense definition, called in float64
                  like an attention function; None is impls.reference
     approximates whether it only approximates its reference: its error is reported, not judged
     operator     returns the name of the kernel that a library picks for q, k and v
-    remark       returns a note on how it computes a problem, shown beside its results; "" for none
+    remark       returns a note on how it computes a problem, shown beside its results; "" for none;
+                 it gets the chosen settings that it has parameters for
     chosen       selected settings, printed as `name[setting=value]`; others keep their default
     library      the package that it needs beside torch; None for none
     slow_start   whether its set-up takes longer than a second: it is left out of suites that do not
@@ -70,12 +75,12 @@ class Implementation:
     name: str
     function: Callable[..., Any]
     limits: tuple[Limits, ...]
-    choices: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    choices: Mapping[str, Values] = field(default_factory=dict)
     projections: Projections | None = None
     reference: AttentionFunction | None = None
     approximates: bool = False
     operator: Callable[..., str] | None = None
-    remark: Callable[[Problem], str] | None = None
+    remark: Callable[..., str] | None = None
     library: Library | None = None
     slow_start: bool = False
     apart: str = ""
@@ -136,9 +141,15 @@ class Implementation:
     def remarks(self, problem: Problem) -> tuple[str, ...]:
         """Notes on how it computes a problem: of its convention, its own and those of `inner`."""
         converted = self.convention.said(problem) if self.convention is not None else ()
-        own = self.remark(problem) if self.remark is not None else ""
+        own = self._remark(problem)
         inner = self.inner.remarks(problem) if self.inner is not None else ()
         return (*converted, *filter(None, [own]), *inner)
+
+    def _remark(self, problem: Problem) -> str:
+        if self.remark is None:
+            return ""
+        taken = {n: value for n, value in self.chosen if n in _parameters(self.remark)}
+        return self.remark(problem, **taken)
 
     @property
     def takes_inner(self) -> bool:
@@ -233,7 +244,10 @@ class Implementation:
         return partial(self.function, **taken, **dict(self.chosen))
 
     def choosing(self, /, **settings: Any) -> Implementation:
-        """A copy with these settings. Raises ValueError for an unknown setting or value."""
+        """A copy with these settings, and with the limits of their values.
+
+        Raises ValueError for an unknown setting or value.
+        """
         for name, value in settings.items():
             if name not in self.choices:
                 known = ", ".join(self.choices) or "none"
@@ -243,7 +257,13 @@ class Implementation:
                 known = ", ".join(map(str, self.choices[name]))
                 raise ValueError(f"{self.name}[{name}={value}]: expected one of {known}")
             settings[name] = printed[str(value)]
-        return replace(self, chosen=tuple(sorted(settings.items())))
+        narrower = [
+            values[settings[name]]
+            for name, values in self.choices.items()
+            if isinstance(values, Mapping) and name in settings
+        ]
+        limits = narrower[0] if narrower else self.limits
+        return replace(self, chosen=tuple(sorted(settings.items())), limits=limits)
 
     def sweep(self, names: tuple[str, ...], /, **fixed: Any) -> Iterator[Implementation]:
         """One implementation for every combination of the named settings' values."""
@@ -257,10 +277,14 @@ class Implementation:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """An implementation file that cannot be imported here, with the reason; it stays listed."""
+    """An implementation that cannot be used here, with the reason; it stays listed.
+
+    ran_on  as in Implementation; None where its file does not import
+    """
 
     name: str
     reason: str
+    ran_on: str | None = None
 
 
 def refusals(
@@ -268,24 +292,25 @@ def refusals(
 ) -> tuple[str, ...]:
     """The reasons of the closest of several limits; empty when one accepts the problem.
 
-    Limits for the problem's device are closer than those for another; fewer reasons are closer.
+    Limits for the problem's device, compute capability and dtype are closer than those for others;
+    fewer reasons are closer.
     """
     if not limits:
         return ("no limits: it declares no supported problem",)
     reasons = [
-        (problem.device not in each.devices, each.refusals(problem, capability)) for each in limits
+        (each.distance(problem, capability), each.refusals(problem, capability)) for each in limits
     ]
     return min(reasons, key=lambda each: (len(each[1]) > 0, each[0], len(each[1])))[1]
 
 
 def implementation(  # noqa: PLR0913 - each is a property that a file may declare
     *limits: Limits,
-    choices: Mapping[str, tuple[Any, ...]] | None = None,
+    choices: Mapping[str, Values] | None = None,
     projections: Projections | None = None,
     reference: AttentionFunction | None = None,
     approximates: bool = False,
     operator: Callable[..., str] | None = None,
-    remark: Callable[[Problem], str] | None = None,
+    remark: Callable[..., str] | None = None,
     library: Library | None = None,
     slow_start: bool = False,
     apart: str = "",
@@ -294,12 +319,16 @@ def implementation(  # noqa: PLR0913 - each is a property that a file may declar
 ) -> Callable[[Callable[..., Any]], Implementation]:
     """A decorator that makes an Implementation of a function, with the function's name.
 
-    Raises TypeError for a reference that is no function: its panel is named after the function.
+    Raises TypeError for a reference that is no function, since its panel is named after the
+    function, and for two settings with limits of their own.
     """
     if reference is not None and not inspect.isroutine(reference):
         raise TypeError(
             f"reference: {type(reference).__name__}; expected a function of (q, k, v, ...)"
         )
+    limiting = [name for name, each in (choices or {}).items() if isinstance(each, Mapping)]
+    if len(limiting) > 1:
+        raise TypeError(f"choices: {', '.join(limiting)} have limits each; expected one setting")
 
     def wrap(function: Callable[..., Any]) -> Implementation:
         return Implementation(

@@ -23,28 +23,30 @@ class Library:
     distribution  as pip installs it
     module        as Python imports it
     extra         of this program, which installs it; "" for none
+    install       the line that installs it, where plain pip does not; "" for none
     unusable      versions that do not work, by their beginning, with the reason
+    beside        other distributions that its implementation imports
     """
 
     distribution: str
     module: str
     extra: str = ""
+    install: str = ""
     unusable: Mapping[str, str] = field(default_factory=dict)
+    beside: tuple[str, ...] = ()
 
     @property
     def version(self) -> str:
         """The installed version; "" when it is not installed."""
-        try:
-            return importlib.metadata.version(self.distribution)
-        except importlib.metadata.PackageNotFoundError:
-            return ""
+        return _version(self.distribution)
 
     @property
     def fault(self) -> str:
         """Why it cannot be used here, with the line that installs it; "" when it can."""
         version = self.version
-        if not version:
-            return f"{self.distribution} is not installed; install it with: {self._pip}"
+        for distribution in (self.distribution, *self.beside):
+            if not _version(distribution):
+                return f"{distribution} is not installed; install it with: {self._pip}"
         for beginning, reason in self.unusable.items():
             if version == beginning or version.startswith(f"{beginning}."):
                 return f"{self.distribution} {version} does not work here: {reason}"
@@ -67,6 +69,15 @@ class Library:
 
     @property
     def _pip(self) -> str:
+        if self.install:
+            return self.install
         if not self.extra:
-            return f"python -m pip install {self.distribution}"
+            return f"python -m pip install {' '.join((self.distribution, *self.beside))}"
         return f'python -m pip install -c constraints.txt -e ".[{self.extra}]"'
+
+
+def _version(distribution: str) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return ""

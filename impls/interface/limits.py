@@ -48,6 +48,7 @@ class Limits:
     most_batch       largest batch; None: no such limit
     windows          any; causal: `right` is 0; symmetric: `left` is `right` + 1
     keyless_rows     queries that see no key: their rows of the output are zero
+    unavailable      why it supports no problem here, as a package that is missing; "" for none
 
     An implementation whose limits differ by device declares one Limits for each.
     """
@@ -77,6 +78,7 @@ class Limits:
     most_batch: int | None = None
     windows: str = "any"
     keyless_rows: bool = True
+    unavailable: str = ""
 
     def __post_init__(self) -> None:
         if not self.head_dims:
@@ -107,8 +109,8 @@ class Limits:
         capability  compute capability of the NVIDIA device here; None without one
         """
         p, dims = problem, self.head_dims
-        known = p.device == "cuda" and capability is not None
         checks = (
+            (not self.unavailable, self.unavailable),
             (p.device in self.devices, f"device {p.device}: runs on {', '.join(self.devices)}"),
             (p.dtype in self.dtypes, f"dtype {p.dtype}: takes {', '.join(self.dtypes)}"),
             (p.mask.kind in self.masks, f"mask {p.mask.kind}: takes {', '.join(self.masks)}"),
@@ -155,21 +157,29 @@ class Limits:
                 self.keyless_rows or not p.has_keyless_rows,
                 "queries that see no key: takes masks that leave every query a key",
             ),
-            (
-                not known
-                or self.cuda_capability_below is None
-                or (capability or (0, 0)) < self.cuda_capability_below,
-                (
-                    f"CUDA capability {_version(capability)}: needs one below "
-                    f"{_version(self.cuda_capability_below)}"
-                ),
-            ),
-            (
-                not known or (capability or (0, 0)) >= self.cuda_capability,
-                f"CUDA capability {_version(capability)}: needs {_version(self.cuda_capability)}",
-            ),
+            *self._refusals_of_capability(p.device, capability),
         )
         return tuple(reason for holds, reason in checks if not holds)
+
+    def distance(self, problem: Problem, capability: tuple[int, int] | None) -> int:
+        """0 for limits of the problem's device, capability and dtype, 1 of its device, else 2."""
+        if problem.device not in self.devices:
+            return 2
+        of_capability = self._refusals_of_capability(problem.device, capability)
+        fits = problem.dtype in self.dtypes and all(holds for holds, _ in of_capability)
+        return 0 if fits else 1
+
+    def _refusals_of_capability(
+        self, device: str, capability: tuple[int, int] | None
+    ) -> Iterator[tuple[bool, str]]:
+        """Whether the capability is within the limits, each with the reason if not."""
+        if device != "cuda" or capability is None:
+            return
+        below = self.cuda_capability_below
+        said = f"CUDA capability {_version(capability)}"
+        yield below is None or capability < below, f"{said}: needs one below {_version(below)}"
+        least = self.cuda_capability
+        yield capability >= least, f"{said}: needs {_version(least)}"
 
     def _refusals_of_sizes(self, p: Problem) -> Iterator[tuple[bool, str]]:
         """Whether lengths and heads are permitted, each with the reason if not."""

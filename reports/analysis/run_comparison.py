@@ -137,13 +137,19 @@ def _judged(
     except ValueError as error:  # a sample of 0 ms
         return Judged.of(not_judged(str(error), delta=delta)), ()
     floors = [
-        noise_floor(twins_of(side.timed[place]), len(found.log_ratios))
+        noise_floor(_twins(side, place, baseline, name), len(found.log_ratios))
         for side, found in zip(sides, pairs, strict=True)
     ]
     ratios = [found.log_ratios for found in pairs]
     verdict = judge_between(*ratios, delta=delta, floor=_floor_of_both(floors))
     note = next((found.note for found in pairs if found.note), "")
     return Judged.of(verdict, note), (tuple(ratios[1]), tuple(ratios[0]))
+
+
+def _twins(side: _Side, place: Place, baseline: str, name: str) -> tuple[float, ...]:
+    """The log ratios of identical code that apply to a ratio of these two."""
+    found = side.timed[place]
+    return twins_of(found).of(found[baseline], found[name])
 
 
 def _floor_of_both(floors: Iterable[float | None]) -> float | None:

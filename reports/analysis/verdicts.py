@@ -14,12 +14,14 @@ from statistics import fmean, median
 from typing import Any
 
 from impls.interface import Problem
+from reports.analysis import processes
+from reports.analysis.processes import Twins
 from reports.rows.answers import Timed
 from suites.records.plan import Plan
 from suites.records.record import Record
 from suites.stats.disturbance import judge_pair
 from suites.stats.intervals import Basis, Interval, noise_floor, over_sessions
-from suites.stats.pairing import Pair, pair, twin_log_ratios
+from suites.stats.pairing import Pair, pair
 from suites.stats.verdicts import Verdict, Word, not_judged
 
 Panel = dict[str, list[Record]]
@@ -163,16 +165,23 @@ def run_floor(timed: Timed) -> float | None:
 
     Identical code differs by no more in 95 % of cases. None without a twin.
     """
-    twins = [found for each in timed.values() if (found := twins_of(each))]
+    return _floor_of(twins_of(each).within for each in timed.values())
+
+
+def between_floor(timed: Timed) -> float | None:
+    """The noise floor between processes of a run; None where all rows share one."""
+    return _floor_of(twins_of(each).between for each in timed.values())
+
+
+def _floor_of(every: Iterable[Sequence[float]]) -> float | None:
+    twins = [found for found in every if found]
     if not twins:
         return None
     sessions = round(median(len(found) for found in twins))
     return noise_floor(list(chain.from_iterable(twins)), sessions)
 
 
-def paired(
-    base: Iterable[Record], other: Iterable[Record], twins: Sequence[float], plan: Plan
-) -> Paired:
+def paired(base: Iterable[Record], other: Iterable[Record], twins: Twins, plan: Plan) -> Paired:
     """Two implementations on one problem, with the same threads."""
     base, other = list(base), list(other)
     found, verdict = _judged(base, other, twins, plan.delta)
@@ -204,9 +213,9 @@ def panels(plan: Plan, found: dict[str, list[Record]]) -> list[tuple[str, Panel]
     ]
 
 
-def twins_of(found: dict[str, list[Record]]) -> list[float]:
-    """The log ratios of the twins on one problem, one for each session that had a twin."""
-    return twin_log_ratios(chain.from_iterable(found.values()))
+def twins_of(found: dict[str, list[Record]]) -> Twins:
+    """The log ratios of the twins on one problem."""
+    return processes.twins(chain.from_iterable(found.values()))
 
 
 def _against(
@@ -215,7 +224,7 @@ def _against(
     panel_name: str,
     panel: Panel,
     baseline: str,
-    twins: Sequence[float],
+    twins: Twins,
 ) -> Iterator[VerdictRow]:
     problem, threads = place
     for name, own in panel.items():
@@ -232,13 +241,15 @@ def _against(
 
 
 def _judged(
-    base: Iterable[Record], other: Iterable[Record], twins: Sequence[float], delta: float
+    base: Sequence[Record], other: Sequence[Record], twins: Twins, delta: float
 ) -> tuple[Pair, Verdict]:
+    if fault := processes.fault(base, other, twins):
+        return Pair(), not_judged(fault, delta=delta)
     try:
         found = pair(base, other)
     except ValueError as error:  # a sample of 0 ms
         return Pair(), not_judged(str(error), delta=delta)
-    floor = noise_floor(twins, len(found.log_ratios))
+    floor = noise_floor(twins.of(base, other), len(found.log_ratios))
     return found, judge_pair(found, delta=delta, floor=floor)
 
 

@@ -36,6 +36,7 @@ class Measurement:
                          rows of smaller numbers
     unseen               why requested bytes are not known; empty when they are, or not measured
     operator             the kernel that a library picked
+    process              of its sessions, where it is not the first one
     kernels              that one call of the check ran; empty where none was seen
     fallback             the slow path that ran although none was requested; empty: none
     same_kernel          the implementation that ran the same kernel; empty: none, or it is the
@@ -71,6 +72,7 @@ class Measurement:
     unseen: str
     evidence: Evidence
     operator: str
+    process: str = ""
     kernels: tuple[Kernel, ...] = ()
     fallback: str = ""
     same_kernel: str = ""
@@ -122,6 +124,7 @@ def measurements(run: Run, records: Iterable[Record]) -> list[Measurement]:
             **_memory(found if threads == most else []),
             unseen=next((r.unseen for r in found if r.unseen and threads == most), ""),
             evidence=evidence(found, panels[name]),
+            process=next((r.process for r in timed if r.process), ""),
             operator=next((r.operator for r in (*timed, *found) if r.operator), ""),
             kernels=kernels_of(found),
             fallback=next((r.fallback for r in found if r.fallback), ""),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -16,7 +17,7 @@ from reports.views import across
 from reports.views.families import size_text
 from reports.views.leads import MOST_NAMES, lead, memory, sized, some, undecided
 from reports.views.panels import subject
-from reports.views.problems import unsized_words
+from reports.views.problems import uneven_words, unsized_words
 from reports.views.text import abbreviated, counted
 
 MOST_SENTENCES: Final = 8
@@ -91,12 +92,21 @@ def _compares(found: Recommendation) -> bool:
 
 
 def _labels(found: Sequence[Recommendation]) -> Iterator[str]:
-    """The mask of each kind, with the words that set it apart from the others."""
+    """The mask of each kind, with the words that set it apart from the others.
+
+    Kinds of a panel that would read alike have their grouped heads or unequal lengths, too.
+    """
     words = [unsized_words(each.largest) for each in found]
     shared = set.intersection(*map(set, words)) if words else set[str]()
-    for each, own in zip(found, words, strict=True):
-        mask = str(each.largest.mask)
-        yield " ".join([mask, *(word for word in own if word not in {mask, *shared})])
+    masks = [str(each.largest.mask) for each in found]
+    labels = [
+        " ".join([mask, *(word for word in own if word not in {mask, *shared})])
+        for mask, own in zip(masks, words, strict=True)
+    ]
+    alike = Counter((each.panel, label) for each, label in zip(found, labels, strict=True))
+    for each, label in zip(found, labels, strict=True):
+        uneven = uneven_words(each.largest) if alike[each.panel, label] > 1 else []
+        yield " ".join([label, *uneven])
 
 
 def _of_panel(

@@ -45,11 +45,11 @@ def labels(plan: Plan, *, threads: bool = True) -> list[str]:
 
 def _spec(entry: Entry) -> str:
     """The implementation as `--impl` takes it; a file of the user's own by its path."""
-    spec = entry.name
+    spec = entry.defined
     for name, file in entry.files.items():
         if Path(file).parent != FOLDER:
             spec = spec.replace(name, f"{file}:{name}")
-    return _quoted(spec)
+    return _quoted(f"{entry.name}={spec}" if entry.spec else spec)
 
 
 def _quoted(text: str) -> str:

@@ -10,6 +10,7 @@ from impls.interface import Problem
 from reports.analysis.run_analysis import Analysis
 from reports.rows.answers import STATES, Ending, State
 from reports.rows.outcomes import Outcome, missing_time
+from reports.views import ran_on
 from reports.views.statuses import reason
 from suites.records.record import ANSWERS
 
@@ -21,6 +22,7 @@ class NotMeasured:
     reason  of the first problem, where a slip explains all of them
     slip    key of the common slip; empty: none is known
     cure    what to change; empty: not known
+    ran_on  of an implementation for a device that this run lacks: `never run`, or where and when
     """
 
     implementation: str
@@ -29,6 +31,7 @@ class NotMeasured:
     reason: str
     slip: str = ""
     cure: str = ""
+    ran_on: str = ""
     problems: tuple[Problem, ...]
 
     @property
@@ -59,6 +62,7 @@ def not_measured(analysis: Analysis) -> list[NotMeasured]:
             status, cause = missing
             key = (row.implementation, status, cause, row.slip or reason(cause, row.reason))
             found[key].append(row)
+    notes = ran_on.notes(analysis)
     rows = (
         NotMeasured(
             implementation=name,
@@ -67,6 +71,7 @@ def not_measured(analysis: Analysis) -> list[NotMeasured]:
             reason=reason(cause, own[0].reason),
             slip=own[0].slip,
             cure=own[0].cure,
+            ran_on=notes.get(name, ""),
             problems=tuple(row.problem for row in own),
         )
         for (name, status, cause, _), own in found.items()

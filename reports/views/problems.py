@@ -44,6 +44,11 @@ def unsized_words(problem: Problem) -> list[str]:
     return [word for word in str(problem).split() if not _SIZE.fullmatch(word)]
 
 
+def uneven_words(problem: Problem) -> list[str]:
+    """The words of heads and lengths that are not the same for queries and keys: h8/2, t1/8192."""
+    return [word for word in str(problem).split() if "/" in word and _SIZE.fullmatch(word)]
+
+
 def optional_words(problem: Problem) -> dict[str, str]:
     """The fields that few problems have, in words; empty at their defaults."""
     default, found = Problem().fields(), problem.fields()

@@ -171,8 +171,10 @@ class Checker:
         problem = self.problem
         leaves = [x.detach().requires_grad_(problem.training) for x in (given.q, given.k, given.v)]
         mask = problem.mask.resolved(problem.batch, problem.key_length)
-        biased = {} if given.bias is None else {"bias": given.bias}
-        return implementation.operator(*leaves, mask=mask, scale=problem.softmax_scale, **biased)
+        optional = {"bias": given.bias, "softcap": problem.softcap, "sink": given.sink}
+        values = dict(implementation.chosen)
+        values |= {name: value for name, value in optional.items() if value is not None}
+        return implementation.operator(*leaves, mask=mask, scale=problem.softmax_scale, **values)
 
 
 def _kernels(trial: Trial, usage: memory.Usage) -> tuple[Kernel, ...]:

@@ -192,7 +192,7 @@ class _Search:
 
         known  records of the check; a problem that agreed within wider limits is not repeated
         """
-        (entry,) = self._entries({self.entry.name: limits})
+        (entry,) = self._entries({self.entry.defined: limits})
         capability = self.run.plan.capability
         permitted = {
             problem for problem in self.run.plan.problems if not entry.refusals(problem, capability)
@@ -201,7 +201,8 @@ class _Search:
         left = permitted - {record.problem for record in kept}
         problems = tuple(each for each in self.run.plan.problems if each in left)
         plan = replace(self.run.plan, entries=(entry,), problems=problems)
-        return (*kept, *(self._conducted(plan) if problems else ()))
+        found = self._conducted(plan) if problems else []
+        return (*kept, *(replace(record, implementation=self.entry.name) for record in found))
 
     def _faults(self, problems: Iterable[Problem]) -> dict[Problem, str]:
         """The fault of each problem; "" where it agrees."""
@@ -210,7 +211,7 @@ class _Search:
         if not claimed:
             return faults
         names = {
-            limits: f"{self.entry.name}_{i}"
+            limits: f"{self.entry.defined}_{i}"
             for i, limits in enumerate(map(narrowest_limits, claimed))
         }
         plan = DiscoveryPlan(
@@ -232,8 +233,8 @@ class _Search:
         """Entries of a new file with the function within each of these limits."""
         self._runs += 1
         path = self.folder / f"within_{self._runs}.py"
-        own = self.entry.files[self.entry.name]
-        path.write_text(_FILE.format(name=self.entry.name, file=own, limits=limits))
+        own = self.entry.files[self.entry.defined]
+        path.write_text(_FILE.format(name=self.entry.defined, file=own, limits=limits))
         return tuple(
             Entry(
                 name=name,
@@ -248,7 +249,7 @@ class _Search:
 
     def _reading_for(self, name: str) -> dict[str, Reading]:
         """How the function is called, for another name of it."""
-        found = self.entry.readings.get(self.entry.name)
+        found = self.entry.readings.get(self.entry.defined)
         return {} if found is None else {name: found}
 
     def _conducted(self, plan: Plan) -> list[Record]:

@@ -13,7 +13,7 @@ from suites.agreement.checker import Checker
 from suites.agreement.hard_checks import HardFindings
 from suites.engine.call_limits import limited_memory, preparing
 from suites.engine.messages import Begin, Rest, Risk
-from suites.engine.outcome import clear_caches, recorded, resolve
+from suites.engine.outcome import clear_caches, recorded, resolve_in
 from suites.engine.pipe import Sender
 from suites.engine.protocol import Check
 from suites.measure import compilers, kernels, memory
@@ -41,7 +41,7 @@ def check(task: Check, sender: Sender) -> None:
 
 
 def _check_one(task: Check, name: str, sender: Sender, checker: Checker) -> Record:
-    each = resolve(name, task.files[name], task.readings.get(name, {}), task.hashes.get(name, {}))
+    each = resolve_in(task, name)
     sender.send(Rest())
     checker.prepare(each)
     sender.send(Begin(problem=task.problem, implementation=name))

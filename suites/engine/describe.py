@@ -7,6 +7,7 @@ import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -15,8 +16,9 @@ import torch
 import impls
 from impls.interface import Implementation, Missing
 from suites.engine.messages import Begin, Listed, Refused, Surveyed
+from suites.engine.outcome import resolve
 from suites.engine.pipe import Sender, one_line
-from suites.engine.protocol import ListImplementations, Survey
+from suites.engine.protocol import ImportLibraries, ListImplementations, Survey
 from suites.measure import (
     cache,
     ceilings,
@@ -27,7 +29,6 @@ from suites.measure import (
     timing,
     warm_up,
 )
-from suites.measure.affinity import on_all_cpus
 from suites.process_state.state import SHARED, ProcessState
 from suites.records.facts import SessionFacts, WarmUp
 from suites.records.plan import Entry
@@ -60,16 +61,32 @@ Found = dict[str, Implementation | Missing]
 
 
 def list_implementations(task: ListImplementations, sender: Sender) -> None:
-    """Send the machine with every implementation that the specs select, or why there is none."""
+    """Send the machine with every implementation that the specs select, or why there is none.
+
+    Libraries are found by their metadata. Importing them is a task of its own.
+    """
     try:
-        entries = _entries(task, sender)
+        found = _entries(task, sender)
     except ValueError as error:
         sender.send(Refused(reason=one_line(str(error), LONGEST)))
         return
     here = machine.describe(
         cores=task.cores, threads=torch.get_num_threads(), cuda_device=task.cuda_device
     )
-    sender.send(Listed(machine=here, entries=tuple(entries)))
+    positions, entries = zip(*found, strict=True) if found else ((), ())
+    sender.send(Listed(machine=here, entries=entries, positions=positions))
+
+
+def import_libraries(task: ImportLibraries, sender: Sender) -> None:
+    """Import what an implementation needs beside torch, or send why that fails."""
+    sender.send(Begin(problem=None, implementation=task.implementation))
+    before = ProcessState()
+    try:
+        resolve(task.implementation, task.files)
+    except ImportError as error:
+        sender.send(Refused(reason=one_line(str(error), LONGEST)))
+    if changes := before.changes():
+        raise RuntimeError(f"importing its library {changes}; {SHARED}")  # ends the process
 
 
 def survey(task: Survey, sender: Sender) -> None:
@@ -82,6 +99,7 @@ def survey(task: Survey, sender: Sender) -> None:
     )
     facts = SessionFacts(
         session=task.session,
+        process=task.process,
         ceilings=found,
         threads=torch.get_num_threads(),
         affinity=tuple(cpus_of_threads()),
@@ -137,50 +155,63 @@ def entry_of(each: Implementation) -> Entry:
         description=one_line(lines[0], LONGEST) if lines else "",
         states_limits=each.states_limits,
         needs_trial=any(not part.states_limits or part.convention is not None for part in parts),
-        library=str(each.library or ""),
+        library=", ".join(str(part.library) for part in parts if part.library is not None),
         slow_start=any(part.slow_start for part in parts),
         apart=each.apart,
-        process=each.name if each.apart else "",
         ran_on=each.ran_on,
     )
 
 
-def _entries(task: ListImplementations, sender: Sender) -> list[Entry]:
+def _entries(task: ListImplementations, sender: Sender) -> list[tuple[int, Entry]]:
+    """Every entry after the position of its spec."""
     known: Found = {}
     for path in impls.own_files():
         known |= _load(path, task.without, sender, known)
     if task.specs is None:
-        found = [each for each in known.values() if isinstance(each, Implementation)]
-        specs = [each.name for each in found]
+        specs = [each.name for each in known.values() if isinstance(each, Implementation)]
     else:
         specs = list(task.specs)
-    for spec in specs:
+    found: dict[str, tuple[int, Entry]] = {}
+    for position, spec in enumerate(specs):
         sender.send(Begin(problem=None, implementation=spec))
         with _unchanged(spec, ValueError):
-            impls.select([spec], known)
+            chosen = impls.select([impls.name_and_spec(spec)[1]], known)
+        for entry in _selected(spec, chosen, known):
+            other = found.setdefault(entry.name, (position, entry))[1]
+            if (other.spec or entry.spec) and other is not entry:
+                raise ValueError(f"{spec}: the name {entry.name!r} is given twice; choose another")
     missing = [
-        Entry(name=each.name, missing=one_line(each.reason, LONGEST))
+        Entry(name=each.name, missing=one_line(each.reason, LONGEST), ran_on=each.ran_on)
         for each in known.values()
         if isinstance(each, Missing) and task.specs is None
     ]
-    return [*map(_importable, impls.select(specs, known)), *missing]
+    return [*found.values(), *((len(specs), each) for each in missing)]
 
 
-def _importable(each: Implementation) -> Entry:
-    """The entry of an implementation, after its library was imported; else a missing one."""
-    entry = entry_of(each)
-    try:
-        _import_library(each)
-    except ImportError as error:
-        return Entry(name=entry.name, missing=one_line(str(error), LONGEST))
-    return entry
+def _selected(spec: str, chosen: list[Implementation], known: Found) -> list[Entry]:
+    """The entries of a spec. Raises ValueError for a name that is not free."""
+    name = impls.name_and_spec(spec)[0]
+    if name:
+        _expect_usable(name, spec, chosen, known)
+    return [_named(entry_of(each), name) for each in chosen]
 
 
-def _import_library(each: Implementation) -> None:
-    for part in filter(None, (each, each.inner)):
-        if part.library is not None:
-            with _unchanged(str(part.library), RuntimeError), on_all_cpus():
-                part.library.imported()
+def _named(entry: Entry, name: str) -> Entry:
+    """An entry under the name that the run gives it; "" leaves it."""
+    return replace(entry, name=name, spec=entry.name) if name not in ("", entry.name) else entry
+
+
+def _expect_usable(name: str, spec: str, chosen: list[Implementation], known: Found) -> None:
+    """Raise ValueError for a name that `impls/` uses, or that several implementations would get."""
+    if len(chosen) > 1:
+        raise ValueError(
+            f"{spec} names {len(chosen)} implementations: {', '.join(map(str, chosen))}; expected "
+            "one"
+        )
+    other = known.get(name)
+    is_ours = isinstance(other, Missing) or (other and Path(other.file).parent == impls.FOLDER)
+    if is_ours and name != str(chosen[0]):
+        raise ValueError(f"{spec}: {name!r} is the name of an implementation; choose another")
 
 
 def _load(path: Path, without: dict[str, str], sender: Sender, known: Found) -> Found:

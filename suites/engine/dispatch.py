@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from time import sleep
 from typing import Final
 
@@ -14,16 +13,18 @@ from suites.engine.pools import Pool, Receive, Session
 from suites.engine.protocol import Check, Measure, Wait
 from suites.engine.samplers import Samplers
 from suites.engine.tasks import Tasks
+from suites.engine.together.asking import Ended, ask_together
 from suites.engine.watch import Ending, Watch
-from suites.records.plan import Plan
+from suites.records.plan import AGAIN, Plan
 from suites.records.record import CHECK, Cause, Pair, Record, Status
 from suites.records.store import Run, Store
 from suites.stats.ceilings import Ceiling
 
 WATCHED_S: Final = 2.0
 """Seconds that a process is watched after a suspect left a thread in it."""
-MakeTask = Callable[[Sequence[str]], Check | Measure]
-"""Makes the task of some implementations."""
+OnProblem = Check | Measure
+MakeTasks = Callable[[Sequence[str]], Mapping[str, OnProblem]]
+"""Makes the tasks of some implementations, by the process that does each; the first one leads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +56,15 @@ class Dispatcher:
     keep: Callable[[Record], None]
     expected_ms: Callable[[Pair], float | None]
     _tasks: Tasks = field(init=False)
-    _current: tuple[Watch, Session] | None = None
-    _in_process: set[str] = field(default_factory=set)
+    _current: dict[str, tuple[Watch, Session]] = field(default_factory=dict)
+    _in_process: dict[str, set[str]] = field(default_factory=dict)
     _ends_processes: set[str] = field(default_factory=set)
     _left_threads: set[str] = field(default_factory=set)
     _ceilings: tuple[Ceiling, ...] = ()
     _is_warm: bool = False
 
     def __post_init__(self) -> None:
-        self._tasks = Tasks(self.run, self.expected_ms)
+        self._tasks = Tasks(self.run, self.expected_ms, self.pool.meeting)
 
     @property
     def samplers(self) -> Samplers:
@@ -76,40 +77,47 @@ class Dispatcher:
         return self.run.plan
 
     def check(self, problem: Problem, names: Sequence[str]) -> None:
-        """Check implementations on a problem."""
-        self._do(CHECK, problem, names, partial(self._tasks.check, problem))
+        """Check implementations on a problem, each in its process."""
+
+        def tasks(some: Sequence[str]) -> Mapping[str, OnProblem]:
+            return {self.plan.process_of(some[0]): self._tasks.check(problem, some)}
+
+        groups = self.plan.processes(names, problem.device)
+        for process, own in groups.items():
+            if process != AGAIN:
+                self._do(CHECK, problem, own, tasks)
 
     def measure(self, session: int, problem: Problem, names: Sequence[str]) -> None:
         """Time implementations on a problem."""
 
-        def task(some: Sequence[str]) -> Measure:
+        def tasks(some: Sequence[str]) -> Mapping[str, OnProblem]:
             return self._tasks.measure(session, problem, some, self._ceilings)
 
-        self._do(session, problem, names, task)
+        self._do(session, problem, names, tasks)
 
     def begin_session(self, session: int) -> None:
-        """Start the process of a session, and survey it."""
-        if self._current is None:
-            self._begin(session)
+        """Start the first process of a session, and survey it."""
+        if not self._current:
+            self._begin(session, [self.plan.first_process])
 
     def end_session(self) -> None:
-        """End the process in use."""
-        if self._current is not None:
-            self._current[1].end()
-            self._current = None
-            self._in_process.clear()
+        """End the processes in use."""
+        for _, process in self._current.values():
+            process.end()
+        self._current.clear()
+        self._in_process.clear()
 
     def _do(
         self,
         session: int,
         problem: Problem,
         names: Sequence[str],
-        task: MakeTask,
+        tasks: MakeTasks,
     ) -> None:
         """Have a record of every implementation; after a death the others use a new process."""
         left, deaths = list(names), 0
         while left:
-            recorded, death = self._do_once(session, left, task)
+            recorded, death = self._do_once(session, left, tasks)
             left = [name for name in left if name not in recorded]
             if death is None:
                 reason = "its session gave no record of it"
@@ -118,7 +126,7 @@ class Dispatcher:
             if death.meant:
                 continue
             deaths = 0 if recorded else deaths + 1
-            if found := self._at_fault(session, left, death, task, again=deaths > 1):
+            if found := self._at_fault(session, left, death, tasks, again=deaths > 1):
                 name, ending = found
                 self._keep_faults(
                     session, problem, [name], ending.status, ending.cause, ending.reason
@@ -137,11 +145,13 @@ class Dispatcher:
         self,
         session: int,
         names: Sequence[str],
-        task: MakeTask,
+        tasks: MakeTasks,
     ) -> tuple[set[str], _Death | None]:
-        """The implementations of which one process gave records, and how it died if it did."""
-        watch, process = self._current or self._begin(session)
-        self._in_process |= set(names)
+        """The implementations that have records now, and how a process died if one did."""
+        self._begin(session, list(tasks(names)))
+        given = tasks(names)  # now the ceilings of the session are known
+        for name, task in given.items():
+            self._in_process.setdefault(name, set()).update(task.implementations)
         recorded: set[str] = set()
 
         def receive(message: Message) -> None:
@@ -152,20 +162,21 @@ class Dispatcher:
             elif isinstance(message, LeftThreads):
                 self._left_threads.add(message.implementation)
 
-        ending, meant = self._asked(process, task(names), receive)
-        if ending is None:
+        found, meant = self._asked(given, receive)
+        if found is None:
             return recorded, None
+        watch = self._current[found.process][0]
         name = watch.at_work[1] if watch.at_work else ""
-        alone = len(self._in_process) == 1
+        alone = len(self._in_process[found.process]) == 1
         self.end_session()
-        return recorded, _Death("" if name in recorded else name, ending, alone, meant)
+        return recorded, _Death("" if name in recorded else name, found.ending, alone, meant)
 
     def _at_fault(
         self,
         session: int,
         left: Sequence[str],
         death: _Death,
-        task: MakeTask,
+        tasks: MakeTasks,
         *,
         again: bool,
     ) -> tuple[str, Ending] | None:
@@ -184,31 +195,30 @@ class Dispatcher:
         if again or (name and session != CHECK):
             suspects += [each for each in left if each in self._left_threads and each != name]
         for each in suspects:
-            if alone := self._ending_alone(session, each, task):
+            if alone := self._ending_alone(session, each, tasks):
                 self._ends_processes.add(each)
                 return each, alone
         return (name, ending) if name and again else None
 
-    def _ending_alone(self, session: int, name: str, task: MakeTask) -> Ending | None:
+    def _ending_alone(self, session: int, name: str, tasks: MakeTasks) -> Ending | None:
         """How a process ends that only this implementation uses; None when it stays."""
-        _, process = self._begin(session)
+        process = self.plan.process_of(name)
+        self._begin(session, [process])
         try:
-            ending, meant = self._asked(process, task([name]), lambda _: None)
+            found, meant = self._asked(tasks([name]), lambda _: None)
             if meant:
                 self.end_session()
-                _, process = self._begin(session)
-                ending, _ = self._asked(process, task([name]), lambda _: None)
-            if ending is None and name in self._left_threads:
+                self._begin(session, [process])
+                found, _ = self._asked(tasks([name]), lambda _: None)
+            if found is None and name in self._left_threads:
                 sleep(WATCHED_S)
-                ending = process.ask(Wait(), lambda _: None)
-            return ending
+                return self._current[process][1].ask(Wait(), lambda _: None)
+            return found.ending if found else None
         finally:
             self.end_session()
 
-    def _asked(
-        self, process: Session, task: Check | Measure, receive: Receive
-    ) -> tuple[Ending | None, bool]:
-        """How a process ended, if it did, and whether it ended itself after a failed capture."""
+    def _asked(self, tasks: Mapping[str, OnProblem], receive: Receive) -> tuple[Ended | None, bool]:
+        """The process that ended, if one did, and whether it did itself after a failed capture."""
         failed: list[Uncapturable] = []
 
         def heard(message: Message) -> None:
@@ -216,21 +226,35 @@ class Dispatcher:
                 failed.append(message)
             receive(message)
 
-        ending = process.ask(task, heard)
+        found = ask_together({n: (self._current[n][1], task) for n, task in tasks.items()}, heard)
+        problem = next(iter(tasks.values())).problem
         for each in failed:
-            self.samplers.use_events(task.problem, each.implementation, each.reason)
-        return ending, bool(failed)
+            self.samplers.use_events(problem, each.implementation, each.reason)
+        return found, bool(failed)
 
-    def _begin(self, session: int) -> tuple[Watch, Session]:
-        """The process of a session; a timed session is surveyed first."""
+    def _begin(self, session: int, processes: Sequence[str]) -> None:
+        """Start those of a session's processes that are not in use; timed ones are surveyed."""
+        new = [each for each in processes if each not in self._current]
         threads = self.plan.threads_of(session)
-        self._current = self.pool.take(session, threads)
-        self._ceilings = ()
-        survey = self._tasks.survey(session, warms_up=self.warms_up)
-        if session != CHECK and self._current[1].ask(survey, self._surveyed):
-            self.end_session()  # the survey ended it: another one measures without ceilings
-            self._current = self.pool.take(session, threads)
-        return self._current
+        for each in new[1:]:
+            self.pool.start(session, threads, each)
+        for each in new:
+            self._current[each] = self.pool.take(session, threads, each)
+        if len(new) > 1:  # all have imported torch before one of them is surveyed
+            ask_together({n: (self._current[n][1], Wait()) for n in new}, lambda _: None)
+        for each in new if session != CHECK else ():
+            self._survey(session, each, leads=each == processes[0])
+
+    def _survey(self, session: int, process: str, *, leads: bool) -> None:
+        """Have a process report its facts, and the first one the ceilings."""
+        if leads:
+            self._ceilings = ()
+        survey = self._tasks.survey(session, process, leads=leads, warms_up=leads and self.warms_up)
+        if self._current[process][1].ask(survey, self._surveyed):
+            # The survey ended it: another one measures without ceilings.
+            self._current[process][1].end()
+            threads = self.plan.threads_of(session)
+            self._current[process] = self.pool.take(session, threads, process)
 
     @property
     def warms_up(self) -> bool:
@@ -240,7 +264,7 @@ class Dispatcher:
 
     def _surveyed(self, message: Message) -> None:
         if isinstance(message, Surveyed):
-            self._ceilings = message.facts.ceilings
+            self._ceilings = message.facts.ceilings or self._ceilings
             self._is_warm = self._is_warm or message.facts.warm_up is not None
             self.store.note(self.run.name, message.facts)
 

@@ -6,6 +6,7 @@ import functools
 import resource
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from suites.measure.devices import Device
@@ -32,11 +33,13 @@ class Gauge:
     samples.
 
     on_host  whether the times of these rounds depend on the host; called after them
+    others   processes whose threads are measured in these rounds, too, by their ids
     """
 
     probe: Probe
     device: Device
     on_host: Callable[[], bool] = lambda: True
+    others: Sequence[int] = ()
     _probe_ms: float = 0.0
     _before: Snapshot | None = None
     _device_before: State | None = None
@@ -45,11 +48,11 @@ class Gauge:
         """Begin."""
         self._device_before = self.device.state()
         self._probe_ms = self.probe.read()
-        self._before = snapshot()
+        self._before = self._snapshot()
 
     def stop(self) -> Moment:
         """End, and return what the machine did meanwhile."""
-        after = snapshot()
+        after = self._snapshot()
         waited = waited_between(self._before or after, after)
         usual_ms, on_host = self.probe.usual_ms, self.on_host()
         device = throttled_between(self._device_before, self.device.state())
@@ -60,6 +63,9 @@ class Gauge:
             disturbed=disturbance(waited, self._probe_ms, usual_ms, device, on_host=on_host),
             device=device,
         )
+
+    def _snapshot(self) -> Snapshot:
+        return snapshot(others=[Path(f"/proc/{pid}/task") for pid in self.others])
 
 
 def depends_on_host(device: Device, arms: Sequence[Arm]) -> bool:

@@ -14,13 +14,13 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Self, cast
 
 import psutil
 
 from suites.engine.messages import Answered, Begin, Made, Message, Prepares, Rest, Risk, TakeTurns
 from suites.engine.pipe import TURN_BYTES, PipeError, Receiver, encoded, one_line
-from suites.engine.pools import Receive
+from suites.engine.pools import DONE, WORKING, Progress, Receive
 from suites.engine.protocol import Task
 from suites.engine.visible_devices import visible
 from suites.engine.watch import Ending, Watch
@@ -43,6 +43,7 @@ class Session:
 
     folder       for code that implementations compile; "": none of its own
     cuda_device  the NVIDIA device, as an index or a UUID; "": all that are visible here
+    python       the interpreter
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Session:
         allocator: str = "default",
         folder: str = "",
         cuda_device: str = "",
+        python: str = sys.executable,
     ) -> None:
         self.watch = watch
         self._output = b""
@@ -65,10 +67,11 @@ class Session:
             turn = os.dup(file.fileno())
         self._turns: TakeTurns | None = None
         self._risk = ""
+        self._looked_s = time.monotonic()
         handed = (tasks, messages, turn)
         try:
             self._process = subprocess.Popen(  # noqa: S603 - our own module under our own Python
-                [sys.executable, "-P", "-m", "suites.session", *map(str, handed)],
+                [python, "-P", "-m", "suites.session", *map(str, handed)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -97,29 +100,39 @@ class Session:
 
     def ask(self, task: Task, receive: Receive) -> Ending | None:
         """Do a task and pass on its messages; None when done, else how the process ended."""
+        self.give(task)
+        while (found := self.listen(receive)) == WORKING:
+            pass
+        return None if found == DONE else cast("Ending", found)
+
+    def give(self, task: Task) -> None:
+        """Begin a task; `listen` says when it is done."""
         self.watch.started(time.monotonic())
+        self._looked_s = time.monotonic()
         with suppress(BrokenPipeError):
             os.write(self._tasks, encoded(task))
-        looked = time.monotonic()
-        while True:
-            try:
-                if self._listen(receive):
-                    return None
-            except PipeError as error:
-                self._note_turn()
+
+    def listen(self, receive: Receive, within_s: float = LOOK_EVERY_S) -> Progress:
+        """Pass on the messages that arrive within some seconds: working, done, or its end."""
+        try:
+            if self._listen(receive, within_s):
+                return DONE
+        except PipeError as error:
+            self._note_turn()
+            self.end()
+            reason = f"wrote to the session's pipe: {error}"
+            return Ending("crashed", "pipe_overwritten", reason)
+        now = time.monotonic()
+        if now - self._looked_s >= LOOK_EVERY_S:
+            self._looked_s = now
+            self._note_turn()
+            if ending := self.watch.ending(now, self._resident_bytes()):
                 self.end()
-                reason = f"wrote to the session's pipe: {error}"
-                return Ending("crashed", "pipe_overwritten", reason)
-            now = time.monotonic()
-            if now - looked >= LOOK_EVERY_S:
-                looked = now
-                self._note_turn()
-                if ending := self.watch.ending(now, self._resident_bytes()):
-                    self.end()
-                    return self._ended(ending)
-            if self._process.poll() is not None and not self._pending():
-                self._note_turn()
-                return self._death()
+                return self._ended(ending)
+        if self._process.poll() is not None and not self._pending():
+            self._note_turn()
+            return self._death()
+        return WORKING
 
     def end(self) -> None:
         """Kill the process with everything it started, and close the pipes.
@@ -151,9 +164,9 @@ class Session:
         held = f"its process {self._process.pid} still exists {KILL_LIMIT_S:g} s after SIGKILL"
         return replace(ending, reason=f"{ending.reason}; {held}")
 
-    def _listen(self, receive: Receive) -> bool:
-        """Pass on what arrives within a tenth of a second; True when the task is done."""
-        ready, _, _ = select.select(self._open, [], [], LOOK_EVERY_S)
+    def _listen(self, receive: Receive, within_s: float) -> bool:
+        """Pass on what arrives within some seconds; True when the task is done."""
+        ready, _, _ = select.select(self._open, [], [], within_s)
         if self._stdout in ready:
             self._keep_output()
         if self._messages not in ready:
@@ -187,7 +200,10 @@ class Session:
     def _note_turn(self) -> None:
         """Update the watch with the implementation at work while several take turns."""
         number = int.from_bytes(self._turn[:TURN_BYTES], "little")
-        if self._turns is None or not number:
+        if self._turns is None:
+            return
+        if not number:  # another process has its turn
+            self.watch.rests(time.monotonic())
             return
         work = (self._turns.problem, self._turns.implementations[number - 1])
         if self.watch.at_work != work:

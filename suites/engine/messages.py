@@ -107,12 +107,14 @@ class Surveyed:
 class Listed:
     """The machine and its implementations.
 
-    machine  as suites.measure.machine reads it
+    machine    as suites.measure.machine reads it
+    positions  of the spec that selected each entry
     """
 
     kind: Literal["listed"] = "listed"
     machine: dict[str, Any]
     entries: tuple[Entry, ...]
+    positions: tuple[int, ...] = ()
 
 
 @message

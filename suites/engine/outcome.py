@@ -56,7 +56,7 @@ def recorded(
     Returns whether it did not fail. Changed process state is a failure whatever the work gave.
     """
     sender.send(Begin(problem=task.problem, implementation=name))
-    before = ProcessState(*more)
+    before = ProcessState(*more, alone=task.alone)
     try:
         made = work()
         device_errors.synchronize()  # an error of its kernels is raised here, not in the next one
@@ -153,13 +153,23 @@ def _missing_import(error: NameError) -> str:
     return f"line {frames[-1].lineno} uses {name}: add {usual}" if usual and frames else ""
 
 
+def resolve_in(task: OnProblem, name: str) -> Implementation:
+    """The implementation that a task names."""
+    return resolve(
+        task.specs.get(name, name),
+        task.files[name],
+        task.readings.get(name, {}),
+        task.hashes.get(name, {}),
+    )
+
+
 def resolve(
-    name: str,
+    spec: str,
     files: dict[str, str],
     readings: Mapping[str, Reading] = MappingProxyType({}),
     hashes: Mapping[str, str] = MappingProxyType({}),
 ) -> Implementation:
-    """The implementation printed as `name`, from the files that define it and its inner one.
+    """The implementation that its files print as `spec`, from the files of it and its inner one.
 
     readings  how each of them is called, by name
     hashes    of the files, as the plan has them: every record is of that code
@@ -177,12 +187,12 @@ def resolve(
             defined: impls.load_file(Path(file), defined)[0].reading(readings.get(defined))
             for defined, file in files.items()
         }
-    found = impls.select([name], known)[0]
+    selected = impls.select([spec], known)[0]
     with on_all_cpus():
-        for part in filter(None, (found, found.inner)):
+        for part in filter(None, (selected, selected.inner)):
             if part.library is not None:
                 part.library.imported()  # not while it prepares: importing is timed nowhere
-    return found
+    return selected
 
 
 def fault_of(work: Callable[[], str]) -> tuple[str, bool]:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, MutableSequence
 from typing import Final
 
-from suites.engine.messages import MESSAGE, Message, TakeTurns
+from suites.engine.messages import MESSAGE, Made, Message, TakeTurns
 from suites.engine.protocol import TASK, Task
 from suites.records.codec import from_json, to_json
 
@@ -60,6 +60,11 @@ class Turns:
         self.latest = index
         self._shared[0], self._shared[1] = (index + 1) & 255, (index + 1) >> 8
 
+    def rest(self) -> None:
+        """None is at work until the next turn."""
+        self.latest = None
+        self._shared[0] = self._shared[1] = 0
+
 
 class Sender:
     """Writes messages; a process that an implementation forked writes none.
@@ -72,6 +77,13 @@ class Sender:
     ) -> None:
         self._descriptor, self._owner = descriptor, os.getpid()
         self._shared = bytearray(TURN_BYTES) if shared is None else shared
+        self._records = True
+
+    def without_records(self) -> Sender:
+        """A sender to the same pipe that leaves records out."""
+        found = Sender(self._descriptor, self._shared)
+        found._records = False
+        return found
 
     def turns(self, message: TakeTurns) -> Turns:
         """Implementations take turns from now on; none is at work yet."""
@@ -83,6 +95,8 @@ class Sender:
         """Write one message. A forked copy of the process ends here instead."""
         if os.getpid() != self._owner:
             os._exit(0)
+        if isinstance(message, Made) and not self._records:
+            return
         data = to_json(message, MESSAGE).encode() + b"\n"
         while data:
             data = data[os.write(self._descriptor, data) :]

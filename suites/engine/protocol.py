@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from pydantic import Field
 
 from impls.interface.reading import Reading
-from suites.records.codec import Bytes, Milliseconds, ProblemText, message
+from suites.records.codec import Bytes, Count, Milliseconds, ProblemText, message
 from suites.records.settings import Settings
 from suites.stats.ceilings import Ceiling
 
@@ -38,6 +38,18 @@ class ListImplementations:
 
 
 @message
+class ImportLibraries:
+    """Import the packages that an implementation needs beside torch.
+
+    files  as in a check
+    """
+
+    task: Literal["import libraries"] = "import libraries"
+    implementation: str
+    files: dict[str, str]
+
+
+@message
 class ChooseReadings:
     """Choose how an implementation of another convention is called, by trials on small problems.
 
@@ -60,6 +72,7 @@ class Survey:
     devices    devices whose ceilings are measured
     dtypes     dtypes of the matrix products among them
     budget_ms  what finding one ceiling may take
+    process    the name of the process in the session; "" is the first one
     warms_up   whether an NVIDIA device is warmed up before
     """
 
@@ -68,6 +81,7 @@ class Survey:
     devices: tuple[str, ...]
     dtypes: tuple[str, ...]
     budget_ms: Milliseconds
+    process: str = ""
     warms_up: bool = False
 
 
@@ -76,20 +90,26 @@ class _OnProblem:
     """What every task on one problem names.
 
     implementations  names, as printed
+    specs            by name: what its files define, where the run gives it another name
     files            by name: the files that an implementation needs, by the names they define
     hashes           by name: the SHA-256 of these files, as the plan has them
     readings         by name: how each of these is called, where trials chose
     settings         of the plan
+    process          the name of the process that does this task; "" is the first one
+    alone            whether the process is of one implementation, which may change its state
     """
 
     session: int
     problem: ProblemText
     implementations: tuple[str, ...]
+    specs: dict[str, str] = field(default_factory=dict)
     files: dict[str, dict[str, str]]
     hashes: dict[str, dict[str, str]] = field(default_factory=dict)
     readings: dict[str, dict[str, Reading]] = field(default_factory=dict)
     seed: int
     settings: Settings
+    process: str = ""
+    alone: bool = False
 
 
 @message
@@ -110,6 +130,10 @@ class Measure(_OnProblem):
     ceilings         of this session, as surveyed
     sampler          how the calls were timed when an earlier session decided it; "" decides it now
     uncapturable     why implementations cannot be captured as a CUDA graph, by name
+    meeting          the address of a socket where the processes of a problem meet; "": one process
+    followers        processes that this one leads: they take their samples at its word
+    role             leads: the rounds are its own; follows: it takes its samples in the rounds of
+                     another process; twin: it follows with the baseline, and makes no records
     """
 
     task: Literal["measure"] = "measure"
@@ -120,6 +144,9 @@ class Measure(_OnProblem):
     ceilings: tuple[Ceiling, ...] = ()
     sampler: Literal["", "graph", "events"] = ""
     uncapturable: dict[str, str] = field(default_factory=dict)
+    meeting: str = ""
+    followers: Count = 0
+    role: Literal["leads", "follows", "twin"] = "leads"
 
 
 @message
@@ -148,6 +175,7 @@ class ReadInstruments:
 Task: TypeAlias = (
     Wait
     | ListImplementations
+    | ImportLibraries
     | ChooseReadings
     | Survey
     | Check

@@ -2,43 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 from statistics import fmean, median
-from typing import Final, cast
+from typing import Final
 
 from torch import Tensor
 
 from impls.interface import Implementation, Problem
-from suites.agreement import timed_outputs
 from suites.engine.call_limits import limited_memory, preparing, quiet
 from suites.engine.capturing import Capturing
 from suites.engine.cross_checking import cross_checked
 from suites.engine.gauge import Gauge, depends_on_host, page_faults, usual_probe
 from suites.engine.neighbours import neighbour_ratios
-from suites.engine.outcome import clear_caches, recorded, resolve, send_failure
+from suites.engine.outcome import clear_caches, recorded, resolve_in, send_failure
 from suites.engine.pipe import Sender
 from suites.engine.protocol import Measure
 from suites.engine.second_checks import believed, wrong_when_timed
 from suites.engine.set_up import SetUp, keeping, set_up_fields
 from suites.engine.timed_inputs import TimedInputs, timed_sets
+from suites.engine.timed_outputs import TimedOutputs
+from suites.engine.together.leading import Follower, Followers, LostArmError
+from suites.engine.together.link import listening
 from suites.engine.turns import WatchedTurns
 from suites.measure import compilers, timing
+from suites.measure.affinity import unbound
 from suites.measure.devices import Device, device
 from suites.measure.gradients import GradientMode
-from suites.measure.inputs import Inputs, call_of
+from suites.measure.inputs import call_of
 from suites.measure.preparing import Preparation
 from suites.measure.rounds import Arm, run_rounds, schedule
 from suites.process_state.state import ProcessState
 from suites.records.record import Conditions, Record
 
 TWIN: Final = "twin of "
-COMPARED_MS: Final = 5.0
-"""Calls up to so many ms have their last output compared in every session, longer ones in the first
-only: a few more of these would take as long as their samples."""
+HANDOVERS: Final = 30
+"""Turns of each arm in another process that are paid beside the budget of the rounds: handing over
+takes longer than a short call."""
 
 
 def measure(task: Measure, sender: Sender) -> None:
@@ -47,23 +50,37 @@ def measure(task: Measure, sender: Sender) -> None:
     Caches are emptied in the first phase only, by `set_up`: CUDA graphs read what they hold.
     """
     compilers.forget()
-    bench = Bench(task, sender)
-    for name in task.implementations:
-        if not recorded(task, name, sender, partial(bench.set_up, name), bench.inputs.watched):
-            bench.arms.pop(name, None)
-    bench.capture()
-    bench.take_times()
-    bench.capturing.release()
-    for name in bench.arms:
-        recorded(task, name, sender, partial(bench.record, name), bench.inputs.watched)
+    with _others(task) as others:
+        bench = Bench(task, sender, others)
+        bench.set_all_up()
+        others.set_up()
+        others.capture(graphs=bench.capture())
+        bench.take_times()
+        bench.capturing.release()
+        others.finish(bench.conditions)
+        bench.make_records()
+
+
+@contextmanager
+def _others(task: Measure) -> Iterator[Followers]:
+    """The processes that follow this one."""
+    if not task.followers:
+        yield Followers()
+        return
+    with listening(task.meeting, task.followers) as links:
+        yield Followers([Follower(link) for link in links])
 
 
 @dataclass(slots=True)
 class Bench:
-    """One problem with its inputs, and the arms that are measured on it."""
+    """One problem with its inputs, and the arms that are measured on it.
+
+    others  processes that follow this one in its rounds
+    """
 
     task: Measure
     sender: Sender
+    others: Followers = field(default_factory=Followers)
     arms: dict[str, Arm] = field(default_factory=dict)
     twin: Arm | None = None
     conditions: Conditions | None = None
@@ -72,6 +89,7 @@ class Bench:
     capturing: Capturing = field(init=False)
     _found: dict[str, SetUp] = field(default_factory=dict)
     _device: Device = field(init=False)
+    _outputs: TimedOutputs = field(init=False)
 
     def __post_init__(self) -> None:
         self._device = device(self.problem.device, cold=self.task.settings.cache == "cold")
@@ -83,20 +101,29 @@ class Bench:
         )
         self.inputs = TimedInputs(sets, self.task.seed)
         self.capturing = Capturing(self.task, self.sender, self.inputs.watched)
+        self._outputs = TimedOutputs(self.task, self.inputs, self._device.clock, self.limited)
 
     @property
     def problem(self) -> Problem:
         """The problem that is timed."""
         return self.task.problem
 
+    def set_all_up(self) -> None:
+        """Make an arm of every implementation that does not fail."""
+        for name in self.task.implementations:
+            work = partial(self.set_up, name)
+            if not recorded(self.task, name, self.sender, work, self.inputs.watched):
+                self.arms.pop(name, None)
+
+    def make_records(self) -> None:
+        """Send the records of all arms."""
+        for name in self.arms:
+            work = partial(self.record, name)
+            recorded(self.task, name, self.sender, work, self.inputs.watched)
+
     def set_up(self, name: str) -> None:
         """Make an implementation an arm."""
-        each = resolve(
-            name,
-            self.task.files[name],
-            self.task.readings.get(name, {}),
-            self.task.hashes.get(name, {}),
-        )
+        each = resolve_in(self.task, name)
         clear_caches(each)
         self.arms[name] = self.warmed(name, each)
 
@@ -104,11 +131,11 @@ class Bench:
         """An arm for an implementation: its first call apart, then warm."""
         preparation = Preparation(each, partial(preparing, self.sender))
         graphs, mode, sets = compilers.compilations(), GradientMode(), self.inputs.sets
-        with self._limited():
+        with self.limited():
             calls = [call_of(preparation.bind(self.problem, x), x, mode=mode) for x in sets]
         latest: list[Tensor] = []
         expected_ms = self.task.expected_ms.get(name, 0.0)
-        with self._limited():
+        with self.limited():
             with preparation.first(self.problem, self.problem):
                 first_ms = timing.one_call_ms(calls[0], self._device.clock)
             before = page_faults()
@@ -140,38 +167,43 @@ class Bench:
         if forecast or call_ms > timing.LONG_MS:  # its one warming call is its one sample
             arm.times_ms, arm.faults = [call_ms], [page_faults() - before]
             self._found[name].alone = arm
-            self._found[name].fault = self._fault(
+            self._found[name].fault = self._outputs.fault(
                 self._found[name], self.inputs.sets[-1], latest, again=False
             )
         return arm
 
-    def capture(self) -> None:
-        """Choose one sampler for all arms in the rounds."""
-        arms = [self.arms[name] for name in self._names_in_rounds()]
-        with quiet(), self._limited():
+    def capture(self) -> bool:
+        """Choose one sampler for all arms in the rounds; whether it is that of CUDA graphs."""
+        arms = [self.arms[name] for name in self.names_in_rounds()]
+        with quiet(), self.limited():
             failed = self.capturing.capture(arms, self._device.graphs)
         for name in failed:
             del self.arms[name]
+        return any(arm.sampler.name == "graph" for arm in arms)
 
     def take_times(self) -> None:
         """Run the rounds; an arm that fails in them is recorded, and the others start over.
 
         Changing process state or inputs is a failure, too.
         """
-        while arms := self._in_rounds():
-            names = [arm.name.removeprefix(TWIN) for arm in arms]
-            before = ProcessState(self.inputs.watched)
+        while (own := self._in_rounds()) or self.others.arms:
+            names = [arm.name.removeprefix(TWIN) for arm in own]
+            before = ProcessState(self.inputs.watched, alone=self.task.alone)
             turns = WatchedTurns(self.sender, self.task.problem, names, before)
             try:
-                self.conditions = self.run(arms, turns.announce)
-                self.neighbours = self._neighbour_ratios(arms, turns.announce)
+                self.conditions = self.run(own, turns.announce, turns.pause)
+                self.neighbours = self._neighbour_ratios(own, turns.announce)
                 turns.end()
+            except LostArmError as lost:
+                self.others.start_over(lost.arm)
+                self.arms |= {name: self.arms[name].again() for name in self.names_in_rounds()}
             except BaseException as error:
                 if turns.latest is None:
                     raise  # no implementation was at work: the fault is the engine's
                 send_failure(self.task, turns.latest, self.sender, error, before)
                 del self.arms[turns.latest]
-                self.arms |= {name: self.arms[name].again() for name in self._names_in_rounds()}
+                self.others.start_over()
+                self.arms |= {name: self.arms[name].again() for name in self.names_in_rounds()}
             else:
                 return
 
@@ -179,8 +211,8 @@ class Bench:
         """The record of an implementation; its output is checked again when it is too fast."""
         arm, found = self.arms[name], self._found[name]
         fault = found.fault
-        if not found.alone and (self.task.session == 1 or arm.call_ms <= COMPARED_MS):
-            fault = self._last_fault(arm, found)
+        if not found.alone and self._outputs.are_compared(arm):
+            fault = self._outputs.last_fault(arm, found)
         if fault:
             return wrong_when_timed(self.task, name, fault)
         twin = self.twin if self.twin is not None and self.twin.name == TWIN + name else None
@@ -194,6 +226,9 @@ class Bench:
             first_call_ms=found.first_call_ms,
             times_ms=tuple(arm.times_ms),
             twin_ms=tuple(twin.times_ms) if twin else (),
+            again_ms=self._again_ms(name) if paired else (),
+            process=self.task.process,
+            unbound=unbound() if self.task.meeting and self.problem.device == "cpu" else "",
             in_rounds=paired,
             conditions=self.conditions if paired else None,
             threads=self.task.threads,
@@ -207,60 +242,45 @@ class Bench:
             notes=(*found.mode.notes, *self.capturing.notes(name)),
             calls_ms=sum(found.took_ms) + sum(map(_spent_ms, in_rounds)),
         )
-        made = believed(made, found.implementation, self.task, self.sender, self._limited)
+        made = believed(made, found.implementation, self.task, self.sender, self.limited)
         return cross_checked(made, arm, self.sender)
 
-    def _last_fault(self, arm: Arm, found: SetUp) -> str:
-        """The fault of two more outputs; empty for none.
+    def _again_ms(self, name: str) -> tuple[float, ...]:
+        """The samples of this implementation in a process of its own; empty where it has none."""
+        arms = [arm for arm in self.others.arms if arm.name == name]
+        return tuple(arms[0].times_ms) if arms else ()
 
-        The first, in session 1 and for quick calls, is on inputs with other signs: a cache keyed by
-        absolute values returns a wrong result. The second is the last output of a sample.
+    def run(
+        self,
+        own: list[Arm],
+        announce: Callable[[int], None],
+        pause: Callable[[], None] = lambda: None,
+    ) -> Conditions:
+        """Rounds of these arms and those of other processes, as many as the budget pays for.
+
+        announce  receives the index of one of these arms before any of its code runs
+        pause     is called before the turn of another process
         """
-        if arm.leads_in and self.task.session == 1:
+
+        def turn(index: int) -> None:
+            announce(index) if index < len(own) else pause()
+
+        def refresh() -> None:
             self.inputs.refresh()
-            with quiet(collected=False), self._limited():
-                plain = timing.counted(arm.calls[0], found.took_ms, self.problem.device)()
-            if fault := self._fault(found, self.inputs.sets[0], plain, again=False):
-                return fault
-        self.inputs.refresh()
-        with ExitStack() as stack:
-            with quiet(collected=False), self._limited():
-                sample = timed_outputs.sampled(
-                    arm, self.inputs.sets, self._device.clock, found.took_ms
-                )
-                made, inputs = stack.enter_context(sample)
-            again = self.task.session == 1 and arm.call_ms < timing.LEAD_IN_BELOW_MS
-            return self._fault(found, inputs, made, again=again)
+            self.others.refreshed()
 
-    def _fault(self, found: SetUp, inputs: Inputs, made: Sequence[Tensor], *, again: bool) -> str:
-        seed = f"{self.task.seed}|{self.task.session}|{self.task.problem}|{found.implementation}"
-        random = Random(seed)
-        watched = partial(self._watched, took_ms=found.took_ms)
-        return timed_outputs.fault(
-            found.preparation, self.problem, inputs, made, random, watched, again=again
-        )
-
-    def _watched(self, call: timed_outputs.Watched, took_ms: list[float]) -> timed_outputs.Watched:
-        """The call within the memory limit; its milliseconds are appended to a list."""
-
-        def watched() -> tuple[Tensor, ...]:
-            with self._limited():
-                return cast("tuple[Tensor, ...]", counted())
-
-        counted = timing.counted(call, took_ms, self.problem.device)
-        return watched
-
-    def run(self, arms: list[Arm], announce: Callable[[int], None]) -> Conditions:
-        """Rounds of these arms, as many as the budget pays for."""
         seed = f"{self.task.seed}|{self.task.session}|{self.task.problem}"
+        distant = self.others.arms
+        arms = [*own, *distant]
         planned = schedule(
-            self.task.round_budget_ms,
+            self.task.round_budget_ms
+            + HANDOVERS * sum(arm.sampler.aside_ms(arm.count) for arm in distant),
             arms,
             single=self.task.settings.tail,
             refresh_ms=timing.one_call_ms(self.inputs.refresh, self._device.clock),
             fewest_short=self._device.fewest_rounds,
         )
-        with quiet(), self._limited():
+        with quiet(), self.limited():
             return run_rounds(
                 arms,
                 planned,
@@ -268,10 +288,11 @@ class Bench:
                 gauge=Gauge(
                     usual_probe(self.problem.device),
                     self._device,
-                    partial(depends_on_host, self._device, arms),
+                    partial(depends_on_host, self._device, own),
+                    self.others.pids,
                 ),
-                refresh=self.inputs.refresh,
-                announce=announce,
+                refresh=refresh,
+                announce=turn,
                 page_faults=page_faults,
             )
 
@@ -283,12 +304,12 @@ class Bench:
             return {}
         own = [arm for arm in arms if not arm.name.startswith(TWIN)]  # the twin is the last arm
         baseline, after = self.task.twin_of, usual_probe(self.problem.device).once
-        with quiet(collected=False), self._limited():
+        with quiet(collected=False), self.limited():
             return neighbour_ratios(own, baseline, after, announce, self.task.round_budget_ms)
 
     def _in_rounds(self) -> list[Arm]:
         """The arms that take part, with a new twin of the baseline."""
-        names = self._names_in_rounds()
+        names = self.names_in_rounds()
         original = self.task.twin_of
         self.twin = None
         if original in names:
@@ -296,10 +317,12 @@ class Bench:
             self.twin.name = TWIN + original
         return [*(self.arms[name] for name in names), *([self.twin] if self.twin else [])]
 
-    def _names_in_rounds(self) -> list[str]:
+    def names_in_rounds(self) -> list[str]:
+        """The implementations whose samples are taken in rounds, not apart."""
         return [name for name in self.arms if self._found[name].alone is None]
 
-    def _limited(self) -> AbstractContextManager[None]:
+    def limited(self) -> AbstractContextManager[None]:
+        """The context of calls: a limit on the memory that one may add."""
         return limited_memory(self.task.settings.memory_limit, self.problem.device)
 
 

@@ -51,6 +51,15 @@ class WatchedTurns:
         gc.disable()  # the one before may have enabled it
         self._turns.announce(index)
 
+    def pause(self) -> None:
+        """No implementation of this process is at work: another process has its turn.
+
+        Raises as `announce`.
+        """
+        device_errors.synchronize()
+        self.before.verify_quickly()
+        self._turns.rest()
+
     def end(self) -> None:
         """End all turns. Raises as `announce`; `latest` is None where the turn is not known."""
         device_errors.synchronize()

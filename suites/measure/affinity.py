@@ -52,6 +52,18 @@ def _on(cpus: frozenset[int]) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
+def unbound() -> str:
+    """Why the threads of this process are not bound to CPUs; empty when they are."""
+    if not hasattr(os, "sched_getaffinity"):
+        return "this system binds no threads to CPUs"
+    places = _places()
+    if not places:
+        return "the OpenMP library of its torch does not say where its threads run"
+    if os.sched_getaffinity(0) != places[0]:
+        return "its threads are not bound to CPUs"
+    return ""
+
+
 def openmp_cpus() -> frozenset[int]:
     """The CPUs that OpenMP binds its threads to; empty where it binds none."""
     return frozenset[int]().union(*_places()[: torch.get_num_threads()])

@@ -11,7 +11,7 @@ from __future__ import annotations
 import resource
 import time
 from bisect import insort
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,14 +61,20 @@ class Snapshot:
 
 
 def snapshot(
-    root: Path = Path("/proc/self/task"), now_ns: Callable[[], int] = time.perf_counter_ns
+    root: Path = Path("/proc/self/task"),
+    now_ns: Callable[[], int] = time.perf_counter_ns,
+    *,
+    others: Sequence[Path] = (),
 ) -> Snapshot:
     """The counters now; takes 0.1 ms.
 
-    root  holds a folder for each thread of the process
+    root    holds a folder for each thread of the process
+    others  the same of other processes whose threads are measured, too
     """
+    delays = [_run_delay_ms(each) for each in (root, *others)]
+    known = [each for each in delays if each is not None]
     return Snapshot(
-        run_delay_ms=_run_delay_ms(root),
+        run_delay_ms=sum(known) if len(known) == len(delays) else None,
         involuntary_switches=resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw,
         at_ms=now_ns() / 1e6,
     )

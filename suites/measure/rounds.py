@@ -181,7 +181,7 @@ def run_rounds(
                     announce(index)
                     if place == 0:
                         refresh()
-                    _take(arms[index], page_faults)
+                    take(arms[index], page_faults)
             moment = gauge.stop()
             moments += [moment] * count
             if not moment.disturbed or len(moments) + count > 2 * rounds:
@@ -196,7 +196,8 @@ def _spent_ms(arm: Arm) -> float:
     return sum(arm.times_ms) * (arm.count + arm.leads_in)
 
 
-def _take(arm: Arm, page_faults: Callable[[], int]) -> None:
+def take(arm: Arm, page_faults: Callable[[], int]) -> None:
+    """Take one sample of an arm, after its lead-in call, and append it to the arm."""
     if arm.leads_in:
         arm.calls[-1]()
     before = page_faults()

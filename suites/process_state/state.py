@@ -8,12 +8,15 @@ first compiles.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from suites.process_state import functions, python, system, threads, torch_settings
 from suites.process_state.watched import Watched
 
-SHARED: Final = "leave the process state unchanged: other implementations share this process"
+SHARED: Final = (
+    "leave the process state unchanged, since other implementations share this process, or measure "
+    "it in a process of its own with --apart NAME"
+)
 """The last part of every message about a changed process state."""
 WATCHED: Final = (
     *python.WATCHED,
@@ -34,10 +37,14 @@ class DisturbedError(Exception):
 class ProcessState:
     """The process state at the time of construction.
 
-    more  parts that belong to the caller, such as the inputs
+    more   parts that belong to the caller, such as the inputs
+    alone  whether one implementation has the process for itself. It may then change all but
+           functions and `more`: its changes are undone, and are no fault
     """
 
-    def __init__(self, *more: Watched) -> None:
+    def __init__(self, *more: Watched, alone: bool = False) -> None:
+        self._alone = alone
+        self._kept = {id(part) for part in (*functions.WATCHED, *more)}
         self._before = [(part, part.read()) for part in (*WATCHED, *more)]
         self._quick = [(part, before) for part, before in self._before if part.quick]
         self._threads = threads.python_threads()
@@ -54,7 +61,8 @@ class ProcessState:
 
     def changes(self) -> str:
         """The messages of all changes; empty if there are none. Takes about 0.25 ms."""
-        return "; ".join(filter(None, (part.change(before) for part, before in self._before)))
+        found = (self._change(part, before) for part, before in self._before)
+        return "; ".join(filter(None, found))
 
     def verify(self) -> None:
         """Raise DisturbedError if any part has changed."""
@@ -64,8 +72,17 @@ class ProcessState:
     def verify_quickly(self) -> None:
         """Raise DisturbedError if a part marked `quick` has changed. Takes about 10 us."""
         for part, before in self._quick:
-            if change := part.change(before):
+            if change := self._change(part, before):
                 raise DisturbedError(change)
+
+    def _change(self, part: Watched, before: Any) -> str:
+        """The message of a change that is a fault; others are undone."""
+        change = part.change(before)
+        if change and self._alone and id(part) not in self._kept:
+            if part.restore is not None:
+                part.restore(before)
+            return ""
+        return change
 
     def restore(self) -> bool:
         """Restore all changed parts; False if a change remains."""

@@ -29,6 +29,7 @@ class SessionFacts:
     """What a session can do at best, and what it runs with.
 
     session                 its number; a session measured again has several
+    process                 the process of the session; empty: the first one
     ceilings                rates that the machine reached in this process
     threads                 threads of torch
     affinity                CPUs that its threads may run on; empty where the system has no list
@@ -45,6 +46,7 @@ class SessionFacts:
     __pydantic_config__: ClassVar = STRICT
 
     session: Count = 0
+    process: str = ""
     ceilings: tuple[Ceiling, ...] = ()
     threads: Count | None = None
     affinity: tuple[Count, ...] = ()

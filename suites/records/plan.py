@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from impls.interface import Problem
 from impls.interface.implementation import refusals
 from impls.interface.reading import Reading
 from suites.records.codec import STRICT, TOO_LARGE, LimitsData, ProblemText
 from suites.records.record import CHECK, Cause, Pair, Record, Status
+from suites.records.revision import Revision
 from suites.records.settings import Settings
 
+AGAIN: Final = "baseline again"
+"""The process that measures the baseline once more: the noise floor between processes."""
+FEWEST_SPLIT: Final = 5
+"""Sessions at least where implementations have several processes: each session has new ones, which
+differ more than the rounds of one process."""
 Work = tuple[Problem, list[str]]
 """A problem and the implementations that have something to do on it."""
 
@@ -22,6 +28,7 @@ class Entry:
     """An implementation as data, so that the parent need not import it.
 
     name         as printed: name[setting=value](inner)
+    spec         what its files define, as printed, where the run gives it another name; else empty
     files        the files it needs, by the names they define, and their SHA-256 (first 16 digits)
     limits       its Limits; those of an inner attention stand in `inner_limits`
     panel        the implementations it is ranked with: attention, layers, approximations, or those
@@ -37,14 +44,17 @@ class Entry:
     library      the package that it needs beside torch, with its version; empty for none
     slow_start   whether its set-up takes longer than a second
     apart        why it is measured in a process of its own; empty: it shares one
+    python       the interpreter that measures it, where that is not the program's own
     process      the process of a session that measures it, by name; empty: the first one, in which
                  all others are
+    revision     the commit of the user's file; None where no repository holds it
     ran_on       where and when its authors ran it, "" for never; None where the tests run it
     """
 
     __pydantic_config__: ClassVar = STRICT
 
     name: str
+    spec: str = ""
     files: dict[str, str] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
     limits: tuple[LimitsData, ...] = ()
@@ -62,7 +72,14 @@ class Entry:
     slow_start: bool = False
     apart: str = ""
     process: str = ""
+    python: str = ""
     ran_on: str | None = None
+    revision: Revision | None = None
+
+    @property
+    def defined(self) -> str:
+        """What its files define: its name, unless the run gives it another one."""
+        return self.spec or self.name
 
     @property
     def layer(self) -> bool:
@@ -72,6 +89,10 @@ class Entry:
     def group(self, problem: Problem) -> str:
         """The group of benchmarks it is ranked in: one for each problem and panel."""
         return f"{problem}" if self.panel == "attention" else f"{problem} {self.panel}"
+
+    def accepts_any(self, problems: Iterable[Problem], capability: tuple[int, int] | None) -> bool:
+        """Whether any of these problems is within its limits."""
+        return any(not self.refusals(problem, capability) for problem in problems)
 
     def refusals(self, problem: Problem, capability: tuple[int, int] | None) -> tuple[str, ...]:
         """Every reason this problem is out of reach, in words; empty means "I can"."""
@@ -96,6 +117,7 @@ class Plan(Settings):
     device_memory_limit  bytes that one call may add on a GPU; None without one
     named            implementations that were named with --impl: the run has to time each of them
     across           whether implementations of other panels are compared with the baseline, too
+    left_out         implementations that take no part because of their slow start
     """
 
     __pydantic_config__: ClassVar[Any] = STRICT
@@ -113,6 +135,7 @@ class Plan(Settings):
     device_memory_limit: int | None = None
     named: tuple[str, ...] = ()
     across: bool = False
+    left_out: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names = [entry.name for entry in self.entries]
@@ -196,6 +219,40 @@ class Plan(Settings):
         """
         panels = self.panels(names)
         return self.baseline_of(panels.get("attention") or next(iter(panels.values()), []), device)
+
+    def processes(self, names: Collection[str], device: str) -> dict[str, list[str]]:
+        """These implementations by the process that measures them, the baseline's process first.
+
+        With more than one, the last is AGAIN: the baseline once more, in a process of its own.
+        """
+        baseline = self.twin_of(names, device)
+        found: dict[str, list[str]] = {self.process_of(baseline): []}
+        for entry in self.entries:
+            if entry.name in names:
+                found.setdefault(entry.process, []).append(entry.name)
+        return {**found, AGAIN: [baseline]} if len(found) > 1 else found
+
+    def process_of(self, name: str) -> str:
+        """The process that measures an implementation; "" is the first one."""
+        return next((entry.process for entry in self.entries if entry.name == name), "")
+
+    @property
+    def pythons(self) -> dict[str, str]:
+        """The interpreters of processes that have another one, by process."""
+        found = {entry.process: entry.python for entry in self.entries if entry.python}
+        first = found.get(self.first_process)
+        return {**found, **({AGAIN: first} if first else {})}
+
+    def sharing(self, process: str) -> int:
+        """How many implementations a process has."""
+        return sum(entry.process == process for entry in self.entries)
+
+    @property
+    def first_process(self) -> str:
+        """The process that leads where a problem has all implementations."""
+        names = [entry.name for entry in self.entries if not entry.missing]
+        device = self.problems[0].device if self.problems else "cpu"
+        return self.process_of(self.twin_of(names, device))
 
     def panels(self, names: Collection[str]) -> dict[str, list[str]]:
         """These implementations by panel, attention first, each in the plan's order."""

@@ -196,6 +196,11 @@ class Record:
     times_ms          milliseconds for one call, a sample for every round tried, disturbed or not
     twin_ms           the same of the twin: this implementation once more, as an arm of its own; the
                       baseline of the problem alone has one
+    again_ms          the same of the baseline once more in another process; only the baseline has
+                      them, and only where implementations are measured in several processes
+    process           the process of the session; empty: the first one
+    unbound           why the threads of this process are not bound to CPUs, so that its samples do
+                      not pair with those of other processes; empty when they are, or pair with none
     in_rounds         whether the samples were taken in rounds with the others; False for the one
                       sample of a long call, which is taken apart
     conditions        the state of the machine in those rounds
@@ -245,6 +250,9 @@ class Record:
     compilations: Count | None = None
     times_ms: tuple[Milliseconds, ...] = field(default=())
     twin_ms: tuple[Milliseconds, ...] = field(default=())
+    again_ms: tuple[Milliseconds, ...] = field(default=())
+    process: str = ""
+    unbound: str = ""
     in_rounds: bool = True
     conditions: Conditions | None = None
     threads: Count | None = None
@@ -271,6 +279,11 @@ class Record:
     calls_ms: Milliseconds | None = None
 
     def __post_init__(self) -> None:
+        self._expect_a_cause()
+        self._expect_times_of_ok()
+        self._expect_equal_counts()
+
+    def _expect_a_cause(self) -> None:
         if self.status not in STATUSES:
             raise ValueError(f"status {self.status!r}; expected one of {', '.join(STATUSES)}")
         if self.cause not in CAUSES[self.status]:
@@ -278,6 +291,10 @@ class Record:
                 f"cause {self.cause!r} of a record that is {self.status!r}; "
                 f"expected one of {', '.join(map(repr, CAUSES[self.status]))}"
             )
+        if self.status != "ok" and not self.reason:
+            raise ValueError(f"a record that is {self.status!r} needs a reason")
+
+    def _expect_times_of_ok(self) -> None:
         set_up = (self.prepare_ms, self.first_call_ms)
         timed = bool(self.times_ms) or any(each is not None for each in set_up)
         if timed and self.status != "ok":
@@ -286,22 +303,24 @@ class Record:
             raise ValueError("the check takes no times; expected a session of 1 or more")
         if self.status == "ok" and self.session != CHECK and not self.times_ms:
             raise ValueError("an ok record of a timed session needs times")
-        odd = [t for t in (*self.times_ms, *self.twin_ms) if not 0 <= t < math.inf]
+        every = (*self.times_ms, *self.twin_ms, *self.again_ms)
+        odd = [t for t in every if not 0 <= t < math.inf]
         if odd:
             raise ValueError(f"a time of {odd[0]} ms; expected a number from 0 up")
-        if self.twin_ms and len(self.twin_ms) != len(self.times_ms):
-            raise ValueError(
-                f"{len(self.twin_ms)} samples of the twin beside {len(self.times_ms)}; "
-                "expected equal counts: they share their rounds"
-            )
+
+    def _expect_equal_counts(self) -> None:
+        for twin in filter(None, (self.twin_ms, self.again_ms)):
+            if len(twin) != len(self.times_ms):
+                raise ValueError(
+                    f"{len(twin)} samples of the twin beside {len(self.times_ms)}; "
+                    "expected equal counts: they share their rounds"
+                )
         tried = len(self.conditions.disturbed) if self.conditions else 0
         if tried not in (0, len(self.times_ms)):
             raise ValueError(
                 f"conditions of {tried} rounds beside {len(self.times_ms)} samples; "
                 "expected equal counts: a round gives one sample"
             )
-        if self.status != "ok" and not self.reason:
-            raise ValueError(f"a record that is {self.status!r} needs a reason")
 
     @property
     def pair(self) -> Pair:

@@ -28,6 +28,7 @@ from suites.records.database import (
     is_made,
     make,
 )
+from suites.records.device_runs import timed_on
 from suites.records.facts import SessionFacts
 from suites.records.reading import Run, expect_name, facts_of, record_of, run_of, unread
 from suites.records.record import Record
@@ -142,6 +143,13 @@ class Store:
         """The run of each name that was given to one."""
         with self._transaction("read") as connection:
             return saved(connection)
+
+    def timed_on(self, names: Iterable[str], device: str) -> dict[str, str]:
+        """By implementation: the device's name and the day of its newest times; "" for none."""
+        with self._transaction("read") as connection:
+            if not is_made(connection, self.shown):
+                return dict.fromkeys(names, "")
+            return {name: timed_on(connection, name, device) for name in names}
 
     def runs(self) -> list[Run]:
         """Every run, oldest first, without its facts; one that cannot be read has its `fault`."""

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
+from impls import name_and_spec
 from impls.interface import Problem
 from suites.records import settings
-from suites.records.option import MOST, Option, whole
+from suites.records.option import MOST, Option, on_off, whole
 from suites.request import axes
+
+_NAME: Final = re.compile(r"[A-Za-z_][\w.-]*(?<!\.py)")
+"""A name that a run gives an implementation. One that ends in .py would read as a file."""
 
 
 def _problem(text: str) -> str:
@@ -20,13 +27,42 @@ def _problem(text: str) -> str:
     return text
 
 
+def named_spec(text: str) -> str:
+    """The text of an implementation, or NAME=SPEC. Raises ValueError for a name of other form."""
+    name, spec = name_and_spec(text)
+    if name and not (_NAME.fullmatch(name) and spec):
+        raise ValueError(
+            "expected NAME=SPEC with a name of letters, digits, '_', '-' and '.' that begins with "
+            "a letter"
+        )
+    return text
+
+
+def _python(text: str) -> tuple[str, str]:
+    """The name of an implementation and the path of an interpreter."""
+    name, equals, path = text.partition("=")
+    if not (name and equals and path):
+        raise ValueError("expected NAME=PATH, as new=/opt/venv/bin/python")
+    if not os.access(path, os.X_OK) or Path(path).is_dir():
+        raise ValueError(f"{path} is no program; expected the path of a Python interpreter")
+    return name, str(Path(path).absolute())  # not resolved: a link may stand in an environment
+
+
 QUESTIONS: Final = (
     Option(
         name="--impl",
         metavar="NAME",
-        help="NAME, FILE.py, FILE.py:FUNCTION or package.module:FUNCTION; again for more. By "
-        "default all.",
+        help="NAME, FILE.py, FILE.py:FUNCTION or package.module:FUNCTION, NAME=SPEC for a name of "
+        "its own; again for more. By default all but slow starts.",
+        parse=named_spec,
         repeat=True,
+    ),
+    Option(
+        name="--with-peers",
+        metavar="",
+        help="Also those whose set-up takes longer than a second.",
+        parse=on_off,
+        flag=True,
     ),
     Option(
         name="--problem",
@@ -38,8 +74,22 @@ QUESTIONS: Final = (
     Option(
         name="--against",
         metavar="NAME",
+        parse=named_spec,
         help="The baseline of every comparison; by default the first of torch's kernels that "
         "accepts every problem.",
+    ),
+    Option(
+        name="--apart",
+        metavar="NAME",
+        help="Measure this implementation in a process of its own; again for more.",
+        repeat=True,
+    ),
+    Option(
+        name="--python",
+        metavar="NAME=PATH",
+        help="Measure this one with another Python, which may have another torch; again for more.",
+        parse=_python,
+        repeat=True,
     ),
     Option(
         name="--kv-heads",
@@ -59,7 +109,8 @@ OPTIONS: Final[dict[str, Option]] = {
 
 
 CHECK_OPTIONS: Final = tuple(
-    OPTIONS[name] for name in ("--time-limit", "--prepare-limit", "--memory-limit", "--threads")
+    OPTIONS[name]
+    for name in ("--with-peers", "--time-limit", "--prepare-limit", "--memory-limit", "--threads")
 )
 """Those of `check`."""
 _JUDGE_HELP: Final = {
@@ -76,8 +127,30 @@ JUDGE_OPTIONS: Final = tuple(
     replace(OPTIONS[name], help=text) for name, text in _JUDGE_HELP.items()
 )
 """Those of `judge`, in its own words."""
+_BISECT_HELP: Final = {
+    "--impl": "The file: FILE.py or FILE.py:FUNCTION.",
+    "--problem": OPTIONS["--problem"].help,
+    "--sessions": "Fresh processes that time a commit; twice as many where they do not decide.",
+    "--precision": OPTIONS["--precision"].help,
+    "--delta": OPTIONS["--delta"].help,
+    "--cache": OPTIONS["--cache"].help,
+    "--time-limit": OPTIONS["--time-limit"].help,
+    "--prepare-limit": OPTIONS["--prepare-limit"].help,
+    "--memory-limit": OPTIONS["--memory-limit"].help,
+    "--budget": "Minutes for each run.",
+    "--threads": "OpenMP threads, bound to CPUs; by default as many as there are.",
+}
+BISECT_OPTIONS: Final = tuple(
+    replace(OPTIONS[name], help=text) for name, text in _BISECT_HELP.items()
+)
+"""Those of `bisect`, in its own words."""
 FAIL_IF_SLOWER: Final = replace(OPTIONS["--delta"], name="--fail-if-slower")
 """The limit of a gate: a part, as --delta is."""
+
+
+def specs(texts: Iterable[str]) -> tuple[str, ...]:
+    """Implementations as `check` takes them. Raises ValueError for a name of other form."""
+    return tuple(map(replace(OPTIONS["--impl"], name="NAME").value, texts))
 
 
 def parse(given: Mapping[str, str | list[str]]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ Names = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="NAME",
-        help="NAME, FILE.py or FILE.py:FUNCTION.",
+        help="NAME, FILE.py, FILE.py:FUNCTION or NAME=SPEC.",
         autocompletion=completion.implementations,
     ),
 ]
@@ -26,6 +26,21 @@ Candidates = Annotated[
     typer.Argument(
         metavar="DIR|FILE.py",
         help="Candidates: FILE.py, FILE.py:FUNCTION, or a folder for its *.py files.",
+    ),
+]
+Span = Annotated[
+    str,
+    typer.Argument(
+        metavar="GOOD..BAD",
+        help="Two revisions of the file's repository, as v1.0..HEAD; GOOD is the fast one.",
+    ),
+]
+SlowerBy = Annotated[
+    str,
+    typer.Option(
+        "--fail-if-slower",
+        metavar="PART",
+        help="What a commit must be slower by than GOOD, as 2%.",
     ),
 ]
 SuiteName = Annotated[

@@ -5,14 +5,15 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 import psutil
 
-from suites.records.plan import Entry, Plan
-from suites.request import axes, baselines, options
+from impls import name_and_spec
+from suites.records.plan import FEWEST_SPLIT, Entry, Plan
+from suites.request import axes, baselines, options, participants, processes
 from suites.request.axes import AXES, Values
+from suites.request.participants import is_meant
 from suites.request.problems import capability, problems_of
 from suites.request.suites import Suite
 
@@ -44,18 +45,33 @@ class Request:
     specs      implementations to run; None is all that are found
     problems   problems as typed
     against    the baseline, as typed; None is the default
+    apart      implementations that are measured in processes of their own
+    pythons    interpreters of implementations that have another one, by name
     key_heads  key heads of every problem; None leaves them
     axes       values that replace an axis, by option
     settings   settings of the plan that were given, by field
+    with_peers whether implementations with a slow start take part in every suite
+
+    Raises ValueError for names beside with_peers: those that are named take part anyway.
     """
 
     suite: Suite
     specs: tuple[str, ...] | None = None
     problems: tuple[str, ...] = ()
     against: str | None = None
+    apart: tuple[str, ...] = ()
+    pythons: Mapping[str, str] = field(default_factory=dict)
     key_heads: int | None = None
     axes: Mapping[str, Values] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    with_peers: bool = False
+
+    def __post_init__(self) -> None:
+        if self.with_peers and self.specs is not None:
+            raise ValueError(
+                f"--with-peers beside {self.specs[0]}; names say which implementations take part: "
+                "expected one or the other"
+            )
 
     @property
     def is_open_ended(self) -> bool:
@@ -81,10 +97,13 @@ def requested(suite: Suite, given: Mapping[str, str | list[str]]) -> Request:
         specs=values.get("--impl"),
         problems=values.get("--problem", ()),
         against=values.get("--against"),
+        apart=values.get("--apart", ()),
+        pythons=dict(values.get("--python", ())),
         key_heads=values.get("--kv-heads"),
         axes={name: values[name] for name in AXES if name in values},
         settings={field: values[name] for name, field in options.SETTINGS.items() if name in values}
         | ({"cuda_device": chosen} if chosen else {}),
+        with_peers=values.get("--with-peers", False),
     )
 
 
@@ -136,8 +155,14 @@ def specs_of(request: Request) -> list[str] | None:
     """The requested implementations, with the baseline; None is all."""
     if request.specs is None:
         return None
-    added = [] if request.against in (None, *request.specs) else [request.against]
-    return [*request.specs, *(spec for spec in added if spec)]
+    return [*request.specs, *_added(request)]
+
+
+def _added(request: Request) -> list[str]:
+    """The spec that --against alone names; none where --impl names it, too."""
+    specs = request.specs or ()
+    known = {*specs, *(name_and_spec(spec)[0] for spec in specs)}
+    return [] if request.against in (None, *known) else [request.against or ""]
 
 
 def plan_of(
@@ -149,8 +174,15 @@ def plan_of(
     entries  the implementations, as data
     """
     problems = problems_of(request, machine)
+    left_out = participants.left_out(request, entries, problems, capability(machine))
+    taking_part = participants.of(request, entries, left_out)
+    entries = processes.assigned(taking_part, request.apart)
+    sessions, fewest = _sessions(request), fewest_sessions(request)
+    if sessions and processes.are_split(entries):
+        _expect_sessions(request)
+        sessions, fewest = max(sessions, FEWEST_SPLIT), max(fewest, FEWEST_SPLIT)
     defaults = {
-        "sessions": _sessions(request),
+        "sessions": sessions,
         "threads": threads_of(request, cores),
         "memory_limit": memory_limit(request),
         "budget_s": request.suite.budget_s,
@@ -159,7 +191,7 @@ def plan_of(
         suite="problem" if request.problems else request.suite.name,
         problems=problems,
         entries=entries,
-        fewest_sessions=fewest_sessions(request),
+        fewest_sessions=fewest,
         enough_s=_enough_s(request, entries),
         seed=secrets.randbits(31),
         round_budget_ms=_round_budget_ms(request),
@@ -169,8 +201,19 @@ def plan_of(
         baselines=baselines.by_device(entries, problems, capability(machine)),
         named=_named(request, entries),
         across=request.against is not None,
+        left_out=left_out,
         **{**defaults, **request.settings},
     )
+
+
+def _expect_sessions(request: Request) -> None:
+    """Raise ValueError for fewer sessions than ratios between processes take."""
+    given = request.settings.get("sessions", FEWEST_SPLIT)
+    if given < FEWEST_SPLIT:
+        raise ValueError(
+            f"--sessions is {given}, and implementations have processes of their own; expected at "
+            f"least {FEWEST_SPLIT}"
+        )
 
 
 def _round_budget_ms(request: Request) -> float:
@@ -203,7 +246,7 @@ def _baseline(against: str | None, entries: tuple[Entry, ...]) -> str:
     if against is None:
         return ""
     names = [entry.name for entry in entries]
-    found = [entry.name for entry in entries if _is_meant(entry, against)]
+    found = [entry.name for entry in entries if is_meant(entry, against)]
     if not found:
         raise ValueError(
             f"--against {against!r} is none of the implementations of this run: {', '.join(names)}"
@@ -215,25 +258,9 @@ def _named(request: Request, entries: Sequence[Entry]) -> tuple[str, ...]:
     """The implementations named with --impl; one that --against alone names is not among them."""
     if request.specs is None:
         return ()
-    added = [request.against] if request.against not in (None, *request.specs) else []
     return tuple(
         entry.name
         for entry in entries
-        if any(_is_meant(entry, spec) for spec in request.specs)
-        or not any(_is_meant(entry, spec) for spec in added if spec)
+        if any(is_meant(entry, spec) for spec in request.specs)
+        or not any(is_meant(entry, spec) for spec in _added(request))
     )
-
-
-def _is_meant(entry: Entry, spec: str) -> bool:
-    """Whether NAME, FILE.py, FILE.py:NAME or package.module:NAME means this implementation."""
-    file, extension, name = spec.rpartition(".py")
-    if not extension and ":" in spec:
-        module, _, name = spec.partition(":")
-        place = tuple(module.split("."))
-        files = (Path(each).with_suffix("") for each in entry.files.values())
-        return entry.name == name and any(each.parts[-len(place) :] == place for each in files)
-    if not extension:
-        return entry.name == spec
-    path = Path(file + extension).resolve()
-    own = entry.name.rpartition(".")[2]  # the file's name may precede it
-    return str(path) in entry.files.values() and name.removeprefix(":") in ("", own)

@@ -58,6 +58,9 @@ class Suite:
                      95 % interval is 1.24 standard deviations, and 2.5 with three
     round_budget_ms  what the rounds of one problem may take in one session
     budget_s         wall time for a whole run; None is unbounded
+    slow_starts      whether implementations whose set-up takes longer than a second take part
+                     without being named
+    panels           the panels that take part without being named; empty: all
     """
 
     name: str
@@ -66,6 +69,8 @@ class Suite:
     sessions: int = 5
     round_budget_ms: float = 250.0
     budget_s: float | None = None
+    slow_starts: bool = False
+    panels: tuple[str, ...] = ()
 
 
 def named(name: str) -> Suite:
@@ -118,6 +123,37 @@ def _scaling_on(gpu: Gpu) -> Iterator[Problem]:
             for heads in (1, 4, 16, 32):
                 for length in (512, 1024, 2048, 4096, 8192, 16384, 32768):
                     yield _on_gpu(gpu, heads, length, mask, training=training)
+
+
+def _peers(devices: tuple[str, ...], gpu: Gpu = Gpu()) -> tuple[Problem, ...]:
+    if devices[0] == "cuda":
+        return tuple(filter(gpu.holds, _peers_on(gpu)))
+    return tuple(Problem.parse(text, device=devices[0]) for text in _peers_on_a_cpu())
+
+
+def _peers_on_a_cpu() -> Iterator[str]:
+    """What models ask for, the quickest problems first: a budget that ends leaves out the last.
+
+    Windows are at a length at which most of a dense mask is hidden.
+    """
+    for length in (256, 1024):
+        yield from (f"h4 t{length} d64 full", f"h4 t{length} d64 causal")
+    yield "h8/2 t1024 d64 causal"
+    yield "h8/2 t1/8192 d64 full"  # causal for one query, too
+    yield "h4 t1024 d64 full bf16"
+    yield "h4 t1024 d64 causal train"
+    yield from (f"h4 t2048 d64 window:{reach}" for reach in (64, 256, 1024))
+    yield "h4 t4096 d64 window:256"
+
+
+def _peers_on(gpu: Gpu) -> Iterator[Problem]:
+    """The same questions at sizes that occupy a GPU."""
+    for length in (2048, 8192):
+        yield from (_on_gpu(gpu, 16, length, mask) for mask in ("full", "causal"))
+    yield replace(_on_gpu(gpu, 32, 2048, "causal"), key_heads=8)
+    yield replace(_on_gpu(gpu, 32, 32768, "full"), key_heads=8, query_length=1)
+    yield _on_gpu(gpu, 16, 2048, "causal", training=True)
+    yield from (_on_gpu(gpu, 16, 8192, f"window:{reach}") for reach in (64, 256, 1024))
 
 
 def _agreement(devices: tuple[str, ...], gpu: Gpu = Gpu()) -> tuple[Problem, ...]:  # noqa: ARG001 - equal on every GPU
@@ -221,6 +257,19 @@ SUITES: Final = {
             "4, 16 and 32 heads, D 128, 16 bits: half an hour",
             problems=_scaling,
             budget_s=30 * 60.0,
+        ),
+        Suite(
+            name="peers",
+            description="what people use instead, slow starts included: full, causal, windows of "
+            "64, 256 and 1024 keys, grouped heads, one query over long keys, bfloat16 and training "
+            "at lengths 256 to 4096; attention alone, without layers and approximations: ten "
+            "minutes at most",
+            problems=_peers,
+            sessions=3,
+            round_budget_ms=500.0,
+            budget_s=10 * 60.0,
+            slow_starts=True,
+            panels=("attention",),
         ),
         Suite(
             name="agreement",

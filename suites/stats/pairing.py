@@ -31,6 +31,10 @@ class Samples(Protocol):
         """The samples of its twin in the same rounds; empty without one."""
 
     @property
+    def again_ms(self) -> Sequence[float]:
+        """The samples of the same code in another process, in the same rounds; empty without."""
+
+    @property
     def in_rounds(self) -> bool:
         """Whether the samples were taken in rounds with others."""
 
@@ -112,6 +116,15 @@ def twin_log_ratios(records: Iterable[Samples]) -> list[float]:
         log_ratio(_of_rounds(each, each.times_ms), _of_rounds(each, each.twin_ms), paired=True)
         for each in records
         if each.twin_ms and min(*each.twin_ms, *each.times_ms) > 0
+    ]
+
+
+def log_ratios_between(records: Iterable[Samples]) -> list[float]:
+    """Log ratios of the same code in another process over this one, one for each such session."""
+    return [
+        log_ratio(_of_rounds(each, each.times_ms), _of_rounds(each, each.again_ms), paired=True)
+        for each in records
+        if each.again_ms and min(*each.again_ms, *each.times_ms) > 0
     ]
 
 

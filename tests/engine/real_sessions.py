@@ -17,6 +17,7 @@ from suites.engine.conductor import Conductor
 from suites.records.plan import Plan
 from suites.records.record import Record
 from suites.records.store import Run, Store, now
+from suites.request import processes
 from tests.stand_in import machine
 
 FOLDER = Path(__file__).with_name("hostile")
@@ -62,7 +63,7 @@ def records_of(
         plan = Plan(
             suite="hostile",
             problems=tuple(map(Problem.parse, problems)),
-            entries=entries,
+            entries=processes.assigned(entries, ()),
             sessions=1,
             seed=seed,
             round_budget_ms=10,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
+import importlib.metadata
 import sys
 from typing import Any
 
@@ -13,7 +13,9 @@ from torch import Tensor
 
 from impls import reference
 from impls.interface import FULL, Mask, Missing, Problem
+from impls.interface.additive import grouped, hidden_pairs, tensor_bias
 from impls.interface.limits import EVERY_MASK
+from impls.interface.problem import DTYPES
 from suites.measure.inputs import Inputs, bind, make_inputs
 
 pytest.importorskip("xformers", reason="xformers is not installed")
@@ -21,6 +23,13 @@ adapter = importlib.import_module("impls.xformers")
 
 BANDS = ("causal", "window:1", "window:5", "window:5:3", "window:*:3", "window:3:*", "window:99:99")
 LENGTHS = [(1, 1), (7, 7), (33, 33), (1, 9), (9, 33), (9, 1), (33, 9)]
+MASKS = {
+    "full": "full",
+    "causal": "causal",
+    "window": "window:3:1",
+    "padding": "padding:0.5",
+    "documents": "documents:9",
+}
 DOCUMENTS = ("documents:9", "documents:1x9", "documents:4/3/2", "causal+documents:4/3/2")
 PADDED = (
     "padding:0.5",
@@ -87,7 +96,7 @@ def test_a_tensor_hides_exactly_what_the_mask_hides_but_for_blind_queries(text: 
     problem = Problem.parse(f"b3 h2 d8 {text}")
     x, seen = make_inputs(problem, purpose="test"), seen_by(problem)
     assert adapter.is_tensor(problem.mask, None, x.q)
-    made, blind = adapter.tensor_bias(resolved(problem), None, x.q, x.k)
+    made, blind = tensor_bias(resolved(problem), None, x.q, x.k, hidden_pairs)
     assert made.shape == (3, 2, problem.query_length, problem.key_length)
     assert torch.equal(blind.expand(3, 1, -1, 1), ~seen.any(-1, keepdim=True))
     seen = (seen | blind).expand(made.shape)
@@ -100,7 +109,7 @@ def test_a_tensor_holds_the_bias_in_the_dtype_of_the_queries(text: str) -> None:
     problem = Problem.parse(f"b2 h3 t5/9 d8 {text}")
     x = make_inputs(problem, purpose="test")
     assert x.bias is not None
-    made, blind = adapter.tensor_bias(resolved(problem), x.bias, x.q, x.k)
+    made, blind = tensor_bias(resolved(problem), x.bias, x.q, x.k, hidden_pairs)
     distances = torch.arange(4, 9)[:, None] - torch.arange(9)
     hidden = ~(seen_by(problem) | blind)
     wanted = x.bias.at(distances).to(x.q.dtype).expand(2, 3, 5, 9)
@@ -114,7 +123,7 @@ def test_rows_of_a_tensor_begin_where_the_library_wants_them(text: str, length: 
     problem = Problem.parse(f"b2 h3 t{length} d8 {text} bf16")
     x = make_inputs(problem, purpose="test")
     reasons: list[str] = []
-    made, _ = adapter.tensor_bias(resolved(problem), x.bias, x.q, x.k)
+    made, _ = tensor_bias(resolved(problem), x.bias, x.q, x.k, hidden_pairs)
     adapter._library().fmha.cutlass._check_bias_alignment(reasons, made)
     assert reasons == []
 
@@ -123,9 +132,9 @@ def test_a_bias_is_read_anew_in_every_call() -> None:
     problem = Problem.parse("b1 h2 t5 d8 relative:4")
     x = make_inputs(problem, purpose="test")
     assert x.bias is not None
-    before = adapter.tensor_bias(FULL, x.bias, x.q, x.k)[0].clone()
+    before = tensor_bias(FULL, x.bias, x.q, x.k, hidden_pairs)[0].clone()
     x.bias.values.add_(1)
-    assert torch.equal(adapter.tensor_bias(FULL, x.bias, x.q, x.k)[0], before + 1)
+    assert torch.equal(tensor_bias(FULL, x.bias, x.q, x.k, hidden_pairs)[0], before + 1)
 
 
 def test_the_full_mask_is_no_bias() -> None:
@@ -242,6 +251,54 @@ def test_what_is_within_reach_is_not_refused(text: str) -> None:
     assert adapter.xformers.refusals(Problem.parse(f"{text} cuda"), capability=(9, 0)) == ()
 
 
+@pytest.mark.parametrize(
+    ("operator", "text", "capability", "words"),
+    [
+        ("fa2", "fp32", (9, 0), "dtype float32: takes float16, bfloat16"),
+        ("fa2", "bf16 causal+padding:0.5", (9, 0), "mask causal+padding: takes full"),
+        ("fa2", "bf16 alibi", (9, 0), "bias alibi: takes none"),
+        ("cutlass", "bf16", (10, 0), "CUDA capability 10.0: needs one below 9.1"),
+        ("fa3", "bf16", (9, 0), "xformers takes this kernel from the package flash_attn_3"),
+        ("blackwell", "bf16", (10, 0), "xformers takes this kernel from the package fbgemm_gpu"),
+        ("triton_splitk", "bf16 train", (9, 0), "training: forward only"),
+        ("triton_splitk", "bf16 d96", (9, 0), "head dimension 96: takes"),
+    ],
+)
+def test_each_operator_refuses_in_words_what_it_does_not_take(
+    operator: str, text: str, capability: tuple[int, int], words: str
+) -> None:
+    each = adapter.xformers.choosing(operator=operator)
+    (refusal,) = each.refusals(Problem.parse(f"{text} cuda"), capability)
+    assert refusal.startswith(words)
+
+
+def test_every_operator_is_one_of_the_library() -> None:
+    fmha = adapter._library().fmha
+    known = {each.__module__ for each in (*fmha.ALL_FW_OPS, *fmha.ALL_BW_OPS)}
+    named = {adapter._named(name, trains=False)[0].__module__ for name in adapter.OPERATORS}
+    assert named == known - {fmha.ck.__name__} | {fmha.cutlass.__name__}  # ck is for AMD devices
+
+
+@pytest.mark.parametrize("operator", ["fa2", "fa3", "cutlass", "blackwell", "triton_splitk"])
+def test_limits_of_an_operator_are_those_of_the_library(operator: str) -> None:
+    forward = adapter._named(operator, trains=False)[0]
+    names = {str(dtype).removeprefix("torch.") for dtype in forward.SUPPORTED_DTYPES}
+    for limits in adapter.OPERATORS[operator]:
+        assert set(limits.dtypes) <= names
+        assert limits.cuda_capability >= forward.CUDA_MINIMUM_COMPUTE_CAPABILITY
+        newest = forward.CUDA_MAXIMUM_COMPUTE_CAPABILITY
+        assert (newest is None) == (limits.cuda_capability_below is None)
+        for dim in limits.head_dims:
+            assert forward.shape_not_supported_reasons(64, 64, dim, dim) == []
+        for kind in limits.masks:
+            text = "+".join(MASKS[word] for word in kind.split("+"))
+            problem = Problem.parse(f"b2 h2 t9 d64 {text} {DTYPES[limits.dtypes[0]]}")
+            x, mask = make_inputs(problem, purpose="test"), resolved(problem)
+            tensor = adapter.is_tensor(mask, None, x.q, operator)
+            bias = torch.Tensor if tensor else type(adapter.object_bias(mask, x.q, x.k))
+            assert bias in forward.SUPPORTED_ATTN_BIAS_TYPES, kind
+
+
 def test_an_old_device_is_refused_in_words() -> None:
     (refusal,) = adapter.xformers.refusals(Problem.parse("bf16 cuda"), capability=(7, 5))
     assert "7.5: needs 8.0" in refusal
@@ -250,7 +307,7 @@ def test_an_old_device_is_refused_in_words() -> None:
 def test_the_library_itself_says_why_it_has_no_operator_here() -> None:
     q, k, v = torch.randn(3, 1, 2, 8, 16, device="cpu")
     with pytest.raises(NotImplementedError, match="No operator found"):
-        adapter.operator(q, k, v, mask=FULL, scale=0.25)
+        adapter.kernels(q, k, v, mask=FULL, scale=0.25)
 
 
 def test_newer_devices_have_no_kernel_for_tensors_and_float32() -> None:
@@ -274,11 +331,11 @@ def test_rows_of_a_grouped_tensor_begin_where_the_library_wants_them(
     problem = Problem.parse(f"b2 h4/2 t{queries}/{keys} d8 padding:0.5 bf16")
     x = make_inputs(problem, purpose="test")
     reasons: list[str] = []
-    made, _ = adapter.tensor_bias(resolved(problem), x.bias, x.q, x.k)
-    grouped = adapter._grouped(made, 2)
-    adapter._library().fmha.cutlass._check_bias_alignment(reasons, grouped)
+    made, _ = tensor_bias(resolved(problem), x.bias, x.q, x.k, hidden_pairs)
+    by_group = grouped(made, 2)
+    adapter._library().fmha.cutlass._check_bias_alignment(reasons, by_group)
     assert reasons == []
-    assert torch.equal(grouped.flatten(1, 2), made)
+    assert torch.equal(by_group.flatten(1, 2), made)
 
 
 @pytest.mark.parametrize(("cuda", "kind"), [("13.0", Missing), ("12.6", object), (None, object)])
@@ -301,14 +358,19 @@ def test_without_the_library_the_file_says_so(monkeypatch: pytest.MonkeyPatch) -
     import impls
 
     monkeypatch.delitem(sys.modules, "impls.xformers")
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(importlib.metadata, "version", _not_installed)
     (found,) = impls.load([impls.FOLDER / "xformers.py"]).values()
     assert isinstance(found, Missing)
-    assert "xformers is not installed" in found.reason
+    assert "xformers is not installed; install it with: python -m pip install" in found.reason
+    assert found.ran_on == ""
+
+
+def _not_installed(name: str) -> str:
+    raise importlib.metadata.PackageNotFoundError(name)
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA device here")
 def test_the_operator_chosen_on_a_device_has_a_name() -> None:
     q, k, v = torch.randn(3, 1, 2, 8, 16, device="cuda", dtype=torch.float16)
-    assert "F" in adapter.operator(q, k, v, mask=FULL, scale=0.25)
+    assert "F" in adapter.kernels(q, k, v, mask=FULL, scale=0.25)

@@ -10,7 +10,8 @@ from typing import Final
 
 import pytest
 
-from impls.interface import Implementation, Problem
+import impls
+from impls.interface import Problem
 from tests.contract.found import KNOWN
 
 pytestmark = pytest.mark.skipif(
@@ -18,40 +19,45 @@ pytestmark = pytest.mark.skipif(
 )
 FLASH, CUTLASS = ("fa2F", "fa2B"), ("cutlassF-pt", "cutlassB-pt")
 CHECKED: Final = {
-    "b2 h2 t33 d16 causal bf16 train cuda": FLASH,
-    "b2 h2 t33/17 d16 window:9:3 fp16 train cuda": FLASH,
-    "b2 h2 t33 d16 causal+documents:10/23 bf16 train cuda": FLASH,
-    "b2 h4/2 t17/33 d16 causal bf16 cuda": FLASH,
-    "b2 h4/2 t17 d16 documents:10/7 fp32 cuda": CUTLASS,
-    "b2 h4/2 t1/33 d16 causal+padding:0.25 bf16 cuda": CUTLASS,
-    "b2 h2 t33 d16 causal+padding:0.5 alibi bf16 train cuda": CUTLASS,
-    "b2 h2 t17/33 d16 causal fp32 train cuda": CUTLASS,
-    "b2 h2 t33 d16 window:9 fp32 train bthd cuda": CUTLASS,
+    "xformers b2 h2 t33 d16 causal bf16 train cuda": FLASH,
+    "xformers b2 h2 t33/17 d16 window:9:3 fp16 train cuda": FLASH,
+    "xformers b2 h2 t33 d16 causal+documents:10/23 bf16 train cuda": FLASH,
+    "xformers b2 h4/2 t17/33 d16 causal bf16 cuda": FLASH,
+    "xformers b2 h4/2 t17 d16 documents:10/7 fp32 cuda": CUTLASS,
+    "xformers b2 h4/2 t1/33 d16 causal+padding:0.25 bf16 cuda": CUTLASS,
+    "xformers b2 h2 t33 d16 causal+padding:0.5 alibi bf16 train cuda": CUTLASS,
+    "xformers b2 h2 t17/33 d16 causal fp32 train cuda": CUTLASS,
+    "xformers b2 h2 t33 d16 window:9 fp32 train bthd cuda": CUTLASS,
+    "xformers[operator=fa2] b2 h2 t33/17 d16 window:9:3 fp16 train cuda": FLASH,
+    "xformers[operator=cutlass] b2 h2 t33 d16 causal bf16 train cuda": CUTLASS,
+    "xformers[operator=cutlass] b2 h2 t33 d16 causal+documents:10/23 bf16 train cuda": CUTLASS,
+    "xformers[operator=cutlass] b2 h4/2 t17/33 d16 window:9:3 bf16 cuda": CUTLASS,
 }
-"""Problems, and how the names of the forward and the backward kernel begin."""
+"""Cases of check_xformers, and how the names of the forward and the backward kernel begin."""
 
 
 @pytest.fixture(scope="module")
 def found() -> dict[str, tuple[str, str]]:
-    """Reason and operator by problem."""
+    """Reason and operator by case."""
     program = [sys.executable, "-m", "tests.stand_in.check_xformers", *CHECKED]
     made = subprocess.run(program, check=True, capture_output=True, text=True)
     findings: dict[str, tuple[str, str]] = json.loads(made.stdout.splitlines()[-1])
     return findings
 
 
-@pytest.mark.parametrize("text", CHECKED)
-def test_the_whole_check_passes(text: str, found: dict[str, tuple[str, str]]) -> None:
-    each = KNOWN["xformers"]
-    assert isinstance(each, Implementation)
-    assert each.refusals(Problem.parse(text), (9, 0)) == ()
-    assert found[text][0] == ""
+@pytest.mark.parametrize("case", CHECKED)
+def test_the_whole_check_passes(case: str, found: dict[str, tuple[str, str]]) -> None:
+    name, _, problem = case.partition(" ")
+    (each,) = impls.select([name], KNOWN)
+    assert each.refusals(Problem.parse(problem), (9, 0)) == ()
+    assert found[case][0] == ""
 
 
-@pytest.mark.parametrize("text", CHECKED)
-def test_the_kernels_that_run_are_named(text: str, found: dict[str, tuple[str, str]]) -> None:
-    names = found[text][1].split(", ")
-    expected = CHECKED[text] if Problem.parse(text).training else CHECKED[text][:1]
+@pytest.mark.parametrize("case", CHECKED)
+def test_the_kernels_that_run_are_named(case: str, found: dict[str, tuple[str, str]]) -> None:
+    names = found[case][1].split(", ")
+    trains = Problem.parse(case.partition(" ")[2]).training
+    expected = CHECKED[case] if trains else CHECKED[case][:1]
     assert len(names) == len(expected)
     for name, begins in zip(names, expected, strict=True):
         assert name.startswith(begins)

@@ -12,7 +12,7 @@ import pytest
 
 from impls import load, load_file
 from impls.interface import CAUSAL, FULL, Implementation, Limits, Mask, Problem, implementation
-from impls.interface.implementation import from_function
+from impls.interface.implementation import from_function, refusals
 from impls.interface.limits import EVERY_BIAS, EVERY_MASK
 
 if TYPE_CHECKING:
@@ -87,6 +87,37 @@ def test_an_unknown_setting_names_the_known_ones() -> None:
 def test_an_unknown_value_names_the_known_ones() -> None:
     with pytest.raises(ValueError, match=re.escape("blocks[block=65]: expected one of 64, 128")):
         blocks.choosing(block=65)
+
+
+def test_a_value_may_have_limits_of_its_own() -> None:
+    narrow = (Limits(masks=("causal",)),)
+
+    @implementation(choices={"node": {"wide": (Limits(),), "narrow": narrow}, "block": (1, 2)})
+    def some(*qkv: Any, mask: Any, node: str = "wide", block: int = 1) -> Any:
+        return (*qkv, mask, node, block)
+
+    assert some.choosing(block=2).limits == some.choosing(node="wide").limits == (Limits(),)
+    assert some.choosing(node="narrow").limits == narrow
+    assert {str(each): each.limits for each in some.sweep(("node",))} == {
+        "some[node=wide]": (Limits(),),
+        "some[node=narrow]": narrow,
+    }
+    with pytest.raises(ValueError, match=re.escape("some[node=x]: expected one of wide, narrow")):
+        some.choosing(node="x")
+
+
+def test_the_reasons_of_limits_for_the_capability_here_are_given() -> None:
+    old = Limits(devices=("cuda",), cuda_capability_below=(9, 0), softcap=True)
+    new = Limits(devices=("cuda",), cuda_capability=(9, 0))
+    problem = Problem.parse("softcap3 cuda")
+    assert refusals((old, new), problem, (8, 0)) == ()
+    assert refusals((old, new), problem, (9, 0)) == ("softcap 3.0: takes scores as they are",)
+
+
+def test_only_one_setting_may_have_limits() -> None:
+    limits = {"a": (Limits(),)}
+    with pytest.raises(TypeError, match="choices: one, two have limits each"):
+        implementation(choices={"one": limits, "two": limits})
 
 
 def test_a_sweep_is_every_combination_of_the_named_settings() -> None:

@@ -233,3 +233,8 @@ def test_sizes_beyond_the_limits_are_refused_in_words(
 )
 def test_sizes_within_the_limits_are_accepted(given_limits: dict[str, Any], text: str) -> None:
     assert Limits(**given_limits).refusals(Problem.parse(text)) == ()
+
+
+def test_what_is_unavailable_supports_no_problem_and_says_why() -> None:
+    limits = Limits(unavailable="the package fast is not installed")
+    assert limits.refusals(Problem.parse("t9")) == ("the package fast is not installed",)

@@ -17,10 +17,11 @@ import pytest
 
 from impls import FOLDER
 from impls.interface import Limits
+from impls.interface.revision_tree import import_root
 from suites.records.bundles import layout
 from suites.records.bundles.layout import MANIFEST, BundleError, is_bundle
 from suites.records.bundles.reading import Bundle
-from suites.records.bundles.sources import import_root, imported
+from suites.records.bundles.sources import imported
 from suites.records.bundles.writing import doubts, write
 from suites.records.codec import to_json
 from suites.records.plan import Entry

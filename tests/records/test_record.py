@@ -229,6 +229,9 @@ ODD: dict[str, tuple[Any, ...]] = {
     "compilations": (True, -1, 2**63, 1.5, "1"),
     "times_ms": (1.0, ["fast"], [True], [math.nan], [math.inf], [-1.0], [None], {}),
     "twin_ms": (1.0, ["fast", "fast"], [math.nan, 1.0], [-1.0, 1.0], [1.0]),
+    "again_ms": (1.0, ["fast", "fast"], [math.nan, 1.0], [-1.0, 1.0], [1.0]),
+    "process": (None, 1),
+    "unbound": (None, True),
     "in_rounds": (1, "yes", None),
     "conditions": (
         "quiet",

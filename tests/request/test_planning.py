@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from impls.interface import Limits, Problem
 from suites.records.plan import Entry, Plan
 from suites.request import planning
+from suites.request.participants import is_meant
 from suites.request.planning import Request, plan_of, requested
 from suites.request.suites import SUITES
 
@@ -74,6 +76,51 @@ def test_with_an_option_for_the_duration_all_sessions_run(given: Given, sessions
     assert plan.sessions == sessions
 
 
+SLOW = (
+    *entries("base layer"),
+    Entry(name="slow", limits=(Limits(),), slow_start=True),
+    Entry(name="absent", missing="not installed", slow_start=True),
+    Entry(name="gpu", limits=(Limits(devices=("cuda",)),), slow_start=True),
+)
+
+
+def names_of(suite: str, given: Given) -> tuple[list[str], tuple[str, ...]]:
+    """Those that take part, and those that are left out."""
+    plan = plan_of(requested(SUITES[suite], given), MACHINE, SLOW, CORES)
+    return [each.name for each in plan.entries], plan.left_out
+
+
+@pytest.mark.parametrize("suite", [name for name in SUITES if name != "peers"])
+def test_a_slow_start_is_left_out_and_the_plan_names_it(suite: str) -> None:
+    """One that is missing, or refuses every problem, costs no time: it stays, with its reason."""
+    assert names_of(suite, {}) == (["base", "layer", "absent", "gpu"], ("slow",))
+    every = ["base", "layer", "slow", "absent", "gpu"]
+    assert names_of(suite, {"--with-peers": "on"}) == (every, ())
+
+
+def test_a_slow_start_takes_part_where_it_is_named() -> None:
+    assert names_of("quick", {"--impl": ["slow"]})[1] == ()
+    assert "slow" in names_of("quick", {"--impl": ["slow"]})[0]
+    assert names_of("quick", {"--against": "slow"}) == (
+        ["base", "layer", "slow", "absent", "gpu"],
+        (),
+    )
+
+
+def test_peers_has_slow_starts_and_attention_alone_unless_others_are_named() -> None:
+    assert names_of("peers", {}) == (["base", "slow", "absent", "gpu"], ())
+    assert "layer" in names_of("peers", {"--impl": ["layer", "base"]})[0]
+    assert "layer" in names_of("peers", {"--against": "layer"})[0]
+
+
+def test_with_peers_beside_names_is_refused() -> None:
+    given: Given = {"--with-peers": "on", "--impl": ["base"]}
+    with pytest.raises(
+        ValueError, match=r"^--with-peers beside base; .* expected one or the other$"
+    ):
+        requested(QUICK, given)
+
+
 def test_a_baseline_of_another_panel_is_accepted_and_the_plan_says_so() -> None:
     for names, against in (
         ("mine layer", "layer"),
@@ -98,9 +145,9 @@ def test_the_plan_has_the_names_given_with_impl_and_not_that_of_against_alone() 
 def test_a_baseline_may_be_named_by_its_module() -> None:
     files = {"dense": "/site/package/attention.py"}
     entry = Entry(name="dense", files=files, limits=(Limits(),))
-    assert planning._is_meant(entry, "package.attention:dense")
+    assert is_meant(entry, "package.attention:dense")
     for other in ("package.other:dense", "package.attention:mine", "attention.py:mine"):
-        assert not planning._is_meant(entry, other)
+        assert not is_meant(entry, other)
 
 
 def test_an_unknown_baseline_names_the_implementations_of_the_run() -> None:
@@ -146,3 +193,28 @@ def test_the_baseline_is_among_the_implementations_that_are_looked_up() -> None:
     assert planning.specs_of(Request(suite=QUICK)) is None
     for against, specs in (("b", ["a", "b"]), ("a", ["a"]), (None, ["a"])):
         assert planning.specs_of(Request(suite=QUICK, specs=("a",), against=against)) == specs
+
+
+def test_a_name_of_the_run_is_a_baseline_and_is_not_added_again() -> None:
+    request = requested(QUICK, {"--impl": ["old=k.py", "new=k.py"], "--against": "old"})
+    assert planning.specs_of(request) == ["old=k.py", "new=k.py"]
+    named = tuple(Entry(name=name, spec="attention", limits=(Limits(),)) for name in ("old", "new"))
+    plan = plan_of(request, MACHINE, named, CORES)
+    assert (plan.baseline, plan.named) == ("old", ("old", "new"))
+
+
+def test_a_baseline_may_have_a_name_of_its_own() -> None:
+    request = requested(QUICK, {"--impl": ["new=k.py"], "--against": "base=naive"})
+    assert planning.specs_of(request) == ["new=k.py", "base=naive"]
+    named = tuple(
+        Entry(name=name, spec="attention", limits=(Limits(),)) for name in ("new", "base")
+    )
+    plan = plan_of(request, MACHINE, named, CORES)
+    assert (plan.baseline, plan.named) == ("base", ("new",))
+
+
+@pytest.mark.parametrize("text", ["1a=naive", "a b=naive", "a=", "k.py=naive"])
+def test_a_name_of_another_form_is_refused(text: str) -> None:
+    expected = re.escape(f"--impl is {text!r}, expected NAME=SPEC with a name of letters")
+    with pytest.raises(ValueError, match=expected):
+        requested(QUICK, {"--impl": [text]})

@@ -12,7 +12,7 @@ from suites.records.plan import Entry
 from suites.request.planning import plan_of, requested
 from suites.request.suites import BFLOAT16_FROM, SUITES, Gpu
 
-QUICK, SCALING = SUITES["quick"].problems, SUITES["scaling"].problems
+QUICK, SCALING, PEERS = (SUITES[name].problems for name in ("quick", "scaling", "peers"))
 BOTH = ("cuda", "cpu")
 H100 = Gpu((9, 0), 80 << 30)
 
@@ -70,6 +70,45 @@ def test_the_memory_of_a_gpu_bounds_the_largest_size() -> None:
     assert left_out
     assert min(p.fewest_bytes for p in left_out) > max(p.fewest_bytes for p in small)
     assert max(p.fewest_bytes for p in small) < 1 << 30
+
+
+def test_peers_has_what_models_ask_for_and_its_longest_problems_last() -> None:
+    found = PEERS(("cpu",))
+    assert {str(each.mask) for each in found} == {
+        *("full", "causal", "window:64", "window:256", "window:1024"),
+    }
+    assert any(each.query_heads > each.key_heads and each.query_length > 1 for each in found)
+    assert any(each.query_length == 1 and each.key_length >= 4096 for each in found)
+    assert {each.dtype for each in found} == {"float32", "bfloat16"}
+    assert {each.training for each in found} == {False, True}
+    square = [each for each in found if each.query_length > 1]
+    assert [each.query_length for each in square] == sorted(each.query_length for each in square)
+
+
+@pytest.mark.parametrize("reach", [64, 256, 1024])
+def test_every_window_of_peers_hides_keys_that_a_causal_mask_shows(reach: int) -> None:
+    for devices in (("cpu",), BOTH):
+        own = [each for each in PEERS(devices, H100) if str(each.mask) == f"window:{reach}"]
+        assert own
+        assert min(each.key_length for each in own) >= 2 * reach
+
+
+def test_peers_on_a_gpu_asks_the_same_questions_in_16_bits() -> None:
+    cpu, gpu = PEERS(("cpu",)), PEERS(BOTH, H100)
+    assert {(each.device, each.head_dim) for each in gpu} == {("cuda", 128)}
+    assert {str(each.mask) for each in gpu} == {str(each.mask) for each in cpu}
+    assert {each.query_length == 1 for each in gpu} == {True, False}
+    assert {each.training for each in gpu} == {True, False}
+    assert any(each.query_heads > each.key_heads for each in gpu)
+    assert {each.dtype for each in PEERS(BOTH, Gpu((7, 5)))} == {"float16"}
+    small = PEERS(BOTH, Gpu((8, 0), 1 << 28))
+    assert set(small) < set(gpu)
+
+
+def test_peers_has_a_budget_of_ten_minutes_and_intervals() -> None:
+    suite = SUITES["peers"]
+    assert suite.budget_s == 600
+    assert suite.sessions >= 3  # with two, an interval is five times as wide
 
 
 def test_the_plan_has_the_dtype_and_the_sizes_of_its_device() -> None:

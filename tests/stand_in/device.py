@@ -23,6 +23,7 @@ from torch.utils.backend_registration import (
 
 from suites.measure import inputs
 from tests.stand_in import attention, mixing
+from tests.stand_in.kernels import kernels_of_torch
 from tests.stand_in.runtime import Runtime, patches
 from tests.stand_in.tensors import NAME, OnDevice, StandIn
 from tests.stand_in.trees import mapped
@@ -177,6 +178,7 @@ def stand_in(**settings: Any) -> Iterator[Runtime]:
         stack.enter_context(patch("suites.measure.graph.GRAPH_CALLS", GRAPH_CALLS))
         stack.enter_context(patch("suites.measure.ceilings.SAMPLE_MS", CEILING_MS))
         stack.enter_context(patch.object(StandIn, "_current", StandIn(runtime)))
+        stack.enter_context(kernels_of_torch())
         stack.enter_context(_Dispatch())  # type: ignore[no-untyped-call] # torch's
         stack.enter_context(_Translate())
         yield runtime

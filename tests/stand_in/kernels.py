@@ -1,4 +1,4 @@
-"""The kernels of torch that xformers calls on a CUDA device, for the CPU tensors of the stand-in.
+"""Kernels of torch that xformers and `varlen` call on a CUDA device, for tensors of the stand-in.
 
 They are registered as CPU kernels of the operators `aten::_flash_attention_*` and
 `aten::_efficient_attention_*`, which torch has for CUDA only, so that their schemas hold. All
@@ -9,17 +9,13 @@ attention_backward.cu and mem_eff_attention/kernel_forward.h in ATen/native/tran
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
-from unittest.mock import patch
 
 import torch
 from torch import Tensor
-
-from tests.stand_in.tensors import OnDevice
 
 ALIGNED_LSE = 32
 """Queries in a block of the efficient kernel: its log-sum-exp is padded to a multiple, with inf."""
@@ -31,26 +27,12 @@ Part = tuple[slice, slice]
 
 
 @contextmanager
-def xformers_on_cuda() -> Iterator[None]:
-    """Within this, xformers takes this process for one with CUDA; import it within this only.
-
-    Its flag for its own extension is set too: the attention of 0.0.35 does not use the extension.
-    """
+def kernels_of_torch() -> Iterator[None]:
+    """Within this, the operators have kernels."""
     library: Any = torch.library.Library("aten", "IMPL")  # type: ignore[no-untyped-call] # torch's
     for name, kernel in _KERNELS.items():
         library.impl(name, kernel, "CPU")
-    with (
-        patch("torch.version.cuda", "12.8"),
-        patch("torch.backends.cuda.is_flash_attention_available", lambda: True),
-    ):
-        built = importlib.import_module("xformers._cpp_lib")
-        with patch.object(built, "_built_with_cuda", new=True):
-            fmha = importlib.import_module("xformers.ops.fmha")
-            for operator in (fmha.flash._flash_fwd, fmha.flash._flash_bwd):
-                operator.register_kernel("cpu")(operator._backend_fns["cuda"])
-            for kernel in (fmha.cutlass.FwOp, fmha.cutlass.BwOp):  # they compare types exactly
-                kernel.SUPPORTED_ATTN_BIAS_TYPES = (*kernel.SUPPORTED_ATTN_BIAS_TYPES, OnDevice)
-            yield
+    yield
     library._destroy()
 
 
@@ -182,7 +164,8 @@ def _flash_backward(  # noqa: PLR0913, PLR0917 - torch's schema
                 (added, scale),
             )
             for x, gradient, where in zip(into, found, (part[0], part[1], part[1]), strict=True):
-                x[where] = gradient.transpose(0, 1).to(x.dtype)
+                of_heads = gradient.unflatten(0, (x.shape[1], -1)).sum(1)  # of its query heads
+                x[where] = of_heads.transpose(0, 1).to(x.dtype)
     return made
 
 

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from impls.interface import Problem
+from reports.analysis import processes
+from reports.analysis.processes import Twins
 from reports.analysis.verdicts import twins_of
 from suites.records.record import Record
 from suites.stats.disturbance import DECIDED, judge_pair
 from suites.stats.intervals import noise_floor
 from suites.stats.pairing import pair
-from suites.stats.verdicts import Verdict, judge
+from suites.stats.verdicts import Verdict, judge, not_judged
 
 if TYPE_CHECKING:
     from reports.analysis.run_analysis import Analysis
@@ -43,7 +45,7 @@ class Ratios:
     sessions: tuple[int, ...]
     logs: Array
     delta: float
-    twins: tuple[float, ...]
+    twins: Twins
     records: Mapping[str, Sequence[Record]]
     same: Mapping[str, str] = field(default_factory=dict)
 
@@ -69,13 +71,15 @@ class Ratios:
         called for no other.
         """
         logs = self.between(first, second)
-        floor = noise_floor(self.twins, len(logs))
+        one, other = self.records[first], self.records[second]
+        if fault := processes.fault(one, other, self.twins):
+            return not_judged(fault, delta=self.delta)
+        floor = noise_floor(self.twins.of(one, other), len(logs))
         found = judge(logs, delta=self.delta, floor=floor)
-        both = (self.records[first], self.records[second])
-        disturbed = any(record.disturbed_rounds for own in both for record in own)
+        disturbed = any(record.disturbed_rounds for record in (*one, *other))
         if found.word not in DECIDED or not disturbed:
             return found
-        return judge_pair(pair(*both), delta=self.delta, floor=floor)
+        return judge_pair(pair(one, other), delta=self.delta, floor=floor)
 
 
 Place = tuple[Problem, int, str]
@@ -88,7 +92,7 @@ def ratios_of(analysis: Analysis) -> Mapping[Place, Ratios]:
         (problem, threads, panel): _ratios(
             {name: found[name] for name in names},
             analysis.plan.delta,
-            tuple(twins_of(found)),
+            twins_of(found),
             {
                 name: analysis.same_kernels[problem, name]
                 for name in names
@@ -103,7 +107,7 @@ def ratios_of(analysis: Analysis) -> Mapping[Place, Ratios]:
 def _ratios(
     found: Mapping[str, Sequence[Record]],
     delta: float,
-    twins: tuple[float, ...],
+    twins: Twins,
     same: Mapping[str, str],
 ) -> Ratios:
     names = tuple(found)

@@ -35,6 +35,7 @@ def of_run(analysis: Analysis) -> dict[str, Any]:
 
     share_inside_calls  the share of the run's wall time spent inside calls of implementations
     unread              why stored rows belong to no problem, one text a row
+    left_out            implementations that take no part because of their slow start
     tails               percentiles of single calls with their intervals; empty without --tail
     across              ratios across panels, with what is computed and its relative RMS error
     ceilings            rates that the machine reached, medians over the sessions
@@ -53,6 +54,7 @@ def of_run(analysis: Analysis) -> dict[str, Any]:
         "share_inside_calls": share_inside_calls(analysis.run, analysis.records),
         "machine": plain(analysis.run.machine),
         "unread": list(analysis.run.unread),
+        "left_out": list(analysis.plan.left_out),
         "ceilings": [plain(asdict(each)) for each in median_ceilings(analysis.run)],
         "measurements": [plain(measurement_columns(row)) for row in analysis.measurements],
         "verdicts": [plain(_with_reason(columns(row))) for row in analysis.verdicts],

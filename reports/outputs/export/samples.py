@@ -16,6 +16,7 @@ SAMPLE_COLUMNS: Final = (
     "round",
     "time_ms",
     "twin_ms",
+    "again_ms",
     "disturbed",
 )
 
@@ -25,6 +26,7 @@ def samples(analysis: Analysis) -> list[dict[str, Any]]:
 
     round      counted from 1, over the rounds tried; None for a call timed apart from rounds
     twin_ms    the twin's sample of that round; None for all but the baseline
+    again_ms   the same of the baseline in another process; None without one
     disturbed  what disturbed the round; empty for nothing
     """
     return [
@@ -44,5 +46,6 @@ def _rows(record: Record) -> Iterator[dict[str, Any]]:
             "round": index + 1 if record.in_rounds else None,
             "time_ms": time_ms,
             "twin_ms": record.twin_ms[index] if record.twin_ms else None,
+            "again_ms": record.again_ms[index] if record.again_ms else None,
             "disturbed": disturbed[index] if disturbed else "",
         }

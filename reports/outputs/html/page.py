@@ -18,6 +18,7 @@ from reports.outputs.png.formats import DEFAULT, Format
 from reports.rows.panels import panels_of
 from reports.views import (
     choices,
+    left_out,
     limitations,
     machine,
     notes,
@@ -103,6 +104,7 @@ def _page(analysis: Analysis, made: Contents) -> str:
             agreement=_grid(agreement_grid(analysis)),
             evidence=summaries(analysis),
             reasons=_reasons(analysis),
+            slow_starts=left_out.sentence(analysis.plan),
             facts=machine.facts(analysis.run, analysis.records),
             **frame(kept, filters, medians_only=medians_only),
         )

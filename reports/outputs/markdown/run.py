@@ -162,7 +162,8 @@ def _untimed(analysis: Analysis) -> str:
     rows = [row for row in not_measured(analysis) if not row.is_fault]
     counts: dict[tuple[str, str], int] = {}
     for row in rows:
-        key = (abbreviated(row.implementation), STATUS_WORDS[row.status])
+        name = abbreviated(row.implementation)
+        key = (f"{name} ({row.ran_on})" if row.ran_on else name, STATUS_WORDS[row.status])
         counts[key] = counts.get(key, 0) + row.count
     said = [f"{name} {word} on {count}" for (name, word), count in islice(counts.items(), 12)]
     left = len(counts) - len(said)

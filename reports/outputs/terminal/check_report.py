@@ -14,7 +14,7 @@ from reports.outputs.terminal import found_limits
 from reports.outputs.terminal.blocks import Fitting
 from reports.outputs.terminal.grid_tables import STYLES, state, table
 from reports.rows.outcomes import Outcome
-from reports.views import checked
+from reports.views import checked, left_out
 from reports.views.checked import Checked
 from reports.views.notes import notes_of
 from reports.views.numbers import share
@@ -45,7 +45,8 @@ def check_report(
             made += _details(analysis, each, own, titled=len(every) > 1)
         if verbose:
             made.append(_problems(each))
-    return made
+    without = left_out.sentence(analysis.plan)
+    return [*made, *([Text(f"\n{without}")] if without else [])]
 
 
 def _verdict(each: Checked, found: Discovery | None) -> Text:

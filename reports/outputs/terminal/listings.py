@@ -16,6 +16,7 @@ from impls.interface.limits import EVERY_BIAS, EVERY_MASK, OPTIONAL, words_of
 from impls.interface.problem import DEVICES, DTYPES
 from reports.outputs.terminal.blocks import Fitting
 from reports.outputs.terminal.grid_tables import GAP, ByWidth, table
+from reports.views import ran_on
 from reports.views.machine import machine_facts
 from reports.views.text import abbreviated, printable
 from suites.records.codec import from_json
@@ -32,11 +33,24 @@ CAPABILITIES: Final = (
     "Tq != Tk",
     "training",
     "head dims",
+    ran_on.HEAD,
     "choices",
 )
-LISTED: Final = ("devices", "dtypes", "masks", "biases", "also", "cannot", "head dims", "choices")
+LISTED: Final = (
+    *(
+        "devices",
+        "dtypes",
+        "masks",
+        "biases",
+        "also",
+        "cannot",
+        "head dims",
+        ran_on.HEAD,
+        "choices",
+    ),
+)
 """Columns of a terminal after the name; `cannot` has the columns with the value no."""
-_LISTS: Final = ("masks", "also")
+_LISTS: Final = ("masks", "also", ran_on.HEAD)
 _NO_LIMIT: Final = ("", "all")
 _USUAL: Final = {"head dims": ("", words_of(Limits().head_dims))}
 """Values that need no line."""
@@ -61,12 +75,12 @@ def capability_rows(entries: Iterable[Entry]) -> list[tuple[str, ...]]:
     for entry in entries:
         name = f"{printable(entry.name)}{' (layer)' if entry.layer else ''}"
         if entry.missing:
-            rows.append((name, f"missing: {printable(entry.missing)}", *[""] * BLANK))
+            rows.append((name, f"missing: {_missing(entry)}", *[""] * BLANK))
             continue
         for place, limits in enumerate(entry.limits or (Limits(),)):
             first = place == 0
-            choices = _choices(entry) if first else ""
-            rows.append((name if first else "", *_capabilities(limits), choices))
+            own = (name, ran_on.words(entry), _choices(entry)) if first else ("", "", "")
+            rows.append((own[0], *_capabilities(limits), *own[1:]))
     return rows
 
 
@@ -80,9 +94,15 @@ def implementations_table(entries: Iterable[Entry]) -> Group:
     absent = _table("missing", "reason")
     for entry in entries:
         if entry.missing:
-            absent.add_row(Text(printable(entry.name)), Text(printable(entry.missing)))
+            absent.add_row(*map(Text, (printable(entry.name), _missing(entry))))
     available = _available(rows) if rows else Text()
     return Group(available, Text(), absent) if absent.row_count else Group(available)
+
+
+def _missing(entry: Entry) -> str:
+    """Why it is missing, and whether it ever ran on a device."""
+    said = ran_on.words(entry)
+    return printable(f"{entry.missing}; {said}" if said == ran_on.NEVER else entry.missing)
 
 
 def _cells(row: tuple[str, ...]) -> dict[str, str]:

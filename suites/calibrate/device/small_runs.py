@@ -51,7 +51,7 @@ def records(
 ) -> list[Record]:
     """The records of a run on the device.
 
-    specs     implementations; None is all
+    specs     implementations; None is all but those with a slow start
     settings  of the plan
     """
     request = Request(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from impls import FOLDER, fingerprint
+from impls.interface.revision_tree import import_root
 from suites.records.bundles.layout import INSTALLED, OF_USER, OURS, is_file_name
 from suites.records.plan import Plan
 
@@ -81,14 +82,6 @@ def _file(path: str, hashed: str) -> Path:
     # Path.is_file raises for too long a name.
     is_same = isfile(ours) and fingerprint(str(ours)) == hashed  # noqa: PTH113 - see above
     return ours if is_same else Path(path)
-
-
-def import_root(file: Path) -> Path:
-    """The folder that imports of a file start from: its own, or the one that holds its package."""
-    root = file.parent
-    while isfile(root / "__init__.py"):  # noqa: PTH113 - Path.is_file raises for too long a name
-        root = root.parent
-    return root
 
 
 def imported(file: Path, root: Path) -> set[Path]:

@@ -330,7 +330,7 @@ def test_saved_names_stand_below_the_name_of_their_run(width: int) -> None:
 def test_the_capabilities_are_a_markdown_table() -> None:
     lines = capability_markdown(entries()).splitlines()
     assert len({line.count("|") for line in lines}) == 1
-    row = "| `local_window` | all | all | window | none |  | no | yes | yes | 1 to 1024 |  |"
+    row = "| `local_window` | all | all | window | none |  | no | yes | yes | 1 to 1024 |  |  |"
     assert row in lines
     assert any("block_q: 64, 128" in line for line in lines)
     assert any("missing: No module named 'flash_attn'" in line for line in lines)

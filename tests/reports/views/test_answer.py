@@ -145,3 +145,10 @@ def test_a_crossing_over_heads_has_tenths() -> None:
     }
     (one,) = said(problems((256,), (1, 2, 4, 8)), times)
     assert re.match(r"full: use many from 2\.[56]( \[[\d., ]+\])? heads on, few below; ", one)
+
+
+def test_kinds_that_would_read_alike_have_their_grouped_heads_and_unequal_lengths() -> None:
+    words = ["h4 t256 full", "h8/2 t256 full", "h4 t1/256 full", "h4 t256 causal"]
+    run, records = small_run(problems=[f"b1 {each}" for each in words])
+    labels = [each.partition(": ")[0] for each in sentences(Analysis(run, records))]
+    assert labels[:4] == ["full", "full h8/2", "full t1/256", "causal"]

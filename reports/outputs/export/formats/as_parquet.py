@@ -123,7 +123,8 @@ def _schema() -> pa.Schema:
         [
             ("session", whole),
             *((name, text) for name in (*_NAMES, "cause", "reason", "slip", "cure")),
-            *((name, text) for name in ("clock", "inputs_from", "operator", "fallback")),
+            *((name, text) for name in ("process", "unbound", "clock", "inputs_from")),
+            *((name, text) for name in ("operator", "fallback")),
             ("kernels", pa.list_(kernel)),
             ("threads", whole),
             ("calls_per_sample", whole),
@@ -135,6 +136,7 @@ def _schema() -> pa.Schema:
             ("checked_again", truth),
             ("times_ms", pa.list_(real)),
             ("twin_ms", pa.list_(real)),
+            ("again_ms", pa.list_(real)),
             *((name, real) for name in _FIGURES),
             *((name, whole) for name in _BYTES),
             ("agreement", agreement),
@@ -201,7 +203,8 @@ def _is_sound(found: pa.Table, rows: Sequence[Mapping[Any, Any]]) -> bool:
     for name in ("session", *_NAMES):
         if found[name].to_pylist() != [row[name] for row in rows]:
             return False
-    figures = [compute.list_flatten(found[name]) for name in ("times_ms", "twin_ms")]
+    lists = ("times_ms", "twin_ms", "again_ms")
+    figures = [compute.list_flatten(found[name]) for name in lists]
     samples = compute.list_value_length(found["times_ms"])
     timed = compute.greater(samples, 0)
     ok = compute.equal(found["status"], "ok")
@@ -209,14 +212,14 @@ def _is_sound(found: pa.Table, rows: Sequence[Mapping[Any, Any]]) -> bool:
     set_up = [compute.is_valid(found[name]) for name in ("prepare_ms", "first_call_ms")]
     explained = compute.not_equal(found["reason"], "")
     has = compute.or_(timed, compute.or_(*set_up))
-    twins = compute.list_value_length(found["twin_ms"])
+    twins = [compute.list_value_length(found[name]) for name in ("twin_ms", "again_ms")]
     disturbed = compute.struct_field(found["conditions"], "disturbed")
     rounds = compute.fill_null(compute.list_value_length(disturbed), 0)
     rules = (
         compute.or_(compute.invert(has), compute.and_(ok, compute.invert(check))),
         compute.or_(compute.or_(compute.invert(ok), check), timed),
         compute.or_(ok, explained),
-        *(compute.or_(compute.equal(n, 0), compute.equal(n, samples)) for n in (twins, rounds)),
+        *(compute.or_(compute.equal(n, 0), compute.equal(n, samples)) for n in (*twins, rounds)),
         *(compute.fill_null(compute.greater_equal(found[n], 0), fill_value=True) for n in _BYTES),
     )
     shares = compute.struct_field(compute.list_flatten(found["kernels"]), "share")

@@ -1,0 +1,1 @@
+"""Several processes that measure one problem in the same rounds: one leads, the others follow."""

@@ -1,0 +1,1 @@
+"""Versions of a file: its revisions in a git repository, and the commit that made it slower."""
