@@ -20,7 +20,6 @@ from torch.profiler import ProfilerActivity, supported_activities
 
 from suites.records.kernels import COMPILED, MATH, Kernel, is_attention, is_light, is_seen
 
-UNSEEN: Final = "its kernels run outside torch, whose profiler does not see them"
 LEAST_SHARE: Final = 0.01
 """Kernels that only copy or fill are left out below this part of the time."""
 LONGEST_VARIANT: Final = 300
