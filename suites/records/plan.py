@@ -16,6 +16,9 @@ from suites.records.settings import Settings
 
 AGAIN: Final = "baseline again"
 """The process that measures the baseline once more: the noise floor between processes."""
+FEWEST_SPLIT: Final = 5
+"""Sessions at least where implementations have several processes: each session has new ones, which
+differ more than the rounds of one process."""
 Work = tuple[Problem, list[str]]
 """A problem and the implementations that have something to do on it."""
 
