@@ -1,4 +1,6 @@
-"""torch.nn.functional.scaled_dot_product_attention, one implementation for each backend.
+"""torch.nn.functional.scaled_dot_product_attention: as people call it, and each backend alone.
+
+In `sdpa` torch chooses the backend, and `operator` names its choice.
 
 On a CPU torch has `math` (dense) and `flash` (blockwise, arXiv 2205.14135); `efficient` and `cudnn`
 need an NVIDIA device. torch's `is_causal` has top-left alignment, the contract bottom-right. They
@@ -86,7 +88,46 @@ def in_tf32(problem: Problem) -> str:
     return "float32 products are three TF32 products each on compute capability 8.0 and later"
 
 
-@implementation(Limits(masks=EVERY_MASK, biases=EVERY_BIAS, own_value_dim=True), remark=in_float32)
+def requested_math(*_: Tensor, **__: Any) -> str:
+    """The kernel of `sdpa_math`, which requests it: elsewhere it is a fallback."""
+    return "math"
+
+
+def operator(
+    q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float, bias: BiasValues | None = None
+) -> str:
+    """The backend that torch chooses: flash, efficient, cudnn, or "fell back to math"."""
+    given = _arguments(q, k, mask, scale, bias)
+    # scaled_dot_product_attention itself calls this function; torch has no public name for it.
+    choice: int = torch._fused_sdp_choice(q, k, v, **given)  # noqa: SLF001 - no public name
+    name = SDPBackend(choice).name.lower().removesuffix("_attention")
+    return f"fell back to {name}" if name == "math" else name
+
+
+@implementation(
+    Limits(devices=("cpu", "mps"), masks=EVERY_MASK, biases=EVERY_BIAS, own_value_dim=True),
+    # torch may choose cuDNN, whose results for queries without keys are not defined: see CUDNN.
+    Limits(
+        devices=("cuda",),
+        masks=EVERY_MASK,
+        biases=EVERY_BIAS,
+        own_value_dim=True,
+        keyless_rows=False,
+    ),
+    operator=operator,
+)
+def sdpa(
+    q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float, bias: BiasValues | None = None
+) -> Tensor:
+    """scaled_dot_product_attention with the backend that torch chooses."""
+    return scaled_dot_product_attention(q, k, v, **_arguments(q, k, mask, scale, bias))
+
+
+@implementation(
+    Limits(masks=EVERY_MASK, biases=EVERY_BIAS, own_value_dim=True),
+    remark=in_float32,
+    operator=requested_math,
+)
 def sdpa_math(
     q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float, bias: BiasValues | None = None
 ) -> Tensor:
@@ -160,22 +201,26 @@ def _sdpa(
     scale: float,
     bias: BiasValues | None = None,
 ) -> Tensor:
-    q, k, v = qkv
+    given = _arguments(*qkv[:2], mask, scale, bias)
+    with sdpa_kernel(backend):
+        return scaled_dot_product_attention(*qkv, **given)
+
+
+def _arguments(
+    q: Tensor, k: Tensor, mask: Mask, scale: float, bias: BiasValues | None
+) -> dict[str, Any]:
+    """The keyword arguments of scaled_dot_product_attention."""
     queries, keys = q.shape[2], k.shape[2]
     sizes = q.shape[0], queries, keys
     hides = mask.hides_a_key(*sizes)
     top_left = bias is None and mask.kind == "causal" and hides and queries == keys
     seen = _visible(mask, sizes, q.device) if hides and not top_left else None
-    with sdpa_kernel(backend):
-        return scaled_dot_product_attention(
-            q,
-            k,
-            v,
-            attn_mask=seen if bias is None else _biased(bias, seen, q, keys),
-            is_causal=top_left,
-            scale=scale,
-            enable_gqa=q.shape[1] != k.shape[1],
-        )
+    return {
+        "attn_mask": seen if bias is None else _biased(bias, seen, q, keys),
+        "is_causal": top_left,
+        "scale": scale,
+        "enable_gqa": q.shape[1] != k.shape[1],
+    }
 
 
 def _biased(bias: BiasValues, seen: Tensor | None, q: Tensor, key_length: int) -> Tensor:

@@ -171,9 +171,9 @@ class Checker:
         problem = self.problem
         leaves = [x.detach().requires_grad_(problem.training) for x in (given.q, given.k, given.v)]
         mask = problem.mask.resolved(problem.batch, problem.key_length)
+        optional = {"bias": given.bias, "softcap": problem.softcap, "sink": given.sink}
         values = dict(implementation.chosen)
-        if given.bias is not None:
-            values["bias"] = given.bias
+        values |= {name: value for name, value in optional.items() if value is not None}
         return implementation.operator(*leaves, mask=mask, scale=problem.softmax_scale, **values)
 
 

@@ -40,7 +40,7 @@ class LocalPool:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for session, _ in list(self._ahead):
+        for session in {session for session, _ in self._ahead}:
             self.drop(session)
         if self._folder is not None:
             self._folder.cleanup()
@@ -60,8 +60,8 @@ class LocalPool:
 
     def settle(self) -> None:
         """Wait until all that were started early have imported what they need."""
-        for key, (_, process) in list(self._ahead.items()):
-            if process.ask(Wait(), lambda _: None) is not None:
+        for key, started in list(self._ahead.items()):
+            if started[1].ask(Wait(), lambda _: None) is not None:
                 self._ahead.pop(key)[1].end()  # importing ended it; another one is started later
 
     def drop(self, session: int) -> None:

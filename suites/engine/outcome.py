@@ -187,12 +187,12 @@ def resolve(
             defined: impls.load_file(Path(file), defined)[0].reading(readings.get(defined))
             for defined, file in files.items()
         }
-    found = impls.select([spec], known)[0]
+    selected = impls.select([spec], known)[0]
     with on_all_cpus():
-        for part in filter(None, (found, found.inner)):
+        for part in filter(None, (selected, selected.inner)):
             if part.library is not None:
                 part.library.imported()  # not while it prepares: importing is timed nowhere
-    return found
+    return selected
 
 
 def fault_of(work: Callable[[], str]) -> tuple[str, bool]:

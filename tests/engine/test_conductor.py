@@ -10,7 +10,8 @@ import pytest
 
 from impls.interface import Limits, Problem
 from suites.engine.conductor import Conductor
-from suites.engine.messages import LeftThreads, Made, Message, Surveyed
+from suites.engine.messages import LeftThreads, Made, Surveyed
+from suites.engine.pools import DONE, Progress, Receive
 from suites.engine.protocol import Check, Measure, Survey, Task
 from suites.engine.time_left import TimeLeft
 from suites.engine.watch import Ending, Watch
@@ -22,7 +23,6 @@ from suites.records.store import Run, Store
 SMALL, LARGE = Problem.parse("t128"), Problem.parse("t256")
 OnProblem = Check | Measure
 Answer = Callable[[OnProblem, str], Record | Ending]
-Receive = Callable[[Message], None]
 Begins = Callable[[Problem, TimeLeft], None]
 Log = list[tuple[str, Problem | None, tuple[str, ...]]]
 """What happened: a task, with its problem and implementations; "begins"; or "end"."""
@@ -58,6 +58,12 @@ class FakeSession:
             receive(Made(record=answer))
             self._watch.rests(0.0)
         return None
+
+    def give(self, task: Task) -> None:
+        self._given = task
+
+    def listen(self, receive: Receive, within_s: float = 0.1) -> Progress:
+        return self.ask(self._given, receive) or DONE
 
     def end(self) -> None:
         self._log.append(("end", None, ()))

@@ -10,6 +10,7 @@ import pytest
 
 from impls.interface import Problem
 from suites.engine.messages import Made, Uncapturable
+from suites.engine.pools import Receive
 from suites.engine.protocol import Measure, Survey, Task
 from suites.engine.samplers import Samplers
 from suites.engine.watch import Ending
@@ -19,7 +20,6 @@ from tests.engine.test_conductor import (
     SMALL,
     FakeSession,
     OnProblem,
-    Receive,
     Stage,
     planned,
     right,

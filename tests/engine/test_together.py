@@ -129,7 +129,7 @@ def test_a_link_waits_to_be_ended_when_the_other_process_died(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slept: list[float] = []
-    monkeypatch.setattr(link.time, "sleep", slept.append)
+    monkeypatch.setattr("time.sleep", slept.append)
     import socket
 
     one, other = socket.socketpair()
@@ -160,11 +160,11 @@ def test_rest_waits_for_threads_that_run() -> None:
 
 def test_a_process_without_bound_threads_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(affinity, "_places", lambda: (frozenset({0}), frozenset({1})))
-    monkeypatch.setattr(affinity.os, "sched_getaffinity", lambda _: {0})
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0})
     assert affinity.unbound() == ""
-    monkeypatch.setattr(affinity.os, "sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
     assert affinity.unbound() == "its threads are not bound to CPUs"
     monkeypatch.setattr(affinity, "_places", tuple)
     assert "does not say where" in affinity.unbound()
-    monkeypatch.delattr(affinity.os, "sched_getaffinity")
+    monkeypatch.delattr("os.sched_getaffinity")
     assert affinity.unbound() == "this system binds no threads to CPUs"

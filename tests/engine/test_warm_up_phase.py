@@ -9,6 +9,7 @@ import pytest
 
 from impls.interface import Problem
 from suites.engine.messages import Surveyed
+from suites.engine.pools import Receive
 from suites.engine.protocol import Survey, Task
 from suites.engine.watch import Ending
 from suites.records.facts import SessionFacts, WarmUp
@@ -16,7 +17,6 @@ from tests.engine.test_conductor import (
     FakeSession,
     FakeTime,
     OnProblem,
-    Receive,
     Stage,
     planned,
     right,

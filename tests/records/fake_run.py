@@ -14,6 +14,7 @@ from typing import Final
 from impls.interface import Limits, Problem
 from suites.engine.conductor import Conductor
 from suites.engine.messages import Made, Message, Surveyed
+from suites.engine.pools import DONE, Progress, Receive
 from suites.engine.protocol import Check, Measure, Survey, Task
 from suites.engine.watch import Ending, Watch
 from suites.records.facts import SessionFacts
@@ -49,6 +50,12 @@ class Session:
             for name in task.implementations:
                 receive(Made(record=answer(task.session, task.problem, name)))
         return None
+
+    def give(self, task: Task) -> None:
+        self._given = task
+
+    def listen(self, receive: Receive, within_s: float = 0.1) -> Progress:
+        return self.ask(self._given, receive) or DONE
 
     def end(self) -> None:
         pass

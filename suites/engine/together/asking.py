@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from suites.engine.pools import DONE, WORKING, Receive, Session
+from suites.engine.pools import DONE, Receive, Session
 from suites.engine.protocol import Task
 from suites.engine.watch import Ending
 
@@ -39,6 +39,6 @@ def ask_together(asked: Mapping[str, tuple[Session, Task]], receive: Receive) ->
             found = session.listen(receive, LISTEN_S)
             if found == DONE:
                 del waiting[name]
-            elif found != WORKING:
+            elif isinstance(found, Ending):
                 return Ended(name, found)
     return None

@@ -36,7 +36,7 @@ class DistantSampler:
         """Milliseconds of one call. Raises LostArmError when its implementation failed."""
         arm = cast("DistantArm", self.arm)
         rest()
-        took = cast("Took", arm.follower.take(arm.index))
+        took = arm.follower.take(arm.index)
         if took.ms is None:
             raise LostArmError(arm)
         return took.ms

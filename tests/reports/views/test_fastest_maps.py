@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from impls.interface import Problem
+from reports.analysis.processes import Twins
 from reports.analysis.ranking.ranking import ranking, rankings
 from reports.analysis.ranking.ratios import Ratios, ratios_of
 from reports.analysis.run_analysis import Analysis
@@ -52,7 +53,7 @@ def test_pairs_decide_the_fastest_where_medians_disagree() -> None:
         tuple(range(1, 6)),
         apart,
         delta=0.001,
-        twins=(),
+        twins=Twins(),
         records=dict.fromkeys(took, ()),
     )
     analysis = made(problems((512,)), {name: linear(1.0) for name in took})

@@ -1,0 +1,171 @@
+"""FlexAttention, compiled: a kernel that skips blocks without a visible key (arXiv 2412.05496).
+
+torch.compile generates a kernel for the sizes, the strides and the number of threads: C++ on a CPU,
+Triton on NVIDIA devices. The block mask is made once for a problem, from a dense mask of Tq x Tk.
+Each query sees one interval of keys, whatever the mask, so all masks share one `mask_mod` and its
+compiled code. Its intervals are tensors; only blocks that are partly visible read them.
+
+On a CPU it needs AVX2 and Linux, and it has no backward pass (_validate_device in
+torch/nn/attention/flex_attention.py). It returns no logsumexp there, which a sink needs; so a sink
+is refused.
+
+On NVIDIA devices this file has never run. The limits there are those of torch's source, 2.11 and
+2.13, torch/_inductor/kernel/flex: head dimensions of 16 and more, which are padded to powers of
+two. A `block` below the kernel's own tiles raises an exception there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex_attention
+
+from impls.interface import AttentionFunction, BiasValues, Limits, Problem, implementation
+from impls.interface.limits import EVERY_BIAS, EVERY_MASK
+
+MaskMod = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+
+FEATURES: Final[dict[str, Any]] = {
+    "masks": EVERY_MASK,
+    "biases": EVERY_BIAS,
+    "own_value_dim": True,
+    "softcap": True,
+}
+ON_CUDA: Final[dict[str, Any]] = {
+    **FEATURES,
+    "devices": ("cuda",),
+    "head_dims": range(16, 257),  # tl.dot takes no fewer than 16
+    "value_dims": range(16, 257),
+}
+
+
+@implementation(
+    Limits(
+        **FEATURES,
+        devices=("cpu",),
+        dtypes=("float32", "float16", "bfloat16"),  # lower_cpu, flex_cpu.py
+        backward=False,
+    ),
+    Limits(**ON_CUDA, dtypes=("float32", "float16"), cuda_capability=(7, 0)),  # Triton's least
+    Limits(**ON_CUDA, dtypes=("bfloat16",), cuda_capability=(8, 0)),
+    choices={"block": (32, 64, 128, 256)},
+    slow_start=True,
+)
+def flex(problem: Problem, *, block: int = 128) -> AttentionFunction:
+    """Attention of generated code that skips blocks without a visible key.
+
+    block  queries and keys of a block of the mask; on a CPU also those of the kernel's loops
+    """
+    device = torch.device(problem.device)
+    # Tensors that were made in inference mode would not work in a later training call.
+    with torch.inference_mode(mode=False):
+        blocks = _block_mask(problem, block, device)
+        distances = torch.arange(1 - problem.query_length, problem.key_length, device=device)
+        heads = torch.arange(problem.query_heads, device=device)
+        origins = heads * len(distances) + problem.key_length - 1
+
+    def attention(q: Tensor, k: Tensor, v: Tensor, bias: BiasValues | None = None) -> Tensor:
+        added = None if bias is None else bias.at(distances).flatten()
+        compiled = _compiled(torch.get_num_threads())
+        return compiled(q, k, v, blocks, problem.softmax_scale, problem.softcap, added, origins)
+
+    return attention
+
+
+@lru_cache(maxsize=16)
+def _compiled(threads: int) -> Callable[..., Tensor]:
+    """The compiled function for a number of threads.
+
+    The generated C++ allocates buffers for each thread, and torch recompiles for no other number:
+    a call with more threads would write outside of them.
+    """
+    options = {"cpp.threads": threads}
+    compiled: Callable[..., Tensor] = torch.compile(
+        _attention, fullgraph=True, dynamic=False, options=options
+    )
+    return compiled
+
+
+def _attention(  # noqa: PLR0913, PLR0917 - the inputs of the compiled code
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    blocks: BlockMask,
+    scale: float,
+    softcap: float | None,
+    added: Tensor | None,
+    origins: Tensor,
+) -> Tensor:
+    """The call that is compiled.
+
+    added    biases of all distances from 1 - Tq to Tk - 1, [Hq * (Tq + Tk - 1)]
+    origins  of each head: the place in `added` of row 0 with key 0, [Hq]
+    """
+
+    def score_mod(score: Tensor, b: Tensor, h: Tensor, row: Tensor, key: Tensor) -> Tensor:  # noqa: ARG001 - as FlexAttention calls it
+        if softcap is not None:
+            score = softcap * torch.tanh(score / softcap)
+        return score if added is None else score + added[origins[h] + row - key]
+
+    out: Tensor = flex_attention(
+        q,
+        k,
+        v,
+        score_mod=None if softcap is None and added is None else score_mod,
+        block_mask=blocks,
+        scale=scale,
+        enable_gqa=q.shape[1] != k.shape[1],
+    )
+    return out
+
+
+def _block_mask(problem: Problem, block: int, device: torch.device) -> BlockMask:
+    """The blocks with a visible key, and those whose keys are all visible."""
+    return create_block_mask(
+        _mask_mod(problem, device),
+        None if problem.mask.padding is None else problem.batch,
+        None,
+        problem.query_length,
+        problem.key_length,
+        device=device,
+        BLOCK_SIZE=block,
+    )
+
+
+def _mask_mod(problem: Problem, device: torch.device) -> MaskMod:
+    """Whether a query sees a key, as FlexAttention asks for it."""
+    start, end = _intervals(problem, device)
+    padding = problem.mask.resolved(problem.batch, problem.key_length).padding
+
+    def visible(b: Tensor, h: Tensor, row: Tensor, key: Tensor) -> Tensor:  # noqa: ARG001 - as FlexAttention calls it
+        return (start[row] <= key) & (key < end[row])
+
+    if padding is None:
+        return visible
+    first, last = torch.tensor(padding, device=device).int().T.contiguous()
+
+    def visible_and_real(b: Tensor, h: Tensor, row: Tensor, key: Tensor) -> Tensor:
+        return visible(b, h, row, key) & (first[b] <= key) & (key < last[b])
+
+    return visible_and_real
+
+
+def _intervals(problem: Problem, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The first key that each query sees, and the one after the last; padding aside. [Tq] each."""
+    mask, keys = problem.mask, problem.key_length
+    position = torch.arange(keys - problem.query_length, keys, device=device)
+    start, end = torch.zeros_like(position), torch.full_like(position, keys)
+    if mask.left is not None:
+        start = start.maximum(position - mask.left + 1)
+    if mask.right is not None:
+        end = end.minimum(position + mask.right + 1)
+    if mask.documents is not None:
+        lengths = torch.tensor(mask.documents, device=device)
+        ends = lengths.cumsum(0)
+        start = start.maximum((ends - lengths).repeat_interleave(lengths))
+        end = end.minimum(ends.repeat_interleave(lengths))
+    return start.int(), end.int()
