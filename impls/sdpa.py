@@ -88,14 +88,20 @@ def in_tf32(problem: Problem) -> str:
     return "float32 products are three TF32 products each on compute capability 8.0 and later"
 
 
+def requested_math(*_: Tensor, **__: Any) -> str:
+    """The kernel of `sdpa_math`, which requests it: elsewhere it is a fallback."""
+    return "math"
+
+
 def operator(
     q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float, bias: BiasValues | None = None
 ) -> str:
-    """The backend that torch chooses: flash, math, efficient or cudnn."""
+    """The backend that torch chooses: flash, efficient, cudnn, or "fell back to math"."""
     given = _arguments(q, k, mask, scale, bias)
     # scaled_dot_product_attention itself calls this function; torch has no public name for it.
     choice: int = torch._fused_sdp_choice(q, k, v, **given)  # noqa: SLF001 - no public name
-    return SDPBackend(choice).name.lower().removesuffix("_attention")
+    name = SDPBackend(choice).name.lower().removesuffix("_attention")
+    return f"fell back to {name}" if name == "math" else name
 
 
 @implementation(
@@ -117,7 +123,11 @@ def sdpa(
     return scaled_dot_product_attention(q, k, v, **_arguments(q, k, mask, scale, bias))
 
 
-@implementation(Limits(masks=EVERY_MASK, biases=EVERY_BIAS, own_value_dim=True), remark=in_float32)
+@implementation(
+    Limits(masks=EVERY_MASK, biases=EVERY_BIAS, own_value_dim=True),
+    remark=in_float32,
+    operator=requested_math,
+)
 def sdpa_math(
     q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float, bias: BiasValues | None = None
 ) -> Tensor:

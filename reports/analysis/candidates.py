@@ -16,8 +16,11 @@ from suites.records.record import ANSWERS, Record
 from suites.records.store import Run
 from suites.stats.verdicts import WORDS, Word
 
-Judgement = Word | State | Literal["another function"]
-"""The verdict on a ratio; the state where no time was taken; that it computes another function."""
+SAME_KERNEL: Final = "same kernel"
+Judgement = Word | State | Literal["another function", "same kernel"]
+"""The verdict on a ratio; the state where no time was taken; that it computes another function, or
+that it ran the kernel of the baseline: then it is neither faster nor slower, but called otherwise.
+"""
 UNJUDGED: Final[tuple[Judgement, ...]] = ("missing", "not_reached", "not judged")
 """Judgements that say nothing about a candidate's attention."""
 
@@ -31,7 +34,6 @@ class ProblemRow:
     reason            why no time was taken, or why there is no verdict; else empty
     slip, cure        the key of the common slip that explains it, and what to change; else empty
     notes             how it was called, in words
-    same_kernel       the baseline, where the candidate ran its kernel; else empty
     across            the ratio, where it computes another function; None elsewhere
     """
 
@@ -45,21 +47,15 @@ class ProblemRow:
     slip: str = ""
     cure: str = ""
     notes: str = ""
-    same_kernel: str = ""
     across: AcrossRow | None = None
 
     @property
     def right(self) -> bool:
         """Whether it agrees with the reference of the baseline, and was timed."""
-        return self.judgement in WORDS
+        return self.judgement in WORDS or self.judgement == SAME_KERNEL
 
     def faster(self, by: float) -> bool:
-        """Whether the whole interval is below 1 / (1 + by): a speed-up of more than 1 + by.
-
-        A candidate that ran the kernel of the baseline is not faster: it is called differently.
-        """
-        if self.same_kernel:
-            return False
+        """Whether the whole interval is below 1 / (1 + by): a speed-up of more than 1 + by."""
         return self.judgement == "faster" and self.high is not None and self.high * (1 + by) < 1
 
 
@@ -171,14 +167,17 @@ def _row(analysis: Analysis, outcome: Outcome, beside: VerdictRow | None) -> Pro
     return ProblemRow(
         problem=problem,
         notes=notes,
-        judgement="another function" if across else beside.verdict,
+        judgement="another function" if across else _word(beside),
         ratio=beside.ratio,
         low=beside.low,
         high=beside.high,
         reason="; ".join(beside.reasons),
-        same_kernel=beside.same_kernel,
         across=across,
     )
+
+
+def _word(beside: VerdictRow) -> Judgement:
+    return SAME_KERNEL if beside.same_kernel else beside.verdict
 
 
 def _untimed(outcome: Outcome, state: State, cause: Ending) -> ProblemRow:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 from statistics import fmean, median
-from typing import Final, cast
+from typing import Final
 
 from torch import Tensor
 
 from impls.interface import Implementation, Problem
-from suites.agreement import timed_outputs
 from suites.engine.call_limits import limited_memory, preparing, quiet
 from suites.engine.capturing import Capturing
 from suites.engine.cross_checking import cross_checked
@@ -25,6 +24,7 @@ from suites.engine.protocol import Measure
 from suites.engine.second_checks import believed, wrong_when_timed
 from suites.engine.set_up import SetUp, keeping, set_up_fields
 from suites.engine.timed_inputs import TimedInputs, timed_sets
+from suites.engine.timed_outputs import TimedOutputs
 from suites.engine.together.leading import Follower, Followers, LostArmError
 from suites.engine.together.link import listening
 from suites.engine.turns import WatchedTurns
@@ -32,7 +32,7 @@ from suites.measure import compilers, timing
 from suites.measure.affinity import unbound
 from suites.measure.devices import Device, device
 from suites.measure.gradients import GradientMode
-from suites.measure.inputs import Inputs, call_of
+from suites.measure.inputs import call_of
 from suites.measure.preparing import Preparation
 from suites.measure.rounds import Arm, run_rounds, schedule
 from suites.process_state.state import ProcessState
@@ -42,9 +42,6 @@ TWIN: Final = "twin of "
 HANDOVERS: Final = 30
 """Turns of each arm in another process that are paid beside the budget of the rounds: handing over
 takes longer than a short call."""
-COMPARED_MS: Final = 5.0
-"""Calls up to so many ms have their last output compared in every session, longer ones in the first
-only: a few more of these would take as long as their samples."""
 
 
 def measure(task: Measure, sender: Sender) -> None:
@@ -92,6 +89,7 @@ class Bench:
     capturing: Capturing = field(init=False)
     _found: dict[str, SetUp] = field(default_factory=dict)
     _device: Device = field(init=False)
+    _outputs: TimedOutputs = field(init=False)
 
     def __post_init__(self) -> None:
         self._device = device(self.problem.device, cold=self.task.settings.cache == "cold")
@@ -103,6 +101,7 @@ class Bench:
         )
         self.inputs = TimedInputs(sets, self.task.seed)
         self.capturing = Capturing(self.task, self.sender, self.inputs.watched)
+        self._outputs = TimedOutputs(self.task, self.inputs, self._device.clock, self.limited)
 
     @property
     def problem(self) -> Problem:
@@ -168,7 +167,7 @@ class Bench:
         if forecast or call_ms > timing.LONG_MS:  # its one warming call is its one sample
             arm.times_ms, arm.faults = [call_ms], [page_faults() - before]
             self._found[name].alone = arm
-            self._found[name].fault = self._fault(
+            self._found[name].fault = self._outputs.fault(
                 self._found[name], self.inputs.sets[-1], latest, again=False
             )
         return arm
@@ -212,8 +211,8 @@ class Bench:
         """The record of an implementation; its output is checked again when it is too fast."""
         arm, found = self.arms[name], self._found[name]
         fault = found.fault
-        if not found.alone and (self.task.session == 1 or arm.call_ms <= COMPARED_MS):
-            fault = self._last_fault(arm, found)
+        if not found.alone and self._outputs.are_compared(arm):
+            fault = self._outputs.last_fault(arm, found)
         if fault:
             return wrong_when_timed(self.task, name, fault)
         twin = self.twin if self.twin is not None and self.twin.name == TWIN + name else None
@@ -251,46 +250,6 @@ class Bench:
         arms = [arm for arm in self.others.arms if arm.name == name]
         return tuple(arms[0].times_ms) if arms else ()
 
-    def _last_fault(self, arm: Arm, found: SetUp) -> str:
-        """The fault of two more outputs; empty for none.
-
-        The first, in session 1 and for quick calls, is on inputs with other signs: a cache keyed by
-        absolute values returns a wrong result. The second is the last output of a sample.
-        """
-        if arm.leads_in and self.task.session == 1:
-            self.inputs.refresh()
-            with quiet(collected=False), self.limited():
-                plain = timing.counted(arm.calls[0], found.took_ms, self.problem.device)()
-            if fault := self._fault(found, self.inputs.sets[0], plain, again=False):
-                return fault
-        self.inputs.refresh()
-        with ExitStack() as stack:
-            with quiet(collected=False), self.limited():
-                sample = timed_outputs.sampled(
-                    arm, self.inputs.sets, self._device.clock, found.took_ms
-                )
-                made, inputs = stack.enter_context(sample)
-            again = self.task.session == 1 and arm.call_ms < timing.LEAD_IN_BELOW_MS
-            return self._fault(found, inputs, made, again=again)
-
-    def _fault(self, found: SetUp, inputs: Inputs, made: Sequence[Tensor], *, again: bool) -> str:
-        seed = f"{self.task.seed}|{self.task.session}|{self.task.problem}|{found.implementation}"
-        random = Random(seed)
-        watched = partial(self._watched, took_ms=found.took_ms)
-        return timed_outputs.fault(
-            found.preparation, self.problem, inputs, made, random, watched, again=again
-        )
-
-    def _watched(self, call: timed_outputs.Watched, took_ms: list[float]) -> timed_outputs.Watched:
-        """The call within the memory limit; its milliseconds are appended to a list."""
-
-        def watched() -> tuple[Tensor, ...]:
-            with self.limited():
-                return cast("tuple[Tensor, ...]", counted())
-
-        counted = timing.counted(call, took_ms, self.problem.device)
-        return watched
-
     def run(
         self,
         own: list[Arm],
@@ -314,7 +273,8 @@ class Bench:
         distant = self.others.arms
         arms = [*own, *distant]
         planned = schedule(
-            self.task.round_budget_ms + HANDOVERS * sum(arm.round_ms for arm in distant),
+            self.task.round_budget_ms
+            + HANDOVERS * sum(arm.sampler.aside_ms(arm.count) for arm in distant),
             arms,
             single=self.task.settings.tail,
             refresh_ms=timing.one_call_ms(self.inputs.refresh, self._device.clock),

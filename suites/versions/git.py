@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -72,3 +72,9 @@ def has_file(repository: Path, commit: str, path: str) -> bool:
         return git(repository, "cat-file", "-t", f"{commit}:{path}") == "blob"
     except GitError:
         return False
+
+
+def changes(repository: Path, files: Iterable[Path]) -> list[str]:
+    """Those of these files that differ from the commit that is checked out, or that it lacks."""
+    words = ("status", "--porcelain", "--ignored", "--untracked-files=all", "--")
+    return git(repository, *words, *map(str, files)).splitlines()

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from impls import FOLDER, name_and_spec
-from impls.interface.revision_tree import RevisionTree
+from impls.interface.revision_tree import RevisionTree, import_root
+from suites.records.bundles.sources import imported
 from suites.records.plan import Entry
 from suites.records.revision import SHORT, Revision
 from suites.request.planning import Request
@@ -145,15 +146,14 @@ def _expect_different(specs: Iterable[str]) -> None:
 
 
 def working(file: Path) -> Revision | None:
-    """The commit that is checked out where a file lies; None where no repository has one."""
+    """The commit that is checked out where a file lies; None where no repository has one.
+
+    It is changed where the file, or a file beside it that it imports, is not that of the commit.
+    """
     try:
         repository, path = git.repository_of(file)
         commit = git.commit_of(repository, "HEAD")
-        made = git.git(repository, "hash-object", f"--path={path}", "--", path)
+        changes = git.changes(repository, [file, *imported(file, import_root(file))])
     except GitError:
         return None
-    try:
-        kept = git.git(repository, "rev-parse", "--verify", "--quiet", f"{commit}:{path}")
-    except GitError:
-        kept = ""
-    return Revision(commit=commit, path=path, changed=kept != made)
+    return Revision(commit=commit, path=path, changed=bool(changes))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from impls.interface import Problem
 from suites.records.codec import from_json, to_data, to_json
+from suites.records.kernels import Kernel
 from suites.records.record import (
     ANSWERS,
     CAUSES,
@@ -32,6 +33,7 @@ FINITE = st.floats(allow_nan=False, allow_infinity=False)
 TIMES = st.floats(min_value=0, allow_nan=False, allow_infinity=False)
 COUNTS = st.integers(0, 2**63 - 1)
 PROBLEM = Problem.parse("t8")
+KERNELS = st.builds(Kernel, name=st.text(), share=TIMES, calls=COUNTS, variant=st.text())
 
 
 def errors() -> st.SearchStrategy[TensorError]:
@@ -74,6 +76,8 @@ def anything_recorded(draw: st.DrawFn) -> Record:
         resident_bytes=draw(st.none() | COUNTS),
         page_faults=draw(st.none() | TIMES),
         operator=draw(st.text()),
+        kernels=draw(st.lists(KERNELS, max_size=2).map(tuple)),
+        fallback=draw(st.text()),
         notes=draw(st.lists(st.text(), max_size=2).map(tuple)),
         spent_ms=draw(st.none() | TIMES),
     )
@@ -256,6 +260,18 @@ ODD: dict[str, tuple[Any, ...]] = {
     "neighbour_ratio": (True, -0.5, math.nan, math.inf, "1"),
     "page_faults": (True, -0.5, math.nan, math.inf, 10**400, "1"),
     "operator": (None, 1),
+    "kernels": (
+        None,
+        "bmm",
+        ["bmm"],
+        [{"name": "bmm"}],
+        [{"name": "bmm", "share": -0.1, "calls": 1}],
+        [{"name": "bmm", "share": math.nan, "calls": 1}],
+        [{"name": "bmm", "share": 0.5, "calls": True}],
+        [{"name": "bmm", "share": 0.5, "calls": 1, "variant": None}],
+        [{"name": "bmm", "share": 0.5, "calls": 1, "surprise": 1}],
+    ),
+    "fallback": (None, True),
     "notes": (None, "one", [1], {}),
     "spent_ms": (True, -1.0, math.nan, math.inf, 10**400),
     "calls_ms": (True, -1.0, math.nan, math.inf),

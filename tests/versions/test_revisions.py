@@ -108,7 +108,7 @@ def test_a_machine_without_git_is_refused(
     repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(ValueError, match="git does not start: .*; expected it to be installed"):
+    with pytest.raises(ValueError, match=r"git does not start: .*; expected it to be installed"):
         places(f"{repository.root}/k.py@HEAD")
     assert working(repository.root / "k.py") is None
 
@@ -159,6 +159,17 @@ def test_a_file_that_no_commit_has_is_a_change(repository: Repository) -> None:
     assert (found.commit, found.changed) == (repository.commits[2], True)
 
 
+def test_a_change_of_an_imported_file_is_a_change(repository: Repository) -> None:
+    repository.commit("package", near="FACTOR = 1\n", k=f"import near\n{attention()}")
+    path = repository.root / "k.py"
+    before = working(path)
+    (repository.root / "near.py").write_text("FACTOR = 2\n")
+    after = working(path)
+    assert before is not None
+    assert after is not None
+    assert (before.changed, after.changed) == (False, True)
+
+
 @pytest.mark.parametrize(
     "imports",
     ["from . import factor", "from package import factor", "import package.factor", "import near"],
@@ -188,5 +199,5 @@ def test_imports_of_a_revision_find_the_files_of_that_revision(repository: Repos
     (old,) = impls.load_file(Path(entries[1].files["attention"]))
     assert old.function(0, 0, 1) == 2
     # This process now has the package of one commit: another one is refused, never mixed with it.
-    with pytest.raises(ValueError, match="pack_of_tests.*; expected the one of commit"):
+    with pytest.raises(ValueError, match=r"pack_of_tests.*; expected the one of commit"):
         impls.load_file(Path(entries[2].files["attention"]))

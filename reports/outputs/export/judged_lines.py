@@ -61,7 +61,6 @@ def _of_problem(row: ProblemRow, by: float) -> dict[str, Any]:
         "slip": row.slip,
         "cure": row.cure,
         "notes": row.notes,
-        "same_kernel": row.same_kernel,
     }
 
 

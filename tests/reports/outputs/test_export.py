@@ -188,6 +188,7 @@ def test_parquet_of_damaged_rows_says_failed_as_every_report_does(tmp_path: Path
         lambda data: data.update(unknown=1),
         lambda data: data.update(threads=True),
         lambda data: data.update(peak_bytes=-5),
+        lambda data: data.update(kernels=[{"name": "bmm", "share": -1.0, "calls": 1}]),
     ]
     for place, spoil in zip(timed, damage, strict=False):
         url = f"sqlite:///{tmp_path / f'{place}.db'}"

@@ -222,7 +222,8 @@ def _is_sound(found: pa.Table, rows: Sequence[Mapping[Any, Any]]) -> bool:
         *(compute.or_(compute.equal(n, 0), compute.equal(n, samples)) for n in (*twins, rounds)),
         *(compute.fill_null(compute.greater_equal(found[n], 0), fill_value=True) for n in _BYTES),
     )
-    every = [*figures, *(found[name] for name in _FIGURES)]
+    shares = compute.struct_field(compute.list_flatten(found["kernels"]), "share")
+    every = [*figures, shares, *(found[name] for name in _FIGURES)]
     sound = all(map(_are_figures, every)) and all(map(_holds, rules))
     return sound and _has_causes(found) and all(map(_is_problem, found["problem"].to_pylist()))
 
