@@ -21,7 +21,13 @@ from suites.listing import LISTS
 from suites.records.address import DEFAULT_STORE
 from suites.request import completion, parameters, typed
 from suites.request.command_line import is_given, with_options
-from suites.request.options import CHECK_OPTIONS, FAIL_IF_SLOWER, JUDGE_OPTIONS, OPTIONS
+from suites.request.options import (
+    BISECT_OPTIONS,
+    CHECK_OPTIONS,
+    FAIL_IF_SLOWER,
+    JUDGE_OPTIONS,
+    OPTIONS,
+)
 from suites.request.suites import named
 
 if TYPE_CHECKING:
@@ -160,6 +166,32 @@ def judge(
     except StoppedError as stopped:
         print_line(str(stopped), stderr=True)
         raise
+
+
+@app.command()
+@with_options(BISECT_OPTIONS)
+def bisect(
+    context: typer.Context,  # noqa: ARG001 - says which options are given
+    span: parameters.Span,
+    *,
+    given: parameters.Given,
+    fail_if_slower: parameters.SlowerBy = "2%",
+    store: parameters.StoreUrl = DEFAULT_STORE,
+    as_json: parameters.Json = False,
+) -> None:
+    """Find the commit that made a file slower: git bisect, each commit measured beside GOOD.
+
+    Exit status: 0 when the commit is found, 1 when BAD is not slower or commits are left that
+    could not be judged. Your repository and working tree are not changed.
+    """
+    from reports.outputs import bisecting as output
+    from suites.bisecting import Terms
+    from suites.request.planning import requested
+
+    limit = FAIL_IF_SLOWER.value(fail_if_slower)
+    _expect_kept(store)
+    terms = Terms.of(span, requested(named("quick"), given), store, typed.command())
+    raise typer.Exit(output.bisect(terms, limit, as_json=as_json))
 
 
 @app.command()

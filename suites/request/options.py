@@ -127,6 +127,23 @@ JUDGE_OPTIONS: Final = tuple(
     replace(OPTIONS[name], help=text) for name, text in _JUDGE_HELP.items()
 )
 """Those of `judge`, in its own words."""
+_BISECT_HELP: Final = {
+    "--impl": "The file: FILE.py or FILE.py:FUNCTION.",
+    "--problem": OPTIONS["--problem"].help,
+    "--sessions": "Fresh processes that time a commit; twice as many where they do not decide.",
+    "--precision": OPTIONS["--precision"].help,
+    "--delta": OPTIONS["--delta"].help,
+    "--cache": OPTIONS["--cache"].help,
+    "--time-limit": OPTIONS["--time-limit"].help,
+    "--prepare-limit": OPTIONS["--prepare-limit"].help,
+    "--memory-limit": OPTIONS["--memory-limit"].help,
+    "--budget": "Minutes for each run.",
+    "--threads": "OpenMP threads, bound to CPUs; by default as many as there are.",
+}
+BISECT_OPTIONS: Final = tuple(
+    replace(OPTIONS[name], help=text) for name, text in _BISECT_HELP.items()
+)
+"""Those of `bisect`, in its own words."""
 FAIL_IF_SLOWER: Final = replace(OPTIONS["--delta"], name="--fail-if-slower")
 """The limit of a gate: a part, as --delta is."""
 

@@ -28,6 +28,21 @@ Candidates = Annotated[
         help="Candidates: FILE.py, FILE.py:FUNCTION, or a folder for its *.py files.",
     ),
 ]
+Span = Annotated[
+    str,
+    typer.Argument(
+        metavar="GOOD..BAD",
+        help="Two revisions of the file's repository, as v1.0..HEAD; GOOD is the fast one.",
+    ),
+]
+SlowerBy = Annotated[
+    str,
+    typer.Option(
+        "--fail-if-slower",
+        metavar="PART",
+        help="What a commit must be slower by than GOOD, as 2%.",
+    ),
+]
 SuiteName = Annotated[
     str,
     typer.Argument(
