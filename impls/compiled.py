@@ -57,7 +57,14 @@ def operator(  # noqa: PLR0913 - the arguments of the contract
 
 
 @implementation(
-    Limits(masks=EVERY_MASK, biases=EVERY_BIAS, own_value_dim=True, softcap=True, sink=True),
+    Limits(
+        devices=("cpu", "cuda"),
+        masks=EVERY_MASK,
+        biases=EVERY_BIAS,
+        own_value_dim=True,
+        softcap=True,
+        sink=True,
+    ),
     operator=operator,
     slow_start=True,
 )
@@ -78,7 +85,7 @@ def compiled(problem: Problem) -> AttentionFunction:
 
 @lru_cache(maxsize=16)
 def _compiled(threads: int) -> Callable[..., Tensor]:
-    """The compiled function for a number of threads: the generated C++ is written for one number."""
+    """The compiled function. Its C++ computes with this number of threads, whatever torch's is."""
     function: Callable[..., Tensor] = torch.compile(
         _attention, fullgraph=True, dynamic=False, options={"cpp.threads": threads}
     )
@@ -93,7 +100,7 @@ def _hidden(mask: Mask, sizes: tuple[int, int, int], device: torch.device) -> Te
         return ~mask.dense(*sizes, device)
 
 
-def _attention(  # noqa: PLR0913 - the arguments of the contract
+def _attention(  # noqa: PLR0913, PLR0917 - the arguments of the contract
     q: Tensor,
     k: Tensor,
     v: Tensor,

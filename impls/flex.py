@@ -90,7 +90,7 @@ def _compiled(threads: int) -> Callable[..., Tensor]:
     return compiled
 
 
-def _attention(  # noqa: PLR0913, PLR0917 - by position, as torch.compile passes them fastest
+def _attention(  # noqa: PLR0913, PLR0917 - the inputs of the compiled code
     q: Tensor,
     k: Tensor,
     v: Tensor,

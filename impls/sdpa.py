@@ -97,7 +97,7 @@ def operator(
     q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float, bias: BiasValues | None = None
 ) -> str:
     """The backend that torch chooses: flash, efficient, cudnn, or "fell back to math"."""
-    given = _arguments(q, k, v, mask, scale, bias)
+    given = _arguments(q, k, mask, scale, bias)
     # scaled_dot_product_attention itself calls this function; torch has no public name for it.
     choice: int = torch._fused_sdp_choice(q, k, v, **given)  # noqa: SLF001 - no public name
     name = SDPBackend(choice).name.lower().removesuffix("_attention")
@@ -120,7 +120,7 @@ def sdpa(
     q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float, bias: BiasValues | None = None
 ) -> Tensor:
     """scaled_dot_product_attention with the backend that torch chooses."""
-    return scaled_dot_product_attention(q, k, v, **_arguments(q, k, v, mask, scale, bias))
+    return scaled_dot_product_attention(q, k, v, **_arguments(q, k, mask, scale, bias))
 
 
 @implementation(
@@ -201,13 +201,13 @@ def _sdpa(
     scale: float,
     bias: BiasValues | None = None,
 ) -> Tensor:
-    given = _arguments(*qkv, mask, scale, bias)
+    given = _arguments(*qkv[:2], mask, scale, bias)
     with sdpa_kernel(backend):
         return scaled_dot_product_attention(*qkv, **given)
 
 
 def _arguments(
-    q: Tensor, k: Tensor, v: Tensor, mask: Mask, scale: float, bias: BiasValues | None
+    q: Tensor, k: Tensor, mask: Mask, scale: float, bias: BiasValues | None
 ) -> dict[str, Any]:
     """The keyword arguments of scaled_dot_product_attention."""
     queries, keys = q.shape[2], k.shape[2]

@@ -12,13 +12,11 @@ from typing import Final, Literal
 from impls.interface import Problem
 from reports.analysis.run_analysis import Analysis
 from reports.analysis.verdicts import Paired, paired, twins_of
-from suites.records import kernels
-from suites.records.record import CHECK
 
 SEVERAL: Final = 2
 """From this factor on, a row is several times faster."""
 LONG: Final = 1024
-"""Keys from which on the orderings of full attention are known: calls of fewer are overhead."""
+"""Keys from which on the orderings of full attention are known: shorter calls are overhead."""
 NARROW: Final = 8
 """A window of one key in so many, or fewer, hides most of a dense mask."""
 _FREE: Final = (
@@ -84,12 +82,8 @@ def _is_usual(problem: Problem) -> bool:
     return square and ungrouped and all(usual[name] == value for name, value in found.items())
 
 
-def _full(problem: Problem) -> bool:
-    return _is_usual(problem) and problem.mask.is_full
-
-
 def _long(problem: Problem) -> bool:
-    return _full(problem) and problem.key_length >= LONG
+    return _is_usual(problem) and problem.mask.is_full and problem.key_length >= LONG
 
 
 def _window(problem: Problem) -> bool:
@@ -134,7 +128,7 @@ ORDERINGS: Final = (
         row="compiled",
         other="sdpa_flash",
         expected="equal",
-        applies=_full,
+        applies=_long,
         seen="0.91 at 1024 keys",
         replaced=True,
     ),
@@ -194,12 +188,8 @@ def _state(expected: Expected, found: Paired) -> State:
 
 
 def _same_kernel(analysis: Analysis, ordering: Ordering, problem: Problem) -> bool:
-    """Whether both ran the same attention kernel of a library, as their checks recorded."""
+    """Whether both ran the same kernel of a library."""
     ran = [
-        kernels.attention(record.kernels)
-        for record in analysis.records
-        if record.session == CHECK
-        and record.problem == problem
-        and record.implementation in (ordering.row, ordering.other)
+        analysis.same_kernels.get((problem, name), name) for name in (ordering.row, ordering.other)
     ]
-    return len(ran) > 1 and ran[0] == ran[1] != ()
+    return ran[0] == ran[1]

@@ -9,13 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Final
 
+from suites.records.plan import FEWEST_SPLIT
 from suites.records.record import Record
 from suites.stats.pairing import log_ratios_between, twin_log_ratios
-
-FEWEST_SESSIONS: Final = 5
-"""Sessions that a ratio between processes takes: each has processes of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +49,9 @@ def fault(base: Sequence[Record], other: Sequence[Record], found: Twins) -> str:
     if unbound := next((record.unbound for record in (*base, *other) if record.unbound), ""):
         return f"unpaired: measured in different processes, and {unbound}"
     both = {record.session for record in base} & {record.session for record in other}
-    if len(both) < FEWEST_SESSIONS:
+    if len(both) < FEWEST_SPLIT:
         return (
-            f"measured in different processes, which takes {FEWEST_SESSIONS} sessions; "
+            f"measured in different processes, which takes {FEWEST_SPLIT} sessions; "
             f"{len(both)} timed both"
         )
     if not found.between:

@@ -165,7 +165,16 @@ def run_floor(timed: Timed) -> float | None:
 
     Identical code differs by no more in 95 % of cases. None without a twin.
     """
-    twins = [found for each in timed.values() if (found := twins_of(each).within)]
+    return _floor_of(twins_of(each).within for each in timed.values())
+
+
+def between_floor(timed: Timed) -> float | None:
+    """The noise floor between processes of a run; None where all rows share one."""
+    return _floor_of(twins_of(each).between for each in timed.values())
+
+
+def _floor_of(every: Iterable[Sequence[float]]) -> float | None:
+    twins = [found for found in every if found]
     if not twins:
         return None
     sessions = round(median(len(found) for found in twins))

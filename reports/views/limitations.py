@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from reports.analysis.run_analysis import Analysis
 from reports.rows.answers import devices_beside_cpu
-from reports.views import disturbance, neighbours, nvidia
+from reports.views import disturbance, neighbours, nvidia, processes
 from reports.views.machine import NO_GPU
 from reports.views.text import LONGEST_TEXT, abbreviated, capitalized, counted
 from reports.views.verdicts import imprecise, noise_floor, reason
@@ -28,6 +28,7 @@ def sentences(analysis: Analysis) -> list[str]:
         *disturbance.meaning(analysis),
         imprecise(analysis.plan, [*rows, *analysis.across]),
         *neighbours.sentences(analysis),
+        *processes.sentences(analysis),
         *nvidia.sentences(analysis),
         "" if devices_beside_cpu(analysis.run, analysis.records) else f"{capitalized(NO_GPU)}.",
     )

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from reports.analysis.orderings import ORIGIN, SEVERAL, Expected, OrderingRow
+from reports.analysis.orderings import ORIGIN, SEVERAL, Expected, OrderingRow, State
 from reports.analysis.run_analysis import Analysis
 from reports.views.numbers import ratio_in
 from reports.views.statuses import STATUS_WORDS
@@ -31,19 +31,18 @@ NOT_REPLACED: Final = "the compiler did not replace it by the same kernel here"
 UNKNOWN: Final = "not reproduced here: the reason is not known"
 
 
+_COUNTED: Final[tuple[tuple[State, str], ...]] = (
+    ("no", "not reproduced"),
+    ("undecided", "undecided"),
+    ("does not apply", "not applicable"),
+    ("not measured", "not measured"),
+)
+
+
 def summary(rows: Sequence[OrderingRow]) -> str:
     """How many are reproduced: 3 of 5 known orderings reproduced, 1 not, 1 undecided."""
     found = Counter(row.state for row in rows)
-    others = [
-        f"{found[state]} {word}"
-        for state, word in (
-            ("no", "not reproduced"),
-            ("undecided", "undecided"),
-            ("does not apply", "not applicable"),
-            ("not measured", "not measured"),
-        )
-        if found[state]
-    ]
+    others = [f"{found[state]} {word}" for state, word in _COUNTED if found[state]]
     reproduced = f"{found['yes']} of {counted(len(rows), 'known ordering')} reproduced"
     return f"{', '.join([reproduced, *others])}."
 

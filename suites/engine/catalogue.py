@@ -88,13 +88,14 @@ def with_libraries(plan: Plan, pool: LocalPool) -> Plan:
     """The plan after its libraries were imported: an entry whose library fails is missing.
 
     Each is imported by the process that checks the implementation. Importing takes seconds for some
-    libraries, so only those of a plan are imported.
+    libraries, so only those of a plan are imported, where a problem is within the limits.
     """
     return replace(plan, entries=tuple(_with_library(each, plan, pool) for each in plan.entries))
 
 
 def _with_library(entry: Entry, plan: Plan, pool: LocalPool) -> Entry:
-    if entry.missing or not entry.library:
+    needed = bool(entry.library) and entry.accepts_any(plan.problems, plan.capability)
+    if entry.missing or not needed:
         return entry
     heard: list[Message] = []
     process = pool.take(CHECK, max(plan.threads), entry.process)

@@ -16,6 +16,9 @@ from suites.records.settings import Settings
 
 AGAIN: Final = "baseline again"
 """The process that measures the baseline once more: the noise floor between processes."""
+FEWEST_SPLIT: Final = 5
+"""Sessions at least where implementations have several processes: each session has new ones, which
+differ more than the rounds of one process."""
 Work = tuple[Problem, list[str]]
 """A problem and the implementations that have something to do on it."""
 
@@ -86,6 +89,10 @@ class Entry:
     def group(self, problem: Problem) -> str:
         """The group of benchmarks it is ranked in: one for each problem and panel."""
         return f"{problem}" if self.panel == "attention" else f"{problem} {self.panel}"
+
+    def accepts_any(self, problems: Iterable[Problem], capability: tuple[int, int] | None) -> bool:
+        """Whether any of these problems is within its limits."""
+        return any(not self.refusals(problem, capability) for problem in problems)
 
     def refusals(self, problem: Problem, capability: tuple[int, int] | None) -> tuple[str, ...]:
         """Every reason this problem is out of reach, in words; empty means "I can"."""

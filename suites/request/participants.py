@@ -7,23 +7,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from impls import name_and_spec
+from impls.interface import Problem
 from suites.records.plan import Entry
 
 if TYPE_CHECKING:
     from suites.request.planning import Request
 
 
-def left_out(request: Request, entries: Sequence[Entry]) -> tuple[str, ...]:
+def left_out(
+    request: Request,
+    entries: Sequence[Entry],
+    problems: Sequence[Problem],
+    capability: tuple[int, int] | None,
+) -> tuple[str, ...]:
     """The names of those that start too slowly for the suite, where none are named.
 
-    A missing one costs no time: it stays, with its reason.
+    One that is missing, or refuses every problem, costs no time: it stays, with its reason.
     """
     if request.specs is not None or request.with_peers or request.suite.slow_starts:
         return ()
     return tuple(
         each.name
         for each in entries
-        if each.slow_start and not each.missing and not _is_baseline(each, request)
+        if each.slow_start
+        and not each.missing
+        and not _is_baseline(each, request)
+        and each.accepts_any(problems, capability)
     )
 
 

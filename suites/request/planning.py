@@ -10,7 +10,7 @@ from typing import Any, Final
 import psutil
 
 from impls import name_and_spec
-from suites.records.plan import Entry, Plan
+from suites.records.plan import FEWEST_SPLIT, Entry, Plan
 from suites.request import axes, baselines, options, participants, processes
 from suites.request.axes import AXES, Values
 from suites.request.participants import is_meant
@@ -27,8 +27,6 @@ FEWEST_SESSIONS: Final = 2
 ENOUGH_S: Final = 10.5
 """Further sessions of such a problem run while they end within so many seconds for each ratio. The
 user waits for the result, and starting and reporting take a few seconds more."""
-FEWEST_SPLIT: Final = 5
-"""Sessions at least where implementations are measured in several processes."""
 MOST_SESSIONS: Final = 20
 """Sessions after which a precision is given up, unless --sessions says otherwise."""
 TIME_LIMIT_S: Final = 60.0
@@ -176,12 +174,15 @@ def plan_of(
     entries  the implementations, as data
     """
     problems = problems_of(request, machine)
-    left_out = participants.left_out(request, entries)
+    left_out = participants.left_out(request, entries, problems, capability(machine))
     taking_part = participants.of(request, entries, left_out)
     entries = processes.assigned(taking_part, request.apart)
-    split = processes.are_split(entries)
+    sessions, fewest = _sessions(request), fewest_sessions(request)
+    if sessions and processes.are_split(entries):
+        _expect_sessions(request)
+        sessions, fewest = max(sessions, FEWEST_SPLIT), max(fewest, FEWEST_SPLIT)
     defaults = {
-        "sessions": max(_sessions(request), FEWEST_SPLIT if split else 0),
+        "sessions": sessions,
         "threads": threads_of(request, cores),
         "memory_limit": memory_limit(request),
         "budget_s": request.suite.budget_s,
@@ -190,7 +191,7 @@ def plan_of(
         suite="problem" if request.problems else request.suite.name,
         problems=problems,
         entries=entries,
-        fewest_sessions=max(fewest_sessions(request), FEWEST_SPLIT if split else 0),
+        fewest_sessions=fewest,
         enough_s=_enough_s(request, entries),
         seed=secrets.randbits(31),
         round_budget_ms=_round_budget_ms(request),
@@ -203,6 +204,16 @@ def plan_of(
         left_out=left_out,
         **{**defaults, **request.settings},
     )
+
+
+def _expect_sessions(request: Request) -> None:
+    """Raise ValueError for fewer sessions than ratios between processes take."""
+    given = request.settings.get("sessions", FEWEST_SPLIT)
+    if given < FEWEST_SPLIT:
+        raise ValueError(
+            f"--sessions is {given}, and implementations have processes of their own; expected at "
+            f"least {FEWEST_SPLIT}"
+        )
 
 
 def _round_budget_ms(request: Request) -> float:

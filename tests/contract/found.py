@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 import torch
@@ -27,6 +27,11 @@ FOUND = impls.select([n for n, each in KNOWN.items() if isinstance(each, Impleme
 LAYERS = [each for each in FOUND if each.projections]
 OWN_REFERENCE = [each for each in FOUND if each.reference is not None]
 ATTENTION = [each for each in FOUND if not each.projections and each.reference is None]
+QUICK = [each for each in FOUND if not each.slow_start]
+SLOW = [each for each in FOUND if each.slow_start]
+"""Those whose set-up takes seconds, for every size: the contract tests them on a few problems."""
+FEW: Final = 3
+"""Problems of the agreement suite for one of SLOW."""
 HERE = "cuda" if torch.cuda.is_available() else "cpu"
 ANSWERED: HardFindings = {}
 """Problems with the same features share one check on hard inputs, as in a run."""
@@ -66,15 +71,23 @@ def problems(device: str = "cpu") -> list[Problem]:
 def pairs(group: Sequence[Implementation]) -> pytest.MarkDecorator:
     """Parameters `problem` and `each`: every problem with every implementation that accepts it.
 
-    Problems come in the outer loop, so that only one reference is in memory.
+    Problems come in the outer loop, so that only one reference is in memory. One of SLOW gets a
+    FEW of them.
     """
+    few = {str(each): _few(each) for each in SLOW}
     cases: list[Any] = [
         pytest.param(problem, each, id=f"{problem}-{each}")
         for problem in problems()
         for each in group
-        if not each.refusals(problem)
+        if not each.refusals(problem) and problem in few.get(str(each), (problem,))
     ]
     return pytest.mark.parametrize(("problem", "each"), [*cases, *_on_device(group)])
+
+
+def _few(each: Implementation) -> list[Problem]:
+    """Problems from the whole list, at equal distances, that an implementation accepts."""
+    accepted = [problem for problem in problems() if not each.refusals(problem)]
+    return accepted[len(accepted) // (2 * FEW) :: max(1, len(accepted) // FEW)][:FEW]
 
 
 def _on_device(group: Sequence[Implementation]) -> list[Any]:
@@ -91,10 +104,19 @@ def _on_device(group: Sequence[Implementation]) -> list[Any]:
 
 
 def fault(problem: Problem, each: Implementation) -> str:
-    """The first disagreement with the reference, in words; empty if they agree."""
-    return _checker(problem).check(each).fault
+    """The first disagreement with the reference, in words; empty if they agree.
+
+    Hard inputs have a dozen sizes, and one of SLOW sets up for each: it gets the problem itself.
+    """
+    checker = _on_problem_alone(problem) if each.slow_start else _checker(problem)
+    return checker.check(each).fault
 
 
 @lru_cache(maxsize=1)
 def _checker(problem: Problem) -> Checker:
     return Checker(problem, seed=11, hard_findings=ANSWERED)
+
+
+@lru_cache(maxsize=1)
+def _on_problem_alone(problem: Problem) -> Checker:
+    return Checker(problem, seed=11, labels=())

@@ -22,7 +22,8 @@ from suites.measure.inputs import bind, call_of, copies, make_inputs
 from tests.contract.found import FOUND, KNOWN
 
 EXACT = [each for each in FOUND if not each.approximates]
-EVERY = pytest.mark.parametrize("each", EXACT, ids=str)
+EVERY = pytest.mark.parametrize("each", [e for e in EXACT if not e.slow_start], ids=str)
+HARD: Final = "b2 h4/2 t33/70 d24 dv40 window:9:5+padding:0.5 alibi softcap15.0 sink"
 LONGEST: Final = 70
 SEEDS = st.integers(0, 2**31 - 1)
 DRAWN = settings(
@@ -137,8 +138,19 @@ def test_any_problem_is_refused_with_a_reason_or_computed_correctly(
         assert fault_of(each, nearest, seed) == "", f"{each} on {nearest}, seed {seed}"
 
 
+@pytest.mark.parametrize("words", [HARD, "b1 h3 t65 d16 causal bf16 bthd"])
+@pytest.mark.parametrize("each", [e for e in EXACT if e.slow_start], ids=str)
+def test_one_that_starts_slowly_computes_two_problems_correctly(
+    each: Implementation, words: str
+) -> None:
+    nearest = within_reach(each, Problem.parse(words))
+    if each.refusals(nearest):
+        pytest.skip(f"refused: {'; '.join(each.refusals(nearest))}")
+    assert fault_of(each, nearest, seed=0) == ""
+
+
 def test_problems_can_be_reduced_until_every_cpu_implementation_accepts_them() -> None:
-    hard = Problem.parse("b2 h4/2 t33/70 d24 dv40 window:9:5+padding:0.5 alibi softcap15.0 sink")
+    hard = Problem.parse(HARD)
     able = [each for each in EXACT if not each.refusals(within_reach(each, hard))]
     devices = [each for each in EXACT if any("cpu" in limits.devices for limits in each.limits)]
     assert able == devices

@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 
 import impls
-from impls.interface import Problem
+from impls.interface import Limits, Problem
 from suites.conducting import planned, pool_for, pool_of
 from suites.engine import describe
 from suites.engine.catalogue import open_catalogue, with_libraries
@@ -152,7 +152,7 @@ def test_an_own_file_whose_library_is_not_installed_is_missing(
 
 
 def test_each_library_is_imported_by_the_process_that_checks_its_implementation() -> None:
-    """One that breaks another's import has a process of its own."""
+    """One that breaks another's import has a process of its own; one that is unused has none."""
     taken: list[tuple[int, str]] = []
 
     class Pool:
@@ -165,10 +165,11 @@ def test_each_library_is_imported_by_the_process_that_checks_its_implementation(
             taken.remove((session, name))
 
     entries = (
-        Entry(name="shares", library="planted 1.0"),
-        Entry(name="alone", library="planted 2.0", apart="why", process="alone"),
-        Entry(name="none"),
+        Entry(name="shares", limits=(Limits(),), library="planted 1.0"),
+        Entry(name="alone", limits=(Limits(),), library="planted 2.0", process="alone"),
+        Entry(name="none", limits=(Limits(),)),
         Entry(name="absent", library="planted 3.0", missing="not installed"),
+        Entry(name="refuses", limits=(Limits(devices=("cuda",)),), library="planted 4.0"),
     )
     plan = plan_with(entries)
     pool = Pool()

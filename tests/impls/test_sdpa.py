@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -10,6 +12,7 @@ from impls import reference, sdpa
 from impls.interface import Implementation, Problem
 from impls.interface.implementation import from_function
 from impls.sdpa import sdpa_cudnn, sdpa_efficient, sdpa_flash, sdpa_math
+from suites.agreement.checker import Checker
 from suites.measure.inputs import Inputs, bind, make_inputs
 
 DEFINITION = from_function(reference.attention)
@@ -192,3 +195,40 @@ def test_a_mask_that_hides_nothing_is_not_passed(monkeypatch: pytest.MonkeyPatch
     x = make_inputs(problem, purpose="test")
     bind(sdpa_flash, problem, x)(x.q, x.k, x.v)
     assert given == [(None, False)]
+
+
+@pytest.mark.parametrize(
+    ("words", "backend"),
+    [
+        ("b2 h4 t33 d8", "flash"),
+        ("b2 h4/2 t33 d8 causal train", "flash"),
+        ("b2 h4/2 t9/33 d8 window:5 relative:8 bf16", "flash"),
+        ("b2 h4 t33 d8 dv5", "math"),
+    ],
+)
+def test_the_backend_that_torch_chooses_is_recorded(words: str, backend: str) -> None:
+    found = Checker(Problem.parse(words), seed=3, labels=()).check(sdpa.sdpa)
+    assert found.fault == ""
+    assert found.operator == backend
+
+
+def test_the_recorded_backend_is_the_one_that_ran() -> None:
+    """A profile names the kernel, whatever the dispatcher says."""
+    for words, kernel in (("", "flash_attention_for_cpu"), ("dv5", "math")):
+        found = Checker(Problem.parse(f"b2 h4 t33 d8 {words}"), seed=3, labels=()).check(sdpa.sdpa)
+        assert kernel in str(found.kernels), words
+
+
+def test_torch_chooses_for_grouped_heads_as_for_others() -> None:
+    problem = Problem.parse("b2 h4/2 t33 d8 causal fp64 train")
+    given = make_inputs(problem, purpose="sdpa")
+    wanted = answers(DEFINITION, problem, given)
+    for made, expected in zip(answers(sdpa.sdpa, problem, given), wanted, strict=True):
+        torch.testing.assert_close(made, expected)
+
+
+def test_queries_without_a_key_are_refused_on_nvidia_devices_only() -> None:
+    problem = Problem.parse("b2 h4 t33/9 d8 causal")
+    assert sdpa.sdpa.refusals(problem) == ()
+    on_cuda = sdpa.sdpa.refusals(replace(problem, device="cuda"), (9, 0))
+    assert on_cuda == ("queries that see no key: takes masks that leave every query a key",)

@@ -80,6 +80,7 @@ SLOW = (
     *entries("base layer"),
     Entry(name="slow", limits=(Limits(),), slow_start=True),
     Entry(name="absent", missing="not installed", slow_start=True),
+    Entry(name="gpu", limits=(Limits(devices=("cuda",)),), slow_start=True),
 )
 
 
@@ -91,20 +92,23 @@ def names_of(suite: str, given: Given) -> tuple[list[str], tuple[str, ...]]:
 
 @pytest.mark.parametrize("suite", [name for name in SUITES if name != "peers"])
 def test_a_slow_start_is_left_out_and_the_plan_names_it(suite: str) -> None:
-    """A missing one costs no time: it stays, with its reason."""
-    assert names_of(suite, {}) == (["base", "layer", "absent"], ("slow",))
-    every = ["base", "layer", "slow", "absent"]
+    """One that is missing, or refuses every problem, costs no time: it stays, with its reason."""
+    assert names_of(suite, {}) == (["base", "layer", "absent", "gpu"], ("slow",))
+    every = ["base", "layer", "slow", "absent", "gpu"]
     assert names_of(suite, {"--with-peers": "on"}) == (every, ())
 
 
 def test_a_slow_start_takes_part_where_it_is_named() -> None:
     assert names_of("quick", {"--impl": ["slow"]})[1] == ()
     assert "slow" in names_of("quick", {"--impl": ["slow"]})[0]
-    assert names_of("quick", {"--against": "slow"}) == (["base", "layer", "slow", "absent"], ())
+    assert names_of("quick", {"--against": "slow"}) == (
+        ["base", "layer", "slow", "absent", "gpu"],
+        (),
+    )
 
 
 def test_peers_has_slow_starts_and_attention_alone_unless_others_are_named() -> None:
-    assert names_of("peers", {}) == (["base", "slow", "absent"], ())
+    assert names_of("peers", {}) == (["base", "slow", "absent", "gpu"], ())
     assert "layer" in names_of("peers", {"--impl": ["layer", "base"]})[0]
     assert "layer" in names_of("peers", {"--against": "layer"})[0]
 

@@ -26,7 +26,7 @@ from reports.outputs.terminal.ordering_table import ordering_table
 from reports.outputs.terminal.tail_table import tail_table
 from reports.outputs.terminal.verdict_tables import across_tables, verdict_tables
 from reports.rows.panels import panels_of
-from reports.views import choices, disturbance, neighbours, nvidia
+from reports.views import choices, disturbance, neighbours, nvidia, processes
 from reports.views import notes as call_notes
 from reports.views.commands import labels
 from reports.views.grids import Cell, Grid, error_grid, memory_grid, speed_up_grid, time_grid
@@ -119,6 +119,7 @@ def also_measured(analysis: Analysis, panels: Collection[str]) -> str:
 def _remarks(analysis: Analysis, *, every: bool) -> Iterator[str]:
     """How the run went: rows that slow others, unread rows, how functions were called."""
     yield from neighbours.sentences(analysis)
+    yield from processes.sentences(analysis)
     yield unread(analysis.run)
     yield from nvidia.sentences(analysis)
     yield inside_calls(analysis.run, analysis.records) if every else ""

@@ -132,7 +132,7 @@ def test_the_suite_peers_has_a_problem_for_every_ordering() -> None:
 def test_the_reason_is_what_differs_from_the_earlier_machine_or_not_known() -> None:
     alike = Analysis(*run_with({"onnxruntime": 1.3}, FULL))
     assert [why(alike, row) for row in ordering_rows(alike)] == [UNKNOWN]
-    older = {"cpu_capability": "AVX2", "versions": {"torch": "2.11.0+cpu"}}
+    older: dict[str, Any] = {"cpu_capability": "AVX2", "versions": {"torch": "2.11.0+cpu"}}
     other = Analysis(*run_with({"onnxruntime": 1.3}, FULL, **older))
     (said,) = (why(other, row) for row in ordering_rows(other))
     assert said == (
