@@ -30,10 +30,10 @@ def flagged(text: str, fallback: str) -> str:
 
 
 def described(row: Measurement) -> str:
-    """The kernels of a measurement, the same kernel, and the fallback."""
+    """The same kernel and the fallback of a measurement, and its kernels."""
     absent = _OUTSIDE if UNSEEN in row.notes else NOT_RECORDED
     ran = kernel_names(row.kernels) or row.operator or absent
-    return "; ".join(filter(None, (ran, label(row.same_kernel), row.fallback)))
+    return "; ".join(filter(None, (label(row.same_kernel), row.fallback, ran)))
 
 
 def sentences(analysis: Analysis, *, panel: str | None = None) -> list[str]:

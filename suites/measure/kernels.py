@@ -45,7 +45,8 @@ class _Span(NamedTuple):
 def ran(call: Callable[[], object], device: str) -> tuple[Kernel, ...]:
     """The kernels of one further call, which is neither timed nor measured otherwise."""
     # torch.profiler.profile would import the compiler, as in memory.py.
-    gpu = device == "cuda" and ProfilerActivity.CUDA in supported_activities()
+    able = supported_activities()  # type: ignore[no-untyped-call] # torch's
+    gpu = device == "cuda" and ProfilerActivity.CUDA in able
     with profile(use_kineto=True, use_device="cuda" if gpu else None, record_shapes=True) as p:
         call()
     return of(p.kineto_results.events())
