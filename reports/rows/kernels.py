@@ -31,12 +31,14 @@ def same_kernels(plan: Plan, timed: Ran) -> dict[Pair, str]:
     """For an implementation that ran the same kernel as another of its panel: the other's name.
 
     The other one is the baseline if it is among those that share a kernel, else the first of them
-    in the plan's order. It has no entry.
+    in the plan's order. It has no entry. Implementations that the run names by NAME=SPEC are left
+    out: they are versions of one thing, and their difference is what the run measures.
     """
+    versions = {entry.name for entry in plan.entries if entry.spec}
     return {
         (problem, name): first
         for problem in plan.problems
-        for names in plan.panels({name for at, name in timed if at == problem}).values()
+        for names in plan.panels({n for at, n in timed if at == problem} - versions).values()
         for first, others in _groups(plan, problem, names, timed)
         for name in others
     }
