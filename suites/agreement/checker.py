@@ -26,7 +26,7 @@ from suites.agreement.trial import Trial, first_fault
 from suites.measure import kernels, memory, timing
 from suites.measure.inputs import Inputs, copies
 from suites.measure.preparing import Announced, Preparation
-from suites.records.kernels import Kernel
+from suites.records.kernels import TRACED, Kernel
 from suites.records.record import Agreement
 
 
@@ -178,8 +178,12 @@ class Checker:
 
 
 def _kernels(trial: Trial, usage: memory.Usage) -> tuple[Kernel, ...]:
-    """The kernels of a further, warm call; of a long call those seen with its memory."""
-    if trial.is_long and usage.kernels:
+    """The kernels of a further, warm call; of a long call those seen with its memory.
+
+    A first call that compiled was long for that reason, and is not used.
+    """
+    compiled = any(each.name.startswith(TRACED) for each in usage.kernels)
+    if trial.is_long and usage.kernels and not compiled:
         return usage.kernels
     call = trial.prober.call(trial.problem, trial.inputs)
     return kernels.ran(call, trial.problem.device)

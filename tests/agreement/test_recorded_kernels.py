@@ -88,3 +88,12 @@ def test_kernels_of_another_library_are_not_seen() -> None:
     found = Checker(Problem.parse("b1 h2 t64 d16"), seed=1).check(from_function(outside))
     assert found.fault == ""
     assert found.kernels == ()
+
+
+def test_the_profile_of_a_call_that_compiled_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    traced = (Kernel(name="prims::mul", share=0.1, calls=1),)
+    warm = (Kernel(name=FLASH, share=1.0, calls=1),)
+    monkeypatch.setattr(kernels, "of", lambda _: traced)
+    monkeypatch.setattr(kernels, "ran", lambda *_: warm)
+    monkeypatch.setattr(timing, "LONG_MS", 0.0)
+    assert finding("sdpa_flash").kernels == warm
