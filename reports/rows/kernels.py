@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from impls.interface import Problem
-from suites.records.kernels import Kernel, attention, is_attention, is_light
+from suites.records.kernels import Kernel, attention, is_light
 from suites.records.plan import Plan
 from suites.records.record import Pair, Record
 
@@ -19,13 +19,12 @@ def kernels_of(found: Iterable[Record]) -> tuple[Kernel, ...]:
 
 
 def kernel_names(kernels: Sequence[Kernel]) -> str:
-    """The kernels that do the work, by time: attention kernels, else all but copies and fills.
+    """The kernels that do the work, by time: those that do more than copy, fill or add.
 
     All of them where nothing else ran.
     """
-    own = [each.name for each in kernels if is_attention(each.name)]
     heavy = [each.name for each in kernels if not is_light(each.name)]
-    return ", ".join(own or heavy or [each.name for each in kernels])
+    return ", ".join(heavy or [each.name for each in kernels])
 
 
 def same_kernels(plan: Plan, timed: Ran) -> dict[Pair, str]:
