@@ -17,7 +17,7 @@ Names = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="NAME",
-        help="NAME, FILE.py, FILE.py:FUNCTION or NAME=SPEC.",
+        help="NAME, FILE.py, FILE.py:FUNCTION or NAME=SPEC; by default all but slow starts.",
         autocompletion=completion.implementations,
     ),
 ]
