@@ -78,7 +78,7 @@ COLUMNS: Final = (
     Column("median ms", "median_ms", _median),
     Column("spread ms", "spread_width_ms", _spread),
     Column("peak MiB", "peak_bytes", _peak),
-    Column("kernel", "kernel", lambda row: Value(described(row))),
+    Column("kernel", "kernels", lambda row: Value(described(row))),
     Column("share of attainable", "share_of_attainable", _attainable),
     Column("share of the gate", "share_of_bound", _of(lambda row: row.evidence.share, share)),
     Column("sessions", "sessions", lambda row: whole(row.sessions)),
