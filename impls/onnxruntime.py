@@ -20,7 +20,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import torch
-from torch import Tensor
+from torch import Tensor, unflatten
 
 from impls.interface import AttentionFunction, BiasValues, Library, Limits, Problem, implementation
 from impls.interface.bias import bucket
@@ -130,7 +130,7 @@ def onnxruntime(problem: Problem, operator: str = "Attention") -> AttentionFunct
         out = q.new_empty(shape)
         _bind(binding.bind_output, "out", out)
         session.run_with_iobinding(binding)
-        return out.unflatten(2, (heads, -1)).transpose(1, 2) if packed else out
+        return unflatten(out, 2, (heads, -1)).transpose(1, 2) if packed else out
 
     return call
 
@@ -293,7 +293,7 @@ def _bias(problem: Problem, *, masked: bool) -> list[NodeProto]:
     return [found, cast, *([make_node("Add", ["cast", "hidden"], ["added"])] if masked else [])]
 
 
-def _attributes(problem: Problem, operator: str) -> dict[str, float]:
+def _attributes(problem: Problem, operator: str) -> dict[str, Any]:
     p = problem
     causal = int(_is_masked(p) and _is_causal(p, operator))
     if operator == "MultiHeadAttention":

@@ -44,6 +44,9 @@ _USUAL_IMPORTS: Final = {
 """Imports that files often leave out, by the name that they define."""
 
 OnProblem = Check | Measure
+_NO_MEMORY: Final = ("can't allocate memory", "Failed to allocate")
+"""Text of a plain RuntimeError where there is no memory: of torch's CPU allocator; of ONNX Runtime
+and OpenVINO."""
 
 
 def recorded(
@@ -121,8 +124,7 @@ def _fault(error: BaseException, memory_limit: int) -> tuple[Status, Cause, str]
         return "out_of_memory", "device_memory", text
     if device_errors.ends_cuda(error):
         return "failed", "device_error", f"the device failed: {_message(error, lines=1)}; {HINT}"
-    # torch's CPU allocator raises a plain RuntimeError: its text is the only sign.
-    if isinstance(error, MemoryError) or "can't allocate memory" in text:
+    if isinstance(error, MemoryError) or any(said in text for said in _NO_MEMORY):
         limit = f"one call may add {memory_limit / 2**30:.2f} GiB (--memory-limit)"
         return "out_of_memory", "memory_limit", f"{limit}: {text or kind}"
     return "failed", "exception", f"{kind}: {text}" if text else kind

@@ -12,6 +12,8 @@ import torch
 import impls
 from impls import reference
 from impls.interface import Implementation, Missing, Problem
+from suites.engine.call_limits import limited_memory
+from suites.engine.outcome import _fault
 from suites.measure.inputs import Inputs, bind, make_inputs
 from suites.measure.memory import measure
 from suites.measure.unseen import unseen
@@ -52,12 +54,16 @@ def out_of(each: Implementation, problem: Problem, inputs: Inputs) -> torch.Tens
 
 
 def exact(problem: Problem, x: Inputs) -> torch.Tensor:
-    p, optional = problem, {"bias": x.bias, "softcap": problem.softcap, "sink": x.sink}
+    p, q, k, v = problem, *(each.double() for each in (x.q, x.k, x.v))
     return reference.attention(
-        *(each.double() for each in (x.q, x.k, x.v)),
+        q,
+        k,
+        v,
         mask=p.mask.resolved(p.batch, p.key_length),
         scale=p.softmax_scale,
-        **{name: value for name, value in optional.items() if value is not None},
+        bias=x.bias,
+        softcap=p.softcap,
+        sink=x.sink,
     )
 
 
@@ -82,6 +88,15 @@ def test_rows_without_a_key_are_zero(text: str) -> None:
     blind = (exact(problem, inputs) == 0).all(-1)
     assert blind.any()
     assert (out_of(ROW, problem, inputs)[blind] == 0).all()
+
+
+@needs_it
+def test_too_little_memory_is_no_fault() -> None:
+    problem, limit = Problem.parse("h8 t1024 d16 full"), 16 << 20
+    inputs = make_inputs(problem, purpose="test")
+    with pytest.raises(RuntimeError) as raised, limited_memory(limit, "cpu"):
+        out_of(ROW, problem, inputs)
+    assert _fault(raised.value, limit)[:2] == ("out_of_memory", "memory_limit")
 
 
 @needs_it

@@ -1,4 +1,4 @@
-"""The model computes what its limits accept, in the problem's precision and with torch's threads."""
+"""The model computes what its limits accept, in the problem's precision, on torch's threads."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import torch
 import impls
 from impls import reference
 from impls.interface import Implementation, Missing, Problem
+from suites.engine.call_limits import limited_memory
+from suites.engine.outcome import _fault
 from suites.measure.inputs import Inputs, bind, make_inputs
 from suites.measure.memory import measure
 from suites.measure.unseen import unseen
@@ -61,6 +63,15 @@ def test_rows_without_a_key_are_zero(text: str) -> None:
     blind = (exact(problem, inputs) == 0).all(-1)
     assert blind.any()
     assert (out_of(problem, inputs)[blind] == 0).all()
+
+
+@needs_it
+def test_too_little_memory_is_no_fault() -> None:
+    problem, limit = Problem.parse("h8 t1024 d16 full alibi"), 16 << 20
+    inputs = make_inputs(problem, purpose="test")
+    with pytest.raises(RuntimeError) as raised, limited_memory(limit, "cpu"):
+        out_of(problem, inputs)
+    assert _fault(raised.value, limit)[:2] == ("out_of_memory", "memory_limit")
 
 
 @needs_it
