@@ -135,7 +135,7 @@ def _in_folder_file(path: Path) -> list[Implementation | Missing]:
     if not found:
         return [Missing(path.stem, "has no attention function of (q, k, v, ...)")]
     return [
-        Missing(each.name, each.library.fault, each.ran_on)
+        Missing(each.name, each.library.fault, each.ran_on, each.limits)
         if each.library and each.library.fault
         else each
         for each in found

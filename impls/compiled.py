@@ -16,7 +16,7 @@ from functools import lru_cache
 
 import torch
 from torch import Tensor
-from torch.profiler import ProfilerActivity, profile
+from torch.autograd.profiler import profile
 
 from impls.interface import AttentionFunction, BiasValues, Limits, Mask, Problem, implementation
 from impls.interface.limits import EVERY_BIAS, EVERY_MASK
@@ -42,13 +42,11 @@ def operator(  # noqa: PLR0913 - the arguments of the contract
     It counts none for code that comes from its cache, so that a profile of one call decides.
     """
     hidden = _hidden(mask, (len(q), q.shape[2], k.shape[2]), q.device)
-    compiled = _compiled(torch.get_num_threads())
-    with (
-        torch.set_grad_enabled(q.requires_grad),
-        profile(activities=[ProfilerActivity.CPU]) as profiled,
-    ):
-        compiled(q, k, v, hidden, scale, bias, softcap, sink)
-    names = {event.key for event in profiled.key_averages()}
+    added = _added(bias, q.shape[2], k.shape[2])
+    function = _compiled(torch.get_num_threads())
+    with torch.set_grad_enabled(q.requires_grad), profile(use_kineto=True) as profiled:
+        function(q, k, v, hidden, scale, added, softcap, sink)
+    names = {event.name() for event in profiled.kineto_results.events()}
     for name in sorted(names):
         if name.startswith(FUSED):
             kernel = name.removeprefix(FUSED).split("_attention")[0]
@@ -77,8 +75,9 @@ def compiled(problem: Problem) -> AttentionFunction:
     def attention(
         q: Tensor, k: Tensor, v: Tensor, bias: BiasValues | None = None, sink: Tensor | None = None
     ) -> Tensor:
+        added = _added(bias, problem.query_length, problem.key_length)
         function = _compiled(torch.get_num_threads())
-        return function(q, k, v, hidden, problem.softmax_scale, bias, problem.softcap, sink)
+        return function(q, k, v, hidden, problem.softmax_scale, added, problem.softcap, sink)
 
     return attention
 
@@ -100,13 +99,20 @@ def _hidden(mask: Mask, sizes: tuple[int, int, int], device: torch.device) -> Te
         return ~mask.dense(*sizes, device)
 
 
+def _added(bias: BiasValues | None, queries: int, keys: int) -> Tensor | None:
+    """The bias of every distance, from Tk - 1 down to 1 - Tq, [Hq, Tq + Tk - 1]."""
+    if bias is None:
+        return None
+    return bias.at(torch.arange(keys - 1, -queries, -1, device=bias.values.device))
+
+
 def _attention(  # noqa: PLR0913, PLR0917 - the arguments of the contract
     q: Tensor,
     k: Tensor,
     v: Tensor,
     hidden: Tensor | None,
     scale: float,
-    bias: BiasValues | None,
+    added: Tensor | None,
     softcap: float | None,
     sink: Tensor | None,
 ) -> Tensor:
@@ -117,10 +123,9 @@ def _attention(  # noqa: PLR0913, PLR0917 - the arguments of the contract
     scores = torch.matmul(q, k.transpose(-2, -1)).mul(scale)
     if softcap is not None:
         scores = softcap * torch.tanh(scores / softcap)
-    if bias is not None:
-        first = k.shape[2] - q.shape[2]
-        added = bias.between(range(first, k.shape[2]), range(k.shape[2]))
-        scores = scores + added.to(scores.dtype)
+    if added is not None:
+        by_pair = added.unfold(1, k.shape[2], 1).flip(1)
+        scores = scores + by_pair.to(scores.dtype)
     if hidden is not None:
         # The least finite number, not -inf: rows without keys and their gradients stay finite.
         scores = scores.masked_fill(hidden, torch.finfo(q.dtype).min)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -169,8 +169,11 @@ def _described(plan: Plan, pool: LocalPool) -> tuple[dict[str, Any], tuple[Entry
     """This machine, and the implementations of a plan; those that are not here are missing."""
     threads = max(plan.threads)
     missing = {e.name: why for e in plan.entries if (why := _fault(e, threads, pool))}
-    specs = [spec_of(entry) for entry in plan.entries if entry.name not in missing]
-    machine, found = open_catalogue(specs, threads=threads, pool=pool)
+    here = {spec_of(entry): entry for entry in plan.entries if entry.name not in missing}
+    machine, listed = open_catalogue(
+        list(here), threads=threads, pool=pool, processes=_processes(here.values())
+    )
+    found = _as_planned(listed, here.values())
     lost = (
         Entry(
             name=entry.name,
@@ -186,10 +189,30 @@ def _described(plan: Plan, pool: LocalPool) -> tuple[dict[str, Any], tuple[Entry
     return machine, tuple(every)
 
 
+def _processes(entries: Iterable[Entry]) -> dict[str, str]:
+    """By spec: the process of an implementation that cannot share one with other versions of it."""
+    return {spec_of(each): each.process for each in entries if each.process and each.revision}
+
+
+def _as_planned(listed: Iterable[Entry], planned: Iterable[Entry]) -> Iterator[Entry]:
+    """The entries as they are here, with the processes and the revisions of the plan.
+
+    A file whose bytes differ from those of the plan has no known revision.
+    """
+    known = {entry.name: entry for entry in planned}
+    for each in listed:
+        if (of := known.get(each.name)) is None:
+            yield each
+            continue
+        revision = of.revision if of.hashes == each.hashes else None
+        yield replace(each, process=of.process, apart=of.apart, revision=revision)
+
+
 def _fault(entry: Entry, threads: int, pool: LocalPool) -> str:
     """Why an implementation cannot be used here; empty when it can."""
     try:
-        open_catalogue([spec_of(entry)], threads=threads, pool=pool)
+        specs, processes = [spec_of(entry)], _processes([entry])
+        open_catalogue(specs, threads=threads, pool=pool, processes=processes)
     except ValueError as error:
         return str(error)
     return ""

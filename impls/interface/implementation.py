@@ -280,11 +280,13 @@ class Missing:
     """An implementation that cannot be used here, with the reason; it stays listed.
 
     ran_on  as in Implementation; None where its file does not import
+    limits  as in Implementation; empty where its file does not import
     """
 
     name: str
     reason: str
     ran_on: str | None = None
+    limits: tuple[Limits, ...] = field(default=(), compare=False)
 
 
 def refusals(

@@ -141,7 +141,7 @@ ORDERINGS: Final = (
     ),
 )
 """Measured beside torch 2.13.0 on two cores of an AMD EPYC with AVX-512, on a busy machine: orders
-of magnitude. docs/peers.md has more."""
+of magnitude. docs/peers.md says what each peer runs."""
 
 
 def ordering_rows(analysis: Analysis) -> list[OrderingRow]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from impls.interface import Problem
-from suites.records.kernels import Kernel, attention, is_attention, is_light
+from suites.records.kernels import Kernel, attention, is_light
 from suites.records.plan import Plan
 from suites.records.record import Pair, Record
 
@@ -19,25 +19,26 @@ def kernels_of(found: Iterable[Record]) -> tuple[Kernel, ...]:
 
 
 def kernel_names(kernels: Sequence[Kernel]) -> str:
-    """The kernels that do the work, by time: attention kernels, else all but copies and fills.
+    """The kernels that do the work, by time: those that do more than copy, fill or add.
 
     All of them where nothing else ran.
     """
-    own = [each.name for each in kernels if is_attention(each.name)]
     heavy = [each.name for each in kernels if not is_light(each.name)]
-    return ", ".join(own or heavy or [each.name for each in kernels])
+    return ", ".join(heavy or [each.name for each in kernels])
 
 
 def same_kernels(plan: Plan, timed: Ran) -> dict[Pair, str]:
     """For an implementation that ran the same kernel as another of its panel: the other's name.
 
     The other one is the baseline if it is among those that share a kernel, else the first of them
-    in the plan's order. It has no entry.
+    in the plan's order. It has no entry. Implementations that the run names by NAME=SPEC are left
+    out: they are versions of one thing, and their difference is what the run measures.
     """
+    versions = {entry.name for entry in plan.entries if entry.spec}
     return {
         (problem, name): first
         for problem in plan.problems
-        for names in plan.panels({name for at, name in timed if at == problem}).values()
+        for names in plan.panels({n for at, n in timed if at == problem} - versions).values()
         for first, others in _groups(plan, problem, names, timed)
         for name in others
     }

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from impls.interface import Problem
 from reports.analysis.comparison import Comparison, ComparisonRow, Lost
-from reports.views import differences
+from reports.views import differences, versions
 from reports.views.statuses import STATUS_WORDS
 from reports.views.text import counted
 from reports.views.verdicts import chance, noise_floor, reason, tally
@@ -16,7 +16,12 @@ def sentences(found: Comparison) -> list[str]:
     """What a reader has to know of a comparison."""
     if found.of_runs:
         return [*_conclusions(found), *_of_runs(found), *differences.side_by_side(found)]
-    return [*_conclusions(found), *_lost_within(found), noise_floor(found.floor)]
+    return [
+        *versions.of_comparison(found),
+        *_conclusions(found),
+        *_lost_within(found),
+        noise_floor(found.floor),
+    ]
 
 
 def row_reason(row: ComparisonRow) -> str:

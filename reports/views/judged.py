@@ -6,7 +6,14 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from impls.interface import Problem
-from reports.analysis.candidates import CandidateRow, Judgement, ProblemRow, best_first, score
+from reports.analysis.candidates import (
+    SAME_KERNEL,
+    CandidateRow,
+    Judgement,
+    ProblemRow,
+    best_first,
+    score,
+)
 from reports.rows.answers import STATES
 from reports.views.across import mark
 from reports.views.causes import sentence
@@ -106,6 +113,12 @@ def _result(row: ProblemRow, *, alone: bool) -> str:
 
 def _severe_first(row: CandidateRow) -> list[ProblemRow]:
     """Problems without a time first, by the severity of their state."""
-    order: Iterable[str] = [*STATES[1:], "another function", "not judged", "inconclusive"]
+    order: Iterable[str] = [
+        *STATES[1:],
+        "another function",
+        "not judged",
+        SAME_KERNEL,
+        "inconclusive",
+    ]
     places = {judgement: place for place, judgement in enumerate(order)}
     return sorted(row.rows, key=lambda each: places.get(each.judgement, len(places)))

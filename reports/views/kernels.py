@@ -9,12 +9,14 @@ from reports.analysis.run_analysis import Analysis
 from reports.rows.kernels import kernel_names
 from reports.rows.measurements import Measurement
 from reports.views.text import abbreviated, counted
+from reports.views.values import NOT_RECORDED
+from suites.records.kernels import UNSEEN
 
 MEANING: Final = (
     "Both call the same attention kernel on the same shapes, so their difference is the cost of "
     "the call: they are not ranked against each other."
 )
-_NONE: Final = "not recorded"
+_OUTSIDE: Final = "outside torch, not seen"
 
 
 def label(other: str) -> str:
@@ -28,9 +30,10 @@ def flagged(text: str, fallback: str) -> str:
 
 
 def described(row: Measurement) -> str:
-    """The kernels of a measurement, the same kernel, and the fallback."""
-    ran = kernel_names(row.kernels) or row.operator or _NONE
-    return "; ".join(filter(None, (ran, label(row.same_kernel), row.fallback)))
+    """The same kernel and the fallback of a measurement, and its kernels."""
+    absent = _OUTSIDE if UNSEEN in row.notes else NOT_RECORDED
+    ran = kernel_names(row.kernels) or row.operator or absent
+    return "; ".join(filter(None, (label(row.same_kernel), row.fallback, ran)))
 
 
 def sentences(analysis: Analysis, *, panel: str | None = None) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from reports.analysis.run_analysis import Analysis
-from reports.views import kernels, launches
+from reports.views import kernels, launches, versions
 from reports.views.text import LONGEST_TEXT, abbreviated
 from suites.records.record import Record
 
@@ -19,8 +19,9 @@ def sentences(analysis: Analysis, *, panel: str | None = None) -> list[str]:
     names = [e.name for e in analysis.plan.entries if panel in (None, e.panel)]
     said = {name: notes_of(analysis.records, name) for name in names}
     notes = [f"{abbreviated(name)}: {notes}." for name, notes in said.items() if notes]
+    named = versions.sentences(analysis.plan, panel=panel)
     ran = kernels.sentences(analysis, panel=panel)
-    return [*ran, *notes, *launches.sentences(analysis, panel=panel)]
+    return [*named, *ran, *notes, *launches.sentences(analysis, panel=panel)]
 
 
 def notes_of(records: Iterable[Record], name: str) -> str:

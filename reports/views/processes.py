@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from reports.analysis.run_analysis import Analysis
 from reports.analysis.verdicts import between_floor
+from reports.views.numbers import floor
 from reports.views.text import LONGEST_TEXT, abbreviated
-from reports.views.verdicts import floor
 
 
 def sentences(analysis: Analysis) -> Iterator[str]:

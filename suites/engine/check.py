@@ -16,11 +16,11 @@ from suites.engine.messages import Begin, Rest, Risk
 from suites.engine.outcome import clear_caches, recorded, resolve_in
 from suites.engine.pipe import Sender
 from suites.engine.protocol import Check
-from suites.measure import compilers, kernels, memory
+from suites.measure import compilers, memory
 from suites.measure.allocator import give_back
 from suites.measure.memory import Usage
 from suites.measure.unseen import unseen
-from suites.records.kernels import fallback
+from suites.records.kernels import UNSEEN, fallback
 from suites.records.record import CHECK, Record
 
 
@@ -70,7 +70,7 @@ def _check_one(task: Check, name: str, sender: Sender, checker: Checker) -> Reco
         operator=found.operator,
         kernels=found.kernels,
         fallback=fallback(found.operator, found.kernels),
-        notes=(*each.remarks(task.problem), *found.notes, *([] if named else [kernels.UNSEEN])),
+        notes=(*each.remarks(task.problem), *found.notes, *([] if named else [UNSEEN])),
         mask_bytes=each.convention.mask_bytes(task.problem) if each.convention else None,
         spent_ms=found.call_ms,
         calls_ms=found.calls_ms,

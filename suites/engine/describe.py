@@ -181,7 +181,12 @@ def _entries(task: ListImplementations, sender: Sender) -> list[tuple[int, Entry
             if (other.spec or entry.spec) and other is not entry:
                 raise ValueError(f"{spec}: the name {entry.name!r} is given twice; choose another")
     missing = [
-        Entry(name=each.name, missing=one_line(each.reason, LONGEST), ran_on=each.ran_on)
+        Entry(
+            name=each.name,
+            missing=one_line(each.reason, LONGEST),
+            limits=each.limits,
+            ran_on=each.ran_on,
+        )
         for each in known.values()
         if isinstance(each, Missing) and task.specs is None
     ]

@@ -1,8 +1,9 @@
 """The kernels of one call, from torch's profiler.
 
 On a CPU these are torch's operators, by the time in which they call no other operator. On a GPU
-they are the device kernels, as CUPTI reports them; that part never ran on a GPU. Kernels of other
-libraries, such as ONNX Runtime, have no events: nothing is recorded of them.
+they are the device kernels, as CUPTI reports them; without CUPTI, torch's operators by the time
+that the host takes to launch them. That part never ran on a GPU. Kernels of other libraries, such
+as ONNX Runtime, have no events: nothing is recorded of them.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from typing import Any, Final, NamedTuple
 
 from torch._C._autograd import DeviceType
 from torch.autograd.profiler import profile
+from torch.profiler import ProfilerActivity, supported_activities
 
 from suites.records.kernels import COMPILED, MATH, Kernel, is_attention, is_light, is_seen
 
-UNSEEN: Final = "its kernels run outside torch, whose profiler does not see them"
 LEAST_SHARE: Final = 0.01
 """Kernels that only copy or fill are left out below this part of the time."""
 LONGEST_VARIANT: Final = 300
@@ -44,8 +45,9 @@ class _Span(NamedTuple):
 def ran(call: Callable[[], object], device: str) -> tuple[Kernel, ...]:
     """The kernels of one further call, which is neither timed nor measured otherwise."""
     # torch.profiler.profile would import the compiler, as in memory.py.
-    on = None if device == "cpu" else device
-    with profile(use_kineto=True, use_device=on, record_shapes=True) as p:
+    able = supported_activities()  # type: ignore[no-untyped-call] # torch's
+    gpu = device == "cuda" and ProfilerActivity.CUDA in able
+    with profile(use_kineto=True, use_device="cuda" if gpu else None, record_shapes=True) as p:
         call()
     return of(p.kineto_results.events())
 

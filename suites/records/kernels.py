@@ -21,6 +21,8 @@ MATH: Final = "aten::_scaled_dot_product_attention_math"
 """torch's attention in separate operators; recorded as one kernel."""
 FELL_BACK: Final = "fell back to"
 """How the operator text of an implementation starts if its library chose a slow path."""
+UNSEEN: Final = "its kernels run outside torch, whose profiler does not see them"
+"""The note on a record without kernels."""
 RAN_MATH: Final = "ran torch's math"
 """The fallback of an implementation that names no operator."""
 

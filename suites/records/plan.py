@@ -33,7 +33,8 @@ class Entry:
     limits       its Limits; those of an inner attention stand in `inner_limits`
     panel        the implementations it is ranked with: attention, layers, approximations, or those
                  that share its own reference
-    missing      why it cannot be imported here; empty when it can
+    missing      why it cannot be imported here; empty when it can. Its limits are empty where its
+                 file does not import
     description  the first line of its docstring
     states_limits  whether its author declared the limits
     needs_trial  whether small calls choose how it is called: it states no limits, or follows
@@ -263,14 +264,18 @@ class Plan(Settings):
         return found
 
     def settled(self) -> Iterator[Record]:
-        """The records known before anything runs: missing files and problems beyond limits."""
+        """The records known before anything runs: missing files and problems beyond limits.
+
+        A missing implementation refuses what is beyond its limits: installing it would not help.
+        """
         for problem in self.problems:
             for entry in self.entries:
-                if entry.missing:
+                reasons = entry.refusals(problem, self.capability)
+                if entry.missing and not (entry.limits and reasons):
                     yield _unmeasured(problem, entry, "missing", "not_importable", entry.missing)
                 elif entry.fault:
                     yield _unmeasured(problem, entry, "failed", "exception", entry.fault)
-                elif reasons := entry.refusals(problem, self.capability):
+                elif reasons:
                     yield _unmeasured(problem, entry, "refused", "limits", "; ".join(reasons))
 
     def unchecked(self, records: Iterable[Record]) -> list[Work]:

@@ -13,7 +13,7 @@ import impls
 from impls.interface import Implementation, Problem
 from impls.interface.implementation import from_function
 from suites.agreement.checker import Checker, Finding
-from suites.measure import kernels, memory, timing
+from suites.measure import kernels, timing
 from suites.records.kernels import Kernel
 from tests.agreement.impostors.masks import mask_ignored
 
@@ -70,7 +70,7 @@ def test_a_long_call_is_not_called_once_more(monkeypatch: pytest.MonkeyPatch) ->
 def test_recording_kernels_leaves_the_memory_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     usage = finding("naive", "b1 h2 t64 d16 causal train").usage
     monkeypatch.setattr(kernels, "ran", lambda *_: ())
-    monkeypatch.setattr(memory.kernels, "of", lambda _: ())
+    monkeypatch.setattr(kernels, "of", lambda _: ())
     alone = finding("naive", "b1 h2 t64 d16 causal train").usage
     assert (usage.peak_bytes, usage.kept_bytes) == (alone.peak_bytes, alone.kept_bytes)
 

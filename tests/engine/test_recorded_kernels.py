@@ -12,8 +12,7 @@ from suites.engine.check import check
 from suites.engine.messages import Made, Message
 from suites.engine.pipe import Sender
 from suites.engine.protocol import Check
-from suites.measure.kernels import UNSEEN
-from suites.records.kernels import MATH, RAN_MATH
+from suites.records.kernels import MATH, RAN_MATH, UNSEEN
 from suites.records.record import CHECK, Record
 from suites.records.settings import Settings
 

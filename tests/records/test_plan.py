@@ -150,6 +150,14 @@ def test_a_missing_implementation_is_settled_before_anything_runs() -> None:
     }
 
 
+def test_a_missing_implementation_refuses_what_installing_it_would_not_change() -> None:
+    cuda = (Limits(devices=("cuda",)),)
+    made = plan(Entry(name="gone", missing="not installed", limits=cuda), entry("naive"))
+    assert {(each.status, each.cause) for each in made.settled()} == {("refused", "limits")}
+    able = plan(Entry(name="gone", missing="not installed", limits=(Limits(),)), entry("naive"))
+    assert {each.status for each in able.settled()} == {"missing"}
+
+
 def test_a_problem_beyond_limits_is_settled_with_every_reason() -> None:
     made = plan(entry("narrow", Limits(masks=("full",), unequal_lengths=False)), entry("naive"))
     (settled,) = made.settled()

@@ -12,21 +12,25 @@ import pytest
 from rich.console import Console
 
 from impls.interface import Problem
+from reports.analysis.candidates import candidate_rows, score
 from reports.analysis.ranking.dispatch import Dispatch, dispatch
 from reports.analysis.run_analysis import Analysis
+from reports.outputs.export.export import export
+from reports.outputs.export.judged_lines import of_candidate
 from reports.outputs.html.page import page
 from reports.outputs.markdown.run import of_run
 from reports.outputs.terminal.run_tables import summary
 from reports.rows.kernels import kernel_names
 from reports.rows.measurements import measurement_columns
-from reports.views import answer, kernels
+from reports.views import answer, judged, kernels
 from reports.views.charts.ranking import rankings_charts
 from reports.views.grids import time_grid
 from reports.views.tables import measurement_table, verdict_tables
 from reports.views.verdicts import conclusions
-from suites.records.kernels import Kernel
+from suites.records.kernels import UNSEEN, Kernel
 from suites.records.record import CHECK, Record
 from tests.reports.analysis.ranking.made import entry, linear, made, problems, square
+from tests.saved_run import stored
 
 SHAPES = "8x512x64, 8x512x64, 8x512x64"
 FLASH = Kernel(name="aten::_flash_attention_forward", share=0.9, calls=1, variant=SHAPES)
@@ -172,9 +176,9 @@ def test_the_table_of_measurements_names_the_kernel_the_label_and_the_fallback()
         row.cells[1].text: dict(zip(table.head, (c.text for c in row.cells), strict=True))
         for row in table.rows
     }
-    assert cells["mine"]["kernel"] == "aten::_flash_attention_forward; same kernel as flash"
+    assert cells["mine"]["kernel"] == "same kernel as flash; aten::_flash_attention_forward"
     assert cells["flash"]["kernel"] == "aten::_flash_attention_forward"
-    assert cells["slow"]["kernel"] == "aten::bmm; fell back to math"
+    assert cells["slow"]["kernel"] == "fell back to math; aten::bmm"
     assert cells["slow"]["median ms"].endswith(" (math)")
     assert "(" not in cells["flash"]["median ms"]
 
@@ -242,6 +246,39 @@ def test_a_run_without_recorded_kernels_has_no_label() -> None:
 def test_the_names_are_those_of_the_kernels_that_do_the_work() -> None:
     softmax = Kernel(name="aten::_softmax", share=0.05, calls=1)
     assert kernel_names((COPY, PRODUCTS, softmax)) == "aten::bmm, aten::_softmax"
-    assert kernel_names((PRODUCTS, FLASH)) == "aten::_flash_attention_forward"
+    assert kernel_names((COPY, FLASH)) == "aten::_flash_attention_forward"
     assert kernel_names((COPY,)) == "aten::copy_"
     assert kernel_names(()) == ""
+
+
+def test_a_candidate_that_ran_the_kernel_of_the_baseline_is_right_and_scores_nothing() -> None:
+    found = analysis(times={"flash": linear(1.0), "mine": linear(0.5)})
+    plan = found.plan
+    files = {"mine": str(Path("mine.py").resolve())}
+    entries = tuple(
+        replace(each, files=files if each.name == "mine" else {}) for each in plan.entries
+    )
+    run = replace(found.run, plan=replace(plan, entries=entries))
+    (row,) = candidate_rows("mine.py", Path("mine.py"), run, found.records)
+    assert row.judgement == "same kernel"
+    assert row.rows[0].right
+    assert score([row], by=0.0) == (1, 0, 1)
+    assert judged.word(row.judgement) == "same kernel"
+    assert of_candidate(row, 0.0)["verdict"] == "same kernel"
+
+
+def test_a_table_for_a_paper_has_the_label(tmp_path: Path) -> None:
+    found = analysis()
+    (file,) = export(stored(found.run, found.records), found.run, "latex", tmp_path / "run.tex")
+    assert "mine (same kernel)" in file.read_text()
+
+
+def test_kernels_outside_torch_are_named_as_that() -> None:
+    found = made(
+        ONE,
+        dict(TIMES),
+        change=lambda record: replace(record, notes=(UNSEEN,)),
+        baseline="flash",
+    )
+    assert {kernels.described(row) for row in found.measurements} == {"outside torch, not seen"}
+    assert {kernels.described(row) for row in analysis({}).measurements} == {"not recorded"}

@@ -13,12 +13,12 @@ from impls.interface.problem import DTYPES
 from suites.agreement.bounds import expected
 from suites.agreement.checker import Checker
 from suites.agreement.hard_checks import HardFindings
-from tests.contract.found import KNOWN, QUICK, WRITTEN
+from tests.contract.found import FOUND, KNOWN, WRITTEN
 from tests.stand_in.runtime import Runtime
 
 CAPABILITY = (9, 0)
-NOT_EMULATED = ("xformers",)
-"""Implementations whose kernels the stand-in does not have."""
+NOT_EMULATED = ("xformers", "flex", "compiled")
+"""Implementations whose kernels the stand-in does not have; no compiler writes for it."""
 CHOSEN = impls.select(
     [
         *("chunked[block_q=64,block_k=64]", "int8_attention[block=16]"),
@@ -29,8 +29,9 @@ CHOSEN = impls.select(
 )
 """Implementations with other settings than their defaults, or with another one inside."""
 EVERY = [
-    *(each for each in QUICK if each.name not in NOT_EMULATED),  # no compiler writes for it
-    *WRITTEN,
+    each
+    for each in (*FOUND, *WRITTEN)
+    if each.name not in NOT_EMULATED and any("cuda" in limits.devices for limits in each.limits)
 ]
 PROBLEMS = [
     Problem.parse(f"{words} cuda")
@@ -45,6 +46,7 @@ PROBLEMS = [
         "b2 h4 t65 d16 causal+documents:33/32 scale0.3",
         "b1 h4/2 t1/65 d16 full bf16",
         "b2 h4 t65 d16 window:9:8 fp16",
+        "b2 h4 t65 d16 window:9+padding:0.5 train",
         "b2 h4 t65 d16 padding:0.5+documents:33/32 bf16",
     )
 ]

@@ -19,10 +19,11 @@ from reports.rows.columns import columns
 from reports.rows.measurements import Measurement, measurement_columns
 from reports.rows.outcomes import Outcome
 from reports.rows.sessions import median_ceilings, share_inside_calls
-from reports.views import across, comparison, differences
+from reports.views import across, comparison, differences, versions
 from reports.views import gate as gates
 from reports.views.not_measured import NotMeasured, not_measured
 from reports.views.statuses import reason
+from suites.records.plan import Entry
 from suites.records.settings import labelling
 
 SETTINGS: Final = ("delta", "precision", *labelling(), "threads", "seed")
@@ -35,6 +36,7 @@ def of_run(analysis: Analysis) -> dict[str, Any]:
 
     share_inside_calls  the share of the run's wall time spent inside calls of implementations
     unread              why stored rows belong to no problem, one text a row
+    implementations     their names, what these stand for, and the commits of their files
     left_out            implementations that take no part because of their slow start
     tails               percentiles of single calls with their intervals; empty without --tail
     across              ratios across panels, with what is computed and its relative RMS error
@@ -54,6 +56,7 @@ def of_run(analysis: Analysis) -> dict[str, Any]:
         "share_inside_calls": share_inside_calls(analysis.run, analysis.records),
         "machine": plain(analysis.run.machine),
         "unread": list(analysis.run.unread),
+        "implementations": [_implementation(each) for each in analysis.plan.entries],
         "left_out": list(analysis.plan.left_out),
         "ceilings": [plain(asdict(each)) for each in median_ceilings(analysis.run)],
         "measurements": [plain(measurement_columns(row)) for row in analysis.measurements],
@@ -115,6 +118,16 @@ def plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None if math.isnan(value) else str(value)
     return value
+
+
+def _implementation(entry: Entry) -> dict[str, Any]:
+    revision = None if entry.revision is None else asdict(entry.revision)
+    return {
+        "name": entry.name,
+        "stands_for": versions.stands_for(entry) or entry.name,
+        "revision": revision,
+        "hashes": entry.hashes,
+    }
 
 
 def _with_reason(found: dict[str, Any]) -> dict[str, Any]:

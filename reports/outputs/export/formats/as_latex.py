@@ -109,7 +109,8 @@ def _lines(brief: Brief) -> Iterator[list[str]]:
 
 def _figures(row: BriefRow) -> Iterator[str]:
     judged = row.judged
-    yield escaped(abbreviated(row.implementation))
+    same = " (same kernel)" if judged and judged.same_kernel else ""
+    yield escaped(abbreviated(row.implementation)) + same
     yield milliseconds(row.measured.median_ms)
     yield escaped(ratio_in(judged.ratio, judged.low, judged.high)) if judged else ""
     yield NOT_SEEN if row.measured.unseen else mebibytes(row.measured.peak_bytes)
