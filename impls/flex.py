@@ -83,7 +83,7 @@ def _compiled(threads: int) -> Callable[..., Tensor]:
     The generated C++ allocates buffers for each thread, and torch recompiles for no other number:
     a call with more threads would write outside of them.
     """
-    options = {"cpp.threads": threads}
+    options: dict[str, Any] = {"cpp.threads": threads}
     compiled: Callable[..., Tensor] = torch.compile(
         _attention, fullgraph=True, dynamic=False, options=options
     )

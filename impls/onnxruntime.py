@@ -124,7 +124,7 @@ def onnxruntime(problem: Problem, operator: str = "Attention") -> AttentionFunct
             given["bias"] = bias.values if bias.kind == "relative" else bias.values[:, None, None]
         if sink is not None:
             given["sink"] = sink.to(q.dtype)
-        given = {name: x.contiguous() for name, x in given.items()}  # copies no declared layout
+        given = {name: x.contiguous() for name, x in given.items()}  # copies neither layout
         for name, x in (given | constants).items():
             _bind(binding.bind_input, name, x)
         out = q.new_empty(shape)

@@ -69,7 +69,7 @@ def openvino(problem: Problem) -> AttentionFunction:
             given = [x.transpose(1, 2) for x in given]
         if bias is not None:
             given.append(bias.values)
-        given = [x.contiguous() for x in given]  # copies no declared layout
+        given = [x.contiguous() for x in given]  # copies neither layout
         for place, x in enumerate(given):
             request.set_input_tensor(place, _shared(x))
         out = q.new_empty(shape)

@@ -22,7 +22,7 @@ import importlib.util
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, cast
 
 from torch import Tensor
 
@@ -64,22 +64,26 @@ def varlen(problem: Problem) -> Callable[..., Tensor]:
     """FlashAttention-2 of torch on packed sequences; padding and documents cost nothing."""
     from torch.nn.attention.varlen import varlen_attn  # noqa: PLC0415 - it takes 2 s
 
-    grouped = {"enable_gqa": True} if problem.query_heads != problem.key_heads else {}
+    grouped: dict[str, Any] = (
+        {"enable_gqa": True} if problem.query_heads != problem.key_heads else {}
+    )
 
     def kernel(q: Tensor, k: Tensor, v: Tensor, pack: Pack) -> Tensor:
         before, after = (-1 if reach is None else reach for reach in pack.window)
-        out: Tensor = varlen_attn(
-            q,
-            k,
-            v,
-            pack.query_starts,
-            pack.key_starts,
-            pack.longest_query,
-            pack.longest_key,
-            scale=problem.softmax_scale,
-            window_size=(before, after),
-            **grouped,
+        return cast(
+            "Tensor",
+            varlen_attn(
+                q,
+                k,
+                v,
+                pack.query_starts,
+                pack.key_starts,
+                pack.longest_query,
+                pack.longest_key,
+                scale=problem.softmax_scale,
+                window_size=(before, after),
+                **grouped,
+            ),
         )
-        return out
 
     return partial(attend_packed, packs=packs_of(problem), kernel=kernel)

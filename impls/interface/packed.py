@@ -75,19 +75,23 @@ def attend_packed(
     Queries that see no key are in no sequence: their rows of the output are zero.
     """
     query, key, value = (x.flatten(0, 1) for x in (q, k, v))
-    out: Tensor | None = None
+    out = None
     for pack in packs:
-        rows = (pack.query_rows, pack.key_rows, pack.key_rows)
-        taken = (
-            x if some is None else x[some]
-            for x, some in zip((query, key, value), rows, strict=True)
+        part = kernel(
+            _taken(query, pack.query_rows),
+            _taken(key, pack.key_rows),
+            _taken(value, pack.key_rows),
+            pack,
         )
-        part = kernel(*taken, pack)
         if pack.query_rows is None:
-            return part.unflatten(0, q.shape[:2])
+            return part.reshape(q.shape)
         out = query.new_zeros(query.shape) if out is None else out
         out = out.index_copy(0, pack.query_rows, part)
-    return (query.new_zeros(query.shape) if out is None else out).unflatten(0, q.shape[:2])
+    return (query.new_zeros(query.shape) if out is None else out).reshape(q.shape)
+
+
+def _taken(x: Tensor, rows: Tensor | None) -> Tensor:
+    return x if rows is None else x[rows]
 
 
 def reach(mask: Mask) -> tuple[int | None, int | None]:

@@ -70,8 +70,9 @@ class RevisionTree:
         own = self.neighbours(file)
         for name, module in list(sys.modules.items()):
             origin = getattr(module, "__file__", None)
-            is_own = name.partition(".")[0] in own and origin
-            if is_own and not Path(origin).resolve().is_relative_to(self.root):
+            if name.partition(".")[0] not in own or origin is None:
+                continue
+            if not Path(origin).resolve().is_relative_to(self.root):
                 raise ImportError(
                     f"{name} was imported from {origin}; expected the one of commit "
                     f"{self.commit[:_SHOWN]}"

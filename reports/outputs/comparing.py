@@ -15,6 +15,7 @@ from reports.outputs.terminal.console import print_json, print_line, print_table
 from reports.outputs.terminal.verdict_tables import compare_tables
 from reports.views import gate as gates
 from suites.records import named
+from suites.records.store import Store, StoreError
 
 
 def compared(url: str, base: str, new: str, *, run: str | None, delta: float | None) -> Comparison:
@@ -24,12 +25,24 @@ def compared(url: str, base: str, new: str, *, run: str | None, delta: float | N
     delta  what counts as a difference; None: that of the run
     """
     if run is None:
-        sides = named.runs([base, new], url)
+        try:
+            sides = named.runs([base, new], url)
+        except StoreError as error:
+            raise ValueError(f"{error}{_hint(url, base, new)}") from error
         return run_comparison.runs(*sides[0], *sides[1], delta=delta)
     [(of, records)] = named.runs([run], url)
     if delta is not None:
         of = replace(of, plan=replace(of.plan, delta=delta))
     return comparison.implementations(of, records, base, new)
+
+
+def _hint(url: str, base: str, new: str) -> str:
+    """That the newest run has implementations of these names; empty where it does not."""
+    runs = Store.open(url, create=False).runs()
+    names = {entry.name for entry in runs[-1].plan.entries} if runs else set()
+    if not {base, new} <= names:
+        return ""
+    return f"; the newest run has both implementations: compare {base} {new} --run latest"
 
 
 def report(

@@ -15,7 +15,7 @@ def sentences(analysis: Analysis) -> Iterator[str]:
     timed = {row.implementation for row in analysis.measurements}
     found = [each for each in analysis.plan.entries if each.process and each.name in timed]
     for each in found:
-        why = each.apart or f"it runs in {each.python}"
+        why = each.apart or f"{each.environment} measures it"
         yield abbreviated(f"{each.name} has a process of its own: {why}.", LONGEST_TEXT)
     between = between_floor(analysis.timed)
     if found and between is not None:

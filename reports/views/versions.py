@@ -35,8 +35,10 @@ def stands_for(entry: Entry) -> str:
 
 def _stand_for(entries: Iterable[Entry]) -> Iterator[str]:
     for entry in entries:
-        if meaning := stands_for(entry):
-            yield f"{abbreviated(entry.name)} = {abbreviated(meaning)}"
+        meaning = stands_for(entry) or (entry.name if entry.python else "")
+        by = f", measured by {entry.environment} ({entry.python})" if entry.python else ""
+        if meaning:
+            yield f"{abbreviated(entry.name)} = {abbreviated(meaning)}{abbreviated(by)}"
 
 
 def _same_bytes(entries: Iterable[Entry]) -> Iterator[str]:

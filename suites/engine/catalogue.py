@@ -72,12 +72,18 @@ def _in_processes(
         if process := processes.get(spec):
             listed = _listed([spec], threads, pool, process)
             python = pool.pythons.get(process, "")
+            environment = _environment(listed.machine) if python else ""
             if python:
                 facts = {name: listed.machine.get(name) for name in ("python", "versions")}
                 machine["pythons"] = {**machine.get("pythons", {}), python: facts}
-            own = [replace(each, process=process, python=python) for each in listed.entries]
-            placed += [(position, each) for each in own]
+            values = {"process": process, "python": python, "environment": environment}
+            placed += [(position, replace(each, **values)) for each in listed.entries]
     return machine, tuple(each for _, each in sorted(placed, key=itemgetter(0)))
+
+
+def _environment(machine: Mapping[str, Any]) -> str:
+    """The versions of an interpreter that have a part in times."""
+    return f"Python {machine['python']}, torch {machine['versions']['torch']}"
 
 
 def _of(found: Listed) -> Catalogue:

@@ -46,6 +46,7 @@ class Entry:
     slow_start   whether its set-up takes longer than a second
     apart        why it is measured in a process of its own; empty: it shares one
     python       the interpreter that measures it, where that is not the program's own
+    environment  of that interpreter: the versions of Python and torch; empty for the program's own
     process      the process of a session that measures it, by name; empty: the first one, in which
                  all others are
     revision     the commit of the user's file; None where no repository holds it
@@ -74,6 +75,7 @@ class Entry:
     apart: str = ""
     process: str = ""
     python: str = ""
+    environment: str = ""
     ran_on: str | None = None
     revision: Revision | None = None
 

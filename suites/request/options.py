@@ -52,8 +52,8 @@ QUESTIONS: Final = (
     Option(
         name="--impl",
         metavar="NAME",
-        help="NAME, FILE.py, FILE.py:FUNCTION or package.module:FUNCTION, NAME=SPEC for a name of "
-        "its own; again for more. By default all but slow starts.",
+        help="NAME, FILE.py, FILE.py:FUNCTION, package.module:FUNCTION or FILE.py@REVISION; "
+        "NEW_NAME=any of these; again for more. By default all but slow starts.",
         parse=named_spec,
         repeat=True,
     ),

@@ -17,7 +17,8 @@ Names = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="NAME",
-        help="NAME, FILE.py, FILE.py:FUNCTION or NAME=SPEC; by default all but slow starts.",
+        help="NAME, FILE.py, FILE.py:FUNCTION, FILE.py@REVISION or NAME=SPEC; by default all but "
+        "slow starts.",
         autocompletion=completion.implementations,
     ),
 ]
@@ -96,7 +97,7 @@ Within = Annotated[
     str | None,
     typer.Option(
         metavar="RUN",
-        help="BASE and NEW are implementations of this run.",
+        help="BASE and NEW are implementations of this run, as latest.",
         autocompletion=completion.runs,
     ),
 ]

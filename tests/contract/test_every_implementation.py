@@ -35,7 +35,11 @@ def accepted(each: Implementation) -> list[Problem]:
 
 
 def test_every_file_of_the_folder_imports_here() -> None:
-    assert [each for each in KNOWN.values() if isinstance(each, Missing)] == []
+    missing = [each for each in KNOWN.values() if isinstance(each, Missing)]
+    # No extra installs flash-attn: it is built where there is a CUDA compiler.
+    not_built = [each for each in missing if each.reason.startswith("flash-attn is not installed")]
+    assert missing == not_built
+    assert [each.name for each in missing] in ([], ["flash_attn"])
 
 
 def test_the_files_of_agreement_tests_hold_every_implementation_once() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,12 @@ class Log(Sender):
 
     def send(self, message: Message) -> None:
         self.sent.append(message)
+
+
+@pytest.fixture(autouse=True)
+def unwatched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Descriptors that other tests of this process left may close while files are imported."""
+    monkeypatch.setattr(describe, "_unchanged", lambda *_: nullcontext())
 
 
 def listed(*specs: str) -> Message:

@@ -53,7 +53,8 @@ def visible(problem: Problem) -> Tensor:
     mask = problem.mask.resolved(problem.batch, problem.key_length)
     dense = mask.dense(problem.batch, problem.query_length, problem.key_length, torch.device("cpu"))
     rows = dense.reshape(-1, problem.query_length, problem.key_length)
-    return torch.block_diag(*rows.expand(problem.batch, -1, -1).int())
+    seen: Tensor = torch.block_diag(*rows.expand(problem.batch, -1, -1).int())  # type: ignore[no-untyped-call] # torch's
+    return seen
 
 
 @pytest.mark.parametrize("lengths", LENGTHS)

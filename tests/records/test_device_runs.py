@@ -75,7 +75,8 @@ def listed(store: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """`ran_on` by name, from the data of `list implementations`."""
     entries = (*MADE, Entry(name="naive", limits=(Limits(),)))
     monkeypatch.setattr("suites.engine.catalogue.open_catalogue", lambda *_, **__: ({}, entries))
-    return {each["name"]: each["ran_on"] for each in listing.of("implementations", store)}
+    data: Any = listing.of("implementations", store)
+    return {each["name"]: each["ran_on"] for each in data}
 
 
 def test_the_list_has_what_this_machine_ran(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -13,6 +14,7 @@ from impls.interface import Limits, Problem
 from suites import rerunning
 from suites.records.bundles.layout import BundleError
 from suites.records.plan import Entry
+from suites.records.revision import Revision
 from suites.records.store import Store
 from suites.rerunning import differences, fitting, rerun, source, spec_of
 from tests.command_line.program import RIGHT
@@ -118,3 +120,23 @@ def test_a_source_is_a_stored_run_or_a_bundle(tmp_path: Path) -> None:
     assert source("latest", url, tmp_path) == (Store.open(url).run(), [])
     with pytest.raises(BundleError, match="no bundle at "):
         source(str(tmp_path / "b.zip"), url, tmp_path)
+
+
+def test_a_name_of_the_run_is_kept_with_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "k.py"
+    file.write_text("x = 1\n")
+    old = Entry(name="old", spec="k.attention", files={"k.attention": str(file)})
+    assert spec_of(old) == f"old={file}:attention"
+    sized = Entry(name="b", spec="chunked[block_q=128]", files={"chunked": str(FOLDER / "c.py")})
+    assert spec_of(sized) == "b=chunked[block_q=128]"
+
+
+def test_a_rerun_keeps_process_and_commit_of_files_with_the_same_bytes() -> None:
+    commit = Revision(commit="a" * 40, path="k.py", typed="HEAD~1")
+    own: dict[str, Any] = {"process": "k.py@aaaaaaa", "apart": "it imports", "revision": commit}
+    planned = [Entry(name=name, hashes={"attention": "1"}, **own) for name in ("old", "changed")]
+    found = [Entry(name="old", hashes={"attention": "1"})]
+    found += [Entry(name="changed", hashes={"attention": "2"})]
+    same, other = rerunning._as_planned(found, planned)
+    assert same == planned[0]
+    assert (other.process, other.revision) == ("k.py@aaaaaaa", None)

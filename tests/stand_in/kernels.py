@@ -164,7 +164,9 @@ def _flash_backward(  # noqa: PLR0913, PLR0917 - torch's schema
                 (added, scale),
             )
             for x, gradient, where in zip(into, found, (part[0], part[1], part[1]), strict=True):
-                of_heads = gradient.unflatten(0, (x.shape[1], -1)).sum(1)  # of its query heads
+                of_heads = gradient.reshape(x.shape[1], -1, *gradient.shape[1:]).sum(
+                    1
+                )  # of a group
                 x[where] = of_heads.transpose(0, 1).to(x.dtype)
     return made
 

@@ -209,9 +209,10 @@ def test_a_real_search_finds_the_commit(
         "last": attention("4", times=3),
     }.items():
         repository.commit(subject, k=text)
-    words = ("bisect", "HEAD~3..HEAD", "--impl", f"{repository.root}/k.py", "--json")
-    words += ("--problem", "b1 h4 t256 d64 full", "--sessions", "2", "--threads", "1")
-    words += ("--fail-if-slower", "20%")
+    range_and_file = ("HEAD~3..HEAD", "--impl", f"{repository.root}/k.py", "--json")
+    problem = ("--problem", "b1 h4 t256 d64 full", "--sessions", "2", "--threads", "1")
+    limit = ("--fail-if-slower", "20%")
+    words = ("bisect", *range_and_file, *problem, *limit)
     ended = call(*words, monkeypatch=monkeypatch, capsys=capsys, cwd=tmp_path)
     found = json.loads(ended.stdout)
     marks = {each["commit"]: each["mark"] for each in found["steps"]}
