@@ -27,6 +27,7 @@ from suites.engine.timed_inputs import TimedInputs, timed_sets
 from suites.engine.timed_outputs import TimedOutputs
 from suites.engine.together.leading import Follower, Followers, LostArmError
 from suites.engine.together.link import listening
+from suites.engine.together.resting import rest
 from suites.engine.turns import WatchedTurns
 from suites.measure import compilers, timing
 from suites.measure.affinity import unbound
@@ -160,6 +161,7 @@ class Bench:
             call_ms,
             sampler,
             sample_ms=0.0 if self.task.settings.tail else self._device.sample_ms,
+            reads_all=self.task.meeting != "" and self.problem.device == "cpu",
         )
         self._found[name] = SetUp(preparation, first_ms, [first_ms, *warm_ms], beside, mode)
         # By the forecast where that is clear, so that every session does the same.
@@ -262,7 +264,11 @@ class Bench:
         pause     is called before the turn of another process
         """
 
+        distant = self.others.arms
+
         def turn(index: int) -> None:
+            if distant:
+                rest()  # every turn begins alike: after a rest, whichever process had the last one
             announce(index) if index < len(own) else pause()
 
         def refresh() -> None:
@@ -270,7 +276,6 @@ class Bench:
             self.others.refreshed()
 
         seed = f"{self.task.seed}|{self.task.session}|{self.task.problem}"
-        distant = self.others.arms
         arms = [*own, *distant]
         planned = schedule(
             self.task.round_budget_ms
@@ -328,4 +333,4 @@ class Bench:
 
 def _spent_ms(arm: Arm) -> float:
     """Wall time of an arm's samples and, at what a call took when warm, of its lead-in calls."""
-    return sum(arm.times_ms) * arm.count + len(arm.times_ms) * arm.leads_in * arm.call_ms
+    return sum(arm.times_ms) * arm.count + len(arm.times_ms) * len(arm.lead_ins) * arm.call_ms

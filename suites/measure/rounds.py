@@ -36,6 +36,8 @@ class Arm:
     faults     minor page faults during each sample
     sample_ms  least length of a sample
     together   calls that are timed as a whole, as those of a CUDA graph
+    reads_all  whether lead-in calls read all inputs, so that their caches are the same in every
+               process: arms of one process read the same inputs
     """
 
     name: str
@@ -46,6 +48,7 @@ class Arm:
     faults: list[int] = field(default_factory=list)
     sample_ms: float = SAMPLE_MS
     together: int = 1
+    reads_all: bool = False
 
     @property
     def count(self) -> int:
@@ -58,9 +61,16 @@ class Arm:
         return self.call_ms < LEAD_IN_BELOW_MS
 
     @property
+    def lead_ins(self) -> Sequence[Call]:
+        """The untimed calls that precede each sample."""
+        if not self.leads_in:
+            return ()
+        return self.calls if self.reads_all else self.calls[-1:]
+
+    @property
     def round_ms(self) -> float:
         """Milliseconds of its turn in a round: sample, lead-in call, flushes and spins."""
-        calls_ms = self.call_ms * (self.count + self.leads_in)
+        calls_ms = self.call_ms * (self.count + len(self.lead_ins))
         return calls_ms + self.sampler.aside_ms(self.count)
 
     def again(self) -> Arm:
@@ -193,13 +203,13 @@ def run_rounds(
 
 def _spent_ms(arm: Arm) -> float:
     """Milliseconds of an arm's samples and of their lead-in calls, taken to be as long."""
-    return sum(arm.times_ms) * (arm.count + arm.leads_in)
+    return sum(arm.times_ms) * (arm.count + len(arm.lead_ins))
 
 
 def take(arm: Arm, page_faults: Callable[[], int]) -> None:
     """Take one sample of an arm, after its lead-in call, and append it to the arm."""
-    if arm.leads_in:
-        arm.calls[-1]()
+    for lead_in in arm.lead_ins:
+        lead_in()
     before = page_faults()
     arm.times_ms.append(arm.sampler.take(arm.calls, arm.count))
     arm.faults.append(page_faults() - before)
