@@ -13,6 +13,7 @@ from suites.engine.protocol import Measure
 from suites.engine.timed_rounds import Bench
 from suites.engine.together.following import Steps
 from suites.engine.together.link import connected
+from suites.engine.together.steps import Took
 from suites.engine.turns import WatchedTurns
 from suites.measure import compilers
 from suites.measure.rounds import Arm, take
@@ -55,8 +56,8 @@ class FollowingBench:
         self.stack.enter_context(quiet())
         return self._in_rounds()
 
-    def take(self, arm: Arm, refreshed: int) -> float | None:
-        """A sample, milliseconds of one call; None when the implementation failed."""
+    def take(self, arm: Arm, refreshed: int) -> Took:
+        """A sample, without milliseconds when the implementation failed."""
         turns = self._turns or self._taking_turns()
         try:
             turns.announce(self._names.index(arm.name))
@@ -70,8 +71,14 @@ class FollowingBench:
             if turns.latest is None:
                 raise
             self._fail(turns.latest, error, turns.before)
-            return None
-        return arm.times_ms[-1]
+            return Took(ms=None)
+        waited = self.bench.others.waits.drain()
+        return Took(
+            ms=arm.times_ms[-1],
+            waited_ms=waited.run_delay_ms,
+            switches=waited.involuntary_switches,
+            wall_ms=waited.wall_ms,
+        )
 
     def start_over(self, names: tuple[str, ...]) -> list[Arm]:
         """Delete all samples; the arms of these names."""

@@ -6,7 +6,6 @@ import functools
 import resource
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from suites.measure.devices import Device
@@ -14,6 +13,7 @@ from suites.measure.interference import (
     Probe,
     Snapshot,
     State,
+    Waits,
     disturbance,
     snapshot,
     throttled_between,
@@ -33,13 +33,13 @@ class Gauge:
     samples.
 
     on_host  whether the times of these rounds depend on the host; called after them
-    others   processes whose threads are measured in these rounds, too, by their ids
+    waits    of samples, where several processes take turns; None: of the whole rounds
     """
 
     probe: Probe
     device: Device
     on_host: Callable[[], bool] = lambda: True
-    others: Sequence[int] = ()
+    waits: Waits | None = None
     _probe_ms: float = 0.0
     _before: Snapshot | None = None
     _device_before: State | None = None
@@ -48,12 +48,13 @@ class Gauge:
         """Begin."""
         self._device_before = self.device.state()
         self._probe_ms = self.probe.read()
-        self._before = self._snapshot()
+        self._before = snapshot()
 
     def stop(self) -> Moment:
         """End, and return what the machine did meanwhile."""
-        after = self._snapshot()
-        waited = waited_between(self._before or after, after)
+        after = snapshot()
+        whole = waited_between(self._before or after, after)
+        waited = whole if self.waits is None else self.waits.drain()
         usual_ms, on_host = self.probe.usual_ms, self.on_host()
         device = throttled_between(self._device_before, self.device.state())
         return Moment(
@@ -63,9 +64,6 @@ class Gauge:
             disturbed=disturbance(waited, self._probe_ms, usual_ms, device, on_host=on_host),
             device=device,
         )
-
-    def _snapshot(self) -> Snapshot:
-        return snapshot(others=[Path(f"/proc/{pid}/task") for pid in self.others])
 
 
 def depends_on_host(device: Device, arms: Sequence[Arm]) -> bool:

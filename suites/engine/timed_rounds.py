@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
@@ -34,6 +34,7 @@ from suites.measure.affinity import unbound
 from suites.measure.devices import Device, device
 from suites.measure.gradients import GradientMode
 from suites.measure.inputs import call_of
+from suites.measure.interference import Waits
 from suites.measure.preparing import Preparation
 from suites.measure.rounds import Arm, run_rounds, schedule
 from suites.process_state.state import ProcessState
@@ -69,7 +70,8 @@ def _others(task: Measure) -> Iterator[Followers]:
         yield Followers()
         return
     with listening(task.meeting, task.followers) as links:
-        yield Followers([Follower(link) for link in links])
+        waits = Waits()
+        yield Followers([Follower(link, waits) for link in links], waits)
 
 
 @dataclass(slots=True)
@@ -162,6 +164,7 @@ class Bench:
             sampler,
             sample_ms=0.0 if self.task.settings.tail else self._device.sample_ms,
             reads_all=self.task.meeting != "" and self.problem.device == "cpu",
+            sampling=self.others.waits.sampling if self.task.meeting else nullcontext,
         )
         self._found[name] = SetUp(preparation, first_ms, [first_ms, *warm_ms], beside, mode)
         # By the forecast where that is clear, so that every session does the same.
@@ -263,7 +266,6 @@ class Bench:
         announce  receives the index of one of these arms before any of its code runs
         pause     is called before the turn of another process
         """
-
         distant = self.others.arms
 
         def turn(index: int) -> None:
@@ -294,7 +296,7 @@ class Bench:
                     usual_probe(self.problem.device),
                     self._device,
                     partial(depends_on_host, self._device, own),
-                    self.others.pids,
+                    self.others.waits if distant else None,
                 ),
                 refresh=refresh,
                 announce=turn,

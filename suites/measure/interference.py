@@ -11,7 +11,7 @@ from __future__ import annotations
 import resource
 import time
 from bisect import insort
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,18 +63,13 @@ class Snapshot:
 def snapshot(
     root: Path = Path("/proc/self/task"),
     now_ns: Callable[[], int] = time.perf_counter_ns,
-    *,
-    others: Sequence[Path] = (),
 ) -> Snapshot:
     """The counters now; takes 0.1 ms.
 
-    root    holds a folder for each thread of the process
-    others  the same of other processes whose threads are measured, too
+    root  holds a folder for each thread of the process
     """
-    delays = [_run_delay_ms(each) for each in (root, *others)]
-    known = [each for each in delays if each is not None]
     return Snapshot(
-        run_delay_ms=sum(known) if len(known) == len(delays) else None,
+        run_delay_ms=_run_delay_ms(root),
         involuntary_switches=resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw,
         at_ms=now_ns() / 1e6,
     )
@@ -139,8 +134,8 @@ class Probe:
 def _of_torch(threads: int | None) -> Iterator[None]:
     """Within this, torch has so many threads; None: as before.
 
-    Without a change torch.set_num_threads is not called: after such a call, also with the number
-    that was set before, SDPA of 8 heads and length 128 took 16 % longer for the rest of the process.
+    Without a change torch.set_num_threads is not called. After such a call, also with the number
+    that was set before, SDPA of 8 heads and length 128 took 16 % longer in that process.
     """
     before = torch.get_num_threads()
     if threads in (None, before):
@@ -173,6 +168,38 @@ def waited_between(before: Snapshot, after: Snapshot) -> Waited:
         involuntary_switches=after.involuntary_switches - before.involuntary_switches,
         wall_ms=after.at_ms - before.at_ms,
     )
+
+
+class Waits:
+    """What threads waited for a CPU within samples, summed over the processes of a session.
+
+    Where several processes take turns their threads sleep and wake up between samples, which takes
+    longer than the limit of a quiet round.
+    """
+
+    def __init__(self) -> None:
+        self._every: list[Waited] = []
+
+    @contextmanager
+    def sampling(self) -> Iterator[None]:
+        """The context of a sample of this process."""
+        before = snapshot()
+        yield
+        self.add(waited_between(before, snapshot()))
+
+    def add(self, waited: Waited) -> None:
+        """Add the wait of a sample, of any process."""
+        self._every.append(waited)
+
+    def drain(self) -> Waited:
+        """The sum of all samples since the last call."""
+        found, self._every = self._every, []
+        delays = [each.run_delay_ms for each in found if each.run_delay_ms is not None]
+        return Waited(
+            run_delay_ms=sum(delays) if len(delays) == len(found) else None,
+            involuntary_switches=sum(each.involuntary_switches for each in found),
+            wall_ms=sum(each.wall_ms for each in found),
+        )
 
 
 def disturbance(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from math import ceil, inf
 from random import Random
@@ -26,6 +27,10 @@ TAIL_MOST = 1000
 and the ends of its interval are the 4th and the 18th slowest call; 368 are the least."""
 
 
+Sampling = Callable[[], AbstractContextManager[None]]
+"""Makes the context of a sample."""
+
+
 @dataclass(slots=True)
 class Arm:
     """One implementation in the rounds, or the twin of one.
@@ -38,6 +43,7 @@ class Arm:
     together   calls that are timed as a whole, as those of a CUDA graph
     reads_all  whether lead-in calls read all inputs, so that their caches are the same in every
                process: arms of one process read the same inputs
+    sampling   the context of every sample, without its lead-in calls
     """
 
     name: str
@@ -49,6 +55,7 @@ class Arm:
     sample_ms: float = SAMPLE_MS
     together: int = 1
     reads_all: bool = False
+    sampling: Sampling = nullcontext
 
     @property
     def count(self) -> int:
@@ -211,7 +218,9 @@ def take(arm: Arm, page_faults: Callable[[], int]) -> None:
     for lead_in in arm.lead_ins:
         lead_in()
     before = page_faults()
-    arm.times_ms.append(arm.sampler.take(arm.calls, arm.count))
+    with arm.sampling():
+        took_ms = arm.sampler.take(arm.calls, arm.count)
+    arm.times_ms.append(took_ms)
     arm.faults.append(page_faults() - before)
 
 

@@ -12,7 +12,9 @@ from suites.engine.together import link, resting
 from suites.engine.together.following import Steps
 from suites.engine.together.leading import Follower, Followers, LostArmError
 from suites.engine.together.link import Link, connected, listening
+from suites.engine.together.steps import Took
 from suites.measure import affinity
+from suites.measure.interference import Waited, Waits
 from suites.measure.rounds import Arm
 from suites.measure.timing import HostClock, HotSampler
 from suites.records.record import Conditions
@@ -75,9 +77,9 @@ class Rounds:
         self.heard.append(graphs)
         return self.arms
 
-    def take(self, arm: Arm, refreshed: int) -> float | None:
+    def take(self, arm: Arm, refreshed: int) -> Took:
         self.heard.append((arm.name, refreshed))
-        return None if arm.name == "two" else 2.5
+        return Took(ms=None if arm.name == "two" else 2.5, waited_ms=0.5, switches=1, wall_ms=5.0)
 
     def start_over(self, names: tuple[str, ...]) -> list[Arm]:
         self.heard.append(names)
@@ -98,7 +100,8 @@ def test_a_process_follows_step_by_step(tmp_path: Path) -> None:
     other = threading.Thread(target=follow)
     other.start()
     with listening(address, 1) as links:
-        others = Followers([Follower(each) for each in links])
+        waits = Waits()
+        others = Followers([Follower(each, waits) for each in links], waits)
         others.set_up()
         others.capture(graphs=False)
         one, two = others.arms
@@ -109,6 +112,7 @@ def test_a_process_follows_step_by_step(tmp_path: Path) -> None:
             two.sampler.take(two.calls, two.count)
         others.start_over(lost.value.arm)
         assert [arm.name for arm in others.arms] == ["one"]
+        assert waits.drain() == Waited(1.0, 2, 10.0)
         others.finish(Conditions(disturbed=("", "load")))
     other.join()
     ended = Conditions(disturbed=("", "load"))

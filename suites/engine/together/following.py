@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -33,8 +32,8 @@ class Work(Protocol):
     def capture(self, *, graphs: bool) -> list[Arm]:
         """Choose the sampler of all arms; those that did not fail."""
 
-    def take(self, arm: Arm, refreshed: int) -> float | None:
-        """A sample, milliseconds of one call; None when the implementation failed.
+    def take(self, arm: Arm, refreshed: int) -> Took:
+        """A sample.
 
         refreshed  how often the inputs have to have been refreshed before
         """
@@ -73,7 +72,7 @@ class Steps:
             case StartOver(arms=names):
                 return self._ready(self.work.start_over(names))
             case Take(arm=index, refreshed=refreshed):
-                return Took(ms=self.work.take(self._arms[index], refreshed))
+                return self.work.take(self._arms[index], refreshed)
             case Finish(conditions=conditions):
                 self.work.finish(conditions)
         return Done()
@@ -83,4 +82,4 @@ class Steps:
         ready = tuple(
             ArmReady(name=each.name, call_ms=each.call_ms, count=each.count) for each in arms
         )
-        return Ready(arms=ready, pid=os.getpid())
+        return Ready(arms=ready)

@@ -9,6 +9,7 @@ from typing import cast
 from suites.engine.together.link import Link
 from suites.engine.together.resting import HANDOVER_MS, rest
 from suites.engine.together.steps import Capture, Finish, Ready, SetUp, StartOver, Take, Took
+from suites.measure.interference import Waited, Waits
 from suites.measure.rounds import Arm
 from suites.measure.timing import Call
 from suites.records.record import Conditions
@@ -35,7 +36,6 @@ class DistantSampler:
     def take(self, calls: Sequence[Call], count: int) -> float:  # noqa: ARG002 - they are distant
         """Milliseconds of one call. Raises LostArmError when its implementation failed."""
         arm = cast("DistantArm", self.arm)
-        rest()
         took = arm.follower.take(arm.index)
         if took.ms is None:
             raise LostArmError(arm)
@@ -79,12 +79,13 @@ class DistantArm(Arm):
 class Follower:
     """A process that takes its samples in the rounds of this one.
 
-    arms  that take part
+    waits  of its samples
+    arms   that take part
     """
 
     link: Link
+    waits: Waits = field(default_factory=Waits)
     arms: list[DistantArm] = field(default_factory=list)
-    pid: int = 0
     refreshed: int = 0
 
     def set_up(self) -> None:
@@ -99,7 +100,10 @@ class Follower:
 
     def take(self, index: int) -> Took:
         """Have it take a sample of an arm."""
-        return cast("Took", self.link.ask(Take(arm=index, refreshed=self.refreshed)))
+        rest()
+        took = cast("Took", self.link.ask(Take(arm=index, refreshed=self.refreshed)))
+        self.waits.add(Waited(took.waited_ms, took.switches, took.wall_ms))
+        return took
 
     def start_over(self) -> None:
         """Delete all samples, here and there."""
@@ -111,7 +115,7 @@ class Follower:
         self.link.ask(Finish(conditions=conditions))
 
     def _join(self, ready: Ready) -> None:
-        self.pid, self.arms = ready.pid, []
+        self.arms = []
         for index, each in enumerate(ready.arms):
             sampler = DistantSampler()
             sampler.arm = DistantArm(
@@ -128,19 +132,18 @@ class Follower:
 
 @dataclass(slots=True)
 class Followers:
-    """The processes that follow, in the order in which they came; none is usual."""
+    """The processes that follow, in the order in which they came; none is usual.
+
+    waits  of samples, of all processes
+    """
 
     every: list[Follower] = field(default_factory=list)
+    waits: Waits = field(default_factory=Waits)
 
     @property
     def arms(self) -> list[DistantArm]:
         """The arms of all of them."""
         return [arm for each in self.every for arm in each.arms]
-
-    @property
-    def pids(self) -> list[int]:
-        """Their process ids."""
-        return [each.pid for each in self.every]
 
     def set_up(self) -> None:
         """Have each set its implementations up, one process after the other."""

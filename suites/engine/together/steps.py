@@ -75,22 +75,27 @@ class ArmReady:
 
 @message
 class Ready:
-    """The arms that take part in the rounds.
-
-    pid  of the process
-    """
+    """The arms that take part in the rounds."""
 
     step: Literal["ready"] = "ready"
     arms: tuple[ArmReady, ...]
-    pid: Count
 
 
 @message
 class Took:
-    """A sample: milliseconds of one call; None when the implementation failed in it."""
+    """A sample.
+
+    ms         of one call; None when the implementation failed in it
+    waited_ms  time that threads waited for a CPU; None: not counted here
+    switches   times that they were taken off a CPU
+    wall_ms    of the sample
+    """
 
     step: Literal["took"] = "took"
     ms: Milliseconds | None
+    waited_ms: float | None = None
+    switches: Count = 0
+    wall_ms: float = 0.0
 
 
 @message
