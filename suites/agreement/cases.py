@@ -16,6 +16,7 @@ from suites.agreement.bounds.by_implementation import (
 from suites.agreement.bounds.expected import Expected, sampled_rows, with_gradient_of_rows
 from suites.agreement.hard_inputs import PLAIN, HardInput
 from suites.agreement.ladder import Ladder
+from suites.measure.compilers import compilers
 from suites.measure.inputs import Inputs, make_inputs
 
 
@@ -62,11 +63,21 @@ class Case:
 class Cases:
     """The cases of one problem. Reference values are computed once for all implementations.
 
-    labels  of the hard inputs to use; None: all
+    labels    of the hard inputs to use; None: all
+    one_size  whether slow starts that compile get the hard inputs of one size only: they compile
+              for every size
     """
 
-    def __init__(self, problem: Problem, seed: int, labels: tuple[str, ...] | None = None) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        seed: int,
+        labels: tuple[str, ...] | None = None,
+        *,
+        one_size: bool = False,
+    ) -> None:
         self.problem, self._seed, self._labels = problem, seed, labels
+        self._one_size = one_size
         self._rows = sampled_rows(problem, seed)
         self._whole = make_inputs(problem, purpose="check", seed=seed)
         self._inputs = with_gradient_of_rows(self._whole, self._rows)
@@ -83,7 +94,13 @@ class Cases:
 
     def ladder(self, implementation: Implementation) -> Ladder:
         """The hard inputs with the problem's features, within the implementation's limits."""
-        return Ladder(self.problem, implementation, self._labels)
+        found = Ladder(self.problem, implementation, self._labels)
+        slow = implementation.slow_start and compilers(implementation)
+        if not (self._one_size and slow):
+            return found
+        sizes = {each.label: each.problem for each in found.first()}
+        same = tuple(label for label in sizes if sizes[label] == sizes.get(PLAIN))
+        return Ladder(self.problem, implementation, same)
 
     def hard(self, implementation: Implementation) -> Iterator[Case]:
         """The cases of the hard inputs at the sizes that are tried first."""

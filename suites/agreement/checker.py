@@ -69,6 +69,7 @@ class Checker:
                    it; None: no such call is made
     probes         names of the probes to use; None: all
     labels         of the hard inputs to use; None: all
+    one_size       whether slow starts that compile get the hard inputs of one size only
     """
 
     def __init__(  # noqa: PLR0913 - each is a part of the check that callers replace
@@ -82,10 +83,11 @@ class Checker:
         announced: Announced = contextlib.nullcontext,
         probes: tuple[str, ...] | None = None,
         labels: tuple[str, ...] | None = None,
+        one_size: bool = False,
     ) -> None:
         self.problem, self._guard, self._risks = problem, guard, risks
         self._announced = announced
-        self._cases = Cases(problem, seed, labels)
+        self._cases = Cases(problem, seed, labels, one_size=one_size)
         self._findings: HardFindings = {} if hard_findings is None else hard_findings
         every = all_probes()
         self._probes = [every[name] for name in (every if probes is None else probes)]

@@ -35,6 +35,7 @@ def check(task: Check, sender: Sender) -> None:
         _checked_hard_inputs(),
         risks=lambda reason: sender.send(Risk(reason=reason)),
         announced=partial(preparing, sender),
+        one_size=task.one_size,
     )
     for name in task.implementations:
         recorded(task, name, sender, partial(_check_one, task, name, sender, checker))

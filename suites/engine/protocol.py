@@ -114,9 +114,13 @@ class _OnProblem:
 
 @message
 class Check(_OnProblem):
-    """Check the agreement of implementations, and measure their memory."""
+    """Check the agreement of implementations, and measure their memory.
+
+    one_size  whether slow starts that compile get small inputs of one size only
+    """
 
     task: Literal["check"] = "check"
+    one_size: bool = False
 
 
 @message

@@ -40,8 +40,9 @@ class Tasks:
         return self.run.plan
 
     def check(self, problem: Problem, names: Sequence[str]) -> Check:
-        """The check of implementations on a problem."""
-        return Check(session=CHECK, **self._on(problem, names))
+        """The check of implementations on a problem; less of slow starts where times follow."""
+        one_size = self.plan.sessions > 0
+        return Check(session=CHECK, one_size=one_size, **self._on(problem, names))
 
     def measure(
         self, session: int, problem: Problem, names: Sequence[str], ceilings: tuple[Ceiling, ...]
