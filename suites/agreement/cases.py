@@ -95,12 +95,16 @@ class Cases:
     def ladder(self, implementation: Implementation) -> Ladder:
         """The hard inputs with the problem's features, within the implementation's limits."""
         found = Ladder(self.problem, implementation, self._labels)
-        slow = implementation.slow_start and compilers(implementation)
-        if not (self._one_size and slow):
+        if not self.has_one_size(implementation):
             return found
         sizes = {each.label: each.problem for each in found.first()}
         same = tuple(label for label in sizes if sizes[label] == sizes.get(PLAIN))
         return Ladder(self.problem, implementation, same)
+
+    def has_one_size(self, implementation: Implementation) -> bool:
+        """Whether an implementation gets the hard inputs of one size only."""
+        compiles = implementation.slow_start and bool(compilers(implementation))
+        return self._one_size and compiles
 
     def hard(self, implementation: Implementation) -> Iterator[Case]:
         """The cases of the hard inputs at the sizes that are tried first."""

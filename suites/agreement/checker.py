@@ -69,7 +69,8 @@ class Checker:
                    it; None: no such call is made
     probes         names of the probes to use; None: all
     labels         of the hard inputs to use; None: all
-    one_size       whether slow starts that compile get the hard inputs of one size only
+    one_size       whether slow starts that compile get the hard inputs of one size only, and no
+                   other strides, batches or threads
     """
 
     def __init__(  # noqa: PLR0913 - each is a part of the check that callers replace
@@ -159,7 +160,9 @@ class Checker:
         if self._findings.get(key, UNKNOWN) is not UNKNOWN:
             return replace(self._findings[key], calls_ms=0.0)
         caller = Caller(preparation, self._guard)
-        found = check_hard_inputs(caller, self._cases, self._probes, self._risks)
+        forms = not self._cases.has_one_size(preparation.implementation)
+        probes = [each for each in self._probes if forms or not each.other_forms]
+        found = check_hard_inputs(caller, self._cases, probes, self._risks)
         self._findings[key] = found
         return found
 

@@ -109,12 +109,14 @@ class Probe:
     find     the fault as text; empty: none. It may leave evidence in the trial
     prepare  computes what the probe needs besides the case's reference, before the implementation
              is called
+    other_forms  whether it calls with strides, batches or threads other than those of the case
     """
 
     order: int
     applies: Callable[[Trial], bool]
     find: Callable[[Trial], str]
     prepare: Callable[[Case, Implementation], None] | None = None
+    other_forms: bool = False
 
 
 def first_fault(trial: Trial, probes: Iterable[Probe]) -> str:

@@ -57,4 +57,6 @@ def _find(trial: Trial) -> str:
     return ""
 
 
-PROBE = Probe(order=160, applies=lambda trial: trial.case.is_plain_small, find=_find)
+PROBE = Probe(
+    order=160, applies=lambda trial: trial.case.is_plain_small, find=_find, other_forms=True
+)

@@ -37,4 +37,4 @@ def _find(trial: Trial) -> str:
     return f"with k expanded over heads and v over the batch (stride 0), {fault}" if fault else ""
 
 
-PROBE = Probe(order=122, applies=_applies, find=_find)
+PROBE = Probe(order=122, applies=_applies, find=_find, other_forms=True)

@@ -122,4 +122,4 @@ def _applies(trial: Trial) -> bool:
     return trial.case.is_plain_small and not trial.implementation.approximates
 
 
-PROBE = Probe(order=120, applies=_applies, find=_find)
+PROBE = Probe(order=120, applies=_applies, find=_find, other_forms=True)

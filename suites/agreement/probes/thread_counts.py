@@ -47,4 +47,4 @@ def _find(trial: Trial) -> str:
     return f"with {count} {noun}, {fault}" if fault else ""
 
 
-PROBE = Probe(order=139, applies=_applies, find=_find)
+PROBE = Probe(order=139, applies=_applies, find=_find, other_forms=True)
