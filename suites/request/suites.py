@@ -265,7 +265,6 @@ SUITES: Final = {
             "at lengths 256 to 4096; attention alone, without layers and approximations: ten "
             "minutes at most",
             problems=_peers,
-            sessions=3,
             round_budget_ms=500.0,
             budget_s=10 * 60.0,
             slow_starts=True,
