@@ -51,7 +51,7 @@ class Step:
 
     runs    the names of its runs, one or two
     judged  of the last one
-    mark    what git bisect is told
+    mark    the answer for git bisect
     """
 
     commit: str
@@ -76,7 +76,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What is searched.
+    """The range, the file and the settings of a search.
 
     file      path of the file, with `:FUNCTION` in `function` where one was typed
     path      of the file in its repository

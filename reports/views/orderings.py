@@ -82,7 +82,7 @@ def _without(analysis: Analysis, row: OrderingRow) -> str:
 
 
 def _other_conditions(analysis: Analysis) -> Iterator[str]:
-    """What differs from the machine that the ordering was measured on."""
+    """The differences to the machine that the ordering was measured on."""
     machine = analysis.run.machine
     version = str((machine.get("versions") or {}).get("torch", "")).split("+", maxsplit=1)[0]
     for what, known, here in (

@@ -1,4 +1,4 @@
-"""What the names of a run stand for, and the commits of its files."""
+"""The meaning of the names of a run, and the commits of its files."""
 
 from __future__ import annotations
 

@@ -171,7 +171,7 @@ def waited_between(before: Snapshot, after: Snapshot) -> Waited:
 
 
 class Waits:
-    """What threads waited for a CPU within samples, summed over the processes of a session.
+    """Time that threads waited for a CPU within samples, over all processes of a session.
 
     Where several processes take turns their threads sleep and wake up between samples, which takes
     longer than the limit of a quiet round.

@@ -24,7 +24,7 @@ from suites.records.record import Conditions
 
 
 class Work(Protocol):
-    """What a process does in the steps of the one that leads."""
+    """The work of a process that follows, by the steps of the one that leads."""
 
     def set_up(self) -> list[Arm]:
         """Set all implementations up; the arms of those that did not fail."""

@@ -25,10 +25,7 @@ class LostArmError(Exception):
 
 @dataclass(slots=True)
 class DistantSampler:
-    """Has another process take a sample, lead-in call included.
-
-    refreshed  returns how often the inputs of this process have been refreshed
-    """
+    """Has another process take a sample, lead-in calls included."""
 
     arm: DistantArm | None = None
     name: str = "distant"
@@ -52,7 +49,7 @@ class DistantArm(Arm):
 
     follower  that process
     index     of the arm there
-    calls_a_sample  there
+    calls_a_sample  its calls in one sample
     """
 
     follower: Follower

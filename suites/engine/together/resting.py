@@ -15,7 +15,7 @@ LONGEST_S: Final = 0.05
 """A thread that spins longer than this does not stop by itself."""
 LOOK_EVERY_S: Final = 0.0005
 HANDOVER_MS: Final = 8.0
-"""What this wait usually takes, ms, for the plan of rounds."""
+"""The usual time of this wait, ms, for the plan of rounds."""
 _TASKS: Final = Path("/proc/self/task")
 
 

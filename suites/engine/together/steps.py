@@ -1,4 +1,4 @@
-"""What the process that leads says to those that follow, and their answers: typed values."""
+"""Messages of the process that leads to those that follow, and their answers: typed values."""
 
 from __future__ import annotations
 
