@@ -76,8 +76,10 @@ def _in_processes(
             if python:
                 facts = {name: listed.machine.get(name) for name in ("python", "versions")}
                 machine["pythons"] = {**machine.get("pythons", {}), python: facts}
-            values = {"process": process, "python": python, "environment": environment}
-            placed += [(position, replace(each, **values)) for each in listed.entries]
+            placed += [
+                (position, replace(each, process=process, python=python, environment=environment))
+                for each in listed.entries
+            ]
     return machine, tuple(each for _, each in sorted(placed, key=itemgetter(0)))
 
 

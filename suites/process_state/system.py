@@ -72,6 +72,15 @@ def _identity(descriptor: int) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
+def _variables() -> dict[str, str]:
+    """Environment variables, without those in which torch's compiler keeps addresses of its own.
+
+    Such a variable may be inherited from a process that compiled; compiling here changes it.
+    """
+    own = "_TORCHINDUCTOR_"
+    return {name: value for name, value in os.environ.items() if not name.startswith(own)}
+
+
 WATCHED: Final = (
     Watched(
         "CPU affinity",
@@ -82,7 +91,7 @@ WATCHED: Final = (
     ),
     Watched("timers", _timers, _stop_timers, _describe_timers, quick=True),
     Watched("signal handlers", _handlers, _restore_handlers),
-    Watched("environment variables", lambda: dict(os.environ), os.environ.update),
+    Watched("environment variables", _variables, os.environ.update),
     Watched("the working directory", _folder, os.chdir),
     Watched("open descriptors", _descriptors),
 )

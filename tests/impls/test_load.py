@@ -321,7 +321,7 @@ def test_a_spec_that_selects_nothing_says_why(
         impls.select([spec], known)
 
 
-@pytest.mark.parametrize(("name", "meant"), [("sdap", "sdpa"), ("SDPA_FLASH", "sdpa_flash")])
+@pytest.mark.parametrize(("name", "meant"), [("sdap", "sdpa_flash"), ("SDPA_FLASH", "sdpa_flash")])
 def test_a_name_that_is_nearly_one_is_found(
     name: str, meant: str, known: dict[str, Implementation | Missing]
 ) -> None:

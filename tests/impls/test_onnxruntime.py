@@ -92,7 +92,7 @@ def test_rows_without_a_key_are_zero(text: str) -> None:
 
 @needs_it
 def test_too_little_memory_is_no_fault() -> None:
-    problem, limit = Problem.parse("h8 t1024 d16 full"), 16 << 20
+    problem, limit = Problem.parse("h8 t4096 d16 full"), 16 << 20
     inputs = make_inputs(problem, purpose="test")
     with pytest.raises(RuntimeError) as raised, limited_memory(limit, "cpu"):
         out_of(ROW, problem, inputs)

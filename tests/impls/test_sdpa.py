@@ -203,7 +203,7 @@ def test_a_mask_that_hides_nothing_is_not_passed(monkeypatch: pytest.MonkeyPatch
         ("b2 h4 t33 d8", "flash"),
         ("b2 h4/2 t33 d8 causal train", "flash"),
         ("b2 h4/2 t9/33 d8 window:5 relative:8 bf16", "flash"),
-        ("b2 h4 t33 d8 dv5", "math"),
+        ("b2 h4 t33 d8 dv5", "fell back to math"),
     ],
 )
 def test_the_backend_that_torch_chooses_is_recorded(words: str, backend: str) -> None:
