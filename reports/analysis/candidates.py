@@ -177,7 +177,9 @@ def _row(analysis: Analysis, outcome: Outcome, beside: VerdictRow | None) -> Pro
 
 
 def _word(beside: VerdictRow) -> Judgement:
-    return SAME_KERNEL if beside.same_kernel else beside.verdict
+    """The verdict; for the baseline's kernel once more, only whether the call made it slower."""
+    is_gain = beside.verdict != "slower"
+    return SAME_KERNEL if beside.same_kernel and is_gain else beside.verdict
 
 
 def _untimed(outcome: Outcome, state: State, cause: Ending) -> ProblemRow:

@@ -140,6 +140,16 @@ def cpus_of_threads() -> list[int]:
     return sorted(found)
 
 
+def _fingerprint(path: str) -> str:
+    """The fingerprint of a file. Raises ValueError for one that was deleted after its import."""
+    try:
+        return impls.fingerprint(path)
+    except FileNotFoundError:
+        raise ValueError(
+            f"no file {path!r}; expected it to stay where it was imported from"
+        ) from None
+
+
 def entry_of(each: Implementation) -> Entry:
     """An implementation as data."""
     parts = [each, *([each.inner] if each.inner else [])]
@@ -147,7 +157,7 @@ def entry_of(each: Implementation) -> Entry:
     return Entry(
         name=str(each),
         files={part.name: str(Path(part.file).resolve()) for part in parts},
-        hashes={part.name: impls.fingerprint(part.file) for part in parts},
+        hashes={part.name: _fingerprint(part.file) for part in parts},
         limits=each.limits,
         inner_limits=each.inner.limits if each.inner else (),
         choices={name: list(map(str, values)) for name, values in each.choices.items()},
