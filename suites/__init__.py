@@ -1,3 +1,3 @@
 """Measures attention implementations: requests, checks, times and records."""
 
-VERSION = "0.5.0"
+VERSION = "0.6.0"
