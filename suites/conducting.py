@@ -142,6 +142,7 @@ def _callable_plan(request: Request, pool: LocalPool) -> tuple[Plan, dict[str, A
     where none of those named can be called.
     """
     plan, machine = planned(request, pool)
+    pool.pythons |= plan.pythons  # that of the baseline, once more, is known from here on
     plan = with_libraries(plan, pool)
     _expect_named(plan)
     plan = with_readings(plan, pool)

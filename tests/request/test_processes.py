@@ -52,6 +52,14 @@ def test_the_process_of_the_baseline_leads_and_another_has_the_baseline_again() 
     assert plan.processes(["one", "two"], "cpu") == {"": ["one", "two"]}
 
 
+def test_the_baseline_is_timed_again_with_its_own_python() -> None:
+    elsewhere = Entry(name="four", process="by /opt/python", python="/opt/python")
+    request = Request(suite=named("quick"), against="four")
+    plan = plan_of(request, MACHINE, (*ENTRIES[:2], elsewhere), 2)
+    assert plan.pythons == {"by /opt/python": "/opt/python", AGAIN: "/opt/python"}
+    assert plan_of(Request(suite=named("quick")), MACHINE, ENTRIES, 2).pythons == {}
+
+
 def test_another_python_is_another_process_also_for_a_revision() -> None:
     specs = ["a=sdpa_flash", "b=k.py@HEAD~1"]
     own, pythons = with_pythons(specs, {"b": "/opt/python"}, {specs[1]: "k.py@1234567"})
