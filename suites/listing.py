@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from suites.records.address import DEFAULT_STORE
-from suites.request.suites import SUITES
+from suites.request.suites import SUITES, kind_of
 
 
 def of(what: str, store: str) -> list[dict[str, Any]] | dict[str, Any]:
@@ -43,9 +43,12 @@ def _suites(_: str) -> list[dict[str, Any]]:
     return [
         {
             "name": suite.name,
+            "kind": kind_of(suite.name),
+            "asks": suite.asks,
             "description": suite.description,
             "problems": len(suite.problems(("cpu",))),
             "sessions": suite.sessions,
+            "minutes": suite.minutes,
             "budget_s": suite.budget_s,
         }
         for suite in SUITES.values()

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Final
 from impls.interface import Problem
 from impls.interface.implementation import refusals
 from impls.interface.reading import Reading
+from suites.records.cases import Case, Step
 from suites.records.codec import STRICT, TOO_LARGE, LimitsData, ProblemText
 from suites.records.record import CHECK, Cause, Pair, Record, Status
 from suites.records.revision import Revision
@@ -121,6 +122,8 @@ class Plan(Settings):
     named            implementations that were named with --impl: the run has to time each of them
     across           whether implementations of other panels are compared with the baseline, too
     left_out         implementations that take no part because of their slow start
+    cases            where problems come from: labels, sources and counts; empty without these
+    steps            recorded steps that cases refer to; empty where nothing was recorded
     """
 
     __pydantic_config__: ClassVar[Any] = STRICT
@@ -139,6 +142,8 @@ class Plan(Settings):
     named: tuple[str, ...] = ()
     across: bool = False
     left_out: tuple[str, ...] = ()
+    cases: tuple[Case, ...] = ()
+    steps: tuple[Step, ...] = ()
 
     def __post_init__(self) -> None:
         names = [entry.name for entry in self.entries]
@@ -154,6 +159,11 @@ class Plan(Settings):
         }.items():
             if not sound:
                 raise ValueError(f"the plan has {fault}")
+
+    def case_labels(self, problem: Problem) -> tuple[str, ...]:
+        """The labels of a problem's cases, each once; empty without one."""
+        own = (case.label for case in self.cases if case.problem == problem)
+        return tuple(dict.fromkeys(filter(None, own)))
 
     @property
     def doubts(self) -> list[str]:

@@ -37,17 +37,21 @@ def left_out(
 
 
 def of(request: Request, entries: Sequence[Entry], without: Collection[str]) -> tuple[Entry, ...]:
-    """Those that are named, or those of the panels of the suite.
+    """Those that are named, or those of the names and panels of the suite.
 
     without  names that are left out
     """
-    panels = request.suite.panels
+    panels, names = request.suite.panels, request.suite.names
     return tuple(
         each
         for each in entries
         if request.specs is not None
         or _is_baseline(each, request)
-        or (each.name not in without and (not panels or each.panel in panels))
+        or (
+            each.name not in without
+            and (not panels or each.panel in panels)
+            and (not names or each.name in names)
+        )
     )
 
 

@@ -14,8 +14,8 @@ from suites.records.plan import FEWEST_SPLIT, Entry, Plan
 from suites.request import axes, baselines, options, participants, processes
 from suites.request.axes import AXES, Values
 from suites.request.participants import is_meant
-from suites.request.problems import capability, problems_of
-from suites.request.suites import Suite
+from suites.request.problems import capability, cases_of
+from suites.request.suites.suite import Suite
 
 ROUND_BUDGET_MS: Final = 500.0
 """For the rounds of a problem given with --problem."""
@@ -118,7 +118,8 @@ def _cuda_device(given: Mapping[str, str | list[str]], values: Mapping[str, Any]
 
 def threads_of(request: Request, cores: int) -> tuple[int, ...]:
     """Numbers of threads, in order. Raises ValueError for more than there are CPUs."""
-    found: tuple[int, ...] = request.settings.get("threads", (cores,))
+    usual = tuple(each for each in request.suite.threads if each <= cores) or (cores,)
+    found: tuple[int, ...] = request.settings.get("threads", usual)
     if found[-1] > cores:
         raise ValueError(f"--threads is {found[-1]}, this program may use {cores} CPUs")
     return found
@@ -173,7 +174,8 @@ def plan_of(
     machine  as suites.measure.machine reads it
     entries  the implementations, as data
     """
-    problems = problems_of(request, machine)
+    cases = cases_of(request, machine)
+    problems = tuple(dict.fromkeys(case.problem for case in cases))
     left_out = participants.left_out(request, entries, problems, capability(machine))
     taking_part = participants.of(request, entries, left_out)
     entries = processes.assigned(taking_part, request.apart)
@@ -190,6 +192,7 @@ def plan_of(
     return Plan(
         suite="problem" if request.problems else request.suite.name,
         problems=problems,
+        cases=tuple(case for case in cases if not case.is_plain),
         entries=entries,
         fewest_sessions=fewest,
         enough_s=_enough_s(request, entries),

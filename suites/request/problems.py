@@ -1,48 +1,56 @@
-"""The problems of a request on the devices of a machine."""
+"""The cases of a request on the devices of a machine."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from impls.interface import Problem
-from suites.request.suites import BFLOAT16_FROM, Gpu
+from suites.records.cases import Case
+from suites.request.suites.suite import BFLOAT16_FROM, Gpu, unlabelled
 
 if TYPE_CHECKING:
     from suites.request.planning import Request
 
 
-def problems_of(request: Request, machine: Mapping[str, Any]) -> tuple[Problem, ...]:
-    """The requested problems, each once, in order.
+def cases_of(request: Request, machine: Mapping[str, Any]) -> tuple[Case, ...]:
+    """The requested cases, in order; one that names nothing but its problem comes once.
 
     Raises ValueError for a device that the machine lacks, and for one that an option does not fit.
     """
     devices = tuple(each["device"] for each in machine["devices"])
     if request.problems:
-        base = [Problem.parse(text, device=devices[0]) for text in request.problems]
+        base = unlabelled(Problem.parse(text, device=devices[0]) for text in request.problems)
     else:
-        base = list(request.suite.problems(devices, _gpu(machine)))
-    found: dict[Problem, None] = {}
-    for problem, values in product(base, product(*request.axes.values())):
+        base = request.suite.cases(devices, _gpu(machine))
+    found: dict[Case, None] = {}
+    for case, values in product(base, product(*request.axes.values())):
         fields = {name: value for each in values for name, value in each.items()}
         if request.key_heads is not None:
             fields["key_heads"] = request.key_heads
-        found[replace(problem, **fields)] = None
+        found[replace(case, problem=replace(case.problem, **fields))] = None
+    _expect_possible(request, [case.problem for case in found], devices)
+    return tuple(found)
+
+
+def _expect_possible(
+    request: Request, problems: Sequence[Problem], devices: tuple[str, ...]
+) -> None:
+    """Raise ValueError for a device that is not here, and for one that an option does not fit."""
     if request.settings.get("cuda_device"):
-        _expect_cuda(request.settings["cuda_device"], found, devices)
-    for problem in found:
+        _expect_cuda(request.settings["cuda_device"], problems, devices)
+    for problem in problems:
         if problem.device not in devices:
             raise ValueError(
                 f"--device {problem.device}: this machine has {', '.join(devices)} "
                 "(python run_bench.py list machine)"
             )
     if request.settings.get("tail"):
-        _expect_single_calls(found)
+        _expect_single_calls(problems)
     if request.settings.get("sustained"):
-        _expect_on_gpu(found)
-    return tuple(found)
+        _expect_on_gpu(problems)
 
 
 def _expect_cuda(chosen: str, problems: Iterable[Problem], devices: tuple[str, ...]) -> None:

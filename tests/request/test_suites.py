@@ -10,7 +10,8 @@ import pytest
 from impls.interface import Problem
 from suites.records.plan import Entry
 from suites.request.planning import plan_of, requested
-from suites.request.suites import BFLOAT16_FROM, SUITES, Gpu
+from suites.request.suites import SUITES
+from suites.request.suites.suite import BFLOAT16_FROM, Gpu
 
 QUICK, SCALING, PEERS = (SUITES[name].problems for name in ("quick", "scaling", "peers"))
 BOTH = ("cuda", "cpu")

@@ -153,11 +153,11 @@ def capability_markdown(entries: Iterable[Entry]) -> str:
 
 
 def suites_table(suites: Iterable[Mapping[str, Any]]) -> RenderableType:
-    """The table of `list suites`, from each one's name, problems, sessions and description."""
-    made = _table("suite", "problems", "sessions", "what it is")
+    """The table of `list suites`, from each one's name, problems, minutes and question."""
+    made = _table("suite", "problems", "minutes at most", "what it asks")
     for each in suites:
-        counts = (str(each["problems"]), str(each["sessions"]))
-        made.add_row(*map(Text, (each["name"], *counts, each["description"])))
+        minutes = "-" if each["minutes"] is None else f"{each['minutes']:g}"
+        made.add_row(*map(Text, (each["name"], str(each["problems"]), minutes, each["asks"])))
     return Fitting(made)
 
 

@@ -25,7 +25,7 @@ from suites.engine.local_session import ROOT
 from suites.engine.pipe import one_line
 from suites.engine.visible_devices import visible
 from suites.records.plan import Entry
-from suites.request.suites import BFLOAT16_FROM
+from suites.request.suites.suite import BFLOAT16_FROM
 
 CHILD: Final = "suites.calibrate.device.child"
 MARK: Final = "ATTNBENCH_STEP"

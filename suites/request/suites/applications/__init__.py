@@ -1,0 +1,1 @@
+"""Suites by application: the published shapes of models."""

@@ -1,0 +1,1 @@
+"""Suites by question: one axis each."""
