@@ -151,7 +151,9 @@ def _expect_keys(found: Mapping[Any, Any]) -> None:
         raise ValueError(f"has no {', '.join(missing)}; expected tensors q, k and v")
     known = {*_NEEDED, *_OPTIONAL, *_WORDS, "format", "version"}
     if unknown := [str(name) for name in found if name not in known]:
-        raise ValueError(f"has {unknown[0]!r}; expected {', '.join((*_NEEDED, *_OPTIONAL))}, problem")
+        raise ValueError(
+            f"has {unknown[0]!r}; expected {', '.join((*_NEEDED, *_OPTIONAL))}, problem"
+        )
 
 
 def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, Any]:

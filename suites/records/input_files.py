@@ -25,11 +25,13 @@ class InputFile:
     problem  that its tensors are inputs of
     path     absolute
     sha256   of its bytes, as hex digits
+    changes  options that make the problem of the file's own one, as typed: --dtype, bfloat16
     """
 
     problem: ProblemText
     path: str
     sha256: str
+    changes: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

@@ -118,7 +118,12 @@ OPTIONS: Final[dict[str, Option]] = {
 CHECK_OPTIONS: Final = tuple(
     OPTIONS[name]
     for name in (
-        "--inputs", "--with-peers", "--time-limit", "--prepare-limit", "--memory-limit", "--threads",
+        "--inputs",
+        "--with-peers",
+        "--time-limit",
+        "--prepare-limit",
+        "--memory-limit",
+        "--threads",
     )  # fmt: skip
 )
 """Those of `check`."""

@@ -48,7 +48,21 @@ def inputs_of(request: Request, cases: Iterable[Case]) -> tuple[InputFile, ...]:
     for file, problem in found:
         if problem.training and not file.problem.training:
             raise ValueError(f"--pass training: {file.path} has no 'grad', the output's gradient")
-    return tuple(replace(file, problem=problem) for file, problem in found)
+    return tuple(
+        replace(file, problem=problem, changes=_changes(file.problem, problem))
+        for file, problem in found
+    )
+
+
+def _changes(own: Problem, problem: Problem) -> tuple[str, ...]:
+    """The options that make one problem of another, as typed."""
+    values = {
+        "--device": (own.device, problem.device),
+        "--dtype": (own.dtype, problem.dtype),
+        "--mask": (str(own.mask), str(problem.mask)),
+        "--pass": tuple("training" if each.training else "forward" for each in (own, problem)),
+    }
+    return tuple(word for name, (was, now) in values.items() if was != now for word in (name, now))
 
 
 def _of_file(file: InputFile) -> Case:
