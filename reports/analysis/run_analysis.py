@@ -9,7 +9,8 @@ from reports.analysis import tails, verdicts
 from reports.analysis.ranking.crossovers import Crossover, crossovers
 from reports.analysis.ranking.ranking import Ranking, rankings
 from reports.analysis.ranking.ratios import Place, Ratios, ratios_of
-from reports.analysis.steps import StepRow, steps
+from reports.analysis.steps import steps
+from reports.analysis.sums.rows import StepRow
 from reports.analysis.tails import TailRow
 from reports.analysis.verdicts import AcrossRow, VerdictRow
 from reports.rows import answers, measurements, outcomes

@@ -8,8 +8,8 @@ import numpy as np
 
 from impls.interface import Problem
 from reports.analysis.run_analysis import Analysis
-from reports.analysis.steps import StepRow, StepSum
 from reports.analysis.sums.estimates import Estimate
+from reports.analysis.sums.rows import StepRow, StepSum
 from suites.records.cases import Case
 from tests.saved_run import timed_run
 

@@ -11,7 +11,7 @@ import pytest
 
 from impls.interface import Problem
 from reports.analysis.run_analysis import Analysis
-from reports.analysis.steps import StepRow
+from reports.analysis.sums.rows import StepRow
 from suites.records.cases import Case, Step, Unexpressed
 from suites.stats.intervals import Interval, over_sessions
 from tests.saved_run import timed_run
