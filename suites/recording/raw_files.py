@@ -38,17 +38,17 @@ class Totals:
 
     @property
     def took_ms(self) -> float:
-        """All calls together, forward; calls without a time count like the mean of the others."""
+        """All calls together, forward; a call without a time counts like the mean of the others."""
         if self.parts:
             return self.count * median(self.parts) / _NS
-        return self.count * sum(self.times) / max(len(self.times), 1) / _NS
+        return self.count * _mean(self.times) / _NS
 
     @property
     def backward_ms(self) -> float | None:
         """All backward passes together; None where none was timed."""
         if not self.backward:
             return None
-        return self.backwards * sum(self.backward) / len(self.backward) / _NS
+        return self.backwards * _mean(self.backward) / _NS
 
 
 @dataclass(slots=True)
@@ -150,6 +150,12 @@ def _lines(path: Path) -> Iterator[Line]:
         for line in file:
             if line.endswith("\n"):
                 yield json.loads(line)
+
+
+def _mean(times: list[int]) -> float:
+    """The mean without the first time, which has compilation and other set-up in it."""
+    steady = times[1:] or times
+    return sum(steady) / max(len(steady), 1)
 
 
 def most_common_machine(found: list[Process]) -> dict[str, Any]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from pathlib import Path
+from statistics import median
 
 from suites.recording.collecting import Collected
 from suites.recording.command import Ended
-from suites.records.workload import Unrecorded, Workload
+from suites.records.workload import Workload
 
 _SHOWN = 3
 """Reasons and places that a line names."""
@@ -33,12 +34,23 @@ def recorded(found: Collected) -> str:
     work = found.workload
     calls = sum(each.count for each in work.calls)
     problems = len({str(each.problem) for each in work.calls})
-    steps = f" in {work.header.steps:,} steps" if work.header.steps > 1 else ""
-    return (
-        f"Recorded {_number(calls, 'call')} of {_number(problems, 'problem')}{steps}: attention "
-        f"took {attention_ms(work) / max(found.span_ms, 1e-9):.0%} of the "
-        f"{found.span_ms / 1e3:.3g} s from the first call to the last."
-    ).replace("%", " %")
+    return f"Recorded {_number(calls, 'call')} of {_number(problems, 'problem')}: {_share(found)}."
+
+
+def _share(found: Collected) -> str:
+    """What part of a step, or of the whole, attention takes."""
+    header, attention = found.workload.header, attention_ms(found.workload)
+    if header.steps > 1 and header.step_ms:
+        step, each = median(header.step_ms), attention / header.steps / header.processes
+        part = percent(each / step)
+        return f"attention takes {each:.3g} ms ({part}) of a step of {step:.3g} ms"
+    part = percent(attention / found.span_ms)
+    return f"attention took {part} of the {found.span_ms / 1e3:.3g} s from the first call to the last"
+
+
+def percent(part: float) -> str:
+    """As "41 %"."""
+    return f"{part:.0%}".replace("%", " %")
 
 
 def attention_ms(work: Workload) -> float:
@@ -59,12 +71,8 @@ def _missing(found: Collected) -> str:
 def _reasons(found: Collected) -> list[tuple[str, int]]:
     counts: Counter[str] = Counter()
     for each in found.workload.others:
-        counts[_reason(each)] += each.count
+        counts[each.unexpressed] += each.count
     return counts.most_common()
-
-
-def _reason(call: Unrecorded) -> str:
-    return call.unexpressed
 
 
 def _some(places: tuple[str, ...]) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import platform
 import traceback
 from collections.abc import Callable
-from functools import cache, wraps
+from functools import wraps
 from time import perf_counter_ns
 from typing import Any, Final
 
@@ -139,6 +140,14 @@ class Recorder:
         if os.getpid() == self._clock.process:
             self._clock.finish()
 
+    def end(self) -> None:
+        """Stop recording, take the patches out, and write the last times."""
+        self.active = False
+        for undo in reversed(self.undo):
+            undo()
+        self.finish()
+        atexit.unregister(self.finish)
+
     def _watch(self, out: Any, number: int, call: Call, args: Any, kwargs: Any) -> None:
         tensor = out[0] if isinstance(out, tuple) else out
         if self._kept.wants(number) and not (call.reason or call.seen.reason):
@@ -185,11 +194,8 @@ class Recorder:
         self._clock.forget()
 
 
-@cache
-def of_process(folder: str, keep: int) -> Recorder:
-    """The recorder of this process for a folder; its last times are written at the exit."""
-    import atexit  # noqa: PLC0415 - only a process that imports torch needs it
-
+def begin(folder: str, keep: int) -> Recorder:
+    """A recorder of this process for a folder; its last times are written at the exit."""
     recorder = Recorder(folder, keep)
     atexit.register(recorder.finish)
     return recorder

@@ -57,8 +57,11 @@ class Rows:
         return self.ends == 0
 
 
-def rows_of(visible: Tensor) -> Rows | None:
-    """The intervals of a bool tensor [B, Tq, Tk]; None where the keys of a query are no interval."""
+def rows_of(visible: Tensor, *, collapse: bool = True) -> Rows | None:
+    """The intervals of a bool tensor [B, Tq, Tk]; None where the keys of a query are no interval.
+
+    collapse  equal batch rows to one
+    """
     keys = visible.shape[-1]
     marks = visible.to(torch.uint8)
     count = marks.sum(-1)
@@ -68,7 +71,7 @@ def rows_of(visible: Tensor) -> Rows | None:
     starts, ends = (first * some).cpu(), (end * some).cpu()
     if not bool(((ends - starts) == count.cpu()).all()):
         return None
-    if len(starts) > 1 and bool((starts == starts[:1]).all() & (ends == ends[:1]).all()):
+    if collapse and len(starts) > 1 and bool((starts == starts[:1]).all() & (ends == ends[:1]).all()):
         starts, ends = starts[:1], ends[:1]
     return Rows(starts, ends, keys)
 

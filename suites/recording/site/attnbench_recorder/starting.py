@@ -33,6 +33,7 @@ class Finder:
 
     def __init__(self, folder: str, keep: int) -> None:
         self.folder, self.keep = folder, keep
+        self._recorder: Any = None
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         """The spec that the other finders give, with a loader that patches; else None."""
@@ -57,19 +58,28 @@ class Finder:
     def patch(self, module: ModuleType) -> None:
         """Patch an imported module."""
         package = __name__.rpartition(".")[0]
-        recorder = import_module(f"{package}.recorder").of_process(self.folder, self.keep)
-        import_module(f"{package}.{PATCHES[module.__name__]}").patch(module, recorder)
+        if self._recorder is None:
+            self._recorder = import_module(f"{package}.recorder").begin(self.folder, self.keep)
+        import_module(f"{package}.{PATCHES[module.__name__]}").patch(module, self._recorder)
+
+    def install(self) -> None:
+        """Patch what is imported, and what will be."""
+        Path(self.folder, STARTED).touch()
+        sys.meta_path.insert(0, self)  # type: ignore[arg-type] # it has what the protocol names
+        for name in PATCHES:
+            if name in sys.modules:
+                self.patch(sys.modules[name])
+
+    def remove(self) -> None:
+        """Take the patches out again, and write the times that a device still owes."""
+        sys.meta_path.remove(self)  # type: ignore[arg-type] # as above
+        if self._recorder is not None:
+            self._recorder.end()
 
 
-def start(folder: str, *, keep: int = 0) -> Finder:
+def start(folder: str, *, keep: int = 0) -> None:
     """Record this process from now on; raw files are written to the folder.
 
     keep  distinct calls whose tensors are kept, too
     """
-    Path(folder, STARTED).touch()
-    finder = Finder(folder, keep)
-    sys.meta_path.insert(0, finder)  # type: ignore[arg-type] # it has what the protocol names
-    for name in PATCHES:
-        if name in sys.modules:
-            finder.patch(sys.modules[name])
-    return finder
+    Finder(folder, keep).install()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from functools import wraps
 from time import perf_counter_ns
 from types import ModuleType
 from typing import Any
@@ -27,14 +29,13 @@ def patch(torch: ModuleType, recorder: Recorder) -> None:
 
 def noting_compile(original: Callable[..., Any], recorder: Recorder) -> Callable[..., Any]:
     """torch.compile, with its use noted. A compiled flex_attention is still recorded."""
-    from functools import wraps  # noqa: PLC0415
-
     @wraps(original)
     def compile(model: Any = None, *args: Any, **kwargs: Any) -> Any:  # noqa: A001 - its name
         describe = getattr(model, "describe_flex", None)
         if describe is not None:
             return recorder.wrapped(original(model.original, *args, **kwargs), describe)
-        if model is not None:
+        caller = sys._getframe(1).f_code.co_filename  # noqa: SLF001 - flex_attention compiles itself
+        if model is not None and not caller.endswith("flex_attention.py"):
             recorder.compiled()
         return original(model, *args, **kwargs)
 
