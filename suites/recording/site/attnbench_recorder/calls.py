@@ -58,6 +58,7 @@ class Call:
             "right": self.seen.right,
             "padding": self.seen.padding,
             "documents": self.seen.documents,
+            "rows": self.seen.rows,
             "bias": self.seen.bias,
             "scale": self.scale,
             "softcap": self.softcap,

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 Ranges = tuple[tuple[int, int], ...]
+"""Pairs of numbers, one for each batch row or packed sequence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Seen:
     came       how the mask came: none, is_causal, bool, additive, lengths, block mask
     padding    range [start, end) of keys for each batch row
     documents  lengths
+    rows       Tq and Tk of packed sequences; a band lines up the ends of each
     bias       alibi, or empty
     reason     why it is none of these; empty: it is
     """
@@ -30,6 +32,7 @@ class Seen:
     right: int | None = None
     padding: Ranges | None = None
     documents: tuple[int, ...] | None = None
+    rows: Ranges | None = None
     bias: str = ""
     reason: str = ""
 
@@ -71,7 +74,11 @@ def rows_of(visible: Tensor, *, collapse: bool = True) -> Rows | None:
     starts, ends = (first * some).cpu(), (end * some).cpu()
     if not bool(((ends - starts) == count.cpu()).all()):
         return None
-    if collapse and len(starts) > 1 and bool((starts == starts[:1]).all() & (ends == ends[:1]).all()):
+    if (
+        collapse
+        and len(starts) > 1
+        and bool((starts == starts[:1]).all() & (ends == ends[:1]).all())
+    ):
         starts, ends = starts[:1], ends[:1]
     return Rows(starts, ends, keys)
 
@@ -135,9 +142,7 @@ def _band(rows: Rows, low: Tensor, high: Tensor) -> tuple[int | None, int | None
     return reach[0], reach[1]
 
 
-def _renders(
-    rows: Rows, low: Tensor, high: Tensor, band: tuple[int | None, int | None]
-) -> bool:
+def _renders(rows: Rows, low: Tensor, high: Tensor, band: tuple[int | None, int | None]) -> bool:
     """Whether the band within these limits has exactly these rows."""
     left, right = band
     starts, ends = low.expand_as(rows.starts), high.expand_as(rows.ends)
