@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 import torch
 
 from impls.interface import Problem
 from suites.agreement.calls import tensors_of, versions_of
 from suites.measure.inputs import Flips, Inputs, copies, make_inputs
+from suites.measure.timing import DRAWN_SETS
 from suites.process_state.watched import Watched
 
-DRAWN: Final = 2
-"""Sets of random numbers. Any more are derived from them."""
 Place = tuple[int, tuple[int, ...], tuple[int, ...], bool, int]
 """Of an input: address, shape, strides, requires_grad, and writes that are not the engine's."""
 
@@ -26,9 +24,9 @@ def timed_sets(problem: Problem, count: int, *, session: int, seed: int) -> list
     """
     drawn = [
         make_inputs(problem, purpose=f"time {index}", session=session, seed=seed)
-        for index in range(min(count, DRAWN))
+        for index in range(min(count, DRAWN_SETS))
     ]
-    derived = [copies(drawn[index % DRAWN]) for index in range(DRAWN, count)]
+    derived = [copies(drawn[index % DRAWN_SETS]) for index in range(DRAWN_SETS, count)]
     for index, each in enumerate(derived):
         Flips(each, seed + index).change(each)
     return [*drawn, *derived]
