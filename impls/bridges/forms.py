@@ -191,5 +191,3 @@ def lines(replaced: Counter[str], left: Counter[str]) -> Iterator[str]:
     yield f"{replaced.total()} attention calls replaced, {left.total()} not"
     yield from (f"{count} x {label}" for label, count in replaced.most_common())
     yield from (f"{count} x not replaced: {why}" for why, count in left.most_common())
-
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from impls.interface import Problem
@@ -47,7 +48,7 @@ def _kind(problem: Problem) -> Hashable:
     square = problem.query_length == problem.key_length
     return (
         problem.without("length", "mask", "layout"),
-        (mask.left, mask.right, mask.padding is None, mask.documents is None),
+        (replace(mask, padding=None, documents=None), mask.padding is None, mask.documents is None),
         None if square else problem.query_length,
     )
 
