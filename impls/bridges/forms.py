@@ -37,13 +37,6 @@ class Call(NamedTuple):
     enable_gqa: bool
     training: bool
 
-    def form(self) -> Hashable:
-        """What calls that are answered alike have in common."""
-        q, k, v, seen, *others = self
-        sizes = (q.shape, k.shape, v.shape, q.stride(), k.stride(), v.stride())
-        kinds = (type(q), q.dtype, q.device, torch.is_autocast_enabled(q.device.type))
-        return (*sizes, *kinds, id(seen), *others)
-
 
 class Form:
     """What happens with calls of one form.
@@ -76,14 +69,32 @@ class Forms:
         self._prepared: dict[tuple[str, Problem], Attention] = {}
         self._earlier: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
 
-    def of(self, call: Call) -> Form:
-        """The form of a call, counted."""
-        key = call.form()
+    def of(  # noqa: PLR0913 - a class for these takes half as long as the look-up itself
+        self,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        seen: Mask | str | None,
+        dropout_p: float,
+        is_causal: bool,  # noqa: FBT001 - likewise
+        scale: float | None,
+        enable_gqa: bool,  # noqa: FBT001 - likewise
+    ) -> Attention | None:
+        """The function that answers a call; None: torch does. The call is counted."""
+        training = torch.is_grad_enabled() and (
+            q.requires_grad or k.requires_grad or v.requires_grad
+        )
+        key = (
+            *(q.shape, k.shape, v.shape, q.stride(), k.stride(), v.stride()),
+            *(type(q), q.dtype, q.device, id(seen), dropout_p, is_causal, scale, enable_gqa),
+            *(training, torch.is_autocast_enabled("cuda" if q.is_cuda else "cpu")),
+        )
         found = self._found.get(key)
         if found is None:
+            call = Call(q, k, v, seen, dropout_p, is_causal, scale, enable_gqa, training)
             found = self._found[key] = self._new(call)
         found.count += 1
-        return found
+        return found.function
 
     def counts(self, *, replaced: bool) -> Counter[str]:
         """Calls by label, of implementations or of torch."""
@@ -170,7 +181,7 @@ def _adapted(function: Attention, call: Call, problem: Problem) -> Attention:
 
 def _one_head(x: Tensor) -> Tensor:
     """The first head where all heads are one that was expanded."""
-    expanded = x.dim() == 4 and x.shape[1] > 1 and x.stride(1) == 0  # noqa: PLR2004 - [B, H, T, D]
+    expanded = x.dim() == 4 and x.shape[1] > 1 and x.stride(1) == 0
     return x[:, :1] if expanded else x
 
 

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from impls.bridges import forms
-from impls.bridges.forms import Call, Forms
+from impls.bridges.forms import Forms
 from impls.bridges.patches import Patches
 from impls.interface import Mask, Problem
 
@@ -42,6 +42,12 @@ class Recogniser(Protocol):
         """
 
 
+class _Inside(threading.local):
+    """Whether this thread is in an implementation of the mix."""
+
+    active = False
+
+
 class Substitution(AbstractContextManager["Substitution"]):
     """The context in which a mix answers the attention calls of this process.
 
@@ -56,7 +62,7 @@ class Substitution(AbstractContextManager["Substitution"]):
         self._forms, self._recognise, self._report = Forms(mix), recognise, report
         self._fused: Counter[str] = Counter()
         self._patches = Patches()
-        self._inside = threading.local()
+        self._inside = _Inside()
 
     @property
     def replaced(self) -> Counter[str]:
@@ -83,10 +89,11 @@ class Substitution(AbstractContextManager["Substitution"]):
 
     def _answering(self, original: Function) -> Function:
         """scaled_dot_product_attention with the mix in front of it."""
-        is_compiling, inside = torch.compiler.is_compiling, self._inside
+        is_compiling = torch.compiler.is_compiling
+        inside, answering = self._inside, self._forms.of
 
         @wraps(original)
-        def answer(  # noqa: PLR0913 - its own parameters
+        def answer(  # noqa: PLR0913, PLR0917 - its own parameters
             query: Tensor,
             key: Tensor,
             value: Tensor,
@@ -97,23 +104,19 @@ class Substitution(AbstractContextManager["Substitution"]):
             enable_gqa: bool = False,  # noqa: FBT001, FBT002 - its own parameter
         ) -> Tensor:
             function = None
-            if not is_compiling() and not hasattr(inside, "call"):
+            if not (is_compiling() or inside.active):
                 seen = None if attn_mask is None else self._seen(query, key, attn_mask)
-                training = torch.is_grad_enabled() and (
-                    query.requires_grad or key.requires_grad or value.requires_grad
-                )
-                options = (dropout_p, is_causal, scale, enable_gqa, training)
-                call = Call(query, key, value, seen, *options)
-                function = self._forms.of(call).function
+                options = (dropout_p, is_causal, scale, enable_gqa)
+                function = answering(query, key, value, seen, *options)
             if function is None:
                 given = (query, key, value, attn_mask, dropout_p, is_causal)
                 out: Tensor = original(*given, scale=scale, enable_gqa=enable_gqa)
                 return out
-            inside.call = True  # an implementation may call the patched function
+            inside.active = True  # an implementation may call the patched function
             try:
                 return function(query, key, value)
             finally:
-                del inside.call
+                inside.active = False
 
         return answer
 
@@ -122,7 +125,7 @@ class Substitution(AbstractContextManager["Substitution"]):
             return "a mask that is trained"
         if mask.is_inference():
             return "a mask made in inference mode: torch does not say when it changes"
-        if q.dim() < 3 or k.dim() < 2:  # noqa: PLR2004 - the sizes below
+        if q.dim() < 3 or k.dim() < 2:
             return f"a tensor of the shape {tuple(q.shape)}"
         return self._recognise(mask, (len(q), q.shape[-3], q.shape[-2], k.shape[-2]))
 
