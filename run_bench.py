@@ -334,6 +334,49 @@ def rerun(
     _carry_out(partial(rerunning.rerun, of, store, typed.command()), left)
 
 
+@app.command(context_settings={"allow_interspersed_args": False})
+def record(
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="-- COMMAND", help="As python my_script.py, or python -m module."),
+    ] = None,
+    *,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The workload.")] = Path(
+        "workload.jsonl"
+    ),
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Equal steps that the script has; without it, optimizer steps are counted.",
+        ),
+    ] = None,
+    keep_tensors: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="Store the CONTENTS of q, k and v of the first N different calls beside the "
+            "workload, as call-1.pt.",
+        ),
+    ] = 0,
+) -> None:
+    """Record the attention calls of your script: which problems, how often, how long.
+
+    The script runs unchanged; its output and exit status stay its own. No tensor's content is
+    stored without --keep-tensors. docs/record.md says what is seen.
+    """
+    from reports.outputs.terminal import recording as output
+    from reports.outputs.terminal.console import print_line
+    from suites.recording import command as recording
+
+    ended = recording.record(command or [], out, steps=steps, keep=keep_tensors)
+    for line in output.summary(ended, out):
+        print_line(line, stderr=True)
+    raise typer.Exit(ended.status)
+
+
 @app.command("list")
 def list_(
     what: Annotated[
