@@ -33,6 +33,7 @@ from suites.request.suites import named
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from impls.bridges.substitution import Substitution
     from suites.conducting import Conducted, Live
     from suites.engine.conductor import Listener
     from suites.request.planning import Request
@@ -450,6 +451,29 @@ def new(
     from reports.outputs.terminal.console import print_line
 
     print_line(f"{create(name)}\ncheck it with: python run_bench.py check {name}")
+
+
+def substituted(path: str | Path, *, quiet: bool = False) -> Substitution:
+    """A context in which the best mix of a workload answers the attention calls of your script.
+
+        from run_bench import substituted
+
+        with substituted("results/RUN/dispatch.json"):
+            train()
+
+    path   of `export --format dispatch` for a run of a workload
+    quiet  whether the summary at the end is left out: calls that were replaced or not, and why
+
+    Raises ValueError for a file without a mix.
+    """
+    from impls.bridges.substitution import Substitution
+    from reports.analysis.ranking.dispatch import Dispatch
+    from suites.recording.recognising import Recogniser
+
+    mix = Dispatch.read(Path(path)).mix
+    if not mix:
+        raise ValueError(f"{path} has no mix: its run has no workload, or the mix changes nothing")
+    return Substitution(mix, Recogniser(), None if quiet else sys.stderr)
 
 
 def main() -> None:
