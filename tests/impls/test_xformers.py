@@ -29,6 +29,7 @@ MASKS = {
     "window": "window:3:1",
     "padding": "padding:0.5",
     "documents": "documents:9",
+    "rows": "rows:1/2+3/4",
 }
 DOCUMENTS = ("documents:9", "documents:1x9", "documents:4/3/2", "causal+documents:4/3/2")
 PADDED = (
@@ -82,6 +83,23 @@ def test_the_object_of_documents_hides_what_the_mask_hides_with_rows_in_a_line(
         seen[first : first + 9, first : first + 9] = row
     assert torch.equal(made == 0, seen)
     assert torch.equal(made == float("-inf"), ~seen)
+
+
+@pytest.mark.parametrize("text", ["rows:1/4+3/2+2/2", "causal+rows:1/4+2x2/5+3/3"])
+def test_the_object_of_rows_hides_exactly_what_the_mask_hides(text: str) -> None:
+    problem = Problem.parse(f"h1 d8 {text} bf16")
+    x = make_inputs(problem, purpose="test")
+    assert not adapter.is_tensor(problem.mask, None, x.q)
+    lengths = problem.query_length, problem.key_length
+    made = adapter.object_bias(problem.mask, x.q, x.k).materialize((1, *lengths))
+    assert torch.equal(made[0] == 0, seen_by(problem)[0, 0])
+
+
+def test_rows_with_blind_queries_and_windows_of_rows_are_tensors() -> None:
+    for text in ("causal+rows:3/2+1/4", "window:2+rows:1/4+2/2"):
+        problem = Problem.parse(f"h1 d8 {text}")
+        x = make_inputs(problem, purpose="test")
+        assert adapter.is_tensor(problem.mask, None, x.q)
 
 
 @pytest.mark.parametrize(
