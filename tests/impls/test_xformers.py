@@ -52,6 +52,12 @@ def seen_by(problem: Problem) -> Tensor:
     return reference.visible(mask, torch.arange(p.batch), positions, torch.arange(p.key_length))
 
 
+def _example(kind: str) -> tuple[str, str]:
+    """A mask of a kind, with the words for its batch and lengths; rows state the lengths."""
+    text = "+".join(MASKS[word] for word in kind.split("+"))
+    return text, "b1" if "rows" in kind else "b2 t9"
+
+
 def resolved(problem: Problem) -> Mask:
     return problem.mask.resolved(problem.batch, problem.key_length)
 
@@ -163,11 +169,10 @@ def test_the_full_mask_is_no_bias() -> None:
 
 def test_every_tensor_and_object_is_of_a_type_that_the_kernels_take_backward_too() -> None:
     fmha = adapter._library().fmha
-    masks = {"padding": "padding:0.5", "documents": "documents:9", "window": "window:3:1"}
     for kind in EVERY_MASK:
-        text = "+".join(masks.get(word, word) for word in kind.split("+"))
+        text, sizes = _example(kind)
         for dtype, kernel in (("bf16", fmha.flash), ("fp32", fmha.cutlass)):
-            problem = Problem.parse(f"b2 h2 t9 d8 {text} {dtype}")
+            problem = Problem.parse(f"{sizes} h2 d8 {text} {dtype}")
             x = make_inputs(problem, purpose="test")
             tensor = adapter.is_tensor(problem.mask, None, x.q)
             takes = fmha.cutlass if tensor else kernel
@@ -309,8 +314,8 @@ def test_limits_of_an_operator_are_those_of_the_library(operator: str) -> None:
         for dim in limits.head_dims:
             assert forward.shape_not_supported_reasons(64, 64, dim, dim) == []
         for kind in limits.masks:
-            text = "+".join(MASKS[word] for word in kind.split("+"))
-            problem = Problem.parse(f"b2 h2 t9 d64 {text} {DTYPES[limits.dtypes[0]]}")
+            text, sizes = _example(kind)
+            problem = Problem.parse(f"{sizes} h2 d64 {text} {DTYPES[limits.dtypes[0]]}")
             x, mask = make_inputs(problem, purpose="test"), resolved(problem)
             tensor = adapter.is_tensor(mask, None, x.q, operator)
             bias = torch.Tensor if tensor else type(adapter.object_bias(mask, x.q, x.k))
