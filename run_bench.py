@@ -88,8 +88,9 @@ def run(  # noqa: PLR0913 - each parameter is an option of the command line
     if resume is not None:
         _expect_no_plan_options([*(["SUITE"] if suite_given else []), *given])
         _resume(resume, store, left)
-    if "--problem" in given and suite_given:
-        raise ValueError(f"a suite ({suite}) and --problem; expected one or the other")
+    for option in ("--problem", "--inputs"):
+        if option in given and suite_given:
+            raise ValueError(f"a suite ({suite}) and {option}; expected one or the other")
     _begin(requested(named(suite), given), store, left)
 
 
