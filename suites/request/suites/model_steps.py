@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from impls.interface import Problem
 from suites.records.cases import Case
@@ -40,8 +41,11 @@ class ModelStep:
     scaled: str = ""
 
 
-Steps = Callable[[bool], Iterable[ModelStep]]
-"""Returns the steps of a suite; the argument is whether they are for an NVIDIA device."""
+class Steps(Protocol):
+    """Returns the steps of a suite."""
+
+    def __call__(self, *, on_gpu: bool) -> Iterable[ModelStep]:
+        """The steps for an NVIDIA device, or for any other one."""
 
 
 def cases_of(steps: Steps) -> Cases:
@@ -53,7 +57,7 @@ def cases_of(steps: Steps) -> Cases:
     def cases(devices: tuple[str, ...], gpu: Gpu) -> tuple[Case, ...]:
         device = devices[0]
         dtype = gpu.dtype if device == "cuda" else "float32"
-        made = (tuple(_cases(step, device, dtype)) for step in steps(device == "cuda"))
+        made = (tuple(_cases(step, device, dtype)) for step in steps(on_gpu=device == "cuda"))
         fits = (each for each in made if device != "cuda" or _fit(gpu, each))
         return tuple(case for each in fits for case in each)
 

@@ -2,8 +2,8 @@
 
 | model | source | attention |
 |---|---|---|
-| DiT-XL/2 | arXiv 2212.09748, table 1 | 28 layers, 16 heads, D 72; latents of S / 8, patches of 2 |
-| SDXL | arXiv 2307.01952, table 1 | 70 blocks: 10 at 64 x 64, 60 at 32 x 32; 10 and 20 heads, D 64 |
+| DiT-XL/2 | arXiv 2212.09748, table 1 | 28 layers, 16 heads, D 72; (S / 16)^2 patches |
+| SDXL | arXiv 2307.01952, table 1 | 10 blocks of 10 heads, 60 of 20 heads; D 64 |
 | ImageGPT small | openai/imagegpt-small | 24 layers, 8 heads, D 64; 32 x 32 pixels, causal |
 
 SDXL at 1024 px has latents of 128 x 128. Its highest resolution has no attention; blocks at 64 x 64
@@ -25,7 +25,7 @@ GUIDED: Final = 2
 """Rows of the batch for an image with classifier-free guidance."""
 
 
-def _steps(on_gpu: bool) -> Iterator[ModelStep]:
+def _steps(*, on_gpu: bool) -> Iterator[ModelStep]:
     yield _dit(256)
     yield _image_gpt()
     yield _dit(512)
@@ -89,8 +89,10 @@ SUITE: Final = Suite(
     budget_s=7 * 60.0,
     panels=("attention",),
     left_out=(
-        "the decoder of SDXL on a CPU: T 16384, one head, D 512 are 550 GFLOP, 5 s and more on 2 "
-        "cores; the scores of naive take 1 GiB in float32",
+        (
+            "the decoder of SDXL on a CPU: T 16384, one head and D 512 are 550 GFLOP a call; for "
+            'this call: run --problem "h1 t16384 d512 full"'
+        ),
         "ImageGPT one pixel at a time: 1024 lengths; the suite decode has one query over more keys",
     ),
 )

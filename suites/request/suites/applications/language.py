@@ -9,10 +9,10 @@
 | GPT-OSS 120B | arXiv 2508.10925 | 36 | 64/8 | 64 | sinks; window 128 in 18 layers |
 | GPT-2 | openai-community/gpt2 | 12 | 12 | 64 | |
 
-Gemma 2 2B scales by query_pre_attn_scalar ** -0.5 with 256, which is 1/sqrt(D). A prompt that is not
-longer than the window is causal in every layer. Layers with a window keep its keys only: one token
-reads 4096 keys, or 128, and a mask hides none of them. A chunk of 256 tokens late in a prompt reads
-the 4095 kept keys and its own: transformers keeps window - 1 of them.
+Gemma 2 2B scales by query_pre_attn_scalar ** -0.5 with 256, which is 1/sqrt(D). A prompt that is
+not longer than the window is causal in every layer. Layers with a window keep its keys only: one
+token reads 4096 keys, or 128, and a mask hides none of them. A chunk of 256 tokens late in a prompt
+reads the 4095 kept keys and its own: transformers keeps window - 1 of them.
 
 Only naive, chunked, onnxruntime, flex and compiled support softcap, and only naive, chunked and
 compiled support sinks; local_window supports both for windows.
@@ -33,7 +33,7 @@ GPT2_BATCH: Final = 12
 """Sequences of a micro-batch of 1024 tokens on one GPU (karpathy/nanoGPT config/train_gpt2.py)."""
 
 
-def _steps(on_gpu: bool) -> Iterator[ModelStep]:
+def _steps(*, on_gpu: bool) -> Iterator[ModelStep]:
     prompt = 8192 if on_gpu else 1024
     yield from _llama_3(prompt)
     yield from _gpt_oss("20b", 24, prompt)
@@ -166,8 +166,10 @@ SUITE: Final = Suite(
     budget_s=7 * 60.0,
     panels=("attention",),
     left_out=(
-        "prompts of 8192 tokens on a CPU: a call of Llama 3 8B is 550 GFLOP, 5 s and more on 2 "
-        'cores; for one model: run --problem "h32/8 t8192 d128 causal"',
+        (
+            "prompts of 8192 tokens on a CPU: a call of Llama 3 8B is 550 GFLOP; for this call: "
+            'run --problem "h32/8 t8192 d128 causal"'
+        ),
         "batches of several requests with lengths of their own: the suite serving",
     ),
 )

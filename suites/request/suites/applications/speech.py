@@ -29,7 +29,7 @@ QUARTERS: Final = tuple(TOKENS * part // 8 for part in (1, 3, 5, 7))
 """Key lengths, the middle of each quarter of the tokens."""
 
 
-def _steps(on_gpu: bool) -> Iterator[ModelStep]:  # noqa: ARG001 - one window on every device
+def _steps(*, on_gpu: bool) -> Iterator[ModelStep]:  # noqa: ARG001 - one window on every device
     for model in LAYERS:
         yield _decoding(model)
     yield _one_pass("large-v3")

@@ -2,16 +2,16 @@
 
 | model | source | attention |
 |---|---|---|
-| ViT-B/16 | arXiv 2010.11929, table 1 | 12 layers, 12 heads, D 64; (S / 16)^2 patches and a class token |
+| ViT-B/16 | arXiv 2010.11929, table 1 | 12 layers, 12 heads, D 64; (S / 16)^2 + 1 positions |
 | DETR R50 | arXiv 2005.12872, A.4 | 6 + 6 layers, 8 heads, D 32; 100 object queries |
-| Swin-T | arXiv 2103.14030, section 3.3 | windows of 7 x 7; 2, 2, 6, 2 layers of 3, 6, 12, 24 heads, D 32 |
-| ViTDet ViT-B | arXiv 2203.16527, section 3 | 8 layers in windows of 14 x 14, 4 over all 64 x 64 patches |
+| Swin-T | arXiv 2103.14030, 3.3 | windows of 7 x 7; 2, 2, 6, 2 layers of 3 to 24 heads, D 32 |
+| ViTDet ViT-B | arXiv 2203.16527, 3 | 8 layers in windows of 14 x 14, 4 over 64 x 64 patches |
 
 Windows are rows of the batch: 56 x 56 patches of Swin-T are 64 windows of 49; 64 x 64 patches of
 ViTDet, filled up to 70 x 70, are 25 windows of 196.
 
-An image of 640 x 480 is resized to 1066 x 800 for DETR; strides of 32 leave 34 x 25 = 850 positions.
-Its mask of padded pixels is left out: one image has none.
+An image of 640 x 480 is resized to 1066 x 800 for DETR; a stride of 32 leaves 34 x 25 = 850
+positions. One image has no padded pixels, so that no mask hides any.
 
 Not expressed, and so not measured:
 
@@ -37,7 +37,7 @@ SWIN_STAGES: Final = ((64, 3, 2), (16, 6, 2), (4, 12, 6), (1, 24, 2))
 """Windows, heads and layers of each stage of Swin-T."""
 
 
-def _steps(on_gpu: bool) -> Iterator[ModelStep]:
+def _steps(*, on_gpu: bool) -> Iterator[ModelStep]:
     images = VIT_BATCH if on_gpu else 1
     for side, patches in ((224, 14), (384, 24)):
         yield _vit(side, patches**2 + 1, images)
@@ -111,8 +111,10 @@ SUITE: Final = Suite(
     budget_s=7 * 60.0,
     panels=("attention",),
     left_out=(
-        "the table of offsets in two dimensions and the shifted windows of Swin: no problem "
-        "expresses them",
+        (
+            "the table of offsets in two dimensions and the shifted windows of Swin: no problem "
+            "expresses them"
+        ),
         "the relative positions of ViTDet: no problem expresses them",
     ),
 )
