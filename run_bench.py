@@ -80,6 +80,7 @@ def run(  # noqa: PLR0913 - each parameter is an option of the command line
     as_json: parameters.Lines = False,
 ) -> None:
     """Check agreement, measure time and memory, and leave a page and charts."""
+    from suites.request.files.chosen import chosen
     from suites.request.planning import requested
 
     _expect_tables(every=every, as_json=as_json)
@@ -88,9 +89,7 @@ def run(  # noqa: PLR0913 - each parameter is an option of the command line
     if resume is not None:
         _expect_no_plan_options([*(["SUITE"] if suite_given else []), *given])
         _resume(resume, store, left)
-    if "--problem" in given and suite_given:
-        raise ValueError(f"a suite ({suite}) and --problem; expected one or the other")
-    _begin(requested(named(suite), given), store, left)
+    _begin(requested(chosen(suite, given, is_typed=suite_given), given), store, left)
 
 
 @app.command()

@@ -36,6 +36,7 @@ def check(task: Check, sender: Sender) -> None:
         risks=lambda reason: sender.send(Risk(reason=reason)),
         announced=partial(preparing, sender),
         one_size=task.one_size,
+        files=task.inputs,
     )
     for name in task.implementations:
         recorded(task, name, sender, partial(_check_one, task, name, sender, checker))

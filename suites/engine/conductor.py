@@ -16,6 +16,7 @@ from suites.engine.forecast import Forecast, Foreseen, Pace, cheapest, foreseen,
 from suites.engine.pools import Pool
 from suites.engine.time_left import TimeLeft, time_left
 from suites.measure import warm_up
+from suites.records.lengths import worth
 from suites.records.plan import Plan, Work
 from suites.records.record import CHECK, Pair, Record
 from suites.records.store import Run, Store
@@ -58,11 +59,14 @@ class Conductor:
     _began_s: float = 0.0
     _session_s: float = 0.0
     _deadline_s: float = float("inf")
+    _worth: dict[Problem, float] | None = None
 
     def __post_init__(self) -> None:
         self._dispatcher = Dispatcher(
             self.run, self.store, self.pool, self._keep, self._forecast.call_ms
         )
+        if self.plan.steps:
+            self._worth = worth(self.plan.cases, self.plan.problems)
 
     @property
     def plan(self) -> Plan:
@@ -138,7 +142,11 @@ class Conductor:
         first = self._timed_before(session)
         for problem, names in waiting:
             left_s = (until_s - self.now_s()) / self._pace["measure"].factor
-            fitting = costs.keys() if left_s == float("inf") else cheapest(costs, left_s, first)
+            fitting = (
+                costs.keys()
+                if left_s == float("inf")
+                else cheapest(costs, left_s, first, self._worth)
+            )
             able = [name for name in names if (problem, name) in fitting]
             if able:
                 pace = self._pace["measure"].factor
@@ -241,7 +249,8 @@ class Conductor:
         pace = self._pace["check"].factor
         costs = {pair: pace * checks[pair] + timing[pair] for pair in checks}
         first_s = pace * self._forecast.first_s(costs)
-        return cheapest(costs, self._deadline_s - self.now_s() - timing_s - first_s)
+        left_s = self._deadline_s - self.now_s() - timing_s - first_s
+        return cheapest(costs, left_s, worth=self._worth)
 
     def _timing_costs(self, work: list[Work]) -> dict[Pair, float]:
         """Forecast of the seconds that all timed sessions take for each pair."""

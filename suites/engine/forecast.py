@@ -21,6 +21,9 @@ CHECK_CALLS: Final = 3
 FIRST_CHECK_S: Final = 0.3
 """What the first check of an implementation takes more, per mask and dtype: hard inputs."""
 
+LEAST_WORTH: Final = 1e-9
+"""Worth of a problem, ms, that no case has: it comes last."""
+
 Series = tuple[str, Fields]
 """An implementation and the fields that problems of one growth curve share."""
 
@@ -188,14 +191,24 @@ class Pace:
 
 
 def cheapest(
-    costs_s: Mapping[Pair, float], available_s: float, first: Container[Pair] = ()
+    costs_s: Mapping[Pair, float],
+    available_s: float,
+    first: Container[Pair] = (),
+    worth: Mapping[Problem, float] | None = None,
 ) -> set[Pair]:
     """The pairs that fit the available time, the cheapest first: the most records for the time.
 
     first  pairs that come before all others
+    worth  of each problem: a cost counts in relation to it; None: all are worth the same
     """
     fitting: set[Pair] = set()
-    for pair in sorted(costs_s, key=lambda each: (each not in first, costs_s[each])):
+
+    def price(pair: Pair) -> tuple[bool, float]:
+        return pair not in first, costs_s[pair] / (
+            max(worth[pair[0]], LEAST_WORTH) if worth else 1.0
+        )
+
+    for pair in sorted(costs_s, key=price):
         available_s -= costs_s[pair]
         if available_s < 0:
             break

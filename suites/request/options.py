@@ -72,6 +72,23 @@ QUESTIONS: Final = (
         repeat=True,
     ),
     Option(
+        name="--inputs",
+        metavar="FILE",
+        help="Your own tensors: a file or folder of record --keep-tensors, or a dict of q, k, v "
+        "from torch.save; again for more.",
+        repeat=True,
+    ),
+    Option(
+        name="--workload",
+        metavar="FILE",
+        help="The attention calls of a script, as `record` writes them.",
+    ),
+    Option(
+        name="--problem-file",
+        metavar="FILE",
+        help="A problem a line, as 3x b1 h8 t512 d64 causal  # encoder: count and label.",
+    ),
+    Option(
         name="--against",
         metavar="NAME",
         parse=named_spec,
@@ -110,7 +127,14 @@ OPTIONS: Final[dict[str, Option]] = {
 
 CHECK_OPTIONS: Final = tuple(
     OPTIONS[name]
-    for name in ("--with-peers", "--time-limit", "--prepare-limit", "--memory-limit", "--threads")
+    for name in (
+        "--inputs",
+        "--with-peers",
+        "--time-limit",
+        "--prepare-limit",
+        "--memory-limit",
+        "--threads",
+    )  # fmt: skip
 )
 """Those of `check`."""
 _JUDGE_HELP: Final = {

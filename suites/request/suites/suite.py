@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from impls.interface import Mask, Problem
-from suites.records.cases import Case
+from suites.records.cases import Case, Step
 
 BFLOAT16_FROM: Final = (8, 0)
 """The compute capability from which on tensor cores multiply bfloat16; source: CUDA C++
@@ -68,6 +68,9 @@ class Suite:
     panels           the panels that take part without being named; empty: all
     names            the implementations that take part without being named; empty: all
     left_out         cases of the question that are not in the list, each with the reason
+    steps            recorded steps that its cases refer to
+    baselines        the first choices of a baseline, before the usual ones
+    origin           the file that names the problems; empty: none
     """
 
     name: str
@@ -83,6 +86,9 @@ class Suite:
     panels: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
+    baselines: tuple[str, ...] = ()
+    origin: str = ""
 
     def problems(self, devices: tuple[str, ...], gpu: Gpu = Gpu()) -> tuple[Problem, ...]:
         """The problems of its cases, each once, in order."""
