@@ -118,7 +118,7 @@ def _cuda_device(given: Mapping[str, str | list[str]], values: Mapping[str, Any]
 
 def threads_of(request: Request, cores: int) -> tuple[int, ...]:
     """Numbers of threads, in order. Raises ValueError for more than there are CPUs."""
-    usual = tuple(each for each in request.suite.threads if each <= cores) or (cores,)
+    usual = (*(each for each in request.suite.threads if each < cores), cores)
     found: tuple[int, ...] = request.settings.get("threads", usual)
     if found[-1] > cores:
         raise ValueError(f"--threads is {found[-1]}, this program may use {cores} CPUs")
