@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import psutil
 
-from impls import name_and_spec
+from impls import EVERY, name_and_spec
 from suites.records.plan import FEWEST_SPLIT, Entry, Plan
 from suites.request import axes, baselines, options, participants, processes
 from suites.request.axes import AXES, Values
@@ -153,9 +153,9 @@ def fewest_sessions(request: Request) -> int:
 
 
 def specs_of(request: Request) -> list[str] | None:
-    """The requested implementations, with the baseline; None is all."""
+    """The requested implementations, with the baseline; None is all, and EVERY all of impls/."""
     if request.specs is None:
-        return None
+        return [EVERY, *request.suite.variants] if request.suite.variants else None
     return [*request.specs, *_added(request)]
 
 

@@ -68,6 +68,8 @@ class Suite:
                      without being named
     panels           the panels that take part without being named; empty: all
     names            the implementations that take part without being named; empty: all
+    variants         implementations with settings that take part beside those, in full, as
+                     "multi_head[positions=rotary](sdpa_flash)"
     left_out         cases of the question that are not in the list, each with the reason
     """
 
@@ -83,6 +85,7 @@ class Suite:
     slow_starts: bool = False
     panels: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
 
     def problems(self, devices: tuple[str, ...], gpu: Gpu = Gpu()) -> tuple[Problem, ...]:
@@ -130,4 +133,3 @@ def typed(
         named = any(word in DTYPES.values() for word in text.split())
         words = text if named else f"{text} {DTYPES[gpu.dtype]}"
         yield from filter(gpu.holds, (Problem.parse(words, device="cuda"),))
-

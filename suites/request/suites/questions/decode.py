@@ -24,7 +24,10 @@ _SOURCE: Final = (
 def _cases(devices: tuple[str, ...], gpu: Gpu) -> tuple[Case, ...]:
     batched = (f"b16 h32/8 t1/{keys} d128 full" for keys in KEYS)
     problems = typed(
-        devices, gpu, cpu=_texts("d64"), cuda=(text for t in (_texts("d128"), batched) for text in t)
+        devices,
+        gpu,
+        cpu=_texts("d64"),
+        cuda=(text for t in (_texts("d128"), batched) for text in t),
     )
     return tuple(map(_case, problems))
 
@@ -40,9 +43,7 @@ def _case(problem: Problem) -> Case:
     label = f"{_LABELS[problem.query_length]} over {problem.key_length} keys"
     if problem.batch > 1:
         label = f"{label}, batch {problem.batch}"
-    return replace(
-        Case(problem=problem), label=label, source=_SOURCE[problem.head_dim == 128]
-    )
+    return replace(Case(problem=problem), label=label, source=_SOURCE[problem.head_dim == 128])
 
 
 SUITE: Final = Suite(

@@ -4,8 +4,9 @@ Lengths follow a log-normal distribution. Its means are those of one instruction
 in two data sets: 77.76 tokens in Alpaca (19.31 + 58.45) and 499.3 in ShareGPT (161.31 + 337.99),
 figure 11 of arXiv 2309.06180. The paper gives no spread: SIGMA is a choice of this suite.
 
-The numbers come from `random.Random(SEED).random()`, which Python documents as equal in all
-versions, and from the inverse of the normal distribution. So the lengths are equal on every machine.
+The draw is stratified: n documents have one length from each n-th of the distribution, so that a
+few documents have its mean, too. Numbers come from `random.Random(SEED).random()`, which Python
+documents as equal in all versions, so the lengths are equal on every machine.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterator
+from itertools import accumulate, pairwise
 from statistics import NormalDist
 from typing import Final
 
-from impls.interface import Problem
 from suites.records.cases import Case
 from suites.request.suites.suite import Gpu, Suite, typed
 
@@ -32,22 +33,23 @@ _SETS: Final = {"short": "Alpaca, 77.76 tokens", "long": "ShareGPT, 499.3 tokens
 
 
 def drawn(mean: float, total: int) -> tuple[int, ...]:
-    """Lengths of documents that fill `total` tokens; the last one is cut to fit.
+    """Lengths of documents that fill `total` tokens, in random order.
 
     mean  of the distribution, tokens
+
+    The lengths are scaled, so that they fill the tokens exactly.
     """
-    generator, left = random.Random(SEED), total  # noqa: S311 - lengths, not secrets
-    middle = math.log(mean) - SIGMA**2 / 2
-    lengths: list[int] = []
-    while left:
-        score = NormalDist().inv_cdf(generator.random() or 0.5)
-        lengths.append(min(left, max(1, round(math.exp(middle + SIGMA * score)))))
-        left -= lengths[-1]
-    return tuple(lengths)
+    generator, count = random.Random(SEED), round(total / mean)  # noqa: S311 - lengths, no secrets
+    scores = [NormalDist().inv_cdf((place + generator.random()) / count) for place in range(count)]
+    sizes = [math.exp(SIGMA * score) for score in sorted(scores, key=lambda _: generator.random())]
+    ends = [round(total * end / sum(sizes)) for end in accumulate(sizes)]
+    return tuple(end - start for start, end in pairwise((0, *ends)))
 
 
 def _cases(devices: tuple[str, ...], gpu: Gpu) -> tuple[Case, ...]:
-    words, totals = ("h8 d64", (2048, 4096)) if devices[0] != "cuda" else ("h16 d128", (8192, 16384))
+    words, totals = (
+        ("h8 d64", (2048, 4096)) if devices[0] != "cuda" else ("h16 d128", (8192, 16384))
+    )
     made = [*_forward(words, totals), *_training(words, totals[0])]
     return tuple(
         Case(problem=problem, label=label, source=source)
@@ -88,21 +90,13 @@ def _padded(words: str, name: str, total: int) -> tuple[str, str, str]:
     ranges = "/".join(f"0-{length}" for length in lengths)
     return (
         f"b{len(lengths)} {words} t{max(lengths)} causal+padding:{ranges}",
-        f"the same {len(lengths)} {name} documents of {total} tokens as a padded batch{_pass(words)}",
+        f"{len(lengths)} {name} documents of {total} tokens as a padded batch{_pass(words)}",
         _SOURCE.format(_SETS[name]),
     )
 
 
 def _pass(words: str) -> str:
     return ", training" if "train" in words else ""
-
-
-def tokens(problem: Problem) -> int:
-    """The tokens of a packed or padded problem that belong to a document."""
-    padding = problem.mask.resolved(problem.batch, problem.key_length).padding
-    if not isinstance(padding, tuple):
-        return problem.batch * problem.key_length
-    return sum(end - start for start, end in padding)
 
 
 SUITE: Final = Suite(

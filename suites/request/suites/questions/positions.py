@@ -47,5 +47,8 @@ SUITE: Final = Suite(
     minutes=6.0,
     budget_s=5 * 60.0,
     panels=("attention", "layers"),
-    variants=("multi_head[positions=rotary]", "multi_head[positions=sinusoidal]"),
+    variants=(
+        "multi_head[positions=rotary](sdpa_flash)",
+        "multi_head[positions=sinusoidal](sdpa_flash)",
+    ),
 )

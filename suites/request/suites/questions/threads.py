@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from impls.interface import Problem
 from suites.records.cases import Case
 from suites.request.suites.suite import Gpu, Suite, unlabelled
-from impls.interface import Problem
 
 _DOUBLINGS: Final = tuple(2**power for power in range(10))
 

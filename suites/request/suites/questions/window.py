@@ -13,7 +13,7 @@ def _cases(devices: tuple[str, ...], gpu: Gpu) -> tuple[Case, ...]:
     cpu = _grid("h4", {4096: (64, 256, 1024), 1024: (64, 256), 2048: (64, 256, 1024)})
     more = ("h4 t4096 window:16", "h4 t4096 window:2048")
     longest = _grid("h4", {8192: (64, 256, 1024)})
-    cuda = _grid("h16 d128", {length: (128, 512, 2048) for length in (8192, 4096, 16384, 32768)})
+    cuda = _grid("h16 d128", dict.fromkeys((8192, 4096, 16384, 32768), (128, 512, 2048)))
     return unlabelled(typed(devices, gpu, cpu=(*cpu, *more, *longest), cuda=cuda))
 
 
