@@ -17,7 +17,7 @@ from reports.outputs.export.formats import names as formats
 from reports.outputs.left import Left
 from reports.outputs.streams import OutputError, drop_output, open_streams
 from suites import VERSION
-from suites.listing import LISTS
+from suites.listing import LISTS, PROBLEMS
 from suites.recording.in_process import recorded
 from suites.records.address import DEFAULT_STORE
 from suites.request import completion, parameters, typed
@@ -34,6 +34,7 @@ from suites.request.suites import named
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from impls.bridges.substitution import Substitution
     from suites.conducting import Conducted, Live
     from suites.engine.conductor import Listener
     from suites.request.planning import Request
@@ -385,19 +386,20 @@ def list_(
     what: Annotated[
         str,
         typer.Argument(
-            help="implementations, suites, runs or machine.",
-            autocompletion=completion.words(LISTS),
+            help="implementations, suites, problems, runs or machine.",
+            autocompletion=completion.words((*LISTS, PROBLEMS)),
         ),
     ] = "implementations",
+    suite: parameters.ListedSuite = None,
     *,
     store: parameters.StoreUrl = DEFAULT_STORE,
     as_json: parameters.Json = False,
 ) -> None:
-    """List implementations with their limits, suites, stored runs, or what this machine is."""
+    """List implementations, suites, the problems of a suite, stored runs, or this machine."""
     from reports.outputs.terminal.console import print_json, print_tables
     from suites import listing
 
-    data = listing.of(what, store)
+    data = listing.of(what, store, suite)
     if as_json:
         print_json(data)
         return
@@ -453,6 +455,29 @@ def new(
     from reports.outputs.terminal.console import print_line
 
     print_line(f"{create(name)}\ncheck it with: python run_bench.py check {name}")
+
+
+def substituted(path: str | Path, *, quiet: bool = False) -> Substitution:
+    """A context in which the best mix of a workload answers the attention calls of your script.
+
+        from run_bench import substituted
+
+        with substituted("results/RUN/dispatch.json"):
+            train()
+
+    path   of `export --format dispatch` for a run of a workload
+    quiet  whether the summary at the end is left out: calls that were replaced or not, and why
+
+    Raises ValueError for a file without a mix.
+    """
+    from impls.bridges.substitution import Substitution
+    from reports.analysis.ranking.dispatch import Dispatch
+    from suites.recording.recognising import Recogniser
+
+    mix = Dispatch.read(Path(path)).mix
+    if not mix:
+        raise ValueError(f"{path} has no mix: its run has no workload, or the mix changes nothing")
+    return Substitution(mix, Recogniser(), None if quiet else sys.stderr)
 
 
 def main() -> None:

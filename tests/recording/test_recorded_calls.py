@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 from suites.recording.in_process import recorded
 from suites.records import workload
 from suites.records.workload import Workload
+from tests.recording.counting import counts
 
-ORIGINAL = F.scaled_dot_product_attention
+ORIGINAL = functional.scaled_dot_product_attention
 
 
 def qkv(*shape: int, grad: bool = False) -> list[Tensor]:
     return [torch.randn(*shape or (2, 4, 16, 8), requires_grad=grad) for _ in range(3)]
-
-
-def counts(found: Workload) -> dict[str, int]:
-    """Calls by problem and, for those without one, by reason."""
-    total: Counter[str] = Counter()
-    for each in found.calls:
-        total[str(each.problem)] += each.count
-    for other in found.others:
-        total[other.unexpressed] += other.count
-    return dict(total)
 
 
 @pytest.fixture
@@ -46,8 +36,8 @@ def calls_of(function: Any, file: Path) -> Workload:
 def test_a_loop_is_counted_by_problem_and_place(file: Path) -> None:
     def loop() -> None:
         for _ in range(3):
-            F.scaled_dot_product_attention(*qkv())
-        F.scaled_dot_product_attention(*qkv(), is_causal=True)
+            functional.scaled_dot_product_attention(*qkv())
+        functional.scaled_dot_product_attention(*qkv(), is_causal=True)
 
     found = calls_of(loop, file)
     assert counts(found) == {"b2 h4 t16 d8 full fp32 cpu": 3, "b2 h4 t16 d8 causal fp32 cpu": 1}
@@ -59,9 +49,9 @@ def test_a_loop_is_counted_by_problem_and_place(file: Path) -> None:
 
 
 def test_what_was_patched_is_put_back(file: Path) -> None:
-    calls_of(lambda: F.scaled_dot_product_attention(*qkv()), file)
-    assert not hasattr(F.scaled_dot_product_attention, "original")
-    assert ORIGINAL is F.scaled_dot_product_attention
+    calls_of(lambda: functional.scaled_dot_product_attention(*qkv()), file)
+    assert not hasattr(functional.scaled_dot_product_attention, "original")
+    assert ORIGINAL is functional.scaled_dot_product_attention
     assert torch._C._nn.scaled_dot_product_attention is ORIGINAL
     assert "__call__" not in vars(nn.MultiheadAttention)
 
@@ -84,7 +74,7 @@ def test_a_name_imported_before_is_recorded_too(file: Path) -> None:
 def test_arguments_become_fields_or_a_reason(
     file: Path, change: dict[str, Any], expected: str
 ) -> None:
-    found = calls_of(lambda: F.scaled_dot_product_attention(*qkv(), **change), file)
+    found = calls_of(lambda: functional.scaled_dot_product_attention(*qkv(), **change), file)
     assert counts(found) == {expected: 1}
 
 
@@ -104,7 +94,7 @@ def test_shapes_become_fields_or_a_reason(
     file: Path, shapes: Any, options: dict[str, Any], expected: str
 ) -> None:
     q, k = (torch.randn(shape) for shape in shapes)
-    found = calls_of(lambda: F.scaled_dot_product_attention(q, k, k, **options), file)
+    found = calls_of(lambda: functional.scaled_dot_product_attention(q, k, k, **options), file)
     assert counts(found) == {expected: 1}
 
 
@@ -113,22 +103,22 @@ def test_a_transposed_view_is_bthd(file: Path) -> None:
     packed = torch.randn(2, 16, 3, 4, 8).permute(2, 0, 3, 1, 4)
 
     def both() -> None:
-        F.scaled_dot_product_attention(*views)
-        F.scaled_dot_product_attention(*packed)
+        functional.scaled_dot_product_attention(*views)
+        functional.scaled_dot_product_attention(*packed)
 
     assert counts(calls_of(both, file)) == {"b2 h4 t16 d8 full fp32 bthd cpu": 2}
 
 
 def test_one_head_expanded_to_many_is_one_head(file: Path) -> None:
     q, k = torch.randn(2, 4, 16, 8), torch.randn(2, 1, 16, 8).expand(2, 4, 16, 8)
-    found = calls_of(lambda: F.scaled_dot_product_attention(q, k, k), file)
+    found = calls_of(lambda: functional.scaled_dot_product_attention(q, k, k), file)
     assert counts(found) == {"b2 h4/1 t16 d8 full fp32 cpu": 1}
 
 
 def test_autocast_decides_about_the_dtype(file: Path) -> None:
     def call() -> None:
         with torch.autocast("cpu", torch.bfloat16):
-            F.scaled_dot_product_attention(*qkv())
+            functional.scaled_dot_product_attention(*qkv())
 
     assert counts(calls_of(call, file)) == {"b2 h4 t16 d8 full bf16 cpu": 1}
 
@@ -137,11 +127,11 @@ def test_a_backward_pass_makes_it_training_and_is_timed(file: Path) -> None:
     def calls() -> None:
         tensors = qkv(grad=True)
         for backward in (True, True, False):
-            out = F.scaled_dot_product_attention(*tensors)
+            out = functional.scaled_dot_product_attention(*tensors)
             if backward:
                 out.sum().backward()
         with torch.no_grad():
-            F.scaled_dot_product_attention(*tensors)
+            functional.scaled_dot_product_attention(*tensors)
 
     found = calls_of(calls, file)
     assert [(str(c.problem).split()[-2:], c.count, c.grad) for c in found.calls] == [
@@ -159,7 +149,7 @@ def test_optimizer_steps_are_counted_and_timed(file: Path) -> None:
     def train() -> None:
         for _ in range(4):
             tensors = [layer(each) for each in qkv()]
-            F.scaled_dot_product_attention(*tensors).sum().backward()
+            functional.scaled_dot_product_attention(*tensors).sum().backward()
             optimizer.step()
 
     header = calls_of(train, file).header
@@ -241,22 +231,25 @@ def test_dropout_of_multihead_attention_is_named(file: Path) -> None:
 
 def test_results_and_errors_are_the_scripts_own(file: Path) -> None:
     tensors = qkv()
-    expected = F.scaled_dot_product_attention(*tensors)
+    expected = functional.scaled_dot_product_attention(*tensors)
 
     def call() -> None:
-        assert torch.equal(F.scaled_dot_product_attention(*tensors), expected)
+        assert torch.equal(functional.scaled_dot_product_attention(*tensors), expected)
         with pytest.raises(RuntimeError):
-            F.scaled_dot_product_attention(tensors[0], tensors[1][..., :3], tensors[2])
+            functional.scaled_dot_product_attention(tensors[0], tensors[1][..., :3], tensors[2])
         with pytest.raises(TypeError):
-            F.scaled_dot_product_attention(tensors[0])
+            functional.scaled_dot_product_attention(tensors[0])
 
     assert sum(counts(calls_of(call, file)).values()) == 1
 
 
 def test_a_block_that_raises_leaves_its_calls(file: Path) -> None:
-    with pytest.raises(RuntimeError, match="mine"), recorded(file):
-        F.scaled_dot_product_attention(*qkv())
+    def fails() -> None:
+        functional.scaled_dot_product_attention(*qkv())
         raise RuntimeError("mine")
+
+    with pytest.raises(RuntimeError, match="mine"):
+        calls_of(fails, file)
     assert counts(workload.read(file)) == {"b2 h4 t16 d8 full fp32 cpu": 1}
 
 
@@ -271,7 +264,7 @@ def test_compiled_and_scripted_code_runs_as_before(file: Path) -> None:
     tensors = qkv()
 
     def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        return F.scaled_dot_product_attention(q, k, v)
+        return functional.scaled_dot_product_attention(q, k, v)
 
     expected = attend(*tensors)
 
@@ -282,7 +275,7 @@ def test_compiled_and_scripted_code_runs_as_before(file: Path) -> None:
         assert torch.equal(traced(*tensors), expected)
         attend(*tensors)
 
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="jit"):
         found = calls_of(calls, file)
     assert counts(found) == {"b2 h4 t16 d8 full fp32 cpu": 1}
 
@@ -296,8 +289,8 @@ def test_a_failure_of_the_recorder_is_noted_and_does_not_stop_the_script(
         raise KeyError("mine")
 
     def calls() -> None:
-        F.scaled_dot_product_attention(*qkv()[:1] * 3, is_causal=True)
+        functional.scaled_dot_product_attention(*qkv()[:1] * 3, is_causal=True)
         monkeypatch.setattr(sdpa, "unexpressed", fails)
-        F.scaled_dot_product_attention(*qkv())
+        functional.scaled_dot_product_attention(*qkv())
 
     assert sum(counts(calls_of(calls, file)).values()) == 1

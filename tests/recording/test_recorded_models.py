@@ -11,7 +11,7 @@ import torch
 from suites.recording.in_process import recorded
 from suites.records import workload
 from suites.records.workload import Workload
-from tests.recording.test_recorded_calls import counts
+from tests.recording.counting import counts
 
 transformers = pytest.importorskip("transformers")
 SMALL = {"vocab_size": 50, "hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 2,

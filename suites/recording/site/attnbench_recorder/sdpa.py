@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 from torch import Tensor
 
@@ -15,7 +14,7 @@ from .seen_keys import Seen
 NAME = "scaled_dot_product_attention"
 
 
-def described(  # noqa: PLR0913 - its own parameters
+def described(  # noqa: PLR0913, PLR0917 - its own parameters
     recorder: Recorder,
     query: Tensor,
     key: Tensor,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -35,6 +35,9 @@ class Seen:
     rows: Ranges | None = None
     bias: str = ""
     reason: str = ""
+
+
+NO_MASK: Final = Seen()
 
 
 @dataclass(frozen=True, slots=True)
