@@ -25,6 +25,7 @@ class Measurement:
     samples, disturbed   rounds of all sessions, and how many of them were disturbed
     median_ms            the median of the session medians, of the rounds that count
     low_ms, high_ms      the spread over sessions: the smallest and the largest session median
+    us_per_token         microseconds of a call over the queries of all batch rows
     prepare_ms, first_call_ms, compilations, neighbour_ratio, page_faults, host_ms, unhidden,
     sustained_ms, cross_check_ms
                          medians over the sessions
@@ -54,6 +55,7 @@ class Measurement:
     median_ms: float
     low_ms: float
     high_ms: float
+    us_per_token: float
     prepare_ms: float | None
     first_call_ms: float | None
     compilations: float | None
