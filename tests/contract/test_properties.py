@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 from typing import Final
 
@@ -104,6 +105,7 @@ def problems(draw: st.DrawFn) -> Problem:
 
 def within_reach(each: Implementation, problem: Problem) -> Problem:
     """The problem without the features that the implementation refuses."""
+    one_row = ((problem.query_length, problem.key_length),)
     plain: tuple[dict[str, object], ...] = (
         {"bias": Bias()},
         {"softcap": None},
@@ -113,7 +115,8 @@ def within_reach(each: Implementation, problem: Problem) -> Problem:
         {"mask": Mask(problem.mask.left, problem.mask.right)},
         {"mask": Mask(left=9, right=0)},
         {"mask": CAUSAL},
-        {"query_length": problem.key_length},
+        {"mask": replace(CAUSAL, rows=one_row), "batch": 1, "bias": Bias()},
+        {} if problem.mask.rows else {"query_length": problem.key_length},
         {"key_heads": problem.query_heads},
     )
     for changes in plain:
