@@ -394,6 +394,7 @@ def _not_installed(name: str) -> str:
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA device here")
+@pytest.mark.skipif(bool(adapter.LIBRARY.fault), reason=adapter.LIBRARY.fault)
 def test_the_operator_chosen_on_a_device_has_a_name() -> None:
     q, k, v = torch.randn(3, 1, 2, 8, 16, device="cuda", dtype=torch.float16)
     assert "F" in adapter.kernels(q, k, v, mask=FULL, scale=0.25)
