@@ -29,6 +29,7 @@ class Timing(TypedDict):
     prepare_ms: float | None
     first_call_ms: float | None
     compilations: float | None
+    set_up_bytes: float | None
     neighbour_ratio: float | None
     page_faults: float | None
     share_of_attainable: float | None
@@ -73,6 +74,7 @@ def timing(problem: Problem, timed: Sequence[Record], found: Ceilings, panel: st
         "prepare_ms": _median_of(timed, lambda record: record.prepare_ms),
         "first_call_ms": _median_of(timed, lambda record: record.first_call_ms),
         "compilations": _median_of(timed, lambda record: record.compilations),
+        "set_up_bytes": _median_of(timed, lambda record: record.set_up_bytes),
         "neighbour_ratio": _median_of(timed, lambda record: record.neighbour_ratio),
         "page_faults": _median_of(timed, lambda record: record.page_faults),
         "share_of_attainable": _median(
