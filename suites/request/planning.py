@@ -219,6 +219,7 @@ def plan_of(
         "threads": threads_of(request, cores),
         "memory_limit": memory_limit(request),
         "budget_s": request.suite.budget_s,
+        "keep_compiled": request.suite.keep_compiled,
     }
     return Plan(
         suite=_suite_name(request),

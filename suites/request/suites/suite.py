@@ -70,6 +70,7 @@ class Suite:
     names            the implementations that take part without being named; empty: all
     variants         implementations with settings that take part beside those, in full, as
                      "multi_head[positions=rotary](sdpa_flash)"
+    keep_compiled    whether compiled code stays from one problem to the next
     left_out         cases of the question that are not in the list, each with the reason
     steps            recorded steps that its cases refer to
     baselines        the first choices of a baseline, before the usual ones
@@ -92,6 +93,7 @@ class Suite:
     left_out: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
     baselines: tuple[str, ...] = ()
+    keep_compiled: bool = False
     origin: str = ""
 
     def problems(self, devices: tuple[str, ...], gpu: Gpu = Gpu()) -> tuple[Problem, ...]:
