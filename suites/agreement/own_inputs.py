@@ -22,11 +22,11 @@ from suites.measure.inputs import copies
 from suites.records.input_files import InputFile
 from suites.records.record import OnInputs
 
-
-CANCELLED: Final = 1e-6
+CANCELLED: Final = 5e-4
 """RMS error of the naive formula over RMS of the rounding bound, below which it is not compared.
-Usual errors are 1e-4 to 0.1 of the bound. Sums in float32 left 1e-9 to 2e-7 of it where all rows
-were saturated, and the naive formula 1e-36."""
+Usual errors are 1e-3 to 0.1 of the bound. Where nearly all rows were saturated, the naive formula
+came to 1e-36 to 2e-5, and fused kernels to 1e-9 to 1.3e-4: they use the rounded output to compute
+dq and dk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +80,8 @@ def _fault(trial: Trial) -> str:
 def _comparable(expected: Expected) -> Expected:
     """Expected values without naive errors far below the rounding bound.
 
-    Where one key takes the whole weight of a row, the naive formula's gradients cancel exactly in
-    half precision. Sums in float32 leave an error that is larger, and still far below the bound.
+    Where one key takes nearly the whole weight of a row, the naive formula's gradients cancel in
+    half precision. Fused kernels leave a larger error, still far below the bound.
     """
     known = {
         name: naive
