@@ -54,7 +54,7 @@ def specs(given: Implementations, folder: Path) -> list[str]:
 
 @contextmanager
 def importable() -> Iterator[None]:
-    """Within this, sessions find the modules that this process finds, as those beside a notebook."""
+    """Within this, sessions find modules where this process finds them, as beside a notebook."""
     before = os.environ.get("PYTHONPATH")
     known = {Path(each).resolve() for each in (sys.prefix, sys.base_prefix)}
     own = [
@@ -77,7 +77,7 @@ def _spec(name: str, given: Given, folder: Path) -> str:
         return f"{name}={given}" if name and name != given else given
     if not callable(given):
         raise ValueError(  # noqa: TRY004 - one error for all
-            f"{name or 'an implementation'} is {type(given).__name__}; expected a name or a function"
+            f"{name or 'an implementation'} is {type(given).__name__}; expected a function or name"
         )
     own = getattr(given, "__name__", "") or getattr(given, "name", "") or type(given).__name__
     label = name or re.sub(r"\W", "_", str(own)).strip("_")

@@ -28,7 +28,7 @@ MOST_ROWS: Final = 40
 def of(analysis: Analysis, images: Sequence[Path], page: Path | None) -> str:
     """HTML that needs no network: with plotly as interactive charts, without it as images."""
     made = contents(analysis, ())
-    charts = _interactive(made.drawn) if find_spec("plotly") else _images(images)
+    charts = _interactive(made.printed) if find_spec("plotly") else _images(images)
     parts = [
         *_head(made.first),
         *(_table(table) for table in _tables(analysis)),
