@@ -1,7 +1,7 @@
 """An implementation called on the user's own inputs, with the size of the problem.
 
 Random inputs of that size come first, and find faults of masks and features. These calls show the
-error on real numbers: outliers, rows that one key dominates, values near the end of a range.
+error on real numbers: outliers, rows that one key dominates, values near a dtype's end.
 """
 
 from __future__ import annotations

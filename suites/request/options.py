@@ -79,6 +79,16 @@ QUESTIONS: Final = (
         repeat=True,
     ),
     Option(
+        name="--workload",
+        metavar="FILE",
+        help="The attention calls of a script, as `record` writes them.",
+    ),
+    Option(
+        name="--problem-file",
+        metavar="FILE",
+        help="A problem a line, as 3x b1 h8 t512 d64 causal  # encoder: count and label.",
+    ),
+    Option(
         name="--against",
         metavar="NAME",
         parse=named_spec,

@@ -9,7 +9,10 @@ from typing import Any, Final
 
 import psutil
 
-from impls import name_and_spec
+from impls import EVERY, name_and_spec
+from impls.interface import Problem
+from suites.records import lengths
+from suites.records.cases import Case
 from suites.records.input_files import InputFile, paths_of
 from suites.records.plan import FEWEST_SPLIT, Entry, Plan
 from suites.request import axes, baselines, options, participants, processes
@@ -146,7 +149,7 @@ def _cuda_device(given: Mapping[str, str | list[str]], values: Mapping[str, Any]
 
 def threads_of(request: Request, cores: int) -> tuple[int, ...]:
     """Numbers of threads, in order. Raises ValueError for more than there are CPUs."""
-    usual = tuple(each for each in request.suite.threads if each <= cores) or (cores,)
+    usual = (*(each for each in request.suite.threads if each < cores), cores)
     found: tuple[int, ...] = request.settings.get("threads", usual)
     if found[-1] > cores:
         raise ValueError(f"--threads is {found[-1]}, this program may use {cores} CPUs")
@@ -181,9 +184,9 @@ def fewest_sessions(request: Request) -> int:
 
 
 def specs_of(request: Request) -> list[str] | None:
-    """The requested implementations, with the baseline; None is all."""
+    """The requested implementations, with the baseline; None is all, and EVERY all of impls/."""
     if request.specs is None:
-        return None
+        return [EVERY, *request.suite.variants] if request.suite.variants else None
     return [*request.specs, *_added(request)]
 
 
@@ -203,7 +206,7 @@ def plan_of(
     entries  the implementations, as data
     """
     cases = cases_of(request, machine)
-    problems = tuple(dict.fromkeys(case.problem for case in cases))
+    problems = _measured(request, cases)
     left_out = participants.left_out(request, entries, problems, capability(machine))
     taking_part = participants.of(request, entries, left_out)
     entries = processes.assigned(taking_part, request.apart)
@@ -222,6 +225,7 @@ def plan_of(
         problems=problems,
         cases=tuple(case for case in cases if not case.is_plain),
         inputs=inputs_of(request, cases),
+        steps=request.suite.steps,
         entries=entries,
         fewest_sessions=fewest,
         enough_s=_enough_s(request, entries),
@@ -230,7 +234,9 @@ def plan_of(
         capability=capability(machine),
         device_memory_limit=device_memory_limit(request.settings.get("memory_limit"), machine),
         baseline=_baseline(request.against, entries),
-        baselines=baselines.by_device(entries, problems, capability(machine)),
+        baselines=baselines.by_device(
+            entries, problems, capability(machine), request.suite.baselines
+        ),
         named=_named(request, entries),
         across=request.against is not None,
         left_out=left_out,
@@ -243,6 +249,13 @@ def _suite_name(request: Request) -> str:
     if request.inputs:
         return "inputs"
     return "problem" if request.problems else request.suite.name
+
+
+def _measured(request: Request, cases: Sequence[Case]) -> tuple[Problem, ...]:
+    """The problems to measure: all, or of the steps of a script a few lengths of each family."""
+    if request.suite.steps:
+        return lengths.measured(cases)
+    return tuple(dict.fromkeys(case.problem for case in cases))
 
 
 def _expect_sessions(request: Request) -> None:

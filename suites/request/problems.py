@@ -77,6 +77,15 @@ def _expect_possible(
     if request.settings.get("cuda_device"):
         _expect_cuda(request.settings["cuda_device"], problems, devices)
     for problem in problems:
+        if (
+            problem.device not in devices
+            and request.suite.origin
+            and "--device" not in request.axes
+        ):
+            raise ValueError(
+                f"{request.suite.origin} has problems on {problem.device}, this machine has "
+                f"{', '.join(devices)}; measure them here with --device {devices[0]}"
+            )
         if problem.device not in devices:
             raise ValueError(
                 f"--device {problem.device}: this machine has {', '.join(devices)} "
