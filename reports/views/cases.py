@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from impls.interface import Problem
+from reports.rows.measurements import Measurement
 from reports.views.numbers import number
 from reports.views.problems import without
+from reports.views.text import abbreviated
 from suites.records.cases import Case
 from suites.records.plan import Plan
 
+LONGEST: Final = 36
+"""Characters of the labels before a problem; longer ones are abbreviated."""
 Labels = Mapping[Problem, str]
 """The labels of the cases of each problem, on one line; no entry for a problem without one."""
 
@@ -25,7 +30,12 @@ def labels_of(plan: Plan) -> dict[Problem, str]:
 
 def labelled(problem: Problem, text: str, labels: Labels) -> str:
     """A text that stands for a problem, behind its labels where it has any."""
-    return f"{labels[problem]}: {text}" if problem in labels else text
+    return f"{abbreviated(labels[problem], LONGEST)}: {text}" if problem in labels else text
+
+
+def place(row: Measurement) -> str:
+    """The problem of a row, behind the labels of its cases."""
+    return f"{row.case}: {row.problem}" if row.case else str(row.problem)
 
 
 def title(case: Case, shared: frozenset[str] = frozenset()) -> str:

@@ -9,6 +9,7 @@ from typing import Final
 from reports.analysis.run_analysis import Analysis
 from reports.rows.panels import ATTENTION
 from reports.views.brief import Brief, BriefRow, briefs
+from reports.views.cases import Labels, labelled, labels_of
 from reports.views.commands import labels
 from reports.views.machine import machine_facts
 from reports.views.numbers import NOT_SEEN, floor, mebibytes, milliseconds, ratio_in
@@ -60,7 +61,7 @@ def escaped(text: str) -> str:
 
 def _table(analysis: Analysis, brief: Brief) -> str:
     """The tabular of a panel in its float, or a longtable."""
-    lines = [*_lines(brief)]
+    lines = [*_lines(brief, labels_of(analysis.plan))]
     head, *rows = map(_row, lines)
     columns = f"{{@{{}}{'l' * _words(brief)}{'r' * (len(lines[0]) - _words(brief))}@{{}}}}"
     caption = f"\\caption{{{escaped(_caption(analysis, brief))}}}"
@@ -88,7 +89,7 @@ def _words(brief: Brief) -> int:
     return 2 if len(brief.problems) > 1 else 1
 
 
-def _lines(brief: Brief) -> Iterator[list[str]]:
+def _lines(brief: Brief, named: Labels) -> Iterator[list[str]]:
     """The cells of the head, then of each row; the number of sessions where it differs."""
     several, counts = len(brief.problems) > 1, _sessions(brief)
     shared, before = shared_words(brief.problems), None
@@ -98,7 +99,11 @@ def _lines(brief: Brief) -> Iterator[list[str]]:
         *(["$n$"] if len(counts) > 1 else []),
     ]
     for row in brief.rows:
-        where = "" if row.problem == before else escaped(without(row.problem, shared))
+        where = (
+            ""
+            if row.problem == before
+            else escaped(labelled(row.problem, without(row.problem, shared), named))
+        )
         yield [
             *([where] if several else []),
             *_figures(row),
