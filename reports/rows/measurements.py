@@ -91,7 +91,7 @@ _LAST: Final = ("operator", "kernels", "fallback", "same_kernel", "notes")
 CASE: Final = "case"
 """The column that only tables of runs with labelled cases have."""
 _EVIDENCE: Final = (
-    "relative_error", "worst_row", "cosine", "slope", "repeatable", "hard_inputs",
+    "relative_error", "own_error", "worst_row", "cosine", "slope", "repeatable", "hard_inputs",
 )  # fmt: skip
 MEASUREMENT_COLUMNS: Final = (
     "problem",

@@ -15,13 +15,19 @@ import torch
 
 import impls
 from impls.interface import Implementation, Missing
-from suites.engine.messages import Begin, Listed, Refused, Surveyed
+from suites.engine.messages import Begin, InputsDescribed, Listed, Refused, Surveyed
 from suites.engine.outcome import resolve
 from suites.engine.pipe import Sender, one_line
-from suites.engine.protocol import ImportLibraries, ListImplementations, Survey
+from suites.engine.protocol import (
+    DescribeInputs,
+    ImportLibraries,
+    ListImplementations,
+    Survey,
+)
 from suites.measure import (
     cache,
     ceilings,
+    input_files,
     machine,
     nvidia,
     nvidia_facts,
@@ -75,6 +81,16 @@ def list_implementations(task: ListImplementations, sender: Sender) -> None:
     )
     positions, entries = zip(*found, strict=True) if found else ((), ())
     sender.send(Listed(machine=here, entries=entries, positions=positions))
+
+
+def describe_inputs(task: DescribeInputs, sender: Sender) -> None:
+    """Send the problems and hashes of files with tensors, or why one of them cannot be used."""
+    try:
+        files = tuple(input_files.described(path, task.device, task.dtypes) for path in task.paths)
+    except ValueError as error:
+        sender.send(Refused(reason=one_line(str(error), LONGEST)))
+        return
+    sender.send(InputsDescribed(files=files))
 
 
 def import_libraries(task: ImportLibraries, sender: Sender) -> None:
@@ -177,10 +193,9 @@ def _entries(task: ListImplementations, sender: Sender) -> list[tuple[int, Entry
     known: Found = {}
     for path in impls.own_files():
         known |= _load(path, task.without, sender, known)
-    if task.specs is None:
-        specs = [each.name for each in known.values() if isinstance(each, Implementation)]
-    else:
-        specs = list(task.specs)
+    every = [each.name for each in known.values() if isinstance(each, Implementation)]
+    asked = (impls.EVERY,) if task.specs is None else task.specs
+    specs = [name for spec in asked for name in (every if spec == impls.EVERY else [spec])]
     found: dict[str, tuple[int, Entry]] = {}
     for position, spec in enumerate(specs):
         sender.send(Begin(problem=None, implementation=spec))
@@ -198,7 +213,7 @@ def _entries(task: ListImplementations, sender: Sender) -> list[tuple[int, Entry
             ran_on=each.ran_on,
         )
         for each in known.values()
-        if isinstance(each, Missing) and task.specs is None
+        if isinstance(each, Missing) and impls.EVERY in asked
     ]
     return [*found.values(), *((len(specs), each) for each in missing)]
 

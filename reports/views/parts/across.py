@@ -49,6 +49,7 @@ def _row(analysis: Analysis, row: AcrossRow) -> Row:
         entries[row.baseline],
         entries[row.implementation],
         sessions=analysis.plan.sessions,
+        files=analysis.plan.inputs_of(row.problem),
     )
     cells = (
         Value(labelled(row.problem, str(row.problem), labels_of(analysis.plan))),
