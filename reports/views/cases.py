@@ -13,24 +13,34 @@ from reports.views.text import abbreviated
 from suites.records.cases import Case
 from suites.records.plan import Plan
 
-LONGEST: Final = 36
-"""Characters of the labels before a problem; longer ones are abbreviated."""
-Labels = Mapping[Problem, str]
-"""The labels of the cases of each problem, on one line; no entry for a problem without one."""
+LONGEST: Final = 48
+"""Characters of the labels before a problem; of longer ones, the first is shown."""
+Labels = Mapping[Problem, tuple[str, ...]]
+"""The labels of the cases of each problem; no entry for a problem without one."""
 
 
-def labels_of(plan: Plan) -> dict[Problem, str]:
-    """All labels of every problem: encoder self-attention; decoder self-attention."""
+def labels_of(plan: Plan) -> dict[Problem, tuple[str, ...]]:
+    """The labels of every problem, each once."""
     found: dict[Problem, dict[str, None]] = {}
     for case in plan.cases:
         if case.label:
             found.setdefault(case.problem, {})[case.label] = None
-    return {problem: "; ".join(own) for problem, own in found.items()}
+    return {problem: tuple(own) for problem, own in found.items()}
+
+
+def joined(problem: Problem, labels: Labels) -> str:
+    """All labels of a problem on one line: encoder self-attention; decoder self-attention."""
+    return "; ".join(labels.get(problem, ()))
 
 
 def labelled(problem: Problem, text: str, labels: Labels) -> str:
     """A text that stands for a problem, behind its labels where it has any."""
-    return f"{abbreviated(labels[problem], LONGEST)}: {text}" if problem in labels else text
+    if problem not in labels:
+        return text
+    every, (one, *others) = joined(problem, labels), labels[problem]
+    if len(every) > LONGEST and others:
+        every = f"{abbreviated(one, LONGEST)} and {len(others)} more"
+    return f"{every if others else abbreviated(every, LONGEST)}: {text}"
 
 
 def place(row: Measurement) -> str:

@@ -9,7 +9,7 @@ from reports.analysis.run_analysis import Analysis
 from reports.analysis.verdicts import VerdictRow
 from reports.rows.measurements import CASE, Measurement
 from reports.rows.panels import panels_of
-from reports.views.cases import Labels, labels_of
+from reports.views.cases import Labels, joined, labels_of
 from reports.views.commands import interleaved_command, repeat_command, setting_options
 from reports.views.measured_columns import COLUMNS, THREADS, Column
 from reports.views.numbers import floor, ratio, ratio_in
@@ -101,7 +101,7 @@ def _compared(row: VerdictRow, plan: Plan, entries: dict[str, Entry], named: Lab
     threads = [whole(row.threads)] if len(plan.threads) > 1 else []
     cells = (
         Value(str(row.problem)),
-        *([Value(named.get(row.problem, ""))] if named else []),
+        *([Value(joined(row.problem, named))] if named else []),
         Value(row.implementation),
         *threads,
         figure(row.ratio, ratio_in(row.ratio, row.low, row.high), "none"),

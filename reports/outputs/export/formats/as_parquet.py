@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,7 +18,7 @@ from impls.interface import Problem
 from reports.outputs.export.parquet_tables import tables_beside
 from reports.rows.columns import PROBLEM_COLUMNS, problem_columns
 from reports.rows.measurements import CASE
-from reports.views.cases import labels_of
+from reports.views.cases import joined, labels_of
 from suites.records.codec import to_data
 from suites.records.record import CAUSES, CHECK
 from suites.records.store import Run, Store
@@ -62,7 +62,8 @@ def write(store: Store, run: Run, path: Path) -> tuple[Path, ...]:
         raise ValueError(NEEDED) from error
 
     stored, panels = _schema(), {entry.name: entry.panel for entry in run.plan.entries}
-    cases = {str(problem): label for problem, label in labels_of(run.plan).items()}
+    named = labels_of(run.plan)
+    cases = {str(each): joined(each, named) for each in named}
     part = path.with_name(f"{path.name}.part")
     try:
         with parquet.ParquetWriter(part, _whole(stored, cases), compression="zstd") as file:
