@@ -13,7 +13,7 @@ from reports.views.text import abbreviated
 from suites.records.cases import Case
 from suites.records.plan import Plan
 
-LONGEST: Final = 48
+LONGEST: Final = 40
 """Characters of the labels before a problem; of longer ones, the first is shown."""
 Labels = Mapping[Problem, tuple[str, ...]]
 """The labels of the cases of each problem; no entry for a problem without one."""
@@ -33,14 +33,17 @@ def joined(problem: Problem, labels: Labels) -> str:
     return "; ".join(labels.get(problem, ()))
 
 
-def labelled(problem: Problem, text: str, labels: Labels) -> str:
-    """A text that stands for a problem, behind its labels where it has any."""
+def labelled(problem: Problem, text: str, labels: Labels, *, between: str = " ") -> str:
+    """A text that stands for a problem, behind its labels where it has any.
+
+    between  what separates the two, as a line break
+    """
     if problem not in labels:
         return text
     every, (one, *others) = joined(problem, labels), labels[problem]
     if len(every) > LONGEST and others:
         every = f"{abbreviated(one, LONGEST)} and {len(others)} more"
-    return f"{every if others else abbreviated(every, LONGEST)}: {text}"
+    return f"{every if others else abbreviated(every, LONGEST)}:{between}{text}"
 
 
 def place(row: Measurement) -> str:

@@ -53,7 +53,7 @@ class Cell:
 class GridRow:
     """The cells of one row.
 
-    label    without the words that all rows share
+    label    without the words that all rows share; labels of cases on a line before it
     problem  what the row is filtered by; None: not a problem of its own
     """
 
@@ -241,7 +241,7 @@ def _rows(
     shared, named = shared_words(analysis.plan.problems), labels_of(analysis.plan)
     return tuple(
         GridRow(
-            label=labelled(problem, without(problem, shared), named),
+            label=labelled(problem, without(problem, shared), named, between="\n"),
             cells=tuple(cells[problem, name] for name in names),
             problem=problem,
         )

@@ -105,8 +105,8 @@ const withNames = (place, series, laid) => {
   if (!found.length) return [laid, new Set()];
   return [{ ...wide, annotations: found.map(nameAt(xaxis.type, yaxis.type)) }, new Set(found.map(({ s }) => s.name))];
 };
-// The legend of stacks above the bars: a line for each entry on a phone, for each two elsewhere.
-const stackLegend = (series) => 20 * Math.ceil(series.length / (narrow.matches ? 1 : 2));
+// The height of the legend of stacks: a line for each entry with long names or on a phone, else for each two.
+const stackLegend = (series) => 20 * Math.ceil(series.length / (narrow.matches || series.some((s) => s.name.length > MOST_LETTERS) ? 1 : 2));
 // Rows of text in place of a y axis of numbers; they name the points, so there is no legend.
 const rowLayout = (chart, series) => {
   const stacked = isStacked(chart);
