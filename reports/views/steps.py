@@ -20,7 +20,7 @@ MOST_CASES: Final = 3
 
 
 def lines(analysis: Analysis) -> list[list[str]]:
-    """The lines of each step: what it takes, the best single one, the best mix, what is left out."""
+    """The lines of each step: its time, the best single one, the best mix, what is left out."""
     return [
         [
             f"{label(row, analysis)}: {first(row)}.",
@@ -90,12 +90,17 @@ def saving(found: Saving) -> str:
     """A saving: which saves 14.1 ms [13.0, 15.2], 7.8 % [7.2, 8.4] of the step."""
     part = found.of_step or found.share
     of = "of the step" if found.of_step else "of the time in attention"
-    size = f"{estimate(found.ms)}, {percent(part.value)}{_ends(part, _bare_percent)} {of}"
+    size = f"{estimate(found.ms)}, {share(part)} {of}"
     if found.is_shown or found.share.low is None:
         return f"which saves {size}"
     if found.is_loss:
         return f"which takes longer: saving {size}"
     return f"not shown to save time: {size}"
+
+
+def share(found: Estimate) -> str:
+    """A share with its interval: 7.8 % [7.2, 8.4]."""
+    return f"{percent(found.value)}{_ends(found, _bare_percent)}"
 
 
 def _bare_percent(value: float | None) -> str:
