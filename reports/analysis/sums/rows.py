@@ -52,6 +52,22 @@ class StepSum:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Substitution:
+    """Another implementation for the cases whose problems differ in length only.
+
+    cases   positions of the cases in the step
+    now     what they have now
+    name    what replaces it
+    saving  of the whole step
+    """
+
+    cases: tuple[int, ...]
+    now: str
+    name: str
+    saving: Saving
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lacking:
     """An implementation without a sum: it has no time on some cases."""
 
@@ -74,6 +90,7 @@ class StepRow:
     mix_saving   of the mix against the best one alone; None without it
     took_ms      median wall time of a recorded step; None: not recorded
     unexpressed  recorded calls that no problem expresses
+    single_changes  each implementation in place of what some cases have now, alone
     """
 
     step: str
@@ -89,6 +106,7 @@ class StepRow:
     mix_saving: Saving | None = None
     took_ms: float | None = None
     unexpressed: tuple[Unexpressed, ...] = ()
+    single_changes: tuple[Substitution, ...] = ()
 
     @property
     def sums(self) -> tuple[StepSum, ...]:

@@ -12,7 +12,7 @@ from reports.analysis.sums import choosing
 from reports.analysis.sums.choosing import Choice, Chosen, Policy
 from reports.analysis.sums.estimates import Saving, estimated, saved
 from reports.analysis.sums.interpolation import Array
-from reports.analysis.sums.rows import Kind, Lacking, StepRow, StepSum
+from reports.analysis.sums.rows import Kind, Lacking, StepRow, StepSum, Substitution
 from reports.analysis.sums.times import Timed, Times, processes_of
 from reports.analysis.verdicts import between_floor
 from reports.rows.families import without_length
@@ -47,7 +47,29 @@ class Sums:
             best=self._sum("alone", best) if best else None,
             mix=self._sum("mix", mix) if mix else None,
             mix_saving=self._saving(best, mix) if best and mix else None,
+            single_changes=tuple(self._single_changes(now)) if now else (),
         )
+
+    def _single_changes(self, now: Chosen) -> Iterator[Substitution]:
+        """Each implementation in place of the current one, for each family of problems alone."""
+        families: dict[Hashable, list[int]] = {}
+        for place, timed in enumerate(self.timed):
+            families.setdefault(without_length(timed.case.problem), []).append(place)
+        for own in families.values():
+            for name in self.names:
+                if all(name in self.timed[each].ms for each in own):
+                    yield from self._single_change(now, own, name)
+
+    def _single_change(self, now: Chosen, own: list[int], name: str) -> Iterator[Substitution]:
+        choice = now.choice.copy()
+        choice[own] = self.places[name]
+        then = self._of(choice)
+        if then is None or (choice == now.choice).all():
+            return
+        saving = self._saving(now, then)
+        if saving is not None:
+            current = self.names[now.choice[own[0]]]
+            yield Substitution(cases=tuple(own), now=current, name=name, saving=saving)
 
     @cached_property
     def _now(self) -> Chosen | None:

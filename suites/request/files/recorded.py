@@ -109,7 +109,7 @@ def _case(call: Recorded, header: Header, step: Step) -> Case:
     unseen = call.problem.training and call.backward_ms is None
     return Case(
         problem=call.problem,
-        label=call.place.rpartition("/")[2],
+        label=" < ".join(each.rpartition("/")[2] for each in call.place.split(" < ")),
         source=call.place,
         step=step.name,
         count=call.count / header.steps,
