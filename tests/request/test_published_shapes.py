@@ -203,6 +203,8 @@ PASSES: list[tuple[str, str, str, dict[str, Any], Inputs]] = [
 ]
 """Suite, step, model, fields of its configuration that differ from the defaults, and inputs."""
 GENERATED: list[tuple[str, str, dict[str, int], int, int]] = [
+    ("GPT-2, prompt of 1024 tokens", "GPT2", {}, 0, 1024),
+    ("GPT-2, one token after 1023", "GPT2", {}, 1023, 1),
     ("Llama 3 8B, prompt of 1024 tokens", "Llama", {"num_key_value_heads": 8}, 0, 1024),
     ("Llama 3 8B, one token after 8191", "Llama", {"num_key_value_heads": 8}, 8191, 1),
     ("Mistral 7B, prompt of 1024 tokens", "Mistral", {}, 0, 1024),
