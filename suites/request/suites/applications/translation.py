@@ -90,8 +90,8 @@ SUITE: Final = Suite(
     "the same in layers, with sinusoidal positions and without; float32 on a CPU; on a GPU 128 "
     "pairs in 16 bits",
     cases=cases_of(_steps),
-    minutes=8.0,
-    budget_s=7 * 60.0,
+    minutes=6.0,
+    budget_s=5 * 60.0,
     panels=("attention", "layers"),
     variants=(
         "multi_head[positions=sinusoidal](sdpa_flash)",

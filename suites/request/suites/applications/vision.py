@@ -108,8 +108,8 @@ SUITE: Final = Suite(
     "ViTDet windows and whole image at 1024 px; float32 on a CPU, 16 bits on a GPU, there ViT with "
     "512 images",
     cases=cases_of(_steps),
-    minutes=8.0,
-    budget_s=7 * 60.0,
+    minutes=7.0,
+    budget_s=6 * 60.0,
     panels=("attention",),
     left_out=(
         (
