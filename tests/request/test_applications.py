@@ -22,8 +22,9 @@ PAGE_S = 30
 every_suite = pytest.mark.parametrize("suite", APPLICATIONS, ids=lambda suite: suite.name)
 
 
-def problems_on_a_cpu() -> list[Problem]:
-    return sorted({p for suite in APPLICATIONS for p in suite.problems(("cpu",))}, key=str)
+def problems_everywhere() -> list[Problem]:
+    found = {p for s in APPLICATIONS for place in PLACES for p in s.problems(*place)}
+    return sorted(found, key=str)
 
 
 def test_every_application_has_its_suite() -> None:
@@ -83,12 +84,14 @@ def test_a_step_that_does_not_fit_a_gpu_is_left_out_whole() -> None:
     assert all(whole[step] == count for step, count in small.items())
 
 
-@pytest.mark.parametrize("problem", problems_on_a_cpu(), ids=str)
+@pytest.mark.parametrize("problem", problems_everywhere(), ids=str)
 def test_at_least_two_implementations_are_able_without_a_slow_start(problem: Problem) -> None:
     known = impls.load().values()
     quick = [each for each in known if isinstance(each, Implementation) and not each.slow_start]
-    able = [each for each in quick if each.panel == "attention" and not each.refusals(problem)]
-    assert len(able) >= 2, [each.refusals(problem) for each in quick]
+    able = [
+        each for each in quick if each.panel == "attention" and not each.refusals(problem, (9, 0))
+    ]
+    assert len(able) >= 2, [each.refusals(problem, (9, 0)) for each in quick]
 
 
 def test_lengths_of_texts_are_sorted_and_within_what_their_table_says() -> None:
