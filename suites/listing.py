@@ -11,7 +11,6 @@ from suites.records.address import DEFAULT_STORE
 from suites.request.suites import SUITES, kind_of, named
 from suites.request.suites.suite import Gpu, Suite
 
-
 PROBLEMS: Final = "problems"
 """The list that needs the name of a suite."""
 

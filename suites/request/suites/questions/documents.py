@@ -39,7 +39,7 @@ def drawn(mean: float, total: int) -> tuple[int, ...]:
 
     The lengths are scaled, so that they fill the tokens exactly.
     """
-    generator, count = random.Random(SEED), round(total / mean)  # noqa: S311 - lengths, no secrets
+    generator, count = random.Random(SEED), round(total / mean)
     scores = [NormalDist().inv_cdf((place + generator.random()) / count) for place in range(count)]
     sizes = [math.exp(SIGMA * score) for score in sorted(scores, key=lambda _: generator.random())]
     ends = [round(total * end / sum(sizes)) for end in accumulate(sizes)]
