@@ -33,6 +33,7 @@ from suites.request.suites import named
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from impls.bridges.substitution import Substitution
     from suites.conducting import Conducted, Live
     from suites.engine.conductor import Listener
     from suites.request.planning import Request
@@ -80,6 +81,7 @@ def run(  # noqa: PLR0913 - each parameter is an option of the command line
     as_json: parameters.Lines = False,
 ) -> None:
     """Check agreement, measure time and memory, and leave a page and charts."""
+    from suites.request.files.chosen import chosen
     from suites.request.planning import requested
 
     _expect_tables(every=every, as_json=as_json)
@@ -88,9 +90,7 @@ def run(  # noqa: PLR0913 - each parameter is an option of the command line
     if resume is not None:
         _expect_no_plan_options([*(["SUITE"] if suite_given else []), *given])
         _resume(resume, store, left)
-    if "--problem" in given and suite_given:
-        raise ValueError(f"a suite ({suite}) and --problem; expected one or the other")
-    _begin(requested(named(suite), given), store, left)
+    _begin(requested(chosen(suite, given, is_typed=suite_given), given), store, left)
 
 
 @app.command()
@@ -335,6 +335,49 @@ def rerun(
     _carry_out(partial(rerunning.rerun, of, store, typed.command()), left)
 
 
+@app.command(context_settings={"allow_interspersed_args": False})
+def record(
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="-- COMMAND", help="As python my_script.py, or python -m module."),
+    ] = None,
+    *,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The workload.")] = Path(
+        "workload.jsonl"
+    ),
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Equal steps that the script has; without it, optimizer steps are counted.",
+        ),
+    ] = None,
+    keep_tensors: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="Store the CONTENTS of q, k and v of the first N different calls beside the "
+            "workload, as call-1.pt.",
+        ),
+    ] = 0,
+) -> None:
+    """Record the attention calls of your script: which problems, how often, how long.
+
+    The script runs unchanged; its output and exit status stay its own. No tensor's content is
+    stored without --keep-tensors. docs/record.md says what is seen.
+    """
+    from reports.outputs.terminal import recording as output
+    from reports.outputs.terminal.console import print_line
+    from suites.recording import command as recording
+
+    ended = recording.record(command or [], out, steps=steps, keep=keep_tensors)
+    for line in output.summary(ended, out):
+        print_line(line, stderr=True)
+    raise typer.Exit(ended.status)
+
+
 @app.command("list")
 def list_(
     what: Annotated[
@@ -409,6 +452,29 @@ def new(
     from reports.outputs.terminal.console import print_line
 
     print_line(f"{create(name)}\ncheck it with: python run_bench.py check {name}")
+
+
+def substituted(path: str | Path, *, quiet: bool = False) -> Substitution:
+    """A context in which the best mix of a workload answers the attention calls of your script.
+
+        from run_bench import substituted
+
+        with substituted("results/RUN/dispatch.json"):
+            train()
+
+    path   of `export --format dispatch` for a run of a workload
+    quiet  whether the summary at the end is left out: calls that were replaced or not, and why
+
+    Raises ValueError for a file without a mix.
+    """
+    from impls.bridges.substitution import Substitution
+    from reports.analysis.ranking.dispatch import Dispatch
+    from suites.recording.recognising import Recogniser
+
+    mix = Dispatch.read(Path(path)).mix
+    if not mix:
+        raise ValueError(f"{path} has no mix: its run has no workload, or the mix changes nothing")
+    return Substitution(mix, Recogniser(), None if quiet else sys.stderr)
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ from torch.autograd.function import once_differentiable
 
 from impls.interface import BiasValues, Limits, Mask, implementation
 from impls.interface.limits import EVERY_BIAS, EVERY_MASK
+from impls.interface.rows import slices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -142,11 +143,18 @@ class _Chunked(torch.autograd.Function):
 
 def _tiles(settings: _Settings, q: Tensor, k: Tensor) -> Iterator[tuple[slice, Iterator[_Tile]]]:
     """Each block of query rows with the key blocks that it sees."""
-    length, offset = q.shape[-2], k.shape[-2] - q.shape[-2]
-    for start in range(0, length, settings.blocks[0]):
-        rows = slice(start, min(start + settings.blocks[0], length))
+    offset = k.shape[-2] - q.shape[-2]
+    for rows in _query_blocks(settings, q.shape[-2]):
         positions = range(rows.start + offset, rows.stop + offset)
         yield rows, _key_blocks(settings, q, k.shape[-2], positions)
+
+
+def _query_blocks(settings: _Settings, length: int) -> Iterator[slice]:
+    """Blocks of queries, each within one row of a packed batch: a block then sees its keys only."""
+    packed = settings.mask.rows
+    for part in [slice(0, length)] if packed is None else [each for each, _ in slices(packed)]:
+        for start in range(part.start, part.stop, settings.blocks[0]):
+            yield slice(start, min(start + settings.blocks[0], part.stop))
 
 
 def _key_blocks(

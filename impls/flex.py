@@ -159,6 +159,12 @@ def _intervals(problem: Problem, device: torch.device) -> tuple[Tensor, Tensor]:
     mask, keys = problem.mask, problem.key_length
     position = torch.arange(keys - problem.query_length, keys, device=device)
     start, end = torch.zeros_like(position), torch.full_like(position, keys)
+    if mask.rows is not None:
+        queries, own = torch.tensor(mask.rows, device=device).T
+        last = own.cumsum(0)
+        start, end = ((x.repeat_interleave(queries)) for x in (last - own, last))
+        shift = last - queries.cumsum(0)
+        position = torch.arange(len(position), device=device) + shift.repeat_interleave(queries)
     if mask.left is not None:
         start = start.maximum(position - mask.left + 1)
     if mask.right is not None:

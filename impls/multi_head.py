@@ -126,10 +126,10 @@ def multi_head(
 @implementation(
     Limits(devices=("cpu", "mps"), masks=EVERY_MASK, biases=EVERY_BIAS, **OF_TORCH),
     # On CUDA torch may pick cuDNN, which documents no result for queries that see no key. Those of
-    # a band are left out below; those of padding are not.
+    # a band are left out below; those of padding and of rows are not.
     Limits(
         devices=("cuda",),
-        masks=tuple(kind for kind in EVERY_MASK if "padding" not in kind),
+        masks=tuple(k for k in EVERY_MASK if "padding" not in k and "rows" not in k),
         biases=EVERY_BIAS,
         **OF_TORCH,
     ),
@@ -146,7 +146,8 @@ def torch_multi_head(
     """
     layer = _torch_layer(q.shape[1], q.shape[3], q.dtype, q.device)
     # torch does not define the output of queries without keys, so the first ones are left out.
-    blind = max(0, q.shape[2] - k.shape[2] - mask.right) if mask.right is not None else 0
+    first_are_blind = mask.right is not None and mask.rows is None
+    blind = max(0, q.shape[2] - k.shape[2] - (mask.right or 0)) if first_are_blind else 0
     padded, hidden = _hidden(mask, (q.shape[0], q.shape[2] - blind, k.shape[2]), q.device)
     if bias is not None:
         hidden = _biased(bias, hidden, q[:, :, blind:], k.shape[2])

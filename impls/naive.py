@@ -1,15 +1,19 @@
 """The textbook formula with a mask: scores, softmax, weights times values (arXiv 1706.03762).
 
-It holds whole Tq x Tk matrices, so that time and memory are quadratic in the sequence length.
+It holds whole Tq x Tk matrices, so that time and memory are quadratic in the sequence length. Rows
+of a packed batch are computed one after the other.
 """
 
 from __future__ import annotations
+
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from impls.interface import BiasValues, Limits, Mask, implementation
 from impls.interface.limits import EVERY_BIAS, EVERY_MASK
+from impls.interface.rows import row_by_row
 
 
 @implementation(
@@ -33,6 +37,11 @@ def naive(  # noqa: PLR0913 - the arguments of the contract
     v       [B, Hk, Tk, Dv]
     out     [B, Hq, Tq, Dv]
     """
+    if mask.rows is not None:
+        alone = partial(
+            naive.function, mask=mask.of_one_row, scale=scale, bias=bias, softcap=softcap, sink=sink
+        )
+        return row_by_row(alone, mask.rows, q, k, v)
     group = q.shape[1] // k.shape[1]
     if group > 1:
         k, v = k.repeat_interleave(group, dim=1), v.repeat_interleave(group, dim=1)

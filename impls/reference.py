@@ -2,14 +2,18 @@
 
 Scaled dot-product attention of arXiv 1706.03762, section 3.2.1, on the visible keys. The softcap
 applies to scores first, then the bias, then the mask. A sink adds to the sum of the softmax only.
+Each row of a packed batch is a call of its own.
 """
 
 from __future__ import annotations
+
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from impls.interface import BiasValues, Mask
+from impls.interface.rows import row_by_row
 
 
 def attention(  # noqa: PLR0913 - the arguments of the contract
@@ -31,6 +35,11 @@ def attention(  # noqa: PLR0913 - the arguments of the contract
     sink    [Hq]
     out     [B, Hq, Tq, Dv] in the dtype of the inputs
     """
+    if mask.rows is not None:
+        alone = partial(
+            attention, mask=mask.of_one_row, scale=scale, bias=bias, softcap=softcap, sink=sink
+        )
+        return row_by_row(alone, mask.rows, q, k, v)
     positions = torch.arange(q.shape[2], device=q.device) + k.shape[2] - q.shape[2]
     rows = torch.arange(q.shape[0], device=q.device)
     group = q.shape[1] // k.shape[1]

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import shlex
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 
 from impls import fingerprint
 from impls.interface import Problem
 from suites.discover.discovery import Discovery, discover
-from suites.engine.catalogue import cores, open_catalogue, with_libraries, with_readings
+from suites.engine.catalogue import (
+    cores,
+    input_files,
+    open_catalogue,
+    with_libraries,
+    with_readings,
+)
 from suites.engine.conductor import AHEAD, Conductor, Listener
 from suites.engine.local_pool import LocalPool
 from suites.engine.time_left import TimeLeft
@@ -175,7 +183,21 @@ def planned(request: Request, pool: LocalPool | None = None) -> tuple[Plan, dict
         processes=own,
         pythons=pythons,
     )
+    request = _with_files(request, machine, pool)
     return planning.plan_of(request, machine, placed.described(entries), cores()), machine
+
+
+def _with_files(request: Request, machine: Mapping[str, Any], pool: LocalPool | None) -> Request:
+    """The request with its files of tensors as data. Raises ValueError for one without inputs."""
+    if not request.inputs:
+        return request
+    device = machine["devices"][0]["device"]
+    threads = max(planning.threads_of(request, cores()))
+    wanted = request.axes.get("--dtype", [])
+    dtypes = tuple(value["dtype"] for value in wanted)
+    with nullcontext(pool) if pool is not None else unstarted_pool(request) as own:
+        files = input_files(request.inputs, device, dtypes, threads, own)
+    return replace(request, files=files)
 
 
 def pool_for(request: Request) -> LocalPool:
@@ -183,7 +205,7 @@ def pool_for(request: Request) -> LocalPool:
     threads = planning.threads_of(request, cores())
     pool = unstarted_pool(request)
     pool.start(CHECK, max(threads))
-    if not request.problems:
+    if not request.names_problems:
         return pool  # a mistake may still be found, and seconds do not matter
     fewest = planning.fewest_sessions(request)
     likely = request.suite.sessions if request.is_open_ended else fewest
@@ -218,6 +240,7 @@ def pool_of(plan: Plan) -> LocalPool:
 
 def _expect_unchanged(run: Run) -> None:
     """Raise ValueError when a run's files or machine are not what they were when it began."""
+    expect_inputs(run.plan)
     for entry in run.plan.entries:
         for name, path in entry.files.items():
             if not Path(path).is_file() or fingerprint(path) != entry.hashes[name]:
@@ -238,6 +261,12 @@ def _expect_unchanged(run: Run) -> None:
                 f"run {run.name!r} began with {fact} {ours}, here it is "
                 f"{theirs}; its records would not belong together: start a new run"
             )
+
+
+def expect_inputs(plan: Plan) -> None:
+    """Raise ValueError for a file with the user's own tensors that is gone or has changed."""
+    for file in plan.inputs:
+        file.expect_unchanged()
 
 
 def conducted(

@@ -15,6 +15,7 @@ from suites.conducting import (
     Conducted,
     Live,
     conducted,
+    expect_inputs,
     expect_saveable_in,
     finished,
     pool_of,
@@ -78,6 +79,7 @@ def rerun(
     The problems, seed, sessions and settings are those of the plan. An implementation that is not
     here is missing. A problem of a device that is not here is refused.
     """
+    expect_inputs(of.plan)
     asked = fitting(of.plan)
     with pool_of(asked) as pool:
         plan, machine = _planned(asked, pool)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from impls.interface import Limits, Problem
+from suites.records.cases import Case, Step
 from suites.records.facts import SessionFacts
 from suites.records.plan import Entry, Plan
 from suites.records.record import CHECK, Agreement, Conditions, Record, TensorError
@@ -283,3 +284,72 @@ def stored(run: Run, records: Sequence[Record]) -> Store:
     store.begin(run)
     store.add(run.name, *records)
     return store
+
+
+def timed_run(  # noqa: PLR0913 - each is a part of the plan
+    ms: Callable[[Problem, str, int], float | None],
+    cases: Sequence[Case],
+    *,
+    steps: Sequence[Step] = (),
+    problems: Sequence[Problem | str] | None = None,
+    names: Sequence[str] = ("sdpa_flash", "chunked", "naive"),
+    sessions: int = 5,
+    twin: float = 0.001,
+    threads: tuple[int, ...] = (2,),
+) -> tuple[Run, list[Record]]:
+    """A run with cases: times from a function of problem, implementation and session.
+
+    ms        milliseconds; None: the implementation refuses the problem
+    problems  that are measured; None: those of the cases
+    names     the first one is the baseline, and has a twin
+    twin      how far the twin is off, up and down in turn
+    """
+    found = [case.problem for case in cases] if problems is None else map(problem, problems)
+    run, _ = small_run(
+        problems=tuple(dict.fromkeys(found)),
+        sessions=sessions,
+        made=tuple(Entry(name=name, limits=(Limits(),)) for name in names),
+        threads=threads,
+        baseline=names[0],
+    )
+    plan = replace(run.plan, cases=tuple(cases), steps=tuple(steps))
+    records = [
+        each
+        for of in plan.problems
+        for name in names
+        for each in _timed_by(plan, of, name, ms, twin if name == names[0] else None)
+    ]
+    return replace(run, plan=plan), records
+
+
+def _timed_by(
+    plan: Plan,
+    of: Problem,
+    name: str,
+    ms: Callable[[Problem, str, int], float | None],
+    twin: float | None,
+) -> Iterator[Record]:
+    if ms(of, name, 1) is None:
+        yield Record(
+            session=CHECK, problem=of, implementation=name, status="refused", cause="limits",
+            reason="made-up limits",
+        )  # fmt: skip
+        return
+    yield Record(
+        session=CHECK, problem=of, implementation=name, status="ok", agreement=agreement(),
+        peak_bytes=peak_bytes(of, name),
+    )  # fmt: skip
+    for session in plan.session_numbers:
+        took = ms(of, name, session) or 0.0
+        samples = tuple(took * shift for shift in (1.0, 0.98, 1.01, 1.03, 0.99))
+        side = 1 + (twin or 0.0) * (1 if session % 2 else -1)
+        yield Record(
+            session=session,
+            problem=of,
+            implementation=name,
+            status="ok",
+            times_ms=samples,
+            twin_ms=() if twin is None else tuple(side * each for each in samples),
+            threads=plan.threads_of(session),
+            clock="host",
+        )

@@ -11,7 +11,7 @@ from impls.interface.mask import Mask
 from impls.interface.problem import DEVICES, DTYPES, Problem
 
 _BANDS: Final = ("full", "causal", "window")
-_PARTS: Final = ("", "padding", "documents", "padding+documents")
+_PARTS: Final = ("", "padding", "documents", "padding+documents", "rows")
 EVERY_MASK: Final = tuple(
     "+".join(word for word in (band if band != "full" or not parts else "", parts) if word)
     for parts, band in product(_PARTS, _BANDS)

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import accumulate, groupby
 from typing import TYPE_CHECKING, Any
 
+from impls.interface.mask_text import GRAMMAR, parse_part, parts_of
+from impls.interface.rows import Rows, ends, located, located_row, passed, text_of
+
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-_GRAMMAR = (
-    "full, causal, window:LEFT, window:LEFT:RIGHT (* = unlimited), padding:FRACTION, "
-    "padding:START-END/..., documents:LENGTHxCOUNT/..., joined by +"
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Mask:
-    """The intersection of a band, key ranges per batch row, and packed documents.
+    """The intersection of a band, key ranges per batch row, and packed documents or rows.
 
     Alignment is bottom-right: the last query is at the position of the last key, so that row `i` of
     `Tq` queries has position `i + Tk - Tq`. Position `q` sees key `k` if and only if
@@ -32,6 +29,8 @@ class Mask:
     padding    fraction of keys hidden in the most padded batch row, or `[start, end)` of the real
                keys, one pair for each batch row
     documents  lengths of packed sequences, which do not see each other
+    rows       Tq and Tk of packed requests, which do not see each other; the band lines up the last
+               query of each row with the row's last key
 
     Raises ValueError for invalid reaches, ranges and lengths.
     """
@@ -40,6 +39,7 @@ class Mask:
     right: int | None = None
     padding: float | tuple[tuple[int, int], ...] | None = None
     documents: tuple[int, ...] | None = None
+    rows: Rows | None = None
 
     def __post_init__(self) -> None:
         if self.left is not None and self.left < 1:
@@ -56,15 +56,25 @@ class Mask:
             raise ValueError(f"padding: ranges {self.padding}, expected 0 <= start <= end")
         if self.documents is not None and (not self.documents or min(self.documents) < 1):
             raise ValueError(f"documents: lengths {self.documents}, expected 1 or more each")
+        if self.rows is not None:
+            self._check_rows(self.rows)
+
+    def _check_rows(self, rows: Rows) -> None:
+        if not rows or min(map(min, rows)) < 1:
+            raise ValueError(f"rows: Tq and Tk {rows}, expected 1 or more each")
+        if self.padding is not None or self.documents is not None:
+            raise ValueError(
+                "rows beside padding or documents, expected a band: write each sequence as a row"
+            )
 
     @classmethod
     def parse(cls, text: str) -> Mask:
         """Parse the text of a mask, the inverse of `str`. Raises ValueError with the grammar."""
         parts: dict[str, Any] = {}
-        for word in text.split("+"):
-            part = _parse_part(word)
+        for word in parts_of(text):
+            part = parse_part(word)
             if part is None:
-                raise ValueError(f"unknown mask {text!r}; expected {_GRAMMAR}")
+                raise ValueError(f"unknown mask {text!r}; expected {GRAMMAR}")
             if parts.keys() & part.keys():
                 raise ValueError(f"mask {text!r} names one part twice; expected each at most once")
             parts |= part
@@ -79,6 +89,20 @@ class Mask:
         return "+".join(word.split(":")[0] for word in self._words()) or "full"
 
     @property
+    def of_one_row(self) -> Mask:
+        """The mask of one row alone, on the queries and keys of that row."""
+        return replace(self, rows=None)
+
+    @property
+    def packed_lengths(self) -> tuple[int, int] | None:
+        """Tq and Tk of all rows or documents together; None without them."""
+        if self.documents is not None:
+            return sum(self.documents), sum(self.documents)
+        if self.rows is not None:
+            return sum(q for q, _ in self.rows), sum(k for _, k in self.rows)
+        return None
+
+    @property
     def is_full(self) -> bool:
         """Whether every query sees every key."""
         return self == FULL
@@ -90,8 +114,11 @@ class Mask:
         comparisons. The position of a query is its row plus `Tk - Tq`. Raises ValueError for a
         padding fraction: call `resolved` first.
         """
-        distance = q - k
+        row, position = (0, q) if self.rows is None else located(self.rows, q)
+        distance = position - k
         seen = distance == distance  # noqa: PLR0124 - all True, in the shape and type of the arguments
+        if self.rows is not None:
+            seen = seen & (k >= 0) & (passed(k, ends(self.rows)[1]) == row)
         if self.left is not None:
             seen = seen & (distance < self.left)
         if self.right is not None:
@@ -102,8 +129,8 @@ class Mask:
             end = sum((b == row) * e for row, (_, e) in enumerate(ranges))
             seen = seen & (k >= start) & (k < end)
         if self.documents is not None:
-            ends = tuple(accumulate(self.documents))
-            seen = seen & (k >= 0) & (_passed(q, ends) == _passed(k, ends))
+            stops = tuple(accumulate(self.documents))
+            seen = seen & (k >= 0) & (passed(q, stops) == passed(k, stops))
         return seen
 
     def dense(self, batch: int, query_length: int, key_length: int, device: torch.device) -> Tensor:
@@ -182,16 +209,27 @@ class Mask:
 
     def _run(self, b: int, q: int, key_length: int) -> tuple[int, int]:
         """The bounds of `interval`, both monotonic in `q`; start >= end means empty."""
+        if self.rows is not None:
+            return self._run_of_row(self.rows, q)
         start = 0 if self.left is None else q - self.left + 1
         end = key_length if self.right is None else q + self.right + 1
         if self.padding is not None:
             first, last = self._ranges()[b]
             start, end = max(start, first), min(end, last)
         if self.documents is not None:
-            ends = tuple(accumulate(self.documents))
-            index = min(_passed(q, ends), len(ends) - 1)
-            start, end = max(start, ends[index] - self.documents[index]), min(end, ends[index])
+            stops = tuple(accumulate(self.documents))
+            index = min(passed(q, stops), len(stops) - 1)
+            start, end = max(start, stops[index] - self.documents[index]), min(end, stops[index])
         return max(start, 0), min(end, key_length)
+
+    def _run_of_row(self, rows: Rows, q: int) -> tuple[int, int]:
+        """The bounds within the query's row, where an empty run stays: so they are monotonic."""
+        row, position = located_row(rows, q)
+        last = ends(rows)[1][row]
+        first = last - rows[row][1]
+        start = first if self.left is None else max(first, position - self.left + 1)
+        end = last if self.right is None else min(last, position + self.right + 1)
+        return start, max(end, first)
 
     def _words(self) -> Iterator[str]:
         if (self.left, self.right) == (None, 0):
@@ -206,6 +244,8 @@ class Mask:
         if self.documents is not None:
             runs = [(length, len(list(same))) for length, same in groupby(self.documents)]
             yield "documents:" + "/".join(f"{n}x{c}" if c > 1 else f"{n}" for n, c in runs)
+        if self.rows is not None:
+            yield f"rows:{text_of(self.rows)}"
 
 
 FULL = Mask()
@@ -225,28 +265,3 @@ def _hides_a_row(mask: Mask, query_length: int, key_length: int) -> bool:
     rows = range(len(mask.padding)) if isinstance(mask.padding, tuple) else range(1)
     queries = range(key_length - query_length, key_length)
     return any(mask.interval(b, q, key_length) == (0, 0) for b in rows for q in queries)
-
-
-def _passed(position: Any, ends: tuple[int, ...]) -> Any:
-    """The number of documents that end before the position: the index of its document."""
-    return sum((position >= end) * 1 for end in ends)
-
-
-def _parse_part(word: str) -> dict[str, Any] | None:
-    """The fields of one part of a mask; None for an unknown word."""
-    if word == "full":
-        return {}
-    if word == "causal":
-        return {"left": None, "right": 0}
-    if band := re.fullmatch(r"window:(\d+|\*)(?::(\d+|\*))?", word):
-        left, right = (None if reach == "*" else int(reach or 0) for reach in band.groups())
-        return {"left": left, "right": right}
-    if share := re.fullmatch(r"padding:(0?\.\d+|\d(?:\.\d+)?e-\d+)", word):
-        return {"padding": float(share[1])}
-    if re.fullmatch(r"padding:\d+-\d+(/\d+-\d+)*", word):
-        pairs = re.findall(r"(\d+)-(\d+)", word)
-        return {"padding": tuple((int(s), int(e)) for s, e in pairs)}
-    if re.fullmatch(r"documents:\d+(x\d+)?(/\d+(x\d+)?)*", word):
-        pairs = re.findall(r"(\d+)(?:x(\d+))?(?:/|$)", word.removeprefix("documents:"))
-        return {"documents": tuple(int(n) for n, c in pairs for _ in range(int(c or 1)))}
-    return None

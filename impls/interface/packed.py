@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from impls.interface.rows import slices
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 PACKABLE: Final = (
     *("full", "causal", "window", "documents", "causal+documents", "window+documents"),
     *("padding", "causal+padding", "padding+documents", "causal+padding+documents"),
+    *("rows", "causal+rows", "window+rows"),
 )
 """Kinds of mask that packed sequences can express. In a window, queries after padded keys would
 need another alignment than bottom-right."""
@@ -103,8 +106,7 @@ def _sequences(mask: Mask, problem: Problem) -> tuple[list[Sequence], list[Seque
     """Sequences to which the band of the mask applies, and those that see all of their keys."""
     banded: list[Sequence] = []
     unbanded: list[Sequence] = []
-    offset = problem.key_length - problem.query_length
-    for queries, keys, row in _blocks(mask, problem):
+    for queries, keys, row, offset in _blocks(mask, problem):
         first, last = queries.start, queries.stop
         if mask.right is not None:
             first = max(first, keys.start - offset - mask.right)
@@ -120,8 +122,17 @@ def _sequences(mask: Mask, problem: Problem) -> tuple[list[Sequence], list[Seque
     return banded, unbanded
 
 
-def _blocks(mask: Mask, problem: Problem) -> Iterator[tuple[range, range, int]]:
-    """Queries and visible keys of each document, with the batch row."""
+def _blocks(mask: Mask, problem: Problem) -> Iterator[tuple[range, range, int, int]]:
+    """Queries and visible keys of each document or packed row.
+
+    With them come the batch row, and the position of a query less its place.
+    """
+    if mask.rows is not None:
+        for queries, keys in slices(mask.rows):
+            places = range(queries.start, queries.stop), range(keys.start, keys.stop)
+            yield *places, 0, keys.stop - queries.stop
+        return
+    offset = problem.key_length - problem.query_length
     for row in range(problem.batch):
         start, end = (0, problem.key_length)
         if isinstance(mask.padding, tuple):
@@ -129,7 +140,7 @@ def _blocks(mask: Mask, problem: Problem) -> Iterator[tuple[range, range, int]]:
         ends = (0, *accumulate(mask.documents)) if mask.documents else (0, problem.key_length)
         for first, last in pairwise(ends):
             queries = range(first, last) if mask.documents else range(problem.query_length)
-            yield queries, range(max(first, start), min(last, end)), row
+            yield queries, range(max(first, start), min(last, end)), row, offset
 
 
 def _moved(rows: range, batch_row: int, length: int) -> range:

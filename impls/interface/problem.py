@@ -10,13 +10,14 @@ from typing import Any, Final, TypeAlias
 
 from impls.interface.bias import Bias
 from impls.interface.mask import FULL, Mask
+from impls.interface.rows import parse_requests
 
 DTYPES: Final = {"float64": "fp64", "float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
 DTYPE_BYTES: Final = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}
 DEVICES: Final = ("cpu", "cuda", "mps")
 LAYOUTS: Final = ("bhtd", "bthd")
 _BIASES: Final = ("alibi", "relative")
-_MASKS: Final = ("full", "causal", "window", "padding", "documents")
+_MASKS: Final = ("full", "causal", "window", "padding", "documents", "rows")
 _EXAMPLE: Final = "b2 h32/8 t4096 d128 causal bf16 train cuda"
 _BOTH: Final = {
     "length": ("query_length", "key_length"),
@@ -36,6 +37,7 @@ class Problem:
 
     query_heads / key_heads    Hq, Hk: query head h reads key head h // (Hq // Hk)
     query_length / key_length  Tq, Tk: the last query lines up with the last key
+    mask       with rows, batch is 1 and Tq and Tk are the sums over the rows; there is no bias then
     scale      factor of the scores; None is 1/sqrt(D)
     value_dim  head dimension of v and of the output where it is another; None is head_dim
     softcap    scores become softcap * tanh(score / softcap), before the bias; None leaves them
@@ -100,6 +102,7 @@ class Problem:
                 f"documents of {sum(documents)} in all, with {self.query_length} queries and "
                 f"{self.key_length} keys; expected the same three"
             )
+        self._check_rows()
         if isinstance(padding, tuple) and (
             len(padding) != self.batch or max(end for _, end in padding) > self.key_length
         ):
@@ -107,6 +110,24 @@ class Problem:
                 f"padding of {len(padding)} rows up to key {max(end for _, end in padding)}; "
                 f"expected {self.batch} rows within {self.key_length} keys"
             )
+
+    def _check_rows(self) -> None:
+        if self.mask.rows is None:
+            return
+        lengths = self.mask.packed_lengths
+        if lengths != (self.query_length, self.key_length):
+            raise ValueError(
+                f"rows of {lengths[0]} queries and {lengths[1]} keys in all, with "
+                f"{self.query_length} queries and {self.key_length} keys; expected the same: leave "
+                "t out, and the rows state it"
+            )
+        if self.batch > 1:
+            raise ValueError(
+                f"rows in a batch of {self.batch}, expected b1: the rows of a packed batch lie one "
+                "after the other in one batch row"
+            )
+        if self.bias.kind != "none":
+            raise ValueError(f"rows beside the bias {self.bias}, expected no bias")
 
     @property
     def softmax_scale(self) -> float:
@@ -219,7 +240,8 @@ class Problem:
     def parse(cls, text: str, *, device: str = "cpu") -> Problem:
         """Read a problem from its words, in any order; what is left out has its default.
 
-        text    for example "b2 h32/8 t4096 d128 causal bf16 train cuda"; `t128/4096` is Tq/Tk
+        text    for example "b2 h32/8 t4096 d128 causal bf16 train cuda"; `t128/4096` is Tq/Tk;
+                without `t`, rows and documents state the lengths
         device  used when the text names none
 
         Raises ValueError naming the word that was not understood.
@@ -240,6 +262,8 @@ def _parsed(text: str, device: str) -> Problem:
             raise ValueError(f"problem {text!r}: {word!r} sets a field that is set already")
         named |= new.keys()
         found |= new
+    if (mask := found.get("mask")) and mask.packed_lengths and not named & set(_BOTH["length"]):
+        found |= zip(_BOTH["length"], mask.packed_lengths, strict=True)
     try:
         return Problem(**found)
     except ValueError as error:
@@ -282,7 +306,7 @@ def parse_word(word: str) -> dict[str, Any]:
         return {"dtype": parse_dtype(word)}
     _refuse_device_index(word)
     stem = re.split(r"[:+]", word)[0]
-    if stem in _MASKS:
+    if stem in _MASKS or parse_requests(word):
         return {"mask": Mask.parse(word)}
     if stem in _BIASES:
         return {"bias": Bias.parse(word)}

@@ -9,6 +9,8 @@ from reports.analysis import tails, verdicts
 from reports.analysis.ranking.crossovers import Crossover, crossovers
 from reports.analysis.ranking.ranking import Ranking, rankings
 from reports.analysis.ranking.ratios import Place, Ratios, ratios_of
+from reports.analysis.steps import steps
+from reports.analysis.sums.rows import StepRow
 from reports.analysis.tails import TailRow
 from reports.analysis.verdicts import AcrossRow, VerdictRow
 from reports.rows import answers, measurements, outcomes
@@ -53,6 +55,11 @@ class Analysis:
     def tails(self) -> list[TailRow]:
         """Percentiles of single calls; empty for a run without --tail."""
         return tails.tails(self.plan, self.timed)
+
+    @cached_property
+    def steps(self) -> list[StepRow]:
+        """Time in attention per step; empty for a run without steps."""
+        return steps(self)
 
     @cached_property
     def timed(self) -> Timed:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from reports.rows.panels import APPROXIMATIONS
-from suites.records.record import Record
+from suites.records.record import Record, TensorError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +16,8 @@ class Evidence:
 
     share           the largest part used of what the gate allows; None for approximations, which
                     the gate does not judge
-    relative_error  RMS(error) / RMS(reference) of the output, the largest
+    relative_error  RMS(error) / RMS(reference) of the output on random inputs, the largest
+    own_error       the same on the user's own inputs; None without any
     rows_checked    query rows that were compared; None: all
     readout         whether the mask, read out, is the one of the problem
     worst_row       RMS(error) / RMS(reference) of the worst row of any tensor
@@ -28,6 +29,7 @@ class Evidence:
 
     share: float | None = None
     relative_error: float | None = None
+    own_error: float | None = None
     rows_checked: int | None = None
     readout: bool | None = None
     worst_row: float | None = None
@@ -43,10 +45,12 @@ def evidence(found: Sequence[Record], panel: str) -> Evidence:
     shares = [each.share for each in seen if each.share is not None]
     readouts = [each.readout for each in seen if each.readout is not None]
     tensors = [error for each in seen for error in each.tensors]
+    own = [error for each in seen for of_file in each.on_inputs for error in of_file.tensors]
     repeats = [each.repeatable for each in seen if each.repeatable is not None]
     return Evidence(
         share=None if panel == APPROXIMATIONS else max(shares, default=None),
-        relative_error=max((e.relative_rms for e in tensors if e.tensor == "out"), default=None),
+        relative_error=_of_output(tensors),
+        own_error=_of_output(own),
         rows_checked=seen[0].rows_checked if seen else None,
         readout=all(readouts) if readouts else None,
         worst_row=max(_numbers(error.worst_row for error in tensors), default=None),
@@ -55,6 +59,11 @@ def evidence(found: Sequence[Record], panel: str) -> Evidence:
         repeatable=all(repeats) if repeats else None,
         hard_inputs=max((each.hard_inputs for each in seen), default=None),
     )
+
+
+def _of_output(errors: Iterable[TensorError]) -> float | None:
+    """The largest relative RMS error of an output."""
+    return max((each.relative_rms for each in errors if each.tensor == "out"), default=None)
 
 
 def _numbers(values: Iterable[float | None]) -> list[float]:

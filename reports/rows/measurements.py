@@ -86,7 +86,7 @@ class Measurement:
 
 _LAST: Final = ("operator", "kernels", "fallback", "same_kernel", "notes")
 _EVIDENCE: Final = (
-    "relative_error", "worst_row", "cosine", "slope", "repeatable", "hard_inputs",
+    "relative_error", "own_error", "worst_row", "cosine", "slope", "repeatable", "hard_inputs",
 )  # fmt: skip
 MEASUREMENT_COLUMNS: Final = (
     "problem",

@@ -4,25 +4,43 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterable
 from pathlib import Path
 
 from impls import FOLDER
 from impls.interface import Problem
 from reports.views.text import counted
+from suites.records.input_files import InputFile
 from suites.records.plan import Entry, Plan
 
 
-def repeat_command(problem: Problem, entry: Entry) -> str:
-    """The command that measures one implementation on one problem again."""
-    return f"python run_bench.py run --problem {_quoted(str(problem))} --impl {_spec(entry)}"
+def repeat_command(problem: Problem, entry: Entry, files: Iterable[InputFile] = ()) -> str:
+    """The command that measures one implementation on one problem again.
+
+    files  with the user's own inputs of the problem
+    """
+    subject = _inputs(files) or f"--problem {_quoted(str(problem))}"
+    return f"python run_bench.py run {subject} --impl {_spec(entry)}"
 
 
 def interleaved_command(
-    problem: Problem, base: Entry, new: Entry, *, sessions: int | None = None
+    problem: Problem,
+    base: Entry,
+    new: Entry,
+    *,
+    sessions: int | None = None,
+    files: Iterable[InputFile] = (),
 ) -> str:
     """The command that measures two implementations in the same sessions."""
     count = f" --sessions {sessions}" if sessions else ""
-    return f"{repeat_command(problem, new)} --against {_spec(base)}{count}"
+    return f"{repeat_command(problem, new, files)} --against {_spec(base)}{count}"
+
+
+def _inputs(files: Iterable[InputFile]) -> str:
+    """The options that name these files, and what was changed of their problem; empty without."""
+    every = list(files)
+    words = [f"--inputs {_quoted(file.path)}" for file in every]
+    return " ".join((*words, *(every[0].changes if every else ())))
 
 
 def setting_options(plan: Plan, threads: int) -> str:

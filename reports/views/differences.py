@@ -55,7 +55,8 @@ def _old_beside_new(changed: ChangedFile, plan: Plan) -> str:
         Entry(name=name, files={name: str(path)})
         for name, path in ((old, beside), (changed.name, file))
     )
-    command = interleaved_command(plan.problems[0], *entries)
+    problem = plan.problems[0]
+    command = interleaved_command(problem, *entries, files=plan.inputs_of(problem))
     settings = setting_options(plan, max(plan.threads))
     return (
         f"{file.name} has changed: to measure both versions side by side, copy the old one to "

@@ -101,7 +101,9 @@ def _piece(piece: Piece) -> str:
 def _row(plan: Plan, growth: Growth, cells: tuple[Value, ...]) -> Row:
     name, problem = growth.series.implementation, growth.series.problems[-1]
     entry = next(each for each in plan.entries if each.name == name)
-    command = repeat_command(problem, entry) + setting_options(plan, max(plan.threads))
+    command = repeat_command(problem, entry, plan.inputs_of(problem)) + setting_options(
+        plan, max(plan.threads)
+    )
     where = families.where(growth.family.group)
     return Row((Value(name), Value(where), *cells), facets(problem, name), command)
 

@@ -73,6 +73,11 @@ def _optional(head: str, name: str, value: Callable[[Measurement], float | None]
     return Column(head, name, _of(value, number, "none"), value)
 
 
+def _error(head: str, name: str, value: Callable[[Measurement], float | None]) -> Column:
+    """An optional column of a relative error."""
+    return Column(head, name, _of(value, lambda error: f"{error:.2g}", "none"), value)
+
+
 THREADS: Final = Column("threads", "threads", lambda row: whole(row.threads))
 COLUMNS: Final = (
     Column("median ms", "median_ms", _median),
@@ -81,6 +86,7 @@ COLUMNS: Final = (
     Column("kernel", "kernels", lambda row: Value(described(row))),
     Column("share of attainable", "share_of_attainable", _attainable),
     Column("share of the gate", "share_of_bound", _of(lambda row: row.evidence.share, share)),
+    _error("error on your inputs", "own_error", lambda row: row.evidence.own_error),
     Column("sessions", "sessions", lambda row: whole(row.sessions)),
     Column("samples", "samples", lambda row: whole(row.samples)),
     Column("disturbed", "disturbed", lambda row: whole(row.disturbed)),

@@ -80,7 +80,8 @@ def _measured(
         Value(row.implementation),
         *(column.value(row) for column in columns),
     )
-    command = repeat_command(row.problem, entries[row.implementation])
+    files = plan.inputs_of(row.problem)
+    command = repeat_command(row.problem, entries[row.implementation], files)
     settings = setting_options(plan, row.threads)
     return Row(cells, facets(row.problem, row.implementation), command + settings)
 
@@ -102,7 +103,11 @@ def _compared(row: VerdictRow, plan: Plan, entries: dict[str, Entry]) -> Row:
         figure(row.ratio_all, ratio(row.ratio_all), ""),
     )
     command = interleaved_command(
-        row.problem, entries[row.baseline], entries[row.implementation], sessions=plan.sessions
+        row.problem,
+        entries[row.baseline],
+        entries[row.implementation],
+        sessions=plan.sessions,
+        files=plan.inputs_of(row.problem),
     )
     settings = setting_options(plan, row.threads)
     return Row(cells, facets(row.problem, row.implementation), command + settings)

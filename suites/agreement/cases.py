@@ -16,8 +16,10 @@ from suites.agreement.bounds.by_implementation import (
 from suites.agreement.bounds.expected import Expected, sampled_rows, with_gradient_of_rows
 from suites.agreement.hard_inputs import PLAIN, HardInput
 from suites.agreement.ladder import Ladder
+from suites.measure import input_files
 from suites.measure.compilers import compilers
 from suites.measure.inputs import Inputs, make_inputs
+from suites.records.input_files import InputFile
 
 
 @dataclass(slots=True, eq=False)
@@ -82,6 +84,7 @@ class Cases:
         self._whole = make_inputs(problem, purpose="check", seed=seed)
         self._inputs = with_gradient_of_rows(self._whole, self._rows)
         self._made: dict[tuple[object, HardInput | None], Case] = {}
+        self._of_files: dict[tuple[object, InputFile], Case] = {}
         self._inputs_of: dict[HardInput, Inputs] = {}
 
     def itself(self, implementation: Implementation) -> Case:
@@ -91,6 +94,16 @@ class Cases:
             expected = expected_with_naive(implementation, self.problem, self._inputs, self._rows)
             self._made[key] = Case(self.problem, self._inputs, self._whole, expected, self._seed)
         return self._made[key]
+
+    def of_file(self, file: InputFile, implementation: Implementation) -> Case:
+        """The problem on the user's own inputs. Raises ValueError for a file that has changed."""
+        key = (reference_key(implementation), file)
+        if key not in self._of_files:
+            whole = input_files.load(file, self.problem)
+            inputs = with_gradient_of_rows(whole, self._rows)
+            expected = expected_with_naive(implementation, self.problem, inputs, self._rows)
+            self._of_files[key] = Case(self.problem, inputs, whole, expected, self._seed)
+        return self._of_files[key]
 
     def ladder(self, implementation: Implementation) -> Ladder:
         """The hard inputs with the problem's features, within the implementation's limits."""

@@ -17,6 +17,7 @@ from suites.agreement.hard_checks import (
     HardFindings,
     check_hard_inputs,
 )
+from suites.agreement.own_inputs import OwnFinding, check_own_inputs
 from suites.agreement.probes import all_probes
 from suites.agreement.probes.output_form import malformed
 from suites.agreement.refused_feature import traced
@@ -26,6 +27,7 @@ from suites.agreement.trial import Trial, first_fault
 from suites.measure import kernels, memory, timing
 from suites.measure.inputs import Inputs, copies
 from suites.measure.preparing import Announced, Preparation
+from suites.records.input_files import InputFile
 from suites.records.kernels import TRACED, Kernel
 from suites.records.record import Agreement
 
@@ -71,6 +73,7 @@ class Checker:
     labels         of the hard inputs to use; None: all
     one_size       whether slow starts that compile get the hard inputs of one size only, and no
                    other strides, batches or threads
+    files          of the user's own inputs, compared with the reference after the random ones
     """
 
     def __init__(  # noqa: PLR0913 - each is a part of the check that callers replace
@@ -85,7 +88,9 @@ class Checker:
         probes: tuple[str, ...] | None = None,
         labels: tuple[str, ...] | None = None,
         one_size: bool = False,
+        files: tuple[InputFile, ...] = (),
     ) -> None:
+        self._files = files
         self.problem, self._guard, self._risks = problem, guard, risks
         self._announced = announced
         self._cases = Cases(problem, seed, labels, one_size=one_size)
@@ -104,6 +109,8 @@ class Checker:
             for probe in self._probes:
                 if probe.prepare is not None:
                     probe.prepare(case, implementation)
+        for file in self._files:
+            self._cases.of_file(file, implementation)
 
     def check(self, implementation: Implementation) -> Finding:
         """Call it on the problem with its memory measured, then on hard inputs; run the probes.
@@ -120,17 +127,19 @@ class Checker:
         with traced(caller, [self.problem]):
             fault = first_fault(trial, self._probes)
             ran = () if fault else _kernels(trial, usage)
+        own = OwnFinding() if fault else check_own_inputs(self._files, caller, self._cases)
+        fault = fault or own.fault
         hard = HardFinding("", 0) if fault else self._on_hard_inputs(preparation)
         return Finding(
             fault=fault or hard.fault,
-            agreement=_evidence(trial, hard),
+            agreement=replace(_evidence(trial, hard), on_inputs=own.errors),
             usage=usage,
             call_ms=min(caller.took_ms),
             calls_ms=sum(caller.took_ms) + (sum(prober.took_ms) if apart else 0) + hard.calls_ms,
             operator="" if fault else self._operator(implementation, trial.inputs),
             kernels=ran,
             notes=tuple(dict.fromkeys(note for mode in caller.modes for note in mode.notes)),
-            cause=diagnosed(trial, self._cases) if fault else hard.cause,
+            cause=hard.cause if own.fault or not fault else diagnosed(trial, self._cases),
         )
 
     def _cases_of(self, implementation: Implementation) -> Iterator[Case]:

@@ -13,9 +13,23 @@ from typing import Any, Final
 from impls import own_files
 from suites.engine.local_pool import LocalPool, Process
 from suites.engine.local_session import ROOT
-from suites.engine.messages import Begin, Listed, Message, ReadingsChosen, Refused
-from suites.engine.protocol import ChooseReadings, ImportLibraries, ListImplementations, Task
+from suites.engine.messages import (
+    Begin,
+    InputsDescribed,
+    Listed,
+    Message,
+    ReadingsChosen,
+    Refused,
+)
+from suites.engine.protocol import (
+    ChooseReadings,
+    DescribeInputs,
+    ImportLibraries,
+    ListImplementations,
+    Task,
+)
 from suites.engine.watch import Ending
+from suites.records.input_files import InputFile
 from suites.records.plan import Entry, Plan
 from suites.records.record import CHECK
 
@@ -144,6 +158,29 @@ def _with_readings(entry: Entry, plan: Plan, pool: LocalPool) -> Entry:
     if chosen.cannot_be_called:
         return replace(entry, fault=chosen.doubt)
     return replace(entry, readings=chosen.readings, limits=limits, doubt=chosen.doubt)
+
+
+def input_files(
+    paths: tuple[str, ...], device: str, dtypes: tuple[str, ...], threads: int, pool: LocalPool
+) -> tuple[InputFile, ...]:
+    """Files with the user's own tensors, as data: the process of the check opens them.
+
+    device  of a call whose file names none
+    dtypes  further ones that the tensors will be converted to
+
+    Raises ValueError for a file that holds no inputs of a call.
+    """
+    process = pool.take(CHECK, threads)
+    heard: list[Message] = []
+    task = DescribeInputs(paths=paths, device=device, dtypes=dtypes)
+    ending = _asked(process, task, heard.append, LIMIT_S)
+    if ending is not None:
+        process[1].end()
+        raise ValueError(f"the files of --inputs cannot be read: {ending.reason}")
+    pool.put_back(CHECK, process)
+    if refusals := [each.reason for each in heard if isinstance(each, Refused)]:
+        raise ValueError(refusals[0])
+    return next(each for each in heard if isinstance(each, InputsDescribed)).files
 
 
 def cores() -> int:

@@ -16,6 +16,7 @@ from suites.engine.forecast import Forecast, Foreseen, Pace, cheapest, foreseen,
 from suites.engine.pools import Pool
 from suites.engine.time_left import TimeLeft, time_left
 from suites.measure import warm_up
+from suites.records.lengths import worth
 from suites.records.plan import Plan, Work
 from suites.records.record import CHECK, Pair, Record
 from suites.records.store import Run, Store
@@ -57,12 +58,16 @@ class Conductor:
     _dispatcher: Dispatcher = field(init=False)
     _began_s: float = 0.0
     _session_s: float = 0.0
+    _start_s: float = 0.0
     _deadline_s: float = float("inf")
+    _worth: dict[Problem, float] | None = None
 
     def __post_init__(self) -> None:
         self._dispatcher = Dispatcher(
             self.run, self.store, self.pool, self._keep, self._forecast.call_ms
         )
+        if self.plan.steps:
+            self._worth = worth(self.plan.cases, self.plan.problems)
 
     @property
     def plan(self) -> Plan:
@@ -130,20 +135,26 @@ class Conductor:
         Random(f"{self.plan.seed}|{session}").shuffle(waiting)
         total = sum(len(names) for _, names in waiting)
         self._warm_up(session, total)
+        self._start_on_gpu(session)
         self.listener.phase(self._title(session), total)
         sessions_left = len(self.plan.session_numbers) - session + 1
         until_s = self.now_s() + (self._deadline_s - self.now_s()) / sessions_left
         whole_s = self._seconds(self._costs("measure", waiting, session + 1))
+        start_s = self._start_s
         costs = self._costs("measure", waiting, session)  # its own times change the pace only
         first = self._timed_before(session)
         for problem, names in waiting:
             left_s = (until_s - self.now_s()) / self._pace["measure"].factor
-            fitting = costs.keys() if left_s == float("inf") else cheapest(costs, left_s, first)
+            fitting = (
+                costs.keys()
+                if left_s == float("inf")
+                else cheapest(costs, left_s, first, self._worth)
+            )
             able = [name for name in names if (problem, name) in fitting]
             if able:
                 pace = self._pace["measure"].factor
                 own_s = pace * self._seconds(costs)
-                self.begins(problem, self._left(session, own_s, pace * whole_s))
+                self.begins(problem, self._left(session, own_s, pace * whole_s + start_s))
             self._do("measure", session, problem, able)
             for name in names:
                 del costs[problem, name]
@@ -157,6 +168,16 @@ class Conductor:
         began_s = self.now_s()
         self._dispatcher.begin_session(session)
         self._began_s += self.now_s() - began_s
+
+    def _start_on_gpu(self, session: int) -> None:
+        """Start a session on a GPU before its first problem, in whose forecast it has no part.
+
+        Starting CUDA and measuring the ceilings take a second, as long as some sessions.
+        """
+        if self._dispatcher.uses_gpu and not self._dispatcher.is_in_session:
+            began_s = self.now_s()
+            self._dispatcher.begin_session(session)
+            self._start_s = self.now_s() - began_s
 
     def _timed_before(self, session: int) -> set[Pair]:
         """Pairs timed in the previous session: scheduled first, since they narrow an interval.
@@ -241,7 +262,8 @@ class Conductor:
         pace = self._pace["check"].factor
         costs = {pair: pace * checks[pair] + timing[pair] for pair in checks}
         first_s = pace * self._forecast.first_s(costs)
-        return cheapest(costs, self._deadline_s - self.now_s() - timing_s - first_s)
+        left_s = self._deadline_s - self.now_s() - timing_s - first_s
+        return cheapest(costs, left_s, worth=self._worth)
 
     def _timing_costs(self, work: list[Work]) -> dict[Pair, float]:
         """Forecast of the seconds that all timed sessions take for each pair."""

@@ -15,13 +15,19 @@ import torch
 
 import impls
 from impls.interface import Implementation, Missing
-from suites.engine.messages import Begin, Listed, Refused, Surveyed
+from suites.engine.messages import Begin, InputsDescribed, Listed, Refused, Surveyed
 from suites.engine.outcome import resolve
 from suites.engine.pipe import Sender, one_line
-from suites.engine.protocol import ImportLibraries, ListImplementations, Survey
+from suites.engine.protocol import (
+    DescribeInputs,
+    ImportLibraries,
+    ListImplementations,
+    Survey,
+)
 from suites.measure import (
     cache,
     ceilings,
+    input_files,
     machine,
     nvidia,
     nvidia_facts,
@@ -75,6 +81,16 @@ def list_implementations(task: ListImplementations, sender: Sender) -> None:
     )
     positions, entries = zip(*found, strict=True) if found else ((), ())
     sender.send(Listed(machine=here, entries=entries, positions=positions))
+
+
+def describe_inputs(task: DescribeInputs, sender: Sender) -> None:
+    """Send the problems and hashes of files with tensors, or why one of them cannot be used."""
+    try:
+        files = tuple(input_files.described(path, task.device, task.dtypes) for path in task.paths)
+    except ValueError as error:
+        sender.send(Refused(reason=one_line(str(error), LONGEST)))
+        return
+    sender.send(InputsDescribed(files=files))
 
 
 def import_libraries(task: ImportLibraries, sender: Sender) -> None:

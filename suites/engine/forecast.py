@@ -21,6 +21,9 @@ CHECK_CALLS: Final = 3
 FIRST_CHECK_S: Final = 0.3
 """What the first check of an implementation takes more, per mask and dtype: hard inputs."""
 
+LEAST_WORTH: Final = 1e-9
+"""Worth of a problem, ms, that no case has: it comes last."""
+
 Series = tuple[str, Fields]
 """An implementation and the fields that problems of one growth curve share."""
 
@@ -188,14 +191,24 @@ class Pace:
 
 
 def cheapest(
-    costs_s: Mapping[Pair, float], available_s: float, first: Container[Pair] = ()
+    costs_s: Mapping[Pair, float],
+    available_s: float,
+    first: Container[Pair] = (),
+    worth: Mapping[Problem, float] | None = None,
 ) -> set[Pair]:
     """The pairs that fit the available time, the cheapest first: the most records for the time.
 
     first  pairs that come before all others
+    worth  of each problem: a cost counts in relation to it; None: all are worth the same
     """
     fitting: set[Pair] = set()
-    for pair in sorted(costs_s, key=lambda each: (each not in first, costs_s[each])):
+
+    def price(pair: Pair) -> tuple[bool, float]:
+        return pair not in first, costs_s[pair] / (
+            max(worth[pair[0]], LEAST_WORTH) if worth else 1.0
+        )
+
+    for pair in sorted(costs_s, key=price):
         available_s -= costs_s[pair]
         if available_s < 0:
             break
@@ -215,7 +228,7 @@ def size(problem: Problem) -> int:
 @lru_cache(maxsize=65536)
 def _series(pair: Pair) -> Series:
     problem, name = pair
-    alike = replace(problem, mask=replace(problem.mask, padding=None, documents=None))
+    alike = replace(problem, mask=replace(problem.mask, padding=None, documents=None, rows=None))
     return name, alike.without("length", "heads")
 
 
@@ -223,6 +236,6 @@ def _series(pair: Pair) -> Series:
 def _exponent_of_pairs(problem: Problem) -> float:
     """Growth of the visible area per doubling: time cannot grow more slowly for ever."""
     half = max(1, problem.key_length // 2)
-    band = replace(problem.mask, padding=None, documents=None)
+    band = replace(problem.mask, padding=None, documents=None, rows=None)
     smaller, full = (band.visible_pairs(1, size, size) for size in (half, 2 * half))
     return log(full / max(smaller, 1)) / log(2) if full else 1.0

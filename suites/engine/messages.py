@@ -9,6 +9,7 @@ from pydantic import Field
 from impls.interface.reading import Reading
 from suites.records.codec import LimitsData, Milliseconds, ProblemText, message
 from suites.records.facts import SessionFacts
+from suites.records.input_files import InputFile
 from suites.records.plan import Entry
 from suites.records.record import Record
 
@@ -119,7 +120,7 @@ class Listed:
 
 @message
 class Refused:
-    """The specs select nothing that can be used, for this reason."""
+    """What was requested cannot be used, for this reason."""
 
     kind: Literal["refused"] = "refused"
     reason: str
@@ -140,6 +141,14 @@ class ReadingsChosen:
     limits: tuple[LimitsData, ...] = ()
     doubt: str = ""
     cannot_be_called: bool = False
+
+
+@message
+class InputsDescribed:
+    """The files that were described, in their order."""
+
+    kind: Literal["inputs described"] = "inputs described"
+    files: tuple[InputFile, ...]
 
 
 @message
@@ -188,6 +197,7 @@ Message: TypeAlias = (
     | Listed
     | Refused
     | ReadingsChosen
+    | InputsDescribed
     | Calibrated
     | InstrumentsRead
 )

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from impls.interface.reading import Reading
 from suites.records.codec import Bytes, Count, Milliseconds, ProblemText, message
+from suites.records.input_files import InputFile
 from suites.records.settings import Settings
 from suites.stats.ceilings import Ceiling
 
@@ -65,6 +66,21 @@ class ChooseReadings:
 
 
 @message
+class DescribeInputs:
+    """Describe files with the user's own tensors.
+
+    paths   absolute
+    device  of a call whose file names none
+    dtypes  further ones that the tensors will be converted to
+    """
+
+    task: Literal["describe inputs"] = "describe inputs"
+    paths: tuple[str, ...]
+    device: str
+    dtypes: tuple[str, ...] = ()
+
+
+@message
 class Survey:
     """Report the facts of the session.
 
@@ -95,6 +111,7 @@ class _OnProblem:
     hashes           by name: the SHA-256 of these files, as the plan has them
     readings         by name: how each of these is called, where trials chose
     settings         of the plan
+    inputs           files with the user's own tensors; empty: all inputs are random
     process          the name of the process that does this task; "" is the first one
     alone            whether the process is of one implementation, which may change its state
     """
@@ -108,6 +125,7 @@ class _OnProblem:
     readings: dict[str, dict[str, Reading]] = field(default_factory=dict)
     seed: int
     settings: Settings
+    inputs: tuple[InputFile, ...] = ()
     process: str = ""
     alone: bool = False
 
@@ -181,6 +199,7 @@ Task: TypeAlias = (
     | ListImplementations
     | ImportLibraries
     | ChooseReadings
+    | DescribeInputs
     | Survey
     | Check
     | Measure

@@ -125,6 +125,7 @@ class Tasks:
             "readings": {each.name: each.readings for each in entries if each.readings},
             "seed": self.plan.seed,
             "settings": Settings(**values),
+            "inputs": self.plan.inputs_of(problem),
             "process": process,
             "alone": process != "" and self.plan.sharing(process) == 1,
         }

@@ -3,46 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 import torch
 
 from impls.interface import Problem
 from suites.agreement.calls import tensors_of, versions_of
+from suites.measure import input_files
 from suites.measure.inputs import Flips, Inputs, copies, make_inputs
+from suites.measure.timing import DRAWN_SETS
 from suites.process_state.watched import Watched
+from suites.records.input_files import InputFile
 
-DRAWN: Final = 2
-"""Sets of random numbers. Any more are derived from them."""
 Place = tuple[int, tuple[int, ...], tuple[int, ...], bool, int]
 """Of an input: address, shape, strides, requires_grad, and writes that are not the engine's."""
 
 
-def timed_sets(problem: Problem, count: int, *, session: int, seed: int) -> list[Inputs]:
+def timed_sets(
+    problem: Problem,
+    count: int,
+    *,
+    session: int,
+    seed: int,
+    files: tuple[InputFile, ...] = (),
+) -> list[Inputs]:
     """Sets of inputs in memory of their own, equal on every machine.
 
-    Two are drawn, on the CPU. The others are copies of them with other signs of q and v: drawing 64
-    sets would take longer than timing the calls.
+    files  with the user's own tensors, instead of random numbers
+
+    Two are drawn on the CPU, or each file gives one. The others are copies of them with other
+    signs: drawing 64 sets would take longer than timing the calls.
     """
-    drawn = [
-        make_inputs(problem, purpose=f"time {index}", session=session, seed=seed)
-        for index in range(min(count, DRAWN))
-    ]
-    derived = [copies(drawn[index % DRAWN]) for index in range(DRAWN, count)]
+    if files:
+        drawn = [copies(input_files.load(each, problem)) for each in files]
+    else:
+        drawn = [
+            make_inputs(problem, purpose=f"time {index}", session=session, seed=seed)
+            for index in range(min(count, DRAWN_SETS))
+        ]
+    derived = [copies(drawn[index % len(drawn)]) for index in range(len(drawn), count)]
     for index, each in enumerate(derived):
-        Flips(each, seed + index).change(each)
+        Flips(each, seed + index, keep_scores=bool(files)).change(each)
     return [*drawn, *derived]
 
 
 class TimedInputs:
     """Sets of inputs that calls take in turn.
 
-    seed  of the values that `refresh` gives them
+    seed         of the values that `refresh` gives them
+    keep_scores  whether `refresh` keeps q k^T, as for the user's own tensors
     """
 
-    def __init__(self, sets: Sequence[Inputs], seed: int) -> None:
+    def __init__(self, sets: Sequence[Inputs], seed: int, *, keep_scores: bool = False) -> None:
         self.sets = sets
-        self._flips = Flips(sets[0], seed)
+        self._flips = Flips(sets[0], seed, keep_scores=keep_scores)
         self._versions = [versions_of(each) for each in sets]
 
     def refresh(self) -> None:

@@ -101,8 +101,9 @@ class Bench:
             self._device.input_sets(self.problem),
             session=self.task.session,
             seed=self.task.seed,
+            files=self.task.inputs,
         )
-        self.inputs = TimedInputs(sets, self.task.seed)
+        self.inputs = TimedInputs(sets, self.task.seed, keep_scores=bool(self.task.inputs))
         self.capturing = Capturing(self.task, self.sender, self.inputs.watched)
         self._outputs = TimedOutputs(self.task, self.inputs, self._device.clock, self.limited)
 

@@ -57,7 +57,7 @@ def make_inputs(problem: Problem, *, purpose: str, session: int = 0, seed: int =
         draw(*keys, problem.value_size),
     )
     grad = draw(*queries, problem.value_size) if problem.training else None
-    return Inputs(q, k, v, grad, _bias(problem, generator), _sink(problem, generator))
+    return Inputs(q, k, v, grad, bias_of(problem, generator), _sink(problem, generator))
 
 
 def bind(
@@ -77,7 +77,7 @@ def bind(
     return bound(bias=inputs.bias, sink=inputs.sink)
 
 
-def _bias(problem: Problem, generator: torch.Generator) -> BiasValues | None:
+def bias_of(problem: Problem, generator: torch.Generator) -> BiasValues | None:
     """Slopes 2^(-8/H), 2^(-16/H), ... (arXiv 2108.12409), or a standard-normal table."""
     if problem.bias.kind == "none":
         return None
@@ -85,7 +85,7 @@ def _bias(problem: Problem, generator: torch.Generator) -> BiasValues | None:
     values = 2.0 ** (-8 * heads / problem.query_heads)
     if problem.bias.kind == "relative":
         values = torch.randn(problem.query_heads, problem.bias.buckets, generator=generator)
-    return BiasValues(problem.bias.kind, _small(values, problem))
+    return BiasValues(problem.bias.kind, small_tensor(values, problem))
 
 
 def _sink(problem: Problem, generator: torch.Generator) -> Tensor | None:
@@ -93,10 +93,10 @@ def _sink(problem: Problem, generator: torch.Generator) -> Tensor | None:
     if not problem.sink:
         return None
     seen = max(1.0, problem.visible_pairs / problem.batch / problem.query_length)
-    return _small(log(seen) + torch.randn(problem.query_heads, generator=generator), problem)
+    return small_tensor(log(seen) + torch.randn(problem.query_heads, generator=generator), problem)
 
 
-def _small(x: Tensor, problem: Problem) -> Tensor:
+def small_tensor(x: Tensor, problem: Problem) -> Tensor:
     """On the problem's device, in its dtype or float32, whichever is wider."""
     dtype = torch.promote_types(getattr(torch, problem.dtype), torch.float32)
     return x.to(problem.device, dtype)
@@ -177,16 +177,25 @@ class Flips:
 
     Values stay standard normal, and the output changes in every row. A cache keyed by address,
     version or content returns a stale result and is detected.
+
+    keep_scores  whether k gets the signs of q, so that q k^T stays as it is: the scores of real
+                 tensors have a structure, which random signs of q alone would destroy
     """
 
-    def __init__(self, inputs: Inputs, seed: int) -> None:
+    def __init__(self, inputs: Inputs, seed: int, *, keep_scores: bool = False) -> None:
         generator = torch.Generator().manual_seed(seed)
         self._bits = Random(seed).getrandbits
-        self._of_q, self._of_v = (_signs(x, generator) for x in (inputs.q, inputs.v))
+        self._keeps = keep_scores
+        of_scores = inputs.k if keep_scores else inputs.q
+        self._of_scores, self._of_v = (_signs(x, generator) for x in (of_scores, inputs.v))
 
     def change(self, inputs: Inputs) -> None:
         """Flip signs of these inputs, or of others of equal shapes; `grad` stays."""
-        inputs.q.mul_(self._of_q[self._bits(BITS)])
+        signs = self._of_scores[self._bits(BITS)]
+        if self._keeps:
+            inputs.k.mul_(signs)
+            signs = signs.repeat_interleave(inputs.q.shape[1] // inputs.k.shape[1], dim=1)
+        inputs.q.mul_(signs)
         inputs.v.mul_(self._of_v[self._bits(BITS)])
 
 

@@ -11,6 +11,7 @@ from impls.interface.implementation import refusals
 from impls.interface.reading import Reading
 from suites.records.cases import Case, Step
 from suites.records.codec import STRICT, TOO_LARGE, LimitsData, ProblemText
+from suites.records.input_files import InputFile
 from suites.records.record import CHECK, Cause, Pair, Record, Status
 from suites.records.revision import Revision
 from suites.records.settings import Settings
@@ -124,6 +125,7 @@ class Plan(Settings):
     left_out         implementations that take no part because of their slow start
     cases            where problems come from: labels, sources and counts; empty without these
     steps            recorded steps that cases refer to; empty where nothing was recorded
+    inputs           files with the user's own tensors; empty: all inputs are random
     """
 
     __pydantic_config__: ClassVar[Any] = STRICT
@@ -144,6 +146,7 @@ class Plan(Settings):
     left_out: tuple[str, ...] = ()
     cases: tuple[Case, ...] = ()
     steps: tuple[Step, ...] = ()
+    inputs: tuple[InputFile, ...] = ()
 
     def __post_init__(self) -> None:
         names = [entry.name for entry in self.entries]
@@ -164,6 +167,10 @@ class Plan(Settings):
         """The labels of a problem's cases, each once; empty without one."""
         own = (case.label for case in self.cases if case.problem == problem)
         return tuple(dict.fromkeys(filter(None, own)))
+
+    def inputs_of(self, problem: Problem) -> tuple[InputFile, ...]:
+        """The files with the user's own tensors of a problem; empty: its inputs are random."""
+        return tuple(file for file in self.inputs if file.problem == problem)
 
     @property
     def doubts(self) -> list[str]:

@@ -117,10 +117,25 @@ class TensorError:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OnInputs:
+    """How far the tensors of a call on the user's own inputs lie from the reference.
+
+    file     the name of the inputs' file
+    tensors  one entry for each tensor that was compared
+    """
+
+    __pydantic_config__: ClassVar = STRICT
+
+    file: str
+    tensors: tuple[TensorError, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
     """The evidence of a check, for or against an implementation.
 
-    tensors       one entry for each tensor that was compared
+    tensors       one entry for each tensor that was compared, on random inputs
+    on_inputs     the same on the user's own inputs, for each of their files; empty without any
     rows_checked  query rows compared with the reference; None is all of them
     readout       whether the mask it applies is the problem's, as read out; None: not read out
     repeatable    whether a second call on the same inputs gave the same bits; None: not tested
@@ -136,6 +151,7 @@ class Agreement:
     __pydantic_config__: ClassVar = STRICT
 
     tensors: tuple[TensorError, ...] = ()
+    on_inputs: tuple[OnInputs, ...] = ()
     rows_checked: Count | None = None
     readout: bool | None = None
     repeatable: bool | None = None
@@ -148,7 +164,8 @@ class Agreement:
     @property
     def share(self) -> float | None:
         """The largest share of the gate that any tensor used; None: no tensor was compared."""
-        shares = (s for t in self.tensors for s in (t.rms_share / 2, t.worst_share / 16))
+        every = (*self.tensors, *(t for each in self.on_inputs for t in each.tensors))
+        shares = (s for t in every for s in (t.rms_share / 2, t.worst_share / 16))
         return max((math.inf if math.isnan(s) else s for s in shares), default=None)
 
 

@@ -72,6 +72,23 @@ QUESTIONS: Final = (
         repeat=True,
     ),
     Option(
+        name="--inputs",
+        metavar="FILE",
+        help="Your own tensors: a file or folder of record --keep-tensors, or a dict of q, k, v "
+        "from torch.save; again for more.",
+        repeat=True,
+    ),
+    Option(
+        name="--workload",
+        metavar="FILE",
+        help="The attention calls of a script, as `record` writes them.",
+    ),
+    Option(
+        name="--problem-file",
+        metavar="FILE",
+        help="A problem a line, as 3x b1 h8 t512 d64 causal  # encoder: count and label.",
+    ),
+    Option(
         name="--against",
         metavar="NAME",
         parse=named_spec,
@@ -108,10 +125,8 @@ OPTIONS: Final[dict[str, Option]] = {
 """By name, in the order of the help."""
 
 
-CHECK_OPTIONS: Final = tuple(
-    OPTIONS[name]
-    for name in ("--with-peers", "--time-limit", "--prepare-limit", "--memory-limit", "--threads")
-)
+_CHECK_LIMITS: Final = ("--time-limit", "--prepare-limit", "--memory-limit", "--threads")
+CHECK_OPTIONS: Final = tuple(OPTIONS[name] for name in ("--inputs", "--with-peers", *_CHECK_LIMITS))
 """Those of `check`."""
 _JUDGE_HELP: Final = {
     "--problem": OPTIONS["--problem"].help,

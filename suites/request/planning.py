@@ -10,11 +10,15 @@ from typing import Any, Final
 import psutil
 
 from impls import EVERY, name_and_spec
+from impls.interface import Problem
+from suites.records import lengths
+from suites.records.cases import Case
+from suites.records.input_files import InputFile, paths_of
 from suites.records.plan import FEWEST_SPLIT, Entry, Plan
 from suites.request import axes, baselines, options, participants, processes
 from suites.request.axes import AXES, Values
 from suites.request.participants import is_meant
-from suites.request.problems import capability, cases_of
+from suites.request.problems import capability, cases_of, inputs_of
 from suites.request.suites.suite import Suite
 
 ROUND_BUDGET_MS: Final = 500.0
@@ -33,6 +37,8 @@ TIME_LIMIT_S: Final = 60.0
 """The default of --time-limit."""
 PREPARE_LIMIT_S: Final = 300.0
 """The default of --prepare-limit: compiling for twenty shapes takes one to three minutes."""
+FITTING_INPUTS: Final = ("--device", "--dtype", "--mask", "--pass")
+"""Axes that leave the sizes of tensors as they are."""
 MEMORY_SHARE: Final = 0.8
 """The default of --memory-limit, as a part of the available memory; on a GPU, of the device's."""
 
@@ -44,6 +50,8 @@ class Request:
     suite      source of the problems, unless `problems` names them
     specs      implementations to run; None is all that are found
     problems   problems as typed
+    inputs     paths of files with the user's own tensors, which name the problems
+    files      the same as data, once a session has described them
     against    the baseline, as typed; None is the default
     apart      implementations that are measured in processes of their own
     pythons    interpreters of implementations that have another one, by name
@@ -52,12 +60,15 @@ class Request:
     settings   settings of the plan that were given, by field
     with_peers whether implementations with a slow start take part in every suite
 
-    Raises ValueError for names beside with_peers: those that are named take part anyway.
+    Raises ValueError for names beside with_peers: those that are named take part anyway. Raises
+    ValueError for inputs beside problems, and beside axes that would change their sizes.
     """
 
     suite: Suite
     specs: tuple[str, ...] | None = None
     problems: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    files: tuple[InputFile, ...] = ()
     against: str | None = None
     apart: tuple[str, ...] = ()
     pythons: Mapping[str, str] = field(default_factory=dict)
@@ -73,10 +84,29 @@ class Request:
                 "expected one or the other"
             )
 
+        if self.inputs:
+            self._expect_sizes_of_inputs()
+
+    def _expect_sizes_of_inputs(self) -> None:
+        """Raise ValueError for options that contradict the files of --inputs."""
+        given = {"--problem": bool(self.problems), "--kv-heads": self.key_heads is not None}
+        others = [name for name, is_given in given.items() if is_given]
+        others += [name for name in self.axes if name not in FITTING_INPUTS]
+        if others:
+            raise ValueError(
+                f"{others[0]} beside --inputs: the tensors have their own sizes; expected at most "
+                f"{', '.join(FITTING_INPUTS)}"
+            )
+
+    @property
+    def names_problems(self) -> bool:
+        """Whether --problem or --inputs name the problems."""
+        return bool(self.problems or self.inputs)
+
     @property
     def is_open_ended(self) -> bool:
-        """Whether problems are given with --problem, and no option says how long it may take."""
-        return bool(self.problems) and not self.settings.keys() & {
+        """Whether problems are named, and no option says how long the run may take."""
+        return self.names_problems and not self.settings.keys() & {
             "sessions",
             "precision",
             "budget_s",
@@ -96,6 +126,7 @@ def requested(suite: Suite, given: Mapping[str, str | list[str]]) -> Request:
         suite=suite,
         specs=values.get("--impl"),
         problems=values.get("--problem", ()),
+        inputs=paths_of(values.get("--inputs", ())),
         against=values.get("--against"),
         apart=values.get("--apart", ()),
         pythons=dict(values.get("--python", ())),
@@ -175,7 +206,7 @@ def plan_of(
     entries  the implementations, as data
     """
     cases = cases_of(request, machine)
-    problems = tuple(dict.fromkeys(case.problem for case in cases))
+    problems = _measured(request, cases)
     left_out = participants.left_out(request, entries, problems, capability(machine))
     taking_part = participants.of(request, entries, left_out)
     entries = processes.assigned(taking_part, request.apart)
@@ -190,9 +221,11 @@ def plan_of(
         "budget_s": request.suite.budget_s,
     }
     return Plan(
-        suite="problem" if request.problems else request.suite.name,
+        suite=_suite_name(request),
         problems=problems,
         cases=tuple(case for case in cases if not case.is_plain),
+        inputs=inputs_of(request, cases),
+        steps=request.suite.steps,
         entries=entries,
         fewest_sessions=fewest,
         enough_s=_enough_s(request, entries),
@@ -201,12 +234,28 @@ def plan_of(
         capability=capability(machine),
         device_memory_limit=device_memory_limit(request.settings.get("memory_limit"), machine),
         baseline=_baseline(request.against, entries),
-        baselines=baselines.by_device(entries, problems, capability(machine)),
+        baselines=baselines.by_device(
+            entries, problems, capability(machine), request.suite.baselines
+        ),
         named=_named(request, entries),
         across=request.against is not None,
         left_out=left_out,
         **{**defaults, **request.settings},
     )
+
+
+def _suite_name(request: Request) -> str:
+    """The name of the suite, or how the problems were named."""
+    if request.inputs:
+        return "inputs"
+    return "problem" if request.problems else request.suite.name
+
+
+def _measured(request: Request, cases: Sequence[Case]) -> tuple[Problem, ...]:
+    """The problems to measure: all, or of the steps of a script a few lengths of each family."""
+    if request.suite.steps:
+        return lengths.measured(cases)
+    return tuple(dict.fromkeys(case.problem for case in cases))
 
 
 def _expect_sessions(request: Request) -> None:
@@ -223,7 +272,7 @@ def _round_budget_ms(request: Request) -> float:
     """What the rounds of a problem may take in one session, ms."""
     if request.settings.get("tail"):
         return TAIL_BUDGET_MS
-    return ROUND_BUDGET_MS if request.problems else request.suite.round_budget_ms
+    return ROUND_BUDGET_MS if request.names_problems else request.suite.round_budget_ms
 
 
 def _sessions(request: Request) -> int:
@@ -238,7 +287,7 @@ def _enough_s(request: Request, entries: Sequence[Entry]) -> float | None:
     if not request.is_open_ended:
         return None
     able = sum(not entry.missing for entry in entries)
-    return ENOUGH_S * len(request.problems) * max(1, able - 1)
+    return ENOUGH_S * len(request.problems or request.inputs) * max(1, able - 1)
 
 
 def _baseline(against: str | None, entries: tuple[Entry, ...]) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from impls.interface import Problem
 from suites.records.cases import Case
+from suites.records.input_files import InputFile
 from suites.request.suites.suite import BFLOAT16_FROM, Gpu, unlabelled
 
 if TYPE_CHECKING:
@@ -21,7 +22,9 @@ def cases_of(request: Request, machine: Mapping[str, Any]) -> tuple[Case, ...]:
     Raises ValueError for a device that the machine lacks, and for one that an option does not fit.
     """
     devices = tuple(each["device"] for each in machine["devices"])
-    if request.problems:
+    if request.inputs:
+        base = tuple(_of_file(file) for file in request.files)
+    elif request.problems:
         base = unlabelled(Problem.parse(text, device=devices[0]) for text in request.problems)
     else:
         base = request.suite.cases(devices, _gpu(machine))
@@ -35,6 +38,38 @@ def cases_of(request: Request, machine: Mapping[str, Any]) -> tuple[Case, ...]:
     return tuple(found)
 
 
+def inputs_of(request: Request, cases: Iterable[Case]) -> tuple[InputFile, ...]:
+    """The files of a request, once for each problem that its axes make of them.
+
+    Raises ValueError for a training problem of a file without the gradient of the output.
+    """
+    known = {_of_file(file).source: file for file in request.files}
+    found = [(known[case.source], case.problem) for case in cases if case.source in known]
+    for file, problem in found:
+        if problem.training and not file.problem.training:
+            raise ValueError(f"--pass training: {file.path} has no 'grad', the output's gradient")
+    return tuple(
+        replace(file, problem=problem, changes=_changes(file.problem, problem))
+        for file, problem in found
+    )
+
+
+def _changes(own: Problem, problem: Problem) -> tuple[str, ...]:
+    """The options that make one problem of another, as typed."""
+    values = {
+        "--device": (own.device, problem.device),
+        "--dtype": (own.dtype, problem.dtype),
+        "--mask": (str(own.mask), str(problem.mask)),
+        "--pass": tuple("training" if each.training else "forward" for each in (own, problem)),
+    }
+    return tuple(word for name, (was, now) in values.items() if was != now for word in (name, now))
+
+
+def _of_file(file: InputFile) -> Case:
+    """The case of a file with the user's own tensors."""
+    return Case(problem=file.problem, label=file.name, source=file.path)
+
+
 def _expect_possible(
     request: Request, problems: Sequence[Problem], devices: tuple[str, ...]
 ) -> None:
@@ -42,6 +77,15 @@ def _expect_possible(
     if request.settings.get("cuda_device"):
         _expect_cuda(request.settings["cuda_device"], problems, devices)
     for problem in problems:
+        if (
+            problem.device not in devices
+            and request.suite.origin
+            and "--device" not in request.axes
+        ):
+            raise ValueError(
+                f"{request.suite.origin} has problems on {problem.device}, this machine has "
+                f"{', '.join(devices)}; measure them here with --device {devices[0]}"
+            )
         if problem.device not in devices:
             raise ValueError(
                 f"--device {problem.device}: this machine has {', '.join(devices)} "

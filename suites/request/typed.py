@@ -21,13 +21,17 @@ def program() -> str:
 
 
 def arguments() -> list[str]:
-    """The arguments; `--resume` without a name means the latest run."""
+    """The arguments; `--resume` without a name means the latest run.
+
+    Words after `--` belong to a script that is recorded, and stay as they are.
+    """
     typed = sys.argv[1:]
-    pairs = zip(typed, [*typed[1:], "--"], strict=False)
+    ours = typed[: typed.index("--")] if "--" in typed else typed
+    pairs = zip(ours, [*ours[1:], "--"], strict=False)
     return [
         "--resume=latest" if word == "--resume" and after.startswith("-") else word
         for word, after in pairs
-    ]
+    ] + typed[len(ours) :]
 
 
 def command() -> str:

@@ -136,7 +136,7 @@ def test_limits_without_a_head_dimension_are_refused_when_they_are_written() -> 
 
 
 def test_every_mask_and_every_bias_can_be_permitted() -> None:
-    assert len(set(EVERY_MASK)) == len(EVERY_MASK) == 12
+    assert len(set(EVERY_MASK)) == len(EVERY_MASK) == 15
     assert {"full", "causal", "window+padding", "documents", "causal+padding+documents"} < set(
         EVERY_MASK
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from itertools import combinations, product
 from typing import TypeAlias
 
@@ -24,7 +24,7 @@ REACHES = st.none() | st.integers(0, 14)
 
 @st.composite
 def masks(draw: st.DrawFn, batch: int, key_length: int, *, shares: bool = False) -> Mask:
-    """Masks of a batch and a key length, without documents."""
+    """Masks of a batch and a key length, without documents and rows."""
     ends = st.tuples(st.integers(0, key_length), st.integers(0, key_length))
     ranges = ends.map(lambda pair: (min(pair), max(pair)))
     paddings = st.none() | st.lists(ranges, min_size=batch, max_size=batch).map(tuple)
@@ -40,7 +40,12 @@ def masks(draw: st.DrawFn, batch: int, key_length: int, *, shares: bool = False)
 @st.composite
 def situations(draw: st.DrawFn, *, shares: bool = False) -> Situation:
     batch = draw(st.integers(1, 4))
-    documents = draw(st.none() | st.lists(st.integers(1, 5), min_size=1, max_size=4).map(tuple))
+    lengths = st.integers(1, 5)
+    documents = draw(st.none() | st.lists(lengths, min_size=1, max_size=4).map(tuple))
+    if documents is None and draw(st.booleans()):
+        rows = draw(st.lists(st.tuples(lengths, lengths), min_size=1, max_size=4).map(tuple))
+        band = draw(masks(1, 1))
+        return Mask(band.left, band.right, rows=rows), 1, *map(sum, zip(*rows, strict=True))
     if documents is None:
         query_length, key_length = draw(st.integers(1, 12)), draw(st.integers(1, 12))
     else:
@@ -51,6 +56,8 @@ def situations(draw: st.DrawFn, *, shares: bool = False) -> Situation:
 
 def sees(mask: Mask, b: int, q: int, k: int) -> bool:
     """The definition, one batch row, one position and one key at a time."""
+    if mask.rows is not None:
+        return sees_in_its_row(mask, q, k)
     if mask.left is not None and q - k >= mask.left:
         return False
     if mask.right is not None and k - q > mask.right:
@@ -63,6 +70,16 @@ def sees(mask: Mask, b: int, q: int, k: int) -> bool:
         start, end = mask.padding[b]
         return start <= k < end
     return True
+
+
+def sees_in_its_row(mask: Mask, q: int, k: int) -> bool:
+    """The definition with rows: query and key are counted within their rows."""
+    rows = mask.rows or ()
+    queries = [(n, i) for n, (queries, _) in enumerate(rows) for i in range(queries)]
+    keys = [(n, j) for n, (_, keys) in enumerate(rows) for j in range(keys)]
+    (row, i), (other, j) = queries[q - len(keys) + len(queries)], keys[k]
+    position = i + rows[row][1] - rows[row][0]
+    return row == other and sees(Mask(mask.left, mask.right), 0, position, j)
 
 
 def dense(mask: Mask, batch: int, query_length: int, key_length: int) -> np.ndarray:
@@ -101,6 +118,10 @@ def picture(mask: Mask, query_length: int, key_length: int) -> str:
         ("window:2", 2, 4, ".xx. ..xx"),
         ("padding:1-3", 2, 4, ".xx. .xx."),
         ("documents:1/2", 3, 3, "x.. .xx .xx"),
+        ("rows:1/2+2/1", 3, 3, "xx. ..x ..x"),
+        ("causal+rows:2/3+1/2", 3, 5, "xx... xxx.. ...xx"),
+        ("causal+rows:3/2", 3, 2, ".. x. xx"),
+        ("window:1+rows:2x1/2", 2, 4, ".x.. ...x"),
         ("causal+documents:2x2", 4, 4, "x... xx.. ..x. ..xx"),
         ("window:2+padding:1-4", 4, 4, ".... .x.. .xx. ..xx"),
     ],
@@ -179,7 +200,7 @@ def test_the_span_of_one_batch_row_begins_and_ends_with_a_key_that_is_seen(
 ) -> None:
     mask, batch, query_length, key_length = situation
     if isinstance(mask.padding, tuple):
-        mask, batch = Mask(mask.left, mask.right, mask.padding[:1], mask.documents), 1
+        mask, batch = replace(mask, padding=mask.padding[:1]), 1
     first = data.draw(st.integers(0, query_length - 1))
     last = data.draw(st.integers(first, query_length - 1))
     offset = key_length - query_length
@@ -214,6 +235,8 @@ def test_a_block_is_covered_if_and_only_if_every_pair_in_it_is_visible(
         ),
         ("documents:2/3", 5),
         ("causal+padding:0-4/1-5+documents:1x2/3", 5),
+        ("causal+rows:3/2+1/3", 4),
+        ("window:2:1+rows:2/2+1/2+2/1", 5),
     ],
 )  # fmt: skip
 def test_every_block_of_a_small_problem_is_told_apart(text: str, query_length: int) -> None:
@@ -307,6 +330,9 @@ def test_a_padding_share_with_many_digits_is_read_back_as_itself(share: float) -
         ("window:*:8", Mask(right=8)),
         ("causal+documents:512x4", Mask(right=0, documents=(512,) * 4)),
         ("documents:3/5x2/3", Mask(documents=(3, 5, 5, 3))),
+        ("rows:3/5", Mask(rows=((3, 5),))),
+        ("causal+rows:2x1/4096+5/8", Mask(right=0, rows=((1, 4096), (1, 4096), (5, 8)))),
+        ("window:4:3+rows:1/2+1/3+1/2", Mask(left=4, right=3, rows=((1, 2), (1, 3), (1, 2)))),
         ("window:256+padding:0.5", Mask(left=256, right=0, padding=0.5)),
         ("padding:0-3/2-4", Mask(padding=((0, 3), (2, 4)))),
     ],
@@ -325,6 +351,10 @@ def test_the_words_of_a_mask(text: str, mask: Mask) -> None:
         ("window:5:0", "window:5"),
         ("full+padding:.5", "padding:0.5"),
         ("documents:4x1/4", "documents:4x2"),
+        ("rows:1/4+1/4+2x1/4+causal", "causal+rows:4x1/4"),
+        ("2q1ks8k", "causal+rows:2x1024/8192"),
+        ("q1s4k", "causal+rows:1/4096"),
+        ("2q1k_32q1s1k_q5s9", "causal+rows:2x1024/1024+32x1/1024+5/9"),
         ("documents:2x2+padding:0.5+causal", "causal+padding:0.5+documents:2x2"),
     ],
 )
@@ -348,6 +378,8 @@ def test_the_kind_of_every_mask_is_one_that_limits_can_name(situation: Situation
         ("padding:0.5", "padding"),
         ("window:7+padding:0.5", "window+padding"),
         ("causal+padding:0-2+documents:1x2", "causal+padding+documents"),
+        ("rows:3x1/2+4/5", "rows"),
+        ("window:3+rows:3x1/2+4/5", "window+rows"),
     ],
 )
 def test_the_kind_is_the_parts_without_their_numbers(text: str, kind: str) -> None:
@@ -372,14 +404,25 @@ def test_a_mask_is_a_value() -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "casual", "window", "window:", "window:-1", "window:1:2:3", "padding", "padding:2",
-     "padding:1-2/", "documents", "documents:", "documents:3x", "causal+", "window:1.5"],
+     "padding:1-2/", "documents", "documents:", "documents:3x", "causal+", "window:1.5",
+     "rows", "rows:", "rows:3", "rows:0x1/2", "rows:1/2+", "causal+1/2",
+     "q", "0q1s2", "q1s2_", "q1k2"],
 )  # fmt: skip
 def test_what_is_no_mask_is_answered_with_the_grammar(text: str) -> None:
     with pytest.raises(ValueError, match=r"^unknown mask '.*'; expected full, causal, window:LEFT"):
         Mask.parse(text)
 
 
-@pytest.mark.parametrize("text", ["causal+window:5", "padding:0.5+padding:0-1", "causal+causal"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "causal+window:5",
+        "window:5+q1s2",
+        "rows:1/2+rows:1/2",
+        "padding:0.5+padding:0-1",
+        "causal+causal",
+    ],
+)
 def test_a_part_that_is_named_twice_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="names one part twice; expected each at most once"):
         Mask.parse(text)
@@ -416,3 +459,15 @@ def test_a_padding_of_no_rows_is_refused() -> None:
 def test_documents_without_a_token_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"documents: lengths .* expected 1 or more each"):
         Mask.parse(text)
+
+
+@pytest.mark.parametrize("text", ["rows:0/4", "rows:1/2+4/0", "q0s4"])
+def test_rows_without_a_query_or_a_key_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"rows: Tq and Tk .* expected 1 or more each"):
+        Mask.parse(text)
+
+
+@pytest.mark.parametrize("other", ["padding:0.5", "padding:0-2", "documents:3"])
+def test_rows_beside_padding_or_documents_are_refused(other: str) -> None:
+    with pytest.raises(ValueError, match="rows beside padding or documents, expected a band"):
+        Mask.parse(f"{other}+rows:1/3")

@@ -19,6 +19,7 @@ BANDS = {
     "window": "window:3:1",
     "padding": "padding:0-5/2-9/3-7",
     "documents": "documents:4/3/2",
+    "rows": "rows:2x1/3+4/4+3/2+1/5",
 }
 PROBLEMS = [
     *("+".join(BANDS[word] for word in kind.split("+")) for kind in PACKABLE),
@@ -62,9 +63,12 @@ def visible(problem: Problem) -> Tensor:
 def test_every_visible_pair_is_computed_once_and_no_other(mask: str, lengths: str) -> None:
     if "documents" in mask and lengths != "t9":
         return  # the contract has documents with Tq = Tk only
+    if "rows" in mask and lengths != "t9":
+        return  # rows state the lengths
     keys = int(lengths.rpartition("/")[2].removeprefix("t"))
     within = re.sub(r"(\d+)-(\d+)", lambda ends: _within(ends, keys), mask)
-    problem = Problem.parse(f"b3 h2 {lengths} d8 {within}")
+    sizes = "b1" if "rows" in mask else f"b3 {lengths}"
+    problem = Problem.parse(f"{sizes} h2 d8 {within}")
     counts = sum((shown(pack, problem) for pack in packs_of(problem)), torch.zeros(1))
     assert torch.equal(counts.int(), visible(problem))
 
@@ -79,6 +83,11 @@ def test_rows_are_not_copied_where_all_are_packed_in_order() -> None:
         (pack,) = packs_of(Problem.parse(f"b3 h2 t9 d8 {text}"))
         assert pack.query_rows is None
         assert pack.key_rows is None
+    (pack,) = packs_of(Problem.parse("h2 d8 causal+rows:3x1/4+2/9"))
+    assert pack.query_rows is None
+    assert pack.key_rows is None
+    assert pack.query_starts.tolist() == [0, 1, 2, 3, 5]
+    assert pack.key_starts.tolist() == [0, 4, 8, 12, 21]
 
 
 def test_no_sequence_lacks_queries_or_keys() -> None:

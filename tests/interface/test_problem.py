@@ -24,13 +24,17 @@ BANDS = st.sampled_from(["full", "causal", "window:3", "window:*:2", "causal+pad
 def problems(draw: st.DrawFn) -> Problem:
     key_heads, key_length = draw(SIZES), draw(SIZES)
     query_length = draw(SIZES)
-    mask = Mask.parse(draw(BANDS))
+    mask, packed = Mask.parse(draw(BANDS)), False
     if draw(st.booleans()):
         query_length = key_length
         mask = Mask(mask.left, mask.right, mask.padding, documents=(key_length,))
+    elif packed := draw(st.booleans()):
+        rows = draw(st.lists(st.tuples(SIZES, SIZES), min_size=1, max_size=4).map(tuple))
+        mask = Mask(mask.left, mask.right, rows=rows)
+        query_length, key_length = map(sum, zip(*rows, strict=True))
     head_dim, value_dim = draw(SIZES), draw(st.none() | SIZES)
     return Problem(
-        batch=draw(SIZES),
+        batch=1 if packed else draw(SIZES),
         query_heads=key_heads * draw(st.integers(1, 8)),
         key_heads=key_heads,
         query_length=query_length,
@@ -40,7 +44,7 @@ def problems(draw: st.DrawFn) -> Problem:
         softcap=draw(CAPS),
         sink=draw(st.booleans()),
         mask=mask,
-        bias=draw(BIASES),
+        bias=Bias() if packed else draw(BIASES),
         scale=draw(SCALES),
         dtype=draw(st.sampled_from(list(DTYPES))),
         device=draw(st.sampled_from(DEVICES)),
@@ -209,6 +213,35 @@ def test_documents_that_do_not_add_up_to_both_lengths_are_refused(text: str) -> 
 
 
 @pytest.mark.parametrize(
+    ("typed", "printed"),
+    [
+        ("h32/8 d128 causal+rows:8x1/4096+2x512/8192", "b1 h32/8 t1032/49152 d128 causal+rows:8x1"),
+        ("h32/8 2q1ks8k_q1s4k", "b1 h32/8 t2049/20480 d64 causal+rows:2x1024/8192+1/4096 fp32 cpu"),
+        ("documents:3/4", "b1 h8 t7 d64 documents:3/4 fp32 cpu"),
+        ("t2/5 rows:1/2+1/3", "b1 h8 t2/5 d64 rows:1/2+1/3 fp32 cpu"),
+    ],
+)
+def test_rows_and_documents_state_the_lengths(typed: str, printed: str) -> None:
+    assert str(Problem.parse(typed)).startswith(printed)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (
+            "t3 rows:1/2+1/3",
+            "rows of 2 queries and 5 keys in all, with 3 queries and 3 keys; expec",
+        ),
+        ("b2 rows:1/2+1/3", "rows in a batch of 2, expected b1"),
+        ("rows:1/2+1/3 alibi", "rows beside the bias alibi, expected no bias"),
+    ],
+)
+def test_rows_that_do_not_fit_the_problem_are_refused(text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        Problem.parse(text)
+
+
+@pytest.mark.parametrize(
     "text", ["b1 t4 padding:0-1/0-1", "b3 t4 padding:0-1/0-1", "b2 t4 padding:0-1/0-5"]
 )
 def test_padding_must_fit_the_batch_and_the_keys(text: str) -> None:
@@ -233,6 +266,8 @@ def test_the_scale_is_one_over_the_root_of_the_head_dimension_unless_given() -> 
         ("b3 t4 window:2", 21),
         ("b2 t10 padding:0.5", 150),
         ("b2 t6 causal+documents:2/4", 26),
+        ("causal+rows:2x1/5+3/4", 19),
+        ("window:2+rows:1/5+3/4+2/1", 9),
     ],
 )
 def test_visible_pairs_counted_by_hand(text: str, pairs: int) -> None:

@@ -12,6 +12,9 @@ and `high` of a 95 % interval over sessions, `apart`: whether the verdict on it 
 fastest is decided where every other one of its panel is apart from it or has no time because of
 its own limits or faults; implementations not reached before the run or its budget ended leave it
 open.
+
+A run of cases with steps has two lists more, which `mixes` describes: `mix` and `steps`. The mix
+is put into a script with `run_bench.substituted`.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, Self
 
 from impls.interface import Problem
+from reports.analysis.ranking import mixes
 from reports.analysis.ranking.ranking import Ranking, Rival, rankings
 from reports.analysis.ranking.ratios import Place
 from reports.analysis.run_analysis import Analysis
@@ -52,6 +56,7 @@ def dispatch(analysis: Analysis) -> dict[str, Any]:
             "threads": plan.threads,
         },
         "problems": [_problem(place, found) for place, found in rankings(analysis).items()],
+        **mixes.data(analysis),
     }
 
 
@@ -180,6 +185,7 @@ class Dispatch:
         self.run = str(data["run"])
         self.threads = max(int(each) for each in data["settings"]["threads"])
         self._measured = [_Measured.read(each) for each in data["problems"]]
+        self.mix = mixes.read(data.get("mix", ()))
 
     @classmethod
     def read(cls, path: Path) -> Self:

@@ -18,6 +18,7 @@ from reports.analysis.verdicts import AcrossRow
 from reports.rows.columns import columns
 from reports.rows.measurements import Measurement, measurement_columns
 from reports.rows.outcomes import Outcome
+from reports.rows.own_inputs import own_inputs
 from reports.rows.sessions import median_ceilings, share_inside_calls
 from reports.views import across, comparison, differences, versions
 from reports.views import gate as gates
@@ -40,6 +41,7 @@ def of_run(analysis: Analysis) -> dict[str, Any]:
     left_out            implementations that take no part because of their slow start
     tails               percentiles of single calls with their intervals; empty without --tail
     across              ratios across panels, with what is computed and its relative RMS error
+    own_inputs          errors on the user's own inputs and on random ones; empty without --inputs
     ceilings            rates that the machine reached, medians over the sessions
     """
     return {
@@ -63,6 +65,7 @@ def of_run(analysis: Analysis) -> dict[str, Any]:
         "verdicts": [plain(_with_reason(columns(row))) for row in analysis.verdicts],
         "across": [plain(_across(row)) for row in analysis.across],
         "tails": [plain(tail_columns(row)) for row in analysis.tails],
+        "own_inputs": [plain(columns(row)) for row in own_inputs(analysis.records)],
         "outcomes": [plain(_outcome(row)) for row in analysis.outcomes],
         "not_measured": [plain(_not_measured(row)) for row in not_measured(analysis)],
     }

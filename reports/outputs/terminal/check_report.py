@@ -13,6 +13,7 @@ from reports.analysis.run_analysis import Analysis
 from reports.outputs.terminal import found_limits
 from reports.outputs.terminal.blocks import Fitting
 from reports.outputs.terminal.grid_tables import STYLES, state, table
+from reports.outputs.terminal.own_inputs import own_inputs_table
 from reports.rows.outcomes import Outcome
 from reports.views import checked, left_out
 from reports.views.checked import Checked
@@ -46,7 +47,8 @@ def check_report(
         if verbose:
             made.append(_problems(each))
     without = left_out.sentence(analysis.plan)
-    return [*made, *([Text(f"\n{without}")] if without else [])]
+    own = own_inputs_table(analysis, every=verbose)
+    return [*made, *own, *([Text(f"\n{without}")] if without else [])]
 
 
 def _verdict(each: Checked, found: Discovery | None) -> Text:

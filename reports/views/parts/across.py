@@ -48,6 +48,7 @@ def _row(analysis: Analysis, row: AcrossRow) -> Row:
         entries[row.baseline],
         entries[row.implementation],
         sessions=analysis.plan.sessions,
+        files=analysis.plan.inputs_of(row.problem),
     )
     cells = (
         Value(str(row.problem)),

@@ -54,6 +54,7 @@ def _row(analysis: Analysis, row: OrderingRow) -> Row:
         entries[row.ordering.other],
         entries[row.ordering.row],
         sessions=analysis.plan.sessions,
+        files=analysis.plan.inputs_of(row.problem),
     )
     settings = setting_options(analysis.plan, analysis.most_threads)
     return Row(cells, facets(row.problem, row.ordering.row), command + settings)

@@ -52,7 +52,8 @@ def _row(analysis: Analysis, row: TailRow) -> Row:
         Value(milliseconds(row.slowest_ms), row.slowest_ms),
         *(Value(str(n), n) for n in (row.threads, row.sessions, row.calls, row.disturbed)),
     )
-    command = repeat_command(row.problem, entries[row.implementation])
+    files = analysis.plan.inputs_of(row.problem)
+    command = repeat_command(row.problem, entries[row.implementation], files)
     settings = setting_options(analysis.plan, row.threads)
     return Row(cells, facets(row.problem, row.implementation), command + settings)
 

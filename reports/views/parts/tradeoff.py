@@ -63,20 +63,26 @@ def tradeoff_charts(analysis: Analysis) -> list[Chart]:
 
 def tradeoff_tables(analysis: Analysis) -> list[Table]:
     """The same for each panel as a table, with errors."""
-    entries = {entry.name: entry for entry in analysis.plan.entries}
-    settings = setting_options(analysis.plan, analysis.most_threads)
     return [
         Table(
             caption=f"Time, memory and error on the largest problems: {subject(panel)}",
             head=_HEAD,
             rows=tuple(
-                _row(row, repeat_command(problem, entries[row.implementation]) + settings, on_it)
-                for problem, rows in found.items()
+                _row(row, _command(analysis, row), on_it)
+                for rows in found.values()
                 for row, on_it in zip(rows, frontier(rows), strict=True)
             ),
         )
         for panel, found in largest(analysis).items()
     ]
+
+
+def _command(analysis: Analysis, row: Measurement) -> str:
+    """The command that repeats a measurement."""
+    plan = analysis.plan
+    entry = next(each for each in plan.entries if each.name == row.implementation)
+    command = repeat_command(row.problem, entry, plan.inputs_of(row.problem))
+    return command + setting_options(plan, analysis.most_threads)
 
 
 def _chart(

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from impls.interface import Mask, Problem
 from impls.interface.problem import DTYPES
-from suites.records.cases import Case
+from suites.records.cases import Case, Step
 
 BFLOAT16_FROM: Final = (8, 0)
 """The compute capability from which on tensor cores multiply bfloat16; source: CUDA C++
@@ -71,6 +71,9 @@ class Suite:
     variants         implementations with settings that take part beside those, in full, as
                      "multi_head[positions=rotary](sdpa_flash)"
     left_out         cases of the question that are not in the list, each with the reason
+    steps            recorded steps that its cases refer to
+    baselines        the first choices of a baseline, before the usual ones
+    origin           the file that names the problems; empty: none
     """
 
     name: str
@@ -87,6 +90,9 @@ class Suite:
     names: tuple[str, ...] = ()
     variants: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
+    baselines: tuple[str, ...] = ()
+    origin: str = ""
 
     def problems(self, devices: tuple[str, ...], gpu: Gpu = Gpu()) -> tuple[Problem, ...]:
         """The problems of its cases, each once, in order."""

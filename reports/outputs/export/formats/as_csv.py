@@ -1,6 +1,6 @@
-"""csv: the measurements, beside them the samples, and the percentiles of a run with --tail.
+"""csv: the measurements and samples; percentiles with --tail, errors on own inputs with --inputs.
 
-The files beside it are NAME-samples.csv and NAME-tails.csv.
+The files beside it are NAME-samples.csv, NAME-tails.csv and NAME-own-inputs.csv.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ import pandas as pd
 from reports.analysis.run_analysis import Analysis
 from reports.analysis.tails import COLUMNS, tail_columns
 from reports.outputs.export.samples import SAMPLE_COLUMNS, samples
+from reports.rows.columns import columns
 from reports.rows.measurements import MEASUREMENT_COLUMNS, measurement_columns
+from reports.rows.own_inputs import COLUMNS as OWN_COLUMNS
+from reports.rows.own_inputs import own_inputs
 from reports.views.text import printable
 from suites.records.store import Run, Store
 
@@ -28,17 +31,27 @@ def write(store: Store, run: Run, path: Path) -> tuple[Path, ...]:
     measured = map(measurement_columns, analysis.measurements)
     path.write_text(_table(measured, MEASUREMENT_COLUMNS), encoding="utf-8")
     beside.write_text(_table(samples(analysis), SAMPLE_COLUMNS), encoding="utf-8")
-    if not analysis.tails:
-        return path, beside
-    tails = path.with_name(f"{path.stem}-tails{path.suffix}")
-    tails.write_text(_table(map(tail_columns, analysis.tails), COLUMNS), encoding="utf-8")
-    return path, beside, tails
+    further = {
+        "tails": _table(map(tail_columns, analysis.tails), COLUMNS) if analysis.tails else "",
+        "own-inputs": _own_inputs(analysis),
+    }
+    files = {path.with_name(f"{path.stem}-{name}{path.suffix}"): further[name] for name in further}
+    for file, text in files.items():
+        if text:
+            file.write_text(text, encoding="utf-8")
+    return path, beside, *(file for file, text in files.items() if text)
 
 
-def _table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
+def _own_inputs(analysis: Analysis) -> str:
+    """The errors on the user's own inputs; empty for a run with random inputs alone."""
+    rows = own_inputs(analysis.records)
+    return _table(map(columns, rows), OWN_COLUMNS) if rows else ""
+
+
+def _table(rows: Iterable[Mapping[str, Any]], names: Sequence[str]) -> str:
     cells = [{name: _cell(value) for name, value in row.items()} for row in rows]
     # Objects: as numbers, whole ones beside an empty cell would be written as floats.
-    frame = pd.DataFrame(cells, columns=list(columns), dtype=object)
+    frame = pd.DataFrame(cells, columns=list(names), dtype=object)
     return str(frame.to_csv(index=False, lineterminator="\n"))
 
 

@@ -96,6 +96,7 @@ def _schema() -> pa.Schema:
     agreement = pa.struct(
         [
             ("tensors", pa.list_(tensor)),
+            ("on_inputs", pa.list_(pa.struct([("file", text), ("tensors", pa.list_(tensor))]))),
             ("rows_checked", whole),
             ("readout", truth),
             ("repeatable", truth),

@@ -1,0 +1,1 @@
+"""Implementations inside other people's programs."""

@@ -1,0 +1,1 @@
+"""Sums of times over the cases of a step, with intervals, and the choices that make them small."""

@@ -1,0 +1,88 @@
+"""Which implementation answers each case, chosen on some sessions and timed on the others.
+
+The smallest of several noisy times is too small on average. So the time of a choice is taken, in
+each session, with the choice that the other sessions make.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from reports.analysis.sums.interpolation import Array
+
+Choice = np.ndarray[Any, np.dtype[np.int64]]
+"""The position of an implementation for each case."""
+Policy = Callable[[Array, Array], Choice | None]
+"""Chooses from mean logs of times [cases, names] and counts [cases]; None: no choice is possible.
+What may not be chosen is NaN."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A choice and its sums.
+
+    choice  made with all sessions
+    sums    milliseconds of a step in each session, with the choice of the other sessions; NaN where
+            a session lacks a time
+    """
+
+    choice: Choice
+    sums: Array
+
+
+def total(ms: Array, counts: Array, choice: Choice) -> Array:
+    """The sums over the cases in each session; NaN where one has no time.
+
+    ms  [cases, names, sessions]
+    """
+    return np.asarray(counts @ ms[np.arange(len(choice)), choice])
+
+
+def mix(logs: Array, counts: Array) -> Choice | None:
+    """The fastest for each case, whatever it is for the others."""
+    del counts
+    if not np.isfinite(logs).any(axis=1).all():
+        return None
+    return np.asarray(np.nanargmin(logs, axis=1))
+
+
+def single(logs: Array, counts: Array) -> Choice | None:
+    """The one with the smallest sum over all cases."""
+    sums = counts @ np.exp(logs)
+    if not np.isfinite(sums).any():
+        return None
+    return np.full(len(logs), int(np.nanargmin(sums)))
+
+
+def chosen(ms: Array, counts: Array, allowed: Array, policy: Policy) -> Chosen | None:
+    """What a policy chooses, and its sums; None where it finds no choice.
+
+    ms       [cases, names, sessions]
+    allowed  [cases, names]: 1, or NaN for what may not be chosen
+
+    A single session is both chosen on and timed on.
+    """
+    logs = np.log(ms)
+    choice = policy(_means(logs) * allowed, counts)
+    if choice is None:
+        return None
+    sessions = range(logs.shape[2])
+    sums = np.full(len(sessions), np.nan)
+    for session in sessions:
+        others = [each for each in sessions if each != session] or [session]
+        own = policy(_means(logs[:, :, others]) * allowed, counts)
+        if own is not None:
+            sums[session] = total(ms[:, :, [session]], counts, own)[0]
+    return Chosen(choice, sums)
+
+
+def _means(logs: Array) -> Array:
+    """Means over the sessions with a time; NaN where there is none."""
+    known = np.isfinite(logs)
+    count = known.sum(axis=2)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(known, logs, 0.0).sum(axis=2) / count)

@@ -1,0 +1,204 @@
+"""Times of all cases of a step: measured, or interpolated over length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from impls.interface import Problem
+from reports.analysis.sums.interpolation import Array, between, half_width
+from reports.rows.families import without_length
+from reports.rows.timings import session_ms
+from suites.records.cases import Case
+from suites.records.record import Record
+
+if TYPE_CHECKING:
+    from reports.analysis.run_analysis import Analysis
+
+Neighbours = tuple[Problem, Problem]
+"""The measured problems with the next smaller and the next larger length."""
+MEASURED_BY: Final[Mapping[str, str]] = {
+    "scaled_dot_product_attention": "sdpa",
+    "flex_attention": "flex",
+    "flash_attn_func": "flash_attn",
+    "flash_attn_varlen_func": "flash_attn",
+    "memory_efficient_attention": "xformers",
+}
+"""The implementation that makes the same call as a function of a script, by its last name."""
+_NO_TIME: Final = "no implementation has a time"
+_NOT_MEASURED: Final = "its problem is not measured, nor are two that differ from it in length only"
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """The times of one case.
+
+    ms       by implementation, one for each session; NaN where a session has none
+    errors   half-widths of the interpolation in logarithms; empty where the case is measured
+    between  the neighbours; None where it is measured
+    same     implementations that ran the kernel of another one, with that one's name
+    current  the implementation that the script uses now: its own, or the baseline
+    """
+
+    case: Case
+    ms: Mapping[str, Array]
+    current: str
+    errors: Mapping[str, float] = field(default_factory=dict)
+    between: Neighbours | None = None
+    same: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def rivals(self) -> set[str]:
+        """One implementation for each kernel: the current one where it ran that kernel."""
+        own = self.same.get(self.current, self.current)
+        return {
+            name
+            for name in self.ms
+            if name == self.current or (name not in self.same and name != own)
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Untimed:
+    """A case without a time of any implementation, and the reason."""
+
+    case: Case
+    reason: str
+
+
+class Times:
+    """The times of one run with one number of threads, in one panel."""
+
+    def __init__(self, analysis: Analysis, threads: int, panel: str) -> None:
+        self.analysis, self.plan, self.threads = analysis, analysis.plan, threads
+        own = (each for each in self.plan.session_numbers)
+        self.sessions = [each for each in own if self.plan.threads_of(each) == threads]
+        self.entries = {each.name: each for each in self.plan.entries if each.panel == panel}
+
+    def of(self, case: Case) -> Timed | Untimed:
+        """The times of a case, or the reason why it has none."""
+        problem = case.problem
+        if problem in self.measured:
+            return self._timed(case, self.measured[problem])
+        if problem in self.plan.problems:
+            return Untimed(case, _NO_TIME)
+        return self._interpolated(case)
+
+    @cached_property
+    def measured(self) -> dict[Problem, dict[str, Array]]:
+        """Times by problem and implementation [sessions]; NaN where a session has none."""
+        return {
+            problem: own
+            for (problem, threads), found in self.analysis.timed.items()
+            if threads == self.threads
+            and (own := {n: self._by_session(found[n]) for n in found if n in self.entries})
+        }
+
+    def records(self, problem: Problem, name: str) -> Sequence[Record]:
+        """The records with times."""
+        return self.analysis.timed.get((problem, self.threads), {}).get(name, [])
+
+    def _by_session(self, records: Sequence[Record]) -> Array:
+        found = {record.session: session_ms(record) for record in records}
+        values = np.array([found.get(each, np.nan) for each in self.sessions])
+        return np.asarray(np.where(values > 0, values, np.nan))
+
+    def _timed(self, case: Case, ms: Mapping[str, Array]) -> Timed:
+        known = {name: own for name, own in ms.items() if np.isfinite(own).any()}
+        same = {
+            name: other
+            for name in known
+            if (other := self.analysis.same_kernels.get((case.problem, name))) in known
+        }
+        return Timed(case, known, self._current(case, known), same=same)
+
+    def _current(self, case: Case, ms: Mapping[str, Array]) -> str:
+        wanted = MEASURED_BY.get(case.by.rpartition(".")[2], "")
+        return wanted if wanted in ms else self.plan.baseline_of(ms.keys(), case.problem.device)
+
+    @cached_property
+    def _families(self) -> dict[object, dict[int, Problem]]:
+        """Measured problems by what they share beside length, then by length."""
+        found: dict[object, dict[int, Problem]] = {}
+        for problem in self.measured:
+            found.setdefault(without_length(problem), {})[problem.key_length] = problem
+        return found
+
+    def _interpolated(self, case: Case) -> Timed | Untimed:
+        problem, length = case.problem, case.problem.key_length
+        family = self._families.get(without_length(problem), {})
+        shorter = [each for each in family if each < length]
+        longer = [each for each in family if each > length]
+        if len(family) < 2:
+            return Untimed(case, _NOT_MEASURED)
+        if not (shorter and longer):
+            return Untimed(
+                case,
+                f"its length {length} is outside the measured lengths "
+                f"{min(family)} to {max(family)}",
+            )
+        ends = (max(shorter), min(longer))
+        names = list(self._able(problem, *(family[each] for each in ends)))
+        if not names:
+            return Untimed(case, _NO_TIME)
+        return self._from_neighbours(case, family, ends, names)
+
+    def _able(self, problem: Problem, *neighbours: Problem) -> Iterator[str]:
+        """Implementations with times of all neighbours whose limits accept the problem."""
+        for name, entry in self.entries.items():
+            timed = all(name in self.measured[each] for each in neighbours)
+            if timed and not entry.refusals(problem, self.plan.capability):
+                yield name
+
+    def _from_neighbours(
+        self,
+        case: Case,
+        family: Mapping[int, Problem],
+        ends: tuple[int, int],
+        names: Sequence[str],
+    ) -> Timed | Untimed:
+        ms, errors, length = {}, {}, case.problem.key_length
+        for name in names:
+            times = {
+                each: own[name]
+                for each, problem in family.items()
+                if name in (own := self.measured[problem]) and np.isfinite(own[name]).any()
+            }
+            found = between(length, *ends, times) if set(ends) <= times.keys() else None
+            if found is not None and np.isfinite(found).any():
+                ms[name], errors[name] = found, half_width(length, *ends, times)
+        if not ms:
+            return Untimed(case, _NO_TIME)
+        lower, upper = (family[each] for each in ends)
+        return Timed(
+            case=case,
+            ms=ms,
+            current=self._current(case, ms),
+            errors=errors,
+            between=(lower, upper),
+            same=self._same(ms, lower, upper),
+        )
+
+    def _same(self, ms: Mapping[str, Array], lower: Problem, upper: Problem) -> dict[str, str]:
+        """The same kernels of both neighbours."""
+        known = self.analysis.same_kernels
+        found = {name: known.get((lower, name), "") for name in ms}
+        return {
+            name: other
+            for name, other in found.items()
+            if other in ms and known.get((upper, name)) == other
+        }
+
+
+def processes_of(times: Times, timed: Timed, names: Sequence[str]) -> set[str]:
+    """The processes that measured these implementations on a case."""
+    problems = timed.between or (timed.case.problem,)
+    records = chain.from_iterable(
+        times.records(problem, name) for problem in problems for name in names
+    )
+    return {record.process for record in records}

@@ -1,0 +1,1 @@
+"""Recording: the attention calls of somebody's script, written as a workload."""

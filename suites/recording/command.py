@@ -1,0 +1,137 @@
+"""A script that is recorded: started as typed, watched to its end, and its calls collected."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from suites.recording import kept_files
+from suites.recording.collecting import Collected, collect
+from suites.recording.raw_files import has_started
+from suites.recording.writing import expect_target, write
+
+SITE: Final = Path(__file__).parent / "site"
+_PYTHON: Final = re.compile(r"(python|pypy)[\d.]*t?(\.exe)?")
+_FROM_KERNEL: Final = 0x80
+"""`si_code` of a signal that a terminal sent, SI_KERNEL: the script has got it, too."""
+_PATIENCE_S: Final = 1.0
+"""Seconds for the script to end by itself, before an interrupt is sent on to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A recorded script that has ended.
+
+    status  exit status of the script; 128 and the signal's number where a signal ended it
+    found   its workload; None: nothing was recorded
+    why     one line where nothing was recorded
+    kept    files with tensors
+    """
+
+    status: int
+    found: Collected | None
+    why: str = ""
+    kept: tuple[Path, ...] = ()
+
+
+def record(command: Sequence[str], out: Path, *, steps: int | None, keep: int) -> Ended:
+    """Run a command, and write the workload of the Python processes that it starts.
+
+    Output, input, exit status and signals of the command stay its own. Raises ValueError for a
+    command that cannot be started, before anything runs.
+    """
+    expect_target(out)
+    expect_command(command)
+    with tempfile.TemporaryDirectory(prefix="attnbench-record-") as name:
+        folder = Path(name)
+        code = _run(command, folder, keep)
+        ended = f"exit status {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
+        status = code if code >= 0 else 128 - code
+        found = collect(folder, command=shlex.join(command), ended=ended, steps=steps)
+        if not found.workload.calls and not found.workload.others:
+            return Ended(status or 2, None, _why_nothing(command, folder, found))
+        write(found.workload, out)
+        return Ended(status, found, kept=kept_files.place(folder, out, keep))
+
+
+def expect_command(command: Sequence[str]) -> None:
+    """Raise ValueError for a command that is missing, or that cannot start Python."""
+    if not command:
+        raise ValueError(
+            "no command to record; expected one, as: record -- python my_script.py --its-option"
+        )
+    program = command[0]
+    if program.endswith(".py"):
+        raise ValueError(f"{program} is no command; expected: record -- python {program}")
+    if shutil.which(program) is None:
+        raise ValueError(f"the command {program!r} was not found; expected one that starts Python")
+    if _PYTHON.fullmatch(Path(program).name):
+        _expect_script(command[1:])
+
+
+def _expect_script(words: Sequence[str]) -> None:
+    """Raise ValueError where Python gets a script that does not exist."""
+    rest = iter(words)
+    for word in rest:
+        if word in ("-W", "-X"):
+            next(rest, None)
+        elif word in ("-", "-c", "-m") or re.match(r"-[a-zA-Z]*[cm]", word):
+            return
+        elif not word.startswith("-"):
+            if not Path(word).exists():
+                raise ValueError(f"the script {word} does not exist; nothing was run")
+            return
+
+
+def _run(command: Sequence[str], folder: Path, keep: int) -> int:
+    """Run the command to its end: its exit status, or minus the number of a signal."""
+    path = os.pathsep.join(filter(None, [str(SITE), os.environ.get("PYTHONPATH", "")]))
+    names = {"ATTNBENCH_RECORD": str(folder), "ATTNBENCH_KEEP": str(keep), "PYTHONPATH": path}
+    sys.stdout.flush()
+    try:
+        process = subprocess.Popen(command, env={**os.environ, **names})  # noqa: S603 - the user's own command
+    except OSError as error:
+        raise ValueError(f"{command[0]} cannot be started: {error.strerror}") from error
+    return _wait(process)
+
+
+def _wait(process: subprocess.Popen[bytes]) -> int:
+    """Wait for the process; signals to this one go on to it, but for those that it has itself."""
+    watched = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
+    try:
+        while process.poll() is None:
+            got = signal.sigtimedwait(watched, 0.05)
+            if got is None or got.si_code == _FROM_KERNEL:
+                continue
+            if got.si_signo == signal.SIGINT:
+                # The whole group may have got it; a second interrupt would cut its handling short.
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(_PATIENCE_S)
+            process.send_signal(got.si_signo)
+        return process.returncode
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _why_nothing(command: Sequence[str], folder: Path, found: Collected) -> str:
+    if not has_started(folder):
+        return (
+            f"{command[0]} started no Python process that could be recorded; expected a command "
+            "that starts Python without -I, -E and -S"
+        )
+    compiled = f"; torch.compile was used ({found.compiled[0]})" if found.compiled else ""
+    return (
+        f"the script made no attention call that is recorded{compiled}; docs/record.md names them"
+    )

@@ -1,0 +1,1 @@
+"""Suites that are files: a recorded workload, and a list of problems."""
