@@ -17,7 +17,7 @@ from reports.outputs.export.formats import names as formats
 from reports.outputs.left import Left
 from reports.outputs.streams import OutputError, drop_output, open_streams
 from suites import VERSION
-from suites.listing import LISTS
+from suites.listing import LISTS, PROBLEMS
 from suites.records.address import DEFAULT_STORE
 from suites.request import completion, parameters, typed
 from suites.request.command_line import is_given, with_options
@@ -383,19 +383,20 @@ def list_(
     what: Annotated[
         str,
         typer.Argument(
-            help="implementations, suites, runs or machine.",
-            autocompletion=completion.words(LISTS),
+            help="implementations, suites, problems, runs or machine.",
+            autocompletion=completion.words((*LISTS, PROBLEMS)),
         ),
     ] = "implementations",
+    suite: parameters.ListedSuite = None,
     *,
     store: parameters.StoreUrl = DEFAULT_STORE,
     as_json: parameters.Json = False,
 ) -> None:
-    """List implementations with their limits, suites, stored runs, or what this machine is."""
+    """List implementations, suites, the problems of a suite, stored runs, or this machine."""
     from reports.outputs.terminal.console import print_json, print_tables
     from suites import listing
 
-    data = listing.of(what, store)
+    data = listing.of(what, store, suite)
     if as_json:
         print_json(data)
         return

@@ -25,6 +25,8 @@ from impls.interface.template import template
 
 FOLDER: Final = Path(__file__).parent
 DEFAULT_INNER: Final = "sdpa_flash"
+EVERY: Final = "*"
+"""A spec for all implementations of this folder, those that are missing too."""
 _NOT_COMPARED: Final = ("__init__", "reference")
 _SPEC: Final = re.compile(
     r"(?P<name>.*?\.py(?::\w+)?|[^\[\]()]+)(\[(?P<settings>[^\[\]]*)\])?(\((?P<inner>.+)\))?"

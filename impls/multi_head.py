@@ -17,8 +17,18 @@ from torch import Tensor, nn, unflatten
 
 from impls.interface import FULL, AttentionFunction, BiasValues, Limits, Mask, implementation
 from impls.interface.limits import EVERY_BIAS, EVERY_MASK
+from impls.interface.positions import rotated, with_sinusoids
 
 Weights = tuple[Tensor, Tensor, Tensor, Tensor]
+_PLAIN: Final = Limits(masks=EVERY_MASK, biases=EVERY_BIAS, softcap=True, sink=True)
+_ENCODED: Final = Limits(masks=EVERY_MASK, keyless_rows=False)
+"""The reference of a layer with positions has no bias, softcap or sink."""
+ENCODINGS: Final = {
+    "none": (_PLAIN,),
+    "rotary": (replace(_ENCODED, head_dims=range(2, 1025, 2)),),
+    "sinusoidal": (_ENCODED,),
+}
+"""Positions of a layer, with its limits for each."""
 Inner = Callable[..., AttentionFunction]
 OF_TORCH: Final[dict[str, Any]] = {"grouped_heads": False, "own_scale": False}
 """Limits of torch.nn.MultiheadAttention on every device."""
@@ -30,13 +40,14 @@ class MultiHeadAttention(nn.Module):
     width      E, of input and output activations
     heads      of queries and keys; fewer key heads are grouped-query attention (arXiv 2305.13245)
     inner      `inner(mask=..., scale=...)` returns a function of q, k and v, like `chunked.bound`
-    rotary     whether queries and keys get rotary position embeddings (arXiv 2104.09864)
+    positions  `rotary` turns queries and keys (arXiv 2104.09864), `sinusoidal` is added to the
+               activations (arXiv 1706.03762, section 3.5); `none`
 
-    Raises ValueError for sizes that do not divide.
+    Raises ValueError for sizes that do not divide, and for unknown positions.
     """
 
     def __init__(
-        self, width: int, heads: tuple[int, int], inner: Inner, *, rotary: bool = False
+        self, width: int, heads: tuple[int, int], inner: Inner, *, positions: str = "none"
     ) -> None:
         super().__init__()
         if width % heads[0] or heads[0] % heads[1]:
@@ -44,10 +55,13 @@ class MultiHeadAttention(nn.Module):
                 f"width {width} in {heads[0]} heads over {heads[1]} key heads; expected a width "
                 "that divides by the heads, and heads that divide by the key heads"
             )
+        if positions not in ENCODINGS:
+            raise ValueError(f"positions {positions!r}; expected one of {', '.join(ENCODINGS)}")
         head_dim = width // heads[0]
-        if rotary and head_dim % 2:
+        if positions == "rotary" and head_dim % 2:
             raise ValueError(f"rotary: head dimension {head_dim}, expected an even one")
-        self.heads, self.inner, self.rotary, self.scale = heads, inner, rotary, head_dim**-0.5
+        self.heads, self.inner, self.positions = heads, inner, positions
+        self.scale = head_dim**-0.5
         self.wq, self.wk, self.wv, self.wo = (
             nn.Parameter(nn.init.xavier_uniform_(torch.empty(width, columns)))
             for columns in (width, heads[1] * head_dim, heads[1] * head_dim, width)
@@ -61,8 +75,7 @@ class MultiHeadAttention(nn.Module):
         context = x if context is None else context
         attention = self.inner(mask=mask, scale=self.scale)
         weights = self.wq, self.wk, self.wv, self.wo
-        around = _rotary(attention) if self.rotary else attention
-        return _layer((x, context, context), weights, self.heads, around)
+        return _layer((x, context, context), weights, self.heads, attention, self.positions)
 
 
 @lru_cache(maxsize=2)
@@ -87,13 +100,32 @@ def orthogonal_projections(query_width: int, key_width: int) -> Weights:
         return wq, orthogonal(key_width), orthogonal(key_width), wo
 
 
+def rotary_layer(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float) -> Tensor:
+    """The reference of `multi_head[positions=rotary]`: the layer around dense attention."""
+    return _around(q, k, v, _dense(mask=mask, scale=scale), "rotary")
+
+
+def sinusoidal_layer(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float) -> Tensor:
+    """The reference of `multi_head[positions=sinusoidal]`: the layer around dense attention."""
+    return _around(q, k, v, _dense(mask=mask, scale=scale), "sinusoidal")
+
+
 @implementation(
     # The limits of the inner attention apply too; optional arguments go to it only.
-    Limits(masks=EVERY_MASK, biases=EVERY_BIAS, softcap=True, sink=True),
+    _PLAIN,
     projections=orthogonal_projections,
+    choices={"positions": ENCODINGS},
+    references={"rotary": rotary_layer, "sinusoidal": sinusoidal_layer},
 )
 def multi_head(
-    q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float, inner: Inner
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    *,
+    mask: Mask,
+    scale: float,
+    inner: Inner,
+    positions: str = "none",
 ) -> Tensor:
     """Attention in a layer, on activations of merged heads.
 
@@ -101,10 +133,7 @@ def multi_head(
     k, v    [B, Hk, Tk, D], merged to [B, Tk, Hk * D]
     out     [B, Hq, Tq, D], the output of the layer, split into heads
     """
-    activations = _merged(q), _merged(k), _merged(v)
-    weights = _cast(activations[0].shape[2], activations[1].shape[2], q.dtype, q.device)
-    heads = q.shape[1], k.shape[1]
-    return _split(_layer(activations, weights, heads, inner(mask=mask, scale=scale)), heads[0])
+    return _around(q, k, v, inner(mask=mask, scale=scale), positions)
 
 
 @implementation(
@@ -149,40 +178,59 @@ def torch_multi_head(
     return _split(nn.functional.pad(out, (0, 0, blind, 0)) if blind else out, q.shape[1])
 
 
+def _around(
+    q: Tensor, k: Tensor, v: Tensor, attention: AttentionFunction, positions: str
+) -> Tensor:
+    """The layer with orthogonal weights, on q, k and v that are merged before and split after."""
+    activations = _merged(q), _merged(k), _merged(v)
+    weights = _cast(activations[0].shape[2], activations[1].shape[2], q.dtype, q.device)
+    heads = q.shape[1], k.shape[1]
+    return _split(_layer(activations, weights, heads, attention, positions), heads[0])
+
+
 def _layer(
     activations: tuple[Tensor, Tensor, Tensor],
     weights: Weights,
     heads: tuple[int, int],
     attention: AttentionFunction,
+    positions: str,
 ) -> Tensor:
-    """Project, split into heads, attend, merge and project again: [B, Tq, E]."""
+    """Project, split into heads, attend, merge and project again: [B, Tq, E].
+
+    The last query has the position of the last key.
+    """
     split_into = (heads[0], heads[1], heads[1])
+    encoded = _encoded(activations, positions)
     q, k, v = (
         _split(x @ weight, count)
-        for x, weight, count in zip(activations, weights[:3], split_into, strict=True)
+        for x, weight, count in zip(encoded, weights[:3], split_into, strict=True)
     )
+    if positions == "rotary":
+        q, k = rotated(q, k.shape[2] - q.shape[2]), rotated(k)
     return _merged(attention(q, k, v)) @ weights[3]
 
 
-def _rotary(attention: AttentionFunction) -> AttentionFunction:
-    """The attention after rotary embeddings; the last query has the position of the last key."""
-    return lambda q, k, v: attention(rotated(q, k.shape[2] - q.shape[2]), rotated(k), v)
+def _encoded(
+    activations: tuple[Tensor, Tensor, Tensor], positions: str
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The activations with sinusoids added; unchanged for other positions."""
+    if positions != "sinusoidal":
+        return activations
+    q, k, v = activations
+    first = k.shape[1] - q.shape[1]
+    return with_sinusoids(q, first), with_sinusoids(k), with_sinusoids(v)
 
 
-def rotated(x: Tensor, first: int = 0) -> Tensor:
-    """Rotate pairs of adjacent features by angles proportional to the position.
+def _dense(*, mask: Mask, scale: float) -> AttentionFunction:
+    """Attention with every score, for the references of layers with positions."""
 
-    x      [B, H, T, D], D even; row t has position first + t
+    def attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        group = q.shape[1] // k.shape[1]
+        k, v = (x.repeat_interleave(group, dim=1) for x in (k, v))
+        seen = mask.dense(q.shape[0], q.shape[2], k.shape[2], q.device)
+        return (scale * (q @ k.mT)).masked_fill(~seen, float("-inf")).softmax(-1) @ v
 
-    The product of two rotated rows depends only on the distance of their positions.
-    """
-    exact = torch.promote_types(x.dtype, torch.float32)
-    speeds = 10_000.0 ** -torch.arange(0, 1, 2 / x.shape[3], dtype=exact, device=x.device)
-    positions = torch.arange(first, first + x.shape[2], dtype=exact, device=x.device)
-    angles = positions[:, None] * speeds
-    cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
-    even, odd = x[..., 0::2], x[..., 1::2]
-    return torch.stack((even * cos - odd * sin, even * sin + odd * cos), dim=-1).flatten(3)
+    return attention
 
 
 def _merged(x: Tensor) -> Tensor:

@@ -73,6 +73,8 @@ LIBRARY = replace(NAMED, unusable={NAMED.version: _unusable()} if _unusable() el
 
 OBJECTS = ("full", "causal", "window", "documents", "causal+documents")
 """Kinds of mask that the library has objects for, with a forward and a backward pass."""
+OF_ROWS: dict[str, Any] = {"masks": ("rows", "causal+rows"), "keyless_rows": False}
+"""Objects of packed rows; the causal one needs Tq <= Tk in each row."""
 LARGEST_GRID = 65535
 """Blocks of a CUDA grid in its second and third dimension: the kernels put the batch there."""
 ON_CUDA: dict[str, Any] = {"devices": ("cuda",), "most_batch": LARGEST_GRID}
@@ -106,7 +108,7 @@ def _needs(package: str) -> str:
 
 
 OPERATORS: dict[str, tuple[Limits, ...]] = {
-    "fa2": _both(**FLASH),
+    "fa2": (*_both(**FLASH), *_both(**FLASH | OF_ROWS)),
     "fa3": _both(  # flash3.py
         **HALVES | {"head_dims": range(32, 257, 8)},
         masks=OBJECTS,
@@ -131,7 +133,7 @@ OPERATORS: dict[str, tuple[Limits, ...]] = {
 CLASSES = {"fa2": "flash", "fa3": "flash3", "blackwell": "cutlass_blackwell"}
 """Modules of xformers.ops.fmha that are not named like the setting."""
 OBJECTS_OF = {
-    "cutlass": tuple(kind for kind in OBJECTS if kind != "window"),
+    "cutlass": tuple(kind for kind in (*OBJECTS, *OF_ROWS["masks"]) if kind != "window"),
     "triton_splitk": ("full",),
 }
 """Kinds of mask that a kernel takes as objects, where these are not OBJECTS."""
@@ -207,7 +209,9 @@ def xformers(
 def is_tensor(mask: Mask, bias: BiasValues | None, q: Tensor, operator: str = "") -> bool:
     """Whether no mask object covers this mask and bias in forward and backward."""
     picked = operator or ("cutlass" if q.dtype == torch.float32 else "fa2")
-    return bias is not None or mask.kind not in OBJECTS_OF.get(picked, OBJECTS)
+    of_kernel = OBJECTS_OF.get(picked, (*OBJECTS, *OF_ROWS["masks"]))
+    has_blind_rows = mask.right is not None and any(q > k for q, k in mask.rows or ())
+    return bias is not None or mask.kind not in of_kernel or has_blind_rows
 
 
 def object_bias(mask: Mask, q: Tensor, k: Tensor) -> Any:
@@ -219,6 +223,8 @@ def object_bias(mask: Mask, q: Tensor, k: Tensor) -> Any:
     if mask.is_full:
         return None
     biases = _library().fmha.attn_bias
+    if mask.rows is not None:
+        return _rows(mask, q.device)
     if mask.documents is not None:
         return _documents(mask, q.shape[0], q.device)
     if mask.kind == "causal":
@@ -238,6 +244,15 @@ def _documents(mask: Mask, batch: int, device: torch.device) -> Any:
     lengths = list(mask.documents or ()) * batch
     attn_bias = _library().fmha.attn_bias.BlockDiagonalMask.from_seqlens(lengths, device=device)
     return attn_bias if mask.right is None else attn_bias.make_causal()
+
+
+@lru_cache(maxsize=1)
+def _rows(mask: Mask, device: torch.device) -> Any:
+    """The rows of a packed batch; full, or causal with each row's end lined up."""
+    queries, keys = (list(lengths) for lengths in zip(*(mask.rows or ()), strict=True))
+    blocks = _library().fmha.attn_bias.BlockDiagonalMask
+    attn_bias = blocks.from_seqlens(queries, keys, device=device)
+    return attn_bias if mask.right is None else attn_bias.make_causal_from_bottomright()
 
 
 def _attend(q: Tensor, k: Tensor, v: Tensor, attn_bias: Any, scale: float, operator: str) -> Tensor:

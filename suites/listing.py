@@ -1,4 +1,4 @@
-"""The lists that `list` shows, as plain data: implementations, suites, runs and this machine."""
+"""The lists that `list` shows, as plain data: implementations, suites, problems, runs, machine."""
 
 from __future__ import annotations
 
@@ -8,13 +8,28 @@ from pathlib import Path
 from typing import Any, Final
 
 from suites.records.address import DEFAULT_STORE
-from suites.request.suites import SUITES, kind_of
+from suites.request.suites import SUITES, kind_of, named
+from suites.request.suites.suite import Gpu, Suite
+
+PROBLEMS: Final = "problems"
+"""The list that needs the name of a suite."""
 
 
-def of(what: str, store: str) -> list[dict[str, Any]] | dict[str, Any]:
-    """The data of one list. Raises ValueError for an unknown list."""
+def of(what: str, store: str, suite: str | None = None) -> list[dict[str, Any]] | dict[str, Any]:
+    """The data of one list.
+
+    suite  whose problems are listed; for `problems` only
+
+    Raises ValueError for an unknown list or suite, and for a suite that is missing or unused.
+    """
+    if what == PROBLEMS:
+        if suite is None:
+            raise ValueError(f"list problems without a suite; expected one of {', '.join(SUITES)}")
+        return _problems(named(suite))
     if what not in LISTS:
-        raise ValueError(f"unknown list {what!r}; expected one of {', '.join(LISTS)}")
+        raise ValueError(f"unknown list {what!r}; expected one of {', '.join((*LISTS, PROBLEMS))}")
+    if suite is not None:
+        raise ValueError(f"list {what} {suite}; expected a suite after `list problems` only")
     return LISTS[what](store)
 
 
@@ -50,9 +65,27 @@ def _suites(_: str) -> list[dict[str, Any]]:
             "sessions": suite.sessions,
             "minutes": suite.minutes,
             "budget_s": suite.budget_s,
+            "left_out": list(suite.left_out),
         }
         for suite in SUITES.values()
     ]
+
+
+def _problems(suite: Suite) -> dict[str, Any]:
+    """A suite with its cases on a CPU, in their order."""
+    about = next(each for each in _suites("") if each["name"] == suite.name)
+    cases = [
+        {
+            "problem": str(case.problem),
+            "label": case.label,
+            "count": case.count,
+            "step": case.step,
+            "source": case.source,
+            "scaled": case.scaled,
+        }
+        for case in suite.cases(("cpu",), Gpu())
+    ]
+    return {**about, "cases": cases}
 
 
 def _runs(store: str) -> list[dict[str, Any]]:

@@ -53,9 +53,11 @@ def _stand_in_has_an_autograd_thread() -> None:
     """The stand-in is known to torch before the first backward pass of the process.
 
     Torch's autograd engine starts the threads of all devices then, and none later
-    (`start_device_threads` in torch/csrc/autograd/engine.cpp).
+    (`start_device_threads` in torch/csrc/autograd/engine.cpp). Beside a GPU the stand-in is not
+    registered: torch would take its streams for those of the GPU in a backward pass.
     """
-    register()
+    if not torch.cuda.is_available():
+        register()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -56,6 +56,7 @@ class Implementation:
                  attention itself
     reference    of a function other than attention: its plain, dense definition, called in float64
                  like an attention function; None is impls.reference
+    references   by value of a setting that makes it compute another function: its definition then
     approximates whether it only approximates its reference: its error is reported, not judged
     operator     returns the name of the kernel that a library picks for q, k and v
     remark       returns a note on how it computes a problem, shown beside its results; "" for none;
@@ -78,6 +79,7 @@ class Implementation:
     choices: Mapping[str, Values] = field(default_factory=dict)
     projections: Projections | None = None
     reference: AttentionFunction | None = None
+    references: Mapping[str, AttentionFunction] = field(default_factory=dict)
     approximates: bool = False
     operator: Callable[..., str] | None = None
     remark: Callable[..., str] | None = None
@@ -263,7 +265,15 @@ class Implementation:
             if isinstance(values, Mapping) and name in settings
         ]
         limits = narrower[0] if narrower else self.limits
-        return replace(self, chosen=tuple(sorted(settings.items())), limits=limits)
+        own = [
+            self.references[str(each)] for each in settings.values() if str(each) in self.references
+        ]
+        return replace(
+            self,
+            chosen=tuple(sorted(settings.items())),
+            limits=limits,
+            reference=own[0] if own else self.reference,
+        )
 
     def sweep(self, names: tuple[str, ...], /, **fixed: Any) -> Iterator[Implementation]:
         """One implementation for every combination of the named settings' values."""
@@ -310,6 +320,7 @@ def implementation(  # noqa: PLR0913 - each is a property that a file may declar
     choices: Mapping[str, Values] | None = None,
     projections: Projections | None = None,
     reference: AttentionFunction | None = None,
+    references: Mapping[str, AttentionFunction] | None = None,
     approximates: bool = False,
     operator: Callable[..., str] | None = None,
     remark: Callable[..., str] | None = None,
@@ -324,10 +335,11 @@ def implementation(  # noqa: PLR0913 - each is a property that a file may declar
     Raises TypeError for a reference that is no function, since its panel is named after the
     function, and for two settings with limits of their own.
     """
-    if reference is not None and not inspect.isroutine(reference):
-        raise TypeError(
-            f"reference: {type(reference).__name__}; expected a function of (q, k, v, ...)"
-        )
+    for each in (reference, *(references or {}).values()):
+        if each is not None and not inspect.isroutine(each):
+            raise TypeError(
+                f"reference: {type(each).__name__}; expected a function of (q, k, v, ...)"
+            )
     limiting = [name for name, each in (choices or {}).items() if isinstance(each, Mapping)]
     if len(limiting) > 1:
         raise TypeError(f"choices: {', '.join(limiting)} have limits each; expected one setting")
@@ -340,6 +352,7 @@ def implementation(  # noqa: PLR0913 - each is a property that a file may declar
             choices=dict(choices or {}),
             projections=projections,
             reference=reference,
+            references=dict(references or {}),
             approximates=approximates,
             operator=operator,
             remark=remark,

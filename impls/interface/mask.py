@@ -9,7 +9,7 @@ from itertools import accumulate, groupby
 from typing import TYPE_CHECKING, Any
 
 from impls.interface.mask_text import GRAMMAR, parse_part, parts_of
-from impls.interface.rows import Rows, ends, located, passed, text_of
+from impls.interface.rows import Rows, ends, located, located_row, passed, text_of
 
 if TYPE_CHECKING:
     import torch
@@ -224,7 +224,7 @@ class Mask:
 
     def _run_of_row(self, rows: Rows, q: int) -> tuple[int, int]:
         """The bounds within the query's row, where an empty run stays: so they are monotonic."""
-        row, position = located(rows, q)
+        row, position = located_row(rows, q)
         last = ends(rows)[1][row]
         first = last - rows[row][1]
         start = first if self.left is None else max(first, position - self.left + 1)

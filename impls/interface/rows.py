@@ -7,6 +7,7 @@ Servers hand over the tensors of a batch like this: batch 1, q [1, Hq, sum of Tq
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable
 from functools import lru_cache
 from itertools import accumulate, groupby
@@ -102,6 +103,14 @@ def located(rows: Rows, position: Any) -> tuple[Any, Any]:
         is_after = (position - shifts[-1] >= end) * 1
         index, shift = index + is_after, shift + is_after * (after - here)
     return index, position - shifts[-1] + shift
+
+
+def located_row(rows: Rows, position: int) -> tuple[int, int]:
+    """The same as `located` for a single query, in the logarithm of the rows."""
+    query_ends, key_ends = ends(rows)
+    query = position - (key_ends[-1] - query_ends[-1])
+    row = min(bisect_right(query_ends, query), len(rows) - 1)
+    return row, query + key_ends[row] - query_ends[row]
 
 
 def passed(position: Any, ends: tuple[int, ...]) -> Any:

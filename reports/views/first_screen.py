@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reports.analysis.run_analysis import Analysis
-from reports.views import across, headline, overview
+from reports.views import across, headline, overview, steps
 from reports.views.answer import Answer, answers
 from reports.views.charts.chart import Chart, Map
 from reports.views.charts.fastest_maps import maps
@@ -44,7 +44,7 @@ class FirstScreen:
 
 def of_run(analysis: Analysis) -> FirstScreen:
     """That of one run; without an answer it has the states of the implementations."""
-    found = tuple(answers(analysis))
+    found = (*steps.answers(analysis), *answers(analysis))
     beside = across.sentences(analysis)
     figures = first_family(
         maps(analysis, analysis.rankings) or rankings_charts(analysis, analysis.rankings)

@@ -54,6 +54,7 @@ class Section:
 
     on_demand  the words that open its charts and tables, which are closed and have no PNG files;
                empty for a part that is open
+    early      whether it stands before the panels
     """
 
     id: str
@@ -62,6 +63,7 @@ class Section:
     charts: tuple[Chart | Map, ...] = ()
     tables: tuple[Table, ...] = ()
     on_demand: str = ""
+    early: bool = False
 
     @property
     def is_empty(self) -> bool:

@@ -27,6 +27,7 @@ from suites.agreement.small_problems import (
     capability_for,
     sizes_of,
 )
+from suites.agreement.small_rows import LONG_ROW, two_rows, with_rows
 from suites.measure.inputs import Inputs, laid_out, make_inputs
 
 LENGTHS: Final = {
@@ -200,7 +201,7 @@ def _rising(small: SmallProblems) -> Iterator[HardInput]:
     queries = {"equal": MANY_KEYS, "one query": 1, "fewer": FEW_QUERIES, "more": more}
     if problem := small.of(queries[small.relation], MANY_KEYS, batch=1):
         mask = problem.mask
-        whole = mask.left is None and mask.documents is None
+        whole = mask.left is None and mask.packed_lengths is None
         if not whole and not small.sizes.own and not small.sizes.keeps_mask:
             problem = _half_visible(problem)
         yield HardInput(RISING, problem, numbers=RISING if whole else TWICE)
@@ -215,6 +216,8 @@ def _half_visible(problem: Problem) -> Problem:
     if mask.documents is not None:
         mask = replace(mask, documents=(half, problem.key_length - half))
     made = replace(problem, mask=mask)
+    if mask.rows is not None and len(mask.rows) > 1:
+        made = with_rows(problem, two_rows(mask, 2 * half), mask)
     return problem if made.has_keyless_rows and not problem.has_keyless_rows else made
 
 
@@ -225,5 +228,8 @@ def _many(small: SmallProblems) -> Iterator[HardInput]:
         return
     rows = max(SLOPE_ROWS, OUTPUTS / base.value_size)
     batch = ceil(rows / (base.query_heads * base.query_length))
-    if many := small.of(BASE[small.relation], REUSED, batch=batch):
+    if base.mask.rows is not None:
+        repeats = ceil(rows / (base.query_heads * LONG_ROW[0]))
+        yield HardInput(MANY, with_rows(base, (LONG_ROW,) * repeats, base.mask))
+    elif many := small.of(BASE[small.relation], REUSED, batch=batch):
         yield HardInput(MANY, many)

@@ -112,13 +112,14 @@ def _without_a_feature(problem: Problem) -> Iterator[tuple[Diagnosis, Problem]]:
     if p.query_length != p.key_length:
         cure = "take Tq from q.shape[2] and Tk from k.shape[2]; or state {}"
         same = max(p.query_length, p.key_length)
-        turned = replace(p, query_length=p.key_length, key_length=p.query_length)
-        if p.query_length > p.key_length:
+        if p.query_length > p.key_length and p.mask.rows is None:
+            turned = replace(p, query_length=p.key_length, key_length=p.query_length)
             limits = cure.format("Limits(queries_at_most_keys=True)")
             yield _raised("more_queries_than_keys", lengths, _lengths(turned), limits), turned
         limits = cure.format("Limits(unequal_lengths=False)")
-        equal = replace(p, query_length=same, key_length=same)
-        yield _raised("unequal_lengths", lengths, _lengths(equal), limits), equal
+        if p.mask.rows is None:
+            equal = replace(p, query_length=same, key_length=same)
+            yield _raised("unequal_lengths", lengths, _lengths(equal), limits), equal
     if p.layout == "bthd":
         found = _raised("strided_inputs", "layout bthd", "bhtd", STRIDES)
         yield found, replace(p, layout="bhtd")
@@ -174,7 +175,7 @@ def _in_backward(caller: Caller, forward: Problem) -> Diagnosis:
 
 def _multiple(caller: Caller, problem: Problem) -> Diagnosis | None:
     """The smallest multiple of lengths that does not raise; None: there is none."""
-    if problem.mask.documents is not None:
+    if problem.mask.packed_lengths is not None:
         return None
     for multiple in MULTIPLES:
         sizes = [

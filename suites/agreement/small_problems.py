@@ -16,6 +16,7 @@ from typing import Any, Final
 import torch
 
 from impls.interface import Implementation, Limits, Mask, Problem
+from suites.agreement.small_rows import relation_of, small_rows, with_rows
 
 REUSED: Final = 65
 """Keys of the hard inputs that are written, one after the other, into the same memory."""
@@ -84,12 +85,7 @@ class SmallProblems:
     @property
     def relation(self) -> str:
         """How many queries there are beside the keys: a key of BASE."""
-        queries, keys = self.problem.query_length, self.problem.key_length
-        if queries == keys:
-            return "equal"
-        if queries == 1:
-            return "one query"
-        return "fewer" if queries < keys else "more"
+        return relation_of(self.problem.query_length, self.problem.key_length)
 
     @cached_property
     def base(self) -> Problem:
@@ -105,6 +101,8 @@ class SmallProblems:
         """
         if self.sizes.own or self._mask_fits_own_sizes_only:
             return self.problem
+        if self.problem.mask.rows is not None:
+            return self._of_rows(keys, others)
         queries, keys = self._lengths(queries, keys)
         sizes = {"query_length": queries, "key_length": keys, **self._heads, **others}
         if self.sizes.own_heads:
@@ -114,6 +112,15 @@ class SmallProblems:
             if self.problem.has_keyless_rows or not small.has_keyless_rows:
                 return small
         return None
+
+    def _of_rows(self, keys: int, others: dict[str, Any]) -> Problem | None:
+        """The same for a packed batch: `keys` of all rows together, in one batch row."""
+        left, right = _small_band(self.problem.mask)
+        rows = small_rows(self.problem.mask, keys, self.sizes.multiple)
+        made = replace(self.problem, **self._heads | others | {"batch": self.problem.batch})
+        small = with_rows(made, rows, Mask(left=left, right=right))
+        blind = small.has_keyless_rows and not self.problem.has_keyless_rows
+        return None if blind else small
 
     @property
     def odd_heads(self) -> dict[str, int]:
@@ -140,7 +147,7 @@ class SmallProblems:
     def _mask_fits_own_sizes_only(self) -> bool:
         mask = self.problem.mask
         return self.sizes.keeps_mask and (
-            mask.documents is not None or isinstance(mask.padding, tuple)
+            mask.packed_lengths is not None or isinstance(mask.padding, tuple)
         )
 
     def _lengths(self, queries: int, keys: int) -> tuple[int, int]:

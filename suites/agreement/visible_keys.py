@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 
 from impls.interface import Problem
 
 
+@lru_cache(maxsize=16)
 def visible_intervals(problem: Problem) -> Tensor:
-    """First and end of the visible keys of every query, [B, Tq, 2]."""
+    """First and end of the visible keys of every query, [B, Tq, 2]; not to be changed in place.
+
+    Several probes read it for every implementation: 300,000 queries take 0.4 s.
+    """
     mask = problem.mask.resolved(problem.batch, problem.key_length)
     offset = problem.key_length - problem.query_length
     return torch.tensor(

@@ -48,6 +48,8 @@ ROWS: Final = {"padding": 3}
 PARTS: Final = {"padding": "padding:0.5", "documents": "documents:{first}/23x2/9"}
 """Other parts of a mask; the first document makes up the length."""
 _OTHER_DOCUMENTS: Final = 23 + 23 + 9
+_OF_ROWS: Final = (1, 3)
+"""Tq and Tk of each of the two rows beside the longest, in lengths of the base's unit."""
 _VALUES: Final = {"dtypes": tuple(DTYPES), "masks": EVERY_MASK, "biases": EVERY_BIAS}
 _BESIDE_BANDS: Final = (
     *("grouped_heads", "unequal_lengths", "queries_at_most_keys", "biases"),
@@ -158,10 +160,15 @@ def features(base: Problem) -> tuple[Feature, ...]:
         *(
             Feature("masks", kind, tuple(_mchanged(base, kind)))
             for kind in EVERY_MASK
-            if kind != "window"
+            if kind != "window" and "rows" not in kind
         ),
         Feature("grouped_heads", True, (changed(query_heads=2 * heads, key_heads=heads),)),
         Feature("unequal_lengths", True, (changed(query_length=few, key_length=many),)),
+        *(
+            Feature("masks", kind, tuple(_with_rows(base, kind)))
+            for kind in EVERY_MASK
+            if "rows" in kind
+        ),
         Feature("queries_at_most_keys", False, (longer,)),
         Feature("keyless_rows", True, tuple(_keyless(longer))),
         Feature("own_scale", True, (changed(scale=0.3),)),
@@ -301,6 +308,17 @@ def _mchanged(base: Problem, kind: str) -> Iterator[Problem]:
     for band in BANDS.get(words[0], ("",)):
         mask = Mask.parse("+".join(filter(None, (band, *parts))))
         yield replace(base, mask=mask, batch=batch)
+
+
+def _with_rows(base: Problem, kind: str) -> Iterator[Problem]:
+    """Packed batches of three rows, with the masks of a kind; the first row is the longest."""
+    unit = _unit(base)
+    queries, keys = (unit * length for length in _OF_ROWS)
+    rows = ((33 if unit == 1 else unit, base.key_length), *[(queries, keys)] * 2)
+    for band in BANDS.get(kind.split("+", maxsplit=1)[0], ("full",)):
+        mask = replace(Mask.parse(band), rows=rows)
+        lengths = dict(zip(("query_length", "key_length"), mask.packed_lengths or (), strict=True))
+        yield replace(base, batch=1, mask=mask, **lengths)
 
 
 def _bands(limits: Limits) -> Iterator[Mask]:

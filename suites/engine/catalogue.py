@@ -178,9 +178,8 @@ def input_files(
         process[1].end()
         raise ValueError(f"the files of --inputs cannot be read: {ending.reason}")
     pool.put_back(CHECK, process)
-    for each in heard:
-        if isinstance(each, Refused):
-            raise ValueError(each.reason)
+    if refusals := [each.reason for each in heard if isinstance(each, Refused)]:
+        raise ValueError(refusals[0])
     return next(each for each in heard if isinstance(each, InputsDescribed)).files
 
 

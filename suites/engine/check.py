@@ -46,10 +46,10 @@ def _check_one(task: Check, name: str, sender: Sender, checker: Checker) -> Reco
     each = resolve_in(task, name)
     sender.send(Rest())
     checker.prepare(each)
+    memory.settle(task.problem.device, getattr(torch, task.problem.dtype))
     sender.send(Begin(problem=task.problem, implementation=name))
     clear_caches(each)
     compilers.forget()
-    memory.settle(task.problem.device, getattr(torch, task.problem.dtype))
     found = checker.check(each)
     usage = found.usage
     if reason := unseen(each) or usage.unseen:

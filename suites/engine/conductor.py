@@ -58,6 +58,7 @@ class Conductor:
     _dispatcher: Dispatcher = field(init=False)
     _began_s: float = 0.0
     _session_s: float = 0.0
+    _start_s: float = 0.0
     _deadline_s: float = float("inf")
     _worth: dict[Problem, float] | None = None
 
@@ -134,10 +135,12 @@ class Conductor:
         Random(f"{self.plan.seed}|{session}").shuffle(waiting)
         total = sum(len(names) for _, names in waiting)
         self._warm_up(session, total)
+        self._start_on_gpu(session)
         self.listener.phase(self._title(session), total)
         sessions_left = len(self.plan.session_numbers) - session + 1
         until_s = self.now_s() + (self._deadline_s - self.now_s()) / sessions_left
         whole_s = self._seconds(self._costs("measure", waiting, session + 1))
+        start_s = self._start_s
         costs = self._costs("measure", waiting, session)  # its own times change the pace only
         first = self._timed_before(session)
         for problem, names in waiting:
@@ -151,7 +154,7 @@ class Conductor:
             if able:
                 pace = self._pace["measure"].factor
                 own_s = pace * self._seconds(costs)
-                self.begins(problem, self._left(session, own_s, pace * whole_s))
+                self.begins(problem, self._left(session, own_s, pace * whole_s + start_s))
             self._do("measure", session, problem, able)
             for name in names:
                 del costs[problem, name]
@@ -165,6 +168,16 @@ class Conductor:
         began_s = self.now_s()
         self._dispatcher.begin_session(session)
         self._began_s += self.now_s() - began_s
+
+    def _start_on_gpu(self, session: int) -> None:
+        """Start a session on a GPU before its first problem, in whose forecast it has no part.
+
+        Starting CUDA and measuring the ceilings take a second, as long as some sessions.
+        """
+        if self._dispatcher.uses_gpu and not self._dispatcher.is_in_session:
+            began_s = self.now_s()
+            self._dispatcher.begin_session(session)
+            self._start_s = self.now_s() - began_s
 
     def _timed_before(self, session: int) -> set[Pair]:
         """Pairs timed in the previous session: scheduled first, since they narrow an interval.

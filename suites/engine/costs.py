@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
+from impls.interface import Problem
+from impls.interface.problem import DTYPE_BYTES
 from suites.engine.forecast import CHECK_CALLS, Forecast, size
 from suites.measure.rounds import FEWEST, FEWEST_ON_GPU, SHORT_MS, TAIL_MOST
 from suites.measure.timing import (
     BESIDE_MS,
     CUDA_SAMPLE_MS,
+    DRAWN_SETS,
     LONG_MS,
     QUICK_MS,
     SAMPLE_MS,
@@ -26,6 +29,9 @@ GUESSED_NS: Final = 0.02
 """A call per score and head dimension, before any call is known."""
 SESSION_MS, TOGETHER_MS = 30.0, 100.0
 """What a timed session takes besides calls, for a pair and for a problem."""
+DRAWN_NS: Final = 6.0
+"""One random number of the inputs, by one thread of the CPU, also for a GPU: 0.6 s for two sets of
+50 million each on the machine of an H200."""
 OVERRUN: Final = 1.5
 """Rounds take this multiple of their plan: calls are slower after other calls than when warm."""
 REFERENCE_NS: Final = 250.0
@@ -56,7 +62,7 @@ def session_s(
     call_ms = _call_ms(forecast, pair)
     if call_ms > LONG_MS:
         return 2 * call_ms / 1e3
-    alone_ms = SESSION_MS + TOGETHER_MS / beside
+    alone_ms = SESSION_MS + (TOGETHER_MS + drawn_ms(pair[0])) / beside
     if pair[0].device != "cpu":
         return (alone_ms + _on_gpu_ms(call_ms, beside, round_budget_ms)) / 1e3
     if tail:
@@ -67,6 +73,12 @@ def session_s(
     share_ms = OVERRUN * round_budget_ms / beside
     rounds_ms = FEWEST * (call_ms + max(call_ms, SAMPLE_MS))
     return (alone_ms + WARM_MS + call_ms + max(rounds_ms, share_ms)) / 1e3
+
+
+def drawn_ms(problem: Problem) -> float:
+    """Milliseconds that drawing the inputs of a timed problem takes."""
+    numbers = DRAWN_SETS * problem.input_bytes / DTYPE_BYTES[problem.dtype]
+    return DRAWN_NS * numbers / 1e6
 
 
 def beside_s(forecast: Forecast, pair: Pair, *, sustained: bool) -> float:

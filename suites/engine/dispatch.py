@@ -100,6 +100,11 @@ class Dispatcher:
         if not self._current:
             self._begin(session, [self.plan.first_process])
 
+    @property
+    def is_in_session(self) -> bool:
+        """Whether processes of a session are in use."""
+        return bool(self._current)
+
     def end_session(self) -> None:
         """End the processes in use."""
         for _, process in self._current.values():
@@ -257,10 +262,15 @@ class Dispatcher:
             self._current[process] = self.pool.take(session, threads, process)
 
     @property
+    def uses_gpu(self) -> bool:
+        """Whether problems of the plan are on an NVIDIA device of this machine."""
+        used = {problem.device for problem in self.plan.problems} & self._tasks.devices
+        return "cuda" in used
+
+    @property
     def warms_up(self) -> bool:
         """Whether the next session warms an NVIDIA device up: the first one of this process."""
-        used = {problem.device for problem in self.plan.problems} & self._tasks.devices
-        return "cuda" in used and not self._is_warm
+        return self.uses_gpu and not self._is_warm
 
     def _surveyed(self, message: Message) -> None:
         if isinstance(message, Surveyed):

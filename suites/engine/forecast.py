@@ -228,7 +228,7 @@ def size(problem: Problem) -> int:
 @lru_cache(maxsize=65536)
 def _series(pair: Pair) -> Series:
     problem, name = pair
-    alike = replace(problem, mask=replace(problem.mask, padding=None, documents=None))
+    alike = replace(problem, mask=replace(problem.mask, padding=None, documents=None, rows=None))
     return name, alike.without("length", "heads")
 
 
@@ -236,6 +236,6 @@ def _series(pair: Pair) -> Series:
 def _exponent_of_pairs(problem: Problem) -> float:
     """Growth of the visible area per doubling: time cannot grow more slowly for ever."""
     half = max(1, problem.key_length // 2)
-    band = replace(problem.mask, padding=None, documents=None)
+    band = replace(problem.mask, padding=None, documents=None, rows=None)
     smaller, full = (band.visible_pairs(1, size, size) for size in (half, 2 * half))
     return log(full / max(smaller, 1)) / log(2) if full else 1.0

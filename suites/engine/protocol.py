@@ -25,7 +25,7 @@ class Wait:
 class ListImplementations:
     """Describe the machine, and the implementations that specs select.
 
-    specs    as typed; None selects all
+    specs    as typed, or impls.EVERY; None selects all
     without  files that ended an earlier session, by path, with the reason
     cores    CPUs that the program may use
     cuda_device  the NVIDIA device that was chosen, as typed; "": none

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 import torch
 
@@ -11,11 +10,10 @@ from impls.interface import Problem
 from suites.agreement.calls import tensors_of, versions_of
 from suites.measure import input_files
 from suites.measure.inputs import Flips, Inputs, copies, make_inputs
+from suites.measure.timing import DRAWN_SETS
 from suites.process_state.watched import Watched
 from suites.records.input_files import InputFile
 
-DRAWN: Final = 2
-"""Sets of random numbers. Any more are derived from them."""
 Place = tuple[int, tuple[int, ...], tuple[int, ...], bool, int]
 """Of an input: address, shape, strides, requires_grad, and writes that are not the engine's."""
 
@@ -40,7 +38,7 @@ def timed_sets(
     else:
         drawn = [
             make_inputs(problem, purpose=f"time {index}", session=session, seed=seed)
-            for index in range(min(count, DRAWN))
+            for index in range(min(count, DRAWN_SETS))
         ]
     derived = [copies(drawn[index % len(drawn)]) for index in range(len(drawn), count)]
     for index, each in enumerate(derived):

@@ -194,7 +194,7 @@ def _extras(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
 
 
 def _layout(q: Tensor) -> str:
-    """Bthd where the heads of a position lie side by side, as in a transposed projection."""
+    """The layout: bthd where the heads of a position are adjacent, as after a transposition."""
     return "bthd" if not q.is_contiguous() and q.stride(2) > q.stride(1) else "bhtd"
 
 

@@ -125,8 +125,9 @@ def settle(device: str, dtype: torch.dtype) -> None:
     """
     if device == "cuda":
         square = torch.ones(_SQUARE, _SQUARE, device=device, dtype=dtype, requires_grad=True)
-        out = _Products.apply(square)  # type: ignore[no-untyped-call] # torch's
-        torch.autograd.grad(out, square, torch.ones_like(out))
+        # For a gradient that is passed torch imports sympy: three seconds of each process.
+        out = _Products.apply(square).sum()  # type: ignore[no-untyped-call] # torch's
+        torch.autograd.grad(out, square)
         torch.cuda.synchronize()
 
 
@@ -140,8 +141,8 @@ class _Products(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tensor:  # noqa: ARG004 - torch's signature
-        """The products on autograd's thread."""
-        return _products(grad)
+        """The products on autograd's thread; the gradient of a sum is one number, expanded."""
+        return _products(grad.contiguous())
 
 
 def _products(x: Tensor) -> Tensor:

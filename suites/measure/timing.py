@@ -39,6 +39,8 @@ calls that it takes would last for seconds."""
 SUSTAINED_FROM_MS, SUSTAINED_S = 1.0, 2.0
 """With --sustained on a GPU: shortest call, ms, because launch gaps of shorter ones would let the
 device cool; and seconds of calls without a pause."""
+DRAWN_SETS = 2
+"""Sets of random numbers for timed calls. Any more sets are derived from them."""
 
 
 Call = Callable[[], object]

@@ -132,4 +132,6 @@ def _why_nothing(command: Sequence[str], folder: Path, found: Collected) -> str:
             "that starts Python without -I, -E and -S"
         )
     compiled = f"; torch.compile was used ({found.compiled[0]})" if found.compiled else ""
-    return f"the script made no attention call that is recorded{compiled}; docs/record.md names them"
+    return (
+        f"the script made no attention call that is recorded{compiled}; docs/record.md names them"
+    )

@@ -33,4 +33,6 @@ def recorded(path: str | Path = "workload.jsonl", *, steps: int | None = None) -
             if found.calls or found.others:
                 write(found, target)
     if not found.calls and not found.others:
-        raise ValueError(f"the block made no attention call that is recorded; {path} is not written")
+        raise ValueError(
+            f"the block made no attention call that is recorded; {path} is not written"
+        )

@@ -17,7 +17,9 @@ def problem_of(call: dict[str, Any], *, training: bool) -> Problem:
     """
     if call["reason"]:
         raise ValueError(call["reason"])
-    (batch, query_heads, queries, width), (_, key_heads, keys, _), (*_, value_width) = call["shapes"]
+    (batch, query_heads, queries, width), (_, key_heads, keys, _), (*_, value_width) = call[
+        "shapes"
+    ]
     scale = call["scale"]
     if scale is not None and math.isclose(scale, width**-0.5, rel_tol=1e-6):
         scale = None
@@ -46,9 +48,7 @@ def layout(shapes: list[list[int]], strides: list[list[int]]) -> str:
 
     A view of packed q, k and v counts as `bthd`: the keys of a head are apart in memory.
     """
-    (shape, stride) = max(
-        zip(shapes, strides, strict=True), key=lambda pair: math.prod(pair[0])
-    )
+    (shape, stride) = max(zip(shapes, strides, strict=True), key=lambda pair: math.prod(pair[0]))
     (_, heads, length, _), (_, head, row, _) = shape, stride
     return "bthd" if heads > 1 and length > 1 and 0 < head < row else "bhtd"
 

@@ -43,6 +43,11 @@ def implementations(incomplete: str) -> list[str]:
     return _beginning(sorted(_implementations()), incomplete)
 
 
+def listed_suites(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The suites after `list problems`; no words after another list."""
+    return _beginning(SUITES, incomplete) if ctx.params.get("what") == "problems" else []
+
+
 def compared(ctx: typer.Context, incomplete: str) -> list[str]:
     """Implementations where `--run` was typed, else runs."""
     return implementations(incomplete) if ctx.params.get("run") else runs(ctx, incomplete)

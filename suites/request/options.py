@@ -125,17 +125,8 @@ OPTIONS: Final[dict[str, Option]] = {
 """By name, in the order of the help."""
 
 
-CHECK_OPTIONS: Final = tuple(
-    OPTIONS[name]
-    for name in (
-        "--inputs",
-        "--with-peers",
-        "--time-limit",
-        "--prepare-limit",
-        "--memory-limit",
-        "--threads",
-    )  # fmt: skip
-)
+_CHECK_LIMITS: Final = ("--time-limit", "--prepare-limit", "--memory-limit", "--threads")
+CHECK_OPTIONS: Final = tuple(OPTIONS[name] for name in ("--inputs", "--with-peers", *_CHECK_LIMITS))
 """Those of `check`."""
 _JUDGE_HELP: Final = {
     "--problem": OPTIONS["--problem"].help,

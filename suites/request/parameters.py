@@ -52,6 +52,14 @@ SuiteName = Annotated[
         autocompletion=completion.suites,
     ),
 ]
+ListedSuite = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="SUITE",
+        help="Whose problems are listed.",
+        autocompletion=completion.listed_suites,
+    ),
+]
 RunName = Annotated[
     str,
     typer.Argument(

@@ -37,7 +37,7 @@ def left_out(
 
 
 def of(request: Request, entries: Sequence[Entry], without: Collection[str]) -> tuple[Entry, ...]:
-    """Those that are named, or those of the names and panels of the suite.
+    """Those that are named, or those of the names, panels and variants of the suite.
 
     without  names that are left out
     """
@@ -52,6 +52,7 @@ def of(request: Request, entries: Sequence[Entry], without: Collection[str]) -> 
             and (not panels or each.panel in panels)
             and (not names or each.name in names)
         )
+        or each.name in request.suite.variants
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import psutil
 
-from impls import name_and_spec
+from impls import EVERY, name_and_spec
 from impls.interface import Problem
 from suites.records import lengths
 from suites.records.cases import Case
@@ -149,7 +149,7 @@ def _cuda_device(given: Mapping[str, str | list[str]], values: Mapping[str, Any]
 
 def threads_of(request: Request, cores: int) -> tuple[int, ...]:
     """Numbers of threads, in order. Raises ValueError for more than there are CPUs."""
-    usual = tuple(each for each in request.suite.threads if each <= cores) or (cores,)
+    usual = (*(each for each in request.suite.threads if each < cores), cores)
     found: tuple[int, ...] = request.settings.get("threads", usual)
     if found[-1] > cores:
         raise ValueError(f"--threads is {found[-1]}, this program may use {cores} CPUs")
@@ -184,9 +184,9 @@ def fewest_sessions(request: Request) -> int:
 
 
 def specs_of(request: Request) -> list[str] | None:
-    """The requested implementations, with the baseline; None is all."""
+    """The requested implementations, with the baseline; None is all, and EVERY all of impls/."""
     if request.specs is None:
-        return None
+        return [EVERY, *request.suite.variants] if request.suite.variants else None
     return [*request.specs, *_added(request)]
 
 

@@ -77,6 +77,8 @@ def test_expanded_keys_and_values_have_strides_of_zero() -> None:
         ("window:*:5", "window:*:8"),
         ("padding:0-4/3-8", "padding:0-8/3-8"),
         ("causal+documents:4/3/1", "causal+documents:7/1"),
+        ("causal+rows:1/2+2/3+5/35", "causal+rows:3/5+5/35"),
+        ("rows:1/2+7/38", None),
         ("window:1", None),
         ("causal", None),
         ("full", None),
@@ -85,12 +87,13 @@ def test_expanded_keys_and_values_have_strides_of_zero() -> None:
 def test_the_other_mask_is_of_the_same_family_and_shows_more(
     text: str, expected: str | None
 ) -> None:
-    mask, keys = Mask.parse(text), 40 if "window" in text else 8
+    mask, keys = Mask.parse(text), 40 if "window" in text or "rows" in text else 8
+    batch, queries = (1, 8) if mask.rows else (2, keys)
     other = wider(mask, keys)
     assert (None if other is None else str(other)) == expected
     if other is not None:
         assert other.kind == mask.kind
-        assert other.visible_pairs(2, keys, keys) > mask.visible_pairs(2, keys, keys)
+        assert other.visible_pairs(batch, queries, keys) > mask.visible_pairs(batch, queries, keys)
 
 
 def test_the_number_of_threads_is_restored() -> None:

@@ -59,6 +59,8 @@ def test_commands_options_suites_formats_and_lists_are_completed(complete: Compl
     assert complete("run", "") == list(SUITES)
     assert complete("export", "latest", "--format", "") == names()
     assert complete("list", "r") == ["runs"]
+    assert complete("list", "problems", "win") == ["window"]
+    assert complete("list", "runs", "win") == []
 
 
 def test_runs_and_saved_names_are_completed(complete: Complete, stored: str) -> None:

@@ -74,19 +74,27 @@ def pairs(group: Sequence[Implementation]) -> pytest.MarkDecorator:
     Problems come in the outer loop, so that only one reference is in memory. One of SLOW gets a
     FEW of them.
     """
-    few = {str(each): _few(each) for each in SLOW}
     cases: list[Any] = [
         pytest.param(problem, each, id=f"{problem}-{each}")
-        for problem in problems()
-        for each in group
-        if not each.refusals(problem) and problem in few.get(str(each), (problem,))
+        for problem, each in _accepted(group, "cpu")
     ]
     return pytest.mark.parametrize(("problem", "each"), [*cases, *_on_device(group)])
 
 
-def _few(each: Implementation) -> list[Problem]:
-    """Problems from the whole list, at equal distances, that an implementation accepts."""
-    accepted = [problem for problem in problems() if not each.refusals(problem)]
+def _accepted(
+    group: Sequence[Implementation], device: str, capability: tuple[int, int] | None = None
+) -> list[tuple[Problem, Implementation]]:
+    """Every problem with every implementation that accepts it, and a FEW for one of SLOW."""
+    every = problems(device)
+    accepted = {str(one): [p for p in every if not one.refusals(p, capability)] for one in group}
+    for one in SLOW:
+        if found := accepted.get(str(one)):
+            accepted[str(one)] = _few(found)
+    return [(problem, one) for problem in every for one in group if problem in accepted[str(one)]]
+
+
+def _few(accepted: Sequence[Problem]) -> Sequence[Problem]:
+    """A FEW of these problems, at equal distances."""
     return accepted[len(accepted) // (2 * FEW) :: max(1, len(accepted) // FEW)][:FEW]
 
 
@@ -97,9 +105,7 @@ def _on_device(group: Sequence[Implementation]) -> list[Any]:
     capability = torch.cuda.get_device_capability()
     return [
         pytest.param(problem, each, id=f"{problem}-{each}", marks=pytest.mark.gpu)
-        for problem in problems("cuda")
-        for each in group
-        if not each.refusals(problem, capability)
+        for problem, each in _accepted(group, "cuda", capability)
     ]
 
 

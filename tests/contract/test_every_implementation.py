@@ -60,6 +60,7 @@ def test_the_problems_have_every_feature_of_the_contract() -> None:
         lambda p: p.sink,
         lambda p: p.mask.padding is not None,
         lambda p: p.mask.documents is not None,
+        lambda p: p.mask.rows is not None,
     ):
         with_it = [p for p in found if has(p)]
         assert {p.training for p in with_it} == {False, True}
@@ -85,7 +86,8 @@ def test_one_that_refuses_everything_accepts_no_problem() -> None:
 def test_it_refuses_required_features_with_a_reason_only(each: Implementation) -> None:
     required = (
         *("full", "causal", "window:16", "full train", "h4/2", "t33/129", "t129/33 causal train"),
-        *("padding:0.5", "causal+documents:512x2", "alibi", "relative:32"),
+        *("padding:0.5", "causal+documents:512x2", "causal+rows:4x1/33+9/65"),
+        *("alibi", "relative:32"),
         *("dv32", "softcap30", "sink"),
     )
     for device in ("cpu", "cuda"):

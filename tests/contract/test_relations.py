@@ -14,6 +14,7 @@ from torch import Tensor
 
 import impls
 from impls.interface import CAUSAL, Bias, BiasValues, Implementation, Mask, Problem
+from impls.interface.rows import slices
 from suites.agreement.bounds.by_trial import bounds_by_trial
 from suites.agreement.bounds.derived import derived_bounds
 from suites.agreement.gate import judge
@@ -175,6 +176,29 @@ def test_documents_are_separate_calls(each: Implementation, words: str) -> None:
                 own = replace(own, mask=replace(band, documents=(end - start,)))
             rows = part(ALL, ALL, slice(start, end))
             alone = taken(inputs, rows, rows)
+            parts.append(answer(each, own, alone))
+        wanted = [torch.cat(tensors, dim=2) for tensors in zip(*parts, strict=True)]
+        assert apart(each, problem, inputs, answer(each, problem, inputs), wanted) == "", problem
+
+
+@PASSES
+@EVERY
+def test_rows_of_a_packed_batch_are_separate_calls(each: Implementation, words: str) -> None:
+    for problem in within_reach(
+        each,
+        f"h4/2 d16 rows:2x1/10+20/33 {words}",
+        f"h4/2 d16 causal+rows:2x1/10+20/33+5/5 bthd {words}",
+        f"h4/2 d16 window:9:3+rows:4/33+20/33 {words}",
+    ):
+        inputs, rows = inputs_of(problem), problem.mask.rows or ()
+        parts = []
+        for (queries, keys), row in zip(slices(rows), rows, strict=True):
+            own = replace(
+                problem, mask=problem.mask.of_one_row, query_length=row[0], key_length=row[1]
+            )
+            if each.refusals(own):
+                own = replace(own, mask=replace(own.mask, rows=(row,)))
+            alone = taken(inputs, part(ALL, ALL, queries), part(ALL, ALL, keys))
             parts.append(answer(each, own, alone))
         wanted = [torch.cat(tensors, dim=2) for tensors in zip(*parts, strict=True)]
         assert apart(each, problem, inputs, answer(each, problem, inputs), wanted) == "", problem

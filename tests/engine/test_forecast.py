@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from impls.interface import Problem
-from suites.engine.costs import OVERRUN, beside_s, check_s, session_s
+from suites.engine.costs import OVERRUN, beside_s, check_s, drawn_ms, session_s
 from suites.engine.forecast import Forecast, Foreseen, Pace, cheapest, foreseen
 from suites.measure.rounds import FEWEST_ON_GPU
 from suites.records.plan import Entry, Plan
@@ -164,8 +164,10 @@ def test_a_long_call_costs_two_in_a_session_and_a_short_one_its_share_of_the_rou
     forecast = Forecast([checked(problem(1024), 5000, 1), checked(problem(128), 1, 1)])
     assert session_s(forecast, (problem(1024), "a"), 1, 400) == 10
     alone, beside_others = (session_s(forecast, (problem(128), "a"), n, 400) for n in (1, 4))
-    assert alone == pytest.approx(0.761)  # rounds, its own overhead, and the shared overhead
-    assert beside_others == pytest.approx(0.236)
+    drawn_s = drawn_ms(problem(128)) / 1e3
+    # rounds, its own overhead, and the shared overhead
+    assert alone == pytest.approx(0.761 + drawn_s)
+    assert beside_others == pytest.approx(0.236 + drawn_s / 4)
     assert check_s(forecast, (problem(1024), "a"), 1) > 15
 
 
@@ -174,8 +176,17 @@ def test_single_calls_cost_their_rounds_up_to_the_budget() -> None:
     short, long = (
         session_s(forecast, (problem(t), "a"), 1, 20_000, tail=True) for t in (128, 1024)
     )
-    assert short == pytest.approx(3.311)  # 1,000 calls with their lead-in, 1.5 times
-    assert long == pytest.approx(30.26)  # the budget, 1.5 times
+    drawn_s = [drawn_ms(problem(t)) / 1e3 for t in (128, 1024)]
+    assert short == pytest.approx(3.311 + drawn_s[0])  # 1,000 calls with their lead-in, 1.5 times
+    assert long == pytest.approx(30.26 + drawn_s[1])  # the budget, 1.5 times
+
+
+def test_drawing_large_inputs_is_in_the_forecast_and_shared_by_the_pairs_of_a_problem() -> None:
+    large = Problem.parse("b4 h16 t2048 d128 causal bf16 cuda")
+    forecast = Forecast([checked(large, 0.5, 1)])
+    assert drawn_ms(large) > 500
+    alone, beside_others = (session_s(forecast, (large, "a"), n, 0) for n in (1, 3))
+    assert alone > drawn_ms(large) / 1e3 > beside_others
 
 
 def test_without_any_measured_call_cost_grows_with_size() -> None:

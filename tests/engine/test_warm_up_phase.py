@@ -27,8 +27,11 @@ WITH_GPU: dict[str, Any] = {"devices": [{"device": "cuda"}, {"device": "cpu"}]}
 LOAD_S = 10.0
 
 
-def staged(problem: Problem, **changes: Any) -> tuple[Stage, list[bool]]:
-    """A run on a machine with a GPU, and whether each survey asked for a warm-up."""
+def staged(problem: Problem, *, start_s: float = 0.0, **changes: Any) -> tuple[Stage, list[bool]]:
+    """A run on a machine with a GPU, and whether each survey asked for a warm-up.
+
+    start_s  that a survey without a warm-up takes
+    """
     time, surveys = FakeTime(), []
 
     class Session(FakeSession):
@@ -37,7 +40,7 @@ def staged(problem: Problem, **changes: Any) -> tuple[Stage, list[bool]]:
                 return super().ask(task, receive)
             surveys.append(task.warms_up)
             warmed = WarmUp(seconds=LOAD_S, before_c=40, after_c=60) if task.warms_up else None
-            time.s += LOAD_S if task.warms_up else 0.0
+            time.s += LOAD_S if task.warms_up else start_s
             receive(Surveyed(facts=SessionFacts(session=task.session, warm_up=warmed)))
             return None
 
@@ -76,3 +79,14 @@ def test_its_seconds_take_no_session_away(problem: Problem) -> None:
     stage, _ = staged(problem, sessions=5, fewest_sessions=2, enough_s=5.0)
     made = stage.conduct()
     assert {record.session for record in made} == {0, 1, 2, 3, 4, 5}
+
+
+def test_the_start_of_a_session_on_a_gpu_is_no_part_of_a_forecast_of_its_problems() -> None:
+    stage, surveys = staged(ON_CUDA, start_s=1.0, sessions=4)
+    left_s: list[float] = []
+    stage.conduct(lambda _, left: left_s.append(left.seconds))
+    assert surveys == [True, False, False, False]
+    second, third, last = left_s[-3:]
+    assert last < 1.0
+    assert second - third == pytest.approx(third - last, abs=0.1)
+    assert third - last > 1.0  # a later session is its start and its problems

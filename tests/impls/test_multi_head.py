@@ -12,15 +12,16 @@ from impls import reference
 from impls.chunked import chunked
 from impls.interface import CAUSAL, FULL, AttentionFunction, Implementation, Mask, Problem
 from impls.interface.implementation import from_function
+from impls.interface.positions import rotated, with_sinusoids
 from impls.multi_head import (
     MultiHeadAttention,
     multi_head,
     orthogonal_projections,
-    rotated,
     torch_multi_head,
 )
 from impls.naive import naive
 from impls.sdpa import sdpa_flash
+from suites.agreement.checker import Checker
 from suites.measure.inputs import bind, make_inputs
 
 LENGTHS = ("1", "7", "33", "33/129", "129/33")
@@ -191,7 +192,7 @@ def test_rows_are_turned_by_their_positions_and_keep_their_lengths() -> None:
 
 def test_a_rotary_layer_sees_no_shift_of_the_whole_sequence() -> None:
     torch.manual_seed(0)
-    layer = MultiHeadAttention(16, (2, 2), naive.bound, rotary=True).double()
+    layer = MultiHeadAttention(16, (2, 2), naive.bound, positions="rotary").double()
     plain = MultiHeadAttention(16, (2, 2), naive.bound).double()
     plain.load_state_dict(layer.state_dict())
     x = torch.randn(1, 12, 16, dtype=torch.float64)
@@ -202,22 +203,55 @@ def test_a_rotary_layer_sees_no_shift_of_the_whole_sequence() -> None:
     assert not torch.allclose(layer(x), plain(x))
 
 
+def test_sinusoids_are_sines_and_cosines_of_the_position() -> None:
+    x = torch.ones(1, 3, 5, dtype=torch.float64)
+    turned = torch.arange(2, 5, dtype=torch.float64)[:, None] * 10_000.0 ** (
+        -torch.tensor([0.0, 0.4, 0.8], dtype=torch.float64)
+    )
+    wanted = torch.stack((turned.sin(), turned.cos()), -1).flatten(1)[:, :5]
+    torch.testing.assert_close(with_sinusoids(x, 2)[0], 1 + wanted)
+
+
+def test_a_sinusoidal_layer_is_the_layer_on_activations_with_sinusoids() -> None:
+    torch.manual_seed(0)
+    layer = MultiHeadAttention(16, (4, 2), naive.bound, positions="sinusoidal").double()
+    plain = MultiHeadAttention(16, (4, 2), naive.bound).double()
+    plain.load_state_dict(layer.state_dict())
+    x = torch.randn(2, 12, 16, dtype=torch.float64)
+    torch.testing.assert_close(layer(x, mask=CAUSAL), plain(with_sinusoids(x), mask=CAUSAL))
+    # The last rows stand at the last keys, here as in the masks.
+    torch.testing.assert_close(layer(x[:, 8:], x), layer(x)[:, 8:])
+
+
+@pytest.mark.parametrize("positions", ["rotary", "sinusoidal"])
+def test_a_layer_with_positions_agrees_with_a_reference_of_its_own(positions: str) -> None:
+    chosen = replace(multi_head.choosing(positions=positions), inner=sdpa_flash)
+    plain = replace(multi_head, inner=sdpa_flash)
+    assert chosen.panel != plain.panel
+    for text in ("h4/2 t33 d8 causal", "b2 h4 t9/33 d8 full train", "h2 t600 d8 causal bf16"):
+        checker = Checker(Problem.parse(text), seed=0)
+        assert checker.check(plain).status == "ok"
+        assert checker.check(chosen).status == "ok"
+        assert checker.check(replace(plain, reference=chosen.reference)).status == "wrong"
+
+
 @pytest.mark.parametrize(
-    ("width", "heads", "rotary", "words"),
+    ("width", "heads", "positions", "words"),
     [
-        (10, (3, 3), False, "width 10 in 3 heads over 3 key heads; expected a width that divides"),
-        (12, (4, 3), False, "width 12 in 4 heads over 3 key heads; expected a width that divides"),
-        (9, (3, 3), True, "rotary: head dimension 3, expected an even one"),
+        (10, (3, 3), "none", "width 10 in 3 heads over 3 key heads; expected a width that divides"),
+        (12, (4, 3), "none", "width 12 in 4 heads over 3 key heads; expected a width that divides"),
+        (9, (3, 3), "rotary", "rotary: head dimension 3, expected an even one"),
+        (8, (2, 2), "turned", "positions 'turned'; expected one of none, rotary, sinusoidal"),
     ],
 )
-def test_sizes_that_do_not_divide_are_refused_in_words(
+def test_sizes_and_positions_that_make_no_sense_are_refused_in_words(
     width: int,
     heads: tuple[int, int],
-    rotary: bool,  # noqa: FBT001 - a parameter of the test
+    positions: str,
     words: str,
 ) -> None:
     with pytest.raises(ValueError, match=words):
-        MultiHeadAttention(width, heads, naive.bound, rotary=rotary)
+        MultiHeadAttention(width, heads, naive.bound, positions=positions)
 
 
 BESIDE = [

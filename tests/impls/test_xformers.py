@@ -29,6 +29,7 @@ MASKS = {
     "window": "window:3:1",
     "padding": "padding:0.5",
     "documents": "documents:9",
+    "rows": "rows:1/2+3/4",
 }
 DOCUMENTS = ("documents:9", "documents:1x9", "documents:4/3/2", "causal+documents:4/3/2")
 PADDED = (
@@ -49,6 +50,12 @@ def seen_by(problem: Problem) -> Tensor:
     mask = p.mask.resolved(p.batch, p.key_length)
     positions = torch.arange(p.query_length) + p.key_length - p.query_length
     return reference.visible(mask, torch.arange(p.batch), positions, torch.arange(p.key_length))
+
+
+def _example(kind: str) -> tuple[str, str]:
+    """A mask of a kind, with the words for its batch and lengths; rows state the lengths."""
+    text = "+".join(MASKS[word] for word in kind.split("+"))
+    return text, "b1" if "rows" in kind else "b2 t9"
 
 
 def resolved(problem: Problem) -> Mask:
@@ -82,6 +89,23 @@ def test_the_object_of_documents_hides_what_the_mask_hides_with_rows_in_a_line(
         seen[first : first + 9, first : first + 9] = row
     assert torch.equal(made == 0, seen)
     assert torch.equal(made == float("-inf"), ~seen)
+
+
+@pytest.mark.parametrize("text", ["rows:1/4+3/2+2/2", "causal+rows:1/4+2x2/5+3/3"])
+def test_the_object_of_rows_hides_exactly_what_the_mask_hides(text: str) -> None:
+    problem = Problem.parse(f"h1 d8 {text} bf16")
+    x = make_inputs(problem, purpose="test")
+    assert not adapter.is_tensor(problem.mask, None, x.q)
+    lengths = problem.query_length, problem.key_length
+    made = adapter.object_bias(problem.mask, x.q, x.k).materialize((1, *lengths))
+    assert torch.equal(made[0] == 0, seen_by(problem)[0, 0])
+
+
+def test_rows_with_blind_queries_and_windows_of_rows_are_tensors() -> None:
+    for text in ("causal+rows:3/2+1/4", "window:2+rows:1/4+2/2"):
+        problem = Problem.parse(f"h1 d8 {text}")
+        x = make_inputs(problem, purpose="test")
+        assert adapter.is_tensor(problem.mask, None, x.q)
 
 
 @pytest.mark.parametrize(
@@ -145,11 +169,10 @@ def test_the_full_mask_is_no_bias() -> None:
 
 def test_every_tensor_and_object_is_of_a_type_that_the_kernels_take_backward_too() -> None:
     fmha = adapter._library().fmha
-    masks = {"padding": "padding:0.5", "documents": "documents:9", "window": "window:3:1"}
     for kind in EVERY_MASK:
-        text = "+".join(masks.get(word, word) for word in kind.split("+"))
+        text, sizes = _example(kind)
         for dtype, kernel in (("bf16", fmha.flash), ("fp32", fmha.cutlass)):
-            problem = Problem.parse(f"b2 h2 t9 d8 {text} {dtype}")
+            problem = Problem.parse(f"{sizes} h2 d8 {text} {dtype}")
             x = make_inputs(problem, purpose="test")
             tensor = adapter.is_tensor(problem.mask, None, x.q)
             takes = fmha.cutlass if tensor else kernel
@@ -291,8 +314,8 @@ def test_limits_of_an_operator_are_those_of_the_library(operator: str) -> None:
         for dim in limits.head_dims:
             assert forward.shape_not_supported_reasons(64, 64, dim, dim) == []
         for kind in limits.masks:
-            text = "+".join(MASKS[word] for word in kind.split("+"))
-            problem = Problem.parse(f"b2 h2 t9 d64 {text} {DTYPES[limits.dtypes[0]]}")
+            text, sizes = _example(kind)
+            problem = Problem.parse(f"{sizes} h2 d64 {text} {DTYPES[limits.dtypes[0]]}")
             x, mask = make_inputs(problem, purpose="test"), resolved(problem)
             tensor = adapter.is_tensor(mask, None, x.q, operator)
             bias = torch.Tensor if tensor else type(adapter.object_bias(mask, x.q, x.k))
@@ -371,6 +394,7 @@ def _not_installed(name: str) -> str:
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA device here")
+@pytest.mark.skipif(bool(adapter.LIBRARY.fault), reason=adapter.LIBRARY.fault)
 def test_the_operator_chosen_on_a_device_has_a_name() -> None:
     q, k, v = torch.randn(3, 1, 2, 8, 16, device="cuda", dtype=torch.float16)
     assert "F" in adapter.kernels(q, k, v, mask=FULL, scale=0.25)

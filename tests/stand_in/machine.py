@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
+from tests.stand_in.device import skip_beside_a_device
+
 ON_PATH: Final = Path(__file__).parent / "on_path"
 
 
@@ -16,6 +18,7 @@ def environment(nvml: dict[str, Any] | None = None, **settings: Any) -> dict[str
     nvml      state of the stand-in for pynvml; None: that package is not installed
     settings  of the runtime
     """
+    skip_beside_a_device()
     path = os.pathsep.join(filter(None, (str(ON_PATH), os.environ.get("PYTHONPATH", ""))))
     driver = {} if nvml is None else {"ATTNBENCH_STAND_IN_NVML": json.dumps(nvml)}
     return {

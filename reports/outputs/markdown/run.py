@@ -9,7 +9,7 @@ from typing import Final
 from reports.analysis.run_analysis import Analysis
 from reports.outputs.markdown.text import block, code, details, escaped, table
 from reports.rows.panels import ATTENTION
-from reports.views import answer, headline
+from reports.views import answer, headline, steps
 from reports.views.brief import Brief, BriefRow, briefs
 from reports.views.commands import labels
 from reports.views.machine import machine_facts
@@ -69,7 +69,13 @@ def _answer(analysis: Analysis, *, timed: bool) -> list[str]:
     if not timed:
         return [] if not analysis.plan.sessions else [NO_TIMES]
     first, *others = [escaped(each) for each in answer.sentences(analysis)] or [""]
-    return [f"**{first}**" if first else "", *others]
+    return [*map(_step, steps.lines(analysis)), f"**{first}**" if first else "", *others]
+
+
+def _step(lines: Sequence[str]) -> str:
+    """Time in attention of one step: its main sentence in bold, then a list."""
+    main, *others = map(escaped, lines)
+    return "\n".join([f"**{main}**", *(f"* {line}" for line in others)])
 
 
 def _panel(brief: Brief) -> str:

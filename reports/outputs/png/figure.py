@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 
 from reports.outputs.png.axes import INK, fill, heights, limits, mark_axes, style
 from reports.outputs.png.ends import named, places, write_ends
-from reports.outputs.png.rows import fill_rows
+from reports.outputs.png.rows import STACKED, fill_rows
 from reports.outputs.png.sheet import MARGIN, SLIDE, Sheet, sheet
 from reports.outputs.png.text import LABEL, PLAIN, SMALL, TITLE, height, letters, plain, width
 from reports.outputs.png.tiles import fill_map
@@ -158,11 +158,18 @@ def _keys(shown: Sequence[Chart | Map]) -> Keys:
 
 
 def _keys_of(chart: Chart | Map) -> Iterator[tuple[str, str, Artist]]:
-    """Legend entries of a chart: implementation, name and artist; none beside rows of text."""
+    """Legend entries of a chart: implementation, name and artist.
+
+    Beside rows of text only those of stacked bars, in their order.
+    """
     if isinstance(chart, Map):
         for tile in chart.tiles:
             yield tile.name, tile.name, Patch(facecolor=chart.looks[tile.name].light)
-    elif not chart.rows:
+    elif chart.rows:
+        for series in chart.series:
+            if series.drawn == STACKED:
+                yield series.implementation, series.name, Patch(facecolor=series.look.light)
+    else:
         for series in chart.series:
             yield series.implementation, series.name, Line2D([], [], **style(series))
 

@@ -1,4 +1,4 @@
-"""The inside of one chart whose y axis has rows of text: a point with its interval on each."""
+"""The inside of one chart whose y axis has rows of text: a point or stacked bars on each."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from reports.outputs.png.axes import FAINT, INK, inside, limits, mark_cut, style
 from reports.outputs.png.text import PLAIN, plain, width
 from reports.views.charts.chart import Chart, Series
 
+STACKED: Final = "stacked"
+"""The kind of series whose bars are drawn upon those of the series before it."""
+_THICK: Final = 0.62
+"""The share of a row that a bar takes."""
 ROW_INCHES: Final = 0.46
 """Height of one row, with its two lines of text."""
 
@@ -22,7 +26,11 @@ def fill_rows(axes: Axes, chart: Chart) -> None:
         axes.set_xscale("log")
     axes.set_xlim(limits(_across(chart), log=chart.log_x))
     axes.set_ylim(len(chart.rows) - 0.5, -0.5)
+    ends = [0.0] * len(chart.rows)
     for series in chart.series:
+        if series.drawn == STACKED:
+            ends = _bars(axes, series, ends)
+            continue
         _interval(axes, chart, series)
         axes.add_artist(Line2D(series.x, series.y, **style(series)))
     axes.set_yticks(range(len(chart.rows)), ["\n".join(_lines(row)) for row in chart.rows])
@@ -31,6 +39,14 @@ def fill_rows(axes: Axes, chart: Chart) -> None:
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(labelsize=PLAIN, colors=INK)
     axes.tick_params(axis="y", length=0)
+
+
+def _bars(axes: Axes, series: Series, starts: list[float]) -> list[float]:
+    """The bars of a series from where those before it end; where they end."""
+    axes.barh(
+        series.y, series.x, left=starts, height=_THICK, color=series.look.light, edgecolor="white"
+    )
+    return [start + x for start, x in zip(starts, series.x, strict=True)]
 
 
 def label_inches(chart: Chart) -> float:
@@ -55,7 +71,8 @@ def _across(chart: Chart) -> list[float]:
     """The values along x, or the ends of the range that is shown."""
     points = [x for series in chart.series for x in series.x]
     ends = [x for series in chart.series for x in (*series.low, *series.high)]
-    return [*points, *(chart.clip or ends)]
+    zero = [0.0] if any(series.drawn == STACKED for series in chart.series) else []
+    return [*zero, *points, *(chart.clip or ends)]
 
 
 def _lines(row: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from rich.console import RenderableType
@@ -11,18 +11,20 @@ from rich.text import Text
 from reports.analysis.run_analysis import Analysis
 from reports.outputs.terminal.blocks import indented
 from reports.outputs.terminal.grid_tables import STYLES
-from reports.views import answer, headline, verdicts
+from reports.views import answer, headline, steps, verdicts
 from reports.views.headline import Fault
 from reports.views.text import LONGEST_TEXT, abbreviated, counted, readable
 
 MOST_FAULTS: Final = 5
 """Faults with cause and cure; more are counted."""
+MOST_STEPS: Final = 6
+"""Steps; more are counted."""
 _MOST_LINES: Final = 6
 """Lines of one cause; the page has the rest."""
 
 
 def ending(analysis: Analysis, *, every: bool) -> list[RenderableType]:
-    """Faults in red with cause and cure, a sentence for each mask or panel, then the noise.
+    """Faults in red with cause and cure, steps, a sentence for each mask or panel, then the noise.
 
     every  all faults, and the verdicts counted
     """
@@ -31,15 +33,25 @@ def ending(analysis: Analysis, *, every: bool) -> list[RenderableType]:
     left = len(found) - len(shown)
     more = f"{counted(left, 'more fault')}: --all has them"
     concluded = verdicts.conclusions(analysis, counts=every)
-    blocks: tuple[list[RenderableType], ...] = (
+    blocks: tuple[Sequence[RenderableType], ...] = (
         [
             *(line for fault in shown for line in _fault(fault)),
             *([Text(more, style=STYLES["wrong"])] if left else []),
         ],
+        *_steps(analysis),
         [_answer(sentence) for sentence in answer.sentences(analysis)],
         [Text(sentence) for sentence in concluded],
     )
     return [line for block in blocks if block for line in (Text(""), *block)]
+
+
+def _steps(analysis: Analysis) -> Iterator[list[RenderableType]]:
+    """The lines of each step, its main sentence first; further steps are counted."""
+    found = steps.lines(analysis)
+    for main, *others in found[:MOST_STEPS]:
+        yield [_answer(main), *(indented(Text(line)) for line in others)]
+    if len(found) > MOST_STEPS:
+        yield [Text(f"{counted(len(found) - MOST_STEPS, 'more step')}: on the page.")]
 
 
 def _fault(fault: Fault) -> Iterator[RenderableType]:

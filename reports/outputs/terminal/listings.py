@@ -1,4 +1,4 @@
-"""The tables of `list`: implementations with their limits, suites, runs and the machine."""
+"""The tables of `list`: implementations, suites, problems of a suite, runs, the machine."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from rich.text import Text
 from impls.interface import Limits
 from impls.interface.limits import EVERY_BIAS, EVERY_MASK, OPTIONAL, words_of
 from impls.interface.problem import DEVICES, DTYPES
-from reports.outputs.terminal.blocks import Fitting
+from reports.outputs.terminal.blocks import Fitting, block
 from reports.outputs.terminal.grid_tables import GAP, ByWidth, table
 from reports.views import ran_on
 from reports.views.machine import machine_facts
-from reports.views.text import abbreviated, printable
+from reports.views.text import abbreviated, counted, printable
 from suites.records.codec import from_json
 from suites.records.plan import Entry
 
@@ -50,6 +50,15 @@ LISTED: Final = (
     ),
 )
 """Columns of a terminal after the name; `cannot` has the columns with the value no."""
+_KINDS: Final = {
+    "general": "Suites to begin with",
+    "questions": "Suites by question",
+    "applications": "Suites by application",
+}
+_MORE: Final = (
+    "\nProblems and minutes are those of a CPU with 2 cores. python run_bench.py list problems "
+    "SUITE lists the problems with their sources."
+)
 _LISTS: Final = ("masks", "also", ran_on.HEAD)
 _NO_LIMIT: Final = ("", "all")
 _USUAL: Final = {"head dims": ("", words_of(Limits().head_dims))}
@@ -152,13 +161,42 @@ def capability_markdown(entries: Iterable[Entry]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
 
 
-def suites_table(suites: Iterable[Mapping[str, Any]]) -> RenderableType:
-    """The table of `list suites`, from each one's name, problems, minutes and question."""
-    made = _table("suite", "problems", "minutes at most", "what it asks")
+def suites_tables(suites: Iterable[Mapping[str, Any]]) -> Group:
+    """The tables of `list suites`, one for each kind, from each one's problems and question."""
+    kinds: dict[str, Table] = {}
     for each in suites:
+        if each["kind"] not in kinds:
+            kinds[each["kind"]] = _table("suite", "problems", "minutes at most", "what it asks")
+            kinds[each["kind"]].title = Text(f"\n{_KINDS[each['kind']]}", style="bold")
+            kinds[each["kind"]].title_justify = "left"
         minutes = "-" if each["minutes"] is None else f"{each['minutes']:g}"
-        made.add_row(*map(Text, (each["name"], str(each["problems"]), minutes, each["asks"])))
-    return Fitting(made)
+        cells = (each["name"], str(each["problems"]), minutes, each["asks"])
+        kinds[each["kind"]].add_row(*map(Text, cells))
+    return Group(*map(Fitting, kinds.values()), Text(_MORE))
+
+
+def problems_list(suite: Mapping[str, Any]) -> Group:
+    """What a suite asks, each of its cases with what is known of it, and what it leaves out."""
+    minutes = "" if suite["minutes"] is None else f", {suite['minutes']:g} minutes at most"
+    lines: list[RenderableType] = [
+        Text(f"{suite['name']}: {suite['asks']}", style="bold"),
+        Text(f"{counted(suite['problems'], 'problem')} on a CPU with 2 cores{minutes}"),
+        Text(),
+    ]
+    for case in suite["cases"]:
+        lines += block(Text(case["problem"]), ((name, Text(text)) for name, text in _about(case)))
+    if suite["left_out"]:
+        lines += block(Text("\nleft out", style="bold"), (("", Text(w)) for w in suite["left_out"]))
+    return Group(*lines)
+
+
+def _about(case: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What a case says beside its problem; empty texts for the rest."""
+    step = f" in {case['step']}" if case["step"] else ""
+    calls = f"{case['count']:g}{step}" if step or case["count"] != 1 else ""
+    yield "label", case["label"]
+    yield "calls", calls
+    yield from ((name, case[name]) for name in ("source", "scaled"))
 
 
 def runs_table(runs: Iterable[Mapping[str, Any]]) -> RenderableType:
@@ -268,7 +306,8 @@ TABLES: Final[dict[str, Callable[[Any], RenderableType]]] = {
     "implementations": lambda data: implementations_table(
         from_json(Entry, json.dumps(each)) for each in data
     ),
-    "suites": suites_table,
+    "suites": suites_tables,
+    "problems": problems_list,
     "runs": runs_table,
     "machine": machine_table,
 }
@@ -276,5 +315,5 @@ TABLES: Final[dict[str, Callable[[Any], RenderableType]]] = {
 
 
 def listed(what: str, data: Any) -> RenderableType:
-    """The data of a list as a table: implementations, suites, runs or machine."""
+    """The data of a list as tables: implementations, suites, problems, runs or machine."""
     return TABLES[what](data)

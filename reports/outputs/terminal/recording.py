@@ -45,7 +45,9 @@ def _share(found: Collected) -> str:
         part = percent(each / step)
         return f"attention takes {each:.3g} ms ({part}) of a step of {step:.3g} ms"
     part = percent(attention / found.span_ms)
-    return f"attention took {part} of the {found.span_ms / 1e3:.3g} s from the first call to the last"
+    return (
+        f"attention took {part} of the {found.span_ms / 1e3:.3g} s from the first call to the last"
+    )
 
 
 def percent(part: float) -> str:

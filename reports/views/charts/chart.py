@@ -21,7 +21,8 @@ class Series:
     hover           a few lines of text for each point
     implementation  for filters; empty for a line of no implementation, as a ceiling
     drawn           `line` with markers over the sizes of the chart, `joined` points in their
-                    order, `points` alone, many small `samples`, or a `bare` line without markers
+                    order, `points` alone, many small `samples`, a `bare` line without markers,
+                    or bars from the left that are `stacked` upon those of the series before it
     facets          of each point, besides the facets of its chart; empty for none
     """
 

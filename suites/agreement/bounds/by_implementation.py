@@ -24,7 +24,7 @@ def claims_exact_attention(implementation: Implementation) -> bool:
 
 def reference_key(implementation: Implementation) -> object:
     """A key that is equal for implementations with the same reference values."""
-    return implementation.projections or implementation.reference
+    return implementation.reference or implementation.projections
 
 
 def expected_of(

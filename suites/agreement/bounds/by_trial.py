@@ -238,7 +238,8 @@ def _separable(reference: AttentionFunction, problem: Problem) -> bool:
     A reference may depend on positions, as decay does: rows taken by themselves have others.
     """
     mask = problem.mask
-    plain = mask.padding is None and mask.documents is None and problem.bias.kind == "none"
+    parts = mask.padding, mask.packed_lengths
+    plain = parts == (None, None) and problem.bias.kind == "none"
     if not plain or not (mask.is_full or mask.right == 0):
         return False
     queries = SMALL if problem.query_length == problem.key_length else SMALL - 4

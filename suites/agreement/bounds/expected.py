@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from impls.interface import Problem
+from impls.interface.rows import ends
 from suites.measure.inputs import Inputs
 
 NAMES: Final = ("out", "dq", "dk", "dv")
@@ -88,6 +89,8 @@ def sampled_rows(problem: Problem, seed: int) -> Tensor | None:
     edges |= {edge + side for edge in range(EDGE, length, EDGE) for side in (-1, 0)}
     for width in filter(None, (problem.mask.left, problem.mask.right)):
         edges |= {width - 1, width, width + 1, length - width - 1, length - width}
+    if problem.mask.rows is not None:
+        edges |= {end + side for end in ends(problem.mask.rows)[0] for side in (-1, 0)}
     order = torch.randperm(length, generator=torch.Generator().manual_seed(seed))
     drawn = order[:DRAWN_ROWS].tolist()
     return torch.tensor(sorted(row for row in {*edges, *drawn} if 0 <= row < length))

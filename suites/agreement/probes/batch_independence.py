@@ -58,5 +58,9 @@ def _find(trial: Trial) -> str:
 
 
 PROBE = Probe(
-    order=160, applies=lambda trial: trial.case.is_plain_small, find=_find, other_forms=True
+    order=160,
+    # A packed batch has one batch row.
+    applies=lambda trial: trial.case.is_plain_small and trial.problem.mask.rows is None,
+    find=_find,
+    other_forms=True,
 )

@@ -55,6 +55,9 @@ def wider(mask: Mask, keys: int) -> Mask | None:
     if mask.documents is not None and len(mask.documents) > 2:
         first, second, *rest = mask.documents
         return replace(mask, documents=(first + second, *rest))
+    if mask.rows is not None and len(mask.rows) > 2:
+        one, two, *others = mask.rows
+        return replace(mask, rows=((one[0] + two[0], one[1] + two[1]), *others))
     return None
 
 

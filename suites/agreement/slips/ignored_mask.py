@@ -13,7 +13,7 @@ from suites.agreement.observation import Observation
 from suites.agreement.slip import Diagnosis, Slip, Suspect
 from suites.agreement.variation import first_difference, masked
 
-KEYS = ("window_ignored", "padding_ignored", "documents_ignored", "mask_ignored")
+KEYS = ("window_ignored", "padding_ignored", "documents_ignored", "rows_ignored", "mask_ignored")
 
 
 def _suspects(observation: Observation) -> Iterator[Suspect]:
@@ -29,7 +29,7 @@ def _suspects(observation: Observation) -> Iterator[Suspect]:
 
 def _parts(mask: Mask) -> Iterator[tuple[str, str, Mask]]:
     """Each part with its name and the mask without it; the whole mask is last."""
-    parts = {"left", "right", "padding", "documents"}
+    parts = {"left", "right", "padding", "documents", "rows"}
     present = {name for name in parts if getattr(mask, name) is not None}
     if mask.left is not None and mask.right is not None:
         yield "window_ignored", "the left side of the window is", replace(mask, left=None)
@@ -38,7 +38,11 @@ def _parts(mask: Mask) -> Iterator[tuple[str, str, Mask]]:
         yield "window_ignored", "the window is", replace(mask, left=None, right=None)
     if mask.left is None and mask.right == 0 and len(present) > 1:
         yield "mask_ignored", "the causal part of the mask is", replace(mask, right=None)
-    for name, words in (("padding", "padding is"), ("documents", "the ends of documents are")):
+    for name, words in (
+        ("padding", "padding is"),
+        ("documents", "the ends of documents are"),
+        ("rows", "the ends of rows are"),
+    ):
         if name in present and len(present) > 1:
             yield f"{name}_ignored", words, replace(mask, **{name: None})
     if present:
@@ -47,7 +51,7 @@ def _parts(mask: Mask) -> Iterator[tuple[str, str, Mask]]:
 
 def _whole(mask: Mask, present: set[str]) -> str:
     """The key of the whole mask: its only part's, where it has a single one."""
-    if present in ({"padding"}, {"documents"}):
+    if present in ({"padding"}, {"documents"}, {"rows"}):
         return f"{present.pop()}_ignored"
     return "window_ignored" if present <= {"left", "right"} and mask.left else "mask_ignored"
 

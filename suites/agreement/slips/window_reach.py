@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from impls import reference
-from impls.interface import Mask
+from impls.interface.rows import located
 from suites.agreement.observation import Observation
 from suites.agreement.slip import Diagnosis, Slip, Suspect
 from suites.agreement.variation import first_difference, masked
@@ -53,11 +54,14 @@ def _seen(observation: Observation, side: str, reach: int) -> Tensor:
     problem = observation.problem
     mask = problem.mask.resolved(problem.batch, problem.key_length)
     left, right = mask.left, mask.right
-    rest = Mask(padding=mask.padding, documents=mask.documents)
+    rest = replace(mask, left=None, right=None)
     rows = torch.arange(problem.batch)
     seen = reference.visible(rest, rows, observation.positions, observation.keys)
     left, right = (reach, right) if side == "left" else (left, reach)
-    distance = observation.positions[:, None] - observation.keys
+    positions = observation.positions
+    if mask.rows is not None:
+        positions = located(mask.rows, positions)[1]
+    distance = positions[:, None] - observation.keys
     if left is not None:
         seen = seen & (distance < left)
     return seen if right is None else seen & (distance >= -right)

@@ -31,17 +31,19 @@ def figures(target: Target) -> Iterator[Figure]:
         reason="caches are flushed before each call",
         holds=bool(timed) and all(each.clock.startswith("cold") for each in timed),
     )
-    yield overrun(progress.forecasts, ended_s)
+    yield from last_session(progress.forecasts, ended_s)
 
 
-def overrun(forecasts: Sequence[tuple[float, TimeLeft]], ended_s: float) -> Figure:
-    """How much longer the last problem took than forecast at its begin.
+def last_session(forecasts: Sequence[tuple[float, TimeLeft]], ended_s: float) -> Iterator[Figure]:
+    """The seconds of the last problem, those forecast at its begin, and their ratio.
 
     forecasts  seconds on the clock, and the time left then
     """
     at_s, left = forecasts[-1]
+    yield Figure(name="forecast of the last session", value=left.seconds, unit="s")
+    yield Figure(name="the last session", value=ended_s - at_s, unit="s")
     ratio = (ended_s - at_s) / max(left.seconds, 1e-3)
-    return Figure(
+    yield Figure(
         name="time of the last session / its forecast",
         value=ratio,
         expected=f"at most {MOST_OVERRUN:g}",

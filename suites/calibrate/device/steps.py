@@ -35,7 +35,7 @@ class Step:
 STEPS: Final = {
     step.name: step
     for step in (
-        Step(name="smoke", about="torch, device, spin, packages", expected_s=15, limit_s=25),
+        Step(name="smoke", about="torch, device, spin, packages", expected_s=15, limit_s=60),
         Step(name="throttling", about="clocks by NVML", expected_s=7, limit_s=10),
         Step(name="memory", about="known allocation, cold start", expected_s=20, limit_s=30),
         Step(name="timing", about="events, graph, do_bench", expected_s=22, limit_s=40),
@@ -44,12 +44,13 @@ STEPS: Final = {
         Step(name="graphs", about="replays after other set-ups", expected_s=15, limit_s=30),
         Step(name="device_assert", about="a device error apart", expected_s=15, limit_s=25),
         Step(name="runs", about="forward and training", expected_s=60, limit_s=75),
-        Step(name="large", about="more memory than there is", expected_s=20, limit_s=35),
+        Step(name="large", about="more memory than there is", expected_s=40, limit_s=70),
         Step(name="cold", about="cold caches, forecast", expected_s=28, limit_s=35),
     )
 }
-"""About 280 s are expected, and 420 s are the most. A thermal warm-up takes 10 s of `runs` and
-`cold`."""
+"""About 300 s are expected, and 490 s are the most. A thermal warm-up takes up to 10 s of `runs`
+and `cold`. The first import on a machine reads torch's libraries from its disk: 17 s on an H200's
+machine, in the process of `smoke`."""
 
 
 def chosen(words: Iterable[str]) -> list[Step]:

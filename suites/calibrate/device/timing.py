@@ -19,7 +19,11 @@ from suites.measure.graph import Graphs, GraphSampler, NotCapturableError
 from suites.measure.timing import Call, calls_for
 
 WITHIN: Final = 0.05
-"""Three methods agree within this part on calls that take longer than gaps between kernels."""
+"""Methods agree within this part on calls that take longer than gaps between kernels."""
+COLD_TAKES: Final = (0.95, 1.15)
+"""The time by do_bench over that by events, least and most. It writes 256 MB before each call: a
+product then reads its operands from memory, while the cache writes these bytes back. On an H200
+products of 4096 rows took 2.7 to 8.0 % longer so, and attention 0.7 to 1.6 % less long."""
 SAMPLE_MS: Final = 5.0
 SAMPLES: Final = 5
 SHORT_ROWS: Final = 256
@@ -57,12 +61,14 @@ def ratios(name: str, times_ms: dict[str, float | None]) -> Iterator[Figure]:
                 holds=False,
             )
             continue
+        least, most = COLD_TAKES if method == "do_bench" else (1 - WITHIN, 1 + WITHIN)
+        reason = "the same calls, long enough that gaps between kernels do not count"
         yield Figure(
             name=f"{name}: {method} / events",
             value=ms / events_ms,
-            expected=f"within {WITHIN:.0%} of 1",
-            reason="the same calls, long enough that gaps between kernels do not count",
-            holds=abs(ms / events_ms - 1) <= WITHIN,
+            expected=f"{least:g} to {most:g}",
+            reason=f"{reason}; its caches are cold" if method == "do_bench" else reason,
+            holds=least <= ms / events_ms <= most,
         )
 
 
@@ -108,7 +114,7 @@ def _short(target: Target, spin: Spin) -> Iterator[Figure]:
 
 def _cases(target: Target) -> Iterator[tuple[str, list[Call]]]:
     rows, length = sizes.rows(target.memory_bytes), sizes.length(target.memory_bytes)
-    sets = _sets(3 * rows**2 * sizes.HALF_BYTES)
+    sets = _sets(rows**2 * sizes.HALF_BYTES)
     yield f"product of {rows} rows", _products(target.device, rows, sets)
     for each in (2 * length, 4 * length):
         shape = (1, 16, each, 128)

@@ -7,6 +7,7 @@ machine.json    the machine as the store has it
 sessions.jsonl  facts of the sessions, a line for each process
 records.jsonl   the records in the order they were made, a line each, as the store has them
 impls/          files of implementations of this program
+inputs/         the user's own tensors, below a part of their hash; only where they were wanted
 files/          files of the user, below the folder that their imports start from; those of further
                 folders are in files2/, files3/, ...
 
@@ -21,6 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
 from suites.records.codec import STRICT, from_json
+from suites.records.input_files import InputFile
 
 FORMAT: Final = "attnbench-bundle"
 VERSION: Final = 1
@@ -38,8 +40,12 @@ DATA: Final = (RUN, PLAN, MACHINE, SESSIONS, RECORDS)
 OURS: Final = "impls/"
 OF_USER: Final = "files"
 INSTALLED: Final = "installed/"
+INPUTS: Final = "inputs/"
 
+_DIGITS: Final = 12
+"""Digits of a hash in the name of a member."""
 _FILES: Final = re.compile(rf"({OURS}|{OF_USER}\d*/).+\.py")
+_TENSORS: Final = re.compile(rf"{INPUTS}[0-9a-f]+/[^/]+")
 _NOT_PORTABLE: Final = re.compile(r"[\\:\x00-\x1f]")
 
 
@@ -54,7 +60,7 @@ class Manifest:
     attnbench  the release that wrote it
     run        name of its run
     members    SHA-256 of each other member, by name
-    lacking    files of implementations that are not in it, by member name, with the reason
+    lacking    files that are not in it, by member name, with the reason
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -100,10 +106,10 @@ def _expect_members(manifest: Manifest, shown: str) -> None:
         if name not in manifest.members:
             raise BundleError(f"{shown} is damaged: its {MANIFEST} does not list {name}")
     for name in manifest.members:
-        if name not in DATA and not is_file_name(name):
+        if name not in DATA and not (is_file_name(name) or is_inputs_name(name)):
             raise BundleError(
                 f"{shown} holds {name!r}, which no bundle has; expected Python files below "
-                f"{OURS} and {OF_USER}/"
+                f"{OURS} and {OF_USER}/, and tensors below {INPUTS}"
             )
 
 
@@ -112,3 +118,14 @@ def is_file_name(name: str) -> bool:
     parts = name.split("/")
     inside = all(part not in ("", ".", "..") for part in parts)
     return bool(_FILES.fullmatch(name)) and inside and not _NOT_PORTABLE.search(name)
+
+
+def is_inputs_name(name: str) -> bool:
+    """Whether a member is a file of tensors, and stays in the folder of the bundle."""
+    inside = all(part not in ("", ".", "..") for part in name.split("/"))
+    return bool(_TENSORS.fullmatch(name)) and inside and not _NOT_PORTABLE.search(name)
+
+
+def inputs_name(file: InputFile) -> str:
+    """The member of a file of tensors."""
+    return f"{INPUTS}{file.sha256[:_DIGITS]}/{_NOT_PORTABLE.sub('_', file.name)}"

@@ -20,6 +20,7 @@ from suites.records.bundles.layout import (
     OURS,
     BundleError,
     is_file_name,
+    is_inputs_name,
     manifest_of,
 )
 from suites.records.plan import Plan
@@ -79,7 +80,8 @@ class Bundle:
     def unpack(self, folder: Path) -> tuple[Run, list[Path]]:
         """Write the implementations' files that are not part of this program into a folder.
 
-        The run's plan then has their paths. Raises BundleError for a file that is there already
+        The run's plan then has their paths, and those where tensors are expected that the bundle
+        lacks. The files returned are those with code. Raises BundleError for a file that is there already
         with another content, and for a folder that cannot be written.
         """
         written = {name: folder / name for name in self.files if not _is_here(name)}
@@ -89,8 +91,12 @@ class Bundle:
             replace(e, files={part: _path(file, written) for part, file in e.files.items()})
             for e in self.run.plan.entries
         )
-        plan = replace(self.run.plan, entries=entries)
-        return replace(self.run, plan=plan), sorted(written.values())
+        inputs = tuple(
+            replace(each, path=str((folder / each.path).resolve())) for each in self.run.plan.inputs
+        )
+        plan = replace(self.run.plan, entries=entries, inputs=inputs)
+        code = sorted(path for name, path in written.items() if is_file_name(name))
+        return replace(self.run, plan=plan), code
 
 
 def _members(path: Path) -> Members:
@@ -160,6 +166,9 @@ def _expect_portable(plan: Plan, shown: str) -> None:
     for file in (file for entry in plan.entries for file in entry.files.values()):
         if not (is_file_name(file) or file.startswith(INSTALLED)):
             raise BundleError(f"{shown} names the file {file!r}; expected the name of a member")
+    for each in plan.inputs:
+        if not is_inputs_name(each.path):
+            raise BundleError(f"{shown} names the inputs {each.path!r}; expected a member's name")
 
 
 def _with_ours(plan: Plan) -> Plan:

@@ -12,9 +12,11 @@ from typing import Final, Self
 
 from impls import FOLDER, fingerprint
 from impls.interface.revision_tree import import_root
-from suites.records.bundles.layout import INSTALLED, OF_USER, OURS, is_file_name
+from suites.records.bundles.layout import INSTALLED, OF_USER, OURS, inputs_name, is_file_name
+from suites.records.input_files import InputFile
 from suites.records.plan import Plan
 
+NO_TENSORS: Final = "a bundle has no tensors of yours; --format bundle-with-inputs adds them"
 _INSTALLED: Final = ("purelib", "platlib", "stdlib")
 
 
@@ -33,8 +35,10 @@ class Sources:
     _roots: list[Path] = field(default_factory=list)
 
     @classmethod
-    def of(cls, plan: Plan) -> Self:
+    def of(cls, plan: Plan, *, with_inputs: bool = False) -> Self:
         """The files of a plan, with the user's files that they import.
+
+        with_inputs  whether the user's own tensors are members, too
 
         A file that is gone, or has changed since the run, is lacking.
         """
@@ -43,7 +47,21 @@ class Sources:
             for name, path in entry.files.items():
                 if path not in found.places:
                     found._add(path, entry.hashes.get(name, ""))
+        for inputs in plan.inputs:
+            found._add_inputs(inputs, wanted=with_inputs)
         return found
+
+    def _add_inputs(self, file: InputFile, *, wanted: bool) -> None:
+        place = self.places[file.path] = inputs_name(file)
+        try:
+            file.expect_unchanged()
+        except ValueError as error:
+            self.lacking[place] = str(error)
+            return
+        if wanted:
+            self.members[place] = Path(file.path)
+        else:
+            self.lacking[place] = NO_TENSORS
 
     def _add(self, path: str, hashed: str) -> None:
         file = _file(path, hashed)

@@ -12,19 +12,21 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from suites import VERSION as RELEASE
 from suites.records.bundles import layout
-from suites.records.bundles.layout import FORMAT, VERSION, Manifest
+from suites.records.bundles.layout import FORMAT, VERSION, Manifest, is_inputs_name
 from suites.records.bundles.sources import Sources
 from suites.records.codec import to_json
 from suites.records.plan import Plan
 from suites.records.store import Run, Store
 
 
-def write(store: Store, run: Run, path: Path) -> None:
+def write(store: Store, run: Run, path: Path, *, with_inputs: bool = False) -> None:
     """Write a run as a bundle. The file appears when it is complete.
+
+    with_inputs  whether the user's own tensors are part of it
 
     The same run gives the same bytes. Raises OSError for a path that cannot be written.
     """
-    sources = Sources.of(run.plan)
+    sources = Sources.of(run.plan, with_inputs=with_inputs)
     part = path.with_name(f"{path.name}.part")
     try:
         with ZipFile(part, "w") as archive:
@@ -45,11 +47,12 @@ def write(store: Store, run: Run, path: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def doubts(run: Run) -> list[str]:
-    """A line for each file of an implementation that a bundle of this run lacks."""
+def doubts(run: Run, *, with_inputs: bool = False) -> list[str]:
+    """A line for each file that a bundle of this run lacks."""
     return [
-        f"the bundle lacks {name}: {why}; rerun cannot measure its implementations elsewhere"
-        for name, why in Sources.of(run.plan).lacking.items()
+        f"the bundle lacks {name}: {why}; rerun cannot measure "
+        f"{'its problem' if is_inputs_name(name) else 'its implementations'} elsewhere"
+        for name, why in Sources.of(run.plan, with_inputs=with_inputs).lacking.items()
     ]
 
 
@@ -86,7 +89,13 @@ def _portable(plan: Plan, sources: Sources) -> Plan:
         replace(e, files={name: sources.places[path] for name, path in e.files.items()})
         for e in plan.entries
     )
-    return replace(plan, entries=tuple(entries))
+    places = sources.places
+    return replace(
+        plan,
+        entries=tuple(entries),
+        inputs=tuple(replace(each, path=places[each.path]) for each in plan.inputs),
+        cases=tuple(replace(c, source=places.get(c.source, c.source)) for c in plan.cases),
+    )
 
 
 def _without_folders(command: str, sources: Sources) -> str:

@@ -12,7 +12,12 @@ from suites.request.suites import named
 from suites.request.suites.suite import Suite
 
 FILES: Final = ("--workload", "--problem-file")
-REFUSED: Final = ("--problem", "--kv-heads", *(name for name in AXES if name != "--device"))
+REFUSED: Final = (
+    "--problem",
+    "--inputs",
+    "--kv-heads",
+    *(name for name in AXES if name != "--device"),
+)
 """Options that replace the problems of a suite."""
 
 
@@ -26,7 +31,7 @@ def chosen(name: str, given: Mapping[str, str | list[str]], *, is_typed: bool) -
     Raises ValueError for two sources of problems, and for a file that is not understood.
     """
     files = [each for each in FILES if each in given]
-    sources = [each for each in ("--problem", *FILES) if each in given]
+    sources = [each for each in ("--problem", "--inputs", *FILES) if each in given]
     if is_typed and sources:
         raise ValueError(f"a suite ({name}) and {sources[0]}; expected one or the other")
     if not files:

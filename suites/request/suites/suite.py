@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from impls.interface import Mask, Problem
+from impls.interface.problem import DTYPES
 from suites.records.cases import Case, Step
 
 BFLOAT16_FROM: Final = (8, 0)
@@ -62,11 +63,13 @@ class Suite:
                      95 % interval is 1.24 standard deviations, and 2.5 with three
     round_budget_ms  what the rounds of one problem may take in one session
     budget_s         wall time for a whole run; None is unbounded
-    threads          numbers of OpenMP threads; empty: all CPUs
+    threads          numbers of OpenMP threads below the number of CPUs; all CPUs come last
     slow_starts      whether implementations whose set-up takes longer than a second take part
                      without being named
     panels           the panels that take part without being named; empty: all
     names            the implementations that take part without being named; empty: all
+    variants         implementations with settings that take part beside those, in full, as
+                     "multi_head[positions=rotary](sdpa_flash)"
     left_out         cases of the question that are not in the list, each with the reason
     steps            recorded steps that its cases refer to
     baselines        the first choices of a baseline, before the usual ones
@@ -85,6 +88,7 @@ class Suite:
     slow_starts: bool = False
     panels: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
     baselines: tuple[str, ...] = ()
@@ -117,3 +121,21 @@ def on_gpu(gpu: Gpu, heads: int, length: int, mask: str, *, training: bool = Fal
     """A problem as models have it: head dimension 128, in 16 bits."""
     made = square(heads, length, mask, "cuda", training=training)
     return replace(made, head_dim=128, dtype=gpu.dtype)
+
+
+def typed(
+    devices: tuple[str, ...], gpu: Gpu, *, cpu: Iterable[str], cuda: Iterable[str]
+) -> Iterator[Problem]:
+    """Problems in words, on the best device of a machine.
+
+    cpu   for a CPU, and for any other device without problems of its own
+    cuda  for an NVIDIA device: in its 16-bit dtype unless a text names one, where its memory holds
+          them
+    """
+    if devices[0] != "cuda":
+        yield from (Problem.parse(text, device=devices[0]) for text in cpu)
+        return
+    for text in cuda:
+        named = any(word in DTYPES.values() for word in text.split())
+        words = text if named else f"{text} {DTYPES[gpu.dtype]}"
+        yield from filter(gpu.holds, (Problem.parse(words, device="cuda"),))

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
+from impls.interface.rows import slices
 from tests.agreement.attention_call import AttentionCall
 from tests.agreement.slips.tracing import Traced, softmaxed, traced
 
@@ -28,7 +29,26 @@ def window_by_rows(call: AttentionCall) -> Tensor:
     return softmaxed(call, (apart >= left) | (apart < -right))
 
 
+def top_left_in_each_row(call: AttentionCall) -> Tensor:
+    rows = slices(call.mask.rows or ())
+    parts = [
+        scaled_dot_product_attention(
+            call.q[:, :, queries], call.k[:, :, keys], call.v[:, :, keys], is_causal=True
+        )
+        for queries, keys in rows
+    ]
+    return torch.cat(parts, dim=2)
+
+
 CASES = (
+    traced(
+        top_left_in_each_row,
+        "h4 d16 causal+rows:16/32+8/32",
+        "causal_top_left",
+        "causal is aligned to the first key (top-left): query 0 of Tq=24, Tk=64 sees keys 0..0, "
+        "expected 0..16",
+        "use torch.ones(Tq, Tk, dtype=torch.bool).tril(diagonal=Tk - Tq)",
+    ),
     traced(
         is_causal_of_torch,
         "h4 t33/129 d16 causal",

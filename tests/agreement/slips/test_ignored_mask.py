@@ -72,6 +72,13 @@ CASES = (
         "32..32",
         "Limits(masks=('causal',))",
     ),
+    traced(
+        without(rows=None),
+        "h2 d16 causal+rows:16/32+8/32",
+        "rows_ignored",
+        "the ends of rows are ignored: query 0 of Tq=24, Tk=64 sees keys 0..40, expected 0..16",
+        "Limits(masks=('causal',))",
+    ),
 )
 
 

@@ -45,6 +45,14 @@ WINDOW, LEFT, RIGHT = "h4 t100 d16 window:16:5", "q_position - k_position < left
 CASES = (
     traced(
         reaching(left=1),
+        "h4 d16 window:9:3+rows:16/32+8/32",
+        "left_reach_too_long",
+        "the window is 1 key too long on the left: query 0 of Tq=24, Tk=64 sees keys 7..19, "
+        "expected 8..19",
+        LEFT,
+    ),
+    traced(
+        reaching(left=1),
         WINDOW,
         "left_reach_too_long",
         "the window is 1 key too long on the left: query 16 of Tq=100, Tk=100 sees keys 0..21, "

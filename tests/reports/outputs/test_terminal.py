@@ -23,6 +23,7 @@ from reports.outputs.terminal.grid_tables import folded
 from reports.outputs.terminal.listings import capability_markdown
 from reports.outputs.terminal.verdict_tables import MOST_ROWS
 from reports.views.numbers import mebibytes, milliseconds, ratio_in, share
+from suites.listing import LISTS, PROBLEMS
 from suites.records.codec import to_data
 from suites.records.plan import Entry
 from tests.saved_run import MACHINE, PROBLEMS, TWO, entries, over_budget, small_run
@@ -360,12 +361,56 @@ RUN = {
 }
 
 
+SUITE = {
+    "name": "quick",
+    "kind": "general",
+    "problems": 18,
+    "minutes": 3,
+    "asks": "What is fast?",
+}
+CASE = {
+    "problem": "b1 h2 t512 d64 full fp32 cpu",
+    "label": "the encoder",
+    "count": 12,
+    "step": "one request",
+    "source": "arXiv 1706.03762",
+    "scaled": "batch 1 of 32",
+}
+
+
+def test_suites_are_listed_by_kind() -> None:
+    others = [{**SUITE, "kind": kind, "name": kind} for kind in ("questions", "applications")]
+    text = shown(listings.listed("suites", [SUITE, *others]), width=100)
+    words = ("begin with", "quick", "by question", "questions", "by application", "applications")
+    assert [text.index(each) for each in words] == sorted(text.index(each) for each in words)
+
+
+def test_the_problems_of_a_suite_have_their_labels_counts_and_sources() -> None:
+    plain = {**CASE, "label": "", "count": 1, "step": "", "source": "", "scaled": ""}
+    suite = {**SUITE, "cases": [CASE, {**plain, "problem": "b1 h2 t9 d64 full fp32 cpu"}]}
+    left_out = {**suite, "left_out": ["training: it takes too long"]}
+    lines = shown(listings.listed("problems", left_out), width=100).splitlines()
+    assert [line.strip() for line in lines if line.strip()] == [
+        "quick: What is fast?",
+        "18 problems on a CPU with 2 cores, 3 minutes at most",
+        "b1 h2 t512 d64 full fp32 cpu",
+        "label: the encoder",
+        "calls: 12 in one request",
+        "source: arXiv 1706.03762",
+        "scaled: batch 1 of 32",
+        "b1 h2 t9 d64 full fp32 cpu",
+        "left out",
+        "training: it takes too long",
+    ]
+    assert "left out" not in shown(listings.listed("problems", {**suite, "left_out": []}), width=99)
+
+
 @pytest.mark.parametrize("width", [25, 40, 60])
 def test_the_lists_of_runs_and_suites_cut_no_number_in_a_narrow_terminal(width: int) -> None:
     run = {**RUN, "name": "problem-20261129-063056", "problems": 1800, "records": 60123}
     words = shown(listings.listed("runs", [run, run]), width=width).split()
     assert {"1800", "60123", run["name"]} <= set(words)
-    suite = {"name": "scaling", "problems": 1800, "sessions": 333, "description": "a first look"}
+    suite = {**SUITE, "problems": 1800, "minutes": 333}
     assert {"1800", "333"} <= set(shown(listings.listed("suites", [suite]), width=width).split())
 
 
@@ -381,8 +426,8 @@ def test_the_lists_of_runs_and_suites_cut_no_number_in_a_narrow_terminal(width: 
         ("runs", [], "no runs; python run_bench.py makes one"),
         (
             "suites",
-            [{"name": "quick", "problems": 18, "sessions": 3, "description": "a first look"}],
-            "quick 18 3 a first look",
+            [SUITE],
+            "quick 18 3 What is fast?",
         ),
         ("machine", MACHINE, "torch 2.13.0+cpu"),
         ("machine", {"cpu_capability": "AVX2"}, "cpu capability AVX2"),
@@ -396,7 +441,7 @@ def test_each_list_is_a_table(what: str, data: Any, expected: str) -> None:
 
 
 def test_there_is_a_table_for_each_list() -> None:
-    assert set(listings.TABLES) == {"implementations", "suites", "runs", "machine"}
+    assert set(listings.TABLES) == {*LISTS, PROBLEMS}
 
 
 def of_one_problem(*names: str, **plan: Any) -> Analysis:

@@ -12,9 +12,18 @@ const tilesOf = (chart) => (passes(chart.facets) ? chart.tiles.filter((t) => sho
 const isEmpty = (chart) => !(chart.tiles ? tilesOf(chart) : seriesOf(chart)).length;
 const sorted = (values) => [...new Set(values)].sort((a, b) => a - b);
 
+// Bars from the left, each upon those of the series before it.
+const stack = (series, colour) => ({
+  type: "bar", orientation: "h", name: series.name, x: series.x, y: series.y, width: 0.62,
+  hoverinfo: series.hover.length ? "text" : "x+name", hovertext: series.hover.map((i) => hovers[i]), textposition: "none",
+  marker: { color: colour, line: { width: 1, color: look()[2] } },
+});
+const isStacked = (chart) => chart.series.some((s) => s.drawn === "stacked");
+
 // A line has a gap at sizes without a figure. Points may be several at one size. A value beyond the axis is at its edge.
 const trace = (sizes, bars, written) => (series) => {
   const colour = colours(series);
+  if (series.drawn === "stacked") return stack(series, colour);
   const xs = series.drawn === "line" ? sizes : series.x;
   const at = (values) => (series.drawn === "line" ? xs.map((size) => values[series.x.indexOf(size)] ?? null) : values);
   const hasHover = series.hover.length > 0;
@@ -96,13 +105,16 @@ const withNames = (place, series, laid) => {
   if (!found.length) return [laid, new Set()];
   return [{ ...wide, annotations: found.map(nameAt(xaxis.type, yaxis.type)) }, new Set(found.map(({ s }) => s.name))];
 };
+// The legend of stacks above the bars: a line for each entry on a phone, for each two elsewhere.
+const stackLegend = (series) => 20 * Math.ceil(series.length / (narrow.matches ? 1 : 2));
 // Rows of text in place of a y axis of numbers; they name the points, so there is no legend.
 const rowLayout = (chart, series) => {
-  const values = series.flatMap((s) => [...s.x, ...s.low, ...s.high]);
-  const x = typed("x", values, chart.logX);
+  const stacked = isStacked(chart);
+  const values = [...(stacked ? [0] : []), ...series.flatMap((s) => [...s.x, ...s.low, ...s.high])];
+  const x = typed("x", values, chart.logX && !stacked);
   return {
-    ...common(), showlegend: false, height: 80 + 44 * chart.rows.length, uirevision: x,
-    margin: { ...common().margin, l: 8 },
+    ...common(), showlegend: stacked, height: 80 + 44 * chart.rows.length + (stacked ? stackLegend(series) : 0), uirevision: x,
+    barmode: "stack", margin: { ...common().margin, l: 8 },
     xaxis: { ...axisOf(), title: { text: chart.x, font: { size: narrow.matches ? 12 : 14 } }, type: x, range: rangeOf(x, values), ...evenly(x, values) },
     yaxis: {
       ...axisOf(), automargin: true, fixedrange: true, range: [chart.rows.length - 0.5, -0.5], ticklabelposition: "outside",

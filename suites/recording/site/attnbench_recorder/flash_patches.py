@@ -39,7 +39,7 @@ class _Described:
         return self._describe(recorder, args, kwargs)
 
 
-def _described(  # noqa: PLR0913 - what is known of the function, then of the call
+def _described(
     name: str,
     tensors: Callable[[Given], tuple[Tensor, Tensor, Tensor]],
     of: Any,

@@ -28,7 +28,12 @@ def patch(module: ModuleType, recorder: Recorder) -> None:
         ("_transformer_encoder_layer_fwd", _of_layer),
         ("_native_multi_head_attention", _of_native),
     ):
-        replace(recorder, module, name, recorder.wrapped(getattr(module, name), describe, _attention_alone))
+        replace(
+            recorder,
+            module,
+            name,
+            recorder.wrapped(getattr(module, name), describe, _attention_alone),
+        )
     replace(recorder, module.nn.MultiheadAttention, "__call__", _calling(recorder))
 
 
@@ -44,7 +49,9 @@ def _calling(recorder: Recorder) -> Any:
         before = recorder.calls
 
         def described(recorder: Recorder, *args: Any, **kwargs: Any) -> Call | None:
-            return _of_weighted(recorder, self, *args, **kwargs) if recorder.calls == before else None
+            return (
+                _of_weighted(recorder, self, *args, **kwargs) if recorder.calls == before else None
+            )
 
         def call(*args: Any, **kwargs: Any) -> Any:
             return torch.nn.Module.__call__(self, *args, **kwargs)
@@ -99,7 +106,9 @@ def _merged(
 ) -> Tensor:
     """Both masks as one additive mask, [B or 1, H or 1, Tq or 1, Tk]. In theirs, True hides."""
     batch, heads, queries, keys = sizes
-    total = torch.zeros((), device=(attn_mask if attn_mask is not None else key_padding_mask).device)  # type: ignore[union-attr] # one is there
+    total = torch.zeros(
+        (), device=(attn_mask if attn_mask is not None else key_padding_mask).device
+    )  # type: ignore[union-attr] # one is there
     if attn_mask is not None:
         shape = (batch, heads) if attn_mask.dim() == 3 else (1, 1)
         total = total + _additive(attn_mask).reshape(*shape, queries, keys)
@@ -115,7 +124,7 @@ def _additive(mask: Tensor) -> Tensor:
     return torch.zeros(mask.shape, device=mask.device).masked_fill_(mask, float("-inf"))
 
 
-def _of_layer(  # noqa: PLR0913 - its own parameters
+def _of_layer(
     recorder: Recorder, src: Tensor, embed_dim: int, num_heads: int, qkv_weight: Tensor, *rest: Any
 ) -> Call:
     """A call of a whole layer of TransformerEncoder. Its mask comes last but one."""
@@ -125,7 +134,7 @@ def _of_layer(  # noqa: PLR0913 - its own parameters
     )  # fmt: skip
 
 
-def _of_native(  # noqa: PLR0913 - its own parameters
+def _of_native(
     recorder: Recorder,
     query: Tensor,
     key: Tensor,  # noqa: ARG001 - its own parameter
@@ -142,7 +151,7 @@ def _of_native(  # noqa: PLR0913 - its own parameters
     )  # fmt: skip
 
 
-def _of_self(  # noqa: PLR0913 - what two functions share
+def _of_self(
     recorder: Recorder,
     by: str,
     source: Tensor,
@@ -186,7 +195,8 @@ def _size(batch: int, heads: int, length: int, width: int) -> Size:
 def _attention_alone(call: Call) -> Any:
     """A function that computes the attention of a call, on zeros of its sizes."""
     q, k, v = (
-        torch.zeros(each[0], dtype=call.dtype, device=call.device) for each in (call.q, call.k, call.v)
+        torch.zeros(each[0], dtype=call.dtype, device=call.device)
+        for each in (call.q, call.k, call.v)
     )
 
     def alone() -> Tensor:

@@ -74,7 +74,7 @@ class Recorder:
         recorded.original = original  # type: ignore[attr-defined] # whoever wraps it again needs it
         return recorded
 
-    def record(  # noqa: PLR0913 - of `wrapped`, and the arguments of the call
+    def record(
         self,
         original: Callable[..., Any],
         describe: Describe,

@@ -71,7 +71,11 @@ def rows_of(visible: Tensor, *, collapse: bool = True) -> Rows | None:
     starts, ends = (first * some).cpu(), (end * some).cpu()
     if not bool(((ends - starts) == count.cpu()).all()):
         return None
-    if collapse and len(starts) > 1 and bool((starts == starts[:1]).all() & (ends == ends[:1]).all()):
+    if (
+        collapse
+        and len(starts) > 1
+        and bool((starts == starts[:1]).all() & (ends == ends[:1]).all())
+    ):
         starts, ends = starts[:1], ends[:1]
     return Rows(starts, ends, keys)
 
@@ -135,9 +139,7 @@ def _band(rows: Rows, low: Tensor, high: Tensor) -> tuple[int | None, int | None
     return reach[0], reach[1]
 
 
-def _renders(
-    rows: Rows, low: Tensor, high: Tensor, band: tuple[int | None, int | None]
-) -> bool:
+def _renders(rows: Rows, low: Tensor, high: Tensor, band: tuple[int | None, int | None]) -> bool:
     """Whether the band within these limits has exactly these rows."""
     left, right = band
     starts, ends = low.expand_as(rows.starts), high.expand_as(rows.ends)

@@ -29,6 +29,7 @@ def patch(torch: ModuleType, recorder: Recorder) -> None:
 
 def noting_compile(original: Callable[..., Any], recorder: Recorder) -> Callable[..., Any]:
     """torch.compile, with its use noted. A compiled flex_attention is still recorded."""
+
     @wraps(original)
     def compile(model: Any = None, *args: Any, **kwargs: Any) -> Any:  # noqa: A001 - its name
         describe = getattr(model, "describe_flex", None)

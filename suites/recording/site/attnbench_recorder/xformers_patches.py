@@ -22,7 +22,7 @@ def patch(module: ModuleType, recorder: Recorder) -> None:
     replace(recorder, module, NAME, recorder.wrapped(getattr(module, NAME), described))
 
 
-def described(  # noqa: PLR0913 - its own parameters
+def described(
     recorder: Recorder,
     query: Tensor,
     key: Tensor,

@@ -56,6 +56,12 @@ def _agreement_texts() -> Iterator[str]:
         "b3 h4/2 t65 d32 dv24 causal+padding:0.5+documents:65 relative:32 softcap5 sink train",
         "b2 h2 t1100 d32 causal+padding:0.5 alibi",
     )
+    yield from (
+        "h4/2 d32 causal+rows:4x1/33+20/40+1/129 train",
+        "h4/2 d16 rows:1/33+3/9+9/9+12/5 train bthd",
+        "h4 d16 window:9+rows:2x4/33+1/65+7/7 bf16",
+        "h4/2 d32 dv24 causal+rows:3x1/65+4/4 softcap30 sink bf16 train bthd",
+    )
     yield from _lengths_and_heads()
     yield from ("b2 h4 t256 d64 full train", "b1 h4 t256 d64 causal train")  # whole blocks
     yield "b1 h4 t1024 d64 window:128"

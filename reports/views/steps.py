@@ -1,0 +1,166 @@
+"""Time in attention per step as sentences: what it takes, the best single one, the best mix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from reports.analysis.run_analysis import Analysis
+from reports.analysis.sums.estimates import Estimate, Saving
+from reports.analysis.sums.rows import StepRow, StepSum
+from reports.views.answer import Answer
+from reports.views.cases import calls, title, titles, whole
+from reports.views.numbers import milliseconds, percent
+from reports.views.problems import shared_words
+from reports.views.text import abbreviated, capitalized, counted
+
+HEADING: Final = "Time in attention per step"
+MOST_CASES: Final = 3
+"""Cases or implementations that a sentence names; more are counted."""
+
+
+def lines(analysis: Analysis) -> list[list[str]]:
+    """The lines of each step: what it takes, the best single one, the best mix, what is left out."""
+    return [
+        [
+            f"{label(row, analysis)}: {first(row)}.",
+            *(f"{capitalized(each)}." for each in better(row)),
+            *filter(None, [" ".join(notes(row))]),
+        ]
+        for row in analysis.steps
+    ]
+
+
+def answers(analysis: Analysis) -> list[Answer]:
+    """The main sentences of each step as answers of the first screen."""
+    return [
+        Answer(
+            label=label(row, analysis),
+            start=first(row),
+            choices=(),
+            lead=tuple(better(row)),
+            details=(),
+        )
+        for row in analysis.steps
+    ]
+
+
+def label(row: StepRow, analysis: Analysis) -> str:
+    """The step, with its threads where the run has several numbers of them."""
+    several = len(analysis.plan.threads) > 1
+    return f"{row.step}, {counted(row.threads, 'thread')}" if several else row.step
+
+
+def first(row: StepRow) -> str:
+    """What attention takes now: attention takes 41.2 ms [40.1, 42.3] of the 180 ms step, ..."""
+    if row.now is None:
+        return "attention has no time: none of its cases was measured in one session"
+    of = f" of the {milliseconds(row.took_ms)} ms step" if row.took_ms else ""
+    by = abbreviated(row.now.name) if row.now.name else "what each case has now"
+    return f"attention takes {estimate(row.now.time)}{of}, by {by}"
+
+
+def better(row: StepRow) -> Iterator[str]:
+    """The best single implementation and the best mix, each with its saving."""
+    if row.now is None:
+        return
+    if row.best is None:
+        yield f"no implementation answers all {counted(len(row.cases), 'case')}"
+    elif row.best.names == row.now.names:
+        yield "no other single implementation is faster"
+    else:
+        yield f"all by {abbreviated(row.best.names[0])}: {_sum(row.best)}"
+    if row.mix is not None:
+        yield from _mix(row, row.mix)
+
+
+def notes(row: StepRow) -> Iterator[str]:
+    """What the sums leave out, and what is interpolated, as whole sentences."""
+    yield from _interpolated(row)
+    yield from _left_out(row)
+    yield from _unexpressed(row)
+
+
+def estimate(found: Estimate) -> str:
+    """Milliseconds with their interval: 41.2 ms [40.1, 42.3]."""
+    return f"{milliseconds(found.value)} ms{_ends(found, milliseconds)}"
+
+
+def saving(found: Saving) -> str:
+    """A saving: which saves 14.1 ms [13.0, 15.2], 7.8 % [7.2, 8.4] of the step."""
+    part = found.of_step or found.share
+    of = "of the step" if found.of_step else "of the time in attention"
+    size = f"{estimate(found.ms)}, {percent(part.value)}{_ends(part, _bare_percent)} {of}"
+    if found.is_shown or found.share.low is None:
+        return f"which saves {size}"
+    if found.is_loss:
+        return f"which takes longer: saving {size}"
+    return f"not shown to save time: {size}"
+
+
+def _bare_percent(value: float | None) -> str:
+    return percent(value).removesuffix(" %")
+
+
+def _ends(found: Estimate, text: Callable[[float | None], str]) -> str:
+    """The interval in brackets; empty without one."""
+    if found.low is None or found.high is None:
+        return ""
+    return f" [{text(found.low)}, {text(found.high)}]"
+
+
+def _sum(found: StepSum) -> str:
+    said = f", {saving(found.saving)}" if found.saving else ""
+    return f"{estimate(found.time)}{said}"
+
+
+def _mix(row: StepRow, found: StepSum) -> Iterator[str]:
+    """The mix with the cases of each implementation, or that there is none."""
+    if row.best is not None and found.names == row.best.names:
+        yield "no mix of implementations is faster"
+        return
+    open_ = row.best is not None and row.mix_saving is not None and not row.mix_saving.is_shown
+    beside = "" if row.best is None else abbreviated(row.best.names[0])
+    not_shown = f"; not shown to be faster than {beside} alone" if open_ else ""
+    yield f"best mix: {_sum(found)} ({'; '.join(_parts(row, found))}){not_shown}"
+
+
+def _parts(row: StepRow, found: StepSum) -> Iterator[str]:
+    """The implementations of a mix with their cases, those that change first."""
+    shared = shared_words({each.case.problem for each in row.cases})
+    by_name: dict[str, list[int]] = {}
+    for place, name in enumerate(found.names):
+        by_name.setdefault(name, []).append(place)
+    current = [each.current for each in row.cases]
+    ordered = sorted(by_name.items(), key=lambda each: all(current[p] == each[0] for p in each[1]))
+    for name, places in ordered[:MOST_CASES]:
+        cases = (row.cases[place].case for place in places)
+        yield f"{abbreviated(name)} for {titles(cases, MOST_CASES, shared)}"
+    if len(ordered) > MOST_CASES:
+        yield f"{counted(len(ordered) - MOST_CASES, 'more implementation')}"
+
+
+def _interpolated(row: StepRow) -> Iterator[str]:
+    found = [each for each in row.cases if each.between]
+    if found:
+        ends = " and ".join(f"t{each.key_length}" for each in found[0].between or ())
+        of = f"{len(found)} of {counted(len(row.cases), 'case')}"
+        yield f"Interpolated over length: {of}, as {title(found[0].case)} from {ends}."
+
+
+def _left_out(row: StepRow) -> Iterator[str]:
+    if row.left_out:
+        one = row.left_out[0]
+        more = f"; {len(row.left_out) - 1} more" if len(row.left_out) > 1 else ""
+        yield f"No time, in no sum: {calls(one.case)} ({one.reason}){more}."
+
+
+def _unexpressed(row: StepRow) -> Iterator[str]:
+    every = row.unexpressed
+    if every:
+        count, took = sum(each.count for each in every), sum(each.took_ms for each in every)
+        made = "1 call" if count == 1 else f"{whole(count)} calls"
+        reasons = list(dict.fromkeys(each.reason for each in every))
+        more = f" and {len(reasons) - MOST_CASES} more" if len(reasons) > MOST_CASES else ""
+        why = f"{', '.join(reasons[:MOST_CASES])}{more}"
+        yield f"Not expressible, in no sum: {made}, {milliseconds(took)} ms when recorded ({why})."
