@@ -72,6 +72,7 @@ class Suite:
                      "multi_head[positions=rotary](sdpa_flash)"
     left_out         cases of the question that are not in the list, each with the reason
     steps            recorded steps that its cases refer to
+    script_threads   OpenMP threads of the recorded script, instead of `threads`; None: not recorded
     baselines        the first choices of a baseline, before the usual ones
     origin           the file that names the problems; empty: none
     """
@@ -91,6 +92,7 @@ class Suite:
     variants: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
+    script_threads: int | None = None
     baselines: tuple[str, ...] = ()
     origin: str = ""
 
