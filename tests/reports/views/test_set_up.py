@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
+from impls.interface import Problem
 from reports.analysis.run_analysis import Analysis
 from reports.rows.measurements import measurement_columns
 from reports.views.charts.sizes import charts
-from reports.views.grids import memory_grid
+from reports.views.grids import memory_grid, token_grid
+from reports.views.stream import stream_grid
 from reports.views.tables import measurement_table
 from suites.records.record import CHECK
 from tests.saved_run import small_run
@@ -51,6 +55,42 @@ def test_set_up_has_columns_beside_the_first_call_where_some_row_has_it() -> Non
     row = next(row for row in analysis.measurements if row.implementation == "chunked")
     exported = measurement_columns(row)
     assert (exported["prepare_ms"], exported["compilations"]) == (12.5, 2)
+
+
+def test_a_run_that_keeps_compiled_code_sums_its_stream_up() -> None:
+    timed = {"prepare_ms": 12.5, "compilations": 2, "set_up_bytes": 3 << 20}
+    analysis = with_changes(timed, {})
+    panel = analysis.plan.entries[0].panel
+    assert stream_grid(analysis, panel=panel).is_empty
+    kept = replace(analysis.plan, keep_compiled=True)
+    kept_run = replace(analysis.run, plan=kept)
+    grid = stream_grid(Analysis(kept_run, analysis.records), panel=panel)
+    rows = [row for row in analysis.measurements if row.implementation == "chunked"]
+    place = grid.columns.index("chunked")
+    found = {row.label: row.cells[place].level for row in grid.rows}
+    first_ms = sum(row.first_call_ms or 0 for row in rows) + 12.5 * len(rows)
+    assert found["ms in all, set-up included"] == pytest.approx(first_ms)
+    assert found["ms a call, set-up spread over all"] == pytest.approx(first_ms / len(rows))
+    assert found["ms in all, warm"] == pytest.approx(sum(row.median_ms for row in rows))
+    assert found["graphs compiled"] == 2 * len(rows)
+    assert found["growth of resident memory, MiB"] == len(rows) * 3 << 20
+    assert "local_window" not in grid.columns  # it has no time for the full masks
+
+
+def test_time_per_new_token_is_shown_where_older_tokens_are_in_the_cache() -> None:
+    problems = ("h2 t1/64 d8", "h2 t64 d8", "h2 t4/64 d8 causal")
+    analysis = Analysis(*small_run(problems=problems))
+    panel = analysis.plan.entries[0].panel
+    grid = token_grid(analysis, panel=panel)
+    assert [row.problem for row in grid.rows] == [Problem.parse(problems[i]) for i in (0, 2)]
+    decode = next(r for r in analysis.measurements if r.problem == Problem.parse(problems[0]))
+    assert decode.us_per_token == pytest.approx(1000 * decode.median_ms)
+    square = next(r for r in analysis.measurements if r.problem == Problem.parse(problems[1]))
+    assert square.us_per_token == pytest.approx(1000 * square.median_ms / 64)
+    assert measurement_columns(square)["us_per_token"] == square.us_per_token
+    assert "us per token" in measurement_table(analysis).head
+    assert "us per token" not in measurement_table(Analysis(*small_run())).head
+    assert token_grid(Analysis(*small_run()), panel=panel).is_empty
 
 
 def test_memory_that_is_not_seen_is_never_a_number() -> None:
