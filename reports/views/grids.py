@@ -229,7 +229,7 @@ def _measured(analysis: Analysis, panel: str, quantity: _Quantity) -> Grid:
         unit=quantity.unit,
     )
     if not quantity.error:
-        rows = tuple(replace(row, cells=_marked(row.cells)) for row in grid.rows)
+        rows = tuple(replace(row, cells=marked(row.cells)) for row in grid.rows)
         grid = replace(grid, rows=rows)
     return replace(grid, caption=quantity.caption)
 
@@ -272,7 +272,7 @@ def _is_refused(cells: tuple[Cell, ...]) -> bool:
     return all(cell.state in ("refused", "missing") for cell in cells)
 
 
-def _marked(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
+def marked(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
     """The row with its smallest number marked, where it has two numbers or more.
 
     Of implementations that ran the same kernel, one is ranked.

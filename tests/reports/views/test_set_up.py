@@ -9,7 +9,9 @@ import pytest
 
 from impls.interface import Problem
 from reports.analysis.run_analysis import Analysis
+from reports.analysis.stream import streams
 from reports.rows.measurements import measurement_columns
+from reports.rows.timings import session_ms
 from reports.views.charts.sizes import charts
 from reports.views.grids import memory_grid, token_grid
 from reports.views.stream import stream_grid
@@ -65,16 +67,32 @@ def test_a_run_that_keeps_compiled_code_sums_its_stream_up() -> None:
     kept = replace(analysis.plan, keep_compiled=True)
     kept_run = replace(analysis.run, plan=kept)
     grid = stream_grid(Analysis(kept_run, analysis.records), panel=panel)
-    rows = [row for row in analysis.measurements if row.implementation == "chunked"]
     place = grid.columns.index("chunked")
     found = {row.label: row.cells[place].level for row in grid.rows}
-    first_ms = sum(row.first_call_ms or 0 for row in rows) + 12.5 * len(rows)
-    assert found["ms in all, set-up included"] == pytest.approx(first_ms)
-    assert found["ms a call, set-up spread over all"] == pytest.approx(first_ms / len(rows))
-    assert found["ms in all, warm"] == pytest.approx(sum(row.median_ms for row in rows))
-    assert found["graphs compiled"] == 2 * len(rows)
-    assert found["growth of resident memory, MiB"] == len(rows) * 3 << 20
+    own = [r for r in analysis.records if r.implementation == "chunked" and r.times_ms]
+    of_second = [r for r in own if r.session == 2]  # the median of three that grow by session
+    first_ms = sum((r.first_call_ms or 0) + 12.5 for r in of_second)
+    assert found["ms of all first calls, set-up included"] == pytest.approx(first_ms)
+    per_call = found["ms of a first call, set-up spread over all"]
+    assert per_call == pytest.approx(first_ms / len(of_second))
+    assert found["ms of all calls, warm"] == pytest.approx(sum(map(session_ms, of_second)))
+    assert found["graphs compiled"] == 2 * len(of_second)
+    assert found["growth of resident memory, MiB"] == len(of_second) * 3 << 20
     assert "local_window" not in grid.columns  # it has no time for the full masks
+
+
+def test_a_compilation_counts_once_in_a_stream_whichever_problem_pays_for_it() -> None:
+    run, records = small_run(problems=("h2 t8 d8", "h2 t9 d8", "h2 t10 d8"))
+    order = {1: 8, 2: 9, 3: 10}
+    made = [
+        replace(r, compilations=int(order[r.session] == r.problem.query_length))
+        if r.times_ms
+        else r
+        for r in records
+    ]
+    kept = replace(run, plan=replace(run.plan, keep_compiled=True))
+    (*_, each) = streams(Analysis(kept, made), kept.plan.entries[0].panel)
+    assert (each.calls, each.compilations) == (3, 1)
 
 
 def test_time_per_new_token_is_shown_where_older_tokens_are_in_the_cache() -> None:
