@@ -13,6 +13,7 @@ from reports.rows.answers import STATES, State
 from reports.rows.measurements import Measurement
 from reports.rows.outcomes import Outcome
 from reports.rows.panels import APPROXIMATIONS
+from reports.views.cases import labelled, labels_of
 from reports.views.commands import labels
 from reports.views.evidence import sentence
 from reports.views.kernels import flagged, label
@@ -52,7 +53,7 @@ class Cell:
 class GridRow:
     """The cells of one row.
 
-    label    without the words that all rows share
+    label    without the words that all rows share; labels of cases on a line before it
     problem  what the row is filtered by; None: not a problem of its own
     """
 
@@ -252,10 +253,10 @@ def _rows(
     analysis: Analysis, names: tuple[str, ...], cells: Mapping[Pair, Cell]
 ) -> tuple[GridRow, ...]:
     """A row for each problem of the plan."""
-    shared = shared_words(analysis.plan.problems)
+    shared, named = shared_words(analysis.plan.problems), labels_of(analysis.plan)
     return tuple(
         GridRow(
-            label=without(problem, shared),
+            label=labelled(problem, without(problem, shared), named, between="\n"),
             cells=tuple(cells[problem, name] for name in names),
             problem=problem,
         )

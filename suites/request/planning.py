@@ -150,6 +150,8 @@ def _cuda_device(given: Mapping[str, str | list[str]], values: Mapping[str, Any]
 def threads_of(request: Request, cores: int) -> tuple[int, ...]:
     """Numbers of threads, in order. Raises ValueError for more than there are CPUs."""
     usual = (*(each for each in request.suite.threads if each < cores), cores)
+    if request.suite.script_threads:
+        usual = (min(request.suite.script_threads, cores),)
     found: tuple[int, ...] = request.settings.get("threads", usual)
     if found[-1] > cores:
         raise ValueError(f"--threads is {found[-1]}, this program may use {cores} CPUs")

@@ -73,6 +73,7 @@ class Suite:
     keep_compiled    whether compiled code stays from one problem to the next
     left_out         cases of the question that are not in the list, each with the reason
     steps            recorded steps that its cases refer to
+    script_threads   OpenMP threads of the recorded script, instead of `threads`; None: not recorded
     baselines        the first choices of a baseline, before the usual ones
     origin           the file that names the problems; empty: none
     """
@@ -92,6 +93,7 @@ class Suite:
     variants: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
+    script_threads: int | None = None
     baselines: tuple[str, ...] = ()
     keep_compiled: bool = False
     origin: str = ""
