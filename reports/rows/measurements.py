@@ -26,8 +26,9 @@ class Measurement:
     samples, disturbed   rounds of all sessions, and how many of them were disturbed
     median_ms            the median of the session medians, of the rounds that count
     low_ms, high_ms      the spread over sessions: the smallest and the largest session median
-    prepare_ms, first_call_ms, compilations, neighbour_ratio, page_faults, host_ms, unhidden,
-    sustained_ms, cross_check_ms
+    us_per_token         microseconds of a call over the queries of all batch rows
+    prepare_ms, first_call_ms, compilations, set_up_bytes, neighbour_ratio, page_faults, host_ms,
+    unhidden, sustained_ms, cross_check_ms
                          medians over the sessions
     share_of_attainable  median over the sessions of the share of their own ceilings
     checked_again        whether the output was compared again, because the time was beyond what
@@ -56,9 +57,11 @@ class Measurement:
     median_ms: float
     low_ms: float
     high_ms: float
+    us_per_token: float
     prepare_ms: float | None
     first_call_ms: float | None
     compilations: float | None
+    set_up_bytes: float | None
     neighbour_ratio: float | None
     page_faults: float | None
     share_of_attainable: float | None

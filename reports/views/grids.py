@@ -117,6 +117,14 @@ _TIME: Final = _Quantity(
     _time_title,
     flag=lambda row: row.fallback,
 )
+_TOKENS: Final = _Quantity(
+    "Time per new token",
+    "us",
+    "Median microseconds of a call over its queries",
+    lambda row: row.us_per_token,
+    milliseconds,
+    _time_title,
+)
 _MEMORY: Final = _Quantity(
     "Memory",
     "MiB above the inputs",
@@ -140,6 +148,13 @@ _ERROR: Final = _Quantity(
 def time_grid(analysis: Analysis, *, panel: str) -> Grid:
     """Median milliseconds of the implementations of a panel."""
     return _measured(analysis, panel, _TIME)
+
+
+def token_grid(analysis: Analysis, *, panel: str) -> Grid:
+    """Median microseconds per new token; only of problems whose keys came before, as in decode."""
+    grid = _measured(analysis, panel, _TOKENS)
+    rows = (row for row in grid.rows if row.problem and row.problem.has_older_tokens)
+    return replace(grid, rows=tuple(rows))
 
 
 def memory_grid(analysis: Analysis, *, panel: str) -> Grid:

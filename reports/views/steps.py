@@ -26,6 +26,7 @@ def lines(analysis: Analysis) -> list[list[str]]:
             f"{label(row, analysis)}: {first(row)}.",
             *(f"{capitalized(each)}." for each in better(row)),
             *filter(None, [" ".join(notes(row))]),
+            *put_in(row, analysis),
         ]
         for row in analysis.steps
     ]
@@ -79,6 +80,20 @@ def notes(row: StepRow) -> Iterator[str]:
     yield from _interpolated(row)
     yield from _left_out(row)
     yield from _unexpressed(row)
+
+
+def put_in(row: StepRow, analysis: Analysis) -> tuple[str, ...]:
+    """How the mix of a recorded script is put into it; empty where it changes nothing."""
+    if not analysis.plan.steps or row.mix is None or row.now is None:
+        return ()
+    if row.mix.names == row.now.names:
+        return ()
+    name = analysis.run.name
+    return (
+        f"Put the mix in: python run_bench.py export {name} --format dispatch",
+        "then in the script: from run_bench import substituted",
+        f'with substituted("results/{name}/dispatch.json"): ...',
+    )
 
 
 def estimate(found: Estimate) -> str:

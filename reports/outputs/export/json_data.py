@@ -69,7 +69,7 @@ def of_run(analysis: Analysis) -> dict[str, Any]:
         "verdicts": [plain(_with_reason(columns(row))) for row in analysis.verdicts],
         "across": [plain(_across(row)) for row in analysis.across],
         "tails": [plain(tail_columns(row)) for row in analysis.tails],
-        "own_inputs": [plain(columns(row)) for row in own_inputs(analysis.records)],
+        "own_inputs": [plain(columns(row)) for row in own_inputs(analysis.run, analysis.records)],
         "outcomes": [plain(_outcome(row)) for row in analysis.outcomes],
         "not_measured": [plain(_not_measured(row)) for row in not_measured(analysis)],
     }

@@ -76,7 +76,7 @@ class _Family:
 
     @property
     def title(self) -> str:
-        quantity, axis = self.quantity.name.capitalize(), families.AXIS_TITLES[self.axis.name]
+        quantity, axis = self.quantity.name.capitalize(), families.axis_title(self.axis)
         return f"{quantity}{of_panel(self.panel)} against {axis}"
 
 

@@ -13,7 +13,7 @@ from reports.views.charts.steps import step_charts
 from reports.views.numbers import milliseconds
 from reports.views.problems import facets
 from reports.views.sections import Row, Section, Table, Value
-from reports.views.steps import HEADING, label, notes, share
+from reports.views.steps import HEADING, label, notes, put_in, share
 from reports.views.text import abbreviated, capitalized
 from suites.records.cases import Case
 
@@ -45,7 +45,7 @@ def section(analysis: Analysis) -> Section | None:
         sentences=tuple(
             f"{label(row, analysis)}. {' '.join(found)}"
             for row in analysis.steps
-            if (found := list(notes(row)))
+            if (found := [*notes(row), *filter(None, [", ".join(put_in(row, analysis))])])
         ),
         charts=tuple(step_charts(analysis)),
         tables=tuple(table for row in analysis.steps for table in _tables(analysis, row)),

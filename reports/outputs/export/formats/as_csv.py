@@ -48,7 +48,7 @@ def write(store: Store, run: Run, path: Path) -> tuple[Path, ...]:
 
 def _own_inputs(analysis: Analysis) -> str:
     """The errors on the user's own inputs; empty for a run with random inputs alone."""
-    rows = own_inputs(analysis.records)
+    rows = own_inputs(analysis.run, analysis.records)
     return _table(map(columns, rows), OWN_COLUMNS) if rows else ""
 
 

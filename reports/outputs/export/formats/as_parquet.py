@@ -32,7 +32,7 @@ NEEDED: Final = (
     'constraints.txt -e ".[parquet]", or export another format'
 )
 _NAMES: Final = ("problem", "implementation", "status")
-_BYTES: Final = ("peak_bytes", "kept_bytes", "resident_bytes")
+_BYTES: Final = ("peak_bytes", "kept_bytes", "resident_bytes", "set_up_bytes")
 _FIGURES: Final = (
     "prepare_ms",
     "first_call_ms",
