@@ -145,6 +145,17 @@ class Problem:
         return self.mask.visible_pairs(self.batch, self.query_length, self.key_length)
 
     @property
+    def new_tokens(self) -> int:
+        """Tokens that one call computes: the queries of all batch rows."""
+        return self.batch * self.query_length
+
+    @property
+    def has_older_tokens(self) -> bool:
+        """Whether some keys come before the first query, as with a cache of keys and values."""
+        rows = self.mask.rows or ((self.query_length, self.key_length),)
+        return any(queries < keys for queries, keys in rows)
+
+    @property
     def has_keyless_rows(self) -> bool:
         """Whether some query sees no key, as the first of Tq=129 does with Tk=33 and causal."""
         return self.mask.hides_a_row(self.batch, self.query_length, self.key_length)

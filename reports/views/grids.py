@@ -13,6 +13,7 @@ from reports.rows.answers import STATES, State
 from reports.rows.measurements import Measurement
 from reports.rows.outcomes import Outcome
 from reports.rows.panels import APPROXIMATIONS
+from reports.views.cases import labelled, labels_of
 from reports.views.commands import labels
 from reports.views.evidence import sentence
 from reports.views.kernels import flagged, label
@@ -52,7 +53,7 @@ class Cell:
 class GridRow:
     """The cells of one row.
 
-    label    without the words that all rows share
+    label    without the words that all rows share; labels of cases on a line before it
     problem  what the row is filtered by; None: not a problem of its own
     """
 
@@ -116,6 +117,14 @@ _TIME: Final = _Quantity(
     _time_title,
     flag=lambda row: row.fallback,
 )
+_TOKENS: Final = _Quantity(
+    "Time per new token",
+    "us",
+    "Median microseconds of a call over its queries",
+    lambda row: row.us_per_token,
+    milliseconds,
+    _time_title,
+)
 _MEMORY: Final = _Quantity(
     "Memory",
     "MiB above the inputs",
@@ -139,6 +148,13 @@ _ERROR: Final = _Quantity(
 def time_grid(analysis: Analysis, *, panel: str) -> Grid:
     """Median milliseconds of the implementations of a panel."""
     return _measured(analysis, panel, _TIME)
+
+
+def token_grid(analysis: Analysis, *, panel: str) -> Grid:
+    """Median microseconds per new token; only of problems whose keys came before, as in decode."""
+    grid = _measured(analysis, panel, _TOKENS)
+    rows = (row for row in grid.rows if row.problem and row.problem.has_older_tokens)
+    return replace(grid, rows=tuple(rows))
 
 
 def memory_grid(analysis: Analysis, *, panel: str) -> Grid:
@@ -237,10 +253,10 @@ def _rows(
     analysis: Analysis, names: tuple[str, ...], cells: Mapping[Pair, Cell]
 ) -> tuple[GridRow, ...]:
     """A row for each problem of the plan."""
-    shared = shared_words(analysis.plan.problems)
+    shared, named = shared_words(analysis.plan.problems), labels_of(analysis.plan)
     return tuple(
         GridRow(
-            label=without(problem, shared),
+            label=labelled(problem, without(problem, shared), named, between="\n"),
             cells=tuple(cells[problem, name] for name in names),
             problem=problem,
         )

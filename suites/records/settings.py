@@ -70,6 +70,8 @@ class Settings:
     cuda_device      the NVIDIA device, an index or a UUID as typed; "": the first visible one
     tail             whether every sample is one call, of which there are enough for percentiles
     sustained        whether calls on a GPU are also timed after seconds without a pause
+    keep_compiled    whether code that torch compiled stays from one problem to the next, as in a
+                     server; else each problem is compiled for itself
     """
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid", "strict": True}
@@ -210,6 +212,20 @@ class Settings:
             parse=on_off,
             text=_on_off_text,
             default="off",
+            flag=True,
+        ),
+    ] = False
+
+    keep_compiled: Annotated[
+        bool,
+        Option(
+            name="--keep-compiled",
+            metavar="",
+            help="Keep compiled code from one problem to the next, as in a server.",
+            parse=on_off,
+            text=_on_off_text,
+            default="off",
+            labels=True,
             flag=True,
         ),
     ] = False

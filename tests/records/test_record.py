@@ -74,6 +74,7 @@ def anything_recorded(draw: st.DrawFn) -> Record:
         calls_per_sample=draw(st.none() | COUNTS),
         peak_bytes=draw(st.none() | COUNTS),
         resident_bytes=draw(st.none() | COUNTS),
+        set_up_bytes=draw(st.none() | st.integers(-(2**40), 2**40)),
         page_faults=draw(st.none() | TIMES),
         operator=draw(st.text()),
         kernels=draw(st.lists(KERNELS, max_size=2).map(tuple)),

@@ -30,11 +30,20 @@ from reports.rows.panels import panels_of
 from reports.views import choices, disturbance, neighbours, nvidia, processes
 from reports.views import notes as call_notes
 from reports.views.commands import labels
-from reports.views.grids import Cell, Grid, error_grid, memory_grid, speed_up_grid, time_grid
+from reports.views.grids import (
+    Cell,
+    Grid,
+    error_grid,
+    memory_grid,
+    speed_up_grid,
+    time_grid,
+    token_grid,
+)
 from reports.views.limitations import unread
 from reports.views.machine import inside_calls
 from reports.views.panels import one_of, subject
 from reports.views.statuses import NO_TIMES, SHORT_WORDS, STATUS_WORDS
+from reports.views.stream import stream_grid
 from reports.views.text import abbreviated, counted
 
 MOST_CHOICES: Final = 12
@@ -92,10 +101,10 @@ def main_panels(analysis: Analysis) -> list[str]:
 
 
 def shown_grids(analysis: Analysis, panels: Collection[str]) -> list[Grid]:
-    """Time, memory, error and speed-up of each panel that has such numbers, the fastest first."""
+    """The grids of each panel that has such numbers, the fastest first."""
     grids = [
         fastest_first(make(analysis, panel=panel), time_grid(analysis, panel=panel))
-        for make in (time_grid, memory_grid, error_grid, speed_up_grid)
+        for make in (time_grid, token_grid, stream_grid, memory_grid, error_grid, speed_up_grid)
         for panel in panels
     ]
     return [with_numbers(grid) for grid in grids if not grid.is_empty]

@@ -46,7 +46,7 @@ def suite_of(path: Path) -> Suite:
         cases=lambda devices, gpu: cases,  # noqa: ARG005 - recorded on one device
         sessions=sessions_for(len(measured(cases))),
         budget_s=BUDGET_S,
-        threads=(_threads(found.calls),),
+        script_threads=_threads(found.calls),
         panels=("attention",),
         steps=(step,),
         baselines=_baselines(cases),
