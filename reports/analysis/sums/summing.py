@@ -16,6 +16,7 @@ from reports.analysis.sums.rows import Kind, Lacking, StepRow, StepSum, Substitu
 from reports.analysis.sums.times import Timed, Times, processes_of
 from reports.analysis.verdicts import between_floor
 from reports.rows.families import without_length
+from suites.records.lengths import alike
 
 
 class Sums:
@@ -51,10 +52,10 @@ class Sums:
         )
 
     def _single_changes(self, now: Chosen) -> Iterator[Substitution]:
-        """Each implementation in place of the current one, for each family of problems alone."""
+        """Each implementation in place of the current one, for each kind of problems alone."""
         families: dict[Hashable, list[int]] = {}
         for place, timed in enumerate(self.timed):
-            families.setdefault(without_length(timed.case.problem), []).append(place)
+            families.setdefault(alike(timed.case.problem), []).append(place)
         for own in families.values():
             for name in self.names:
                 if all(name in self.timed[each].ms for each in own):
