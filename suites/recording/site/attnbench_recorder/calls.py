@@ -76,14 +76,16 @@ def call_of(by: str, tensors: tuple[Tensor, ...], sizes: Any, **more: Any) -> Ca
     sizes    their `Size` each
     more     fields of the call
     """
-    q = tensors[0]
+    first = tensors[0]
     grad = torch.is_grad_enabled() and any(each.requires_grad for each in tensors)
     reason = more.pop("reason", "") or unusable(tensors)
     return Call(
         by,
-        *sizes,
-        dtype=dtype_of(q),
-        device=q.device.type,
+        q=sizes[0],
+        k=sizes[1],
+        v=sizes[2],
+        dtype=dtype_of(first),
+        device=first.device.type,
         grad=grad,
         threads=torch.get_num_threads(),
         reason=reason,

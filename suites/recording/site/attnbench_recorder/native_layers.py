@@ -84,7 +84,9 @@ def _of_weighted(  # noqa: PLR0913, PLR0917 - its own parameters
     if masks and not reason:
         purpose = wanted, attn_mask is None
         seen = recorder.masks.of(
-            masks, purpose, lambda: recognised(_merged(attn_mask, key_padding_mask, wanted), wanted)
+            masks,
+            purpose,
+            lambda: recognised(_merged(attn_mask, key_padding_mask, wanted, query.device), wanted),
         )
     tensors = module.out_proj.weight, query
     return call_of("MultiheadAttention", tensors, sizes, seen=seen, reason=reason)
@@ -101,13 +103,14 @@ def _batch_and_lengths(query: Tensor, key: Tensor, *, first: bool) -> tuple[int,
 
 
 def _merged(
-    attn_mask: Tensor | None, key_padding_mask: Tensor | None, sizes: tuple[int, int, int, int]
+    attn_mask: Tensor | None,
+    key_padding_mask: Tensor | None,
+    sizes: tuple[int, int, int, int],
+    device: torch.device,
 ) -> Tensor:
     """Both masks as one additive mask, [B or 1, H or 1, Tq or 1, Tk]. In theirs, True hides."""
     batch, heads, queries, keys = sizes
-    total = torch.zeros(
-        (), device=(attn_mask if attn_mask is not None else key_padding_mask).device
-    )  # type: ignore[union-attr] # one is there
+    total = torch.zeros(1, 1, 1, 1, device=device)
     if attn_mask is not None:
         shape = (batch, heads) if attn_mask.dim() == 3 else (1, 1)
         total = total + _additive(attn_mask).reshape(*shape, queries, keys)

@@ -150,7 +150,7 @@ class Recorder:
 
     def _watch(self, out: Any, number: int, call: Call, args: Any, kwargs: Any) -> None:
         tensor = out[0] if isinstance(out, tuple) else out
-        if self._kept.wants(number) and not (call.reason or call.seen.reason):
+        if self._kept.wants(number, call):
             self._kept.keep(number, call, tensor, args, kwargs)
         node = tensor.grad_fn if isinstance(tensor, Tensor) else None
         if node is None:
@@ -209,7 +209,7 @@ def is_on_cuda(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
 
 def machine() -> dict[str, Any]:
     """Facts of the machine, by name."""
-    cuda = torch.cuda.is_available() and torch.cuda.is_initialized()
+    cuda = torch.cuda.is_initialized()  # type: ignore[no-untyped-call] # torch
     return {
         "torch": torch.__version__,
         "python": platform.python_version(),
