@@ -9,7 +9,7 @@ import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, cast
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 
 import typer
 
@@ -32,11 +32,13 @@ from suites.request.options import (
 from suites.request.suites import named
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from impls.bridges.substitution import Substitution
+    from reports.outputs.notebook.result import Result
     from suites.conducting import Conducted, Live
     from suites.engine.conductor import Listener
+    from suites.request.functions import Implementations
     from suites.request.planning import Request
 
 # The class of every error in a command line; not all releases of typer export it.
@@ -238,8 +240,43 @@ def report(  # noqa: PLR0913 - each parameter is an option of the command line
     )
 
 
-@app.command()
-def compare(  # noqa: PLR0913 - each parameter is an option of the command line
+def compare(
+    implementations: Implementations,
+    problems: str | Iterable[str] = (),
+    *,
+    suite: str = "",
+    store: str = DEFAULT_STORE,
+    out: str | Path | None = None,
+    save: str = "",
+    quiet: bool = False,
+    **options: Any,
+) -> Result:
+    """Compare functions and implementations from a script or a notebook.
+
+    implementations  names and functions of (q, k, v, ...): {"mine": my_function, "flash":
+                     "sdpa_flash"}, or a list of them
+    problems         one or more, as "b1 h8 t4096 d64 causal"; or suite= or inputs= instead
+    options          those of `run` by name: sessions=5, threads=[1, 2], against="flash"
+
+    Agreement is proven first: a wrong function has no time, and the result says why it is wrong.
+    Raises ValueError with one line for what makes no sense.
+    """
+    from reports.outputs.notebook import comparing
+
+    return comparing.compare(
+        implementations,
+        problems,
+        suite=suite,
+        store=store,
+        out=out,
+        save=save,
+        quiet=quiet,
+        options=options,
+    )
+
+
+@app.command("compare")
+def compare_(  # noqa: PLR0913 - each parameter is an option of the command line
     base: parameters.Base,
     new: parameters.New,
     *,
