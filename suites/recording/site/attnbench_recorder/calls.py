@@ -49,8 +49,8 @@ class Call:
         """The call as plain data, for the raw file."""
         return {
             "by": self.by,
-            "shapes": [list(each[0]) for each in (self.q, self.k, self.v)],
-            "strides": [list(each[1]) for each in (self.q, self.k, self.v)],
+            "shapes": [_numbers(each[0]) for each in (self.q, self.k, self.v)],
+            "strides": [_numbers(each[1]) for each in (self.q, self.k, self.v)],
             "dtype": str(self.dtype).removeprefix("torch."),
             "device": self.device,
             "mask": self.seen.came,
@@ -67,6 +67,11 @@ class Call:
             "threads": self.threads,
             "reason": self.reason or self.seen.reason,
         }
+
+
+def _numbers(sizes: tuple[int, ...]) -> list[int]:
+    """Sizes as plain data; 0 for one that no number says, as a nested tensor has."""
+    return [each if type(each) is int else 0 for each in sizes]
 
 
 def call_of(by: str, tensors: tuple[Tensor, ...], sizes: Any, **more: Any) -> Call:
@@ -96,6 +101,8 @@ def call_of(by: str, tensors: tuple[Tensor, ...], sizes: Any, **more: Any) -> Ca
 def dtype_of(query: Tensor) -> torch.dtype:
     """The dtype of the products: under autocast another than the tensor's."""
     kind = query.device.type
+    if not torch.amp.is_autocast_available(kind):
+        return query.dtype
     if query.dtype != torch.float64 and torch.is_autocast_enabled(kind):
         return torch.get_autocast_dtype(kind)
     return query.dtype

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from .calls import Call
 
-
 KEPT: Final = ("scaled_dot_product_attention", "flex_attention")
 """Functions whose tensors are kept: theirs are [B, H, T, D]."""
 

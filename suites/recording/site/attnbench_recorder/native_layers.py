@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .calls import Call, Size, call_of
 from .masks import recognised
-from .patching import replace
+from .patching import let_script, replace
 from .recorder import Recorder
 from .seen_keys import Seen
 
@@ -27,12 +27,9 @@ def patch(module: ModuleType, recorder: Recorder) -> None:
         ("_transformer_encoder_layer_fwd", _of_layer),
         ("_native_multi_head_attention", _of_native),
     ):
-        replace(
-            recorder,
-            module,
-            name,
-            recorder.wrapped(getattr(module, name), describe, _attention_alone),
-        )
+        recorded = recorder.wrapped(getattr(module, name), describe, _attention_alone)
+        replace(recorder, module, name, recorded)
+        let_script(module, recorded, f"aten::{name}")
     replace(recorder, module.nn.MultiheadAttention, "__call__", _calling(recorder))
 
 
@@ -55,6 +52,7 @@ def _calling(recorder: Recorder) -> Any:
         def call(*args: Any, **kwargs: Any) -> Any:
             return torch.nn.Module.__call__(self, *args, **kwargs)
 
+        call.is_layer = True  # type: ignore[attr-defined] # functions inside it are recorded
         return recorder.record(call, described, args, kwargs, _attention_alone)
 
     return __call__
