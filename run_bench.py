@@ -18,6 +18,7 @@ from reports.outputs.left import Left
 from reports.outputs.streams import OutputError, drop_output, open_streams
 from suites import VERSION
 from suites.listing import LISTS, PROBLEMS
+from suites.recording.in_process import recorded
 from suites.records.address import DEFAULT_STORE
 from suites.request import completion, parameters, typed
 from suites.request.command_line import is_given, with_options
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 
 # The class of every error in a command line; not all releases of typer export it.
 COMMAND_LINE_ERROR = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[2])
+
+__all__ = ["app", "main", "recorded"]
 
 app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},

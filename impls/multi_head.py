@@ -21,12 +21,10 @@ from impls.interface.positions import rotated, with_sinusoids
 
 Weights = tuple[Tensor, Tensor, Tensor, Tensor]
 _PLAIN: Final = Limits(masks=EVERY_MASK, biases=EVERY_BIAS, softcap=True, sink=True)
-_ENCODED: Final = Limits(masks=EVERY_MASK, keyless_rows=False)
-"""The reference of a layer with positions has no bias, softcap or sink."""
 ENCODINGS: Final = {
     "none": (_PLAIN,),
-    "rotary": (replace(_ENCODED, head_dims=range(2, 1025, 2)),),
-    "sinusoidal": (_ENCODED,),
+    "rotary": (replace(_PLAIN, head_dims=range(2, 1025, 2)),),
+    "sinusoidal": (_PLAIN,),
 }
 """Positions of a layer, with its limits for each."""
 Inner = Callable[..., AttentionFunction]
@@ -100,22 +98,11 @@ def orthogonal_projections(query_width: int, key_width: int) -> Weights:
         return wq, orthogonal(key_width), orthogonal(key_width), wo
 
 
-def rotary_layer(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float) -> Tensor:
-    """The reference of `multi_head[positions=rotary]`: the layer around dense attention."""
-    return _around(q, k, v, _dense(mask=mask, scale=scale), "rotary")
-
-
-def sinusoidal_layer(q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float) -> Tensor:
-    """The reference of `multi_head[positions=sinusoidal]`: the layer around dense attention."""
-    return _around(q, k, v, _dense(mask=mask, scale=scale), "sinusoidal")
-
-
 @implementation(
     # The limits of the inner attention apply too; optional arguments go to it only.
     _PLAIN,
     projections=orthogonal_projections,
     choices={"positions": ENCODINGS},
-    references={"rotary": rotary_layer, "sinusoidal": sinusoidal_layer},
 )
 def multi_head(
     q: Tensor,
@@ -219,18 +206,6 @@ def _encoded(
     q, k, v = activations
     first = k.shape[1] - q.shape[1]
     return with_sinusoids(q, first), with_sinusoids(k), with_sinusoids(v)
-
-
-def _dense(*, mask: Mask, scale: float) -> AttentionFunction:
-    """Attention with every score, for the references of layers with positions."""
-
-    def attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        group = q.shape[1] // k.shape[1]
-        k, v = (x.repeat_interleave(group, dim=1) for x in (k, v))
-        seen = mask.dense(q.shape[0], q.shape[2], k.shape[2], q.device)
-        return (scale * (q @ k.mT)).masked_fill(~seen, float("-inf")).softmax(-1) @ v
-
-    return attention
 
 
 def _merged(x: Tensor) -> Tensor:

@@ -56,7 +56,6 @@ class Implementation:
                  attention itself
     reference    of a function other than attention: its plain, dense definition, called in float64
                  like an attention function; None is impls.reference
-    references   by value of a setting that makes it compute another function: its definition then
     approximates whether it only approximates its reference: its error is reported, not judged
     operator     returns the name of the kernel that a library picks for q, k and v
     remark       returns a note on how it computes a problem, shown beside its results; "" for none;
@@ -79,7 +78,6 @@ class Implementation:
     choices: Mapping[str, Values] = field(default_factory=dict)
     projections: Projections | None = None
     reference: AttentionFunction | None = None
-    references: Mapping[str, AttentionFunction] = field(default_factory=dict)
     approximates: bool = False
     operator: Callable[..., str] | None = None
     remark: Callable[..., str] | None = None
@@ -105,15 +103,28 @@ class Implementation:
     def panel(self) -> str:
         """The group it is ranked in: implementations of the same function, exact or approximate.
 
-        `attention`, `layers`, `approximations`, or the identity of its own reference.
+        `attention`, `layers`, `layers with rotary positions`, `approximations`, or the identity of
+        its own reference.
         """
         if self.reference is not None:
             function = identity_of(self.reference)
         else:
-            function = "attention" if self.projections is None else "layers"
+            function = "attention" if self.projections is None else self._layers
         if not self.approximates:
             return function
         return "approximations" if function == "attention" else f"approximations of {function}"
+
+    @property
+    def positions(self) -> str:
+        """The encoding of positions that a layer adds: none, rotary or sinusoidal.
+
+        It is the layer's setting `positions`, which makes it compute another function.
+        """
+        return str(dict(self.chosen).get("positions", "none")) if self.projections else "none"
+
+    @property
+    def _layers(self) -> str:
+        return "layers" if self.positions == "none" else f"layers with {self.positions} positions"
 
     @property
     def is_attention(self) -> bool:
@@ -265,15 +276,7 @@ class Implementation:
             if isinstance(values, Mapping) and name in settings
         ]
         limits = narrower[0] if narrower else self.limits
-        own = [
-            self.references[str(each)] for each in settings.values() if str(each) in self.references
-        ]
-        return replace(
-            self,
-            chosen=tuple(sorted(settings.items())),
-            limits=limits,
-            reference=own[0] if own else self.reference,
-        )
+        return replace(self, chosen=tuple(sorted(settings.items())), limits=limits)
 
     def sweep(self, names: tuple[str, ...], /, **fixed: Any) -> Iterator[Implementation]:
         """One implementation for every combination of the named settings' values."""
@@ -320,7 +323,6 @@ def implementation(  # noqa: PLR0913 - each is a property that a file may declar
     choices: Mapping[str, Values] | None = None,
     projections: Projections | None = None,
     reference: AttentionFunction | None = None,
-    references: Mapping[str, AttentionFunction] | None = None,
     approximates: bool = False,
     operator: Callable[..., str] | None = None,
     remark: Callable[..., str] | None = None,
@@ -335,11 +337,10 @@ def implementation(  # noqa: PLR0913 - each is a property that a file may declar
     Raises TypeError for a reference that is no function, since its panel is named after the
     function, and for two settings with limits of their own.
     """
-    for each in (reference, *(references or {}).values()):
-        if each is not None and not inspect.isroutine(each):
-            raise TypeError(
-                f"reference: {type(each).__name__}; expected a function of (q, k, v, ...)"
-            )
+    if reference is not None and not inspect.isroutine(reference):
+        raise TypeError(
+            f"reference: {type(reference).__name__}; expected a function of (q, k, v, ...)"
+        )
     limiting = [name for name, each in (choices or {}).items() if isinstance(each, Mapping)]
     if len(limiting) > 1:
         raise TypeError(f"choices: {', '.join(limiting)} have limits each; expected one setting")
@@ -352,7 +353,6 @@ def implementation(  # noqa: PLR0913 - each is a property that a file may declar
             choices=dict(choices or {}),
             projections=projections,
             reference=reference,
-            references=dict(references or {}),
             approximates=approximates,
             operator=operator,
             remark=remark,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 BASE: Final = 10_000.0
@@ -20,8 +22,7 @@ def rotated(x: Tensor, first: int = 0) -> Tensor:
     """
     import torch  # noqa: PLC0415 - the contract imports without torch
 
-    angles = _angles(x.shape[2], x.shape[3], first, x)
-    cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+    sin, cos = _waves(x.shape[2], x.shape[3], first, x.dtype, x.device)
     even, odd = x[..., 0::2], x[..., 1::2]
     return torch.stack((even * cos - odd * sin, even * sin + odd * cos), dim=-1).flatten(3)
 
@@ -31,18 +32,30 @@ def with_sinusoids(x: Tensor, first: int = 0) -> Tensor:
 
     x      [B, T, E]; row t has position first + t. With an odd E the last cosine is left out
     """
+    return x + _table(x.shape[1], x.shape[2], first, x.dtype, x.device)
+
+
+@lru_cache(maxsize=4)
+def _waves(
+    length: int, width: int, first: int, dtype: torch.dtype, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Sines and cosines [length, width / 2], rounded up; kept, as models keep them.
+
+    Angles are in float64 on the CPU: float32 would round those of late positions too much.
+    """
     import torch  # noqa: PLC0415 - likewise
 
-    angles = _angles(x.shape[1], x.shape[2], first, x)
-    waves = torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(1)
-    return x + waves[:, : x.shape[2]].to(x.dtype)
+    with torch.inference_mode(mode=False):  # cached tensors also work in a later training call
+        speeds = BASE ** -(torch.arange(0, width, 2, dtype=torch.float64) / width)
+        angles = torch.arange(first, first + length, dtype=torch.float64)[:, None] * speeds
+        return angles.sin().to(device, dtype), angles.cos().to(device, dtype)
 
 
-def _angles(length: int, width: int, first: int, like: Tensor) -> Tensor:
-    """Angles [length, width / 2], rounded up, in float32 or wider."""
+@lru_cache(maxsize=4)
+def _table(length: int, width: int, first: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Sines and cosines in turn, [length, width]."""
     import torch  # noqa: PLC0415 - likewise
 
-    exact = torch.promote_types(like.dtype, torch.float32)
-    speeds = BASE ** -(torch.arange(0, width, 2, dtype=exact, device=like.device) / width)
-    positions = torch.arange(first, first + length, dtype=exact, device=like.device)
-    return positions[:, None] * speeds
+    with torch.inference_mode(mode=False):
+        waves = torch.stack(_waves(length, width, first, dtype, device), dim=-1)
+        return waves.flatten(1)[:, :width].contiguous()

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Generic, Literal, Protocol, TypeVar
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from impls.interface import Problem
 
-Field = Literal["length", "heads"]
 Fixed = tuple[tuple[str, Any], ...]
 """What the problems of one chart have in common, by name; values are hashable.
 
-Names are fields of a Problem, with `heads` and `length` for a pair of them that varies with the
-axis or is equal on both sides: see `_fixed`.
+Names are fields of a Problem, `heads` and `length` for the fields of queries and keys together,
+and further names of an axis: see `Axis.fixed`.
 """
 Kind = tuple[Hashable, ...]
 """What problems of one kind have in common, whatever their sizes."""
@@ -46,23 +45,85 @@ Row = TypeVar("Row", bound=OnProblem)
 class Axis:
     """A size that charts are drawn over.
 
-    name   part of a family's key
-    field  the size that varies along it
-    free   another field that may vary on one chart: `device`, or none
+    name    part of a family's key
+    size    the problem's place on it
+    stays   what the problems of one chart share besides other fields, by name; several are several
+            charts. Values replace the pairs of heads and of lengths
+    varies  other fields that vary along it, besides heads and lengths
+    holds   whether a problem is on it
+    free    another field that may vary on one chart: `device`, or none
+    fewest  sizes of a chart, at least
     """
 
     name: str
-    field: Field
+    size: Callable[[Problem], int]
+    stays: Callable[[Problem], Iterable[Mapping[str, Any]]] = lambda _: ({},)
+    varies: tuple[str, ...] = ()
+    holds: Callable[[Problem], bool] = lambda _: True
     free: str = ""
+    fewest: int = 2
 
-    def size(self, problem: Problem) -> int:
-        """The problem's place on the axis; with unequal lengths that of the keys."""
-        return problem.query_heads if self.field == "heads" else problem.key_length
+    def fixed(self, problem: Problem) -> Iterator[Fixed]:
+        """What identifies the charts of a problem; none where it is not on the axis."""
+        if not self.holds(problem):
+            return
+        rest = problem.without("heads", "length", *self.varies, *filter(None, [self.free]))
+        sizes = {"heads": _heads(problem), "length": _lengths(problem)}
+        for own in self.stays(problem):
+            yield (*rest, *{**sizes, **own}.items())
 
 
-LENGTH: Final = Axis("length", "length")
-HEADS: Final = Axis("heads", "heads")
-AXES: Final = (LENGTH, HEADS, Axis("length_by_device", "length", "device"))
+def _heads(problem: Problem) -> tuple[int, int]:
+    return problem.query_heads, problem.key_heads
+
+
+def _lengths(problem: Problem) -> tuple[int, int]:
+    return problem.query_length, problem.key_length
+
+
+def _is_even(problem: Problem) -> bool:
+    return problem.query_length == problem.key_length
+
+
+def _query_rows(problem: Problem) -> Iterator[Mapping[str, Any]]:
+    """Over lengths the query rows stay, None where they grow with the keys."""
+    yield {"length": None if _is_even(problem) else problem.query_length}
+
+
+def _key_heads(problem: Problem) -> Iterator[Mapping[str, Any]]:
+    """Two charts over heads: for key heads that grow along, and for key heads that stay."""
+    yield {"heads": ("per key head", _group(problem))}
+    yield {"heads": ("key heads", problem.key_heads)}
+
+
+def _group(problem: Problem) -> int:
+    """Query heads for each key head."""
+    return problem.query_heads // problem.key_heads
+
+
+def _reach(problem: Problem) -> int:
+    """Keys that a query sees backwards, its own included; without a window the number of keys."""
+    return problem.mask.left or problem.key_length
+
+
+def _beside_reach(problem: Problem) -> Iterator[Mapping[str, Any]]:
+    """The other parts of a mask: those ahead, padding and documents."""
+    yield {"mask": str(replace(problem.mask, left=None))}
+
+
+LENGTH: Final = Axis("length", lambda problem: problem.key_length, _query_rows)
+"""With unequal lengths, that of the keys."""
+HEADS: Final = Axis("heads", lambda problem: problem.query_heads, _key_heads)
+AXES: Final = (
+    replace(LENGTH, holds=_is_even),
+    Axis("keys", lambda p: p.key_length, _query_rows, holds=lambda p: not _is_even(p)),
+    HEADS,
+    Axis("group", _group, lambda p: [{"heads": ("query heads", p.query_heads)}]),
+    Axis("reach", _reach, _beside_reach, ("mask",), lambda p: p.mask.right is not None, fewest=3),
+    Axis("batch", lambda problem: problem.batch, varies=("batch",)),
+    replace(LENGTH, name="length_by_device", free="device"),
+)
+"""The axes of charts. One that stands here needs a title and a label in reports/views/families."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,35 +168,18 @@ def groups(
 def _sorted_out(axis: Axis, rows: Iterable[Row]) -> dict[Fixed, list[Row]]:
     found: dict[Fixed, list[Row]] = defaultdict(list)
     for row in rows:
-        for fixed in _fixed(axis, row.problem):
+        for fixed in axis.fixed(row.problem):
             found[fixed].append(row)
     return found
 
 
 def _worth(axis: Axis, rows: Sequence[OnProblem]) -> bool:
     devices = {row.problem.device for row in rows}
-    return len(_sizes(axis, rows)) > 1 and (not axis.free or len(devices) > 1)
+    return len(_sizes(axis, rows)) >= axis.fewest and (not axis.free or len(devices) > 1)
 
 
 def _sizes(axis: Axis, rows: Iterable[OnProblem]) -> tuple[int, ...]:
     return tuple(sorted({axis.size(row.problem) for row in rows}))
-
-
-def _fixed(axis: Axis, problem: Problem) -> Iterator[Fixed]:
-    """The charts of a problem: two over heads, for key heads that grow along and that stay.
-
-    heads   (query heads, key heads); over heads ("per key head", ratio) or ("key heads", count)
-    length  (query rows, keys); over lengths the query rows, None where they grow with the keys
-    """
-    rest = problem.without("heads", "length", *filter(None, [axis.free]))
-    heads = (problem.query_heads, problem.key_heads)
-    lengths = (problem.query_length, problem.key_length)
-    if axis.field == "length":
-        rows = None if lengths[0] == lengths[1] else problem.query_length
-        yield (*rest, ("heads", heads), ("length", rows))
-        return
-    for along in (("per key head", heads[0] // heads[1]), ("key heads", heads[1])):
-        yield (*rest, ("heads", along), ("length", lengths))
 
 
 def _varying(having: Iterable[Fixed]) -> Iterator[str]:
@@ -165,11 +209,10 @@ def _ordered(having: Iterable[Fixed]) -> list[Fixed]:
 
 def without_length(problem: Problem) -> Kind:
     """Every field but the length, and the query rows where they are not as many as the keys."""
-    even = problem.query_length == problem.key_length
-    return problem.without("length"), None if even else problem.query_length
+    return problem.without("length"), None if _is_even(problem) else problem.query_length
 
 
 def without_sizes(problem: Problem) -> Kind:
     """Every field but length and heads, the query rows as above, and query heads a key head."""
     _, rows = without_length(problem)
-    return problem.without("length", "heads"), rows, problem.query_heads // problem.key_heads
+    return problem.without("length", "heads"), rows, _group(problem)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from impls.interface import Problem
@@ -10,28 +11,56 @@ from reports.rows.families import Axis, Group
 from reports.views.problems import fixed_words
 from reports.views.text import counted
 
-AXIS_TITLES: Final = {
-    "length": "sequence length",
-    "heads": "number of heads",
-    "length_by_device": "sequence length, by device",
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """An axis in words.
+
+    title  part of the title of a family
+    label  of the axis, with its unit
+    start  the size from which on something holds; {} is the size
+    """
+
+    title: str
+    label: str
+    start: str
+
+
+_AXES: Final = {
+    "length": _Words("sequence length", "sequence length (tokens)", "from T = {}"),
+    "keys": _Words("number of keys", "keys", "from {} keys"),
+    "heads": _Words("number of heads", "query heads", "from {} heads"),
+    "group": _Words(
+        "query heads for each key head", "query heads for each key head", "from {} for each"
+    ),
+    "reach": _Words("reach of the window", "reach of the window (keys)", "from a reach of {}"),
+    "batch": _Words("batch size", "batch", "from batch {}"),
+    "length_by_device": _Words(
+        "sequence length, by device", "sequence length (tokens)", "from T = {}"
+    ),
 }
-"""Part of the title of a family, by the name of its axis."""
-_LABELS: Final = {"length": "sequence length (tokens)", "heads": "query heads"}
+"""By the name of the axis."""
+
+
+def axis_title(axis: Axis) -> str:
+    """Part of the title of a family."""
+    return _AXES[axis.name].title
 
 
 def axis_label(axis: Axis) -> str:
     """The label of an axis, with its unit."""
-    return _LABELS[axis.field]
+    return _AXES[axis.name].label
 
 
 def from_size(axis: Axis, size: int) -> str:
     """The size from which on something holds: from T = 8192, from 16 heads."""
-    return f"from T = {size}" if axis.field == "length" else f"from {counted(size, 'head')}"
+    said = _AXES[axis.name].start.format(size)
+    return said.removesuffix("s") if axis.name == "heads" and size == 1 else said
 
 
 def size_text(axis: Axis, size: float) -> str:
     """A size between measured ones: tokens to four digits, with commas; heads to a tenth."""
-    if axis.field == "heads" and size < 100:
+    if axis.name == "heads" and size < 100:
         return f"{size:.1f}".removesuffix(".0")
     return f"{float(f'{size:.4g}'):,.0f}"
 
@@ -54,15 +83,16 @@ def where(group: Group[Any, Any]) -> str:
 
 
 def mask(group: Group[Any, Any]) -> str:
-    """The mask of a chart in words."""
-    return _words(group)["mask"]
+    """The mask of a chart in words; empty where it varies."""
+    return _words(group).get("mask", "")
 
 
 def _words(group: Group[Any, Any]) -> dict[str, str]:
     """Every name of `fixed` with its words, sizes after mask and pass; empty for a default."""
     problem: Problem = group.drawn[0].problem
     words, fixed = fixed_words(problem), dict(group.fixed)
-    sizes = {name: say(fixed[name]) for name, say in _SIZES[group.axis.field].items()}
+    own = {**_USUAL, **_SIZES.get(group.axis.name, {})}
+    sizes = {name: say(fixed[name]) for name, say in own.items()}
     first = {name: words.pop(name) for name in ("mask", "training")}
     every = {**first, **sizes, **words}
     return {name: text for name, text in every.items() if name in fixed}
@@ -90,8 +120,21 @@ def _lengths(lengths: tuple[int, int]) -> str:
     return f"{counted(lengths[0], 'query row')}, {counted(lengths[1], 'key')}"
 
 
+def _whole_group(heads: tuple[str, int]) -> str:
+    return counted(heads[1], "query head")
+
+
+def _beside_reach(mask: str) -> str:
+    return "" if mask == "causal" else f"{mask} besides"
+
+
+_USUAL: Final[dict[str, Callable[[Any], str]]] = {"heads": _heads, "length": _lengths}
 _SIZES: Final[dict[str, dict[str, Callable[[Any], str]]]] = {
-    "length": {"heads": _heads, "length": _query_rows},
-    "heads": {"heads": _along_heads, "length": _lengths},
+    "length": {"length": _query_rows},
+    "length_by_device": {"length": _query_rows},
+    "keys": {"length": _query_rows},
+    "heads": {"heads": _along_heads},
+    "group": {"heads": _whole_group},
+    "reach": {"mask": _beside_reach},
 }
-"""How the sizes in `fixed` read, by the field of the axis."""
+"""How the sizes in `fixed` read, by the name of the axis, where not as usual."""

@@ -175,6 +175,15 @@ def suites_tables(suites: Iterable[Mapping[str, Any]]) -> Group:
     return Group(*map(Fitting, kinds.values()), Text(_MORE))
 
 
+def suites_markdown(suites: Iterable[Mapping[str, Any]]) -> str:
+    """The table of suites in markdown, for README and docs/problems.md."""
+    rows = [("suite", "what it asks", "problems", "minutes at most"), ("---",) * 4]
+    for each in suites:
+        minutes = "-" if each["minutes"] is None else f"{each['minutes']:g}"
+        rows.append((f"`{each['name']}`", each["asks"], str(each["problems"]), minutes))
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
+
+
 def problems_list(suite: Mapping[str, Any]) -> Group:
     """What a suite asks, each of its cases with what is known of it, and what it leaves out."""
     minutes = "" if suite["minutes"] is None else f", {suite['minutes']:g} minutes at most"

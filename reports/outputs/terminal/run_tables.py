@@ -11,6 +11,7 @@ from rich.text import Text
 
 from reports.analysis.run_analysis import Analysis
 from reports.outputs.terminal.blocks import Fitting
+from reports.outputs.terminal.counterpart_tables import counterpart_tables
 from reports.outputs.terminal.ending import ending
 from reports.outputs.terminal.grid_tables import (
     MOST,
@@ -30,11 +31,21 @@ from reports.rows.panels import panels_of
 from reports.views import choices, disturbance, neighbours, nvidia, processes
 from reports.views import notes as call_notes
 from reports.views.commands import labels
-from reports.views.grids import Cell, Grid, error_grid, memory_grid, speed_up_grid, time_grid
+from reports.views.grids import (
+    Cell,
+    Grid,
+    error_grid,
+    memory_grid,
+    read_grid,
+    speed_up_grid,
+    time_grid,
+    token_grid,
+)
 from reports.views.limitations import unread
 from reports.views.machine import inside_calls
 from reports.views.panels import one_of, subject
 from reports.views.statuses import NO_TIMES, SHORT_WORDS, STATUS_WORDS
+from reports.views.stream import stream_grid
 from reports.views.text import abbreviated, counted
 
 MOST_CHOICES: Final = 12
@@ -70,6 +81,7 @@ def summary(analysis: Analysis, *, every: bool = False) -> list[RenderableType]:
         *own_inputs_table(analysis, every=every),
         *tail_table(analysis),
         *ordering_table(analysis, every=every),
+        *counterpart_tables(analysis, every=every),
         *_lines([also_measured(analysis, panels)]),
         *not_measured_tables(analysis, every=every),
         *_lines(_remarks(analysis, every=every)),
@@ -92,10 +104,14 @@ def main_panels(analysis: Analysis) -> list[str]:
 
 
 def shown_grids(analysis: Analysis, panels: Collection[str]) -> list[Grid]:
-    """Time, memory, error and speed-up of each panel that has such numbers, the fastest first."""
+    """Every grid of each panel that has such numbers, the fastest first."""
+    makes = (
+        *(time_grid, token_grid, stream_grid, memory_grid),
+        *(read_grid, error_grid, speed_up_grid),
+    )
     grids = [
         fastest_first(make(analysis, panel=panel), time_grid(analysis, panel=panel))
-        for make in (time_grid, memory_grid, error_grid, speed_up_grid)
+        for make in makes
         for panel in panels
     ]
     return [with_numbers(grid) for grid in grids if not grid.is_empty]

@@ -16,6 +16,7 @@ from reports.rows.families import AXES, Axis, Group, groups
 from reports.rows.measurements import Measurement
 from reports.rows.panels import panels_of
 from reports.views import families
+from reports.views.cases import place
 from reports.views.charts.chart import Chart, Series
 from reports.views.charts.clipping import clipped
 from reports.views.charts.efficiency import KEY, efficiency_charts
@@ -75,7 +76,7 @@ class _Family:
 
     @property
     def title(self) -> str:
-        quantity, axis = self.quantity.name.capitalize(), families.AXIS_TITLES[self.axis.name]
+        quantity, axis = self.quantity.name.capitalize(), families.axis_title(self.axis)
         return f"{quantity}{of_panel(self.panel)} against {axis}"
 
 
@@ -220,7 +221,7 @@ def _hover(name: str, row: Measurement) -> str:
     kept = mebibytes(row.kept_bytes)
     lines = (
         abbreviated(name),
-        str(row.problem),
+        place(row),
         f"median {milliseconds(row.median_ms)} ms",
         f"spread {spread(row.low_ms, row.high_ms)} ms",
         f"{counted(row.sessions, 'session')}, {counted(row.samples, 'sample')}",

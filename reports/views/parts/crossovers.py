@@ -10,6 +10,7 @@ from reports.analysis.ranking.crossovers import Crossover, crossovers
 from reports.analysis.ranking.ranking import rankings
 from reports.analysis.ranking.ratios import ratios_of
 from reports.analysis.run_analysis import Analysis
+from reports.rows.families import LENGTH
 from reports.rows.panels import panels_of
 from reports.views import families
 from reports.views.charts.fastest_maps import maps
@@ -86,7 +87,7 @@ def _where(found: Crossover, *, several: bool) -> str:
 
 def _place(found: Crossover) -> str:
     """Where it changes: from T = 812 [640, 1,030] on, between 1 and 4 heads."""
-    is_length = found.axis.field == "length"
+    is_length = found.axis == LENGTH
     if not found.crossing.settled:
         between = _between(found)
         return f"between T = {between}" if is_length else f"between {between} heads"
@@ -96,7 +97,7 @@ def _place(found: Crossover) -> str:
 
 def _at(found: Crossover) -> str:
     """The same in a cell, without the interval: 812 tokens, between 1 and 4 heads."""
-    is_length = found.axis.field == "length"
+    is_length = found.axis == LENGTH
     if not found.crossing.settled:
         return f"between {_between(found)} {'tokens' if is_length else 'heads'}"
     size = families.size_text(found.axis, found.crossing.size)

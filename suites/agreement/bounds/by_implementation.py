@@ -24,7 +24,7 @@ def claims_exact_attention(implementation: Implementation) -> bool:
 
 def reference_key(implementation: Implementation) -> object:
     """A key that is equal for implementations with the same reference values."""
-    return implementation.reference or implementation.projections
+    return implementation.reference or (implementation.projections, implementation.positions)
 
 
 def expected_of(
@@ -33,7 +33,13 @@ def expected_of(
     """Reference values and bounds: derived for attention and layers, by trial for others."""
     if implementation.reference is not None:
         return bounds_by_trial(implementation.reference, problem, inputs, rows)
-    return derived_bounds(problem, inputs, rows=rows, projections=implementation.projections)
+    return derived_bounds(
+        problem,
+        inputs,
+        rows=rows,
+        projections=implementation.projections,
+        positions=implementation.positions,
+    )
 
 
 def expected_with_naive(

@@ -27,7 +27,7 @@ from suites.agreement.bounds.blockwise import (
     has_direction,
 )
 from suites.agreement.bounds.expected import Expected
-from suites.agreement.bounds.layers import Weights, project_inputs, project_outputs
+from suites.agreement.bounds.layers import Layer, project_inputs, project_outputs
 from suites.measure.inputs import Inputs
 
 DROPPED: Final = 1e-20
@@ -47,6 +47,7 @@ def derived_bounds(
     *,
     rows: Tensor | None,
     projections: Projections | None = None,
+    positions: str = "none",
 ) -> Expected:
     """Reference values and bounds of attention, or of a layer around it.
 
@@ -54,20 +55,21 @@ def derived_bounds(
                  outside them
     projections  weights of the layer: q, k and v are merged over heads and multiplied by them
                  before attention, the output after it
+    positions    the encoding of positions of the layer: none, rotary or sinusoidal
     """
     kind = torch.finfo(getattr(torch, problem.dtype))
     unit, tiny = kind.eps / 2, kind.smallest_normal
     q, k, v = (x.detach().double() for x in (inputs.q, inputs.k, inputs.v))
     grad = None if inputs.grad is None else inputs.grad.double()
     wide = replace(inputs, q=q, k=k, v=v, grad=grad)
-    weights = None if projections is None else _weights(problem, projections, q.device)
-    given = _exact(wide) if weights is None else project_inputs(wide, weights, tiny)
+    layer = None if projections is None else _layer(problem, projections, positions, q.device)
+    given = _exact(wide) if layer is None else project_inputs(wide, layer, tiny)
     given.bias, given.sink = inputs.bias, inputs.sink
     tensors = _attention(problem, given, rows)
     direction = tensors.pop("direction", None)
     spreads = {name: unit * part.spread.sqrt() for name, part in tensors.items()}
-    if weights is not None:
-        tensors, direction, spreads = project_outputs(tensors, weights, tiny), None, {}
+    if layer is not None:
+        tensors, direction, spreads = project_outputs(tensors, layer, tiny, rows), None, {}
     return Expected(
         values={name: part.value for name, part in tensors.items()},
         bounds={
@@ -80,10 +82,13 @@ def derived_bounds(
     )
 
 
-def _weights(problem: Problem, projections: Projections, device: torch.device) -> Weights:
+def _layer(
+    problem: Problem, projections: Projections, positions: str, device: torch.device
+) -> Layer:
     widths = (problem.query_heads * problem.head_dim, problem.key_heads * problem.head_dim)
     into_q, into_k, into_v, onto_out = (weight.to(device) for weight in projections(*widths))
-    return into_q, into_k, into_v, onto_out
+    first = problem.key_length - problem.query_length
+    return Layer(into_q, into_k, into_v, onto_out, positions, first)
 
 
 def _bound_of(name: str, part: BoundedTensor, unit: float, queries: int) -> Tensor:

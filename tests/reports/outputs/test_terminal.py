@@ -23,7 +23,7 @@ from reports.outputs.terminal.grid_tables import folded
 from reports.outputs.terminal.listings import capability_markdown
 from reports.outputs.terminal.verdict_tables import MOST_ROWS
 from reports.views.numbers import mebibytes, milliseconds, ratio_in, share
-from suites.listing import LISTS, PROBLEMS
+from suites import listing
 from suites.records.codec import to_data
 from suites.records.plan import Entry
 from tests.saved_run import MACHINE, PROBLEMS, TWO, entries, over_budget, small_run
@@ -441,7 +441,7 @@ def test_each_list_is_a_table(what: str, data: Any, expected: str) -> None:
 
 
 def test_there_is_a_table_for_each_list() -> None:
-    assert set(listings.TABLES) == {*LISTS, PROBLEMS}
+    assert set(listings.TABLES) == {*listing.LISTS, listing.PROBLEMS}
 
 
 def of_one_problem(*names: str, **plan: Any) -> Analysis:

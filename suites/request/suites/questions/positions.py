@@ -47,6 +47,7 @@ SUITE: Final = Suite(
     minutes=6.0,
     budget_s=5 * 60.0,
     panels=("attention", "layers"),
+    left_out=("learnt positions: they cost one addition, as sinusoidal ones do",),
     variants=(
         "multi_head[positions=rotary](sdpa_flash)",
         "multi_head[positions=sinusoidal](sdpa_flash)",
