@@ -109,6 +109,13 @@ class StepRow:
     single_changes: tuple[Substitution, ...] = ()
 
     @property
+    def recorded_ms(self) -> float | None:
+        """What the cases took in one step when they were recorded; None: not known of all."""
+        found = [(each.case.count, each.case.took_ms) for each in self.cases]
+        known = [count * took for count, took in found if took is not None]
+        return sum(known) if found and len(known) == len(found) else None
+
+    @property
     def sums(self) -> tuple[StepSum, ...]:
         """All sums: now, the mix, and each one alone."""
         return tuple(filter(None, (self.now, self.mix))) + self.alone

@@ -45,7 +45,7 @@ def section(analysis: Analysis) -> Section | None:
         sentences=tuple(
             f"{label(row, analysis)}. {' '.join(found)}"
             for row in analysis.steps
-            if (found := [*notes(row), *filter(None, [", ".join(put_in(row, analysis))])])
+            if (found := [*notes(row), *put_in(row, analysis)])
         ),
         charts=tuple(step_charts(analysis)),
         tables=tuple(table for row in analysis.steps for table in _tables(analysis, row)),
