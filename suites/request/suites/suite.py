@@ -73,6 +73,7 @@ class Suite:
     keep_compiled    whether compiled code stays from one problem to the next
     left_out         cases of the question that are not in the list, each with the reason
     steps            recorded steps that its cases refer to
+    allocator        the default of --allocator
     script_threads   OpenMP threads of the recorded script, instead of `threads`; None: not recorded
     baselines        the first choices of a baseline, before the usual ones
     origin           the file that names the problems; empty: none
@@ -93,6 +94,7 @@ class Suite:
     variants: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
+    allocator: str = "default"
     script_threads: int | None = None
     baselines: tuple[str, ...] = ()
     keep_compiled: bool = False

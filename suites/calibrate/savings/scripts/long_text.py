@@ -9,7 +9,7 @@ import torch
 
 from suites.calibrate.savings.scripts.layers import Block, band
 
-IMPLEMENTATIONS: Final = ("naive", "chunked", "local_window")
+IMPLEMENTATIONS: Final = ("chunked", "local_window")
 WIDTH: Final = 128
 HEADS: Final = 4
 LENGTH: Final = 1536
