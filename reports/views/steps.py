@@ -55,13 +55,15 @@ def label(row: StepRow, analysis: Analysis) -> str:
 def first(row: StepRow) -> str:
     """What attention takes now: attention takes 41.2 ms [40.1, 42.3] of the 180 ms step, ..."""
     if row.now is None:
-        return "attention has no time: none of its cases was measured in one session"
+        return "attention has no time"
     of = f" of the {milliseconds(row.took_ms)} ms step" if row.took_ms else ""
     when = f" ({milliseconds(row.recorded_ms)} when recorded)" if row.recorded_ms else ""
     by = abbreviated(row.now.name) if row.now.name else "what each case has now"
     best = row.best is not None and row.best.names == row.now.names
     also = ", the fastest single implementation" if best else ""
-    return f"attention takes {estimate(row.now.time)}{when}{of}, by {by}{also}"
+    every = len(row.cases) + len(row.left_out)
+    part = f", in {len(row.cases)} of {counted(every, 'case')}" if row.left_out else ""
+    return f"attention takes {estimate(row.now.time)}{when}{of}, by {by}{also}{part}"
 
 
 def better(row: StepRow) -> Iterator[str]:

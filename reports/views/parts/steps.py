@@ -21,7 +21,7 @@ ORDER: Final = -1
 SUMS: Final = ("implementation", "ms per step", "95 %", "saves ms", "saves [95 %]")
 CASES: Final = (
     "case",
-    "calls",
+    "calls per step",
     "now ms per step",
     "best mix ms",
     "best mix uses",

@@ -23,7 +23,9 @@ def test_a_recorded_step_has_its_share_the_mix_and_what_is_left_out(analysis: An
     recorded, model = steps.lines(analysis)
 
     assert recorded[0].startswith(f"{RECORDED}: attention takes ")
-    assert recorded[0].endswith(" of the 80.0 ms step, by sdpa, the fastest single implementation.")
+    assert recorded[0].endswith(
+        " of the 80.0 ms step, by sdpa, the fastest single implementation, in 3 of 4 cases."
+    )
     assert recorded[1].startswith("Best mix: ")
     assert "which saves " in recorded[1]
     assert " % [" in recorded[1]
