@@ -10,11 +10,13 @@ from reports.analysis.sums.estimates import Estimate, Saving
 from reports.analysis.sums.rows import StepRow, StepSum
 from reports.views.answer import Answer
 from reports.views.cases import calls, titles, whole
-from reports.views.numbers import milliseconds, percent
+from reports.views.numbers import milliseconds, percent, times
 from reports.views.problems import shared_words
 from reports.views.text import abbreviated, capitalized, counted
 
 HEADING: Final = "Time in attention per step"
+ALIKE: Final = 1.25
+"""Recorded and measured times that differ by a larger factor are pointed out."""
 MOST_CASES: Final = 2
 """Cases, implementations or reasons that a sentence names; more are counted."""
 
@@ -80,11 +82,7 @@ def better(row: StepRow) -> Iterator[str]:
 
 def notes(row: StepRow) -> Iterator[str]:
     """What the sums leave out, and what is interpolated, as whole sentences."""
-    if row.now and row.took_ms and row.now.time.value > row.took_ms:
-        yield (
-            "Attention alone takes longer here than the whole recorded step: was it recorded on "
-            "another machine, or with other threads?"
-        )
+    yield from _recorded(row)
     yield from _interpolated(row)
     yield from _left_out(row)
     yield from _unexpressed(row)
@@ -166,6 +164,16 @@ def _parts(row: StepRow, found: StepSum) -> Iterator[str]:
         yield f"{abbreviated(name)} for {titles(cases, MOST_CASES, shared)}"
     if len(ordered) > MOST_CASES:
         yield f"{counted(len(ordered) - MOST_CASES, 'more implementation')}"
+
+
+def _recorded(row: StepRow) -> Iterator[str]:
+    """That recorded calls took another time than here, which widens the intervals of savings."""
+    found = row.recorded_ratio
+    if found is not None and max(found, 1 / found) > ALIKE:
+        yield (
+            f"In the script the calls took {times(found)} their time here, so intervals are wide: "
+            "another machine, other threads, or other work beside it?"
+        )
 
 
 def _interpolated(row: StepRow) -> Iterator[str]:

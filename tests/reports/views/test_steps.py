@@ -48,6 +48,17 @@ def test_a_saving_that_is_not_shown_is_not_claimed() -> None:
     assert not any("which saves" in line for line in found)
 
 
+@pytest.mark.parametrize(("took_ms", "said"), [(0.5, False), (2.0, True), (0.1, True)])
+def test_calls_that_took_another_time_in_the_script_are_pointed_out(
+    took_ms: float, *, said: bool
+) -> None:
+    case = Case(problem=FULL, step="step", took_ms=took_ms)
+    run, records = timed_run(lambda *_: 0.5, [case])
+    (found,) = steps.lines(Analysis(run, records))
+
+    assert any("In the script the calls took" in line for line in found) == said
+
+
 def test_threads_are_named_where_there_are_several() -> None:
     found = steps.answers(Analysis(*steps_run(threads=(1, 2))))
 
