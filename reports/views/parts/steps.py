@@ -59,8 +59,8 @@ def _tables(analysis: Analysis, row: StepRow) -> Iterator[Table]:
         part = "of the step" if row.took_ms else "of the time in attention"
         caption = f"{step}: time in attention of one step; savings are against now, {part}."
         yield Table(caption, SUMS, tuple(_sums(row)))
-    caption = f"{step}: its cases."
-    yield Table(caption, CASES, tuple(_cases(row)), shown=5)
+    if cases := tuple(_cases(row)):
+        yield Table(f"{step}: its cases.", CASES, cases, shown=5)
 
 
 def _sums(row: StepRow) -> Iterator[Row]:

@@ -211,6 +211,10 @@ def test_one_session_gives_sums_without_intervals() -> None:
     )
 
 
+def test_a_check_has_no_steps() -> None:
+    assert Analysis(*timed_run(noisy, CASES, sessions=0)).steps == []
+
+
 def test_a_run_without_cases_has_no_steps() -> None:
     assert Analysis(*timed_run(noisy, (), problems=(FULL, WINDOW))).steps == []
 
