@@ -70,6 +70,8 @@ class Suite:
     names            the implementations that take part without being named; empty: all
     variants         implementations with settings that take part beside those, in full, as
                      "multi_head[positions=rotary](sdpa_flash)"
+    attempts         whether a length that would exceed the memory, by the growth of its bytes, is
+                     attempted, rather than foreseen
     left_out         cases of the question that are not in the list, each with the reason
     steps            recorded steps that its cases refer to
     baselines        the first choices of a baseline, before the usual ones
@@ -89,6 +91,7 @@ class Suite:
     panels: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     variants: tuple[str, ...] = ()
+    attempts: bool = False
     left_out: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
     baselines: tuple[str, ...] = ()
