@@ -237,6 +237,7 @@ def plan_of(
         steps=request.suite.steps,
         entries=entries,
         fewest_sessions=fewest,
+        attempts=not request.problems and request.suite.attempts,
         enough_s=_enough_s(request, entries),
         seed=secrets.randbits(31),
         round_budget_ms=_round_budget_ms(request),

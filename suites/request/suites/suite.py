@@ -71,6 +71,8 @@ class Suite:
     variants         implementations with settings that take part beside those, in full, as
                      "multi_head[positions=rotary](sdpa_flash)"
     keep_compiled    whether compiled code stays from one problem to the next
+    attempts         whether a length that would exceed the memory, by the growth of its bytes, is
+                     attempted, rather than foreseen
     left_out         cases of the question that are not in the list, each with the reason
     steps            recorded steps that its cases refer to
     allocator        the default of --allocator
@@ -92,6 +94,7 @@ class Suite:
     panels: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     variants: tuple[str, ...] = ()
+    attempts: bool = False
     left_out: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
     allocator: str = "default"
