@@ -114,7 +114,7 @@ class Problem:
     def _check_rows(self) -> None:
         if self.mask.rows is None:
             return
-        lengths = self.mask.packed_lengths
+        lengths = self.mask.packed_lengths or (0, 0)
         if lengths != (self.query_length, self.key_length):
             raise ValueError(
                 f"rows of {lengths[0]} queries and {lengths[1]} keys in all, with "

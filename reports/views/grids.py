@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from impls.interface import Problem
+from reports.analysis.roofline import FEW_QUERIES, ReadRates, bytes_per_s, read_rates, reading
 from reports.analysis.run_analysis import Analysis
 from reports.rows.answers import STATES, State
 from reports.rows.measurements import Measurement
@@ -17,7 +18,16 @@ from reports.views.cases import labelled, labels_of
 from reports.views.commands import labels
 from reports.views.evidence import sentence
 from reports.views.kernels import flagged, label
-from reports.views.numbers import NOT_SEEN, mebibytes, milliseconds, percent, share, spread, times
+from reports.views.numbers import (
+    NOT_SEEN,
+    mebibytes,
+    milliseconds,
+    percent,
+    share,
+    spread,
+    three_digits,
+    times,
+)
 from reports.views.panels import subject
 from reports.views.problems import common_words, shared_words, without
 from reports.views.statuses import SHORT_WORDS, STATUS_WORDS, reason
@@ -82,6 +92,11 @@ class Grid:
         """Whether no cell holds a number."""
         return not any(cell.state == "timed" for row in self.rows for cell in row.cells)
 
+    @property
+    def marks_least(self) -> bool:
+        """Whether the smallest number of each row is marked."""
+        return any(cell.least for row in self.rows for cell in row.cells)
+
     def states(self) -> list[State]:
         """The states that occur, numbers aside, in the order they are shown in."""
         found = {cell.state for row in self.rows for cell in row.cells}
@@ -145,6 +160,12 @@ _ERROR: Final = _Quantity(
 )
 
 
+_READ_CAPTION: Final = (
+    f"Read rate of problems with {FEW_QUERIES} times as many keys as queries or more: the bytes of "
+    "inputs and output, over the median time. Above 100 % the data came from a cache"
+)
+
+
 def time_grid(analysis: Analysis, *, panel: str) -> Grid:
     """Median milliseconds of the implementations of a panel."""
     return _measured(analysis, panel, _TIME)
@@ -167,6 +188,45 @@ def error_grid(analysis: Analysis, *, panel: str) -> Grid:
     if panel != APPROXIMATIONS:
         return Grid(title="", unit="", columns=(), rows=())
     return _measured(analysis, panel, _ERROR)
+
+
+def read_grid(analysis: Analysis, *, panel: str) -> Grid:
+    """GB/s of problems of few queries over many keys, and the share of the read rate from memory.
+
+    Empty where there is no such problem, or no read rate was measured.
+    """
+    rates, few = read_rates(analysis), reading(analysis, panel)
+    if not few:
+        return Grid(title="", unit="", columns=(), rows=())
+    found = {
+        (row.problem, row.implementation): _read_cell(row, rates[row.problem.device].memory)
+        for row in few
+    }
+    grid = _of_panel(
+        analysis,
+        panel,
+        found,
+        title=", ".join([f"Read rate of {subject(panel)}", *labels(analysis.plan)]),
+        unit=f"GB/s and % of {_read_words(rates.values())}",
+    )
+    rows = tuple(row for row in grid.rows if any(row.problem == each.problem for each in few))
+    return replace(grid, rows=rows, caption=_READ_CAPTION)
+
+
+def _read_cell(row: Measurement, memory: float) -> Cell:
+    rate = bytes_per_s(row)
+    words = f"{three_digits(rate / 1e9)} {100 * rate / memory:.0f} %"
+    return Cell(text=words, state="timed", title=_time_title(row), same=row.same_kernel)
+
+
+def _read_words(rates: Collection[ReadRates]) -> str:
+    """The read rates: 29.3 from memory, 168 from cache; of several devices with their names."""
+    return "; ".join(
+        (f"{each.device} " if len(rates) > 1 else "")
+        + f"{three_digits(each.memory / 1e9)} from memory"
+        + (f", {three_digits(each.cache / 1e9)} from cache" if each.cache else "")
+        for each in rates
+    )
 
 
 def speed_up_grid(analysis: Analysis, *, panel: str) -> Grid:
@@ -230,7 +290,7 @@ def _measured(analysis: Analysis, panel: str, quantity: _Quantity) -> Grid:
         unit=quantity.unit,
     )
     if not quantity.error:
-        rows = tuple(replace(row, cells=_marked(row.cells)) for row in grid.rows)
+        rows = tuple(replace(row, cells=marked(row.cells)) for row in grid.rows)
         grid = replace(grid, rows=rows)
     return replace(grid, caption=quantity.caption)
 
@@ -273,7 +333,7 @@ def _is_refused(cells: tuple[Cell, ...]) -> bool:
     return all(cell.state in ("refused", "missing") for cell in cells)
 
 
-def _marked(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
+def marked(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
     """The row with its smallest number marked, where it has two numbers or more.
 
     Of implementations that ran the same kernel, one is ranked.

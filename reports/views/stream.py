@@ -2,70 +2,50 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 from reports.analysis.run_analysis import Analysis
-from reports.rows.measurements import Measurement
-from reports.views.grids import Cell, Grid, GridRow
+from reports.analysis.stream import Stream, streams
+from reports.views.grids import Cell, Grid, GridRow, marked
 from reports.views.numbers import mebibytes, milliseconds, number
 from reports.views.panels import subject
 
-_NOTHING: Final = Grid(title="", unit="", columns=(), rows=())
-
 
 def stream_grid(analysis: Analysis, *, panel: str) -> Grid:
-    """Times of a stream of problems, compilations and growth of memory, one column for each.
-
-    Of implementations with a time for every problem that any of them has. Empty for other runs.
-    """
-    if not analysis.plan.keep_compiled:
-        return _NOTHING
-    rows: dict[str, list[Measurement]] = defaultdict(list)
-    for row in analysis.with_most_threads:
-        if row.panel == panel:
-            rows[row.implementation].append(row)
-    most = max(map(len, rows.values()), default=0)
-    whole = {name: own for name, own in rows.items() if len(own) == most}
-    title = f"Stream of {most} calls, each of another problem: {subject(panel)}"
-    made = tuple(
-        GridRow(label=label, cells=tuple(_cell(figure(own), text) for own in whole.values()))
+    """Times of a stream of problems, compilations and growth of memory; empty for other runs."""
+    found = streams(analysis, panel)
+    rows = tuple(
+        GridRow(label=label, cells=marked(tuple(_cell(figure(each), text) for each in found)))
         for label, figure, text in _FIGURES
     )
-    return Grid(title=title, unit="sums over the calls", columns=tuple(whole), rows=made)
+    calls = found[0].calls if found else 0
+    return Grid(
+        title=f"Stream of {calls} problems, each new in its process: {subject(panel)}",
+        unit="sums",
+        columns=tuple(each.implementation for each in found),
+        rows=rows,
+        caption="Sums over all problems, the median of the sessions",
+    )
 
 
 def _cell(value: float | None, text: Callable[[float | None], str]) -> Cell:
     if value is None:
-        return Cell(text="", state="empty", title="not recorded")
+        return Cell(text="none", state="empty", title="not recorded")
     return Cell(text=text(value), state="timed", level=value)
 
 
-def _sum(figure: Callable[[Measurement], float | None]) -> Callable[..., float | None]:
-    """The sum over the problems; None where no problem has the figure."""
-
-    def summed(rows: Sequence[Measurement]) -> float | None:
-        known = [value for value in map(figure, rows) if value is not None]
-        return sum(known) if known else None
-
-    return summed
+def _first_per_call_ms(each: Stream) -> float | None:
+    return None if each.first_ms is None else each.first_ms / each.calls
 
 
-def _mean_first_ms(rows: Sequence[Measurement]) -> float | None:
-    total = _sum(_first_ms)(rows)
-    return None if total is None else total / len(rows)
-
-
-def _first_ms(row: Measurement) -> float | None:
-    return None if row.first_call_ms is None else row.first_call_ms + (row.prepare_ms or 0.0)
-
-
-_FIGURES: Final = (
-    ("ms in all, set-up included", _sum(_first_ms), milliseconds),
-    ("ms a call, set-up spread over all", _mean_first_ms, milliseconds),
-    ("ms in all, warm", _sum(lambda row: row.median_ms), milliseconds),
-    ("graphs compiled", _sum(lambda row: row.compilations), number),
-    ("growth of resident memory, MiB", _sum(lambda row: row.set_up_bytes), mebibytes),
+_FIGURES: Final[
+    tuple[tuple[str, Callable[[Stream], float | None], Callable[[float | None], str]], ...]
+] = (
+    ("ms of all first calls, set-up included", lambda each: each.first_ms, milliseconds),
+    ("ms of a first call, set-up spread over all", _first_per_call_ms, milliseconds),
+    ("ms of all calls, warm", lambda each: each.warm_ms, milliseconds),
+    ("graphs compiled", lambda each: each.compilations, number),
+    ("growth of resident memory, MiB", lambda each: each.growth_bytes, mebibytes),
 )
 """Label, figure and text of each row."""

@@ -20,6 +20,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
+from impls.interface import Implementation
+
 MOST_BYTES: Final = 64 << 20
 """Of a pickled function; a larger one holds tensors that belong into a file."""
 _DIGITS: Final = 8
@@ -31,8 +33,8 @@ _UNPICKLABLE: Final = (
 )  # fmt: skip
 """What cloudpickle raises for a value that it cannot write."""
 
-Given = str | Callable[..., Any]
-"""An implementation as --impl takes it, or a function."""
+Given = str | Callable[..., Any] | Implementation
+"""An implementation as --impl takes it, a function, or a decorated one."""
 Implementations = Mapping[str, Given] | Sequence[Given] | Given
 
 
@@ -41,14 +43,12 @@ def specs(given: Implementations, folder: Path) -> list[str]:
 
     Raises ValueError for a function that cannot be written into a file, and for no implementation.
     """
-    if isinstance(given, str) or callable(given):
+    if isinstance(given, str | Implementation) or callable(given):
         given = [given]
     pairs = given.items() if isinstance(given, Mapping) else [("", each) for each in given]
     found = [_spec(name, each, folder) for name, each in pairs]
     if not found:
-        raise ValueError(
-            "no implementation; expected names and functions, as {'mine': my_function}"
-        )
+        raise ValueError("no implementation; expected some, as {'mine': my_function}")
     return found
 
 
@@ -75,7 +75,7 @@ def importable() -> Iterator[None]:
 def _spec(name: str, given: Given, folder: Path) -> str:
     if isinstance(given, str):
         return f"{name}={given}" if name and name != given else given
-    if not callable(given):
+    if not (callable(given) or isinstance(given, Implementation)):
         raise ValueError(  # noqa: TRY004 - one error for all
             f"{name or 'an implementation'} is {type(given).__name__}; expected a function or name"
         )

@@ -97,7 +97,8 @@ def _sum(found: StepSum) -> dict[str, Any]:
 
 def _sum_row(row: StepRow, found: StepSum) -> dict[str, Any]:
     saving = found.saving
-    of = saving and (saving.of_step or saving.share)
+    ms = saving.ms if saving else None
+    of = (saving.of_step or saving.share) if saving else None
     return {
         "step": row.step,
         "threads": row.threads,
@@ -105,7 +106,7 @@ def _sum_row(row: StepRow, found: StepSum) -> dict[str, Any]:
         "implementation": ", ".join(dict.fromkeys(found.names)),
         **_columns(found.time, "ms", "low_ms", "high_ms"),
         "sessions": found.time.sessions,
-        **_columns(saving and saving.ms, "saved_ms", "saved_low_ms", "saved_high_ms"),
+        **_columns(ms, "saved_ms", "saved_low_ms", "saved_high_ms"),
         **_columns(of, "saved_share", "saved_share_low", "saved_share_high"),
         "took_ms": row.took_ms,
     }

@@ -30,7 +30,15 @@ from reports.views import (
 from reports.views.charts.sizes import keys
 from reports.views.evidence import summaries
 from reports.views.first_screen import FirstScreen
-from reports.views.grids import Grid, agreement_grid, error_grid, memory_grid, time_grid, token_grid
+from reports.views.grids import (
+    Grid,
+    agreement_grid,
+    error_grid,
+    memory_grid,
+    read_grid,
+    time_grid,
+    token_grid,
+)
 from reports.views.not_measured import NotMeasured, not_measured
 from reports.views.sections import Section
 from reports.views.stream import stream_grid
@@ -140,7 +148,7 @@ def _limits(analysis: Analysis, *, medians_only: bool, dropped: int, most: int) 
 
 
 def _panel(analysis: Analysis, drawn: Drawn, name: str) -> dict[str, Any]:
-    kinds = (time_grid, token_grid, stream_grid, memory_grid, error_grid)
+    kinds = (time_grid, token_grid, stream_grid, memory_grid, read_grid, error_grid)
     grids = [make(analysis, panel=name) for make in kinds]
     return {
         "name": name,

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from reports.analysis.run_analysis import Analysis
 from reports.outputs.terminal.blocks import Fitting
+from reports.outputs.terminal.counterpart_tables import counterpart_tables
 from reports.outputs.terminal.ending import ending
 from reports.outputs.terminal.grid_tables import (
     MOST,
@@ -35,6 +36,7 @@ from reports.views.grids import (
     Grid,
     error_grid,
     memory_grid,
+    read_grid,
     speed_up_grid,
     time_grid,
     token_grid,
@@ -79,6 +81,7 @@ def summary(analysis: Analysis, *, every: bool = False) -> list[RenderableType]:
         *own_inputs_table(analysis, every=every),
         *tail_table(analysis),
         *ordering_table(analysis, every=every),
+        *counterpart_tables(analysis, every=every),
         *_lines([also_measured(analysis, panels)]),
         *not_measured_tables(analysis, every=every),
         *_lines(_remarks(analysis, every=every)),
@@ -101,10 +104,14 @@ def main_panels(analysis: Analysis) -> list[str]:
 
 
 def shown_grids(analysis: Analysis, panels: Collection[str]) -> list[Grid]:
-    """The grids of each panel that has such numbers, the fastest first."""
+    """Every grid of each panel that has such numbers, the fastest first."""
+    makes = (
+        *(time_grid, token_grid, stream_grid, memory_grid),
+        *(read_grid, error_grid, speed_up_grid),
+    )
     grids = [
         fastest_first(make(analysis, panel=panel), time_grid(analysis, panel=panel))
-        for make in (time_grid, token_grid, stream_grid, memory_grid, error_grid, speed_up_grid)
+        for make in makes
         for panel in panels
     ]
     return [with_numbers(grid) for grid in grids if not grid.is_empty]

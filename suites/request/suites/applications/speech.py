@@ -45,7 +45,7 @@ def _decoding(model: str) -> ModelStep:
             _encoder(model),
             Call(f"Whisper {model} cross-attention, one token", _tokens(1, 1500), TOKENS * layers),
             *(
-                Call(f"Whisper {model} decoder, one token over {keys}", _tokens(1, keys), each)
+                Call(f"Whisper {model} decoder, one token over {keys} keys", _tokens(1, keys), each)
                 for keys in QUARTERS
             ),
         ),
