@@ -22,8 +22,8 @@ ENDS = torch.tensor([0, 5, 5, 20], dtype=torch.int32)
 
 def flash_attn_func(  # noqa: PLR0913, PLR0917 - its signature
     q: Tensor, k: Tensor, v: Tensor, dropout_p: float = 0.0, softmax_scale: float | None = None,
-    causal: Any = False, window_size: tuple[int, int] = (-1, -1), softcap: float = 0.0,
-    alibi_slopes: Tensor | None = None, deterministic: Any = False,
+    causal: Any = 0, window_size: tuple[int, int] = (-1, -1), softcap: float = 0.0,
+    alibi_slopes: Tensor | None = None, deterministic: Any = 0,
 ) -> Tensor:  # fmt: skip
     return q.clone()
 
@@ -31,7 +31,7 @@ def flash_attn_func(  # noqa: PLR0913, PLR0917 - its signature
 def flash_attn_varlen_func(  # noqa: PLR0913, PLR0917 - its signature
     q: Tensor, k: Tensor, v: Tensor, cu_seqlens_q: Tensor, cu_seqlens_k: Tensor,
     max_seqlen_q: int, max_seqlen_k: int, dropout_p: float = 0.0,
-    softmax_scale: float | None = None, causal: bool = False,
+    softmax_scale: float | None = None, causal: Any = 0,
     window_size: tuple[int, int] = (-1, -1), block_table: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
     return q.clone()
