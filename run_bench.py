@@ -9,7 +9,7 @@ import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, cast
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 
 import typer
 
@@ -18,6 +18,7 @@ from reports.outputs.left import Left
 from reports.outputs.streams import OutputError, drop_output, open_streams
 from suites import VERSION
 from suites.listing import LISTS, PROBLEMS
+from suites.recording.in_process import recorded
 from suites.records.address import DEFAULT_STORE
 from suites.request import completion, parameters, typed
 from suites.request.command_line import is_given, with_options
@@ -31,15 +32,19 @@ from suites.request.options import (
 from suites.request.suites import named
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from impls.bridges.substitution import Substitution
+    from reports.outputs.notebook.result import Result
     from suites.conducting import Conducted, Live
     from suites.engine.conductor import Listener
+    from suites.request.functions import Implementations
     from suites.request.planning import Request
 
 # The class of every error in a command line; not all releases of typer export it.
 COMMAND_LINE_ERROR = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[2])
+
+__all__ = ["app", "main", "recorded"]
 
 app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -235,8 +240,43 @@ def report(  # noqa: PLR0913 - each parameter is an option of the command line
     )
 
 
-@app.command()
-def compare(  # noqa: PLR0913 - each parameter is an option of the command line
+def compare(
+    implementations: Implementations,
+    problems: str | Iterable[str] = (),
+    *,
+    suite: str = "",
+    store: str = DEFAULT_STORE,
+    out: str | Path | None = None,
+    save: str = "",
+    quiet: bool = False,
+    **options: Any,
+) -> Result:
+    """Compare functions and implementations from a script or a notebook.
+
+    implementations  names and functions of (q, k, v, ...): {"mine": my_function, "flash":
+                     "sdpa_flash"}, or a list of them
+    problems         one or more, as "b1 h8 t4096 d64 causal"; or suite= or inputs= instead
+    options          those of `run` by name: sessions=5, threads=[1, 2], against="flash"
+
+    Agreement is proven first: a wrong function has no time, and the result says why it is wrong.
+    Raises ValueError with one line for what makes no sense.
+    """
+    from reports.outputs.notebook import comparing
+
+    return comparing.compare(
+        implementations,
+        problems,
+        suite=suite,
+        store=store,
+        out=out,
+        save=save,
+        quiet=quiet,
+        options=options,
+    )
+
+
+@app.command("compare")
+def compare_(  # noqa: PLR0913 - each parameter is an option of the command line
     base: parameters.Base,
     new: parameters.New,
     *,

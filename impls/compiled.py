@@ -35,6 +35,7 @@ def operator(  # noqa: PLR0913 - the arguments of the contract
     bias: BiasValues | None = None,
     softcap: float | None = None,
     sink: Tensor | None = None,
+    dynamic: bool = False,
 ) -> str:
     """Whether the compiled code calls torch's own attention, and which kernel of it.
 
@@ -43,7 +44,7 @@ def operator(  # noqa: PLR0913 - the arguments of the contract
     """
     hidden = _hidden(mask, (len(q), q.shape[2], k.shape[2]), q.device)
     added = _added(bias, q.shape[2], k.shape[2])
-    function = _compiled(torch.get_num_threads())
+    function = _compiled(torch.get_num_threads(), dynamic=dynamic)
     with torch.set_grad_enabled(q.requires_grad), profile(use_kineto=True) as profiled:
         function(q, k, v, hidden, scale, added, softcap, sink)
     names = {event.name() for event in profiled.kineto_results.events()}
@@ -63,11 +64,15 @@ def operator(  # noqa: PLR0913 - the arguments of the contract
         softcap=True,
         sink=True,
     ),
+    choices={"dynamic": (False, True)},
     operator=operator,
     slow_start=True,
 )
-def compiled(problem: Problem) -> AttentionFunction:
-    """softmax(scale * q k^T + mask) v as torch.compile makes it."""
+def compiled(problem: Problem, *, dynamic: bool = False) -> AttentionFunction:
+    """softmax(scale * q k^T + mask) v as torch.compile makes it.
+
+    dynamic  whether the code is for all sizes; else each size is compiled
+    """
     sizes = problem.batch, problem.query_length, problem.key_length
     mask = problem.mask.resolved(problem.batch, problem.key_length)
     hidden = _hidden(mask, sizes, torch.device(problem.device))
@@ -76,17 +81,17 @@ def compiled(problem: Problem) -> AttentionFunction:
         q: Tensor, k: Tensor, v: Tensor, bias: BiasValues | None = None, sink: Tensor | None = None
     ) -> Tensor:
         added = _added(bias, problem.query_length, problem.key_length)
-        function = _compiled(torch.get_num_threads())
+        function = _compiled(torch.get_num_threads(), dynamic=dynamic)
         return function(q, k, v, hidden, problem.softmax_scale, added, problem.softcap, sink)
 
     return attention
 
 
 @lru_cache(maxsize=16)
-def _compiled(threads: int) -> Callable[..., Tensor]:
+def _compiled(threads: int, *, dynamic: bool) -> Callable[..., Tensor]:
     """The compiled function. Its C++ computes with this number of threads, whatever torch's is."""
     function: Callable[..., Tensor] = torch.compile(
-        _attention, fullgraph=True, dynamic=False, options={"cpp.threads": threads}
+        _attention, fullgraph=True, dynamic=dynamic, options={"cpp.threads": threads}
     )
     return function
 

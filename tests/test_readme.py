@@ -92,7 +92,8 @@ def test_every_command_of_readme_is_understood(
     ended = call(*words, monkeypatch=monkeypatch, capsys=capsys, cwd=tmp_path)
     assert ended.status == 2
     assert re.search(
-        "cannot be written to /proc/nowhere|no store at|no file or folder|no bundle at",
+        "cannot be written to /proc/nowhere|no store at|no file or folder|no bundle at"
+        "|workload.jsonl cannot be read|my_script.py does not exist",
         ended.stderr,
     ), ended.stderr
 

@@ -69,7 +69,7 @@ class Forms:
         self._prepared: dict[tuple[str, Problem], Attention] = {}
         self._earlier: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
 
-    def of(  # noqa: PLR0913 - a class for these takes half as long as the look-up itself
+    def of(  # noqa: PLR0913, PLR0917 - a class for these takes half as long as the look-up itself
         self,
         q: Tensor,
         k: Tensor,

@@ -128,9 +128,9 @@ def _blocks(mask: Mask, problem: Problem) -> Iterator[tuple[range, range, int, i
     With them come the batch row, and the position of a query less its place.
     """
     if mask.rows is not None:
-        for queries, keys in slices(mask.rows):
-            places = range(queries.start, queries.stop), range(keys.start, keys.stop)
-            yield *places, 0, keys.stop - queries.stop
+        for own, own_keys in slices(mask.rows):
+            places = range(own.start, own.stop), range(own_keys.start, own_keys.stop)
+            yield *places, 0, own_keys.stop - own.stop
         return
     offset = problem.key_length - problem.query_length
     for row in range(problem.batch):

@@ -114,7 +114,7 @@ class Problem:
     def _check_rows(self) -> None:
         if self.mask.rows is None:
             return
-        lengths = self.mask.packed_lengths
+        lengths = self.mask.packed_lengths or (0, 0)
         if lengths != (self.query_length, self.key_length):
             raise ValueError(
                 f"rows of {lengths[0]} queries and {lengths[1]} keys in all, with "
@@ -143,6 +143,17 @@ class Problem:
     def visible_pairs(self) -> int:
         """Visible (batch row, query, key) triples, exact; times query heads gives score entries."""
         return self.mask.visible_pairs(self.batch, self.query_length, self.key_length)
+
+    @property
+    def new_tokens(self) -> int:
+        """Tokens that one call computes: the queries of all batch rows."""
+        return self.batch * self.query_length
+
+    @property
+    def has_older_tokens(self) -> bool:
+        """Whether some keys come before the first query, as with a cache of keys and values."""
+        rows = self.mask.rows or ((self.query_length, self.key_length),)
+        return any(queries < keys for queries, keys in rows)
 
     @property
     def has_keyless_rows(self) -> bool:

@@ -14,6 +14,7 @@ from reports.rows.kernels import kernel_names, kernels_of, same_kernels
 from reports.rows.sessions import ceilings
 from reports.rows.timings import by_threads, timing
 from suites.records.kernels import Kernel
+from suites.records.plan import Plan
 from suites.records.record import CHECK, HOST_BOUND, Record
 from suites.records.store import Run
 
@@ -25,8 +26,9 @@ class Measurement:
     samples, disturbed   rounds of all sessions, and how many of them were disturbed
     median_ms            the median of the session medians, of the rounds that count
     low_ms, high_ms      the spread over sessions: the smallest and the largest session median
-    prepare_ms, first_call_ms, compilations, neighbour_ratio, page_faults, host_ms, unhidden,
-    sustained_ms, cross_check_ms
+    us_per_token         microseconds of a call over the queries of all batch rows
+    prepare_ms, first_call_ms, compilations, set_up_bytes, neighbour_ratio, page_faults, host_ms,
+    unhidden, sustained_ms, cross_check_ms
                          medians over the sessions
     share_of_attainable  median over the sessions of the share of their own ceilings
     checked_again        whether the output was compared again, because the time was beyond what
@@ -42,6 +44,7 @@ class Measurement:
     same_kernel          the implementation that ran the same kernel; empty: none, or it is the
                          first of those that did
     notes                how its calls differ from those of others; one text
+    case                 the labels of the problem's cases; empty for a problem without one
     """
 
     problem: Problem
@@ -54,9 +57,11 @@ class Measurement:
     median_ms: float
     low_ms: float
     high_ms: float
+    us_per_token: float
     prepare_ms: float | None
     first_call_ms: float | None
     compilations: float | None
+    set_up_bytes: float | None
     neighbour_ratio: float | None
     page_faults: float | None
     share_of_attainable: float | None
@@ -77,6 +82,7 @@ class Measurement:
     fallback: str = ""
     same_kernel: str = ""
     notes: str = ""
+    case: str = ""
 
     @property
     def host_bound(self) -> bool:
@@ -85,6 +91,8 @@ class Measurement:
 
 
 _LAST: Final = ("operator", "kernels", "fallback", "same_kernel", "notes")
+CASE: Final = "case"
+"""The column that only tables of runs with labelled cases have."""
 _EVIDENCE: Final = (
     "relative_error", "own_error", "worst_row", "cosine", "slope", "repeatable", "hard_inputs",
 )  # fmt: skip
@@ -95,7 +103,7 @@ MEASUREMENT_COLUMNS: Final = (
     *(
         field
         for field in Measurement.__dataclass_fields__
-        if field not in ("problem", "implementation", "evidence", *_LAST)
+        if field not in ("problem", "implementation", "evidence", CASE, *_LAST)
     ),
     "share_of_bound",
     *_EVIDENCE,
@@ -114,6 +122,7 @@ def measurements(run: Run, records: Iterable[Record]) -> list[Measurement]:
     every = answers(run, records)
     timed_pairs = {pair: found for pair, found in every.items() if with_times(found)}
     same = same_kernels(run.plan, timed_pairs)
+    cases = {each: "; ".join(run.plan.case_labels(each)) for each in run.plan.problems}
     return [
         Measurement(
             problem=problem,
@@ -130,6 +139,7 @@ def measurements(run: Run, records: Iterable[Record]) -> list[Measurement]:
             fallback=next((r.fallback for r in found if r.fallback), ""),
             same_kernel=same.get((problem, name), ""),
             notes="; ".join(dict.fromkeys(note for r in (*found, *timed) for note in r.notes)),
+            case=cases[problem],
         )
         for (problem, name), found in timed_pairs.items()
         for threads, timed in by_threads(run.plan, with_times(found)).items()
@@ -144,6 +154,19 @@ def measurement_columns(row: Measurement) -> dict[str, Any]:
     named = {"share_of_bound": row.evidence.share, "kernels": kernel_names(row.kernels)}
     found = {**columns(row), **problem_columns(row.problem), **named}
     return {name: found[name] for name in MEASUREMENT_COLUMNS}
+
+
+def measurement_head(plan: Plan) -> tuple[str, ...]:
+    """The columns of a run's measurements: with the labels of cases, where it has any."""
+    labelled = any(case.label for case in plan.cases)
+    return (*MEASUREMENT_COLUMNS, CASE) if labelled else MEASUREMENT_COLUMNS
+
+
+def measured_columns(plan: Plan, rows: Iterable[Measurement]) -> list[dict[str, Any]]:
+    """The rows as `measurement_columns`, with the columns of `measurement_head`."""
+    if CASE not in measurement_head(plan):
+        return list(map(measurement_columns, rows))
+    return [{**measurement_columns(row), CASE: row.case} for row in rows]
 
 
 def _memory(found: Sequence[Record]) -> dict[str, int | None]:

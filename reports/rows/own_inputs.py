@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from impls.interface import Problem
+from reports.rows.panels import APPROXIMATIONS
 from suites.records.record import Agreement, Record, TensorError
+from suites.records.store import Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +21,7 @@ class OwnInputs:
     random_error  the same on random inputs of the same problem
     worst_row     the largest RMS(error) / RMS(reference) of any row on these inputs
     random_worst_row  the same on random inputs
-    share         part used of what the gate allows, on these inputs
+    share         part used of what the gate allows, on these inputs; None for approximations
     random_share  the same on random inputs
     """
 
@@ -31,24 +33,25 @@ class OwnInputs:
     random_error: float | None
     worst_row: float | None
     random_worst_row: float | None
-    share: float
+    share: float | None
     random_share: float | None
 
 
 COLUMNS = tuple(OwnInputs.__dataclass_fields__)
 
 
-def own_inputs(records: Iterable[Record]) -> list[OwnInputs]:
-    """A row for each tensor, file, problem and implementation of these records."""
+def own_inputs(run: Run, records: Iterable[Record]) -> list[OwnInputs]:
+    """A row for each tensor, file, problem and implementation of a run's records."""
+    judged = {each.name: not each.panel.startswith(APPROXIMATIONS) for each in run.plan.entries}
     return [
         row
         for record in records
         if record.agreement is not None
-        for row in _rows(record, record.agreement)
+        for row in _rows(record, record.agreement, judged=judged.get(record.implementation, False))
     ]
 
 
-def _rows(record: Record, found: Agreement) -> Iterator[OwnInputs]:
+def _rows(record: Record, found: Agreement, *, judged: bool) -> Iterator[OwnInputs]:
     random = {each.tensor: each for each in found.tensors}
     for own in found.on_inputs:
         for each in own.tensors:
@@ -62,10 +65,10 @@ def _rows(record: Record, found: Agreement) -> Iterator[OwnInputs]:
                 random_error=None if other is None else other.relative_rms,
                 worst_row=each.worst_row,
                 random_worst_row=None if other is None else other.worst_row,
-                share=_share(each),
-                random_share=None if other is None else _share(other),
+                share=_share(each) if judged else None,
+                random_share=_share(other) if judged and other is not None else None,
             )
 
 
-def _share(error: TensorError) -> float:
-    return Agreement(tensors=(error,)).share or 0.0
+def _share(error: TensorError) -> float | None:
+    return Agreement(tensors=(error,)).share

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from statistics import median
-from typing import TypedDict
+from typing import Final, TypedDict
 
 from impls.interface import Problem
 from reports.rows.sessions import Ceilings
 from suites.records.plan import Plan
 from suites.records.record import Record
 from suites.stats.ceilings import Ceiling, share
+
+US_PER_MS: Final = 1000.0
 
 
 class Timing(TypedDict):
@@ -23,9 +25,11 @@ class Timing(TypedDict):
     median_ms: float
     low_ms: float
     high_ms: float
+    us_per_token: float
     prepare_ms: float | None
     first_call_ms: float | None
     compilations: float | None
+    set_up_bytes: float | None
     neighbour_ratio: float | None
     page_faults: float | None
     share_of_attainable: float | None
@@ -66,9 +70,11 @@ def timing(problem: Problem, timed: Sequence[Record], found: Ceilings, panel: st
         "median_ms": median(medians),
         "low_ms": min(medians),
         "high_ms": max(medians),
+        "us_per_token": US_PER_MS * median(medians) / problem.new_tokens,
         "prepare_ms": _median_of(timed, lambda record: record.prepare_ms),
         "first_call_ms": _median_of(timed, lambda record: record.first_call_ms),
         "compilations": _median_of(timed, lambda record: record.compilations),
+        "set_up_bytes": _median_of(timed, lambda record: record.set_up_bytes),
         "neighbour_ratio": _median_of(timed, lambda record: record.neighbour_ratio),
         "page_faults": _median_of(timed, lambda record: record.page_faults),
         "share_of_attainable": _median(

@@ -3,29 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from impls.interface import Problem
+from reports.rows.measurements import Measurement
 from reports.views.numbers import number
 from reports.views.problems import without
+from reports.views.text import abbreviated
 from suites.records.cases import Case
 from suites.records.plan import Plan
 
-Labels = Mapping[Problem, str]
-"""The labels of the cases of each problem, on one line; no entry for a problem without one."""
+LONGEST: Final = 40
+"""Characters of the labels before a problem; of longer ones, the first is shown."""
+Labels = Mapping[Problem, tuple[str, ...]]
+"""The labels of the cases of each problem; no entry for a problem without one."""
 
 
-def labels_of(plan: Plan) -> dict[Problem, str]:
-    """All labels of every problem: encoder self-attention; decoder self-attention."""
+def labels_of(plan: Plan) -> dict[Problem, tuple[str, ...]]:
+    """The labels of every problem, each once."""
     found: dict[Problem, dict[str, None]] = {}
     for case in plan.cases:
         if case.label:
             found.setdefault(case.problem, {})[case.label] = None
-    return {problem: "; ".join(own) for problem, own in found.items()}
+    return {problem: tuple(own) for problem, own in found.items()}
 
 
-def labelled(problem: Problem, text: str, labels: Labels) -> str:
-    """A text that stands for a problem, behind its labels where it has any."""
-    return f"{labels[problem]}: {text}" if problem in labels else text
+def joined(problem: Problem, labels: Labels) -> str:
+    """All labels of a problem on one line: encoder self-attention; decoder self-attention."""
+    return "; ".join(labels.get(problem, ()))
+
+
+def labelled(problem: Problem, text: str, labels: Labels, *, between: str = " ") -> str:
+    """A text that stands for a problem, behind its labels where it has any.
+
+    between  what separates the two, as a line break
+    """
+    if problem not in labels:
+        return text
+    every, (one, *others) = joined(problem, labels), labels[problem]
+    if len(every) > LONGEST and others:
+        every = f"{abbreviated(one, LONGEST)} and {len(others)} more"
+    return f"{every if others else abbreviated(every, LONGEST)}:{between}{text}"
+
+
+def place(row: Measurement) -> str:
+    """The problem of a row, behind the labels of its cases."""
+    return f"{row.case}: {row.problem}" if row.case else str(row.problem)
 
 
 def title(case: Case, shared: frozenset[str] = frozenset()) -> str:

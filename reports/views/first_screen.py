@@ -11,6 +11,7 @@ from reports.views.answer import Answer, answers
 from reports.views.charts.chart import Chart, Map
 from reports.views.charts.fastest_maps import maps
 from reports.views.charts.ranking import rankings_charts
+from reports.views.charts.steps import step_charts
 from reports.views.headline import Fault
 from reports.views.text import counted
 
@@ -47,7 +48,9 @@ def of_run(analysis: Analysis) -> FirstScreen:
     found = (*steps.answers(analysis), *answers(analysis))
     beside = across.sentences(analysis)
     figures = first_family(
-        maps(analysis, analysis.rankings) or rankings_charts(analysis, analysis.rankings)
+        step_charts(analysis)
+        or maps(analysis, analysis.rankings)
+        or rankings_charts(analysis, analysis.rankings)
     )
     return FirstScreen(
         runs=analysis.run.name,
@@ -74,7 +77,7 @@ def _key(analysis: Analysis, figures: Sequence[Chart | Map]) -> str:
     if sessions < 2:
         return "One session: no intervals, so nothing is decided."
     brackets = f"[ ]: 95 % interval over {counted(sessions, 'session')}"
-    if not figures:
+    if not figures or analysis.steps:
         return f"{brackets}."
     if isinstance(figures[0], Map):
         return f"{brackets}. Solid: beyond the noise of its problem; hatched, “?”: not decided."

@@ -14,6 +14,7 @@ from reports.rows.answers import STATES, State
 from reports.rows.measurements import Measurement
 from reports.rows.outcomes import Outcome
 from reports.rows.panels import APPROXIMATIONS
+from reports.views.cases import labelled, labels_of
 from reports.views.commands import labels
 from reports.views.evidence import sentence
 from reports.views.kernels import flagged, label
@@ -62,7 +63,7 @@ class Cell:
 class GridRow:
     """The cells of one row.
 
-    label    without the words that all rows share
+    label    without the words that all rows share; labels of cases on a line before it
     problem  what the row is filtered by; None: not a problem of its own
     """
 
@@ -131,6 +132,14 @@ _TIME: Final = _Quantity(
     _time_title,
     flag=lambda row: row.fallback,
 )
+_TOKENS: Final = _Quantity(
+    "Time per new token",
+    "us",
+    "Median microseconds of a call over its queries",
+    lambda row: row.us_per_token,
+    milliseconds,
+    _time_title,
+)
 _MEMORY: Final = _Quantity(
     "Memory",
     "MiB above the inputs",
@@ -160,6 +169,13 @@ _READ_CAPTION: Final = (
 def time_grid(analysis: Analysis, *, panel: str) -> Grid:
     """Median milliseconds of the implementations of a panel."""
     return _measured(analysis, panel, _TIME)
+
+
+def token_grid(analysis: Analysis, *, panel: str) -> Grid:
+    """Median microseconds per new token; only of problems whose keys came before, as in decode."""
+    grid = _measured(analysis, panel, _TOKENS)
+    rows = (row for row in grid.rows if row.problem and row.problem.has_older_tokens)
+    return replace(grid, rows=tuple(rows))
 
 
 def memory_grid(analysis: Analysis, *, panel: str) -> Grid:
@@ -274,7 +290,7 @@ def _measured(analysis: Analysis, panel: str, quantity: _Quantity) -> Grid:
         unit=quantity.unit,
     )
     if not quantity.error:
-        rows = tuple(replace(row, cells=_marked(row.cells)) for row in grid.rows)
+        rows = tuple(replace(row, cells=marked(row.cells)) for row in grid.rows)
         grid = replace(grid, rows=rows)
     return replace(grid, caption=quantity.caption)
 
@@ -297,10 +313,10 @@ def _rows(
     analysis: Analysis, names: tuple[str, ...], cells: Mapping[Pair, Cell]
 ) -> tuple[GridRow, ...]:
     """A row for each problem of the plan."""
-    shared = shared_words(analysis.plan.problems)
+    shared, named = shared_words(analysis.plan.problems), labels_of(analysis.plan)
     return tuple(
         GridRow(
-            label=without(problem, shared),
+            label=labelled(problem, without(problem, shared), named, between="\n"),
             cells=tuple(cells[problem, name] for name in names),
             problem=problem,
         )
@@ -317,7 +333,7 @@ def _is_refused(cells: tuple[Cell, ...]) -> bool:
     return all(cell.state in ("refused", "missing") for cell in cells)
 
 
-def _marked(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
+def marked(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
     """The row with its smallest number marked, where it has two numbers or more.
 
     Of implementations that ran the same kernel, one is ranked.

@@ -7,6 +7,7 @@ from itertools import chain
 from typing import Final
 
 from reports.analysis.run_analysis import Analysis
+from reports.views.cases import labelled, labels_of
 from reports.views.not_measured import NotMeasured, not_measured
 from reports.views.overview import sessions_timed
 from reports.views.problems import common_words, shared_words
@@ -37,7 +38,8 @@ def title(analysis: Analysis) -> str:
     """The implementations and the problem: mine against sdpa_flash, b1 h8 t4096 d64 causal."""
     plan = analysis.plan
     if len(plan.problems) == 1:
-        return f"{_compared(analysis)}, {plan.problems[0]}"
+        only = plan.problems[0]
+        return f"{_compared(analysis)}, {labelled(only, str(only), labels_of(plan))}"
     suite = f" on the suite {plan.suite}" if plan.suite in SUITES else ""
     return f"{_compared(analysis)}{suite}: {_problems(analysis)}"
 

@@ -55,6 +55,11 @@ def _median(row: Measurement) -> Value:
     return figure(row.median_ms, flagged(milliseconds(row.median_ms), row.fallback))
 
 
+def _per_token(row: Measurement) -> float | None:
+    """The figure where it says more than the time of a call: with a cache of keys and values."""
+    return row.us_per_token if row.problem.has_older_tokens else None
+
+
 def _clock(row: Measurement) -> Value:
     clock = row.clock or NOT_RECORDED
     named = f"{clock}, {HOST_BOUND}" if row.host_bound else clock
@@ -82,6 +87,7 @@ THREADS: Final = Column("threads", "threads", lambda row: whole(row.threads))
 COLUMNS: Final = (
     Column("median ms", "median_ms", _median),
     Column("spread ms", "spread_width_ms", _spread),
+    Column("us per token", "us_per_token", _of(lambda row: row.us_per_token, number), _per_token),
     Column("peak MiB", "peak_bytes", _peak),
     Column("kernel", "kernels", lambda row: Value(described(row))),
     Column("share of attainable", "share_of_attainable", _attainable),

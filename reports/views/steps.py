@@ -20,12 +20,13 @@ MOST_CASES: Final = 3
 
 
 def lines(analysis: Analysis) -> list[list[str]]:
-    """The lines of each step: what it takes, the best single one, the best mix, what is left out."""
+    """The lines of each step: its time, the best single one, the best mix, what is left out."""
     return [
         [
             f"{label(row, analysis)}: {first(row)}.",
             *(f"{capitalized(each)}." for each in better(row)),
             *filter(None, [" ".join(notes(row))]),
+            *put_in(row, analysis),
         ]
         for row in analysis.steps
     ]
@@ -81,6 +82,20 @@ def notes(row: StepRow) -> Iterator[str]:
     yield from _unexpressed(row)
 
 
+def put_in(row: StepRow, analysis: Analysis) -> tuple[str, ...]:
+    """How the mix of a recorded script is put into it; empty where it changes nothing."""
+    if not analysis.plan.steps or row.mix is None or row.now is None:
+        return ()
+    if row.mix.names == row.now.names:
+        return ()
+    name = analysis.run.name
+    return (
+        f"Put the mix in: python run_bench.py export {name} --format dispatch",
+        "then in the script: from run_bench import substituted",
+        f'with substituted("results/{name}/dispatch.json"): ...',
+    )
+
+
 def estimate(found: Estimate) -> str:
     """Milliseconds with their interval: 41.2 ms [40.1, 42.3]."""
     return f"{milliseconds(found.value)} ms{_ends(found, milliseconds)}"
@@ -90,12 +105,17 @@ def saving(found: Saving) -> str:
     """A saving: which saves 14.1 ms [13.0, 15.2], 7.8 % [7.2, 8.4] of the step."""
     part = found.of_step or found.share
     of = "of the step" if found.of_step else "of the time in attention"
-    size = f"{estimate(found.ms)}, {percent(part.value)}{_ends(part, _bare_percent)} {of}"
+    size = f"{estimate(found.ms)}, {share(part)} {of}"
     if found.is_shown or found.share.low is None:
         return f"which saves {size}"
     if found.is_loss:
         return f"which takes longer: saving {size}"
     return f"not shown to save time: {size}"
+
+
+def share(found: Estimate) -> str:
+    """A share with its interval: 7.8 % [7.2, 8.4]."""
+    return f"{percent(found.value)}{_ends(found, _bare_percent)}"
 
 
 def _bare_percent(value: float | None) -> str:

@@ -7,8 +7,9 @@ from typing import Final
 
 from reports.analysis.run_analysis import Analysis
 from reports.analysis.verdicts import VerdictRow
-from reports.rows.measurements import Measurement
+from reports.rows.measurements import CASE, Measurement
 from reports.rows.panels import panels_of
+from reports.views.cases import Labels, joined, labels_of
 from reports.views.commands import interleaved_command, repeat_command, setting_options
 from reports.views.measured_columns import COLUMNS, THREADS, Column
 from reports.views.numbers import floor, ratio, ratio_in
@@ -26,15 +27,17 @@ def measurement_table(analysis: Analysis) -> Table:
     several = len(analysis.plan.threads) > 1
     entries = {entry.name: entry for entry in analysis.plan.entries}
     columns = [*([THREADS] if several else []), *filter(_has_figures(analysis), COLUMNS)]
+    named = [CASE] if labels_of(analysis.plan) else []
     per = ", implementation and number of threads" if several else " and implementation"
     return Table(
         caption=f"One row per problem{per}. {_SORTS}",
-        head=("problem", "implementation", *(each.head for each in columns)),
+        head=("problem", *named, "implementation", *(each.head for each in columns)),
         rows=tuple(
-            _measured(row, analysis.plan, entries, columns) for row in analysis.measurements
+            _measured(row, analysis.plan, entries, columns, named=bool(named))
+            for row in analysis.measurements
         ),
-        shown=SHOWN + several,
-        names=("problem", "implementation", *(each.name for each in columns)),
+        shown=SHOWN + several + len(named),
+        names=("problem", *named, "implementation", *(each.name for each in columns)),
     )
 
 
@@ -42,8 +45,10 @@ def verdict_tables(analysis: Analysis) -> Iterator[tuple[str, Table]]:
     """The comparisons of each panel that has any, by the name of the panel."""
     several = len(analysis.plan.threads) > 1
     entries = {entry.name: entry for entry in analysis.plan.entries}
+    named = labels_of(analysis.plan)
     head = (
         "problem",
+        *([CASE] if named else []),
         "implementation",
         *(["threads"] if several else []),
         "ratio [95 %]",
@@ -60,8 +65,8 @@ def verdict_tables(analysis: Analysis) -> Iterator[tuple[str, Table]]:
         rows = [row for row in analysis.verdicts if row.panel == panel]
         if rows:
             caption = f"One row per comparison with the baseline. {_SORTS}"
-            own = tuple(_compared(row, analysis.plan, entries) for row in rows)
-            yield panel, Table(caption, head, own, shown=SHOWN + several)
+            own = tuple(_compared(row, analysis.plan, entries, named) for row in rows)
+            yield panel, Table(caption, head, own, shown=SHOWN + several + bool(named))
 
 
 def _has_figures(analysis: Analysis) -> Callable[[Column], bool]:
@@ -73,10 +78,16 @@ def _has_figures(analysis: Analysis) -> Callable[[Column], bool]:
 
 
 def _measured(
-    row: Measurement, plan: Plan, entries: dict[str, Entry], columns: Sequence[Column]
+    row: Measurement,
+    plan: Plan,
+    entries: dict[str, Entry],
+    columns: Sequence[Column],
+    *,
+    named: bool,
 ) -> Row:
     cells = (
         Value(str(row.problem)),
+        *([Value(row.case)] if named else []),
         Value(row.implementation),
         *(column.value(row) for column in columns),
     )
@@ -86,10 +97,11 @@ def _measured(
     return Row(cells, facets(row.problem, row.implementation), command + settings)
 
 
-def _compared(row: VerdictRow, plan: Plan, entries: dict[str, Entry]) -> Row:
+def _compared(row: VerdictRow, plan: Plan, entries: dict[str, Entry], named: Labels) -> Row:
     threads = [whole(row.threads)] if len(plan.threads) > 1 else []
     cells = (
         Value(str(row.problem)),
+        *([Value(joined(row.problem, named))] if named else []),
         Value(row.implementation),
         *threads,
         figure(row.ratio, ratio_in(row.ratio, row.low, row.high), "none"),

@@ -96,6 +96,11 @@ TERMS: Final = (
         "The most bytes that one call holds at a time beside its inputs, in MiB.",
         ("MiB above the inputs",),
     ),
+    Term(
+        "us per token",
+        "Microseconds of one call over its new tokens, the queries of all batch rows.",
+        ("Time per new token",),
+    ),
     Term("resident MiB", "Growth of the resident memory of the process by one call, in MiB."),
     Term(
         "share of attainable",

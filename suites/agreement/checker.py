@@ -138,7 +138,7 @@ class Checker:
             calls_ms=sum(caller.took_ms) + (sum(prober.took_ms) if apart else 0) + hard.calls_ms,
             operator="" if fault else self._operator(implementation, trial.inputs),
             kernels=ran,
-            notes=tuple(dict.fromkeys(note for mode in caller.modes for note in mode.notes)),
+            notes=(*dict.fromkeys(n for mode in caller.modes for n in mode.notes), *own.notes),
             cause=hard.cause if own.fault or not fault else diagnosed(trial, self._cases),
         )
 

@@ -317,8 +317,8 @@ def _with_rows(base: Problem, kind: str) -> Iterator[Problem]:
     rows = ((33 if unit == 1 else unit, base.key_length), *[(queries, keys)] * 2)
     for band in BANDS.get(kind.split("+", maxsplit=1)[0], ("full",)):
         mask = replace(Mask.parse(band), rows=rows)
-        lengths = dict(zip(("query_length", "key_length"), mask.packed_lengths or (), strict=True))
-        yield replace(base, batch=1, mask=mask, **lengths)
+        total, total_keys = mask.packed_lengths or (0, 0)
+        yield replace(base, batch=1, mask=mask, query_length=total, key_length=total_keys)
 
 
 def _bands(limits: Limits) -> Iterator[Mask]:

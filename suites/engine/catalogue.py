@@ -233,10 +233,17 @@ def _ask(
 def _asked(
     process: Process, task: Task, receive: Callable[[Message], None], limit_s: float
 ) -> Ending | None:
-    """Do a task within a limit of time; how the process ended, None where it did not."""
+    """Do a task within a limit of time; how the process ended, None where it did not.
+
+    An interrupted process is ended here: it is not in its pool meanwhile.
+    """
     watch, session = process
     limits = watch.time_limit_s, watch.memory_limit
     watch.time_limit_s, watch.memory_limit = limit_s, _NO_LIMIT
-    ending = session.ask(task, receive)
+    try:
+        ending = session.ask(task, receive)
+    except KeyboardInterrupt:
+        session.end()
+        raise
     watch.time_limit_s, watch.memory_limit = limits
     return ending

@@ -52,6 +52,7 @@ class Session:
         *,
         threads: int,
         allocator: str = "default",
+        session: int = 0,
         folder: str = "",
         cuda_device: str = "",
         python: str = sys.executable,
@@ -79,7 +80,7 @@ class Session:
                 env={
                     **compiling(folder),
                     **environment(threads, cuda_device),
-                    **settings(allocator),
+                    **settings(allocator, session),
                 },
                 start_new_session=True,
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, cast
 
+import psutil
 from torch import Tensor
 
 from impls.interface import Implementation, Problem
@@ -53,6 +54,11 @@ def set_up_fields(
         "prepare_ms": preparation.took_ms[problem] if preparation.is_two_steps else None,
         "compilations": (graphs or 0) - before if known else None,
     }
+
+
+def resident_bytes() -> int:
+    """Resident memory of this process."""
+    return int(psutil.Process().memory_info().rss)
 
 
 def keeping(call: timing.Call, latest: list[Tensor]) -> timing.Call:

@@ -22,7 +22,7 @@ from suites.engine.outcome import clear_caches, recorded, resolve_in, send_failu
 from suites.engine.pipe import Sender
 from suites.engine.protocol import Measure
 from suites.engine.second_checks import believed, wrong_when_timed
-from suites.engine.set_up import SetUp, keeping, set_up_fields
+from suites.engine.set_up import SetUp, keeping, resident_bytes, set_up_fields
 from suites.engine.timed_inputs import TimedInputs, timed_sets
 from suites.engine.timed_outputs import TimedOutputs
 from suites.engine.together.leading import Follower, Followers, LostArmError
@@ -51,7 +51,8 @@ def measure(task: Measure, sender: Sender) -> None:
 
     Caches are emptied in the first phase only, by `set_up`: CUDA graphs read what they hold.
     """
-    compilers.forget()
+    if not task.settings.keep_compiled:
+        compilers.forget()
     with _others(task) as others:
         bench = Bench(task, sender, others)
         bench.set_all_up()
@@ -135,6 +136,7 @@ class Bench:
         """An arm for an implementation: its first call apart, then warm."""
         preparation = Preparation(each, partial(preparing, self.sender))
         graphs, mode, sets = compilers.compilations(), GradientMode(), self.inputs.sets
+        held = resident_bytes()
         with self.limited():
             calls = [call_of(preparation.bind(self.problem, x), x, mode=mode) for x in sets]
         latest: list[Tensor] = []
@@ -158,6 +160,7 @@ class Bench:
                 else {}
             )
         beside |= set_up_fields(preparation, self.problem, graphs)
+        beside["set_up_bytes"] = resident_bytes() - held
         arm = Arm(
             name,
             calls,

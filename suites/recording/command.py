@@ -23,10 +23,8 @@ from suites.recording.writing import expect_target, write
 
 SITE: Final = Path(__file__).parent / "site"
 _PYTHON: Final = re.compile(r"(python|pypy)[\d.]*t?(\.exe)?")
-_FROM_KERNEL: Final = 0x80
-"""`si_code` of a signal that a terminal sent, SI_KERNEL: the script has got it, too."""
-_PATIENCE_S: Final = 1.0
-"""Seconds for the script to end by itself, before an interrupt is sent on to it."""
+_PATIENCE_S: Final = 0.5
+"""Seconds for an interrupt to end the witness: in a fraction of one where it gets it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,22 +105,42 @@ def _run(command: Sequence[str], folder: Path, keep: int) -> int:
 
 
 def _wait(process: subprocess.Popen[bytes]) -> int:
-    """Wait for the process; signals to this one go on to it, but for those that it has itself."""
+    """Wait for the process; a signal to this one goes on to it, unless it has it already."""
     watched = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT}
+    witness = _witness()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
     try:
         while process.poll() is None:
             got = signal.sigtimedwait(watched, 0.05)
-            if got is None or got.si_code == _FROM_KERNEL:
+            if got is None:
                 continue
-            if got.si_signo == signal.SIGINT:
-                # The whole group may have got it; a second interrupt would cut its handling short.
-                with suppress(subprocess.TimeoutExpired):
-                    process.wait(_PATIENCE_S)
-            process.send_signal(got.si_signo)
+            if got.si_signo != signal.SIGINT or not _has_ended(witness):
+                process.send_signal(got.si_signo)
         return process.returncode
     finally:
+        _end(witness)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _witness() -> subprocess.Popen[bytes]:
+    """A process that an interrupt of the whole group ends, as Ctrl-C in a terminal is.
+
+    The script has got that one, and a second interrupt would cut its handling short.
+    """
+    command = [sys.executable, "-ISc", "import sys; sys.stdin.read()"]
+    null = subprocess.DEVNULL
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=null, stderr=null)  # noqa: S603
+
+
+def _has_ended(witness: subprocess.Popen[bytes]) -> bool:
+    with suppress(subprocess.TimeoutExpired):
+        witness.wait(_PATIENCE_S)
+    return witness.poll() is not None
+
+
+def _end(witness: subprocess.Popen[bytes]) -> None:
+    witness.kill()
+    witness.communicate()
 
 
 def _why_nothing(command: Sequence[str], folder: Path, found: Collected) -> str:

@@ -54,10 +54,11 @@ def layout(shapes: list[list[int]], strides: list[list[int]]) -> str:
 
 
 def _mask(call: dict[str, Any]) -> Mask:
-    padding, documents = call["padding"], call["documents"]
+    padding, documents, rows = call["padding"], call["documents"], call["rows"]
     return Mask(
         left=call["left"],
         right=call["right"],
         padding=None if padding is None else tuple((s, e) for s, e in padding),
         documents=None if documents is None else tuple(documents),
+        rows=None if rows is None else tuple((q, k) for q, k in rows),
     )

@@ -146,5 +146,6 @@ LimitsData = Annotated[Limits, BeforeValidator(_limits), PlainSerializer(_limits
 Milliseconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Bytes = Annotated[int, Field(ge=0, lt=TOO_LARGE)]
 Count = Annotated[int, Field(ge=0, lt=TOO_LARGE)]
+Growth = Annotated[int, Field(gt=-TOO_LARGE, lt=TOO_LARGE)]
 Average = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 """Of counts."""

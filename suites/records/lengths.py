@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from impls.interface import Problem
@@ -23,6 +24,13 @@ def family(problem: Problem) -> Family:
     """
     square = problem.query_length == problem.key_length
     return (problem.without("length"), None if square else problem.query_length)
+
+
+def alike(problem: Problem) -> Family:
+    """The family without the sizes of its padding and documents: every batch has others."""
+    mask = problem.mask
+    plain = replace(problem, mask=replace(mask, padding=None, documents=None))
+    return (family(plain), mask.padding is None, mask.documents is None)
 
 
 def measured(cases: Sequence[Case], most: int = MOST_LENGTHS) -> tuple[Problem, ...]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Literal, get_args
 
 from impls.interface import Problem
-from suites.records.codec import STRICT, Average, Bytes, Count, Milliseconds, ProblemText
+from suites.records.codec import STRICT, Average, Bytes, Count, Growth, Milliseconds, ProblemText
 from suites.records.kernels import Kernel
 from suites.stats.pairing import counted
 
@@ -210,6 +210,8 @@ class Record:
     cure              the line to change, or the Limits to state; empty: no mistake is known
     first_call_ms     its first call on the problem in the session, with compiling, tuning and masks
     compilations      graphs that torch compiled before it was warm; None: not counted
+    set_up_bytes      growth of the process's resident memory from its preparation until it was
+                      warm; negative where memory was given back
     times_ms          milliseconds for one call, a sample for every round tried, disturbed or not
     twin_ms           the same of the twin: this implementation once more, as an arm of its own; the
                       baseline of the problem alone has one
@@ -265,6 +267,7 @@ class Record:
     prepare_ms: Milliseconds | None = None
     first_call_ms: Milliseconds | None = None
     compilations: Count | None = None
+    set_up_bytes: Growth | None = None
     times_ms: tuple[Milliseconds, ...] = field(default=())
     twin_ms: tuple[Milliseconds, ...] = field(default=())
     again_ms: tuple[Milliseconds, ...] = field(default=())

@@ -61,7 +61,8 @@ class Settings:
                      problem; None: all sessions
     delta            the smallest relative difference that counts
     cache            hot: calls follow each other; cold: caches are emptied before each call
-    allocator        default or retain: whether the C library keeps freed memory
+    allocator        default or retain: whether the C library keeps freed memory; turns: it does so
+                     in every second session
     time_limit_s     seconds that one implementation may spend on one problem, in one process
     prepare_limit_s  seconds that it may prepare and compile for it besides
     memory_limit     bytes that one call may add
@@ -70,6 +71,8 @@ class Settings:
     cuda_device      the NVIDIA device, an index or a UUID as typed; "": the first visible one
     tail             whether every sample is one call, of which there are enough for percentiles
     sustained        whether calls on a GPU are also timed after seconds without a pause
+    keep_compiled    whether code that torch compiled stays from one problem to the next, as in a
+                     server; else each problem is compiled for itself
     """
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid", "strict": True}
@@ -120,8 +123,8 @@ class Settings:
         Option(
             name="--allocator",
             metavar="NAME",
-            help="default, or retain: freed memory is kept.",
-            parse=one_of("default", "retain"),
+            help="default, or retain: freed memory is kept; turns: in every second session.",
+            parse=one_of("default", "retain", "turns"),
             default="default",
             labels=True,
         ),
@@ -210,6 +213,20 @@ class Settings:
             parse=on_off,
             text=_on_off_text,
             default="off",
+            flag=True,
+        ),
+    ] = False
+
+    keep_compiled: Annotated[
+        bool,
+        Option(
+            name="--keep-compiled",
+            metavar="",
+            help="Keep compiled code from one problem to the next, as in a server.",
+            parse=on_off,
+            text=_on_off_text,
+            default="off",
+            labels=True,
             flag=True,
         ),
     ] = False

@@ -150,10 +150,17 @@ def _cuda_device(given: Mapping[str, str | list[str]], values: Mapping[str, Any]
 def threads_of(request: Request, cores: int) -> tuple[int, ...]:
     """Numbers of threads, in order. Raises ValueError for more than there are CPUs."""
     usual = (*(each for each in request.suite.threads if each < cores), cores)
+    if request.suite.script_threads:
+        usual = (min(request.suite.script_threads, cores),)
     found: tuple[int, ...] = request.settings.get("threads", usual)
     if found[-1] > cores:
         raise ValueError(f"--threads is {found[-1]}, this program may use {cores} CPUs")
     return found
+
+
+def allocator_of(request: Request) -> str:
+    """What the C library does with freed memory."""
+    return str(request.settings.get("allocator", request.suite.allocator))
 
 
 def memory_limit(request: Request) -> int:
@@ -219,6 +226,8 @@ def plan_of(
         "threads": threads_of(request, cores),
         "memory_limit": memory_limit(request),
         "budget_s": request.suite.budget_s,
+        "allocator": allocator_of(request),
+        "keep_compiled": request.suite.keep_compiled,
     }
     return Plan(
         suite=_suite_name(request),

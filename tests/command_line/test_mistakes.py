@@ -57,6 +57,22 @@ MISTAKES = {
         ("run", "--bias", "t4"),
         r"--bias .*'t4'.* expected values like none",
     ),
+    "a workload that is not there": (
+        ("run", "--workload", "nowhere.jsonl"),
+        r"nowhere.jsonl cannot be read: .*No such file",
+    ),
+    "a workload beside a suite": (
+        ("run", "quick", "--workload", "nowhere.jsonl"),
+        r"a suite \(quick\) and --workload; expected one or the other",
+    ),
+    "a workload beside an axis": (
+        ("run", "--workload", "nowhere.jsonl", "--seq", "64"),
+        r"--seq beside --workload; the file names the problems: leave it out",
+    ),
+    "a list of problems that is not there": (
+        ("run", "--problem-file", "nowhere.txt"),
+        r"nowhere.txt cannot be read: .*No such file",
+    ),
     "a problem that makes no sense": (
         ("run", "--problem", "b1 h8 t128 d64 sideways"),
         r"problem 'b1 h8 t128 d64 sideways': 'sideways' is not understood",

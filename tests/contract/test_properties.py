@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 from typing import Final
 
@@ -59,12 +60,27 @@ def masks(draw: st.DrawFn, batch: int, queries: int, keys: int) -> Mask:
 
 
 @st.composite
+def packed_rows(draw: st.DrawFn) -> Mask:
+    """Bands over packed rows: single queries, fewer queries than keys, as many, or more."""
+    rows = st.tuples(st.just(1) | st.integers(1, 20), st.integers(1, 30))
+    return Mask(
+        left=draw(st.none() | st.integers(1, LONGEST)),
+        right=draw(st.none() | st.just(0) | st.integers(0, LONGEST)),
+        rows=draw(st.lists(rows, min_size=1, max_size=5).map(tuple)),
+    )
+
+
+@st.composite
 def problems(draw: st.DrawFn) -> Problem:
     """Problems on a CPU, of up to 70 queries and keys; plain values come first for shrinking."""
     batch = draw(st.integers(1, 3))
     key_heads, group = draw(st.sampled_from(((1, 1), (2, 1), (2, 2), (1, 4), (3, 1))))
     keys = draw(st.integers(1, LONGEST))
     queries = draw(st.just(keys) | st.integers(1, LONGEST))
+    band = None
+    if draw(st.integers(0, 4)) == 4:
+        band = draw(packed_rows())
+        batch, (queries, keys) = 1, band.packed_lengths or (0, 0)
     head_dim = draw(st.sampled_from((8, 16, 1, 3, 24, 33, 64)))
     value_dims = st.sampled_from((1, 5, 16, 40)).filter(lambda size: size != head_dim)
     biases = (Bias(), Bias("alibi"), Bias("relative", 8), Bias("relative", 32))
@@ -75,8 +91,8 @@ def problems(draw: st.DrawFn) -> Problem:
         query_length=queries,
         key_length=keys,
         head_dim=head_dim,
-        mask=draw(st.just(Mask()) | masks(batch, queries, keys)),
-        bias=draw(st.sampled_from(biases)),
+        mask=draw(st.just(Mask()) | masks(batch, queries, keys)) if band is None else band,
+        bias=draw(st.sampled_from(biases)) if band is None else Bias(),
         scale=draw(st.sampled_from((None, 0.3, 1.0))),
         dtype=draw(st.sampled_from(("float32", *DTYPES))),
         training=draw(st.booleans()),
@@ -89,6 +105,7 @@ def problems(draw: st.DrawFn) -> Problem:
 
 def within_reach(each: Implementation, problem: Problem) -> Problem:
     """The problem without the features that the implementation refuses."""
+    one_row = ((problem.query_length, problem.key_length),)
     plain: tuple[dict[str, object], ...] = (
         {"bias": Bias()},
         {"softcap": None},
@@ -98,7 +115,8 @@ def within_reach(each: Implementation, problem: Problem) -> Problem:
         {"mask": Mask(problem.mask.left, problem.mask.right)},
         {"mask": Mask(left=9, right=0)},
         {"mask": CAUSAL},
-        {"query_length": problem.key_length},
+        {"mask": replace(CAUSAL, rows=one_row), "batch": 1, "bias": Bias()},
+        {} if problem.mask.rows else {"query_length": problem.key_length},
         {"key_heads": problem.query_heads},
     )
     for changes in plain:

@@ -38,13 +38,14 @@ class Silent:
         pass
 
 
-def records_of(
+def records_of(  # noqa: PLR0913 - each is a setting of the run
     file: str,
     time_limit_s: float = 60.0,
     prepare_limit_s: float = 300.0,
     threads: int = 1,
     *,
     problems: tuple[str, ...] = (PROBLEM,),
+    keep_compiled: bool = False,
     seed: int = 1,
     device: dict[str, Any] | None = None,
 ) -> Records:
@@ -71,6 +72,7 @@ def records_of(
             memory_limit=1 << 28,
             prepare_limit_s=prepare_limit_s,
             threads=(threads,),
+            keep_compiled=keep_compiled,
         )
         store = Store.open("sqlite://")
         run = Run(name="r", started=now(), command="c", plan=plan, machine=here)

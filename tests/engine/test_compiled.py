@@ -27,6 +27,16 @@ def test_a_compiled_function_is_measured_and_never_runs_without_the_compiler(
     assert timed.prepare_ms is None
 
 
+def test_compiled_code_that_is_kept_serves_the_lengths_that_follow() -> None:
+    """torch compiles the second length for all sizes, so that the third compiles nothing."""
+    problems = tuple(f"b1 h4 t{length} d16 full fp32 cpu" for length in (64, 65, 66))
+    made = records_of("compiled.py", problems=problems, keep_compiled=True)["compiled.compiled"]
+    timed = [record for record in made if record.session == 1]
+    assert [record.status for record in timed] == ["ok"] * 3
+    assert sorted(record.compilations or 0 for record in timed) == [0, 1, 1]
+    assert all(record.set_up_bytes is not None for record in timed)
+
+
 def test_a_function_that_compiles_when_it_prepares_is_measured(records: Records) -> None:
     assert_measured(records["compiled_when_prepared"])
     timed = records["compiled_when_prepared"][1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import combinations
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -13,9 +14,10 @@ import torch
 from impls.interface import Problem
 from suites.engine import timed_inputs
 from suites.engine.timed_inputs import TimedInputs, timed_sets
-from suites.measure import inputs
+from suites.measure import input_files, inputs
 from suites.measure.devices import Cuda, Host
 from suites.measure.inputs import Inputs
+from suites.records.input_files import InputFile
 from tests.stand_in.device import stand_in
 
 PROBLEM: Final = Problem.parse("b1 h2 t24 d8 causal fp32")
@@ -113,3 +115,45 @@ def test_where_hot_calls_find_their_inputs_is_known(words: str, calls: int, plac
     problem = Problem.parse(words)
     assert gpu().inputs_from(problem, calls) == place
     assert Host(cold=False).inputs_from(problem, calls) == ""
+
+
+def files(folder: Path, count: int) -> tuple[InputFile, ...]:
+    """Files with tensors of a problem with grouped heads."""
+    generator = torch.Generator().manual_seed(5)
+    paths = [folder / f"{index}.pt" for index in range(count)]
+    for path in paths:
+        shapes = {"q": (1, 4, 24, 8), "k": (1, 2, 24, 8), "v": (1, 2, 24, 8)}
+        drawn = {name: torch.randn(shape, generator=generator) for name, shape in shapes.items()}
+        torch.save({**drawn, "mask": "causal"}, path)
+    return tuple(input_files.described(str(path), "cpu") for path in paths)
+
+
+def scores(inputs: Inputs) -> torch.Tensor:
+    return inputs.q @ inputs.k.repeat_interleave(2, 1).mT
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_sets_of_files_keep_their_scores_and_change_the_output(tmp_path: Path, count: int) -> None:
+    every = files(tmp_path, count)
+    problem = every[0].problem
+    sets = timed_sets(problem, 2, session=1, seed=3, files=every)
+    assert len(sets) == max(2, count)
+    for index, each in enumerate(sets):
+        given = input_files.load(every[index % count], problem)
+        torch.testing.assert_close(scores(each), scores(given))
+        assert torch.equal(each.v.abs(), given.v.abs())
+        assert torch.equal(each.q, given.q) == (index < count)
+    before = [(scores(each), each.q.clone(), each.v.clone()) for each in sets]
+    TimedInputs(sets, 7, keep_scores=True).refresh()
+    for each, (was, q, v) in zip(sets, before, strict=True):
+        torch.testing.assert_close(scores(each), was)
+        assert not torch.equal(each.q, q)
+        assert not torch.equal(each.v, v)
+
+
+def test_a_refresh_leaves_the_files_as_they_were_read(tmp_path: Path) -> None:
+    (file,) = files(tmp_path, 1)
+    was = input_files.load(file, file.problem).q.clone()
+    sets = timed_sets(file.problem, 2, session=1, seed=3, files=(file,))
+    TimedInputs(sets, 7, keep_scores=True).refresh()
+    assert torch.equal(input_files.load(file, file.problem).q, was)

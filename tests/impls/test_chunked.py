@@ -28,6 +28,8 @@ PROBLEMS = [
     "b2 h4/2 t129 d8 window:70:3+padding:0-3/129-129",
     "b2 h2 t129 d8 documents:1/70/58",
     "b3 h4/2 t200 d8 causal+padding:0.25+documents:50x4",
+    "h4/2 d8 causal+rows:3x1/70+40/129+9/9",
+    "h2 d8 window:20:3+rows:4/70+40/33+1/200 softcap2 sink bthd",
     "b2 h4/2 t129 d8 alibi",
     "b2 h4/2 t33/129 d8 dv3 window:70:3 relative:32",
     "b2 h2 t129/33 d8 dv24 causal softcap2",

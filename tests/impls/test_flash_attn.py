@@ -25,6 +25,8 @@ PROBLEMS = [
     "b2 h4/2 t33 d16 documents:10/23 train",
     "b2 h2 t33 d16 causal+documents:10/1/22 bthd train",
     "b2 h2 t33 d16 window:5:3+documents:10/23",
+    "h4/2 d16 causal+rows:3x1/33+9/17+5/5 train",
+    "h2 d16 window:5:3+rows:4/33+9/9 bthd",
     "b3 h4/2 t17/33 d16 padding:0.5 train",
     "b3 h2 t33 d16 causal+padding:0-20/5-33/7-15 train",
     "b3 h2 t33 d16 causal+padding:0.5+documents:10/23 softcap3",

@@ -44,6 +44,11 @@ def test_masks_agree_and_share_one_compilation() -> None:
     assert graphs() == before + 1
 
 
+def test_rows_of_a_packed_batch_agree() -> None:
+    for mask in ("rows:3x1/40+20/33", "causal+rows:3x1/40+20/33+9/5", "window:9:3+rows:20/70+9/5"):
+        assert fault(f"h4/2 d16 {mask}") == "", mask
+
+
 def test_padding_agrees_with_every_other_mask() -> None:
     for mask in ("padding:0.5", "causal+padding:0.5", "window:9+padding:0-0/3-40+documents:30/35"):
         assert fault(f"b2 h4/2 t65 d16 {mask}") == "", mask
@@ -90,7 +95,11 @@ def test_blocks_without_a_visible_key_are_left_out(mask: str, blocks: int, whole
 
 
 @pytest.mark.parametrize(
-    "words", ["causal", "window:9:5", "t33/65 causal", "t65/33 causal", "padding:0.5 b3"]
+    "words",
+    [
+        *("causal", "window:9:5", "t33/65 causal", "t65/33 causal", "padding:0.5 b3"),
+        *("causal+rows:1/9+3/2+4/8", "window:2:1+rows:2x1/9+4/4"),
+    ],
 )
 def test_the_mask_is_that_of_the_problem(words: str) -> None:
     problem = Problem.parse(f"t65 d16 {words}" if "/" not in words else f"d16 {words}")

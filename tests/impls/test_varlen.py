@@ -49,6 +49,7 @@ def test_what_is_out_of_reach_is_refused_in_words(
         "fp16 causal+padding:0.5 train",
         "bf16 window:9:3+documents:512/512 train",
         "bf16 t9/5 causal train",
+        "bf16 h32/8 causal+rows:8x1/4096+2x512/8192",
     ],
 )
 def test_what_is_within_reach_is_not_refused(text: str) -> None:

@@ -45,7 +45,9 @@ def situations(draw: st.DrawFn, *, shares: bool = False) -> Situation:
     if documents is None and draw(st.booleans()):
         rows = draw(st.lists(st.tuples(lengths, lengths), min_size=1, max_size=4).map(tuple))
         band = draw(masks(1, 1))
-        return Mask(band.left, band.right, rows=rows), 1, *map(sum, zip(*rows, strict=True))
+        made = Mask(band.left, band.right, rows=rows)
+        query_length, key_length = made.packed_lengths or (0, 0)
+        return made, 1, query_length, key_length
     if documents is None:
         query_length, key_length = draw(st.integers(1, 12)), draw(st.integers(1, 12))
     else:

@@ -336,3 +336,20 @@ def test_a_device_index_is_refused_with_what_to_do_instead() -> None:
         Problem.parse("b1 cuda:1")
     with pytest.raises(ValueError, match=instead):
         Problem(device="cuda:1")
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens", "older"),
+    [
+        ("b3 t8", 24, False),
+        ("b3 t1/8", 3, True),
+        ("t8/3", 8, False),
+        ("causal+rows:4x1/9+8/8", 12, True),
+        ("causal+rows:4/4+9/5", 13, False),
+    ],
+)
+def test_new_tokens_are_the_queries_and_older_ones_have_keys_only(
+    text: str, tokens: int, *, older: bool
+) -> None:
+    problem = Problem.parse(text)
+    assert (problem.new_tokens, problem.has_older_tokens) == (tokens, older)

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from impls.interface import Problem
 from suites.records.cases import Case
-from suites.records.lengths import MOST_LENGTHS, family, measured, nearest, spread, worth
+from suites.records.lengths import MOST_LENGTHS, alike, family, measured, nearest, spread, worth
 
 
 def decoding(steps: int) -> list[Case]:
@@ -66,3 +66,12 @@ def test_the_nearest_length_is_the_nearest_by_ratio() -> None:
     low, high = Problem.parse("t100"), Problem.parse("t1000")
     assert nearest(Problem.parse("t300"), (low, high)) == low
     assert nearest(Problem.parse("t330"), (low, high)) == high
+
+
+def test_batches_of_one_shape_with_other_padding_are_alike() -> None:
+    one, other, plain = (
+        Problem.parse(f"b2 t64 {mask}")
+        for mask in ("padding:0-64/0-50", "padding:0-64/0-9", "full")
+    )
+    assert alike(one) == alike(other) != alike(plain)
+    assert family(one) != family(other)

@@ -34,6 +34,7 @@ VALUES: Final[dict[str, dict[str, Any]]] = {
     "cuda_device": {"1": "1", "GPU-7b3f1a52-0000": "GPU-7b3f1a52-0000", "MIG-1a2b": "MIG-1a2b"},
     "tail": {"on": True, "off": False},
     "sustained": {"on": True, "off": False},
+    "keep_compiled": {"on": True, "off": False},
 }
 """Texts of every setting, with their values."""
 REFUSED: Final[dict[str, tuple[str, ...]]] = {
@@ -50,6 +51,7 @@ REFUSED: Final[dict[str, tuple[str, ...]]] = {
     "cuda_device": ("", "-1", "first", "cuda:1", "0,1", "GPU-", "1234"),
     "tail": ("yes", "1", "99", "ON", ""),
     "sustained": ("yes", "2", "ON", ""),
+    "keep_compiled": ("yes", "1", "kept", ""),
 }
 """Texts that each setting refuses."""
 EVERY: Final = list(options().items())

@@ -11,6 +11,7 @@ from suites.records.plan import Entry
 from suites.request.planning import plan_of, requested, specs_of, threads_of
 from suites.request.suites import SUITES, kind_of
 from suites.request.suites.questions.documents import MEANS, drawn
+from suites.request.suites.questions.serving import drawn as requests
 from suites.request.suites.suite import MEMORY_SHARE, Gpu, Suite
 
 H100 = Gpu((9, 0), 80 << 30)
@@ -51,10 +52,10 @@ def test_the_cases_of_every_suite_parse_fit_and_have_a_source(
 
 @pytest.mark.parametrize("suite", QUESTIONS, ids=lambda suite: suite.name)
 @pytest.mark.parametrize(("devices", "gpu"), PLACES)
-def test_no_problem_is_twice_in_a_suite_by_question(
+def test_no_problem_is_twice_in_a_step_of_a_suite_by_question(
     suite: Suite, devices: tuple[str, ...], gpu: Gpu
 ) -> None:
-    found = Counter(case.problem for case in suite.cases(devices, gpu))
+    found = Counter((case.problem, case.step) for case in suite.cases(devices, gpu))
     assert max(found.values()) == 1
 
 
@@ -91,6 +92,45 @@ def test_grouped_has_equal_query_heads_and_each_number_of_key_heads_at_every_len
     assert set(found.values()) == {4}
     assert {each.query_heads for each in problems("grouped")} == {16}
     assert {each.key_heads for each in problems("grouped")} == {16, 8, 4, 1}
+
+
+def test_serving_has_packed_batches_of_requests_with_the_heads_of_llama_3_8b() -> None:
+    for devices, gpu in PLACES:
+        cases = SUITES["serving"].cases(devices, gpu)
+        assert {(p.query_heads, p.key_heads, p.head_dim) for p in (c.problem for c in cases)} == {
+            (32, 8, 128)
+        }
+        assert {case.count for case in cases} == {32}
+        packed = [case.problem.mask.rows for case in cases if case.problem.mask.rows]
+        assert len({len(set(rows)) > 3 for rows in packed}) == 1  # every batch mixes lengths
+        queries = [{queries for queries, _ in rows} for rows in packed]
+        assert {1} in queries
+        assert {4} in queries
+        assert any(1 in each and max(each) >= 256 for each in queries)  # prefill beside decode
+
+
+def test_a_shared_prefix_and_a_repeated_one_show_the_same_pairs() -> None:
+    steps: dict[str, int] = Counter()
+    for case in SUITES["serving"].cases(("cpu",), Gpu()):
+        steps[case.step] += case.problem.visible_pairs
+    shared, repeated = (
+        steps[f"Llama 3 8B, decode step with a {kind} prefix"] for kind in ("shared", "repeated")
+    )
+    assert shared == repeated
+
+
+def test_requests_have_the_mean_and_are_the_same_on_every_machine() -> None:
+    assert sum(requests(50, 499.3)) / 50 == pytest.approx(499.3, rel=0.01)
+    assert requests(4, 499.3) == (922, 557, 122, 397)
+
+
+def test_stream_has_fifty_different_lengths_and_keeps_compiled_code() -> None:
+    for devices, gpu in PLACES:
+        lengths = [each.query_length for each in SUITES["stream"].problems(devices, gpu)]
+        assert len(set(lengths)) == len(lengths) == 50
+        assert lengths != sorted(lengths)
+    assert SUITES["stream"].keep_compiled
+    assert not SUITES["quick"].keep_compiled
 
 
 @pytest.mark.parametrize("mean", MEANS.values())

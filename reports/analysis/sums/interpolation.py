@@ -31,8 +31,9 @@ def half_width(length: int, lower: int, upper: int, times: Mapping[int, Array]) 
     times  of all measured lengths, one value for each session
 
     Each inner measured length is left out and predicted from its neighbours. The root mean square
-    of these errors, times Student's quantile for their number, is the half-width. It is never above
-    the bound that a time between neighbours has when it grows with an exponent from 0 to 2.
+    of these errors, times Student's quantile for their number, is the half-width. With few
+    errors the quantile is large. So the half-width is at most the root of squares of their root
+    mean square and of the bound for a time that grows with an exponent from 0 to 2.
     """
     from scipy.special import stdtrit  # noqa: PLC0415 - 0.8 s to import
 
@@ -41,7 +42,7 @@ def half_width(length: int, lower: int, upper: int, times: Mapping[int, Array]) 
     if not errors:
         return bound
     rms = math.sqrt(sum(each**2 for each in errors) / len(errors))
-    return min(bound, float(stdtrit(len(errors), 1 - RISK / 2)) * rms)
+    return min(math.hypot(bound, rms), float(stdtrit(len(errors), 1 - RISK / 2)) * rms)
 
 
 def _predicted(length: int, lower: int, upper: int, logs: Mapping[int, float]) -> float:

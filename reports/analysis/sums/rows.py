@@ -53,7 +53,7 @@ class StepSum:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Substitution:
-    """Another implementation for the cases whose problems differ in length only.
+    """Another implementation for cases whose problems differ in length or padding only.
 
     cases   positions of the cases in the step
     now     what they have now

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
 
-from reports.analysis.sums import choosing
+from reports.analysis.sums import choosing, contexts
 from reports.analysis.sums.choosing import Choice, Chosen, Policy
 from reports.analysis.sums.estimates import Saving, estimated, saved
 from reports.analysis.sums.interpolation import Array
@@ -16,6 +16,7 @@ from reports.analysis.sums.rows import Kind, Lacking, StepRow, StepSum, Substitu
 from reports.analysis.sums.times import Timed, Times, processes_of
 from reports.analysis.verdicts import between_floor
 from reports.rows.families import without_length
+from suites.records.lengths import alike
 
 
 class Sums:
@@ -51,10 +52,10 @@ class Sums:
         )
 
     def _single_changes(self, now: Chosen) -> Iterator[Substitution]:
-        """Each implementation in place of the current one, for each family of problems alone."""
+        """Each implementation in place of the current one, for each kind of problems alone."""
         families: dict[Hashable, list[int]] = {}
         for place, timed in enumerate(self.timed):
-            families.setdefault(without_length(timed.case.problem), []).append(place)
+            families.setdefault(alike(timed.case.problem), []).append(place)
         for own in families.values():
             for name in self.names:
                 if all(name in self.timed[each].ms for each in own):
@@ -141,7 +142,11 @@ class Sums:
         both = np.isfinite(now.sums) & np.isfinite(then.sums)
         if not both.any():
             return None
-        further = (self._floor_ms(now.choice, then.choice), self._difference_ms(now, then))
+        further = (
+            self._floor_ms(now.choice, then.choice),
+            self._difference_ms(now, then),
+            self._context_ms(now, then),
+        )
         made = saved(now.sums[both].tolist(), then.sums[both].tolist(), further)
         return replace(made, of_step=made.ms.over(self.took_ms)) if self.took_ms else made
 
@@ -167,8 +172,23 @@ class Sums:
         changed = np.asarray(now.choice != then.choice, dtype=np.float64)
         return self._interpolation_ms([(each.choice, changed) for each in (now, then)])
 
+    def _context_ms(self, now: Chosen, then: Chosen) -> float:
+        """The difference between a script and a session, for the cases that change."""
+        if not self.times.plan.steps:
+            return 0.0
+        changed = np.asarray(now.choice != then.choice, dtype=np.float64)
+        half = contexts.half_width(self.timed)
+        choices = [(each.choice, changed) for each in (now, then)]
+        return self._independent_ms(choices, lambda _, __: half)
+
     def _interpolation_ms(self, choices: Sequence[tuple[Choice, Array]]) -> float:
-        """The half-width that interpolation adds to a sum, milliseconds of a step.
+        """The half-width that interpolation adds to a sum, milliseconds of a step."""
+        return self._independent_ms(choices, lambda timed, name: timed.errors.get(name, 0.0))
+
+    def _independent_ms(
+        self, choices: Sequence[tuple[Choice, Array]], error: Callable[[Timed, str], float]
+    ) -> float:
+        """The half-width of errors that are given in logarithms, milliseconds of a step.
 
         Errors of one implementation on problems that differ in length only have the same sign, and
         add up; others are independent.
@@ -179,6 +199,6 @@ class Sums:
             for timed, place, ms, weight in zip(self.timed, choice, took, of_case, strict=True):
                 name = self.names[place]
                 kind = (name, without_length(timed.case.problem))
-                error = float(weight) * ms * timed.errors.get(name, 0.0)
-                found[kind] = found.get(kind, 0.0) + error
+                own = float(weight) * ms * error(timed, name)
+                found[kind] = found.get(kind, 0.0) + own
         return float(np.linalg.norm(list(found.values())))

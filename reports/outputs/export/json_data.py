@@ -15,8 +15,9 @@ from reports.analysis.history import History, series
 from reports.analysis.run_analysis import Analysis
 from reports.analysis.tails import tail_columns
 from reports.analysis.verdicts import AcrossRow
+from reports.outputs.export.steps_data import of_cases
 from reports.rows.columns import columns
-from reports.rows.measurements import Measurement, measurement_columns
+from reports.rows.measurements import Measurement, measured_columns
 from reports.rows.outcomes import Outcome
 from reports.rows.own_inputs import own_inputs
 from reports.rows.sessions import median_ceilings, share_inside_calls
@@ -42,6 +43,8 @@ def of_run(analysis: Analysis) -> dict[str, Any]:
     tails               percentiles of single calls with their intervals; empty without --tail
     across              ratios across panels, with what is computed and its relative RMS error
     own_inputs          errors on the user's own inputs and on random ones; empty without --inputs
+    cases, steps        labels, sources and counts; time in attention per step. Only of a run that
+                        has them, and its measurements have the labels as `case`
     ceilings            rates that the machine reached, medians over the sessions
     """
     return {
@@ -61,11 +64,12 @@ def of_run(analysis: Analysis) -> dict[str, Any]:
         "implementations": [_implementation(each) for each in analysis.plan.entries],
         "left_out": list(analysis.plan.left_out),
         "ceilings": [plain(asdict(each)) for each in median_ceilings(analysis.run)],
-        "measurements": [plain(measurement_columns(row)) for row in analysis.measurements],
+        **plain(of_cases(analysis)),
+        "measurements": list(map(plain, measured_columns(analysis.plan, analysis.measurements))),
         "verdicts": [plain(_with_reason(columns(row))) for row in analysis.verdicts],
         "across": [plain(_across(row)) for row in analysis.across],
         "tails": [plain(tail_columns(row)) for row in analysis.tails],
-        "own_inputs": [plain(columns(row)) for row in own_inputs(analysis.records)],
+        "own_inputs": [plain(columns(row)) for row in own_inputs(analysis.run, analysis.records)],
         "outcomes": [plain(_outcome(row)) for row in analysis.outcomes],
         "not_measured": [plain(_not_measured(row)) for row in not_measured(analysis)],
     }

@@ -30,9 +30,18 @@ from reports.views import (
 from reports.views.charts.sizes import keys
 from reports.views.evidence import summaries
 from reports.views.first_screen import FirstScreen
-from reports.views.grids import Grid, agreement_grid, error_grid, memory_grid, read_grid, time_grid
+from reports.views.grids import (
+    Grid,
+    agreement_grid,
+    error_grid,
+    memory_grid,
+    read_grid,
+    time_grid,
+    token_grid,
+)
 from reports.views.not_measured import NotMeasured, not_measured
 from reports.views.sections import Section
+from reports.views.stream import stream_grid
 from reports.views.tables import measurement_table, verdict_tables
 
 MOST_DETAILED: Final = 5000
@@ -139,7 +148,8 @@ def _limits(analysis: Analysis, *, medians_only: bool, dropped: int, most: int) 
 
 
 def _panel(analysis: Analysis, drawn: Drawn, name: str) -> dict[str, Any]:
-    grids = [make(analysis, panel=name) for make in (time_grid, memory_grid, read_grid, error_grid)]
+    kinds = (time_grid, token_grid, stream_grid, memory_grid, read_grid, error_grid)
+    grids = [make(analysis, panel=name) for make in kinds]
     return {
         "name": name,
         "id": panels.slug(name),

@@ -11,6 +11,7 @@ from reports.outputs.markdown.text import block, code, details, escaped, table
 from reports.rows.panels import ATTENTION
 from reports.views import answer, headline, steps
 from reports.views.brief import Brief, BriefRow, briefs
+from reports.views.cases import Labels, labelled, labels_of
 from reports.views.commands import labels
 from reports.views.machine import machine_facts
 from reports.views.not_measured import not_measured
@@ -33,23 +34,25 @@ def of_run(analysis: Analysis) -> str:
 
     The other panels, the machine and the command fold away.
     """
-    shown = briefs(analysis, most=MOST_ROWS)
+    shown, named = briefs(analysis, most=MOST_ROWS), labels_of(analysis.plan)
     parts = [
         *_faults(analysis),
         *_answer(analysis, timed=bool(shown)),
-        *map(_panel, shown[:1]),
+        *(_panel(each, named) for each in shown[:1]),
         f"<sub>{escaped(headline.preamble(analysis))}</sub>",
-        _further(shown[1:]),
+        _further(shown[1:], named),
         details("Machine, date, command", _details(analysis)),
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def _further(others: Sequence[Brief]) -> str:
+def _further(others: Sequence[Brief], named: Labels) -> str:
     """The tables of the panels after the first."""
     if not others:
         return ""
-    return details(", ".join(heading(each.panel) for each in others), map(_panel, others))
+    return details(
+        ", ".join(heading(each.panel) for each in others), (_panel(each, named) for each in others)
+    )
 
 
 def _faults(analysis: Analysis) -> Iterator[str]:
@@ -78,9 +81,10 @@ def _step(lines: Sequence[str]) -> str:
     return "\n".join([f"**{main}**", *(f"* {line}" for line in others)])
 
 
-def _panel(brief: Brief) -> str:
+def _panel(brief: Brief, named: Labels) -> str:
     """The table of a panel, below a line with what all of its rows share."""
-    made = _problems_down(brief) if _is_pair(brief) else _implementations_down(brief)
+    down = _problems_down if _is_pair(brief) else _implementations_down
+    made = down(brief, named)
     return "\n\n".join(filter(None, (_title(brief), made, _left(brief))))
 
 
@@ -109,7 +113,7 @@ def _left(brief: Brief) -> str:
     return f"The largest problem of each kind; {left} on the page." if brief.left else ""
 
 
-def _implementations_down(brief: Brief) -> str:
+def _implementations_down(brief: Brief, named: Labels) -> str:
     """A row for each implementation, the problem on its first row."""
     problems = brief.problems
     if len(problems) == 1:
@@ -117,19 +121,26 @@ def _implementations_down(brief: Brief) -> str:
         return table(("implementation", *FIGURES), rows)
     shared, before, lines = shared_words(problems), None, []
     for row in brief.rows:
-        where = "" if row.problem == before else escaped(without(row.problem, shared))
+        where = (
+            ""
+            if row.problem == before
+            else escaped(labelled(row.problem, without(row.problem, shared), named))
+        )
         lines.append([where, code(row.implementation), *_figures(row)])
         before = row.problem
     return table(("problem", "implementation", *FIGURES), lines)
 
 
-def _problems_down(brief: Brief) -> str:
+def _problems_down(brief: Brief, named: Labels) -> str:
     """A row for each problem, two implementations beside each other."""
     names = _baseline_first(brief)
     shared = shared_words(brief.problems)
     own = {(row.problem, row.implementation): row for row in brief.rows}
     lines = [
-        [escaped(without(problem, shared)), *_beside(own.get((problem, name)) for name in names)]
+        [
+            escaped(labelled(problem, without(problem, shared), named)),
+            *_beside(own.get((problem, name)) for name in names),
+        ]
         for problem in brief.problems
     ]
     return table(("problem", *BESIDE), lines)

@@ -88,7 +88,8 @@ class GridTables:
     @property
     def _labels(self) -> int:
         """The width of the first column, including the gap behind it."""
-        return max(map(len, [_LABELS, *(row.label for row in self.grid.rows)])) + GAP
+        lines = (line for row in self.grid.rows for line in row.label.split("\n"))
+        return max(map(len, [_LABELS, *lines])) + GAP
 
     def _is_narrow(self, heads: list[str], width: int) -> bool:
         """Whether the labels leave no room for a column."""

@@ -25,7 +25,7 @@ def own_inputs_table(analysis: Analysis, *, every: bool = False) -> list[Rendera
 
     every  all rows
     """
-    found = own_inputs(analysis.records)
+    found = own_inputs(analysis.run, analysis.records)
     if not found:
         return []
     shown = found if every else found[:MOST_ROWS]

@@ -40,11 +40,13 @@ from reports.views.grids import (
     read_grid,
     speed_up_grid,
     time_grid,
+    token_grid,
 )
 from reports.views.limitations import unread
 from reports.views.machine import inside_calls
 from reports.views.panels import one_of, subject
 from reports.views.statuses import NO_TIMES, SHORT_WORDS, STATUS_WORDS
+from reports.views.stream import stream_grid
 from reports.views.text import abbreviated, counted
 
 MOST_CHOICES: Final = 12
@@ -105,9 +107,13 @@ def main_panels(analysis: Analysis) -> list[str]:
 
 def shown_grids(analysis: Analysis, panels: Collection[str]) -> list[Grid]:
     """Every grid of each panel that has such numbers, the fastest first."""
+    makes = (
+        *(time_grid, token_grid, stream_grid, memory_grid),
+        *(read_grid, error_grid, speed_up_grid),
+    )
     grids = [
         fastest_first(make(analysis, panel=panel), time_grid(analysis, panel=panel))
-        for make in (time_grid, memory_grid, read_grid, error_grid, speed_up_grid)
+        for make in makes
         for panel in panels
     ]
     return [with_numbers(grid) for grid in grids if not grid.is_empty]

@@ -9,6 +9,7 @@ from impls.interface import Problem
 from reports.analysis.efficiency import Lines, efficiencies, efficiency
 from reports.analysis.run_analysis import Analysis
 from reports.rows.measurements import Measurement
+from reports.views.cases import labelled, labels_of, place
 from reports.views.charts.chart import Chart, Series
 from reports.views.charts.palette import Look
 from reports.views.commands import labels
@@ -53,14 +54,14 @@ def _line(name: str, own: Mapping[int, Measurement], look: Look) -> Series:
 
 def _hover(name: str, row: Measurement) -> str:
     time = f"median {milliseconds(row.median_ms)} ms with {counted(row.threads, 'thread')}"
-    return "\n".join((abbreviated(name), str(row.problem), time))
+    return "\n".join((abbreviated(name), place(row), time))
 
 
 def _chart(
     plan: Plan, panel: str, problem: Problem, series: Sequence[Series], shared: frozenset[str]
 ) -> Chart:
     title = f"Parallel efficiency{of_panel(panel)} against threads"
-    label = without(problem, shared)
+    label = labelled(problem, without(problem, shared), labels_of(plan))
     common = common_words(problem, shared)
     return Chart(
         key=f"{prefix(panel)}{KEY}",

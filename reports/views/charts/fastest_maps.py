@@ -11,6 +11,7 @@ from reports.analysis.ranking.ratios import Place
 from reports.analysis.run_analysis import Analysis
 from reports.rows.families import Kind, without_sizes
 from reports.rows.panels import panels_of
+from reports.views.cases import Labels, labelled, labels_of
 from reports.views.charts.chart import Map, Tile
 from reports.views.charts.palette import looks_of
 from reports.views.commands import labels
@@ -63,7 +64,8 @@ def _of_panel(analysis: Analysis, panel: str, ranked: Mapping[Problem, Ranking])
 
 
 def _map(analysis: Analysis, panel: str, label: str, own: Mapping[Problem, Ranking]) -> Map:
-    tiles = tuple(_tile(problem, found) for problem, found in own.items())
+    named = labels_of(analysis.plan)
+    tiles = tuple(_tile(problem, found, named) for problem, found in own.items())
     title = f"The fastest{of_panel(panel)} by length and heads"
     style = looks_of(analysis.plan)
     return Map(
@@ -83,13 +85,13 @@ def _map(analysis: Analysis, panel: str, label: str, own: Mapping[Problem, Ranki
     )
 
 
-def _tile(problem: Problem, found: Ranking) -> Tile:
+def _tile(problem: Problem, found: Ranking, named: Labels) -> Tile:
     return Tile(
         x=problem.key_length,
         y=problem.query_heads,
         name=found.name,
         undecided=not found.decided,
-        hover="\n".join((str(problem), *_hover(found))),
+        hover="\n".join((labelled(problem, str(problem), named), *_hover(found))),
         lead=_lead(found),
     )
 

@@ -10,6 +10,7 @@ from reports.analysis.ranking.ranking import Ranking, Rival, rankings
 from reports.analysis.ranking.ratios import Place
 from reports.analysis.run_analysis import Analysis
 from reports.rows.panels import panels_of
+from reports.views.cases import joined, labelled, labels_of
 from reports.views.charts.chart import Chart, Series
 from reports.views.charts.clipping import clipped
 from reports.views.charts.palette import NEUTRAL, Look, looks_of
@@ -68,7 +69,8 @@ def _chart(
     points += [
         _rival(each, found, row, problem, style[each.name]) for row, each in enumerate(rivals, 1)
     ]
-    label = without(problem, shared) if shared else ""
+    named = labels_of(plan)
+    label = labelled(problem, without(problem, shared), named) if shared else joined(problem, named)
     common = common_words(problem, shared) if shared else str(problem)
     title = f"Time{of_panel(panel)} relative to the fastest"
     return Chart(

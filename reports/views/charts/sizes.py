@@ -16,6 +16,7 @@ from reports.rows.families import AXES, Axis, Group, groups
 from reports.rows.measurements import Measurement
 from reports.rows.panels import panels_of
 from reports.views import families
+from reports.views.cases import place
 from reports.views.charts import categories
 from reports.views.charts.chart import Chart, Series
 from reports.views.charts.clipping import clipped
@@ -232,7 +233,7 @@ def _hover(name: str, row: Measurement) -> str:
     kept = mebibytes(row.kept_bytes)
     lines = (
         abbreviated(name),
-        str(row.problem),
+        place(row),
         f"median {milliseconds(row.median_ms)} ms",
         f"spread {spread(row.low_ms, row.high_ms)} ms",
         f"{counted(row.sessions, 'session')}, {counted(row.samples, 'sample')}",

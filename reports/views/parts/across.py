@@ -7,6 +7,7 @@ from typing import Final
 from reports.analysis.run_analysis import Analysis
 from reports.analysis.verdicts import AcrossRow
 from reports.views.across import HEADING, NOTE, mark
+from reports.views.cases import labelled, labels_of
 from reports.views.commands import interleaved_command, setting_options
 from reports.views.numbers import floor, percent, ratio_in
 from reports.views.problems import facets
@@ -51,7 +52,7 @@ def _row(analysis: Analysis, row: AcrossRow) -> Row:
         files=analysis.plan.inputs_of(row.problem),
     )
     cells = (
-        Value(str(row.problem)),
+        Value(labelled(row.problem, str(row.problem), labels_of(analysis.plan))),
         Value(row.implementation),
         Value(str(row.threads), row.threads),
         _figure(row.ratio, ratio_in(row.ratio, row.low, row.high)),

@@ -16,7 +16,7 @@ _HEAD: Final = ("problem", "implementation", "file", "tensor")
 
 def section(analysis: Analysis) -> Section | None:
     """A table of all files; None for a run with random inputs alone."""
-    rows = own_inputs(analysis.records)
+    rows = own_inputs(analysis.run, analysis.records)
     if not analysis.plan.inputs:
         return None
     table = Table(

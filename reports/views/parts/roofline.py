@@ -10,6 +10,7 @@ from reports.analysis.roofline import Roofline, intensity, rate, rooflines
 from reports.analysis.run_analysis import Analysis
 from reports.rows.families import Kind, without_sizes
 from reports.rows.measurements import Measurement
+from reports.views.cases import place
 from reports.views.charts.chart import Chart, Series
 from reports.views.charts.clipping import clipped
 from reports.views.charts.palette import NEUTRAL, Look, looks_of
@@ -203,7 +204,7 @@ def _hover_one(name: str, row: Measurement) -> str:
     share = _share(row)
     lines = (
         abbreviated(name),
-        str(row.problem),
+        place(row),
         f"{three_digits(rate(row))} GFLOP/s, {milliseconds(row.median_ms)} ms",
         f"{share} of the attainable" if share.endswith("%") else share,
     )

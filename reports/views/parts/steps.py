@@ -10,10 +10,10 @@ from reports.analysis.sums.estimates import Estimate, Saving
 from reports.analysis.sums.rows import StepCase, StepRow, StepSum
 from reports.views.cases import title, whole
 from reports.views.charts.steps import step_charts
-from reports.views.numbers import milliseconds, percent
+from reports.views.numbers import milliseconds
 from reports.views.problems import facets
 from reports.views.sections import Row, Section, Table, Value
-from reports.views.steps import HEADING, label, notes
+from reports.views.steps import HEADING, label, notes, put_in, share
 from reports.views.text import abbreviated, capitalized
 from suites.records.cases import Case
 
@@ -45,7 +45,7 @@ def section(analysis: Analysis) -> Section | None:
         sentences=tuple(
             f"{label(row, analysis)}. {' '.join(found)}"
             for row in analysis.steps
-            if (found := list(notes(row)))
+            if (found := [*notes(row), *filter(None, [", ".join(put_in(row, analysis))])])
         ),
         charts=tuple(step_charts(analysis)),
         tables=tuple(table for row in analysis.steps for table in _tables(analysis, row)),
@@ -91,10 +91,7 @@ def _saved(found: Saving | None) -> tuple[Value, Value]:
     if found is None:
         return Value(""), Value("")
     part = found.of_step or found.share
-    ends = "" if part.low is None else f" [{percent(part.low)}, {percent(part.high)}]"
-    return Value(milliseconds(found.ms.value), found.ms.value), Value(
-        f"{percent(part.value)}{ends}", part.value
-    )
+    return Value(milliseconds(found.ms.value), found.ms.value), Value(share(part), part.value)
 
 
 def _between(found: Estimate) -> str:

@@ -6,6 +6,7 @@ from typing import Final
 
 from reports.analysis.run_analysis import Analysis
 from reports.analysis.tails import TailRow
+from reports.views.cases import labelled, labels_of
 from reports.views.commands import repeat_command, setting_options
 from reports.views.numbers import milliseconds, spread
 from reports.views.problems import facets
@@ -45,7 +46,7 @@ def _row(analysis: Analysis, row: TailRow) -> Row:
     entries = {entry.name: entry for entry in analysis.plan.entries}
     between = spread(row.session_low_ms, row.session_high_ms)
     cells = (
-        Value(str(row.problem)),
+        Value(labelled(row.problem, str(row.problem), labels_of(analysis.plan))),
         Value(row.implementation),
         *map(_percentile, row.percentiles),
         Value(between or TOO_FEW, _order(row.session_high_ms)),

@@ -9,6 +9,7 @@ from impls.interface import Problem
 from reports.analysis.ranking.frontier import frontier, largest
 from reports.analysis.run_analysis import Analysis
 from reports.rows.measurements import Measurement
+from reports.views.cases import labelled, labels_of, place
 from reports.views.charts.chart import Chart, Series
 from reports.views.charts.palette import Look, looks_of
 from reports.views.commands import labels, repeat_command, setting_options
@@ -97,6 +98,7 @@ def _chart(
     points = [_point(row, style[row.implementation], on_it=on_it) for row, on_it in marked]
     best = [point for point, (_, on_it) in zip(points, marked, strict=True) if on_it]
     title, label = f"Time against memory{of_panel(panel)}", without(problem, shared)
+    label = labelled(problem, label, labels_of(plan))
     return Chart(
         key=f"{prefix(panel)}{KEY}",
         panel=panel,
@@ -150,7 +152,7 @@ def _hover(row: Measurement, *, on_it: bool) -> str:
     error, used = _error(row.evidence.relative_error), share(row.evidence.share)
     lines = (
         abbreviated(row.implementation),
-        str(row.problem),
+        place(row),
         f"median {milliseconds(row.median_ms)} ms",
         f"peak {mebibytes(row.peak_bytes)} MiB above the inputs",
         f"relative error {error}" if error else "",
@@ -164,7 +166,7 @@ def _row(row: Measurement, command: str, on_it: bool) -> Row:  # noqa: FBT001 - 
     found = row.evidence
     return Row(
         cells=(
-            Value(str(row.problem)),
+            Value(place(row)),
             Value(abbreviated(row.implementation)),
             Value(milliseconds(row.median_ms), row.median_ms),
             Value(mebibytes(row.peak_bytes), row.peak_bytes),

@@ -8,6 +8,7 @@ times its worst row relative to the spread of that row.
 from __future__ import annotations
 
 from dataclasses import replace
+from math import isfinite
 from typing import Final
 
 import torch
@@ -24,7 +25,11 @@ honest implementation, 8 rows with 2 keys, had 2.28 times the naive RMS."""
 
 
 def add_naive_error(problem: Problem, inputs: Inputs, expected: Expected) -> None:
-    """Store the naive formula's error where the problem is in half precision."""
+    """Store the naive formula's error where the problem is in half precision.
+
+    Nothing is stored for a tensor where the formula itself gives inf or NaN: on inputs with large
+    values its intermediate products exceed float16's range.
+    """
     if problem.dtype not in ("float16", "bfloat16"):
         return
     unit = torch.finfo(getattr(torch, problem.dtype)).eps / 2
@@ -33,7 +38,7 @@ def add_naive_error(problem: Problem, inputs: Inputs, expected: Expected) -> Non
         error = (tensor - value).square().mean().sqrt()
         rms = float(error + unit * value.square().mean().sqrt())
         # A tensor that is exactly zero, and zero in the naive formula, has no error to compare.
-        if rms and value[..., 0].numel() >= ROWS:
+        if rms and isfinite(rms) and value[..., 0].numel() >= ROWS:
             worst = float(expected.row_shares(name, tensor).max())
             expected.naive[name] = NaiveError(rms, worst)
 

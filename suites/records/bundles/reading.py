@@ -81,8 +81,8 @@ class Bundle:
         """Write the implementations' files that are not part of this program into a folder.
 
         The run's plan then has their paths, and those where tensors are expected that the bundle
-        lacks. The files returned are those with code. Raises BundleError for a file that is there already
-        with another content, and for a folder that cannot be written.
+        lacks. The files returned are those with code. Raises BundleError for a file that is there
+        already with another content, and for a folder that cannot be written.
         """
         written = {name: folder / name for name in self.files if not _is_here(name)}
         for name, path in written.items():

@@ -17,6 +17,9 @@ from suites.request.axes import values_of
 from suites.request.files.listed import BUDGET_S, sessions_for
 from suites.request.suites.suite import Gpu, Suite
 
+ALLOCATOR: Final = "turns"
+"""Whether a call's blocks come from fresh pages depends on what a script freed before. So sessions
+take both states in turn, and their scatter includes the difference."""
 MOST_MASKS: Final = 3
 """Measured masks of batches that have the same shape and another padding or other documents."""
 SAME_AS: Final = {
@@ -46,7 +49,8 @@ def suite_of(path: Path) -> Suite:
         cases=lambda devices, gpu: cases,  # noqa: ARG005 - recorded on one device
         sessions=sessions_for(len(measured(cases))),
         budget_s=BUDGET_S,
-        threads=(_threads(found.calls),),
+        allocator=ALLOCATOR,
+        script_threads=_threads(found.calls),
         panels=("attention",),
         steps=(step,),
         baselines=_baselines(cases),

@@ -1,4 +1,8 @@
-"""Steps of published models, and their attention calls as cases."""
+"""Steps of published models, and their attention calls as cases.
+
+Layers with equal calls are one problem: a case counts them. Tensors are contiguous, [B, H, T, D];
+`--problem` with the word `bthd` measures the strided views that most models hand over.
+"""
 
 from __future__ import annotations
 

@@ -77,3 +77,40 @@ def test_intervals_hold_the_true_sums_and_savings() -> None:
 
     for name in found[0]:
         assert sum(each[name] for each in found) / RUNS >= LEAST, name
+
+
+LENGTHS = tuple(int(each) for each in np.geomspace(100, 2000, 12))
+JAGGED = 0.03
+"""Standard deviation of the logarithm by which lengths differ from a smooth curve."""
+
+
+def interpolated(seed: int) -> tuple[Estimate, float]:
+    """A sum over twenty lengths that are not measured, and its true value."""
+    random = np.random.default_rng(seed)
+    constant, linear, square = random.uniform(0.1, 1, 3)
+    session = random.normal(0, _SESSION, 6)
+    others = sorted({*random.integers(101, 2000, 20).tolist()} - {*LENGTHS})
+    true = {
+        length: (constant + linear * length / 500 + square * (length / 500) ** 2)
+        * float(np.exp(random.normal(0, JAGGED)))
+        for length in (*LENGTHS, *others)
+    }
+    noise = {length: random.normal(0, _CALL, 6) for length in LENGTHS}
+
+    def ms(of: Problem, _name: str, number: int) -> float:
+        length = of.key_length
+        return float(true[length] * np.exp(session[number] + noise[length][number]))
+
+    problems = {length: Problem.parse(f"h1 t{length} causal fp32 cpu") for length in true}
+    cases = tuple(Case(problem=problems[each], step="step") for each in others)
+    measured = [problems[each] for each in LENGTHS]
+    (row,) = Analysis(*timed_run(ms, cases, problems=measured, names=NAMES[:1])).steps
+    assert row.now
+    return row.now.time, sum(true[each] for each in others)
+
+
+def test_interpolated_sums_hold_the_truth_within_a_fifth() -> None:
+    found = [interpolated(seed) for seed in range(60)]
+
+    assert sum(holds(*each) for each in found) / len(found) >= LEAST
+    assert all((each.high or 0) - (each.low or 0) < 2 * each.value / 5 for each, _ in found)

@@ -1,6 +1,7 @@
-"""csv: the measurements and samples; percentiles with --tail, errors on own inputs with --inputs.
+"""csv: measurements and samples; percentiles, errors on own inputs and sums of steps where known.
 
-The files beside it are NAME-samples.csv, NAME-tails.csv and NAME-own-inputs.csv.
+The files beside it are NAME-samples.csv, NAME-tails.csv, NAME-own-inputs.csv, NAME-steps.csv and
+NAME-cases.csv.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ import pandas as pd
 from reports.analysis.run_analysis import Analysis
 from reports.analysis.tails import COLUMNS, tail_columns
 from reports.outputs.export.samples import SAMPLE_COLUMNS, samples
+from reports.outputs.export.steps_data import CASE_COLUMNS, SUM_COLUMNS, case_rows, sum_rows
 from reports.rows.columns import columns
-from reports.rows.measurements import MEASUREMENT_COLUMNS, measurement_columns
+from reports.rows.measurements import measured_columns, measurement_head
 from reports.rows.own_inputs import COLUMNS as OWN_COLUMNS
 from reports.rows.own_inputs import own_inputs
 from reports.views.text import printable
@@ -28,12 +30,14 @@ def write(store: Store, run: Run, path: Path) -> tuple[Path, ...]:
     """Write the tables; texts that a spreadsheet would execute as formulas begin with a '."""
     analysis = Analysis(run, store.records(run.name))
     beside = path.with_name(f"{path.stem}-samples{path.suffix}")
-    measured = map(measurement_columns, analysis.measurements)
-    path.write_text(_table(measured, MEASUREMENT_COLUMNS), encoding="utf-8")
+    measured = measured_columns(run.plan, analysis.measurements)
+    path.write_text(_table(measured, measurement_head(run.plan)), encoding="utf-8")
     beside.write_text(_table(samples(analysis), SAMPLE_COLUMNS), encoding="utf-8")
     further = {
         "tails": _table(map(tail_columns, analysis.tails), COLUMNS) if analysis.tails else "",
         "own-inputs": _own_inputs(analysis),
+        "steps": _table(sum_rows(analysis), SUM_COLUMNS) if analysis.steps else "",
+        "cases": _table(case_rows(analysis), CASE_COLUMNS) if analysis.steps else "",
     }
     files = {path.with_name(f"{path.stem}-{name}{path.suffix}"): further[name] for name in further}
     for file, text in files.items():
@@ -44,7 +48,7 @@ def write(store: Store, run: Run, path: Path) -> tuple[Path, ...]:
 
 def _own_inputs(analysis: Analysis) -> str:
     """The errors on the user's own inputs; empty for a run with random inputs alone."""
-    rows = own_inputs(analysis.records)
+    rows = own_inputs(analysis.run, analysis.records)
     return _table(map(columns, rows), OWN_COLUMNS) if rows else ""
 
 

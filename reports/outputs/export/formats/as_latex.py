@@ -7,14 +7,18 @@ from pathlib import Path
 from typing import Final
 
 from reports.analysis.run_analysis import Analysis
+from reports.analysis.sums.rows import StepRow, StepSum
 from reports.rows.panels import ATTENTION
 from reports.views.brief import Brief, BriefRow, briefs
+from reports.views.cases import Labels, labelled, labels_of
+from reports.views.charts.steps import bars
 from reports.views.commands import labels
 from reports.views.machine import machine_facts
 from reports.views.numbers import NOT_SEEN, floor, mebibytes, milliseconds, ratio_in
 from reports.views.panels import slug, subject
 from reports.views.problems import common_words, shared_words, without
 from reports.views.statuses import NO_TIMES
+from reports.views.steps import HEADING, estimate, share
 from reports.views.text import abbreviated, capitalized, moment, printable
 from suites.records.store import Run, Store
 
@@ -42,9 +46,9 @@ _SPECIAL: Final = {
 
 
 def write(store: Store, run: Run, path: Path) -> tuple[Path, ...]:
-    """Write a table of each panel; sessions, interval and machine are in the caption."""
+    """Write a table of steps and of each panel; sessions, interval, machine are in the caption."""
     analysis = Analysis(run, store.records(run.name))
-    found = [_table(analysis, each) for each in briefs(analysis)]
+    found = [*_steps(analysis), *(_table(analysis, each) for each in briefs(analysis))]
     head = f"% attnbench, run {run.name}; \\usepackage{{booktabs}}, for long tables longtable too"
     text = "\n\n".join([head, *(found or [f"% {NO_TIMES}"])])
     path.write_text(f"{text}\n", encoding="utf-8")
@@ -60,7 +64,7 @@ def escaped(text: str) -> str:
 
 def _table(analysis: Analysis, brief: Brief) -> str:
     """The tabular of a panel in its float, or a longtable."""
-    lines = [*_lines(brief)]
+    lines = [*_lines(brief, labels_of(analysis.plan))]
     head, *rows = map(_row, lines)
     columns = f"{{@{{}}{'l' * _words(brief)}{'r' * (len(lines[0]) - _words(brief))}@{{}}}}"
     caption = f"\\caption{{{escaped(_caption(analysis, brief))}}}"
@@ -71,6 +75,29 @@ def _table(analysis: Analysis, brief: Brief) -> str:
         return _environment("longtable", columns, [*top, *body[2:]])
     tabular = _environment("tabular", columns, ["\\toprule", *body])
     return _environment("table", "[t]", ["\\centering", caption, label, tabular])
+
+
+def _steps(analysis: Analysis) -> Iterator[str]:
+    """The tabular of the sums of all steps in its float; nothing for a run without steps."""
+    rows = [
+        _row(_step_cells(row, name, found)) for row in analysis.steps for name, found in bars(row)
+    ]
+    if rows:
+        head = _row(("Step", "Implementation", "Time (ms) [95\\,\\%]", "Saving"))
+        body = ["\\toprule", head, "\\midrule", *rows, "\\bottomrule"]
+        tabular = _environment("tabular", "{@{}llrr@{}}", body)
+        caption = escaped(" ".join([f"{HEADING}: sums of count times time.", *_where(analysis)]))
+        top = ["\\centering", f"\\caption{{{caption}}}", "\\label{tab:steps}"]
+        yield _environment("table", "[t]", [*top, tabular])
+
+
+def _step_cells(row: StepRow, name: str, found: StepSum) -> Iterator[str]:
+    first = row.now is not None and found is row.now
+    yield escaped(row.step) if first else ""
+    yield escaped(name)
+    yield escaped(estimate(found.time).replace(" ms", ""))
+    saving = found.saving
+    yield escaped(share(saving.of_step or saving.share)) if saving else ""
 
 
 def _row(cells: Iterable[str]) -> str:
@@ -88,7 +115,7 @@ def _words(brief: Brief) -> int:
     return 2 if len(brief.problems) > 1 else 1
 
 
-def _lines(brief: Brief) -> Iterator[list[str]]:
+def _lines(brief: Brief, named: Labels) -> Iterator[list[str]]:
     """The cells of the head, then of each row; the number of sessions where it differs."""
     several, counts = len(brief.problems) > 1, _sessions(brief)
     shared, before = shared_words(brief.problems), None
@@ -98,7 +125,11 @@ def _lines(brief: Brief) -> Iterator[list[str]]:
         *(["$n$"] if len(counts) > 1 else []),
     ]
     for row in brief.rows:
-        where = "" if row.problem == before else escaped(without(row.problem, shared))
+        where = (
+            ""
+            if row.problem == before
+            else escaped(labelled(row.problem, without(row.problem, shared), named))
+        )
         yield [
             *([where] if several else []),
             *_figures(row),

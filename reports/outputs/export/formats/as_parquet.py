@@ -10,14 +10,15 @@ from __future__ import annotations
 import io
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from impls.interface import Problem
-from reports.analysis.run_analysis import Analysis
-from reports.analysis.tails import COLUMNS, tail_columns
+from reports.outputs.export.parquet_tables import tables_beside
 from reports.rows.columns import PROBLEM_COLUMNS, problem_columns
+from reports.rows.measurements import CASE
+from reports.views.cases import joined, labels_of
 from suites.records.codec import to_data
 from suites.records.record import CAUSES, CHECK
 from suites.records.store import Run, Store
@@ -31,7 +32,7 @@ NEEDED: Final = (
     'constraints.txt -e ".[parquet]", or export another format'
 )
 _NAMES: Final = ("problem", "implementation", "status")
-_BYTES: Final = ("peak_bytes", "kept_bytes", "resident_bytes")
+_BYTES: Final = ("peak_bytes", "kept_bytes", "resident_bytes", "set_up_bytes")
 _FIGURES: Final = (
     "prepare_ms",
     "first_call_ms",
@@ -50,9 +51,10 @@ def write(store: Store, run: Run, path: Path) -> tuple[Path, ...]:
     """Write the records of a run, in the order they were made.
 
     The columns are the fields of a Record, with samples as a list and agreement and conditions as
-    structs, then the fields of its problem, and its panel. The file appears when it is complete.
-    The percentiles of a run with --tail are beside it, in NAME-tails.parquet. Raises ValueError
-    without pyarrow.
+    structs, then the fields of its problem, its panel, and the labels of its cases where the run
+    has any. The file appears when it is complete. Beside it are the percentiles of a run with
+    --tail in NAME-tails.parquet, and the sums of a run with steps in NAME-steps.parquet and
+    NAME-cases.parquet. Raises ValueError without pyarrow.
     """
     try:
         from pyarrow import parquet  # noqa: PLC0415 - an extra of its own
@@ -60,30 +62,17 @@ def write(store: Store, run: Run, path: Path) -> tuple[Path, ...]:
         raise ValueError(NEEDED) from error
 
     stored, panels = _schema(), {entry.name: entry.panel for entry in run.plan.entries}
+    named = labels_of(run.plan)
+    cases = {str(each): joined(each, named) for each in named}
     part = path.with_name(f"{path.name}.part")
     try:
-        with parquet.ParquetWriter(part, _whole(stored), compression="zstd") as file:
+        with parquet.ParquetWriter(part, _whole(stored, cases), compression="zstd") as file:
             for rows in store.rows(run.name):
-                file.write_table(_with_columns(_table(store, rows, stored), panels))
+                file.write_table(_with_columns(_table(store, rows, stored), panels, cases))
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-    return (path, *_tails(store, run, path))
-
-
-def _tails(store: Store, run: Run, path: Path) -> Iterator[Path]:
-    """Write the percentiles of a run with --tail; the path written."""
-    if not run.plan.tail:
-        return
-    import pyarrow as pa  # noqa: PLC0415 - an extra of its own
-    from pyarrow import parquet  # noqa: PLC0415 - likewise
-
-    beside = path.with_name(f"{path.stem}-tails{path.suffix}")
-    rows = list(map(tail_columns, Analysis(run, store.records(run.name)).tails))
-    kinds = {name: pa.float64() if name.endswith("_ms") else pa.int64() for name in COLUMNS}
-    kinds |= dict.fromkeys(("problem", "implementation", "panel"), pa.string())
-    parquet.write_table(pa.Table.from_pylist(rows, schema=pa.schema(kinds.items())), beside)
-    yield beside
+    return (path, *tables_beside(store, run, path))
 
 
 def _schema() -> pa.Schema:
@@ -146,14 +135,15 @@ def _schema() -> pa.Schema:
     )
 
 
-def _whole(stored: pa.Schema) -> pa.Schema:
-    """The schema of the file: a record, its problem's columns and its panel."""
+def _whole(stored: pa.Schema, cases: Mapping[str, str]) -> pa.Schema:
+    """The schema of the file: a record, its problem's columns, its panel, labels where any are."""
     import pyarrow as pa  # noqa: PLC0415 - an extra of its own
 
     names = pa.dictionary(pa.int32(), pa.string())
     fields = [pa.field(each.name, names) if each.name in _NAMES else each for each in stored]
     kinds = {name: _kind(name) for name in PROBLEM_COLUMNS}
-    added = [pa.field(name, kind) for name, kind in {**kinds, "panel": pa.string()}.items()]
+    texts = dict.fromkeys(("panel", CASE) if cases else ("panel",), pa.string())
+    added = [pa.field(name, kind) for name, kind in {**kinds, **texts}.items()]
     return pa.schema([*fields, *added])
 
 
@@ -263,8 +253,8 @@ def _are_figures(values: Any) -> bool:
     return not nan and (ends["min"] is None or 0 <= ends["min"] <= ends["max"] < math.inf)
 
 
-def _with_columns(found: pa.Table, panels: Mapping[str, str]) -> pa.Table:
-    """The table with the fields of each problem, and the panel of each implementation."""
+def _with_columns(found: pa.Table, panels: Mapping[str, str], cases: Mapping[str, str]) -> pa.Table:
+    """The table with the fields of each problem, its labels, and each implementation's panel."""
     import pyarrow as pa  # noqa: PLC0415 - an extra of its own
 
     coded = {name: found[name].combine_chunks().dictionary_encode() for name in _NAMES}
@@ -277,4 +267,8 @@ def _with_columns(found: pa.Table, panels: Mapping[str, str]) -> pa.Table:
         found = found.append_column(name, values.take(problems.indices))
     names = coded["implementation"]
     kinds = _texts(panels.get(name, "") for name in names.dictionary.to_pylist())
-    return found.append_column("panel", kinds.take(names.indices))
+    found = found.append_column("panel", kinds.take(names.indices))
+    if not cases:
+        return found
+    labels = _texts(cases.get(text, "") for text in problems.dictionary.to_pylist())
+    return found.append_column(CASE, labels.take(problems.indices))

@@ -12,7 +12,7 @@ from typing import Any, Final
 from reports.analysis.run_analysis import Analysis
 from reports.outputs.export.json_data import plain
 from reports.rows.columns import columns
-from reports.rows.measurements import measurement_columns
+from reports.rows.measurements import CASE, measurement_columns
 from reports.rows.panels import ATTENTION
 from suites.records.record import Record
 from suites.records.store import Run, Store
@@ -107,6 +107,7 @@ def _benchmarks(analysis: Analysis) -> Iterator[dict[str, Any]]:
                 "extra_info": {
                     "run": run.name,
                     **_some(measurement_columns(figures[key]), _FIGURES),
+                    **({CASE: figures[key].case} if figures[key].case else {}),
                     **_some(compared, _COMPARISON),
                 },
                 "options": {"disable_gc": True, "timer": own[0].clock, "warmup": True},

@@ -14,7 +14,7 @@ const sorted = (values) => [...new Set(values)].sort((a, b) => a - b);
 
 // Bars from the left, each upon those of the series before it.
 const stack = (series, colour) => ({
-  type: "bar", orientation: "h", name: series.name, x: series.x, y: series.y, width: 0.62,
+  type: "bar", orientation: "h", legendrank: 1, name: series.name, x: series.x, y: series.y, width: 0.62,
   hoverinfo: series.hover.length ? "text" : "x+name", hovertext: series.hover.map((i) => hovers[i]), textposition: "none",
   marker: { color: colour, line: { width: 1, color: look()[2] } },
 });
@@ -105,8 +105,8 @@ const withNames = (place, series, laid) => {
   if (!found.length) return [laid, new Set()];
   return [{ ...wide, annotations: found.map(nameAt(xaxis.type, yaxis.type)) }, new Set(found.map(({ s }) => s.name))];
 };
-// The legend of stacks above the bars: a line for each entry on a phone, for each two elsewhere.
-const stackLegend = (series) => 20 * Math.ceil(series.length / (narrow.matches ? 1 : 2));
+// The height of the legend of stacks: a line for each entry with long names or on a phone, else for each two.
+const stackLegend = (series) => 20 * Math.ceil(series.length / (narrow.matches || series.some((s) => s.name.length > MOST_LETTERS) ? 1 : 2));
 // Rows of text in place of a y axis of numbers; they name the points, so there is no legend.
 const rowLayout = (chart, series) => {
   const stacked = isStacked(chart);
@@ -114,7 +114,7 @@ const rowLayout = (chart, series) => {
   const x = typed("x", values, chart.logX && !stacked);
   return {
     ...common(), showlegend: stacked, height: 80 + 44 * chart.rows.length + (stacked ? stackLegend(series) : 0), uirevision: x,
-    barmode: "stack", margin: { ...common().margin, l: 8 },
+    barmode: "stack", legend: { ...common().legend, traceorder: "normal" }, margin: { ...common().margin, l: 8 },
     xaxis: { ...axisOf(), title: { text: chart.x, font: { size: narrow.matches ? 12 : 14 } }, type: x, range: rangeOf(x, values), ...evenly(x, values) },
     yaxis: {
       ...axisOf(), automargin: true, fixedrange: true, range: [chart.rows.length - 0.5, -0.5], ticklabelposition: "outside",

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .seen_keys import Seen
+from .seen_keys import NO_MASK, Seen
 
 Size = tuple[tuple[int, ...], tuple[int, ...]]
 """Shape [B, H, T, D] and strides of a tensor."""
@@ -37,7 +37,7 @@ class Call:
     v: Size
     dtype: torch.dtype
     device: str
-    seen: Seen = Seen()
+    seen: Seen = NO_MASK
     scale: float | None = None
     softcap: float | None = None
     sink: bool = False
@@ -58,6 +58,7 @@ class Call:
             "right": self.seen.right,
             "padding": self.seen.padding,
             "documents": self.seen.documents,
+            "rows": self.seen.rows,
             "bias": self.seen.bias,
             "scale": self.scale,
             "softcap": self.softcap,

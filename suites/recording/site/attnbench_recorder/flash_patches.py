@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from inspect import signature
+from itertools import pairwise
 from types import ModuleType
 from typing import Any
 
@@ -102,11 +103,14 @@ def _seen(recorder: Recorder, given: Given, sizes: tuple[Size, Size, Size]) -> S
 def _packed(recorder: Recorder, given: Given, parts: dict[str, Any]) -> Seen:
     queries = given.get("cu_seqlens_q", given.get("cu_seqlens"))
     keys = given.get("cu_seqlens_k", queries)
-    of_queries, of_keys = (_values(recorder, each) for each in (queries, keys))
-    if of_queries != of_keys:
-        return Seen("lengths", reason="packed sequences with Tq other than Tk")
-    pairs = zip(of_queries, of_queries[1:], strict=False)
-    return Seen("lengths", **parts, documents=tuple(b - a for a, b in pairs if b > a))
+    lengths, of_keys = (_lengths(_values(recorder, each)) for each in (queries, keys))
+    if lengths == of_keys:
+        return Seen("lengths", **parts, documents=tuple(each for each in lengths if each))
+    return Seen("lengths", **parts, rows=tuple(zip(lengths, of_keys, strict=True)))
+
+
+def _lengths(ends: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(b - a for a, b in pairwise(ends))
 
 
 def _values(recorder: Recorder, tensor: Tensor) -> tuple[int, ...]:

@@ -27,7 +27,7 @@ def patch(module: ModuleType, recorder: Recorder) -> None:
     replace(recorder, module, NAME, recorded)
 
 
-def described(  # noqa: PLR0913 - its own parameters
+def described(  # noqa: PLR0913, PLR0917 - its own parameters
     recorder: Recorder,
     query: Tensor,
     key: Tensor,

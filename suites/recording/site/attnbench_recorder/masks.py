@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from dataclasses import replace
 from typing import Any, Final
 
 import torch
@@ -69,13 +70,11 @@ def recognised(mask: Tensor, sizes: tuple[int, int, int, int], *, came: str = ""
         if bool((values == 0).all()):
             return _of_visible(visible, batch, came)
         seen = _of_visible(visible, batch, came)
-        if seen.reason or _is_alibi(view, visible):
-            return seen if seen.reason else _with_bias(seen)
+        if seen.reason:
+            return seen
+        if _is_alibi(view, visible):
+            return replace(seen, bias="alibi")
         return Seen(came, reason="dense bias")
-
-
-def _with_bias(seen: Seen) -> Seen:
-    return Seen(seen.came, seen.left, seen.right, seen.padding, seen.documents, bias="alibi")
 
 
 def _view(mask: Tensor, queries: int, keys: int) -> Tensor:

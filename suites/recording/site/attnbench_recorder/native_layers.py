@@ -10,7 +10,6 @@ from types import ModuleType
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from .calls import Call, Size, call_of
@@ -19,7 +18,7 @@ from .patching import replace
 from .recorder import Recorder
 from .seen_keys import Seen
 
-PLAIN_SDPA = F.scaled_dot_product_attention
+PLAIN_SDPA = torch.nn.functional.scaled_dot_product_attention
 
 
 def patch(module: ModuleType, recorder: Recorder) -> None:
@@ -61,7 +60,7 @@ def _calling(recorder: Recorder) -> Any:
     return __call__
 
 
-def _of_weighted(  # noqa: PLR0913 - its own parameters
+def _of_weighted(  # noqa: PLR0913, PLR0917 - its own parameters
     recorder: Recorder,
     module: torch.nn.MultiheadAttention,
     query: Tensor,
@@ -129,9 +128,8 @@ def _of_layer(
 ) -> Call:
     """A call of a whole layer of TransformerEncoder. Its mask comes last but one."""
     mask, kind = rest[14:16] if len(rest) >= 16 else (None, None)
-    return _of_self(
-        recorder, "_transformer_encoder_layer_fwd", src, (embed_dim, num_heads), qkv_weight, mask, kind
-    )  # fmt: skip
+    name, widths = "_transformer_encoder_layer_fwd", (embed_dim, num_heads)
+    return _of_self(recorder, name, src, widths, qkv_weight, mask, kind)
 
 
 def _of_native(
@@ -146,9 +144,8 @@ def _of_native(
 ) -> Call:
     """A call of the fast path of MultiheadAttention."""
     mask, kind = (rest[3] if len(rest) > 3 else None), (rest[6] if len(rest) > 6 else None)
-    return _of_self(
-        recorder, "_native_multi_head_attention", query, (embed_dim, num_head), qkv_weight, mask, kind
-    )  # fmt: skip
+    name, widths = "_native_multi_head_attention", (embed_dim, num_head)
+    return _of_self(recorder, name, query, widths, qkv_weight, mask, kind)
 
 
 def _of_self(

@@ -14,7 +14,7 @@ from .seen_keys import Seen
 NAME = "scaled_dot_product_attention"
 
 
-def described(  # noqa: PLR0913 - its own parameters
+def described(  # noqa: PLR0913, PLR0917 - its own parameters
     recorder: Recorder,
     query: Tensor,
     key: Tensor,

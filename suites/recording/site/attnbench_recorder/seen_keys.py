@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
 
 Ranges = tuple[tuple[int, int], ...]
+"""Pairs of numbers, one for each batch row or packed sequence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Seen:
     came       how the mask came: none, is_causal, bool, additive, lengths, block mask
     padding    range [start, end) of keys for each batch row
     documents  lengths
+    rows       Tq and Tk of packed sequences; a band lines up the ends of each
     bias       alibi, or empty
     reason     why it is none of these; empty: it is
     """
@@ -30,8 +32,12 @@ class Seen:
     right: int | None = None
     padding: Ranges | None = None
     documents: tuple[int, ...] | None = None
+    rows: Ranges | None = None
     bias: str = ""
     reason: str = ""
+
+
+NO_MASK: Final = Seen()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 from torch import Tensor
 
@@ -15,6 +16,12 @@ from .sdpa import unexpressed
 from .seen_keys import Seen
 
 NAME = "memory_efficient_attention"
+BLOCKS: Final[dict[str, int | None]] = {
+    "BlockDiagonalMask": None,
+    "BlockDiagonalCausalMask": 0,
+    "BlockDiagonalCausalFromBottomRightMask": 0,
+}
+"""Classes of packed sequences, each with the keys ahead that a query sees; None: all."""
 
 
 def patch(module: ModuleType, recorder: Recorder) -> None:
@@ -61,14 +68,20 @@ def _seen(recorder: Recorder, bias: Any, wanted: tuple[int, int, int, int]) -> S
         return Seen("is_causal", right=max(queries - keys, 0), reason=reason)
     if name == "LowerTriangularFromBottomRightMask":
         return Seen("is_causal", right=0)
-    if name in ("BlockDiagonalMask", "BlockDiagonalCausalMask"):
-        return _of_blocks(bias, right=0 if "Causal" in name else None)
+    if name in BLOCKS:
+        return _of_blocks(bias, right=BLOCKS[name], from_end=name.endswith("FromBottomRightMask"))
     return Seen(name, reason=f"attn_bias {name}")
 
 
-def _of_blocks(bias: Any, right: int | None) -> Seen:
-    starts = bias.q_seqinfo.seqstart_py
-    if starts != bias.k_seqinfo.seqstart_py:
-        return Seen("lengths", reason="packed sequences with Tq other than Tk")
-    lengths = tuple(b - a for a, b in zip(starts, starts[1:], strict=False) if b > a)
-    return Seen("lengths", right=right, documents=lengths)
+def _of_blocks(bias: Any, *, right: int | None, from_end: bool) -> Seen:
+    """Packed sequences; a causal one lines up the first query and key, unless from the end."""
+    queries, keys = (
+        tuple(b - a for a, b in pairwise(each.seqstart_py))
+        for each in (bias.q_seqinfo, bias.k_seqinfo)
+    )
+    if queries == keys:
+        documents = tuple(length for length in queries if length)
+        return Seen("lengths", right=right, documents=documents)
+    if right is not None and not from_end:
+        return Seen("lengths", reason="causal packed sequences with Tq other than Tk")
+    return Seen("lengths", right=right, rows=tuple(zip(queries, keys, strict=True)))

@@ -85,8 +85,8 @@ SUITE: Final = Suite(
     "ImageGPT small; float32 on a CPU, there SDXL without guidance; 16 bits on a GPU, there with "
     "the decoder of SDXL",
     cases=cases_of(_steps),
-    minutes=8.0,
-    budget_s=7 * 60.0,
+    minutes=7.0,
+    budget_s=6 * 60.0,
     panels=("attention",),
     left_out=(
         (

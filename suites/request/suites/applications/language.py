@@ -36,10 +36,10 @@ GPT2_BATCH: Final = 12
 def _steps(*, on_gpu: bool) -> Iterator[ModelStep]:
     prompt = 8192 if on_gpu else 1024
     yield from _llama_3(prompt)
+    yield from _gpt_2(GPT2_BATCH if on_gpu else 1)
     yield from _gpt_oss("20b", 24, prompt)
     yield from _gemma_2(prompt)
     yield from _mistral(prompt)
-    yield from _gpt_2(GPT2_BATCH if on_gpu else 1)
     yield from _gpt_oss("120b", 36, prompt)
 
 
@@ -148,6 +148,16 @@ def _mistral(prompt: int) -> Iterator[ModelStep]:
 def _gpt_2(rows: int) -> Iterator[ModelStep]:
     source = "openai-community/gpt2 config.json: n_layer, n_head, n_embd, n_positions"
     yield ModelStep(
+        "GPT-2, prompt of 1024 tokens",
+        source,
+        (Call("GPT-2 prefill", "h12 t1024 d64 causal", 12),),
+    )
+    yield ModelStep(
+        "GPT-2, one token after 1023",
+        source,
+        (Call("GPT-2 decode", "h12 t1/1024 d64 full", 12),),
+    )
+    yield ModelStep(
         f"GPT-2, one training step, {counted(rows, 'sequence')} of 1024 tokens",
         f"{source}; karpathy/nanoGPT config/train_gpt2.py: batch_size",
         (Call("GPT-2 training", f"b{rows} h12 t1024 d64 causal train", 12),),
@@ -160,7 +170,7 @@ SUITE: Final = Suite(
     asks="What does attention cost in Llama 3, GPT-OSS, Gemma 2, Mistral and GPT-2?",
     description="prompts of 1024 tokens and one token after 8191 with the heads, windows, softcap "
     "and sinks of the models; a training step of GPT-2; float32 on a CPU; on a GPU prompts of 8192 "
-    "tokens in 16 bits",
+    "tokens, 1024 for GPT-2, in 16 bits",
     cases=cases_of(_steps),
     minutes=8.0,
     budget_s=7 * 60.0,

@@ -68,8 +68,8 @@ SUITE: Final = Suite(
     description="32 sentences of SST-2 and 8 reviews of IMDb with their real lengths, padded on "
     "the right, forward and fine-tuning; float32 on a CPU; on a GPU 32 reviews in 16 bits",
     cases=cases_of(_steps),
-    minutes=8.0,
-    budget_s=7 * 60.0,
+    minutes=5.0,
+    budget_s=4.5 * 60.0,
     panels=("attention",),
     left_out=("the same texts packed without padding: the suite documents",),
 )

@@ -45,7 +45,7 @@ def _decoding(model: str) -> ModelStep:
             _encoder(model),
             Call(f"Whisper {model} cross-attention, one token", _tokens(1, 1500), TOKENS * layers),
             *(
-                Call(f"Whisper {model} decoder, one token over {keys}", _tokens(1, keys), each)
+                Call(f"Whisper {model} decoder, one token over {keys} keys", _tokens(1, keys), each)
                 for keys in QUARTERS
             ),
         ),
@@ -88,8 +88,8 @@ SUITE: Final = Suite(
     "cross-attention for one token and for a text of 448 tokens; float32 on a CPU, 16 bits on a "
     "GPU",
     cases=cases_of(_steps),
-    minutes=8.0,
-    budget_s=7 * 60.0,
+    minutes=5.0,
+    budget_s=4.5 * 60.0,
     panels=("attention",),
     left_out=(
         "beam search: five rows of one query instead of one, the default of the command whisper",

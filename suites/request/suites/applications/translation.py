@@ -17,11 +17,11 @@ has the pairs at the middles of 16 equal parts, sorted by length, with a token f
 sentence, padded on the right. The paper batches sentences of similar length, which pads less.
 
 Positions are sinusoidal. They are added to the embeddings before the first layer (section 3.5), so
-that they add nothing to an attention call: the calls are the same without them. The suite positions
-measures them inside a layer.
+that the attention calls are the same without them. Layers that add them take part beside layers
+that do not: multi_head with sdpa_flash, and with local_window for windows.
 
-Windowed self-attention is no part of the paper. It is the usual exercise of tutorials: here 8 words
-on each side in the encoder and 8 before in the decoder, with cross-attention over all words.
+Windowed self-attention is no part of the paper. The step with it shows both combined: 8 words on
+each side in the encoder and 8 before in the decoder, with cross-attention over all words.
 """
 
 from __future__ import annotations
@@ -87,16 +87,15 @@ SUITE: Final = Suite(
     asks="What does attention cost in the Transformer base and big, for sentences of WMT?",
     description="encoder, decoder and cross-attention of a training step over 16 sentence pairs "
     "with their real lengths, one decoded token, and a training step with windowed self-attention; "
-    "float32 on a CPU; on a GPU 128 pairs in 16 bits",
+    "the same in layers, with sinusoidal positions and without; float32 on a CPU; on a GPU 128 "
+    "pairs in 16 bits",
     cases=cases_of(_steps),
-    minutes=8.0,
-    budget_s=7 * 60.0,
-    panels=("attention",),
-    left_out=(
-        "beam search: four rows of one query instead of one for each sentence",
-        (
-            "sinusoidal positions: they are added to the embeddings, so that calls do not change; "
-            "the suite positions measures them inside a layer"
-        ),
+    minutes=6.0,
+    budget_s=5 * 60.0,
+    panels=("attention", "layers"),
+    variants=(
+        "multi_head[positions=sinusoidal](sdpa_flash)",
+        "multi_head[positions=sinusoidal](local_window)",
     ),
+    left_out=("beam search: four rows of one query instead of one for each sentence",),
 )

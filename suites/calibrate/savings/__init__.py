@@ -1,0 +1,1 @@
+"""Foretold savings of a workload, proven by putting each substitution into its script."""
