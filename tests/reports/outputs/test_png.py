@@ -19,7 +19,7 @@ from reports.outputs.png.figure import figure
 from reports.outputs.png.sheet import MOST_ON_ONE, SLIDE
 from reports.outputs.png.text import SMALL, letters
 from reports.views.charts.chart import MEDIANS, Chart, Map, Series, Tile
-from reports.views.charts.efficiency import KEY
+from reports.views.charts.efficiency import KEY, TIME_KEY
 from reports.views.charts.palette import looks
 from reports.views.charts.sizes import charts, keys
 from suites.records.plan import Entry
