@@ -2,8 +2,9 @@
 
 2 (arXiv 2307.08691) is the package flash-attn. 3 (arXiv 2407.08608) is built from the folder hopper
 of its repository, for compute capability 9.0. 4 is flash-attn-4, compiled at the first call. They
-run on NVIDIA devices only; no such device was available. How this file calls them is tested with
-stand-ins of the packages (tests/impls/test_flash_attn.py), the kernels themselves are not.
+run on NVIDIA devices only, and none was installed on the H200 that was available. How this file
+calls them is tested with stand-ins of the packages (tests/impls/test_flash_attn.py), the kernels
+themselves are not.
 
 All take q, k and v as [B, T, H, D]. Causal has bottom-right alignment (2.1 and later), and a window
 is (keys before the query, keys after it). Unlimited is -1 in 2 and 3, and None in 4: there (-1, 0)

@@ -164,7 +164,7 @@ def sdpa_flash(
     ),
     Limits(**EFFICIENT, dtypes=("float32",), cuda_capability=(5, 0), cuda_capability_below=(8, 0)),
     remark=in_tf32,
-    ran_on="",
+    ran_on="NVIDIA H200, 2026-11-29",
 )
 def sdpa_efficient(
     q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float, bias: BiasValues | None = None
@@ -185,7 +185,7 @@ def sdpa_efficient(
         head_dims=range(192, 193),
         value_dims=range(128, 129),
     ),
-    ran_on="",
+    ran_on="NVIDIA H200, 2026-11-29",
 )
 def sdpa_cudnn(
     q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float, bias: BiasValues | None = None

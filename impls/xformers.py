@@ -1,10 +1,11 @@
 """xformers' memory_efficient_attention: a choice among CUDA kernels (arXiv 2112.05682, 2205.14135).
 
-It runs on NVIDIA devices only; no such device was available. Its whole check runs on an emulation
-of torch's kernels (tests/stand_in/kernels.py), which shows how the library calls them. Version
-0.0.35 computes attention with torch's own kernels, FlashAttention-2 and CUTLASS, yet refuses every
-call where its own extension does not load. That extension loads beside the CUDA version of its
-build only; otherwise this file says so and is missing.
+It runs on NVIDIA devices only, and never ran: the H200 that was available had torch for CUDA 13.0,
+beside which it refuses every call. Its whole check runs on an emulation of torch's kernels
+(tests/stand_in/kernels.py), which shows how the library calls them. Version 0.0.35 computes
+attention with torch's own kernels, FlashAttention-2 and CUTLASS, yet refuses every call where its
+own extension does not load. That extension loads beside the CUDA version of its build only;
+otherwise this file says so and is missing.
 
 Masks are passed as objects of the library where it has one: a band, or full or causal documents,
 concatenated into a batch of one. All other masks are a dense tensor, its "arbitrary mask (slower)":

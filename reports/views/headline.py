@@ -82,12 +82,20 @@ def preamble(analysis: Analysis) -> str:
     cpu = run.machine.get("cpu") or "a machine without recorded facts"
     with_cores = f", {counted(cores, 'core')}" if isinstance(cores, int) else ""
     parts = (
+        *_gpus(analysis),
         f"{cpu}{with_cores}",
         moment(run.started)[:10],
         _timed(analysis),
         f"noise: {noise(analysis.floor, analysis.verdicts)}" if analysis.floor is not None else "",
     )
     return " · ".join(filter(None, parts))
+
+
+def _gpus(analysis: Analysis) -> list[str]:
+    """The names of the devices beside the CPU that the run's problems are on."""
+    used = {problem.device for problem in analysis.plan.problems} - {"cpu"}
+    devices = analysis.run.machine.get("devices") or ()
+    return [each["name"] for each in devices if each.get("device") in used and each.get("name")]
 
 
 def _timed(analysis: Analysis) -> str:

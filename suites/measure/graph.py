@@ -1,6 +1,6 @@
 """Samples of short calls on an NVIDIA device: many calls in one CUDA graph.
 
-This has been tested on a stand-in device only; it never ran on a GPU.
+It ran on an NVIDIA H200 on 2026-11-29 (docs/gpu.md).
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 
 On a CPU these are torch's operators, by the time in which they call no other operator. On a GPU
 they are the device kernels, as CUPTI reports them; without CUPTI, torch's operators by the time
-that the host takes to launch them. That part never ran on a GPU. Kernels of other libraries, such
-as ONNX Runtime, have no events: nothing is recorded of them.
+that the host takes to launch them. CUPTI reported them on an NVIDIA H200 on 2026-11-29
+(docs/gpu.md); the way without it never ran on a GPU. Kernels of other libraries, such as ONNX
+Runtime, have no events: nothing is recorded of them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The state of an NVIDIA device: clocks, power, temperature, and what reduced its clocks.
 
-It is read through nvidia-ml-py, an optional package. This has been tested on a stand-in for that
-package only; it never ran on a GPU.
+It is read through nvidia-ml-py, an optional package. It ran on
+an NVIDIA H200 on 2026-11-29 (docs/gpu.md); a part of a board (MIG) was never read.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ PROBLEMS: Final = (
     "b1 h4 t129 d64 window:16 {half}",
 )
 """Float32 and half precision, forward and training, grouped heads, a window."""
-BUDGET_S: Final = 75.0
+BUDGET_S: Final = 55.0
 TIME_LIMIT_S: Final = 20.0
 
 

@@ -15,7 +15,7 @@ class Step:
     That returns an iterator of figures, each as soon as it is measured; the last sums them up.
 
     about       what it tests
-    expected_s  seconds that it should take on a data-center GPU, by estimate
+    expected_s  seconds that it took on an H200, rounded up
     limit_s     seconds after which its process is killed
     package     that has the module
     """
@@ -37,20 +37,20 @@ STEPS: Final = {
     for step in (
         Step(name="smoke", about="torch, device, spin, packages", expected_s=15, limit_s=60),
         Step(name="throttling", about="clocks by NVML", expected_s=7, limit_s=10),
-        Step(name="memory", about="known allocation, cold start", expected_s=20, limit_s=30),
-        Step(name="timing", about="events, graph, do_bench", expected_s=22, limit_s=40),
-        Step(name="ceilings", about="bandwidth and products", expected_s=12, limit_s=25),
-        Step(name="check", about="agreement of everything", expected_s=60, limit_s=90),
-        Step(name="graphs", about="replays after other set-ups", expected_s=15, limit_s=30),
-        Step(name="device_assert", about="a device error apart", expected_s=15, limit_s=25),
-        Step(name="runs", about="forward and training", expected_s=60, limit_s=75),
-        Step(name="large", about="more memory than there is", expected_s=40, limit_s=70),
-        Step(name="cold", about="cold caches, forecast", expected_s=28, limit_s=35),
+        Step(name="memory", about="known allocation, cold start", expected_s=10, limit_s=25),
+        Step(name="timing", about="events, graph, do_bench", expected_s=8, limit_s=25),
+        Step(name="ceilings", about="bandwidth and products", expected_s=8, limit_s=20),
+        Step(name="check", about="agreement of everything", expected_s=30, limit_s=70),
+        Step(name="graphs", about="replays after other set-ups", expected_s=5, limit_s=20),
+        Step(name="device_assert", about="a device error apart", expected_s=18, limit_s=30),
+        Step(name="runs", about="forward and training", expected_s=41, limit_s=75),
+        Step(name="large", about="more memory than there is", expected_s=34, limit_s=50),
+        Step(name="cold", about="cold caches, forecast", expected_s=24, limit_s=35),
     )
 }
-"""About 300 s are expected, and 490 s are the most. A thermal warm-up takes up to 10 s of `runs`
-and `cold`. The first import on a machine reads torch's libraries from its disk: 17 s on an H200's
-machine, in the process of `smoke`."""
+"""About 200 s are expected, and 420 s are the most. A thermal warm-up takes up to 10 s of `runs`
+and of `cold`. The first import on a machine reads torch's libraries from its disk, in the process
+of `smoke`: 17 s on the machine of an H200."""
 
 
 def chosen(words: Iterable[str]) -> list[Step]:

@@ -78,6 +78,7 @@ class Suite:
     allocator        the default of --allocator
     script_threads   OpenMP threads of the recorded script, instead of `threads`; None: not recorded
     baselines        the first choices of a baseline, before the usual ones
+    compared         implementations that --impl need not name: savings are against them
     origin           the file that names the problems; empty: none
     """
 
@@ -101,6 +102,7 @@ class Suite:
     script_threads: int | None = None
     baselines: tuple[str, ...] = ()
     keep_compiled: bool = False
+    compared: tuple[str, ...] = ()
     origin: str = ""
 
     def problems(self, devices: tuple[str, ...], gpu: Gpu = Gpu()) -> tuple[Problem, ...]:

@@ -53,8 +53,7 @@ def test_each_family_becomes_valid_pngs_of_the_size_of_a_slide(tmp_path: Path) -
             for quantity in ("time", "memory")
             for axis in ("length", "heads")
         ),
-        KEY,
-        f"layers_{KEY}",
+        *(f"{panel}{key}" for panel in ("", "layers_") for key in (TIME_KEY, KEY)),
     }
     assert firsts <= set(keys(run.plan))
     for path in written:

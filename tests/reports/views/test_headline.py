@@ -47,6 +47,18 @@ def test_the_preamble_is_one_line_of_machine_date_count_and_noise() -> None:
     assert "\n" not in said
 
 
+def test_the_preamble_names_the_gpu_of_the_problems_first() -> None:
+    run, records = two(1.3)
+    machine = {**run.machine, "devices": [{"device": "cuda", "name": "Example GPU"}]}
+    on_cpu = replace(run, machine=machine)
+    assert "Example GPU" not in preamble(Analysis(on_cpu, records))
+    plan = replace(
+        run.plan, problems=tuple(replace(each, device="cuda") for each in run.plan.problems)
+    )
+    said = preamble(Analysis(replace(on_cpu, plan=plan), []))
+    assert said.startswith("Example GPU · Example CPU 9000, 2 cores · 2026-01-02")
+
+
 def test_a_run_without_times_says_how_much_agrees() -> None:
     said = preamble(Analysis(*small_run(sessions=0)))
     assert "answers agree, no times taken" in said

@@ -101,7 +101,7 @@ def _seen(recorder: Recorder, given: Given, sizes: tuple[Size, Size, Size]) -> S
 
 
 def _packed(recorder: Recorder, given: Given, parts: dict[str, Any]) -> Seen:
-    queries = given.get("cu_seqlens_q", given.get("cu_seqlens"))
+    queries: Any = given.get("cu_seqlens_q", given.get("cu_seqlens"))
     keys = given.get("cu_seqlens_k", queries)
     lengths, of_keys = (_lengths(_values(recorder, each)) for each in (queries, keys))
     if lengths == of_keys:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from torch import Tensor
 
@@ -83,10 +84,19 @@ def _seen(
     is_causal: bool,
 ) -> Seen:
     (batch, heads, queries, _), keys = sizes[0][0], sizes[1][0][2]
+    if type(mask).__name__ == "CausalBias":
+        return _of_causal_bias(mask, queries, keys)
     if mask is not None:
         wanted = batch, heads, queries, keys
         return recorder.masks.of([mask], wanted, lambda: recognised(mask, wanted))
     return causal_from_top(queries, keys) if is_causal else Seen()
+
+
+def _of_causal_bias(mask: Any, queries: int, keys: int) -> Seen:
+    """A causal mask of torch.nn.attention.bias."""
+    if mask.variant.name == "LOWER_RIGHT":
+        return Seen("is_causal", right=0)
+    return causal_from_top(queries, keys)
 
 
 def causal_from_top(queries: int, keys: int) -> Seen:
