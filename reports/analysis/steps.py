@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 
 def steps(analysis: Analysis) -> list[StepRow]:
-    """A row for each step and number of threads; empty for a run without steps."""
+    """A row for each step and number of threads; empty without steps, and for a check."""
     plan = analysis.plan
+    if not plan.sessions:
+        return []
     panel = _panel(analysis)
     recorded = {each.name: each for each in plan.steps}
     return [

@@ -69,6 +69,13 @@ def memory_table(plan: Plan, found: Iterable[Growth]) -> Table:
     return Table(_MEMORY_CAPTION, _MEMORY_HEAD, rows)
 
 
+def longest_cells(found: Growth) -> tuple[str, str] | None:
+    """The foretold longest length, and what was tried; None without bytes at two lengths."""
+    if found.memory is None:
+        return None
+    return _longest(found.memory).text, _tried(found, found.memory)
+
+
 def gibibytes(value: float) -> str:
     """Bytes as GiB, with the unit."""
     return f"{three_digits(value / 2**30)} GiB"

@@ -20,14 +20,21 @@ _LONGEST_SLUG: Final = 60
 """Characters of a panel within a file name."""
 
 
+def is_layers(panel: str) -> bool:
+    """Whether a panel is of layers: `layers`, `layers with rotary positions`."""
+    return panel == LAYERS or panel.startswith(f"{LAYERS} with ")
+
+
 def subject(panel: str) -> str:
     """A panel in words: `attention`, `layers`, `functions like dense_linear`."""
-    return panel if panel in _NOTES else f"functions like {panel}"
+    return panel if panel in _NOTES or is_layers(panel) else f"functions like {panel}"
 
 
 def one_of(panel: str) -> str:
     """An implementation of a panel in words: `layer`, `approximation`, `other function`."""
-    if panel in (LAYERS, APPROXIMATIONS):
+    if is_layers(panel):
+        return panel.replace(LAYERS, "layer", 1)
+    if panel == APPROXIMATIONS:
         return panel.removesuffix("s")
     return "attention implementation" if panel == ATTENTION else "other function"
 
@@ -44,6 +51,8 @@ def note(panel: str) -> str:
             f"They compute {panel}. Their distance from it is shown below, and they are ranked "
             "with no exact implementation."
         )
+    if is_layers(panel) and panel != LAYERS:
+        return f"{_NOTES[LAYERS]} Its positions make it another function than a layer without them."
     other = (
         f"They compute another function than attention: each agrees with the reference {panel}, "
         "and is compared with those that do."

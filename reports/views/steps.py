@@ -9,14 +9,16 @@ from reports.analysis.run_analysis import Analysis
 from reports.analysis.sums.estimates import Estimate, Saving
 from reports.analysis.sums.rows import StepRow, StepSum
 from reports.views.answer import Answer
-from reports.views.cases import calls, title, titles, whole
-from reports.views.numbers import milliseconds, percent
+from reports.views.cases import calls, titles, whole
+from reports.views.numbers import milliseconds, percent, times
 from reports.views.problems import shared_words
 from reports.views.text import abbreviated, capitalized, counted
 
 HEADING: Final = "Time in attention per step"
-MOST_CASES: Final = 3
-"""Cases or implementations that a sentence names; more are counted."""
+ALIKE: Final = 1.25
+"""Recorded and measured times that differ by a larger factor are pointed out."""
+MOST_CASES: Final = 2
+"""Cases, implementations or reasons that a sentence names; more are counted."""
 
 
 def lines(analysis: Analysis) -> list[list[str]]:
@@ -55,10 +57,15 @@ def label(row: StepRow, analysis: Analysis) -> str:
 def first(row: StepRow) -> str:
     """What attention takes now: attention takes 41.2 ms [40.1, 42.3] of the 180 ms step, ..."""
     if row.now is None:
-        return "attention has no time: none of its cases was measured in one session"
+        return "attention has no time"
     of = f" of the {milliseconds(row.took_ms)} ms step" if row.took_ms else ""
+    when = f" ({milliseconds(row.recorded_ms)} when recorded)" if row.recorded_ms else ""
     by = abbreviated(row.now.name) if row.now.name else "what each case has now"
-    return f"attention takes {estimate(row.now.time)}{of}, by {by}"
+    best = row.best is not None and row.best.names == row.now.names
+    also = ", the fastest single implementation" if best else ""
+    every = len(row.cases) + len(row.left_out)
+    part = f", in {len(row.cases)} of {counted(every, 'case')}" if row.left_out else ""
+    return f"attention takes {estimate(row.now.time)}{when}{of}, by {by}{also}{part}"
 
 
 def better(row: StepRow) -> Iterator[str]:
@@ -67,9 +74,7 @@ def better(row: StepRow) -> Iterator[str]:
         return
     if row.best is None:
         yield f"no implementation answers all {counted(len(row.cases), 'case')}"
-    elif row.best.names == row.now.names:
-        yield "no other single implementation is faster"
-    else:
+    elif row.best.names != row.now.names:
         yield f"all by {abbreviated(row.best.names[0])}: {_sum(row.best)}"
     if row.mix is not None:
         yield from _mix(row, row.mix)
@@ -77,23 +82,24 @@ def better(row: StepRow) -> Iterator[str]:
 
 def notes(row: StepRow) -> Iterator[str]:
     """What the sums leave out, and what is interpolated, as whole sentences."""
+    yield from _recorded(row)
     yield from _interpolated(row)
     yield from _left_out(row)
     yield from _unexpressed(row)
 
 
 def put_in(row: StepRow, analysis: Analysis) -> tuple[str, ...]:
-    """How the mix of a recorded script is put into it; empty where it changes nothing."""
+    """How the mix of a recorded script is put into it; empty where it saves nothing."""
     if not analysis.plan.steps or row.mix is None or row.now is None:
         return ()
-    if row.mix.names == row.now.names:
+    if row.mix.saving is None or not row.mix.saving.is_shown:
         return ()
     name = analysis.run.name
-    return (
-        f"Put the mix in: python run_bench.py export {name} --format dispatch",
-        "then in the script: from run_bench import substituted",
-        f'with substituted("results/{name}/dispatch.json"): ...',
+    command = f"python run_bench.py export {name} --format dispatch"
+    code = (
+        f'from run_bench import substituted; with substituted("results/{name}/dispatch.json"): ...'
     )
+    return (f"Put the mix in: {command}; in the script: {code}",)
 
 
 def estimate(found: Estimate) -> str:
@@ -160,19 +166,27 @@ def _parts(row: StepRow, found: StepSum) -> Iterator[str]:
         yield f"{counted(len(ordered) - MOST_CASES, 'more implementation')}"
 
 
+def _recorded(row: StepRow) -> Iterator[str]:
+    """That recorded calls took another time than here, which widens the intervals of savings."""
+    found = row.recorded_ratio
+    if found is not None and max(found, 1 / found) > ALIKE:
+        yield (
+            f"In the script the calls took {times(found)} their time here, so intervals are wide: "
+            "another machine, other threads, or other work beside it?"
+        )
+
+
 def _interpolated(row: StepRow) -> Iterator[str]:
     found = [each for each in row.cases if each.between]
     if found:
-        ends = " and ".join(f"t{each.key_length}" for each in found[0].between or ())
-        of = f"{len(found)} of {counted(len(row.cases), 'case')}"
-        yield f"Interpolated over length: {of}, as {title(found[0].case)} from {ends}."
+        yield f"Interpolated over length: {len(found)} of {counted(len(row.cases), 'case')}."
 
 
 def _left_out(row: StepRow) -> Iterator[str]:
     if row.left_out:
         one = row.left_out[0]
         more = f"; {len(row.left_out) - 1} more" if len(row.left_out) > 1 else ""
-        yield f"No time, in no sum: {calls(one.case)} ({one.reason}){more}."
+        yield f"No time: {calls(one.case)} ({one.reason}){more}."
 
 
 def _unexpressed(row: StepRow) -> Iterator[str]:
@@ -183,4 +197,4 @@ def _unexpressed(row: StepRow) -> Iterator[str]:
         reasons = list(dict.fromkeys(each.reason for each in every))
         more = f" and {len(reasons) - MOST_CASES} more" if len(reasons) > MOST_CASES else ""
         why = f"{', '.join(reasons[:MOST_CASES])}{more}"
-        yield f"Not expressible, in no sum: {made}, {milliseconds(took)} ms when recorded ({why})."
+        yield f"Not expressible: {made}, {milliseconds(took)} ms when recorded ({why})."

@@ -151,7 +151,7 @@ def foreseen(forecast: Forecast, pair: Pair, plan: Plan) -> Foreseen | None:
     if not forecast.is_near(pair):
         return None  # the known sizes are too far away for a forecast: the limits themselves decide
     call_ms, peak = forecast.call_ms(pair), forecast.peak_bytes(pair)
-    if problem.device != "cpu":
+    if problem.device != "cpu" or plan.attempts:
         peak = None  # a call that fails on a GPU ends nothing else: it is tried
     if peak is not None and peak > limit:
         return _too_large(f"by its growth it would add about {peak / 2**30:.1f} GiB", limit)

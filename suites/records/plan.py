@@ -89,7 +89,7 @@ class Entry:
     @property
     def layer(self) -> bool:
         """Whether it is a layer around attention."""
-        return self.panel == "layers"
+        return self.panel.startswith("layers")
 
     def group(self, problem: Problem) -> str:
         """The group of benchmarks it is ranked in: one for each problem and panel."""
@@ -123,6 +123,8 @@ class Plan(Settings):
     named            implementations that were named with --impl: the run has to time each of them
     across           whether implementations of other panels are compared with the baseline, too
     left_out         implementations that take no part because of their slow start
+    attempts         whether a length that would exceed the memory, by the growth of its bytes, is
+                     attempted, rather than foreseen
     cases            where problems come from: labels, sources and counts; empty without these
     steps            recorded steps that cases refer to; empty where nothing was recorded
     inputs           files with the user's own tensors; empty: all inputs are random
@@ -144,6 +146,7 @@ class Plan(Settings):
     named: tuple[str, ...] = ()
     across: bool = False
     left_out: tuple[str, ...] = ()
+    attempts: bool = False
     cases: tuple[Case, ...] = ()
     steps: tuple[Step, ...] = ()
     inputs: tuple[InputFile, ...] = ()

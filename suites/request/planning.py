@@ -198,10 +198,11 @@ def specs_of(request: Request) -> list[str] | None:
 
 
 def _added(request: Request) -> list[str]:
-    """The spec that --against alone names; none where --impl names it, too."""
+    """Specs that --impl does not name: that of --against, and the function of a recorded script."""
     specs = request.specs or ()
     known = {*specs, *(name_and_spec(spec)[0] for spec in specs)}
-    return [] if request.against in (None, *known) else [request.against or ""]
+    wanted = dict.fromkeys([*request.suite.compared, *filter(None, [request.against])])
+    return [each for each in wanted if each not in known]
 
 
 def plan_of(
@@ -237,6 +238,7 @@ def plan_of(
         steps=request.suite.steps,
         entries=entries,
         fewest_sessions=fewest,
+        attempts=not request.problems and request.suite.attempts,
         enough_s=_enough_s(request, entries),
         seed=secrets.randbits(31),
         round_budget_ms=_round_budget_ms(request),

@@ -44,7 +44,7 @@ def work(problem: Problem, panel: str = "attention") -> tuple[int, int] | None:
     """
     if panel == "attention":
         return problem.flops, problem.fewest_bytes
-    if panel == "layers":
+    if panel.startswith("layers"):  # with or without positions, which take few operations
         flops = problem.flops + problem.projection_flops
         return flops, problem.fewest_bytes + problem.projection_bytes
     return None

@@ -109,6 +109,16 @@ def test_a_pair_that_would_exceed_a_limit_has_a_cause_and_a_reason() -> None:
     assert "one call would take about 2 s, the limit" in time.reason
 
 
+def test_a_plan_of_attempts_calls_the_first_length_that_would_exceed_the_memory() -> None:
+    known = [checked(problem(1024), 100, GIB), checked(problem(2048), 400, 4 * GIB)]
+    attempts = replace(plan(), attempts=True)
+    larger = (problem(4096, 32), "a")
+    assert foreseen(Forecast(known), larger, plan()) is not None
+    assert foreseen(Forecast(known), larger, attempts) is None
+    ended = Forecast([*known, stopped(problem(4096, 32), "out_of_memory", "memory_limit")])
+    assert limit_of(ended, (problem(8192, 32), "a"), attempts).cause == "foreseen_memory"
+
+
 @pytest.mark.parametrize(
     ("status", "cause", "expected"),
     [

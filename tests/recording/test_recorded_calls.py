@@ -280,6 +280,52 @@ def test_compiled_and_scripted_code_runs_as_before(file: Path) -> None:
     assert counts(found) == {"b2 h4 t16 d8 full fp32 cpu": 1}
 
 
+def test_layers_are_scripted_as_before(file: Path) -> None:
+    layer = nn.TransformerEncoderLayer(16, 2, 16, batch_first=True).eval()
+    source = torch.ones(1, 4, 16)
+
+    def calls() -> None:
+        with torch.no_grad():
+            scripted = torch.jit.script(layer)
+            assert torch.equal(scripted(source), layer(source))
+            torch.jit.script(nn.MultiheadAttention(16, 2))
+
+    with pytest.warns(DeprecationWarning, match="jit"):
+        found = calls_of(calls, file)
+    assert counts(found) == {"b1 h2 t4 d8 full fp32 cpu": 1}
+
+
+@pytest.mark.parametrize(
+    ("side", "queries", "keys", "mask"),
+    [("upper_left", 16, 8, "window:*:8"), ("lower_right", 8, 16, "causal")],
+)
+def test_a_causal_bias_of_torch_is_one_call(
+    file: Path, side: str, queries: int, keys: int, mask: str
+) -> None:
+    from torch.nn.attention import bias
+
+    q, k = torch.randn(1, 2, queries, 8), torch.randn(1, 2, keys, 8)
+    given = getattr(bias, f"causal_{side}")(queries, keys)
+    found = calls_of(lambda: functional.scaled_dot_product_attention(q, k, k, given), file)
+    assert counts(found) == {f"b1 h2 t{queries}/{keys} d8 {mask} fp32 cpu": 1}
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+def test_tensors_that_are_not_plain_are_named(file: Path) -> None:
+    rows = [torch.ones(5, 4, 8), torch.ones(7, 4, 8)]
+    nested = torch.nested.nested_tensor(rows, layout=torch.jagged).transpose(1, 2)
+    meta = torch.empty(2, 4, 16, 8, device="meta")
+
+    def calls() -> None:
+        functional.scaled_dot_product_attention(nested, nested, nested)
+        functional.scaled_dot_product_attention(meta, meta, meta)
+
+    named = list(counts(calls_of(calls, file)))
+    assert [each.split(";")[0] for each in named] == [
+        "tensors of the class NestedTensor", "unknown device 'meta'"
+    ]  # fmt: skip
+
+
 def test_a_failure_of_the_recorder_is_noted_and_does_not_stop_the_script(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,7 +25,7 @@ CASES: Final = (
         source="train.py:41",
         step=RECORDED,
         count=6,
-        took_ms=2.1,
+        took_ms=0.5,
         by=BY,
     ),
     Case(problem=WINDOW, label="window layer", step=RECORDED, count=12, scaled="batch 1 of 32"),

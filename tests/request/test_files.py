@@ -13,7 +13,7 @@ from suites.records.plan import Entry, Plan
 from suites.records.workload import Header, Recorded, Unrecorded, Workload
 from suites.request.files import listed, recorded
 from suites.request.files.chosen import chosen
-from suites.request.planning import plan_of, requested
+from suites.request.planning import plan_of, requested, specs_of
 from suites.request.suites.suite import Gpu, Suite
 
 HEADER = Header(command="python run/train.py --fast", machine={}, steps=10, step_ms=(50.0, 52.0))
@@ -87,6 +87,14 @@ def test_the_run_has_the_threads_and_the_function_of_the_script(tmp_path: Path) 
     assert plan.threads == (3,)
     assert plan.baselines["cpu"][0] == "sdpa"
     assert plan.budget_s == listed.BUDGET_S
+
+
+def test_the_function_of_the_script_is_measured_beside_those_that_are_named(
+    tmp_path: Path,
+) -> None:
+    suite = recorded.suite_of(file_of(tmp_path, call("t64")))
+    assert specs_of(requested(suite, {"--impl": ["naive"]})) == ["naive", "sdpa"]
+    assert specs_of(requested(suite, {"--impl": ["sdpa", "naive"]})) == ["sdpa", "naive"]
 
 
 def test_five_hundred_lengths_are_twelve_problems_and_five_hundred_cases(tmp_path: Path) -> None:

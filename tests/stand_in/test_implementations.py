@@ -37,6 +37,8 @@ PROBLEMS = [
     Problem.parse(f"{words} cuda")
     for words in (
         "b2 h4 t65 d16 causal bf16 train bthd",
+        "b1 h4/2 d16 causal+rows:3x1/33+20/40+5/5 bf16 train bthd",
+        "b1 h4 d16 window:9+rows:2x4/33+7/7 fp16",
         "b3 h4/2 t65 d16 window:9+padding:0.5 relative:32 dv8 softcap30 sink train",
         "b2 h4/1 t65/33 d16 causal train",
         "b1 h4 t65 d16 window:9+documents:33/32 fp64 train",

@@ -2,7 +2,8 @@
 
 In a script, other layers run between two calls: caches hold their data, and the C library may map
 fresh pages. The function of the script was timed in both places; that of an implementation to put
-in was not, so its difference is part of the interval of what it saves.
+in was not, so its difference is part of the interval of what it saves. How an implementation slows
+the layers after it is in no time of a single call, and not part of it.
 """
 
 from __future__ import annotations

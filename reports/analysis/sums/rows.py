@@ -109,6 +109,25 @@ class StepRow:
     single_changes: tuple[Substitution, ...] = ()
 
     @property
+    def recorded_ms(self) -> float | None:
+        """What the cases took in one step when they were recorded; None: not known of all."""
+        found = [(each.case.count, each.case.took_ms) for each in self.cases]
+        known = [count * took for count, took in found if took is not None]
+        return sum(known) if found and len(known) == len(found) else None
+
+    @property
+    def recorded_ratio(self) -> float | None:
+        """The recorded time of the cases that have one, over their time now; None without any."""
+        if self.now is None:
+            return None
+        both = [
+            (each.case.count * each.case.took_ms, ms)
+            for each, ms in zip(self.cases, self.now.by_case, strict=True)
+            if each.case.took_ms is not None
+        ]
+        return sum(took for took, _ in both) / sum(ms for _, ms in both) if both else None
+
+    @property
     def sums(self) -> tuple[StepSum, ...]:
         """All sums: now, the mix, and each one alone."""
         return tuple(filter(None, (self.now, self.mix))) + self.alone

@@ -162,10 +162,14 @@ class Sums:
 
     def _floor(self, timed: Timed, *names: str) -> float:
         """The noise floor of the run, within a process or between processes; 0 without twins."""
-        analysis = self.times.analysis
-        if len(processes_of(self.times, timed, names)) > 1:
-            return between_floor(analysis.timed) or analysis.floor or 0.0
-        return analysis.floor or 0.0
+        within, between = self._floors
+        return between if len(processes_of(self.times, timed, names)) > 1 else within
+
+    @cached_property
+    def _floors(self) -> tuple[float, float]:
+        """The noise floor within a process, and between processes where that is known."""
+        within = self.times.analysis.floor or 0.0
+        return within, between_floor(self.times.analysis.timed) or within
 
     def _difference_ms(self, now: Chosen, then: Chosen) -> float:
         """The error of interpolation of the cases whose implementation changes."""

@@ -139,8 +139,7 @@ class Times:
         if not (shorter and longer):
             return Untimed(
                 case,
-                f"its length {length} is outside the measured lengths "
-                f"{min(family)} to {max(family)}",
+                f"length {length} is outside the measured {min(family)} to {max(family)}",
             )
         ends = (max(shorter), min(longer))
         names = list(self._able(problem, *(family[each] for each in ends)))

@@ -96,6 +96,7 @@ def _parts(chart: Chart | Map, shared: Shared) -> dict[str, Any]:
         "logY": chart.log_y,
         "ticks": chart.ticks,
         "sizes": _rounded(chart.sizes),
+        "names": list(map(chart_text, chart.names)),
         "rows": [chart_text(row) for row in chart.rows],
         "clip": _rounded(chart.clip) if chart.clip else None,
         "series": [_series(series, shared) for series in chart.series],

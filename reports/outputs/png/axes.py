@@ -77,7 +77,9 @@ def mark_axes(axes: Axes, chart: Chart, inches: float) -> None:
 
     inches  width of the axes; sizes whose labels have no room lack every second one
     """
-    if chart.ticks:
+    if chart.names:
+        axes.set_xticks(range(len(chart.names)), list(chart.names))
+    elif chart.ticks:
         sizes = _sizes(chart)
         wanted = sum(width(f"{size:.12g}", PLAIN) + 0.08 for size in sizes)
         _mark(axes.xaxis, FixedLocator(sizes[:: -(1 + int(wanted > inches))][::-1]))

@@ -22,6 +22,7 @@ from reports.outputs.terminal.grid_tables import (
     table,
     with_numbers,
 )
+from reports.outputs.terminal.longest_table import longest_table
 from reports.outputs.terminal.not_measured import not_measured_tables
 from reports.outputs.terminal.ordering_table import ordering_table
 from reports.outputs.terminal.own_inputs import own_inputs_table
@@ -82,6 +83,7 @@ def summary(analysis: Analysis, *, every: bool = False) -> list[RenderableType]:
         *tail_table(analysis),
         *ordering_table(analysis, every=every),
         *counterpart_tables(analysis, every=every),
+        *longest_table(analysis),
         *_lines([also_measured(analysis, panels)]),
         *not_measured_tables(analysis, every=every),
         *_lines(_remarks(analysis, every=every)),

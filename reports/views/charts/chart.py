@@ -56,6 +56,7 @@ class Chart:
     sizes   of lines and x axis; empty for the sizes that have a point
     rows    texts beside the points, from the top; y is then a position among them, and the bars
             of a series lie along x. Empty for a y axis of numbers
+    names   of the places 0, 1, ... of an x axis without numbers, as dtypes; empty for numbers
     clip    the range that the axis of the bars shows, where values are beyond it
     ends    why lines end before the largest size, a sentence each
     """
@@ -78,6 +79,7 @@ class Chart:
     bars: str = MEDIANS
     sizes: tuple[float, ...] = ()
     rows: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
     clip: tuple[float, float] | None = None
     ends: tuple[str, ...] = ()
 

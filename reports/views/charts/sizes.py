@@ -17,9 +17,10 @@ from reports.rows.measurements import Measurement
 from reports.rows.panels import panels_of
 from reports.views import families
 from reports.views.cases import place
+from reports.views.charts import categories
 from reports.views.charts.chart import Chart, Series
 from reports.views.charts.clipping import clipped
-from reports.views.charts.efficiency import KEY, efficiency_charts
+from reports.views.charts.efficiency import KEY, TIME_KEY, efficiency_charts
 from reports.views.charts.palette import LINES, Look, looks_of
 from reports.views.commands import labels
 from reports.views.numbers import NOT_SEEN, mebibytes, milliseconds, spread, three_digits
@@ -86,11 +87,18 @@ _Group = Group[Measurement, _Absent]
 def keys(plan: Plan) -> list[str]:
     """The key of every family of charts that is shown with a panel."""
     over_sizes = [f"{q.name}_vs_{axis.name}" for axis in AXES for q in _QUANTITIES]
-    return [f"{prefix(panel)}{key}" for panel in panels_of(plan) for key in (*over_sizes, KEY)]
+    return [
+        key
+        for panel in panels_of(plan)
+        for key in (
+            *(f"{prefix(panel)}{each}" for each in (*over_sizes, TIME_KEY, KEY)),
+            *categories.keys(panel),
+        )
+    ]
 
 
 def charts(analysis: Analysis) -> list[Chart]:
-    """Every chart of two sizes or more, and of parallel efficiency.
+    """Every chart of two sizes or more, of parallel efficiency, and of properties that are no size.
 
     With several numbers of threads, times and memory are those with the most.
     """
@@ -102,7 +110,11 @@ def charts(analysis: Analysis) -> list[Chart]:
         for family in every
         for group in _groups(analysis, family, absent.get(family.panel, []))
     ]
-    return [*over_sizes, *efficiency_charts(analysis, style)]
+    return [
+        *over_sizes,
+        *efficiency_charts(analysis, style),
+        *categories.category_charts(analysis, style),
+    ]
 
 
 def _absent(analysis: Analysis) -> dict[str, list[_Absent]]:

@@ -21,7 +21,7 @@ ORDER: Final = -1
 SUMS: Final = ("implementation", "ms per step", "95 %", "saves ms", "saves [95 %]")
 CASES: Final = (
     "case",
-    "calls",
+    "calls per step",
     "now ms per step",
     "best mix ms",
     "best mix uses",
@@ -45,7 +45,7 @@ def section(analysis: Analysis) -> Section | None:
         sentences=tuple(
             f"{label(row, analysis)}. {' '.join(found)}"
             for row in analysis.steps
-            if (found := [*notes(row), *filter(None, [", ".join(put_in(row, analysis))])])
+            if (found := [*notes(row), *put_in(row, analysis)])
         ),
         charts=tuple(step_charts(analysis)),
         tables=tuple(table for row in analysis.steps for table in _tables(analysis, row)),
@@ -59,8 +59,8 @@ def _tables(analysis: Analysis, row: StepRow) -> Iterator[Table]:
         part = "of the step" if row.took_ms else "of the time in attention"
         caption = f"{step}: time in attention of one step; savings are against now, {part}."
         yield Table(caption, SUMS, tuple(_sums(row)))
-    caption = f"{step}: its cases."
-    yield Table(caption, CASES, tuple(_cases(row)), shown=5)
+    if cases := tuple(_cases(row)):
+        yield Table(f"{step}: its cases.", CASES, cases, shown=5)
 
 
 def _sums(row: StepRow) -> Iterator[Row]:

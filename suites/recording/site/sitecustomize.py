@@ -26,7 +26,7 @@ def run_shadowed() -> None:
 
 
 if folder := os.environ.get("ATTNBENCH_RECORD"):
-    from attnbench_recorder.starting import start
+    from attnbench_recorder.starting import start  # type: ignore[import-not-found] # beside this file
 
     start(folder, keep=int(os.environ.get("ATTNBENCH_KEEP", "0")))
 run_shadowed()

@@ -53,7 +53,8 @@ def suite_of(path: Path) -> Suite:
         script_threads=_threads(found.calls),
         panels=("attention",),
         steps=(step,),
-        baselines=_baselines(cases),
+        baselines=(names := _baselines(cases)),
+        compared=tuple(name for name in names if name == "sdpa"),  # torch's own is never missing
         origin=str(path),
     )
 

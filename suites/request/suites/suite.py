@@ -70,12 +70,15 @@ class Suite:
     names            the implementations that take part without being named; empty: all
     variants         implementations with settings that take part beside those, in full, as
                      "multi_head[positions=rotary](sdpa_flash)"
+    attempts         whether a length that would exceed the memory, by the growth of its bytes, is
+                     attempted, rather than foreseen
     keep_compiled    whether compiled code stays from one problem to the next
     left_out         cases of the question that are not in the list, each with the reason
     steps            recorded steps that its cases refer to
     allocator        the default of --allocator
     script_threads   OpenMP threads of the recorded script, instead of `threads`; None: not recorded
     baselines        the first choices of a baseline, before the usual ones
+    compared         implementations that --impl need not name: savings are against them
     origin           the file that names the problems; empty: none
     """
 
@@ -92,12 +95,14 @@ class Suite:
     panels: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     variants: tuple[str, ...] = ()
+    attempts: bool = False
     left_out: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
     allocator: str = "default"
     script_threads: int | None = None
     baselines: tuple[str, ...] = ()
     keep_compiled: bool = False
+    compared: tuple[str, ...] = ()
     origin: str = ""
 
     def problems(self, devices: tuple[str, ...], gpu: Gpu = Gpu()) -> tuple[Problem, ...]:

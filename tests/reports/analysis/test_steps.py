@@ -211,6 +211,10 @@ def test_one_session_gives_sums_without_intervals() -> None:
     )
 
 
+def test_a_check_has_no_steps() -> None:
+    assert Analysis(*timed_run(noisy, CASES, sessions=0)).steps == []
+
+
 def test_a_run_without_cases_has_no_steps() -> None:
     assert Analysis(*timed_run(noisy, (), problems=(FULL, WINDOW))).steps == []
 
@@ -283,8 +287,8 @@ def test_two_lengths_bound_the_error_by_the_exponents_of_attention() -> None:
 @pytest.mark.parametrize(
     ("tokens", "lengths", "reason"),
     [
-        (4096, LENGTHS, "its length 4096 is outside the measured lengths 256 to 2048"),
-        (128, LENGTHS, "its length 128 is outside the measured lengths 256 to 2048"),
+        (4096, LENGTHS, "length 4096 is outside the measured 256 to 2048"),
+        (128, LENGTHS, "length 128 is outside the measured 256 to 2048"),
         (
             700,
             (512,),

@@ -6,14 +6,20 @@ from dataclasses import replace
 from statistics import median
 from typing import get_args
 
+import pytest
+
 from impls.interface import Limits, Problem
+from impls.interface.limits import EVERY_MASK
 from reports.analysis.efficiency import MOST_PROBLEMS
 from reports.analysis.run_analysis import Analysis
+from reports.rows.families import AXES
+from reports.views import families
 from reports.views.charts.chart import Chart
-from reports.views.charts.efficiency import KEY
+from reports.views.charts.efficiency import KEY, TIME_KEY
 from reports.views.charts.palette import LIGHT, MARKERS, looks
 from reports.views.charts.sizes import charts
 from reports.views.parts.roofline import ceiling_line
+from suites.records.plan import Entry
 from suites.stats.ceilings import Ceiling, Kind, Residency
 from tests.saved_run import LENGTHS, peak_bytes, small_run, times
 
@@ -117,6 +123,19 @@ def test_parallel_efficiency_is_drawn_for_the_longest_of_each_kind() -> None:
     assert not drawn[0].log_y
     assert drawn[0].note.startswith("1 means that n times the threads take an nth of the time")
     assert {each.panel for each in found if each.key == f"layers_{KEY}"} == {"layers"}
+
+
+def test_times_are_drawn_over_threads_beside_the_efficiency() -> None:
+    found = charts(Analysis(*small_run(threads=(1, 2))))
+    times_of, efficiencies = ([e for e in found if e.key == key] for key in (TIME_KEY, KEY))
+    assert [each.label for each in times_of] == [each.label for each in efficiencies]
+    for line, efficiency in zip(times_of[0].series, efficiencies[0].series, strict=True):
+        assert line.x == efficiency.x == (1, 2)
+        first, last = line.y
+        assert efficiency.y == pytest.approx((1.0, first / (2 * last)))
+        assert all(
+            low <= y <= high for low, y, high in zip(line.low, line.y, line.high, strict=True)
+        )
 
 
 def test_parallel_efficiency_takes_two_numbers_of_threads() -> None:
@@ -250,3 +269,84 @@ def test_what_a_chart_is_filtered_by_is_that_of_its_problems() -> None:
         {"heads": "1"},
         {"heads": "2"},
     ]
+
+
+def axis_run(*problems: str) -> list[Chart]:
+    made = (Entry(name="naive", limits=(Limits(masks=EVERY_MASK),)),)
+    run, records = small_run(problems=problems, made=made)
+    return charts(Analysis(run, records))
+
+
+@pytest.mark.parametrize(
+    ("problems", "key", "title", "x_title", "sizes", "common"),
+    [
+        (
+            ("h32/8 t1/1024", "h32/8 t1/4096"),
+            "time_vs_keys",
+            "Time against number of keys",
+            "keys",
+            (1024, 4096),
+            "1 query row",
+        ),
+        (
+            ("h16 t512 causal", "h16/4 t512 causal", "h16/1 t512 causal"),
+            "time_vs_group",
+            "Time against query heads for each key head",
+            "query heads for each key head",
+            (1, 4, 16),
+            "16 query heads",
+        ),
+        (
+            ("t1024 causal", "t1024 window:64", "t1024 window:256"),
+            "time_vs_reach",
+            "Time against reach of the window",
+            "reach of the window (keys)",
+            (64, 256, 1024),
+            "length 1024",
+        ),
+        (
+            ("b1 t256", "b4 t256", "b16 t256"),
+            "time_vs_batch",
+            "Time against batch size",
+            "batch",
+            (1, 4, 16),
+            "length 256",
+        ),
+    ],
+)
+def test_each_axis_has_a_chart_of_the_problems_that_differ_in_it_alone(
+    problems: tuple[str, ...],
+    key: str,
+    title: str,
+    x_title: str,
+    sizes: tuple[int, ...],
+    common: str,
+) -> None:
+    found = [each for each in axis_run(*problems) if each.key.startswith("time_vs_")]
+    drawn = next(each for each in found if each.key == key)
+    assert {each.key for each in found} <= {key, "time_vs_heads"}
+    assert (drawn.title, drawn.x_title) == (title, x_title)
+    assert drawn.series[0].x == sizes
+    assert common in drawn.common
+
+
+def test_a_chart_over_the_reach_needs_three_sizes_and_one_set_of_other_parts() -> None:
+    two = axis_run("t1024 causal", "t1024 window:64")
+    padded = axis_run(
+        "b2 t512 causal+padding:0.5",
+        "b2 t512 window:64+padding:0.5",
+        "b2 t512 window:128+padding:0.5",
+        "b2 t512 window:256",
+        "b2 t512 padding:0.5",
+    )
+    assert not [each for each in two if each.key == "time_vs_reach"]
+    (drawn,) = (each for each in padded if each.key == "time_vs_reach")
+    assert drawn.series[0].x == (64, 128, 512)
+    assert "causal+padding:0.5 besides" in drawn.common
+
+
+def test_every_axis_of_charts_has_words() -> None:
+    for axis in AXES:
+        assert families.axis_title(axis)
+        assert families.axis_label(axis)
+        assert "8" in families.from_size(axis, 8)

@@ -3,12 +3,16 @@ from dataclasses import replace
 import pytest
 
 from reports.analysis.ranking.frontier import MOST_OF_A_MASK, frontier
+from reports.analysis.roofline import read_rates
 from reports.analysis.run_analysis import Analysis
+from reports.views.grids import read_grid
+from reports.views.numbers import three_digits
 from reports.views.parts import sections
 from reports.views.parts.roofline import roofline_charts, share_tables
 from reports.views.parts.tradeoff import tradeoff_charts, tradeoff_tables
 from suites.records.record import Record
 from tests.reports.analysis.ranking.made import entry, linear, made, problems, square
+from tests.saved_run import facts, small_run
 
 LENGTHS = (128, 256, 512, 1024)
 TIMES = {"short": square(1e-5), "long": linear(4e-3)}
@@ -212,3 +216,30 @@ def test_every_chart_of_all_sections_has_its_own_key_and_label() -> None:
     assert [each.id for each in found if each.id in known] == list(known)
     assert len({(each.key, each.label) for each in charts}) == len(charts)
     assert any(each.key.startswith("layers_") for each in charts)
+
+
+def test_the_read_rate_is_the_least_bytes_over_the_time_beside_the_measured_rate() -> None:
+    problems = ("h32/8 t1/4096", "h32/8 t512/4096", "h8 t256")
+    run, records = small_run(problems=problems)
+    analysis = Analysis(replace(run, facts=facts(run.plan)), records)
+    grid = read_grid(analysis, panel="attention")
+    (row,) = grid.rows
+    (measured,) = (
+        each
+        for each in analysis.measurements
+        if each.implementation == "naive" and each.problem == row.problem
+    )
+    rate = measured.problem.fewest_bytes / measured.median_ms * 1e3
+    memory = next(each for each in read_rates(analysis).values()).memory
+    cell = row.cells[grid.columns.index("naive")]
+    assert cell.text == f"{three_digits(rate / 1e9)} {100 * rate / memory:.0f} %"
+    assert grid.unit == f"GB/s and % of {three_digits(memory / 1e9)} from memory"
+    assert not grid.marks_least
+
+
+def test_without_a_read_rate_or_few_queries_there_is_no_grid_of_the_read_rate() -> None:
+    run, records = small_run(problems=("h32/8 t1/4096",))
+    assert read_grid(Analysis(run, records), panel="attention").is_empty
+    run, records = small_run()
+    known = Analysis(replace(run, facts=facts(run.plan)), records)
+    assert read_grid(known, panel="attention").is_empty

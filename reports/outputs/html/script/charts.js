@@ -89,7 +89,7 @@ const layout = (chart, series, sizes) => {
   const y = typed("y", values, chart.logY);
   return {
     ...common(), height: common().height + legendHeight(series), uirevision: `${x} ${y}`,
-    xaxis: { ...axisOf(), title: { text: chart.x }, type: x, range: rangeOf(x, across), ...(chart.ticks ? marked(sizes) : evenly(x, across)) },
+    xaxis: { ...axisOf(), title: { text: chart.x }, type: x, range: rangeOf(x, across), ...(chart.ticks ? marked(sizes, chart.names) : evenly(x, across)) },
     yaxis: { ...axisOf(), title: { text: chart.y }, type: y, range: rangeOf(y, y === "log" ? values : [0, ...values]), ...evenly(y, values) },
   };
 };

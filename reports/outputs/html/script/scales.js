@@ -22,8 +22,9 @@ const rangeOf = (type, values) => {
 const inside = (chart, value) => (chart.clip ? Math.min(Math.max(value, chart.clip[0]), chart.clip[1]) : value);
 
 const axisOf = () => ({ gridcolor: look()[1], linecolor: look()[1], zeroline: false, fixedrange: narrow.matches });
-const marked = (values) => ({
-  tickmode: "array", tickvals: values, ticktext: values.map(String),
+// Ticks at the values; a chart without numbers on its x axis has names for the places 0, 1, ...
+const marked = (values, names) => ({
+  tickmode: "array", tickvals: values, ticktext: values.map((value) => names[value] ?? String(value)),
   tickangle: values.length > 6 && narrow.matches ? -60 : 0,
 });
 // Ticks with plain numbers; on a logarithmic axis at 1, 2 and 5, at powers of 10 if it is long, automatic if short.

@@ -49,8 +49,8 @@ class Call:
         """The call as plain data, for the raw file."""
         return {
             "by": self.by,
-            "shapes": [list(each[0]) for each in (self.q, self.k, self.v)],
-            "strides": [list(each[1]) for each in (self.q, self.k, self.v)],
+            "shapes": [_numbers(each[0]) for each in (self.q, self.k, self.v)],
+            "strides": [_numbers(each[1]) for each in (self.q, self.k, self.v)],
             "dtype": str(self.dtype).removeprefix("torch."),
             "device": self.device,
             "mask": self.seen.came,
@@ -69,6 +69,11 @@ class Call:
         }
 
 
+def _numbers(sizes: tuple[int, ...]) -> list[int]:
+    """Sizes as plain data; 0 for one that no number says, as a nested tensor has."""
+    return [each if type(each) is int else 0 for each in sizes]
+
+
 def call_of(by: str, tensors: tuple[Tensor, ...], sizes: Any, **more: Any) -> Call:
     """A call with what its tensors and this moment say.
 
@@ -76,14 +81,16 @@ def call_of(by: str, tensors: tuple[Tensor, ...], sizes: Any, **more: Any) -> Ca
     sizes    their `Size` each
     more     fields of the call
     """
-    q = tensors[0]
+    first = tensors[0]
     grad = torch.is_grad_enabled() and any(each.requires_grad for each in tensors)
     reason = more.pop("reason", "") or unusable(tensors)
     return Call(
         by,
-        *sizes,
-        dtype=dtype_of(q),
-        device=q.device.type,
+        q=sizes[0],
+        k=sizes[1],
+        v=sizes[2],
+        dtype=dtype_of(first),
+        device=first.device.type,
         grad=grad,
         threads=torch.get_num_threads(),
         reason=reason,
@@ -94,6 +101,8 @@ def call_of(by: str, tensors: tuple[Tensor, ...], sizes: Any, **more: Any) -> Ca
 def dtype_of(query: Tensor) -> torch.dtype:
     """The dtype of the products: under autocast another than the tensor's."""
     kind = query.device.type
+    if not torch.amp.is_autocast_available(kind):
+        return query.dtype
     if query.dtype != torch.float64 and torch.is_autocast_enabled(kind):
         return torch.get_autocast_dtype(kind)
     return query.dtype

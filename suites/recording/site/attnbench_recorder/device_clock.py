@@ -26,7 +26,7 @@ class DeviceClock:
         """An event of now on the current stream; None while a CUDA graph is captured."""
         if torch.cuda.is_current_stream_capturing():
             return None
-        event = torch.cuda.Event(enable_timing=True)
+        event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call] # torch
         event.record()
         return event
 

@@ -109,6 +109,8 @@ def _visible(
     every = torch.arange(queries, device=device)
     heads = torch.tensor(head, device=device)
     columns = torch.arange(keys, device=device)[None, None, :]
-    for some in every.split(max(_ROWS // (batch * keys), 1)):
+    step = max(_ROWS // (batch * keys), 1)
+    for start in range(0, queries, step):
+        some = every[start : start + step]
         visible = mask_mod(rows, heads, some[None, :, None], columns)
         yield visible.expand(batch, len(some), keys)

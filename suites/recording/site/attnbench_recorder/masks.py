@@ -32,7 +32,7 @@ class Masks:
         if (found := self._found.get(key)) is not None:
             return found[1]
         # A weak reference keeps the address of a freed storage from being used again.
-        storages = [StorageWeakRef(each.untyped_storage()) for each in tensors]
+        storages = [StorageWeakRef(each.untyped_storage()) for each in tensors]  # type: ignore[no-untyped-call] # torch
         self._shrink()
         value = recognise()
         self._found[key] = storages, value
@@ -41,9 +41,13 @@ class Masks:
     def _shrink(self) -> None:
         if len(self._found) < _MANY:
             return
-        gone = [key for key, (refs, _) in self._found.items() if any(r.expired() for r in refs)]
+        gone = [key for key, (storages, _) in self._found.items() if any(map(_is_freed, storages))]
         for key in gone or list(self._found)[: _MANY // 2]:
             del self._found[key]
+
+
+def _is_freed(storage: StorageWeakRef) -> bool:
+    return storage.expired()  # type: ignore[no-untyped-call] # torch
 
 
 def _content(tensor: Tensor) -> Hashable:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .calls import Call, Size, call_of
 from .masks import recognised
-from .patching import replace
+from .patching import let_script, replace
 from .recorder import Recorder
 from .seen_keys import Seen
 
@@ -27,12 +27,9 @@ def patch(module: ModuleType, recorder: Recorder) -> None:
         ("_transformer_encoder_layer_fwd", _of_layer),
         ("_native_multi_head_attention", _of_native),
     ):
-        replace(
-            recorder,
-            module,
-            name,
-            recorder.wrapped(getattr(module, name), describe, _attention_alone),
-        )
+        recorded = recorder.wrapped(getattr(module, name), describe, _attention_alone)
+        replace(recorder, module, name, recorded)
+        let_script(module, recorded, f"aten::{name}")
     replace(recorder, module.nn.MultiheadAttention, "__call__", _calling(recorder))
 
 
@@ -55,6 +52,7 @@ def _calling(recorder: Recorder) -> Any:
         def call(*args: Any, **kwargs: Any) -> Any:
             return torch.nn.Module.__call__(self, *args, **kwargs)
 
+        call.is_layer = True  # type: ignore[attr-defined] # functions inside it are recorded
         return recorder.record(call, described, args, kwargs, _attention_alone)
 
     return __call__
@@ -84,7 +82,9 @@ def _of_weighted(  # noqa: PLR0913, PLR0917 - its own parameters
     if masks and not reason:
         purpose = wanted, attn_mask is None
         seen = recorder.masks.of(
-            masks, purpose, lambda: recognised(_merged(attn_mask, key_padding_mask, wanted), wanted)
+            masks,
+            purpose,
+            lambda: recognised(_merged(attn_mask, key_padding_mask, wanted, query.device), wanted),
         )
     tensors = module.out_proj.weight, query
     return call_of("MultiheadAttention", tensors, sizes, seen=seen, reason=reason)
@@ -101,13 +101,14 @@ def _batch_and_lengths(query: Tensor, key: Tensor, *, first: bool) -> tuple[int,
 
 
 def _merged(
-    attn_mask: Tensor | None, key_padding_mask: Tensor | None, sizes: tuple[int, int, int, int]
+    attn_mask: Tensor | None,
+    key_padding_mask: Tensor | None,
+    sizes: tuple[int, int, int, int],
+    device: torch.device,
 ) -> Tensor:
     """Both masks as one additive mask, [B or 1, H or 1, Tq or 1, Tk]. In theirs, True hides."""
     batch, heads, queries, keys = sizes
-    total = torch.zeros(
-        (), device=(attn_mask if attn_mask is not None else key_padding_mask).device
-    )  # type: ignore[union-attr] # one is there
+    total = torch.zeros(1, 1, 1, 1, device=device)
     if attn_mask is not None:
         shape = (batch, heads) if attn_mask.dim() == 3 else (1, 1)
         total = total + _additive(attn_mask).reshape(*shape, queries, keys)

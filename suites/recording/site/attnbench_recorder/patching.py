@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from functools import partial
+from types import ModuleType
 from typing import Any
 
 from .recorder import Recorder
@@ -26,3 +27,8 @@ def _set(recorder: Recorder, owner: Any, name: str, new: Any) -> None:
     else:
         recorder.undo.append(partial(delattr, owner, name))
     setattr(owner, name, new)
+
+
+def let_script(torch: ModuleType, function: Any, operator: str) -> None:
+    """Let TorchScript compile the patched function to the operator of the original."""
+    torch.jit._builtins._register_builtin(function, operator)  # noqa: SLF001 - torch has no other way

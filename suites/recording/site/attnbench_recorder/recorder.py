@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import platform
+import threading
 import traceback
 from collections.abc import Callable
 from functools import wraps
@@ -52,6 +53,7 @@ class Recorder:
         self._places: set[str] = set()
         self._faults: set[str] = set()
         self._kept = Kept(folder, keep)
+        self._local = threading.local()
         self._clock = DeviceClock(self._file.write)
         os.register_at_fork(after_in_child=self._forked)
 
@@ -85,10 +87,12 @@ class Recorder:
         """Call the function, and record the call."""
         if torch._C._get_tracing_state() is not None:  # noqa: SLF001 - torch.jit.is_tracing is slow
             return original(*args, **kwargs)
+        if self._local.__dict__.get("inside"):
+            return original(*args, **kwargs)
         on_device = is_on_cuda(args, kwargs)
         begun = self._clock.mark() if on_device else None
         started = perf_counter_ns()
-        out = original(*args, **kwargs)
+        out = self._outermost(original, args, kwargs)
         took = perf_counter_ns() - started
         try:
             call = describe(self, *args, **kwargs)
@@ -103,6 +107,14 @@ class Recorder:
         except Exception as error:  # noqa: BLE001 - the script goes on whatever fails in here
             self.fault(error)
         return out
+
+    def _outermost(self, original: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """Call the function; functions that it calls record nothing, unless it is a layer."""
+        self._local.inside = not hasattr(original, "is_layer")
+        try:
+            return original(*args, **kwargs)
+        finally:
+            self._local.inside = False
 
     def number(self, call: Call) -> int:
         """The number of the distinct call, from this place; it is written when it is new."""
@@ -150,7 +162,7 @@ class Recorder:
 
     def _watch(self, out: Any, number: int, call: Call, args: Any, kwargs: Any) -> None:
         tensor = out[0] if isinstance(out, tuple) else out
-        if self._kept.wants(number) and not (call.reason or call.seen.reason):
+        if self._kept.wants(number, call):
             self._kept.keep(number, call, tensor, args, kwargs)
         node = tensor.grad_fn if isinstance(tensor, Tensor) else None
         if node is None:
@@ -209,7 +221,7 @@ def is_on_cuda(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
 
 def machine() -> dict[str, Any]:
     """Facts of the machine, by name."""
-    cuda = torch.cuda.is_available() and torch.cuda.is_initialized()
+    cuda = torch.cuda.is_initialized()  # type: ignore[no-untyped-call] # torch
     return {
         "torch": torch.__version__,
         "python": platform.python_version(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from torch import Tensor
 
@@ -36,7 +37,7 @@ def described(  # noqa: PLR0913, PLR0917 - its own parameters
     return call_of(NAME, tensors, sizes, seen=seen, scale=scale, reason=reason)
 
 
-def unexpressed(sizes: tuple[Size, Size, Size], dropout: float) -> str:
+def unexpressed(sizes: tuple[Size, ...], dropout: float) -> str:
     """What the grammar cannot express of the sizes and the dropout; empty for nothing."""
     q, k, v = (each[0] for each in sizes)
     if dropout > 0:
@@ -83,10 +84,19 @@ def _seen(
     is_causal: bool,
 ) -> Seen:
     (batch, heads, queries, _), keys = sizes[0][0], sizes[1][0][2]
+    if type(mask).__name__ == "CausalBias":
+        return _of_causal_bias(mask, queries, keys)
     if mask is not None:
         wanted = batch, heads, queries, keys
         return recorder.masks.of([mask], wanted, lambda: recognised(mask, wanted))
     return causal_from_top(queries, keys) if is_causal else Seen()
+
+
+def _of_causal_bias(mask: Any, queries: int, keys: int) -> Seen:
+    """A causal mask of torch.nn.attention.bias."""
+    if mask.variant.name == "LOWER_RIGHT":
+        return Seen("is_causal", right=0)
+    return causal_from_top(queries, keys)
 
 
 def causal_from_top(queries: int, keys: int) -> Seen:

@@ -93,7 +93,10 @@ def parts_of(rows: Rows, batch: int) -> dict[str, Any] | None:
     """
     for low, high, parts in _limits(rows, batch):
         if (band := _band(rows, low, high)) is not None and _renders(rows, low, high, band):
-            return parts | {"left": band[0], "right": band[1]}
+            left, right = band
+            if left is not None and rows.starts.shape[1] == 1 and "padding" not in parts:
+                right = 0  # a single query is at the last key
+            return parts | {"left": left, "right": right}
     return None
 
 

@@ -65,14 +65,14 @@ class Finder:
     def install(self) -> None:
         """Patch what is imported, and what will be."""
         Path(self.folder, STARTED).touch()
-        sys.meta_path.insert(0, self)  # type: ignore[arg-type] # it has what the protocol names
+        sys.meta_path.insert(0, self)
         for name in PATCHES:
             if name in sys.modules:
                 self.patch(sys.modules[name])
 
     def remove(self) -> None:
         """Take the patches out again, and write the times that a device still owes."""
-        sys.meta_path.remove(self)  # type: ignore[arg-type] # as above
+        sys.meta_path.remove(self)
         if self._recorder is not None:
             self._recorder.end()
 

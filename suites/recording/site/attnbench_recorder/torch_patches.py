@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from . import native_layers, sdpa
-from .patching import replace
+from .patching import let_script, replace
 from .recorder import Recorder
 
 SDPA = "scaled_dot_product_attention"
@@ -21,7 +21,7 @@ def patch(torch: ModuleType, recorder: Recorder) -> None:
     recorded = recorder.wrapped(torch.nn.functional.scaled_dot_product_attention, sdpa.described)
     replace(recorder, torch.nn.functional, SDPA, recorded)
     replace(recorder, torch._C._nn, SDPA, recorded)  # noqa: SLF001 - where F takes it from
-    _let_script(torch, recorded, f"aten::{SDPA}")
+    let_script(torch, recorded, f"aten::{SDPA}")
     native_layers.patch(torch, recorder)
     replace(recorder, torch, "compile", noting_compile(torch.compile, recorder))
     _count_steps(recorder)
@@ -55,8 +55,3 @@ def _count_steps(recorder: Recorder) -> None:
             recorder.write(["step", number, perf_counter_ns()])
 
     recorder.undo.append(register_optimizer_step_post_hook(stepped).remove)
-
-
-def _let_script(torch: ModuleType, function: Any, operator: str) -> None:
-    """Let TorchScript compile the patched function to the operator of the original."""
-    torch.jit._builtins._register_builtin(function, operator)  # noqa: SLF001 - torch has no other way

@@ -18,11 +18,12 @@ SUITE: Final = Suite(
     name="large",
     asks="How long may a sequence be before the memory runs out?",
     description="doubled lengths from 1024 to 32768 at 4 heads, causal; the longest length that "
-    "fits is foretold from the measured bytes, and lengths beyond it are attempted",
+    "fits is foretold from the measured bytes, and the first length beyond it is attempted",
     cases=_cases,
     minutes=6.0,
     sessions=3,
     budget_s=5 * 60.0,
     panels=("attention",),
+    attempts=True,
     left_out=("training: --pass training measures it",),
 )

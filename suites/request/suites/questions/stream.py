@@ -58,7 +58,7 @@ SUITE: Final = Suite(
     sessions=2,
     round_budget_ms=40.0,
     budget_s=7 * 60.0,
-    names=("naive", "chunked", "sdpa", "sdpa_flash"),
+    names=("chunked", "sdpa", "sdpa_flash"),
     variants=("compiled[dynamic=True]",),
     keep_compiled=True,
     left_out=(

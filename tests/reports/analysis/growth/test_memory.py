@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from io import StringIO
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from impls.interface import Problem
 from reports.analysis.growth.growth import growth
 from reports.analysis.growth.memory import Memory, inputs, measured, memory, room_of
 from reports.analysis.growth.series import families
 from reports.analysis.run_analysis import Analysis
+from reports.outputs.terminal.longest_table import longest_table
 from reports.views.growth_tables import memory_table
 from reports.views.parts.growth import sentences
 from suites.records.record import CHECK, Cause, Record
@@ -246,3 +249,18 @@ def test_bytes_of_nothing_have_a_row(peaks: tuple[int, ...]) -> None:
     assert found["longest that fits"]
     assert "2048 would take " in found["tried"]
     assert found["bytes above the inputs at length T"]
+
+
+def test_a_run_that_attempts_lengths_beyond_the_memory_prints_the_longest_of_each() -> None:
+    peaks = {length: 36 * length**2 + 1028 * length + 4 for length in (512, 1024, 2048, 4096)}
+    analysis = analysed({**peaks, 8192: None}, cause="memory_limit")
+    assert longest_table(analysis) == []
+    plan = replace(analysis.plan, attempts=True)
+    console = Console(width=160, record=True, file=StringIO())
+    attempted = Analysis(replace(analysis.run, plan=plan), analysis.records)
+    console.print(*longest_table(attempted))
+    text = console.export_text()
+    expected = cells(analysis)
+    assert expected["longest that fits"] in text
+    assert "8192 would take 2.26 GiB" in text
+    assert "ran out: agrees" in text
