@@ -33,7 +33,7 @@ def script(folder: Path, text: str, name: str = "mine.py") -> str:
 def record(
     folder: Path, *command: str, options: tuple[str, ...] = ()
 ) -> subprocess.CompletedProcess[str]:
-    return start("record", *options, "--", *command, cwd=folder, timeout_s=120)
+    return start("record", *options, "--", *command, cwd=folder)
 
 
 def count(folder: Path, name: str = FILE) -> int:
@@ -45,7 +45,7 @@ def test_a_script_runs_as_it_is_and_leaves_a_workload(tmp_path: Path) -> None:
     command = [sys.executable, script(tmp_path, text), "--resume", "-x", "--out"]
     ended = subprocess.run(
         [sys.executable, str(PROGRAM), "record", "--", *command],
-        cwd=tmp_path, input="typed", capture_output=True, text=True, timeout=120, check=False,
+        cwd=tmp_path, input="typed", capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert (ended.returncode, ended.stdout) == (0, "['mine.py', '--resume', '-x', '--out'] typed\n")
     lines = ended.stderr.splitlines()
@@ -95,7 +95,7 @@ def test_an_interrupt_reaches_the_script_once(tmp_path: Path, *, whole_group: bo
         os.killpg(process.pid, signal.SIGINT)
     else:
         process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=300)
     assert (process.returncode, out, count(tmp_path)) == (5, "interrupted\n", 4)
 
 

@@ -296,15 +296,18 @@ def test_layers_are_scripted_as_before(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("side", "mask"), [("upper_left", "window:*:8"), ("lower_right", "causal")]
+    ("side", "queries", "keys", "mask"),
+    [("upper_left", 16, 8, "window:*:8"), ("lower_right", 8, 16, "causal")],
 )
-def test_a_causal_bias_of_torch_is_one_call(file: Path, side: str, mask: str) -> None:
+def test_a_causal_bias_of_torch_is_one_call(
+    file: Path, side: str, queries: int, keys: int, mask: str
+) -> None:
     from torch.nn.attention import bias
 
-    q, k = torch.randn(1, 2, 16, 8), torch.randn(1, 2, 8, 8)
-    given = getattr(bias, f"causal_{side}")(16, 8)
+    q, k = torch.randn(1, 2, queries, 8), torch.randn(1, 2, keys, 8)
+    given = getattr(bias, f"causal_{side}")(queries, keys)
     found = calls_of(lambda: functional.scaled_dot_product_attention(q, k, k, given), file)
-    assert counts(found) == {f"b1 h2 t16/8 d8 {mask} fp32 cpu": 1}
+    assert counts(found) == {f"b1 h2 t{queries}/{keys} d8 {mask} fp32 cpu": 1}
 
 
 @pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")

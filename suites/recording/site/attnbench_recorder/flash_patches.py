@@ -52,7 +52,8 @@ def _described(
     bound.apply_defaults()
     given = bound.arguments
     q, k, v = tensors(given)
-    sizes = size_of_bthd(q), size_of_bthd(k), size_of_bthd(v)
+    batched = (each if each.dim() == 4 else each.unsqueeze(0) for each in (q, k, v))  # [T, H, D]
+    sizes = tuple(map(size_of_bthd, batched))
     reason = _unexpressed(name, given) or unexpressed(sizes, given.get("dropout_p") or 0.0)
     seen = Seen()
     if not reason:
@@ -79,7 +80,7 @@ def _unexpressed(name: str, given: Given) -> str:
     return ""
 
 
-def _seen(recorder: Recorder, given: Given, sizes: tuple[Size, Size, Size]) -> Seen:
+def _seen(recorder: Recorder, given: Given, sizes: tuple[Size, ...]) -> Seen:
     """Band, documents or lengths of a call; causal lines up the last query and the last key."""
     left, right = given.get("window_size") or (-1, -1)
     reach = None if left is None or left < 0 else left + 1

@@ -37,7 +37,7 @@ def described(  # noqa: PLR0913, PLR0917 - its own parameters
     return call_of(NAME, tensors, sizes, seen=seen, scale=scale, reason=reason)
 
 
-def unexpressed(sizes: tuple[Size, Size, Size], dropout: float) -> str:
+def unexpressed(sizes: tuple[Size, ...], dropout: float) -> str:
     """What the grammar cannot express of the sizes and the dropout; empty for nothing."""
     q, k, v = (each[0] for each in sizes)
     if dropout > 0:
