@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from suites.recording.in_process import recorded
 from suites.records import workload
 from suites.records.workload import Workload
 from tests.recording.counting import counts
 
+functional: Any = nn.functional
 ORIGINAL = functional.scaled_dot_product_attention
 
 
@@ -271,7 +271,8 @@ def test_compiled_and_scripted_code_runs_as_before(file: Path) -> None:
     def calls() -> None:
         compiled = torch.compile(attend, backend="aot_eager", fullgraph=True)
         assert torch.equal(compiled(*tensors), expected)
-        traced = torch.jit.trace(attend, tuple(tensors), check_trace=False)
+        trace: Any = torch.jit.trace
+        traced = trace(attend, tuple(tensors), check_trace=False)
         assert torch.equal(traced(*tensors), expected)
         attend(*tensors)
 

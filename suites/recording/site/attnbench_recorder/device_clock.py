@@ -30,10 +30,9 @@ class DeviceClock:
         event.record()
         return event
 
-    def until_now(self, line: list[Any], begun: Any) -> None:
-        """Write the line with the nanoseconds since an event, as soon as they are known."""
-        ended = None if begun is None else self.mark()
-        if ended is None:
+    def between(self, line: list[Any], begun: Any, ended: Any) -> None:
+        """Write the line with the nanoseconds between two events, as soon as they are known."""
+        if begun is None or ended is None:
             self._write([*line, None])
             return
         self._waiting.append((line, begun, ended))

@@ -94,13 +94,14 @@ class Recorder:
         started = perf_counter_ns()
         out = self._outermost(original, args, kwargs)
         took = perf_counter_ns() - started
+        ended = self._clock.mark() if on_device else None
         try:
             call = describe(self, *args, **kwargs)
             if call is not None:
                 number = self.number(call)
-                self.write([number, started, took if begun is None else None])
-                if begun is not None:
-                    self._clock.until_now(["time", number], begun)
+                self.write([number, started, None if on_device else took])
+                if on_device:
+                    self._clock.between(["time", number], begun, ended)
                 if alone is not None and self._counts[number] in PROBED:
                     self._probe(number, alone(call), on_device=on_device)
                 self._watch(out, number, call, args, kwargs)
@@ -180,8 +181,8 @@ class Recorder:
         took = perf_counter_ns() - started
         if not on_device:
             self.write(["part", number, took])
-        elif begun is not None:
-            self._clock.until_now(["part", number], begun)
+        else:
+            self._clock.between(["part", number], begun, self._clock.mark())
 
     def _time_backward(self, node: Any, number: int, *, on_device: bool) -> None:
         begun: list[Any] = []
@@ -191,7 +192,7 @@ class Recorder:
 
         def after(_: Any, __: Any) -> None:
             if on_device:
-                self._clock.until_now(["backward", number], begun.pop())
+                self._clock.between(["backward", number], begun.pop(), self._clock.mark())
             else:
                 self.write(["backward", number, perf_counter_ns() - begun.pop()])
 
