@@ -18,10 +18,10 @@ HEADS: Final = (
     "on yours",
     "on random",
     "times",
-    "worst row",
-    "on random",
-    "share of the gate",
-    "on random",
+    "worst row on yours",
+    "worst row on random",
+    "share of the gate on yours",
+    "share on random",
 )
 NAMES: Final = (
     "error",

@@ -15,6 +15,7 @@ from impls.interface import Problem
 from suites.agreement.bounds.derived import derived_bounds
 from suites.agreement.bounds.expected import Expected
 from suites.agreement.probes import bias_readout, perturbation
+from suites.agreement.visible_keys import visible_intervals
 from suites.measure.inputs import Inputs, bind, make_inputs
 from tests.agreement.attention_call import AttentionCall, Form, attend, implementation_of
 from tests.agreement.honest import (
@@ -24,6 +25,7 @@ from tests.agreement.honest import (
     keys_less_their_mean,
 )
 from tests.agreement.impostors.masks import without_keys
+from tests.stand_in.device import stand_in
 
 PROBED = (
     "b2 h2 t33 d16 causal",
@@ -187,3 +189,21 @@ def test_a_bias_that_is_twice_as_steep_is_reported_with_both_figures(dtype: str)
     found = re.search(r"head 0, .* gets (\S+) relative to key .*, expected (\S+)$", fault)
     assert found
     assert float(found[1]) == pytest.approx(2 * float(found[2]), rel=0.02)
+
+
+def test_replaced_keys_are_drawn_on_the_device_of_the_inputs_alike_in_every_check() -> None:
+    generator = torch.Generator().manual_seed(5)
+    assert perturbation._numbers(torch.device("cpu"), generator) is generator
+    with stand_in():
+        device = torch.device("cuda")
+        first, second = (
+            torch.randn(8, generator=perturbation._numbers(device, generator), device=device)
+            for _ in range(2)
+        )
+        assert first.device.type == "cuda"
+        assert torch.equal(first, second)
+
+
+def test_the_visible_keys_of_a_problem_are_computed_once() -> None:
+    problem = Problem.parse("t33 window:9")
+    assert visible_intervals(problem) is visible_intervals(Problem.parse("t33 window:9"))

@@ -89,7 +89,7 @@ def _accepted(
     accepted = {str(one): [p for p in every if not one.refusals(p, capability)] for one in group}
     for one in SLOW:
         if found := accepted.get(str(one)):
-            accepted[str(one)] = _few(found)
+            accepted[str(one)] = [*_few(found)]
     return [(problem, one) for problem in every for one in group if problem in accepted[str(one)]]
 
 

@@ -281,3 +281,20 @@ def test_products_of_the_settling_run_in_both_passes(monkeypatch: pytest.MonkeyP
         memory.settle("cuda", torch.float16)
     memory.settle("cpu", torch.float32)
     assert len(passes) == 2
+
+
+def test_settling_passes_no_gradient_for_which_torch_would_import_sympy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    passed: list[Any] = []
+    grad = torch.autograd.grad
+
+    def noted(outputs: Any, inputs: Any, grad_outputs: Any = None, **more: Any) -> Any:
+        passed.append(grad_outputs)
+        return grad(outputs, inputs, grad_outputs, **more)
+
+    monkeypatch.setattr(torch.autograd, "grad", noted)
+    with stand_in():
+        memory.settle("cuda", torch.bfloat16)
+    assert passed
+    assert set(passed) <= {None, (None,)}

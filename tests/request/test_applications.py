@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 import pytest
@@ -92,6 +93,19 @@ def test_at_least_two_implementations_are_able_without_a_slow_start(problem: Pro
         each for each in quick if each.panel == "attention" and not each.refusals(problem, (9, 0))
     ]
     assert len(able) >= 2, [each.refusals(problem, (9, 0)) for each in quick]
+
+
+def test_a_case_that_is_left_out_names_a_problem_that_the_suite_lacks() -> None:
+    named = [
+        Problem.parse(text)
+        for suite in APPLICATIONS
+        for reason in suite.left_out
+        for text in re.findall(r'--problem "([^"]+)"', reason)
+    ]
+    assert named
+    assert not {problem for suite in APPLICATIONS for problem in suite.problems(("cpu",))} & {
+        *named
+    }
 
 
 def test_lengths_of_texts_are_sorted_and_within_what_their_table_says() -> None:

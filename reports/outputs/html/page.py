@@ -115,6 +115,7 @@ def _page(analysis: Analysis, made: Contents) -> str:
             evidence=summaries(analysis),
             reasons=_reasons(analysis),
             slow_starts=left_out.sentence(analysis.plan),
+            not_in_suite=left_out.of_suite(analysis.plan),
             facts=machine.facts(analysis.run, analysis.records),
             **frame(kept, filters, medians_only=medians_only),
         )

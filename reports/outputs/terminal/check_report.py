@@ -47,8 +47,8 @@ def check_report(
         if verbose:
             made.append(_problems(each))
     without = left_out.sentence(analysis.plan)
-    own = own_inputs_table(analysis, every=verbose)
-    return [*made, *own, *([Text(f"\n{without}")] if without else [])]
+    errors = own_inputs_table(analysis, every=verbose)
+    return [*made, *errors, *([Text(f"\n{without}")] if without else [])]
 
 
 def _verdict(each: Checked, found: Discovery | None) -> Text:

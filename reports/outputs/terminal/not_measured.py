@@ -31,12 +31,12 @@ def not_measured_tables(analysis: Analysis, *, every: bool) -> list[RenderableTy
            run left out is named in any case
     """
     rows = [row for row in not_measured(analysis) if every or not row.is_fault]
-    without = left_out.sentence(analysis.plan)
+    without = [left_out.sentence(analysis.plan), left_out.of_suite(analysis.plan)]
     if every or not analysis.measurements:
-        return [*_table(analysis, rows), *_lines([without])]
+        return [*_table(analysis, rows), *_lines(without)]
     named = [row for row in rows if row.implementation in analysis.plan.named]
     counts = _counts(analysis, [row for row in rows if row not in named])
-    return [*_table(analysis, named), *_lines([*counts, without])]
+    return [*_table(analysis, named), *_lines([*counts, *without])]
 
 
 def _table(analysis: Analysis, rows: Sequence[NotMeasured]) -> list[RenderableType]:

@@ -48,14 +48,14 @@ class Category:
 
 
 def padded(mask: Mask, key_length: int) -> str:
-    """The side of the padding: none, right, left, both, or the share of a mask with both."""
+    """The side of the padding: none, right, left, both; or the most that is hidden, on both."""
     if mask.padding is None:
         return "none"
     if isinstance(mask.padding, float):
-        return f"both sides, {mask.padding:g}"
+        return f"{100 * mask.padding:g} %"
     if all(start == 0 for start, _ in mask.padding):
         return "right"
-    return "left" if all(end == key_length for _, end in mask.padding) else "both sides"
+    return "left" if all(end == key_length for _, end in mask.padding) else "both"
 
 
 def _dropping(problem: Problem, word: str) -> str:
@@ -81,7 +81,13 @@ CATEGORIES: Final = (
         lambda p: p.without("bias"),
         lambda p: _dropping(p, str(p.bias)),
     ),
-    Category("padding", "padding", lambda p: padded(p.mask, p.key_length), _unpadded, _unpadded),
+    Category(
+        "padding",
+        "padding: its side, or the most that is hidden on both",
+        lambda p: padded(p.mask, p.key_length),
+        _unpadded,
+        _unpadded,
+    ),
 )
 
 

@@ -1,8 +1,9 @@
-"""Charts of parallel efficiency, one for the longest problem of each kind."""
+"""Charts of time and parallel efficiency over threads, for the longest problem of each kind."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from impls.interface import Problem
@@ -20,32 +21,74 @@ from reports.views.text import abbreviated, counted
 from suites.records.plan import Plan
 
 KEY: Final = "efficiency_vs_threads"
+TIME_KEY: Final = "time_vs_threads"
+
+
+@dataclass(frozen=True, slots=True)
+class _Figure:
+    """What is drawn over threads.
+
+    of    the figure for each number of threads
+    bars  whether points are times, with their spread over sessions
+    note  with {fewest}, the fewest threads
+    """
+
+    key: str
+    title: str
+    unit: str
+    of: Callable[[Mapping[int, Measurement]], Iterable[float]]
+    note: str
+    bars: bool = False
+
+
+_TIME: Final = _Figure(
+    TIME_KEY,
+    "Time",
+    "ms",
+    lambda own: (row.median_ms for row in own.values()),
+    "A point is the median of the session medians; its bar goes from the smallest to the largest. "
+    "Each number of threads was measured in sessions of its own.",
+    bars=True,
+)
+_EFFICIENCY: Final = _Figure(
+    KEY,
+    "Parallel efficiency",
+    "parallel efficiency",
+    efficiency,
+    "1 means that n times the threads take an nth of the time; below 1, a part of them is wasted. "
+    "A point is t({fewest}) x {fewest} / (t(n) x n), of medians of session medians. Each number of "
+    "threads was measured in sessions of its own, so no interval is drawn.",
+)
 
 
 def efficiency_charts(analysis: Analysis, style: Mapping[str, Look]) -> list[Chart]:
-    """A chart for each of the longest problems; none where the plan has one number of threads.
+    """Charts of times and of efficiency for each of the longest problems.
 
     style  a look for each implementation
+
+    None where the plan has one number of threads.
     """
     return [
-        _chart(analysis.plan, found.panel, problem, _series(lines, style), shared)
+        _chart(analysis.plan, figure, found.panel, problem, _series(figure, lines, style), shared)
         for found in efficiencies(analysis)
+        for figure in (_TIME, _EFFICIENCY)
         for shared in [shared_words(found.lines)]
         for problem, lines in found.lines.items()
     ]
 
 
-def _series(lines: Lines, style: Mapping[str, Look]) -> tuple[Series, ...]:
-    return tuple(_line(name, own, style[name]) for name, own in lines.items())
+def _series(figure: _Figure, lines: Lines, style: Mapping[str, Look]) -> tuple[Series, ...]:
+    return tuple(_line(figure, name, own, style[name]) for name, own in lines.items())
 
 
-def _line(name: str, own: Mapping[int, Measurement], look: Look) -> Series:
+def _line(figure: _Figure, name: str, own: Mapping[int, Measurement], look: Look) -> Series:
+    rows = own.values()
     return Series(
         name=name,
         x=tuple(own),
-        y=tuple(efficiency(own)),
-        low=(),
-        high=(),
+        y=tuple(figure.of(own)),
+        low=tuple(row.low_ms for row in rows) if figure.bars else (),
+        high=tuple(row.high_ms for row in rows) if figure.bars else (),
         hover=tuple(_hover(name, row) for row in own.values()),
         look=look,
         implementation=name,
@@ -58,34 +101,31 @@ def _hover(name: str, row: Measurement) -> str:
 
 
 def _chart(
-    plan: Plan, panel: str, problem: Problem, series: Sequence[Series], shared: frozenset[str]
+    plan: Plan,
+    figure: _Figure,
+    panel: str,
+    problem: Problem,
+    series: Sequence[Series],
+    shared: frozenset[str],
 ) -> Chart:
-    title = f"Parallel efficiency{of_panel(panel)} against threads"
+    title = f"{figure.title}{of_panel(panel)} against threads"
     label = labelled(problem, without(problem, shared), labels_of(plan))
     common = common_words(problem, shared)
     return Chart(
-        key=f"{prefix(panel)}{KEY}",
+        key=f"{prefix(panel)}{figure.key}",
         panel=panel,
         title=title,
         label=label,
         common=", ".join(filter(None, [common, *labels(plan, threads=False)])),
         mask=str(problem.mask),
         x_title="threads",
-        y_title="parallel efficiency",
-        log_x=False,
-        log_y=False,
+        y_title=figure.unit,
+        log_x=figure.bars,
+        log_y=figure.bars,
         series=tuple(series),
-        note=_note(min(plan.threads)),
+        note=figure.note.format(fewest=min(plan.threads)),
         alt=_alt(title, label, series),
         facets=facets(problem),
-    )
-
-
-def _note(fewest: int) -> str:
-    return (
-        f"1 means that n times the threads take an nth of the time; below 1, a part of them is "
-        f"wasted. A point is t({fewest}) x {fewest} / (t(n) x n), of medians of session medians. "
-        "Each number of threads was measured in sessions of its own, so no interval is drawn."
     )
 
 

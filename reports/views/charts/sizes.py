@@ -20,7 +20,7 @@ from reports.views.cases import place
 from reports.views.charts import categories
 from reports.views.charts.chart import Chart, Series
 from reports.views.charts.clipping import clipped
-from reports.views.charts.efficiency import KEY, efficiency_charts
+from reports.views.charts.efficiency import KEY, TIME_KEY, efficiency_charts
 from reports.views.charts.palette import LINES, Look, looks_of
 from reports.views.commands import labels
 from reports.views.numbers import NOT_SEEN, mebibytes, milliseconds, spread, three_digits
@@ -91,7 +91,7 @@ def keys(plan: Plan) -> list[str]:
         key
         for panel in panels_of(plan)
         for key in (
-            *(f"{prefix(panel)}{each}" for each in (*over_sizes, KEY)),
+            *(f"{prefix(panel)}{each}" for each in (*over_sizes, TIME_KEY, KEY)),
             *categories.keys(panel),
         )
     ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import torch
-from torch import Tensor
+from torch import Tensor, unflatten
 
 from suites.agreement.bounds.blockwise import BoundedTensor, InputsWithErrors
 from suites.measure.inputs import Inputs
@@ -83,7 +83,7 @@ def turned(x: Tensor, error: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]
     Each entry sums two products of a rounded sine or cosine.
     """
     angles = _angles(positions, x.shape[3])
-    pairs = torch.view_as_complex(x.unflatten(-1, (-1, 2)).contiguous())
+    pairs = torch.view_as_complex(unflatten(x, -1, (-1, 2)).contiguous())
     value = torch.view_as_real(pairs * torch.polar(torch.ones_like(angles), angles)).flatten(3)
     carried = _absolute(error + 2 * x.abs(), angles)
     return value, carried + value.abs()
@@ -103,7 +103,7 @@ def _into(
     if layer.positions != "sinusoidal":
         return _projected(x, weight, tiny)
     waves = _sinusoids(_positions(x, first), x.shape[1] * x.shape[3])
-    added = waves.unflatten(-1, (x.shape[1], x.shape[3])).transpose(0, 1)
+    added = unflatten(waves, -1, (x.shape[1], x.shape[3])).transpose(0, 1)
     value, rounding = _projected(x + added, weight, tiny)
     return value, rounding + _root_sum_of_squares((x + added).abs() + added.abs(), weight)
 

@@ -70,9 +70,9 @@ class Suite:
     names            the implementations that take part without being named; empty: all
     variants         implementations with settings that take part beside those, in full, as
                      "multi_head[positions=rotary](sdpa_flash)"
-    keep_compiled    whether compiled code stays from one problem to the next
     attempts         whether a length that would exceed the memory, by the growth of its bytes, is
                      attempted, rather than foreseen
+    keep_compiled    whether compiled code stays from one problem to the next
     left_out         cases of the question that are not in the list, each with the reason
     steps            recorded steps that its cases refer to
     allocator        the default of --allocator

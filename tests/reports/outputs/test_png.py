@@ -19,7 +19,7 @@ from reports.outputs.png.figure import figure
 from reports.outputs.png.sheet import MOST_ON_ONE, SLIDE
 from reports.outputs.png.text import SMALL, letters
 from reports.views.charts.chart import MEDIANS, Chart, Map, Series, Tile
-from reports.views.charts.efficiency import KEY
+from reports.views.charts.efficiency import KEY, TIME_KEY
 from reports.views.charts.palette import looks
 from reports.views.charts.sizes import charts, keys
 from suites.records.plan import Entry
@@ -53,8 +53,7 @@ def test_each_family_becomes_valid_pngs_of_the_size_of_a_slide(tmp_path: Path) -
             for quantity in ("time", "memory")
             for axis in ("length", "heads")
         ),
-        KEY,
-        f"layers_{KEY}",
+        *(f"{panel}{key}" for panel in ("", "layers_") for key in (TIME_KEY, KEY)),
     }
     assert firsts <= set(keys(run.plan))
     for path in written:

@@ -111,5 +111,6 @@ def test_settings_are_named_with_values() -> None:
         "cache setting": "hot",
         "allocator setting": "default",
         "tail setting": "off",
+        "keep-compiled setting": "off",
         "threads requested": "1, 2, in turn",
     }

@@ -15,7 +15,7 @@ from reports.analysis.run_analysis import Analysis
 from reports.rows.families import AXES
 from reports.views import families
 from reports.views.charts.chart import Chart
-from reports.views.charts.efficiency import KEY
+from reports.views.charts.efficiency import KEY, TIME_KEY
 from reports.views.charts.palette import LIGHT, MARKERS, looks
 from reports.views.charts.sizes import charts
 from reports.views.parts.roofline import ceiling_line
@@ -123,6 +123,19 @@ def test_parallel_efficiency_is_drawn_for_the_longest_of_each_kind() -> None:
     assert not drawn[0].log_y
     assert drawn[0].note.startswith("1 means that n times the threads take an nth of the time")
     assert {each.panel for each in found if each.key == f"layers_{KEY}"} == {"layers"}
+
+
+def test_times_are_drawn_over_threads_beside_the_efficiency() -> None:
+    found = charts(Analysis(*small_run(threads=(1, 2))))
+    times_of, efficiencies = ([e for e in found if e.key == key] for key in (TIME_KEY, KEY))
+    assert [each.label for each in times_of] == [each.label for each in efficiencies]
+    for line, efficiency in zip(times_of[0].series, efficiencies[0].series, strict=True):
+        assert line.x == efficiency.x == (1, 2)
+        first, last = line.y
+        assert efficiency.y == pytest.approx((1.0, first / (2 * last)))
+        assert all(
+            low <= y <= high for low, y, high in zip(line.low, line.y, line.high, strict=True)
+        )
 
 
 def test_parallel_efficiency_takes_two_numbers_of_threads() -> None:

@@ -40,6 +40,16 @@ def test_the_terminal_names_what_a_run_leaves_out(*, every: bool) -> None:
     assert "Left out" not in printed(*summary(analysis_of(), every=every))
 
 
+def test_page_and_terminal_name_the_cases_that_the_suite_lacks() -> None:
+    made = analysis_of()
+    of_window = Analysis(replace(made.run, plan=replace(made.plan, suite="window")), made.records)
+    words = "The suite window leaves out windows that look ahead (window:LEFT:RIGHT): few"
+    assert words in " ".join(printed(*summary(of_window, every=False)).split())
+    section = page(of_window).split('<section id="not-measured">')[1].split("</section>")[0]
+    assert words in re.sub("<[^>]+>", "", section)
+    assert "The suite" not in printed(*summary(made, every=False))
+
+
 def test_a_check_names_what_it_leaves_out() -> None:
     assert IN_A_CHECK in printed(*check_report(analysis_of("flex", "compiled", sessions=0)))
     assert "Left out" not in printed(*check_report(analysis_of(sessions=0)))

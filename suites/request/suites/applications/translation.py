@@ -58,7 +58,9 @@ def _steps(*, on_gpu: bool) -> Iterator[ModelStep]:
     rows = f"b{len(pairs)}"
 
     def step(what: str, *calls: tuple[str, str]) -> ModelStep:
-        made = tuple(Call(label, f"{rows} {words}", LAYERS) for label, words in calls)
+        made = tuple(
+            Call(f"Transformer {label}", f"{rows} {words}", LAYERS) for label, words in calls
+        )
         return ModelStep(f"Transformer {what}, {len(pairs)} sentences", SOURCE, made, scaled)
 
     for size, heads in (("base", "h8"), ("big", "h16")):
