@@ -103,8 +103,8 @@ def test_a_round_is_a_step_without_two_with_and_one_without(monkeypatch: Any) ->
         changed = functional.scaled_dot_product_attention is not original
         now[0] += 3_000_000 if changed else 1_000_000
 
-    monkeypatch.setattr(child.time, "perf_counter_ns", lambda: now[0])
-    monkeypatch.setattr(child.time, "monotonic", lambda: now[0] / 1e9)
+    monkeypatch.setattr("time.perf_counter_ns", lambda: now[0])
+    monkeypatch.setattr("time.monotonic", lambda: now[0] / 1e9)
     changes = [Substitution({}, Recogniser()) for _ in range(2)]
     assert child.measured(step, changes, 0.0, Random(1)) == [-2.0, -2.0]
     assert now[0] == 2 * child.FEWEST_ROUNDS * 8 * 1_000_000
@@ -122,7 +122,7 @@ def test_a_process_says_what_every_change_saved(monkeypatch: Any, capsys: Any) -
 
 def test_a_change_that_replaced_no_call_is_an_error(monkeypatch: Any) -> None:
     done = SimpleNamespace(returncode=0, stdout='{"saved_ms": [1.0], "replaced": [0]}')
-    monkeypatch.setattr(obtained.subprocess, "run", lambda *_, **__: done)
+    monkeypatch.setattr("subprocess.run", lambda *_, **__: done)
     with pytest.raises(ValueError, match="vision: naive replaced no call of b1 h8 t64"):
         obtained.obtain([row(1.0).change], processes=2, seconds=1.0)
 
@@ -150,8 +150,8 @@ def test_the_command_prints_the_table_and_writes_every_change(
     monkeypatch: Any, capsys: Any, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(command, "open_catalogue", lambda *_, **__: ({"cpu": "A CPU"}, ()))
-    monkeypatch.setattr(command.foretold, "foretell", lambda *_: [row(3.0).change])
-    monkeypatch.setattr(command.obtained, "obtain", lambda *_, **__: [Figure(3.0, 2.0, 4.0)])
+    monkeypatch.setattr(foretold, "foretell", lambda *_: [row(3.0).change])
+    monkeypatch.setattr(obtained, "obtain", lambda *_, **__: [Figure(3.0, 2.0, 4.0)])
     out = tmp_path / "out.json"
     assert command.main(["--scripts", "vision,padded", "--out", str(out)]) == 0
     assert "2 of 2 obtained savings" in capsys.readouterr().out
@@ -161,7 +161,7 @@ def test_the_command_prints_the_table_and_writes_every_change(
 
 def test_a_command_that_fails_is_one_line(monkeypatch: Any, capsys: Any) -> None:
     done = SimpleNamespace(returncode=2, stderr="attnbench: no\n", stdout="")
-    monkeypatch.setattr(foretold.subprocess, "run", lambda *_, **__: done)
+    monkeypatch.setattr("subprocess.run", lambda *_, **__: done)
     monkeypatch.setattr(command, "open_catalogue", lambda *_, **__: ({}, ()))
     assert command.main(["--scripts", "vision"]) == 1
     assert "run_bench.py record ended with 2" in capsys.readouterr().err

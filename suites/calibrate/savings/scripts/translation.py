@@ -33,7 +33,7 @@ def prepared() -> Callable[[], None]:
             memory = layer(memory)
         for layer in decoder:
             x = layer(x, memory)
-        x.square().mean().backward()
+        x.square().mean().backward()  # type: ignore[no-untyped-call] # torch's
         optimizer.step()
 
     return step
