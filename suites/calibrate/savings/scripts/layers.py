@@ -33,7 +33,7 @@ class Attention(nn.Module):
 
     def split(self, x: Tensor) -> Tensor:
         """[B, T, H * D] as [B, H, T, D]."""
-        return x.unflatten(-1, (-1, self.dim)).transpose(1, 2)
+        return x.view(*x.shape[:-1], -1, self.dim).transpose(1, 2)
 
     def merged(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
         """Attention of the heads, and the output projection."""
