@@ -124,7 +124,7 @@ def call_of(
     if inputs.grad is None:
         return lambda: _forward(function, inputs)
     begin_gradients()
-    leaves, others = _leaves(inputs), [] if between is None else _leaves(between)
+    leaves, others = leaves_of(inputs), [] if between is None else leaves_of(between)
     grad, mode = inputs.grad, GradientMode() if mode is None else mode
 
     def train() -> tuple[Tensor, ...]:
@@ -137,7 +137,8 @@ def call_of(
     return train
 
 
-def _leaves(inputs: Inputs) -> list[Tensor]:
+def leaves_of(inputs: Inputs) -> list[Tensor]:
+    """Copies of q, k and v that require gradients; they share the memory of the inputs."""
     return [x.detach().requires_grad_() for x in (inputs.q, inputs.k, inputs.v)]
 
 
