@@ -147,6 +147,8 @@ class Measure(_OnProblem):
 
     expected_ms      a call of each implementation as forecast; 0 is not known
     round_budget_ms  what the rounds may take
+    fewest_rounds    that are run even if they take some times the budget; 0: the usual ones
+    in_layer         whether calls are timed a second time with a layer of dense work behind them
     threads          OpenMP threads of the session
     twin_of          the implementation that has a twin; "" for none
     ceilings         of this session, as surveyed
@@ -161,6 +163,8 @@ class Measure(_OnProblem):
     task: Literal["measure"] = "measure"
     expected_ms: dict[str, Milliseconds] = field(default_factory=dict)
     round_budget_ms: Milliseconds
+    fewest_rounds: Count = 0
+    in_layer: bool = False
     threads: int
     twin_of: str = ""
     ceilings: tuple[Ceiling, ...] = ()

@@ -10,6 +10,7 @@ from impls.interface import Problem
 from suites.engine.protocol import Check, Measure, Survey
 from suites.engine.samplers import Samplers
 from suites.measure.ceilings import BUDGET_MS
+from suites.measure.rounds import FEWEST_IN_LAYERS
 from suites.records.plan import AGAIN, Plan
 from suites.records.record import CHECK, Pair
 from suites.records.settings import Settings, options
@@ -55,7 +56,14 @@ class Tasks:
         first, *others = groups
         baseline = self.plan.twin_of(names, problem.device)
         shared = {"ceilings": ceilings, "meeting": self.meeting() if others else ""}
-        leading = self._measured(session, problem, groups[first], twin_of=baseline, **shared)
+        leading = self._measured(
+            session,
+            problem,
+            groups[first],
+            twin_of=baseline,
+            in_layer=bool(self.plan.steps),
+            **shared,
+        )
         return {
             first: replace(leading, followers=len(others)),
             **{
@@ -79,6 +87,7 @@ class Tasks:
             **self._on(problem, names),
             expected_ms={name: self.expected_ms((problem, name)) or 0.0 for name in names},
             round_budget_ms=self.plan.round_budget_ms,
+            fewest_rounds=FEWEST_IN_LAYERS if self.plan.steps else 0,
             threads=self.plan.threads_of(session),
             sampler=self.samplers.of(problem),
             uncapturable=self.samplers.uncapturable(problem),

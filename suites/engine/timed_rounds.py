@@ -17,6 +17,7 @@ from suites.engine.call_limits import limited_memory, preparing, quiet
 from suites.engine.capturing import Capturing
 from suites.engine.cross_checking import cross_checked
 from suites.engine.gauge import Gauge, depends_on_host, page_faults, usual_probe
+from suites.engine.layer_arms import TWIN, LayerArms, implementation_of
 from suites.engine.neighbours import neighbour_ratios
 from suites.engine.outcome import clear_caches, recorded, resolve_in, send_failure
 from suites.engine.pipe import Sender
@@ -40,7 +41,6 @@ from suites.measure.rounds import Arm, run_rounds, schedule
 from suites.process_state.state import ProcessState
 from suites.records.record import Conditions, Record
 
-TWIN: Final = "twin of "
 HANDOVERS: Final = 30
 """Turns of each arm in another process that are paid beside the budget of the rounds: handing over
 takes longer than a short call."""
@@ -92,6 +92,7 @@ class Bench:
     inputs: TimedInputs = field(init=False)
     capturing: Capturing = field(init=False)
     _found: dict[str, SetUp] = field(default_factory=dict)
+    _layers: LayerArms = field(init=False)
     _device: Device = field(init=False)
     _outputs: TimedOutputs = field(init=False)
 
@@ -105,6 +106,7 @@ class Bench:
             files=self.task.inputs,
         )
         self.inputs = TimedInputs(sets, self.task.seed, keep_scores=bool(self.task.inputs))
+        self._layers = LayerArms(self.task, self._device.clock)
         self.capturing = Capturing(self.task, self.sender, self.inputs.watched)
         self._outputs = TimedOutputs(self.task, self.inputs, self._device.clock, self.limited)
 
@@ -138,7 +140,8 @@ class Bench:
         graphs, mode, sets = compilers.compilations(), GradientMode(), self.inputs.sets
         held = resident_bytes()
         with self.limited():
-            calls = [call_of(preparation.bind(self.problem, x), x, mode=mode) for x in sets]
+            functions = [preparation.bind(self.problem, x) for x in sets]
+            calls = [call_of(each, x, mode=mode) for each, x in zip(functions, sets, strict=True)]
         latest: list[Tensor] = []
         expected_ms = self.task.expected_ms.get(name, 0.0)
         with self.limited():
@@ -179,6 +182,9 @@ class Bench:
             self._found[name].fault = self._outputs.fault(
                 self._found[name], self.inputs.sets[-1], latest, again=False
             )
+        else:
+            with self.limited():
+                self._layers.add(arm, functions, sets, mode)
         return arm
 
     def capture(self) -> bool:
@@ -196,7 +202,7 @@ class Bench:
         Changing process state or inputs is a failure, too.
         """
         while (own := self._in_rounds()) or self.others.arms:
-            names = [arm.name.removeprefix(TWIN) for arm in own]
+            names = [implementation_of(arm.name) for arm in own]
             before = ProcessState(self.inputs.watched, alone=self.task.alone)
             turns = WatchedTurns(self.sender, self.task.problem, names, before)
             try:
@@ -226,7 +232,8 @@ class Bench:
             return wrong_when_timed(self.task, name, fault)
         twin = self.twin if self.twin is not None and self.twin.name == TWIN + name else None
         paired = found.alone is None
-        in_rounds = [each for each in (arm, twin) if each and paired]
+        layer = self._layers.arms.get(name)
+        in_rounds = [each for each in (arm, twin, layer) if each and paired]
         made = Record(
             session=self.task.session,
             problem=self.task.problem,
@@ -236,6 +243,7 @@ class Bench:
             times_ms=tuple(arm.times_ms),
             twin_ms=tuple(twin.times_ms) if twin else (),
             again_ms=self._again_ms(name) if paired else (),
+            in_layer_ms=tuple(layer.times_ms) if layer and paired else (),
             process=self.task.process,
             unbound=unbound() if self.task.meeting and self.problem.device == "cpu" else "",
             in_rounds=paired,
@@ -290,6 +298,7 @@ class Bench:
             single=self.task.settings.tail,
             refresh_ms=timing.one_call_ms(self.inputs.refresh, self._device.clock),
             fewest_short=self._device.fewest_rounds,
+            fewest=self.task.fewest_rounds,
         )
         with quiet(), self.limited():
             return run_rounds(
@@ -313,20 +322,21 @@ class Bench:
         """How much each arm's calls slow a small product, compared with the baseline's calls."""
         if self.problem.device != "cpu":
             return {}
-        own = [arm for arm in arms if not arm.name.startswith(TWIN)]  # the twin is the last arm
+        own = [arm for arm in arms if implementation_of(arm.name) == arm.name]  # they come first
         baseline, after = self.task.twin_of, usual_probe(self.problem.device).once
         with quiet(collected=False), self.limited():
             return neighbour_ratios(own, baseline, after, announce, self.task.round_budget_ms)
 
     def _in_rounds(self) -> list[Arm]:
-        """The arms that take part, with a new twin of the baseline."""
+        """The arms that take part, with a new twin of the baseline; arms in a layer come last."""
         names = self.names_in_rounds()
         original = self.task.twin_of
         self.twin = None
         if original in names:
             self.twin = self.arms[original].again()
             self.twin.name = TWIN + original
-        return [*(self.arms[name] for name in names), *([self.twin] if self.twin else [])]
+        twins = [self.twin] if self.twin else []
+        return [*(self.arms[name] for name in names), *twins, *self._layers.fresh(names)]
 
     def names_in_rounds(self) -> list[str]:
         """The implementations whose samples are taken in rounds, not apart."""

@@ -20,6 +20,9 @@ of a call below 1 ms takes 3 to 6 ms: a sample of 1 to 2 ms, a spin, and a lead-
 would have 2 to 4 rounds within 120 ms, and the sign test needs 6."""
 WATCHED_MS = 50.0
 """Rounds share one reading of the machine until they last this many ms: a reading costs 2 ms."""
+FEWEST_IN_LAYERS, MOST_TIMES_BUDGET = 5, 4.0
+"""Fewest rounds on the problems of a recorded script, up to this multiple of their budget: savings
+are sums of their differences."""
 REPEATS = 2
 """Most repeats of disturbed rounds."""
 TAIL_MOST = 1000
@@ -132,15 +135,23 @@ def orders(arms: int, random: Random) -> Iterator[list[int]]:
 
 
 def rounds_within(
-    budget_ms: float, arms: Sequence[Arm], *, refresh_ms: float = 0.0, fewest_short: int = 0
+    budget_ms: float,
+    arms: Sequence[Arm],
+    *,
+    refresh_ms: float = 0.0,
+    fewest_short: int = 0,
+    fewest: int = 0,
 ) -> int:
     """Number of rounds within a budget: 2 to 250, or 1 when one round exceeds it.
 
     refresh_ms    time of the refresh of the inputs before each round
     fewest_short  rounds to which the budget is extended where turns are short
+    fewest        rounds to which it is extended up to MOST_TIMES_BUDGET
     """
     cost_ms = refresh_ms + sum(arm.round_ms for arm in arms)
     extended = fewest_short if cost_ms <= SHORT_MS * len(arms) else 0
+    paid = int(MOST_TIMES_BUDGET * budget_ms / max(cost_ms, 1e-3))
+    extended = max(extended, min(fewest, paid))
     if cost_ms > budget_ms and not extended:
         return 1
     return max(FEWEST, extended, min(MOST, int(budget_ms / max(cost_ms, 1e-3))))
@@ -153,6 +164,7 @@ def schedule(
     single: bool,
     refresh_ms: float = 0.0,
     fewest_short: int = 0,
+    fewest: int = 0,
 ) -> Schedule:
     """The rounds of a problem within a budget; see `rounds_within`.
 
@@ -161,7 +173,9 @@ def schedule(
     """
     if single:
         return Schedule(TAIL_MOST, repeats=0, budget_ms=budget_ms)
-    rounds = rounds_within(budget_ms, arms, refresh_ms=refresh_ms, fewest_short=fewest_short)
+    rounds = rounds_within(
+        budget_ms, arms, refresh_ms=refresh_ms, fewest_short=fewest_short, fewest=fewest
+    )
     return Schedule(rounds)
 
 

@@ -217,6 +217,8 @@ class Record:
                       baseline of the problem alone has one
     again_ms          the same of the baseline once more in another process; only the baseline has
                       them, and only where implementations are measured in several processes
+    in_layer_ms       milliseconds of one call with a layer of dense work behind it, a sample for
+                      each of the same rounds; empty where savings in a script are not estimated
     process           the process of the session; empty: the first one
     unbound           why the threads of this process are not bound to CPUs, so that its samples do
                       not pair with those of other processes; empty when they are, or pair with none
@@ -271,6 +273,7 @@ class Record:
     times_ms: tuple[Milliseconds, ...] = field(default=())
     twin_ms: tuple[Milliseconds, ...] = field(default=())
     again_ms: tuple[Milliseconds, ...] = field(default=())
+    in_layer_ms: tuple[Milliseconds, ...] = field(default=())
     process: str = ""
     unbound: str = ""
     in_rounds: bool = True
@@ -323,16 +326,17 @@ class Record:
             raise ValueError("the check takes no times; expected a session of 1 or more")
         if self.status == "ok" and self.session != CHECK and not self.times_ms:
             raise ValueError("an ok record of a timed session needs times")
-        every = (*self.times_ms, *self.twin_ms, *self.again_ms)
+        every = (*self.times_ms, *self.twin_ms, *self.again_ms, *self.in_layer_ms)
         odd = [t for t in every if not 0 <= t < math.inf]
         if odd:
             raise ValueError(f"a time of {odd[0]} ms; expected a number from 0 up")
 
     def _expect_equal_counts(self) -> None:
-        for twin in filter(None, (self.twin_ms, self.again_ms)):
-            if len(twin) != len(self.times_ms):
+        beside = {"the twin": (self.twin_ms, self.again_ms), "a layer": (self.in_layer_ms,)}
+        for what, samples in ((what, each) for what, own in beside.items() for each in own if each):
+            if len(samples) != len(self.times_ms):
                 raise ValueError(
-                    f"{len(twin)} samples of the twin beside {len(self.times_ms)}; "
+                    f"{len(samples)} samples of {what} beside {len(self.times_ms)}; "
                     "expected equal counts: they share their rounds"
                 )
         tried = len(self.conditions.disturbed) if self.conditions else 0

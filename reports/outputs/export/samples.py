@@ -17,6 +17,7 @@ SAMPLE_COLUMNS: Final = (
     "time_ms",
     "twin_ms",
     "again_ms",
+    "in_layer_ms",
     "disturbed",
 )
 
@@ -27,6 +28,7 @@ def samples(analysis: Analysis) -> list[dict[str, Any]]:
     round      counted from 1, over the rounds tried; None for a call timed apart from rounds
     twin_ms    the twin's sample of that round; None for all but the baseline
     again_ms   the same of the baseline in another process; None without one
+    in_layer_ms  with a layer behind the call; None without one
     disturbed  what disturbed the round; empty for nothing
     """
     return [
@@ -47,5 +49,6 @@ def _rows(record: Record) -> Iterator[dict[str, Any]]:
             "time_ms": time_ms,
             "twin_ms": record.twin_ms[index] if record.twin_ms else None,
             "again_ms": record.again_ms[index] if record.again_ms else None,
+            "in_layer_ms": record.in_layer_ms[index] if record.in_layer_ms else None,
             "disturbed": disturbed[index] if disturbed else "",
         }

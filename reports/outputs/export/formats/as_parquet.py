@@ -127,6 +127,7 @@ def _schema() -> pa.Schema:
             ("times_ms", pa.list_(real)),
             ("twin_ms", pa.list_(real)),
             ("again_ms", pa.list_(real)),
+            ("in_layer_ms", pa.list_(real)),
             *((name, real) for name in _FIGURES),
             *((name, whole) for name in _BYTES),
             ("agreement", agreement),
@@ -194,7 +195,7 @@ def _is_sound(found: pa.Table, rows: Sequence[Mapping[Any, Any]]) -> bool:
     for name in ("session", *_NAMES):
         if found[name].to_pylist() != [row[name] for row in rows]:
             return False
-    lists = ("times_ms", "twin_ms", "again_ms")
+    lists = ("times_ms", "twin_ms", "again_ms", "in_layer_ms")
     figures = [compute.list_flatten(found[name]) for name in lists]
     samples = compute.list_value_length(found["times_ms"])
     timed = compute.greater(samples, 0)
@@ -203,7 +204,7 @@ def _is_sound(found: pa.Table, rows: Sequence[Mapping[Any, Any]]) -> bool:
     set_up = [compute.is_valid(found[name]) for name in ("prepare_ms", "first_call_ms")]
     explained = compute.not_equal(found["reason"], "")
     has = compute.or_(timed, compute.or_(*set_up))
-    twins = [compute.list_value_length(found[name]) for name in ("twin_ms", "again_ms")]
+    twins = [compute.list_value_length(found[name]) for name in lists[1:]]
     disturbed = compute.struct_field(found["conditions"], "disturbed")
     rounds = compute.fill_null(compute.list_value_length(disturbed), 0)
     rules = (

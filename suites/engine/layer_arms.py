@@ -1,0 +1,66 @@
+"""Arms of the rounds that time each call a second time, with a layer of dense work behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from torch import Tensor
+
+from suites.engine.protocol import Measure
+from suites.measure import layers, timing
+from suites.measure.gradients import GradientMode
+from suites.measure.inputs import Inputs
+from suites.measure.layers import Layer
+from suites.measure.rounds import Arm
+from suites.measure.timing import Clock
+
+TWIN: Final = "twin of "
+IN_LAYER: Final = "in a layer: "
+"""Before the name of an implementation, in the names of its further arms."""
+
+
+def implementation_of(arm: str) -> str:
+    """The implementation of an arm, by the arm's name."""
+    return arm.removeprefix(TWIN).removeprefix(IN_LAYER)
+
+
+class LayerArms:
+    """The arms in a layer of one problem, by implementation; none where the task wants none.
+
+    On a CPU only: a GPU was not seen to run layers slower after large intermediate results. None
+    where the layer would take much longer than a call that can be in rounds, either.
+    """
+
+    def __init__(self, task: Measure, clock: Clock) -> None:
+        wanted = task.in_layer and task.problem.device == "cpu" and layers.is_short(task.problem)
+        self._layer = Layer(task.problem) if wanted else None
+        self._clock = clock
+        self.arms: dict[str, Arm] = {}
+
+    def add(
+        self,
+        arm: Arm,
+        functions: Sequence[Callable[..., Tensor]],
+        sets: Sequence[Inputs],
+        mode: GradientMode,
+    ) -> None:
+        """Make the second arm of an implementation.
+
+        arm        of its calls alone, warm
+        functions  of q, k and v, one for each set of inputs
+        """
+        if self._layer is None:
+            return
+        pairs = zip(functions, sets, strict=True)
+        calls = [self._layer.after(function, each, mode) for function, each in pairs]
+        calls[0]()
+        call_ms = timing.one_call_ms(calls[-1], self._clock)
+        name = f"{IN_LAYER}{arm.name}"
+        self.arms[arm.name] = replace(arm.again(), name=name, calls=calls, call_ms=call_ms)
+
+    def fresh(self, names: Iterable[str]) -> list[Arm]:
+        """The arms of these implementations, without samples."""
+        self.arms = {name: self.arms[name].again() for name in names if name in self.arms}
+        return list(self.arms.values())
