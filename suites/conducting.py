@@ -177,7 +177,7 @@ def planned(request: Request, pool: LocalPool | None = None) -> tuple[Plan, dict
     machine, entries = open_catalogue(
         planning.specs_of(request),
         threads=max(planning.threads_of(request, cores())),
-        allocator=planning.allocator_of(request),
+        allocator=request.settings.get("allocator", "default"),
         cuda_device=request.settings.get("cuda_device", ""),
         pool=pool,
         processes=own,
@@ -220,7 +220,7 @@ def unstarted_pool(request: Request) -> LocalPool:
     return LocalPool(
         settings.get("time_limit_s", planning.TIME_LIMIT_S),
         planning.memory_limit(request),
-        planning.allocator_of(request),
+        settings.get("allocator", "default"),
         settings.get("prepare_limit_s", planning.PREPARE_LIMIT_S),
         settings.get("cuda_device", ""),
     )

@@ -279,7 +279,14 @@ class Conductor:
         def cost_s(pair: Pair, among: int) -> float:
             if kind == "check":
                 return check_s(forecast, pair, among)
-            own_s = session_s(forecast, pair, among, plan.round_budget_ms, tail=plan.tail)
+            own_s = session_s(
+                forecast,
+                pair,
+                among,
+                plan.round_budget_ms,
+                tail=plan.tail,
+                in_layers=bool(plan.steps),
+            )
             return own_s + beside_s(forecast, pair, sustained=plan.sustained) * (session == 1)
 
         pairs = ((problem, name, len(names)) for problem, names in work for name in names)

@@ -7,7 +7,15 @@ from typing import Final
 from impls.interface import Problem
 from impls.interface.problem import DTYPE_BYTES
 from suites.engine.forecast import CHECK_CALLS, Forecast, size
-from suites.measure.rounds import FEWEST, FEWEST_ON_GPU, SHORT_MS, TAIL_MOST
+from suites.measure.layer_work import is_short, work
+from suites.measure.rounds import (
+    FEWEST,
+    FEWEST_IN_LAYERS,
+    FEWEST_ON_GPU,
+    MOST_TIMES_BUDGET,
+    SHORT_MS,
+    TAIL_MOST,
+)
 from suites.measure.timing import (
     BESIDE_MS,
     CUDA_SAMPLE_MS,
@@ -38,6 +46,8 @@ REFERENCE_NS: Final = 250.0
 """References and bounds of all panels together, per visible score; three times that in training."""
 PLAIN_NS: Final = 4.0
 """The naive result that the other rows are compared with, per visible score."""
+LAYER_WORK: Final = 3e7
+"""Multiplications and additions of a layer in a millisecond, on one CPU that others use, too."""
 SPIN_MS: Final = 1.5
 """Spins and launches of a sample on a GPU."""
 BESIDE_CALLS, CROSS_CHECK_MS = 33, 200.0
@@ -52,12 +62,14 @@ def session_s(
     round_budget_ms: float,
     *,
     tail: bool = False,
+    in_layers: bool = False,
 ) -> float:
     """Seconds that one timed session of a pair takes.
 
     beside           pairs of the problem, which share what it takes as a whole
     round_budget_ms  what its rounds are planned to take
     tail             whether every sample is one call, in as many rounds as percentiles need
+    in_layers        whether calls are timed a second time with a layer behind them
     """
     call_ms = _call_ms(forecast, pair)
     if call_ms > LONG_MS:
@@ -68,11 +80,22 @@ def session_s(
     if tail:
         rounds_ms = min(round_budget_ms / beside, TAIL_MOST * (2 * call_ms + SAMPLE_MS))
         return (alone_ms + WARM_MS + call_ms + OVERRUN * rounds_ms) / 1e3
+    if in_layers:
+        return (alone_ms + WARM_MS + _in_layers_ms(pair[0], call_ms, beside, round_budget_ms)) / 1e3
     if call_ms > WARM_MS:
         return (alone_ms + 2.5 * call_ms) / 1e3  # the first, one round, and a part of the twin
     share_ms = OVERRUN * round_budget_ms / beside
     rounds_ms = FEWEST * (call_ms + max(call_ms, SAMPLE_MS))
     return (alone_ms + WARM_MS + call_ms + max(rounds_ms, share_ms)) / 1e3
+
+
+def _in_layers_ms(problem: Problem, call_ms: float, beside: int, round_budget_ms: float) -> float:
+    """Milliseconds of the calls of a pair that is timed alone and in a layer: set-up and rounds."""
+    layer_ms = work(problem) / LAYER_WORK if is_short(problem) else 0.0
+    turn_ms = 2 * call_ms + (2 * (call_ms + layer_ms) if layer_ms else 0.0)
+    share_ms = round_budget_ms / beside
+    fewest_ms = min(FEWEST_IN_LAYERS * turn_ms, MOST_TIMES_BUDGET * share_ms)
+    return turn_ms + OVERRUN * max(FEWEST * turn_ms, fewest_ms, share_ms)
 
 
 def drawn_ms(problem: Problem) -> float:

@@ -9,9 +9,10 @@ from typing import Final
 from torch import Tensor
 
 from suites.engine.protocol import Measure
-from suites.measure import layers, timing
+from suites.measure import timing
 from suites.measure.gradients import GradientMode
 from suites.measure.inputs import Inputs
+from suites.measure.layer_work import is_short
 from suites.measure.layers import Layer
 from suites.measure.rounds import Arm
 from suites.measure.timing import Clock
@@ -34,7 +35,7 @@ class LayerArms:
     """
 
     def __init__(self, task: Measure, clock: Clock) -> None:
-        wanted = task.in_layer and task.problem.device == "cpu" and layers.is_short(task.problem)
+        wanted = task.in_layer and task.problem.device == "cpu" and is_short(task.problem)
         self._layer = Layer(task.problem) if wanted else None
         self._clock = clock
         self.arms: dict[str, Arm] = {}

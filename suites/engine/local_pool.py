@@ -48,11 +48,11 @@ class LocalPool:
     def start(self, session: int, threads: int, process: str = "") -> None:
         """Start a process of a session early, unless it is started."""
         if (session, process) not in self._ahead:
-            self._ahead[session, process] = self._started(session, threads, process)
+            self._ahead[session, process] = self._started(threads, process)
 
     def take(self, session: int, threads: int, process: str = "") -> Process:
         """A process of a session, started now if it was not; the caller ends it."""
-        return self._ahead.pop((session, process), None) or self._started(session, threads, process)
+        return self._ahead.pop((session, process), None) or self._started(threads, process)
 
     def put_back(self, session: int, process: Process, name: str = "") -> None:
         """Keep a process that did another task for its session."""
@@ -80,13 +80,12 @@ class LocalPool:
             self._folder = TemporaryDirectory(prefix="attnbench-", ignore_cleanup_errors=True)
         return self._folder.name
 
-    def _started(self, session: int, threads: int, process: str) -> Process:
+    def _started(self, threads: int, process: str) -> Process:
         watch = Watch(self.time_limit_s, self.memory_limit, self.prepare_limit_s)
         return watch, Session(
             watch,
             threads=threads,
             allocator=self.allocator,
-            session=session,
             folder=self._shared_folder,
             cuda_device=self.cuda_device,
             python=self.pythons.get(process, sys.executable),

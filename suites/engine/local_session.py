@@ -52,7 +52,6 @@ class Session:
         *,
         threads: int,
         allocator: str = "default",
-        session: int = 0,
         folder: str = "",
         cuda_device: str = "",
         python: str = sys.executable,
@@ -80,7 +79,7 @@ class Session:
                 env={
                     **compiling(folder),
                     **environment(threads, cuda_device),
-                    **settings(allocator, session),
+                    **settings(allocator),
                 },
                 start_new_session=True,
             )

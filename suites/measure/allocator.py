@@ -21,21 +21,20 @@ from __future__ import annotations
 import ctypes
 from typing import Final
 
-ALLOCATORS: Final = ("default", "retain", "turns")
+ALLOCATORS: Final = ("default", "retain")
 
 
-def settings(name: str, session: int = 0) -> dict[str, str]:
+def settings(name: str) -> dict[str, str]:
     """Environment variables, which must be set before a session's process starts.
 
     default  none: the C library's own settings, or those of the user
     retain   all blocks come from the heap, and the heap never shrinks
-    turns    retain in sessions of even number, from 2 on; default in the others
 
     Raises ValueError for another name.
     """
     if name not in ALLOCATORS:
         raise ValueError(f"unknown allocator {name!r}; expected one of {', '.join(ALLOCATORS)}")
-    if name == "default" or (name == "turns" and (session % 2 or not session)):
+    if name == "default":
         return {}
     return {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "-1"}
 

@@ -7,7 +7,6 @@ fault again. The time of the call alone does not show this.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
 import torch
 from torch import Tensor
@@ -16,30 +15,7 @@ from torch.nn import functional
 from impls.interface import Problem
 from suites.measure.gradients import GradientMode
 from suites.measure.inputs import Inputs, leaves_of
-
-WIDER: Final = 2
-"""Width of the feed-forward part over that of the model."""
-MOST_WORK: Final = 3e10
-"""Multiplications and additions of the longest layer: below a second on one CPU."""
-
-
-def work(problem: Problem) -> float:
-    """Multiplications and additions of a layer, three times as many in training."""
-    width, wide = problem.query_heads * problem.value_size, _following(problem)
-    rows = problem.batch * problem.query_length
-    forward = 2.0 * rows * width * ((1 + 2 * WIDER) * width + wide)
-    return 3 * forward if problem.training else forward
-
-
-def is_short(problem: Problem) -> bool:
-    """Whether a layer is short enough to be timed in rounds."""
-    return work(problem) <= MOST_WORK
-
-
-def _following(problem: Problem) -> int:
-    """Columns of the next q, k and v."""
-    keys = problem.key_heads * (problem.head_dim + problem.value_size)
-    return problem.query_heads * problem.head_dim + keys
+from suites.measure.layer_work import WIDER, following_width
 
 
 class Layer:
@@ -57,7 +33,7 @@ class Layer:
             x = torch.randn(shape, generator=generator) / shape[-1] ** 0.5
             return x.to(problem.device, getattr(torch, problem.dtype))
 
-        following = _following(problem)
+        following = following_width(problem)
         shapes = ((width, width), (WIDER * width, width), (width, WIDER * width))
         self.weights = [drawn(*shape) for shape in (*shapes, (following, width))]
         self.grad = drawn(problem.batch, problem.query_length, following)

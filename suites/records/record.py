@@ -332,9 +332,9 @@ class Record:
             raise ValueError(f"a time of {odd[0]} ms; expected a number from 0 up")
 
     def _expect_equal_counts(self) -> None:
-        beside = {"the twin": (self.twin_ms, self.again_ms), "a layer": (self.in_layer_ms,)}
-        for what, samples in ((what, each) for what, own in beside.items() for each in own if each):
-            if len(samples) != len(self.times_ms):
+        beside = (("the twin", self.twin_ms), ("the twin", self.again_ms))
+        for what, samples in (*beside, ("the layer", self.in_layer_ms)):
+            if len(samples) not in (0, len(self.times_ms)):
                 raise ValueError(
                     f"{len(samples)} samples of {what} beside {len(self.times_ms)}; "
                     "expected equal counts: they share their rounds"

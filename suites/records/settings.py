@@ -61,8 +61,7 @@ class Settings:
                      problem; None: all sessions
     delta            the smallest relative difference that counts
     cache            hot: calls follow each other; cold: caches are emptied before each call
-    allocator        default or retain: whether the C library keeps freed memory; turns: it does so
-                     in every second session
+    allocator        default or retain: whether the C library keeps freed memory
     time_limit_s     seconds that one implementation may spend on one problem, in one process
     prepare_limit_s  seconds that it may prepare and compile for it besides
     memory_limit     bytes that one call may add
@@ -123,8 +122,8 @@ class Settings:
         Option(
             name="--allocator",
             metavar="NAME",
-            help="default, or retain: freed memory is kept; turns: in every second session.",
-            parse=one_of("default", "retain", "turns"),
+            help="default, or retain: freed memory is kept.",
+            parse=one_of("default", "retain"),
             default="default",
             labels=True,
         ),

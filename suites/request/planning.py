@@ -158,11 +158,6 @@ def threads_of(request: Request, cores: int) -> tuple[int, ...]:
     return found
 
 
-def allocator_of(request: Request) -> str:
-    """What the C library does with freed memory."""
-    return str(request.settings.get("allocator", request.suite.allocator))
-
-
 def memory_limit(request: Request) -> int:
     """Bytes that one call may add."""
     return int(request.settings.get("memory_limit", usual_memory_limit()))
@@ -227,7 +222,6 @@ def plan_of(
         "threads": threads_of(request, cores),
         "memory_limit": memory_limit(request),
         "budget_s": request.suite.budget_s,
-        "allocator": allocator_of(request),
         "keep_compiled": request.suite.keep_compiled,
     }
     return Plan(

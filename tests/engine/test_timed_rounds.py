@@ -16,7 +16,7 @@ from suites.engine.gauge import Gauge
 from suites.engine.messages import Calibrated, InstrumentsRead, Made, Message
 from suites.engine.pipe import Sender
 from suites.engine.protocol import Calibrate, Measure, ReadInstruments
-from suites.measure import rounds, timing
+from suites.measure import layer_work, rounds, timing
 from suites.measure.rounds import Moment
 from suites.process_state import functions
 from suites.records.record import Record
@@ -270,3 +270,33 @@ def test_the_memory_of_a_known_operation_is_read_to_the_byte() -> None:
     [found] = log.of(InstrumentsRead)
     assert found.read_bytes == 12345
     assert found.resolution_ms > 0
+
+
+def test_calls_are_timed_in_a_layer_in_the_same_rounds() -> None:
+    made = measured("sdpa_math", "naive", in_layer=True, fewest_rounds=5)
+    for record in made.values():
+        assert len(record.in_layer_ms) == len(record.times_ms) >= 5
+        assert min(record.in_layer_ms) > 0
+    assert not any(record.in_layer_ms for record in measured("naive").values())
+
+
+def test_in_training_the_layer_has_a_backward_pass() -> None:
+    training = Problem.parse("h2 t32 d16 causal train")
+    made = measured("sdpa_math", "naive", in_layer=True, problem=training)
+    assert all(len(each.in_layer_ms) == len(each.times_ms) for each in made.values())
+
+
+def test_an_arm_that_fails_in_a_layer_costs_its_own_record_only(tmp_path: Path) -> None:
+    own = tmp_path / "own.py"
+    own.write_text(OWN)
+    files = {"fails_late": {"fails_late": str(own)}, "naive": {"naive": str(IMPLS / "naive.py")}}
+    made = measured("fails_late", "naive", files=files, in_layer=True)
+    assert made["fails_late"].reason == "RuntimeError: late"
+    assert len(made["naive"].in_layer_ms) == len(made["naive"].times_ms)
+
+
+def test_a_layer_that_takes_too_long_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layer_work, "MOST_WORK", 1.0)
+    made = measured("naive", in_layer=True)["naive"]
+    assert made.status == "ok"
+    assert made.in_layer_ms == ()

@@ -81,13 +81,7 @@ def test_the_default_leaves_the_environment_as_the_user_has_set_it() -> None:
 
 
 def test_every_allocator_has_settings() -> None:
-    assert [bool(settings(name)) for name in ALLOCATORS] == [False, True, False]
-
-
-def test_in_turns_every_second_session_retains_memory() -> None:
-    found = [settings("turns", session) for session in range(6)]
-    assert [bool(each) for each in found] == [False, False, True, False, True, False]
-    assert found[2] == settings("retain")
+    assert [bool(settings(name)) for name in ALLOCATORS] == [False, True]
 
 
 def test_another_allocator_is_refused_in_words() -> None:

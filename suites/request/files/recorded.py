@@ -17,9 +17,8 @@ from suites.request.axes import values_of
 from suites.request.files.listed import BUDGET_S, sessions_for
 from suites.request.suites.suite import Gpu, Suite
 
-ALLOCATOR: Final = "turns"
-"""Whether a call's blocks come from fresh pages depends on what a script freed before. So sessions
-take both states in turn, and their scatter includes the difference."""
+ROUND_BUDGET_MS: Final = 1000.0
+"""Savings are sums of differences, which takes more rounds than a ratio."""
 MOST_MASKS: Final = 3
 """Measured masks of batches that have the same shape and another padding or other documents."""
 SAME_AS: Final = {
@@ -48,8 +47,8 @@ def suite_of(path: Path) -> Suite:
         description=f"the attention calls of {found.header.command}",
         cases=lambda devices, gpu: cases,  # noqa: ARG005 - recorded on one device
         sessions=sessions_for(len(measured(cases))),
+        round_budget_ms=ROUND_BUDGET_MS,
         budget_s=BUDGET_S,
-        allocator=ALLOCATOR,
         script_threads=_threads(found.calls),
         panels=("attention",),
         steps=(step,),

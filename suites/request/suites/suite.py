@@ -75,7 +75,6 @@ class Suite:
     keep_compiled    whether compiled code stays from one problem to the next
     left_out         cases of the question that are not in the list, each with the reason
     steps            recorded steps that its cases refer to
-    allocator        the default of --allocator
     script_threads   OpenMP threads of the recorded script, instead of `threads`; None: not recorded
     baselines        the first choices of a baseline, before the usual ones
     compared         implementations that --impl need not name: savings are against them
@@ -98,7 +97,6 @@ class Suite:
     attempts: bool = False
     left_out: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
-    allocator: str = "default"
     script_threads: int | None = None
     baselines: tuple[str, ...] = ()
     keep_compiled: bool = False
