@@ -296,6 +296,7 @@ def timed_run(  # noqa: PLR0913 - each is a part of the plan
     sessions: int = 5,
     twin: float = 0.001,
     threads: tuple[int, ...] = (2,),
+    in_layer: Callable[[Problem, str, int], float] | None = None,
 ) -> tuple[Run, list[Record]]:
     """A run with cases: times from a function of problem, implementation and session.
 
@@ -303,6 +304,7 @@ def timed_run(  # noqa: PLR0913 - each is a part of the plan
     problems  that are measured; None: those of the cases
     names     the first one is the baseline, and has a twin
     twin      how far the twin is off, up and down in turn
+    in_layer  milliseconds of a call with a layer behind it; None: it is not measured
     """
     found = [case.problem for case in cases] if problems is None else map(problem, problems)
     run, _ = small_run(
@@ -319,7 +321,14 @@ def timed_run(  # noqa: PLR0913 - each is a part of the plan
         for name in names
         for each in _timed_by(plan, of, name, ms, twin if name == names[0] else None)
     ]
+    if in_layer is not None:
+        records = [_with_layer(each, in_layer) for each in records]
     return replace(run, plan=plan), records
+
+
+def _with_layer(record: Record, ms: Callable[[Problem, str, int], float]) -> Record:
+    took = ms(record.problem, record.implementation, record.session)
+    return replace(record, in_layer_ms=(took,) * len(record.times_ms))
 
 
 def _timed_by(

@@ -28,10 +28,13 @@ class Chosen:
     choice  made with all sessions
     sums    milliseconds of a step in each session, with the choice of the other sessions; NaN where
             a session lacks a time
+    in_step the same where each time is that of the current implementation, and what the choice
+            takes more with a layer behind it; `sums` where no layers were measured
     """
 
     choice: Choice
     sums: Array
+    in_step: Array
 
 
 def total(ms: Array, counts: Array, choice: Choice) -> Array:
@@ -58,10 +61,13 @@ def single(logs: Array, counts: Array) -> Choice | None:
     return np.full(len(logs), int(np.nanargmin(sums)))
 
 
-def chosen(ms: Array, counts: Array, allowed: Array, policy: Policy) -> Chosen | None:
+def chosen(
+    ms: Array, in_step: Array, counts: Array, allowed: Array, policy: Policy
+) -> Chosen | None:
     """What a policy chooses, and its sums; None where it finds no choice.
 
     ms       [cases, names, sessions]
+    in_step  the same, as `Chosen` has them
     allowed  [cases, names]: 1, or NaN for what may not be chosen
 
     A single session is both chosen on and timed on.
@@ -71,13 +77,14 @@ def chosen(ms: Array, counts: Array, allowed: Array, policy: Policy) -> Chosen |
     if choice is None:
         return None
     sessions = range(logs.shape[2])
-    sums = np.full(len(sessions), np.nan)
+    sums, layered = np.full((2, len(sessions)), np.nan)
     for session in sessions:
         others = [each for each in sessions if each != session] or [session]
         own = policy(_means(logs[:, :, others]) * allowed, counts)
         if own is not None:
             sums[session] = total(ms[:, :, [session]], counts, own)[0]
-    return Chosen(choice, sums)
+            layered[session] = total(in_step[:, :, [session]], counts, own)[0]
+    return Chosen(choice, sums, layered)
 
 
 def _means(logs: Array) -> Array:

@@ -2,8 +2,11 @@
 
 In a script, other layers run between two calls: caches hold their data, and the C library may map
 fresh pages. The function of the script was timed in both places; that of an implementation to put
-in was not, so its difference is part of the interval of what it saves. How an implementation slows
-the layers after it is in no time of a single call, and not part of it.
+in was not, so its difference is part of the interval of what it saves.
+
+An implementation with large intermediate results also slows the layers after it. So on a CPU the
+calls of a workload are timed with a layer of dense work behind them, too. What remains is how far
+that layer is from those of the script.
 """
 
 from __future__ import annotations
@@ -21,6 +24,9 @@ SCATTER: Final = 0.05
 """Root mean square of ln(time in a script / time in a session): 41 pairs of implementation and
 problem in four scripts of suites.calibrate.savings, one thread, AMD EPYC with 2 cores."""
 PAIRS: Final = 41
+OF_SAVING, OF_TIME = 0.25, 0.05
+"""95 % half-width of a saving that was measured with a layer, as a part of itself and of the time
+of what changes."""
 
 
 def half_width(timed: Sequence[Timed]) -> float:
@@ -32,6 +38,18 @@ def half_width(timed: Sequence[Timed]) -> float:
     from scipy.special import stdtrit  # noqa: PLC0415 - 0.8 s to import
 
     return float(stdtrit(PAIRS, 1 - RISK / 2)) * max(SCATTER, _recorded(timed))
+
+
+def in_layer_ms(timed: Sequence[Timed], took_ms: float, saved_ms: float) -> float:
+    """The 95 % half-width of a saving that was measured with a layer, milliseconds of a step.
+
+    took_ms   the time of the cases that change, before
+    saved_ms  what they save
+
+    Where the recorded calls differ more from the measured ones, so may the saving.
+    """
+    part = max(OF_SAVING, _recorded(timed))
+    return math.hypot(part * saved_ms, OF_TIME * took_ms)
 
 
 def _recorded(timed: Sequence[Timed]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -10,7 +11,7 @@ import numpy as np
 
 from reports.analysis.sums import choosing, contexts
 from reports.analysis.sums.choosing import Choice, Chosen, Policy
-from reports.analysis.sums.estimates import Saving, estimated, saved
+from reports.analysis.sums.estimates import Saving, estimated, saved, saved_in_layers
 from reports.analysis.sums.interpolation import Array
 from reports.analysis.sums.rows import Kind, Lacking, StepRow, StepSum, Substitution
 from reports.analysis.sums.times import Timed, Times, processes_of
@@ -22,7 +23,8 @@ from suites.records.lengths import alike
 class Sums:
     """The sums of the timed cases of one step.
 
-    ms  [cases, names, sessions], milliseconds of one call; NaN for none
+    ms       [cases, names, sessions], milliseconds of one call; NaN for none
+    in_step  the same of what is saved: the current one's, and what each takes more in a layer
     """
 
     def __init__(self, times: Times, timed: Sequence[Timed], took_ms: float | None) -> None:
@@ -32,6 +34,7 @@ class Sums:
         self.counts = np.array([each.case.count for each in timed])
         nothing = np.full(len(times.sessions), np.nan)
         self.ms = np.array([[each.ms.get(name, nothing) for name in self.names] for each in timed])
+        self.in_step = self._in_step()
 
     def into(self, row: StepRow) -> StepRow:
         """The row with its sums."""
@@ -81,11 +84,13 @@ class Sums:
 
     def _of(self, choice: Choice) -> Chosen | None:
         """A choice that is made beforehand; None where no session has all of its times."""
-        sums = choosing.total(self.ms, self.counts, choice)
-        return Chosen(choice, sums) if np.isfinite(sums).any() else None
+        sums, in_step = (
+            choosing.total(each, self.counts, choice) for each in (self.ms, self.in_step)
+        )
+        return Chosen(choice, sums, in_step) if np.isfinite(sums).any() else None
 
     def _chosen(self, policy: Policy, allowed: Array) -> Chosen | None:
-        found = choosing.chosen(self.ms, self.counts, allowed, policy)
+        found = choosing.chosen(self.ms, self.in_step, self.counts, allowed, policy)
         return found if found is not None and np.isfinite(found.sums).any() else None
 
     @cached_property
@@ -147,7 +152,11 @@ class Sums:
             self._difference_ms(now, then),
             self._context_ms(now, then),
         )
-        made = saved(now.sums[both].tolist(), then.sums[both].tolist(), further)
+        if any(each.in_layer for each in self.timed):
+            less = (now.in_step - then.in_step)[both]
+            made = saved_in_layers(now.sums[both].tolist(), less.tolist(), further)
+        else:
+            made = saved(now.sums[both].tolist(), then.sums[both].tolist(), further)
         return replace(made, of_step=made.ms.over(self.took_ms)) if self.took_ms else made
 
     def _floor_ms(self, now: Choice, then: Choice) -> float:
@@ -180,10 +189,41 @@ class Sums:
         """The difference between a script and a session, for the cases that change."""
         if not self.times.plan.steps:
             return 0.0
-        changed = np.asarray(now.choice != then.choice, dtype=np.float64)
+        in_layer = np.array(
+            [
+                {self.names[one], self.names[other]} <= each.in_layer.keys()
+                for each, one, other in zip(self.timed, now.choice, then.choice, strict=True)
+            ]
+        )
+        changed = now.choice != then.choice
         half = contexts.half_width(self.timed)
-        choices = [(each.choice, changed) for each in (now, then)]
-        return self._independent_ms(choices, lambda _, __: half)
+        alone = np.asarray(changed & ~in_layer, dtype=np.float64)
+        of_calls = [(each.choice, alone) for each in (now, then)]
+        return math.hypot(
+            self._independent_ms(of_calls, lambda _, __: half),
+            self._in_layer_ms(now.choice, then.choice, changed & in_layer),
+        )
+
+    def _in_layer_ms(self, now: Choice, then: Choice, changed: Array) -> float:
+        """The same for the cases whose difference was measured with a layer."""
+        if not changed.any():
+            return 0.0
+        took = np.array(self._by_case(now)) @ changed
+        less = self.counts * (self._mean_in_step(now) - self._mean_in_step(then))
+        return contexts.in_layer_ms(self.timed, float(took), float(less @ changed))
+
+    def _mean_in_step(self, choice: Choice) -> Array:
+        """The mean over the sessions for each case."""
+        return np.asarray(np.nanmean(self.in_step[np.arange(len(choice)), choice], axis=1))
+
+    def _in_step(self) -> Array:
+        made = self.ms.copy()
+        for place, timed in enumerate(self.timed):
+            current = self.ms[place, self.places[timed.current]]
+            for name, more in timed.in_layer.items():
+                own, known = made[place, self.places[name]], np.isfinite(current + more)
+                own[known] = (current + more)[known]
+        return made
 
     def _interpolation_ms(self, choices: Sequence[tuple[Choice, Array]]) -> float:
         """The half-width that interpolation adds to a sum, milliseconds of a step."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from impls.interface import Problem
+from reports.analysis.sums import in_layers
 from reports.analysis.sums.interpolation import Array, between, half_width
 from reports.rows.families import without_length
 from reports.rows.timings import session_ms
@@ -39,6 +40,8 @@ class Timed:
     """The times of one case.
 
     ms       by implementation, one for each session; NaN where a session has none
+    in_layer what one call takes more than the current one's, with a layer behind it, by
+             implementation and session; empty where no layers were measured
     errors   half-widths of the interpolation in logarithms; empty where the case is measured
     between  the neighbours; None where it is measured
     same     implementations that ran the kernel of another one, with that one's name
@@ -48,6 +51,7 @@ class Timed:
     case: Case
     ms: Mapping[str, Array]
     current: str
+    in_layer: Mapping[str, Array] = field(default_factory=dict)
     errors: Mapping[str, float] = field(default_factory=dict)
     between: Neighbours | None = None
     same: Mapping[str, str] = field(default_factory=dict)
@@ -115,7 +119,10 @@ class Times:
             for name in known
             if (other := self.analysis.same_kernels.get((case.problem, name))) in known
         }
-        return Timed(case, known, self._current(case, known), same=same)
+        current = self._current(case, known)
+        found = {name: self.records(case.problem, name) for name in known}
+        in_layer = in_layers.differences(found, current, self.sessions)
+        return Timed(case, known, current, in_layer, same=same)
 
     def _current(self, case: Case, ms: Mapping[str, Array]) -> str:
         wanted = MEASURED_BY.get(case.by.rpartition(".")[2], "")
@@ -174,14 +181,34 @@ class Times:
         if not ms:
             return Untimed(case, _NO_TIME)
         lower, upper = (family[each] for each in ends)
+        current = self._current(case, ms)
         return Timed(
             case=case,
             ms=ms,
-            current=self._current(case, ms),
+            current=current,
+            in_layer=self._in_layer_between(length, family, ends, tuple(ms), current),
             errors=errors,
             between=(lower, upper),
             same=self._same(ms, lower, upper),
         )
+
+    def _in_layer_between(
+        self,
+        length: int,
+        family: Mapping[int, Problem],
+        ends: tuple[int, int],
+        names: Sequence[str],
+        current: str,
+    ) -> dict[str, Array]:
+        """The differences with a layer, from the times of both neighbours."""
+        found: dict[str, Array] = {}
+        for name in names:
+            own = (in_layers.medians(self.records(family[e], name), self.sessions) for e in ends)
+            times = {end: ms for end, ms in zip(ends, own, strict=True) if ms is not None}
+            if len(times) == len(ends):
+                found[name] = between(length, *ends, times)
+        base = found.get(current)
+        return {} if base is None else {name: own - base for name, own in found.items()}
 
     def _same(self, ms: Mapping[str, Array], lower: Problem, upper: Problem) -> dict[str, str]:
         """The same kernels of both neighbours."""
