@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from scipy.special import stdtrit
 
+from impls.interface import Problem
 from reports.analysis.run_analysis import Analysis
 from reports.analysis.sums import contexts
 from reports.analysis.sums.estimates import Saving
+from reports.analysis.sums.rows import StepRow
 from suites.records.cases import Case, Step
 from tests.reports.analysis.test_steps import CASES, STEP, TOOK, noisy
 from tests.saved_run import timed_run
@@ -56,3 +59,90 @@ def test_each_implementation_is_a_change_of_its_own_for_each_problem() -> None:
     assert set(found) == {(c, n) for c in ((0,), (1,)) for n in ("chunked", "naive")}
     assert found[(1,), "chunked"] == pytest.approx(12 * (1.5 - 0.5), rel=0.05)
     assert found[(0,), "chunked"] == pytest.approx(4 * (2.0 - 3.0), rel=0.05)
+
+
+LAYER = 20.0
+MORE = {"sdpa_flash": 0.0, "chunked": 0.3, "naive": 1.0}
+"""Milliseconds by which a call slows the layer behind it."""
+
+
+def in_layer(of: Problem, name: str, session: int) -> float:
+    """The time of a call with a layer behind it; the layer differs between sessions."""
+    return noisy(of, name, session) + LAYER + session + MORE[name]
+
+
+def layered(*cases: Case, **options: Any) -> StepRow:
+    """The row of a recorded script whose calls were timed in a layer, too."""
+    steps = (Step(name=STEP, took_ms=(50.0, 51.0)),)
+    (row,) = Analysis(*timed_run(noisy, cases, steps=steps, in_layer=in_layer, **options)).steps
+    return row
+
+
+def test_a_saving_counts_what_a_call_does_to_the_layer_behind_it() -> None:
+    plain, found = saving(ONE), layered(*ONE)
+    change = next(each.saving for each in found.single_changes if each.name == "chunked")
+    assert change.ms.value == pytest.approx(plain.ms.value - 4 * MORE["chunked"], rel=0.02)
+    assert found.now is not None
+    assert change.share.value == pytest.approx(change.ms.value / found.now.time.value)
+    assert change.of_step is not None
+    assert change.of_step.value == pytest.approx(change.ms.value / 50.5)
+
+
+def test_the_time_in_attention_is_that_of_the_calls_alone() -> None:
+    steps = (Step(name=STEP),)
+    (plain,) = Analysis(*timed_run(noisy, CASES, steps=steps)).steps
+    found = layered(*CASES)
+    assert found.now == plain.now
+    assert [each.time for each in found.alone] == [each.time for each in plain.alone]
+    assert found.mix is not None
+    assert plain.mix is not None
+    assert found.mix.time == plain.mix.time
+    assert found.mix.saving is not None
+    assert plain.mix.saving is not None
+    less = 12 * MORE["chunked"]
+    assert found.mix.saving.ms.value == pytest.approx(plain.mix.saving.ms.value - less, rel=0.02)
+
+
+def test_a_saving_with_a_layer_has_a_part_of_itself_and_of_the_time_as_half_width() -> None:
+    case, found = ONE[0], layered(*ONE)
+    change = next(each.saving for each in found.single_changes if each.name == "naive")
+    took = case.count * TOOK[case.problem, "sdpa_flash"]
+    part, of_time = contexts.OF_SAVING * change.ms.value, contexts.OF_TIME * took
+    assert half(change) == pytest.approx(math.hypot(part, of_time), rel=0.05)
+
+
+def test_recorded_calls_far_from_the_measured_ones_widen_it() -> None:
+    far = replace(ONE[0], took_ms=2.0 * TOOK[ONE[0].problem, "sdpa_flash"])
+    near, wide = (
+        next(each.saving for each in layered(case).single_changes if each.name == "naive")
+        for case in (ONE[0], far)
+    )
+    ratio = half(wide) / half(near)
+    assert ratio == pytest.approx(math.log(2.0) / contexts.OF_SAVING, rel=0.1)
+
+
+def test_a_case_between_measured_lengths_has_differences_with_a_layer_too() -> None:
+    def ms(of: Problem, name: str, session: int) -> float:
+        return {"sdpa_flash": 1.0, "chunked": 2.0}[name] * of.key_length / 1000
+
+    def both(of: Problem, name: str, session: int) -> float:
+        return ms(of, name, session) * 10 + session / 100
+
+    problems = [Problem.parse(f"h1 t{length} causal fp32 cpu") for length in (1000, 2000, 4000)]
+    case = Case(problem=Problem.parse("h1 t3000 causal fp32 cpu"), step=STEP, count=2)
+    names = ("sdpa_flash", "chunked")
+    options: dict[str, Any] = {"problems": problems, "names": names, "in_layer": both}
+    (row,) = Analysis(*timed_run(ms, (case,), steps=(Step(name=STEP),), **options)).steps
+    (change,) = row.single_changes
+    assert change.saving.ms.value == pytest.approx(2 * 10 * (3.0 - 6.0), rel=0.01)
+
+
+def test_an_implementation_without_a_time_in_a_layer_is_compared_by_its_calls() -> None:
+    steps = (Step(name=STEP),)
+    run, records = timed_run(noisy, ONE, steps=steps, in_layer=in_layer)
+    bare = [replace(r, in_layer_ms=()) if r.implementation == "naive" else r for r in records]
+    found = {
+        each.name: each.saving.ms.value for each in Analysis(run, bare).steps[0].single_changes
+    }
+    assert found["naive"] == pytest.approx(4 * (2.0 - 6.0), rel=0.02)
+    assert found["chunked"] == pytest.approx(4 * (2.0 - 3.0 - MORE["chunked"]), rel=0.02)
