@@ -170,6 +170,15 @@ def test_rounds_are_allotted_by_cost() -> None:
     assert rounds_within(400, [short, long]) == 1
 
 
+def test_a_fewest_number_of_rounds_takes_up_to_four_times_the_budget() -> None:
+    time = FakeTime()
+    long = arm(time, "x", 60.0)  # a lead-in call, and one that is timed
+    assert rounds_within(400, [long], fewest=5) == 5
+    assert rounds_within(4000, [long], fewest=5) == 33
+    assert rounds_within(100, [long], fewest=5) == 3
+    assert rounds_within(10, [long], fewest=5) == 1
+
+
 def test_the_cost_of_a_round_includes_cache_flushes() -> None:
     time = FakeTime()
     sampler = ColdSampler(HostClock(time.now_ns), time.work(98.0), flush_ms=98.0)

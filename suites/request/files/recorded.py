@@ -17,7 +17,7 @@ from suites.request.axes import values_of
 from suites.request.files.listed import BUDGET_S, sessions_for
 from suites.request.suites.suite import Gpu, Suite
 
-ROUND_BUDGET_MS: Final = 1000.0
+ROUND_BUDGET_MS: Final = 1500.0
 """Savings are sums of differences, which takes more rounds than a ratio."""
 MOST_MASKS: Final = 3
 """Measured masks of batches that have the same shape and another padding or other documents."""

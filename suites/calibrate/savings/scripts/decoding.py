@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from suites.calibrate.savings.scripts.layers import Attention
 
-IMPLEMENTATIONS: Final = ("naive", "chunked", "sdpa_math")
+IMPLEMENTATIONS: Final = ("naive", "chunked", "sdpa_math", "sdpa_flash")
 WIDTH: Final = 512
 HEADS: Final = (8, 2)
 PROMPT: Final = 384

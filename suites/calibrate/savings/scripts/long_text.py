@@ -9,7 +9,7 @@ import torch
 
 from suites.calibrate.savings.scripts.layers import Block, band
 
-IMPLEMENTATIONS: Final = ("chunked", "local_window")
+IMPLEMENTATIONS: Final = ("chunked", "local_window", "local_attention")
 WIDTH: Final = 128
 HEADS: Final = 4
 LENGTH: Final = 1536

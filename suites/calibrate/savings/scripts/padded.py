@@ -10,7 +10,7 @@ import torch
 
 from suites.calibrate.savings.scripts.layers import Block
 
-IMPLEMENTATIONS: Final = ("naive", "chunked", "sdpa_math")
+IMPLEMENTATIONS: Final = ("naive", "chunked", "sdpa_math", "sdpa_flash")
 WIDTH: Final = 192
 HEADS: Final = 6
 LENGTH: Final = 256

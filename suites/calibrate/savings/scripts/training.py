@@ -10,7 +10,7 @@ from torch import nn
 
 from suites.calibrate.savings.scripts.layers import Block, band
 
-IMPLEMENTATIONS: Final = ("naive", "chunked", "local_window")
+IMPLEMENTATIONS: Final = ("naive", "chunked", "local_window", "local_attention")
 WIDTH: Final = 128
 HEADS: Final = 4
 LENGTH: Final = 512

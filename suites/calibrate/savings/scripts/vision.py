@@ -9,7 +9,7 @@ import torch
 
 from suites.calibrate.savings.scripts.layers import Block
 
-IMPLEMENTATIONS: Final = ("naive", "chunked", "sdpa_math")
+IMPLEMENTATIONS: Final = ("naive", "chunked", "sdpa_math", "sdpa_flash")
 WIDTH: Final = 384
 HEADS: Final = 6
 PATCHES: Final = 197
