@@ -330,8 +330,8 @@ def test_a_bundle_with_a_changed_byte_is_refused_or_reads_the_same(
     file = bundled(tmp_path / "a.zip", run, records)
     sound, whole = Bundle.read(file), file.read_bytes()
     random, refused = Random(1), 0
-    for _ in range(300):
-        at = random.randrange(len(whole))
+    for each in range(300):
+        at = each * len(whole) // 300  # evenly, so that the count hardly depends on chance
         file.write_bytes(
             whole[:at] + bytes([whole[at] ^ 1 << random.randrange(8)]) + whole[at + 1 :]
         )
