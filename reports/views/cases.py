@@ -9,7 +9,7 @@ from impls.interface import Problem
 from reports.rows.measurements import Measurement
 from reports.views.numbers import number
 from reports.views.problems import without
-from reports.views.text import abbreviated
+from reports.views.text import printable
 from suites.records.cases import Case
 from suites.records.plan import Plan
 
@@ -42,8 +42,16 @@ def labelled(problem: Problem, text: str, labels: Labels, *, between: str = " ")
         return text
     every, (one, *others) = joined(problem, labels), labels[problem]
     if len(every) > LONGEST and others:
-        every = f"{abbreviated(one, LONGEST)} and {len(others)} more"
-    return f"{every if others else abbreviated(every, LONGEST)}:{between}{text}"
+        every = f"{_beginning(one)} and {len(others)} more"
+    return f"{every if others else _beginning(every)}:{between}{text}"
+
+
+def _beginning(label: str) -> str:
+    """The first words of a label, LONGEST characters at most: its problem tells it from others."""
+    line = printable(label)
+    if len(line) <= LONGEST:
+        return line
+    return f"{line[: LONGEST - 1].rpartition(' ')[0] or line[: LONGEST - 1]}…"
 
 
 def place(row: Measurement) -> str:

@@ -141,6 +141,12 @@ def test_long_labels_beside_a_problem_are_counted() -> None:
     )
 
 
+def test_a_long_label_beside_a_problem_is_cut_after_a_word() -> None:
+    labels = {FULL: ("16 requests, one new token each and their keys",)}
+
+    assert cases.labelled(FULL, "t512", labels) == "16 requests, one new token each and…: t512"
+
+
 def test_a_run_without_cases_has_no_steps() -> None:
     analysis = Analysis(*small_run())
 
