@@ -1,19 +1,23 @@
 """Which implementation answers each case, chosen on some sessions and timed on the others.
 
 The smallest of several noisy times is too small on average. So the time of a choice is taken, in
-each session, with the choice that the other sessions make.
+each session, with the choice that the other sessions make. Where layers were measured, it is chosen
+by the times that include what a call does to the layer behind it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from reports.analysis.sums.interpolation import Array
 
+LEAST: Final = 0.01
+"""The least time in a layer, as a part of that of the call: short calls may differ by less than the
+noise of a layer."""
 Choice = np.ndarray[Any, np.dtype[np.int64]]
 """The position of an implementation for each case."""
 Policy = Callable[[Array, Array], Choice | None]
@@ -72,7 +76,7 @@ def chosen(
 
     A single session is both chosen on and timed on.
     """
-    logs = np.log(ms)
+    logs = np.log(np.maximum(in_step, LEAST * ms))
     choice = policy(_means(logs) * allowed, counts)
     if choice is None:
         return None

@@ -146,3 +146,32 @@ def test_an_implementation_without_a_time_in_a_layer_is_compared_by_its_calls() 
     }
     assert found["naive"] == pytest.approx(4 * (2.0 - 6.0), rel=0.02)
     assert found["chunked"] == pytest.approx(4 * (2.0 - 3.0 - MORE["chunked"]), rel=0.02)
+
+
+def test_the_mix_is_chosen_by_what_calls_do_to_the_layer_too() -> None:
+    """Chunked is a third of the time for the window, and slows the layer by more than that."""
+
+    def slowed(of: Problem, name: str, session: int) -> float:
+        return in_layer(of, name, session) + 2.0 * (name == "chunked")
+
+    steps = (Step(name=STEP),)
+    (plain,) = Analysis(*timed_run(noisy, CASES, steps=steps)).steps
+    (found,) = Analysis(*timed_run(noisy, CASES, steps=steps, in_layer=slowed)).steps
+    assert plain.mix is not None
+    assert plain.mix.names == ("sdpa_flash", "chunked")
+    assert found.mix is not None
+    assert found.mix.names == ("sdpa_flash", "sdpa_flash")
+
+
+def test_a_short_call_within_the_noise_of_the_layer_has_a_mix() -> None:
+    """The layer with the candidate is faster by more than the whole call takes."""
+
+    def faster(of: Problem, name: str, session: int) -> float:
+        return LAYER - (5.0 + session / 10) * (name == "chunked")
+
+    steps = (Step(name=STEP),)
+    (found,) = Analysis(*timed_run(noisy, CASES, steps=steps, in_layer=faster)).steps
+    assert found.mix is not None
+    assert found.mix.names == ("chunked", "chunked")
+    assert found.mix.saving is not None
+    assert found.mix.saving.ms.value == pytest.approx(16 * 5.3, rel=0.01)
