@@ -83,6 +83,11 @@ def better(row: StepRow) -> Iterator[str]:
 def notes(row: StepRow) -> Iterator[str]:
     """What the sums leave out, and what is interpolated, as whole sentences."""
     yield from _recorded(row)
+    if row.in_layers and row.now is not None:
+        yield (
+            "Savings include how a call slows the layer after it, so they are not the differences "
+            "of these times."
+        )
     yield from _interpolated(row)
     yield from _left_out(row)
     yield from _unexpressed(row)

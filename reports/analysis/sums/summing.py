@@ -52,6 +52,7 @@ class Sums:
             mix=self._sum("mix", mix) if mix else None,
             mix_saving=self._saving(best, mix) if best and mix else None,
             single_changes=tuple(self._single_changes(now)) if now else (),
+            in_layers=self._in_layers,
         )
 
     def _single_changes(self, now: Chosen) -> Iterator[Substitution]:
@@ -152,12 +153,16 @@ class Sums:
             self._difference_ms(now, then),
             self._context_ms(now, then),
         )
-        if any(each.in_layer for each in self.timed):
+        if self._in_layers:
             less = (now.in_step - then.in_step)[both]
             made = saved_in_layers(now.sums[both].tolist(), less.tolist(), further)
         else:
             made = saved(now.sums[both].tolist(), then.sums[both].tolist(), further)
         return replace(made, of_step=made.ms.over(self.took_ms)) if self.took_ms else made
+
+    @property
+    def _in_layers(self) -> bool:
+        return any(each.in_layer for each in self.timed)
 
     def _floor_ms(self, now: Choice, then: Choice) -> float:
         """The noise floor of the cases whose implementation changes."""

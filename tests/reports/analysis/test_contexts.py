@@ -14,6 +14,7 @@ from reports.analysis.run_analysis import Analysis
 from reports.analysis.sums import contexts
 from reports.analysis.sums.estimates import Saving
 from reports.analysis.sums.rows import StepRow
+from reports.views import steps as sentences
 from suites.records.cases import Case, Step
 from tests.reports.analysis.test_steps import CASES, STEP, TOOK, noisy
 from tests.saved_run import timed_run
@@ -175,3 +176,10 @@ def test_a_short_call_within_the_noise_of_the_layer_has_a_mix() -> None:
     assert found.mix.names == ("chunked", "chunked")
     assert found.mix.saving is not None
     assert found.mix.saving.ms.value == pytest.approx(16 * 5.3, rel=0.01)
+
+
+def test_savings_that_are_not_differences_of_the_times_are_said() -> None:
+    (plain,) = Analysis(*timed_run(noisy, CASES, steps=(Step(name=STEP),))).steps
+    said = "Savings include how a call slows the layer after it"
+    assert any(each.startswith(said) for each in sentences.notes(layered(*CASES)))
+    assert not any(each.startswith(said) for each in sentences.notes(plain))
