@@ -7,7 +7,7 @@ from typing import Final
 from impls.interface import Problem
 from impls.interface.problem import DTYPE_BYTES
 from suites.engine.forecast import CHECK_CALLS, Forecast, size
-from suites.measure.layer_work import is_short, work
+from suites.measure.layer_work import LAYERS, is_short, work
 from suites.measure.rounds import (
     FEWEST,
     FEWEST_IN_LAYERS,
@@ -92,7 +92,7 @@ def session_s(
 def _in_layers_ms(problem: Problem, call_ms: float, beside: int, round_budget_ms: float) -> float:
     """Milliseconds of the calls of a pair that is timed alone and in a layer: set-up and rounds."""
     layer_ms = work(problem) / LAYER_WORK if is_short(problem) else 0.0
-    turn_ms = 2 * call_ms + (2 * (call_ms + layer_ms) if layer_ms else 0.0)
+    turn_ms = 2 * call_ms + (2 * LAYERS * (call_ms + layer_ms) if layer_ms else 0.0)
     share_ms = round_budget_ms / beside
     fewest_ms = min(FEWEST_IN_LAYERS * turn_ms, MOST_TIMES_BUDGET * share_ms)
     return turn_ms + OVERRUN * max(FEWEST * turn_ms, fewest_ms, share_ms)

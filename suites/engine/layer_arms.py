@@ -12,8 +12,8 @@ from suites.engine.protocol import Measure
 from suites.measure import timing
 from suites.measure.gradients import GradientMode
 from suites.measure.inputs import Inputs
-from suites.measure.layer_work import is_short
-from suites.measure.layers import Layer
+from suites.measure.layer_work import LAYERS, is_short
+from suites.measure.layers import Layers
 from suites.measure.rounds import Arm
 from suites.measure.timing import Clock
 
@@ -36,7 +36,7 @@ class LayerArms:
 
     def __init__(self, task: Measure, clock: Clock) -> None:
         wanted = task.in_layer and task.problem.device == "cpu" and is_short(task.problem)
-        self._layer = Layer(task.problem) if wanted else None
+        self._layers = Layers(task.problem) if wanted else None
         self._clock = clock
         self.arms: dict[str, Arm] = {}
 
@@ -52,14 +52,19 @@ class LayerArms:
         arm        of its calls alone, warm
         functions  of q, k and v, one for each set of inputs
         """
-        if self._layer is None:
+        if self._layers is None:
             return
         pairs = zip(functions, sets, strict=True)
-        calls = [self._layer.after(function, each, mode) for function, each in pairs]
+        calls = [self._layers.around(function, each, mode) for function, each in pairs]
         calls[0]()
         call_ms = timing.one_call_ms(calls[-1], self._clock)
         name = f"{IN_LAYER}{arm.name}"
         self.arms[arm.name] = replace(arm.again(), name=name, calls=calls, call_ms=call_ms)
+
+    def times_ms(self, name: str) -> tuple[float, ...]:
+        """Milliseconds of one call with its layer, a sample for each round; empty without any."""
+        found = self.arms.get(name)
+        return tuple(each / LAYERS for each in found.times_ms) if found else ()
 
     def fresh(self, names: Iterable[str]) -> list[Arm]:
         """The arms of these implementations, without samples."""

@@ -243,7 +243,7 @@ class Bench:
             times_ms=tuple(arm.times_ms),
             twin_ms=tuple(twin.times_ms) if twin else (),
             again_ms=self._again_ms(name) if paired else (),
-            in_layer_ms=tuple(layer.times_ms) if layer and paired else (),
+            in_layer_ms=self._layers.times_ms(name) if paired else (),
             process=self.task.process,
             unbound=unbound() if self.task.meeting and self.problem.device == "cpu" else "",
             in_rounds=paired,

@@ -12,8 +12,8 @@ from torch.nn import functional
 from impls.interface import Problem
 from suites.measure.gradients import GradientMode
 from suites.measure.inputs import make_inputs
-from suites.measure.layer_work import work
-from suites.measure.layers import Layer
+from suites.measure.layer_work import LAYERS, work
+from suites.measure.layers import Layers
 
 SIZES = "b2 h4/2 t8/16 d16 full fp32 cpu"
 
@@ -22,29 +22,37 @@ def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     return functional.scaled_dot_product_attention(q, k, v, enable_gqa=True)
 
 
-def test_a_layer_returns_the_next_queries_keys_and_values() -> None:
-    problem = Problem.parse(SIZES)
-    inputs = make_inputs(problem, purpose="test")
-    found: Any = Layer(problem).after(attend, inputs, GradientMode())()
-    assert found.shape == (2, 8, (4 + 2 + 2) * 16)
+@pytest.mark.parametrize("keys", ["8", "8/16"])
+@pytest.mark.parametrize("layout", ["", " bthd"])
+def test_layers_return_the_same_shape_as_a_model(keys: str, layout: str) -> None:
+    problem = Problem.parse(f"b2 h4/2 t{keys} d16 full fp32{layout} cpu")
+    inputs, seen = make_inputs(problem, purpose="test"), []
+
+    def watched(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        seen.append([(x.shape, x.stride()) for x in (q, k, v)])
+        return attend(q, k, v)
+
+    found: Any = Layers(problem).around(watched, inputs, GradientMode())()
+    assert found.shape == (2, 8, 4 * 16)
     assert not found.requires_grad
     assert 0.1 < found.std() < 10  # neither vanishes nor overflows
+    assert seen == [[(x.shape, x.stride()) for x in (inputs.q, inputs.k, inputs.v)]] * LAYERS
 
 
-def test_in_training_inputs_and_weights_have_gradients() -> None:
-    problem = Problem.parse(f"{SIZES} train")
-    inputs, layer = make_inputs(problem, purpose="test"), Layer(problem)
-    found: Any = layer.after(attend, inputs, GradientMode())()
-    expected = [inputs.q, inputs.k, inputs.v, *layer.weights]
-    assert [x.shape for x in found] == [x.shape for x in expected]
+@pytest.mark.parametrize(("keys", "leaves"), [("8", 6 * LAYERS), ("8/16", 4 * LAYERS + 2)])
+def test_in_training_weights_have_gradients(keys: str, leaves: int) -> None:
+    problem = Problem.parse(f"b2 h4/2 t{keys} d16 full fp32 cpu train")
+    inputs, layers = make_inputs(problem, purpose="test"), Layers(problem)
+    found: Any = layers.around(attend, inputs, GradientMode())()
+    assert len(found) == leaves
     assert all(x.abs().sum() > 0 for x in found)
-    assert all(x.grad is None for x in layer.weights)
+    assert all(x.grad is None for own in layers.weights for x in own)
 
 
-def test_other_implementations_give_the_same_layer() -> None:
+def test_every_implementation_has_the_same_layers() -> None:
     problem = Problem.parse(SIZES)
     inputs = make_inputs(problem, purpose="test")
-    first, second = (Layer(problem).after(attend, inputs, GradientMode())() for _ in range(2))
+    first, second = (Layers(problem).around(attend, inputs, GradientMode())() for _ in range(2))
     assert torch.equal(first, second)  # type: ignore[arg-type] # tensors
 
 
