@@ -1,4 +1,4 @@
-"""Arms of the rounds that time each call a second time, with a layer of dense work behind it."""
+"""Arms of the rounds that time calls a second time, inside layers of dense work."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def implementation_of(arm: str) -> str:
 class LayerArms:
     """The arms in a layer of one problem, by implementation; none where the task wants none.
 
-    On a CPU only: a GPU was not seen to run layers slower after large intermediate results. None
-    where the layer would take much longer than a call that can be in rounds, either.
+    On a CPU only: how layers around a call act on a GPU was not measured. None where layers take
+    too long, either.
     """
 
     def __init__(self, task: Measure, clock: Clock) -> None:

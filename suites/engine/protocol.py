@@ -148,7 +148,7 @@ class Measure(_OnProblem):
     expected_ms      a call of each implementation as forecast; 0 is not known
     round_budget_ms  what the rounds may take
     fewest_rounds    that are run even if they take some times the budget; 0: the usual ones
-    in_layer         whether calls are timed a second time with a layer of dense work behind them
+    in_layer         whether calls are timed a second time inside layers of dense work
     threads          OpenMP threads of the session
     twin_of          the implementation that has a twin; "" for none
     ceilings         of this session, as surveyed

@@ -93,7 +93,7 @@ class Layers:
 
     def _split(self, x: Tensor, heads: int) -> Tensor:
         """[B, T, H * D] as [B, H, T, D], in the layout of the problem."""
-        found = x.unflatten(2, (heads, -1)).transpose(1, 2)
+        found = x.view(*x.shape[:2], heads, -1).transpose(1, 2)
         return found if self._problem.layout == "bthd" else found.contiguous()
 
 

@@ -91,7 +91,7 @@ class StepRow:
     took_ms      median wall time of a recorded step; None: not recorded
     unexpressed  recorded calls that no problem expresses
     single_changes  each implementation in place of what some cases have now, alone
-    in_layers    whether savings are differences of times with a layer behind the call
+    in_layers    whether savings are differences of times inside layers
     """
 
     step: str

@@ -28,7 +28,7 @@ def samples(analysis: Analysis) -> list[dict[str, Any]]:
     round      counted from 1, over the rounds tried; None for a call timed apart from rounds
     twin_ms    the twin's sample of that round; None for all but the baseline
     again_ms   the same of the baseline in another process; None without one
-    in_layer_ms  with a layer behind the call; None without one
+    in_layer_ms  of one call and its layer; None without one
     disturbed  what disturbed the round; empty for nothing
     """
     return [
