@@ -218,7 +218,8 @@ class Record:
     again_ms          the same of the baseline once more in another process; only the baseline has
                       them, and only where implementations are measured in several processes
     in_layer_ms       milliseconds of one call and its layer of dense work, within several layers
-                      in a row, a sample for each of the same rounds; empty where savings in a script are not estimated
+                      in a row, a sample for each of the same rounds; empty where no savings in a
+                      script are estimated
     process           the process of the session; empty: the first one
     unbound           why the threads of this process are not bound to CPUs, so that its samples do
                       not pair with those of other processes; empty when they are, or pair with none

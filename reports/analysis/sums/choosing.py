@@ -2,7 +2,7 @@
 
 The smallest of several noisy times is too small on average. So the time of a choice is taken, in
 each session, with the choice that the other sessions make. Where layers were measured, it is chosen
-by the times that include what a call does to the layer behind it.
+by the times that include what a call does to the layer after it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Chosen:
     sums    milliseconds of a step in each session, with the choice of the other sessions; NaN where
             a session lacks a time
     in_step the same where each time is that of the current implementation, and what the choice
-            takes more with a layer behind it; `sums` where no layers were measured
+            takes more inside layers; `sums` where no layers were measured
     """
 
     choice: Choice

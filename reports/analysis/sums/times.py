@@ -40,7 +40,7 @@ class Timed:
     """The times of one case.
 
     ms       by implementation, one for each session; NaN where a session has none
-    in_layer what one call takes more than the current one's, with a layer behind it, by
+    in_layer what one call takes more than the current one's, inside layers, by
              implementation and session; empty where no layers were measured
     errors   half-widths of the interpolation in logarithms; empty where the case is measured
     between  the neighbours; None where it is measured
