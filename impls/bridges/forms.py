@@ -39,7 +39,7 @@ class Call(NamedTuple):
 
 
 class Form:
-    """What happens with calls of one form.
+    """The treatment of calls of one form.
 
     function  answers them; None: torch does
     label     the problem and the implementation, or why torch answers them

@@ -1,4 +1,4 @@
-"""Which implementation a mix has for a problem: by the problem itself, or by its nearest length."""
+"""The implementation of a mix for a problem: of the problem itself, or of its nearest length."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Mix:
 
 
 def _kind(problem: Problem) -> Hashable:
-    """What problems of one choice have in common: all but length, strides, padding, documents."""
+    """The fields that problems of one choice share: all but length, strides, padding, documents."""
     mask = problem.mask
     square = problem.query_length == problem.key_length
     return (

@@ -64,7 +64,7 @@ class Axis:
     fewest: int = 2
 
     def fixed(self, problem: Problem) -> Iterator[Fixed]:
-        """What identifies the charts of a problem; none where it is not on the axis."""
+        """The keys of the charts of a problem; none where it is not on the axis."""
         if not self.holds(problem):
             return
         rest = problem.without("heads", "length", *self.varies, *filter(None, [self.free]))

@@ -115,6 +115,6 @@ QUESTIONS: Final = (
 )
 
 
-def asked(analysis: Analysis) -> list[Question]:
+def questions_of(analysis: Analysis) -> list[Question]:
     """The questions that the suite of a run asks."""
     return [each for each in QUESTIONS if each.suite == analysis.plan.suite]

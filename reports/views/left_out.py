@@ -1,4 +1,4 @@
-"""What a run leaves out: slow starts, and cases that its suite lacks for time."""
+"""The parts that a run leaves out: slow starts, and cases that its suite lacks for time."""
 
 from __future__ import annotations
 

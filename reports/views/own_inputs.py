@@ -36,7 +36,7 @@ NAMES: Final = (
 
 
 def timed_note(analysis: Analysis) -> str:
-    """Which inputs the times are of; empty for a run without the user's own, or without times."""
+    """The inputs of the times; empty for a run without the user's own, or without times."""
     count = len({file.sha256 for file in analysis.plan.inputs})
     if not count or not analysis.plan.sessions:
         return ""

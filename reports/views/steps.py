@@ -55,7 +55,7 @@ def label(row: StepRow, analysis: Analysis) -> str:
 
 
 def first(row: StepRow) -> str:
-    """What attention takes now: attention takes 41.2 ms [40.1, 42.3] of the 180 ms step, ..."""
+    """The time in attention: attention takes 41.2 ms [40.1, 42.3] of the 180 ms step, ..."""
     if row.now is None:
         return "attention has no time"
     of = f" of the {milliseconds(row.took_ms)} ms step" if row.took_ms else ""
@@ -81,7 +81,7 @@ def better(row: StepRow) -> Iterator[str]:
 
 
 def notes(row: StepRow) -> Iterator[str]:
-    """What the sums leave out, and what is interpolated, as whole sentences."""
+    """The cases that sums leave out or interpolate, as whole sentences."""
     yield from _recorded(row)
     if row.in_layers and row.now is not None:
         yield (

@@ -194,8 +194,8 @@ def _entries(task: ListImplementations, sender: Sender) -> list[tuple[int, Entry
     for path in impls.own_files():
         known |= _load(path, task.without, sender, known)
     every = [each.name for each in known.values() if isinstance(each, Implementation)]
-    asked = (impls.EVERY,) if task.specs is None else task.specs
-    specs = [name for spec in asked for name in (every if spec == impls.EVERY else [spec])]
+    specified = (impls.EVERY,) if task.specs is None else task.specs
+    specs = [name for spec in specified for name in (every if spec == impls.EVERY else [spec])]
     found: dict[str, tuple[int, Entry]] = {}
     for position, spec in enumerate(specs):
         sender.send(Begin(problem=None, implementation=spec))
@@ -213,7 +213,7 @@ def _entries(task: ListImplementations, sender: Sender) -> list[tuple[int, Entry
             ran_on=each.ran_on,
         )
         for each in known.values()
-        if isinstance(each, Missing) and impls.EVERY in asked
+        if isinstance(each, Missing) and impls.EVERY in specified
     ]
     return [*found.values(), *((len(specs), each) for each in missing)]
 

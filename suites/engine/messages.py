@@ -120,7 +120,7 @@ class Listed:
 
 @message
 class Refused:
-    """What was requested cannot be used, for this reason."""
+    """The requested inputs or specs cannot be used, for this reason."""
 
     kind: Literal["refused"] = "refused"
     reason: str

@@ -29,7 +29,7 @@ _WORDS: Final = ("problem", "mask")
 _OF_TENSOR: Final = {"training": "grad", "sink": "sink"}
 """Fields of a problem that need a tensor, with its key."""
 _NOT_READ: Final = (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError)
-"""What torch.load raises for a file that is none of its own."""
+"""The exceptions of torch.load for a file that torch.save did not write."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,4 +1,4 @@
-"""What the recorded processes wrote, added up for each distinct call."""
+"""The raw files of recorded processes, added up for each distinct call."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from suites.records.cases import Case
 MOST_LENGTHS: Final = 12
 """Measured lengths of one family: neighbours are less than a factor of 2 apart up to 4096."""
 Family = tuple[Any, ...]
-"""What problems that differ in length only have in common; hashable."""
+"""The fields shared by problems that differ in length only; hashable."""
 
 
 def family(problem: Problem) -> Family:

@@ -31,7 +31,7 @@ _WIDTH: Final = 96
 _UNPICKLABLE: Final = (
     pickle.PicklingError, TypeError, AttributeError, ValueError, RuntimeError, NotImplementedError,
 )  # fmt: skip
-"""What cloudpickle raises for a value that it cannot write."""
+"""The exceptions of cloudpickle for a value that it cannot write."""
 
 Given = str | Callable[..., Any] | Implementation
 """An implementation as --impl takes it, a function, or a decorated one."""

@@ -1,4 +1,4 @@
-"""What counts as the time of an implementation in the check."""
+"""The time of an implementation in the check."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def decorated(q: Tensor, k: Tensor, v: Tensor, *, mask: Any, scale: float) -> Te
 
 
 def loaded(spec: str) -> Any:
-    """What a session makes of a spec."""
+    """The description of a spec by a session."""
     return impls.select([impls.name_and_spec(spec)[1]], {})[0]
 
 

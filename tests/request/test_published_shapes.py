@@ -26,7 +26,7 @@ WHISPER_HEADS = {"encoder_attention_heads": 20, "decoder_attention_heads": 20, "
 
 
 class Seen(NamedTuple):
-    """What a call of a model and a case have in common."""
+    """The fields shared by a call of a model and a case."""
 
     batch: int
     heads: tuple[int, int]

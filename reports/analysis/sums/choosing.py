@@ -1,4 +1,4 @@
-"""Which implementation answers each case, chosen on some sessions and timed on the others.
+"""The implementation of each case, chosen on some sessions and timed on the others.
 
 The smallest of several noisy times is too small on average. So the time of a choice is taken, in
 each session, with the choice that the other sessions make. Where layers were measured, it is chosen
@@ -68,7 +68,7 @@ def single(logs: Array, counts: Array) -> Choice | None:
 def chosen(
     ms: Array, in_step: Array, counts: Array, allowed: Array, policy: Policy
 ) -> Chosen | None:
-    """What a policy chooses, and its sums; None where it finds no choice.
+    """The choice of a policy, and its sums; None where it finds no choice.
 
     ms       [cases, names, sessions]
     in_step  the same, as `Chosen` has them

@@ -1,4 +1,4 @@
-"""What an implementation takes more than the current one, inside layers of dense work.
+"""The time by which an implementation exceeds the current one, inside layers of dense work.
 
 Large intermediate results slow the layers after a call, which the time of the call does not show.
 """

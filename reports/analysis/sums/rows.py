@@ -11,7 +11,7 @@ from reports.analysis.sums.times import Neighbours, Untimed
 from suites.records.cases import Case, Unexpressed
 
 Kind = Literal["now", "alone", "mix"]
-"""What a sum is of: what the script uses now, one implementation for all cases, or a mix."""
+"""The subject of a sum: the current functions, one implementation for all cases, or a mix."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +112,7 @@ class StepRow:
 
     @property
     def recorded_ms(self) -> float | None:
-        """What the cases took in one step when they were recorded; None: not known of all."""
+        """The recorded time of the cases in one step; None: not known of all."""
         found = [(each.case.count, each.case.took_ms) for each in self.cases]
         known = [count * took for count, took in found if took is not None]
         return sum(known) if found and len(known) == len(found) else None

@@ -1,4 +1,4 @@
-"""What `compare` returns: the tables of a run as pandas frames, and its page."""
+"""The result of `compare`: the tables of a run as pandas frames, and its page."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Result:
 
     @cached_property
     def not_measured(self) -> pd.DataFrame:
-        """What has no time, and why."""
+        """The answers without a time, with reasons."""
         return self._frame("not_measured")
 
     @cached_property

@@ -8,14 +8,14 @@ from rich.text import Text
 from reports.analysis.run_analysis import Analysis
 from reports.outputs.terminal.blocks import Fitting
 from reports.outputs.terminal.grid_tables import MOST, Name, table
-from reports.views.counterparts import QUESTIONS, Question, asked
+from reports.views.counterparts import QUESTIONS, Question, questions_of
 from reports.views.problems import common_words, shared_words, without
 from reports.views.text import abbreviated
 
 
 def counterpart_tables(analysis: Analysis, *, every: bool) -> list[RenderableType]:
     """The tables of the questions that the suite asks; of all questions with `every`."""
-    questions = QUESTIONS if every else asked(analysis)
+    questions = QUESTIONS if every else questions_of(analysis)
     return [part for each in questions for part in _table(analysis, each)]
 
 

@@ -185,7 +185,7 @@ def suites_markdown(suites: Iterable[Mapping[str, Any]]) -> str:
 
 
 def problems_list(suite: Mapping[str, Any]) -> Group:
-    """What a suite asks, each of its cases with what is known of it, and what it leaves out."""
+    """The question of a suite, each of its cases with label and source, and the cases left out."""
     minutes = "" if suite["minutes"] is None else f", {suite['minutes']:g} minutes at most"
     lines: list[RenderableType] = [
         Text(f"{suite['name']}: {suite['asks']}", style="bold"),
@@ -200,7 +200,7 @@ def problems_list(suite: Mapping[str, Any]) -> Group:
 
 
 def _about(case: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What a case says beside its problem; empty texts for the rest."""
+    """The fields of a case beside its problem; empty texts for those without a value."""
     step = f" in {case['step']}" if case["step"] else ""
     calls = f"{case['count']:g}{step}" if step or case["count"] != 1 else ""
     yield "label", case["label"]

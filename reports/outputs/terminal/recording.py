@@ -1,4 +1,4 @@
-"""What was recorded of a script, in three lines at most."""
+"""The summary of a recorded script, in three lines at most."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def recorded(found: Collected) -> str:
 
 
 def _share(found: Collected) -> str:
-    """What part of a step, or of the whole, attention takes."""
+    """The share of attention in a step, or in the whole script."""
     header, attention = found.workload.header, attention_ms(found.workload)
     if header.steps > 1 and header.step_ms:
         step, each = median(header.step_ms), attention / header.steps / header.processes

@@ -26,7 +26,7 @@ TIME_KEY: Final = "time_vs_threads"
 
 @dataclass(frozen=True, slots=True)
 class _Figure:
-    """What is drawn over threads.
+    """The figure that is drawn over threads.
 
     of    the figure for each number of threads
     bars  whether points are times, with their spread over sessions

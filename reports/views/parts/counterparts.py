@@ -8,7 +8,7 @@ from typing import Final
 from reports.analysis.counterparts import Counterpart
 from reports.analysis.run_analysis import Analysis
 from reports.views.commands import repeat_command, setting_options
-from reports.views.counterparts import QUESTIONS, Question, asked
+from reports.views.counterparts import QUESTIONS, Question, questions_of
 from reports.views.problems import facets
 from reports.views.sections import Row, Section, Table, Value
 
@@ -17,7 +17,7 @@ ORDER: Final = 0.6
 
 def section(analysis: Analysis) -> Section | None:
     """A table for each question with an answer; on demand in suites that do not ask it."""
-    own = asked(analysis)
+    own = questions_of(analysis)
     tables = tuple(_tables(analysis, own or QUESTIONS))
     if not tables:
         return None

@@ -1,4 +1,4 @@
-"""What the program foretells for a script: recorded, measured and exported as its users do it."""
+"""The foretold savings of a script: recorded, measured and exported as users do it."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def foretell(script: str, folder: Path, options: Sequence[str] = ()) -> list[Cha
 
 
 def implementations(script: str) -> Sequence[str]:
-    """What is put in place of torch's in a script."""
+    """The implementations that are put in place of torch's in a script."""
     found: Sequence[str] = import_module(f"{PACKAGE}.{script}").IMPLEMENTATIONS
     return found
 

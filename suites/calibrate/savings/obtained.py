@@ -1,4 +1,4 @@
-"""What changes really save, from steps in fresh processes."""
+"""The savings that changes obtain, from steps in fresh processes."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class ModelStep:
-    """What a model does once, as a forward pass, a training step or a token.
+    """One step of a model, as a forward pass, a training step or a token.
 
     name     as "BERT base at 512, one forward pass, 2 sequences"
     source   of the shapes: a paper, a configuration file with its fields

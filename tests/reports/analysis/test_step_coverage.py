@@ -54,7 +54,7 @@ def holds(interval: Estimate, value: float) -> bool:
 
 
 def inside() -> Iterator[dict[str, bool]]:
-    """Which intervals of each run hold the truth."""
+    """The intervals of each run that hold the truth."""
     for seed in range(RUNS):
         row, true = made_up(seed)
         assert row.now

@@ -1,4 +1,4 @@
-"""What is said of steps and cases, the same in every output."""
+"""Sentences about steps and cases, the same in every output."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ Size = tuple[tuple[int, ...], tuple[int, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a call computes.
+    """The computation of a call.
 
     by         the function, as "scaled_dot_product_attention"
     q, k, v    shapes and strides, as [B, H, T, D]

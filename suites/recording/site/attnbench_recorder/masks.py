@@ -25,7 +25,7 @@ class Masks:
         self._found: dict[Hashable, tuple[list[StorageWeakRef], Any]] = {}
 
     def of(self, tensors: list[Tensor], purpose: Hashable, recognise: Callable[[], Any]) -> Any:
-        """What `recognise` found when it was last called for the same content and purpose."""
+        """The last result of `recognise` for the same content and purpose."""
         if any(each.is_inference() for each in tensors):  # such a tensor has no version
             return recognise()
         key = (purpose, *map(_content, tensors))
@@ -57,7 +57,7 @@ def _content(tensor: Tensor) -> Hashable:
 
 
 def recognised(mask: Tensor, sizes: tuple[int, int, int, int], *, came: str = "") -> Seen:
-    """What a bool mask (True: seen) or an additive one is.
+    """The form of a bool mask (True: seen) or of an additive one.
 
     mask   broadcasts to [B, H, Tq, Tk]
     sizes  B, Hq, Tq, Tk

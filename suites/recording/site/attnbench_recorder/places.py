@@ -37,7 +37,7 @@ def place() -> str:
 
 @lru_cache(maxsize=4096)
 def _kind(path: str) -> tuple[int, str]:
-    """Which kind of file this is, and its name as shown."""
+    """The kind of this file, and its name as shown."""
     if path.startswith((_OURS, "<frozen ")):
         return SKIPPED, ""
     for folder in ("site-packages", "dist-packages"):

@@ -38,7 +38,7 @@ def described(  # noqa: PLR0913, PLR0917 - its own parameters
 
 
 def unexpressed(sizes: tuple[Size, ...], dropout: float) -> str:
-    """What the grammar cannot express of the sizes and the dropout; empty for nothing."""
+    """The sizes or the dropout that the grammar cannot express; empty where it can."""
     q, k, v = (each[0] for each in sizes)
     if dropout > 0:
         return f"dropout {dropout:g}"

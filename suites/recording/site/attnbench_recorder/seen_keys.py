@@ -1,4 +1,4 @@
-"""Which keys the queries of a call see: a band, key ranges and documents, found from a tensor."""
+"""The keys that queries see: a band, key ranges and documents, found from a tensor."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Rows:
 
     @property
     def is_empty(self) -> Tensor:
-        """Which queries see no key, [B, Tq]."""
+        """The queries that see no key, [B, Tq]."""
         return self.ends == 0
 
 

@@ -56,7 +56,7 @@ def _of_groups(tensors: tuple[Tensor, ...]) -> Any:
 
 
 def _seen(recorder: Recorder, bias: Any, wanted: tuple[int, int, int, int]) -> Seen:
-    """What a bias tensor or one of the classes of xformers.ops.fmha.attn_bias hides."""
+    """The keys hidden by a bias tensor or by a class of xformers.ops.fmha.attn_bias."""
     if bias is None:
         return Seen()
     if isinstance(bias, Tensor) and type(bias) is Tensor:

@@ -1,4 +1,4 @@
-"""What `check` runs."""
+"""The suite of `check`: small and awkward problems."""
 
 from __future__ import annotations
 

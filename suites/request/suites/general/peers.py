@@ -1,4 +1,4 @@
-"""What people use instead, slow starts included."""
+"""The suite of the implementations that people use instead, slow starts included."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _cases(devices: tuple[str, ...], gpu: Gpu) -> tuple[Case, ...]:
 
 
 def _peers_on_a_cpu() -> Iterator[str]:
-    """What models ask for, the quickest problems first: a budget that ends leaves out the last.
+    """Problems of models, the quickest first: a budget that ends leaves out the last.
 
     Windows are at a length at which most of a dense mask is hidden.
     """

@@ -1,4 +1,4 @@
-"""What position encodings cost: in the scores, and in the layer around the attention."""
+"""The cost of position encodings: in the scores, and in the layer around the attention."""
 
 from __future__ import annotations
 
