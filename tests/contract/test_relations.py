@@ -244,6 +244,8 @@ def test_choices_do_not_change_the_output(each: Implementation, words: str) -> N
         inputs = inputs_of(problem)
         wanted = answer(each, problem, inputs)
         for chosen in each.sweep(tuple(each.choices)):
+            if chosen.panel != each.panel:
+                continue  # a layer with positions computes another function
             found = answer(chosen, problem, inputs)
             assert apart(each, problem, inputs, found, wanted) == "", (str(chosen), str(problem))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import sys
 from pathlib import Path
 from textwrap import dedent
 
@@ -46,12 +45,6 @@ PLAIN = """
     def helper(x):
         return x
 """
-
-
-@pytest.fixture(autouse=True)
-def unchanged_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A user's file adds its folder to the path; it leaves with the test."""
-    monkeypatch.setattr(sys, "path", list(sys.path))
 
 
 def write(folder: Path, name: str, text: str) -> Path:
