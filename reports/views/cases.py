@@ -47,7 +47,7 @@ def labelled(problem: Problem, text: str, labels: Labels, *, between: str = " ")
 
 
 def _beginning(label: str) -> str:
-    """The first words of a label, LONGEST characters at most: its problem tells it from others."""
+    """The first words of a label, LONGEST characters at most; its problem follows it."""
     line = printable(label)
     if len(line) <= LONGEST:
         return line
