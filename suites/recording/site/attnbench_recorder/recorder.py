@@ -73,7 +73,7 @@ class Recorder:
                 return original(*args, **kwargs)
             return self.record(original, describe, args, kwargs, alone)
 
-        recorded.original = original  # type: ignore[attr-defined] # a compiled flex_attention is called by it
+        recorded.original = original  # type: ignore[attr-defined] # torch.compile takes the original
         return recorded
 
     def record(
