@@ -235,5 +235,10 @@ def _biased(bias: BiasValues, seen: Tensor | None, q: Tensor, key_length: int) -
 
 @lru_cache(maxsize=1)
 def _visible(mask: Mask, sizes: tuple[int, int, int], device: torch.device) -> Tensor:
-    """The dense mask for B, Tq and Tk, cached: it depends on the problem only."""
-    return mask.dense(*sizes, device)
+    """The dense mask for B, Tq and Tk, cached: it depends on the problem only.
+
+    Where all queries of a row see the same keys, it has one query, and broadcasts.
+    """
+    batch, queries, keys = sizes
+    is_padding = mask == Mask(padding=mask.padding)
+    return mask.dense(batch, 1 if is_padding else queries, keys, device)

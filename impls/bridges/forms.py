@@ -60,7 +60,7 @@ class Forms:
     """
 
     def __init__(self, mix: Mapping[Problem, str]) -> None:
-        known = load()
+        known = load() if mix else {}
         self._found: dict[Hashable, Form] = {}
         self._mix = Mix(mix)
         self._implementations = {

@@ -42,6 +42,10 @@ class Recogniser(Protocol):
         """
 
 
+def _no_mask(mask: Tensor, _: tuple[int, int, int, int]) -> str:
+    return f"a mask of the shape {tuple(mask.shape)}"
+
+
 class _Inside(threading.local):
     """Whether this thread is in an implementation of the mix."""
 
@@ -63,6 +67,15 @@ class Substitution(AbstractContextManager["Substitution"]):
         self._fused: Counter[str] = Counter()
         self._patches = Patches()
         self._inside = _Inside()
+
+    @classmethod
+    def before(cls, function: Function) -> Function:
+        """A function of q, k and v, with the look-up that precedes each call of a substitution.
+
+        For measuring: the look-up finds nothing, and the function is called.
+        """
+        looked_up = cls({}, _no_mask)._answering(lambda q, k, v, *_, **__: function(q, k, v))
+        return lambda q, k, v: looked_up(q, k, v)
 
     @property
     def replaced(self) -> Counter[str]:

@@ -192,10 +192,7 @@ class Mask:
 
     def hides_a_key(self, batch: int, query_length: int, key_length: int) -> bool:
         """Whether some query does not see every key; a causal mask hides none from one query."""
-        whole = self.resolved(batch, key_length)
-        return not whole.covers(
-            key_length - query_length, key_length - 1, 0, key_length, key_length
-        )
+        return _hides_a_key(self, batch, query_length, key_length)
 
     def _ranges(self) -> tuple[tuple[int, int], ...]:
         if not isinstance(self.padding, tuple):
@@ -258,6 +255,12 @@ def _visible_pairs(mask: Mask, batch: int, query_length: int, key_length: int) -
     rows = range(batch) if mask.padding is not None else range(1)
     runs = (mask.interval(b, q + offset, key_length) for b in rows for q in range(query_length))
     return sum(end - start for start, end in runs) * (1 if mask.padding is not None else batch)
+
+
+@lru_cache(maxsize=4096)
+def _hides_a_key(mask: Mask, batch: int, query_length: int, key_length: int) -> bool:
+    whole, last = mask.resolved(batch, key_length), key_length - 1
+    return not whole.covers(key_length - query_length, last, 0, key_length, key_length)
 
 
 @lru_cache(maxsize=4096)

@@ -8,6 +8,7 @@ from typing import Final
 
 from torch import Tensor
 
+from impls.bridges.substitution import Substitution
 from suites.engine.protocol import Measure
 from suites.measure import timing
 from suites.measure.gradients import GradientMode
@@ -30,6 +31,7 @@ def implementation_of(arm: str) -> str:
 class LayerArms:
     """The arms in a layer of one problem, by implementation; none where the task wants none.
 
+    Calls of all but the baseline come after the look-up of a substitution, as in a script with it.
     On a CPU only: how layers around a call act on a GPU was not measured. None where layers take
     too long, either.
     """
@@ -37,7 +39,7 @@ class LayerArms:
     def __init__(self, task: Measure, clock: Clock) -> None:
         wanted = task.in_layer and task.problem.device == "cpu" and is_short(task.problem)
         self._layers = Layers(task.problem) if wanted else None
-        self._clock = clock
+        self._clock, self._current = clock, task.twin_of
         self.arms: dict[str, Arm] = {}
 
     def add(
@@ -54,6 +56,8 @@ class LayerArms:
         """
         if self._layers is None:
             return
+        if arm.name != self._current:
+            functions = [Substitution.before(each) for each in functions]
         pairs = zip(functions, sets, strict=True)
         calls = [self._layers.around(function, each, mode) for function, each in pairs]
         calls[0]()

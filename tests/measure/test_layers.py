@@ -39,7 +39,7 @@ def test_layers_return_the_same_shape_as_a_model(keys: str, layout: str) -> None
     assert seen == [[(x.shape, x.stride()) for x in (inputs.q, inputs.k, inputs.v)]] * LAYERS
 
 
-@pytest.mark.parametrize(("keys", "leaves"), [("8", 6 * LAYERS), ("8/16", 4 * LAYERS + 2)])
+@pytest.mark.parametrize(("keys", "leaves"), [("8", 6 * LAYERS), ("8/16", 6 * LAYERS + 1)])
 def test_in_training_weights_have_gradients(keys: str, leaves: int) -> None:
     problem = Problem.parse(f"b2 h4/2 t{keys} d16 full fp32 cpu train")
     inputs, layers = make_inputs(problem, purpose="test"), Layers(problem)
@@ -47,6 +47,29 @@ def test_in_training_weights_have_gradients(keys: str, leaves: int) -> None:
     assert len(found) == leaves
     assert all(x.abs().sum() > 0 for x in found)
     assert all(x.grad is None for own in layers.weights for x in own)
+
+
+def keys_of_layers(words: str) -> list[Tensor]:
+    problem, seen = Problem.parse(f"b1 h4 d16 fp32 cpu {words}"), []
+
+    def watched(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        seen.append(k)
+        return attend(q, k, v)
+
+    inputs = make_inputs(problem, purpose="test")
+    Layers(problem).around(watched, inputs, GradientMode())()
+    return [*seen, inputs.k]
+
+
+def test_each_layer_has_a_cache_of_its_own() -> None:
+    *seen, given = keys_of_layers("t1/16 full")
+    assert all(torch.equal(each, given) for each in seen)
+    assert len({each.data_ptr() for each in seen}) == LAYERS
+
+
+def test_keys_of_many_queries_are_projections() -> None:
+    *seen, given = keys_of_layers("t40/16 full")
+    assert all(each.shape == given.shape and not torch.equal(each, given) for each in seen)
 
 
 def test_every_implementation_has_the_same_layers() -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
 
-from .seen_keys import Seen, parts_of, rows_of
+from .seen_keys import Seen, parts_of, ranges_of, rows_of
 
 HIDES: Final = -1e4
 """An additive mask hides a key by this or less: its weight underflows to 0 in every dtype."""
@@ -63,38 +63,38 @@ def recognised(mask: Tensor, sizes: tuple[int, int, int, int], *, came: str = ""
     sizes  B, Hq, Tq, Tk
     came   how it came, where not as this tensor
     """
-    batch, _, queries, keys = sizes
+    queries, keys = sizes[2:]
     with torch.no_grad():
-        view = _view(mask.detach(), queries, keys)
+        view = _view(mask.detach(), keys)
         came = came or ("bool" if mask.dtype == torch.bool else "additive")
         if mask.dtype == torch.bool:
-            return _of_visible(view, batch, came)
+            return _of_visible(view, sizes, came)
         visible = view > HIDES
-        values = view.masked_fill(~visible, 0)
-        if bool((values == 0).all()):
-            return _of_visible(visible, batch, came)
-        seen = _of_visible(visible, batch, came)
-        if seen.reason:
+        seen = _of_visible(visible, sizes, came)
+        if seen.reason or bool((view.masked_fill(~visible, 0) == 0).all()):
             return seen
-        if _is_alibi(view, visible):
+        if _is_alibi(*(each.expand(-1, -1, queries, -1) for each in (view, visible))):
             return replace(seen, bias="alibi")
         return Seen(came, reason="dense bias")
 
 
-def _view(mask: Tensor, queries: int, keys: int) -> Tensor:
-    """The mask as [B, H, Tq, Tk], with 1 for B or H where its rows or heads are one."""
+def _view(mask: Tensor, keys: int) -> Tensor:
+    """The mask as [B, H, Tq, Tk], with 1 for B, H or Tq where rows, heads or queries are one."""
     while mask.dim() < 4:
         mask = mask.unsqueeze(0)
-    for axis in (0, 1):
+    for axis in (0, 1, 2):
         if mask.stride(axis) == 0:
             mask = mask.narrow(axis, 0, 1)
-    return mask.expand(-1, -1, queries, keys)
+    return mask.expand(-1, -1, -1, keys)
 
 
-def _of_visible(visible: Tensor, batch: int, came: str) -> Seen:
+def _of_visible(visible: Tensor, sizes: tuple[int, int, int, int], came: str) -> Seen:
+    batch, _, queries, _ = sizes
     if visible.shape[1] > 1 and not bool((visible == visible[:, :1]).all()):
         return Seen(came, reason="a mask for each head")
     rows = rows_of(visible[:, 0])
+    if rows is not None and visible.shape[2] < queries:  # most masks of padding come like this
+        return Seen(came, padding=ranges_of(rows, batch))
     parts = None if rows is None else parts_of(rows, batch)
     return Seen(came, reason="dense mask") if parts is None else Seen(came, **parts)
 

@@ -86,6 +86,14 @@ def rows_of(visible: Tensor, *, collapse: bool = True) -> Rows | None:
     return Rows(starts, ends, keys)
 
 
+def ranges_of(rows: Rows, batch: int) -> Ranges | None:
+    """Keys [start, end) of each batch row, by its first query; None where every row sees all."""
+    found = tuple(zip(rows.starts[:, 0].tolist(), rows.ends[:, 0].tolist(), strict=True))
+    if all(each == (0, rows.keys) for each in found):
+        return None
+    return found if len(found) == batch else found * batch
+
+
 def parts_of(rows: Rows, batch: int) -> dict[str, Any] | None:
     """The parts of the mask that has exactly these rows; None where no mask of the grammar has.
 
