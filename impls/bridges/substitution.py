@@ -42,10 +42,6 @@ class Recogniser(Protocol):
         """
 
 
-def _no_mask(mask: Tensor, _: tuple[int, int, int, int]) -> str:
-    return f"a mask of the shape {tuple(mask.shape)}"
-
-
 class _Inside(threading.local):
     """Whether this thread is in an implementation of the mix."""
 
@@ -68,15 +64,6 @@ class Substitution(AbstractContextManager["Substitution"]):
         self._patches = Patches()
         self._inside = _Inside()
 
-    @classmethod
-    def before(cls, function: Function) -> Function:
-        """A function of q, k and v, with the look-up that precedes each call of a substitution.
-
-        For measuring: the look-up finds nothing, and the function is called.
-        """
-        looked_up = cls({}, _no_mask)._answering(lambda q, k, v, *_, **__: function(q, k, v))
-        return lambda q, k, v: looked_up(q, k, v)
-
     @property
     def replaced(self) -> Counter[str]:
         """Calls that implementations of the mix answered, by problem and implementation."""
@@ -89,7 +76,7 @@ class Substitution(AbstractContextManager["Substitution"]):
 
     def __enter__(self) -> Self:
         original = torch.nn.functional.scaled_dot_product_attention
-        self._patches.replace_everywhere(original, self._answering(original))
+        self._patches.replace_everywhere(original, self.answering(original))
         for name, words in FUSED.items():
             self._patches.replace(torch, name, self._counting(getattr(torch, name), words))
         return self
@@ -100,7 +87,7 @@ class Substitution(AbstractContextManager["Substitution"]):
             every = forms.lines(self.replaced, self.left)
             self._report.write("".join(f"attnbench: {line}\n" for line in every))
 
-    def _answering(self, original: Function) -> Function:
+    def answering(self, original: Function) -> Function:
         """scaled_dot_product_attention with the mix in front of it."""
         is_compiling = torch.compiler.is_compiling
         inside, answering = self._inside, self._forms.of
@@ -149,3 +136,13 @@ class Substitution(AbstractContextManager["Substitution"]):
             return original(*args, **kwargs)
 
         return counting
+
+
+def looked_up(function: Function) -> Function:
+    """A function of q, k and v that is called after the look-up of a substitution.
+
+    For measuring what a call takes in a script: the mix is empty, so that the function itself is
+    what the look-up finds.
+    """
+    without_mix = Substitution({}, lambda _, __: "no mask is given")
+    return without_mix.answering(lambda q, k, v, *_, **__: function(q, k, v))

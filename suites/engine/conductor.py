@@ -182,14 +182,15 @@ class Conductor:
     def _timed_before(self, session: int) -> set[Pair]:
         """Pairs timed in the previous session: scheduled first, since they narrow an interval.
 
-        In the first session the baseline, which every ratio needs.
+        In the first session the baselines.
         """
         if session == 1:
-            return {
-                (problem, self.plan.baseline_of(names, problem.device))
-                for problem, names in self.plan.untimed(self._records, session)
-            }
+            return self._baselines(self.plan.untimed(self._records, session))
         return {r.pair for r in self._records if r.session == session - 1 and r.status == "ok"}
+
+    def _baselines(self, work: list[Work]) -> set[Pair]:
+        """The baseline of each problem, which every ratio and saving needs."""
+        return {(problem, self.plan.baseline_of(own, problem.device)) for problem, own in work}
 
     def _is_enough(self, session: int) -> bool:
         """Whether a session beyond the fewest would end too late, lasting as long as the last."""
@@ -254,7 +255,10 @@ class Conductor:
         return (self.plan.budget_s or 0) / 60
 
     def _within_budget(self, waiting: list[Work]) -> set[Pair] | None:
-        """The unchecked pairs for which the budget suffices, timed sessions included."""
+        """The unchecked pairs for which the budget suffices, timed sessions included.
+
+        The baselines of a recorded step come first: without them its time is not known.
+        """
         if self.plan.budget_s is None:
             return None
         timing_s = sum(self._timing_costs(self.plan.untimed(self._records, 1)).values())
@@ -263,7 +267,8 @@ class Conductor:
         costs = {pair: pace * checks[pair] + timing[pair] for pair in checks}
         first_s = pace * self._forecast.first_s(costs)
         left_s = self._deadline_s - self.now_s() - timing_s - first_s
-        return cheapest(costs, left_s, worth=self._worth)
+        first = self._baselines(waiting) if self.plan.steps else ()
+        return cheapest(costs, left_s, first, self._worth)
 
     def _timing_costs(self, work: list[Work]) -> dict[Pair, float]:
         """Forecast of the seconds that all timed sessions take for each pair."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from statistics import fmean
 from typing import Final
 
 from torch import Tensor
 
-from impls.bridges.substitution import Substitution
+from impls.bridges.substitution import looked_up
 from suites.engine.protocol import Measure
 from suites.measure import timing
 from suites.measure.gradients import GradientMode
@@ -57,7 +58,7 @@ class LayerArms:
         if self._layers is None:
             return
         if arm.name != self._current:
-            functions = [Substitution.before(each) for each in functions]
+            functions = [looked_up(each) for each in functions]
         pairs = zip(functions, sets, strict=True)
         calls = [self._layers.around(function, each, mode) for function, each in pairs]
         calls[0]()
@@ -69,6 +70,11 @@ class LayerArms:
         """Milliseconds of one call with its layer, a sample for each round; empty without any."""
         found = self.arms.get(name)
         return tuple(each / LAYERS for each in found.times_ms) if found else ()
+
+    def faults(self, name: str) -> float | None:
+        """Minor page faults of one call with its layer; None without any."""
+        found = self.arms.get(name)
+        return fmean(found.faults) / found.count / LAYERS if found and found.faults else None
 
     def fresh(self, names: Iterable[str]) -> list[Arm]:
         """The arms of these implementations, without samples."""

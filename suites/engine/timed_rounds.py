@@ -244,6 +244,7 @@ class Bench:
             twin_ms=tuple(twin.times_ms) if twin else (),
             again_ms=self._again_ms(name) if paired else (),
             in_layer_ms=self._layers.times_ms(name) if paired else (),
+            in_layer_faults=self._layers.faults(name) if paired else None,
             process=self.task.process,
             unbound=unbound() if self.task.meeting and self.problem.device == "cpu" else "",
             in_rounds=paired,

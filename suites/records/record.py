@@ -220,6 +220,7 @@ class Record:
     in_layer_ms       milliseconds of one call and its layer of dense work, within several layers
                       in a row, a sample for each of the same rounds; empty where no savings in a
                       script are estimated
+    in_layer_faults   minor page faults for one call and its layer, over those samples
     process           the process of the session; empty: the first one
     unbound           why the threads of this process are not bound to CPUs, so that its samples do
                       not pair with those of other processes; empty when they are, or pair with none
@@ -275,6 +276,7 @@ class Record:
     twin_ms: tuple[Milliseconds, ...] = field(default=())
     again_ms: tuple[Milliseconds, ...] = field(default=())
     in_layer_ms: tuple[Milliseconds, ...] = field(default=())
+    in_layer_faults: Average | None = None
     process: str = ""
     unbound: str = ""
     in_rounds: bool = True

@@ -15,6 +15,7 @@ from suites.engine.pools import DONE, Progress, Receive
 from suites.engine.protocol import Check, Measure, Survey, Task
 from suites.engine.time_left import TimeLeft
 from suites.engine.watch import Ending, Watch
+from suites.records.cases import Case, Step
 from suites.records.facts import SessionFacts
 from suites.records.plan import Entry, Plan
 from suites.records.record import CHECK, Record, Status
@@ -295,6 +296,18 @@ def test_pairs_beyond_the_budget_are_recorded_and_not_checked() -> None:
     made = stage.conduct()
     assert {(r.session, r.status, r.cause) for r in made} == {(CHECK, "timed_out", "budget")}
     assert made[0].reason.startswith("the budget of 1.66667e-05 min does not suffice")
+
+
+def test_a_small_budget_first_goes_to_what_a_recorded_step_uses_now() -> None:
+    cases = tuple(Case(problem=each, step="step") for each in (SMALL, LARGE))
+    seen = set()
+    for budget_s in (0.25 * each for each in range(1, 40)):
+        plan = planned("rival", "now", budget_s=budget_s, cases=cases, steps=(Step(name="step"),))
+        made = Stage(replace(plan, baselines={"cpu": ("now",)}), right).conduct()
+        able = [r.implementation for r in made if r.session == CHECK and r.status == "ok"]
+        seen.add(tuple(sorted(able)))
+    assert ("now", "now") in seen
+    assert all(each.count("now") == 2 for each in seen if "rival" in each)
 
 
 def test_pairs_that_the_budget_left_untimed_are_recorded() -> None:

@@ -233,6 +233,7 @@ ODD: dict[str, tuple[Any, ...]] = {
     "twin_ms": (1.0, ["fast", "fast"], [math.nan, 1.0], [-1.0, 1.0], [1.0]),
     "again_ms": (1.0, ["fast", "fast"], [math.nan, 1.0], [-1.0, 1.0], [1.0]),
     "in_layer_ms": (1.0, ["slow", "slow"], [math.nan, 1.0], [-1.0, 1.0], [1.0]),
+    "in_layer_faults": (True, -0.5, math.nan, math.inf, "1"),
     "process": (None, 1),
     "unbound": (None, True),
     "in_rounds": (1, "yes", None),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
+from reports.analysis.sums.script_costs import Cost
 from suites.stats.intervals import RISK, Interval, over_sessions
 
 
@@ -92,22 +93,27 @@ def saved(now: Sequence[float], then: Sequence[float], further_ms: Sequence[floa
 
 
 def saved_in_layers(
-    now: Sequence[float], saved_ms: Sequence[float], further_ms: Sequence[float] = ()
+    now: Sequence[float],
+    saved_ms: Sequence[float],
+    cost: Cost,
+    further_ms: Sequence[float] = (),
 ) -> Saving:
     """The saving from differences of times with a layer: their mean and Student interval.
 
     now         sums of the same sessions, milliseconds
     saved_ms    of each session
+    cost        of the change beyond what layers show
     further_ms  half-widths that join that of the sessions, by root of squares
     """
     from scipy.special import stdtrit  # noqa: PLC0415 - 0.8 s to import
 
-    base, middle, count = estimated(now).value, fmean(saved_ms), len(saved_ms)
+    base, middle, count = estimated(now).value, fmean(saved_ms) - cost.ms, len(saved_ms)
     ms = Estimate(value=middle, sessions=count)
     if count > 1:
         quantile = float(stdtrit(count - 1, 1 - RISK / 2))
         half = math.hypot(quantile * stdev(saved_ms) / math.sqrt(count), *further_ms)
-        ms = _around(middle, half, count)
+        low, high = middle - math.hypot(half, cost.above), middle + math.hypot(half, cost.below)
+        ms = Estimate(value=middle, low=low, high=high, sessions=count)
     return Saving(ms=ms, share=ms.over(base))
 
 

@@ -14,6 +14,7 @@ from reports.analysis.sums.choosing import Choice, Chosen, Policy
 from reports.analysis.sums.estimates import Saving, estimated, saved, saved_in_layers
 from reports.analysis.sums.interpolation import Array
 from reports.analysis.sums.rows import Kind, Lacking, StepRow, StepSum, Substitution
+from reports.analysis.sums.script_costs import Cost, of_look_ups, of_pages
 from reports.analysis.sums.times import Timed, Times, processes_of
 from reports.analysis.verdicts import between_floor
 from reports.rows.families import without_length
@@ -155,7 +156,8 @@ class Sums:
         )
         if self._in_layers:
             less = (now.in_step - then.in_step)[both]
-            made = saved_in_layers(now.sums[both].tolist(), less.tolist(), further)
+            cost = self._cost_in_script(now.choice, then.choice)
+            made = saved_in_layers(now.sums[both].tolist(), less.tolist(), cost, further)
         else:
             made = saved(now.sums[both].tolist(), then.sums[both].tolist(), further)
         return replace(made, of_step=made.ms.over(self.took_ms)) if self.took_ms else made
@@ -216,6 +218,21 @@ class Sums:
         took = np.array(self._by_case(now)) @ changed
         less = self.counts * (self._mean_in_step(now) - self._mean_in_step(then))
         return contexts.in_layer_ms(self.timed, float(took), float(less @ changed))
+
+    def _cost_in_script(self, now: Choice, then: Choice) -> Cost:
+        """What a change costs in the script beyond what layers show."""
+        changed = now != then
+        if not changed.any():
+            return Cost()
+        calls = self.counts * changed
+        (added, mapped), (_, before) = (calls @ self._pages(each) for each in (then, now))
+        pages = of_pages(float(added), float(mapped - before))
+        return pages + of_look_ups(float(calls.sum()), float((self.counts - calls).sum()))
+
+    def _pages(self, choice: Choice) -> Array:
+        """Pages that a call of each case adds, and those that it mapped in layers [cases, 2]."""
+        chosen = zip(self.timed, choice, strict=True)
+        return np.array([self.times.pages(each, self.names[place]) for each, place in chosen])
 
     def _mean_in_step(self, choice: Choice) -> Array:
         """The mean over the sessions for each case."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
+from statistics import fmean
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -13,10 +14,11 @@ import numpy as np
 from impls.interface import Problem
 from reports.analysis.sums import in_layers
 from reports.analysis.sums.interpolation import Array, between, half_width
+from reports.analysis.sums.script_costs import PAGE_BYTES
 from reports.rows.families import without_length
 from reports.rows.timings import session_ms
 from suites.records.cases import Case
-from suites.records.record import Record
+from suites.records.record import CHECK, Pair, Record
 
 if TYPE_CHECKING:
     from reports.analysis.run_analysis import Analysis
@@ -106,6 +108,26 @@ class Times:
     def records(self, problem: Problem, name: str) -> Sequence[Record]:
         """The records with times."""
         return self.analysis.timed.get((problem, self.threads), {}).get(name, [])
+
+    def pages(self, timed: Timed, name: str) -> tuple[float, float]:
+        """Pages of memory that a call of a case adds, and pages that it mapped within layers.
+
+        For an interpolated case the means of its neighbours.
+        """
+        problems = timed.between or (timed.case.problem,)
+        added = [self._added.get((each, name), 0) / PAGE_BYTES for each in problems]
+        mapped = [
+            record.in_layer_faults
+            for each in problems
+            for record in self.records(each, name)
+            if record.in_layer_faults is not None
+        ]
+        return fmean(added), fmean(mapped) if mapped else 0.0
+
+    @cached_property
+    def _added(self) -> dict[Pair, int]:
+        """Bytes that a call adds and gives back: requested, or resident where those are unseen."""
+        return {each.pair: _added(each) for each in self.analysis.records if each.session == CHECK}
 
     def _by_session(self, records: Sequence[Record]) -> Array:
         found = {record.session: session_ms(record) for record in records}
@@ -219,6 +241,12 @@ class Times:
             for name, other in found.items()
             if other in ms and known.get((upper, name)) == other
         }
+
+
+def _added(check: Record) -> int:
+    if check.peak_bytes is None:
+        return check.resident_bytes or 0
+    return check.peak_bytes - (check.kept_bytes or 0)
 
 
 def processes_of(times: Times, timed: Timed, names: Sequence[str]) -> set[str]:

@@ -11,13 +11,14 @@ from scipy.special import stdtrit
 
 from impls.interface import Problem
 from reports.analysis.run_analysis import Analysis
-from reports.analysis.sums import contexts
+from reports.analysis.sums import contexts, script_costs
 from reports.analysis.sums.estimates import Saving
 from reports.analysis.sums.rows import StepRow
 from reports.views import steps as sentences
 from suites.records.cases import Case, Step
+from suites.records.record import Record
 from tests.reports.analysis.test_steps import CASES, STEP, TOOK, noisy
-from tests.saved_run import timed_run
+from tests.saved_run import peak_bytes, timed_run
 
 QUANTILE = float(stdtrit(contexts.PAIRS, 0.975))
 ONE = (CASES[0],)
@@ -79,6 +80,19 @@ def layered(*cases: Case, **options: Any) -> StepRow:
     return row
 
 
+@pytest.fixture
+def _free(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A change costs nothing in a script beyond what layers show."""
+    for name in ("MAPPED", "LOOK_UP_MS", "LOOK_UP_IN_LAYERS_MS"):
+        monkeypatch.setattr(script_costs, name, 0.0)
+
+
+def single(row: StepRow, case: int, name: str) -> Saving:
+    """The saving of one implementation for the problem of one case."""
+    return next(e.saving for e in row.single_changes if e.cases == (case,) and e.name == name)
+
+
+@pytest.mark.usefixtures("_free")
 def test_a_saving_counts_what_a_call_does_to_the_layer_behind_it() -> None:
     plain, found = saving(ONE), layered(*ONE)
     change = next(each.saving for each in found.single_changes if each.name == "chunked")
@@ -89,6 +103,7 @@ def test_a_saving_counts_what_a_call_does_to_the_layer_behind_it() -> None:
     assert change.of_step.value == pytest.approx(change.ms.value / 50.5)
 
 
+@pytest.mark.usefixtures("_free")
 def test_the_time_in_attention_is_that_of_the_calls_alone() -> None:
     steps = (Step(name=STEP),)
     (plain,) = Analysis(*timed_run(noisy, CASES, steps=steps)).steps
@@ -104,6 +119,7 @@ def test_the_time_in_attention_is_that_of_the_calls_alone() -> None:
     assert found.mix.saving.ms.value == pytest.approx(plain.mix.saving.ms.value - less, rel=0.02)
 
 
+@pytest.mark.usefixtures("_free")
 def test_a_saving_with_a_layer_has_a_part_of_itself_and_of_the_time_as_half_width() -> None:
     case, found = ONE[0], layered(*ONE)
     change = next(each.saving for each in found.single_changes if each.name == "naive")
@@ -112,6 +128,7 @@ def test_a_saving_with_a_layer_has_a_part_of_itself_and_of_the_time_as_half_widt
     assert half(change) == pytest.approx(math.hypot(part, of_time), rel=0.05)
 
 
+@pytest.mark.usefixtures("_free")
 def test_recorded_calls_far_from_the_measured_ones_widen_it() -> None:
     far = replace(ONE[0], took_ms=2.0 * TOOK[ONE[0].problem, "sdpa_flash"])
     near, wide = (
@@ -138,6 +155,7 @@ def test_a_case_between_measured_lengths_has_differences_with_a_layer_too() -> N
     assert change.saving.ms.value == pytest.approx(2 * 10 * (3.0 - 6.0), rel=0.01)
 
 
+@pytest.mark.usefixtures("_free")
 def test_an_implementation_without_a_time_in_a_layer_is_compared_by_its_calls() -> None:
     steps = (Step(name=STEP),)
     run, records = timed_run(noisy, ONE, steps=steps, in_layer=in_layer)
@@ -183,3 +201,60 @@ def test_savings_that_are_not_differences_of_the_times_are_said() -> None:
     said = "Savings include how a call slows the layer after it"
     assert any(each.startswith(said) for each in sentences.notes(layered(*CASES)))
     assert not any(each.startswith(said) for each in sentences.notes(plain))
+
+
+@pytest.mark.usefixtures("_free")
+def test_each_look_up_of_a_step_costs_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    free = single(layered(*CASES), 1, "chunked").ms
+    monkeypatch.setattr(script_costs, "LOOK_UP_MS", 0.1)
+    monkeypatch.setattr(script_costs, "LOOK_UP_IN_LAYERS_MS", 0.01)
+    found = single(layered(*CASES), 1, "chunked").ms
+    assert free.value - found.value == pytest.approx(16 * 0.1 + 4 * 0.01)  # 12 replaced, 4 others
+    assert found.high is not None
+    assert free.high is not None
+    assert found.high < free.high + 1.6
+
+
+@pytest.mark.usefixtures("_free")
+def test_pages_may_be_mapped_anew_in_the_script(monkeypatch: pytest.MonkeyPatch) -> None:
+    free, case = single(layered(*ONE), 0, "naive").ms, ONE[0]
+    monkeypatch.setattr(script_costs, "MAPPED", 0.5)
+    found = single(layered(*ONE), 0, "naive").ms
+    pages = case.count * peak_bytes(case.problem, "naive") / script_costs.PAGE_BYTES
+    further = 0.5 * pages * script_costs.PAGE_MS
+    assert found.value == free.value
+    assert found.high == free.high
+    assert free.low is not None
+    assert found.low is not None
+    below = math.hypot(free.value - free.low, further)
+    assert found.value - found.low == pytest.approx(below)
+
+
+@pytest.mark.usefixtures("_free")
+def test_pages_that_were_mapped_in_layers_may_stay_in_the_script() -> None:
+    def mapped(record: Record) -> Record:
+        timed = record.session and record.implementation == "naive"
+        return replace(record, in_layer_faults=1000.0 if timed else 0.0)
+
+    steps = (Step(name=STEP),)
+    run, records = timed_run(noisy, ONE, steps=steps, in_layer=in_layer)
+    free, found = (
+        single(Analysis(run, own).steps[0], 0, "naive").ms
+        for own in (records, list(map(mapped, records)))
+    )
+    fewer = ONE[0].count * 1000 * script_costs.PAGE_MS
+    assert free.high is not None
+    assert found.high is not None
+    above = math.hypot(free.high - free.value, fewer)
+    assert found.high - found.value == pytest.approx(above)
+    assert found.low == free.low
+
+
+def test_kept_memory_is_not_mapped_anew() -> None:
+    run, records = timed_run(noisy, ONE, steps=(Step(name=STEP),), in_layer=in_layer)
+    kept = [replace(r, kept_bytes=r.peak_bytes) for r in records]
+    found = [single(Analysis(run, own).steps[0], 0, "naive").ms for own in (records, kept)]
+    assert found[0].value == found[1].value
+    assert found[0].low is not None
+    assert found[1].low is not None
+    assert found[0].low < found[1].low

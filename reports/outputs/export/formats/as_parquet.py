@@ -37,6 +37,7 @@ _FIGURES: Final = (
     "prepare_ms",
     "first_call_ms",
     "neighbour_ratio",
+    "in_layer_faults",
     "host_ms",
     "unhidden",
     "sustained_ms",
