@@ -46,8 +46,9 @@ REFERENCE_NS: Final = 250.0
 """References and bounds of all panels together, per visible score; three times that in training."""
 PLAIN_NS: Final = 4.0
 """The naive result that the other rows are compared with, per visible score."""
-LAYER_WORK: Final = 3e7
-"""Multiplications and additions of a layer in a millisecond, on one CPU that others use, too."""
+LAYER_WORK, LAYER_MS = 7e7, 0.5
+"""Multiplications and additions of a layer in a millisecond by two threads, and the least time of a
+layer, which reads its weights."""
 SPIN_MS: Final = 1.5
 """Spins and launches of a sample on a GPU."""
 BESIDE_CALLS, CROSS_CHECK_MS = 33, 200.0
@@ -91,7 +92,7 @@ def session_s(
 
 def _in_layers_ms(problem: Problem, call_ms: float, beside: int, round_budget_ms: float) -> float:
     """Milliseconds of the calls of a pair that is timed alone and in a layer: set-up and rounds."""
-    layer_ms = work(problem) / LAYER_WORK if is_short(problem) else 0.0
+    layer_ms = max(work(problem) / LAYER_WORK, LAYER_MS) if is_short(problem) else 0.0
     turn_ms = 2 * call_ms + (2 * LAYERS * (call_ms + layer_ms) if layer_ms else 0.0)
     share_ms = round_budget_ms / beside
     fewest_ms = min(FEWEST_IN_LAYERS * turn_ms, MOST_TIMES_BUDGET * share_ms)
