@@ -73,7 +73,7 @@ def percent(value: float | None) -> str:
     """A relative difference: 0.34 %, 1 %, 12 %; empty when not measured."""
     if value is None or not known(value):
         return ""
-    return f"{three_digits(100 * value) if abs(value) >= 1 else f'{100 * value:.2g}'} %"
+    return f"{three_digits(100 * value) if abs(value) >= 0.995 else f'{100 * value:.2g}'} %"
 
 
 def floor(value: float | None) -> str:
