@@ -131,6 +131,10 @@ PACKAGES = {
     4: ("flash_attn/cute/__init__.py", FOUR, "flash_attn_4-4.0.0b36"),
 }
 """File, its text, and the distribution with its version, by generation."""
+MODULES = {
+    *("flash_attn", "flash_attn.cute", "flash_attn.flash_attn_interface"),
+    "flash_attn_interface",
+}
 
 
 def install(folder: Path, generation: int, distribution: str = "") -> None:
@@ -150,9 +154,13 @@ def install(folder: Path, generation: int, distribution: str = "") -> None:
 
 
 def put_on_path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let this process find the packages of a folder, and import `impls.flash_attn` anew."""
+    """Let this process find the packages of a folder, and import `impls.flash_attn` anew.
+
+    Modules that are imported from it leave with the test.
+    """
     monkeypatch.syspath_prepend(str(folder))
-    for name in list(sys.modules):
-        if name.split(".")[0] in ("flash_attn", "flash_attn_interface"):
-            monkeypatch.delitem(sys.modules, name)
+    known = {name for name in sys.modules if name.split(".")[0] in MODULES}
+    for name in known | MODULES:
+        monkeypatch.setitem(sys.modules, name, sys)  # so that the name is restored, or removed
+        del sys.modules[name]
     monkeypatch.delitem(sys.modules, "impls.flash_attn", raising=False)
