@@ -505,16 +505,19 @@ def substituted(path: str | Path, *, quiet: bool = False) -> Substitution:
     path   of `export --format dispatch` for a run of a workload
     quiet  whether the summary at the end is left out: calls that were replaced or not, and why
 
-    Raises ValueError for a file without a mix.
+    A mix that changes nothing is no error: a line says so. Raises ValueError for a file of a run
+    without a workload.
     """
     from impls.bridges.substitution import Substitution
     from reports.analysis.ranking.dispatch import Dispatch
     from suites.recording.recognising import Recogniser
 
-    mix = Dispatch.read(Path(path)).mix
-    if not mix:
-        raise ValueError(f"{path} has no mix: its run has no workload, or the mix changes nothing")
-    return Substitution(mix, Recogniser(), None if quiet else sys.stderr)
+    found = Dispatch.read(Path(path))
+    if not found.has_steps:
+        raise ValueError(f"{path} has no mix: its run has no workload")
+    if not found.mix and not quiet:
+        sys.stderr.write(f"attnbench: {path}: its mix changes nothing\n")
+    return Substitution(found.mix, Recogniser(), None if quiet else sys.stderr)
 
 
 def main() -> None:

@@ -93,7 +93,7 @@ def test_every_command_of_readme_is_understood(
     assert ended.status == 2
     assert re.search(
         "cannot be written to /proc/nowhere|no store at|no file or folder|no bundle at"
-        "|workload.jsonl cannot be read|my_script.py does not exist",
+        "|workload.jsonl does not exist|my_script.py does not exist",
         ended.stderr,
     ), ended.stderr
 

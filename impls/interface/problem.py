@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -321,7 +322,19 @@ def parse_word(word: str) -> dict[str, Any]:
         return {"mask": Mask.parse(word)}
     if stem in _BIASES:
         return {"bias": Bias.parse(word)}
-    raise ValueError(f"{word!r} is not understood; expected words like those of {_EXAMPLE!r}")
+    raise ValueError(
+        f"{word!r} is not understood; {_near(word)}expected words like those of {_EXAMPLE!r}"
+    )
+
+
+def _near(word: str) -> str:
+    """The nearest word of the grammar, as `did you mean 'causal'? `; empty: none is near."""
+    stem, colon, rest = word.lower().partition(":")
+    known = [*_NAMED, *_MASKS, *_BIASES, *DTYPES.values()]
+    found = difflib.get_close_matches(stem, known, n=1, cutoff=0.7)
+    if any(re.fullmatch(pattern, word.lower()) for pattern, _ in _NUMBERED):
+        found = [stem]
+    return f"did you mean {found[0] + colon + rest!r}? " if found else ""
 
 
 def _lengths(found: re.Match[str]) -> dict[str, Any]:

@@ -116,10 +116,15 @@ def _of_several(rows: Sequence[VerdictRow], *, uses_all: bool) -> str:
     off = max(_apart(*each) for each in both)
     said = f"with and without them the ratios differ by {_most(off)}"
     if uses_all:
-        said = "figures use all rounds"
+        said = "figures use all rounds. Other work ran on this machine: run again when it is idle"
+        return said if not kept_back else f"{said}; {_kept_back(kept_back, decided)}"
     if kept_back:
-        return f"{said}: {kept_back} of {counted(decided + kept_back, 'verdict')} withheld"
+        return f"{said}: {_kept_back(kept_back, decided)}"
     return f"{said}: every verdict stands" if decided else said
+
+
+def _kept_back(withheld: int, decided: int) -> str:
+    return f"{withheld} of {counted(decided + withheld, 'verdict')} withheld"
 
 
 def _most(off: float) -> str:

@@ -13,6 +13,7 @@ from reports.views.cases import calls, titles, whole
 from reports.views.numbers import milliseconds, percent, times
 from reports.views.problems import shared_words
 from reports.views.text import abbreviated, capitalized, counted
+from suites.records.cases import OTHER_MASK
 
 HEADING: Final = "Time in attention per step"
 ALIKE: Final = 1.25
@@ -56,11 +57,14 @@ def label(row: StepRow, analysis: Analysis) -> str:
 
 def first(row: StepRow) -> str:
     """The time in attention: attention takes 41.2 ms [40.1, 42.3] of the 180 ms step, ..."""
+    of = f" of the {milliseconds(row.took_ms)} ms {_unit(row)}" if row.took_ms else ""
+    if row.now is None and row.recorded_ms:
+        took = f"attention took {milliseconds(row.recorded_ms)} ms{of} when recorded"
+        return f"{took}; too few of its calls have a time here (--budget)"
     if row.now is None:
-        return "attention has no time"
-    of = f" of the {milliseconds(row.took_ms)} ms step" if row.took_ms else ""
+        return "too few calls of attention have a time (--budget)"
     when = f" ({milliseconds(row.recorded_ms)} when recorded)" if row.recorded_ms else ""
-    by = abbreviated(row.now.name) if row.now.name else "what each case has now"
+    by = abbreviated(row.now.name) if row.now.name else "the functions that it calls now"
     best = row.best is not None and row.best.names == row.now.names
     also = ", the fastest single implementation" if best else ""
     every = len(row.cases) + len(row.left_out)
@@ -68,12 +72,17 @@ def first(row: StepRow) -> str:
     return f"attention takes {estimate(row.now.time)}{when}{of}, by {by}{also}{part}"
 
 
+def _unit(row: StepRow) -> str:
+    """What was recorded: a step, or a whole script, whose name is one word."""
+    return "step" if " " in row.step else "script"
+
+
 def better(row: StepRow) -> Iterator[str]:
     """The best single implementation and the best mix, each with its saving."""
     if row.now is None:
         return
     if row.best is None:
-        yield f"no implementation answers all {counted(len(row.cases), 'case')}"
+        yield f"no implementation has times for all {counted(len(row.cases), 'case')}"
     elif row.best.names != row.now.names:
         yield f"all by {abbreviated(row.best.names[0])}: {_sum(row.best)}"
     if row.mix is not None:
@@ -89,6 +98,7 @@ def notes(row: StepRow) -> Iterator[str]:
             "of these times."
         )
     yield from _interpolated(row)
+    yield from _other_masks(row)
     yield from _left_out(row)
     yield from _unexpressed(row)
 
@@ -148,10 +158,14 @@ def _sum(found: StepSum) -> str:
 def _mix(row: StepRow, found: StepSum) -> Iterator[str]:
     """The mix with the cases of each implementation, or that there is none."""
     if row.best is not None and found.names == row.best.names:
-        yield "no mix of implementations is faster"
+        if row.now is not None and found.names == row.now.names:
+            yield "no other implementation and no mix is faster"
         return
     open_ = row.best is not None and row.mix_saving is not None and not row.mix_saving.is_shown
     beside = "" if row.best is None else abbreviated(row.best.names[0])
+    if open_ and row.best is not None and found.time.value >= row.best.time.value:
+        yield f"no mix of implementations is shown to be faster than {beside} alone"
+        return
     not_shown = f"; not shown to be faster than {beside} alone" if open_ else ""
     yield f"best mix: {_sum(found)} ({'; '.join(_parts(row, found))}){not_shown}"
 
@@ -187,6 +201,15 @@ def _interpolated(row: StepRow) -> Iterator[str]:
         yield f"Interpolated over length: {len(found)} of {counted(len(row.cases), 'case')}."
 
 
+def _other_masks(row: StepRow) -> Iterator[str]:
+    found = sum(each.case.scaled.startswith(OTHER_MASK) for each in row.cases)
+    if found:
+        yield (
+            f"Padding or documents differ from batch to batch: {found} of "
+            f"{counted(len(row.cases), 'case')} have the times of the nearest measured mask."
+        )
+
+
 def _left_out(row: StepRow) -> Iterator[str]:
     if row.left_out:
         one = row.left_out[0]
@@ -202,4 +225,5 @@ def _unexpressed(row: StepRow) -> Iterator[str]:
         reasons = list(dict.fromkeys(each.reason for each in every))
         more = f" and {len(reasons) - MOST_CASES} more" if len(reasons) > MOST_CASES else ""
         why = f"{', '.join(reasons[:MOST_CASES])}{more}"
-        yield f"Not expressible: {made}, {milliseconds(took)} ms when recorded ({why})."
+        lost = f"{made} in a step, {milliseconds(took)} ms when recorded"
+        yield f"Cannot be measured: {lost} ({why})."

@@ -149,7 +149,8 @@ def _without_an_option(p: Problem) -> Iterator[tuple[Diagnosis, Problem]]:
 
 
 def _raised(feature: str, what: str, other: str, cure: str) -> Diagnosis:
-    return Diagnosis(f"{feature}_unsupported", f"raises with {what}, and not with {other}", cure)
+    beside = other if other.startswith("without") else f"with {other}"
+    return Diagnosis(f"{feature}_unsupported", f"raises with {what}, and not {beside}", cure)
 
 
 def _lengths(problem: Problem) -> str:

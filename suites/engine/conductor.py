@@ -182,9 +182,9 @@ class Conductor:
     def _timed_before(self, session: int) -> set[Pair]:
         """Pairs timed in the previous session: scheduled first, since they narrow an interval.
 
-        In the first session the baselines.
+        In the first session, and in all of a recorded step, the baselines.
         """
-        if session == 1:
+        if session == 1 or self.plan.steps:
             return self._baselines(self.plan.untimed(self._records, session))
         return {r.pair for r in self._records if r.session == session - 1 and r.status == "ok"}
 

@@ -58,7 +58,8 @@ def record(command: Sequence[str], out: Path, *, steps: int | None, keep: int) -
         status = code if code >= 0 else 128 - code
         found = collect(folder, command=shlex.join(command), ended=ended, steps=steps)
         if not found.workload.calls and not found.workload.others:
-            return Ended(status or 2, None, _why_nothing(command, folder, found))
+            why = f"the script failed with {ended}: " if code else ""
+            return Ended(status or 2, None, why + _why_nothing(command, folder, found))
         write(found.workload, out)
         return Ended(status, found, kept=kept_files.place(folder, out, keep))
 

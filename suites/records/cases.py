@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
@@ -42,6 +42,10 @@ class Case:
     def is_plain(self) -> bool:
         """Whether it is a problem and nothing more."""
         return self == Case(problem=self.problem)
+
+
+OTHER_MASK: Final = "with the mask of another batch"
+"""The beginning of `scaled` where a case is measured with another padding or other documents."""
 
 
 @message

@@ -10,8 +10,11 @@ from typing import Any, Final
 from impls.interface import Problem
 from suites.records.cases import Case
 
-MOST_LENGTHS: Final = 12
-"""Measured lengths of one family: neighbours are less than a factor of 2 apart up to 4096."""
+MOST_LENGTHS, FEWEST_LENGTHS = 12, 4
+"""Measured lengths of one family: with 12, neighbours are less than a factor of 2 apart up to
+4096. Many families have fewer each, since a run would take too long."""
+MOST_PROBLEMS: Final = 24
+"""Measured problems from which on families have fewer lengths."""
 Family = tuple[Any, ...]
 """The fields shared by problems that differ in length only; hashable."""
 
@@ -33,8 +36,8 @@ def alike(problem: Problem) -> Family:
     return (family(plain), mask.padding is None, mask.documents is None)
 
 
-def measured(cases: Sequence[Case], most: int = MOST_LENGTHS) -> tuple[Problem, ...]:
-    """The problems of these cases to measure: at most so many lengths of each family.
+def measured(cases: Sequence[Case]) -> tuple[Problem, ...]:
+    """The problems of these cases to measure: a few lengths of each family.
 
     Problems with the longest time in one step come first.
     """
@@ -43,6 +46,7 @@ def measured(cases: Sequence[Case], most: int = MOST_LENGTHS) -> tuple[Problem, 
         own = families.setdefault(family(case.problem), {})
         own[case.problem] = own.get(case.problem, 0.0) + weight(case)
     found: dict[Problem, float] = {}
+    most = min(MOST_LENGTHS, max(FEWEST_LENGTHS, MOST_PROBLEMS // max(1, len(families))))
     for own in families.values():
         lengths = {problem.key_length: each for problem, each in own.items()}
         kept = set(spread(lengths, most))

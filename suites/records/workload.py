@@ -95,6 +95,34 @@ class Workload:
         return [to_json(each) for each in (self.header, *self.calls, *self.others)]
 
 
+_SDPA: Final = "scaled_dot_product_attention"
+_BACKENDS: Final = ("flash", "efficient", "math", "cudnn")
+_MEASURED_BY: Final = {
+    _SDPA: "sdpa",
+    **{f"{_SDPA} ({backend})": f"sdpa_{backend}" for backend in _BACKENDS},
+    "flex_attention": "flex",
+    "flash_attn_func": "flash_attn",
+    "flash_attn_varlen_func": "flash_attn",
+    "memory_efficient_attention": "xformers",
+}
+
+
+def measured_by(function: str) -> str:
+    """The implementation that makes the same call as a recorded function; empty: none does.
+
+    function  as `by` of a line
+    """
+    return _MEASURED_BY.get(function.rpartition(".")[2], "")
+
+
+def is_pinned(function: str) -> bool:
+    """Whether it is scaled_dot_product_attention within a context for one backend."""
+    return function.rpartition(".")[2].startswith(f"{_SDPA} (")
+
+
+MAKE_ONE: Final = "make one with python run_bench.py record -- python my_script.py"
+
+
 def read(path: Path) -> Workload:
     """The workload of a file.
 
@@ -103,19 +131,21 @@ def read(path: Path) -> Workload:
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        raise ValueError(f"{path} does not exist; {MAKE_ONE}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
-    every = [_parsed(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
-    if not every or not isinstance(every[0], Header):
-        raise ValueError(
-            f"{path} is no workload: its first line has no format {FORMAT!r}; make one with "
-            "python run_bench.py record -- python my_script.py"
-        )
+    filled = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    if not filled or f'"{FORMAT}"' not in filled[0][1]:
+        raise ValueError(f"{path} is no workload: its first line has no {FORMAT!r}; {MAKE_ONE}")
+    header, *every = (_parsed(path, number, line) for number, line in filled)
+    if not isinstance(header, Header):
+        raise ValueError(f"{path} is no workload: its first line is no header")  # noqa: TRY004 - a wrong value
     calls = tuple(each for each in every if isinstance(each, Recorded))
     others = tuple(each for each in every if isinstance(each, Unrecorded))
     if not calls and not others:
         raise ValueError(f"{path} has no attention call; expected one or more")
-    return Workload(header=every[0], calls=calls, others=others)
+    return Workload(header=header, calls=calls, others=others)
 
 
 def _parsed(path: Path, number: int, line: str) -> Header | Recorded | Unrecorded:

@@ -59,7 +59,7 @@ MISTAKES = {
     ),
     "a workload that is not there": (
         ("run", "--workload", "nowhere.jsonl"),
-        r"nowhere.jsonl cannot be read: .*No such file",
+        r"nowhere.jsonl does not exist; make one with ",
     ),
     "a workload beside a suite": (
         ("run", "quick", "--workload", "nowhere.jsonl"),

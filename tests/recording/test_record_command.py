@@ -80,9 +80,9 @@ def test_no_call_is_lost_however_a_script_ends(tmp_path: Path, ending: str) -> N
 @pytest.mark.parametrize("whole_group", [False, True])
 def test_an_interrupt_reaches_the_script_once(tmp_path: Path, *, whole_group: bool) -> None:
     text = (
-        "import time\nattend(4)\nopen('ready', 'w').close()\n"
-        "try:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('interrupted')\n"
-        "    sys.exit(5)\n"
+        "import time\nattend(4)\n"
+        "try:\n    open('ready', 'w').close()\n    time.sleep(60)\n"
+        "except KeyboardInterrupt:\n    print('interrupted')\n    sys.exit(5)\n"
     )
     command = [sys.executable, str(PROGRAM), "record", "--", sys.executable, script(tmp_path, text)]
     process = subprocess.Popen(

@@ -186,6 +186,7 @@ class Dispatch:
         self.threads = max(int(each) for each in data["settings"]["threads"])
         self._measured = [_Measured.read(each) for each in data["problems"]]
         self.mix = mixes.read(data.get("mix", ()))
+        self.has_steps = "steps" in data
 
     @classmethod
     def read(cls, path: Path) -> Self:

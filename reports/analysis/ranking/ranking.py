@@ -98,14 +98,16 @@ def ranking(
     rows  measurements by implementation
     able  implementations of the panel that have times or could have them
 
-    The fastest has the least median, unless pairs within sessions show another to be faster; then
-    the next one by its median is tried.
+    The fastest has the least time in pairs within sessions, or else the least median of those that
+    no pair shows to be slower: sessions may have timed other implementations each.
     """
     timed = [name for name in ratios.rivals if name in rows and rows[name].median_ms]
     timed.sort(key=lambda name: rows[name].median_ms)
     lacking = tuple(name for name in able if name not in ratios.names)
-    every = (_ranked(ratios, timed, first, rows, lacking) for first in timed)
-    found = next((each for each in every if not any(r.is_faster for r in each.rivals)), None)
+    every = [_ranked(ratios, timed, first, rows, lacking) for first in timed]
+    least = (each for each in every if not any(r.ratio and r.ratio < 1 for r in each.rivals))
+    none_faster = (each for each in every if not any(r.is_faster for r in each.rivals))
+    found = next(least, None) or next(none_faster, None)
     # Where pairs of several sessions are not transitive, each is slower than some other.
     return found or (_ranked(ratios, timed, timed[0], rows, lacking) if timed else None)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 from statistics import fmean
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -19,20 +19,13 @@ from reports.rows.families import without_length
 from reports.rows.timings import session_ms
 from suites.records.cases import Case
 from suites.records.record import CHECK, Pair, Record
+from suites.records.workload import is_pinned, measured_by
 
 if TYPE_CHECKING:
     from reports.analysis.run_analysis import Analysis
 
 Neighbours = tuple[Problem, Problem]
 """The measured problems with the next smaller and the next larger length."""
-MEASURED_BY: Final[Mapping[str, str]] = {
-    "scaled_dot_product_attention": "sdpa",
-    "flex_attention": "flex",
-    "flash_attn_func": "flash_attn",
-    "flash_attn_varlen_func": "flash_attn",
-    "memory_efficient_attention": "xformers",
-}
-"""The implementation that makes the same call as a function of a script, by its last name."""
 _NO_TIME: Final = "no implementation has a time"
 _NOT_MEASURED: Final = "its problem is not measured, nor are two that differ from it in length only"
 
@@ -135,7 +128,7 @@ class Times:
         return np.asarray(np.where(values > 0, values, np.nan))
 
     def _timed(self, case: Case, ms: Mapping[str, Array]) -> Timed:
-        known = {name: own for name, own in ms.items() if np.isfinite(own).any()}
+        known = {name: own for name, own in _offered(case, ms) if np.isfinite(own).any()}
         same = {
             name: other
             for name in known
@@ -147,7 +140,7 @@ class Times:
         return Timed(case, known, current, in_layer, same=same)
 
     def _current(self, case: Case, ms: Mapping[str, Array]) -> str:
-        wanted = MEASURED_BY.get(case.by.rpartition(".")[2], "")
+        wanted = measured_by(case.by)
         return wanted if wanted in ms else self.plan.baseline_of(ms.keys(), case.problem.device)
 
     @cached_property
@@ -191,7 +184,7 @@ class Times:
         names: Sequence[str],
     ) -> Timed | Untimed:
         ms, errors, length = {}, {}, case.problem.key_length
-        for name in names:
+        for name in (name for name, _ in _offered(case, dict.fromkeys(names))):
             times = {
                 each: own[name]
                 for each, problem in family.items()
@@ -241,6 +234,11 @@ class Times:
             for name, other in found.items()
             if other in ms and known.get((upper, name)) == other
         }
+
+
+def _offered(case: Case, by_name: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What a case may be computed by: in a context for one backend `sdpa` would not choose."""
+    return ((n, each) for n, each in by_name.items() if n != "sdpa" or not is_pinned(case.by))
 
 
 def _added(check: Record) -> int:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
+from reports.views.numbers import milliseconds
 from suites.recording.collecting import Collected
 from suites.recording.command import Ended
 from suites.records.workload import Workload
@@ -19,12 +21,12 @@ def summary(ended: Ended, out: Path) -> list[str]:
     """How many calls of how many problems, what is missing, and how to measure them."""
     if ended.found is None:
         return [f"attnbench: {ended.why}; {out} was not written"]
-    missing = _missing(ended.found)
+    missing = list(_missing(ended.found))
     kept = f" Tensors: {ended.kept[0]} to {ended.kept[-1].name}." if ended.kept else ""
     measure = f"Measure them with: python run_bench.py run --workload {shlex.quote(str(out))}{kept}"
     return [
         recorded(ended.found),
-        *([f"Not in it: {missing}"] if missing else []),
+        *missing,
         measure,
     ]
 
@@ -32,7 +34,7 @@ def summary(ended: Ended, out: Path) -> list[str]:
 def recorded(found: Collected) -> str:
     """As "Recorded 1,200 calls of 6 problems, 41 % of the 3.2 s from the first call on"."""
     work = found.workload
-    calls = sum(each.count for each in work.calls)
+    calls = sum(each.count for each in work.calls) + sum(each.count for each in work.others)
     problems = len({str(each.problem) for each in work.calls})
     return f"Recorded {_number(calls, 'call')} of {_number(problems, 'problem')}: {_share(found)}."
 
@@ -42,12 +44,13 @@ def _share(found: Collected) -> str:
     header, attention = found.workload.header, attention_ms(found.workload)
     if header.steps > 1 and header.step_ms:
         step, each = median(header.step_ms), attention / header.steps / header.processes
-        part = percent(each / step)
-        return f"attention takes {each:.3g} ms ({part}) of a step of {step:.3g} ms"
+        part = percent(min(each / step, 1.0))  # the first, slow calls are in its mean
+        return (
+            f"attention takes {milliseconds(each)} ms ({part}) of a step of {milliseconds(step)} ms"
+        )
     part = percent(attention / found.span_ms)
-    return (
-        f"attention took {part} of the {found.span_ms / 1e3:.3g} s from the first call to the last"
-    )
+    took = f"{found.span_ms / 1e3:.3g} s from the first call to the last"
+    return f"attention took {part} of the {took}; --steps N states it for a step"
 
 
 def percent(part: float) -> str:
@@ -61,20 +64,34 @@ def attention_ms(work: Workload) -> float:
     return known + sum(each.took_ms for each in work.others)
 
 
-def _missing(found: Collected) -> str:
-    parts = [f"{_number(count, 'call')} ({reason})" for reason, count in _reasons(found)]
+def _missing(found: Collected) -> Iterator[str]:
+    """What a measurement of the workload lacks, a line each."""
+    if found.workload.others:
+        count = sum(each.count for each in found.workload.others)
+        took = sum(each.took_ms for each in found.workload.others)
+        part = percent(took / (attention_ms(found.workload) or 1.0))
+        yield (
+            f"{_number(count, 'call')} of these, {part} of the time in attention, cannot be "
+            f"measured: {'; '.join(_reasons(found))}"
+        )
     if found.compiled:
-        parts.append(f"calls inside torch.compile ({_some(found.compiled)})")
+        yield f"Not seen: calls inside torch.compile ({_some(found.compiled)})"
     if found.faults:
-        parts.append(f"calls that could not be described ({_some(found.faults)})")
-    return "; ".join(parts)
+        yield f"Not recorded: calls that could not be described ({_some(found.faults)})"
 
 
-def _reasons(found: Collected) -> list[tuple[str, int]]:
-    counts: Counter[str] = Counter()
+def _reasons(found: Collected) -> list[str]:
+    """Each reason with the place of most of its calls: dropout 0.1 (train.py:27 forward)."""
+    counts: dict[str, Counter[str]] = {}
     for each in found.workload.others:
-        counts[each.unexpressed] += each.count
-    return counts.most_common()
+        counts.setdefault(each.unexpressed, Counter())[each.place] += each.count
+    ordered = sorted(counts.items(), key=lambda each: -each[1].total())
+    return [f"{reason} ({_place(places.most_common(1)[0][0])})" for reason, places in ordered]
+
+
+def _place(place: str) -> str:
+    """The innermost line of the script, without its folder."""
+    return place.split(" < ", maxsplit=1)[0].rpartition("/")[2]
 
 
 def _some(places: tuple[str, ...]) -> str:

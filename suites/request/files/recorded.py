@@ -10,24 +10,19 @@ from pathlib import Path
 from typing import Final
 
 from suites.records import workload
-from suites.records.cases import Case, Step, Unexpressed
+from suites.records.cases import OTHER_MASK, Case, Step, Unexpressed
 from suites.records.lengths import measured, spread, weight
 from suites.records.workload import Header, Recorded, Unrecorded, Workload
 from suites.request.axes import values_of
-from suites.request.files.listed import BUDGET_S, sessions_for
+from suites.request.files.listed import sessions_for
 from suites.request.suites.suite import Gpu, Suite
 
 ROUND_BUDGET_MS: Final = 1500.0
 """Savings are sums of differences, which takes more rounds than a ratio."""
-MOST_MASKS: Final = 3
+WORKLOAD_BUDGET_S: Final = 5 * 60.0
+"""The default of --budget: a person waits for the answer."""
+MOST_MASKS: Final = 2
 """Measured masks of batches that have the same shape and another padding or other documents."""
-SAME_AS: Final = {
-    "scaled_dot_product_attention": "sdpa",
-    "flex_attention": "flex",
-    "flash_attn_func": "flash_attn",
-    "memory_efficient_attention": "xformers",
-}
-"""The implementation that calls the same function, by the name of the recorded function."""
 
 
 def suite_of(path: Path) -> Suite:
@@ -48,7 +43,7 @@ def suite_of(path: Path) -> Suite:
         cases=lambda devices, gpu: cases,  # noqa: ARG005 - recorded on one device
         sessions=sessions_for(len(measured(cases))),
         round_budget_ms=ROUND_BUDGET_MS,
-        budget_s=BUDGET_S,
+        budget_s=WORKLOAD_BUDGET_S,
         script_threads=_threads(found.calls),
         panels=("attention",),
         steps=(step,),
@@ -163,7 +158,7 @@ def _of_few(cases: Sequence[Case]) -> Iterator[Case]:
         if problem == case.problem:
             yield case
         else:
-            part = f"with the mask of another batch, of {size / own:.2f} times its pairs"
+            part = f"{OTHER_MASK}, of {size / own:.2f} times its pairs"
             yield replace(case, problem=problem, scaled=part)
 
 
@@ -179,7 +174,7 @@ def _baselines(cases: Sequence[Case]) -> tuple[str, ...]:
     """The implementations that call the functions of the script, the longest time first."""
     times: dict[str, float] = {}
     for case in cases:
-        name = SAME_AS.get(case.by.rpartition(".")[2], "")
+        name = workload.measured_by(case.by)
         times[name] = times.get(name, 0.0) + weight(case)
     return tuple(sorted(filter(None, times), key=lambda name: -times[name]))
 

@@ -18,6 +18,8 @@ def named(name: str) -> Suite:
     """The suite of that name. Raises ValueError with the nearest name for an unknown one."""
     if name in SUITES:
         return SUITES[name]
+    if name.endswith(".py"):
+        raise ValueError(f"{name!r} is a file, and no suite: name it with --impl {name}")
     near = difflib.get_close_matches(name.lower(), SUITES, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise ValueError(f"unknown suite {name!r}; {hint}expected one of {', '.join(SUITES)}")

@@ -79,7 +79,7 @@ def test_a_verdict_that_all_rounds_contradict_is_withheld_and_named() -> None:
 @pytest.mark.parametrize(("places", "parts", "meaning"), [
     ((4,), (1, 1, 1, 1, 1.1), "with and without them the ratios differ by less than 0.1 %: "),
     ((2, 4), (0.9, 1, 1.1, 1.05, 1.1), "with and without them the ratios differ by at most 5 %: "),
-    ((0, 1, 2, 3, 4), (1, 1, 1, 1, 1), "figures use all rounds: every verdict stands."),
+    ((0, 1, 2, 3, 4), (1, 1, 1, 1, 1), "figures use all rounds. Other work ran on this machine: "),
 ])  # fmt: skip
 def test_a_run_of_several_comparisons_says_how_far_ratios_move_and_whether_verdicts_stand(
     places: tuple[int, ...], parts: tuple[float, ...], meaning: str
@@ -95,7 +95,8 @@ def test_a_run_of_several_comparisons_says_how_far_ratios_move_and_whether_verdi
     disturbed, tried = rounds(records)
     assert disturbed * 5 == tried * len(places)
     assert found.startswith(f"{disturbed} of {tried} rounds were disturbed; {meaning}")
-    assert found.endswith("every verdict stands.")
+    stands = "run again when it is idle." if len(places) == 5 else "every verdict stands."
+    assert found.endswith(stands)
 
 
 def test_rounds_that_implementations_share_count_once() -> None:

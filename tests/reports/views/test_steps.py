@@ -32,7 +32,9 @@ def test_a_recorded_step_has_its_share_the_mix_and_what_is_left_out(analysis: An
     assert "of the step (local_window for 12 x window layer; sdpa for 6 x encoder" in recorded[1]
     assert "Interpolated over length: 1 of 3 cases." in recorded[2]
     assert "No time: very long (length 9000 is outside the measured 512 to 1024)." in recorded[2]
-    assert "Not expressible: 2 calls, 1.50 ms when recorded (dropout 0.1)." in recorded[2]
+    assert (
+        "Cannot be measured: 2 calls in a step, 1.50 ms when recorded (dropout 0.1)." in recorded[2]
+    )
     assert recorded[3].startswith("Put the mix in: python run_bench.py export ")
     assert model[0].startswith(f"{MODEL}: attention takes ")
     assert "step, by" not in model[0]

@@ -30,7 +30,9 @@ class Kept:
         """Whether this distinct call is to be kept: it is expressible, has q, k and v, is new."""
         if number in self._numbers or len(self._numbers) >= self._limit:
             return False
-        return call.by in KEPT and not (call.reason or call.seen.reason or call.seen.bias)
+        return call.by.partition(" ")[0] in KEPT and not (
+            call.reason or call.seen.reason or call.seen.bias
+        )
 
     def keep(self, number: int, call: Call, out: Tensor, args: Any, kwargs: Any) -> None:
         """Keep q, k and v now, and the gradient of the output once it is known."""

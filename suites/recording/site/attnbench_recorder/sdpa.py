@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from .calls import Call, Size, call_of, size
@@ -34,7 +35,20 @@ def described(  # noqa: PLR0913, PLR0917 - its own parameters
     sizes = (_unfolded(sizes[0]), *sizes[1:]) if not enable_gqa else sizes
     reason = unexpressed(sizes, dropout_p)
     seen = Seen() if reason else _seen(recorder, sizes, attn_mask, is_causal=is_causal)
-    return call_of(NAME, tensors, sizes, seen=seen, scale=scale, reason=reason)
+    return call_of(NAME + only_backend(), tensors, sizes, seen=seen, scale=scale, reason=reason)
+
+
+def only_backend() -> str:
+    """The backend that `sdpa_kernel` or flags leave alone, as " (math)"; empty for several."""
+    cuda: Any = torch.backends.cuda
+    enabled = {
+        "flash": cuda.flash_sdp_enabled,
+        "efficient": cuda.mem_efficient_sdp_enabled,
+        "math": cuda.math_sdp_enabled,
+        "cudnn": cuda.cudnn_sdp_enabled,
+    }
+    found = [name for name, is_on in enabled.items() if is_on()]
+    return f" ({found[0]})" if len(found) == 1 else ""
 
 
 def unexpressed(sizes: tuple[Size, ...], dropout: float) -> str:
