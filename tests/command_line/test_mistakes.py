@@ -17,6 +17,10 @@ MISTAKES = {
         r"No such option: --nonsense \(python run_bench.py list --help\)",
     ),
     "a suite in capitals": (("run", "QUICK"), r"unknown suite 'QUICK'; did you mean 'quick'\?"),
+    "a file in place of a suite": (
+        ("run", "mine.py"),
+        r"is a file, and no suite: .*--impl mine.py",
+    ),
     "an unknown suite": (("run", "quik"), r"unknown suite 'quik'; did you mean 'quick'\?"),
     "a size of zero": (("run", "--seq", "0"), r"--seq\b.*query_length is 0, expected at least 1"),
     "a negative size": (("run", "--heads", "-4"), r"--heads .*'-4'.* expected values like 128,256"),

@@ -129,6 +129,15 @@ def test_the_device_is_the_one_named_else_the_one_given() -> None:
 
 
 @pytest.mark.parametrize(
+    ("word", "near"),
+    [("casual", "causal"), ("T512", "t512"), ("windw:64", "window:64"), ("BF16", "bf16")],
+)
+def test_the_nearest_word_is_offered(word: str, near: str) -> None:
+    with pytest.raises(ValueError, match=f"'{word}' is not understood; did you mean '{near}'"):
+        Problem.parse(f"h8 {word}")
+
+
+@pytest.mark.parametrize(
     "word",
     ["x3", "b", "t4/", "h8/2/1", "fp8", "tpu", "none", "b-1", "scale", "dv", "dv-1", "softcap",
      "sink1", "softcap-3"],

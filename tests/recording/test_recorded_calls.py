@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from suites.recording.in_process import recorded
 from suites.records import workload
@@ -46,6 +47,25 @@ def test_a_loop_is_counted_by_problem_and_place(file: Path) -> None:
     assert "test_recorded_calls.py:" in place
     assert found.calls[0].took_ms > 0
     assert found.calls[0].strides == ((512, 128, 8, 1),) * 3
+
+
+@pytest.mark.parametrize(
+    ("backend", "implementation"),
+    [(SDPBackend.MATH, "sdpa_math"), (SDPBackend.FLASH_ATTENTION, "sdpa_flash")],
+)
+def test_a_context_for_one_backend_is_recorded(
+    backend: SDPBackend, implementation: str, file: Path
+) -> None:
+    def call() -> None:
+        with sdpa_kernel(backend):
+            functional.scaled_dot_product_attention(*qkv())
+
+    (found,) = calls_of(call, file).calls
+    assert workload.is_pinned(found.by)
+    assert workload.measured_by(found.by) == implementation
+    (free,) = calls_of(lambda: functional.scaled_dot_product_attention(*qkv()), file).calls
+    assert not workload.is_pinned(free.by)
+    assert workload.measured_by(free.by) == "sdpa"
 
 
 def test_what_was_patched_is_put_back(file: Path) -> None:

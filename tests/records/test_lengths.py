@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import pairwise
 
 from impls.interface import Problem
 from suites.records.cases import Case
-from suites.records.lengths import MOST_LENGTHS, alike, family, measured, nearest, spread, worth
+from suites.records.lengths import (
+    FEWEST_LENGTHS,
+    MOST_LENGTHS,
+    MOST_PROBLEMS,
+    alike,
+    family,
+    measured,
+    nearest,
+    spread,
+    worth,
+)
 
 
 def decoding(steps: int) -> list[Case]:
@@ -34,6 +45,16 @@ def test_of_many_lengths_both_ends_and_twelve_in_all_are_measured() -> None:
     lengths = sorted(problem.key_length for problem in measured(decoding(500)))
     assert len(lengths) == MOST_LENGTHS
     assert (lengths[0], lengths[-1]) == (64, 563)
+
+
+def test_many_families_have_fewer_lengths_each() -> None:
+    cases = [
+        Case(problem=Problem.parse(f"h4 t{length} d{dim}"))
+        for length in range(64, 164)
+        for dim in (8, 16, 24, 32, 40)
+    ]
+    counts = Counter(problem.head_dim for problem in measured(cases))
+    assert set(counts.values()) == {max(FEWEST_LENGTHS, MOST_PROBLEMS // 5)}
 
 
 def test_equal_weights_give_even_steps_in_logarithms() -> None:

@@ -172,6 +172,20 @@ def test_now_is_the_implementation_that_made_the_same_call_as_the_script() -> No
     assert [each.current for each in found.cases] == ["sdpa", "naive"]
 
 
+def test_in_a_context_for_one_backend_the_choice_of_torch_is_no_alternative() -> None:
+    pinned = "torch.nn.functional.scaled_dot_product_attention (math)"
+    times = {"sdpa": 1.0, "sdpa_flash": 1.5, "sdpa_math": 4.0}
+
+    def ms(_: Problem, name: str, __: int) -> float:
+        return times[name]
+
+    (case,) = (Case(problem=FULL, step=STEP, by=pinned),)
+    found = row(ms, (case,), names=tuple(times))
+    assert [each.current for each in found.cases] == ["sdpa_math"]
+    assert found.best is not None
+    assert found.best.names == ("sdpa_flash",)
+
+
 def test_a_share_of_the_step_needs_its_recorded_time() -> None:
     step = Step(
         name=STEP,

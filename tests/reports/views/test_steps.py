@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from reports.analysis.run_analysis import Analysis
 from reports.views import cases, first_screen, steps
 from reports.views.charts.steps import MOST_STACKS, bars, step_charts
 from reports.views.parts.steps import section
-from suites.records.cases import Case
+from suites.records.cases import OTHER_MASK, Case
 from tests.reports.steps_run import CASES, FULL, MODEL, RECORDED, WINDOW, steps_run
 from tests.saved_run import PROBLEMS, small_run, timed_run
 
@@ -48,6 +50,33 @@ def test_a_saving_that_is_not_shown_is_not_claimed() -> None:
     (found,) = steps.lines(Analysis(*timed_run(alike, [case], names=("sdpa", "naive"))))
 
     assert not any("which saves" in line for line in found)
+
+
+def test_a_mix_that_is_the_single_best_one_is_named_once() -> None:
+    times = {"sdpa": 2.0, "naive": 1.0}
+    cases = [Case(problem=each, step="step") for each in (FULL, WINDOW)]
+    run, records = timed_run(lambda _, name, __: times[name], cases, names=tuple(times))
+    (found,) = steps.lines(Analysis(run, records))
+    assert found[1].startswith("All by naive: ")
+    assert not any("mix" in line for line in found)
+
+
+def test_too_few_times_leave_what_was_recorded() -> None:
+    case = Case(problem=FULL, step="my.py", count=2, took_ms=3.0)
+    (row,) = Analysis(*timed_run(lambda *_: 1.0, [case])).steps
+    none = replace(row, now=None, best=None, mix=None)
+    expected = "attention took 6.00 ms when recorded; too few of its calls have a time here"
+    assert steps.first(none) == f"{expected} (--budget)"
+    assert list(steps.better(none)) == []
+
+
+def test_cases_with_the_mask_of_another_batch_are_counted() -> None:
+    other = Case(
+        problem=FULL, step="step", label="b", scaled=f"{OTHER_MASK}, of 0.9 times its pairs"
+    )
+    cases = [Case(problem=FULL, step="step", label="a"), other]
+    (found,) = steps.lines(Analysis(*timed_run(lambda *_: 1.0, cases)))
+    assert any("1 of 2 cases have the times of the nearest measured mask" in line for line in found)
 
 
 @pytest.mark.parametrize(("took_ms", "said"), [(0.5, False), (2.0, True), (0.1, True)])
