@@ -515,8 +515,9 @@ def substituted(path: str | Path, *, quiet: bool = False) -> Substitution:
     found = Dispatch.read(Path(path))
     if not found.has_steps:
         raise ValueError(f"{path} has no mix: its run has no workload")
-    if not found.mix and not quiet:
-        sys.stderr.write(f"attnbench: {path}: its mix changes nothing\n")
+    said = found.doubts if found.mix else [f"{path}: its mix changes nothing"]
+    if not quiet:
+        sys.stderr.writelines(f"attnbench: {line}\n" for line in said)
     return Substitution(found.mix, Recogniser(), None if quiet else sys.stderr)
 
 

@@ -187,6 +187,7 @@ class Dispatch:
         self._measured = [_Measured.read(each) for each in data["problems"]]
         self.mix = mixes.read(data.get("mix", ()))
         self.has_steps = "steps" in data
+        self.doubts = mixes.doubts(data.get("steps", ()))
 
     @classmethod
     def read(cls, path: Path) -> Self:

@@ -33,6 +33,21 @@ def read(found: Iterable[Mapping[str, Any]]) -> dict[Problem, str]:
     return {Problem.parse(each["problem"]): str(each["implementation"]) for each in found}
 
 
+def doubts(steps: Iterable[Mapping[str, Any]]) -> list[str]:
+    """A sentence for each step whose mix is not shown to save time. Raises KeyError as `read`."""
+    found = ((each["step"], each["mix_saves"]) for each in steps)
+    return [
+        f"{step}: its mix is not shown to save time, {_saves(saves)}"
+        for step, saves in found
+        if saves and saves["ms"] and not (saves["low"] or 0) > 0
+    ]
+
+
+def _saves(of: Mapping[str, float | None]) -> str:
+    ends = "" if of["low"] is None else f" [{of['low']:.3g}, {of['high']:.3g}]"
+    return f"{of['ms']:.3g} ms{ends}"
+
+
 def _mix(row: StepRow) -> Iterator[dict[str, str]]:
     if row.mix is None:
         return

@@ -64,6 +64,31 @@ def test_the_file_becomes_a_context_that_puts_the_mix_in(tmp_path: Path) -> None
     assert isinstance(found, Substitution)
 
 
+@pytest.mark.parametrize(("low", "said"), [(-0.5, True), (0.5, False), (None, True)])
+def test_a_mix_that_is_not_shown_to_save_time_is_put_in_with_a_warning(
+    low: float | None, *, said: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path, analysis())
+    data = json.loads(path.read_text())
+    high = None if low is None else 24.0
+    data["steps"][0]["mix_saves"] = {"ms": 12.0, "low": low, "high": high}
+    path.write_text(json.dumps(data))
+    run_bench.substituted(path)
+    found = capsys.readouterr().err
+    assert ("its mix is not shown to save time, 12 ms" in found) == said
+    assert run_bench.substituted(path, quiet=True)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_mix_that_changes_nothing_is_no_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path, analysis())
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"mix": []}))
+    assert isinstance(run_bench.substituted(path), Substitution)
+    assert capsys.readouterr().err == f"attnbench: {path}: its mix changes nothing\n"
+
+
 def test_a_recorded_step_says_how_the_mix_is_put_in() -> None:
     found = analysis()
     said = "\n".join(line for lines in sentences.lines(found) for line in lines)
