@@ -1,4 +1,7 @@
-"""Problems that differ in length only: a few lengths are measured, the others interpolated."""
+"""Problems that differ in length only: a few lengths are measured, the others interpolated.
+
+Batches with other padding or documents count as alike.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,7 @@ def measured(cases: Sequence[Case]) -> tuple[Problem, ...]:
     """
     families: dict[Family, dict[Problem, float]] = {}
     for case in cases:
-        own = families.setdefault(family(case.problem), {})
+        own = families.setdefault(alike(case.problem), {})
         own[case.problem] = own.get(case.problem, 0.0) + weight(case)
     found: dict[Problem, float] = {}
     most = min(MOST_LENGTHS, max(FEWEST_LENGTHS, MOST_PROBLEMS // max(1, len(families))))
@@ -62,10 +65,10 @@ def worth(cases: Iterable[Case], problems: Iterable[Problem]) -> dict[Problem, f
     found = dict.fromkeys(problems, 0.0)
     families: dict[Family, list[Problem]] = {}
     for problem in found:
-        families.setdefault(family(problem), []).append(problem)
+        families.setdefault(alike(problem), []).append(problem)
     for case in cases:
-        if alike := families.get(family(case.problem)):
-            found[nearest(case.problem, alike)] += weight(case)
+        if others := families.get(alike(case.problem)):
+            found[nearest(case.problem, others)] += weight(case)
     return found
 
 

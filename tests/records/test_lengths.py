@@ -47,6 +47,14 @@ def test_of_many_lengths_both_ends_and_twelve_in_all_are_measured() -> None:
     assert (lengths[0], lengths[-1]) == (64, 563)
 
 
+def test_padding_of_other_batches_is_of_the_same_family() -> None:
+    cases = [
+        Case(problem=Problem.parse(f"b2 h4 t{length} d32 padding:0-{length}/0-{length // 2}"))
+        for length in range(64, 164)
+    ]
+    assert len(measured(cases)) == MOST_LENGTHS
+
+
 def test_many_families_have_fewer_lengths_each() -> None:
     cases = [
         Case(problem=Problem.parse(f"h4 t{length} d{dim}"))

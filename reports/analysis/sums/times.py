@@ -15,9 +15,9 @@ from impls.interface import Problem
 from reports.analysis.sums import in_layers
 from reports.analysis.sums.interpolation import Array, between, half_width
 from reports.analysis.sums.script_costs import PAGE_BYTES
-from reports.rows.families import without_length
 from reports.rows.timings import session_ms
 from suites.records.cases import Case
+from suites.records.lengths import alike
 from suites.records.record import CHECK, Pair, Record
 from suites.records.workload import is_pinned, measured_by
 
@@ -148,12 +148,12 @@ class Times:
         """Measured problems by what they share beside length, then by length."""
         found: dict[object, dict[int, Problem]] = {}
         for problem in self.measured:
-            found.setdefault(without_length(problem), {})[problem.key_length] = problem
+            found.setdefault(alike(problem), {})[problem.key_length] = problem
         return found
 
     def _interpolated(self, case: Case) -> Timed | Untimed:
         problem, length = case.problem, case.problem.key_length
-        family = self._families.get(without_length(problem), {})
+        family = self._families.get(alike(problem), {})
         shorter = [each for each in family if each < length]
         longer = [each for each in family if each > length]
         if len(family) < 2:

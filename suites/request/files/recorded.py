@@ -21,6 +21,8 @@ ROUND_BUDGET_MS: Final = 1500.0
 """Savings are sums of differences, which takes more rounds than a ratio."""
 WORKLOAD_BUDGET_S: Final = 5 * 60.0
 """The default of --budget: a person waits for the answer."""
+LONGEST_WORD: Final = 20
+"""Characters of a word in a label: padding has two numbers for each row of the batch."""
 MOST_MASKS: Final = 2
 """Measured masks of batches that have the same shape and another padding or other documents."""
 
@@ -35,7 +37,8 @@ def suite_of(path: Path) -> Suite:
         raise ValueError(f"{path} has no call that can be measured: {_reasons(found.others)}")
     step = _step(found)
     every = _merged(_case(each, found.header, step) for each in found.calls)
-    cases = tuple(sorted(_merged(_of_few_masks(every)), key=lambda case: -weight(case)))
+    few = _distinguished(list(_merged(_of_few_masks(every))))
+    cases = tuple(sorted(few, key=lambda case: -weight(case)))
     return Suite(
         name="workload",
         asks="Where does my script spend its time in attention, and what would another save?",
@@ -98,7 +101,8 @@ def _step(found: Workload) -> Step:
 def _name(header: Header) -> str:
     """The script without its folder and arguments: `step of train.py`."""
     words = shlex.split(header.command)
-    script = next((word for word in words if word.endswith(".py")), words[-1] if words else "it")
+    module = words[words.index("-m") + 1 :] if "-m" in words else words[-1:]
+    script = next((word for word in words if word.endswith(".py")), (*module, "it")[0])
     return f"{'step of ' if header.steps > 1 else ''}{Path(script).name}"
 
 
@@ -160,6 +164,23 @@ def _of_few(cases: Sequence[Case]) -> Iterator[Case]:
         else:
             part = f"{OTHER_MASK}, of {size / own:.2f} times its pairs"
             yield replace(case, problem=problem, scaled=part)
+
+
+def _distinguished(cases: Sequence[Case]) -> Iterator[Case]:
+    """The cases with the words that tell problems of one place apart in their labels."""
+    alike: dict[str, list[Case]] = {}
+    for case in cases:
+        alike.setdefault(case.label, []).append(case)
+    for label, own in alike.items():
+        words = [str(case.problem).split() for case in own]
+        shared = set.intersection(*map(set, words))
+        for case, each in zip(own, words, strict=True):
+            apart = [_short(word) for word in each if word not in shared]
+            yield replace(case, label=f"{label}, {' '.join(apart)}" if apart else label)
+
+
+def _short(word: str) -> str:
+    return word if len(word) <= LONGEST_WORD else f"{word[: LONGEST_WORD - 1]}…"
 
 
 def _threads(calls: Sequence[Recorded]) -> int:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from impls.interface import Problem
+from impls.interface import Limits, Problem
+from impls.interface.limits import EVERY_MASK
 from reports.analysis.run_analysis import Analysis
 from reports.analysis.sums.rows import StepRow
 from suites.records.cases import Case, Step, Unexpressed
@@ -267,6 +269,25 @@ def test_interpolation_is_exact_for_a_power_law() -> None:
         assert isinstance(expected, Interval)
         assert sum_.time.value == pytest.approx(expected.estimate)
         assert sum_.time.low == pytest.approx(expected.low)
+
+
+def test_a_padded_length_lies_between_padded_lengths_of_other_batches() -> None:
+    def padded(length: int, end: int) -> Problem:
+        return Problem.parse(f"b2 h4 t{length} d32 padding:0-{length}/0-{end} fp32 cpu")
+
+    ends = [padded(100, 60), padded(400, 100)]
+    case = Case(problem=padded(200, 90), step=STEP)
+
+    def ms(of: Problem, _: str, __: int) -> float:
+        return of.key_length / 100
+
+    run, records = timed_run(ms, (case,), problems=ends, names=("sdpa",))
+    limits = (Limits(masks=EVERY_MASK),)
+    entries = tuple(replace(each, limits=limits) for each in run.plan.entries)
+    (found,) = Analysis(replace(run, plan=replace(run.plan, entries=entries)), records).steps
+    assert found.cases[0].between == tuple(ends)
+    assert found.now is not None
+    assert found.now.time.value == pytest.approx(2.0)
 
 
 def test_the_error_of_interpolation_joins_the_interval() -> None:
