@@ -16,7 +16,7 @@ PAGE_BYTES: Final = 4096
 PAGE_MS: Final = 1e-3
 """The first access to a page: 0.75 us by two threads at once, 1.4 us by one, AMD EPYC, virtual."""
 MAPPED: Final = 0.8
-"""The largest part of the pages that calls add which was seen mapped anew: in 28 changes of
+"""The largest part of the pages that calls add which was seen mapped anew: in 32 changes of
 suites.calibrate.savings from none to 0.8, half of them below 0.15."""
 LOOK_UP_MS: Final = 0.015
 """What a look-up takes in a script more than in layers: 17 to 33 us a call in `decoding` of
