@@ -17,8 +17,10 @@ from suites.request.axes import values_of
 from suites.request.files.listed import sessions_for
 from suites.request.suites.suite import Gpu, Suite
 
-ROUND_BUDGET_MS: Final = 1500.0
+ROUND_BUDGET_MS, LEAST_ROUND_BUDGET_MS = 1500.0, 250.0
 """Savings are sums of differences, which takes more rounds than a ratio."""
+ROUNDS_MS: Final = 6000.0
+"""Budget of the rounds of all problems in a session: many problems have less each."""
 WORKLOAD_BUDGET_S: Final = 5 * 60.0
 """The default of --budget: a person waits for the answer."""
 LONGEST_WORD: Final = 20
@@ -44,8 +46,8 @@ def suite_of(path: Path) -> Suite:
         asks="Where does my script spend its time in attention, and what would another save?",
         description=f"the attention calls of {found.header.command}",
         cases=lambda devices, gpu: cases,  # noqa: ARG005 - recorded on one device
-        sessions=sessions_for(len(measured(cases))),
-        round_budget_ms=ROUND_BUDGET_MS,
+        sessions=sessions_for(count := len(measured(cases))),
+        round_budget_ms=min(ROUND_BUDGET_MS, max(LEAST_ROUND_BUDGET_MS, ROUNDS_MS / count)),
         budget_s=WORKLOAD_BUDGET_S,
         script_threads=_threads(found.calls),
         panels=("attention",),
