@@ -139,10 +139,10 @@ class Substitution(AbstractContextManager["Substitution"]):
 
 
 def looked_up(function: Function) -> Function:
-    """A function of q, k and v that is called after the look-up of a substitution.
+    """The function of q, k and v, with the look-up of a substitution before each call.
 
-    For measuring what a call takes in a script: the mix is empty, so that the function itself is
-    what the look-up finds.
+    It measures what a replaced call takes in a script. The mix is empty, so that the look-up finds
+    no implementation and calls the function.
     """
     without_mix = Substitution({}, lambda _, __: "no mask is given")
     return without_mix.answering(lambda q, k, v, *_, **__: function(q, k, v))

@@ -73,7 +73,7 @@ def first(row: StepRow) -> str:
 
 
 def _unit(row: StepRow) -> str:
-    """What was recorded: a step, or a whole script, whose name is one word."""
+    """The word for a recorded row: "script" where its name is a file or a module, else "step"."""
     return "step" if " " in row.step else "script"
 
 

@@ -45,19 +45,20 @@ class Cost:
 
 
 def of_pages(added: float, mapped: float) -> Cost:
-    """The pages of what a step adds to memory.
+    """The cost of pages that the calls of a step map anew.
 
-    mapped  those that were mapped anew in layers
+    added   pages of the memory that they add
+    mapped  pages that they mapped anew in layers
     """
     further = max(0.0, MAPPED * added - mapped)
     return Cost(above=further * PAGE_MS, below=max(0.0, mapped) * PAGE_MS)
 
 
 def of_look_ups(replaced: float, others: float) -> Cost:
-    """The look-ups of the calls of a step.
+    """The cost of the look-ups of a step.
 
-    replaced  calls; layers have their look-ups
-    others    calls that torch answers as before
+    replaced  number of calls that are replaced: their look-ups are part of the times in layers
+    others    number of calls that torch answers as before
     """
     further = LOOK_UP_MS * (replaced + others)
     return Cost(further + LOOK_UP_IN_LAYERS_MS * others, further, further)

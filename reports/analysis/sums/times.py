@@ -237,7 +237,10 @@ class Times:
 
 
 def _offered(case: Case, by_name: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """What a case may be computed by: in a context for one backend `sdpa` would not choose."""
+    """The implementations without `sdpa` where the script allows one backend of torch only.
+
+    There `sdpa` would run that backend, too.
+    """
     return ((n, each) for n, each in by_name.items() if n != "sdpa" or not is_pinned(case.by))
 
 
