@@ -421,7 +421,7 @@ def record(
 
 @app.command()
 @with_options(PROFILE_OPTIONS)
-def profile(  # noqa: PLR0913 - each parameter is an option of the command line
+def profile(
     context: typer.Context,  # noqa: ARG001 - says which options are given
     words: parameters.Profiled = None,
     *,

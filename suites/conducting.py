@@ -74,7 +74,7 @@ class StoppedError(KeyboardInterrupt):
     """A run was stopped by hand; the message says what is stored, and how to finish it."""
 
 
-def begin(  # noqa: PLR0913 - each is a part of the command line, or replaces a part of the run
+def begin(
     request: Request,
     url: str,
     command: str,

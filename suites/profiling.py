@@ -33,7 +33,7 @@ class ProfiledRun(NamedTuple):
     profiles: list[Profile]
 
 
-def profile(  # noqa: PLR0913 - each is a part of the command line
+def profile(
     name: str, request: Request, url: str, command: str, live: Live, out: Path | None, save: str
 ) -> ProfiledRun:
     """Measure an implementation beside its baseline, and profile it; with --against, both.

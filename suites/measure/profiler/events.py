@@ -107,7 +107,7 @@ def _is_within(event: Event, call: Event) -> bool:
 
 
 def _read(each: Any) -> list[Event]:
-    """torch's event as ours; in place of one of another type, what is within it."""
+    """Torch's event as ours; in place of one of another type, what is within it."""
     within = [made for child in each.children for made in _read(child)]
     kind = each.typed[0]
     if kind == _EventType.Allocation:

@@ -92,10 +92,8 @@ def is_own(file: str) -> bool:
     """Whether lines of a file belong to an implementation or to a library that it uses."""
     if file.startswith("<"):
         return False
-    return (
-        file.startswith(_PACKAGES)
-        and not file.startswith(_SKIPPED[0])
-        or not file.startswith(_SKIPPED)
+    return (file.startswith(_PACKAGES) and not file.startswith(_SKIPPED[0])) or not file.startswith(
+        _SKIPPED
     )
 
 
