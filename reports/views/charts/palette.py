@@ -75,6 +75,19 @@ NEUTRAL: Final = ("#3d444d", "#e6e9ed"), ("#8b949e", "#8f98a3")
 """Two greys, each on a light and on a dark page, for lines of no implementation."""
 
 
+CATEGORIES: Final = {
+    "products": 0,
+    "attention": 2,
+    "softmax and exponentials": 1,
+    "other elementwise": 4,
+    "reductions": 3,
+    "copies": 5,
+    "fills and allocation": 6,
+    "Python": 7,
+    "autograd": 9,
+    "other": 8,
+}
+"""Categories of operators in their order, and the place of each one's colour in LIGHT and DARK."""
 Rank = tuple[bool, tuple[int, str], bool, str]
 """A key to sort implementations by."""
 
@@ -131,6 +144,12 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
         markers[marker] += 1
         taken.add((colour, marker))
     return found
+
+
+def look_of_category(category: str) -> Look:
+    """The look of a category of operators, the same on every chart. KeyError for another word."""
+    place = CATEGORIES[category]
+    return Look(LIGHT[place], DARK[place], "square", "solid")
 
 
 def ink_on(colour: str) -> str:
