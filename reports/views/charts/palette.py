@@ -79,12 +79,13 @@ CATEGORIES: Final = {
     "products": 0,
     "attention": 2,
     "softmax and exponentials": 1,
-    "other elementwise": 4,
+    "elementwise": 4,
     "reductions": 3,
     "copies": 5,
     "fills and allocation": 6,
+    "compiled code": 9,
+    "autograd": 10,
     "Python": 7,
-    "autograd": 9,
     "other": 8,
 }
 """Categories of operators in their order, and the place of each one's colour in LIGHT and DARK."""
