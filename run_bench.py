@@ -28,6 +28,7 @@ from suites.request.options import (
     FAIL_IF_SLOWER,
     JUDGE_OPTIONS,
     OPTIONS,
+    PROFILE_OPTIONS,
 )
 from suites.request.suites import named
 
@@ -416,6 +417,40 @@ def record(
     for line in output.summary(ended, out):
         print_line(line, stderr=True)
     raise typer.Exit(ended.status)
+
+
+@app.command()
+@with_options(PROFILE_OPTIONS)
+def profile(
+    context: typer.Context,  # noqa: ARG001 - says which options are given
+    words: parameters.Profiled = None,
+    *,
+    given: parameters.Given,
+    store: parameters.StoreUrl = DEFAULT_STORE,
+    out: parameters.Out = None,
+    save: parameters.Save = "",
+    as_json: parameters.Json = False,
+) -> None:
+    """Profile an implementation: where its time and its memory go, on one page.
+
+    It is measured first, beside its baseline, and then profiled in a process of its own. With
+    --against NAME both are profiled, and their difference is explained. --seq 512,1024,2048 shows
+    what grows how.
+    """
+    from reports.outputs import profiling as output
+    from reports.outputs.folder import RESULTS, expect_folder
+    from reports.outputs.terminal.console import console
+    from reports.outputs.terminal.screen import Screen
+    from suites import profiling
+    from suites.request.planning import requested
+
+    _expect_kept(store)
+    expect_folder(out or RESULTS)
+    name = profiling.one_name(words or [])
+    request = requested(named("quick"), given)
+    live = Screen(console(stderr=True), quiet=as_json)
+    done = profiling.profile(name, request, store, typed.command(), live, out, save)
+    raise typer.Exit(output.report(*done, out, as_json=as_json))
 
 
 @app.command("list")

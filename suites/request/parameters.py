@@ -29,6 +29,14 @@ Candidates = Annotated[
         help="Candidates: FILE.py, FILE.py:FUNCTION, or a folder for its *.py files.",
     ),
 ]
+Profiled = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="NAME | -- COMMAND",
+        help="NAME, FILE.py or FILE.py:FUNCTION; or after --, a script, as python my_script.py.",
+        autocompletion=completion.implementations,
+    ),
+]
 Span = Annotated[
     str,
     typer.Argument(

@@ -30,11 +30,13 @@ def saved(
     left_over: Sequence[str] = (),
     *,
     formats: Sequence[Format] = DEFAULT,
+    name: str = NAME,
 ) -> Report:
     """Write a page and its charts into a folder.
 
     stamp      machine, date and versions, for the foot of each chart file
     left_over  keys of charts whose files are removed, besides earlier charts by this program
+    name       of the page
 
     Raises ValueError with one sentence when the folder cannot be written.
     """
@@ -42,7 +44,7 @@ def saved(
         folder.mkdir(parents=True, exist_ok=True)
         for path in _left_over(left_over, folder):
             path.unlink(missing_ok=True)
-        path = folder / NAME
+        path = folder / name
         path.write_text(html, "utf-8")
         if not every:
             return Report(path, ())
