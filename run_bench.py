@@ -418,6 +418,50 @@ def record(
     raise typer.Exit(ended.status)
 
 
+@app.command()
+def profile(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="-- COMMAND", help="As python my_script.py, or python -m module."),
+    ] = None,
+    *,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Equal steps that the script has; without it, optimizer steps are counted.",
+        ),
+    ] = None,
+    out: parameters.Out = None,
+    as_json: parameters.Json = False,
+) -> None:
+    """What attention takes of your script, by line: a table, a page, an image and a workload.
+
+    The script runs unchanged; its output and exit status stay its own. docs/record.md says which
+    calls are seen.
+    """
+    script = typed.script()
+    if script is None or words != script:
+        raise ValueError("profile needs a command behind --, as: profile -- python my_script.py")
+    _profile_script(script, out, steps=steps, as_json=as_json)
+
+
+def _profile_script(
+    script: list[str], out: Path | None, *, steps: int | None, as_json: bool
+) -> NoReturn:
+    """Run a script, and report its time in attention by line."""
+    from reports.outputs import script_profile as output
+    from reports.outputs.folder import RESULTS, expect_folder
+    from suites.recording import command as recording
+
+    folder = out or RESULTS / recording.named(script)
+    expect_folder(folder)
+    ended = recording.profile(script, folder, steps=steps)
+    output.report(ended, folder / recording.WORKLOAD, as_json=as_json)
+    raise typer.Exit(ended.status)
+
+
 @app.command("list")
 def list_(
     what: Annotated[
