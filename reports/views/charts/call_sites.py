@@ -77,8 +77,8 @@ def icicle(found: CallSites) -> Icicle:
         common=words.headline(found),
         blocks=tuple(_blocks(found)),
         note=(
-            "The height of a block is its time. A click on a block shows it alone, a click on its "
-            f"left edge goes back. The grey block is everything else{_not_seen(found)}."
+            "The height of a block is its time. A click on a block shows it alone, a click on the "
+            f"path above it goes back. The grey block is everything else{_not_seen(found)}."
         ),
         alt=f"{words.headline(found)}; the table below has the same figures",
     )
