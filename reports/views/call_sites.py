@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -16,8 +17,13 @@ from reports.views.text import capitalized, counted
 from suites.records.workload import measured_by
 
 OUTSIDE: Final = "outside attention"
+SET_UP: Final = "set-up in first calls"
+"""What first calls took above later ones: compilation, allocation, and the like."""
 NOT_SEEN: Final = "not seen"
 """Stands for the time of backward passes that were not timed."""
+_FIRST: Final = "a first call counts like the mean of the later ones"
+_LEAST_SHARE: Final = 0.001
+"""A smaller share is shown as less than this."""
 _SLOW_START: Final = 2.0
 """A first call that takes so many times a later one has a sentence."""
 
@@ -56,6 +62,11 @@ def unit(found: CallSites) -> str:
     return "step" if found.has_steps else "script"
 
 
+def one(found: CallSites) -> str:
+    """What figures are of, with its article."""
+    return "a step" if found.has_steps else "the whole script"
+
+
 def notes(found: CallSites) -> list[str]:
     """What a reader has to know of these figures, whole sentences."""
     return [capitalized(f"{each}.") for each in _notes(found)]
@@ -91,8 +102,7 @@ def _first_calls(found: CallSites) -> Iterator[str]:
     if slowest and (slowest.first_ms or 0.0) > _SLOW_START * slowest.later_ms:
         yield (
             f"the slowest first call took {milliseconds(slowest.first_ms)} ms, a later one takes "
-            f"{milliseconds(slowest.later_ms)} ms ({short(slowest.place)}); first calls have "
-            "compilation and other set-up in them and are in no other figure"
+            f"{milliseconds(slowest.later_ms)} ms ({short(slowest.place)}): {_left_out(found)}"
         )
     once = sum(each.count == 1 for each in found.calls)
     if once:
@@ -100,6 +110,13 @@ def _first_calls(found: CallSites) -> Iterator[str]:
             f"{once} of {counted(len(found.calls), 'problem')} came up once: the times of "
             f"{'that call have' if once == 1 else 'those calls have'} set-up in them"
         )
+
+
+def _left_out(found: CallSites) -> str:
+    """Where the set-up of first calls is counted."""
+    if found.has_steps:
+        return "the first step, which has set-up in it, is in no figure of a step"
+    return f"the difference counts as {SET_UP}"
 
 
 def _unseen(found: CallSites) -> Iterator[str]:
@@ -175,9 +192,31 @@ def problem(calls: Calls) -> str:
 
 
 def problems(site: CallSite) -> str:
-    """The problem of most time, and how many more."""
-    more = len(site.calls) - 1
-    return f"{problem(site.calls[0])}{f' and {more} more' if more else ''}"
+    """The problem; of several, their range where they differ in one word, else the heaviest."""
+    every = list(dict.fromkeys(map(problem, site.calls)))
+    if len(every) == 1:
+        return every[0]
+    return _range(every) or f"{every[0]} and {len(every) - 1} more"
+
+
+def _range(every: Sequence[str]) -> str:
+    """Problems that differ in one word: "b1 h4 t1/33 to t1/52 d16"; empty for others."""
+    words = [each.split() for each in every]
+    if len({len(own) for own in words}) > 1:
+        return ""
+    columns = list(zip(*words, strict=True))
+    if sum(len(set(column)) > 1 for column in columns) != 1:
+        return ""
+    return " ".join(
+        " to ".join(dict.fromkeys((min(column, key=_size), max(column, key=_size))))
+        for column in columns
+    )
+
+
+def _size(word: str) -> list[tuple[bool, int | str]]:
+    """A key that sorts the numbers in a word by value."""
+    parts = re.split(r"(\d+)", word)
+    return [(part.isdigit(), int(part) if part.isdigit() else part) for part in parts]
 
 
 def functions(found: CallSites) -> list[str]:
@@ -200,8 +239,10 @@ def total(each: Calls | CallSite, found: CallSites) -> Value:
 
 
 def share(part: float, *, least: bool = False) -> Value:
-    """A share as a cell."""
-    return Value(f"{'>' if least else ''}{three_digits(100 * part)} %", part)
+    """A share as a cell, to a tenth of a percent."""
+    small = 0 < part < _LEAST_SHARE
+    text = f"<{100 * _LEAST_SHARE:.1f}" if small else f"{100 * part:.1f}"
+    return Value(f"{'>' if least and not small else ''}{text} %", part)
 
 
 def ms(value: float | None) -> Value:
@@ -226,12 +267,9 @@ def site_table(found: CallSites) -> Table:
         *(["function"] if several else []),
         *(["line of the library"] if library else []),
     )
-    rows = [*_site_rows(found, several=several, library=library), _outside_row(found, len(head))]
+    rows = [*_site_rows(found, several=several, library=library), *_other_rows(found, len(head))]
     by = "" if several else f" Every call is of {functions(found)[0]}."
-    caption = (
-        f"One row per line. Times are of a {unit(found)}, the first call of each problem left out."
-        f"{by}"
-    )
+    caption = f"One row per line. Times are of {one(found)}; {_FIRST}.{by}"
     return Table(caption, head, tuple(rows), shown=len(head))
 
 
@@ -256,10 +294,19 @@ def _site_rows(found: CallSites, *, several: bool, library: bool) -> Iterator[Ro
         )
 
 
-def _outside_row(found: CallSites, columns: int) -> Row:
-    part = found.outside_ms / found.whole_ms if found.whole_ms else 0.0
-    cells = (Value(OUTSIDE), ms(found.outside_ms), share(part), share(1.0), *(ms(None),) * 4)
-    return Row((*cells, *(Value(""),) * (columns - len(cells))))
+def _other_rows(found: CallSites, columns: int) -> Iterator[Row]:
+    """The time that no line has: set-up, where it is part of the whole, and all else."""
+    whole_ms = found.whole_ms or 1.0
+    for name, took_ms in others(found).items():
+        until = share(1.0 if name == OUTSIDE else 1.0 - found.outside_ms / whole_ms)
+        cells = (Value(name), ms(took_ms), share(took_ms / whole_ms), until, *(ms(None),) * 4)
+        yield Row((*cells, *(Value(""),) * (columns - len(cells))))
+
+
+def others(found: CallSites) -> dict[str, float]:
+    """Milliseconds that no line has, by name; that outside attention is last."""
+    set_up = {SET_UP: found.set_up_ms} if found.set_up_ms else {}
+    return {**set_up, OUTSIDE: found.outside_ms}
 
 
 def problem_table(found: CallSites) -> Table:
@@ -294,7 +341,7 @@ def problem_table(found: CallSites) -> Table:
         )
         for each in found.calls
     )
-    caption = f"One row per problem of a line. Times are of a {unit(found)}."
+    caption = f"One row per problem of a line. Times are of {one(found)}; {_FIRST}."
     return Table(caption, head, tuple(rows), shown=len(head))
 
 

@@ -29,6 +29,7 @@ def of_script(found: CallSites, workload: Path) -> dict[str, Any]:
         "script_ms": found.span_ms,
         "attention_ms": found.each(found.attention_ms),
         "attention_share": found.share(found.attention_ms),
+        "set_up_ms": found.set_up_ms,
         "outside_ms": found.outside_ms,
         "lines": [_line(site, found) for site in found.sites],
         "compiled": list(found.found.compiled),

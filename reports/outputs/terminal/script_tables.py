@@ -40,10 +40,10 @@ def script_tables(found: CallSites) -> list[RenderableType]:
 def _table(found: CallSites) -> RenderableType:
     """A row for each line, with its problem below it, and the time outside attention."""
     content = words.site_table(found)
-    *lines, outside = (dict(zip(content.head, row.cells, strict=True)) for row in content.rows)
+    every = [dict(zip(content.head, row.cells, strict=True)) for row in content.rows]
     heads = [head for head in _HEADS if head in content.head]
-    rows = [row for line in lines[:MOST_ROWS] for row in _rows(line, heads)]
-    rows += _rows(outside, heads)
+    shown = [*every[: len(found.sites)][:MOST_ROWS], *every[len(found.sites) :]]
+    rows = [row for line in shown for row in _rows(line, heads)]
     made = table(content.caption)
     made.add_column("", overflow="fold", min_width=max(name.least for name, _ in rows))
     for head in heads:

@@ -14,8 +14,12 @@ from reports.views.text import capitalized
 
 MOST_COLOURS: Final = FIRST
 """Lines with a colour of their own; others share one."""
+MOST_PROBLEMS: Final = 24
+"""Problems of a line that have a block; others share one, since they could not be seen."""
 _OUTSIDE: Final = Look("#d8dce1", "#343b45", "square", "solid")
 """The time outside attention: as pale as a rule of the page, so that attention stands out."""
+_SET_UP: Final = Look("#8a5a00", "#f0c36a", "square", "solid")
+"""Set-up in first calls: the colour of warnings."""
 _OTHERS: Final = Look(*NEUTRAL[1], "square", "solid")
 
 
@@ -29,7 +33,7 @@ def bar(found: CallSites) -> Chart:
         label="",
         common=words.headline(found),
         mask="",
-        x_title=f"ms per {words.unit(found)}",
+        x_title=f"ms of {words.one(found)}",
         y_title="",
         log_x=False,
         log_y=False,
@@ -40,7 +44,7 @@ def bar(found: CallSites) -> Chart:
         ),
         alt="; ".join(f"{each.name} {milliseconds(each.x[0])} ms" for each in own),
         ticks=False,
-        rows=(f"a {words.unit(found)}\n{milliseconds(found.whole_ms)} ms",),
+        rows=(f"{words.one(found)}\n{milliseconds(found.whole_ms)} ms",),
     )
 
 
@@ -51,7 +55,12 @@ def _stacks(found: CallSites) -> list[Series]:
     if rest := found.sites[most:]:
         parts.append((f"{len(rest)} other lines", sum(each.total_ms for each in rest), _OTHERS))
     made = [_stack(found, name, found.each(total), look) for name, total, look in parts]
-    return [*made, _stack(found, words.OUTSIDE, found.outside_ms, _OUTSIDE)]
+    other = [_stack(found, name, took, _look(name)) for name, took in words.others(found).items()]
+    return [*made, *other]
+
+
+def _look(name: str) -> Look:
+    return _SET_UP if name == words.SET_UP else _OUTSIDE
 
 
 def _stack(found: CallSites, name: str, took_ms: float, look: Look) -> Series:
@@ -85,8 +94,7 @@ def icicle(found: CallSites) -> Icicle:
 
 
 def _blocks(found: CallSites) -> Iterator[Block]:
-    whole = f"a {words.unit(found)}"
-    yield _block(found, whole, -1, 0.0, found.whole_ms, _OTHERS)
+    yield _block(found, words.one(found), -1, 0.0, found.whole_ms, _OTHERS)
     names, looks, position = words.labels(found.sites), _looks(found), 1
     for file, sites in _files(found):
         parent, position = position, position + 1
@@ -96,10 +104,19 @@ def _blocks(found: CallSites) -> Iterator[Block]:
             look, line, position = looks[site.place], position, position + 1
             took = found.each(site.total_ms)
             yield _block(found, names[site.place], parent, 0.0, took, look, site.place)
-            for calls in site.calls:
-                own, position = found.each(calls.total_ms), position + 1
-                yield _block(found, words.problem(calls), line, own, own, look, _said(calls, found))
-    yield _block(found, words.OUTSIDE, 0, found.outside_ms, found.outside_ms, _OUTSIDE)
+            for name, own, more in _problems(site, found):
+                position += 1
+                yield _block(found, name, line, own, own, look, more)
+    for name, own in words.others(found).items():
+        yield _block(found, name, 0, own, own, _look(name))
+
+
+def _problems(site: CallSite, found: CallSites) -> Iterator[tuple[str, float, str]]:
+    """Name, time and further words of the blocks of a line's problems."""
+    for calls in site.calls[:MOST_PROBLEMS]:
+        yield words.problem(calls), found.each(calls.total_ms), _said(calls, found)
+    if rest := site.calls[MOST_PROBLEMS:]:
+        yield f"{len(rest)} other problems", found.each(sum(each.total_ms for each in rest)), ""
 
 
 def _block(
