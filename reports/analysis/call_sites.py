@@ -44,6 +44,13 @@ class Calls:
         """The mean of a call after the first one, forward."""
         return self.forward_ms / self.count if self.count else 0.0
 
+    @property
+    def set_up_ms(self) -> float:
+        """What the first call took above a later one; 0 for a single call, which has no later."""
+        if self.first_ms is None or self.count == 1:
+            return 0.0
+        return max(0.0, self.first_ms - self.later_ms)
+
 
 @dataclass(frozen=True, slots=True)
 class CallSite:
@@ -141,17 +148,22 @@ class CallSites:
         return sum(each.total_ms for each in self.sites)
 
     @property
+    def set_up_ms(self) -> float:
+        """What first calls took above later ones; 0 of a step, since the first one is left out."""
+        return 0.0 if self.has_steps else sum(each.set_up_ms for each in self.calls)
+
+    @property
     def whole_ms(self) -> float:
         """What shares are of: a step or the script, and never less than its attention.
 
         The mean of attention can exceed the median of steps where steps differ.
         """
-        return max(self.took_ms, self.each(self.attention_ms))
+        return max(self.took_ms, self.each(self.attention_ms) + self.set_up_ms)
 
     @property
     def outside_ms(self) -> float:
-        """Of a step or of the script, outside the attention that was seen."""
-        return self.whole_ms - self.each(self.attention_ms)
+        """Of a step or of the script, outside the attention that was seen and its set-up."""
+        return self.whole_ms - self.each(self.attention_ms) - self.set_up_ms
 
     def share(self, total: float) -> float:
         """The part of a step or of the script that a sum over the whole script is."""

@@ -107,10 +107,13 @@ const withNames = (place, series, laid) => {
 };
 // The height of the legend of stacks: a line for each entry with long names or on a phone, else for each two.
 const stackLegend = (series) => 20 * Math.ceil(series.length / (narrow.matches || series.some((s) => s.name.length > MOST_LETTERS) ? 1 : 2));
+// Where the bars of each row end, each upon the one before it.
+const stackEnds = (chart, series) => chart.rows.map((_, row) =>
+  series.filter((s) => s.drawn === "stacked").reduce((sum, s) => sum + (s.x[s.y.indexOf(row)] ?? 0), 0));
 // Rows of text in place of a y axis of numbers; they name the points, so there is no legend.
 const rowLayout = (chart, series) => {
   const stacked = isStacked(chart);
-  const values = [...(stacked ? [0] : []), ...series.flatMap((s) => [...s.x, ...s.low, ...s.high])];
+  const values = [...(stacked ? [0, ...stackEnds(chart, series)] : []), ...series.flatMap((s) => [...s.x, ...s.low, ...s.high])];
   const x = typed("x", values, chart.logX && !stacked);
   return {
     ...common(), showlegend: stacked, height: 80 + 44 * chart.rows.length + (stacked ? stackLegend(series) : 0), uirevision: x,
