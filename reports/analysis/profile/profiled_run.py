@@ -9,7 +9,7 @@ from impls.interface import Problem
 from reports.analysis.run_analysis import Analysis
 from reports.analysis.verdicts import VerdictRow
 from reports.rows.measurements import Measurement
-from suites.records.profile import Profile
+from suites.records.profile import ROOT, Profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,10 @@ class ProfiledRun:
     def faults(self) -> tuple[Profile, ...]:
         """Profiles of implementations that failed."""
         return tuple(each for each in self.profiles if each.fault)
+
+    def longest_ns(self, problem: Problem) -> int:
+        """The longest profiled call on a problem; 0 without one."""
+        return max((each.nodes[ROOT].total_ns for each in self.on(problem)), default=0)
 
     def measurement(self, profile: Profile) -> Measurement | None:
         """The measured figures of what was profiled; None where it has no times."""

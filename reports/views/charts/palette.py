@@ -16,6 +16,7 @@ from operator import mul
 from typing import Final
 
 from reports.rows.panels import place
+from suites.records.operator_kinds import KINDS, OperatorKind
 from suites.records.plan import Entry, Plan
 
 LIGHT: Final = (
@@ -75,20 +76,10 @@ NEUTRAL: Final = ("#3d444d", "#e6e9ed"), ("#8b949e", "#8f98a3")
 """Two greys, each on a light and on a dark page, for lines of no implementation."""
 
 
-CATEGORIES: Final = {
-    "products": 0,
-    "attention": 2,
-    "softmax and exponentials": 1,
-    "elementwise": 4,
-    "reductions": 3,
-    "copies": 5,
-    "fills and allocation": 6,
-    "compiled code": 9,
-    "autograd": 10,
-    "Python": 7,
-    "other": 8,
+_GREY_KINDS: Final[dict[OperatorKind, tuple[str, str]]] = {
+    "Python": NEUTRAL[0],
+    "other": NEUTRAL[1],
 }
-"""Categories of operators in their order, and the place of each one's colour in LIGHT and DARK."""
 Rank = tuple[bool, tuple[int, str], bool, str]
 """A key to sort implementations by."""
 
@@ -147,9 +138,11 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
     return found
 
 
-def look_of_category(category: str) -> Look:
-    """The look of a category of operators, the same on every chart. KeyError for another word."""
-    place = CATEGORIES[category]
+def look_of_kind(kind: OperatorKind) -> Look:
+    """The look of a kind of operators, the same on every chart; Python and others are grey."""
+    if kind in _GREY_KINDS:
+        return Look(*_GREY_KINDS[kind], "square", "solid")
+    place = KINDS.index(kind)
     return Look(LIGHT[place], DARK[place], "square", "solid")
 
 

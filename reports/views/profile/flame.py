@@ -8,13 +8,13 @@ from typing import Final
 from reports.analysis.profile.profiled_run import ProfiledRun
 from reports.analysis.profile.tree import Tree
 from reports.views.charts.chart import Block, Icicle
-from reports.views.charts.palette import CATEGORIES, Look, look_of_category
+from reports.views.charts.palette import Look, look_of_kind
 from reports.views.numbers import milliseconds, percent, three_digits
 from reports.views.panels import slug
 from reports.views.problems import facets, shared_words, without
 from reports.views.sections import Section
 from reports.views.text import abbreviated, counted
-from suites.records.operator_kinds import kind_of
+from suites.records.operator_kinds import KINDS, OperatorKind, kind_of
 from suites.records.profile import ROOT, UNPLACED, Node, Profile
 
 LEAST_SHARE: Final = 0.001
@@ -84,13 +84,13 @@ class _Blocks:
     def __init__(self, profile: Profile) -> None:
         self.tree = Tree(profile)
         self.made: list[Block] = []
-        self.kinds: set[str] = set()
+        self.kinds: set[OperatorKind] = set()
         self._add(ROOT, UNPLACED)
 
     def legend(self) -> Iterator[tuple[str, Look]]:
-        """Source lines, and the categories that occur."""
+        """Source lines, and the kinds of operators that occur."""
         yield LINES, LINE
-        yield from ((kind, look_of_category(kind)) for kind in CATEGORIES if kind in self.kinds)
+        yield from ((kind, look_of_kind(kind)) for kind in KINDS if kind in self.kinds)
 
     def _add(self, place: int, parent: int) -> None:
         node, position = self.tree.nodes[place], len(self.made)
@@ -121,7 +121,7 @@ class _Blocks:
         self.kinds.add("other")
         names = dict.fromkeys(short(self.tree.nodes[each]) for each in small)
         said = (name, self._took(total_ns), abbreviated(", ".join(names), MOST_LETTERS))
-        look = look_of_category("other")
+        look = look_of_kind("other")
         text = self._share(total_ns)
         value, hover = total_ns / 1e6, "\n".join(said)
         self.made.append(
@@ -131,9 +131,9 @@ class _Blocks:
     def _look(self, node: Node) -> Look:
         if node.kind in ("call", "line") or node.self_ns < OWN_SHARE * node.total_ns:
             return LINE
-        kind = "Python" if node.kind == "python" else kind_of(node.name)
+        kind: OperatorKind = "Python" if node.kind == "python" else kind_of(node.name)
         self.kinds.add(kind)
-        return look_of_category(kind)
+        return look_of_kind(kind)
 
     def _share(self, ns: int) -> str:
         return share(ns / self.tree.total_ns) if self.tree.total_ns else ""

@@ -9,6 +9,7 @@ from suites.measure.profiler.events import ENGINE, Event
 from suites.measure.profiler.placing import Placed, shape_of
 from suites.measure.profiler.source_lines import Stack
 from suites.measure.profiler.work import Work
+from suites.records.operator_kinds import ENGINE_NAME
 from suites.records.profile import ROOT, UNPLACED, Kind, Node
 
 PYTHON = "Python"
@@ -84,7 +85,7 @@ class CallTree:
     def _add(self, event: Event, parent: int) -> None:
         """An operator and all that it calls."""
         placed = self.placed[len(self.node_of)]
-        name = "autograd engine" if event.name.startswith(ENGINE) else event.name
+        name = ENGINE_NAME if event.name.startswith(ENGINE) else event.name
         node = self._at(parent, "operator", name)
         self.node_of.append(node)
         self.line_of.append(self._line(placed.stack))

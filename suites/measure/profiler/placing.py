@@ -95,8 +95,8 @@ class _Walk:
 
 
 def shape_of(given: Input) -> str:
-    """As "8x1024x64 float32"."""
-    return f"{'x'.join(map(str, given.sizes))} {given.dtype}"
+    """As "8x1024x64 float32"; "scalar float64" for a number."""
+    return f"{'x'.join(map(str, given.sizes)) or 'scalar'} {given.dtype}"
 
 
 def operators(root: Event) -> Iterator[Event]:

@@ -13,7 +13,7 @@ from suites.measure.profiler import held_memory
 from suites.measure.profiler.call_tree import CallTree
 from suites.measure.profiler.events import Event, events_of
 from suites.measure.profiler.placing import OTHER_PATH, Placed, Placing, operators, placed
-from suites.measure.profiler.work import Work, work
+from suites.measure.profiler.work import Work, made_bytes, work
 from suites.measure.timing import Clock, one_call_ms
 from suites.records.kernels import Kernel
 from suites.records.profile import MemoryProfile, Node
@@ -94,5 +94,5 @@ def _shapes(changes: list[held_memory.Change], found: Placing) -> dict[int, str]
 
 
 def _work(problem: Problem, given: Placed, event: Event) -> Work:
-    made = sum(max(0, each.changed) for each in event.within if each.kind == "memory")
-    return work(event.name, given.inputs, made, problem)
+    calls = [each.name for each in event.within if each.kind == "operator"]
+    return work(event.name, given.inputs, made_bytes(event), problem, calls)
