@@ -52,7 +52,7 @@ def sentences(found: ProfiledRun) -> list[str]:
 
 def _times(found: ProfiledRun) -> Iterator[str]:
     """What the time is spent in, on the problem with the longest call."""
-    longest = max(found.problems, key=lambda problem: found.longest_ns(problem), default=None)
+    longest = max(found.problems, key=found.longest_ns, default=None)
     for profile in found.profiles:
         if profile.problem == longest and not profile.fault:
             yield time.answer(profile, found.analysis)
