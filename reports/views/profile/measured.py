@@ -63,7 +63,11 @@ def _rows(found: ProfiledRun) -> Iterator[Row]:
             Value(str(profile.problem)),
             Value(profile.implementation),
             figure(timed.median_ms, milliseconds(timed.median_ms)),
-            figure(row and row.ratio, ratio_in(row.ratio, row.low, row.high) if row else "", "-"),
+            figure(
+                row.ratio if row else None,
+                ratio_in(row.ratio, row.low, row.high) if row else "",
+                "-",
+            ),
             Value(verdict(row) if row else "baseline"),
             figure(timed.peak_bytes, mebibytes(timed.peak_bytes), "not seen"),
             figure(beside, ratio(beside), "not profiled"),
