@@ -27,6 +27,9 @@ KINDS: Final[tuple[OperatorKind, ...]] = get_args(OperatorKind)
 ENGINE_NAME: Final = "autograd engine"
 """The operator that stands for autograd's own work around each backward operator."""
 
+GRAPH_NAME: Final = "compiled graph"
+"""The operator that stands for a graph of torch.compile, without kernels that it names."""
+
 
 def _listed(names: str) -> frozenset[str]:
     return frozenset(names.split())
@@ -72,8 +75,8 @@ _NAMES: Final[dict[OperatorKind, frozenset[str]]] = {
     "copies": COPIES,
     "fills and allocation": FILLS,
 }
-_COMPILED: Final = re.compile(r"## Call CompiledFxGraph|graph_\d+_|(cpp|triton)_\w*(fused|flex)_?")
-"""What torch.compile names its graphs, and the kernels that it generates."""
+GENERATED: Final = re.compile(r"graph_\d+_|(cpp|triton)_\w*(fused|flex)")
+"""Kernels that torch.compile generates."""
 _AUTOGRAD: Final = re.compile(r"(torch::)?autograd::|\w+Backward\d+$|detach$")
 """Torch's own functions of autograd have a number at the end; those in Python have none."""
 _LIBRARY: Final = re.compile(r"\w+::")
@@ -83,7 +86,7 @@ def kind_of(name: str) -> OperatorKind:
     """The kind of an operator's own work, without the operators that it calls."""
     if name == ENGINE_NAME or _AUTOGRAD.match(name):
         return "autograd"
-    if _COMPILED.match(name):
+    if name == GRAPH_NAME or GENERATED.match(name):
         return "compiled code"
     if is_attention(name):
         return "other" if name == MATH else "attention"
