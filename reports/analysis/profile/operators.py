@@ -130,6 +130,15 @@ class Operators:
             return self.measured.median_ms
         return median(self.profile.plain_ms)
 
+    @property
+    def flops_ratio(self) -> float | None:
+        """FLOPs of products and attention over those of the problem; None: not all are known."""
+        nodes = [node for node in self.tree.nodes if kind_of(node.name) in _BY_FLOPS]
+        flops = [node.flops for node in nodes if node.flops is not None]
+        if not nodes or len(flops) < len(nodes):
+            return None
+        return sum(flops) / self.profile.problem.flops
+
     @cached_property
     def by_operator(self) -> list[Row]:
         """A row for each operator, the longest first."""

@@ -75,7 +75,7 @@ class _Walk:
             self._stack = self.lines.of(event.name) or ()
         elif event.kind == "memory":
             self.found.allocations.append(event)
-        else:
+        elif event.kind == "operator":
             self._place(event)
         before = self._stack
         for each in event.within:

@@ -18,9 +18,7 @@ from suites.records import operator_kinds as kinds
 
 Inputs = Sequence[Input | None]
 
-_WITH_WORK: Final = frozenset(
-    ("products", "attention", "softmax and exponentials", "elementwise", "reductions", "copies")
-)
+_WITH_WORK: Final = frozenset(kinds.KINDS[: kinds.KINDS.index("fills and allocation")])
 """Kinds of operators. An operator that calls one of them leaves the work to it."""
 _SECOND: Final = ("addmm", "_addmm_activation", "baddbmm", "addbmm", "addmv")
 """Products whose first input is added to the product of the next two."""
@@ -57,7 +55,7 @@ def work(
         return _attention(name, inputs, problem)
     if kind == "products":
         return Work(_product_flops(own, inputs), _moved(name, inputs, made_bytes))
-    if kind in ("softmax and exponentials", "elementwise"):
+    if kind in ("softmax and exponentials", "masks", "elementwise"):
         flops = _elements(inputs) if own in kinds.ARITHMETIC else None
         return Work(flops, _moved(name, inputs, made_bytes))
     if kind == "reductions":
