@@ -37,8 +37,12 @@ class ProfiledRun:
         """Profiles of implementations that failed."""
         return tuple(each for each in self.profiles if each.fault)
 
-    def longest_ns(self, problem: Problem) -> int:
-        """The longest profiled call on a problem; 0 without one."""
+    @property
+    def longest(self) -> Problem | None:
+        """The problem with the longest profiled call; None without a problem."""
+        return max(self.problems, key=self._longest_ns, default=None)
+
+    def _longest_ns(self, problem: Problem) -> int:
         return max((each.nodes[ROOT].total_ns for each in self.on(problem)), default=0)
 
     def measurement(self, profile: Profile) -> Measurement | None:

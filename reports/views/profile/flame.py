@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -28,6 +29,7 @@ LINES: Final = "lines, and operators that call others"
 OWN_SHARE: Final = 0.1
 """Of an operator's time; below it the operator only calls others."""
 HEADING: Final = "Call tree"
+ON_DEVICE: Final = "On a GPU, width is the time of the kernels; the host's time is not drawn."
 _SAID: Final = (
     "Width is time. Below the whole call are source lines of the implementation, and below each "
     "line the operators that it calls. A click on a block shows it alone."
@@ -39,7 +41,8 @@ def sections(found: ProfiledRun) -> list[Section]:
     charts = tuple(icicles(found))
     if not charts:
         return []
-    return [Section("call-tree", HEADING, (_SAID,), charts)]
+    device = any(Tree(each).on_device for each in found.profiles)
+    return [Section("call-tree", HEADING, (_SAID, *([ON_DEVICE] if device else [])), charts)]
 
 
 def icicles(found: ProfiledRun) -> Iterator[Icicle]:
@@ -83,6 +86,7 @@ class _Blocks:
 
     def __init__(self, profile: Profile) -> None:
         self.tree = Tree(profile)
+        self.widths = self.tree.widths_ns
         self.made: list[Block] = []
         self.kinds: set[OperatorKind] = set()
         self._add(ROOT, UNPLACED)
@@ -93,66 +97,75 @@ class _Blocks:
         yield from ((kind, look_of_kind(kind)) for kind in KINDS if kind in self.kinds)
 
     def _add(self, place: int, parent: int) -> None:
-        node, position = self.tree.nodes[place], len(self.made)
-        below = [each for each in self.tree.below[place] if self.tree.nodes[each].total_ns]
-        within_ns = sum(self.tree.nodes[each].total_ns for each in below)
+        position, below = len(self.made), [e for e in self.tree.below[place] if self.widths[e]]
+        own_ns = self.widths[place] - sum(self.widths[each] for each in below)
         self.made.append(
             Block(
-                name=short(node),
-                text=self._share(node.total_ns),
+                name=short(self.tree.nodes[place]),
+                text=self._share(self.widths[place]),
                 parent=parent,
-                value=max(0, node.total_ns - within_ns) / 1e6,
-                hover="\n".join(self._hover(node)),
-                look=self._look(node),
+                value=own_ns / 1e6,
+                hover="\n".join(self._hover(place)),
+                look=self._look(self.tree.nodes[place], own_ns / max(1, self.widths[place])),
             )
         )
-        least = LEAST_SHARE * self.tree.total_ns
+        least = LEAST_SHARE * self.widths[ROOT]
         for each in below:
-            if self.tree.nodes[each].total_ns >= least:
+            if self.widths[each] >= least:
                 self._add(each, position)
-        self._merge([e for e in below if self.tree.nodes[e].total_ns < least], position)
+        self._merge([each for each in below if self.widths[each] < least], position)
 
     def _merge(self, small: Sequence[int], parent: int) -> None:
         """One block for the narrow blocks of a parent."""
         if not small:
             return
-        total_ns = sum(self.tree.nodes[each].total_ns for each in small)
-        name = f"{len(small)} narrower" if len(small) > 1 else short(self.tree.nodes[small[0]])
+        width = sum(self.widths[each] for each in small)
+        names = [short(self.tree.nodes[each]) for each in small]
+        name = names[0] if len(names) == 1 else f"{len(names)} narrower"
+        every = abbreviated(", ".join(dict.fromkeys(names)), MOST_LETTERS)
         self.kinds.add("other")
-        names = dict.fromkeys(short(self.tree.nodes[each]) for each in small)
-        said = (name, self._took(total_ns), abbreviated(", ".join(names), MOST_LETTERS))
-        look = look_of_kind("other")
-        text = self._share(total_ns)
-        value, hover = total_ns / 1e6, "\n".join(said)
         self.made.append(
-            Block(name=name, text=text, parent=parent, value=value, hover=hover, look=look)
+            Block(
+                name=name,
+                text=self._share(width),
+                parent=parent,
+                value=width / 1e6,
+                hover="\n".join(dict.fromkeys((name, self._took(width), every))),
+                look=look_of_kind("other"),
+            )
         )
 
-    def _look(self, node: Node) -> Look:
-        if node.kind in ("call", "line") or node.self_ns < OWN_SHARE * node.total_ns:
+    def _look(self, node: Node, own_share: float) -> Look:
+        if node.kind in ("call", "line") or own_share < OWN_SHARE:
             return LINE
         kind: OperatorKind = "Python" if node.kind == "python" else kind_of(node.name)
         self.kinds.add(kind)
         return look_of_kind(kind)
 
     def _share(self, ns: int) -> str:
-        return share(ns / self.tree.total_ns) if self.tree.total_ns else ""
+        return share(ns / self.widths[ROOT]) if self.widths[ROOT] else ""
 
     def _took(self, ns: int) -> str:
         return f"{self._share(ns)} of the call, {milliseconds(ns / 1e6)} ms"
 
-    def _hover(self, node: Node) -> Iterator[str]:
+    def _hover(self, place: int) -> Iterator[str]:
+        node, width = self.tree.nodes[place], self.widths[place]
         yield node.name
-        yield self._took(node.total_ns)
+        yield self._took(width)
+        if node.total_ns != width:
+            yield f"on the host: {milliseconds(node.total_ns / 1e6)} ms"
         if node.self_ns and node.self_ns != node.total_ns:
-            yield f"alone, without what it calls: {milliseconds(node.self_ns / 1e6)} ms"
+            yield f"without the operators that it calls: {milliseconds(node.self_ns / 1e6)} ms"
         if node.calls:
-            each = milliseconds(node.total_ns / node.calls / 1e6)
-            yield f"{counted(node.calls, 'call')}" + (f", {each} ms each" if node.calls > 1 else "")
-        if node.flops and node.total_ns:
-            yield f"{three_digits(node.flops / node.total_ns)} GFLOP/s"
+            yield f"{counted(node.calls, 'call')}{_each(width, node.calls)}"
+        if node.flops and node.self_ns:
+            yield f"{three_digits(node.flops / node.self_ns)} GFLOP/s"
         if node.shapes:
             yield f"of {abbreviated(node.shapes, MOST_LETTERS)}"
+
+
+def _each(ns: int, calls: int) -> str:
+    return f", {milliseconds(ns / calls / 1e6)} ms each" if calls > 1 else ""
 
 
 def share(value: float) -> str:
@@ -162,18 +175,20 @@ def share(value: float) -> str:
 
 def short(node: Node) -> str:
     """The name on a block: a line without its folder, an operator without `aten::`."""
-    if node.kind != "line":
-        return node.name.removeprefix("aten::")
-    place, _, function = node.name.partition(" ")
+    return short_line(node.name) if node.kind == "line" else node.name.removeprefix("aten::")
+
+
+def short_line(line: str) -> str:
+    """A source line without its folder: chunked.py:104 forward."""
+    place, _, function = line.partition(" ")
     return " ".join(filter(None, (place.rpartition("/")[2], function)))
 
 
 def _largest(profile: Profile) -> str:
-    """The three operators with the largest time of their own, in words."""
-    own: dict[str, int] = {}
+    """The three names with the largest time of their own, in words."""
+    tree, own = Tree(profile), Counter[str]()
     for node in profile.nodes:
-        if node.kind not in ("call", "line"):
-            own[short(node)] = own.get(short(node), 0) + node.self_ns
-    total = profile.nodes[ROOT].total_ns or 1
-    most = sorted(own.items(), key=lambda each: -each[1])[:3]
-    return ", ".join(f"{share(ns / total)} {name}" for name, ns in most)
+        if node.kind == "kernel" if tree.on_device else node.kind not in ("call", "line"):
+            own[short(node)] += node.self_ns
+    whole = tree.widths_ns[ROOT] or 1
+    return ", ".join(f"{share(ns / whole)} {name}" for name, ns in own.most_common(3))

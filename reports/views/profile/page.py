@@ -52,9 +52,8 @@ def sentences(found: ProfiledRun) -> list[str]:
 
 def _times(found: ProfiledRun) -> Iterator[str]:
     """What the time is spent in, on the problem with the longest call."""
-    longest = max(found.problems, key=found.longest_ns, default=None)
     for profile in found.profiles:
-        if profile.problem == longest and not profile.fault:
+        if profile.problem == found.longest and not profile.fault:
             yield time.answer(profile, found.analysis)
 
 
