@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
@@ -22,18 +22,29 @@ OPENS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file in the folder of the page: its name, its relative address, and its content."""
+    """A file beside the page: its name, its relative address, and its content in words.
+
+    href  empty where the file is not there
+    """
 
     name: str
     href: str
     said: str
 
 
-def of(found: ProfiledRun) -> Iterator[File]:
-    """The data of the page, then the files of each profile."""
-    yield _file(DATA, "the profiles, and all tables of this page")
+def of(found: ProfiledRun, is_there: Callable[[str], bool]) -> Iterator[File]:
+    """The data of the page, then the files of each profile.
+
+    is_there  whether a file of this name lies beside the page
+    """
+    yield File(DATA, DATA, "the profiles, and all tables of this page")
     for profile in found.profiles:
-        yield from (_file(name, _said(name, profile)) for name in profile.files)
+        for name in profile.files:
+            said = _said(name, profile)
+            if is_there(name):
+                yield File(name, quote(name), said)
+            else:
+                yield File(name, "", f"{said}; in the folder of the profile command")
 
 
 def _said(name: str, profile: Profile) -> str:
@@ -43,7 +54,3 @@ def _said(name: str, profile: Profile) -> str:
         if name.endswith(end):
             return f"{kinds[end]} of {subject}; {opens}"
     return subject
-
-
-def _file(name: str, said: str) -> File:
-    return File(name, quote(name), said)

@@ -152,7 +152,7 @@ class _Blocks:
         node, width = self.tree.nodes[place], self.widths[place]
         yield node.name
         yield self._took(width)
-        if node.total_ns != width:
+        if self.tree.on_device and node.total_ns != width:
             yield f"on the host: {milliseconds(node.total_ns / 1e6)} ms"
         if node.self_ns and node.self_ns != node.total_ns:
             yield f"without the operators that it calls: {milliseconds(node.self_ns / 1e6)} ms"

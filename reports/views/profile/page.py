@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from reports.analysis.profile.profiled_run import ProfiledRun
 from reports.views import headline
 from reports.views.headline import Fault
+from reports.views.not_measured import NotMeasured, not_measured
 from reports.views.problems import common_words, shared_words
 from reports.views.profile import (
     counters,
@@ -58,8 +59,21 @@ def _times(found: ProfiledRun) -> Iterator[str]:
 
 
 def notes(found: ProfiledRun) -> list[str]:
-    """Machine, date, how much was timed, and the noise."""
-    return [headline.preamble(found.analysis)]
+    """Machine, date and noise; why an implementation was not profiled on a problem."""
+    return [headline.preamble(found.analysis), *map(_left_out, _refused(found))]
+
+
+def _refused(found: ProfiledRun) -> list[NotMeasured]:
+    """What its limits or the machine keep from being measured."""
+    named = {*found.names, *found.analysis.plan.named}
+    rows = not_measured(found.analysis)
+    return [row for row in rows if row.implementation in named and not row.is_fault]
+
+
+def _left_out(row: NotMeasured) -> str:
+    more = f" and {counted(row.count - 1, 'more problem')}" if row.count > 1 else ""
+    name = abbreviated(row.implementation)
+    return f"{name} was not profiled on {row.problems[0]}{more}: {row.explanation}."
 
 
 def sections(found: ProfiledRun) -> list[Section]:

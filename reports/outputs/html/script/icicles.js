@@ -10,10 +10,10 @@ const keyOf = ([name, own]) => ({
 const icicleLayout = (chart) => {
   const none = { visible: false, fixedrange: true };
   const laid = { ...common(), showlegend: chart.legend.length > 0, margin: { l: 4, r: 4, t: PATH + 6, b: 4 }, xaxis: none, yaxis: none };
-  laid.legend = { ...laid.legend, y: -0.01, yanchor: "top", itemclick: false, itemdoubleclick: false };
+  laid.legend = { ...laid.legend, y: -0.01, yanchor: "top", maxheight: 0.9, itemclick: false, itemdoubleclick: false };
   if (!chart.down) return laid;
-  const lines = Math.ceil(chart.legend.length / (narrow.matches ? 2 : 6));
-  return { ...laid, height: LEVEL * chart.levels + PATH + 16 + 22 * lines, uniformtext: { mode: "hide", minsize: 10 } };
+  const lines = Math.ceil(chart.legend.length / (narrow.matches ? 1 : 6));
+  return { ...laid, height: LEVEL * chart.levels + PATH + 16 + 20 * lines, uniformtext: { mode: "hide", minsize: 10 } };
 };
 const drawIcicle = (place, chart) => {
   const { name, text, parent, value, hover, look: own } = chart.blocks;
