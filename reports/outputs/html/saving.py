@@ -22,7 +22,7 @@ class Report:
     charts: tuple[Path, ...]
 
 
-def saved(
+def saved(  # noqa: PLR0913 - a page, its charts, and which files of others stay
     html: str,
     every: Drawn,
     folder: Path,

@@ -27,5 +27,5 @@ const drawIcicle = (place, chart) => {
     textfont: { size: 12, color: own.map((i) => looks[i][dark.matches ? 5 : 4]) },
     marker: { colors: own.map((i) => looks[i][dark.matches ? 1 : 0]), line: { width: 1, color: paper } },
   };
-  Plotly.react(place, [blocks, ...chart.legend.map(keyOf)], icicleLayout(chart), { ...settings(), modeBarButtons: [["toImage"]] });
+  Plotly.react(place, [blocks, ...chart.legend.map(keyOf)], icicleLayout(chart), { ...settings(), displayModeBar: false });
 };
