@@ -83,6 +83,8 @@ class Runtime:
         self.broken = ""
         """The error that every further call ends with."""
         self.stream_now = Stream()
+        self.ranges: list[str] = []
+        """Named ranges that were begun, each behind the one that it is within; "" ends one."""
         self._capturing: Graph | None = None
         self._spoilt = False
         self._leaked = False
@@ -278,6 +280,9 @@ def patches(runtime: Runtime) -> dict[str, Any]:
         "graph": runtime.graph,
         "graph_pool_handle": lambda: (0, next(runtime._numbers)),
         "empty_cache": runtime.empty_cache,
+        "nvtx": SimpleNamespace(
+            range_push=runtime.ranges.append, range_pop=lambda: runtime.ranges.append("")
+        ),
         "memory_stats": runtime.memory_stats,
         "memory_allocated": lambda *_: runtime.memory_stats()["allocated_bytes.all.current"],
         "max_memory_allocated": lambda *_: runtime.memory_stats()["allocated_bytes.all.peak"],
