@@ -5,7 +5,10 @@ the power that it needs when idle. Energies of a busy machine are too large.
 
 RAPL's counter advances once in about 1 ms (Intel 64 and IA-32 Architectures Software Developer's
 Manual, volume 3, "RAPL Interfaces"), so a shorter sample would get the energy of what ran before.
-Neither counter was read by this file on real hardware yet, only on stand-ins.
+NVML's counter advances every 20 to 100 ms (manual of PETSc, PetscLogGpuEnergyMeter), so it is read
+around seconds of calls only.
+
+This file never read a counter of real hardware, only stand-ins for both.
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ NO_ACCESS: Final = (
     "sudo chmod a+r /sys/class/powercap/intel-rapl:*/energy_uj"
 )
 READ: Final = "RAPL: read around samples of {least:g} ms and longer, {packages}"
+NO_NVML: Final = 'NVML: not readable here: python -m pip install "attnbench[nvidia]"'
 NO_BOARD: Final = "NVML: not readable here: the driver reports no total energy of this device"
 BOARD: Final = "NVML: read with --sustained, of the whole board"
 
@@ -96,7 +100,7 @@ class RaplMeter:
 
 
 class BoardMeter:
-    """Energy of an NVIDIA board, for seconds of work: the driver advances its counter in steps.
+    """Energy of an NVIDIA board since Volta; of a part of a board (MIG) that of the whole board.
 
     nvml, device  as `nvidia.handle` returns them
     """
@@ -189,4 +193,6 @@ def facts(uuid: str = "") -> str:
     of_cpu = packages()[1]
     if not uuid:
         return of_cpu
-    return f"{of_cpu}; {NO_BOARD if board(uuid) is None else BOARD}"
+    if board(uuid) is not None:
+        return f"{of_cpu}; {BOARD}"
+    return f"{of_cpu}; {NO_NVML if nvidia.pynvml() is None else NO_BOARD}"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from suites.measure import energy
+from suites.measure import energy, nvidia
 from suites.measure.devices import Cuda, Host
 from suites.measure.energy import Package, RaplMeter, board, packages, sampling
 from suites.measure.rounds import Arm, nested, take
@@ -175,6 +175,9 @@ def test_a_line_names_both_counters(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(energy, "packages", lambda: ((), "RAPL: no"))
     monkeypatch.setattr(energy, "board", lambda uuid: None)
     assert energy.facts() == "RAPL: no"
+    monkeypatch.setattr(nvidia, "pynvml", lambda: None)
+    assert energy.facts("1a2b") == f"RAPL: no; {energy.NO_NVML}"
+    monkeypatch.setattr(nvidia, "pynvml", fake)
     assert energy.facts("1a2b") == f"RAPL: no; {energy.NO_BOARD}"
     monkeypatch.setattr(energy, "board", lambda uuid: "a meter")
     assert energy.facts("1a2b") == f"RAPL: no; {energy.BOARD}"
