@@ -17,7 +17,7 @@ from reports.analysis.profile.tree import Tree
 from reports.analysis.run_analysis import Analysis
 from reports.rows.measurements import Measurement
 from reports.rows.sessions import median_ceilings
-from suites.records.operator_kinds import OperatorKind, kind_of
+from suites.records.operator_kinds import OperatorKind, kind_of, kind_of_kernel
 from suites.records.profile import ROOT, Profile
 from suites.stats.ceilings import Ceiling
 
@@ -175,9 +175,10 @@ class Operators:
         for place, node in enumerate(self.tree.nodes):
             if node.kind == "kernel":
                 above = self.tree.nodes[node.parent]
-                name = above.name if above.kind == "operator" else node.name
-                own = node.parent if above.kind == "operator" else place
-                parts.append(_Part(own, name, kind_of(name), node.self_ns))
+                launched = above.kind == "operator"
+                kind = kind_of_kernel(node.name, above.name if launched else "")
+                own, name = (node.parent, above.name) if launched else (place, node.name)
+                parts.append(_Part(own, name, kind, node.self_ns))
         return [*parts, *self._rest(parts, IDLE)]
 
     def _rest(self, parts: Sequence[_Part], name: str) -> list[_Part]:
