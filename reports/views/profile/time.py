@@ -69,7 +69,8 @@ def answer(profile: Profile, analysis: Analysis) -> str:
     named = list(_named(found))
     first = f"{named[0][0]} of the {of} in {named[0][1]}"
     parts = [first, *(f"{share} in {name}" for share, name in named[1:])]
-    return f"{_subject(profile)}: {', '.join(parts)}.{_slowest_line(found)}{_more_flops(found)}"
+    subject = _subject(profile, analysis)
+    return f"{subject}: {', '.join(parts)}.{_slowest_line(found)}{_more_flops(found)}"
 
 
 def outside(profile: Profile, analysis: Analysis) -> str:
@@ -79,13 +80,15 @@ def outside(profile: Profile, analysis: Analysis) -> str:
     resident = row.resident_bytes if row else None
     memory = f", and adds {mebibytes(resident)} MiB to the process" if resident else ""
     return (
-        f"{_subject(profile)}: {profile.unseen}. From outside, a call takes "
+        f"{_subject(profile, analysis)}: {profile.unseen}. From outside, a call takes "
         f"{milliseconds(took)} ms{memory}."
     )
 
 
-def _subject(profile: Profile) -> str:
-    return f"{abbreviated(profile.implementation)} on {profile.problem}"
+def _subject(profile: Profile, analysis: Analysis) -> str:
+    """The implementation, with the problem where the run has several."""
+    name = abbreviated(profile.implementation)
+    return f"{name} on {profile.problem}" if len(analysis.plan.problems) > 1 else name
 
 
 def _named(found: Operators) -> Iterator[tuple[str, str]]:
@@ -138,28 +141,31 @@ def _more_flops(found: Operators) -> str:
 
 
 def _sentences(every: Sequence[Operators]) -> Iterator[str]:
-    """The answers, then what the figures need to be read."""
-    for each in every:
-        yield answer(each.profile, each.analysis)
-        yield from _ran(each)
+    """The answers of several problems, then what is needed to read the figures."""
+    if len({each.profile.problem for each in every}) > 1:
+        # Those of a single problem are the first sentences of the page.
+        yield from (answer(each.profile, each.analysis) for each in every)
     if not every:
         return
+    yield from _ran(every)
     yield from _launching(every)
     yield from _attained(every)
     yield _slowed(every)
     yield from _ceilings(every)
-    yield from dict.fromkeys(
-        f"{_subject(each.profile)}: {each.profile.no_lines}."
+    for each in every:
+        if each.profile.no_lines:
+            yield f"{_subject(each.profile, each.analysis)}: {each.profile.no_lines}."
+
+
+def _ran(every: Sequence[Operators]) -> Iterator[str]:
+    """The kernels that do the work of each implementation."""
+    ran = {
+        f"{abbreviated(each.profile.implementation)} {kernel_names(each.profile.kernels)}": None
         for each in every
-        if each.profile.no_lines
-    )
-
-
-def _ran(found: Operators) -> Iterator[str]:
-    """The kernels of a call, where they are not the operators that the answer names."""
-    ran = kernel_names(found.profile.kernels)
+        if each.profile.kernels
+    }
     if ran:
-        yield f"{abbreviated(found.profile.implementation)} ran: {ran}."
+        yield f"Kernels that do the work: {'; '.join(ran)}."
 
 
 def _launching(every: Sequence[Operators]) -> Iterator[str]:
@@ -169,7 +175,7 @@ def _launching(every: Sequence[Operators]) -> Iterator[str]:
             idle = sum(row.share for row in each.by_operator if row.name == IDLE)
             host = percent(each.host_ns / each.call_ns)
             yield (
-                f"{_subject(each.profile)}: launching takes the host {host} of the call, and the "
+                f"{_subject(each.profile, each.analysis)}: launching takes the host {host} of the call, and the "
                 f"device is idle for {percent(idle)}."
             )
 

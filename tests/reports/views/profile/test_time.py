@@ -22,6 +22,8 @@ from tests.reports.profiled_by_hand import (
     profiled,
 )
 
+LONGER = replace(PROBLEM, query_length=1024, key_length=1024)
+
 
 def answer(given: Profile) -> str:
     return time.answer(given, profiled(given).analysis)
@@ -34,9 +36,8 @@ def said(*given: Profile, **fields: object) -> str:
 
 def test_the_answer_names_kinds_with_their_shares_and_parts_of_ceilings() -> None:
     assert answer(profile()) == (
-        f"chunked on {PROBLEM}: 80 % of the time in bmm at 60 % of the ceiling, 10 % in exp at "
-        f"50 % of the memory bandwidth, 5 % in Python, 3 % in copies. The slowest line is {LINE}: "
-        "85 %."
+        "chunked: 80 % of the time in bmm at 60 % of the ceiling, 10 % in exp at 50 % of the "
+        f"memory bandwidth, 5 % in Python, 3 % in copies. The slowest line is {LINE}: 85 %."
     )
 
 
@@ -68,7 +69,7 @@ def test_on_a_gpu_the_answer_is_of_device_time() -> None:
 
 def test_work_outside_torch_is_said_with_what_was_measured_from_outside() -> None:
     own = profile("onnxruntime", unseen=UNSEEN, nodes=NODES[:2], kernels=())
-    expected = f"onnxruntime on {PROBLEM}: {UNSEEN}. From outside, a call takes 2.00 ms"
+    expected = f"onnxruntime: {UNSEEN}. From outside, a call takes 2.00 ms"
     assert answer(own).startswith(expected)
     (section,) = time.sections(profiled(own))
     assert section.sentences[0].startswith(expected)
@@ -100,7 +101,7 @@ def test_unknown_lines_are_explained() -> None:
     reason = "source lines are not known: with lines annotated, its call runs other operators"
     nodes = (NODES[0], replace(NODES[5], parent=0))
     own = profile(nodes=nodes, no_lines=reason)
-    assert f"chunked on {PROBLEM}: {reason}." in said(own)
+    assert f"chunked: {reason}." in said(own)
     assert "slowest line" not in answer(own)
     assert operators.by_line([Operators(own, profiled(own).analysis)]).rows[0].cells[1].text == (
         operators.NO_LINE
@@ -108,7 +109,15 @@ def test_unknown_lines_are_explained() -> None:
 
 
 def test_kernels_that_ran_are_named() -> None:
-    assert "chunked ran: aten::bmm." in said(profile())
+    found = said(profile(), profile("naive"))
+    assert "Kernels that do the work: chunked aten::bmm; naive aten::bmm." in found
+
+
+def test_each_of_several_problems_has_its_answer_in_the_section() -> None:
+    assert "chunked: " not in said(profile())
+    found = said(profile(), profile(problem=LONGER))
+    assert f"chunked on {PROBLEM}: 80 %" in found
+    assert f"chunked on {LONGER}: 80 %" in found
 
 
 def test_tables_have_a_row_for_each_operator_and_line() -> None:
@@ -133,8 +142,8 @@ def test_small_rows_are_one_row() -> None:
 
 
 def test_the_bars_are_as_long_as_the_measured_times() -> None:
-    problems = (PROBLEM, replace(PROBLEM, query_length=1024, key_length=1024))
-    (section,) = time.sections(profiled(*(profile(problem=each) for each in problems), ms=3.0))
+    every = (profile(problem=each) for each in (PROBLEM, LONGER))
+    (section,) = time.sections(profiled(*every, ms=3.0))
     (chart,) = section.charts
     assert chart.rows == ("chunked, t512\n3.00 ms", "chunked, t1024\n3.00 ms")  # type: ignore[union-attr]  # a chart, no map
     lengths = [sum(series.x[bar] for series in chart.series) for bar in (0, 1)]  # type: ignore[union-attr]  # a chart
