@@ -175,8 +175,8 @@ def _launching(every: Sequence[Operators]) -> Iterator[str]:
             idle = sum(row.share for row in each.by_operator if row.name == IDLE)
             host = percent(each.host_ns / each.call_ns)
             yield (
-                f"{_subject(each.profile, each.analysis)}: launching takes the host {host} of the call, and the "
-                f"device is idle for {percent(idle)}."
+                f"{_subject(each.profile, each.analysis)}: launching takes the host {host} of the "
+                f"call, and the device is idle for {percent(idle)}."
             )
 
 
