@@ -16,7 +16,7 @@ PRINT = "import torch._inductor.config as c; print(c.cpp.enable_kernel_profile)"
 
 def test_a_compiler_that_is_loaded_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     config = SimpleNamespace(cpp=SimpleNamespace(enable_kernel_profile=False))
-    monkeypatch.setitem(sys.modules, "torch._inductor.config", config)  # type: ignore[arg-type] # stand-in
+    monkeypatch.setitem(sys.modules, "torch._inductor.config", config)
     monkeypatch.setenv(compilers.NAMED_KERNELS, "0")
     compilers.name_kernels()
     assert config.cpp.enable_kernel_profile

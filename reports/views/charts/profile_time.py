@@ -70,7 +70,7 @@ def _stack(category: str, every: Sequence[Operators]) -> Series:
 def _look(category: str) -> Look:
     if category in _GREY:
         return Look(*_GREY[category], "square", "solid")
-    place = KINDS.index(category)  # type: ignore[arg-type] # IDLE is grey
+    place = KINDS.index(category)
     return Look(LIGHT[place], DARK[place], "square", "solid")
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from reports.analysis.profile.operators import IDLE, Operators
+from reports.views.charts.chart import Chart
 from reports.views.profile import operators, page, time
 from suites.records.kernels import UNSEEN
 from suites.records.profile import Profile
@@ -145,8 +146,9 @@ def test_the_bars_are_as_long_as_the_measured_times() -> None:
     every = (profile(problem=each) for each in (PROBLEM, LONGER))
     (section,) = time.sections(profiled(*every, ms=3.0))
     (chart,) = section.charts
-    assert chart.rows == ("chunked, t512\n3.00 ms", "chunked, t1024\n3.00 ms")  # type: ignore[union-attr]  # a chart, no map
-    lengths = [sum(series.x[bar] for series in chart.series) for bar in (0, 1)]  # type: ignore[union-attr]  # a chart
+    assert isinstance(chart, Chart)
+    assert chart.rows == ("chunked, t512\n3.00 ms", "chunked, t1024\n3.00 ms")
+    lengths = [sum(series.x[bar] for series in chart.series) for bar in (0, 1)]
     assert lengths == pytest.approx([3.0, 3.0])
 
 
