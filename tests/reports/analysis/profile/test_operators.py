@@ -103,6 +103,24 @@ def test_work_that_is_not_known_of_all_calls_is_not_known() -> None:
     assert row.flops_per_s is None
 
 
+def test_compiled_code_that_computes_everything_has_the_flops_of_the_problem() -> None:
+    kernel, other = "graph_0_kernel", "graph_0_cpp_fused_1"
+    alone = (
+        *NODES[:1],
+        node(0, "operator", "compiled graph", 5, total_ns=905_000),
+        node(1, "operator", kernel, 900),
+    )
+    row = named(operators(profile(nodes=alone)).by_operator, kernel)
+    assert row.flops == PROBLEM.flops
+    assert row.part == pytest.approx(PROBLEM.flops / 900e-6 / 1e11)
+
+    product = node(0, "operator", "aten::bmm", 50, flops=1.0)
+    beside = (*alone, product), (*alone, node(1, "operator", other, 800))
+    for nodes in beside:
+        rows = operators(profile(nodes=nodes)).by_operator
+        assert named(rows, kernel).flops is None
+
+
 def test_time_in_which_no_operator_runs_is_python() -> None:
     nodes = (NODES[0], replace(NODES[5], parent=0))
     row = named(operators(profile(nodes=nodes)).by_operator, "Python")
