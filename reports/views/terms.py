@@ -208,7 +208,7 @@ TERMS: Final = (
         "In half precision: relative error of the scale, from the error along its derivative.",
     ),
     Term("hard inputs", "Number of small problems with large scores, outliers and the like."),
-    Term("repeat", "The command that measures the row again."),
+    Term("repeat", "The command that measures the row again; and one that profiles it."),
     *OF_TAILS,
 )
 _BY_HEAD: Final = {head: term for term in TERMS for head in (term.word, *term.heads)}

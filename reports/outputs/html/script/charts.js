@@ -117,7 +117,7 @@ const rowLayout = (chart, series) => {
   const x = typed("x", values, chart.logX && !stacked);
   return {
     ...common(), showlegend: stacked, height: 80 + 44 * chart.rows.length + (stacked ? stackLegend(series) : 0), uirevision: x,
-    barmode: "stack", legend: { ...common().legend, traceorder: "normal" }, margin: { ...common().margin, l: 8 },
+    barmode: "stack", legend: { ...common().legend, traceorder: "normal", maxheight: 0.9 }, margin: { ...common().margin, l: 8 },
     xaxis: { ...axisOf(), title: { text: chart.x, font: { size: narrow.matches ? 12 : 14 } }, type: x, range: rangeOf(x, values), ...evenly(x, values) },
     yaxis: {
       ...axisOf(), automargin: true, fixedrange: true, range: [chart.rows.length - 0.5, -0.5], ticklabelposition: "outside",
