@@ -52,28 +52,34 @@ _NAMES: Final = (
     (REDUCTIONS, r".*reduce_kernel.*"),
     (
         MASKS,
-        r"(masked_\w+|where|tril|triu|arange|index\w*|gather|scatter\w*|take\w*|embedding\w*|"
-        r"eq|ne|lt|le|gt|ge|__i?(and|or|xor)__|(logical|bitwise)_\w+|isinf|isnan|searchsorted|bucketize|nonzero)",
+        (
+            r"(masked_\w+|where|tril|triu|arange|index\w*|gather|scatter\w*|take\w*|embedding\w*|"
+            r"eq|ne|lt|le|gt|ge|__i?(and|or|xor)__|(logical|bitwise)_\w+|isinf|isnan|searchsorted|bucketize|nonzero)"
+        ),
     ),
     (COPIES, r"(copy|clone|contiguous|cat|stack|to|_to_copy|fill|zero|zeros\w*|ones\w*|full\w*)"),
     (COPIES, r"(new_(zeros|ones|full)|repeat\w*|pad|constant_pad_nd|reflection_pad\w*|roll|flip)"),
     (COPIES, r"(Memcpy|Memset|mem(cpy|set)).*|.*(copy_kernel|FillFunctor|CatArray).*"),
     (
         VIEWS,
-        r"(empty\w*|new_empty\w*|as_strided|view\w*|_unsafe_view|reshape|_reshape_alias|expand\w*|"
-        r"transpose|t|mT|mH|permute|movedim|slice\w*|select|narrow|split\w*|chunk|unbind|squeeze|"
-        r"unsqueeze|flatten|unflatten|unfold|unsafe_\w+|detach\w*|alias|resolve_\w+|resize|set|"
-        r"lift_fresh|diagonal|numpy_T|broadcast\w*|item|_local_scalar_dense|result_type)",
+        (
+            r"(empty\w*|new_empty\w*|as_strided|view\w*|_unsafe_view|reshape|_reshape_alias|expand\w*|"
+            r"transpose|t|mT|mH|permute|movedim|slice\w*|select|narrow|split\w*|chunk|unbind|squeeze|"
+            r"unsqueeze|flatten|unflatten|unfold|unsafe_\w+|detach\w*|alias|resolve_\w+|resize|set|"
+            r"lift_fresh|diagonal|numpy_T|broadcast\w*|item|_local_scalar_dense|result_type)"
+        ),
     ),
     (DISPATCH, r"TorchDynamo .*|Torch-Compiled Region.*|Pregraph bytecode|AOTDispatcher .*"),
     (DISPATCH, r"CompiledFunction(Backward)?"),
     (AUTOGRAD, r"autograd engine|.*Backward\d*|torch::autograd::.*"),
     (
         ELEMENTWISE,
-        r"_?(add|sub|rsub|mul|div|neg|abs|sqrt|rsqrt|square|pow|reciprocal|sigmoid|tanh|gelu|relu|"
-        r"clamp\w*|maximum|minimum|fmax|fmin|lerp|addcmul|addcdiv|sin|cos|erf|sign|floor|ceil|"
-        r"round|remainder|fmod|floor_divide|true_divide|softplus|threshold|silu|copysign|"
-        r"tanh_backward|bernoulli|native_dropout\w*|dropout|nan_to_num|xlogy)",
+        (
+            r"_?(add|sub|rsub|mul|div|neg|abs|sqrt|rsqrt|square|pow|reciprocal|sigmoid|tanh|gelu|relu|"
+            r"clamp\w*|maximum|minimum|fmax|fmin|lerp|addcmul|addcdiv|sin|cos|erf|sign|floor|ceil|"
+            r"round|remainder|fmod|floor_divide|true_divide|softplus|threshold|silu|copysign|"
+            r"tanh_backward|bernoulli|native_dropout\w*|dropout|nan_to_num|xlogy)"
+        ),
     ),
     (ELEMENTWISE, r".*elementwise_kernel.*"),
 )
