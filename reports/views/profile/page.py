@@ -16,7 +16,13 @@ def title(found: ProfiledRun) -> str:
 
 def sentences(found: ProfiledRun) -> list[str]:
     """The answer: what the time is spent in, and what holds the memory."""
-    return [f"{each.implementation} on {each.problem}: {each.fault}" for each in found.faults]
+    answers = [
+        time.answer(each, found.analysis)
+        for problem in found.problems
+        for each in found.on(problem)
+    ]
+    faults = [f"{each.implementation} on {each.problem}: {each.fault}" for each in found.faults]
+    return [*answers, *faults]
 
 
 def sections(found: ProfiledRun) -> list[Section]:

@@ -37,7 +37,7 @@ class Input:
 
 @dataclass(slots=True)
 class Event:
-    """An operator, an allocation or an annotation, with what happened within it.
+    """An operator, an allocation, an annotation or a kernel of a GPU, with what is within it.
 
     sequence      number that a forward operator shares with its backward; -1: none
     is_backward   whether autograd runs it
@@ -48,7 +48,7 @@ class Event:
     correlation   number that an operator shares with the kernels that it launched on a GPU
     """
 
-    kind: Literal["operator", "memory", "annotation"]
+    kind: Literal["operator", "memory", "annotation", "kernel"]
     name: str
     start_ns: int
     end_ns: int
@@ -66,6 +66,12 @@ class Event:
     def took_ns(self) -> int:
         """Its duration."""
         return self.end_ns - self.start_ns
+
+    @property
+    def span_ns(self) -> int:
+        """Its duration until the end of the last kernel that it launched on a GPU."""
+        ends = (each.end_ns for each in self.walk() if each.kind == "kernel")
+        return max(self.end_ns, *ends, self.start_ns) - self.start_ns
 
     def walk(self) -> Iterator[Event]:
         """This event and all within it, in the order in which they began."""

@@ -11,9 +11,10 @@ from impls.interface import Problem
 from suites.measure import kernels
 from suites.measure.profiler import held_memory
 from suites.measure.profiler.call_tree import CallTree
+from suites.measure.profiler.device_kernels import add_kernels
 from suites.measure.profiler.events import Event, events_of
 from suites.measure.profiler.placing import OTHER_PATH, Placed, Placing, operators, placed
-from suites.measure.profiler.work import Work, work
+from suites.measure.profiler.work import Work, made_bytes, work
 from suites.measure.timing import Clock, one_call_ms
 from suites.records.kernels import Kernel
 from suites.records.profile import MemoryProfile, Node
@@ -51,8 +52,10 @@ def profiled(
     tries: list[tuple[Event, Any]] = []
     while len(tries) < REPEATS and sum(plain_ms) * 2 < BUDGET_MS:
         plain_ms.append(one_call_ms(call, clock))
-        tries.append(events_of(call, shapes=False, device=problem.device))
-    tries.sort(key=lambda each: each[0].took_ns)
+        root, results = events_of(call, shapes=False, device=problem.device)
+        add_kernels(root, results.events())
+        tries.append((root, results))
+    tries.sort(key=lambda each: each[0].span_ns)
     root, results = tries[(len(tries) - 1) // 2]
     found, no_lines = _joined(root, placed(call, problem.device))
     tree = CallTree(found.operators, partial(_work, problem))
@@ -60,7 +63,7 @@ def profiled(
     changes = held_memory.changes(root)
     return Profiled(
         plain_ms=tuple(plain_ms),
-        profiled_ms=tuple(each.took_ns / 1e6 for each, _ in tries),
+        profiled_ms=tuple(each.span_ns / 1e6 for each, _ in tries),
         nodes=nodes,
         memory=held_memory.profiled(
             changes,
@@ -94,5 +97,5 @@ def _shapes(changes: list[held_memory.Change], found: Placing) -> dict[int, str]
 
 
 def _work(problem: Problem, given: Placed, event: Event) -> Work:
-    made = sum(max(0, each.changed) for each in event.within if each.kind == "memory")
-    return work(event.name, given.inputs, made, problem)
+    calls = [each.name for each in event.within if each.kind == "operator"]
+    return work(event.name, given.inputs, made_bytes(event), problem, calls)
