@@ -7,13 +7,12 @@ from typing import Final
 
 from reports.analysis.profile.operators import IDLE, Operators
 from reports.views.charts.chart import Chart, Series
-from reports.views.charts.palette import DARK, LIGHT, NEUTRAL, Look
+from reports.views.charts.palette import NEUTRAL, Look, look_of_kind
 from reports.views.numbers import milliseconds, percent
 from reports.views.problems import shared_words, without
 from reports.views.text import abbreviated
 from suites.records.operator_kinds import KINDS
 
-_GREY: Final = {"Python": NEUTRAL[0], "other": NEUTRAL[1], IDLE: NEUTRAL[0]}
 _LONGEST_NAME: Final = 28
 """Characters of a name beside its bar."""
 _NOTE: Final = (
@@ -68,10 +67,9 @@ def _stack(category: str, every: Sequence[Operators]) -> Series:
 
 
 def _look(category: str) -> Look:
-    if category in _GREY:
-        return Look(*_GREY[category], "square", "solid")
-    place = KINDS.index(category)  # type: ignore[arg-type] # IDLE is grey
-    return Look(LIGHT[place], DARK[place], "square", "solid")
+    if category in KINDS:
+        return look_of_kind(category)
+    return Look(*NEUTRAL[0], "square", "solid")
 
 
 def _share(found: Operators, category: str) -> float:

@@ -2,27 +2,65 @@
 
 from __future__ import annotations
 
-from reports.analysis.profile.profiled_run import ProfiledRun
-from reports.views.profile import counters, differences, flame, memory, scaling, set_up, time
-from reports.views.sections import Section
+from collections.abc import Iterator
 
-_EVERY = (time, flame, differences, memory, scaling, set_up, counters)
+from reports.analysis.profile.profiled_run import ProfiledRun
+from reports.views import headline
+from reports.views.headline import Fault
+from reports.views.problems import common_words, shared_words
+from reports.views.profile import (
+    counters,
+    differences,
+    flame,
+    measured,
+    memory,
+    scaling,
+    set_up,
+    time,
+)
+from reports.views.sections import Section
+from reports.views.text import abbreviated, counted
+from suites.records.profile import Profile
+
+_EVERY = (time, flame, differences, memory, scaling, set_up, counters, measured)
 
 
 def title(found: ProfiledRun) -> str:
-    """As "Profile of chunked against sdpa_flash"."""
-    return "Profile of " + " against ".join(found.names)
+    """As "Profile of chunked against sdpa_flash, b1 h8 t512 d64 full fp32 cpu"."""
+    names = " against ".join(map(abbreviated, found.names))
+    problems = found.problems
+    if len(problems) == 1:
+        return f"Profile of {names}, {problems[0]}"
+    shared = common_words(problems[0], shared_words(problems)) if problems else ""
+    return f"Profile of {names}, {counted(len(problems), 'problem')} ({shared})"
+
+
+def faults(found: ProfiledRun) -> list[Fault]:
+    """What failed when it was measured, and then what failed under the profiler."""
+    return [*headline.faults(found.analysis), *map(_fault, found.faults)]
+
+
+def _fault(profile: Profile) -> Fault:
+    name = abbreviated(profile.implementation)
+    return Fault(f"{name} failed under the profiler on {profile.problem}", profile.fault, "")
 
 
 def sentences(found: ProfiledRun) -> list[str]:
-    """The answer: what the time is spent in, and what holds the memory."""
-    answers = [
-        time.answer(each, found.analysis)
-        for problem in found.problems
-        for each in found.on(problem)
-    ]
-    faults = [f"{each.implementation} on {each.problem}: {each.fault}" for each in found.faults]
-    return [*answers, *faults]
+    """The answer: how long it takes, what the time is spent in, and what holds the memory."""
+    return [*measured.sentences(found), *_times(found)]
+
+
+def _times(found: ProfiledRun) -> Iterator[str]:
+    """What the time is spent in, on the problem with the longest call."""
+    longest = max(found.problems, key=found.longest_ns, default=None)
+    for profile in found.profiles:
+        if profile.problem == longest and not profile.fault:
+            yield time.answer(profile, found.analysis)
+
+
+def notes(found: ProfiledRun) -> list[str]:
+    """Machine, date, how much was timed, and the noise."""
+    return [headline.preamble(found.analysis)]
 
 
 def sections(found: ProfiledRun) -> list[Section]:
