@@ -8,7 +8,7 @@ exact: its pieces add up to the difference of the two peaks.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, NamedTuple
@@ -32,8 +32,8 @@ _LEAST_WHOLE: Final = 0.5
 """The share of a call in such kernels from which the call is opaque: one kernel does the work."""
 _MOST_PRODUCTS: Final = 0.05
 """The share of matrix products beside these kernels above which they do not contain them."""
-KEPT: Final = "kept before the call"
-"""Memory of masks, weights and caches, which preparation and the first call keep."""
+KEPT: Final = "set-up"
+"""Memory that preparation and the first call keep: masks, weights, caches."""
 NO_OPERATOR: Final = "no operator"
 """Memory that is allocated outside of operators."""
 
@@ -42,12 +42,14 @@ class Amount(NamedTuple):
     """What one operator at one source line takes: milliseconds, or bytes held at the peak.
 
     group  what it is compared as
+    shape  of the largest tensor that is held, where it is known
     """
 
     group: str
     operator: str
     line: str
     value: float
+    shape: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,28 +232,37 @@ def _held(profile: Profile, memory: MemoryProfile, shared: Counter[_Size]) -> It
         if left[size]:
             left[size] -= 1
             continue
-        name = NO_OPERATOR if each.node == UNPLACED else profile.nodes[each.node].name
+        name = NO_OPERATOR if each.node == UNPLACED else _allocated_by(profile, each.node)
         line = "" if each.line == UNPLACED else tree.line_of(each.line)
-        yield Amount(_allocated_by(name, profile.implementation), name, line, each.bytes)
+        own = plain(name)
+        group = f"{own} of {profile.implementation}" if own in FILLS else own
+        yield Amount(group, name, line, each.bytes, each.shape)
     if memory.kept_bytes:
         yield Amount(KEPT, KEPT, "", memory.kept_bytes)
 
 
-def _allocated_by(name: str, implementation: str) -> str:
-    """The operator; one that only allocates says nothing, so it is compared with no other's."""
-    own = plain(name)
-    return f"{own} of {implementation}" if own in FILLS else own
+def _allocated_by(profile: Profile, place: int) -> str:
+    """The operator that something is allocated for: the nearest one that does more than that.
+
+    Without one, the outermost operator that allocates.
+    """
+    above = profile.nodes[place].parent
+    while plain(profile.nodes[place].name) in FILLS and profile.nodes[above].kind == "operator":
+        place, above = above, profile.nodes[above].parent
+    return profile.nodes[place].name
 
 
 Merged = tuple[list[Piece], list[Piece]]
 """Pieces that are shown alone, and those that are shown as one."""
 
 
-def merged(every: Sequence[Piece], most: int, least: Callable[[Piece], bool]) -> Merged:
-    """The largest pieces that are large enough, at most so many, and the others.
+def merged(every: Sequence[Piece], least: float, most: int) -> Merged:
+    """The largest pieces, at most so many, and the others; one piece alone is never merged.
 
-    One piece alone is never merged.
+    least  the share of the largest piece below which a piece is among the others
     """
-    shown = [piece for piece in every if least(piece)][:most]
-    others = [piece for piece in every if piece not in shown]
-    return (list(every), []) if len(others) == 1 else (shown, others)
+    size = least * max((abs(each.difference) for each in every), default=0.0)
+    count = min(most, sum(abs(each.difference) >= size for each in every))
+    if len(every) - count == 1:
+        return list(every), []
+    return list(every[:count]), list(every[count:])

@@ -12,10 +12,10 @@ from reports.views.charts.palette import DARK, LIGHT, NEUTRAL, Look
 Kind = Literal["value", "more", "less", "unexplained"]
 _ORANGE, _GREEN = 1, 2
 _LOOKS: Final[dict[Kind, Look]] = {
-    "value": Look(*NEUTRAL[1], "square", "solid"),
+    "value": Look(*NEUTRAL[0], "square", "solid"),
     "more": Look(LIGHT[_ORANGE], DARK[_ORANGE], "square", "solid"),
     "less": Look(LIGHT[_GREEN], DARK[_GREEN], "square", "solid"),
-    "unexplained": Look(*NEUTRAL[0], "square", "solid"),
+    "unexplained": Look(*NEUTRAL[1], "square", "solid"),
 }
 
 

@@ -2,120 +2,110 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
 
-from reports.analysis.profile.differences import Amount, MemoryDifference, TimeDifference
+from reports.analysis.profile.differences import MemoryDifference, Piece, TimeDifference, merged
 from reports.views.numbers import mebibytes, milliseconds, percent
 from reports.views.profile import memory_difference, time_difference
 from reports.views.profile.pieces import MOST_IN_TABLE, lines, operators, signed
 from reports.views.sections import Row, Table, Value
-from reports.views.text import abbreviated
+from reports.views.text import abbreviated, counted
 from reports.views.values import figure
 
-_LONGEST_NAME = 24
+_LONGEST_NAME: Final = 24
 """Characters of an implementation's name in the head of a table."""
+_MOST_ROWS: Final = 100
+_LEAST: Final = 0.005
+"""The share of the largest piece below which pieces are one row."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Makes the rows of a table.
+
+    whole  the difference that shares are of; None: no shares
+    name   of a piece
+    """
+
+    text: Callable[[float | None], str]
+    whole: float | None
+    name: Callable[[Piece], str]
+
+    def of(self, pieces: Sequence[Piece]) -> Iterator[Row]:
+        """A row for each piece; the smallest are one."""
+        large, small = merged(pieces, _LEAST, _MOST_ROWS)
+        for each in large:
+            both = sorted((*each.own, *each.other), key=lambda amount: -amount.value)
+            names = ", ".join(operators(both, MOST_IN_TABLE))
+            at = ", ".join(lines(both, MOST_IN_TABLE))
+            yield self.row(self.name(each), each.own_value, each.other_value, names, at)
+        if small:
+            yield self.row(
+                counted(len(small), "smaller part"),
+                sum(each.own_value for each in small),
+                sum(each.other_value for each in small),
+            )
+
+    def row(self, name: str, own: float, other: float, names: str = "", at: str = "") -> Row:
+        """A row of two values and their difference."""
+        cells = (self._value(own), self._value(other), *self._difference(own - other))
+        return Row((Value(name), *cells, Value(names), Value(at)))
+
+    def rest(self, name: str, difference: float) -> Row:
+        """A row of a difference alone."""
+        nothing = (Value(""), Value(""))
+        return Row((Value(name), *nothing, *self._difference(difference), *nothing))
+
+    def _value(self, value: float) -> Value:
+        return figure(value, self.text(value))
+
+    def _difference(self, value: float) -> tuple[Value, Value]:
+        share = value / self.whole if self.whole else None
+        return figure(value, signed(value, self.text)), figure(share, percent(share), "-")
 
 
 def of_time(found: TimeDifference) -> Table:
     """The pieces of a difference in time."""
     whole = found.measured_ms if found.is_shown else None
-    rows = [
-        _row(time_difference.name(found, each), each.own, each.other, "ms", whole)
-        for each in found.pieces
-    ]
-    rest = found.unexplained_ms
-    rows += [
-        _whole(
-            "all of the profiled call", found.own.call_ns / 1e6, found.other.call_ns / 1e6, "ms"
-        ),
-        _cells(time_difference.UNEXPLAINED, None, None, rest, "ms", whole),
-        _whole(
-            "measured without the profiler", found.own.measured_ms, found.other.measured_ms, "ms"
-        ),
-    ]
+    rows = _Rows(milliseconds, whole, lambda piece: time_difference.name(found, piece))
+    own, other = found.own, found.other
     return _table(
-        f"Time by part, on {found.own.profile.problem}. Parts are of one profiled call of each.",
-        (found.own.profile.implementation, found.other.profile.implementation),
+        f"Time by part, on {own.profile.problem}. The parts are of one profiled call of each.",
+        (own.profile.implementation, other.profile.implementation),
         "ms",
-        rows,
+        (
+            *rows.of(found.pieces),
+            rows.row("all of the profiled call", own.call_ns / 1e6, other.call_ns / 1e6),
+            rows.rest(time_difference.UNEXPLAINED, found.unexplained_ms),
+            rows.row("measured without the profiler", own.measured_ms, other.measured_ms),
+        ),
     )
 
 
 def of_memory(found: MemoryDifference) -> Table:
     """The pieces of a difference in memory at the peak."""
-    whole = float(found.peaks[0] - found.peaks[1]) or None
-    rows = [
-        _row(memory_difference.name(each), each.own, each.other, "MiB", whole)
-        for each in found.pieces
-    ]
-    if found.shared_bytes:
-        rows.append(_whole(memory_difference.SHARED, found.shared_bytes, found.shared_bytes, "MiB"))
-    rows.append(_whole("peak", *found.peaks, "MiB"))
+    whole = float(found.peaks[0] - found.peaks[1])
+    rows = _Rows(mebibytes, whole, memory_difference.name)
+    shared = found.shared_bytes
     return _table(
         f"Memory held at the peak of each, on {found.own.problem}. The parts add up to the peaks, "
         "to the byte.",
         (found.own.implementation, found.other.implementation),
         "MiB",
-        rows,
-    )
-
-
-def _table(caption: str, names: tuple[str, str], unit: str, rows: Sequence[Row]) -> Table:
-    own, other = (f"{abbreviated(name, _LONGEST_NAME)} {unit}" for name in names)
-    low = unit.lower()
-    return Table(
-        caption=caption,
-        head=("part", own, other, f"difference {unit}", "share of it", "operators", "source lines"),
-        rows=tuple(rows),
-        shown=7,
-        names=(
-            "part", f"own_{low}", f"other_{low}", f"difference_{low}", "share", "operators",
-            "source_lines",
-        ),
-    )  # fmt: skip
-
-
-def _row(
-    name: str, own: Iterable[Amount], other: Iterable[Amount], unit: str, whole: float | None
-) -> Row:
-    own, other = list(own), list(other)
-    values = [sum(each.value for each in side) for side in (own, other)]
-    both = sorted((*own, *other), key=lambda each: -each.value)
-    return _cells(
-        name,
-        *values,
-        values[0] - values[1],
-        unit,
-        whole,
-        ", ".join(operators(both, MOST_IN_TABLE)),
-        ", ".join(lines(both, MOST_IN_TABLE)),
-    )
-
-
-def _whole(name: str, own: float, other: float, unit: str) -> Row:
-    return _cells(name, own, other, own - other, unit, None)
-
-
-def _cells(  # noqa: PLR0913 - the cells of a row
-    name: str,
-    own: float | None,
-    other: float | None,
-    difference: float,
-    unit: str,
-    whole: float | None,
-    operator_names: str = "",
-    source_lines: str = "",
-) -> Row:
-    text = milliseconds if unit == "ms" else mebibytes
-    share = None if whole is None else difference / whole
-    return Row(
         (
-            Value(name),
-            figure(own, text(own), ""),
-            figure(other, text(other), ""),
-            figure(difference, signed(difference, text)),
-            figure(share, percent(share), ""),
-            Value(operator_names),
-            Value(source_lines),
-        )
+            *rows.of(found.pieces),
+            *([rows.row(memory_difference.SHARED, shared, shared)] if shared else []),
+            rows.row("peak", *found.peaks),
+        ),
     )
+
+
+def _table(caption: str, names: tuple[str, str], unit: str, rows: tuple[Row, ...]) -> Table:
+    own, other = (f"{abbreviated(name, _LONGEST_NAME)} {unit}" for name in names)
+    head = ("part", own, other, f"difference {unit}", "share of it", "operators", "source lines")
+    low = unit.lower()
+    numbers = (f"own_{low}", f"other_{low}", f"difference_{low}")
+    names_of_columns = ("part", *numbers, "share", "operators", "source_lines")
+    return Table(caption, head, rows, shown=len(head), names=names_of_columns)

@@ -74,12 +74,12 @@ def sections(found: ProfiledRun) -> list[Section]:
 
 
 def answers(found: ProfiledRun) -> list[str]:
-    """Where the difference in time comes from, on the problem with the longest call."""
+    """What the difference in time is made of, on the problem with the longest call."""
     every = {each.problem: each for each in _compared(found)}
     if not every:
         return []
     longest = every[max(every, key=found.longest_ns)]
-    return time_views.sentences(longest.time) if longest.time else [longest.lacking]
+    return time_views.parts(longest.time) if longest.time else [longest.lacking]
 
 
 def _compared(found: ProfiledRun) -> Iterator[_Compared]:

@@ -11,8 +11,16 @@ from reports.views.charts.chart import Chart
 from reports.views.charts.waterfall import Step, Words, waterfall
 from reports.views.numbers import mebibytes
 from reports.views.profile.operators import shown
-from reports.views.profile.pieces import against, beside, lines, named, short_lines, signed
-from reports.views.text import abbreviated, counted
+from reports.views.profile.pieces import (
+    LONGEST_LABEL,
+    against,
+    beside,
+    lines,
+    named,
+    short_lines,
+    signed,
+)
+from reports.views.text import LONGEST_NAME, abbreviated, counted
 
 KEY: Final = "profile_memory_difference"
 SHARED: Final = "tensors of equal size that both hold"
@@ -20,6 +28,7 @@ MOST_BARS: Final = 8
 LEAST_BAR: Final = 0.02
 """The share of the largest piece below which a piece is one of the others."""
 _LONGEST_NAME: Final = 24
+"""Characters of an implementation's name on the chart."""
 _NOTE: Final = (
     "Bytes of torch's allocator above the inputs, held at the peak of each. The bars add up to the "
     "peaks, to the byte. Tensors of equal size that both hold have no bar."
@@ -44,11 +53,8 @@ def sentences(found: MemoryDifference) -> list[str]:
 def chart(found: MemoryDifference, label: str) -> Chart:
     """The waterfall from the peak of the second implementation to that of the first."""
     own, other = _names(found, _LONGEST_NAME)
-    largest = max((abs(each.difference) for each in found.pieces), default=0.0)
     differing = [each for each in found.pieces if each.difference]
-    pieces, others = merged(
-        differing, MOST_BARS, lambda each: abs(each.difference) >= LEAST_BAR * largest
-    )
+    pieces, others = merged(differing, LEAST_BAR, MOST_BARS)
     steps = [
         _end(other, found.peaks[1]),
         *(_step(found, each) for each in pieces),
@@ -82,7 +88,7 @@ def name(piece: Piece) -> str:
     return shown(piece.group)
 
 
-def _names(found: MemoryDifference, most: int = 80) -> tuple[str, str]:
+def _names(found: MemoryDifference, most: int = LONGEST_NAME) -> tuple[str, str]:
     own, other = (abbreviated(each.implementation, most) for each in (found.own, found.other))
     return own, other
 
@@ -92,19 +98,20 @@ def _mib(value: float) -> str:
 
 
 def _made_of(found: MemoryDifference, whole: float) -> Iterator[str]:
+    own, other = _names(found)
     pieces = named(found.pieces, whole)
     if pieces:
         said = [
-            f"{_mib(abs(each.difference))} {name(each)}{beside(each, operator_names=False)}"
+            f"{_mib(abs(each.difference))} from {name(each)}{beside(each, operator_names=False)}"
             for each in pieces
         ]
-        yield f"Of these: {'; '.join(said)}."
+        more = own if whole > 0 else other
+        yield f"Of these {_mib(abs(whole))}, {more} holds {', '.join(said)}."
     piece = against(found.pieces, whole)
     if piece is not None:
-        own, other = _names(found)
-        less = own if piece.difference < 0 else other
+        more = other if piece.difference < 0 else own
         text = beside(piece, operator_names=False)
-        yield f"Against that, {less} lacks {_mib(abs(piece.difference))} {name(piece)}{text}."
+        yield f"{more} holds {_mib(abs(piece.difference))} more from {name(piece)}{text}."
 
 
 def _end(own: str, peak: int) -> Step:
@@ -117,7 +124,7 @@ def _step(found: MemoryDifference, piece: Piece) -> Step:
     at = short_lines(piece.own if piece.difference >= 0 else piece.other)
     every = sorted((*piece.own, *piece.other), key=lambda each: -each.value)
     return Step(
-        label=f"{name(piece)}\n{' '.join(filter(None, (amount, at)))}",
+        label=f"{abbreviated(name(piece), LONGEST_LABEL)}\n{' '.join(filter(None, (amount, at)))}",
         amount=piece.difference / 2**20,
         hover="\n".join(
             (

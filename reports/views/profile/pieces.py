@@ -15,6 +15,8 @@ MOST_OPERATORS: Final = 3
 _LEAST_SHARE: Final = 0.2
 """The share of a piece from which a further operator or line is named in a sentence."""
 MOST_IN_TABLE: Final = 6
+LONGEST_LABEL: Final = 28
+"""Characters of the name of a piece beside its bar."""
 MOST_NAMED: Final = 4
 """Pieces that a sentence names."""
 ENOUGH: Final = 0.8
@@ -99,10 +101,11 @@ def against(pieces: Sequence[Piece], whole: float) -> Piece | None:
 
 
 def beside(piece: Piece, *, operator_names: bool) -> str:
-    """What a piece consists of, in brackets: (sub, mul; impls/chunked.py:105, :99)."""
+    """What a piece consists of, in brackets: (sub_, mul_; impls/chunked.py:105, :99)."""
     side = longer(piece)
     parts = [
         ", ".join(operators(side)) if operator_names else "",
+        side[0].shape,
         ", ".join(lines(side)),
     ]
     text = "; ".join(filter(None, parts))

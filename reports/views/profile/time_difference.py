@@ -13,12 +13,14 @@ from reports.analysis.profile.differences import (
     TimeDifference,
     merged,
 )
+from reports.analysis.profile.operators import Operators
 from reports.rows.panels import ATTENTION
 from reports.views.charts.chart import Chart
 from reports.views.charts.waterfall import Step, Words, waterfall
 from reports.views.numbers import milliseconds, percent, times_of
 from reports.views.profile.operators import shown
 from reports.views.profile.pieces import (
+    LONGEST_LABEL,
     against,
     beside,
     lines,
@@ -27,7 +29,7 @@ from reports.views.profile.pieces import (
     short_lines,
     signed,
 )
-from reports.views.text import abbreviated, counted
+from reports.views.text import LONGEST_NAME, abbreviated, counted
 
 KEY: Final = "profile_time_difference"
 UNEXPLAINED: Final = "not explained by the profile"
@@ -36,6 +38,7 @@ MOST_BARS: Final = 8
 LEAST_BAR: Final = 0.02
 """The share of the largest piece below which a piece is one of the others."""
 _LONGEST_NAME: Final = 24
+"""Characters of an implementation's name on the chart."""
 _BARS: Final = (
     "bars: profiled differences; the first and the last bar: measured without the profiler"
 )
@@ -47,18 +50,20 @@ _NOTE: Final = (
 
 def sentences(found: TimeDifference) -> list[str]:
     """How large the difference is, what it is made of, and how much of it is not explained."""
+    return [*_ratio(found), *parts(found)]
+
+
+def parts(found: TimeDifference) -> list[str]:
+    """What the difference is made of, where one is shown, and how much is not explained."""
     if not found.is_shown:
-        return [*_ratio(found), *_opaque(found)]
-    return [*_ratio(found), *_made_of(found), *_opaque(found), *_against(found), _rest(found)]
+        return list(_opaque(found))
+    return [*_made_of(found), *_opaque(found), *_against(found), _rest(found)]
 
 
 def chart(found: TimeDifference, label: str) -> Chart:
     """The waterfall from the time of the second implementation to that of the first."""
     own, other = _names(found, _LONGEST_NAME)
-    largest = max((abs(each.difference) for each in found.pieces), default=0.0)
-    pieces, others = merged(
-        found.pieces, MOST_BARS, lambda each: abs(each.difference) >= LEAST_BAR * largest
-    )
+    pieces, others = merged(found.pieces, LEAST_BAR, MOST_BARS)
     steps = [
         _end(other, found.other.measured_ms),
         *(_step(found, each) for each in pieces),
@@ -73,7 +78,7 @@ def chart(found: TimeDifference, label: str) -> Chart:
             title=f"Time: from {other} to {own}",
             label=label,
             x_title="ms per call",
-            note=" ".join((_NOTE, *_opaque(found))),
+            note=" ".join((_NOTE, *_compared_with(found))),
             bars=_BARS,
             alt=f"From {other} to {own}: "
             + "; ".join(each.label.replace("\n", " ") for each in steps)
@@ -98,10 +103,18 @@ def name(found: TimeDifference, piece: Piece) -> str:
     return "fused kernel" if piece.group in WHOLE else shown(piece.group)
 
 
-def _names(found: TimeDifference, most: int = 80) -> tuple[str, str]:
-    sides = (found.own, found.other)
-    own, other = (abbreviated(each.profile.implementation, most) for each in sides)
-    return own, other
+def noun(found: TimeDifference, piece: Piece) -> str:
+    """The same in a sentence."""
+    named_by = name(found, piece)
+    return f"{named_by} operators" if named_by in ("elementwise", "other") else named_by
+
+
+def _names(found: TimeDifference, most: int = LONGEST_NAME) -> tuple[str, str]:
+    return _name(found.own, most), _name(found.other, most)
+
+
+def _name(side: Operators, most: int = LONGEST_NAME) -> str:
+    return abbreviated(side.profile.implementation, most)
 
 
 def _ms(value: float) -> str:
@@ -132,17 +145,24 @@ def _made_of(found: TimeDifference) -> Iterator[str]:
     own, other = _names(found)
     by_kind = found.opaque is not None
     said = [
-        f"{_ms(abs(each.difference))} {name(found, each)}{beside(each, operator_names=by_kind)}"
+        f"{_ms(abs(each.difference))} in {noun(found, each)}{beside(each, operator_names=by_kind)}"
         for each in pieces
     ]
-    more = "more" if whole > 0 else "less"
-    of = f", in {own}" if whole > 0 else f", in {other}"
-    yield f"Of these {_ms(abs(whole))} {more}{of}: {'; '.join(said)}."
+    slower = own if whole > 0 else other
+    yield f"Of these {_ms(abs(whole))}, {slower} spends {', '.join(said)}."
 
 
 def _is_kernel(found: TimeDifference, piece: Piece) -> bool:
     """Whether the piece compares products with a whole kernel, which has a sentence of its own."""
     return found.opaque is not None and piece.group == PRODUCTS
+
+
+def _compared_with(found: TimeDifference) -> Iterator[str]:
+    """What one fused kernel is compared with."""
+    if found.opaque is not None:
+        eager = found.own if found.opaque is found.other else found.other
+        fused, products = (_name(each) for each in (found.opaque, eager))
+        yield f"{fused} is one fused kernel: all of it is compared with the products of {products}."
 
 
 def _opaque(found: TimeDifference) -> Iterator[str]:
@@ -159,10 +179,9 @@ def _opaque(found: TimeDifference) -> Iterator[str]:
     side = piece.own if fused is found.other else piece.other
     at = ", ".join(lines(side))
     word = "more" if took >= 0 else "less"
-    names = [abbreviated(each.profile.implementation) for each in (eager, fused)]
     yield (
-        f"{names[1]} is one fused kernel. The products of {names[0]}{f' ({at})' if at else ''} "
-        f"alone take {_ms(abs(took))} {word} than that whole kernel."
+        f"{_name(fused)} is one fused kernel. The products of {_name(eager)}"
+        f"{f' ({at})' if at else ''} alone take {_ms(abs(took))} {word} than that whole kernel."
     )
 
 
@@ -201,7 +220,7 @@ def _step(found: TimeDifference, piece: Piece) -> Step:
     at = short_lines(piece.own if piece.difference >= 0 else piece.other)
     every = sorted((*piece.own, *piece.other), key=lambda each: -each.value)
     return Step(
-        label=f"{name(found, piece)}\n{' '.join(filter(None, (amount, at)))}",
+        label=f"{abbreviated(name(found, piece), LONGEST_LABEL)}\n{' '.join(filter(None, (amount, at)))}",
         amount=piece.difference,
         hover="\n".join(
             filter(
