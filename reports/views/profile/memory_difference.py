@@ -16,6 +16,7 @@ from reports.views.profile.pieces import (
     against,
     beside,
     lines,
+    longer,
     named,
     short_lines,
     signed,
@@ -121,10 +122,10 @@ def _end(own: str, peak: int) -> Step:
 def _step(found: MemoryDifference, piece: Piece) -> Step:
     own, other = _names(found)
     amount = signed(piece.difference, _mib)
-    at = short_lines(piece.own if piece.difference >= 0 else piece.other)
+    at, short = short_lines(longer(piece)), abbreviated(name(piece), LONGEST_LABEL)
     every = sorted((*piece.own, *piece.other), key=lambda each: -each.value)
     return Step(
-        label=f"{abbreviated(name(piece), LONGEST_LABEL)}\n{' '.join(filter(None, (amount, at)))}",
+        label="\n".join((short, f"{amount} {at}".strip())),
         amount=piece.difference / 2**20,
         hover="\n".join(
             (

@@ -24,6 +24,7 @@ from reports.views.profile.pieces import (
     against,
     beside,
     lines,
+    longer,
     named,
     operators,
     short_lines,
@@ -149,7 +150,7 @@ def _made_of(found: TimeDifference) -> Iterator[str]:
         for each in pieces
     ]
     slower = own if whole > 0 else other
-    yield f"Of these {_ms(abs(whole))}, {slower} spends {', '.join(said)}."
+    yield f"Of the difference of {_ms(abs(whole))}, {slower} spends {', '.join(said)}."
 
 
 def _is_kernel(found: TimeDifference, piece: Piece) -> bool:
@@ -217,10 +218,10 @@ def _end(own: str, ms: float) -> Step:
 def _step(found: TimeDifference, piece: Piece) -> Step:
     own, other = _names(found)
     amount = signed(piece.difference, _ms)
-    at = short_lines(piece.own if piece.difference >= 0 else piece.other)
+    at, short = short_lines(longer(piece)), abbreviated(name(found, piece), LONGEST_LABEL)
     every = sorted((*piece.own, *piece.other), key=lambda each: -each.value)
     return Step(
-        label=f"{abbreviated(name(found, piece), LONGEST_LABEL)}\n{' '.join(filter(None, (amount, at)))}",
+        label="\n".join((short, f"{amount} {at}".strip())),
         amount=piece.difference,
         hover="\n".join(
             filter(
