@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from suites.measure.profiler.events import ENGINE, Event
+from suites.measure.profiler.events import EVALUATES, Event
 from suites.measure.profiler.placing import Placed, shape_of
 from suites.measure.profiler.source_lines import Stack
 from suites.measure.profiler.work import Work
-from suites.records.profile import ROOT, UNPLACED, Kind, Node
+from suites.records.profile import ENGINE, ROOT, UNPLACED, Kind, Node
 
 PYTHON = "Python"
 """The name of the nodes of time in which no operator runs."""
@@ -84,7 +84,7 @@ class CallTree:
     def _add(self, event: Event, parent: int) -> None:
         """An operator and all that it calls."""
         placed = self.placed[len(self.node_of)]
-        name = "autograd engine" if event.name.startswith(ENGINE) else event.name
+        name = ENGINE if event.name.startswith(EVALUATES) else event.name
         node = self._at(parent, "operator", name)
         self.node_of.append(node)
         self.line_of.append(self._line(placed.stack))

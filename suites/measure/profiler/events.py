@@ -17,7 +17,7 @@ ANNOTATION: Final = "attnbench "
 """How the name of every annotation of this program starts."""
 CALL: Final = f"{ANNOTATION}call"
 """The name of the annotation around the profiled call."""
-ENGINE: Final = "autograd::engine::evaluate_function: "
+EVALUATES: Final = "autograd::engine::evaluate_function: "
 """How the name of autograd's own work around a backward operator starts."""
 
 
@@ -124,7 +124,7 @@ def _read(each: Any) -> list[Event]:
             thread=each.start_tid,
             sequence=fields.sequence_number,
             is_backward=fields.scope == RecordScope.BACKWARD_FUNCTION
-            or each.name.startswith(ENGINE),
+            or each.name.startswith(EVALUATES),
             inputs=tuple(map(_input, fields.inputs)),
             correlation=each.correlation_id,
             within=within,
