@@ -386,14 +386,7 @@ def record(
     out: Annotated[Path, typer.Option(metavar="FILE", help="The workload.")] = Path(
         "workload.jsonl"
     ),
-    steps: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            min=1,
-            help="Equal steps that the script has; without it, optimizer steps are counted.",
-        ),
-    ] = None,
+    steps: parameters.Steps = None,
     keep_tensors: Annotated[
         int,
         typer.Option(
@@ -421,22 +414,46 @@ def record(
 
 @app.command()
 @with_options(PROFILE_OPTIONS)
-def profile(
-    context: typer.Context,  # noqa: ARG001 - says which options are given
+def profile(  # noqa: PLR0913 - each parameter is an option of the command line
+    context: typer.Context,
     words: parameters.Profiled = None,
     *,
     given: parameters.Given,
+    steps: parameters.Steps = None,
     store: parameters.StoreUrl = DEFAULT_STORE,
     out: parameters.Out = None,
     save: parameters.Save = "",
     as_json: parameters.Json = False,
 ) -> None:
-    """Profile an implementation: where its time and its memory go, on one page.
+    """Profile an implementation, or a script: where time and memory go, on one page.
 
-    It is measured first, beside its baseline, and then profiled in a process of its own. With
-    --against NAME both are profiled, and their difference is explained. --seq 512,1024,2048 shows
-    what grows how.
+    An implementation is measured first, beside its baseline, and then profiled in a process of its
+    own. With --against NAME both are profiled, and their difference is explained. With several
+    lengths, as --seq 512,1024,2048, the page shows which operators grow how.
+
+    A script, after --, runs unchanged; its output and exit status stay its own. The page shows what
+    each of its lines takes in attention.
     """
+    script = typed.script()
+    if script is None:
+        _profile_one(words or [], given, store, out, save, steps=steps, as_json=as_json)
+    unused = [*given, *(f"--{name}" for name in ("store", "save") if is_given(context, name))]
+    if unused or words != script:
+        raise ValueError(f"{(unused or words or [''])[0]} beside a script; expected -- COMMAND")
+    _profile_script(script, out, steps=steps, as_json=as_json)
+
+
+def _profile_one(
+    words: list[str],
+    given: dict[str, str | list[str]],
+    store: str,
+    out: Path | None,
+    save: str,
+    *,
+    steps: int | None,
+    as_json: bool,
+) -> NoReturn:
+    """Measure and profile an implementation, and report it."""
     from reports.outputs import profiling as output
     from reports.outputs.folder import RESULTS, expect_folder
     from reports.outputs.terminal.console import console
@@ -444,13 +461,30 @@ def profile(
     from suites import profiling
     from suites.request.planning import requested
 
+    name = profiling.one_name(words)
+    if steps is not None:
+        raise ValueError(f"--steps {steps} beside {name}; only a script has steps")
     _expect_kept(store)
     expect_folder(out or RESULTS)
-    name = profiling.one_name(words or [])
-    request = requested(named("quick"), given)
     live = Screen(console(stderr=True), quiet=as_json)
+    request = requested(named("quick"), given)
     done = profiling.profile(name, request, store, typed.command(), live, out, save)
     raise typer.Exit(output.report(*done, out, as_json=as_json))
+
+
+def _profile_script(
+    script: list[str], out: Path | None, *, steps: int | None, as_json: bool
+) -> NoReturn:
+    """Run a script, and report its time in attention by line."""
+    from reports.outputs import script_profile as output
+    from reports.outputs.folder import RESULTS, expect_folder
+    from suites.recording import command as recording
+
+    folder = out or RESULTS / recording.named(script)
+    expect_folder(folder)
+    ended = recording.profile(script, folder, steps=steps)
+    output.report(ended, folder / recording.WORKLOAD, as_json=as_json)
+    raise typer.Exit(ended.status)
 
 
 @app.command("list")

@@ -28,6 +28,13 @@ def without_page(run: str) -> str:
     )
 
 
+def without_charts() -> str:
+    """The line in place of the paths of a page and its charts."""
+    return (
+        f"no page and no charts: {_names()} not installed; python -m pip install plotly matplotlib"
+    )
+
+
 def expect_possible() -> None:
     """Raise ValueError where a page cannot be drawn."""
     if missing():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -37,6 +38,13 @@ def of_plan(plan: Plan) -> list[Term]:
     own = (term for term in TERMS if plan.tail or term not in OF_TAILS)
     disturbed = f"{definition(plan)} {RULE}"
     return [replace(t, definition=disturbed) if t.word == "disturbed" else t for t in own]
+
+
+def of_texts(texts: Iterable[str], heads: Iterable[str]) -> list[Term]:
+    """The terms that sentences link to, or that headings of tables have."""
+    said = " ".join(texts).lower()
+    headed = [of_head(head) for head in heads]
+    return [term for term in TERMS if term in headed or (term.linked and term.word in said)]
 
 
 def of_head(head: str) -> Term | None:

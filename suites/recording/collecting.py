@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 from suites.recording.problems import problem_of
 from suites.recording.raw_files import Process, Totals, most_common_machine, processes
@@ -72,6 +71,7 @@ def _line(totals: Totals, count: int, *, training: bool) -> Line:
     data = totals.data
     took_ms = round(totals.took_ms * count / totals.count, 6)
     backward_ms = totals.backward_ms if training else None
+    backward_ms = None if backward_ms is None else round(backward_ms, 6)
     try:
         problem = problem_of(data, training=training)
     except ValueError as error:
@@ -81,6 +81,9 @@ def _line(totals: Totals, count: int, *, training: bool) -> Line:
             place=data["place"],
             by=data["by"],
             took_ms=round(took_ms + (backward_ms or 0.0), 6),
+            backward_ms=backward_ms,
+            first_ms=totals.first_ms,
+            training=training,
             shapes=_nested(data["shapes"]),
         )
     return Recorded(
@@ -89,7 +92,8 @@ def _line(totals: Totals, count: int, *, training: bool) -> Line:
         place=data["place"],
         by=data["by"],
         took_ms=took_ms,
-        backward_ms=None if backward_ms is None else round(backward_ms, 6),
+        backward_ms=backward_ms,
+        first_ms=totals.first_ms,
         threads=data["threads"],
         grad=data["grad"],
         strides=_nested(data["strides"]),
@@ -99,27 +103,23 @@ def _line(totals: Totals, count: int, *, training: bool) -> Line:
 
 def _merged(lines: Iterator[Line]) -> list[Line]:
     """Lines that differ only in count and times become one; the order is of first calls."""
-    found: dict[Any, Line] = {}
+    found: dict[Line, Line] = {}
     for line in lines:
-        if isinstance(line, Recorded):
-            key: Any = replace(line, count=1, took_ms=0.0, backward_ms=None)
-            found[key] = _sum(found[key], line) if key in found else line
-        else:
-            key = replace(line, count=1, took_ms=0.0)
-            found[key] = _sum(found[key], line) if key in found else line
+        key = replace(line, count=1, took_ms=0.0, backward_ms=None, first_ms=None)
+        found[key] = _sum(found[key], line) if key in found else line
     return list(found.values())
 
 
-def _sum(first: Any, second: Any) -> Any:
-    more: dict[str, Any] = {}
-    if isinstance(first, Recorded):
-        both = [each for each in (first.backward_ms, second.backward_ms) if each is not None]
-        more["backward_ms"] = sum(both) if both else None
+def _sum(first: Line, second: Line) -> Line:
+    """Both lines together; of the first calls, the slowest."""
+    backward = [each for each in (first.backward_ms, second.backward_ms) if each is not None]
+    slow = [each for each in (first.first_ms, second.first_ms) if each is not None]
     return replace(
         first,
         count=first.count + second.count,
         took_ms=first.took_ms + second.took_ms,
-        **more,
+        backward_ms=sum(backward) if backward else None,
+        first_ms=max(slow, default=None),
     )
 
 

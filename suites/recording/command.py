@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,7 @@ from suites.recording.collecting import Collected, collect
 from suites.recording.raw_files import has_started
 from suites.recording.writing import expect_target, write
 
+WORKLOAD: Final = "workload.jsonl"
 SITE: Final = Path(__file__).parent / "site"
 _PYTHON: Final = re.compile(r"(python|pypy)[\d.]*t?(\.exe)?")
 _PATIENCE_S: Final = 0.5
@@ -64,15 +66,43 @@ def record(command: Sequence[str], out: Path, *, steps: int | None, keep: int) -
         return Ended(status, found, kept=kept_files.place(folder, out, keep))
 
 
-def expect_command(command: Sequence[str]) -> None:
-    """Raise ValueError for a command that is missing, or that cannot start Python."""
+def profile(command: Sequence[str], folder: Path, *, steps: int | None) -> Ended:
+    """Record a command into a folder, as workload.jsonl; a folder without a workload is removed.
+
+    Raises ValueError like `record`, and for a folder that cannot be made; before anything runs.
+    """
+    expect_command(command, "profile")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"--out {folder} cannot be made: {error.strerror}") from error
+    try:
+        return record(command, folder / WORKLOAD, steps=steps, keep=0)
+    finally:
+        with suppress(OSError):  # not empty, as it should be
+            folder.rmdir()
+
+
+def named(command: Sequence[str]) -> str:
+    """A name of a folder for a recorded command: the script and this moment."""
+    words = command[command.index("-m") + 1 :] if "-m" in command[:-1] else command
+    script = next((word for word in words if word.endswith(".py")), words[0] if words else "")
+    plain = re.sub(r"[^\w.-]+", "-", Path(script).name.removesuffix(".py")).strip(".-")
+    return f"{plain or 'script'}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+
+
+def expect_command(command: Sequence[str], verb: str = "record") -> None:
+    """Raise ValueError for a command that is missing, or that cannot start Python.
+
+    verb  the command of this program, for the message
+    """
     if not command:
         raise ValueError(
-            "no command to record; expected one, as: record -- python my_script.py --its-option"
+            f"no command to {verb}; expected one, as: {verb} -- python my_script.py --its-option"
         )
     program = command[0]
     if program.endswith(".py"):
-        raise ValueError(f"{program} is no command; expected: record -- python {program}")
+        raise ValueError(f"{program} is no command; expected: {verb} -- python {program}")
     if shutil.which(program) is None:
         raise ValueError(f"the command {program!r} was not found; expected one that starts Python")
     if _PYTHON.fullmatch(Path(program).name):

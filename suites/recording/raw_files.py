@@ -44,6 +44,11 @@ class Totals:
         return self.count * _mean(self.times) / _NS
 
     @property
+    def first_ms(self) -> float | None:
+        """The first call, forward; None where it was not timed, or computes more than attention."""
+        return None if self.parts or not self.times else self.times[0] / _NS
+
+    @property
     def backward_ms(self) -> float | None:
         """All backward passes together; None where none was timed."""
         if not self.backward:

@@ -48,6 +48,8 @@ class Recorded:
     by         the function that was called: scaled_dot_product_attention
     took_ms    all of them together, forward
     backward_ms  all of their backward passes together; None: not seen
+    first_ms   the first call, forward, with compilation and other set-up, which took_ms leaves
+               out; the only call has it in both. None: not timed
     threads    OpenMP threads of the process
     grad       whether gradients were recorded: a call in training mode may take none
     strides    of q, k and v in elements
@@ -60,6 +62,7 @@ class Recorded:
     by: str
     took_ms: Milliseconds
     backward_ms: Milliseconds | None = None
+    first_ms: Milliseconds | None = None
     threads: Count = 1
     grad: bool = False
     strides: tuple[tuple[int, ...], ...] = ()
@@ -70,8 +73,12 @@ class Recorded:
 class Unrecorded:
     """Calls that the grammar cannot express, from one place.
 
-    reason  what it cannot express, as "dropout 0.1", "dense mask"
-    shapes  of q, k and v
+    unexpressed  what it cannot express, as "dropout 0.1", "dense mask"
+    took_ms      all of them together, forward and backward
+    backward_ms  the part of took_ms in backward passes; None: not seen
+    first_ms     the first call, forward; None: not timed
+    training     whether their backward passes took place
+    shapes       of q, k and v
     """
 
     unexpressed: str
@@ -79,6 +86,9 @@ class Unrecorded:
     place: str
     by: str
     took_ms: Milliseconds
+    backward_ms: Milliseconds | None = None
+    first_ms: Milliseconds | None = None
+    training: bool = False
     shapes: tuple[tuple[int, ...], ...] = ()
 
 

@@ -37,6 +37,14 @@ Profiled = Annotated[
         autocompletion=completion.implementations,
     ),
 ]
+Steps = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=1,
+        help="Equal steps that the script has; without it, optimizer steps are counted.",
+    ),
+]
 Span = Annotated[
     str,
     typer.Argument(

@@ -34,6 +34,11 @@ def arguments() -> list[str]:
     ] + typed[len(ours) :]
 
 
+def script() -> list[str] | None:
+    """The words after `--`, the command of a script; None without `--`."""
+    return sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else None
+
+
 def command() -> str:
     """The whole command, without the password of a database."""
     return without_password(shlex.join(["python", "run_bench.py", *sys.argv[1:]]))

@@ -29,6 +29,7 @@ SCRIPTS: Final = (
     "scales.js",
     "ends.js",
     "tiles.js",
+    "icicles.js",
     "charts.js",
     "tables.js",
     "terms.js",

@@ -1,4 +1,4 @@
-"""Charts and maps as data for the script of the page."""
+"""Charts, maps and icicles as data for the script of the page."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from itertools import groupby
 from typing import Any
 
 from reports.outputs.html.filters import Filters
-from reports.views.charts.chart import Chart, Map, Series
+from reports.views.charts.chart import Icicle, Map, Series, Shown
 from reports.views.charts.palette import Look, ink_on
 from reports.views.text import abbreviated, printable
 
 
 def chart_data(
-    drawn: Iterable[Chart | Map], filters: Filters, *, medians_only: bool = False
+    drawn: Iterable[Shown], filters: Filters, *, medians_only: bool = False
 ) -> dict[str, Any]:
     """Families of charts by key; texts of points are stored once for all charts.
 
@@ -78,7 +78,7 @@ def _look(look: Look) -> list[str]:
     return [look.light, look.dark, look.marker, look.line, ink_on(look.light), ink_on(look.dark)]
 
 
-def _words(chart: Chart | Map, filters: Filters) -> dict[str, Any]:
+def _words(chart: Shown, filters: Filters) -> dict[str, Any]:
     return {
         "alt": printable(chart.alt),
         "note": printable(chart.note),
@@ -88,7 +88,9 @@ def _words(chart: Chart | Map, filters: Filters) -> dict[str, Any]:
     }
 
 
-def _parts(chart: Chart | Map, shared: Shared) -> dict[str, Any]:
+def _parts(chart: Shown, shared: Shared) -> dict[str, Any]:
+    if isinstance(chart, Icicle):
+        return {"blocks": _blocks(chart, shared)}
     if isinstance(chart, Map):
         return {"tiles": _tiles(chart, shared)}
     return {
@@ -100,6 +102,18 @@ def _parts(chart: Chart | Map, shared: Shared) -> dict[str, Any]:
         "rows": [chart_text(row) for row in chart.rows],
         "clip": _rounded(chart.clip) if chart.clip else None,
         "series": [_series(series, shared) for series in chart.series],
+    }
+
+
+def _blocks(chart: Icicle, shared: Shared) -> dict[str, Any]:
+    """The blocks of an icicle, a list for each of their fields."""
+    return {
+        "name": [chart_text(abbreviated(block.name)) for block in chart.blocks],
+        "text": [chart_text(block.text) for block in chart.blocks],
+        "parent": [block.parent for block in chart.blocks],
+        "value": _rounded(block.value for block in chart.blocks),
+        "hover": shared.hover(block.hover for block in chart.blocks),
+        "look": [shared.look(block.look) for block in chart.blocks],
     }
 
 

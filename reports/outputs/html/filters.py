@@ -13,15 +13,15 @@ from suites.records.plan import Plan
 
 
 class Filters:
-    """The values of every facet that occur in a run, in the order of its plan.
+    """The values of every facet that occur in a run, in the order of its plan; without one, none.
 
     The script of the page uses positions of values, so names never become part of a selector.
     """
 
-    def __init__(self, plan: Plan, sections: Iterable[Section] = ()) -> None:
+    def __init__(self, plan: Plan | None, sections: Iterable[Section] = ()) -> None:
         self.values: dict[str, dict[str, int]] = {name: {} for name in FACETS}
-        own = (facets(problem) for problem in plan.problems)
-        names = ({"implementation": entry.name} for entry in plan.entries)
+        own = (facets(problem) for problem in (plan.problems if plan else ()))
+        names = ({"implementation": entry.name} for entry in (plan.entries if plan else ()))
         for each in chain(own, names, *map(_facets_of, sections)):
             for name, text in each.items():
                 self.values[name].setdefault(text, len(self.values[name]))

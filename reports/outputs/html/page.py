@@ -27,6 +27,7 @@ from reports.views import (
     text,
     verdicts,
 )
+from reports.views.charts.chart import Shown
 from reports.views.charts.sizes import keys
 from reports.views.evidence import summaries
 from reports.views.first_screen import FirstScreen
@@ -97,7 +98,7 @@ def _page(analysis: Analysis, made: Contents) -> str:
             run=analysis.run,
             TERMS=terms.of_plan(analysis.plan),
             first=made.first,
-            first_figures=_families([chart for chart in kept if chart.key in made.top]),
+            first_figures=families([chart for chart in kept if chart.key in made.top]),
             limits=_limits(analysis, medians_only=medians_only, dropped=dropped, most=most),
             panels=[
                 _panel(analysis, [each for each in kept if each.key in made.in_panels], name)
@@ -157,16 +158,17 @@ def _panel(analysis: Analysis, drawn: Drawn, name: str) -> dict[str, Any]:
         "heading": panels.heading(name),
         "note": panels.note(name),
         "grids": [_grid(grid) for grid in grids if not grid.is_empty],
-        "families": _families([chart for chart in drawn if chart.panel == name]),
+        "families": families([chart for chart in drawn if chart.panel == name]),
         "notes": notes.sentences(analysis, panel=name),
     }
 
 
-def _by_key(drawn: Drawn) -> Iterator[tuple[str, Drawn]]:
+def _by_key(drawn: Sequence[Shown]) -> Iterator[tuple[str, list[Shown]]]:
     return ((key, list(own)) for key, own in groupby(drawn, lambda chart: chart.key))
 
 
-def _families(drawn: Drawn) -> list[dict[str, Any]]:
+def families(drawn: Sequence[Shown]) -> list[dict[str, Any]]:
+    """The families of charts as the templates read them."""
     return [
         {
             "key": key,
@@ -193,7 +195,7 @@ def section_parts(section: Section, kept: Drawn) -> dict[str, Any]:
         "heading": section.heading,
         "sentences": section.sentences,
         "on_demand": section.on_demand,
-        "families": _families([chart for chart in kept if chart.key in own]),
+        "families": families([chart for chart in kept if chart.key in own]),
         "tables": [table_rows.capped(table) for table in section.tables],
     }
 

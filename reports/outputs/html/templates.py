@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,10 +10,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from reports.outputs.html import assets, table_rows, term_links
 from reports.outputs.html.chart_data import chart_data
-from reports.outputs.html.contents import Drawn
 from reports.outputs.html.filters import Filters
 from reports.outputs.html.first_screen import unbroken
 from reports.views import panels, statuses, terms, text
+from reports.views.charts.chart import Shown
 from reports.views.problems import facets
 
 MANY: Final = 6
@@ -55,7 +56,7 @@ def environment(filters: Filters) -> Environment:
     return made
 
 
-def frame(kept: Drawn, filters: Filters, *, medians_only: bool = False) -> dict[str, Any]:
+def frame(kept: Sequence[Shown], filters: Filters, *, medians_only: bool = False) -> dict[str, Any]:
     """What every page has around its content: style, script, and the data of its charts."""
     script = assets.script(with_charts=bool(kept))
     return {

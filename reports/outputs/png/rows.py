@@ -71,8 +71,17 @@ def _across(chart: Chart) -> list[float]:
     """The values along x, or the ends of the range that is shown."""
     points = [x for series in chart.series for x in series.x]
     ends = [x for series in chart.series for x in (*series.low, *series.high)]
-    zero = [0.0] if any(series.drawn == STACKED for series in chart.series) else []
-    return [*zero, *points, *(chart.clip or ends)]
+    return [*_stack_ends(chart), *points, *(chart.clip or ends)]
+
+
+def _stack_ends(chart: Chart) -> list[float]:
+    """Zero, and where the bars of each row end; empty without bars."""
+    ends: dict[float, float] = {}
+    for series in chart.series:
+        if series.drawn == STACKED:
+            for x, y in zip(series.x, series.y, strict=True):
+                ends[y] = ends.get(y, 0.0) + x
+    return [0.0, *ends.values()] if ends else []
 
 
 def _lines(row: str) -> list[str]:

@@ -24,9 +24,9 @@ def waiting(text: str) -> AbstractContextManager[object]:
     return to.status(text) if to.is_terminal else nullcontext()
 
 
-def print_tables(tables: Iterable[RenderableType]) -> None:
+def print_tables(tables: Iterable[RenderableType], *, stderr: bool = False) -> None:
     """Tables and sentences, one after the other; no line is cut at the width."""
-    console().print(*tables, sep="\n", crop=False)
+    console(stderr=stderr).print(*tables, sep="\n", crop=False)
 
 
 def print_line(text: str, *, stderr: bool = False) -> None:
@@ -45,7 +45,7 @@ def print_paths(paths: Iterable[Path | str]) -> None:
         print_line(str(path))
 
 
-def print_json(data: Any) -> None:
-    """One document."""
-    sys.stdout.write(json.dumps(data, indent=1) + "\n")
+def print_json(data: Any, *, indent: int | None = 1) -> None:
+    """One document; without an indent, one line."""
+    sys.stdout.write(json.dumps(data, indent=indent) + "\n")
     sys.stdout.flush()

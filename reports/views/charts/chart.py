@@ -1,4 +1,4 @@
-"""Descriptions of charts: lines, points or a map over sizes, with titles and notes."""
+"""Descriptions of charts: lines, points, a map over sizes or an icicle, with titles and notes."""
 
 from __future__ import annotations
 
@@ -130,3 +130,50 @@ class Map:
     def richness(self) -> tuple[int, int]:
         """The numbers of implementations and tiles, to choose the map that is shown first."""
         return len({tile.name for tile in self.tiles}), len(self.tiles)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """One block of an icicle.
+
+    name    of the block, as a line of a file
+    text    a second line, as its time and share
+    parent  the position of the block that it is part of, among those before it; -1 for the first
+    value   its own, besides that of its parts: a block with parts usually has 0
+    """
+
+    name: str
+    text: str
+    parent: int
+    value: float
+    hover: str
+    look: Look
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Icicle:
+    """Blocks within blocks, each as long as its value; texts as in a Chart.
+
+    A click on a block shows it alone. Image files have no icicle.
+    """
+
+    key: str
+    panel: str
+    title: str
+    label: str
+    common: str
+    blocks: tuple[Block, ...]
+    note: str
+    alt: str
+    x_title: str = ""
+    y_title: str = ""
+    facets: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def richness(self) -> tuple[int, int]:
+        """The numbers of top parts and of blocks, to choose the icicle that is shown first."""
+        return sum(block.parent == 0 for block in self.blocks), len(self.blocks)
+
+
+Shown = Chart | Map | Icicle
+"""What a page draws."""

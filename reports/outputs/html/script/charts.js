@@ -9,7 +9,7 @@ const kept = (series) => {
 const seriesOf = (chart) =>
   passes(chart.facets) ? chart.series.filter((s) => shows(s.of)).map(kept).filter((s) => s.x.length) : [];
 const tilesOf = (chart) => (passes(chart.facets) ? chart.tiles.filter((t) => shows(t.of)) : []);
-const isEmpty = (chart) => !(chart.tiles ? tilesOf(chart) : seriesOf(chart)).length;
+const isEmpty = (chart) => (chart.blocks ? !passes(chart.facets) : !(chart.tiles ? tilesOf(chart) : seriesOf(chart)).length);
 const sorted = (values) => [...new Set(values)].sort((a, b) => a - b);
 
 // Bars from the left, each upon those of the series before it.
@@ -107,10 +107,13 @@ const withNames = (place, series, laid) => {
 };
 // The height of the legend of stacks: a line for each entry with long names or on a phone, else for each two.
 const stackLegend = (series) => 20 * Math.ceil(series.length / (narrow.matches || series.some((s) => s.name.length > MOST_LETTERS) ? 1 : 2));
+// Where the bars of each row end, each upon the one before it.
+const stackEnds = (chart, series) => chart.rows.map((_, row) =>
+  series.filter((s) => s.drawn === "stacked").reduce((sum, s) => sum + (s.x[s.y.indexOf(row)] ?? 0), 0));
 // Rows of text in place of a y axis of numbers; they name the points, so there is no legend.
 const rowLayout = (chart, series) => {
   const stacked = isStacked(chart);
-  const values = [...(stacked ? [0] : []), ...series.flatMap((s) => [...s.x, ...s.low, ...s.high])];
+  const values = [...(stacked ? [0, ...stackEnds(chart, series)] : []), ...series.flatMap((s) => [...s.x, ...s.low, ...s.high])];
   const x = typed("x", values, chart.logX && !stacked);
   return {
     ...common(), showlegend: stacked, height: 80 + 44 * chart.rows.length + (stacked ? stackLegend(series) : 0), uirevision: x,
@@ -139,6 +142,7 @@ const draw = (place) => {
   place.setAttribute("aria-label", chart.alt);
   place.parentElement.querySelector(".note").textContent = chart.note;
   if (chart.tiles) { drawMap(place, chart); return; }
+  if (chart.blocks) { drawIcicle(place, chart); return; }
   const bars = chart.rows.length ? "x" : "y";
   const series = seriesOf(chart).map(clipped(chart, bars));
   const marks = series.filter((s) => s.drawn !== "bare");

@@ -83,6 +83,6 @@ new ResizeObserver(() => {
   const bar = getComputedStyle(controls).position === "sticky" ? controls.offsetHeight : 0;
   document.documentElement.style.setProperty("--bar", `${bar}px`);
 }).observe(controls);
-controls.hidden = !facetBoxes.length && !boxes.length;
+controls.hidden = !facetBoxes.length && !form.querySelector("[data-axis]");
 spread();
 if (recall()) apply(); else { read(); updateCounts(); }
