@@ -65,7 +65,7 @@ def timeline(profile: Profile) -> Timeline | None:
         return None
     took_ms = profile.nodes[ROOT].total_ns / 1e6
     times = [0.0, *(min(at / 1e6, took_ms) for at in memory.times_ns)]
-    held = list(accumulate(memory.changes, initial=memory.kept_bytes))
+    held = list(accumulate(memory.changes, initial=memory.first_bytes))
     kept = sorted({*_kept(held), memory.peak_at + 1})
     return Timeline(
         times_ms=tuple(times[place] for place in kept),

@@ -75,6 +75,13 @@ class CallTree:
         self._sum_lines()
         return tuple(map(_node, self._sums))
 
+    def known_line(self, stack: Stack) -> int | None:
+        """The node of a line, where the call tree has it."""
+        node: int | None = ROOT
+        for line in stack:
+            node = None if node is None else self._index.get((node, "line", line))
+        return node if stack else None
+
     def _add_python(self, stack: Stack, took_ns: int) -> None:
         """Time before an operator, which belongs to the line that calls it."""
         if took_ns > 0:
