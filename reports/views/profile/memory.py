@@ -27,6 +27,13 @@ _NAMED: Final = 3
 """Lines that a sentence names."""
 UNSEEN: Final = "torch's allocator does not see its memory"
 WHY: Final = "A record is of a first call, which may also allocate what later calls reuse."
+ON_GPU: Final = (
+    "On a GPU the profiler counts blocks of torch's allocator, which are larger than requested; "
+    "the record counts requested bytes."
+)
+SNAPSHOT: Final = ".memory.pickle"
+"""How the name of the file with the allocator's snapshot ends."""
+NO_SNAPSHOT: Final = "Torch's allocator cudaMallocAsync has no snapshot to write as a file."
 MEANINGS: Final = (
     "Bytes are those of torch's allocator, above the inputs.",
     "A page fault is a first access to a page of memory that the system has to map and clear.",
@@ -45,7 +52,7 @@ def sections(found: ProfiledRun) -> list[Section]:
         Section(
             id="profile-memory",
             heading=HEADING,
-            sentences=(*_sentences(found, shown, shared), *MEANINGS),
+            sentences=(*_sentences(found, shown, shared), *MEANINGS, *_snapshots(profiles)),
             charts=tuple(_charts(found, shared)),
             tables=(
                 held_table.summary(profiles, shared),
@@ -122,10 +129,24 @@ def _compared(found: ProfiledRun, shared: frozenset[str]) -> Iterator[str]:
         if recorded != own:
             side = "more" if recorded > own else "less"
             said = f"the run's record has {recorded:,} bytes, {abs(recorded - own):,} {side}"
-            yield f"{label(found, each, shared)}: {said}. {WHY}"
+            why = ON_GPU if each.problem.device == "cuda" else WHY
+            yield f"{label(found, each, shared)}: {said}. {why}"
     if same:
         which = f"{counted(same, 'sum')} below {'equals' if same == 1 else 'equal'}"
         yield f"{which} the peak memory of the run's record, to the byte."
+
+
+def _snapshots(profiles: Sequence[Profile]) -> Iterator[str]:
+    """How the snapshots of the caching allocator of an NVIDIA device are opened."""
+    on_gpu = [each for each in profiles if each.problem.device == "cuda"]
+    files = [file for each in on_gpu for file in each.files if file.endswith(SNAPSHOT)]
+    if files:
+        yield (
+            f"{', '.join(files)}: snapshots of torch's allocator, with the Python stack of each "
+            "allocation. To see one, drop it on the page pytorch.org/memory_viz."
+        )
+    elif on_gpu:
+        yield NO_SNAPSHOT
 
 
 def label(found: ProfiledRun, profile: Profile, shared: frozenset[str]) -> str:

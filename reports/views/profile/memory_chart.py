@@ -48,7 +48,7 @@ def chart(
         log_x=False,
         log_y=False,
         series=(*(_steps(each, looks, shares=shares) for each in lines), _peaks(lines, shares)),
-        note=" ".join(_note(lines, shares=shares)),
+        note=" ".join(_note(problem, lines, shares=shares)),
         alt=f"{TITLE}, {problem}: {'; '.join(map(_words, lines))}.",
         ticks=False,
     )
@@ -108,8 +108,10 @@ def _words(named: Named) -> str:
     return f"{name}: peak {mebibytes(line.bytes[line.peak])} MiB at {at}"
 
 
-def _note(lines: Sequence[Named], *, shares: bool) -> Iterator[str]:
+def _note(problem: Problem, lines: Sequence[Named], *, shares: bool) -> Iterator[str]:
     yield "A step is an allocation or a release; the mark is the peak."
+    if problem.device == "cuda":
+        yield "The time is that of the host, which launches kernels before they run."
     if shares:
         took = ", ".join(f"{name} {milliseconds(line.took_ms)} ms" for name, line in lines)
         yield f"Each profiled call spans the whole axis: {took}."

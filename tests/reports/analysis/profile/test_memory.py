@@ -31,6 +31,7 @@ def test_a_timeline_of_many_changes_keeps_its_peak_and_its_ends() -> None:
     long = replace(
         MEMORY,
         kept_bytes=10**7,
+        peak_bytes=10**7 + sum(changes[:77_778]),
         times_ns=tuple(range(len(changes))),
         changes=tuple(changes),
         peak_at=77_777,

@@ -2,11 +2,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from impls.interface import Problem
+from reports.analysis.profile.profiled_run import ProfiledRun
+from reports.analysis.run_analysis import Analysis
 from reports.views.charts.chart import Chart
 from reports.views.profile import held_table, memory
 from reports.views.sections import Section, Table
 from suites.records.profile import Held, MemoryProfile
 from tests.reports.memory_by_hand import LONG, MEMORY, MIB, PROBLEM, profile, profiled
+from tests.saved_run import TWO, small_run
 
 
 def section_of(*profiles: object, **record: object) -> Section:
@@ -127,3 +131,23 @@ def test_page_faults_and_resident_memory_stand_beside_the_peak() -> None:
 def test_without_profiles_there_is_no_section() -> None:
     failed = profile(nodes=(), memory=None, fault="failed: ValueError")
     assert memory.sections(profiled(failed)) == []
+
+
+def test_a_snapshot_of_an_nvidia_device_is_named_with_the_page_that_opens_it() -> None:
+    problem = Problem.parse("b1 h8 t1024 d64 full bf16 cuda")
+    with_file = profile(problem=problem, files=("x.trace.json", "x.memory.pickle"))
+    (said,) = [each for each in section_of(with_file).sentences if "memory_viz" in each]
+    assert said.startswith("x.memory.pickle: snapshots of torch's allocator")
+    assert memory.NO_SNAPSHOT in section_of(profile(problem=problem)).sentences
+    assert memory.NO_SNAPSHOT not in section_of(profile()).sentences
+
+
+def test_on_a_gpu_the_note_and_the_reason_are_those_of_its_allocator() -> None:
+    problem = Problem.parse("b1 h8 t1024 d64 full bf16 cuda")
+    run, records = small_run(problems=(problem,), sessions=1, made=TWO)
+    changed = [replace(each, peak_bytes=23 * MIB) for each in records]
+    found = ProfiledRun(Analysis(run, changed), (profile(problem=problem),))
+    (section,) = memory.sections(found)
+    assert any(each.endswith(memory.ON_GPU) for each in section.sentences)
+    (chart,) = section.charts
+    assert "The time is that of the host" in chart.note
