@@ -28,6 +28,7 @@ from suites.request.options import (
     FAIL_IF_SLOWER,
     JUDGE_OPTIONS,
     OPTIONS,
+    PROFILE_OPTIONS,
 )
 from suites.request.suites import named
 
@@ -385,14 +386,7 @@ def record(
     out: Annotated[Path, typer.Option(metavar="FILE", help="The workload.")] = Path(
         "workload.jsonl"
     ),
-    steps: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            min=1,
-            help="Equal steps that the script has; without it, optimizer steps are counted.",
-        ),
-    ] = None,
+    steps: parameters.ScriptSteps = None,
     keep_tensors: Annotated[
         int,
         typer.Option(
@@ -419,32 +413,63 @@ def record(
 
 
 @app.command()
-def profile(
-    words: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="-- COMMAND", help="As python my_script.py, or python -m module."),
-    ] = None,
+@with_options(PROFILE_OPTIONS)
+def profile(  # noqa: PLR0913 - each parameter is an option of the command line
+    context: typer.Context,
+    words: parameters.Profiled = None,
     *,
-    steps: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            min=1,
-            help="Equal steps that the script has; without it, optimizer steps are counted.",
-        ),
-    ] = None,
+    given: parameters.Given,
+    store: parameters.StoreUrl = DEFAULT_STORE,
     out: parameters.Out = None,
+    save: parameters.Save = "",
+    steps: parameters.ScriptSteps = None,
     as_json: parameters.Json = False,
 ) -> None:
-    """What attention takes of your script, by line: a table, a page, an image and a workload.
+    """Profile an implementation: where its time and its memory go, on one page.
 
-    The script runs unchanged; its output and exit status stay its own. docs/record.md says which
-    calls are seen.
+    It is measured first, beside its baseline, and then profiled in a process of its own. With
+    --against NAME both are profiled, and their difference is explained. --seq 512,1024,2048 shows
+    what grows how.
+
+    Of a script: what attention takes, by line. The script runs unchanged; its output and exit
+    status stay its own. docs/record.md says which calls are seen.
     """
     script = typed.script()
-    if script is None or words != script:
-        raise ValueError("profile needs a command behind --, as: profile -- python my_script.py")
-    _profile_script(script, out, steps=steps, as_json=as_json)
+    if script is not None:
+        _expect_script(words or [], script, [*given, *_given(context, "store", "save")])
+        _profile_script(script, out, steps=steps, as_json=as_json)
+    if steps is not None:
+        raise ValueError("--steps are of a script, as: profile --steps 100 -- python my_script.py")
+    from reports.outputs import profiling as output
+    from reports.outputs.folder import RESULTS, expect_folder
+    from reports.outputs.terminal.console import console
+    from reports.outputs.terminal.screen import Screen
+    from suites import profiling
+    from suites.request.planning import requested
+
+    _expect_kept(store)
+    expect_folder(out or RESULTS)
+    name = profiling.one_name(words or [])
+    request = requested(named("quick"), given)
+    live = Screen(console(stderr=True), quiet=as_json)
+    done = profiling.profile(name, request, store, typed.command(), live, out, save)
+    raise typer.Exit(output.report(*done, out, as_json=as_json))
+
+
+def _given(context: typer.Context, *names: str) -> list[str]:
+    """Those of these parameters that were typed, as options."""
+    return [f"--{name}" for name in names if is_given(context, name)]
+
+
+def _expect_script(words: list[str], script: list[str], options: list[str]) -> None:
+    """Raise ValueError for an implementation beside a script, and for options of one."""
+    if words != script:
+        raise ValueError(f"{words[0]} beside a script; expected profile NAME or profile -- COMMAND")
+    if options:
+        raise ValueError(
+            f"{', '.join(options)} with a script; expected no other option than --steps, --out and "
+            "--json"
+        )
 
 
 def _profile_script(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -62,12 +62,26 @@ class Conducted(NamedTuple):
     replaced: str = ""
 
 
+Then = Callable[[Conducted, LocalPool], None]
+"""Does more with the processes of a run, which keep compiled code."""
+
+
+def _nothing(done: Conducted, pool: LocalPool) -> None:
+    """Do no more."""
+
+
 class StoppedError(KeyboardInterrupt):
     """A run was stopped by hand; the message says what is stored, and how to finish it."""
 
 
 def begin(
-    request: Request, url: str, command: str, live: Live, lines: Listener | None, save: str = ""
+    request: Request,
+    url: str,
+    command: str,
+    live: Live,
+    lines: Listener | None,
+    save: str = "",
+    then: Then = _nothing,
 ) -> Conducted:
     """Plan a run, store the plan, and carry it out.
 
@@ -75,6 +89,7 @@ def begin(
     command  the command line
     lines    notified of phases and records instead of `live`
     save     a name for the run, given when it ends; empty for none
+    then     called after the last record, with the run's processes
 
     Raises ValueError for a name that no run can be given, before anything is measured.
     """
@@ -86,6 +101,7 @@ def begin(
         run = Run(name=name, started=now(), command=command, plan=plan, machine=machine)
         store.begin(run)
         records = conducted(run, store, pool, live, lines)
+        then(Conducted(run, store, records), pool)
     return finished(store, name, records, save)
 
 

@@ -30,6 +30,7 @@ from suites.engine.protocol import (
     Measure,
     ReadInstruments,
     Survey,
+    TakeProfile,
     Task,
     Wait,
 )
@@ -70,6 +71,7 @@ def _work() -> dict[type[Task], Work]:
         check,
         describe,
         following_bench,
+        profiles,
         readings,
         timed_rounds,
     )
@@ -88,6 +90,7 @@ def _work() -> dict[type[Task], Work]:
         Survey: describe.survey,
         Check: check.check,
         Measure: measure,
+        TakeProfile: profiles.take_profile,
         Calibrate: arms.calibrate,
         ReadInstruments: arms.read_instruments,
     }

@@ -11,6 +11,7 @@ from suites.records.codec import LimitsData, Milliseconds, ProblemText, message
 from suites.records.facts import SessionFacts
 from suites.records.input_files import InputFile
 from suites.records.plan import Entry
+from suites.records.profile import Profile
 from suites.records.record import Record
 
 
@@ -94,6 +95,14 @@ class Made:
 
     kind: Literal["record"] = "record"
     record: Record
+
+
+@message
+class ProfileTaken:
+    """A profile."""
+
+    kind: Literal["profile"] = "profile"
+    profile: Profile
 
 
 @message
@@ -193,6 +202,7 @@ Message: TypeAlias = (
     | LeftThreads
     | Uncapturable
     | Made
+    | ProfileTaken
     | Surveyed
     | Listed
     | Refused

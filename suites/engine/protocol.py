@@ -176,6 +176,21 @@ class Measure(_OnProblem):
 
 
 @message
+class TakeProfile(_OnProblem):
+    """Profile one implementation on a problem.
+
+    threads  OpenMP threads of the session
+    folder   for the trace, and for the memory snapshot of an NVIDIA device
+    stem     how the names of these files start
+    """
+
+    task: Literal["take profile"] = "take profile"
+    threads: int
+    folder: str
+    stem: str
+
+
+@message
 class Calibrate(Measure):
     """Time a baseline, its twin, a copy slower by a known part, and implementations beside them.
 
@@ -207,6 +222,7 @@ Task: TypeAlias = (
     | Survey
     | Check
     | Measure
+    | TakeProfile
     | Calibrate
     | ReadInstruments
 )

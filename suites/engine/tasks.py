@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from impls.interface import Problem
-from suites.engine.protocol import Check, Measure, Survey
+from suites.engine.protocol import Check, Measure, Survey, TakeProfile
 from suites.engine.samplers import Samplers
 from suites.measure.ceilings import BUDGET_MS
 from suites.measure.rounds import FEWEST_IN_LAYERS
@@ -77,6 +77,19 @@ class Tasks:
                 for each in others
             },
         }
+
+    def profile(self, problem: Problem, name: str, folder: str, stem: str) -> TakeProfile:
+        """The profile of an implementation on a problem.
+
+        folder, stem  of the files that it leaves
+        """
+        return TakeProfile(
+            session=CHECK,
+            threads=self.plan.threads[0],
+            folder=folder,
+            stem=stem,
+            **self._on(problem, [name]),
+        )
 
     def _measured(
         self, session: int, problem: Problem, names: Sequence[str], **values: Any

@@ -19,6 +19,7 @@ from suites.engine.protocol import (
     Measure,
     ReadInstruments,
     Survey,
+    TakeProfile,
     Task,
 )
 from suites.measure.affinity import launching
@@ -43,7 +44,7 @@ def devices_of(task: Task) -> Iterator[None]:
 
 def _names(task: Task) -> tuple[str, ...]:
     """The devices that a task uses."""
-    if isinstance(task, Check | Measure):
+    if isinstance(task, Check | Measure | TakeProfile):
         return (task.problem.device,)
     if isinstance(task, Survey):
         return task.devices

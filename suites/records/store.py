@@ -15,6 +15,7 @@ from typing import Any, Final, Self
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from suites.records import stored_profiles
 from suites.records.address import DEFAULT_STORE, without_password
 from suites.records.codec import to_json
 from suites.records.database import (
@@ -30,6 +31,7 @@ from suites.records.database import (
 )
 from suites.records.device_runs import timed_on
 from suites.records.facts import SessionFacts
+from suites.records.profile import Profile
 from suites.records.reading import Run, expect_name, facts_of, record_of, run_of, unread
 from suites.records.record import Record
 from suites.records.saved_names import expect_saveable, save, saved
@@ -111,6 +113,21 @@ class Store:
             connection.execute(
                 SESSIONS.insert().values(run=row, session=facts.session, data=to_json(facts))
             )
+
+    def add_profile(self, run: str, profile: Profile) -> None:
+        """Commit a profile of a run."""
+        with self._transaction("written") as connection:
+            stored_profiles.add(connection, run, profile)
+
+    def profiles(self, run: str) -> list[Profile]:
+        """The profiles of a run, in the order they were stored."""
+        with self._transaction("read") as connection:
+            return stored_profiles.of_run(connection, run)
+
+    def profiled_runs(self) -> set[str]:
+        """The names of the runs that have profiles."""
+        with self._transaction("read") as connection:
+            return stored_profiles.runs(connection)
 
     def sessions(self, run: str) -> list[SessionFacts]:
         """The facts that the processes of a run reported, in the order they were stored."""

@@ -159,6 +159,19 @@ BISECT_OPTIONS: Final = tuple(
     replace(OPTIONS[name], help=text) for name, text in _BISECT_HELP.items()
 )
 """Those of `bisect`, in its own words."""
+_NOT_OF_PROFILE: Final = (
+    "--impl",
+    "--with-peers",
+    "--inputs",
+    "--workload",
+    "--problem-file",
+    "--apart",
+    "--tail",
+)
+PROFILE_OPTIONS: Final = tuple(
+    option for name, option in OPTIONS.items() if name not in _NOT_OF_PROFILE
+)
+"""Those of `profile`, which names one implementation and its problems."""
 FAIL_IF_SLOWER: Final = replace(OPTIONS["--delta"], name="--fail-if-slower")
 """The limit of a gate: a part, as --delta is."""
 

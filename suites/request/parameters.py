@@ -29,6 +29,14 @@ Candidates = Annotated[
         help="Candidates: FILE.py, FILE.py:FUNCTION, or a folder for its *.py files.",
     ),
 ]
+Profiled = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="NAME | -- COMMAND",
+        help="NAME, FILE.py or FILE.py:FUNCTION; or after --, a script, as python my_script.py.",
+        autocompletion=completion.implementations,
+    ),
+]
 Span = Annotated[
     str,
     typer.Argument(
@@ -160,6 +168,15 @@ Summary = Annotated[
 Save = Annotated[
     str,
     typer.Option(metavar="NAME", help="A name for the run, as main; it may be given again."),
+]
+ScriptSteps = Annotated[
+    int | None,
+    typer.Option(
+        "--steps",
+        metavar="N",
+        min=1,
+        help="Equal steps that a script has; without it, optimizer steps are counted.",
+    ),
 ]
 SelftestDevice = Annotated[
     str, typer.Option("--device", metavar="KIND", help="cpu, or cuda: validate a GPU machine.")

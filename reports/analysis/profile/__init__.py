@@ -1,0 +1,1 @@
+"""What profiles mean: operators, differences, memory at the peak, set-up, growth."""

@@ -1,0 +1,92 @@
+"""The task `TakeProfile`: the profile of one implementation on one problem."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from suites.engine.call_limits import limited_memory, preparing, quiet
+from suites.engine.gauge import page_faults
+from suites.engine.messages import ProfileTaken
+from suites.engine.outcome import clear_caches, recorded, resolve_in
+from suites.engine.pipe import Sender
+from suites.engine.protocol import TakeProfile
+from suites.measure import compilers, memory, timing
+from suites.measure.devices import device
+from suites.measure.inputs import call_of, make_inputs
+from suites.measure.preparing import Preparation
+from suites.measure.profiler.profiling import Profiled, profiled
+from suites.measure.unseen import unseen
+from suites.records.kernels import UNSEEN
+from suites.records.profile import MemoryProfile, Profile
+
+FAULT_CALLS = 5
+"""Plain calls over which page faults are averaged."""
+
+
+def take_profile(task: TakeProfile, sender: Sender) -> None:
+    """Send the profile of the implementation; the record of its failure where it fails."""
+    (name,) = task.implementations
+    compilers.forget()
+    with quiet():
+        recorded(task, name, sender, partial(_take, task, name, sender))
+
+
+def _take(task: TakeProfile, name: str, sender: Sender) -> None:
+    """Set the implementation up, warm it up, and profile its call."""
+    each, problem = resolve_in(task, name), task.problem
+    clear_caches(each)
+    clock = device(problem.device, cold=False).clock
+    preparation = Preparation(each, partial(preparing, sender))
+    inputs = make_inputs(problem, purpose="profile", session=task.session, seed=task.seed)
+    held = [x for x in (inputs.q, inputs.k, inputs.v, inputs.grad) if x is not None]
+    with limited_memory(task.settings.memory_limit, problem.device):
+        prepare = partial(preparation.bound, problem)
+        prepared = memory.kept_by(prepare, problem.device) if each.prepares else 0
+        call = call_of(preparation.bind(problem, inputs), inputs)
+        with preparation.first(problem, problem):
+            made, usage = memory.measure(call, problem.device, held, prepared)
+        del made
+        timing.warm_up(call, clock)
+        found = profiled(call, problem, clock, usage.kept_bytes or 0)
+        faults = _page_faults(call)
+    reason = unseen(each) or usage.unseen
+    trace = _write_trace(task, found)
+    sender.send(
+        ProfileTaken(
+            profile=Profile(
+                implementation=name,
+                problem=problem,
+                threads=task.threads,
+                plain_ms=found.plain_ms,
+                profiled_ms=found.profiled_ms,
+                nodes=found.nodes,
+                memory=None if reason else _with_system(found.memory, faults, usage),
+                kernels=found.kernels,
+                no_lines=found.no_lines,
+                unseen="" if found.kernels else UNSEEN,
+                files=(trace,),
+            )
+        )
+    )
+
+
+def _page_faults(call: timing.Call) -> float:
+    """Minor page faults of one plain call, mean."""
+    before = page_faults()
+    for _ in range(FAULT_CALLS):
+        call()
+    return (page_faults() - before) / FAULT_CALLS
+
+
+def _with_system(found: MemoryProfile, faults: float, usage: memory.Usage) -> MemoryProfile:
+    return replace(found, page_faults=faults, resident_bytes=usage.resident_bytes)
+
+
+def _write_trace(task: TakeProfile, found: Profiled) -> str:
+    """The name of the trace that is written for chrome://tracing and ui.perfetto.dev."""
+    file = Path(task.folder) / f"{task.stem}.trace.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    found.results.save(str(file))
+    return file.name

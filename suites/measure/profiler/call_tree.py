@@ -1,0 +1,138 @@
+"""The call tree of a call: its operators merged by their path of source lines and operators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from suites.measure.profiler.events import ENGINE, Event
+from suites.measure.profiler.placing import Placed, shape_of
+from suites.measure.profiler.source_lines import Stack
+from suites.measure.profiler.work import Work
+from suites.records.profile import ROOT, UNPLACED, Kind, Node
+
+PYTHON = "Python"
+"""The name of the nodes of time in which no operator runs."""
+
+WorkOf = Callable[[Placed, Event], Work]
+"""Gives the work of an operator, from its inputs and from its event in the timed call."""
+
+
+@dataclass(slots=True)
+class _Sum:
+    """The sums of a node."""
+
+    parent: int
+    kind: Kind
+    name: str
+    calls: int = 0
+    total_ns: int = 0
+    self_ns: int = 0
+    flops: float | None = None
+    bytes: int | None = None
+    shapes: str = ""
+
+    def add(self, *, total_ns: int = 0, self_ns: int = 0, calls: int = 0) -> None:
+        """Add the times of a call."""
+        self.total_ns += total_ns
+        self.self_ns += self_ns
+        self.calls += calls
+
+    def add_work(self, work: Work) -> None:
+        """Add the work of a call."""
+        if work.flops is not None:
+            self.flops = (self.flops or 0.0) + work.flops
+        if work.bytes is not None:
+            self.bytes = (self.bytes or 0) + work.bytes
+
+
+@dataclass(slots=True)
+class CallTree:
+    """Builds the nodes.
+
+    node_of  the node of each operator, in the order in which they began
+    line_of  the node of the line of each
+    """
+
+    placed: Sequence[Placed]
+    work_of: WorkOf
+    node_of: list[int] = field(default_factory=list)
+    line_of: list[int] = field(default_factory=list)
+    _sums: list[_Sum] = field(default_factory=list)
+    _index: dict[tuple[int, Kind, str], int] = field(default_factory=dict)
+
+    def build(self, root: Event) -> tuple[Node, ...]:
+        """The nodes of a call, whose operators are those that were placed."""
+        whole = self._at(UNPLACED, "call", "call")
+        self._sums[whole].add(total_ns=root.took_ns, calls=1)
+        at_ns, stack = root.start_ns, self.placed[0].stack if self.placed else ()
+        for each in (each for each in root.within if each.kind == "operator"):
+            stack = self.placed[len(self.node_of)].stack
+            self._add_python(stack, each.start_ns - at_ns)
+            self._add(each, self._line(stack))
+            at_ns = max(at_ns, each.end_ns)
+        self._add_python(stack, root.end_ns - at_ns)
+        self._sum_lines()
+        return tuple(map(_node, self._sums))
+
+    def _add_python(self, stack: Stack, took_ns: int) -> None:
+        """Time before an operator, which belongs to the line that calls it."""
+        if took_ns > 0:
+            node = self._at(self._line(stack), "python", PYTHON)
+            self._sums[node].add(total_ns=took_ns, self_ns=took_ns, calls=1)
+
+    def _add(self, event: Event, parent: int) -> None:
+        """An operator and all that it calls."""
+        placed = self.placed[len(self.node_of)]
+        name = "autograd engine" if event.name.startswith(ENGINE) else event.name
+        node = self._at(parent, "operator", name)
+        self.node_of.append(node)
+        self.line_of.append(self._line(placed.stack))
+        within = [each for each in event.within if each.kind == "operator"]
+        inner_ns = sum(each.took_ns for each in within)
+        found = self._sums[node]
+        found.add(total_ns=event.took_ns, self_ns=max(0, event.took_ns - inner_ns), calls=1)
+        found.add_work(self.work_of(placed, event))
+        found.shapes = found.shapes or ", ".join(map(shape_of, filter(None, placed.inputs)))
+        for each in within:
+            below = self.placed[len(self.node_of)].stack
+            own = node if below == placed.stack else self._line(below, node, placed.stack)
+            self._add(each, own)
+
+    def _line(self, stack: Stack, below: int = ROOT, known: Stack = ()) -> int:
+        """The node of a line, below another node.
+
+        known  lines above, which are left out
+        """
+        node = below
+        start = len(known) if stack[: len(known)] == known else 0
+        for line in stack[start:]:
+            node = self._at(node, "line", line)
+        return node
+
+    def _at(self, parent: int, kind: Kind, name: str) -> int:
+        key = (parent, kind, name)
+        if key not in self._index:
+            self._index[key] = len(self._sums)
+            self._sums.append(_Sum(parent, kind, name))
+        return self._index[key]
+
+    def _sum_lines(self) -> None:
+        """Give each line the time of what is below it."""
+        for each in reversed(self._sums):
+            if each.parent > ROOT and self._sums[each.parent].kind == "line":
+                self._sums[each.parent].total_ns += each.total_ns
+
+
+def _node(found: _Sum) -> Node:
+    return Node(
+        parent=found.parent,
+        kind=found.kind,
+        name=found.name,
+        calls=found.calls,
+        total_ns=found.total_ns,
+        self_ns=found.self_ns,
+        flops=found.flops,
+        bytes=found.bytes,
+        shapes=found.shapes,
+    )

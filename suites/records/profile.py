@@ -1,0 +1,111 @@
+"""A profile: the call tree of one call, its memory over time, and what is held at the peak."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from suites.records.codec import Bytes, Count, Growth, Milliseconds, ProblemText, message
+from suites.records.kernels import Kernel
+
+Kind = Literal["call", "line", "operator", "kernel", "python"]
+ROOT: Final = 0
+"""The index of the node of the whole call."""
+UNPLACED: Final = -1
+"""The parent of the root, and the node of memory that no operator allocated."""
+
+
+@message
+class Node:
+    """A place of the call tree, with all calls that came to it by the same path.
+
+    parent    index of the node above; UNPLACED for the root
+    kind      call: the whole call; line: a source line of the implementation; operator: of torch;
+              kernel: of a GPU; python: time of its line in which no operator runs
+    name      `file:line function` of a line; the operator's or the kernel's name
+    calls     how often; 0 for lines
+    total_ns  time in it, in what it called, too
+    self_ns   time in it alone
+    flops     floating-point operations that follow from the shapes; None: not known
+    bytes     read and written at least, by the shapes; None: not known
+    shapes    of its inputs, as "8x1024x64, 8x64x1024"; of the first call
+    """
+
+    parent: int
+    kind: Kind
+    name: str
+    calls: Count = 0
+    total_ns: Count = 0
+    self_ns: Count = 0
+    flops: float | None = None
+    bytes: Bytes | None = None
+    shapes: str = ""
+
+
+@message
+class Held:
+    """Memory that is held at the peak.
+
+    node   that allocated it; UNPLACED: none did
+    line   the node of the source line; of a backward operator, that of its forward operator
+    shape  where an operator used it later, as "8x1024x1024 float32"; empty: not known
+    """
+
+    bytes: Bytes
+    node: int = -1
+    line: int = -1
+    shape: str = ""
+
+
+@message
+class MemoryProfile:
+    """Memory of torch's allocator above the inputs over one call.
+
+    kept_bytes   held before the call: by preparation and the first call
+    times_ns     of each allocation and release, from the beginning of the call
+    changes      bytes of each; negative where memory is released
+    peak_bytes   the largest sum, with kept_bytes
+    peak_at      index of the change that gives it; -1: before the first one
+    held         at the peak; with kept_bytes their sum is peak_bytes
+    page_faults  minor page faults of a plain call, mean
+    resident_bytes  growth of the process's resident memory in a first call; None: not read
+    """
+
+    kept_bytes: Bytes = 0
+    times_ns: tuple[int, ...] = ()
+    changes: tuple[Growth, ...] = ()
+    peak_bytes: Bytes = 0
+    peak_at: int = -1
+    held: tuple[Held, ...] = ()
+    page_faults: float | None = None
+    resident_bytes: Bytes | None = None
+
+
+@message
+class Profile:
+    """The profile of one implementation on one problem.
+
+    plain_ms     calls without the profiler, interleaved with
+    profiled_ms  calls with it; `nodes` are of the one with the median time
+    nodes        the call tree; the first is the whole call, a parent comes before its children
+    memory       None where torch's allocator does not see it
+    kernels      that the call ran
+    compile_ms   time that torch took to compile, in this process; None: it compiles nothing
+    no_lines     why source lines are not known; empty when they are
+    unseen       why the profiler sees nothing of it; empty when it does
+    fault        status and reason where it failed; nothing else is known then
+    files        names of the files beside the page: the trace, and on CUDA the memory snapshot
+    """
+
+    implementation: str
+    problem: ProblemText
+    threads: Count
+    plain_ms: tuple[Milliseconds, ...] = ()
+    profiled_ms: tuple[Milliseconds, ...] = ()
+    nodes: tuple[Node, ...] = ()
+    memory: MemoryProfile | None = None
+    kernels: tuple[Kernel, ...] = ()
+    compile_ms: Milliseconds | None = None
+    no_lines: str = ""
+    unseen: str = ""
+    fault: str = ""
+    files: tuple[str, ...] = ()
