@@ -1,4 +1,4 @@
-"""A recorded script by hand: three lines, a problem that is not expressible, and slow first calls."""
+"""A recorded script by hand: lines with slow first calls, and calls without a problem."""
 
 from __future__ import annotations
 

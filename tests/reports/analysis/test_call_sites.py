@@ -23,7 +23,9 @@ def test_the_line_with_the_most_time_is_first_and_names_the_script() -> None:
 
 @pytest.mark.parametrize("steps", [1, 10])
 @pytest.mark.parametrize("others", [(), (dropout(),)])
-def test_shares_of_lines_set_up_and_the_rest_add_up(steps: int, others: tuple[Unrecorded, ...]) -> None:
+def test_shares_of_lines_set_up_and_the_rest_add_up(
+    steps: int, others: tuple[Unrecorded, ...]
+) -> None:
     found = call_sites(script(steps=steps, others=others))
     lines = sum(found.share(site.total_ms) for site in found.sites)
     rest = (found.set_up_ms + found.outside_ms) / found.whole_ms
