@@ -83,11 +83,11 @@ def _unseen(found: CallSites) -> Iterator[str]:
 
 
 def _uneven(found: CallSites) -> Iterator[str]:
-    """Where the mean of attention is no part of the median step."""
-    if found.each(found.attention_ms) > found.took_ms:
+    """Where shares are of another time, and where calls are outside of steps."""
+    if found.whole_ms > found.took_ms:
         yield (
-            f"attention takes {milliseconds(found.each(found.attention_ms))} ms in the mean, more "
-            f"than {whole(found)}: steps differ, and shares are of the time in attention"
+            f"attention and its set-up take {milliseconds(found.whole_ms)} ms in the mean, more "
+            f"than {whole(found)}: steps differ or calls overlap; shares are of the larger time"
         )
     optimized = found.has_steps and any(each.backward_ms or each.unseen for each in found.calls)
     without = [each for each in found.calls if not each.backward_ms and not each.unseen]
