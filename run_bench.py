@@ -386,7 +386,7 @@ def record(
     out: Annotated[Path, typer.Option(metavar="FILE", help="The workload.")] = Path(
         "workload.jsonl"
     ),
-    steps: parameters.ScriptSteps = None,
+    steps: parameters.Steps = None,
     keep_tensors: Annotated[
         int,
         typer.Option(
@@ -419,27 +419,41 @@ def profile(  # noqa: PLR0913 - each parameter is an option of the command line
     words: parameters.Profiled = None,
     *,
     given: parameters.Given,
+    steps: parameters.Steps = None,
     store: parameters.StoreUrl = DEFAULT_STORE,
     out: parameters.Out = None,
     save: parameters.Save = "",
-    steps: parameters.ScriptSteps = None,
     as_json: parameters.Json = False,
 ) -> None:
-    """Profile an implementation: where its time and its memory go, on one page.
+    """Profile an implementation, or a script: where time and memory go, on one page.
 
-    It is measured first, beside its baseline, and then profiled in a process of its own. With
-    --against NAME both are profiled, and their difference is explained. --seq 512,1024,2048 shows
-    what grows how.
+    An implementation is measured first, beside its baseline, and then profiled in a process of its
+    own. With --against NAME both are profiled, and their difference is explained. With several
+    lengths, as --seq 512,1024,2048, the page shows which operators grow how.
 
-    Of a script: what attention takes, by line. The script runs unchanged; its output and exit
-    status stay its own. docs/record.md says which calls are seen.
+    A script, after --, runs unchanged; its output and exit status stay its own. The page shows what
+    each of its lines takes in attention.
     """
     script = typed.script()
-    if script is not None:
-        _expect_script(words or [], script, [*given, *_given(context, "store", "save")])
-        _profile_script(script, out, steps=steps, as_json=as_json)
-    if steps is not None:
-        raise ValueError("--steps are of a script, as: profile --steps 100 -- python my_script.py")
+    if script is None:
+        _profile_one(words or [], given, store, out, save, steps=steps, as_json=as_json)
+    unused = [*given, *(f"--{name}" for name in ("store", "save") if is_given(context, name))]
+    if unused or (words or []) != script:
+        raise ValueError(f"{(unused or words or [''])[0]} beside a script; expected -- COMMAND")
+    _profile_script(script, out, steps=steps, as_json=as_json)
+
+
+def _profile_one(
+    words: list[str],
+    given: dict[str, str | list[str]],
+    store: str,
+    out: Path | None,
+    save: str,
+    *,
+    steps: int | None,
+    as_json: bool,
+) -> NoReturn:
+    """Measure and profile an implementation, and report it."""
     from reports.outputs import profiling as output
     from reports.outputs.folder import RESULTS, expect_folder
     from reports.outputs.terminal.console import console
@@ -447,29 +461,15 @@ def profile(  # noqa: PLR0913 - each parameter is an option of the command line
     from suites import profiling
     from suites.request.planning import requested
 
+    name = profiling.one_name(words)
+    if steps is not None:
+        raise ValueError(f"--steps {steps} beside {name}; only a script has steps")
     _expect_kept(store)
     expect_folder(out or RESULTS)
-    name = profiling.one_name(words or [])
-    request = requested(named("quick"), given)
     live = Screen(console(stderr=True), quiet=as_json)
+    request = requested(named("quick"), given)
     done = profiling.profile(name, request, store, typed.command(), live, out, save)
     raise typer.Exit(output.report(*done, out, as_json=as_json))
-
-
-def _given(context: typer.Context, *names: str) -> list[str]:
-    """Those of these parameters that were typed, as options."""
-    return [f"--{name}" for name in names if is_given(context, name)]
-
-
-def _expect_script(words: list[str], script: list[str], options: list[str]) -> None:
-    """Raise ValueError for an implementation beside a script, and for options of one."""
-    if words != script:
-        raise ValueError(f"{words[0]} beside a script; expected profile NAME or profile -- COMMAND")
-    if options:
-        raise ValueError(
-            f"{', '.join(options)} with a script; expected no other option than --steps, --out and "
-            "--json"
-        )
 
 
 def _profile_script(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from statistics import median
+from typing import Final
 
 from suites.engine.call_limits import limited_memory, preparing, quiet
 from suites.engine.gauge import page_faults
@@ -12,7 +14,7 @@ from suites.engine.messages import ProfileTaken
 from suites.engine.outcome import clear_caches, recorded, resolve_in
 from suites.engine.pipe import Sender
 from suites.engine.protocol import TakeProfile
-from suites.measure import compilers, memory, timing
+from suites.measure import compilers, memory, perf_counters, timing
 from suites.measure.devices import device
 from suites.measure.inputs import call_of, make_inputs
 from suites.measure.preparing import Preparation
@@ -21,8 +23,12 @@ from suites.measure.unseen import unseen
 from suites.records.kernels import UNSEEN
 from suites.records.profile import MemoryProfile, Profile
 
-FAULT_CALLS = 5
+FAULT_CALLS: Final = 5
 """Plain calls over which page faults are averaged."""
+COUNTED_MS: Final = 500.0
+"""Time of plain calls over which hardware counters are averaged."""
+MOST_COUNTED: Final = 1000
+"""Calls of them at most."""
 
 
 def take_profile(task: TakeProfile, sender: Sender) -> None:
@@ -51,6 +57,8 @@ def _take(task: TakeProfile, name: str, sender: Sender) -> None:
         timing.warm_up(call, clock)
         found = profiled(call, problem, clock, usage.kept_bytes or 0)
         faults = _page_faults(call)
+        calls = round(COUNTED_MS / max(median(found.plain_ms), COUNTED_MS / MOST_COUNTED))
+        counters = perf_counters.read(call, max(1, calls))
     reason = unseen(each) or usage.unseen
     trace = _write_trace(task, found)
     sender.send(
@@ -64,6 +72,7 @@ def _take(task: TakeProfile, name: str, sender: Sender) -> None:
                 nodes=found.nodes,
                 memory=None if reason else _with_system(found.memory, faults, usage),
                 kernels=found.kernels,
+                counters=counters,
                 no_lines=found.no_lines,
                 unseen="" if found.kernels else UNSEEN,
                 files=(trace,),

@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 from suites.records.codec import Bytes, Count, Growth, Milliseconds, ProblemText, message
 from suites.records.kernels import Kernel
+from suites.records.perf_counters import PerfCounters
 
 Kind = Literal["call", "line", "operator", "kernel", "python"]
 ROOT: Final = 0
@@ -89,6 +90,7 @@ class Profile:
     nodes        the call tree; the first is the whole call, a parent comes before its children
     memory       None where torch's allocator does not see it
     kernels      that the call ran
+    counters     hardware counters of plain calls; None: not read
     compile_ms   time that torch took to compile, in this process; None: it compiles nothing
     no_lines     why source lines are not known; empty when they are
     unseen       why the profiler sees nothing of it; empty when it does
@@ -104,6 +106,7 @@ class Profile:
     nodes: tuple[Node, ...] = ()
     memory: MemoryProfile | None = None
     kernels: tuple[Kernel, ...] = ()
+    counters: PerfCounters | None = None
     compile_ms: Milliseconds | None = None
     no_lines: str = ""
     unseen: str = ""

@@ -37,6 +37,14 @@ Profiled = Annotated[
         autocompletion=completion.implementations,
     ),
 ]
+Steps = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=1,
+        help="Equal steps that the script has; without it, optimizer steps are counted.",
+    ),
+]
 Span = Annotated[
     str,
     typer.Argument(
@@ -168,15 +176,6 @@ Summary = Annotated[
 Save = Annotated[
     str,
     typer.Option(metavar="NAME", help="A name for the run, as main; it may be given again."),
-]
-ScriptSteps = Annotated[
-    int | None,
-    typer.Option(
-        "--steps",
-        metavar="N",
-        min=1,
-        help="Equal steps that a script has; without it, optimizer steps are counted.",
-    ),
 ]
 SelftestDevice = Annotated[
     str, typer.Option("--device", metavar="KIND", help="cpu, or cuda: validate a GPU machine.")
