@@ -129,6 +129,10 @@ TERMS: Final = (
     ),
     Term("host ms", "Milliseconds that the host takes to launch one call on an idle GPU."),
     Term(
+        "mJ per call",
+        "Millijoules of one call, of all that ran on the processor package or the GPU meanwhile.",
+    ),
+    Term(
         "kernel",
         "The kernels that do the work of one call, as torch's profiler saw them in the check. "
         f"Same kernel: {kernels.MEANING[0].lower()}{kernels.MEANING[1:]}",

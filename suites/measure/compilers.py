@@ -28,7 +28,7 @@ RECOMPILATIONS: Final = 4096
 """Compilations of one function that torch is permitted. Its own limit is 8: further shapes would
 run without the compiler, and no message says so."""
 
-_NAMED_KERNELS: Final = "TORCHINDUCTOR_CPP_ENABLE_KERNEL_PROFILE"
+NAMED_KERNELS: Final = "TORCHINDUCTOR_CPP_ENABLE_KERNEL_PROFILE"
 """Read by torch when its compiler is loaded."""
 
 
@@ -87,7 +87,7 @@ def name_kernels() -> None:
     Only for code that this process compiles from now on. Each kernel then announces its start and
     its end to the profiler, as operators do.
     """
-    os.environ[_NAMED_KERNELS] = "1"
+    os.environ[NAMED_KERNELS] = "1"
     config: Any = sys.modules.get("torch._inductor.config")
     if config is not None:
         config.cpp.enable_kernel_profile = True

@@ -83,6 +83,19 @@ _NAMES: Final[dict[OperatorKind, frozenset[str]]] = {
 }
 GENERATED: Final = re.compile(r"graph_\d+_|(cpp|triton)_\w*(fused|flex)")
 """Kernels that torch.compile generates."""
+_KERNELS: Final[tuple[tuple[OperatorKind, re.Pattern[str]], ...]] = (
+    ("compiled code", GENERATED),
+    ("attention", re.compile(r"flash_?(fwd|bwd)|fmha|sdpa")),
+    ("products", re.compile(r"gemm|gemv|cutlass|cublas|nvjet|xmma|splitK")),
+    ("softmax and exponentials", re.compile(r"(?i)softmax|exp_kernel")),
+    ("fills and allocation", re.compile(r"Memset|FillFunctor")),
+    ("copies", re.compile(r"Memcpy|copy_kernel|CatArray")),
+    ("reductions", re.compile(r"reduce_kernel")),
+    ("elementwise", re.compile(r"elementwise_kernel")),
+)
+"""Parts of names of kernels: the first that matches decides."""
+_UNDECIDED: Final = ("other", "Python", "autograd")
+"""Kinds of operators that do not determine the kind of their kernels."""
 _AUTOGRAD: Final = re.compile(r"(torch::)?autograd::|\w+Backward\d+$|detach$")
 """Torch's own functions of autograd have a number at the end; those in Python have none."""
 _LIBRARY: Final = re.compile(r"\w+::")
@@ -99,6 +112,19 @@ def kind_of(name: str) -> OperatorKind:
     if not _LIBRARY.match(name):
         return "Python"
     return next((kind for kind, names in _NAMES.items() if plain(name) in names), "other")
+
+
+def kind_of_kernel(name: str, operator: str = "") -> OperatorKind:
+    """The kind of a kernel on a GPU: that of the operator that launched it, or by its own name.
+
+    operator  empty: none launched it
+    """
+    above = kind_of(operator) if operator else "other"
+    if above not in _UNDECIDED:
+        return above
+    if is_attention(name):
+        return "attention"
+    return next((kind for kind, pattern in _KERNELS if pattern.search(name)), "other")
 
 
 def plain(name: str) -> str:

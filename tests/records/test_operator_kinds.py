@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from suites.records.kernels import MATH
-from suites.records.operator_kinds import ENGINE_NAME, GRAPH_NAME, kind_of, plain
+from suites.records.operator_kinds import ENGINE_NAME, GRAPH_NAME, kind_of, kind_of_kernel, plain
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,28 @@ from suites.records.operator_kinds import ENGINE_NAME, GRAPH_NAME, kind_of, plai
 )
 def test_a_name_has_one_kind(name: str, kind: str) -> None:
     assert kind_of(name) == kind
+
+
+@pytest.mark.parametrize(
+    ("name", "operator", "kind"),
+    [
+        ("ampere_sgemm_128x64", "aten::bmm", "products"),
+        ("at::native::elementwise_kernel", "aten::exp", "softmax and exponentials"),
+        ("ampere_sgemm_128x64", "", "products"),
+        ("at::native::elementwise_kernel", "aten::my_new_one", "elementwise"),
+        ("flash_fwd_kernel", "mylib::attention", "attention"),
+        ("pytorch_flash::flash_fwd_kernel", "", "attention"),
+        ("triton_tem_fused_flex_attention_0", "", "compiled code"),
+        ("Memset", "", "fills and allocation"),
+        ("Memcpy DtoD", "", "copies"),
+        ("at::native::reduce_kernel", "", "reductions"),
+        ("my_kernel", "_Mine", "other"),
+    ],
+)
+def test_a_kernel_has_the_kind_of_its_operator_or_of_its_name(
+    name: str, operator: str, kind: str
+) -> None:
+    assert kind_of_kernel(name, operator) == kind
 
 
 def test_an_operator_in_place_is_the_same_operator() -> None:

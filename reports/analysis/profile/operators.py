@@ -8,7 +8,7 @@ device; the host's time in operators and in Python is launching. This never ran 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import median
 from typing import Final
@@ -17,8 +17,8 @@ from reports.analysis.profile.tree import Tree
 from reports.analysis.run_analysis import Analysis
 from reports.rows.measurements import Measurement
 from reports.rows.sessions import median_ceilings
-from suites.records.operator_kinds import OperatorKind, kind_of
-from suites.records.profile import ROOT, Profile
+from suites.records.operator_kinds import OperatorKind, kind_of, kind_of_kernel
+from suites.records.profile import ROOT, Node, Profile
 from suites.stats.ceilings import Ceiling
 
 IDLE: Final = "idle device"
@@ -27,6 +27,8 @@ PYTHON: Final = "Python"
 """Time of a call in which no operator runs."""
 _BY_FLOPS: Final = ("products", "attention")
 """Kinds beside the ceiling of matrix products; others are beside the memory bandwidth."""
+_MOST: Final = 0.9
+"""Share of the time of compiled code from which one kernel is taken for all of it."""
 
 Category = OperatorKind | str
 """The kind of an operator, or IDLE."""
@@ -89,6 +91,23 @@ def measured(profile: Profile, analysis: Analysis) -> Measurement | None:
     )
 
 
+def _with_whole(profile: Profile) -> tuple[Node, ...]:
+    """The nodes; compiled code that computes the whole problem has its FLOPs.
+
+    It does where the call runs no other product, and one compiled kernel takes most of the time.
+    """
+    nodes = profile.nodes
+    kinds = [kind_of(node.name) if node.kind == "operator" else "" for node in nodes]
+    compiled = [place for place, kind in enumerate(kinds) if kind == "compiled code"]
+    if not compiled or any(kind in _BY_FLOPS for kind in kinds):
+        return nodes
+    longest = max(compiled, key=lambda place: nodes[place].self_ns)
+    if nodes[longest].self_ns < _MOST * sum(nodes[place].self_ns for place in compiled):
+        return nodes
+    whole = replace(nodes[longest], flops=float(profile.problem.flops))
+    return (*nodes[:longest], whole, *nodes[longest + 1 :])
+
+
 @dataclass(frozen=True, slots=True)
 class _Part:
     """A node's own part of the call."""
@@ -111,7 +130,7 @@ class Operators:
     def __init__(self, profile: Profile, analysis: Analysis) -> None:
         self.profile = profile
         self.analysis = analysis
-        self.tree = Tree(profile)
+        self.tree = Tree(replace(profile, nodes=_with_whole(profile)))
         self.on_device = any(node.kind == "kernel" for node in profile.nodes)
         self.host_ns = sum(node.self_ns for node in profile.nodes if node.kind != "kernel")
         self._parts = self._on_device() if self.on_device else self._on_host()
@@ -175,9 +194,10 @@ class Operators:
         for place, node in enumerate(self.tree.nodes):
             if node.kind == "kernel":
                 above = self.tree.nodes[node.parent]
-                name = above.name if above.kind == "operator" else node.name
-                own = node.parent if above.kind == "operator" else place
-                parts.append(_Part(own, name, kind_of(name), node.self_ns))
+                launched = above.kind == "operator"
+                kind = kind_of_kernel(node.name, above.name if launched else "")
+                own, name = (node.parent, above.name) if launched else (place, node.name)
+                parts.append(_Part(own, name, kind, node.self_ns))
         return [*parts, *self._rest(parts, IDLE)]
 
     def _rest(self, parts: Sequence[_Part], name: str) -> list[_Part]:
@@ -232,8 +252,8 @@ class Operators:
 
     def _ceiling(self, category: Category, shapes: str) -> Ceiling | None:
         """The ceiling beside a category: of products, of reads, or of copies in memory."""
-        if category in _BY_FLOPS:
-            dtype = shapes.partition(",")[0].rpartition(" ")[2]
+        if category in _BY_FLOPS or (category == "compiled code" and not shapes):
+            dtype = shapes.partition(",")[0].rpartition(" ")[2] or self.profile.problem.dtype
             products = [e for e in self._ceilings if e.kind == "matmul" and e.dtype == dtype]
             return max(products, key=lambda each: each.value, default=None)
         kind = "read" if category == "reductions" else "copy"

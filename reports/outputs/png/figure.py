@@ -15,11 +15,11 @@ from matplotlib.patches import Patch
 from reports.outputs.png.axes import INK, fill, heights, limits, mark_axes, style
 from reports.outputs.png.ends import named, places, write_ends
 from reports.outputs.png.icicles import fill_icicle
-from reports.outputs.png.rows import STACKED, fill_rows
+from reports.outputs.png.rows import fill_rows
 from reports.outputs.png.sheet import MARGIN, SLIDE, Sheet, sheet
 from reports.outputs.png.text import LABEL, PLAIN, SMALL, TITLE, height, letters, plain, width
 from reports.outputs.png.tiles import fill_map
-from reports.views.charts.chart import Chart, Icicle, Map, Shown
+from reports.views.charts.chart import SPANS, STACKED, Chart, Icicle, Map, Shown
 
 SOFT: Final = "#59636e"
 _LABELS: Final = (0.62, 0.45)
@@ -163,7 +163,7 @@ def _keys(shown: Sequence[Shown]) -> Keys:
 def _keys_of(chart: Shown) -> Iterator[tuple[str, str, Artist]]:
     """Legend entries of a chart: implementation, name and artist.
 
-    Beside rows of text only those of stacked bars, in their order.
+    Beside rows of text only those of bars, in their order.
     """
     if isinstance(chart, Map):
         for tile in chart.tiles:
@@ -173,7 +173,7 @@ def _keys_of(chart: Shown) -> Iterator[tuple[str, str, Artist]]:
             yield "", name, Patch(facecolor=look.light)
     elif chart.rows:
         for series in chart.series:
-            if series.drawn == STACKED:
+            if series.drawn in (STACKED, SPANS):
                 yield series.implementation, series.name, Patch(facecolor=series.look.light)
     else:
         for series in chart.series:

@@ -10,6 +10,10 @@ from reports.views.charts.palette import Look
 
 MEDIANS: Final = "points: median of the session medians; bars: the smallest to the largest"
 """The meaning of points and bars of times."""
+STACKED: Final = "stacked"
+"""A series of bars along x, each upon that of the series before it."""
+SPANS: Final = "spans"
+"""A series of bars along x, each from its `low` to its `high`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +26,8 @@ class Series:
     implementation  for filters; empty for a line of no implementation, as a ceiling
     drawn           `line` with markers over the sizes of the chart, `joined` points in their
                     order, `points` alone, many small `samples`, a `bare` line without markers,
-                    or bars from the left that are `stacked` upon those of the series before it
+                    bars from the left that are `stacked` upon those of the series before it, or
+                    bars as `spans` from low to high
     facets          of each point, besides the facets of its chart; empty for none
     """
 

@@ -39,7 +39,7 @@ def chart(every: Sequence[Operators]) -> Chart:
         series=tuple(
             _stack(category, every)
             for category in (*KINDS, IDLE)
-            if any(_share(each, category) for each in every)
+            if any(share_of(each, category) for each in every)
         ),
         note=_NOTE,
         alt="; ".join(_said(name, each) for name, each in zip(names, every, strict=True)),
@@ -50,7 +50,7 @@ def chart(every: Sequence[Operators]) -> Chart:
 
 
 def _stack(category: str, every: Sequence[Operators]) -> Series:
-    shares = [_share(each, category) for each in every]
+    shares = [share_of(each, category) for each in every]
     return Series(
         name=category,
         x=tuple(share * each.measured_ms for share, each in zip(shares, every, strict=True)),
@@ -61,18 +61,20 @@ def _stack(category: str, every: Sequence[Operators]) -> Series:
             f"{category}\n{percent(share)} of a call of {abbreviated(each.profile.implementation)}"
             for share, each in zip(shares, every, strict=True)
         ),
-        look=_look(category),
+        look=look_of_category(category),
         drawn="stacked",
     )
 
 
-def _look(category: str) -> Look:
+def look_of_category(category: str) -> Look:
+    """The look of a kind of operators, or of the time in which a device is idle."""
     if category in KINDS:
         return look_of_kind(category)
     return Look(*NEUTRAL[0], "square", "solid")
 
 
-def _share(found: Operators, category: str) -> float:
+def share_of(found: Operators, category: str) -> float:
+    """The share of a category of the call."""
     return next((row.share for row in found.by_category if row.name == category), 0.0)
 
 

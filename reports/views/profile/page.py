@@ -47,8 +47,8 @@ def _fault(profile: Profile) -> Fault:
 
 
 def sentences(found: ProfiledRun) -> list[str]:
-    """The answer: how long it takes, what the time is spent in, and what holds the memory."""
-    return [*measured.sentences(found), *_times(found)]
+    """The answer: how long it takes, what makes the difference, what the time is spent in."""
+    return [*measured.sentences(found), *differences.answers(found), *_times(found)]
 
 
 def _times(found: ProfiledRun) -> Iterator[str]:

@@ -183,3 +183,12 @@ def test_naive_keeps_the_scores_which_the_formula_of_training_computes_twice() -
     problem = Problem.parse(text)
     scores = 2 * problem.visible_pairs * problem.query_heads * problem.head_dim
     assert product_flops(text) == problem.flops - scores
+
+
+def test_kernels_with_tokens_before_heads_have_the_same_flops() -> None:
+    problem = Problem.parse("b2 h4 t24 d8 causal fp32 cpu")
+    rows = tuple(Input((2, 24, 4, 8), (768, 32, 8, 1), "float32", FLOAT) for _ in range(3))
+    name = "aten::_flash_attention_forward"
+    assert work(name, rows, 0, problem).flops == problem.flops
+    outer = "aten::_scaled_dot_product_flash_attention"
+    assert work(outer, rows, 0, problem, calls=(name,)) == Work()

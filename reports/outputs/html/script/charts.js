@@ -18,12 +18,15 @@ const stack = (series, colour) => ({
   hoverinfo: series.hover.length ? "text" : "x+name", hovertext: series.hover.map((i) => hovers[i]), textposition: "none",
   marker: { color: colour, line: { width: 1, color: look()[2] } },
 });
-const isStacked = (chart) => chart.series.some((s) => s.drawn === "stacked");
+const isStacked = (chart) => chart.series.some((s) => s.drawn === "stacked" || s.drawn === "spans");
+// Bars from one value to another.
+const spans = (series, colour) => ({ ...stack(series, colour), base: series.low, x: series.high.map((high, i) => high - series.low[i]) });
 
 // A line has a gap at sizes without a figure. Points may be several at one size. A value beyond the axis is at its edge.
 const trace = (sizes, bars, written) => (series) => {
   const colour = colours(series);
   if (series.drawn === "stacked") return stack(series, colour);
+  if (series.drawn === "spans") return spans(series, colour);
   const xs = series.drawn === "line" ? sizes : series.x;
   const at = (values) => (series.drawn === "line" ? xs.map((size) => values[series.x.indexOf(size)] ?? null) : values);
   const hasHover = series.hover.length > 0;
