@@ -32,7 +32,7 @@ class Answer(NamedTuple):
     sentences: tuple[str, ...]
 
 
-_EVERY = (time, flame, differences, memory, scaling, set_up, counters, measured)
+_EVERY = (time, differences, flame, memory, scaling, set_up, counters, measured)
 
 
 def title(found: ProfiledRun) -> str:
