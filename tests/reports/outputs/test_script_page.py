@@ -123,8 +123,8 @@ def test_the_bar_of_the_image_is_as_long_as_the_step() -> None:
     from reports.outputs.png.figure import figure
 
     axes = figure([bar(call_sites(script()))]).axes[0]
-    ends = [patch.get_x() + patch.get_width() for patch in axes.patches]
-    assert max(ends) == pytest.approx(100.0)
+    ends = [patch.get_path().transformed(patch.get_patch_transform()) for patch in axes.patches]
+    assert max(path.get_extents().x1 for path in ends) == pytest.approx(100.0)
     assert axes.get_xlim()[1] > 100.0
 
 
