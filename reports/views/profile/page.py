@@ -37,11 +37,12 @@ _EVERY = (time, differences, flame, memory, scaling, set_up, counters, measured)
 
 def title(found: ProfiledRun) -> str:
     """As "Profile of chunked against sdpa_flash, b1 h8 t512 d64 full fp32 cpu"."""
-    names = " against ".join(map(abbreviated, found.names))
-    problems = found.problems
+    plan = found.analysis.plan
+    names = " against ".join(map(abbreviated, found.names or plan.named))
+    problems = found.problems or plan.problems
     if len(problems) == 1:
         return f"Profile of {names}, {problems[0]}"
-    shared = common_words(problems[0], shared_words(problems)) if problems else ""
+    shared = common_words(problems[0], shared_words(problems))
     return f"Profile of {names}, {counted(len(problems), 'problem')} ({shared})"
 
 
@@ -87,14 +88,14 @@ def _peaks(found: ProfiledRun) -> Iterator[str]:
 
 def notes(found: ProfiledRun) -> list[str]:
     """Machine, date and noise; why an implementation was not profiled on a problem."""
-    return [headline.preamble(found.analysis), *map(_left_out, _refused(found))]
+    return [headline.preamble(found.analysis), *left_out(found)]
 
 
-def _refused(found: ProfiledRun) -> list[NotMeasured]:
-    """What its limits or the machine keep from being measured."""
+def left_out(found: ProfiledRun) -> list[str]:
+    """Why an implementation was not profiled on a problem: its limits, or the machine."""
     named = {*found.names, *found.analysis.plan.named}
     rows = not_measured(found.analysis)
-    return [row for row in rows if row.implementation in named and not row.is_fault]
+    return [_left_out(row) for row in rows if row.implementation in named and not row.is_fault]
 
 
 def _left_out(row: NotMeasured) -> str:
