@@ -78,10 +78,10 @@ def outside(profile: Profile, analysis: Analysis) -> str:
     row = measured(profile, analysis)
     took = row.median_ms if row else median(profile.plain_ms)
     resident = row.resident_bytes if row else None
-    memory = f", and adds {mebibytes(resident)} MiB to the process" if resident else ""
+    memory = f" A first call adds {mebibytes(resident)} MiB of resident memory." if resident else ""
     return (
         f"{_subject(profile, analysis)}: {profile.unseen}. From outside, a call takes "
-        f"{milliseconds(took)} ms{memory}."
+        f"{milliseconds(took)} ms.{memory}"
     )
 
 
