@@ -231,7 +231,13 @@ def report(  # noqa: PLR0913 - each parameter is an option of the command line
     sides = by_name.runs(wanted, store)
     if len(sides) == 1:
         reporting.report(
-            *sides[0], out, as_json=as_json, every=every, summary=summary, formats=kinds
+            *sides[0],
+            out,
+            as_json=as_json,
+            every=every,
+            summary=summary,
+            formats=kinds,
+            profiles=by_name.profiles(wanted[0], store),
         )
         return
     if every:
@@ -438,7 +444,7 @@ def profile(  # noqa: PLR0913 - each parameter is an option of the command line
     if script is None:
         _profile_one(words or [], given, store, out, save, steps=steps, as_json=as_json)
     unused = [*given, *(f"--{name}" for name in ("store", "save") if is_given(context, name))]
-    if unused or words != script:
+    if unused or (words or []) != script:
         raise ValueError(f"{(unused or words or [''])[0]} beside a script; expected -- COMMAND")
     _profile_script(script, out, steps=steps, as_json=as_json)
 

@@ -14,7 +14,7 @@ from reports.outputs.html import script_page
 from reports.outputs.html.saving import Report
 from reports.outputs.terminal.console import print_json, print_line, print_tables
 from reports.outputs.terminal.script_tables import script_tables
-from reports.views.call_sites import commands
+from reports.views.scripts.sentences import commands
 from suites.recording.command import Ended
 
 DATA: Final = "profile.json"

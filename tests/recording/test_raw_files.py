@@ -117,3 +117,26 @@ def test_what_the_grammar_cannot_express_is_named(
     assert found.calls == ()
     assert found.others[0].unexpressed.startswith(reason)
     assert found.others[0].shapes == ((1, 2, 8, 4),) * 3
+
+
+def test_the_first_call_keeps_its_own_time(tmp_path: Path) -> None:
+    times = [[0, 0, 500 * MS], [0, 600 * MS, 1 * MS], [0, 700 * MS, 3 * MS]]
+    lines = [{"call": 0, **CALL}, *times]
+    slower = [{"call": 0, **CALL}, [0, 0, 600 * MS], [0, 700 * MS, 1 * MS]]
+    assert the_call(collected(tmp_path, lines, slower)).first_ms == 600.0
+
+
+def test_the_first_call_of_a_layer_is_not_that_of_its_attention(tmp_path: Path) -> None:
+    lines = [{"call": 0, **CALL}, [0, 0, 90 * MS], ["part", 0, 9 * MS]]
+    assert the_call(collected(tmp_path, lines)).first_ms is None
+
+
+def test_calls_without_a_problem_keep_their_backward_time(tmp_path: Path) -> None:
+    lines = [[0, 0, 3 * MS], [0, 1, 3 * MS], ["backward", 0, 2 * MS], ["backward", 0, 2 * MS]]
+    found = collected(tmp_path, [{"call": 0, **CALL, "reason": "dropout 0.1"}, *lines])
+    (other,) = found.workload.others
+    assert (other.took_ms, other.backward_ms, other.training) == (10.0, 4.0, True)
+    unseen = [[0, 0, 3 * MS], ["backward", 0, None]]
+    found = collected(tmp_path, [{"call": 0, **CALL, "reason": "dropout 0.1"}, *unseen])
+    (other,) = found.workload.others
+    assert (other.took_ms, other.backward_ms, other.training) == (3.0, None, True)

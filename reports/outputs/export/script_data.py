@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from reports.analysis.call_sites import Calls, CallSite, CallSites
-from reports.views import call_sites as words
+from reports.views.scripts.notes import notes
+from reports.views.scripts.sentences import commands, unit
 
 FORMAT: Final = "attnbench script profile"
 VERSION: Final = 1
@@ -23,7 +24,7 @@ def of_script(found: CallSites, workload: Path) -> dict[str, Any]:
         "machine": header.machine,
         "processes": header.processes,
         "steps": found.steps,
-        "unit": words.unit(found),
+        "unit": unit(found),
         "unit_ms": found.whole_ms,
         "step_ms": list(header.step_ms),
         "script_ms": found.span_ms,
@@ -34,8 +35,8 @@ def of_script(found: CallSites, workload: Path) -> dict[str, Any]:
         "lines": [_line(site, found) for site in found.sites],
         "compiled": list(found.found.compiled),
         "faults": list(found.found.faults),
-        "notes": words.notes(found),
-        "next": [command for _, command in words.commands(found, workload)],
+        "notes": notes(found),
+        "next": [command for _, command in commands(found, workload)],
     }
 
 

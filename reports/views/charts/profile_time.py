@@ -7,13 +7,12 @@ from typing import Final
 
 from reports.analysis.profile.operators import IDLE, Operators
 from reports.views.charts.chart import Chart, Series
-from reports.views.charts.palette import DARK, LIGHT, NEUTRAL, Look
+from reports.views.charts.palette import NEUTRAL, Look, look_of_kind
 from reports.views.numbers import milliseconds, percent
 from reports.views.problems import shared_words, without
 from reports.views.text import abbreviated
 from suites.records.operator_kinds import KINDS
 
-_GREY: Final = {"Python": NEUTRAL[0], "other": NEUTRAL[1], IDLE: NEUTRAL[0]}
 _LONGEST_NAME: Final = 28
 """Characters of a name beside its bar."""
 _NOTE: Final = (
@@ -40,7 +39,7 @@ def chart(every: Sequence[Operators]) -> Chart:
         series=tuple(
             _stack(category, every)
             for category in (*KINDS, IDLE)
-            if any(_share(each, category) for each in every)
+            if any(share_of(each, category) for each in every)
         ),
         note=_NOTE,
         alt="; ".join(_said(name, each) for name, each in zip(names, every, strict=True)),
@@ -51,7 +50,7 @@ def chart(every: Sequence[Operators]) -> Chart:
 
 
 def _stack(category: str, every: Sequence[Operators]) -> Series:
-    shares = [_share(each, category) for each in every]
+    shares = [share_of(each, category) for each in every]
     return Series(
         name=category,
         x=tuple(share * each.measured_ms for share, each in zip(shares, every, strict=True)),
@@ -62,19 +61,20 @@ def _stack(category: str, every: Sequence[Operators]) -> Series:
             f"{category}\n{percent(share)} of a call of {abbreviated(each.profile.implementation)}"
             for share, each in zip(shares, every, strict=True)
         ),
-        look=_look(category),
+        look=look_of_category(category),
         drawn="stacked",
     )
 
 
-def _look(category: str) -> Look:
-    if category in _GREY:
-        return Look(*_GREY[category], "square", "solid")
-    place = KINDS.index(category)
-    return Look(LIGHT[place], DARK[place], "square", "solid")
+def look_of_category(category: str) -> Look:
+    """The look of a kind of operators, or of the time in which a device is idle."""
+    if category in KINDS:
+        return look_of_kind(category)
+    return Look(*NEUTRAL[0], "square", "solid")
 
 
-def _share(found: Operators, category: str) -> float:
+def share_of(found: Operators, category: str) -> float:
+    """The share of a category of the call."""
     return next((row.share for row in found.by_category if row.name == category), 0.0)
 
 

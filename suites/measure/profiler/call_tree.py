@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from suites.measure.kernels import GRAPH
-from suites.measure.profiler.events import ENGINE, Event
+from suites.measure.profiler.events import EVALUATES, Event
 from suites.measure.profiler.placing import Placed, shape_of
 from suites.measure.profiler.source_lines import Stack
 from suites.measure.profiler.work import Work
@@ -78,6 +78,13 @@ class CallTree:
         self._sum_lines()
         return tuple(map(_node, self._sums))
 
+    def known_line(self, stack: Stack) -> int | None:
+        """The node of a line, where the call tree has it."""
+        node: int | None = ROOT
+        for line in stack:
+            node = None if node is None else self._index.get((node, "line", line))
+        return node if stack else None
+
     def _add_python(self, stack: Stack, took_ns: int) -> None:
         """Time before an operator, which belongs to the line that calls it."""
         if took_ns > 0:
@@ -136,7 +143,7 @@ class CallTree:
 
 def _named(name: str) -> str:
     """The name of an operator; one name for all that names a backward operator or a graph again."""
-    if name.startswith(ENGINE):
+    if name.startswith(EVALUATES):
         return ENGINE_NAME
     return GRAPH_NAME if name.startswith(GRAPH) else name
 
