@@ -31,7 +31,8 @@ def write(
     formats   of the image
     """
     html, drawn = _page(found, workload)
-    return saved(html, drawn, folder, sentences.stamp(found), formats=formats)
+    bars = [chart for chart in drawn if not isinstance(chart, Icicle)]
+    return saved(html, bars, folder, sentences.stamp(found), formats=formats)
 
 
 def page(found: CallSites, workload: Path) -> str:
