@@ -28,7 +28,7 @@ NAMED_ALONE: Final = 0.8
 LEAST_RATED: Final = 0.1
 """Shares from which an answer names the part of the ceiling."""
 
-_BY_NAME: Final = ("products", "attention", "softmax and exponentials", IDLE)
+_BY_NAME: Final = ("products", "attention", "softmax and exponentials")
 """Kinds whose operators are named in an answer; the names of others say less than the kind."""
 MORE_FLOPS: Final = 1.05
 """FLOPs of products over those of the visible pairs, from which the answer states them."""
@@ -104,6 +104,8 @@ def _named(found: Operators) -> Iterator[tuple[str, str]]:
 
 def _kind_name(row: Row) -> str:
     """The kind of operators, or the name of the one that stands for it."""
+    if row.name == IDLE:
+        return "no kernel"
     if row.category == "compiled code":
         return f"torch.compile's {row.name}"
     if row.name == row.category or row.category not in _BY_NAME:

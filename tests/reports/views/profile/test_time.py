@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from reports.analysis.profile.operators import IDLE, Operators
+from reports.analysis.profile.operators import Operators
 from reports.views.charts.chart import Chart
 from reports.views.numbers import percent
 from reports.views.profile import operators, page, time
@@ -66,7 +66,9 @@ def test_products_of_hidden_pairs_are_stated() -> None:
 
 def test_on_a_gpu_the_answer_is_of_device_time() -> None:
     own = profile(nodes=GPU_NODES, problem=ON_GPU)
-    assert f"60 % of the device time in bmm at 40 % of the ceiling, 25 % in {IDLE}, " in answer(own)
+    assert "60 % of the device time in bmm at 40 % of the ceiling, 25 % in no kernel, " in answer(
+        own
+    )
     assert "launching takes the host 20 % of the call, and the device is idle for 25 %." in said(
         own
     )
