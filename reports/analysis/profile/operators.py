@@ -92,14 +92,14 @@ def measured(profile: Profile, analysis: Analysis) -> Measurement | None:
     )
 
 
-def _asked_flops(profile: Profile, analysis: Analysis) -> float | None:
-    """FLOPs that the problem asks of an implementation; None: another function's are not known."""
+def _problem_flops(profile: Profile, analysis: Analysis) -> float | None:
+    """FLOPs of the problem, of a layer with its projections; None: of another function."""
     panels = {entry.name: entry.panel for entry in analysis.plan.entries}
     counted = work(profile.problem, panels.get(profile.implementation, ATTENTION))
     return None if counted is None else float(counted[0])
 
 
-def _with_whole(nodes: Sequence[Node], flops: float | None) -> tuple[Node, ...]:
+def _with_problem_flops(nodes: Sequence[Node], flops: float | None) -> tuple[Node, ...]:
     """The nodes; compiled code that computes the whole problem has its FLOPs.
 
     It does where the call runs no other product, and one compiled kernel takes most of the time.
@@ -136,8 +136,10 @@ class Operators:
     def __init__(self, profile: Profile, analysis: Analysis) -> None:
         self.profile = profile
         self.analysis = analysis
-        self._asked_flops = _asked_flops(profile, analysis)
-        self.tree = Tree(replace(profile, nodes=_with_whole(profile.nodes, self._asked_flops)))
+        self._problem_flops = _problem_flops(profile, analysis)
+        self.tree = Tree(
+            replace(profile, nodes=_with_problem_flops(profile.nodes, self._problem_flops))
+        )
         self.on_device = any(node.kind == "kernel" for node in profile.nodes)
         self.host_ns = sum(node.self_ns for node in profile.nodes if node.kind != "kernel")
         self._parts = self._on_device() if self.on_device else self._on_host()
@@ -161,9 +163,9 @@ class Operators:
         """FLOPs of products and attention over those of the problem; None: not all are known."""
         nodes = [self.tree.nodes[place] for place in self._with_flops()]
         flops = [node.flops for node in nodes if node.flops is not None]
-        if not nodes or len(flops) < len(nodes) or self._asked_flops is None:
+        if not nodes or len(flops) < len(nodes) or self._problem_flops is None:
             return None
-        return sum(flops) / self._asked_flops
+        return sum(flops) / self._problem_flops
 
     def _with_flops(self) -> list[int]:
         """The operators that compute products, without those that only call another one."""
