@@ -14,6 +14,7 @@ from reports.outputs.html.templates import environment, frame
 from reports.outputs.png.formats import DEFAULT, Format
 from reports.views import terms
 from reports.views.charts.call_sites import bar, icicle
+from reports.views.charts.chart import Icicle
 from reports.views.scripts import sentences
 from reports.views.scripts.names import title
 from reports.views.scripts.notes import notes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from reports.analysis.profile.profiled_run import ProfiledRun
 from reports.views import headline
@@ -23,7 +24,15 @@ from reports.views.sections import Section
 from reports.views.text import abbreviated, counted
 from suites.records.profile import Profile
 
-_EVERY = (time, flame, differences, memory, scaling, set_up, counters, measured)
+
+class Answer(NamedTuple):
+    """Sentences of one part of the answer."""
+
+    label: str
+    sentences: tuple[str, ...]
+
+
+_EVERY = (time, differences, flame, memory, scaling, set_up, counters, measured)
 
 
 def title(found: ProfiledRun) -> str:
@@ -46,9 +55,20 @@ def _fault(profile: Profile) -> Fault:
     return Fault(f"{name} failed under the profiler on {profile.problem}", profile.fault, "")
 
 
+def answers(found: ProfiledRun) -> list[Answer]:
+    """How long it takes, what makes the difference, where time and memory go."""
+    every = (
+        Answer("Measured", tuple(measured.sentences(found))),
+        Answer("Difference", tuple(differences.answers(found))),
+        Answer("Time", tuple(_times(found))),
+        Answer("Memory", tuple(_peaks(found))),
+    )
+    return [answer for answer in every if answer.sentences]
+
+
 def sentences(found: ProfiledRun) -> list[str]:
-    """The answer: how long it takes, what makes the difference, what the time is spent in."""
-    return [*measured.sentences(found), *differences.answers(found), *_times(found)]
+    """The answers without their labels."""
+    return [sentence for answer in answers(found) for sentence in answer.sentences]
 
 
 def _times(found: ProfiledRun) -> Iterator[str]:
@@ -56,6 +76,13 @@ def _times(found: ProfiledRun) -> Iterator[str]:
     for profile in found.profiles:
         if profile.problem == found.longest and not profile.fault:
             yield time.answer(profile, found.analysis)
+
+
+def _peaks(found: ProfiledRun) -> Iterator[str]:
+    """The peak memory and what holds it, on the same problem."""
+    for profile in found.on(found.longest) if found.longest else ():
+        if said := memory.peak_sentence(profile):
+            yield f"{abbreviated(profile.implementation)}: {said}."
 
 
 def notes(found: ProfiledRun) -> list[str]:
