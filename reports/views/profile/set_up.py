@@ -61,7 +61,7 @@ def sections(found: ProfiledRun) -> list[Section]:
 def sentences(row: SetUpRow, cold_ms: float | None) -> Iterator[str]:
     """What set-up takes, and after how many calls it has paid for itself."""
     name = abbreviated(row.profile.implementation)
-    yield f"Set-up of {name} takes {_set_up(row.own)}; a later call takes {_ms(row.own.median_ms)}."
+    yield f"Set-up of {name} takes {_set_whole(row.own)}; a later call takes {_ms(row.own.median_ms)}."
     if cold_ms is not None:
         yield f"Without code from earlier, torch compiles for {_ms(cold_ms)}."
     if row.other is None or row.paid is None or row.baseline is None:
@@ -84,24 +84,29 @@ def _paid(name: str, other: str, paid: Paid) -> str:
 
 
 def calls(paid: Paid) -> str:
-    """As "412 calls [380, 450]", rounded up."""
+    """As "412 calls [380, 450]"."""
     if paid.calls is None:
         return ""
     if paid.calls > MOST_CALLS:
         return f"more than {MOST_CALLS:,} calls"
-    ends = "" if paid.low is None or paid.high is None else f" [{_up(paid.low)}, {_up(paid.high)}]"
-    return f"{_up(paid.calls)} {'call' if _up(paid.calls) == '1' else 'calls'}{ends}"
+    ends = (
+        ""
+        if paid.low is None or paid.high is None
+        else f" [{_whole(paid.low)}, {_whole(paid.high)}]"
+    )
+    count = _whole(paid.calls)
+    return f"{count} {'call' if count == '1' else 'calls'}{ends}"
 
 
-def _up(value: float) -> str:
-    return f"{math.ceil(value):,}" if value <= MOST_CALLS else f">{MOST_CALLS:,}"
+def _whole(value: float) -> str:
+    return f"{round(value):,}" if value <= MOST_CALLS else f">{MOST_CALLS:,}"
 
 
 def _ms(value: float) -> str:
     return f"{milliseconds(value)} ms"
 
 
-def _set_up(row: Measurement) -> str:
+def _set_whole(row: Measurement) -> str:
     """As "812 ms (preparing 800 ms, first call 12.0 ms, 1 compilation)"."""
     prepare_ms, first_ms = row.prepare_ms, row.first_call_ms
     parts = [
