@@ -61,7 +61,7 @@ def sections(found: ProfiledRun) -> list[Section]:
 def sentences(row: SetUpRow, cold_ms: float | None) -> Iterator[str]:
     """What set-up takes, and after how many calls it has paid for itself."""
     name = abbreviated(row.profile.implementation)
-    yield f"Set-up of {name} takes {_set_whole(row.own)}; a later call takes {_ms(row.own.median_ms)}."
+    yield f"Set-up of {name} takes {_set_up(row.own)}; a later call takes {_ms(row.own.median_ms)}."
     if cold_ms is not None:
         yield f"Without code from earlier, torch compiles for {_ms(cold_ms)}."
     if row.other is None or row.paid is None or row.baseline is None:
@@ -106,7 +106,7 @@ def _ms(value: float) -> str:
     return f"{milliseconds(value)} ms"
 
 
-def _set_whole(row: Measurement) -> str:
+def _set_up(row: Measurement) -> str:
     """As "812 ms (preparing 800 ms, first call 12.0 ms, 1 compilation)"."""
     prepare_ms, first_ms = row.prepare_ms, row.first_call_ms
     parts = [
