@@ -115,9 +115,14 @@ class TimeDifference:
         return pieces(self._amounts(self.own), self._amounts(self.other))
 
     @property
+    def profiled_ms(self) -> float:
+        """The difference of the profiled calls: the sum of the pieces."""
+        return sum(each.difference for each in self.pieces)
+
+    @property
     def unexplained_ms(self) -> float:
         """What the pieces lack to the measured difference."""
-        return self.measured_ms - sum(each.difference for each in self.pieces)
+        return self.measured_ms - self.profiled_ms
 
     @property
     def unexplained_share(self) -> float:

@@ -34,7 +34,7 @@ def run_of(*profiles: Profile) -> ProfiledRun:
     name = profiles[0].implementation
 
     def ms(of: Problem, implementation: str, session: int) -> float:
-        return took[of, implementation] * (1 + 0.01 * (session * (of.key_length // 512) % 3))
+        return took[of, implementation] * (1 + 0.01 * (session * (of.key_length // 512) % 5))
 
     return several(list(profiles), ms, baseline=name)
 

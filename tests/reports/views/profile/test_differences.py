@@ -94,6 +94,20 @@ def test_below_a_quarter_it_says_how_much_is_left() -> None:
     assert found.sentences[-1] == "The profile explains the difference but for 0.100 ms (17 %)."
 
 
+def test_an_undecided_difference_has_the_parts_of_the_profiled_calls() -> None:
+    both = profile("mine"), profile("yours", FUSED)
+
+    def ms(_: Problem, name: str, session: int) -> float:
+        return 1.0 if name == "yours" else (0.5, 1.0, 4.0)[session % 3]
+
+    ratio, parts, kernel = section_of(compared(*both, ms)).sentences
+    assert ratio.endswith("The verdict is “inconclusive”: no difference is shown.")
+    assert parts.startswith(
+        "Of the 0.800 ms between the profiled calls, mine spends 0.400 ms in softmax and "
+    )
+    assert kernel.startswith("yours is one fused kernel.")
+
+
 def test_no_difference_that_is_shown_has_no_parts_in_words_and_no_shares() -> None:
     found = section(profile("mine"), profile("yours", OTHER_EAGER), mine=1.0, yours=1.0)
     (said,) = found.sentences
