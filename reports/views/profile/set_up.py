@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import Final
 
+from impls.interface import Problem
 from reports.analysis.profile.profiled_run import ProfiledRun
 from reports.analysis.profile.set_up import Paid, SetUpRow, set_up_rows
 from reports.rows.measurements import Measurement
@@ -14,11 +15,12 @@ from reports.views.problems import facets
 from reports.views.sections import Row, Section, Table, Value
 from reports.views.text import abbreviated, counted
 from reports.views.values import figure
-from suites.records.profile import Profile
 
 HEADING: Final = "Set-up and later calls"
 MOST_SENTENCES: Final = 3
 """Problems with sentences of their own; the table has all."""
+_SECOND: Final = 1000.0
+"""Milliseconds from which a sentence has seconds."""
 NONE: Final = "none"
 MOST_CALLS: Final = 1_000_000
 """A larger number of calls is shown as more than this."""
@@ -46,7 +48,7 @@ def sections(found: ProfiledRun) -> list[Section]:
     said = [
         f"{row.profile.problem}: {each}" if several else each
         for row in rows[:MOST_SENTENCES]
-        for each in sentences(row, row.profile.compile_ms)
+        for each in sentences(found, row)
     ]
     table = Table(
         _CAPTION,
@@ -58,18 +60,42 @@ def sections(found: ProfiledRun) -> list[Section]:
     return [Section("set-up", HEADING, sentences=tuple(said), tables=(table,))]
 
 
-def sentences(row: SetUpRow, cold_ms: float | None) -> Iterator[str]:
+def sentences(found: ProfiledRun, row: SetUpRow) -> Iterator[str]:
     """What set-up takes, and after how many calls it has paid for itself."""
-    name = abbreviated(row.profile.implementation)
-    yield f"Set-up of {name} takes {_set_up(row.own)}; a later call takes {_ms(row.own.median_ms)}."
-    if cold_ms is not None:
-        yield f"Without code from earlier, torch compiles for {_ms(cold_ms)}."
+    problem = row.profile.problem
+    yield from _takes(row.own, _cold_ms(found, problem, row.own.implementation))
     if row.other is None or row.paid is None or row.baseline is None:
         return
-    other = abbreviated(row.other.implementation)
+    yield from _takes(row.other, _cold_ms(found, problem, row.other.implementation))
+    name, other = (abbreviated(each.implementation) for each in (row.own, row.other))
     yield _paid(name, other, row.paid)
     if row.paid.outcome == "never" and row.baseline.outcome == "paid":
         yield _paid(other, name, row.baseline)
+
+
+def _takes(row: Measurement, cold_ms: float | None) -> Iterator[str]:
+    """As "Set-up of flex takes 9.6 s (preparing 2.3 s, first call 7.3 s); a later call 24 ms."."""
+    name, later = abbreviated(row.implementation), _time(row.median_ms)
+    prepare_ms, first_ms = row.prepare_ms or 0.0, row.first_call_ms or 0.0
+    parts = [
+        f"preparing {_time(prepare_ms)}" if prepare_ms else "",
+        f"first call {_time(first_ms)}",
+        _compilations(row),
+    ]
+    if prepare_ms or row.compilations:
+        whole = f"{_time(prepare_ms + first_ms)} ({', '.join(filter(None, parts))})"
+        yield f"Set-up of {name} takes {whole}; a later call {later}."
+    else:
+        yield f"The first call of {name} takes {_time(first_ms)}; a later call {later}."
+    if cold_ms is not None:
+        yield f"Without code from earlier, torch compiles {name} for {_time(cold_ms)}."
+
+
+def _cold_ms(found: ProfiledRun, problem: Problem, name: str) -> float | None:
+    """The time of compiling in the profile's process; None without a compilation or a profile."""
+    own = (problem, name)
+    profiles = (each for each in found.profiles if (each.problem, each.implementation) == own)
+    return next((each.compile_ms for each in profiles), None)
 
 
 def _paid(name: str, other: str, paid: Paid) -> str:
@@ -102,20 +128,8 @@ def _whole(value: float) -> str:
     return f"{round(value):,}" if value <= MOST_CALLS else f">{MOST_CALLS:,}"
 
 
-def _ms(value: float) -> str:
-    return f"{milliseconds(value)} ms"
-
-
-def _set_up(row: Measurement) -> str:
-    """As "812 ms (preparing 800 ms, first call 12.0 ms, 1 compilation)"."""
-    prepare_ms, first_ms = row.prepare_ms, row.first_call_ms
-    parts = [
-        f"preparing {_ms(prepare_ms)}" if prepare_ms is not None else "",
-        f"first call {_ms(first_ms)}" if first_ms is not None else "",
-        _compilations(row),
-    ]
-    whole = (prepare_ms or 0.0) + (first_ms or 0.0)
-    return f"{_ms(whole)} ({', '.join(filter(None, parts))})"
+def _time(ms: float) -> str:
+    return f"{milliseconds(ms / 1000)} s" if ms >= _SECOND else f"{milliseconds(ms)} ms"
 
 
 def _compilations(row: Measurement) -> str:
@@ -127,28 +141,20 @@ def _compilations(row: Measurement) -> str:
         if count == int(count)
         else f"{number(count)} compilations"
     )
-    return f"{text} of {_ms(row.compile_ms)}" if row.compile_ms is not None else text
+    return f"{text} of {_time(row.compile_ms)}" if row.compile_ms is not None else text
 
 
 def _rows(found: ProfiledRun, row: SetUpRow) -> Iterator[Row]:
-    yield _cells(row.profile, row.own, row.paid, row.profile.compile_ms)
-    if row.other is not None:
-        name = row.other.implementation
-        cold = next(
-            (
-                each.compile_ms
-                for each in found.profiles
-                if each.implementation == name and each.problem == row.profile.problem
-            ),
-            None,
-        )
-        yield _cells(row.profile, row.other, row.baseline, cold)
+    for own, paid in ((row.own, row.paid), (row.other, row.baseline)):
+        if own is not None:
+            cold_ms = _cold_ms(found, row.profile.problem, own.implementation)
+            yield _cells(row.profile.problem, own, paid, cold_ms)
 
 
-def _cells(profile: Profile, row: Measurement, paid: Paid | None, cold: float | None) -> Row:
+def _cells(problem: Problem, row: Measurement, paid: Paid | None, cold: float | None) -> Row:
     return Row(
         (
-            Value(str(profile.problem)),
+            Value(str(problem)),
             Value(row.implementation),
             figure(row.prepare_ms, milliseconds(row.prepare_ms), NONE),
             figure(row.first_call_ms, milliseconds(row.first_call_ms)),
@@ -158,7 +164,7 @@ def _cells(profile: Profile, row: Measurement, paid: Paid | None, cold: float | 
             figure(row.compile_ms, milliseconds(row.compile_ms), NONE),
             figure(cold, milliseconds(cold), NONE),
         ),
-        facets(profile.problem, row.implementation),
+        facets(problem, row.implementation),
     )
 
 

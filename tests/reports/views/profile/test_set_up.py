@@ -36,12 +36,13 @@ def test_set_up_is_said_with_its_parts_and_when_it_has_paid() -> None:
         {"first_call_ms": 1.0},
         cold_ms=5000.0,
     )
-    whole, cold, paid = found.sentences
+    whole, cold, other, paid = found.sentences
     assert whole == (
         "Set-up of mine takes 101 ms (preparing 80.0 ms, first call 21.0 ms, 1 compilation of "
-        "70.0 ms); a later call takes 1.00 ms."
+        "70.0 ms); a later call 1.00 ms."
     )
-    assert cold == "Without code from earlier, torch compiles for 5000 ms."
+    assert cold == "Without code from earlier, torch compiles mine for 5.00 s."
+    assert other == "The first call of yours takes 1.00 ms; a later call 2.00 ms."
     assert paid.startswith("Set-up of mine has paid for itself against yours after 101 calls [")
 
 
@@ -68,7 +69,7 @@ def test_never_is_a_sentence_and_the_faster_one_has_its_number_of_calls() -> Non
         for each in found.analysis.records
     ]
     run = ProfiledRun(Analysis(found.analysis.run, records), found.profiles)
-    _, never, paid = sections(run)[0].sentences
+    *_, never, paid = sections(run)[0].sentences
     assert never == (
         "Set-up of mine never pays for itself against yours: its calls are not shown to be faster."
     )
