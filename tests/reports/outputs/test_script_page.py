@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from matplotlib.patches import Rectangle
 from rich.console import Console
 
 from reports.analysis.call_sites import call_sites
@@ -124,9 +123,8 @@ def test_the_bar_of_the_image_is_as_long_as_the_step() -> None:
     from reports.outputs.png.figure import figure
 
     axes = figure([bar(call_sites(script()))]).axes[0]
-    bars = [each for each in axes.patches if isinstance(each, Rectangle)]
-    ends = [each.get_x() + each.get_width() for each in bars]
-    assert max(ends) == pytest.approx(100.0)
+    ends = [patch.get_path().transformed(patch.get_patch_transform()) for patch in axes.patches]
+    assert max(path.get_extents().x1 for path in ends) == pytest.approx(100.0)
     assert axes.get_xlim()[1] > 100.0
 
 
