@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from reports.analysis.run_analysis import Analysis
 from reports.views import across, headline, overview, steps
 from reports.views.answer import Answer, answers
-from reports.views.charts.chart import Chart, Map
+from reports.views.charts.chart import Map, Shown
 from reports.views.charts.fastest_maps import maps
 from reports.views.charts.ranking import rankings_charts
 from reports.views.charts.steps import step_charts
@@ -36,7 +36,7 @@ class FirstScreen:
     faults: tuple[Fault, ...]
     notice: str
     cure: str
-    figures: tuple[Chart | Map, ...]
+    figures: tuple[Shown, ...]
     key: str
     answers: tuple[Answer, ...]
     sentences: tuple[str, ...]
@@ -66,12 +66,12 @@ def of_run(analysis: Analysis) -> FirstScreen:
     )
 
 
-def first_family(drawn: Sequence[Chart | Map]) -> tuple[Chart | Map, ...]:
+def first_family(drawn: Sequence[Shown]) -> tuple[Shown, ...]:
     """The charts with the key of the first one."""
     return tuple(chart for chart in drawn if chart.key == drawn[0].key)
 
 
-def _key(analysis: Analysis, figures: Sequence[Chart | Map]) -> str:
+def _key(analysis: Analysis, figures: Sequence[Shown]) -> str:
     """The meaning of brackets, and of hatched tiles or bars: [ ]: 95 % interval, ..."""
     sessions = overview.sessions_timed(analysis)
     if sessions < 2:

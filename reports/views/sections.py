@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from reports.views.charts.chart import Chart, Map
+from reports.views.charts.chart import Shown
 
 SHOWN: Final = 5
 """Columns of a table that are shown at first: those fit a window of 1400 pixels."""
@@ -26,11 +26,13 @@ class Row:
 
     facets   what it is filtered by
     command  repeats its measurement; empty without one
+    profile  the command that explains its time and memory, beside the first one; empty without one
     """
 
     cells: tuple[Value, ...]
     facets: Mapping[str, str] = field(default_factory=dict)
     command: str = ""
+    profile: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class Section:
     id: str
     heading: str
     sentences: tuple[str, ...] = ()
-    charts: tuple[Chart | Map, ...] = ()
+    charts: tuple[Shown, ...] = ()
     tables: tuple[Table, ...] = ()
     on_demand: str = ""
     early: bool = False

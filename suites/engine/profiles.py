@@ -38,6 +38,7 @@ def take_profile(task: TakeProfile, sender: Sender) -> None:
     """Send the profile of the implementation; the record of its failure where it fails."""
     (name,) = task.implementations
     compilers.forget()
+    compilers.name_kernels()
     with quiet():
         recorded(task, name, sender, partial(_take, task, name, sender))
 

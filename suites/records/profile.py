@@ -13,8 +13,6 @@ ROOT: Final = 0
 """The index of the node of the whole call."""
 UNPLACED: Final = -1
 """The parent of the root, and the node of memory that no operator allocated."""
-ENGINE: Final = "autograd engine"
-"""The name of the nodes of autograd's own work around a backward operator."""
 
 
 @message

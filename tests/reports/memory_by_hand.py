@@ -8,7 +8,8 @@ from typing import Any, Final
 from impls.interface import Problem
 from reports.analysis.profile.profiled_run import ProfiledRun
 from reports.analysis.run_analysis import Analysis
-from suites.records.profile import ENGINE, Held, MemoryProfile, Node, Profile
+from suites.records.operator_kinds import ENGINE_NAME
+from suites.records.profile import Held, MemoryProfile, Node, Profile
 from suites.records.record import CHECK
 from tests.saved_run import TWO, small_run
 
@@ -22,7 +23,7 @@ NODES: Final = (
     Node(parent=1, kind="operator", name="aten::clone", calls=2),
     Node(parent=3, kind="operator", name="aten::empty_strided", calls=2),
     Node(parent=0, kind="line", name="impls/mine.py:7 mine"),
-    Node(parent=5, kind="operator", name=ENGINE, calls=1),
+    Node(parent=5, kind="operator", name=ENGINE_NAME, calls=1),
     Node(parent=6, kind="operator", name="aten::mul", calls=1),
     Node(parent=0, kind="operator", name="aten::empty", calls=1),
 )

@@ -89,6 +89,8 @@ class Runtime:
         self.history: list[dict[str, Any]] | None = None
         """Allocations and releases while they are recorded; None: they are not."""
         self.stream_now = Stream()
+        self.ranges: list[str] = []
+        """Named ranges that were begun, each behind the one that it is within; "" ends one."""
         self._capturing: Graph | None = None
         self._spoilt = False
         self._leaked = False
@@ -306,6 +308,9 @@ def patches(runtime: Runtime) -> dict[str, Any]:
                 "_record_memory_history": runtime.record_memory_history,
                 "_dump_snapshot": runtime.dump_snapshot,
             }
+        ),
+        "nvtx": SimpleNamespace(
+            range_push=runtime.ranges.append, range_pop=lambda: runtime.ranges.append("")
         ),
         "memory_stats": runtime.memory_stats,
         "memory_allocated": lambda *_: runtime.memory_stats()["allocated_bytes.all.current"],

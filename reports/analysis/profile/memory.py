@@ -9,7 +9,8 @@ from typing import Final
 
 from reports.analysis.profile.profiled_run import ProfiledRun
 from reports.analysis.profile.tree import Tree
-from suites.records.profile import ENGINE, ROOT, Node, Profile
+from suites.records.operator_kinds import ENGINE_NAME
+from suites.records.profile import ROOT, Node, Profile
 from suites.records.record import Record
 
 MOST_POINTS: Final = 400
@@ -105,7 +106,7 @@ def _operator(nodes: Sequence[Node], place: int) -> str:
     if not names:
         return ""
     name = next((each for each in names if not each.startswith(_ALLOCATE_ONLY)), names[0])
-    return f"{name} in backward" if ENGINE in names and name != ENGINE else name
+    return f"{name} in backward" if ENGINE_NAME in names and name != ENGINE_NAME else name
 
 
 def _above(nodes: Sequence[Node], place: int) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Final
 
 from reports.analysis.run_analysis import Analysis
 from reports.views import first_screen, overview, parts
-from reports.views.charts.chart import Chart, Map
+from reports.views.charts.chart import Chart, Shown
 from reports.views.charts.ranking import rankings_charts
 from reports.views.charts.sizes import charts
 from reports.views.first_screen import FirstScreen
@@ -17,7 +17,7 @@ from reports.views.sections import Section
 MOST_ANALYSED: Final = 10_000
 """Measurements; with more the further parts are left out, because they take minutes."""
 
-Drawn = list[Chart | Map]
+Drawn = list[Shown]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Contents:
         return [*self.first.figures, *self.charts, *_charts_of(open_ones)]
 
 
-def _charts_of(sections: Sequence[Section]) -> Iterator[Chart | Map]:
+def _charts_of(sections: Sequence[Section]) -> Iterator[Shown]:
     return (chart for section in sections for chart in section.charts)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 
-from reports.views.charts.chart import Chart
+from reports.views.charts.chart import Chart, Map
 from reports.views.problems import FACETS, facets
 from reports.views.sections import Section
 from reports.views.text import abbreviated
@@ -50,7 +50,7 @@ def _facets_of(section: Section) -> Iterator[Mapping[str, str]]:
             for series in chart.series:
                 yield {"implementation": series.implementation} if series.implementation else {}
                 yield from series.facets
-        else:
+        elif isinstance(chart, Map):
             yield from ({"implementation": tile.name} for tile in chart.tiles if tile.name)
     for table in section.tables:
         yield from (row.facets for row in table.rows)

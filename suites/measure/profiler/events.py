@@ -17,8 +17,11 @@ ANNOTATION: Final = "attnbench "
 """How the name of every annotation of this program starts."""
 CALL: Final = f"{ANNOTATION}call"
 """The name of the annotation around the profiled call."""
-EVALUATES: Final = "autograd::engine::evaluate_function: "
+ENGINE: Final = "autograd::engine::evaluate_function: "
 """How the name of autograd's own work around a backward operator starts."""
+
+MOST_EVENTS: Final = 300_000
+"""Events of one call that are read. Each takes some 75 us and 5 kB: 25 s and 1.5 GB for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class Input:
 
 @dataclass(slots=True)
 class Event:
-    """An operator, an allocation or an annotation, with what happened within it.
+    """An operator, an allocation, an annotation or a kernel of a GPU, with what is within it.
 
     sequence      number that a forward operator shares with its backward; -1: none
     is_backward   whether autograd runs it
@@ -48,7 +51,7 @@ class Event:
     correlation   number that an operator shares with the kernels that it launched on a GPU
     """
 
-    kind: Literal["operator", "memory", "annotation"]
+    kind: Literal["operator", "memory", "annotation", "kernel"]
     name: str
     start_ns: int
     end_ns: int
@@ -67,6 +70,12 @@ class Event:
         """Its duration."""
         return self.end_ns - self.start_ns
 
+    @property
+    def span_ns(self) -> int:
+        """Its duration until the end of the last kernel that it launched on a GPU."""
+        ends = (each.end_ns for each in self.walk() if each.kind == "kernel")
+        return max(self.end_ns, *ends, self.start_ns) - self.start_ns
+
     def walk(self) -> Iterator[Event]:
         """This event and all within it, in the order in which they began."""
         yield self
@@ -81,6 +90,8 @@ def events_of(
 
     shapes  whether the inputs of operators are recorded, which takes time
     device  whose allocations are read: those of a host and of its GPU are apart
+
+    Raises ValueError for a call with more than MOST_EVENTS events.
     """
     on_gpu = "cuda" if device == "cuda" else None
     # torch.profiler.profile would import the compiler, as in memory.py.
@@ -91,6 +102,11 @@ def events_of(
             made = call()
         del made
     results = found.kineto_results
+    if (count := len(results.events())) > MOST_EVENTS:
+        raise ValueError(
+            f"one call has {count:,} operators and allocations; a profile reads at most "
+            f"{MOST_EVENTS:,}: profile a smaller problem"
+        )
     roots = [made for each in results.experimental_event_tree() for made in _read(each, device)]
     return _rooted(roots), results
 
@@ -126,7 +142,7 @@ def _read(each: Any, device: str) -> list[Event]:
             thread=each.start_tid,
             sequence=fields.sequence_number,
             is_backward=fields.scope == RecordScope.BACKWARD_FUNCTION
-            or each.name.startswith(EVALUATES),
+            or each.name.startswith(ENGINE),
             inputs=tuple(map(_input, fields.inputs)),
             correlation=each.correlation_id,
             within=within,

@@ -76,7 +76,7 @@ class _Walk:
             self._stack = self.lines.of(event.name) or ()
         elif event.kind == "memory":
             self.found.allocations.append((event, self._stack))
-        else:
+        elif event.kind == "operator":
             self._place(event)
         before = self._stack
         for each in event.within:
@@ -96,8 +96,8 @@ class _Walk:
 
 
 def shape_of(given: Input) -> str:
-    """As "8x1024x64 float32"."""
-    return f"{'x'.join(map(str, given.sizes))} {given.dtype}"
+    """As "8x1024x64 float32"; "scalar float64" for a number."""
+    return f"{'x'.join(map(str, given.sizes)) or 'scalar'} {given.dtype}"
 
 
 def operators(root: Event) -> Iterator[Event]:

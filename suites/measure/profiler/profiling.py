@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -11,10 +12,11 @@ from impls.interface import Problem
 from suites.measure import kernels
 from suites.measure.profiler import held_memory
 from suites.measure.profiler.call_tree import CallTree
+from suites.measure.profiler.device_kernels import add_kernels
 from suites.measure.profiler.events import Event, events_of
 from suites.measure.profiler.held_memory import Change, Places
 from suites.measure.profiler.placing import OTHER_PATH, Placed, Placing, operators, placed
-from suites.measure.profiler.work import Work, work
+from suites.measure.profiler.work import Work, made_bytes, work
 from suites.measure.timing import Clock, one_call_ms
 from suites.records.kernels import Kernel
 from suites.records.profile import MemoryProfile, Node
@@ -22,7 +24,7 @@ from suites.records.profile import MemoryProfile, Node
 REPEATS: Final = 9
 """Pairs of a plain and a profiled call, at most."""
 BUDGET_MS: Final = 5000.0
-"""After which no further pair begins."""
+"""Time of pairs, with reading the profiler's events, after which no further pair begins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,18 +44,27 @@ class Profiled:
 
 
 def profiled(
-    call: Callable[[], object], problem: Problem, clock: Clock, kept_bytes: int
+    call: Callable[[], object],
+    problem: Problem,
+    clock: Clock,
+    kept_bytes: int,
+    now_ns: Callable[[], int] = time.perf_counter_ns,
 ) -> Profiled:
     """The profile of a warm call.
 
     kept_bytes  held before it, above the inputs
+
+    Raises ValueError for a call with more events than are read.
     """
     plain_ms: list[float] = []
     tries: list[tuple[Event, Any]] = []
-    while len(tries) < REPEATS and sum(plain_ms) * 2 < BUDGET_MS:
+    ends_ns = now_ns() + BUDGET_MS * 1e6
+    while not tries or (len(tries) < REPEATS and now_ns() < ends_ns):
         plain_ms.append(one_call_ms(call, clock))
-        tries.append(events_of(call, shapes=False, device=problem.device))
-    tries.sort(key=lambda each: each[0].took_ns)
+        root, results = events_of(call, shapes=False, device=problem.device)
+        add_kernels(root, results.events())
+        tries.append((root, results))
+    tries.sort(key=lambda each: each[0].span_ns)
     root, results = tries[(len(tries) - 1) // 2]
     found, no_lines = _joined(root, placed(call, problem.device))
     tree = CallTree(found.operators, partial(_work, problem))
@@ -61,7 +72,7 @@ def profiled(
     changes = held_memory.changes(root)
     return Profiled(
         plain_ms=tuple(plain_ms),
-        profiled_ms=tuple(each.took_ns / 1e6 for each, _ in tries),
+        profiled_ms=tuple(each.span_ns / 1e6 for each, _ in tries),
         nodes=nodes,
         memory=held_memory.profiled(changes, kept_bytes, _places(tree, changes, found)),
         kernels=kernels.of(results.events()),
@@ -94,5 +105,5 @@ def _places(tree: CallTree, changes: list[Change], found: Placing) -> Places:
 
 
 def _work(problem: Problem, given: Placed, event: Event) -> Work:
-    made = sum(max(0, each.changed) for each in event.within if each.kind == "memory")
-    return work(event.name, given.inputs, made, problem)
+    calls = [each.name for each in event.within if each.kind == "operator"]
+    return work(event.name, given.inputs, made_bytes(event), problem, calls)

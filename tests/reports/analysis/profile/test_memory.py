@@ -10,7 +10,8 @@ from reports.analysis.profile.memory import (
     timeline,
     unseen,
 )
-from suites.records.profile import ENGINE, Held, MemoryProfile, Node
+from suites.records.operator_kinds import ENGINE_NAME
+from suites.records.profile import Held, MemoryProfile, Node
 from tests.reports.memory_by_hand import MEMORY, MIB, NODES, profile, profiled
 
 
@@ -69,9 +70,9 @@ def test_what_one_line_made_by_one_operator_is_one_row() -> None:
 
 
 def test_memory_of_autograd_itself_is_named_after_it() -> None:
-    nodes = (*NODES, Node(parent=0, kind="operator", name=ENGINE, calls=1))
+    nodes = (*NODES, Node(parent=0, kind="operator", name=ENGINE_NAME, calls=1))
     memory = MemoryProfile(peak_bytes=4, held=(Held(bytes=4, node=len(NODES)),))
-    assert [row.operator for row in at_peak(profile(nodes=nodes, memory=memory))] == [ENGINE]
+    assert [row.operator for row in at_peak(profile(nodes=nodes, memory=memory))] == [ENGINE_NAME]
 
 
 def test_the_record_of_the_same_problem_is_the_reference() -> None:
