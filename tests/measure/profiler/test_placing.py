@@ -106,7 +106,7 @@ def test_after_an_exception_that_is_caught_the_line_is_right() -> None:
 def test_a_trace_function_that_was_set_before_is_put_back(call: Call) -> None:
     calls: list[str] = []
 
-    def before(frame: Any, event: str, argument: Any) -> None:  # noqa: ARG001 - sys.settrace's
+    def before(frame: Any, event: str, argument: Any) -> None:
         calls.append(event)
 
     outer = sys.gettrace()
@@ -130,7 +130,11 @@ def test_after_a_call_that_raised_another_one_is_placed() -> None:
 
 def test_shapes_are_those_of_later_use_and_views_have_their_own() -> None:
     view = torch.ones(2, 3, 4).transpose(0, 1)
-    found = placed(lambda: (view * 2.0).sum(), "cpu")
+
+    def call() -> torch.Tensor:
+        return (view * 2.0).sum()
+
+    found = placed(call, "cpu")
     (times,) = [each for each in found.operators if each.event.name == "aten::mul"]
     (tensor, *_) = [each for each in times.inputs if each is not None and each.sizes]
     assert (tensor.sizes, tensor.strides, tensor.dtype) == ((3, 2, 4), (4, 12, 1), "float32")
