@@ -133,6 +133,12 @@ class CallTree:
             node = self._at(node, "line", line)
         return node
 
+    def _line_above(self, node: int) -> int:
+        """The line that a node belongs to; UNPLACED for none."""
+        while node != UNPLACED and self._sums[node].kind != "line":
+            node = self._sums[node].parent
+        return node
+
     def _at(self, parent: int, kind: Kind, name: str) -> int:
         key = (parent, kind, name)
         if key not in self._index:
