@@ -15,7 +15,8 @@ DATA: Final = "data loading"
 UNCOVERED: Final = "Python and what no operator covers"
 _KINDS: Final = {
     "autograd engine": r"autograd::|torch::autograd|\w+Backward\d*$|detach$",
-    "matrix products": r".*::(_?(add|ba|addb)?(mm|bmm|mv|dot)\w*|matmul|\w*linear\w*|addr|ger)$",
+    "matrix products": r".*::_?(b?add|int_|scaled_|grouped_)?b?(mm|mv|dot)(_\w+)?$|"
+    r".*::(matmul|\w*linear\w*|addr|ger)$",
     "convolutions": r".*::\w*conv\w*",
     "normalization": r"aten::\w*(layer|batch|group|instance|rms)_?norm\w*",
     "softmax and losses": r"aten::\w*(softmax|_loss|cross_entropy)\w*",

@@ -120,7 +120,7 @@ def _place(event: Any, known: dict[int, tuple[str, bool]]) -> tuple[str, bool]:
 
 def _impossible() -> str:
     """Why no step can be profiled; empty where one can."""
-    if torch.autograd._profiler_enabled():  # type: ignore[no-untyped-call] # noqa: SLF001 - torch has no other
+    if torch._C._autograd._profiler_enabled():  # noqa: SLF001 - torch has no public one
         return "the script uses a profiler of its own"
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call] # torch
         return "the script uses a CUDA device, and operators are timed on the CPU"
