@@ -231,7 +231,13 @@ def report(  # noqa: PLR0913 - each parameter is an option of the command line
     sides = by_name.runs(wanted, store)
     if len(sides) == 1:
         reporting.report(
-            *sides[0], out, as_json=as_json, every=every, summary=summary, formats=kinds
+            *sides[0],
+            out,
+            as_json=as_json,
+            every=every,
+            summary=summary,
+            formats=kinds,
+            profiles=by_name.profiles(wanted[0], store),
         )
         return
     if every:

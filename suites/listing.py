@@ -93,7 +93,7 @@ def _runs(store: str) -> list[dict[str, Any]]:
     from suites.records.store import Store  # noqa: PLC0415 - the other lists do not need it
 
     kept = Store.open(store, create=False)
-    counts, saved = kept.counts(), kept.saved()
+    counts, saved, profiled = kept.counts(), kept.saved(), kept.profiled_runs()
     return [
         {
             "name": run.name,
@@ -106,6 +106,7 @@ def _runs(store: str) -> list[dict[str, Any]]:
             "problems": len(run.plan.problems),
             "implementations": len(run.plan.entries),
             "records": counts[run.name],
+            "profiled": run.name in profiled,
             "command": run.command,
             "fault": run.fault,
         }

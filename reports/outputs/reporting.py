@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from reports.analysis.history import history
 from reports.analysis.machines import are_of_one_machine, machines
+from reports.analysis.profile.profiled_run import ProfiledRun
 from reports.analysis.run_analysis import Analysis
-from reports.outputs import drawing
+from reports.outputs import drawing, profiling
 from reports.outputs.exit_status import expect_comparable
 from reports.outputs.export import json_data
 from reports.outputs.export.json_lines import Stream
@@ -38,6 +39,7 @@ from reports.views import history_summary
 from reports.views.history import section
 from reports.views.machines import name as machine_name
 from suites.records.named import Stored
+from suites.records.profile import Profile
 from suites.records.record import Record
 from suites.records.store import Run
 
@@ -55,6 +57,7 @@ def report(  # noqa: PLR0913 - each parameter is an option of the command line
     lines: Stream | None = None,
     summary: Path | None = None,
     formats: Sequence[Format] = DEFAULT,
+    profiles: Sequence[Profile] = (),
 ) -> None:
     """Write page and charts, and print the tables or JSON, then the paths.
 
@@ -62,18 +65,26 @@ def report(  # noqa: PLR0913 - each parameter is an option of the command line
     lines    prints the JSON as one line
     summary  a file to which the answer is appended as markdown
     formats  of the chart files
+    profiles of the run: their page is written again beside its own
 
     Raises OutputError where standard output cannot be written.
     """
     analysis = Analysis(run, records)
-    made = _written(analysis, out or RESULTS / run.name, formats, quiet=as_json)
+    folder = out or RESULTS / run.name
+    of_profiles = ProfiledRun(analysis, tuple(profiles)) if profiles else None
+    profiled = (
+        profiling.write(of_profiles, folder, quiet=as_json, formats=formats)
+        if of_profiles
+        else None
+    )
+    made = _written(analysis, folder, formats, profiled, quiet=as_json)
     append(summary, of_run(analysis))
     try:
         if as_json:
             (lines.run if lines else print_json)({**json_data.of_run(analysis), **_files(made)})
         else:
             print_tables(run_tables.summary(analysis, every=every))
-            print_paths(_paths(made))
+            print_paths([*([profiled.page] if profiled else []), *_paths(made)])
     except OutputError as error:
         page_is = f", its page is {made.page}" if made else ""
         raise OutputError(f"{error}; run {run.name} is stored{page_is}") from error
@@ -82,13 +93,18 @@ def report(  # noqa: PLR0913 - each parameter is an option of the command line
 
 
 def _written(
-    analysis: Analysis, folder: Path, formats: Sequence[Format], *, quiet: bool
+    analysis: Analysis,
+    folder: Path,
+    formats: Sequence[Format],
+    profiled: Report | None,
+    *,
+    quiet: bool,
 ) -> Report | None:
     """The page and the charts; None where the packages that draw them are not installed."""
     if drawing.missing():
         return None
     with nullcontext() if quiet else waiting("writing the page and the charts"):
-        return page.write(analysis, folder, formats=formats)
+        return page.write(analysis, folder, formats=formats, profile=profiled)
 
 
 def report_several(

@@ -28,7 +28,7 @@ class Measurement:
     low_ms, high_ms      the spread over sessions: the smallest and the largest session median
     us_per_token         microseconds of a call over the queries of all batch rows
     prepare_ms, first_call_ms, compilations, set_up_bytes, neighbour_ratio, page_faults, host_ms,
-    unhidden, sustained_ms, cross_check_ms
+    unhidden, sustained_ms, energy_mj, cross_check_ms
                          medians over the sessions
     share_of_attainable  median over the sessions of the share of their own ceilings
     checked_again        whether the output was compared again, because the time was beyond what
@@ -69,6 +69,7 @@ class Measurement:
     host_ms: float | None
     unhidden: float | None
     sustained_ms: float | None
+    energy_mj: float | None
     cross_check_ms: float | None
     checked_again: bool
     peak_bytes: int | None

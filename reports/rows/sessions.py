@@ -25,11 +25,14 @@ def ceilings(run: Run) -> Ceilings:
     return found
 
 
-def median_ceilings(run: Run) -> list[Ceiling]:
-    """The median of each ceiling over the sessions with the plan's largest number of threads."""
+def median_ceilings(run: Run, threads: int | None = None) -> list[Ceiling]:
+    """The median of each ceiling over the sessions with a number of threads.
+
+    threads  None: the plan's largest number
+    """
     found: dict[tuple[Any, ...], list[Ceiling]] = defaultdict(list)
-    most = max(run.plan.threads)
-    own = (each for session, each in ceilings(run).items() if run.plan.threads_of(session) == most)
+    count = threads or max(run.plan.threads)
+    own = (each for session, each in ceilings(run).items() if run.plan.threads_of(session) == count)
     for each in chain.from_iterable(own):
         found[each.device, each.kind, each.dtype, each.residency].append(each)
     return [

@@ -37,6 +37,7 @@ class Timing(TypedDict):
     host_ms: float | None
     unhidden: float | None
     sustained_ms: float | None
+    energy_mj: float | None
     cross_check_ms: float | None
     checked_again: bool
 
@@ -85,6 +86,7 @@ def timing(problem: Problem, timed: Sequence[Record], found: Ceilings, panel: st
         "host_ms": _median_of(timed, lambda record: record.host_ms),
         "unhidden": _median_of(timed, lambda record: record.unhidden),
         "sustained_ms": _median_of(timed, lambda record: record.sustained_ms),
+        "energy_mj": _median_of(timed, lambda record: record.energy_mj),
         "cross_check_ms": _median_of(timed, lambda record: record.cross_check_ms),
         "checked_again": any(record.checked_again for record in timed),
     }

@@ -102,6 +102,7 @@ COLUMNS: Final = (
     Column("page faults per call", "page_faults", _of(lambda row: row.page_faults, number)),
     Column("resident MiB", "resident_bytes", _of(lambda row: row.resident_bytes, mebibytes)),
     _optional("host ms", "host_ms", lambda row: row.host_ms),
+    _optional("mJ per call", "energy_mj", lambda row: row.energy_mj),
     Column("clock", "clock", _clock),
 )
 """The columns after the problem and the implementation, in the order of their importance."""

@@ -26,11 +26,13 @@ class Row:
 
     facets   what it is filtered by
     command  repeats its measurement; empty without one
+    profile  the command that explains its time and memory, beside the first one; empty without one
     """
 
     cells: tuple[Value, ...]
     facets: Mapping[str, str] = field(default_factory=dict)
     command: str = ""
+    profile: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+from impls.interface import Problem
 from reports.analysis.run_analysis import Analysis
 from reports.analysis.verdicts import VerdictRow
 from reports.rows.measurements import CASE, Measurement
 from reports.rows.panels import panels_of
 from reports.views.cases import Labels, joined, labels_of
-from reports.views.commands import interleaved_command, repeat_command, setting_options
+from reports.views.commands import (
+    interleaved_command,
+    profile_command,
+    repeat_command,
+    setting_options,
+)
 from reports.views.measured_columns import COLUMNS, THREADS, Column
 from reports.views.numbers import floor, ratio, ratio_in
 from reports.views.problems import facets
@@ -28,12 +34,15 @@ def measurement_table(analysis: Analysis) -> Table:
     entries = {entry.name: entry for entry in analysis.plan.entries}
     columns = [*([THREADS] if several else []), *filter(_has_figures(analysis), COLUMNS)]
     named = [CASE] if labels_of(analysis.plan) else []
+    bases = {_place(row): row.baseline for row in analysis.verdicts}
     per = ", implementation and number of threads" if several else " and implementation"
     return Table(
         caption=f"One row per problem{per}. {_SORTS}",
         head=("problem", *named, "implementation", *(each.head for each in columns)),
         rows=tuple(
-            _measured(row, analysis.plan, entries, columns, named=bool(named))
+            _measured(
+                row, analysis.plan, entries, columns, bases.get(_place(row), ""), named=bool(named)
+            )
             for row in analysis.measurements
         ),
         shown=SHOWN + several + len(named),
@@ -69,6 +78,10 @@ def verdict_tables(analysis: Analysis) -> Iterator[tuple[str, Table]]:
             yield panel, Table(caption, head, own, shown=SHOWN + several + bool(named))
 
 
+def _place(row: Measurement | VerdictRow) -> tuple[Problem, str, int]:
+    return row.problem, row.implementation, row.threads
+
+
 def _has_figures(analysis: Analysis) -> Callable[[Column], bool]:
     """Whether a column is shown: an optional one needs a row with a figure."""
     return lambda column: (
@@ -82,9 +95,11 @@ def _measured(
     plan: Plan,
     entries: dict[str, Entry],
     columns: Sequence[Column],
+    base: str,
     *,
     named: bool,
 ) -> Row:
+    """The row of a measurement; base: the baseline of its verdict, empty without one."""
     cells = (
         Value(str(row.problem)),
         *([Value(row.case)] if named else []),
@@ -93,8 +108,12 @@ def _measured(
     )
     files = plan.inputs_of(row.problem)
     command = repeat_command(row.problem, entries[row.implementation], files)
-    settings = setting_options(plan, row.threads)
-    return Row(cells, facets(row.problem, row.implementation), command + settings)
+    return Row(
+        cells,
+        facets(row.problem, row.implementation),
+        command + setting_options(plan, row.threads),
+        profile_command(row.problem, entries[row.implementation], plan, row.threads, base),
+    )
 
 
 def _compared(row: VerdictRow, plan: Plan, entries: dict[str, Entry], named: Labels) -> Row:

@@ -129,6 +129,10 @@ TERMS: Final = (
     ),
     Term("host ms", "Milliseconds that the host takes to launch one call on an idle GPU."),
     Term(
+        "mJ per call",
+        "Millijoules of one call, of all that ran on the processor package or the GPU meanwhile.",
+    ),
+    Term(
         "kernel",
         "The kernels that do the work of one call, as torch's profiler saw them in the check. "
         f"Same kernel: {kernels.MEANING[0].lower()}{kernels.MEANING[1:]}",
@@ -204,7 +208,7 @@ TERMS: Final = (
         "In half precision: relative error of the scale, from the error along its derivative.",
     ),
     Term("hard inputs", "Number of small problems with large scores, outliers and the like."),
-    Term("repeat", "The command that measures the row again."),
+    Term("repeat", "The command that measures the row again; and one that profiles it."),
     *OF_TAILS,
 )
 _BY_HEAD: Final = {head: term for term in TERMS for head in (term.word, *term.heads)}

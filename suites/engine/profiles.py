@@ -8,6 +8,8 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
+import torch
+
 from suites.engine.call_limits import limited_memory, preparing, quiet
 from suites.engine.gauge import page_faults
 from suites.engine.messages import ProfileTaken
@@ -18,6 +20,7 @@ from suites.measure import compilers, memory, perf_counters, timing
 from suites.measure.devices import device
 from suites.measure.inputs import call_of, make_inputs
 from suites.measure.preparing import Preparation
+from suites.measure.profiler import snapshot
 from suites.measure.profiler.profiling import Profiled, profiled
 from suites.measure.unseen import unseen
 from suites.records.kernels import UNSEEN
@@ -35,6 +38,7 @@ def take_profile(task: TakeProfile, sender: Sender) -> None:
     """Send the profile of the implementation; the record of its failure where it fails."""
     (name,) = task.implementations
     compilers.forget()
+    compilers.name_kernels()
     with quiet():
         recorded(task, name, sender, partial(_take, task, name, sender))
 
@@ -47,6 +51,7 @@ def _take(task: TakeProfile, name: str, sender: Sender) -> None:
     preparation = Preparation(each, partial(preparing, sender))
     inputs = make_inputs(problem, purpose="profile", session=task.session, seed=task.seed)
     held = [x for x in (inputs.q, inputs.k, inputs.v, inputs.grad) if x is not None]
+    memory.settle(problem.device, getattr(torch, problem.dtype))
     with limited_memory(task.settings.memory_limit, problem.device):
         prepare = partial(preparation.bound, problem)
         prepared = memory.kept_by(prepare, problem.device) if each.prepares else 0
@@ -57,6 +62,7 @@ def _take(task: TakeProfile, name: str, sender: Sender) -> None:
         timing.warm_up(call, clock)
         found = profiled(call, problem, clock, usage.kept_bytes or 0)
         faults = _page_faults(call)
+        snapshots = _write_snapshot(task, call)
         calls = round(COUNTED_MS / max(median(found.plain_ms), COUNTED_MS / MOST_COUNTED))
         counters = perf_counters.read(call, max(1, calls))
     reason = unseen(each) or usage.unseen
@@ -75,7 +81,7 @@ def _take(task: TakeProfile, name: str, sender: Sender) -> None:
                 counters=counters,
                 no_lines=found.no_lines,
                 unseen="" if found.kernels else UNSEEN,
-                files=(trace,),
+                files=(trace, *snapshots),
             )
         )
     )
@@ -95,7 +101,20 @@ def _with_system(found: MemoryProfile, faults: float, usage: memory.Usage) -> Me
 
 def _write_trace(task: TakeProfile, found: Profiled) -> str:
     """The name of the trace that is written for chrome://tracing and ui.perfetto.dev."""
-    file = Path(task.folder) / f"{task.stem}.trace.json"
-    file.parent.mkdir(parents=True, exist_ok=True)
+    file = _file(task, ".trace.json")
     found.results.save(str(file))
     return file.name
+
+
+def _write_snapshot(task: TakeProfile, call: timing.Call) -> tuple[str, ...]:
+    """The name of the memory snapshot that is written; none where there is no snapshot."""
+    file = _file(task, snapshot.ENDING)
+    written = task.problem.device == "cuda" and snapshot.write(call, file, torch.cuda)
+    return (file.name,) if written else ()
+
+
+def _file(task: TakeProfile, ending: str) -> Path:
+    """A file of this profile, in a folder that exists."""
+    file = Path(task.folder) / f"{task.stem}{ending}"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return file

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
@@ -37,7 +37,7 @@ from suites.measure.gradients import GradientMode
 from suites.measure.inputs import call_of
 from suites.measure.interference import Waits
 from suites.measure.preparing import Preparation
-from suites.measure.rounds import Arm, run_rounds, schedule
+from suites.measure.rounds import Arm, nested, run_rounds, schedule
 from suites.process_state.state import ProcessState
 from suites.records.record import Conditions, Record
 
@@ -148,17 +148,19 @@ class Bench:
             with preparation.first(self.problem, self.problem):
                 first_ms = timing.one_call_ms(calls[0], self._device.clock)
             before = page_faults()
+            if meter := self._device.meter():
+                meter.start()
             if timing.WARM_MS < expected_ms <= timing.LONG_MS:
                 warm_ms, call_ms = [], expected_ms  # its first call warmed it up
             else:
                 warm_ms = timing.warm_up(keeping(calls[-1], latest), self._device.clock)
                 call_ms = median(warm_ms[len(warm_ms) // 2 :])
+            warm_mj = meter.stop() if meter else None
             sampler = self._device.sampler()
             if call_ms <= timing.LONG_MS:
                 call_ms = self._device.settled_ms(sampler, calls, call_ms)
-            sustained = self.task.settings.sustained
             beside = (
-                self._device.beside(calls[0], call_ms, sustained=sustained)
+                self._device.beside(calls[0], call_ms, under_load=self.task.settings.sustained)
                 if self.task.session == 1
                 else {}
             )
@@ -171,13 +173,15 @@ class Bench:
             sampler,
             sample_ms=0.0 if self.task.settings.tail else self._device.sample_ms,
             reads_all=self.task.meeting != "" and self.problem.device == "cpu",
-            sampling=self.others.waits.sampling if self.task.meeting else nullcontext,
         )
+        waits = (self.others.waits.sampling,) if self.task.meeting else ()
+        arm.sampling = nested(*self._device.samplings(arm), *waits)
         self._found[name] = SetUp(preparation, first_ms, [first_ms, *warm_ms], beside, mode)
         # By the forecast where that is clear, so that every session does the same.
         forecast = expected_ms > timing.LONG_MS and len(warm_ms) == 1
         if forecast or call_ms > timing.LONG_MS:  # its one warming call is its one sample
             arm.times_ms, arm.faults = [call_ms], [page_faults() - before]
+            arm.energy_mj = [] if warm_mj is None else [warm_mj]
             self._found[name].alone = arm
             self._found[name].fault = self._outputs.fault(
                 self._found[name], self.inputs.sets[-1], latest, again=False
@@ -206,7 +210,8 @@ class Bench:
             before = ProcessState(self.inputs.watched, alone=self.task.alone)
             turns = WatchedTurns(self.sender, self.task.problem, names, before)
             try:
-                self.conditions = self.run(own, turns.announce, turns.pause)
+                with self._device.named(f"session {self.task.session} {self.problem}"):
+                    self.conditions = self.run(own, turns.announce, turns.pause)
                 self.neighbours = self._neighbour_ratios(own, turns.announce)
                 turns.end()
             except LostArmError as lost:
@@ -253,7 +258,7 @@ class Bench:
             calls_per_sample=arm.count,
             clock=arm.sampler.name,
             inputs_from=self._device.inputs_from(self.problem, arm.count),
-            **found.beside,
+            **{"energy_mj": arm.call_mj, **found.beside},
             page_faults=fmean(arm.faults) / arm.count,
             neighbour_ratio=self.neighbours.get(name) if paired else None,
             unhidden=self._device.unhidden(arm.sampler),

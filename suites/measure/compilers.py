@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from types import ModuleType
 from typing import Any, Final
@@ -26,6 +27,9 @@ _DECORATORS: Final = {
 RECOMPILATIONS: Final = 4096
 """Compilations of one function that torch is permitted. Its own limit is 8: further shapes would
 run without the compiler, and no message says so."""
+
+NAMED_KERNELS: Final = "TORCHINDUCTOR_CPP_ENABLE_KERNEL_PROFILE"
+"""Read by torch when its compiler is loaded."""
 
 
 def compilers(implementation: Implementation) -> frozenset[str]:
@@ -75,6 +79,18 @@ def raise_limits() -> None:
     if config is not None and config.recompile_limit < RECOMPILATIONS:
         config.recompile_limit = RECOMPILATIONS
         config.accumulated_recompile_limit = max(config.accumulated_recompile_limit, RECOMPILATIONS)
+
+
+def name_kernels() -> None:
+    """Have torch's compiler name the kernels that it generates for a CPU in profiles.
+
+    Only for code that this process compiles from now on. Each kernel then announces its start and
+    its end to the profiler, as operators do.
+    """
+    os.environ[NAMED_KERNELS] = "1"
+    config: Any = sys.modules.get("torch._inductor.config")
+    if config is not None:
+        config.cpp.enable_kernel_profile = True
 
 
 def forget() -> None:

@@ -1,7 +1,7 @@
 """Time on an NVIDIA device: device time of a call, apart from the host time to launch it.
 
 Events are recorded on the current stream, so that work on another stream is not in the time.
-It ran on an NVIDIA H200 on 2026-11-29 (docs/gpu.md); `sustained_ms` never ran on a GPU.
+It ran on an NVIDIA H200 on 2026-11-29 (docs/gpu.md); `sustained` never ran on a GPU.
 """
 
 from __future__ import annotations
@@ -202,8 +202,8 @@ def host_overhead_ms(
     return median(times_ns) / 1e6
 
 
-def sustained_ms(call: Call, cuda: Any, seconds: float = SUSTAINED_S) -> float:
-    """Milliseconds of one call in the second half of a block of calls without a pause.
+def sustained(call: Call, cuda: Any, seconds: float = SUSTAINED_S) -> tuple[float, int]:
+    """Milliseconds of one call in the second half of a block of calls without a pause; all calls.
 
     The device heats up and its clocks fall as in use; a sample is a short burst. When launching
     takes longer than running, this is the launch time.
@@ -224,7 +224,8 @@ def sustained_ms(call: Call, cuda: Any, seconds: float = SUSTAINED_S) -> float:
             batch *= 2
     cuda.synchronize()
     half = max(n for n, at_ms in enumerate(times_ms) if at_ms <= times_ms[-1] / 2)
-    return (times_ms[-1] - times_ms[half]) / (done[len(times_ms) - 1] - done[half])
+    each_ms = (times_ms[-1] - times_ms[half]) / (done[len(times_ms) - 1] - done[half])
+    return each_ms, done[-1]
 
 
 def _mark(cuda: Any) -> Any:

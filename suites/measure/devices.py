@@ -7,21 +7,23 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from typing import Any, Literal, Protocol
 
 from impls.interface import Problem
-from suites.measure import cache, nvidia
+from suites.measure import cache, energy, nvidia
 from suites.measure.cuda import (
     EventSampler,
     Spin,
     host_overhead_ms,
     input_sets,
-    sustained_ms,
+    sustained,
 )
 from suites.measure.graph import Graphs, GraphSampler
 from suites.measure.instruments import instrument_for
-from suites.measure.rounds import FEWEST_ON_GPU
+from suites.measure.ranges import Ranges
+from suites.measure.rounds import FEWEST_ON_GPU, Arm, Sampling
 from suites.measure.timing import (
     BESIDE_MS,
     CUDA_SAMPLE_MS,
@@ -91,11 +93,20 @@ class Device(Protocol):
     def state(self) -> dict[str, Any] | None:
         """Clocks, power and throttle reasons now; None without a driver that reports them."""
 
-    def beside(self, call: Call, call_ms: float, *, sustained: bool) -> dict[str, float | None]:
-        """Fields of a record beside the times: host_ms and sustained_ms.
+    def beside(self, call: Call, call_ms: float, *, under_load: bool) -> dict[str, float | None]:
+        """Fields of a record beside the times: host_ms, sustained_ms and energy_mj.
 
-        sustained  whether the time under sustained load is measured, which takes two seconds
+        under_load  whether the call is also measured under sustained load, for two seconds
         """
+
+    def meter(self) -> energy.Meter | None:
+        """A meter for the energy of single calls; None where it cannot be read."""
+
+    def samplings(self, arm: Arm) -> tuple[Sampling, ...]:
+        """The contexts of this arm's samples: they read its energy, or name it in a profile."""
+
+    def named(self, text: str) -> AbstractContextManager[None]:
+        """A range of this name in the timeline of a profiler of the device."""
 
 
 def device(name: str, *, cold: bool) -> Device:
@@ -143,9 +154,23 @@ class Host:
     def state(self) -> None:
         """None: the probe of the rounds measures the state of a CPU."""
 
-    def beside(self, call: Call, call_ms: float, *, sustained: bool) -> dict[str, float | None]:  # noqa: ARG002 - for GPUs
+    def beside(self, call: Call, call_ms: float, *, under_load: bool) -> dict[str, float | None]:  # noqa: ARG002 - for GPUs
         """Empty: these figures separate host and device."""
         return {}
+
+    def meter(self) -> energy.Meter | None:
+        """A meter of the processor's packages."""
+        return energy.rapl()
+
+    def samplings(self, arm: Arm) -> tuple[Sampling, ...]:
+        """The energy of samples that are long enough for it and hold no flushes of the caches."""
+        long = arm.count * arm.call_ms >= energy.LEAST_SAMPLE_MS
+        meter = self.meter() if long and not self._cold else None
+        return () if meter is None else (energy.sampling(meter),)
+
+    def named(self, text: str) -> AbstractContextManager[None]:  # noqa: ARG002 - for GPUs
+        """None: profilers of a CPU see the functions themselves."""
+        return nullcontext()
 
 
 class Cuda:
@@ -156,6 +181,7 @@ class Cuda:
         self.sample_ms = CUDA_SAMPLE_MS
         self.fewest_rounds = FEWEST_ON_GPU
         self._cuda, self._cold = cuda, cold
+        self._ranges = Ranges(cuda)
         self._properties = cuda.get_device_properties(cuda.current_device())
 
     def input_sets(self, problem: Problem) -> int:
@@ -191,14 +217,35 @@ class Cuda:
         found = nvidia.read(str(self._properties.uuid))
         return None if found is None else asdict(found)
 
-    def beside(self, call: Call, call_ms: float, *, sustained: bool) -> dict[str, float | None]:
-        """Host time to launch a call, and its time under sustained load."""
+    def beside(self, call: Call, call_ms: float, *, under_load: bool) -> dict[str, float | None]:
+        """Host time to launch a call, and its time and energy under sustained load."""
         found: dict[str, float | None] = {}
         if call_ms <= BESIDE_MS:
             found["host_ms"] = host_overhead_ms(call, self._cuda)
-        if sustained and SUSTAINED_FROM_MS <= call_ms <= LONG_MS:
-            found["sustained_ms"] = sustained_ms(call, self._cuda)
+        if under_load and SUSTAINED_FROM_MS <= call_ms <= LONG_MS:
+            found |= self._under_load(call)
         return found
+
+    def _under_load(self, call: Call) -> dict[str, float | None]:
+        meter = energy.board(str(self._properties.uuid))
+        if meter is None:
+            return {"sustained_ms": sustained(call, self._cuda)[0]}
+        meter.start()
+        each_ms, calls = sustained(call, self._cuda)
+        total_mj = meter.stop()
+        each_mj = None if total_mj is None else total_mj / calls
+        return {"sustained_ms": each_ms, "energy_mj": each_mj}
+
+    def meter(self) -> None:
+        """None: the driver advances its counter too seldom for a single call."""
+
+    def samplings(self, arm: Arm) -> tuple[Sampling, ...]:  # noqa: ARG002 - equal for all arms
+        """A named range around each sample."""
+        return (self._ranges.sampling,)
+
+    def named(self, text: str) -> AbstractContextManager[None]:
+        """A named range."""
+        return self._ranges.named(text)
 
 
 def _cuda(*, cold: bool) -> Device:

@@ -181,8 +181,8 @@ class Waits:
         self._every: list[Waited] = []
 
     @contextmanager
-    def sampling(self) -> Iterator[None]:
-        """The context of a sample of this process."""
+    def sampling(self, _: object = None) -> Iterator[None]:
+        """The context of a sample of this process, of any arm."""
         before = snapshot()
         yield
         self.add(waited_between(before, snapshot()))

@@ -20,13 +20,15 @@ from torch.autograd.profiler import profile
 from torch.profiler import ProfilerActivity, supported_activities
 
 from suites.records.kernels import COMPILED, MATH, Kernel, is_attention, is_light, is_seen
+from suites.records.operator_kinds import GENERATED
 
 LEAST_SHARE: Final = 0.01
 """Kernels that only copy or fill are left out below this part of the time."""
 LONGEST_VARIANT: Final = 300
 """Characters of a variant: template arguments can take thousands."""
 
-_GRAPH: Final = "## Call CompiledFxGraph"
+GRAPH: Final = "## Call CompiledFxGraph"
+"""How the name of a graph that torch.compile made starts; a hash follows."""
 _BOOKKEEPING: Final = ("autograd::", "torch::autograd::")
 _WRAPPERS: Final = re.compile(r"cutlass::(device_kernel|Kernel2?)|flash::enable_\w+")
 """Kernels that are named by their first template argument."""
@@ -107,8 +109,10 @@ def _own_times(events: Sequence[Any]) -> Iterator[_Span]:
 
 def _host_name(name: str) -> str:
     """The name of an operator; empty for bookkeeping of autograd and of the compiler."""
-    if name.startswith(_GRAPH):
+    if name.startswith(GRAPH):
         return COMPILED
+    if GENERATED.match(name):
+        return name
     return name if "::" in name and not name.startswith(_BOOKKEEPING) else ""
 
 

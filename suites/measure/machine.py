@@ -12,6 +12,7 @@ import psutil
 import torch
 
 from suites import VERSION
+from suites.measure import energy
 from suites.measure.nvidia_facts import facts
 
 _PACKAGES: Final = ("torch", "xformers", "numpy", "triton", "pandas", "plotly", "matplotlib")
@@ -44,6 +45,7 @@ def describe(*, cores: int, threads: int, cuda_device: str = "") -> dict[str, An
         "threads": threads,
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "float32_matmul_precision": torch.get_float32_matmul_precision(),
+        "energy": energy.facts(next((str(each["uuid"]) for each in found if "uuid" in each), "")),
         "devices": found,
         **_of_nvidia(found),
     }

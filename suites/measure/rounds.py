@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from math import ceil, inf
 from random import Random
+from statistics import fmean
 from typing import Any, Protocol
 
 from suites.measure.timing import LEAD_IN_BELOW_MS, SAMPLE_MS, Call, Sampler, calls_for
@@ -30,8 +31,8 @@ TAIL_MOST = 1000
 and the ends of its interval are the 4th and the 18th slowest call; 368 are the least."""
 
 
-Sampling = Callable[[], AbstractContextManager[None]]
-"""Makes the context of a sample."""
+Sampling = Callable[["Arm"], AbstractContextManager[Any]]
+"""Makes the context of a sample of an arm; its clock starts within and stops within."""
 
 
 @dataclass(slots=True)
@@ -42,6 +43,7 @@ class Arm:
     call_ms    time of a call after the warm-up
     times_ms   samples, one for each round tried: milliseconds of one call
     faults     minor page faults during each sample
+    energy_mj  millijoules of each sample; empty where they are not measured
     sample_ms  least length of a sample
     together   calls that are timed as a whole, as those of a CUDA graph
     reads_all  whether lead-in calls read all inputs, so that their caches are the same in every
@@ -55,6 +57,7 @@ class Arm:
     sampler: Sampler
     times_ms: list[float] = field(default_factory=list)
     faults: list[int] = field(default_factory=list)
+    energy_mj: list[float] = field(default_factory=list)
     sample_ms: float = SAMPLE_MS
     together: int = 1
     reads_all: bool = False
@@ -85,7 +88,13 @@ class Arm:
 
     def again(self) -> Arm:
         """A copy without measurements."""
-        return replace(self, times_ms=[], faults=[])
+        return replace(self, times_ms=[], faults=[], energy_mj=[])
+
+    @property
+    def call_mj(self) -> float | None:
+        """Millijoules of one call; None where a sample's energy was not measured."""
+        measured = self.energy_mj and len(self.energy_mj) == len(self.times_ms)
+        return fmean(self.energy_mj) / self.count if measured else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,11 +240,26 @@ def take(arm: Arm, page_faults: Callable[[], int]) -> None:
     """Take one sample of an arm, after its lead-in call, and append it to the arm."""
     for lead_in in arm.lead_ins:
         lead_in()
-    before = page_faults()
-    with arm.sampling():
+    with arm.sampling(arm):
+        before = page_faults()
         took_ms = arm.sampler.take(arm.calls, arm.count)
+        arm.faults.append(page_faults() - before)
     arm.times_ms.append(took_ms)
-    arm.faults.append(page_faults() - before)
+
+
+def nested(*samplings: Sampling) -> Sampling:
+    """The contexts, one inside the other; none of them costs nothing."""
+    if len(samplings) <= 1:
+        return samplings[0] if samplings else nullcontext
+
+    @contextmanager
+    def sampling(arm: Arm) -> Iterator[None]:
+        with ExitStack() as stack:
+            for each in samplings:
+                stack.enter_context(each(arm))
+            yield
+
+    return sampling
 
 
 def _together(moments: Sequence[Moment]) -> Conditions:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from suites.records.bundles.layout import is_bundle
 from suites.records.bundles.reading import Bundle
+from suites.records.profile import Profile
 from suites.records.record import Record
 from suites.records.store import Run, Store
 
@@ -24,6 +25,14 @@ def runs(names: Iterable[str], url: str) -> list[Stored]:
     stored = [name for name in names if not is_bundle(name)]
     kept = Store.open(url, create=False) if stored else None
     return [_of(name, kept) for name in names]
+
+
+def profiles(name: str, url: str) -> list[Profile]:
+    """The profiles of a run of the store; none of a bundle, which has no profiles."""
+    if is_bundle(name):
+        return []
+    kept = Store.open(url, create=False)
+    return kept.profiles(kept.run(name).name)
 
 
 def _of(name: str, kept: Store | None) -> Stored:

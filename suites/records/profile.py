@@ -46,8 +46,9 @@ class Node:
 class Held:
     """Memory that is held at the peak.
 
-    node   that allocated it; UNPLACED: none did
-    line   the node of the source line; of a backward operator, that of its forward operator
+    node   that allocated it; UNPLACED: Python did
+    line   the node of the source line; of a backward operator, that of its forward operator;
+           UNPLACED: not known
     shape  where an operator used it later, as "8x1024x1024 float32"; empty: not known
     """
 
@@ -61,10 +62,11 @@ class Held:
 class MemoryProfile:
     """Memory of torch's allocator above the inputs over one call.
 
-    kept_bytes   held before the call: by preparation and the first call
+    kept_bytes   held at the peak since before the call: by preparation and the first call
     times_ns     of each allocation and release, from the beginning of the call
-    changes      bytes of each; negative where memory is released
-    peak_bytes   the largest sum, with kept_bytes
+    changes      bytes of each; negative where memory is released. Of very many changes only the
+                 smallest and the largest sums of short intervals are kept, with the peak
+    peak_bytes   the largest sum
     peak_at      index of the change that gives it; -1: before the first one
     held         at the peak; with kept_bytes their sum is peak_bytes
     page_faults  minor page faults of a plain call, mean
@@ -79,6 +81,11 @@ class MemoryProfile:
     held: tuple[Held, ...] = ()
     page_faults: float | None = None
     resident_bytes: Bytes | None = None
+
+    @property
+    def first_bytes(self) -> int:
+        """Bytes held when the call begins: kept_bytes, and what it releases before its peak."""
+        return self.peak_bytes - sum(self.changes[: self.peak_at + 1])
 
 
 @message

@@ -235,6 +235,9 @@ class Record:
     unhidden          on a GPU: share of the samples that hold launch time, because the device
                       waited for the host
     sustained_ms      on a GPU: one call after seconds of calls without a pause
+    energy_mj         millijoules of one call, of all that runs on the processor package or GPU
+                      meanwhile. On a CPU: over the timed samples of 20 ms and longer. On a GPU:
+                      after seconds of calls without a pause
     cross_check_ms    on a GPU: one call as triton.testing.do_bench measures it
     checked_again     whether its time was beyond the ceilings, so that its output was checked once
                       more, on fresh inputs
@@ -288,6 +291,7 @@ class Record:
     host_ms: Milliseconds | None = None
     unhidden: Average | None = None
     sustained_ms: Milliseconds | None = None
+    energy_mj: Average | None = None
     cross_check_ms: Milliseconds | None = None
     checked_again: bool = False
     peak_bytes: Bytes | None = None

@@ -208,7 +208,7 @@ class Settings:
         Option(
             name="--sustained",
             metavar="",
-            help="Also time calls of 1 ms and more on a GPU under load: 2 s each.",
+            help="Also time calls of 1 ms and more on a GPU under load, with energy: 2 s each.",
             parse=on_off,
             text=_on_off_text,
             default="off",

@@ -14,7 +14,7 @@ from suites.measure.cuda import (
     cross_check_ms,
     host_overhead_ms,
     input_sets,
-    sustained_ms,
+    sustained,
 )
 from suites.measure.devices import Cuda
 from suites.measure.timing import Call
@@ -226,14 +226,18 @@ def test_under_load_the_second_half_counts() -> None:
     def call() -> None:  # fast for half a second, then throttled
         cuda.launch(400 if cuda.free_us - began_us < 500_000 else 600, host_us=10)
 
-    assert sustained_ms(call, cuda) == pytest.approx(0.6)
+    each_ms, calls = sustained(call, cuda)
+    assert each_ms == pytest.approx(0.6)
+    assert calls == cuda.launched
     assert cuda.now_us - began_us > 2e6
 
 
 @pytest.mark.parametrize("device_us", [50, 700, 70_000, 3_000_000])
 def test_under_load_the_device_never_rests(device_us: int) -> None:
     cuda = FakeCuda()
-    assert sustained_ms(cuda.kernel(device_us, host_us=2), cuda) == pytest.approx(device_us / 1000)
+    each_ms, calls = sustained(cuda.kernel(device_us, host_us=2), cuda)
+    assert each_ms == pytest.approx(device_us / 1000)
+    assert calls == cuda.launched
     assert cuda.free_us < 2e6 + 3 * max(1e5, device_us)
 
 
@@ -304,11 +308,11 @@ def test_host_and_sustained_times_are_measured_beside_samples(
     cuda = FakeCuda()
     stand_in = SimpleNamespace(
         current_device=lambda: 0,
-        get_device_properties=lambda index: SimpleNamespace(index=index),
+        get_device_properties=lambda index: SimpleNamespace(index=index, uuid="1a2b"),
         Event=cuda.Event,
         synchronize=cuda.synchronize,
     )
     call = cuda.kernel(device_us, host_us=20)
-    found = Cuda(stand_in, cold=False).beside(call, device_us / 1000, sustained=asked)
+    found = Cuda(stand_in, cold=False).beside(call, device_us / 1000, under_load=asked)
     assert found.keys() == figures
     assert None not in found.values()

@@ -225,3 +225,9 @@ def test_an_exception_of_the_call_leaves_no_profiler_running() -> None:
         kernels.ran(raises, "cpu")
     q = queries()
     assert kernels.ran(lambda: q @ q.mT, "cpu")
+
+
+def test_kernels_that_the_compiler_names_are_listed_by_their_names() -> None:
+    graph = Event("## Call CompiledFxGraph abc ##", 0, 1000)
+    found = kernels.of([graph, Event("graph_0_cpp_fused_exp_0", 10, 990)])
+    assert [each.name for each in found] == ["graph_0_cpp_fused_exp_0", COMPILED]

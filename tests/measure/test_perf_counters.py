@@ -278,6 +278,18 @@ def installed() -> None:
         pytest.skip(lacking)
 
 
+def test_a_perf_that_is_required_and_not_there_is_a_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    monkeypatch.setenv("ATTNBENCH_REQUIRE", "chromium,perf")
+    with pytest.raises(pytest.fail.Exception, match="REQUIRE names perf: perf is not installed"):
+        installed()
+    monkeypatch.setenv("ATTNBENCH_REQUIRE", "")
+    with pytest.raises(pytest.skip.Exception, match="perf is not installed"):
+        installed()
+
+
 def touch(pages: int) -> None:
     """Fault this many new pages."""
     with mmap.mmap(-1, pages * mmap.PAGESIZE) as memory:

@@ -11,7 +11,7 @@ import pytest
 from suites.recording.collecting import Collected, collect
 from suites.records.workload import Recorded
 
-CALL: dict[str, Any] = {
+CALL = {
     "place": "a.py:3 f", "by": "scaled_dot_product_attention", "shapes": [[1, 2, 8, 4]] * 3,
     "strides": [[64, 32, 4, 1]] * 3, "dtype": "float32", "device": "cpu", "mask": "none",
     "left": None, "right": None, "padding": None, "documents": None, "rows": None, "bias": "",
@@ -35,7 +35,7 @@ def the_call(found: Collected) -> Recorded:
 
 
 def test_the_first_call_counts_like_the_mean_of_the_others(tmp_path: Path) -> None:
-    times = [[0, 0, 500 * MS], [0, 600 * MS, 1 * MS], [0, 700 * MS, 3 * MS]]
+    times: list[Any] = [[0, 0, 500 * MS], [0, 600 * MS, 1 * MS], [0, 700 * MS, 3 * MS]]
     call = the_call(collected(tmp_path, [{"call": 0, **CALL}, *times]))
     assert (call.count, call.took_ms) == (3, 6.0)
 
@@ -121,8 +121,8 @@ def test_what_the_grammar_cannot_express_is_named(
 
 def test_the_first_call_keeps_its_own_time(tmp_path: Path) -> None:
     times: list[Any] = [[0, 0, 500 * MS], [0, 600 * MS, 1 * MS], [0, 700 * MS, 3 * MS]]
-    lines = [{"call": 0, **CALL}, *times]
-    slower = [{"call": 0, **CALL}, [0, 0, 600 * MS], [0, 700 * MS, 1 * MS]]
+    lines: list[Any] = [{"call": 0, **CALL}, *times]
+    slower: list[Any] = [{"call": 0, **CALL}, [0, 0, 600 * MS], [0, 700 * MS, 1 * MS]]
     assert the_call(collected(tmp_path, lines, slower)).first_ms == 600.0
 
 

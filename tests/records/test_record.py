@@ -254,6 +254,7 @@ ODD: dict[str, tuple[Any, ...]] = {
     "host_ms": (math.inf, "1"),
     "unhidden": (True, -0.5, math.nan, "1"),
     "sustained_ms": (math.inf, True),
+    "energy_mj": (True, -0.5, math.nan, math.inf, "1"),
     "cross_check_ms": (-1.0, []),
     "checked_again": (0, "no"),
     "peak_bytes": (True, -1, 2**63, 10**30, 1.5, "1"),

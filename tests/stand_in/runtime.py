@@ -10,11 +10,13 @@ from __future__ import annotations
 import functools
 import itertools
 import os
+import pickle
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -82,7 +84,13 @@ class Runtime:
         self.launched = self.replays = self.captures = self.synchronized = 0
         self.broken = ""
         """The error that every further call ends with."""
+        self.allocator = "native"
+        """That of torch: or cudaMallocAsync."""
+        self.history: list[dict[str, Any]] | None = None
+        """Allocations and releases while they are recorded; None: they are not."""
         self.stream_now = Stream()
+        self.ranges: list[str] = []
+        """Named ranges that were begun, each behind the one that it is within; "" ends one."""
         self._capturing: Graph | None = None
         self._spoilt = False
         self._leaked = False
@@ -168,6 +176,7 @@ class Runtime:
                 self.fail(torch.OutOfMemoryError(message))
             self.requested += address[1]
             self.peak_requested = max(self.peak_requested, self.requested)
+            self._write_history("alloc", address)
         self.alive[address] = self.alive.get(address, 0) + 1
         return address
 
@@ -176,6 +185,20 @@ class Runtime:
         if not self.alive[address]:
             del self.alive[address], self.allocations[address]
             self.requested -= address[1]
+            self._write_history("free_completed", address)
+
+    def _write_history(self, action: str, address: Address) -> None:
+        if self.history is not None:
+            self.history.append({"action": action, "addr": address[0], "size": address[1]})
+
+    def record_memory_history(self, enabled: str | None = "all", **_: Any) -> None:
+        """Torch's `_record_memory_history`."""
+        self.history = None if enabled is None else []
+
+    def dump_snapshot(self, filename: str) -> None:
+        """Torch's `_dump_snapshot`, without segments."""
+        snapshot = {"segments": [], "device_traces": [self.history or []]}
+        Path(filename).write_bytes(pickle.dumps(snapshot))
 
     def memory_stats(self, *_: Any) -> dict[str, int]:
         rounded = sum(-(-size // BLOCK) * BLOCK for _, size in self.alive)
@@ -278,6 +301,17 @@ def patches(runtime: Runtime) -> dict[str, Any]:
         "graph": runtime.graph,
         "graph_pool_handle": lambda: (0, next(runtime._numbers)),
         "empty_cache": runtime.empty_cache,
+        "nvtx": SimpleNamespace(
+            range_push=runtime.ranges.append, range_pop=lambda: runtime.ranges.append("")
+        ),
+        "get_allocator_backend": lambda: runtime.allocator,
+        "memory": SimpleNamespace(
+            **{
+                **vars(torch.cuda.memory),
+                "_record_memory_history": runtime.record_memory_history,
+                "_dump_snapshot": runtime.dump_snapshot,
+            }
+        ),
         "memory_stats": runtime.memory_stats,
         "memory_allocated": lambda *_: runtime.memory_stats()["allocated_bytes.all.current"],
         "max_memory_allocated": lambda *_: runtime.memory_stats()["allocated_bytes.all.peak"],

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from impls.interface import Problem
 from reports.analysis.run_analysis import Analysis
-from suites.records.profile import Profile
+from reports.analysis.verdicts import VerdictRow
+from reports.rows.measurements import Measurement
+from suites.records.profile import ROOT, Profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,28 @@ class ProfiledRun:
         """Profiles of implementations that failed."""
         return tuple(each for each in self.profiles if each.fault)
 
+    @property
+    def longest(self) -> Problem | None:
+        """The problem with the longest profiled call; None without a problem."""
+        return max(self.problems, key=self._longest_ns, default=None)
+
+    def _longest_ns(self, problem: Problem) -> int:
+        return max((each.nodes[ROOT].total_ns for each in self.on(problem)), default=0)
+
+    def measurement(self, profile: Profile) -> Measurement | None:
+        """The measured figures of what was profiled; None where it has no times."""
+        return next((row for row in self.analysis.measurements if _is_of(row, profile)), None)
+
+    def verdict(self, profile: Profile) -> VerdictRow | None:
+        """Its verdict against the baseline; None for the baseline, and without times."""
+        rows = (*self.analysis.verdicts, *self.analysis.across)
+        return next((row for row in rows if _is_of(row, profile)), None)
+
     def on(self, problem: Problem) -> Sequence[Profile]:
         """The profiles of a problem that have a call tree."""
         return [each for each in self.profiles if each.problem == problem and each.nodes]
+
+
+def _is_of(row: Measurement | VerdictRow, profile: Profile) -> bool:
+    own = (profile.problem, profile.implementation, profile.threads)
+    return (row.problem, row.implementation, row.threads) == own

@@ -90,7 +90,12 @@ def _words(chart: Shown, filters: Filters) -> dict[str, Any]:
 
 def _parts(chart: Shown, shared: Shared) -> dict[str, Any]:
     if isinstance(chart, Icicle):
-        return {"blocks": _blocks(chart, shared)}
+        return {
+            "blocks": _blocks(chart, shared),
+            "down": chart.down,
+            "levels": 1 + max(chart.depths),
+            "legend": [[name, shared.look(own)] for name, own in chart.legend],
+        }
     if isinstance(chart, Map):
         return {"tiles": _tiles(chart, shared)}
     return {

@@ -64,20 +64,23 @@ def write(
     further: Sequence[Section] = (),
     first: FirstScreen | None = None,
     formats: Sequence[Format] = DEFAULT,
+    profile: Report | None = None,
 ) -> Report:
     """Write a run's page and charts into a folder, which is created when it does not exist.
 
     further  sections besides those of the run
     first    the first screen; by default that of the run
     formats  of the chart files
+    profile  the page of the run's profiles in the same folder, which is linked
 
     Charts of an earlier report in the folder are removed. Raises ValueError with one sentence when
     the folder cannot be written.
     """
     made = contents(analysis, further, first)
     stamp = machine.stamp(analysis.run)
-    html, left_over = _page(analysis, made), keys(analysis.plan)
-    return saved(html, made.printed, folder, stamp, left_over, formats=formats)
+    html = _page(analysis, made, profile.page.name if profile else "")
+    keep = profile.charts if profile else ()
+    return saved(html, made.printed, folder, stamp, keys(analysis.plan), formats=formats, keep=keep)
 
 
 def page(analysis: Analysis, *, further: Sequence[Section] = ()) -> str:
@@ -85,7 +88,8 @@ def page(analysis: Analysis, *, further: Sequence[Section] = ()) -> str:
     return _page(analysis, contents(analysis, further))
 
 
-def _page(analysis: Analysis, made: Contents) -> str:
+def _page(analysis: Analysis, made: Contents, profile: str = "") -> str:
+    """The page as text; profile: the file of the run's profiles, empty for none."""
     top = Section(id="first", heading=made.first.title, charts=made.first.figures)
     filters = Filters(analysis.plan, [top, *made.sections])
     medians_only = len(analysis.measurements) > MOST_DETAILED
@@ -96,6 +100,7 @@ def _page(analysis: Analysis, made: Contents) -> str:
         .get_template("page.jinja")
         .render(
             run=analysis.run,
+            profile=profile,
             TERMS=terms.of_plan(analysis.plan),
             first=made.first,
             first_figures=families([chart for chart in kept if chart.key in made.top]),

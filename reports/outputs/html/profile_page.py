@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,8 +13,11 @@ from reports.outputs.html.page import MOST_CHARTS, section_parts, some_of_each
 from reports.outputs.html.saving import Report, saved
 from reports.outputs.html.templates import environment, frame
 from reports.outputs.png.formats import DEFAULT, Format
-from reports.views import machine
+from reports.views import machine, terms
+from reports.views.charts.chart import Chart
+from reports.views.profile import files
 from reports.views.profile import page as views
+from reports.views.sections import Section
 
 NAME: Final = "profile.html"
 
@@ -24,30 +27,48 @@ def write(found: ProfiledRun, folder: Path, *, formats: Sequence[Format] = DEFAU
 
     formats  of the chart files
     """
-    html, drawn = _page(found)
-    stamp = machine.stamp(found.analysis.run)
-    return saved(html, drawn, folder, stamp, formats=formats, name=NAME)
-
-
-def page(found: ProfiledRun) -> str:
-    """The whole page as text."""
-    return _page(found)[0]
-
-
-def _page(found: ProfiledRun) -> tuple[str, Drawn]:
     sections = views.sections(found)
+    printed = [chart for each in sections if not each.on_demand for chart in each.charts]
+    stamp = machine.stamp(found.analysis.run)
+    html = _page(found, sections, folder)
+    return saved(html, printed, folder, stamp, formats=formats, name=NAME)
+
+
+def page(found: ProfiledRun, folder: Path) -> str:
+    """The whole page as text, with links to the files in its folder."""
+    return _page(found, views.sections(found), folder)
+
+
+def _page(found: ProfiledRun, sections: Sequence[Section], folder: Path) -> str:
     filters = Filters(found.analysis.plan, sections)
     every: Drawn = [chart for section in sections for chart in section.charts]
     kept, _ = some_of_each(every, MOST_CHARTS)
-    html = (
-        environment(filters)
-        .get_template("profile.jinja")
-        .render(
-            title=views.title(found),
-            sentences=views.sentences(found),
-            facts=machine.facts(found.analysis.run, found.analysis.records),
-            sections=[section_parts(section, kept) for section in sections],
-            **frame(kept, filters),
-        )
+    templates = environment(filters)
+    templates.globals["anchor"] = _anchor
+    return templates.get_template("profile.jinja").render(
+        run=found.analysis.run,
+        title=views.title(found),
+        faults=views.faults(found),
+        sentences=views.sentences(found),
+        notes=views.notes(found),
+        files=files.of(found, lambda name: (folder / name).exists()),
+        has_axes=any(isinstance(chart, Chart) and not chart.rows for chart in kept),
+        TERMS=terms.of_texts(_texts(found, sections), ()),
+        facts=machine.facts(found.analysis.run, found.analysis.records),
+        sections=[section_parts(section, kept) for section in sections],
+        **frame(kept, filters),
     )
-    return html, every
+
+
+def _texts(found: ProfiledRun, sections: Sequence[Section]) -> Iterator[str]:
+    """The sentences in which terms are linked to their definitions."""
+    yield from (*views.sentences(found), *views.notes(found))
+    for section in sections:
+        yield from section.sentences
+        yield from (table.caption for table in section.tables)
+
+
+def _anchor(head: str) -> str:
+    """No definition: the terms of a run's page mean something else in the tables of a profile."""
+    del head
+    return ""

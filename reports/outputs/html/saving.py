@@ -23,7 +23,7 @@ class Report:
     charts: tuple[Path, ...]
 
 
-def saved(
+def saved(  # noqa: PLR0913 - a page, its charts, and which files of others stay
     html: str,
     every: Drawn,
     folder: Path,
@@ -32,19 +32,22 @@ def saved(
     *,
     formats: Sequence[Format] = DEFAULT,
     name: str = NAME,
+    keep: Sequence[Path] = (),
 ) -> Report:
     """Write a page and its charts into a folder; an icicle has no file.
 
     stamp      machine, date and versions, for the foot of each chart file
     left_over  keys of charts whose files are removed, besides earlier charts by this program
     name       of the page
+    keep       charts of another page in the folder, which stay
 
     Raises ValueError with one sentence when the folder cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path in _left_over(left_over, folder):
-            path.unlink(missing_ok=True)
+            if path not in keep:
+                path.unlink(missing_ok=True)
         path = folder / name
         path.write_text(html, "utf-8")
         drawable = [chart for chart in every if not isinstance(chart, Icicle)]

@@ -64,7 +64,8 @@ def _row(row: Row, filters: Filters, *, commands: bool) -> Markup:
     mark = f" data-f={filters.mark(row.facets)}" if row.facets else ""
     first, *others = row.cells
     cells = "".join(map(_cell, others))
-    command = f"<td>{_command(row.command)}" if commands else ""
+    own = _command("command", row.command) + _command("profile", row.profile)
+    command = f"<td>{own}" if commands else ""
     head = f"<tr{mark}><th scope=row{_order(first)}>{short(first.text)}"
     return Markup(head + cells + command)  # noqa: S704 - every part of it is escaped
 
@@ -93,10 +94,10 @@ def _order(value: Value) -> str:
     return " data-v" if number == value.text else f" data-v={number}"
 
 
-def _command(text: str) -> str:
+def _command(name: str, text: str) -> str:
     """A command that unfolds; the script puts a button beside it that copies it."""
     command = str(escape(printable(text))).replace("&#34;", '"')  # safe in a text, and shorter
-    return f"<details><summary>command</summary>{command}</details>" if text else ""
+    return f"<details><summary>{name}</summary>{command}</details>" if text else ""
 
 
 @lru_cache(maxsize=4096)

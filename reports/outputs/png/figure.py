@@ -14,11 +14,12 @@ from matplotlib.patches import Patch
 
 from reports.outputs.png.axes import INK, fill, heights, limits, mark_axes, style
 from reports.outputs.png.ends import named, places, write_ends
-from reports.outputs.png.rows import STACKED, fill_rows
+from reports.outputs.png.icicles import fill_icicle
+from reports.outputs.png.rows import fill_rows
 from reports.outputs.png.sheet import MARGIN, SLIDE, Sheet, sheet
 from reports.outputs.png.text import LABEL, PLAIN, SMALL, TITLE, height, letters, plain, width
 from reports.outputs.png.tiles import fill_map
-from reports.views.charts.chart import Chart, Map
+from reports.views.charts.chart import SPANS, STACKED, Chart, Icicle, Map, Shown
 
 SOFT: Final = "#59636e"
 _LABELS: Final = (0.62, 0.45)
@@ -29,7 +30,7 @@ Keys = dict[str, Artist]
 """Legend entries by name: implementations in order, then lines of no implementation."""
 
 
-def figure(shown: Sequence[Chart | Map], *, part: str = "", stamp: str = "") -> Figure:
+def figure(shown: Sequence[Shown], *, part: str = "", stamp: str = "") -> Figure:
     """Charts of one family side by side.
 
     part   which of several files this is; empty for one
@@ -58,18 +59,20 @@ def figure(shown: Sequence[Chart | Map], *, part: str = "", stamp: str = "") -> 
     return drawing
 
 
-def _fill(axes: Axes, chart: Chart | Map, made: Sheet, numbers: Mapping[str, int]) -> set[str]:
+def _fill(axes: Axes, chart: Shown, made: Sheet, numbers: Mapping[str, int]) -> set[str]:
     """Draw a chart; the names that a map shows by their numbers."""
     if isinstance(chart, Map):
         return fill_map(axes, chart, made.inches, numbers, made.tile_points)
-    if chart.rows:
+    if isinstance(chart, Icicle):
+        fill_icicle(axes, chart, made.inches)
+    elif chart.rows:
         fill_rows(axes, chart)
     else:
         fill(axes, chart)
     return set()
 
 
-def _same_scales(drawn: Sequence[Axes], shown: Sequence[Chart | Map], columns: int) -> None:
+def _same_scales(drawn: Sequence[Axes], shown: Sequence[Shown], columns: int) -> None:
     for first in range(0, len(shown), columns):
         row = slice(first, first + columns)
         _same_heights(drawn[row], shown[row])
@@ -78,7 +81,7 @@ def _same_scales(drawn: Sequence[Axes], shown: Sequence[Chart | Map], columns: i
         _same_sizes(drawn[column], shown[column])
 
 
-def _same_heights(drawn: Sequence[Axes], shown: Sequence[Chart | Map]) -> None:
+def _same_heights(drawn: Sequence[Axes], shown: Sequence[Shown]) -> None:
     """One y scale for the charts of a row with axes of one kind; the first one has its labels."""
     own = {axes: chart for axes, chart in zip(drawn, shown, strict=True) if _has_scale(chart)}
     kinds = {chart.log_y for chart in own.values()}
@@ -89,19 +92,19 @@ def _same_heights(drawn: Sequence[Axes], shown: Sequence[Chart | Map]) -> None:
             axes.tick_params(axis="y", labelleft=place == 0)
 
 
-def _same_sizes(drawn: Sequence[Axes], shown: Sequence[Chart | Map]) -> None:
+def _same_sizes(drawn: Sequence[Axes], shown: Sequence[Shown]) -> None:
     """X labels below the last chart of a column only, where all of it have the same limits."""
     if all(map(_has_scale, shown)) and len({axes.get_xlim() for axes in drawn}) == 1:
         for axes in drawn[:-1]:
             axes.tick_params(axis="x", labelbottom=False)
 
 
-def _has_scale(chart: Chart | Map) -> TypeGuard[Chart]:
+def _has_scale(chart: Shown) -> TypeGuard[Chart]:
     """Whether its y axis is one of numbers."""
     return isinstance(chart, Chart) and not chart.rows
 
 
-def _words(axes: Axes, chart: Chart | Map, made: Sheet, place: int) -> None:
+def _words(axes: Axes, chart: Shown, made: Sheet, place: int) -> None:
     """The label of a chart, why its lines end, and the titles of its axes."""
     (wide, high), ends = made.inches, made.ends[place]
     offset = 0.06 + height(len(ends), SMALL)
@@ -138,7 +141,7 @@ def _head(drawing: Figure, made: Sheet) -> None:
     drawing.text(left, 0.6 * MARGIN / high, stamp, fontsize=SMALL, color=SOFT, va="bottom")
 
 
-def _name_ends(drawn: Sequence[Axes], shown: Sequence[Chart | Map], made: Sheet) -> set[str]:
+def _name_ends(drawn: Sequence[Axes], shown: Sequence[Shown], made: Sheet) -> set[str]:
     """Write names at the ends of lines; those that every chart with their line has room for."""
     lacking, written = set[str](), set[str]()
     for axes, chart in zip(drawn, shown, strict=True):
@@ -150,24 +153,27 @@ def _name_ends(drawn: Sequence[Axes], shown: Sequence[Chart | Map], made: Sheet)
     return written - lacking
 
 
-def _keys(shown: Sequence[Chart | Map]) -> Keys:
+def _keys(shown: Sequence[Shown]) -> Keys:
     """Legend entries: implementations by name, then lines of no implementation."""
     found = [key for chart in shown for key in _keys_of(chart)]
     found.sort(key=lambda key: (0, key[1]) if key[0] else (1, ""))
     return {plain(name): artist for _, name, artist in found}
 
 
-def _keys_of(chart: Chart | Map) -> Iterator[tuple[str, str, Artist]]:
+def _keys_of(chart: Shown) -> Iterator[tuple[str, str, Artist]]:
     """Legend entries of a chart: implementation, name and artist.
 
-    Beside rows of text only those of stacked bars, in their order.
+    Beside rows of text only those of bars, in their order.
     """
     if isinstance(chart, Map):
         for tile in chart.tiles:
             yield tile.name, tile.name, Patch(facecolor=chart.looks[tile.name].light)
+    elif isinstance(chart, Icicle):
+        for name, look in chart.legend:
+            yield "", name, Patch(facecolor=look.light)
     elif chart.rows:
         for series in chart.series:
-            if series.drawn == STACKED:
+            if series.drawn in (STACKED, SPANS):
                 yield series.implementation, series.name, Patch(facecolor=series.look.light)
     else:
         for series in chart.series:

@@ -16,9 +16,9 @@ from matplotlib import rc_context
 from reports.outputs.png.figure import figure
 from reports.outputs.png.formats import DEFAULT, FORMATS, Format
 from reports.outputs.png.sheet import MOST_ON_ONE, columns_of
-from reports.views.charts.chart import Chart, Map
+from reports.views.charts.chart import Icicle, Map, Shown
 
-Charts = Sequence[Chart | Map]
+Charts = Sequence[Shown]
 
 MOST_OF_FAMILY: Final = 24
 """Charts of one family that are drawn; the page has more."""
@@ -59,7 +59,7 @@ class Part:
 
 
 def draw(
-    charts: Iterable[Chart | Map],
+    charts: Iterable[Shown],
     folder: Path,
     *,
     stamp: str = "",
@@ -88,9 +88,9 @@ def draw(
     return [_named(path, kind) for path in figures for kind in formats]
 
 
-def _figures(charts: Iterable[Chart | Map]) -> Iterator[tuple[str, Part]]:
+def _figures(charts: Iterable[Shown]) -> Iterator[tuple[str, Part]]:
     """Names and charts of all figures: time_vs_length, time_vs_length_2, ..."""
-    families: dict[str, list[Chart | Map]] = {}
+    families: dict[str, list[Shown]] = {}
     for chart in charts:
         families.setdefault(chart.key, []).append(chart)
     for key, family in families.items():
@@ -129,10 +129,13 @@ def _bare(part: Part) -> Part:
     return replace(part, charts=list(map(_bare_chart, part.charts)))
 
 
-def _bare_chart(chart: Chart | Map) -> Chart | Map:
+def _bare_chart(chart: Shown) -> Shown:
     if isinstance(chart, Map):
         tiles = tuple(replace(tile, hover="") for tile in chart.tiles)
         return replace(chart, tiles=tiles, facets={})
+    if isinstance(chart, Icicle):
+        blocks = tuple(replace(block, hover="") for block in chart.blocks)
+        return replace(chart, blocks=blocks, facets={})
     series = tuple(replace(each, hover=(), facets=()) for each in chart.series)
     return replace(chart, series=series, facets={})
 

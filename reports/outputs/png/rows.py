@@ -1,4 +1,4 @@
-"""The inside of one chart whose y axis has rows of text: a point or stacked bars on each."""
+"""The inside of one chart whose y axis has rows of text: a point or bars on each."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from matplotlib.lines import Line2D
 
 from reports.outputs.png.axes import FAINT, INK, inside, limits, mark_cut, style
 from reports.outputs.png.text import PLAIN, plain, width
-from reports.views.charts.chart import Chart, Series
+from reports.views.charts.chart import SPANS, STACKED, Chart, Series
 
-STACKED: Final = "stacked"
-"""The kind of series whose bars are drawn upon those of the series before it."""
 _THICK: Final = 0.62
 """The share of a row that a bar takes."""
 ROW_INCHES: Final = 0.46
@@ -31,6 +29,9 @@ def fill_rows(axes: Axes, chart: Chart) -> None:
         if series.drawn == STACKED:
             ends = _bars(axes, series, ends)
             continue
+        if series.drawn == SPANS:
+            _spans(axes, series)
+            continue
         _interval(axes, chart, series)
         axes.add_artist(Line2D(series.x, series.y, **style(series)))
     axes.set_yticks(range(len(chart.rows)), ["\n".join(_lines(row)) for row in chart.rows])
@@ -47,6 +48,14 @@ def _bars(axes: Axes, series: Series, starts: list[float]) -> list[float]:
         series.y, series.x, left=starts, height=_THICK, color=series.look.light, edgecolor="white"
     )
     return [start + x for start, x in zip(starts, series.x, strict=True)]
+
+
+def _spans(axes: Axes, series: Series) -> None:
+    """The bars of a series from one value to another."""
+    long = [high - low for low, high in zip(series.low, series.high, strict=True)]
+    axes.barh(
+        series.y, long, left=series.low, height=_THICK, color=series.look.light, edgecolor="white"
+    )
 
 
 def label_inches(chart: Chart) -> float:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeGuard
 
 from reports.outputs.png.ends import room
+from reports.outputs.png.icicles import LEVEL_INCHES, levels
 from reports.outputs.png.rows import ROW_INCHES, label_inches
 from reports.outputs.png.text import LABEL, PLAIN, SMALL, TITLE, height, wrapped
 from reports.outputs.png.tiles import tile_points
-from reports.views.charts.chart import Chart, Map
+from reports.views.charts.chart import Chart, Icicle, Map, Shown
 
 SLIDE: Final = (13.33, 7.5)
 """Inches of a slide of 16 to 9."""
@@ -88,13 +89,14 @@ class Sheet:
         return left / self.size[0], bottom / self.size[1], wide / self.size[0], high / self.size[1]
 
 
-def sheet(shown: Sequence[Chart | Map], part: str, stamp: str, *, legend_lines: int) -> Sheet:
+def sheet(shown: Sequence[Shown], part: str, stamp: str, *, legend_lines: int) -> Sheet:
     """The figure of these charts; with rows of text it is as high as they need."""
     columns = columns_of(shown)
     inside = SLIDE[0] - 2 * MARGIN
     own = [chart for chart in shown if isinstance(chart, Chart)]
     with_rows = [chart for chart in own if chart.rows]
-    left = max(map(label_inches, with_rows), default=_LEFT)
+    icicles = [chart for chart in shown if isinstance(chart, Icicle)]
+    left = max(map(label_inches, with_rows), default=0.0 if icicles else _LEFT)
     wide = (inside - left - _GAP * (columns - 1)) / columns
     ends = tuple(tuple(_ends(chart, wide)) for chart in shown)
     words = tuple(wrapped(list(_words(shown)), inside, PLAIN, MOST_LINES))
@@ -114,33 +116,35 @@ def sheet(shown: Sequence[Chart | Map], part: str, stamp: str, *, legend_lines: 
         tile_points=SMALL,
     )
     if with_rows:
-        return _with_rows(made, max(len(chart.rows) for chart in with_rows))
+        return _as_high(made, ROW_INCHES * max(len(chart.rows) for chart in with_rows))
+    if icicles:
+        return _as_high(made, LEVEL_INCHES * max(map(levels, icicles)))
     maps = [chart for chart in shown if isinstance(chart, Map)]
     return replace(made, tile_points=tile_points(maps, made.inches))
 
 
-def _with_rows(made: Sheet, most: int) -> Sheet:
-    """As high as charts with so many rows of text need."""
-    each = made.head + _BELOW + _TITLES + ROW_INCHES * most
+def _as_high(made: Sheet, inches: float) -> Sheet:
+    """As high as charts of so many inches inside need."""
+    each = made.head + _BELOW + _TITLES + inches
     return replace(made, size=(SLIDE[0], made.top + made.foot + _TITLES + made.rows * each))
 
 
-def columns_of(shown: Sequence[Chart | Map]) -> int:
-    """One column for charts with rows of text; else for each mask, if that fills all rows."""
-    if any(isinstance(chart, Chart) and chart.rows for chart in shown):
+def columns_of(shown: Sequence[Shown]) -> int:
+    """One column for charts with rows and icicles; else for each mask, if that fills all rows."""
+    if any(isinstance(each, Icicle) or (isinstance(each, Chart) and each.rows) for each in shown):
         return 1
-    masks = len({chart.mask for chart in shown})
+    masks = len({chart.mask for chart in shown if not isinstance(chart, Icicle)})
     if 1 < masks <= 3 and len(shown) % masks == 0:
         return masks
     return min(len(shown), 2 if len(shown) == 4 else 3)
 
 
-def has_bars(chart: Chart | Map) -> TypeGuard[Chart]:
+def has_bars(chart: Shown) -> TypeGuard[Chart]:
     """Whether a chart shows intervals or spreads."""
     return isinstance(chart, Chart) and any(series.low for series in chart.series)
 
 
-def _words(shown: Sequence[Chart | Map]) -> Iterator[str]:
+def _words(shown: Sequence[Shown]) -> Iterator[str]:
     """The texts above all charts of a figure, under its title."""
     if shown[0].common:
         yield shown[0].common
@@ -149,7 +153,7 @@ def _words(shown: Sequence[Chart | Map]) -> Iterator[str]:
     yield from dict.fromkeys(chart.bars for chart in shown if has_bars(chart))
 
 
-def _ends(chart: Chart | Map, inches: float) -> Iterator[str]:
+def _ends(chart: Shown, inches: float) -> Iterator[str]:
     """Why lines of a chart end, in a few lines above it."""
     if isinstance(chart, Chart):
         yield from wrapped(["; ".join(chart.ends)], inches, SMALL, _MOST_REASONS)

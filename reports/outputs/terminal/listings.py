@@ -216,7 +216,7 @@ def runs_table(runs: Iterable[Mapping[str, Any]]) -> RenderableType:
     numbers = ("problems", "implementations", "records")
     rows = [
         (
-            "\n  ".join([abbreviated(each["name"]), *_saved_as(each)]),
+            "\n  ".join([abbreviated(each["name"]), *_saved_as(each), *_profiled(each)]),
             _machine(each),
             *(str(each[name]) for name in numbers),
             printable(each["fault"]) or ("ended" if each["ended"] else "not ended"),
@@ -247,6 +247,11 @@ def machine_table(machine: Mapping[str, Any]) -> Table:
 def _saved_as(run: Mapping[str, Any]) -> list[str]:
     """The saved names of a run as a line below its own; none without a name."""
     return [f"saved as {', '.join(run['saved_as'])}"] if run["saved_as"] else []
+
+
+def _profiled(run: Mapping[str, Any]) -> list[str]:
+    """That a run has profiles, as a line below its name; none without them."""
+    return ["with profiles: report draws their page"] if run["profiled"] else []
 
 
 def _machine(run: Mapping[str, Any]) -> str:

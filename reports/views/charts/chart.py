@@ -10,6 +10,10 @@ from reports.views.charts.palette import Look
 
 MEDIANS: Final = "points: median of the session medians; bars: the smallest to the largest"
 """The meaning of points and bars of times."""
+STACKED: Final = "stacked"
+"""A series of bars along x, each upon that of the series before it."""
+SPANS: Final = "spans"
+"""A series of bars along x, each from its `low` to its `high`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +26,8 @@ class Series:
     implementation  for filters; empty for a line of no implementation, as a ceiling
     drawn           `line` with markers over the sizes of the chart, `joined` points in their
                     order, `points` alone, many small `samples`, a `bare` line without markers,
-                    or bars from the left that are `stacked` upon those of the series before it
+                    bars from the left that are `stacked` upon those of the series before it, or
+                    bars as `spans` from low to high
     facets          of each point, besides the facets of its chart; empty for none
     """
 
@@ -154,7 +159,11 @@ class Block:
 class Icicle:
     """Blocks within blocks, each as long as its value; texts as in a Chart.
 
-    A click on a block shows it alone. Image files have no icicle.
+    A click on a block shows it alone.
+
+    down    whether parts lie below their block and its width is its value; else they lie right of
+            it, and its height is
+    legend  names of looks, in their order; empty for none
     """
 
     key: str
@@ -168,11 +177,29 @@ class Icicle:
     x_title: str = ""
     y_title: str = ""
     facets: Mapping[str, str] = field(default_factory=dict)
+    down: bool = False
+    legend: tuple[tuple[str, Look], ...] = ()
 
     @property
     def richness(self) -> tuple[int, int]:
-        """The numbers of top parts and of blocks, to choose the icicle that is shown first."""
-        return sum(block.parent == 0 for block in self.blocks), len(self.blocks)
+        """Thousandths of the whole and the blocks, to choose the icicle that is shown first."""
+        return round(1000 * self.widths[0]), len(self.blocks)
+
+    @property
+    def widths(self) -> list[float]:
+        """The value of each block with its parts."""
+        found = [block.value for block in self.blocks]
+        for place in range(len(found) - 1, 0, -1):
+            found[self.blocks[place].parent] += found[place]
+        return found
+
+    @property
+    def depths(self) -> list[int]:
+        """The number of blocks above each."""
+        found: list[int] = []
+        for block in self.blocks:
+            found.append(0 if block.parent < 0 else found[block.parent] + 1)
+        return found
 
 
 Shown = Chart | Map | Icicle

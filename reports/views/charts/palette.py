@@ -16,6 +16,7 @@ from operator import mul
 from typing import Final
 
 from reports.rows.panels import place
+from suites.records.operator_kinds import KINDS, OperatorKind
 from suites.records.plan import Entry, Plan
 
 LIGHT: Final = (
@@ -75,6 +76,10 @@ NEUTRAL: Final = ("#3d444d", "#e6e9ed"), ("#8b949e", "#8f98a3")
 """Two greys, each on a light and on a dark page, for lines of no implementation."""
 
 
+_GREY_KINDS: Final[dict[OperatorKind, tuple[str, str]]] = {
+    "Python": NEUTRAL[0],
+    "other": NEUTRAL[1],
+}
 Rank = tuple[bool, tuple[int, str], bool, str]
 """A key to sort implementations by."""
 
@@ -131,6 +136,14 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
         markers[marker] += 1
         taken.add((colour, marker))
     return found
+
+
+def look_of_kind(kind: OperatorKind) -> Look:
+    """The look of a kind of operators, the same on every chart; Python and others are grey."""
+    if kind in _GREY_KINDS:
+        return Look(*_GREY_KINDS[kind], "square", "solid")
+    place = KINDS.index(kind)
+    return Look(LIGHT[place], DARK[place], "square", "solid")
 
 
 def ink_on(colour: str) -> str:

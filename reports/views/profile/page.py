@@ -2,21 +2,78 @@
 
 from __future__ import annotations
 
-from reports.analysis.profile.profiled_run import ProfiledRun
-from reports.views.profile import counters, differences, flame, memory, scaling, set_up, time
-from reports.views.sections import Section
+from collections.abc import Iterator
 
-_EVERY = (time, flame, differences, memory, scaling, set_up, counters)
+from reports.analysis.profile.profiled_run import ProfiledRun
+from reports.views import headline
+from reports.views.headline import Fault
+from reports.views.not_measured import NotMeasured, not_measured
+from reports.views.problems import common_words, shared_words
+from reports.views.profile import (
+    counters,
+    differences,
+    flame,
+    measured,
+    memory,
+    scaling,
+    set_up,
+    time,
+)
+from reports.views.sections import Section
+from reports.views.text import abbreviated, counted
+from suites.records.profile import Profile
+
+_EVERY = (time, flame, differences, memory, scaling, set_up, counters, measured)
 
 
 def title(found: ProfiledRun) -> str:
-    """As "Profile of chunked against sdpa_flash"."""
-    return "Profile of " + " against ".join(found.names)
+    """As "Profile of chunked against sdpa_flash, b1 h8 t512 d64 full fp32 cpu"."""
+    names = " against ".join(map(abbreviated, found.names))
+    problems = found.problems
+    if len(problems) == 1:
+        return f"Profile of {names}, {problems[0]}"
+    shared = common_words(problems[0], shared_words(problems)) if problems else ""
+    return f"Profile of {names}, {counted(len(problems), 'problem')} ({shared})"
+
+
+def faults(found: ProfiledRun) -> list[Fault]:
+    """What failed when it was measured, and then what failed under the profiler."""
+    return [*headline.faults(found.analysis), *map(_fault, found.faults)]
+
+
+def _fault(profile: Profile) -> Fault:
+    name = abbreviated(profile.implementation)
+    return Fault(f"{name} failed under the profiler on {profile.problem}", profile.fault, "")
 
 
 def sentences(found: ProfiledRun) -> list[str]:
-    """The answer: what the time is spent in, and what holds the memory."""
-    return [f"{each.implementation} on {each.problem}: {each.fault}" for each in found.faults]
+    """The answer: how long it takes, what makes the difference, what the time is spent in."""
+    return [*measured.sentences(found), *differences.answers(found), *_times(found)]
+
+
+def _times(found: ProfiledRun) -> Iterator[str]:
+    """What the time is spent in, on the problem with the longest call."""
+    for profile in found.profiles:
+        if profile.problem == found.longest and not profile.fault:
+            yield time.answer(profile, found.analysis)
+
+
+def notes(found: ProfiledRun) -> list[str]:
+    """Machine, date and noise; why an implementation was not profiled on a problem."""
+    return [headline.preamble(found.analysis), *map(_left_out, _refused(found))]
+
+
+def _refused(found: ProfiledRun) -> list[NotMeasured]:
+    """What its limits or the machine keep from being measured."""
+    named = {*found.names, *found.analysis.plan.named}
+    rows = not_measured(found.analysis)
+    return [row for row in rows if row.implementation in named and not row.is_fault]
+
+
+def _left_out(row: NotMeasured) -> str:
+    more = f" and {counted(row.count - 1, 'more problem')}" if row.count > 1 else ""
+    name = abbreviated(row.implementation)
+    return f"{name} was not profiled on {row.problems[0]}{more}: {row.explanation}."
 
 
 def sections(found: ProfiledRun) -> list[Section]:

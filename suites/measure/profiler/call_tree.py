@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from suites.measure.profiler.events import ENGINE, Event
+from suites.measure.kernels import GRAPH
+from suites.measure.profiler.events import EVALUATES, Event
 from suites.measure.profiler.placing import Placed, shape_of
 from suites.measure.profiler.source_lines import Stack
 from suites.measure.profiler.work import Work
+from suites.records.operator_kinds import ENGINE_NAME, GRAPH_NAME
 from suites.records.profile import ROOT, UNPLACED, Kind, Node
 
 PYTHON = "Python"
@@ -64,7 +66,8 @@ class CallTree:
     def build(self, root: Event) -> tuple[Node, ...]:
         """The nodes of a call, whose operators are those that were placed."""
         whole = self._at(UNPLACED, "call", "call")
-        self._sums[whole].add(total_ns=root.took_ns, calls=1)
+        self._sums[whole].add(total_ns=root.span_ns, calls=1)
+        self._add_kernels(root, whole)
         at_ns, stack = root.start_ns, self.placed[0].stack if self.placed else ()
         for each in (each for each in root.within if each.kind == "operator"):
             stack = self.placed[len(self.node_of)].stack
@@ -75,6 +78,13 @@ class CallTree:
         self._sum_lines()
         return tuple(map(_node, self._sums))
 
+    def known_line(self, stack: Stack) -> int | None:
+        """The node of a line, where the call tree has it."""
+        node: int | None = ROOT
+        for line in stack:
+            node = None if node is None else self._index.get((node, "line", line))
+        return node if stack else None
+
     def _add_python(self, stack: Stack, took_ns: int) -> None:
         """Time before an operator, which belongs to the line that calls it."""
         if took_ns > 0:
@@ -84,8 +94,7 @@ class CallTree:
     def _add(self, event: Event, parent: int) -> None:
         """An operator and all that it calls."""
         placed = self.placed[len(self.node_of)]
-        name = "autograd engine" if event.name.startswith(ENGINE) else event.name
-        node = self._at(parent, "operator", name)
+        node = self._at(parent, "operator", _named(event.name))
         self.node_of.append(node)
         self.line_of.append(self._line(placed.stack))
         within = [each for each in event.within if each.kind == "operator"]
@@ -94,10 +103,18 @@ class CallTree:
         found.add(total_ns=event.took_ns, self_ns=max(0, event.took_ns - inner_ns), calls=1)
         found.add_work(self.work_of(placed, event))
         found.shapes = found.shapes or ", ".join(map(shape_of, filter(None, placed.inputs)))
+        self._add_kernels(event, node)
         for each in within:
             below = self.placed[len(self.node_of)].stack
             own = node if below == placed.stack else self._line(below, node, placed.stack)
             self._add(each, own)
+
+    def _add_kernels(self, event: Event, parent: int) -> None:
+        """The kernels that an event launched on a GPU."""
+        for each in event.within:
+            if each.kind == "kernel":
+                node = self._at(parent, "kernel", each.name)
+                self._sums[node].add(total_ns=each.took_ns, self_ns=each.took_ns, calls=1)
 
     def _line(self, stack: Stack, below: int = ROOT, known: Stack = ()) -> int:
         """The node of a line, below another node.
@@ -122,6 +139,13 @@ class CallTree:
         for each in reversed(self._sums):
             if each.parent > ROOT and self._sums[each.parent].kind == "line":
                 self._sums[each.parent].total_ns += each.total_ns
+
+
+def _named(name: str) -> str:
+    """The name of an operator; one name for all that names a backward operator or a graph again."""
+    if name.startswith(EVALUATES):
+        return ENGINE_NAME
+    return GRAPH_NAME if name.startswith(GRAPH) else name
 
 
 def _node(found: _Sum) -> Node:

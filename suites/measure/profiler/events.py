@@ -17,7 +17,7 @@ ANNOTATION: Final = "attnbench "
 """How the name of every annotation of this program starts."""
 CALL: Final = f"{ANNOTATION}call"
 """The name of the annotation around the profiled call."""
-ENGINE: Final = "autograd::engine::evaluate_function: "
+EVALUATES: Final = "autograd::engine::evaluate_function: "
 """How the name of autograd's own work around a backward operator starts."""
 
 
@@ -37,7 +37,7 @@ class Input:
 
 @dataclass(slots=True)
 class Event:
-    """An operator, an allocation or an annotation, with what happened within it.
+    """An operator, an allocation, an annotation or a kernel of a GPU, with what is within it.
 
     sequence      number that a forward operator shares with its backward; -1: none
     is_backward   whether autograd runs it
@@ -48,7 +48,7 @@ class Event:
     correlation   number that an operator shares with the kernels that it launched on a GPU
     """
 
-    kind: Literal["operator", "memory", "annotation"]
+    kind: Literal["operator", "memory", "annotation", "kernel"]
     name: str
     start_ns: int
     end_ns: int
@@ -67,6 +67,12 @@ class Event:
         """Its duration."""
         return self.end_ns - self.start_ns
 
+    @property
+    def span_ns(self) -> int:
+        """Its duration until the end of the last kernel that it launched on a GPU."""
+        ends = (each.end_ns for each in self.walk() if each.kind == "kernel")
+        return max(self.end_ns, *ends, self.start_ns) - self.start_ns
+
     def walk(self) -> Iterator[Event]:
         """This event and all within it, in the order in which they began."""
         yield self
@@ -80,6 +86,7 @@ def events_of(
     """The event of one call with all within it, and torch's results.
 
     shapes  whether the inputs of operators are recorded, which takes time
+    device  whose allocations are read: those of a host and of its GPU are apart
     """
     on_gpu = "cuda" if device == "cuda" else None
     # torch.profiler.profile would import the compiler, as in memory.py.
@@ -90,7 +97,7 @@ def events_of(
             made = call()
         del made
     results = found.kineto_results
-    roots = [made for each in results.experimental_event_tree() for made in _read(each)]
+    roots = [made for each in results.experimental_event_tree() for made in _read(each, device)]
     return _rooted(roots), results
 
 
@@ -106,12 +113,13 @@ def _is_within(event: Event, call: Event) -> bool:
     return call.start_ns <= event.start_ns <= call.end_ns
 
 
-def _read(each: Any) -> list[Event]:
+def _read(each: Any, device: str) -> list[Event]:
     """Torch's event as ours; in place of one of another type, what is within it."""
-    within = [made for child in each.children for made in _read(child)]
+    within = [made for child in each.children for made in _read(child, device)]
     kind = each.typed[0]
     if kind == _EventType.Allocation:
-        return [_allocation(each)]
+        # A session sees one GPU at most, so that the type of the device identifies it.
+        return [_allocation(each)] if each.extra_fields.device.type == device else []
     if kind != _EventType.TorchOp:
         return within
     fields = each.extra_fields
@@ -124,7 +132,7 @@ def _read(each: Any) -> list[Event]:
             thread=each.start_tid,
             sequence=fields.sequence_number,
             is_backward=fields.scope == RecordScope.BACKWARD_FUNCTION
-            or each.name.startswith(ENGINE),
+            or each.name.startswith(EVALUATES),
             inputs=tuple(map(_input, fields.inputs)),
             correlation=each.correlation_id,
             within=within,

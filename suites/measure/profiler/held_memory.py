@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
+from typing import Final
 
 from suites.measure.profiler.events import Event
 from suites.records.profile import UNPLACED, Held, MemoryProfile
+
+MOST_CHANGES: Final = 10_000
+"""Changes that a profile keeps, about: some 200 kB of its text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,46 +48,67 @@ def changes(root: Event) -> list[Change]:
     return sorted(found, key=lambda each: each.at_ns)
 
 
-def profiled(
-    found: Sequence[Change],
-    kept_bytes: int,
-    nodes: Sequence[tuple[int, int]],
-    shapes: Mapping[int, str],
-) -> MemoryProfile:
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where allocations were made.
+
+    nodes   of each operator: its node and that of its line
+    lines   nodes of the lines of allocations in Python, by their positions among the changes
+    shapes  of allocations, likewise
+    """
+
+    nodes: Sequence[tuple[int, int]]
+    lines: Mapping[int, int] = field(default_factory=dict)
+    shapes: Mapping[int, str] = field(default_factory=dict)
+
+
+def profiled(found: Sequence[Change], kept_bytes: int, places: Places) -> MemoryProfile:
     """The memory of a call.
 
     kept_bytes  held before it, above the inputs
-    nodes       of each operator: its node and that of its line
-    shapes      of allocations, by their position among the allocations
     """
-    running = peak = 0
-    peak_at = -1
-    for place, each in enumerate(found):
-        running += each.bytes
-        if running > peak:
-            peak, peak_at = running, place
+    sums = list(accumulate((each.bytes for each in found), initial=0))
+    peak_at = max(range(len(sums)), key=sums.__getitem__)  # the first of equal ones
+    held, released = _held(found[:peak_at], places)
+    kept = max(0, kept_bytes - released)
+    shown = _shown(sums, peak_at)
     return MemoryProfile(
-        kept_bytes=kept_bytes,
-        times_ns=tuple(each.at_ns for each in found),
-        changes=tuple(each.bytes for each in found),
-        peak_bytes=kept_bytes + peak,
-        peak_at=peak_at,
-        held=_held(found[: peak_at + 1], nodes, shapes),
+        kept_bytes=kept,
+        times_ns=tuple(found[place - 1].at_ns for place in shown[1:]),
+        changes=tuple(sums[place] - sums[before] for before, place in pairwise(shown)),
+        peak_bytes=kept + sum(each.bytes for each in held),
+        peak_at=shown.index(peak_at) - 1,
+        held=held,
     )
 
 
-def _held(
-    before: Sequence[Change], nodes: Sequence[tuple[int, int]], shapes: Mapping[int, str]
-) -> tuple[Held, ...]:
-    """What is held after these changes, the largest first."""
+def _shown(sums: Sequence[int], peak_at: int) -> list[int]:
+    """The sums that are kept: all, or the ends, the peak and the extremes of short intervals."""
+    if len(sums) <= MOST_CHANGES:
+        return list(range(len(sums)))
+    step = -(-2 * len(sums) // MOST_CHANGES)
+    kept = {0, peak_at, len(sums) - 1}
+    for first in range(0, len(sums), step):
+        interval = range(first, min(first + step, len(sums)))
+        kept |= {min(interval, key=sums.__getitem__), max(interval, key=sums.__getitem__)}
+    return sorted(kept)
+
+
+def _held(before: Sequence[Change], places: Places) -> tuple[tuple[Held, ...], int]:
+    """What is held after these changes, the largest first, and bytes released from before."""
     alive: dict[int, tuple[int, Change]] = {}
+    released = 0
     for place, each in enumerate(before):
         if each.bytes > 0:
             alive[each.address] = (place, each)
-        else:
-            alive.pop(each.address, None)
-    found = []
-    for place, each in alive.values():
-        node, line = (UNPLACED, UNPLACED) if each.operator is None else nodes[each.operator]
-        found.append(Held(bytes=each.bytes, node=node, line=line, shape=shapes.get(place, "")))
-    return tuple(sorted(found, key=lambda each: -each.bytes))
+        elif alive.pop(each.address, None) is None:
+            released -= each.bytes
+    held = [_one(place, each, places) for place, each in alive.values()]
+    return tuple(sorted(held, key=lambda each: -each.bytes)), released
+
+
+def _one(place: int, change: Change, places: Places) -> Held:
+    node, line = UNPLACED, places.lines.get(place, UNPLACED)
+    if change.operator is not None:
+        node, line = places.nodes[change.operator]
+    return Held(bytes=change.bytes, node=node, line=line, shape=places.shapes.get(place, ""))

@@ -36,12 +36,13 @@ class Placed:
 class Placing:
     """Operators with their lines and inputs, in the order in which they began.
 
-    shapes  of memory that an operator used later, by the number of its allocation
+    allocations  changes of memory, each with the lines that were executed then
+    shapes       of memory that an operator used later, by the number of its allocation
     """
 
     operators: list[Placed] = field(default_factory=list)
-    allocations: list[Event] = field(default_factory=list)
-    shapes: dict[int, str] = field(default_factory=dict)
+    allocations: list[tuple[Event, Stack]] = field(default_factory=list)
+    shapes: dict[int | None, str] = field(default_factory=dict)
 
 
 def placed(call: Callable[[], object], device: str) -> Placing:
@@ -74,8 +75,8 @@ class _Walk:
         if event.kind == "annotation":
             self._stack = self.lines.of(event.name) or ()
         elif event.kind == "memory":
-            self.found.allocations.append(event)
-        else:
+            self.found.allocations.append((event, self._stack))
+        elif event.kind == "operator":
             self._place(event)
         before = self._stack
         for each in event.within:
@@ -95,8 +96,8 @@ class _Walk:
 
 
 def shape_of(given: Input) -> str:
-    """As "8x1024x64 float32"."""
-    return f"{'x'.join(map(str, given.sizes))} {given.dtype}"
+    """As "8x1024x64 float32"; "scalar float64" for a number."""
+    return f"{'x'.join(map(str, given.sizes)) or 'scalar'} {given.dtype}"
 
 
 def operators(root: Event) -> Iterator[Event]:

@@ -11,9 +11,11 @@ from impls.interface import Problem
 from suites.measure import kernels
 from suites.measure.profiler import held_memory
 from suites.measure.profiler.call_tree import CallTree
+from suites.measure.profiler.device_kernels import add_kernels
 from suites.measure.profiler.events import Event, events_of
+from suites.measure.profiler.held_memory import Change, Places
 from suites.measure.profiler.placing import OTHER_PATH, Placed, Placing, operators, placed
-from suites.measure.profiler.work import Work, work
+from suites.measure.profiler.work import Work, made_bytes, work
 from suites.measure.timing import Clock, one_call_ms
 from suites.records.kernels import Kernel
 from suites.records.profile import MemoryProfile, Node
@@ -51,8 +53,10 @@ def profiled(
     tries: list[tuple[Event, Any]] = []
     while len(tries) < REPEATS and sum(plain_ms) * 2 < BUDGET_MS:
         plain_ms.append(one_call_ms(call, clock))
-        tries.append(events_of(call, shapes=False, device=problem.device))
-    tries.sort(key=lambda each: each[0].took_ns)
+        root, results = events_of(call, shapes=False, device=problem.device)
+        add_kernels(root, results.events())
+        tries.append((root, results))
+    tries.sort(key=lambda each: each[0].span_ns)
     root, results = tries[(len(tries) - 1) // 2]
     found, no_lines = _joined(root, placed(call, problem.device))
     tree = CallTree(found.operators, partial(_work, problem))
@@ -60,14 +64,9 @@ def profiled(
     changes = held_memory.changes(root)
     return Profiled(
         plain_ms=tuple(plain_ms),
-        profiled_ms=tuple(each.took_ns / 1e6 for each, _ in tries),
+        profiled_ms=tuple(each.span_ns / 1e6 for each, _ in tries),
         nodes=nodes,
-        memory=held_memory.profiled(
-            changes,
-            kept_bytes,
-            list(zip(tree.node_of, tree.line_of, strict=True)),
-            _shapes(changes, found),
-        ),
+        memory=held_memory.profiled(changes, kept_bytes, _places(tree, changes, found)),
         kernels=kernels.of(results.events()),
         no_lines=no_lines,
         results=results,
@@ -82,17 +81,21 @@ def _joined(root: Event, found: Placing) -> tuple[Placing, str]:
     return Placing(operators=[Placed(each) for each in timed]), OTHER_PATH
 
 
-def _shapes(changes: list[held_memory.Change], found: Placing) -> dict[int, str]:
-    """Shapes of allocations, by their position, where both calls changed memory alike."""
-    if [each.bytes for each in changes] != [each.changed for each in found.allocations]:
-        return {}
-    return {
-        place: found.shapes[each.storage]
-        for place, each in enumerate(found.allocations)
-        if each.storage in found.shapes and each.storage is not None
-    }
+def _places(tree: CallTree, changes: list[Change], found: Placing) -> Places:
+    """Where memory was allocated; shapes and lines of Python if both calls changed it alike."""
+    nodes = list(zip(tree.node_of, tree.line_of, strict=True))
+    if [each.bytes for each in changes] != [each.changed for each, _ in found.allocations]:
+        return Places(nodes)
+    own = dict(enumerate(found.allocations))
+    shapes = {place: found.shapes.get(each.storage) for place, (each, _) in own.items()}
+    lines = {place: tree.known_line(stack) for place, (_, stack) in own.items()}
+    return Places(
+        nodes,
+        lines={place: line for place, line in lines.items() if line is not None},
+        shapes={place: shape for place, shape in shapes.items() if shape},
+    )
 
 
 def _work(problem: Problem, given: Placed, event: Event) -> Work:
-    made = sum(max(0, each.changed) for each in event.within if each.kind == "memory")
-    return work(event.name, given.inputs, made, problem)
+    calls = [each.name for each in event.within if each.kind == "operator"]
+    return work(event.name, given.inputs, made_bytes(event), problem, calls)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import sysconfig
 from collections.abc import Iterator
@@ -90,11 +91,16 @@ def stack_of(frame: FrameType | None) -> Stack:
 
 def is_own(file: str) -> bool:
     """Whether lines of a file belong to an implementation or to a library that it uses."""
-    if file.startswith("<"):
+    if file.startswith(("<", _generated())):
         return False
     return (file.startswith(_PACKAGES) and not file.startswith(_SKIPPED[0])) or not file.startswith(
         _SKIPPED
     )
+
+
+def _generated() -> str:
+    """The folder of code that torch.compile generates; of sessions, one of the run."""
+    return os.environ.get("TORCHINDUCTOR_CACHE_DIR", "<")
 
 
 def shown(file: str) -> str:

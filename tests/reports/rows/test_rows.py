@@ -104,6 +104,7 @@ def test_a_row_has_the_figures_of_its_samples() -> None:
     gpu: dict[str, Any] = {
         "host_ms": 0.02,
         "sustained_ms": 0.4,
+        "energy_mj": 512.0,
         "clock": "graph",
         "checked_again": True,
     }
@@ -112,7 +113,7 @@ def test_a_row_has_the_figures_of_its_samples() -> None:
     told = [replace(r, **gpu) if r.session == 2 else r for r in records]
     row = only(measurements(run, told), ONE, "chunked")
     assert (row["clock"], row["host_ms"], row["sustained_ms"]) == ("graph, host", 0.02, 0.4)
-    assert row["checked_again"] is True
+    assert (row["checked_again"], row["energy_mj"]) == (True, 512.0)
 
 
 def test_a_row_has_each_note_of_its_records_once_and_the_page_shows_it() -> None:

@@ -63,6 +63,13 @@ def test_a_run_without_a_gpu_has_no_launch_times() -> None:
     assert "host-bound" not in printed(analysis)
 
 
+def test_energy_is_a_column_where_some_record_has_it() -> None:
+    analysis = of_gpu(energy_mj=512.25)
+    assert cells(analysis, "other")["mJ per call"] == "512"
+    assert cells(analysis, "base")["mJ per call"] == "none"
+    assert "mJ per call" not in measurement_table(Analysis(*two(2.0))).head
+
+
 def test_the_terminal_and_the_page_say_what_it_means() -> None:
     analysis = of_gpu(unhidden=1.0, host_ms=0.41)
     [said] = sentences(analysis)

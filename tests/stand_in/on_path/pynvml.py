@@ -7,6 +7,7 @@ uuids         of the devices, with their prefix; any UUID is known where the lis
 reasons       bits of the clocks event reasons
 throttled_ns  nanoseconds by perf policy that each call of nvmlInit adds; a policy that is missing
               is not supported
+energy_mj     that each reading of the total energy adds
 unsupported   names of functions that raise NVMLError_NotSupported
 power_limit_mw, default_power_limit_mw, persistence, compute_mode, ecc, mig, driver
 """
@@ -36,7 +37,7 @@ NVML_FI_DEV_PERF_POLICY_THERMAL = 75
 NVML_FI_DEV_PERF_POLICY_SYNC_BOOST = 76
 NVML_FI_DEV_PERF_POLICY_BOARD_LIMIT = 77
 NVML_FI_DEV_PERF_POLICY_RELIABILITY = 79
-_read = {"readings": 0}
+_read = {"readings": 0, "energies": 0}
 
 
 class NVMLError(Exception):
@@ -99,6 +100,12 @@ nvmlDeviceGetComputeMode = _plain("nvmlDeviceGetComputeMode", "compute_mode", 0)
 nvmlDeviceGetEccMode = _plain("nvmlDeviceGetEccMode", "ecc", [1, 1])
 nvmlDeviceGetMigMode = _plain("nvmlDeviceGetMigMode", "mig", [0, 0])
 nvmlDeviceGetMaxClockInfo = _plain("nvmlDeviceGetMaxClockInfo", "max_mhz", 1980)
+
+
+def nvmlDeviceGetTotalEnergyConsumption(device: str) -> int:
+    _supported("nvmlDeviceGetTotalEnergyConsumption")
+    _read["energies"] += 1
+    return int(STATE.get("energy_mj", 1000)) * _read["energies"]
 
 
 def nvmlDeviceGetFieldValues(device: str, fields: list[int]) -> list[SimpleNamespace]:

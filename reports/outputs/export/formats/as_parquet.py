@@ -41,6 +41,7 @@ _FIGURES: Final = (
     "host_ms",
     "unhidden",
     "sustained_ms",
+    "energy_mj",
     "cross_check_ms",
     "page_faults",
     "spent_ms",

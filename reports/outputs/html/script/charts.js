@@ -18,12 +18,15 @@ const stack = (series, colour) => ({
   hoverinfo: series.hover.length ? "text" : "x+name", hovertext: series.hover.map((i) => hovers[i]), textposition: "none",
   marker: { color: colour, line: { width: 1, color: look()[2] } },
 });
-const isStacked = (chart) => chart.series.some((s) => s.drawn === "stacked");
+const isStacked = (chart) => chart.series.some((s) => s.drawn === "stacked" || s.drawn === "spans");
+// Bars from one value to another.
+const spans = (series, colour) => ({ ...stack(series, colour), base: series.low, x: series.high.map((high, i) => high - series.low[i]) });
 
 // A line has a gap at sizes without a figure. Points may be several at one size. A value beyond the axis is at its edge.
 const trace = (sizes, bars, written) => (series) => {
   const colour = colours(series);
   if (series.drawn === "stacked") return stack(series, colour);
+  if (series.drawn === "spans") return spans(series, colour);
   const xs = series.drawn === "line" ? sizes : series.x;
   const at = (values) => (series.drawn === "line" ? xs.map((size) => values[series.x.indexOf(size)] ?? null) : values);
   const hasHover = series.hover.length > 0;
@@ -117,7 +120,7 @@ const rowLayout = (chart, series) => {
   const x = typed("x", values, chart.logX && !stacked);
   return {
     ...common(), showlegend: stacked, height: 80 + 44 * chart.rows.length + (stacked ? stackLegend(series) : 0), uirevision: x,
-    barmode: "stack", legend: { ...common().legend, traceorder: "normal" }, margin: { ...common().margin, l: 8 },
+    barmode: "stack", legend: { ...common().legend, traceorder: "normal", maxheight: 0.9 }, margin: { ...common().margin, l: 8 },
     xaxis: { ...axisOf(), title: { text: chart.x, font: { size: narrow.matches ? 12 : 14 } }, type: x, range: rangeOf(x, values), ...evenly(x, values) },
     yaxis: {
       ...axisOf(), automargin: true, fixedrange: true, range: [chart.rows.length - 0.5, -0.5], ticklabelposition: "outside",

@@ -1,0 +1,268 @@
+"""Where the difference of two implementations comes from: time by operator, and held memory.
+
+The difference in time is that of the run's medians, in which no profiler ran. Its pieces are
+differences of profiled time; what they do not add up to is not explained by the profile. Memory is
+exact: its pieces add up to the difference of the two peaks.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, NamedTuple
+
+from impls.interface import Problem
+from reports.analysis.profile.operators import Operators, Row
+from reports.analysis.profile.profiled_run import ProfiledRun
+from reports.analysis.profile.tree import Tree
+from reports.analysis.verdicts import VerdictRow
+from suites.records.operator_kinds import FILLS, plain
+from suites.records.profile import UNPLACED, Held, MemoryProfile, Profile
+
+PRODUCTS: Final = "products"
+WHOLE: Final = frozenset(("attention", "compiled code"))
+"""Kinds whose kernels can contain the matrix products together with all other work."""
+MOST_UNEXPLAINED: Final = 0.25
+"""The share of a difference in time above which it counts as not explained by the profile."""
+DIFFERS: Final = frozenset(("faster", "slower"))
+"""Verdicts that show a difference in time."""
+_LEAST_WHOLE: Final = 0.5
+"""The share of a call in such kernels from which the call is opaque: one kernel does the work."""
+_MOST_PRODUCTS: Final = 0.05
+"""The share of matrix products beside these kernels above which they do not contain them."""
+KEPT: Final = "set-up"
+"""Memory that preparation and the first call keep: masks, weights, caches."""
+NO_OPERATOR: Final = "no operator"
+"""Memory that is allocated outside of operators."""
+
+
+class Amount(NamedTuple):
+    """What one operator at one source line takes: milliseconds, or bytes held at the peak.
+
+    group  what it is compared as
+    shape  of the largest tensor that is held, where it is known
+    """
+
+    group: str
+    operator: str
+    line: str
+    value: float
+    shape: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a difference: what is compared as one, in both implementations."""
+
+    group: str
+    own: tuple[Amount, ...]
+    other: tuple[Amount, ...]
+
+    @property
+    def own_value(self) -> float:
+        """What the first implementation takes."""
+        return sum(each.value for each in self.own)
+
+    @property
+    def other_value(self) -> float:
+        """What the second one takes."""
+        return sum(each.value for each in self.other)
+
+    @property
+    def difference(self) -> float:
+        """The first minus the second."""
+        return self.own_value - self.other_value
+
+
+@dataclass(frozen=True)
+class TimeDifference:
+    """The difference in time of two implementations on one problem, ms.
+
+    judged  the verdict of the run's records; None: no session measured both
+    """
+
+    own: Operators
+    other: Operators
+    judged: VerdictRow | None
+
+    @property
+    def measured_ms(self) -> float:
+        """The difference of the measured medians."""
+        return self.own.measured_ms - self.other.measured_ms
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the verdict shows a difference, so that its pieces have shares of it."""
+        return self.judged is not None and self.judged.verdict in DIFFERS
+
+    @cached_property
+    def opaque(self) -> Operators | None:
+        """The one of the two that is one kernel, where the other one is not; else None."""
+        own, other = is_opaque(self.own), is_opaque(self.other)
+        if own == other:
+            return None
+        return self.own if own else self.other
+
+    @cached_property
+    def pieces(self) -> list[Piece]:
+        """The profiled differences, the largest first.
+
+        By operator. Beside one opaque kernel by kind of operator: the whole kernel is compared with
+        the products, because it contains its own.
+        """
+        return pieces(self._amounts(self.own), self._amounts(self.other))
+
+    @property
+    def unexplained_ms(self) -> float:
+        """What the pieces lack to the measured difference."""
+        return self.measured_ms - sum(each.difference for each in self.pieces)
+
+    @property
+    def unexplained_share(self) -> float:
+        """Its size beside that of the measured difference; infinite for no difference."""
+        size = abs(self.measured_ms)
+        return abs(self.unexplained_ms) / size if size else float("inf")
+
+    def _amounts(self, side: Operators) -> Iterator[Amount]:
+        for row in side.by_line:
+            yield Amount(self._group(side, row), row.name, row.line, row.self_ns / 1e6)
+
+    def _group(self, side: Operators, row: Row) -> str:
+        whole = row.category in WHOLE and is_opaque(side)
+        if self.opaque is not None:
+            return PRODUCTS if whole else str(row.category)
+        return "attention" if whole else plain(row.name)
+
+
+@dataclass(frozen=True)
+class MemoryDifference:
+    """The difference of two peaks of memory, bytes; the pieces add up to it."""
+
+    own: Profile
+    other: Profile
+    peaks: tuple[int, int]
+    pieces: list[Piece]
+    shared_bytes: int
+
+
+def is_opaque(side: Operators) -> bool:
+    """Whether one kernel, or one compiled graph, does nearly all of a call's work."""
+    shares = {row.name: row.share for row in side.by_category}
+    whole = sum(shares.get(kind, 0.0) for kind in WHOLE)
+    return whole > _LEAST_WHOLE and shares.get(PRODUCTS, 0.0) < _MOST_PRODUCTS
+
+
+def pair(found: ProfiledRun, problem: Problem) -> tuple[Profile, Profile] | None:
+    """The profiles of the implementation and of the one it is compared with; None without both."""
+    own = [each for each in found.profiles if each.problem == problem]
+    if len(own) < 2:
+        return None
+    first, second = own[:2]
+    named = found.analysis.plan.baseline == first.implementation
+    return (second, first) if named else (first, second)
+
+
+def time_difference(found: ProfiledRun, own: Profile, other: Profile) -> TimeDifference | None:
+    """The difference in time; None where one of the two was not seen, failed, or has no times."""
+    if any(not each.nodes or each.unseen or each.fault for each in (own, other)):
+        return None
+    if any(found.measurement(each) is None for each in (own, other)):
+        return None
+    sides = (Operators(own, found.analysis), Operators(other, found.analysis))
+    return TimeDifference(*sides, judged=found.verdict(own))
+
+
+def memory_difference(own: Profile, other: Profile) -> MemoryDifference | None:
+    """The difference of the peaks; None where the memory of one of the two is not seen."""
+    if own.memory is None or other.memory is None:
+        return None
+    shared = _sizes(own.memory) & _sizes(other.memory)
+    amounts = (list(_held(own, own.memory, shared)), list(_held(other, other.memory, shared)))
+    return MemoryDifference(
+        own=own,
+        other=other,
+        peaks=(own.memory.peak_bytes, other.memory.peak_bytes),
+        pieces=pieces(*amounts),
+        shared_bytes=sum(size * count for (size, _), count in shared.items()),
+    )
+
+
+def pieces(own: Iterable[Amount], other: Iterable[Amount]) -> list[Piece]:
+    """The pieces of a difference by group, the largest first; those without any are left out."""
+    sides = (_by_group(own), _by_group(other))
+    groups = dict.fromkeys(group for side in sides for group in side)
+    found = [Piece(group, *(tuple(side.get(group, ())) for side in sides)) for group in groups]
+    kept = [each for each in found if each.own_value or each.other_value]
+    return sorted(kept, key=lambda each: -abs(each.difference))
+
+
+def _by_group(amounts: Iterable[Amount]) -> dict[str, list[Amount]]:
+    found: dict[str, list[Amount]] = {}
+    for each in amounts:
+        found.setdefault(each.group, []).append(each)
+    for own in found.values():
+        own.sort(key=lambda each: -each.value)
+    return found
+
+
+_Size = tuple[int, str]
+"""Bytes and the shape of a tensor."""
+
+
+def _sizes(memory: MemoryProfile) -> Counter[_Size]:
+    """How many tensors of each size and known shape are held."""
+    return Counter(size for each in memory.held if (size := _size(each))[1])
+
+
+def _size(held: Held) -> _Size:
+    """Bytes with the sorted lengths of its axes but those of 1, and its dtype."""
+    lengths, _, dtype = held.shape.partition(" ")
+    axes = sorted(each for each in lengths.split("x") if each != "1")
+    return held.bytes, f"{'x'.join(axes)} {dtype}" if held.shape else ""
+
+
+def _held(profile: Profile, memory: MemoryProfile, shared: Counter[_Size]) -> Iterator[Amount]:
+    """What a profile holds at its peak, without tensors of a size and shape that both hold."""
+    left = Counter(shared)
+    tree = Tree(profile)
+    for each in memory.held:
+        size = _size(each)
+        if left[size]:
+            left[size] -= 1
+            continue
+        name = NO_OPERATOR if each.node == UNPLACED else _allocated_by(profile, each.node)
+        line = "" if each.line == UNPLACED else tree.line_of(each.line)
+        own = plain(name)
+        group = f"{own} of {profile.implementation}" if own in FILLS else own
+        yield Amount(group, name, line, each.bytes, each.shape)
+    if memory.kept_bytes:
+        yield Amount(KEPT, KEPT, "", memory.kept_bytes)
+
+
+def _allocated_by(profile: Profile, place: int) -> str:
+    """The operator that something is allocated for: the nearest one that does more than that.
+
+    Without one, the outermost operator that allocates.
+    """
+    above = profile.nodes[place].parent
+    while plain(profile.nodes[place].name) in FILLS and profile.nodes[above].kind == "operator":
+        place, above = above, profile.nodes[above].parent
+    return profile.nodes[place].name
+
+
+Merged = tuple[list[Piece], list[Piece]]
+"""Pieces that are shown alone, and those that are shown as one."""
+
+
+def merged(every: Sequence[Piece], least: float, most: int) -> Merged:
+    """The largest pieces, at most so many, and the others; one piece alone is never merged.
+
+    least  the share of the largest piece below which a piece is among the others
+    """
+    size = least * max((abs(each.difference) for each in every), default=0.0)
+    count = min(most, sum(abs(each.difference) >= size for each in every))
+    if len(every) - count == 1:
+        return list(every), []
+    return list(every[:count]), list(every[count:])

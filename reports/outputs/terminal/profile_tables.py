@@ -1,0 +1,55 @@
+"""A profile in the terminal: the answer, and a short table of operators."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from reports.analysis.profile.operators import Operators, Row
+from reports.analysis.profile.profiled_run import ProfiledRun
+from reports.outputs.terminal.blocks import Fitting
+from reports.outputs.terminal.grid_tables import Name, table
+from reports.views.numbers import milliseconds
+from reports.views.profile import page as views
+from reports.views.profile.flame import share, short_line
+from reports.views.profile.operators import LEAST_SHARE, part, shown
+from reports.views.text import LONGEST_TEXT, abbreviated
+from suites.records.profile import Profile
+
+MOST_ROWS: Final = 8
+"""Operators of one table; the page has all."""
+_HEADS: Final = ("share", "ms", "part of ceiling", "source line")
+
+
+def profile_tables(found: ProfiledRun) -> Iterator[RenderableType]:
+    """The faults, the answer, and the largest operators of each profile of the longest call."""
+    for fault in views.faults(found):
+        yield Text(abbreviated(f"{fault.said}: {fault.why}", LONGEST_TEXT), style="red")
+    for sentence in views.sentences(found):
+        yield Text(sentence, style="bold")
+    for profile in found.on(found.longest) if found.longest else ():
+        if not profile.unseen:
+            yield _table(profile, Operators(profile, found.analysis))
+
+
+def _table(profile: Profile, found: Operators) -> RenderableType:
+    made = table(f"{profile.implementation} on {profile.problem}, by line and operator")
+    made.add_column("operator", overflow="fold")
+    for head in _HEADS[:-1]:
+        made.add_column(head, justify="right", no_wrap=True)
+    made.add_column(_HEADS[-1], overflow="fold")
+    for row in found.by_line[:MOST_ROWS]:
+        if row.share >= LEAST_SHARE:
+            made.add_row(*_cells(row))
+    return Fitting(made)
+
+
+def _cells(row: Row) -> Iterator[RenderableType]:
+    yield Name(shown(row.name))
+    yield Text(share(row.share))
+    yield Text(milliseconds(row.self_ns / 1e6))
+    yield Text(part(row))
+    yield Name(short_line(row.line))

@@ -1,0 +1,144 @@
+"""A difference in memory at the peak: what it is made of in words, and as a waterfall."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from reports.analysis.profile.differences import MemoryDifference, Piece, merged
+from reports.rows.panels import ATTENTION
+from reports.views.charts.chart import Chart
+from reports.views.charts.waterfall import Step, Words, waterfall
+from reports.views.numbers import mebibytes
+from reports.views.profile.operators import shown
+from reports.views.profile.pieces import (
+    LONGEST_LABEL,
+    against,
+    beside,
+    lines,
+    longer,
+    named,
+    short_lines,
+    signed,
+)
+from reports.views.text import LONGEST_NAME, abbreviated, counted
+
+KEY: Final = "profile_memory_difference"
+SHARED: Final = "tensors of equal size that both hold"
+MOST_BARS: Final = 8
+LEAST_BAR: Final = 0.02
+"""The share of the largest piece below which a piece is one of the others."""
+_LONGEST_NAME: Final = 24
+"""Characters of an implementation's name on the chart."""
+_NOTE: Final = (
+    "Bytes of torch's allocator above the inputs, held at the peak of each. The bars add up to the "
+    "peaks, to the byte. Tensors of equal size that both hold have no bar."
+)
+
+
+def sentences(found: MemoryDifference) -> list[str]:
+    """How large the difference of the peaks is, and what holds it."""
+    own, other = _names(found)
+    peaks = [_mib(each) for each in found.peaks]
+    whole = float(found.peaks[0] - found.peaks[1])
+    if not whole:
+        return [f"At its peak {own} holds {peaks[0]} above the inputs, and so does {other}."]
+    more = "more" if whole > 0 else "less"
+    first = (
+        f"At its peak {own} holds {peaks[0]} above the inputs, {other} {peaks[1]}: "
+        f"{_mib(abs(whole))} {more}."
+    )
+    return [first, *_made_of(found, whole)]
+
+
+def chart(found: MemoryDifference, label: str) -> Chart:
+    """The waterfall from the peak of the second implementation to that of the first."""
+    own, other = _names(found, _LONGEST_NAME)
+    differing = [each for each in found.pieces if each.difference]
+    pieces, others = merged(differing, LEAST_BAR, MOST_BARS)
+    steps = [
+        _end(other, found.peaks[1]),
+        *(_step(found, each) for each in pieces),
+        *([_others(others)] if others else []),
+        _end(own, found.peaks[0]),
+    ]
+    return waterfall(
+        steps,
+        Words(
+            key=KEY,
+            title=f"Memory at the peak: from {other} to {own}",
+            label=label,
+            x_title="MiB above the inputs",
+            note=_NOTE,
+            bars="bars: memory that one of the two holds at its peak, and the other one does not",
+            alt=f"From {other} to {own}: "
+            + "; ".join(each.label.replace("\n", " ") for each in steps)
+            + ".",
+            names={
+                "value": "peak",
+                "more": f"{own} holds more",
+                "less": f"{own} holds less",
+            },
+        ),
+        ATTENTION,
+    )
+
+
+def name(piece: Piece) -> str:
+    """What a piece is, as it is named in tables and beside bars."""
+    return shown(piece.group)
+
+
+def _names(found: MemoryDifference, most: int = LONGEST_NAME) -> tuple[str, str]:
+    own, other = (abbreviated(each.implementation, most) for each in (found.own, found.other))
+    return own, other
+
+
+def _mib(value: float) -> str:
+    return f"{mebibytes(value)} MiB"
+
+
+def _made_of(found: MemoryDifference, whole: float) -> Iterator[str]:
+    own, other = _names(found)
+    pieces = named(found.pieces, whole)
+    if pieces:
+        said = [
+            f"{_mib(abs(each.difference))} from {name(each)}{beside(each, operator_names=False)}"
+            for each in pieces
+        ]
+        more = own if whole > 0 else other
+        yield f"Of these {_mib(abs(whole))}, {more} holds {', '.join(said)}."
+    piece = against(found.pieces, whole)
+    if piece is not None:
+        more = other if piece.difference < 0 else own
+        text = beside(piece, operator_names=False)
+        yield f"{more} holds {_mib(abs(piece.difference))} more from {name(piece)}{text}."
+
+
+def _end(own: str, peak: int) -> Step:
+    return Step(f"{own}\n{_mib(peak)}", peak / 2**20, f"{own}\n{_mib(peak)} at its peak", True)
+
+
+def _step(found: MemoryDifference, piece: Piece) -> Step:
+    own, other = _names(found)
+    amount = signed(piece.difference, _mib)
+    at, short = short_lines(longer(piece)), abbreviated(name(piece), LONGEST_LABEL)
+    every = sorted((*piece.own, *piece.other), key=lambda each: -each.value)
+    return Step(
+        label="\n".join((short, f"{amount} {at}".strip())),
+        amount=piece.difference / 2**20,
+        hover="\n".join(
+            (
+                f"{name(piece)}: {amount}",
+                f"{own} {_mib(piece.own_value)}",
+                f"{other} {_mib(piece.other_value)}",
+                *lines(every, 6),
+            )
+        ),
+    )
+
+
+def _others(pieces: list[Piece]) -> Step:
+    total = sum(each.difference for each in pieces)
+    text = f"{counted(len(pieces), 'smaller part')}\n{signed(total, _mib)}"
+    return Step(text, total / 2**20, text)
