@@ -76,8 +76,6 @@ def test_a_profile_has_its_page_its_files_and_its_run(tmp_path: Path) -> None:
     assert "again/profile.html" in again.stdout.splitlines()
     page = (tmp_path / "again" / "report.html").read_text()
     assert '<a href="profile.html">Profile</a>' in page
-    command = 'python run_bench.py profile "chunked" --problem "b1 h2 t64 d16 full fp32 cpu"'
-    assert f'{command} --against "naive" --threads 1' in page
 
 
 def test_a_refused_problem_has_its_reasons_and_status_1(tmp_path: Path) -> None:
