@@ -9,7 +9,7 @@ from reports.analysis.run_analysis import Analysis
 from reports.views.profile import files, measured, page
 from suites.records.profile import Profile
 from tests.reports.profile_by_hand import LONGER, PROBLEM, found, profile
-from tests.saved_run import small_run
+from tests.saved_run import over_budget, small_run, two
 
 
 def test_the_title_names_implementations_and_problem() -> None:
@@ -71,6 +71,20 @@ def test_what_was_refused_has_its_reason() -> None:
         each.startswith("local_window was not profiled on ") and "mask" in each
         for each in page.notes(own)
     )
+
+
+def test_a_baseline_without_a_time_has_its_reason() -> None:
+    run, records = two(2.0, baseline="base")
+    late = [
+        over_budget(record.problem, "base", record.session)
+        if record.implementation == "base" and record.times_ms
+        else record
+        for record in records
+    ]
+    own = ProfiledRun(Analysis(run, late), (profile("other"),))
+    (note,) = page.left_out(own)
+    assert note.startswith(f"base was not profiled on {PROBLEM}: ")
+    assert "budget" in note
 
 
 def test_files_beside_the_page_say_what_opens_them() -> None:
