@@ -96,7 +96,7 @@ class CallTree:
         placed = self.placed[len(self.node_of)]
         node = self._at(parent, "operator", _named(event.name))
         self.node_of.append(node)
-        self.line_of.append(self._line(placed.stack))
+        self.line_of.append(self._line_above(node))
         within = [each for each in event.within if each.kind == "operator"]
         inner_ns = sum(each.took_ns for each in within)
         found = self._sums[node]
@@ -116,6 +116,12 @@ class CallTree:
                 node = self._at(parent, "kernel", each.name)
                 self._sums[node].add(total_ns=each.took_ns, self_ns=each.took_ns, calls=1)
 
+    def _line_above(self, node: int) -> int:
+        """The innermost line that a node is below; ROOT where lines are not known."""
+        while node > ROOT and self._sums[node].kind != "line":
+            node = self._sums[node].parent
+        return node
+
     def _line(self, stack: Stack, below: int = ROOT, known: Stack = ()) -> int:
         """The node of a line, below another node.
 
@@ -125,6 +131,12 @@ class CallTree:
         start = len(known) if stack[: len(known)] == known else 0
         for line in stack[start:]:
             node = self._at(node, "line", line)
+        return node
+
+    def _line_above(self, node: int) -> int:
+        """The line that a node belongs to; UNPLACED for none."""
+        while node != UNPLACED and self._sums[node].kind != "line":
+            node = self._sums[node].parent
         return node
 
     def _at(self, parent: int, kind: Kind, name: str) -> int:
