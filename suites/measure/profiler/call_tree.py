@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from suites.measure.kernels import GRAPH
-from suites.measure.profiler.events import EVALUATES, Event
+from suites.measure.profiler.events import ENGINE, Event
 from suites.measure.profiler.placing import Placed, shape_of
 from suites.measure.profiler.source_lines import Stack
 from suites.measure.profiler.work import Work
@@ -116,12 +116,6 @@ class CallTree:
                 node = self._at(parent, "kernel", each.name)
                 self._sums[node].add(total_ns=each.took_ns, self_ns=each.took_ns, calls=1)
 
-    def _line_above(self, node: int) -> int:
-        """The innermost line that a node is below; ROOT where lines are not known."""
-        while node > ROOT and self._sums[node].kind != "line":
-            node = self._sums[node].parent
-        return node
-
     def _line(self, stack: Stack, below: int = ROOT, known: Stack = ()) -> int:
         """The node of a line, below another node.
 
@@ -155,7 +149,7 @@ class CallTree:
 
 def _named(name: str) -> str:
     """The name of an operator; one name for all that names a backward operator or a graph again."""
-    if name.startswith(EVALUATES):
+    if name.startswith(ENGINE):
         return ENGINE_NAME
     return GRAPH_NAME if name.startswith(GRAPH) else name
 

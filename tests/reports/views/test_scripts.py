@@ -9,10 +9,10 @@ import pytest
 from reports.analysis.call_sites import CallSites, call_sites
 from reports.views.charts.call_sites import MOST_COLOURS, MOST_PROBLEMS, bar, icicle
 from reports.views.charts.chart import Icicle
-from reports.views.scripts import names, notes, sentences, tables
+from reports.views.scripts import names, notes, rest, sentences, tables
 from reports.views.sections import Table
 from suites.recording.collecting import Collected
-from tests.reports.script_by_hand import CALLS, TRAINED, call, dropout, script
+from tests.reports.script_by_hand import CALLS, PROFILED, TRAINED, call, dropout, script
 
 WORKLOAD = Path("out folder/workload.jsonl")
 
@@ -185,3 +185,35 @@ def test_problems_without_room_share_a_block() -> None:
     calls = (call(f"t{length} full train cpu") for length in range(1, MOST_PROBLEMS + 3))
     sums = blocks(icicle(call_sites(script(*calls))))
     assert sums["2 other problems"] == pytest.approx(2 * 20.0)
+
+
+def test_a_profiled_step_has_its_kinds_and_the_times_with_and_without_the_profiler() -> None:
+    (section,) = rest.sections(call_sites(script(profiled=PROFILED)))
+    assert " ".join(section.sentences) == (
+        "One later step under torch's profiler: 50 % matrix products, 35 % attention, 15 % Python "
+        "and what no operator covers. It took 200 ms, a step without the profiler takes 100 ms: "
+        "read shares, not times."
+    )
+    (table,) = section.tables
+    assert column(table, "share") == ["50.0 %", "35.0 %", "15.0 %"]
+    assert column(table, "forward ms") == ["60.0", "70.0", ""]
+    assert column(table, "backward ms") == ["40.0", "", ""]
+    assert column(table, "operators of most time") == ["aten::mm", "aten::bmm", ""]
+
+
+def test_a_script_without_a_profiled_step_has_no_such_section() -> None:
+    assert list(rest.sections(call_sites(script()))) == []
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        (script(profiled=PROFILED), ""),
+        (script(unprofiled="the script uses a profiler of its own"), "a profiler of its own"),
+        (script(), "expected a script with 4 steps of an optimizer or more"),
+    ],
+)
+def test_why_no_step_was_profiled(found: Collected, reason: str) -> None:
+    said = rest.unprofiled_step(call_sites(found))
+    assert said.endswith(reason)
+    assert bool(said) is bool(reason)
