@@ -135,7 +135,7 @@ def test_the_waterfall_leads_from_one_measured_time_to_the_other() -> None:
         start = low if x == pytest.approx(high) else high
         assert start == pytest.approx(at)
         at = x
-    assert ends[len(chart.rows) - 1][:2] == (0.0, pytest.approx(at))
+    assert ends[len(chart.rows) - 1][:2] == pytest.approx((0.0, at))
 
 
 def test_small_parts_share_a_bar() -> None:
@@ -202,7 +202,8 @@ def test_equal_peaks_are_one_sentence() -> None:
 def test_a_side_without_operators_leaves_one_sentence(other: Profile, reason: str) -> None:
     found = section(profile("mine"), other, mine=2.0, yours=1.0)
     assert found.sentences == (f"The difference in time has no parts: {reason}.",)
-    assert found.charts == found.tables == ()
+    assert not found.charts
+    assert not found.tables
 
 
 def test_a_side_without_times_is_said() -> None:
