@@ -426,6 +426,7 @@ def profile(  # noqa: PLR0913 - each parameter is an option of the command line
     *,
     given: parameters.Given,
     steps: parameters.Steps = None,
+    rest: parameters.Rest = False,
     store: parameters.StoreUrl = DEFAULT_STORE,
     out: parameters.Out = None,
     save: parameters.Save = "",
@@ -441,12 +442,14 @@ def profile(  # noqa: PLR0913 - each parameter is an option of the command line
     each of its lines takes in attention.
     """
     script = typed.script()
+    if rest and script is None:
+        raise ValueError("--rest without a script; expected profile --rest -- python my_script.py")
     if script is None:
         _profile_one(words or [], given, store, out, save, steps=steps, as_json=as_json)
     unused = [*given, *(f"--{name}" for name in ("store", "save") if is_given(context, name))]
-    if unused or words != script:
+    if unused or (words or []) != script:
         raise ValueError(f"{(unused or words or [''])[0]} beside a script; expected -- COMMAND")
-    _profile_script(script, out, steps=steps, as_json=as_json)
+    _profile_script(script, out, steps=steps, rest=rest, as_json=as_json)
 
 
 def _profile_one(
@@ -479,7 +482,7 @@ def _profile_one(
 
 
 def _profile_script(
-    script: list[str], out: Path | None, *, steps: int | None, as_json: bool
+    script: list[str], out: Path | None, *, steps: int | None, rest: bool, as_json: bool
 ) -> NoReturn:
     """Run a script, and report its time in attention by line."""
     from reports.outputs import script_profile as output
@@ -488,8 +491,8 @@ def _profile_script(
 
     folder = out or RESULTS / recording.named(script)
     expect_folder(folder)
-    ended = recording.profile(script, folder, steps=steps)
-    output.report(ended, folder / recording.WORKLOAD, as_json=as_json)
+    ended = recording.profile(script, folder, steps=steps, rest=rest)
+    output.report(ended, folder / recording.WORKLOAD, rest=rest, as_json=as_json)
     raise typer.Exit(ended.status)
 
 

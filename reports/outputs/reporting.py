@@ -72,7 +72,11 @@ def report(  # noqa: PLR0913 - each parameter is an option of the command line
     analysis = Analysis(run, records)
     folder = out or RESULTS / run.name
     of_profiles = ProfiledRun(analysis, tuple(profiles)) if profiles else None
-    profiled = of_profiles and profiling.write(of_profiles, folder, quiet=as_json, formats=formats)
+    profiled = (
+        profiling.write(of_profiles, folder, quiet=as_json, formats=formats)
+        if of_profiles
+        else None
+    )
     made = _written(analysis, folder, formats, profiled, quiet=as_json)
     append(summary, of_run(analysis))
     try:

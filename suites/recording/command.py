@@ -45,8 +45,12 @@ class Ended:
     kept: tuple[Path, ...] = ()
 
 
-def record(command: Sequence[str], out: Path, *, steps: int | None, keep: int) -> Ended:
+def record(
+    command: Sequence[str], out: Path, *, steps: int | None, keep: int, profiles: bool = False
+) -> Ended:
     """Run a command, and write the workload of the Python processes that it starts.
+
+    profiles  whether one step of an optimizer is profiled
 
     Output, input, exit status and signals of the command stay its own. Raises ValueError for a
     command that cannot be started, before anything runs.
@@ -55,7 +59,7 @@ def record(command: Sequence[str], out: Path, *, steps: int | None, keep: int) -
     expect_command(command)
     with tempfile.TemporaryDirectory(prefix="attnbench-record-") as name:
         folder = Path(name)
-        code = _run(command, folder, keep)
+        code = _run(command, folder, keep, profiles=profiles)
         ended = f"exit status {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
         status = code if code >= 0 else 128 - code
         found = collect(folder, command=shlex.join(command), ended=ended, steps=steps)
@@ -66,8 +70,12 @@ def record(command: Sequence[str], out: Path, *, steps: int | None, keep: int) -
         return Ended(status, found, kept=kept_files.place(folder, out, keep))
 
 
-def profile(command: Sequence[str], folder: Path, *, steps: int | None) -> Ended:
+def profile(
+    command: Sequence[str], folder: Path, *, steps: int | None, rest: bool = False
+) -> Ended:
     """Record a command into a folder, as workload.jsonl; a folder without a workload is removed.
+
+    rest  whether one step is profiled, to see what its other time is spent in
 
     Raises ValueError like `record`, and for a folder that cannot be made; before anything runs.
     """
@@ -77,7 +85,7 @@ def profile(command: Sequence[str], folder: Path, *, steps: int | None) -> Ended
     except OSError as error:
         raise ValueError(f"--out {folder} cannot be made: {error.strerror}") from error
     try:
-        return record(command, folder / WORKLOAD, steps=steps, keep=0)
+        return record(command, folder / WORKLOAD, steps=steps, keep=0, profiles=rest)
     finally:
         with suppress(OSError):  # not empty, as it should be
             folder.rmdir()
@@ -123,10 +131,12 @@ def _expect_script(words: Sequence[str]) -> None:
             return
 
 
-def _run(command: Sequence[str], folder: Path, keep: int) -> int:
+def _run(command: Sequence[str], folder: Path, keep: int, *, profiles: bool) -> int:
     """Run the command to its end: its exit status, or minus the number of a signal."""
     path = os.pathsep.join(filter(None, [str(SITE), os.environ.get("PYTHONPATH", "")]))
     names = {"ATTNBENCH_RECORD": str(folder), "ATTNBENCH_KEEP": str(keep), "PYTHONPATH": path}
+    if profiles:
+        names["ATTNBENCH_PROFILE"] = "1"
     sys.stdout.flush()
     try:
         process = subprocess.Popen(command, env={**os.environ, **names})  # noqa: S603 - the user's own command

@@ -45,6 +45,13 @@ Steps = Annotated[
         help="Equal steps that the script has; without it, optimizer steps are counted.",
     ),
 ]
+Rest = Annotated[
+    bool,
+    typer.Option(
+        "--rest",
+        help="Of a script: profile one step, to see what its time outside attention is spent in.",
+    ),
+]
 Span = Annotated[
     str,
     typer.Argument(

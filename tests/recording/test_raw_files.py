@@ -35,7 +35,7 @@ def the_call(found: Collected) -> Recorded:
 
 
 def test_the_first_call_counts_like_the_mean_of_the_others(tmp_path: Path) -> None:
-    times = [[0, 0, 500 * MS], [0, 600 * MS, 1 * MS], [0, 700 * MS, 3 * MS]]
+    times: list[Any] = [[0, 0, 500 * MS], [0, 600 * MS, 1 * MS], [0, 700 * MS, 3 * MS]]
     call = the_call(collected(tmp_path, [{"call": 0, **CALL}, *times]))
     assert (call.count, call.took_ms) == (3, 6.0)
 
@@ -117,3 +117,47 @@ def test_what_the_grammar_cannot_express_is_named(
     assert found.calls == ()
     assert found.others[0].unexpressed.startswith(reason)
     assert found.others[0].shapes == ((1, 2, 8, 4),) * 3
+
+
+def test_the_first_call_keeps_its_own_time(tmp_path: Path) -> None:
+    times: list[Any] = [[0, 0, 500 * MS], [0, 600 * MS, 1 * MS], [0, 700 * MS, 3 * MS]]
+    lines: list[Any] = [{"call": 0, **CALL}, *times]
+    slower: list[Any] = [{"call": 0, **CALL}, [0, 0, 600 * MS], [0, 700 * MS, 1 * MS]]
+    assert the_call(collected(tmp_path, lines, slower)).first_ms == 600.0
+
+
+def test_the_first_call_of_a_layer_is_not_that_of_its_attention(tmp_path: Path) -> None:
+    lines = [{"call": 0, **CALL}, [0, 0, 90 * MS], ["part", 0, 9 * MS]]
+    assert the_call(collected(tmp_path, lines)).first_ms is None
+
+
+def test_calls_without_a_problem_keep_their_backward_time(tmp_path: Path) -> None:
+    lines = [[0, 0, 3 * MS], [0, 1, 3 * MS], ["backward", 0, 2 * MS], ["backward", 0, 2 * MS]]
+    found = collected(tmp_path, [{"call": 0, **CALL, "reason": "dropout 0.1"}, *lines])
+    (other,) = found.workload.others
+    assert (other.took_ms, other.backward_ms, other.training) == (10.0, 4.0, True)
+    unseen = [[0, 0, 3 * MS], ["backward", 0, None]]
+    found = collected(tmp_path, [{"call": 0, **CALL, "reason": "dropout 0.1"}, *unseen])
+    (other,) = found.workload.others
+    assert (other.took_ms, other.backward_ms, other.training) == (3.0, None, True)
+
+
+def test_a_profiled_step_is_read_and_is_no_time_of_a_step(tmp_path: Path) -> None:
+    ends: list[Any] = [["step", 0, 10 * MS], ["step", 0, 30 * MS], ["step", 0, 50 * MS]]
+    operators = [["aten::mm", "forward", False, 2, 1.5]]
+    lines = [
+        {"call": 0, **CALL}, [0, 0, 4 * MS], [0, 1, 4 * MS], *ends, [0, 2, None],
+        {"profiled": 400.0, "operators": operators}, ["profiled", 0, 500 * MS],
+        ["step", 0, 520 * MS],
+    ]  # fmt: skip
+    found = collected(tmp_path, lines)
+    assert (found.workload.header.steps, found.workload.header.step_ms) == (5, (20.0, 20.0, 20.0))
+    assert found.profiled is not None
+    assert (found.profiled.took_ms, found.profiled.operators[0].name) == (400.0, "aten::mm")
+    assert the_call(found).took_ms == 12.0
+
+
+def test_the_reason_why_no_step_was_profiled_is_read(tmp_path: Path) -> None:
+    lines = [{"call": 0, **CALL}, [0, 0, MS], {"unprofiled": "a profiler of its own"}]
+    found = collected(tmp_path, lines)
+    assert (found.profiled, found.unprofiled) == (None, "a profiler of its own")

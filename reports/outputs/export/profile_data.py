@@ -21,7 +21,7 @@ def of_profiles(found: ProfiledRun) -> dict[str, Any]:
     """Everything that the page shows, as docs/profile.md describes it."""
     analysis = found.analysis
     timed = [row for each in found.profiles if (row := found.measurement(each))]
-    judged = [row for each in found.profiles if (row := found.verdict(each))]
+    judged = [verdict for each in found.profiles if (verdict := found.verdict(each))]
     return {
         "format": FORMAT,
         "version": VERSION,

@@ -33,7 +33,7 @@ def saved(  # noqa: PLR0913 - a page, its charts, and which files of others stay
     name: str = NAME,
     keep: Sequence[Path] = (),
 ) -> Report:
-    """Write a page and its charts into a folder.
+    """Write a page and its charts into a folder; an icicle has no file.
 
     stamp      machine, date and versions, for the foot of each chart file
     left_over  keys of charts whose files are removed, besides earlier charts by this program

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from reports.analysis.call_sites import CallSites
-from reports.outputs.html import table_rows
 from reports.outputs.html.contents import Drawn
 from reports.outputs.html.filters import Filters
-from reports.outputs.html.page import families
+from reports.outputs.html.page import section_parts
 from reports.outputs.html.saving import Report, saved
 from reports.outputs.html.templates import environment, frame
 from reports.outputs.png.formats import DEFAULT, Format
-from reports.views import call_sites as words
 from reports.views import terms
 from reports.views.charts.call_sites import bar, icicle
-from reports.views.charts.chart import Shown
-from reports.views.sections import Table
+from reports.views.charts.chart import Icicle
+from reports.views.scripts import rest, sentences
+from reports.views.scripts.names import title
+from reports.views.scripts.notes import notes
+from reports.views.scripts.tables import problem_table, site_table
+from reports.views.sections import Section
 from reports.views.text import capitalized
 
 
@@ -29,39 +31,45 @@ def write(
     workload  the file of the script's calls, for commands
     formats   of the image
     """
-    printed: Drawn = [bar(found)]
-    return saved(page(found, workload), printed, folder, words.stamp(found), formats=formats)
+    html, drawn = _page(found, workload)
+    bars: Drawn = [chart for chart in drawn if not isinstance(chart, Icicle)]
+    return saved(html, bars, folder, sentences.stamp(found), formats=formats)
 
 
 def page(found: CallSites, workload: Path) -> str:
     """The whole page as text."""
-    drawn: list[Shown] = [bar(found), icicle(found)]
-    tables = _tables(found)
+    return _page(found, workload)[0]
+
+
+def _page(found: CallSites, workload: Path) -> tuple[str, Drawn]:
+    sections = list(_sections(found))
+    drawn: Drawn = [chart for section in sections for chart in section.charts]
+    said = notes(found)
+    heads = [head for each in sections for table in each.tables for head in table.head]
     filters = Filters(None)
-    notes = words.notes(found)
-    return (
+    html = (
         environment(filters)
         .get_template("script.jinja")
         .render(
-            title=words.title(found),
-            answer=capitalized(f"{words.headline(found)}."),
-            unit=words.unit(found),
-            notes=notes,
-            commands=words.commands(found, workload),
-            bars=families(drawn[:1]),
-            icicles=families(drawn[1:]),
-            tables=[(name, heading, table_rows.capped(table)) for name, heading, table in tables],
-            facts=words.facts(found),
+            title=title(found),
+            answer=capitalized(f"{sentences.headline(found)}."),
+            notes=said,
+            sections=[section_parts(section, drawn) for section in sections],
+            commands=sentences.commands(found, workload),
+            facts=sentences.facts(found),
             has_axes=False,
-            TERMS=terms.of_texts(notes, [head for *_, table in tables for head in table.head]),
+            TERMS=terms.of_texts(said, heads),
             **frame(drawn, filters),
         )
     )
+    return html, drawn
 
 
-def _tables(found: CallSites) -> list[tuple[str, str, Table]]:
-    """Id, heading and content of each table; the second only where a line has several problems."""
-    made = [("lines", "Lines that call attention", words.site_table(found))]
+def _sections(found: CallSites) -> Iterator[Section]:
+    """Bar and table by line, the icicle, and the table of problems where a line has several."""
+    yield Section("lines", "Time by line", charts=(bar(found),), tables=(site_table(found),))
+    yield from rest.sections(found)
+    heading = f"From {sentences.one(found)} to the problem"
+    yield Section("icicle", heading, charts=(icicle(found),))
     if len(found.calls) > len(found.sites):
-        made.append(("problems", "Problems of each line", words.problem_table(found)))
-    return made
+        yield Section("problems", "Problems of each line", tables=(problem_table(found),))

@@ -11,7 +11,10 @@ from rich.text import Text
 from reports.analysis.call_sites import CallSites
 from reports.outputs.terminal.blocks import Fitting
 from reports.outputs.terminal.grid_tables import Name, table
-from reports.views import call_sites as words
+from reports.views.scripts import rest
+from reports.views.scripts.notes import notes
+from reports.views.scripts.sentences import headline
+from reports.views.scripts.tables import site_table
 from reports.views.sections import Value
 from reports.views.text import LONGEST_TEXT, abbreviated, capitalized, counted
 
@@ -31,15 +34,16 @@ _HEADS: Final = {
 def script_tables(found: CallSites) -> list[RenderableType]:
     """The summary, the table by line, and what is not in it."""
     return [
-        Text(f"{capitalized(words.headline(found))}.", style="bold"),
+        Text(f"{capitalized(headline(found))}.", style="bold"),
         _table(found),
+        *_rest(found),
         *(Text(abbreviated(each, LONGEST_TEXT)) for each in _notes(found)),
     ]
 
 
 def _table(found: CallSites) -> RenderableType:
     """A row for each line, with its problem below it, and the time outside attention."""
-    content = words.site_table(found)
+    content = site_table(found)
     every = [dict(zip(content.head, row.cells, strict=True)) for row in content.rows]
     heads = [head for head in _HEADS if head in content.head]
     shown = [*every[: len(found.sites)][:MOST_ROWS], *every[len(found.sites) :]]
@@ -60,8 +64,22 @@ def _rows(line: Mapping[str, Value], heads: Sequence[str]) -> Iterator[tuple[Nam
         yield Name(f"  {line['problem'].text}{by}"), []
 
 
+def _rest(found: CallSites) -> Iterator[RenderableType]:
+    """The kinds of operators of a profiled step."""
+    for section in rest.sections(found):
+        content = section.tables[0]
+        made = table(section.heading)
+        made.add_column("", overflow="fold")
+        for head in content.head[1:5]:
+            made.add_column(head, justify="right", no_wrap=True)
+        for row in content.rows[:MOST_ROWS]:
+            made.add_row(*(cell.text for cell in row.cells[:5]))
+        yield Fitting(made)
+        yield from map(Text, section.sentences)
+
+
 def _notes(found: CallSites) -> Iterator[str]:
     left = len(found.sites) - MOST_ROWS
     if left > 0:
         yield f"Not shown: {counted(left, 'more line')}; the page has all."
-    yield from words.notes(found)
+    yield from notes(found)

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from reports.analysis.call_sites import Calls, CallSite, CallSites
-from reports.views import call_sites as words
 from reports.views.charts.chart import Block, Chart, Icicle, Series
 from reports.views.charts.palette import DARK, FIRST, LIGHT, NEUTRAL, Look
 from reports.views.numbers import milliseconds, percent
+from reports.views.scripts import names, tables
+from reports.views.scripts.sentences import SET_UP, headline, one, unit
 from reports.views.text import capitalized
 
 MOST_COLOURS: Final = FIRST
@@ -29,11 +30,11 @@ def bar(found: CallSites) -> Chart:
     return Chart(
         key="attention_by_line",
         panel="",
-        title=f"{capitalized(words.unit(found))} time by line that calls attention",
+        title=f"{capitalized(unit(found))} time by line that calls attention",
         label="",
-        common=words.headline(found),
+        common=headline(found),
         mask="",
-        x_title=f"ms of {words.one(found)}",
+        x_title=f"ms of {one(found)}",
         y_title="",
         log_x=False,
         log_y=False,
@@ -44,23 +45,23 @@ def bar(found: CallSites) -> Chart:
         ),
         alt="; ".join(f"{each.name} {milliseconds(each.x[0])} ms" for each in own),
         ticks=False,
-        rows=(f"{words.one(found)}\n{milliseconds(found.whole_ms)} ms",),
+        rows=(f"{one(found)}\n{milliseconds(found.whole_ms)} ms",),
     )
 
 
 def _stacks(found: CallSites) -> list[Series]:
     most = MOST_COLOURS if len(found.sites) <= MOST_COLOURS else MOST_COLOURS - 1
-    names, looks = words.labels(found.sites), _looks(found)
-    parts = [(names[s.place], s.total_ms, looks[s.place]) for s in found.sites[:most]]
+    lines, looks = names.labels(found.sites), _looks(found)
+    parts = [(lines[s.place], s.total_ms, looks[s.place]) for s in found.sites[:most]]
     if rest := found.sites[most:]:
         parts.append((f"{len(rest)} other lines", sum(each.total_ms for each in rest), _OTHERS))
     made = [_stack(found, name, found.each(total), look) for name, total, look in parts]
-    other = [_stack(found, name, took, _look(name)) for name, took in words.others(found).items()]
+    other = [_stack(found, name, took, _look(name)) for name, took in tables.others(found).items()]
     return [*made, *other]
 
 
 def _look(name: str) -> Look:
-    return _SET_UP if name == words.SET_UP else _OUTSIDE
+    return _SET_UP if name == SET_UP else _OUTSIDE
 
 
 def _stack(found: CallSites, name: str, took_ms: float, look: Look) -> Series:
@@ -83,19 +84,19 @@ def icicle(found: CallSites) -> Icicle:
         panel="",
         title="Time by file, line and problem",
         label="",
-        common=words.headline(found),
+        common=headline(found),
         blocks=tuple(_blocks(found)),
         note=(
             "The height of a block is its time. A click on a block shows it alone, a click on the "
             f"path above it goes back. The grey block is everything else{_not_seen(found)}."
         ),
-        alt=f"{words.headline(found)}; the table below has the same figures",
+        alt=f"{headline(found)}; the table below has the same figures",
     )
 
 
 def _blocks(found: CallSites) -> Iterator[Block]:
-    yield _block(found, words.one(found), -1, 0.0, found.whole_ms, _OTHERS)
-    names, looks, position = words.labels(found.sites), _looks(found), 1
+    yield _block(found, one(found), -1, 0.0, found.whole_ms, _OTHERS)
+    lines, looks, position = names.labels(found.sites), _looks(found), 1
     for file, sites in _files(found):
         parent, position = position, position + 1
         took = found.each(sum(site.total_ms for site in sites))
@@ -103,18 +104,18 @@ def _blocks(found: CallSites) -> Iterator[Block]:
         for site in sites:
             look, line, position = looks[site.place], position, position + 1
             took = found.each(site.total_ms)
-            yield _block(found, names[site.place], parent, 0.0, took, look, site.place)
+            yield _block(found, lines[site.place], parent, 0.0, took, look, site.place)
             for name, own, more in _problems(site, found):
                 position += 1
                 yield _block(found, name, line, own, own, look, more)
-    for name, own in words.others(found).items():
+    for name, own in tables.others(found).items():
         yield _block(found, name, 0, own, own, _look(name))
 
 
 def _problems(site: CallSite, found: CallSites) -> Iterator[tuple[str, float, str]]:
     """Name, time and further words of the blocks of a line's problems."""
     for calls in site.calls[:MOST_PROBLEMS]:
-        yield words.problem(calls), found.each(calls.total_ms), _said(calls, found)
+        yield names.problem(calls), found.each(calls.total_ms), _said(calls, found)
     if rest := site.calls[MOST_PROBLEMS:]:
         yield f"{len(rest)} other problems", found.each(sum(each.total_ms for each in rest)), ""
 
@@ -128,7 +129,12 @@ def _block(
     look: Look,
     more: str = "",
 ) -> Block:
-    """A block with its time in words. own: besides that of its parts."""
+    """A block, with its time as text.
+
+    own      milliseconds besides those of its parts
+    took_ms  all of them
+    more     further lines of its hover text
+    """
     text = _took(found, took_ms)
     hover = "\n".join(filter(None, [name, more if more != name else "", text]))
     return Block(name=name, text=text, parent=parent, value=own, hover=hover, look=look)
@@ -137,9 +143,9 @@ def _block(
 def _said(calls: Calls, found: CallSites) -> str:
     """The function, the calls and the passes of a problem."""
     parts = [f"forward {milliseconds(found.each(calls.forward_ms))} ms"]
-    if back := words.backward(calls, found).text:
-        parts.append(f"backward {back}{'' if back == words.NOT_SEEN else ' ms'}")
-    many = words.count(calls, found)
+    if back := tables.backward(calls, found).text:
+        parts.append(f"backward {back}{'' if back == tables.NOT_SEEN else ' ms'}")
+    many = tables.count(calls, found)
     plural = "" if many.order == 1 else "s"
     return f"{calls.by}\n{many.text} call{plural}: {', '.join(parts)}"
 

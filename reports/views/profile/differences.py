@@ -76,9 +76,9 @@ def sections(found: ProfiledRun) -> list[Section]:
 def answers(found: ProfiledRun) -> list[str]:
     """What the difference in time is made of, on the problem with the longest call."""
     every = {each.problem: each for each in _compared(found)}
-    if not every:
+    longest = every.get(found.longest) if found.longest else None
+    if longest is None:
         return []
-    longest = every[max(every, key=found.longest_ns)]
     return time_views.parts(longest.time) if longest.time else [longest.lacking]
 
 

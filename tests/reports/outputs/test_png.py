@@ -23,7 +23,7 @@ from reports.views.charts.efficiency import KEY, TIME_KEY
 from reports.views.charts.palette import looks
 from reports.views.charts.sizes import charts, keys
 from suites.records.plan import Entry
-from tests.reports.section_by_hand import LOOKS, by_hand, points, winners
+from tests.reports.section_by_hand import LOOKS, points, winners
 from tests.saved_run import small_run
 
 ANY = (Limits(),)
@@ -76,12 +76,12 @@ def test_any_name_can_be_drawn(name: str, tmp_path: Path) -> None:
 
 
 def test_a_png_draws_points_lines_and_maps(tmp_path: Path) -> None:
-    charts_by_hand = by_hand().charts
+    charts_by_hand = points(), winners()
     written = files.draw(charts_by_hand, tmp_path)
     assert [path.name for path in written] == ["points.png", "winners.png"]
     assert all(files.is_ours(path) for path in written)
-    points, bare = figure(charts_by_hand[:1]).axes[0].lines
-    assert points.get_linestyle() == "None"
+    some, bare = figure(charts_by_hand[:1]).axes[0].lines
+    assert some.get_linestyle() == "None"
     assert bare.get_marker() == ""
     tiles = list(figure(charts_by_hand[1:]).axes[0].patches)
     assert [bool(each.get_hatch()) for each in tiles] == [False, False, True, False]

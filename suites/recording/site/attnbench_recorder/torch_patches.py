@@ -52,6 +52,7 @@ def _count_steps(recorder: Recorder) -> None:
     def stepped(optimizer: Any, _: Any, __: Any) -> None:
         if recorder.active and recorder.calls:
             number = numbers.setdefault(id(optimizer), len(numbers))
-            recorder.write(["step", number, perf_counter_ns()])
+            kind = "profiled" if recorder.step_ended(number) else "step"
+            recorder.write([kind, number, perf_counter_ns()])
 
     recorder.undo.append(register_optimizer_step_post_hook(stepped).remove)
