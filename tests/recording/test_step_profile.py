@@ -26,7 +26,7 @@ def test_operators_have_the_phase_that_called_them() -> None:
         torch.nn.functional.scaled_dot_product_attention(q, q, q).sum().backward()  # type: ignore[no-untyped-call] # torch
         with torch.profiler.record_function(STEP):
             optimizer.step()
-    found = operators(profiler.events())  # type: ignore[no-untyped-call] # torch
+    found = operators(profiler.events())
 
     phases = {(name, phase) for name, phase, *_ in found}
     assert {("aten::addmm", "forward"), ("aten::mm", "backward")} <= phases

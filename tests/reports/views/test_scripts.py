@@ -142,11 +142,16 @@ def test_a_script_is_named_without_folder_and_arguments(command: str, name: str)
 
 
 def test_the_next_commands_measure_the_workload_and_profile_the_heaviest_call() -> None:
-    run, profile = (command for _, command in sentences.commands(call_sites(script()), WORKLOAD))
+    run, profile, other = (
+        command for _, command in sentences.commands(call_sites(script()), WORKLOAD)
+    )
     assert run == "python run_bench.py run --workload 'out folder/workload.jsonl'"
     assert profile == f'python run_bench.py profile sdpa --problem "{TRAINED}"'
-    layer = call_sites(script(call(by="MultiheadAttention")))
+    assert other == "python run_bench.py profile --rest -- python src/train.py --epochs 2"
+    layer = call_sites(script(call(by="MultiheadAttention"), steps=1))
     assert len(sentences.commands(layer, WORKLOAD)) == 1
+    profiled = call_sites(script(profiled=PROFILED))
+    assert len(sentences.commands(profiled, WORKLOAD)) == 2
 
 
 def blocks(found: Icicle) -> dict[str, float]:
