@@ -14,6 +14,7 @@ from reports.outputs.html.templates import environment, frame
 from reports.outputs.png.formats import DEFAULT, Format
 from reports.views import terms
 from reports.views.charts.call_sites import bar, icicle
+from reports.views.charts.chart import Icicle
 from reports.views.scripts import rest, sentences
 from reports.views.scripts.names import title
 from reports.views.scripts.notes import notes
@@ -31,7 +32,8 @@ def write(
     formats   of the image
     """
     html, drawn = _page(found, workload)
-    return saved(html, drawn, folder, sentences.stamp(found), formats=formats)
+    bars: Drawn = [chart for chart in drawn if not isinstance(chart, Icicle)]
+    return saved(html, bars, folder, sentences.stamp(found), formats=formats)
 
 
 def page(found: CallSites, workload: Path) -> str:
