@@ -64,7 +64,8 @@ def _profiling_rest(found: CallSites) -> Iterator[tuple[str, str]]:
     """The command that profiles a step, where that is possible and was not done."""
     header = found.found.workload.header
     on_cpu = header.machine.get("device") == "cpu"
-    if on_cpu and found.has_steps and not (found.found.profiled or found.found.unprofiled):
+    trains = found.has_steps and any(each.backward_ms or each.unseen for each in found.calls)
+    if on_cpu and trains and not (found.found.profiled or found.found.unprofiled):
         command = f"python run_bench.py profile --rest -- {header.command}"
         yield "what the rest of a step is", command
 
