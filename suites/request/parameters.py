@@ -37,6 +37,14 @@ Profiled = Annotated[
         autocompletion=completion.implementations,
     ),
 ]
+Shown = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME",
+        help="NAME, FILE.py, FILE.py:FUNCTION or package.module:FUNCTION.",
+        autocompletion=completion.implementations,
+    ),
+]
 Steps = Annotated[
     int | None,
     typer.Option(
