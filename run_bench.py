@@ -29,6 +29,7 @@ from suites.request.options import (
     JUDGE_OPTIONS,
     OPTIONS,
     PROFILE_OPTIONS,
+    SHOW_OPTIONS,
 )
 from suites.request.suites import named
 
@@ -491,6 +492,34 @@ def _profile_script(
     ended = recording.profile(script, folder, steps=steps)
     output.report(ended, folder / recording.WORKLOAD, as_json=as_json)
     raise typer.Exit(ended.status)
+
+
+@app.command()
+@with_options(SHOW_OPTIONS)
+def show(
+    context: typer.Context,  # noqa: ARG001 - says which options are given
+    name: parameters.Shown,
+    *,
+    given: parameters.Given,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of the page; by default results/show-NAME."),
+    ] = None,
+    as_json: parameters.Json = False,
+) -> None:
+    """Draw the attention weights that an implementation really uses, beside the reference's.
+
+    They are read out of its outputs: where the values are one-hot, outputs are weights. Exit
+    status: 0 when drawn, whether or not they agree; 1 when the implementation failed.
+    """
+    from reports.outputs import showing as output
+    from reports.outputs.folder import expect_folder
+    from suites import showing
+    from suites.request.planning import requested
+
+    expect_folder(out or output.folder_of(name))
+    found = showing.show(name, requested(named("quick"), given), typed.command())
+    raise typer.Exit(output.report(*found, out, as_json=as_json))
 
 
 @app.command("list")
