@@ -522,6 +522,40 @@ def show(
     raise typer.Exit(output.report(*found, out, as_json=as_json))
 
 
+@app.command()
+def explain(  # noqa: PLR0913 - each parameter is an option of the command line
+    name: parameters.Method,
+    *,
+    problem: Annotated[
+        str | None,
+        typer.Option(metavar="WORDS", help='The problem, as "b1 h1 t12 d8 causal"; a small one.'),
+    ] = None,
+    block: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Positions of a block; 4 by default.")
+    ] = None,
+    query: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=0, help="The query that is followed; by default the last."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of the page; by default results/explain-NAME."),
+    ] = None,
+    as_json: parameters.Json = False,
+) -> None:
+    """Walk through a method step by step, as the online softmax of chunked, with real numbers.
+
+    The steps are computed in float64 by the definition, and not by the implementation of that name.
+    """
+    from reports.outputs import explaining as output
+    from reports.outputs.folder import expect_folder
+    from suites.explaining import choosing
+
+    found = choosing.explain(name, problem, block, query)
+    expect_folder(out or output.folder_of(name))
+    output.report(name, found, typed.command(), out, as_json=as_json)
+
+
 @app.command("list")
 def list_(
     what: Annotated[

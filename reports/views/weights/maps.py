@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from reports.views.charts.heat import Cells, Heat, Panel
@@ -41,9 +42,7 @@ def _heat(head: HeadWeights, found: Weights) -> Heat:
                 word="weight",
                 sides=_sides(head.wanted),
             ),
-            Panel(
-                title="difference", cells=_differences(head), word="difference", signed=True
-            ),
+            _difference(head),
         ),
         note=_note(head, found),
         alt=f"{capitalized(where)}: heat maps of the weights of {name}, of the reference's, and "
@@ -62,6 +61,14 @@ def _cells(weights: Cells, visible: Sequence[tuple[int, int]]) -> Cells:
         )
         for row, (start, end) in zip(weights, visible, strict=True)
     )
+
+
+def _difference(head: HeadWeights) -> Panel:
+    """The implementation's weights minus the reference's; the title gives the scale of colours."""
+    made = Panel(title="", cells=_differences(head), word="difference", signed=True)
+    sizes = [abs(x) for row in made.cells for x in row if x is not None]
+    most = f"difference, at most {max(sizes):.2g}" if any(sizes) else "difference, none"
+    return replace(made, title=most)
 
 
 def _differences(head: HeadWeights) -> Cells:
