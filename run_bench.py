@@ -523,7 +523,7 @@ def show(
 
 
 @app.command()
-def explain(  # noqa: PLR0913 - each parameter is an option of the command line
+def explain(
     name: parameters.Method,
     *,
     problem: Annotated[

@@ -11,9 +11,7 @@ def walk(of: Explained, block: int) -> Strips:
     problem = of.problem
     mask, keys = problem.mask, problem.key_length
     if mask.left is None:
-        raise ValueError(
-            f"the mask {mask} has no window; expected one, as window:6 or window:6:3"
-        )
+        raise ValueError(f"the mask {mask} has no window; expected one, as window:6 or window:6:3")
     behind = mask.left - 1  # the left reach counts the query's own key
     ahead = problem.query_length - 1 if mask.right is None else mask.right
     return Strips(

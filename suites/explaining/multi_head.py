@@ -31,9 +31,7 @@ def walk(problem: Problem) -> Layer:
             name="scores", formula="q k^T / sqrt(D)", shape=(b, hq, tq, tk), flops=2 * pairs * d
         ),
         LayerStep(name="weights", formula="softmax(scores)", shape=(b, hq, tq, tk)),
-        LayerStep(
-            name="heads", formula="weights v", shape=(b, hq, tq, dv), flops=2 * pairs * dv
-        ),
+        LayerStep(name="heads", formula="weights v", shape=(b, hq, tq, dv), flops=2 * pairs * dv),
         LayerStep(name="merge", formula="heads side by side", shape=(b, tq, hq * dv)),
         projected("output", "merged Wo", tq, hq * dv, e),
     )

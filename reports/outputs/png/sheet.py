@@ -135,7 +135,9 @@ def _as_high(made: Sheet, inches: float) -> Sheet:
 
 def columns_of(shown: Sequence[Shown]) -> int:
     """One column for charts with rows, icicles and heat maps; else for each mask, if that fits."""
-    if any(isinstance(each, Icicle | Heat) or (isinstance(each, Chart) and each.rows) for each in shown):
+    if any(
+        isinstance(each, Icicle | Heat) or (isinstance(each, Chart) and each.rows) for each in shown
+    ):
         return 1
     masks = len({chart.mask for chart in shown if not isinstance(chart, Icicle)})
     if 1 < masks <= 3 and len(shown) % masks == 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import isnan
 from typing import Final
 
 from rich.text import Text
@@ -14,8 +15,8 @@ MOST_COLUMNS: Final = 24
 """Larger heat maps are on the page only: three of them have to fit a line of 100 characters."""
 _SHADES: Final = "·░▒▓█"
 """From weights of nearly 0 to the largest one."""
-_OFF: Final = ".x"
-"""Differences of no size on this scale, and larger ones."""
+_SMALL: Final = 0.1
+"""A signed value below this part of the largest one is drawn as none, unless a limit is given."""
 _GAP: Final = "   "
 
 
@@ -25,10 +26,10 @@ def fits(chart: Heat) -> bool:
     return rows <= MOST_ROWS and columns <= MOST_COLUMNS
 
 
-def heat_text(chart: Heat, *, off: float) -> Iterator[Text]:
+def heat_text(chart: Heat, off: float | None = None) -> Iterator[Text]:
     """The lines of a heat map: titles, then a line for each row.
 
-    off  a difference below this is drawn as none
+    off  a signed value below this is drawn as none; None: a part of the largest one
     """
     rows, columns = chart.size
     label = len(f"{chart.y_title} {rows - 1}")
@@ -44,21 +45,36 @@ def heat_text(chart: Heat, *, off: float) -> Iterator[Text]:
 
 def legend(chart: Heat) -> str:
     """The meaning of the characters."""
-    empty = f"blank: {chart.empty}; " if chart.empty else ""
-    signed = any(each.signed for each in chart.panels)
-    return f"{_SHADES}: 0 to {chart.most:.3g}; {empty}" + ("x: differs" if signed else "")
+    return "; ".join(_meanings(chart))
 
 
-def _row(chart: Heat, panel: Panel, row: int, off: float) -> str:
+def _meanings(chart: Heat) -> Iterator[str]:
+    plain = [each for each in chart.panels if not each.signed]
+    names = plain[0].names if plain else ()
+    for place, name in enumerate(names):
+        yield f"{_shade(place / chart.most)} {name}"
+    if plain and not names:
+        yield f"{_SHADES} from 0 to {chart.most:.3g}"
+    if chart.empty:
+        yield f"blank: {chart.empty}"
+    if len(plain) < len(chart.panels):
+        yield "+ and -: above and below 0"
+
+
+def _row(chart: Heat, panel: Panel, row: int, off: float | None) -> str:
     return "".join(_character(value, chart, panel, off) for value in panel.cells[row])
 
 
-def _character(value: float | None, chart: Heat, panel: Panel, off: float) -> str:
+def _character(value: float | None, chart: Heat, panel: Panel, off: float | None) -> str:
     if value is None:
         return " "
-    if panel.signed:
-        return _OFF[not abs(value) < off]
-    if value != value:  # noqa: PLR0124 - NaN
+    if isnan(value):
         return "?"
-    share = min(1.0, max(0.0, value / chart.most))
-    return _SHADES[min(len(_SHADES) - 1, int(share * len(_SHADES)))]
+    if panel.signed:
+        least = _SMALL * panel.most if off is None else off
+        return "." if abs(value) < least else "+" if value > 0 else "-"
+    return _shade(value / chart.most)
+
+
+def _shade(share: float) -> str:
+    return _SHADES[min(len(_SHADES) - 1, int(max(0.0, share) * len(_SHADES)))]

@@ -31,7 +31,7 @@ def picture_text(shown: Picture) -> Iterator[RenderableType]:
             yield _table(each)
         for chart in section.charts:
             if isinstance(chart, Heat) and fits(chart):
-                yield from heat_text(chart, off=0.0)
+                yield from heat_text(chart)
                 yield Text(legend(chart))
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import inf
 
 from reports.views.charts.chart import Chart, Series
 from reports.views.charts.heat import Heat, Panel
-from reports.views.charts.palette import looks
+from reports.views.charts.palette import Look, looks
 from reports.views.explained.words import keys, number, table, vector, which_head
 from reports.views.sections import Section, Table
 from suites.explaining.steps import BlockStep, OnlineSoftmax
@@ -98,14 +98,12 @@ def _row(step: BlockStep) -> tuple[str, ...]:
 def _running(found: OnlineSoftmax) -> Chart:
     """Maximum, sum and factor over the keys that are read."""
     read = [step for step in found.steps if step.maximum > -inf]
-    names = ("running maximum m", "running sum l", "rescaling factor")
-    values = (
-        [step.maximum for step in read],
-        [step.sum for step in read],
-        [step.factor for step in read],
-    )
-    at = tuple(float(step.end) for step in read)
-    own = looks(names)
+    lines = {
+        "running maximum m": [(step.end, step.maximum) for step in read],
+        "running sum l": [(step.end, step.sum) for step in read],
+        "rescaling factor": [(step.end, step.factor) for step in read[1:]],
+    }
+    own = looks(lines)
     return Chart(
         key="online_softmax",
         panel="",
@@ -117,21 +115,22 @@ def _running(found: OnlineSoftmax) -> Chart:
         y_title="value",
         log_x=False,
         log_y=False,
-        series=tuple(
-            Series(
-                name=name,
-                x=at,
-                y=tuple(ys),
-                low=(),
-                high=(),
-                hover=tuple(f"{name} {number(y)}\n{int(x)} keys read" for x, y in zip(at, ys, strict=True)),
-                look=own[name],
-                drawn="joined",
-            )
-            for name, ys in zip(names, values, strict=True)
-        ),
+        series=tuple(_line(name, lines[name], own[name]) for name in lines if lines[name]),
         note="A factor below 1 rescales what was summed so far: the block raised the maximum.",
         alt="Running maximum, running sum and rescaling factor after each block of keys.",
+    )
+
+
+def _line(name: str, points: Sequence[tuple[int, float]], look: Look) -> Series:
+    return Series(
+        name=name,
+        x=tuple(float(x) for x, _ in points),
+        y=tuple(y for _, y in points),
+        low=(),
+        high=(),
+        hover=tuple(f"{name} {number(y)}\n{x} keys read" for x, y in points),
+        look=look,
+        drawn="joined",
     )
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reports.views.charts.heat import Cells, Heat, Panel
-from reports.views.explained.words import keys, table
+from reports.views.explained.words import table
 from reports.views.numbers import percent
 from reports.views.sections import Section
 from suites.explaining.steps import Strips
 
 TITLE = "A window in sliding chunks"
 _KINDS = ("skipped", "computed, hidden by the mask", "visible")
+_STRENGTH = "strongest: visible; weaker: computed and hidden; weakest: skipped"
 _HEAD = ("queries", "strip of keys", "scores computed", "visible")
 
 
@@ -43,9 +44,8 @@ def sections(found: Strips) -> Iterator[Section]:
     """The picture, and the strips."""
     yield Section("strips", "Computed and skipped", charts=(_heat(found),))
     rows = (
-        (keys(first, end).replace("key", "query" if end - first == 1 else "querie"), keys(*strip),
-         str(count), str(seen))
-        for (first, end), strip, count, seen in zip(
+        (f"{first} to {end - 1}", f"{start} to {last - 1}", str(count), str(seen))
+        for (first, end), (start, last), count, seen in zip(
             _blocks(found), found.strips, _computed(found), _seen(found), strict=True
         )
     )
@@ -85,8 +85,8 @@ def _heat(found: Strips) -> Heat:
         common=f"{found.problem}, blocks of {found.block} queries",
         x_title="key",
         y_title="query",
-        panels=(Panel(title="scores", cells=_kinds(found), word="score", names=_KINDS),),
-        note="From light to dark on a light page: skipped; computed and hidden; visible.",
+        panels=(Panel(title=_STRENGTH, cells=_kinds(found), word="score", names=_KINDS),),
+        note="Rows of a block share a strip of keys: the pairs outside it are never computed.",
         alt="A picture of all pairs: skipped, computed and hidden by the mask, or visible.",
     )
 

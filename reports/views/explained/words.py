@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from math import inf
 
+from impls.interface import Problem
 from reports.views.numbers import three_digits
 from reports.views.sections import Row, Table, Value
-from impls.interface import Problem
 
 
 def number(value: float) -> str:

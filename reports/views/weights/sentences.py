@@ -23,7 +23,9 @@ def answer(found: Weights) -> str:
         return f"{name} differs from the reference: {deviation(first, found)}."
     largest = _largest(found)
     if found.approximate:
-        return f"{name} approximates its reference: the largest difference of a weight is {largest}."
+        return (
+            f"{name} approximates its reference: the largest difference of a weight is {largest}."
+        )
     return f"{name} agrees with the reference: the largest difference of a weight is {largest}."
 
 

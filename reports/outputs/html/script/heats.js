@@ -1,6 +1,8 @@
 // ---- Heat maps: panels side by side, on a phone one below the other
 
 const HEAT_GAP = 0.09;
+const HEAT_CELL = 34;
+const [HEAT_LOW, HEAT_HIGH] = [60, 560];
 const heatScale = (signed) => (signed
   ? [[0, "#c25a00"], [0.5, dark.matches ? "#1d2733" : "#f4f6f8"], [1, dark.matches ? "#6cb8f2" : "#00659c"]]
   : [[0, dark.matches ? "#132536" : "#edf5fb"], [0.5, dark.matches ? "#3d83b8" : "#5aa3d0"], [1, dark.matches ? "#d9f0ff" : "#003a61"]]);
@@ -28,8 +30,8 @@ const heatLayout = (place, chart) => {
   const down = chart.panels.length / across;
   const margin = { l: 56, r: 12, t: 34, b: 46 };
   const wide = (1 - HEAT_GAP * (across - 1)) / across;
-  const cell = Math.min(34, (place.clientWidth - margin.l - margin.r) * wide / columns);
-  const high = Math.max(120, Math.min(560, cell * rows));
+  const cell = Math.min(HEAT_CELL, (place.clientWidth - margin.l - margin.r) * wide / columns, HEAT_HIGH / rows);
+  const high = Math.max(HEAT_LOW, cell * rows);
   const gap = 74;
   const inner = down * high + (down - 1) * gap;
   const laid = { ...common(), margin, showlegend: false, height: inner + margin.t + margin.b, plot_bgcolor: rule, annotations: [] };
@@ -37,10 +39,12 @@ const heatLayout = (place, chart) => {
     const left = (i % across) * (wide + HEAT_GAP);
     const bottom = 1 - (Math.floor(i / across) * (high + gap) + high) / inner;
     const right = left + Math.min(wide, cell * columns / (place.clientWidth - margin.l - margin.r));
-    const ends = { showgrid: false, zeroline: false, linecolor: rule, fixedrange: narrow.matches, nticks: 9, tickformat: "d" };
-    laid[axisName("xaxis", i)] = { ...ends, domain: [left, right], anchor: axisName("y", i), range: [-0.5, columns - 0.5], title: { text: chart.x, standoff: 6 } };
+    const ends = (count) => ({
+      showgrid: false, zeroline: false, linecolor: rule, fixedrange: narrow.matches, tick0: 0, dtick: Math.ceil(count / 12), tickformat: "d",
+    });
+    laid[axisName("xaxis", i)] = { ...ends(columns), domain: [left, right], anchor: axisName("y", i), range: [-0.5, columns - 0.5], title: { text: chart.x, standoff: 6 } };
     laid[axisName("yaxis", i)] = {
-      ...ends, domain: [bottom, Math.min(1, bottom + high / inner)], anchor: axisName("x", i), range: [rows - 0.5, -0.5],
+      ...ends(rows), domain: [bottom, Math.min(1, bottom + high / inner)], anchor: axisName("x", i), range: [rows - 0.5, -0.5],
       ...(i % across ? {} : { title: { text: chart.y, standoff: 6 } }),
     };
     laid.annotations.push({
