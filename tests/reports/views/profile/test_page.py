@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from reports.analysis.profile.profiled_run import ProfiledRun
 from reports.analysis.run_analysis import Analysis
-from reports.views.profile import files, measured, page
+from reports.views.profile import files, measured, page, terms
 from suites.records.profile import Profile
 from tests.reports.profile_by_hand import LONGER, PROBLEM, found, profile
 from tests.saved_run import over_budget, small_run, two
@@ -97,3 +97,18 @@ def test_files_beside_the_page_say_what_opens_them() -> None:
     assert "pytorch.org/memory_viz" in memory.said
     assert other.href == ""
     assert other.said.endswith("in the folder of the profile command")
+
+
+def test_each_heading_has_one_definition_on_the_page() -> None:
+    sections = page.sections(found())
+    listed = terms.used(sections, page.sentences(found()))
+    heads = {head for each in sections for table in each.tables for head in table.head}
+    lacking = {head for head in heads if terms.of_head(head) not in listed}
+    assert lacking <= {"other ms", "base ms", "other MiB", "base MiB"}
+    assert len({term.anchor for term in listed}) == len(listed)
+
+
+def test_calls_of_a_profile_are_not_those_of_percentiles() -> None:
+    term = terms.of_head("calls")
+    assert term is not None
+    assert "profiled call" in term.definition
