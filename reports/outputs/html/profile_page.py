@@ -47,6 +47,7 @@ def _page(found: ProfiledRun, sections: Sequence[Section], folder: Path) -> str:
     templates.globals["anchor"] = _anchor
     return templates.get_template("profile.jinja").render(
         run=found.analysis.run,
+        find="bmm",
         title=views.title(found),
         faults=views.faults(found),
         answers=views.answers(found),
