@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from torch._C._profiler import RecordScope, _EventType, _RecordFunctionFast
+from torch._C._autograd import _supported_activities
+from torch._C._profiler import ProfilerActivity, RecordScope, _EventType, _RecordFunctionFast
 from torch.autograd.profiler import profile
 
 ANNOTATION: Final = "attnbench "
@@ -93,7 +94,7 @@ def events_of(
 
     Raises ValueError for a call with more than MOST_EVENTS events.
     """
-    on_gpu = "cuda" if device == "cuda" else None
+    on_gpu = "cuda" if device == "cuda" and _has_kernels() else None
     # torch.profiler.profile would import the compiler, as in memory.py.
     with profile(
         use_kineto=True, use_device=on_gpu, profile_memory=True, record_shapes=shapes
@@ -109,6 +110,14 @@ def events_of(
         )
     roots = [made for each in results.experimental_event_tree() for made in _read(each, device)]
     return _rooted(roots), results
+
+
+def _has_kernels() -> bool:
+    """Whether torch can record kernels of a GPU.
+
+    Without CUPTI it would record two events of the GPU around each operator instead, slowly.
+    """
+    return ProfilerActivity.CUDA in _supported_activities()
 
 
 def _rooted(roots: Sequence[Event]) -> Event:
