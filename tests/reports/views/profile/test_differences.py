@@ -194,6 +194,10 @@ def test_memory_is_compared_exactly() -> None:
         "2.00", "2.00", "+0"
     ]  # fmt: skip
     assert cells(found.tables[1])["peak"][:3] == ["10.0", "4.00", "+6.00"]
+    assert found.tables[1].names[1:4] == ("own_bytes", "other_bytes", "difference_bytes")
+    assert [each.order for each in found.tables[1].rows[-1].cells[1:4]] == [
+        10 * MIB, 4 * MIB, 6 * MIB
+    ]  # fmt: skip
 
 
 def test_equal_peaks_are_one_sentence() -> None:
