@@ -29,6 +29,7 @@ from suites.request.options import (
     JUDGE_OPTIONS,
     OPTIONS,
     PROFILE_OPTIONS,
+    SHOW_OPTIONS,
 )
 from suites.request.suites import named
 
@@ -494,6 +495,68 @@ def _profile_script(
     ended = recording.profile(script, folder, steps=steps, rest=rest)
     output.report(ended, folder / recording.WORKLOAD, rest=rest, as_json=as_json)
     raise typer.Exit(ended.status)
+
+
+@app.command()
+@with_options(SHOW_OPTIONS)
+def show(
+    context: typer.Context,  # noqa: ARG001 - says which options are given
+    name: parameters.Shown,
+    *,
+    given: parameters.Given,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of the page; by default results/show-NAME."),
+    ] = None,
+    as_json: parameters.Json = False,
+) -> None:
+    """Draw the attention weights that an implementation really uses, beside the reference's.
+
+    They are read out of its outputs: where the values are one-hot, outputs are weights. Exit
+    status: 0 when drawn, whether or not they agree; 1 when the implementation failed.
+    """
+    from reports.outputs import showing as output
+    from reports.outputs.folder import expect_folder
+    from suites import showing
+    from suites.request.planning import requested
+
+    expect_folder(out or output.folder_of(name))
+    found = showing.show(name, requested(named("quick"), given), typed.command())
+    raise typer.Exit(output.report(*found, out, as_json=as_json))
+
+
+@app.command()
+def explain(
+    name: parameters.Method,
+    *,
+    problem: Annotated[
+        str | None,
+        typer.Option(metavar="WORDS", help='The problem, as "b1 h1 t12 d8 causal"; a small one.'),
+    ] = None,
+    block: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Positions of a block; 4 by default.")
+    ] = None,
+    query: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=0, help="The query that is followed; by default the last."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of the page; by default results/explain-NAME."),
+    ] = None,
+    as_json: parameters.Json = False,
+) -> None:
+    """Walk through a method step by step, as the online softmax of chunked, with real numbers.
+
+    The steps are computed in float64 by the definition, and not by the implementation of that name.
+    """
+    from reports.outputs import explaining as output
+    from reports.outputs.folder import expect_folder
+    from suites.explaining import choosing
+
+    found = choosing.explain(name, problem, block, query)
+    expect_folder(out or output.folder_of(name))
+    output.report(name, found, typed.command(), out, as_json=as_json)
 
 
 @app.command("list")

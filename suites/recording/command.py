@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -93,10 +94,18 @@ def profile(
 
 def named(command: Sequence[str]) -> str:
     """A name of a folder for a recorded command: the script and this moment."""
-    words = command[command.index("-m") + 1 :] if "-m" in command[:-1] else command
-    script = next((word for word in words if word.endswith(".py")), words[0] if words else "")
-    plain = re.sub(r"[^\w.-]+", "-", Path(script).name.removesuffix(".py")).strip(".-")
+    plain = re.sub(r"[^\w.-]+", "-", script_of(command).removesuffix(".py")).strip(".-")
     return f"{plain or 'script'}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+
+
+def script_of(command: Sequence[str]) -> str:
+    """The script of a command without its folder, or its module; else the program."""
+    for word, after in pairwise((*command, "")):
+        if word == "-m":
+            return after
+        if word.endswith(".py"):
+            return Path(word).name
+    return Path(command[0]).name if command else ""
 
 
 def expect_command(command: Sequence[str], verb: str = "record") -> None:

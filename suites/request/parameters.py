@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from suites.explaining.choosing import USUAL as METHODS
 from suites.request import completion
 from suites.request.suites import SUITES
 
@@ -35,6 +36,22 @@ Profiled = Annotated[
         metavar="NAME | -- COMMAND",
         help="NAME, FILE.py or FILE.py:FUNCTION; or after --, a script, as python my_script.py.",
         autocompletion=completion.implementations,
+    ),
+]
+Shown = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME",
+        help="NAME, FILE.py, FILE.py:FUNCTION or package.module:FUNCTION.",
+        autocompletion=completion.implementations,
+    ),
+]
+Method = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME",
+        help=f"One of {', '.join(METHODS)}.",
+        autocompletion=completion.words(METHODS),
     ),
 ]
 Steps = Annotated[

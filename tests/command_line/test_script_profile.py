@@ -121,7 +121,7 @@ def test_one_step_under_the_profiler_says_what_the_rest_is(tmp_path: Path) -> No
     assert sum(each["ms"] for each in kinds.values()) == pytest.approx(step["ms"], rel=0.02)
     assert kinds["attention"]["by_phase"].keys() == {"forward", "backward"}
     assert len(found["step_ms"]) == 4  # 6 steps without the first and the profiled one
-    assert "What the rest of a step is" in (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert "What a step spends its time in" in (tmp_path / "out" / "report.html").read_text("utf-8")
 
 
 OWN_PROFILER = """

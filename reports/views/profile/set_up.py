@@ -17,8 +17,7 @@ from reports.views.text import abbreviated, counted
 from reports.views.values import figure
 
 HEADING: Final = "Set-up and later calls"
-MOST_SENTENCES: Final = 3
-"""Problems with sentences of their own; the table has all."""
+OF_LONGEST: Final = "On the problem with the longest call, {}; the table has all of them:"
 _SECOND: Final = 1000.0
 """Milliseconds from which a sentence has seconds."""
 NONE: Final = "none"
@@ -44,12 +43,12 @@ def sections(found: ProfiledRun) -> list[Section]:
     rows = set_up_rows(found)
     if not rows:
         return []
-    several = len({row.profile.problem for row in rows}) > 1
-    said = [
-        f"{row.profile.problem}: {each}" if several else each
-        for row in rows[:MOST_SENTENCES]
-        for each in sentences(found, row)
-    ]
+    problems = list(dict.fromkeys(row.profile.problem for row in rows))
+    longest = found.longest if found.longest in problems else problems[0]
+    own = (row for row in rows if row.profile.problem == longest)
+    said = [each for row in own for each in sentences(found, row)]
+    if len(problems) > 1:
+        said.insert(0, OF_LONGEST.format(longest))
     table = Table(
         _CAPTION,
         _HEAD,

@@ -14,7 +14,7 @@ from suites.recording.raw_files import ProfiledStep
 
 AFTER: Final = 3
 """Steps before the one that is profiled."""
-HEADING: Final = "What the rest of a step is"
+HEADING: Final = "What a step spends its time in"
 _MOST_NAMED: Final = 3
 """Kinds that a sentence names."""
 

@@ -134,7 +134,8 @@ def test_two_functions_have_a_column() -> None:
         ("python src/train.py --epochs 2", "train.py"),
         ("torchrun --nproc 2 a/b.py", "b.py"),
         ("python -m package.serve --port 1", "package.serve"),
-        ("recorded()", "recorded()"),
+        ("python train.py -m fast", "train.py"),
+        ("python -c pass", "python"),
     ],
 )
 def test_a_script_is_named_without_folder_and_arguments(command: str, name: str) -> None:
@@ -142,11 +143,18 @@ def test_a_script_is_named_without_folder_and_arguments(command: str, name: str)
 
 
 def test_the_next_commands_measure_the_workload_and_profile_the_heaviest_call() -> None:
-    run, profile = (command for _, command in sentences.commands(call_sites(script()), WORKLOAD))
+    run, profile, other = (
+        command for _, command in sentences.commands(call_sites(script()), WORKLOAD)
+    )
     assert run == "python run_bench.py run --workload 'out folder/workload.jsonl'"
     assert profile == f'python run_bench.py profile sdpa --problem "{TRAINED}"'
-    layer = call_sites(script(call(by="MultiheadAttention")))
+    assert other == "python run_bench.py profile --rest -- python src/train.py --epochs 2"
+    layer = call_sites(script(call(by="MultiheadAttention"), steps=1))
     assert len(sentences.commands(layer, WORKLOAD)) == 1
+    decoding = call_sites(script(call("t1/64 full cpu", backward_ms=None)))
+    assert len(sentences.commands(decoding, WORKLOAD)) == 2
+    profiled = call_sites(script(profiled=PROFILED))
+    assert len(sentences.commands(profiled, WORKLOAD)) == 2
 
 
 def blocks(found: Icicle) -> dict[str, float]:

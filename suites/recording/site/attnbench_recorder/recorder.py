@@ -151,6 +151,11 @@ class Recorder:
             self._faults.add(text)
             self.write({"fault": text, "place": place()})
 
+    def step_begins(self, optimizer: int | None) -> None:
+        """Note the beginning of a step of an optimizer; None: of one that has not stepped yet."""
+        if self._profile is not None and optimizer is not None:
+            self._profile.step_begins(optimizer)
+
     def step_ended(self, optimizer: int) -> bool:
         """Note the end of a step of an optimizer; whether the step was profiled."""
         try:

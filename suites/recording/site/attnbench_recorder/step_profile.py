@@ -7,6 +7,7 @@ time.
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 from collections import defaultdict
@@ -19,8 +20,11 @@ import torch
 
 AFTER: Final = 3
 """The step whose end starts the profiler: the first ones compile and allocate."""
+STEP: Final = "attnbench.optimizer_step"
+"""The range of the optimizer's own step. torch's range of it ends after the profiler."""
 _PHASES: Final = {
     "autograd::engine::evaluate_function": "backward",
+    STEP: "optimizer",
     "Optimizer.": "optimizer",
     "enumerate(DataLoader)": "data loading",
 }
@@ -31,10 +35,8 @@ _ATTENTION: Final = (
     "aten::_flash_attention",
     "aten::_efficient_attention",
 )
-_STEP: Final = "Optimizer.step"
-"""The beginning of the name of the range of an optimizer's step."""
-_PRINTED: Final = b"USDT:"
-"""The beginning of lines that the profiler prints to standard error."""
+_PRINTED: Final = re.compile(rb"[A-Z]+:\d{4}-\d\d-\d\d \S+ \S+ \w+\.cpp:\d+\]")
+"""Lines of the profiler on standard error: USDT:2026-01-02 03:04:05 7:7 Handler.cpp:52] start."""
 
 
 class StepProfile:
@@ -48,7 +50,14 @@ class StepProfile:
         self._write = write
         self._steps = 0
         self._profiler: Any = None
+        self._range: Any = None
         self._started = 0
+
+    def step_begins(self, optimizer: int) -> None:
+        """Note the beginning of a step."""
+        if optimizer == 0 and self.active:
+            self._range = torch.profiler.record_function(STEP)
+            self._range.__enter__()
 
     def step_ended(self, optimizer: int) -> bool:
         """Note the end of a step; whether that step was profiled."""
@@ -69,7 +78,7 @@ class StepProfile:
             return
         with _without_its_lines():
             self._profiler = torch.profiler.profile(
-                activities=[torch.profiler.ProfilerActivity.CPU]
+                activities=[torch.profiler.ProfilerActivity.CPU], acc_events=True
             )
             self._profiler.start()
         self.active = True
@@ -78,6 +87,7 @@ class StepProfile:
     def _stop(self) -> None:
         took_ms = (perf_counter_ns() - self._started) / 1e6
         self.active = False
+        self._range.__exit__(None, None, None)
         with _without_its_lines():
             self._profiler.stop()
         self._write({"profiled": took_ms, "operators": operators(self._profiler.events())})
@@ -87,23 +97,17 @@ class StepProfile:
 def operators(events: Iterable[Any]) -> list[list[Any]]:
     """Name, phase, whether it is part of attention, calls and self milliseconds of operators.
 
-    events  of the profiler, which stops within a step of the optimizer; those of its thread count
+    events  of the profiler, with a range `STEP`; those of its thread count
     """
     every = list(events)
-    last = [each for each in every if each.name.startswith(_STEP)][-1]
-    own = [each for each in every if each.thread == last.thread and each is not last]
+    thread = next(each.thread for each in every if each.name == STEP)
     places: dict[int, tuple[str, bool]] = {}
     sums: dict[tuple[str, str, bool], list[float]] = defaultdict(lambda: [0, 0.0])
-    within_us = last.time_range.elapsed_us()
-    for each in own:
-        # The last step has not ended, so that the profiler names no operator as its part.
-        is_last = each.time_range.start >= last.time_range.start
-        place = ("optimizer", False) if is_last else _place(each, places)
-        found = sums[(each.name.partition("#")[0], *place)]
-        found[0] += 1
-        found[1] += each.self_cpu_time_total / 1e3
-        within_us -= each.self_cpu_time_total if is_last else 0.0
-    sums[_STEP, "optimizer", False] = [1, max(within_us, 0.0) / 1e3]
+    for each in every:
+        if each.thread == thread:
+            found = sums[(each.name.partition("#")[0], *_place(each, places))]
+            found[0] += 1
+            found[1] += each.self_cpu_time_total / 1e3
     return [[*key, *found] for key, found in sums.items()]
 
 
@@ -141,4 +145,4 @@ def _without_its_lines() -> Iterator[None]:
             os.dup2(kept, 2)
             os.close(kept)
             file.seek(0)
-            os.write(2, b"".join(line for line in file if not line.startswith(_PRINTED)))
+            os.write(2, b"".join(line for line in file if not _PRINTED.match(line)))

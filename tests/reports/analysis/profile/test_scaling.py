@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from impls.interface import Problem
@@ -81,18 +83,9 @@ def test_the_exponent_of_the_call_is_measured_with_its_interval() -> None:
 def test_lengths_without_times_have_no_measured_exponent() -> None:
     profiles = tuple(map(of_length, LENGTHS))
     run = run_of(*profiles)
-    longer = tuple(
-        type(each)(**{**_fields(each), "threads": 64}) if each is profiles[-1] else each
-        for each in profiles
-    )
-    assert scalings(ProfiledRun(run.analysis, longer[:2]))[0].measured is not None
-    others = tuple(type(each)(**{**_fields(each), "threads": 64}) for each in profiles)
+    others = tuple(replace(each, threads=64) for each in profiles)
     (found,) = scalings(ProfiledRun(run.analysis, others))
     assert found.measured is None
-
-
-def _fields(each: Profile) -> dict[str, object]:
-    return {name: getattr(each, name) for name in each.__dataclass_fields__}
 
 
 def test_one_length_has_no_growth() -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from impls.interface import Problem
 from reports.analysis.profile.profiled_run import ProfiledRun
 from reports.analysis.profile.set_up import Paid
 from reports.analysis.run_analysis import Analysis
 from reports.views.profile.set_up import calls, sections
 from reports.views.sections import Section
-from tests.reports.differences_by_hand import FUSED, compared, profile, times
+from tests.reports.differences_by_hand import EAGER, FUSED, compared, profile, several, times
+from tests.reports.profiled_by_hand import PROBLEM
 
 
 def section(mine: dict[str, Any], yours: dict[str, Any], cold_ms: float | None = None) -> Section:
@@ -82,6 +84,21 @@ def test_at_once_is_a_sentence() -> None:
         "mine is ahead of yours from the first call: its set-up takes no longer."
     )
     assert cells(found)[0][4] == "at once"
+
+
+def test_with_several_problems_the_sentences_are_on_the_longest() -> None:
+    longer = Problem.parse("h8 t1024 d64 full fp32 cpu")
+    profiles = [
+        profile(name, took, problem)
+        for problem, took in ((longer, EAGER), (PROBLEM, FUSED))
+        for name in ("mine", "yours")
+    ]
+    (found,) = sections(several(profiles, times(mine=1.0, yours=2.0), baseline="yours"))
+    assert found.sentences[0] == (
+        f"On the problem with the longest call, {longer}; the table has all of them:"
+    )
+    assert len(found.sentences) == 4
+    assert len(found.tables[0].rows) == 4
 
 
 def test_numbers_of_calls_are_whole() -> None:
