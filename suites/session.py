@@ -29,6 +29,7 @@ from suites.engine.protocol import (
     ListImplementations,
     Measure,
     ReadInstruments,
+    ReadWeights,
     Survey,
     TakeProfile,
     Task,
@@ -74,6 +75,7 @@ def _work() -> dict[type[Task], Work]:
         profiles,
         readings,
         timed_rounds,
+        weights,
     )
 
     def measure(task: Measure, sender: Sender) -> None:
@@ -91,6 +93,7 @@ def _work() -> dict[type[Task], Work]:
         Check: check.check,
         Measure: measure,
         TakeProfile: profiles.take_profile,
+        ReadWeights: weights.read_weights,
         Calibrate: arms.calibrate,
         ReadInstruments: arms.read_instruments,
     }

@@ -13,6 +13,7 @@ from suites.records.input_files import InputFile
 from suites.records.plan import Entry
 from suites.records.profile import Profile
 from suites.records.record import Record
+from suites.records.weights import Weights
 
 
 @message
@@ -103,6 +104,14 @@ class ProfileTaken:
 
     kind: Literal["profile"] = "profile"
     profile: Profile
+
+
+@message
+class WeightsRead:
+    """Attention weights."""
+
+    kind: Literal["weights"] = "weights"
+    weights: Weights
 
 
 @message
@@ -203,6 +212,7 @@ Message: TypeAlias = (
     | Uncapturable
     | Made
     | ProfileTaken
+    | WeightsRead
     | Surveyed
     | Listed
     | Refused

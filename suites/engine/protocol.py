@@ -191,6 +191,13 @@ class TakeProfile(_OnProblem):
 
 
 @message
+class ReadWeights(_OnProblem):
+    """Read the attention weights of one implementation out of its outputs."""
+
+    task: Literal["read weights"] = "read weights"
+
+
+@message
 class Calibrate(Measure):
     """Time a baseline, its twin, a copy slower by a known part, and implementations beside them.
 
@@ -223,6 +230,7 @@ Task: TypeAlias = (
     | Check
     | Measure
     | TakeProfile
+    | ReadWeights
     | Calibrate
     | ReadInstruments
 )

@@ -18,6 +18,7 @@ from suites.engine.protocol import (
     ListImplementations,
     Measure,
     ReadInstruments,
+    ReadWeights,
     Survey,
     TakeProfile,
     Task,
@@ -44,7 +45,7 @@ def devices_of(task: Task) -> Iterator[None]:
 
 def _names(task: Task) -> tuple[str, ...]:
     """The devices that a task uses."""
-    if isinstance(task, Check | Measure | TakeProfile):
+    if isinstance(task, Check | Measure | TakeProfile | ReadWeights):
         return (task.problem.device,)
     if isinstance(task, Survey):
         return task.devices

@@ -98,7 +98,8 @@ class Profile:
     memory       None where torch's allocator does not see it
     kernels      that the call ran
     counters     hardware counters of plain calls; None: not read
-    compile_ms   time that torch took to compile, in this process; None: it compiles nothing
+    compile_ms   time that torch took to compile, without code from earlier; None: it compiles
+                 nothing
     no_lines     why source lines are not known; empty when they are
     unseen       why the profiler sees nothing of it; empty when it does
     fault        status and reason where it failed; nothing else is known then

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from suites.explaining.choosing import USUAL as METHODS
 from suites.request import completion
 from suites.request.suites import SUITES
 
@@ -37,12 +38,35 @@ Profiled = Annotated[
         autocompletion=completion.implementations,
     ),
 ]
+Shown = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME",
+        help="NAME, FILE.py, FILE.py:FUNCTION or package.module:FUNCTION.",
+        autocompletion=completion.implementations,
+    ),
+]
+Method = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME",
+        help=f"One of {', '.join(METHODS)}.",
+        autocompletion=completion.words(METHODS),
+    ),
+]
 Steps = Annotated[
     int | None,
     typer.Option(
         metavar="N",
         min=1,
         help="Equal steps that the script has; without it, optimizer steps are counted.",
+    ),
+]
+Rest = Annotated[
+    bool,
+    typer.Option(
+        "--rest",
+        help="Of a script: profile one step, to see what its time outside attention is spent in.",
     ),
 ]
 Span = Annotated[

@@ -49,7 +49,7 @@ def _page(found: ProfiledRun, sections: Sequence[Section], folder: Path) -> str:
         run=found.analysis.run,
         title=views.title(found),
         faults=views.faults(found),
-        sentences=views.sentences(found),
+        answers=views.answers(found),
         notes=views.notes(found),
         files=files.of(found, lambda name: (folder / name).exists()),
         has_axes=any(isinstance(chart, Chart) and not chart.rows for chart in kept),

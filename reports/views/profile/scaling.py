@@ -25,7 +25,7 @@ FLAT: Final = 0.5
 _NOTE: Final = (
     "The exponent is the logarithm of the ratio of the times at the longest and the shortest "
     "length, over that of the lengths: 1 is linear growth, 2 quadratic. Fixed costs of a call make "
-    "it smaller at short lengths. Times are of one profiled call."
+    "it smaller at short lengths. Times are shares of a profiled call, of the measured time."
 )
 
 
@@ -104,7 +104,7 @@ def _row(each: Growth) -> Row:
         (
             Value(shown(each.name)),
             figure(exponent, "" if exponent is None else f"{exponent:.2f}", "-"),
-            *(figure(ns / 1e6, milliseconds(ns / 1e6)) for ns in each.took_ns),
+            *(figure(ms, milliseconds(ms)) for ms in each.took_ms),
             *(figure(share, percent(share)) for share in shares),
         )
     )
