@@ -185,6 +185,21 @@ def test_the_page_works_in_a_browser_without_a_network(
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(scheme: str, tmp_path: Path) -> None:
+    made = profiling.write(found(), tmp_path, quiet=True)
+    assert made is not None
+    looks: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "color_scheme": scheme}
+    with opened(made.page, **looks) as seen:
+        from axe_playwright_python.sync_playwright import Axe
+
+        draw_all(seen)
+        violations = Axe().run(seen.view).response["violations"]
+    counted = {"critical", "serious", "moderate"}
+    assert [each for each in violations if each["impact"] in counted] == []
+
+
+@pytest.mark.browser
 def test_a_click_on_a_block_shows_it_alone_and_the_path_leads_back(tmp_path: Path) -> None:
     made = profiling.write(found(replace(profile())), tmp_path, quiet=True)
     assert made is not None

@@ -92,6 +92,13 @@ def test_a_compiled_graph_beside_its_own_products_is_not_one_kernel() -> None:
     assert [is_opaque(Operators(each, run)) for each in both] == [False, True]
 
 
+def test_a_kernel_in_a_call_that_is_mostly_python_does_the_work() -> None:
+    short = FUSED | {("impls/sdpa.py:200 _sdpa", "Python"): 900}
+    both = profile("mine", short), profile("yours", OTHER_EAGER)
+    run = compared(*both, times(mine=2.0, yours=1.0)).analysis
+    assert [is_opaque(Operators(each, run)) for each in both] == [True, False]
+
+
 def test_the_pieces_and_the_unexplained_rest_add_up_to_the_measured_difference() -> None:
     found = time_of(EAGER, OTHER_EAGER)
     profiled = sum(each.difference for each in found.pieces)
