@@ -46,10 +46,14 @@ def sections(found: ProfiledRun) -> list[Section]:
 
 
 def icicles(found: ProfiledRun) -> Iterator[Icicle]:
-    """One icicle for each profile: by implementation, the call of the longest time first."""
+    """One icicle for each profile: by implementation, the call of the longest time first.
+
+    None where the work runs outside torch: its time would stand on the line of Python before it.
+    """
     shared = shared_words(found.problems)
     for name in found.names:
-        own = [each for each in found.profiles if each.implementation == name and each.nodes]
+        seen = [each for each in found.profiles if each.nodes and not each.unseen]
+        own = [each for each in seen if each.implementation == name]
         for profile in sorted(own, key=lambda each: -each.nodes[ROOT].total_ns):
             yield icicle(profile, without(profile.problem, shared) if shared else "")
 

@@ -107,6 +107,13 @@ def test_a_profile_without_a_call_tree_has_no_icicle() -> None:
     assert flame.sections(found(replace(profile(), nodes=(), fault="crashed: signal 11"))) == []
 
 
+def test_work_outside_of_torch_has_no_icicle() -> None:
+    outside = replace(profile(), unseen="its kernels run outside torch")
+    assert flame.sections(found(outside)) == []
+    (section,) = flame.sections(found(outside, profile("base")))
+    assert [chart.key for chart in section.charts] == ["flame_base"]
+
+
 def test_the_icicle_is_there_in_words() -> None:
     assert of(profile()).alt == ("Call tree of other, 10.0 ms: 60 % bmm, 30 % exp_, 10 % Python")
 
