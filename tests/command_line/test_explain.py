@@ -66,7 +66,7 @@ def test_a_query_without_a_key_has_no_chart(
     ("words", "said"),
     [
         (("flex",), "no explanation of 'flex'; expected one of chunked, naive"),
-        (("chunked", "--block", "0"), "0 is not in the range"),
+        (("chunked", "--block", "0"), "Invalid value for '--block'"),
         (("chunked", "--out", "/proc/nowhere"), "cannot be written to /proc/nowhere"),
     ],
 )

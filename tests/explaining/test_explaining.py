@@ -60,7 +60,8 @@ def test_the_definition_gives_the_references_output(text: str) -> None:
     made = torch.tensor(found.output, dtype=torch.float64)
     torch.testing.assert_close(made, right(of), rtol=0, atol=1e-13)
     for row, (start, end) in zip(found.weights, found.visible, strict=True):
-        assert not any(row[:start]) and not any(row[end:])
+        assert not any(row[:start])
+        assert not any(row[end:])
 
 
 def test_the_running_values_are_those_of_the_keys_read_so_far() -> None:
@@ -91,7 +92,8 @@ def test_strips_hold_every_visible_key(text: str, block: int) -> None:
     found = local_window.walk(explained(Problem.parse(text)), block)
     for query, (start, end) in enumerate(found.visible):
         first, last = found.strips[query // block]
-        assert first <= start and end <= last
+        assert first <= start
+        assert end <= last
     longest = sum(found.reach) + block
     assert max(last - first for first, last in found.strips) <= longest
 

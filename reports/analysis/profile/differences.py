@@ -257,7 +257,8 @@ def _allocated_by(each: HeldAtPeak, name: str) -> str:
     """The operator; one that only allocates says nothing, so it is compared with no other's."""
     if not each.operator:
         return NO_OPERATOR
-    return f"{each.operator} of {name}" if plain(each.operator) in FILLS else plain(each.operator)
+    own = each.operator.partition(" ")[0]  # without "in backward"
+    return f"{each.operator} of {name}" if plain(own) in FILLS else plain(each.operator)
 
 
 Merged = tuple[list[Piece], list[Piece]]

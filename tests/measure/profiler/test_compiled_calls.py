@@ -17,7 +17,7 @@ def test_an_annotated_call_does_not_compile_again() -> None:
 
     def count(graph: Any, inputs: list[Tensor]) -> Callable[..., Any]:
         compiled.append(graph)
-        return graph.forward  # type: ignore[no-any-return] # of torch's module
+        return graph.forward
 
     def function(x: Tensor) -> Tensor:
         return (x @ x).exp()
@@ -30,4 +30,4 @@ def test_an_annotated_call_does_not_compile_again() -> None:
     assert len(compiled) == 1
     assert compilers.compilations() == graphs
     assert {"aten::mm", "aten::exp"} <= {each.event.name for each in found.operators}
-    torch._dynamo.reset()  # type: ignore[no-untyped-call] # torch's
+    torch._dynamo.reset()

@@ -71,6 +71,17 @@ def test_the_page_has_the_answer_before_the_sections_and_links_its_files(tmp_pat
     assert "python run_bench.py run quick" in html
 
 
+def test_names_of_strangers_are_text_on_the_page(tmp_path: Path) -> None:
+    bad = '<img src=x onerror="document.title=1">'
+    nodes = tuple(
+        replace(node, name=bad) if node.kind == "operator" else node for node in profile().nodes
+    )
+    hostile = replace(profile(), nodes=nodes, files=(f"{bad}.trace.json",), no_lines=bad)
+    html = profile_page.page(found(hostile), tmp_path)
+    assert "<img" not in html
+    assert "&lt;img" in html
+
+
 def test_data_have_every_section_and_read_back(tmp_path: Path) -> None:
     own = found()
     profiling.write(own, tmp_path, quiet=True)
