@@ -94,7 +94,7 @@ def test_every_command_of_readme_is_understood(
     words = shlex.split(line)[2:]
     (tmp_path / "my_attention.py").write_text(example())
     if (words[0] == "run" and "--resume" not in words) or (
-        words[0] == "profile" and "--" not in words
+        words[0] in ("profile", "show", "explain") and "--" not in words
     ):
         words += ["--out", "/proc/nowhere"]
     ended = call(*words, monkeypatch=monkeypatch, capsys=capsys, cwd=tmp_path)

@@ -75,8 +75,10 @@ def read_out(
         expected.append(value.cpu())
         wrong.append((off & (not agrees)).cpu())
     keys = problem.key_length
-    whole = (torch.cat(each, -1)[..., :keys] for each in (found, expected, wrong))
-    return ReadOut(*whole, calls=len(found))
+    of_found, of_expected, of_wrong = (
+        torch.cat(each, -1)[..., :keys] for each in (found, expected, wrong)
+    )
+    return ReadOut(of_found, of_expected, of_wrong, calls=len(found))
 
 
 def one_hot_values(problem: Problem) -> Iterator[Tensor]:

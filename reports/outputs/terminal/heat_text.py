@@ -9,6 +9,7 @@ from typing import Final
 from rich.text import Text
 
 from reports.views.charts.heat import Heat, Panel
+from reports.views.text import abbreviated
 
 MOST_ROWS: Final = 24
 MOST_COLUMNS: Final = 24
@@ -33,8 +34,8 @@ def heat_text(chart: Heat, off: float | None = None) -> Iterator[Text]:
     """
     rows, columns = chart.size
     label = len(f"{chart.y_title} {rows - 1}")
-    width = max(columns, *(len(each.title) for each in chart.panels))
-    titles = _GAP.join(each.title.ljust(width) for each in chart.panels)
+    width = max(columns, *(min(len(each.title), MOST_COLUMNS) for each in chart.panels))
+    titles = _GAP.join(abbreviated(each.title, width).ljust(width) for each in chart.panels)
     yield Text(f"{chart.title}", style="bold")
     yield Text(f"{'':{label}}  {titles}".rstrip())
     for row in range(rows):

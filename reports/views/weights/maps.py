@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final
 
 from reports.views.charts.heat import Cells, Heat, Panel
 from reports.views.numbers import three_digits
 from reports.views.text import abbreviated, capitalized
-from reports.views.weights.sentences import place
+from reports.views.weights.sentences import place, size
 from suites.records.weights import HeadWeights, Weight, Weights
 
 HIDDEN: Final = "hidden by the mask"
@@ -26,7 +25,7 @@ def _heat(head: HeadWeights, found: Weights) -> Heat:
         key=f"weights_row_{head.batch_row}_head_{head.head}",
         title=f"Weights of {where}",
         label="",
-        common=str(found.problem),
+        common=f"{found.problem}; differences of at most {_most(head)}",
         x_title="key",
         y_title="query",
         panels=(
@@ -42,7 +41,7 @@ def _heat(head: HeadWeights, found: Weights) -> Heat:
                 word="weight",
                 sides=_sides(head.wanted),
             ),
-            _difference(head),
+            Panel(title="difference", cells=_differences(head), word="difference", signed=True),
         ),
         note=_note(head, found),
         alt=f"{capitalized(where)}: heat maps of the weights of {name}, of the reference's, and "
@@ -63,14 +62,6 @@ def _cells(weights: Cells, visible: Sequence[tuple[int, int]]) -> Cells:
     )
 
 
-def _difference(head: HeadWeights) -> Panel:
-    """The implementation's weights minus the reference's; the title gives the scale of colours."""
-    made = Panel(title="", cells=_differences(head), word="difference", signed=True)
-    sizes = [abs(x) for row in made.cells for x in row if x is not None]
-    most = f"difference, at most {max(sizes):.2g}" if any(sizes) else "difference, none"
-    return replace(made, title=most)
-
-
 def _differences(head: HeadWeights) -> Cells:
     return _cells(
         tuple(
@@ -79,6 +70,11 @@ def _differences(head: HeadWeights) -> Cells:
         ),
         head.visible,
     )
+
+
+def _most(head: HeadWeights) -> str:
+    """The largest difference of the drawn weights: the end of its scale of colours."""
+    return size(max(abs(x) for row in _differences(head) for x in row if x is not None))
 
 
 def _sides(sums: Sequence[float]) -> tuple[str, ...]:

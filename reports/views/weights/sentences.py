@@ -57,7 +57,8 @@ def _mask(found: Weights) -> str:
 
 def apart(weight: Weight) -> tuple[str, str]:
     """Both values, with as many digits as they need to differ."""
-    for digits in range(3, 17):
+    texts = ("", "")
+    for digits in range(3, 18):
         texts = f"{weight.found:.{digits}g}", f"{weight.expected:.{digits}g}"
         if texts[0] != texts[1]:
             break
