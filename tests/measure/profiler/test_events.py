@@ -116,3 +116,14 @@ def test_of_a_call_on_the_stand_in_no_allocation_of_the_host_is_read() -> None:
         on_host, _ = events_of(lambda: on_device @ on_device, shapes=False, device="cpu")
     assert allocated(on_cuda) == []
     assert sum(size for size in allocated(on_host) if size > 0) >= X.nbytes
+
+
+def test_events_of_other_threads_are_in_the_call_where_they_begin_within_it() -> None:
+    """As on a GPU, where autograd runs the backward pass in a thread of the device."""
+    forward = Event("operator", "aten::mul", 12, 20)
+    call = Event("annotation", events.CALL, 10, 100, within=[forward])
+    backward = Event("operator", "MulBackward0", 30, 60, thread=2)
+    late = Event("operator", "aten::exp", 101, 110, thread=2)
+    early = Event("operator", "aten::sin", 1, 9, thread=2)
+    root = events._rooted([early, backward, call, late])
+    assert [each.name for each in root.within] == ["aten::mul", "MulBackward0"]
