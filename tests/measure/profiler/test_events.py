@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -88,6 +89,11 @@ def test_a_call_with_too_many_events_is_refused_in_words(
     monkeypatch.setattr(events, "MOST_EVENTS", 2)
     with pytest.raises(ValueError, match="a profile reads at most 2: profile a smaller problem"):
         events_of(lambda: (X + X).exp().sin(), shapes=False)
+
+
+def test_the_manual_states_how_many_events_a_call_may_have() -> None:
+    manual = (Path(__file__).parents[3] / "docs" / "profile.md").read_text()
+    assert f"more than {events.MOST_EVENTS:,} operators and allocations" in manual
 
 
 def test_allocations_of_the_host_do_not_mix_with_those_of_a_gpu() -> None:
