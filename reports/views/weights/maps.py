@@ -99,6 +99,7 @@ def _mark(head: HeadWeights, found: Weights) -> tuple[int, int] | None:
 def _note(head: HeadWeights, found: Weights) -> str:
     marked = " The frame marks the weight that the first sentence names."
     return (
-        f"Darker on a light page, lighter on a dark one: a larger weight. Grey: {HIDDEN}."
+        "Darker on a light page, lighter on a dark one: a larger weight. Colours follow its square "
+        f"root. Grey: {HIDDEN}."
         f"{marked if _mark(head, found) else ''}"
     )

@@ -132,10 +132,10 @@ def test_the_text_shows_sizes_blanks_and_signs() -> None:
     title, heads, first, second = (line.plain for line in heat_text(heat, 1e-3))
     assert title == "Weights of head 0"
     assert heads.split() == ["mine", "reference", "difference"]
-    assert first.split() == ["query", "0", "█·", "█", "-+"]
-    assert second.split() == ["query", "1", "▒▒", "▒▒", ".."]
+    assert first.split() == ["query", "0", "█░", "█", "-+"]
+    assert second.split() == ["query", "1", "▓▓", "▓▓", ".."]
     assert legend(heat) == (
-        "·░▒▓█ from 0 to 1; blank: hidden by the mask; + and -: above and below 0"
+        "·░▒▓█ from 0 to 1, by square roots; blank: hidden by the mask; + and -: above and below 0"
     )
 
 
