@@ -466,9 +466,10 @@ def _profile_one(
     """Measure and profile an implementation, and report it."""
     from reports.outputs import profiling as output
     from reports.outputs.folder import RESULTS, expect_folder
-    from reports.outputs.terminal.console import console
+    from reports.outputs.terminal.console import console, print_line
     from reports.outputs.terminal.screen import Screen
     from suites import profiling
+    from suites.conducting import StoppedError
     from suites.request.planning import requested
 
     name = profiling.one_name(words)
@@ -478,7 +479,11 @@ def _profile_one(
     expect_folder(out or RESULTS)
     live = Screen(console(stderr=True), quiet=as_json)
     request = requested(named("quick"), given)
-    done = profiling.profile(name, request, store, typed.command(), live, out, save)
+    try:
+        done = profiling.profile(name, request, store, typed.command(), live, out, save)
+    except StoppedError as stopped:
+        print_line(str(stopped), stderr=True)
+        raise
     raise typer.Exit(output.report(*done, out, as_json=as_json))
 
 

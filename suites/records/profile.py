@@ -68,7 +68,8 @@ class MemoryProfile:
                  smallest and the largest sums of short intervals are kept, with the peak
     peak_bytes   the largest sum
     peak_at      index of the change that gives it; -1: before the first one
-    held         at the peak; with kept_bytes their sum is peak_bytes
+    held         at the peak; with kept_bytes their sum is peak_bytes. Of very many, small ones are
+                 one for each operator and line
     page_faults  minor page faults of a plain call, mean
     resident_bytes  growth of the process's resident memory in a first call; None: not read
     """

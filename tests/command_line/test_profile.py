@@ -1,109 +1,135 @@
-"""`profile NAME`: the page of a real profile, its files, and how mistakes and failures end."""
+"""`profile NAME` as a user starts it: names, several problems, refusals, failures and Ctrl-C."""
 
 from __future__ import annotations
 
 import json
-import re
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.command_line.program import WRONG, call, start
+from suites.records.profile import Profile
+from suites.records.store import Store
+from tests.command_line.program import PROGRAM, call, start
 
-PROBLEM = ("--problem", "b1 h2 t64 d16", "--threads", "1", "--sessions", "1")
-CRASHING = """
-import os
+FILE = """
 import sys
-import torch
+import time
+from pathlib import Path
 
-def crashing(q, k, v):
-    if sys.gettrace() is not None:  # the profiler looks for source lines
-        os.abort()
-    return torch.softmax(q @ k.mT / q.shape[-1] ** 0.5, -1) @ v
+from torch.nn.functional import scaled_dot_product_attention as attention
+
+
+def honest(query, key, value):
+    return attention(query, key, value)
+
+
+def raises(query, key, value):
+    if sys.gettrace():
+        raise ValueError("planted")
+    return attention(query, key, value)
+
+
+def hangs(query, key, value):
+    while sys.gettrace():
+        Path(__file__).with_name("hanging").touch()
+        time.sleep(0.05)
+    return attention(query, key, value)
 """
-MISTAKES = {
-    "no name": ((), r"no implementation to profile; expected one, as: profile chunked"),
-    "two names": (
-        ("chunked", "naive"),
-        r"2 implementations to profile: chunked, naive; expected one, and another one as --against",
-    ),
-    "an unknown name": (("chunkd",), r"unknown implementation 'chunkd'; did you mean 'chunked'\?"),
-    "an unknown baseline": (
-        ("chunked", "--against", "navie"),
-        r"unknown implementation 'navie'; did you mean 'naive'\?",
-    ),
-    "a size of zero": (("chunked", "--seq", "0"), r"--seq\b.*expected at least 1"),
-    "an option of run": (("chunked", "--impl", "naive"), r"No such option: --impl"),
-    "a folder that cannot be written": (
-        ("chunked", "--out", "/proc/nowhere"),
-        r"cannot be written to /proc/nowhere.*; name another --out",
-    ),
-}
+SMALL = ("--sessions", "2", "--threads", "1")
+ONE, TWO = "b1 h2 t64 d16 full", "b1 h2 t96 d16 full"
 
 
-@pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_is_one_line_and_status_2(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "mine.py").write_text(FILE)
+    return tmp_path
+
+
+def stored(folder: Path) -> list[Profile]:
+    """The profiles of the only run."""
+    store = Store.open(f"sqlite:///{folder / 'results' / 'bench.db'}", create=False)
+    (run,) = store.runs()
+    return store.profiles(run.name)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "no implementation to profile"),
+        (["naive", "chunked"], "2 implementations to profile: naive, chunked; expected one"),
+        (["chunkd"], "did you mean 'chunked'?"),
+        (["naive", "--problem", "t8 t9"], "t8 t9"),
+    ],
+)
+def test_a_mistake_is_one_line(
+    words: list[str],
+    said: str,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    words, expected = MISTAKES[name]
-    ended = call("profile", *words, monkeypatch=monkeypatch, capsys=capsys, cwd=tmp_path)
+    ended = call("profile", *words, monkeypatch=monkeypatch, capsys=capsys, cwd=folder)
     assert ended.status == 2
-    assert re.search(expected, ended.stderr), ended.stderr
+    assert said in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
-    assert not list(tmp_path.glob("results/*/"))
 
 
-def test_a_profile_has_its_page_its_files_and_its_run(tmp_path: Path) -> None:
-    words = ("profile", "chunked", "--against", "naive", *PROBLEM)
-    done = start(*words, "--out", "out", cwd=tmp_path)
+def test_both_sides_of_several_problems_are_stored_with_their_run(folder: Path) -> None:
+    done = start(
+        "profile", "mine.py:honest", "--against", "sdpa_flash", "--problem", ONE, "--problem", TWO,
+        *SMALL, "--out", "out", "--json", cwd=folder,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    assert lines[0].startswith("chunked takes ")
-    assert lines[-1] == "out/profile.html"
-    data = json.loads((tmp_path / "out" / "profile.json").read_text())
-    assert [each["implementation"] for each in data["profiles"]] == ["chunked", "naive"]
-    traces = [name for each in data["profiles"] for name in each["files"]]
-    html = (tmp_path / "out" / "profile.html").read_text()
-    for name in traces:
-        assert "traceEvents" in json.loads((tmp_path / "out" / name).read_text())
-        assert f'<a href="{name}">' in html
-    listed = start("list", "runs", cwd=tmp_path).stdout
-    assert "with profiles" in listed
-    (run,) = json.loads(start("list", "runs", "--json", cwd=tmp_path).stdout)
-    assert run["profiled"] is True
-    again = start("report", "latest", "--out", "again", cwd=tmp_path)
-    assert again.returncode == 0, again.stderr
-    assert "again/profile.html" in again.stdout.splitlines()
-    page = (tmp_path / "again" / "report.html").read_text()
-    assert '<a href="profile.html">Profile</a>' in page
+    profiles = stored(folder)
+    sides = [(each.problem.query_length, each.implementation) for each in profiles]
+    assert sorted(sides) == [(64, "honest"), (64, "sdpa_flash"), (96, "honest"), (96, "sdpa_flash")]
+    assert [length for length, _ in sides] == [64, 64, 96, 96]
+    assert not any(each.fault or not each.nodes for each in profiles)
+    assert all((folder / "out" / name).is_file() for each in profiles for name in each.files)
+    assert (folder / "out" / "profile.html").is_file()
+    json.loads(done.stdout)
 
 
-def test_a_refused_problem_has_its_reasons_and_status_1(tmp_path: Path) -> None:
-    done = start("profile", "local_window", *PROBLEM, cwd=tmp_path)
+def test_a_problem_that_is_refused_has_its_reasons_and_no_profile(folder: Path) -> None:
+    done = start("profile", "local_window", "--problem", ONE, *SMALL, cwd=folder)
     assert done.returncode == 1
-    assert "local_window was not profiled on b1 h2 t64 d16 full fp32 cpu: mask full" in done.stdout
-    assert "nothing was measured: 1 refused" in done.stderr
-    (page,) = tmp_path.glob("results/*/profile.html")
-    assert "Profile of local_window" in page.read_text()
+    assert "local_window was not profiled" in done.stdout
+    assert "mask full" in done.stdout
+    assert stored(folder) == []
 
 
-def test_a_wrong_implementation_is_not_profiled(tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text(WRONG)
-    words = ("--problem", "b1 h2 t64 d16 causal", *PROBLEM[2:])
-    done = start("profile", "mine.py", *words, "--json", cwd=tmp_path)
+def test_an_implementation_that_fails_is_stored_alone_without_its_baseline_and_exits_with_1(
+    folder: Path,
+) -> None:
+    done = start("profile", "mine.py:raises", "--problem", ONE, *SMALL, cwd=folder)
     assert done.returncode == 1
-    data = json.loads(done.stdout)
-    assert data["profiles"] == []
-    assert data["faults"][0].startswith("ignores_the_mask is wrong on b1 h2 t64 d16")
+    assert "ValueError: planted" in " ".join(done.stdout.split())
+    (profile,) = stored(folder)
+    assert profile.fault == "failed: ValueError: planted"
 
 
-def test_a_crash_under_the_profiler_is_its_record_and_the_rest_is_there(tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text(CRASHING)
-    done = start("profile", "mine.py", "--against", "naive", *PROBLEM, "--json", cwd=tmp_path)
-    assert done.returncode == 1, done.stderr
-    data = json.loads(done.stdout)
-    crashed, naive = data["profiles"]
-    assert "SIGABRT" in crashed["fault"]
-    assert naive["nodes"]
-    assert "failed under the profiler" in data["faults"][0]
-    assert any(each["implementation"] == "crashing" for each in data["measurements"])
+def test_ctrl_c_while_it_is_profiled_leaves_the_run_and_says_how_to_see_it(folder: Path) -> None:
+    words = ["profile", "mine.py:hangs", "--problem", ONE, *SMALL]
+    process = subprocess.Popen(
+        [sys.executable, str(PROGRAM), *words],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        while process.poll() is None and not (folder / "hanging").exists():
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert "stopped; the run is complete, and 0 of its profiles are stored" in said
+    assert "Traceback" not in said
+    assert stored(folder) == []
+    assert start("report", cwd=folder).returncode == 0

@@ -28,10 +28,14 @@ MOST_UNEXPLAINED: Final = 0.25
 """The share of a difference in time above which it counts as not explained by the profile."""
 DIFFERS: Final = frozenset(("faster", "slower"))
 """Verdicts that show a difference in time."""
+_WORK: Final = WHOLE | {
+    PRODUCTS, "softmax and exponentials", "masks", "elementwise", "reductions", "copies",
+}  # fmt: skip
+"""Kinds that compute or move data; the others are the cost of calling them."""
 _LEAST_WHOLE: Final = 0.5
-"""The share of a call in such kernels from which the call is opaque: one kernel does the work."""
+"""The share of the work in such kernels above which a call is opaque: one kernel does it."""
 _MOST_PRODUCTS: Final = 0.05
-"""The share of matrix products beside these kernels above which they do not contain them."""
+"""The share of matrix products beside these kernels from which they do not contain them."""
 KEPT: Final = "preparation and the first call"
 """Source of memory that is kept: masks, weights, caches."""
 NO_OPERATOR: Final = "Python"
@@ -153,10 +157,10 @@ class MemoryDifference:
 
 
 def is_opaque(side: Operators) -> bool:
-    """Whether one kernel, or one compiled graph, does nearly all of a call's work."""
-    shares = {row.name: row.share for row in side.by_category}
-    whole = sum(shares.get(kind, 0.0) for kind in WHOLE)
-    return whole > _LEAST_WHOLE and shares.get(PRODUCTS, 0.0) < _MOST_PRODUCTS
+    """Whether one kernel, or one compiled graph, does most of the work, its products included."""
+    shares = {row.name: row.share for row in side.by_category if row.name in _WORK}
+    whole, work = sum(shares.get(kind, 0.0) for kind in WHOLE), sum(shares.values())
+    return whole > _LEAST_WHOLE * work and shares.get(PRODUCTS, 0.0) < _MOST_PRODUCTS * work
 
 
 def pair(found: ProfiledRun, problem: Problem) -> tuple[Profile, Profile] | None:
@@ -253,7 +257,8 @@ def _allocated_by(each: HeldAtPeak, name: str) -> str:
     """The operator; one that only allocates says nothing, so it is compared with no other's."""
     if not each.operator:
         return NO_OPERATOR
-    return f"{each.operator} of {name}" if plain(each.operator) in FILLS else plain(each.operator)
+    own = each.operator.partition(" ")[0]  # without "in backward"
+    return f"{each.operator} of {name}" if plain(own) in FILLS else plain(each.operator)
 
 
 Merged = tuple[list[Piece], list[Piece]]

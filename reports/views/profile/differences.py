@@ -51,6 +51,7 @@ def sections(found: ProfiledRun) -> list[Section]:
     if not every:
         return []
     several, longest = len(every) > 1, _longest(found, every)
+    every = [longest, *(each for each in every if each is not longest)]
     both = [(each, str(each.problem) if several else "") for each in every]
     return [
         Section(

@@ -93,7 +93,8 @@ def notes(found: ProfiledRun) -> list[str]:
 
 def left_out(found: ProfiledRun) -> list[str]:
     """Why an implementation was not profiled on a problem: its limits, or the machine."""
-    named = {*found.names, *found.analysis.plan.named}
+    plan = found.analysis.plan
+    named = {*found.names, *plan.named, plan.baseline}
     rows = not_measured(found.analysis)
     return [_left_out(row) for row in rows if row.implementation in named and not row.is_fault]
 

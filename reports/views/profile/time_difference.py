@@ -207,13 +207,16 @@ def _against(found: TimeDifference) -> Iterator[str]:
 
 def _rest(found: TimeDifference) -> str:
     """How much of the difference the profile does not explain."""
-    rest, share = _ms(abs(found.unexplained_ms)), percent(found.unexplained_share)
+    rest = f"{_ms(abs(found.unexplained_ms))} ({percent(found.unexplained_share)})"
+    is_more = found.unexplained_ms * found.measured_ms < 0
     if found.unexplained_share > MOST_UNEXPLAINED:
+        said = f"exceed the difference by {rest}" if is_more else f"lack {rest} of the difference"
         return (
-            f"The profile does not explain {rest} of the difference ({share}), more than a "
-            "quarter: the parts are a rough guide."
+            f"The profiled parts {said}, more than a quarter. The profile does not explain that: "
+            "the parts are a rough guide."
         )
-    return f"The profile explains the difference but for {rest} ({share})."
+    more = "the parts exceed it by" if is_more else "the parts lack"
+    return f"The profile explains the difference: {more} {rest}."
 
 
 def _end(own: str, ms: float) -> Step:

@@ -39,8 +39,9 @@ def nested(x: Tensor) -> Tensor:
 
 def with_lambda(x: Tensor) -> Tensor:
     """A lambda."""
-    apply = lambda y: y.exp()  # noqa: E731 - tested # lambda
-    return apply(x).sin()  # calls lambda
+    apply: Call = lambda y: y.exp()  # noqa: E731 - tested # lambda
+    made: Tensor = apply(x).sin()  # calls lambda
+    return made
 
 
 def comprehension(x: Tensor) -> list[Tensor]:

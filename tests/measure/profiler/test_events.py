@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch._C._profiler import _EventType
 
 from suites.measure.profiler import events
 from suites.measure.profiler.events import Event, events_of
@@ -97,7 +98,7 @@ def test_allocations_of_the_host_do_not_mix_with_those_of_a_gpu() -> None:
         )
         return SimpleNamespace(
             children=[],
-            typed=(events._EventType.Allocation, fields),
+            typed=(_EventType.Allocation, fields),
             extra_fields=fields,
             start_time_ns=5,
             start_tid=1,

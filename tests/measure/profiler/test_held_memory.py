@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from suites.measure.profiler.events import Event
-from suites.measure.profiler.held_memory import MOST_CHANGES, Change, Places, changes, profiled
+from suites.measure.profiler.held_memory import (
+    MOST_CHANGES,
+    MOST_HELD,
+    Change,
+    Places,
+    changes,
+    profiled,
+)
 from suites.records.profile import Held, MemoryProfile
 
 NOWHERE = Places(())
@@ -94,6 +101,16 @@ def test_of_very_many_changes_the_peak_and_the_ends_are_kept() -> None:
     assert found.times_ns[-1] == 90_000
     assert list(found.times_ns) == sorted(found.times_ns)
     assert found.first_bytes + sum(found.changes) == 7 + sum(each.bytes for each in many)
+    assert_sums(found)
+
+
+def test_of_very_many_allocations_small_ones_are_one_for_each_line() -> None:
+    places = Places([(5, 4), (7, 6)])
+    many = [change(at, 10_000 - at, at, at % 2) for at in range(1, 3001)]
+    found = profiled(many, kept_bytes=0, places=places)
+    assert len(found.held) == MOST_HELD + 2
+    assert {(each.node, each.line) for each in found.held[-2:]} == {(5, 4), (7, 6)}
+    assert found.peak_bytes == sum(each.bytes for each in many)
     assert_sums(found)
 
 

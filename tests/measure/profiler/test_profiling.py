@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from itertools import count
+from types import FrameType
 
 import pytest
 import torch
 
 from impls.interface import Problem
-from suites.measure.profiler import events, profiling
-from suites.measure.profiler.placing import OTHER_PATH
+from suites.measure.profiler import events
+from suites.measure.profiler.placing import OTHER_PATH, placed
 from suites.measure.profiler.profiling import BUDGET_MS, REPEATS, Profiled, profiled
 from suites.measure.timing import HostClock
 from suites.records.profile import ROOT, UNPLACED
@@ -74,18 +76,17 @@ def test_a_call_that_raises_while_annotated_raises() -> None:
             raise RuntimeError("planted")
         return X.exp()
 
-    annotated = profiling.placed.__code__
+    annotated = placed.__code__
     with pytest.raises(RuntimeError, match="planted"):
         taken(call)
     assert taken(X.exp).no_lines == ""
 
 
-def _frames() -> list[object]:
-    found, frame = [], sys._getframe()
+def _frames() -> Iterator[FrameType]:
+    frame: FrameType | None = sys._getframe()
     while frame is not None:
-        found.append(frame)
-        frame = frame.f_back  # type: ignore[assignment] # None at the end
-    return found
+        yield frame
+        frame = frame.f_back
 
 
 def test_a_call_with_too_many_events_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,6 +71,17 @@ def test_the_page_has_the_answer_before_the_sections_and_links_its_files(tmp_pat
     assert "python run_bench.py run quick" in html
 
 
+def test_names_of_strangers_are_text_on_the_page(tmp_path: Path) -> None:
+    bad = '<img src=x onerror="document.title=1">'
+    nodes = tuple(
+        replace(node, name=bad) if node.kind == "operator" else node for node in profile().nodes
+    )
+    hostile = replace(profile(), nodes=nodes, files=(f"{bad}.trace.json",), no_lines=bad)
+    html = profile_page.page(found(hostile), tmp_path)
+    assert "<img" not in html
+    assert "&lt;img" in html
+
+
 def test_data_have_every_section_and_read_back(tmp_path: Path) -> None:
     own = found()
     profiling.write(own, tmp_path, quiet=True)
@@ -182,6 +193,21 @@ def test_the_page_works_in_a_browser_without_a_network(
         assert [each for each in seen.requests if not each.startswith(("file:", "data:"))] == []
     assert across <= width
     assert blocks[:3] == ["call", "other.py:7 other", "matmul"]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(scheme: str, tmp_path: Path) -> None:
+    made = profiling.write(found(), tmp_path, quiet=True)
+    assert made is not None
+    looks: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "color_scheme": scheme}
+    with opened(made.page, **looks) as seen:
+        from axe_playwright_python.sync_playwright import Axe
+
+        draw_all(seen)
+        violations = Axe().run(seen.view).response["violations"]
+    counted = {"critical", "serious", "moderate"}
+    assert [each for each in violations if each["impact"] in counted] == []
 
 
 @pytest.mark.browser

@@ -16,6 +16,7 @@ from reports.analysis.profile.differences import (
     time_difference,
 )
 from reports.analysis.profile.operators import Operators
+from suites.records.operator_kinds import ENGINE_NAME
 from tests.reports.differences_by_hand import (
     EAGER,
     FUSED,
@@ -26,6 +27,7 @@ from tests.reports.differences_by_hand import (
     profile,
     times,
 )
+from tests.reports.profiled_by_hand import node
 
 SCORES = "8x256x512 float32"
 
@@ -90,6 +92,13 @@ def test_a_compiled_graph_beside_its_own_products_is_not_one_kernel() -> None:
     both = profile("mine", graph), profile("yours", FUSED)
     run = compared(*both, times(mine=2.0, yours=1.0)).analysis
     assert [is_opaque(Operators(each, run)) for each in both] == [False, True]
+
+
+def test_a_kernel_in_a_call_that_is_mostly_python_does_the_work() -> None:
+    short = FUSED | {("impls/sdpa.py:200 _sdpa", "Python"): 900}
+    both = profile("mine", short), profile("yours", OTHER_EAGER)
+    run = compared(*both, times(mine=2.0, yours=1.0)).analysis
+    assert [is_opaque(Operators(each, run)) for each in both] == [True, False]
 
 
 def test_the_pieces_and_the_unexplained_rest_add_up_to_the_measured_difference() -> None:
@@ -176,6 +185,25 @@ def test_operators_that_only_allocate_are_not_matched() -> None:
     found = memory_difference(own, other)
     assert found is not None
     assert by_group(found) == {"empty of mine": 3 * MIB, "empty of yours": -2 * MIB}
+
+
+def test_backward_operators_that_only_allocate_are_not_matched_either() -> None:
+    nodes = (
+        node(-1, "call", "call"),
+        node(0, "line", "impls/mine.py:10 mine"),
+        node(1, "operator", ENGINE_NAME),
+        node(2, "operator", "aten::zeros"),
+    )
+    both = [
+        profile(name, nodes=nodes, memory=memory((size, 3, "")))
+        for name, size in (("mine", 3 * MIB), ("yours", MIB))
+    ]
+    found = memory_difference(*both)
+    assert found is not None
+    assert by_group(found) == {
+        "zeros in backward of mine": 3 * MIB,
+        "zeros in backward of yours": -MIB,
+    }
 
 
 def test_memory_that_is_not_seen_has_no_difference() -> None:

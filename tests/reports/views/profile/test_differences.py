@@ -55,7 +55,7 @@ def test_two_implementations_of_operators_are_compared_operator_by_operator() ->
     assert back == (
         "Against that, copy_ takes 0.153 ms less in mine than in yours (impls/yours.py:7)."
     )
-    assert rest == "The profile explains the difference but for 0.0100 ms (2 %)."
+    assert rest == "The profile explains the difference: the parts lack 0.0100 ms (2 %)."
 
 
 def test_one_kernel_is_named_and_compared_with_the_products() -> None:
@@ -69,7 +69,7 @@ def test_one_kernel_is_named_and_compared_with_the_products() -> None:
         "yours is one fused kernel. The products of mine (impls/mine.py:10) alone take 0.100 ms "
         "more than that whole kernel."
     )
-    assert rest == "The profile explains the difference but for 0.0100 ms (1.2 %)."
+    assert rest == "The profile explains the difference: the parts lack 0.0100 ms (1.2 %)."
 
 
 def test_a_kernel_that_is_faster_says_where_the_other_one_spends_the_time() -> None:
@@ -84,14 +84,28 @@ def test_a_kernel_that_is_faster_says_where_the_other_one_spends_the_time() -> N
 def test_above_a_quarter_the_page_says_that_the_profile_does_not_explain_it() -> None:
     found = section(profile("mine"), profile("yours", OTHER_EAGER), mine=2.0, yours=1.0)
     assert found.sentences[-1] == (
-        "The profile does not explain 0.500 ms of the difference (50 %), more than a quarter: "
-        "the parts are a rough guide."
+        "The profiled parts lack 0.500 ms (50 %) of the difference, more than a quarter. The "
+        "profile does not explain that: the parts are a rough guide."
+    )
+
+
+def test_parts_that_exceed_the_difference_are_said_to_do_so() -> None:
+    found = section(profile("mine"), profile("yours", OTHER_EAGER), mine=1.2, yours=1.0)
+    assert found.sentences[-1] == (
+        "The profiled parts exceed the difference by 0.300 ms (150 %), more than a quarter. The "
+        "profile does not explain that: the parts are a rough guide."
+    )
+    found = section(profile("mine"), profile("yours", OTHER_EAGER), mine=1.45, yours=1.0)
+    assert found.sentences[-1] == (
+        "The profile explains the difference: the parts exceed it by 0.0500 ms (11 %)."
     )
 
 
 def test_below_a_quarter_it_says_how_much_is_left() -> None:
     found = section(profile("mine"), profile("yours", OTHER_EAGER), mine=1.1, yours=0.5)
-    assert found.sentences[-1] == "The profile explains the difference but for 0.100 ms (17 %)."
+    assert found.sentences[-1] == (
+        "The profile explains the difference: the parts lack 0.100 ms (17 %)."
+    )
 
 
 def test_an_undecided_difference_has_the_parts_of_the_profiled_calls() -> None:
@@ -180,6 +194,10 @@ def test_memory_is_compared_exactly() -> None:
         "2.00", "2.00", "+0"
     ]  # fmt: skip
     assert cells(found.tables[1])["peak"][:3] == ["10.0", "4.00", "+6.00"]
+    assert found.tables[1].names[1:4] == ("own_bytes", "other_bytes", "difference_bytes")
+    assert [each.order for each in found.tables[1].rows[-1].cells[1:4]] == [
+        10 * MIB, 4 * MIB, 6 * MIB
+    ]  # fmt: skip
 
 
 def test_equal_peaks_are_one_sentence() -> None:
@@ -239,7 +257,7 @@ def test_with_several_problems_each_has_its_chart_and_the_longest_gives_the_answ
     ]
     found = several(profiles, times(mine=2.0, yours=1.0), baseline="yours")
     made = section_of(found)
-    assert [each.label for each in charts(made)] == [str(each.problem) for each in profiles[::2]]
+    assert [each.label for each in charts(made)] == [str(LONGER), str(profiles[0].problem)]
     assert {each.key for each in charts(made)} == {"profile_time_difference"}
     first, ratio, *_ = made.sentences
     assert first == (

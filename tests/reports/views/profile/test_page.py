@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from reports.analysis.profile.profiled_run import ProfiledRun
 from reports.analysis.run_analysis import Analysis
-from reports.views.profile import files, measured, page
+from reports.views.profile import files, measured, page, terms
 from suites.records.profile import Profile
 from tests.reports.profile_by_hand import LONGER, PROBLEM, found, profile
-from tests.saved_run import small_run
+from tests.saved_run import over_budget, small_run, two
 
 
 def test_the_title_names_implementations_and_problem() -> None:
@@ -73,6 +73,20 @@ def test_what_was_refused_has_its_reason() -> None:
     )
 
 
+def test_a_baseline_without_a_time_has_its_reason() -> None:
+    run, records = two(2.0, baseline="base")
+    late = [
+        over_budget(record.problem, "base", record.session)
+        if record.implementation == "base" and record.times_ms
+        else record
+        for record in records
+    ]
+    own = ProfiledRun(Analysis(run, late), (profile("other"),))
+    (note,) = page.left_out(own)
+    assert note.startswith(f"base was not profiled on {PROBLEM}: ")
+    assert "budget" in note
+
+
 def test_files_beside_the_page_say_what_opens_them() -> None:
     snapshot = replace(profile(), files=("a b.trace.json", "a.pickle", "a.txt"))
     data, trace, memory, other = files.of(found(snapshot), lambda name: name != "a.txt")
@@ -83,3 +97,18 @@ def test_files_beside_the_page_say_what_opens_them() -> None:
     assert "pytorch.org/memory_viz" in memory.said
     assert other.href == ""
     assert other.said.endswith("in the folder of the profile command")
+
+
+def test_each_heading_has_one_definition_on_the_page() -> None:
+    sections = page.sections(found())
+    listed = terms.used(sections, page.sentences(found()))
+    heads = {head for each in sections for table in each.tables for head in table.head}
+    lacking = {head for head in heads if terms.of_head(head) not in listed}
+    assert lacking <= {"other ms", "base ms", "other MiB", "base MiB"}
+    assert len({term.anchor for term in listed}) == len(listed)
+
+
+def test_calls_of_a_profile_are_not_those_of_percentiles() -> None:
+    term = terms.of_head("calls")
+    assert term is not None
+    assert "profiled call" in term.definition

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from reports.analysis.profile.scaling import Growth
 from reports.views.charts.chart import STACKED, Chart
+from reports.views.profile import scaling
 from reports.views.profile.scaling import sections
 from tests.reports.analysis.profile.test_scaling import LENGTHS, of_length, run_of
 
@@ -16,6 +18,11 @@ def test_operators_that_grow_alike_are_one_clause() -> None:
         "mine at T 2048: bmm grows with T^2.0 and makes up 87 %; copy_ grows with T^1.0 and makes "
         "up 11 %."
     )
+
+
+def test_exponents_of_one_clause_are_a_range_of_numbers() -> None:
+    alike = [Growth(name, (1.0, 2.0**n), (0.5, 0.5), (1, 2)) for name, n in (("a", 9), ("b", 10))]
+    assert scaling.grows(alike) == "a, b grow with T^9.0 to T^10.0 and make up 100 %"
 
 
 def test_a_chart_has_a_bar_of_shares_for_each_length() -> None:
