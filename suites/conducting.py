@@ -94,7 +94,7 @@ def begin(
     Raises ValueError for a name that no run can be given, before anything is measured.
     """
     with pool_for(request) as pool:
-        plan, machine = _callable_plan(request, pool)
+        plan, machine = callable_plan(request, pool)
         store = Store.open(url)
         expect_saveable_in(store, save)
         name = store.unused_name(plan.suite)
@@ -124,7 +124,7 @@ def check(
     probing  shows the trials
     """
     with pool_for(request) as pool:
-        plan, machine = _callable_plan(request, pool)
+        plan, machine = callable_plan(request, pool)
         store = Store.open(NOT_KEPT)
         run = Run(name="check", started=now(), command=command, plan=plan, machine=machine)
         store.begin(run)
@@ -159,7 +159,7 @@ def without_limits(done: Conducted) -> list[tuple[str, Path]]:
     ]
 
 
-def _callable_plan(request: Request, pool: LocalPool) -> tuple[Plan, dict[str, Any]]:
+def callable_plan(request: Request, pool: LocalPool) -> tuple[Plan, dict[str, Any]]:
     """The plan, with the readings of its implementations, and the machine.
 
     Raises ValueError where the library of an implementation that was named does not import, and

@@ -32,6 +32,7 @@ from suites.engine.protocol import (
     Survey,
     TakeProfile,
     Task,
+    Train,
     Wait,
 )
 
@@ -71,6 +72,7 @@ def _work() -> dict[type[Task], Work]:
         check,
         describe,
         following_bench,
+        lessons,
         profiles,
         readings,
         timed_rounds,
@@ -91,6 +93,7 @@ def _work() -> dict[type[Task], Work]:
         Check: check.check,
         Measure: measure,
         TakeProfile: profiles.take_profile,
+        Train: lessons.train,
         Calibrate: arms.calibrate,
         ReadInstruments: arms.read_instruments,
     }

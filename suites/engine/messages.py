@@ -10,6 +10,7 @@ from impls.interface.reading import Reading
 from suites.records.codec import LimitsData, Milliseconds, ProblemText, message
 from suites.records.facts import SessionFacts
 from suites.records.input_files import InputFile
+from suites.records.learning import Training
 from suites.records.plan import Entry
 from suites.records.profile import Profile
 from suites.records.record import Record
@@ -103,6 +104,14 @@ class ProfileTaken:
 
     kind: Literal["profile"] = "profile"
     profile: Profile
+
+
+@message
+class Trained:
+    """A model that was trained."""
+
+    kind: Literal["trained"] = "trained"
+    training: Training
 
 
 @message
@@ -203,6 +212,7 @@ Message: TypeAlias = (
     | Uncapturable
     | Made
     | ProfileTaken
+    | Trained
     | Surveyed
     | Listed
     | Refused

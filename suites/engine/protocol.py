@@ -191,6 +191,21 @@ class TakeProfile(_OnProblem):
 
 
 @message
+class Train(_OnProblem):
+    """Train a small model with one implementation inside.
+
+    learns   the task of the model, a name of suites.learning.tasks
+    steps    of the training
+    threads  OpenMP threads of the session
+    """
+
+    task: Literal["train"] = "train"
+    learns: str
+    steps: Count
+    threads: int
+
+
+@message
 class Calibrate(Measure):
     """Time a baseline, its twin, a copy slower by a known part, and implementations beside them.
 
@@ -223,6 +238,7 @@ Task: TypeAlias = (
     | Check
     | Measure
     | TakeProfile
+    | Train
     | Calibrate
     | ReadInstruments
 )

@@ -21,6 +21,7 @@ from suites.engine.protocol import (
     Survey,
     TakeProfile,
     Task,
+    Train,
 )
 from suites.measure.affinity import launching
 
@@ -44,7 +45,7 @@ def devices_of(task: Task) -> Iterator[None]:
 
 def _names(task: Task) -> tuple[str, ...]:
     """The devices that a task uses."""
-    if isinstance(task, Check | Measure | TakeProfile):
+    if isinstance(task, Check | Measure | TakeProfile | Train):
         return (task.problem.device,)
     if isinstance(task, Survey):
         return task.devices
