@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 
 from impls.interface import Problem
 from suites.conducting import NOT_KEPT, Live, callable_plan, unstarted_pool
-from suites.engine.messages import LeftThreads, Made, Message, Trained
 from suites.engine.local_pool import LocalPool
+from suites.engine.messages import LeftThreads, Made, Message, Trained
 from suites.engine.tasks import Tasks
 from suites.engine.watch import Ending
 from suites.learning.gate import HONEST, JUDGED_STEPS
@@ -19,6 +19,7 @@ from suites.records.learning import Training
 from suites.records.plan import Entry, Plan
 from suites.records.record import CHECK, Record
 from suites.records.store import Run, Store, now
+from suites.request.participants import is_meant
 from suites.request.planning import Request
 
 TIME_LIMIT_S: Final = 600.0
@@ -38,11 +39,11 @@ _NO_SKLEARN: Final = (
 class LearntRun:
     """A run with its trainings, in the order of the tasks and of the plan.
 
-    problems  of each task, by its name
+    named  the implementations that were named; the honest ones are trained beside them
     """
 
     run: Run
-    problems: dict[str, tuple[Problem, ...]]
+    named: tuple[str, ...]
     trainings: tuple[Training, ...]
 
 
@@ -69,7 +70,7 @@ def learn(request: Request, command: str, live: Live, steps: int) -> LearntRun:
     asked = _with_defaults(request)
     with unstarted_pool(asked) as pool:
         plan, machine = callable_plan(asked, pool)
-        problems = _problems_of(plan)
+        named = _named(plan, request)
         store = Store.open(NOT_KEPT)
         run = Run(
             name=store.unused_name("learn"),
@@ -78,11 +79,11 @@ def learn(request: Request, command: str, live: Live, steps: int) -> LearntRun:
             plan=plan,
             machine=machine,
         )
-        lessons = list(_lessons(plan, problems, asked))
+        lessons = list(_lessons(plan, named))
         with live:
             live.phase("training small models", len(lessons))
             trainings = tuple(_trained(run, pool, each, live, steps) for each in lessons)
-    return LearntRun(replace(run, ended=now()), problems, trainings)
+    return LearntRun(replace(run, ended=now()), named, trainings)
 
 
 def _with_defaults(request: Request) -> Request:
@@ -101,35 +102,34 @@ def _with_defaults(request: Request) -> Request:
     )
 
 
-def _problems_of(plan: Plan) -> dict[str, tuple[Problem, ...]]:
-    """The problems of each task: a plan has them in the order of the tasks."""
-    left = iter(plan.problems)
-    return {name: tuple(next(left) for _ in task.problems) for name, task in TASKS.items()}
+def _named(plan: Plan, request: Request) -> tuple[str, ...]:
+    """The implementations that the user named; empty: all take part unnamed."""
+    specs = request.specs or ()
+    return tuple(e.name for e in plan.entries if any(is_meant(e, spec) for spec in specs))
 
 
-def _lessons(
-    plan: Plan, problems: dict[str, tuple[Problem, ...]], asked: Request
-) -> Iterator[Lesson]:
-    """The models to train: judged tasks with every implementation, others with one."""
-    for name, task in TASKS.items():
-        entries = plan.entries if task.is_judged else _one(plan, problems[name], asked)
-        for entry in entries:
-            yield from (Lesson(task, problem, entry) for problem in problems[name])
+def _lessons(plan: Plan, named: Sequence[str]) -> Iterator[Lesson]:
+    """The models to train: of judged tasks with every implementation, of others with one."""
+    left = iter(plan.problems)  # in the order of the tasks
+    for task in TASKS.values():
+        for _ in task.problems:
+            problem = next(left)
+            entries = plan.entries if task.is_judged else _one(plan, named, problem)
+            yield from (Lesson(task, problem, entry) for entry in entries)
 
 
-def _one(plan: Plan, problems: Sequence[Problem], asked: Request) -> Sequence[Entry]:
-    """The implementation that learns a task which is not judged: the first named one that can."""
-    named = [each for each in plan.entries if each.name not in (HONEST if asked.specs else ())]
+def _one(plan: Plan, named: Sequence[str], problem: Problem) -> Sequence[Entry]:
+    """The first named implementation that accepts a problem, else the usual one."""
     usual = [each for each in plan.entries if each.name == RECALLS]
-    wanted = [*(named if asked.specs else []), *usual]
     able = [
         each
-        for each in wanted
-        if each.panel == "attention"
+        for each in plan.entries
+        if each.name in named
+        and each.panel == "attention"
         and not (each.missing or each.fault)
-        and not any(each.refusals(problem, plan.capability) for problem in problems)
+        and not each.refusals(problem, plan.capability)
     ]
-    return able[:1] or usual[:1]
+    return (able or usual)[:1]
 
 
 def _trained(run: Run, pool: LocalPool, lesson: Lesson, live: Live, steps: int) -> Training:

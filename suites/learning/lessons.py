@@ -35,9 +35,7 @@ def lesson(task: str, problem: Problem) -> Lesson:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
         model = make(problem, found).to(problem.device)
-    moved = Examples(
-        found.x.to(problem.device), found.labels.to(problem.device), found.validation
-    )
+    moved = Examples(found.x.to(problem.device), found.labels.to(problem.device), found.validation)
     return Lesson(moved, model)
 
 

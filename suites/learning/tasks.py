@@ -42,7 +42,9 @@ RECALL: Final = LearningTask(
     name="recall",
     says="A single layer recalls the value of a key that stood some words before; the keys of a "
     "sentence are all different.",
-    problems=tuple(f"b64 h1 t32 d32 {mask} bthd train" for mask in ("full", "window:16", "window:8")),
+    problems=tuple(
+        f"b64 h1 t32 d32 {mask} bthd train" for mask in ("full", "window:16", "window:8")
+    ),
     is_judged=False,
 )
 TASKS: Final = {task.name: task for task in (DIGITS, SENTIMENT, RECALL)}

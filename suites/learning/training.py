@@ -72,9 +72,7 @@ def _in_dtype(attend: Attend, dtype: torch.dtype) -> Attend:
     return inside
 
 
-def _step(
-    taught: Lesson, batch: Batch, attend: Attend, optimizer: torch.optim.Optimizer
-) -> float:
+def _step(taught: Lesson, batch: Batch, attend: Attend, optimizer: torch.optim.Optimizer) -> float:
     """One step; its loss, summed in float64 so that its own rounding is no difference."""
     loss = cross_entropy(taught.model(batch.x, attend).double(), batch.labels)
     optimizer.zero_grad()

@@ -20,7 +20,7 @@ VALIDATION = 24
 
 
 def examples(problem: Problem, seed: int) -> Examples:
-    """Words [batches, B, T, 2], a key and a value; VALUES stands for the value that is asked for."""
+    """Words [batches, B, T, 2], a key and a value; VALUES stands for the asked value."""
     generator = torch.Generator().manual_seed(seed)
     shape, length = (BATCHES, problem.batch), problem.key_length
     keys = torch.rand((*shape, length - 1), generator=generator).argsort(-1)
