@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from typing import Final
 
-from reports.analysis.learning.learnt import LearntTask, faults, tasks
+from reports.analysis.learning.learnt import LearntTask, Row, faults, tasks
 from reports.views import machine
 from reports.views.charts.chart import Chart
 from reports.views.charts.palette import looks_of
+from reports.views.commands import check_command
 from reports.views.headline import Fault
 from reports.views.learning import curves, recall, verdicts
 from reports.views.sections import Section
@@ -42,17 +43,39 @@ def sentences(found: LearntRun) -> list[str]:
     ]
 
 
-def fault_rows(found: LearntRun) -> Iterator[Fault]:
-    """What fails the gate, and what failed otherwise."""
-    for row in faults(found):
-        name, task = abbreviated(row.training.implementation), row.training.task
-        if row.passes is False:
-            why = f"its first losses differ by {verdicts.small(row.difference)}"
-            cure = f"python run_bench.py check {row.training.implementation}"
-            yield Fault(f"{name} fails the gate on {task}", why, cure)
-        else:
-            state = STATUS_WORDS[row.training.status]
-            yield Fault(f"{name} {state} on {task}", row.training.reason, "")
+def fault_rows(found: LearntRun) -> list[Fault]:
+    """What fails the gate, then what failed otherwise: each implementation once for each."""
+    rows = list(faults(found))
+    failing = _by_name(row for row in rows if row.passes is False)
+    failed = _by_name(row for row in rows if row.is_trained is False)
+    entries = {entry.name: entry for entry in found.run.plan.entries}
+    return [
+        *(_fails(name, own, check_command(entries[name])) for name, own in failing.items()),
+        *(_failed(name, own) for name, own in failed.items()),
+    ]
+
+
+def _by_name(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row.training.implementation, []).append(row)
+    return found
+
+
+def _fails(name: str, rows: Sequence[Row], command: str) -> Fault:
+    tasks = " and ".join(row.training.task for row in rows)
+    differences = ", ".join(
+        f"{verdicts.small(row.difference)} on {row.training.task}" for row in rows
+    )
+    why = f"its first losses differ from those of honest implementations by {differences}"
+    return Fault(f"{abbreviated(name)} fails the gate on {tasks}", why, command)
+
+
+def _failed(name: str, rows: Sequence[Row]) -> Fault:
+    first = rows[0].training
+    tasks = " and ".join(dict.fromkeys(row.training.task for row in rows))
+    state = STATUS_WORDS[first.status]
+    return Fault(f"{abbreviated(name)} {state} on {tasks}", first.reason, "")
 
 
 def notes(found: LearntRun) -> list[str]:
