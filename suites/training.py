@@ -91,7 +91,8 @@ def _with_defaults(request: Request) -> Request:
     specs = request.specs
     if specs is not None:
         specs = (*specs, *(name for name in HONEST if name not in specs))
-    for name, values in request.axes.items():
+    threads = {"--threads": request.settings.get("threads", THREADS)}
+    for name, values in {**request.axes, **threads}.items():
         if len(values) > 1:
             raise ValueError(f"{name} has {len(values)} values; learn trains with one at a time")
     return replace(
