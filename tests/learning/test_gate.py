@@ -81,7 +81,7 @@ def test_only_the_first_ten_losses_are_compared() -> None:
 
 
 def test_losses_that_are_not_finite_fail() -> None:
-    gate = Gate.of(dict.fromkeys(HONEST, [1.0]))
+    gate = Gate.of({name: [1.0] for name in HONEST})
     assert gate.passes([math.nan]) is False
     assert gate.passes([math.inf]) is False
 

@@ -15,6 +15,15 @@ from reports.views.text import abbreviated, counted
 from suites.records import learning
 
 Figure = Callable[[learning.Look], float]
+_LOSSES: Final[dict[str, Figure]] = {
+    "training": lambda look: look.loss,
+    "validation": lambda look: look.validation_loss,
+}
+_ACCURACIES: Final[dict[str, Figure]] = {
+    "training": lambda look: 100 * look.accuracy,
+    "validation": lambda look: 100 * look.validation_accuracy,
+    "training less validation": lambda look: 100 * look.gap,
+}
 _NOTE: Final = (
     "Lines lie upon each other where implementations learn alike. Later losses amplify rounding "
     "differences: only the first ones are judged."
@@ -22,35 +31,31 @@ _NOTE: Final = (
 
 
 def charts(found: LearntTask, looks: Mapping[str, Look]) -> Iterator[Chart]:
-    """Small charts of one family: losses and accuracies of training and validation, their gap."""
-    for label, y_title, figure in (
-        ("training loss", "loss", lambda look: look.loss),
-        ("validation loss", "loss", lambda look: look.validation_loss),
-        ("training accuracy", "accuracy, %", lambda look: 100 * look.accuracy),
-        ("validation accuracy", "accuracy, %", lambda look: 100 * look.validation_accuracy),
-        ("training less validation accuracy", "gap, %", lambda look: 100 * look.gap),
-    ):
-        yield _chart(found, looks, label, y_title, figure)
+    """Losses of training and validation, then accuracies with their gap: a family of each."""
+    for label, figure in _LOSSES.items():
+        yield _chart(found, looks, "loss", label, figure)
+    for label, figure in _ACCURACIES.items():
+        yield _chart(found, looks, "accuracy", label, figure)
 
 
 def _chart(
-    found: LearntTask, looks: Mapping[str, Look], label: str, y_title: str, figure: Figure
+    found: LearntTask, looks: Mapping[str, Look], kind: str, label: str, figure: Figure
 ) -> Chart:
     name, problem = found.task.name, found.trained[0].training.problem
     return Chart(
-        key=f"learning_{name}",
+        key=f"learning_{name}_{kind}",
         panel=ATTENTION,
-        title=f"Learning {name}",
+        title=f"Learning {name}: {kind}",
         label=label,
         common=str(problem),
         mask=str(problem.mask),
         x_title="step",
-        y_title=y_title,
+        y_title=kind if kind == "loss" else f"{kind}, %",
         log_x=False,
         log_y=False,
         series=tuple(_line(row, looks, figure) for row in found.trained),
         note=_NOTE,
-        alt=f"Learning {name}, {label} over the steps: {'; '.join(_ends(found, figure))}.",
+        alt=f"Learning {name}, {kind}, {label} over the steps: {_end(found, figure)}.",
         facets=facets(problem),
         ticks=False,
         bars="",
@@ -81,10 +86,8 @@ def _words(training: learning.Training, look: learning.Look) -> str:
     )
 
 
-def _ends(found: LearntTask, figure: Figure) -> Iterator[str]:
+def _end(found: LearntTask, figure: Figure) -> str:
     """The range of the last figures."""
     last = sorted(figure(row.training.looks[-1]) for row in found.trained)
-    yield (
-        f"{counted(len(last), 'implementation')} end at {three_digits(last[0])} to "
-        f"{three_digits(last[-1])}"
-    )
+    count = counted(len(last), "implementation")
+    return f"{count} end at {three_digits(last[0])} to {three_digits(last[-1])}"

@@ -93,7 +93,8 @@ def sections(found: LearntRun) -> list[Section]:
 
 def _section(each: LearntTask, found: LearntRun) -> Section:
     judged = each.task.is_judged
-    tables = [verdicts.table(each)] if each.trained else []
+    made = verdicts.table if judged else recall.table
+    tables = [made(each)] if each.trained else []
     charts: tuple[Chart, ...] = ()
     if each.trained and judged:
         charts = tuple(curves.charts(each, looks_of(found.run.plan)))

@@ -9,11 +9,14 @@ from typing import Final
 
 from reports.analysis.learning.learnt import LearntTask, Row
 from reports.rows.panels import ATTENTION
+from reports.views import sections
 from reports.views.charts.chart import Chart, Series
 from reports.views.charts.palette import looks
-from reports.views.numbers import percent
+from reports.views.numbers import percent, three_digits
 from reports.views.problems import facets
+from reports.views.sections import Table, Value
 from reports.views.text import abbreviated
+from reports.views.values import figure, whole
 
 KEY: Final = "recall_by_distance"
 _NOTE: Final = (
@@ -44,6 +47,37 @@ def _mean(accuracies: tuple[float, ...]) -> float | None:
 
 def _mask(row: Row) -> str:
     return str(row.training.problem.mask)
+
+
+def table(found: LearntTask) -> Table:
+    """A row for each mask."""
+    return Table(
+        caption="recall: the models after their last step, on validation examples.",
+        head=("mask", "implementation", "reach", "within", "beyond", "seconds", "CPU seconds"),
+        rows=tuple(map(_row, found.trained)),
+        shown=6,
+        names=(
+            "mask", "implementation", "reach", "accuracy_within", "accuracy_beyond", "seconds",
+            "cpu_seconds",
+        ),
+    )  # fmt: skip
+
+
+def _row(row: Row) -> sections.Row:
+    training, reach = row.training, reach_of(row)
+    within, beyond = _mean(training.by_distance[:reach]), _mean(training.by_distance[reach:])
+    return sections.Row(
+        (
+            Value(_mask(row)),
+            Value(training.implementation),
+            whole(reach),
+            figure(within, percent(within), "-"),
+            figure(beyond, percent(beyond), "-"),
+            figure(training.seconds, three_digits(training.seconds)),
+            figure(training.cpu_seconds, three_digits(training.cpu_seconds)),
+        ),
+        facets(training.problem, training.implementation),
+    )
 
 
 def chart(found: LearntTask) -> Chart:

@@ -10,7 +10,7 @@ from reports.views.numbers import percent, three_digits
 from reports.views.problems import facets
 from reports.views.sections import Table, Value
 from reports.views.statuses import STATUS_WORDS
-from reports.views.text import abbreviated, counted
+from reports.views.text import abbreviated
 from reports.views.values import figure
 from suites.learning.gate import FACTOR, FEWEST, HONEST, JUDGED_STEPS
 
@@ -26,11 +26,13 @@ HEAD = (
     "gap",
     "training loss",
     "validation loss",
+    "computes",
 )
 """Columns of a judged task; the page shows the first of them at first."""
 NAMES = (
     "implementation", "gate", "difference", "allowed", "validation_accuracy", "seconds",
     "cpu_seconds", "training_accuracy", "gap", "training_loss", "validation_loss",
+    "computes",
 )  # fmt: skip
 SHOWN = 6
 
@@ -51,7 +53,9 @@ def sentence(found: LearntTask) -> str:
             f"trained: {trained}."
         )
     if found.failing:
-        failing = ", ".join(f"{_name(row)} (differs by {small(row.difference)})" for row in found.failing)
+        failing = ", ".join(
+            f"{_name(row)} (differs by {small(row.difference)})" for row in found.failing
+        )
         verb = "fail" if len(found.failing) > 1 else "fails"
         return f"{name}: {failing} {verb} the gate; {small(allowed)} is allowed."
     largest = max(judged, key=lambda row: row.difference or 0.0)
@@ -71,12 +75,12 @@ def explanation(found: LearntTask) -> str:
 
 
 def verdict(row: Row) -> str:
-    """passes, FAILS, or why it is not judged."""
+    """passes, FAILS, not judged, or why it was not trained."""
     if row.passes is not None:
         return "passes" if row.passes else "FAILS"
     if not row.is_trained:
         return STATUS_WORDS[row.training.status]
-    return "not judged" if row.panel == "attention" else f"not judged: {row.panel}"
+    return "not judged"
 
 
 def _name(row: Row) -> str:
@@ -114,6 +118,7 @@ def _row(row: Row, found: LearntTask) -> sections.Row:
             figure(last.gap, f"{100 * last.gap:.1f} %"),
             figure(last.loss, three_digits(last.loss)),
             figure(last.validation_loss, three_digits(last.validation_loss)),
+            Value(row.panel),
         ),
         facets(training.problem, training.implementation),
     )
