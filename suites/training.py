@@ -184,8 +184,11 @@ def _taught(run: Run, pool: LocalPool, lesson: Lesson, steps: int) -> Training |
             process[1].end()
     if ending is not None:
         return _fault(lesson, ending)
-    no_result = Ending("failed", "no_record", "its session ended without a result")
-    return next(iter((*faults, *found)), None) or _fault(lesson, no_result)
+    if faults:
+        return faults[0]
+    if found:
+        return found[0]
+    return _fault(lesson, Ending("failed", "no_record", "its session ended without a result"))
 
 
 def _fault(lesson: Lesson, ending: Ending) -> Record:

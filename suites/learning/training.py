@@ -76,7 +76,7 @@ def _step(taught: Lesson, batch: Batch, attend: Attend, optimizer: torch.optim.O
     """One step; its loss, summed in float64 so that its own rounding is no difference."""
     loss = cross_entropy(taught.model(batch.x, attend).double(), batch.labels)
     optimizer.zero_grad()
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call] # torch's
     optimizer.step()
     return loss.item()
 
