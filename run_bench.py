@@ -31,6 +31,7 @@ from suites.request.options import (
     LEARN_OPTIONS,
     OPTIONS,
     PROFILE_OPTIONS,
+    SHOW_OPTIONS,
 )
 from suites.request.suites import named
 
@@ -428,6 +429,7 @@ def profile(  # noqa: PLR0913 - each parameter is an option of the command line
     *,
     given: parameters.Given,
     steps: parameters.Steps = None,
+    rest: parameters.Rest = False,
     store: parameters.StoreUrl = DEFAULT_STORE,
     out: parameters.Out = None,
     save: parameters.Save = "",
@@ -443,12 +445,14 @@ def profile(  # noqa: PLR0913 - each parameter is an option of the command line
     each of its lines takes in attention.
     """
     script = typed.script()
+    if rest and script is None:
+        raise ValueError("--rest without a script; expected profile --rest -- python my_script.py")
     if script is None:
         _profile_one(words or [], given, store, out, save, steps=steps, as_json=as_json)
     unused = [*given, *(f"--{name}" for name in ("store", "save") if is_given(context, name))]
     if unused or (words or []) != script:
         raise ValueError(f"{(unused or words or [''])[0]} beside a script; expected -- COMMAND")
-    _profile_script(script, out, steps=steps, as_json=as_json)
+    _profile_script(script, out, steps=steps, rest=rest, as_json=as_json)
 
 
 def _profile_one(
@@ -464,9 +468,10 @@ def _profile_one(
     """Measure and profile an implementation, and report it."""
     from reports.outputs import profiling as output
     from reports.outputs.folder import RESULTS, expect_folder
-    from reports.outputs.terminal.console import console
+    from reports.outputs.terminal.console import console, print_line
     from reports.outputs.terminal.screen import Screen
     from suites import profiling
+    from suites.conducting import StoppedError
     from suites.request.planning import requested
 
     name = profiling.one_name(words)
@@ -476,12 +481,16 @@ def _profile_one(
     expect_folder(out or RESULTS)
     live = Screen(console(stderr=True), quiet=as_json)
     request = requested(named("quick"), given)
-    done = profiling.profile(name, request, store, typed.command(), live, out, save)
+    try:
+        done = profiling.profile(name, request, store, typed.command(), live, out, save)
+    except StoppedError as stopped:
+        print_line(str(stopped), stderr=True)
+        raise
     raise typer.Exit(output.report(*done, out, as_json=as_json))
 
 
 def _profile_script(
-    script: list[str], out: Path | None, *, steps: int | None, as_json: bool
+    script: list[str], out: Path | None, *, steps: int | None, rest: bool, as_json: bool
 ) -> NoReturn:
     """Run a script, and report its time in attention by line."""
     from reports.outputs import script_profile as output
@@ -490,8 +499,8 @@ def _profile_script(
 
     folder = out or RESULTS / recording.named(script)
     expect_folder(folder)
-    ended = recording.profile(script, folder, steps=steps)
-    output.report(ended, folder / recording.WORKLOAD, as_json=as_json)
+    ended = recording.profile(script, folder, steps=steps, rest=rest)
+    output.report(ended, folder / recording.WORKLOAD, rest=rest, as_json=as_json)
     raise typer.Exit(ended.status)
 
 
@@ -524,6 +533,68 @@ def learn(
     live = Screen(console(stderr=True), quiet=as_json)
     found = training.learn(request, typed.command(), live, steps)
     raise typer.Exit(output.report(found, out, as_json=as_json))
+
+
+@app.command()
+@with_options(SHOW_OPTIONS)
+def show(
+    context: typer.Context,  # noqa: ARG001 - says which options are given
+    name: parameters.Shown,
+    *,
+    given: parameters.Given,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of the page; by default results/show-NAME."),
+    ] = None,
+    as_json: parameters.Json = False,
+) -> None:
+    """Draw the attention weights that an implementation really uses, beside the reference's.
+
+    They are read out of its outputs: where the values are one-hot, outputs are weights. Exit
+    status: 0 when drawn, whether or not they agree; 1 when the implementation failed.
+    """
+    from reports.outputs import showing as output
+    from reports.outputs.folder import expect_folder
+    from suites import showing
+    from suites.request.planning import requested
+
+    expect_folder(out or output.folder_of(name))
+    found = showing.show(name, requested(named("quick"), given), typed.command())
+    raise typer.Exit(output.report(*found, out, as_json=as_json))
+
+
+@app.command()
+def explain(
+    name: parameters.Method,
+    *,
+    problem: Annotated[
+        str | None,
+        typer.Option(metavar="WORDS", help='The problem, as "b1 h1 t12 d8 causal"; a small one.'),
+    ] = None,
+    block: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Positions of a block; 4 by default.")
+    ] = None,
+    query: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=0, help="The query that is followed; by default the last."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of the page; by default results/explain-NAME."),
+    ] = None,
+    as_json: parameters.Json = False,
+) -> None:
+    """Walk through a method step by step, as the online softmax of chunked, with real numbers.
+
+    The steps are computed in float64 by the definition, and not by the implementation of that name.
+    """
+    from reports.outputs import explaining as output
+    from reports.outputs.folder import expect_folder
+    from suites.explaining import choosing
+
+    found = choosing.explain(name, problem, block, query)
+    expect_folder(out or output.folder_of(name))
+    output.report(name, found, typed.command(), out, as_json=as_json)
 
 
 @app.command("list")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -10,11 +11,12 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from impls.interface import Problem
-from suites.conducting import Conducted, Live, begin
+from suites.conducting import Conducted, Live, StoppedError, begin
 from suites.engine.local_pool import LocalPool
 from suites.engine.messages import Made, Message, ProfileTaken
 from suites.engine.pools import Pool
 from suites.engine.tasks import Tasks
+from suites.records.address import DEFAULT_STORE
 from suites.records.plan import Plan
 from suites.records.profile import Profile
 from suites.records.record import CHECK, Record
@@ -41,7 +43,8 @@ def profile(
     name  of the implementation, as typed
     out   the folder of the traces; None: that of the run, under results/
 
-    Raises ValueError for what makes no sense, and for a problem that the implementation refuses.
+    Raises ValueError for what makes no sense, and StoppedError when it is stopped by hand: the run
+    and its profiles so far are stored then.
     """
     asked = replace(request, specs=(name,), problems=request.problems or (USUAL,))
     profiles: list[Profile] = []
@@ -49,12 +52,25 @@ def profile(
     def then(done: Conducted, pool: LocalPool) -> None:
         folder = out or Path("results") / done.run.name
         names = profiled_names(done.run.plan, both=request.against is not None)
-        with live:
-            live.phase("profiling", len(names) * len(done.run.plan.problems))
-            profiles.extend(taken(done, pool, names, folder, live))
+        try:
+            with live:
+                live.phase("profiling", len(names) * len(done.run.plan.problems))
+                profiles.extend(taken(done, pool, names, folder, live))
+        except KeyboardInterrupt:
+            raise StoppedError(_stopped(done)) from None
 
     done = begin(asked, url, command, live, None, save, partial(then))
     return ProfiledRun(done, profiles)
+
+
+def _stopped(done: Conducted) -> str:
+    """What is stored of a run whose profiles were stopped by hand."""
+    count, name = len(done.store.profiles(done.run.name)), done.run.name
+    url = "" if done.store.url == DEFAULT_STORE else f" --store {shlex.quote(done.store.shown)}"
+    return (
+        f"stopped; the run is complete, and {count} of its profiles are stored; see it with: "
+        f"python run_bench.py report {name}{url}"
+    )
 
 
 def one_name(words: Sequence[str]) -> str:

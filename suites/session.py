@@ -29,6 +29,7 @@ from suites.engine.protocol import (
     ListImplementations,
     Measure,
     ReadInstruments,
+    ReadWeights,
     Survey,
     TakeProfile,
     Task,
@@ -76,6 +77,7 @@ def _work() -> dict[type[Task], Work]:
         profiles,
         readings,
         timed_rounds,
+        weights,
     )
 
     def measure(task: Measure, sender: Sender) -> None:
@@ -94,6 +96,7 @@ def _work() -> dict[type[Task], Work]:
         Measure: measure,
         TakeProfile: profiles.take_profile,
         Train: lessons.train,
+        ReadWeights: weights.read_weights,
         Calibrate: arms.calibrate,
         ReadInstruments: arms.read_instruments,
     }

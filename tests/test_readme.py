@@ -47,6 +47,12 @@ def test_the_help_in_readme_is_the_programs_own() -> None:
     assert between("help") == f"```text\n{start('run', '--help').stdout.strip()}\n```\n"
 
 
+def test_the_help_in_the_docs_of_profiles_is_the_programs_own() -> None:
+    docs = (ROOT / "docs" / "profile.md").read_text()
+    shown = f"```text\n{start('profile', '--help').stdout.strip()}\n```\n"
+    assert f"<!-- begin help -->\n{shown}<!-- end help -->" in docs
+
+
 def test_the_capability_table_in_readme_is_the_programs_own() -> None:
     known = impls.load()
     names = [name for name, each in known.items() if isinstance(each, Implementation)]
@@ -87,7 +93,9 @@ def test_every_command_of_readme_is_understood(
     """The program accepts each command: a folder that cannot be written ends it early."""
     words = shlex.split(line)[2:]
     (tmp_path / "my_attention.py").write_text(example())
-    if words[0] == "run" and "--resume" not in words:
+    if (words[0] == "run" and "--resume" not in words) or (
+        words[0] in ("profile", "show", "explain") and "--" not in words
+    ):
         words += ["--out", "/proc/nowhere"]
     ended = call(*words, monkeypatch=monkeypatch, capsys=capsys, cwd=tmp_path)
     assert ended.status == 2

@@ -14,14 +14,17 @@ from reports.outputs.html import script_page
 from reports.outputs.html.saving import Report
 from reports.outputs.terminal.console import print_json, print_line, print_tables
 from reports.outputs.terminal.script_tables import script_tables
+from reports.views.scripts.rest import unprofiled_step
 from reports.views.scripts.sentences import commands
 from suites.recording.command import Ended
 
 DATA: Final = "profile.json"
 
 
-def report(ended: Ended, workload: Path, *, as_json: bool) -> None:
+def report(ended: Ended, workload: Path, *, rest: bool, as_json: bool) -> None:
     """Write the files beside the workload, and print where they are.
+
+    rest  whether one step was to be profiled
 
     The table goes to standard error: standard output is the script's. JSON is one line, the last
     of standard output.
@@ -30,6 +33,9 @@ def report(ended: Ended, workload: Path, *, as_json: bool) -> None:
         print_line(f"attnbench: {ended.why}; nothing was written", stderr=True)
         return
     found = call_sites(ended.found)
+    unprofiled = unprofiled_step(found) if rest else ""
+    if unprofiled:
+        print_line(unprofiled, stderr=True)
     made = _page(found, workload)
     data = {**of_script(found, workload), "files": _files(made, workload)}
     _write(data, workload.with_name(DATA))

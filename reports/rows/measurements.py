@@ -27,8 +27,8 @@ class Measurement:
     median_ms            the median of the session medians, of the rounds that count
     low_ms, high_ms      the spread over sessions: the smallest and the largest session median
     us_per_token         microseconds of a call over the queries of all batch rows
-    prepare_ms, first_call_ms, compilations, set_up_bytes, neighbour_ratio, page_faults, host_ms,
-    unhidden, sustained_ms, energy_mj, cross_check_ms
+    prepare_ms, first_call_ms, compilations, compile_ms, set_up_bytes, neighbour_ratio,
+    page_faults, host_ms, unhidden, sustained_ms, energy_mj, cross_check_ms
                          medians over the sessions
     share_of_attainable  median over the sessions of the share of their own ceilings
     checked_again        whether the output was compared again, because the time was beyond what
@@ -61,6 +61,7 @@ class Measurement:
     prepare_ms: float | None
     first_call_ms: float | None
     compilations: float | None
+    compile_ms: float | None
     set_up_bytes: float | None
     neighbour_ratio: float | None
     page_faults: float | None

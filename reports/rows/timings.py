@@ -29,6 +29,7 @@ class Timing(TypedDict):
     prepare_ms: float | None
     first_call_ms: float | None
     compilations: float | None
+    compile_ms: float | None
     set_up_bytes: float | None
     neighbour_ratio: float | None
     page_faults: float | None
@@ -75,6 +76,7 @@ def timing(problem: Problem, timed: Sequence[Record], found: Ceilings, panel: st
         "prepare_ms": _median_of(timed, lambda record: record.prepare_ms),
         "first_call_ms": _median_of(timed, lambda record: record.first_call_ms),
         "compilations": _median_of(timed, lambda record: record.compilations),
+        "compile_ms": _median_of(timed, lambda record: record.compile_ms),
         "set_up_bytes": _median_of(timed, lambda record: record.set_up_bytes),
         "neighbour_ratio": _median_of(timed, lambda record: record.neighbour_ratio),
         "page_faults": _median_of(timed, lambda record: record.page_faults),

@@ -6,17 +6,12 @@ import re
 import shlex
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
 
 from impls import FOLDER
 from impls.interface import Problem
 from reports.views.text import counted
 from suites.records.input_files import InputFile
 from suites.records.plan import Entry, Plan
-from suites.request.options import PROFILE_OPTIONS
-
-_OF_PROFILE: Final = frozenset(option.name for option in PROFILE_OPTIONS)
-"""The settings that `profile` takes."""
 
 
 def repeat_command(problem: Problem, entry: Entry, files: Iterable[InputFile] = ()) -> str:
@@ -46,26 +41,17 @@ def interleaved_command(
     return f"{repeat_command(problem, new, files)} --against {_spec(base)}{count}"
 
 
-def profile_command(problem: Problem, entry: Entry, plan: Plan, threads: int, base: str) -> str:
-    """The command that explains a measurement.
+def against_option(problem: Problem, plan: Plan, base: str) -> str | None:
+    """What a repeat command needs to become the one that profiles the same: the baseline's option.
 
-    base  the implementation to explain the difference to; empty: none
+    base  the name of the baseline; empty: none, and so is the option
 
-    Empty for a problem with the user's own inputs, which a profile does not read.
+    None for a problem with the user's own inputs, which a profile does not read.
     """
     if plan.inputs_of(problem):
-        return ""
-    entries = {each.name: each for each in plan.entries}
-    against = f" --against {_spec(entries[base])}" if base else ""
-    words = (
-        word
-        for option, value in plan.labels()
-        if option.name in _OF_PROFILE
-        for word in option.typed(value)
-    )
-    options = " ".join((f"--threads {threads}", *map(_word, words)))
-    subject = f"{_spec(entry)} --problem {_quoted(str(problem))}"
-    return f"python run_bench.py profile {subject}{against} {options}"
+        return None
+    named = (entry for entry in plan.entries if base and entry.name == base)
+    return next((f" --against {_spec(entry)}" for entry in named), "")
 
 
 def _inputs(files: Iterable[InputFile]) -> str:

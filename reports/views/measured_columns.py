@@ -99,6 +99,7 @@ COLUMNS: Final = (
     Column("first call ms", "first_call_ms", _of(lambda row: row.first_call_ms, milliseconds)),
     _optional("prepare ms", "prepare_ms", lambda row: row.prepare_ms),
     _optional("compilations", "compilations", lambda row: row.compilations),
+    _optional("compile ms", "compile_ms", lambda row: row.compile_ms),
     Column("page faults per call", "page_faults", _of(lambda row: row.page_faults, number)),
     Column("resident MiB", "resident_bytes", _of(lambda row: row.resident_bytes, mebibytes)),
     _optional("host ms", "host_ms", lambda row: row.host_ms),

@@ -26,13 +26,14 @@ class Row:
 
     facets   what it is filtered by
     command  repeats its measurement; empty without one
-    profile  the command that explains its time and memory, beside the first one; empty without one
+    against  what turns its command into the one that profiles it: the option that names the
+             baseline, empty without a baseline; None: it has no such command
     """
 
     cells: tuple[Value, ...]
     facets: Mapping[str, str] = field(default_factory=dict)
     command: str = ""
-    profile: str = ""
+    against: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from reports.rows.measurements import CASE, Measurement
 from reports.rows.panels import panels_of
 from reports.views.cases import Labels, joined, labels_of
 from reports.views.commands import (
+    against_option,
     interleaved_command,
-    profile_command,
     repeat_command,
     setting_options,
 )
@@ -112,7 +112,7 @@ def _measured(
         cells,
         facets(row.problem, row.implementation),
         command + setting_options(plan, row.threads),
-        profile_command(row.problem, entries[row.implementation], plan, row.threads, base),
+        against_option(row.problem, plan, base),
     )
 
 

@@ -124,6 +124,11 @@ TERMS: Final = (
     Term("prepare ms", "Milliseconds of set-up before the first call; they are not timed again."),
     Term("compilations", "Number of compilations before the timed calls."),
     Term(
+        "compile ms",
+        "Milliseconds that torch spent on compilations. Sessions load the code that the check "
+        "compiled.",
+    ),
+    Term(
         "page faults per call",
         "Minor page faults of one call: pages that the system mapped without reading a disk.",
     ),

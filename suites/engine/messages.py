@@ -14,6 +14,7 @@ from suites.records.learning import Training
 from suites.records.plan import Entry
 from suites.records.profile import Profile
 from suites.records.record import Record
+from suites.records.weights import Weights
 
 
 @message
@@ -115,6 +116,14 @@ class Trained:
 
 
 @message
+class WeightsRead:
+    """Attention weights."""
+
+    kind: Literal["weights"] = "weights"
+    weights: Weights
+
+
+@message
 class Surveyed:
     """The facts of the session."""
 
@@ -213,6 +222,7 @@ Message: TypeAlias = (
     | Made
     | ProfileTaken
     | Trained
+    | WeightsRead
     | Surveyed
     | Listed
     | Refused

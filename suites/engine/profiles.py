@@ -39,7 +39,7 @@ def take_profile(task: TakeProfile, sender: Sender) -> None:
     (name,) = task.implementations
     compilers.forget()
     compilers.name_kernels()
-    with quiet():
+    with compilers.cold(), quiet():
         recorded(task, name, sender, partial(_take, task, name, sender))
 
 
@@ -60,6 +60,7 @@ def _take(task: TakeProfile, name: str, sender: Sender) -> None:
             made, usage = memory.measure(call, problem.device, held, prepared)
         del made
         timing.warm_up(call, clock)
+        compile_ms = compilers.compile_ms()
         found = profiled(call, problem, clock, usage.kept_bytes or 0)
         faults = _page_faults(call)
         snapshots = _write_snapshot(task, call)
@@ -75,6 +76,7 @@ def _take(task: TakeProfile, name: str, sender: Sender) -> None:
                 threads=task.threads,
                 plain_ms=found.plain_ms,
                 profiled_ms=found.profiled_ms,
+                compile_ms=compile_ms or None,
                 nodes=found.nodes,
                 memory=None if reason else _with_system(found.memory, faults, usage),
                 kernels=found.kernels,

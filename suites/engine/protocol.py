@@ -206,6 +206,13 @@ class Train(_OnProblem):
 
 
 @message
+class ReadWeights(_OnProblem):
+    """Read the attention weights of one implementation out of its outputs."""
+
+    task: Literal["read weights"] = "read weights"
+
+
+@message
 class Calibrate(Measure):
     """Time a baseline, its twin, a copy slower by a known part, and implementations beside them.
 
@@ -239,6 +246,7 @@ Task: TypeAlias = (
     | Measure
     | TakeProfile
     | Train
+    | ReadWeights
     | Calibrate
     | ReadInstruments
 )

@@ -42,17 +42,22 @@ class SetUp:
 
 
 def set_up_fields(
-    preparation: Preparation, problem: Problem, graphs_before: int | None
+    preparation: Preparation, problem: Problem, graphs_before: int | None, compile_ms_before: float
 ) -> dict[str, Any]:
     """The fields of a record about set-up: the step before the calls, and compilations.
 
-    graphs_before  graphs that torch had compiled before it
+    graphs_before      graphs that torch had compiled before it
+    compile_ms_before  milliseconds that it had spent on that
     """
     graphs, before = compilers.compilations(), graphs_before or 0
     known = graphs is not None and (graphs > before or preparation.compiles_with_torch)
+    spent_ms = compilers.compile_ms()
+    if spent_ms >= compile_ms_before:  # else the implementation has reset torch's clocks
+        spent_ms -= compile_ms_before
     return {
         "prepare_ms": preparation.took_ms[problem] if preparation.is_two_steps else None,
         "compilations": (graphs or 0) - before if known else None,
+        "compile_ms": spent_ms if known else None,
     }
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from impls.interface import Problem
-from suites.engine.protocol import Check, Measure, Survey, TakeProfile, Train
+from suites.engine.protocol import Check, Measure, ReadWeights, Survey, TakeProfile, Train
 from suites.engine.samplers import Samplers
 from suites.measure.ceilings import BUDGET_MS
 from suites.measure.rounds import FEWEST_IN_LAYERS
@@ -104,6 +104,10 @@ class Tasks:
             steps=steps,
             **self._on(problem, [name]),
         )
+
+    def weights(self, problem: Problem, name: str) -> ReadWeights:
+        """The attention weights of an implementation on a problem."""
+        return ReadWeights(session=CHECK, **self._on(problem, [name]))
 
     def _measured(
         self, session: int, problem: Problem, names: Sequence[str], **values: Any

@@ -137,7 +137,8 @@ class Bench:
     def warmed(self, name: str, each: Implementation) -> Arm:
         """An arm for an implementation: its first call apart, then warm."""
         preparation = Preparation(each, partial(preparing, self.sender))
-        graphs, mode, sets = compilers.compilations(), GradientMode(), self.inputs.sets
+        graphs, compile_ms = compilers.compilations(), compilers.compile_ms()
+        mode, sets = GradientMode(), self.inputs.sets
         held = resident_bytes()
         with self.limited():
             functions = [preparation.bind(self.problem, x) for x in sets]
@@ -164,7 +165,7 @@ class Bench:
                 if self.task.session == 1
                 else {}
             )
-        beside |= set_up_fields(preparation, self.problem, graphs)
+        beside |= set_up_fields(preparation, self.problem, graphs, compile_ms)
         beside["set_up_bytes"] = resident_bytes() - held
         arm = Arm(
             name,

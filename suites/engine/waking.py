@@ -18,6 +18,7 @@ from suites.engine.protocol import (
     ListImplementations,
     Measure,
     ReadInstruments,
+    ReadWeights,
     Survey,
     TakeProfile,
     Task,
@@ -45,7 +46,7 @@ def devices_of(task: Task) -> Iterator[None]:
 
 def _names(task: Task) -> tuple[str, ...]:
     """The devices that a task uses."""
-    if isinstance(task, Check | Measure | TakeProfile | Train):
+    if isinstance(task, Check | Measure | TakeProfile | Train | ReadWeights):
         return (task.problem.device,)
     if isinstance(task, Survey):
         return task.devices

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any, Final
 
@@ -24,6 +27,10 @@ _DECORATORS: Final = {
     ("numba", "njit"): "numba",
 }
 """Compilers by a module and a name in it that code uses together."""
+_WHOLE_COMPILATION: Final = ("entire_frame_compile", "entire_backward_compile")
+"""Phases of torch's compiler that contain all others."""
+_FOLDER: Final = "TORCHINDUCTOR_CACHE_DIR"
+"""The variable that names the folder of compiled code."""
 RECOMPILATIONS: Final = 4096
 """Compilations of one function that torch is permitted. Its own limit is 8: further shapes would
 run without the compiler, and no message says so."""
@@ -71,6 +78,35 @@ def compilations() -> int | None:
     """Graphs that torch has compiled in this process; None where its compiler is not loaded."""
     utils = sys.modules.get("torch._dynamo.utils")
     return None if utils is None else int(utils.counters["stats"]["unique_graphs"])
+
+
+def compile_ms() -> float:
+    """Milliseconds that torch has spent on compiling in this process since `forget`.
+
+    By torch's own clocks, which include loading compiled code from its folder. The names of its
+    phases are the same in torch 2.11 to 2.13.
+    """
+    utils = sys.modules.get("torch._dynamo.utils")
+    spent_ns = {} if utils is None else utils.cumulative_time_spent_ns
+    return float(sum(spent_ns.get(phase, 0) for phase in _WHOLE_COMPILATION)) / 1e6
+
+
+@contextmanager
+def cold() -> Iterator[None]:
+    """Within this, torch's compiler finds no code that was compiled earlier.
+
+    Only where this process has compiled nothing yet: torch reads the variable for each graph.
+    """
+    before = os.environ.get(_FOLDER)
+    with TemporaryDirectory(prefix="attnbench-compiled-") as folder:
+        os.environ[_FOLDER] = folder
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ[_FOLDER]
+            else:
+                os.environ[_FOLDER] = before
 
 
 def raise_limits() -> None:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from suites.recording.problems import problem_of
-from suites.recording.raw_files import Process, Totals, most_common_machine, processes
+from suites.recording.raw_files import Process, ProfiledStep, Totals, most_common_machine, processes
 from suites.records.workload import Header, Recorded, Unrecorded, Workload
 
 Line = Recorded | Unrecorded
@@ -21,12 +21,16 @@ class Collected:
     span_ms   wall time of the processes from their first to their last call, together
     compiled  places that use torch.compile
     faults    calls that could not be described
+    profiled  the step that was profiled; None: none was
+    unprofiled  why no step was profiled, where one was to be; empty where that is not known
     """
 
     workload: Workload
     span_ms: float
     compiled: tuple[str, ...]
     faults: tuple[str, ...]
+    profiled: ProfiledStep | None = None
+    unprofiled: str = ""
 
 
 def collect(folder: Path, *, command: str, ended: str, steps: int | None) -> Collected:
@@ -55,6 +59,8 @@ def collect(folder: Path, *, command: str, ended: str, steps: int | None) -> Col
         sum(each.span_ms for each in calling),
         tuple(dict.fromkeys(place for each in found for place in each.compiled)),
         tuple(dict.fromkeys(fault for each in found for fault in each.faults)),
+        next((each.profiled for each in calling if each.profiled), None),
+        next((each.unprofiled for each in calling if each.unprofiled), ""),
     )
 
 
@@ -132,7 +138,8 @@ def _steps(calling: list[Process], stated: int | None) -> tuple[int, list[float]
     longest = max(calling, key=lambda each: len(each.step_ends))
     ends = longest.step_ends
     if len(ends) > 1:
-        return len(ends), [(b - a) / 1e6 for a, b in pairwise(ends)]
+        plain = ((a, b) for a, b in pairwise(ends) if b not in longest.profiled_ends)
+        return len(ends), [(b - a) / 1e6 for a, b in plain]
     return 1, [max(each.span_ms for each in calling)]
 
 

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -45,8 +46,12 @@ class Ended:
     kept: tuple[Path, ...] = ()
 
 
-def record(command: Sequence[str], out: Path, *, steps: int | None, keep: int) -> Ended:
+def record(
+    command: Sequence[str], out: Path, *, steps: int | None, keep: int, profiles: bool = False
+) -> Ended:
     """Run a command, and write the workload of the Python processes that it starts.
+
+    profiles  whether one step of an optimizer is profiled
 
     Output, input, exit status and signals of the command stay its own. Raises ValueError for a
     command that cannot be started, before anything runs.
@@ -55,7 +60,7 @@ def record(command: Sequence[str], out: Path, *, steps: int | None, keep: int) -
     expect_command(command)
     with tempfile.TemporaryDirectory(prefix="attnbench-record-") as name:
         folder = Path(name)
-        code = _run(command, folder, keep)
+        code = _run(command, folder, keep, profiles=profiles)
         ended = f"exit status {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
         status = code if code >= 0 else 128 - code
         found = collect(folder, command=shlex.join(command), ended=ended, steps=steps)
@@ -66,8 +71,12 @@ def record(command: Sequence[str], out: Path, *, steps: int | None, keep: int) -
         return Ended(status, found, kept=kept_files.place(folder, out, keep))
 
 
-def profile(command: Sequence[str], folder: Path, *, steps: int | None) -> Ended:
+def profile(
+    command: Sequence[str], folder: Path, *, steps: int | None, rest: bool = False
+) -> Ended:
     """Record a command into a folder, as workload.jsonl; a folder without a workload is removed.
+
+    rest  whether one step is profiled, to see what its other time is spent in
 
     Raises ValueError like `record`, and for a folder that cannot be made; before anything runs.
     """
@@ -77,7 +86,7 @@ def profile(command: Sequence[str], folder: Path, *, steps: int | None) -> Ended
     except OSError as error:
         raise ValueError(f"--out {folder} cannot be made: {error.strerror}") from error
     try:
-        return record(command, folder / WORKLOAD, steps=steps, keep=0)
+        return record(command, folder / WORKLOAD, steps=steps, keep=0, profiles=rest)
     finally:
         with suppress(OSError):  # not empty, as it should be
             folder.rmdir()
@@ -85,10 +94,18 @@ def profile(command: Sequence[str], folder: Path, *, steps: int | None) -> Ended
 
 def named(command: Sequence[str]) -> str:
     """A name of a folder for a recorded command: the script and this moment."""
-    words = command[command.index("-m") + 1 :] if "-m" in command[:-1] else command
-    script = next((word for word in words if word.endswith(".py")), words[0] if words else "")
-    plain = re.sub(r"[^\w.-]+", "-", Path(script).name.removesuffix(".py")).strip(".-")
+    plain = re.sub(r"[^\w.-]+", "-", script_of(command).removesuffix(".py")).strip(".-")
     return f"{plain or 'script'}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+
+
+def script_of(command: Sequence[str]) -> str:
+    """The script of a command without its folder, or its module; else the program."""
+    for word, after in pairwise((*command, "")):
+        if word == "-m":
+            return after
+        if word.endswith(".py"):
+            return Path(word).name
+    return Path(command[0]).name if command else ""
 
 
 def expect_command(command: Sequence[str], verb: str = "record") -> None:
@@ -123,10 +140,12 @@ def _expect_script(words: Sequence[str]) -> None:
             return
 
 
-def _run(command: Sequence[str], folder: Path, keep: int) -> int:
+def _run(command: Sequence[str], folder: Path, keep: int, *, profiles: bool) -> int:
     """Run the command to its end: its exit status, or minus the number of a signal."""
     path = os.pathsep.join(filter(None, [str(SITE), os.environ.get("PYTHONPATH", "")]))
     names = {"ATTNBENCH_RECORD": str(folder), "ATTNBENCH_KEEP": str(keep), "PYTHONPATH": path}
+    if profiles:
+        names["ATTNBENCH_PROFILE"] = "1"
     sys.stdout.flush()
     try:
         process = subprocess.Popen(command, env={**os.environ, **names})  # noqa: S603 - the user's own command

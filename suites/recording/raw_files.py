@@ -56,6 +56,33 @@ class Totals:
         return self.backwards * _mean(self.backward) / _NS
 
 
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Calls of one operator in a profiled step.
+
+    phase         forward, backward, optimizer or data loading
+    in_attention  whether it is attention, or was called by it
+    self_ms       without the operators that it calls
+    """
+
+    name: str
+    phase: str
+    in_attention: bool
+    count: int
+    self_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProfiledStep:
+    """A step of an optimizer under torch's profiler.
+
+    took_ms  its wall time: longer than that of a plain step
+    """
+
+    took_ms: float
+    operators: tuple[Operator, ...]
+
+
 @dataclass(slots=True)
 class Process:
     """A process that called attention.
@@ -68,6 +95,9 @@ class Process:
     steps     ends of the steps of each optimizer, by its number
     compiled  places that use torch.compile
     faults    calls that could not be described, as sentences
+    profiled  the step that was profiled
+    profiled_ends  ends of steps that were profiled
+    unprofiled     why no step was profiled
     """
 
     number: int
@@ -78,6 +108,9 @@ class Process:
     steps: dict[int, list[int]] = field(default_factory=dict)
     compiled: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    profiled: ProfiledStep | None = None
+    profiled_ends: set[int] = field(default_factory=set)
+    unprofiled: str = ""
 
     @property
     def span_ms(self) -> float:
@@ -94,8 +127,10 @@ class Process:
         """Add a line of its file."""
         if isinstance(line, dict):
             self._take_facts(line)
-        elif line[0] == "step":
+        elif line[0] in ("step", "profiled"):
             self.steps.setdefault(line[1], []).append(line[2])
+            if line[0] == "profiled":
+                self.profiled_ends.add(line[2])
         elif isinstance(line[0], str):
             self._take_time(*line)
         else:
@@ -108,6 +143,11 @@ class Process:
             self.machine = line["machine"]
         elif "compiled" in line:
             self.compiled.append(line["compiled"])
+        elif "profiled" in line:
+            operators = tuple(Operator(*each) for each in line["operators"])
+            self.profiled = ProfiledStep(line["profiled"], operators)
+        elif "unprofiled" in line:
+            self.unprofiled = line["unprofiled"]
         elif "fault" in line:
             self.faults.append(f"{line['fault']} ({line['place']})")
 

@@ -68,7 +68,8 @@ class MemoryProfile:
                  smallest and the largest sums of short intervals are kept, with the peak
     peak_bytes   the largest sum
     peak_at      index of the change that gives it; -1: before the first one
-    held         at the peak; with kept_bytes their sum is peak_bytes
+    held         at the peak; with kept_bytes their sum is peak_bytes. Of very many, small ones are
+                 one for each operator and line
     page_faults  minor page faults of a plain call, mean
     resident_bytes  growth of the process's resident memory in a first call; None: not read
     """
@@ -98,7 +99,8 @@ class Profile:
     memory       None where torch's allocator does not see it
     kernels      that the call ran
     counters     hardware counters of plain calls; None: not read
-    compile_ms   time that torch took to compile, in this process; None: it compiles nothing
+    compile_ms   time that torch took to compile, without code from earlier; None: it compiles
+                 nothing
     no_lines     why source lines are not known; empty when they are
     unseen       why the profiler sees nothing of it; empty when it does
     fault        status and reason where it failed; nothing else is known then

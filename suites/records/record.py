@@ -210,6 +210,8 @@ class Record:
     cure              the line to change, or the Limits to state; empty: no mistake is known
     first_call_ms     its first call on the problem in the session, with compiling, tuning and masks
     compilations      graphs that torch compiled before it was warm; None: not counted
+    compile_ms        milliseconds that torch spent on that; code that the check compiled is
+                      loaded; None: not counted
     set_up_bytes      growth of the process's resident memory from its preparation until it was
                       warm; negative where memory was given back
     times_ms          milliseconds for one call, a sample for every round tried, disturbed or not
@@ -274,6 +276,7 @@ class Record:
     prepare_ms: Milliseconds | None = None
     first_call_ms: Milliseconds | None = None
     compilations: Count | None = None
+    compile_ms: Milliseconds | None = None
     set_up_bytes: Growth | None = None
     times_ms: tuple[Milliseconds, ...] = field(default=())
     twin_ms: tuple[Milliseconds, ...] = field(default=())

@@ -188,6 +188,16 @@ PROFILE_OPTIONS: Final = tuple(
     option for name, option in OPTIONS.items() if name not in _NOT_OF_PROFILE
 )
 """Those of `profile`, which names one implementation and its problems."""
+_SHOW: Final = ("--problem", "--inputs", "--device", "--dtype", "--mask", "--pass")
+_SHOW_HELP: Final = {
+    "--problem": 'The problem, as "b1 h2 t12 d8 causal", which is the default.',
+    "--inputs": "A file with your own tensors: a dict of q, k and v from torch.save.",
+}
+SHOW_OPTIONS: Final = tuple(
+    replace(OPTIONS[name], help=_SHOW_HELP.get(name, OPTIONS[name].help))
+    for name in (*_SHOW, *_CHECK_LIMITS, "--cuda-device")
+)
+"""Those of `show`."""
 FAIL_IF_SLOWER: Final = replace(OPTIONS["--delta"], name="--fail-if-slower")
 """The limit of a gate: a part, as --delta is."""
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from suites.explaining.choosing import USUAL as METHODS
 from suites.request import completion
 from suites.request.suites import SUITES
 
@@ -37,6 +38,22 @@ Profiled = Annotated[
         autocompletion=completion.implementations,
     ),
 ]
+Shown = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME",
+        help="NAME, FILE.py, FILE.py:FUNCTION or package.module:FUNCTION.",
+        autocompletion=completion.implementations,
+    ),
+]
+Method = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME",
+        help=f"One of {', '.join(METHODS)}.",
+        autocompletion=completion.words(METHODS),
+    ),
+]
 Steps = Annotated[
     int | None,
     typer.Option(
@@ -47,6 +64,13 @@ Steps = Annotated[
 ]
 TrainingSteps = Annotated[
     int, typer.Option("--steps", metavar="N", min=1, help="Steps of each training.")
+]
+Rest = Annotated[
+    bool,
+    typer.Option(
+        "--rest",
+        help="Of a script: profile one step, to see what its time outside attention is spent in.",
+    ),
 ]
 Span = Annotated[
     str,

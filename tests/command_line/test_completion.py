@@ -54,7 +54,9 @@ def stored(tmp_path: Path) -> str:
 
 
 def test_commands_options_suites_formats_and_lists_are_completed(complete: Complete) -> None:
-    assert complete("exp") == ["export"]
+    assert complete("exp") == ["export", "explain"]
+    assert complete("explain", "loc") == ["local_window"]
+    assert complete("show", "chun") == ["chunked"]
     assert "--fail-if-slower" in complete("compare", "--fail")
     assert complete("run", "") == list(SUITES)
     assert complete("export", "latest", "--format", "") == names()

@@ -107,6 +107,40 @@ def test_a_training_script_has_its_lines_and_a_page(tmp_path: Path) -> None:
         assert seen.view.title() == "Attention in train.py"
 
 
+def test_one_step_under_the_profiler_says_what_the_rest_is(tmp_path: Path) -> None:
+    files(tmp_path, train=TRAIN, layers=LAYERS)
+    words = ("--rest", "--out", "out", "--", sys.executable, "train.py")
+    ended = start("profile", *words, cwd=tmp_path)
+    assert (ended.returncode, ended.stdout) == (0, "trained\n"), ended.stderr
+    assert "USDT" not in ended.stderr
+    assert "One later step under torch's profiler: " in ended.stderr
+    found = data(tmp_path / "out")
+    step = found["profiled_step"]
+    kinds = {each["name"]: each for each in step["kinds"]}
+    assert {"attention", "matrix products", "optimizer", "autograd engine"} <= set(kinds)
+    assert sum(each["ms"] for each in kinds.values()) == pytest.approx(step["ms"], rel=0.02)
+    assert kinds["attention"]["by_phase"].keys() == {"forward", "backward"}
+    assert len(found["step_ms"]) == 4  # 6 steps without the first and the profiled one
+    assert "What a step spends its time in" in (tmp_path / "out" / "report.html").read_text("utf-8")
+
+
+OWN_PROFILER = """
+import torch.profiler
+with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as own:
+    import train
+assert any(each.key == "aten::mm" for each in own.key_averages())
+"""
+
+
+def test_the_profiler_of_a_script_is_left_alone(tmp_path: Path) -> None:
+    files(tmp_path, train=TRAIN, layers=LAYERS, mine=OWN_PROFILER)
+    words = ("--rest", "--out", "out", "--", sys.executable, "mine.py")
+    ended = start("profile", *words, cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert "no step was profiled: the script uses a profiler of its own" in ended.stderr
+    assert data(tmp_path / "out")["profiled_step"] is None
+
+
 def test_a_decode_loop_keeps_its_status_and_is_of_the_whole_script(tmp_path: Path) -> None:
     files(tmp_path, decode=DECODE)
     ended = start("profile", "--json", "--", sys.executable, "decode.py", cwd=tmp_path)
@@ -129,9 +163,10 @@ def test_a_decode_loop_keeps_its_status_and_is_of_the_whole_script(tmp_path: Pat
 
 def test_steps_that_are_stated_are_the_unit(tmp_path: Path) -> None:
     files(tmp_path, decode=DECODE)
-    words = ("--steps", "5", "--out", "out", "--", sys.executable, "decode.py")
+    words = ("--rest", "--steps", "5", "--out", "out", "--", sys.executable, "decode.py")
     ended = start("profile", *words, cwd=tmp_path)
     assert ended.returncode == 7, ended.stderr
+    assert "expected a script with 4 steps of an optimizer or more" in ended.stderr
     found = data(tmp_path / "out")
     assert (found["unit"], found["steps"], found["lines"][0]["calls"]) == ("step", 5, 4.0)
 
@@ -155,6 +190,7 @@ def test_a_script_without_attention_is_one_line_and_leaves_no_folder(tmp_path: P
         (("--seq", "64", "--", "python3", "-V"), "--seq beside a script; expected -- COMMAND"),
         (("--save", "a", "--", "python3", "-V"), "--save beside a script; expected -- COMMAND"),
         (("sdpa", "--steps", "3"), "--steps 3 beside sdpa; only a script has steps"),
+        (("sdpa", "--rest"), "--rest without a script; expected profile --rest -- python"),
         (("--out", "file/in", "--", "python3", "-V"), "file/in"),
     ],
 )

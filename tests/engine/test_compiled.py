@@ -24,6 +24,9 @@ def test_a_compiled_function_is_measured_and_never_runs_without_the_compiler(
     assert check.agreement is not None
     assert check.agreement.hard_inputs > 8  # torch's own limit on compilations of a function
     assert timed.compilations == 1
+    assert timed.compile_ms is not None
+    assert timed.first_call_ms is not None
+    assert 0 < timed.compile_ms <= timed.first_call_ms
     assert timed.prepare_ms is None
 
 

@@ -76,6 +76,8 @@ def values_of(kind: Any) -> st.SearchStrategy[Any]:
         return st.one_of(list(map(values_of, parts)))
     if origin is dict:
         return st.dictionaries(*map(values_of, parts), max_size=2)
+    if origin is tuple and Ellipsis not in parts:
+        return st.tuples(*map(values_of, parts))
     if origin in (list, tuple):
         return st.lists(values_of(parts[0]), max_size=2).map(origin)
     hints = get_type_hints(kind, include_extras=True)

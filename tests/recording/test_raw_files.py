@@ -140,3 +140,24 @@ def test_calls_without_a_problem_keep_their_backward_time(tmp_path: Path) -> Non
     found = collected(tmp_path, [{"call": 0, **CALL, "reason": "dropout 0.1"}, *unseen])
     (other,) = found.workload.others
     assert (other.took_ms, other.backward_ms, other.training) == (3.0, None, True)
+
+
+def test_a_profiled_step_is_read_and_is_no_time_of_a_step(tmp_path: Path) -> None:
+    ends: list[Any] = [["step", 0, 10 * MS], ["step", 0, 30 * MS], ["step", 0, 50 * MS]]
+    operators = [["aten::mm", "forward", False, 2, 1.5]]
+    lines = [
+        {"call": 0, **CALL}, [0, 0, 4 * MS], [0, 1, 4 * MS], *ends, [0, 2, None],
+        {"profiled": 400.0, "operators": operators}, ["profiled", 0, 500 * MS],
+        ["step", 0, 520 * MS],
+    ]  # fmt: skip
+    found = collected(tmp_path, lines)
+    assert (found.workload.header.steps, found.workload.header.step_ms) == (5, (20.0, 20.0, 20.0))
+    assert found.profiled is not None
+    assert (found.profiled.took_ms, found.profiled.operators[0].name) == (400.0, "aten::mm")
+    assert the_call(found).took_ms == 12.0
+
+
+def test_the_reason_why_no_step_was_profiled_is_read(tmp_path: Path) -> None:
+    lines = [{"call": 0, **CALL}, [0, 0, MS], {"unprofiled": "a profiler of its own"}]
+    found = collected(tmp_path, lines)
+    assert (found.profiled, found.unprofiled) == (None, "a profiler of its own")

@@ -228,6 +228,7 @@ ODD: dict[str, tuple[Any, ...]] = {
     "prepare_ms": (True, "1", -1.0, math.nan, math.inf),
     "first_call_ms": (True, "1", -1.0, math.nan, math.inf, 10**400),
     "compilations": (True, -1, 2**63, 1.5, "1"),
+    "compile_ms": (True, "1", -1.0, math.nan, math.inf),
     "set_up_bytes": (True, 2**63, -(2**63), 1.5, "1"),
     "times_ms": (1.0, ["fast"], [True], [math.nan], [math.inf], [-1.0], [None], {}),
     "twin_ms": (1.0, ["fast", "fast"], [math.nan, 1.0], [-1.0, 1.0], [1.0]),

@@ -16,6 +16,7 @@ import pytest
 from suites.records.facts import SessionFacts
 from suites.records.record import CHECK
 from suites.records.store import Store, StoreError
+from tests.records.made_profile import made
 from tests.records.test_store import WRITER, child, go, line, record, run
 
 
@@ -140,3 +141,14 @@ def test_a_server_that_is_not_there_is_one_line(server: Path) -> None:
     with pytest.raises(StoreError, match=r"^the store postgresql") as caught:
         Store.open(f"postgresql+psycopg://postgres@/bench?host={server}/nowhere")
     assert "\n" not in str(caught.value)
+
+
+def test_profiles_are_kept_in_their_order_by_both_stores(opened: Callable[[], Store]) -> None:
+    store = opened()
+    store.begin(run("first"))
+    assert store.profiles("first") == []
+    profiles = [made(implementation=name) for name in ("b", "a")]
+    for each in profiles:
+        store.add_profile("first", each)
+    assert opened().profiles("first") == profiles
+    assert store.profiled_runs() == {"first"}

@@ -6,6 +6,7 @@ from typing import Any
 
 from impls.interface import Problem
 from suites.recording.collecting import Collected
+from suites.recording.raw_files import Operator, ProfiledStep
 from suites.records.workload import Header, Recorded, Unrecorded, Workload
 
 SDPA = "scaled_dot_product_attention"
@@ -47,6 +48,16 @@ CALLS = (
     call(),
     call("b2 h4 t64/32 d16 full fp32 train cpu", place=LIBRARY, count=10, took_ms=30.0),
 )
+
+PROFILED = ProfiledStep(
+    200.0,
+    (
+        Operator("aten::mm", "forward", in_attention=False, count=4, self_ms=60.0),
+        Operator("aten::mm", "backward", in_attention=False, count=8, self_ms=40.0),
+        Operator("aten::bmm", "forward", in_attention=True, count=2, self_ms=70.0),
+    ),
+)
+"""A step of 200 ms: matrix products 100, attention 70, and 30 that no operator covers."""
 
 
 def script(

@@ -301,9 +301,6 @@ def patches(runtime: Runtime) -> dict[str, Any]:
         "graph": runtime.graph,
         "graph_pool_handle": lambda: (0, next(runtime._numbers)),
         "empty_cache": runtime.empty_cache,
-        "nvtx": SimpleNamespace(
-            range_push=runtime.ranges.append, range_pop=lambda: runtime.ranges.append("")
-        ),
         "get_allocator_backend": lambda: runtime.allocator,
         "memory": SimpleNamespace(
             **{
@@ -311,6 +308,9 @@ def patches(runtime: Runtime) -> dict[str, Any]:
                 "_record_memory_history": runtime.record_memory_history,
                 "_dump_snapshot": runtime.dump_snapshot,
             }
+        ),
+        "nvtx": SimpleNamespace(
+            range_push=runtime.ranges.append, range_pop=lambda: runtime.ranges.append("")
         ),
         "memory_stats": runtime.memory_stats,
         "memory_allocated": lambda *_: runtime.memory_stats()["allocated_bytes.all.current"],

@@ -14,12 +14,12 @@ from functools import cached_property
 from typing import Final, NamedTuple
 
 from impls.interface import Problem
+from reports.analysis.profile.memory import HeldAtPeak, at_peak
 from reports.analysis.profile.operators import Operators, Row
 from reports.analysis.profile.profiled_run import ProfiledRun
-from reports.analysis.profile.tree import Tree
 from reports.analysis.verdicts import VerdictRow
 from suites.records.operator_kinds import FILLS, plain
-from suites.records.profile import UNPLACED, Held, MemoryProfile, Profile
+from suites.records.profile import Profile
 
 PRODUCTS: Final = "products"
 WHOLE: Final = frozenset(("attention", "compiled code"))
@@ -28,13 +28,17 @@ MOST_UNEXPLAINED: Final = 0.25
 """The share of a difference in time above which it counts as not explained by the profile."""
 DIFFERS: Final = frozenset(("faster", "slower"))
 """Verdicts that show a difference in time."""
+_WORK: Final = WHOLE | {
+    PRODUCTS, "softmax and exponentials", "masks", "elementwise", "reductions", "copies",
+}  # fmt: skip
+"""Kinds that compute or move data; the others are the cost of calling them."""
 _LEAST_WHOLE: Final = 0.5
-"""The share of a call in such kernels from which the call is opaque: one kernel does the work."""
+"""The share of the work in such kernels above which a call is opaque: one kernel does it."""
 _MOST_PRODUCTS: Final = 0.05
-"""The share of matrix products beside these kernels above which they do not contain them."""
-KEPT: Final = "set-up"
-"""Memory that preparation and the first call keep: masks, weights, caches."""
-NO_OPERATOR: Final = "no operator"
+"""The share of matrix products beside these kernels from which they do not contain them."""
+KEPT: Final = "preparation and the first call"
+"""Source of memory that is kept: masks, weights, caches."""
+NO_OPERATOR: Final = "Python"
 """Memory that is allocated outside of operators."""
 
 
@@ -115,9 +119,14 @@ class TimeDifference:
         return pieces(self._amounts(self.own), self._amounts(self.other))
 
     @property
+    def profiled_ms(self) -> float:
+        """The difference of the profiled calls: the sum of the pieces."""
+        return sum(each.difference for each in self.pieces)
+
+    @property
     def unexplained_ms(self) -> float:
         """What the pieces lack to the measured difference."""
-        return self.measured_ms - sum(each.difference for each in self.pieces)
+        return self.measured_ms - self.profiled_ms
 
     @property
     def unexplained_share(self) -> float:
@@ -148,10 +157,10 @@ class MemoryDifference:
 
 
 def is_opaque(side: Operators) -> bool:
-    """Whether one kernel, or one compiled graph, does nearly all of a call's work."""
-    shares = {row.name: row.share for row in side.by_category}
-    whole = sum(shares.get(kind, 0.0) for kind in WHOLE)
-    return whole > _LEAST_WHOLE and shares.get(PRODUCTS, 0.0) < _MOST_PRODUCTS
+    """Whether one kernel, or one compiled graph, does most of the work, its products included."""
+    shares = {row.name: row.share for row in side.by_category if row.name in _WORK}
+    whole, work = sum(shares.get(kind, 0.0) for kind in WHOLE), sum(shares.values())
+    return whole > _LEAST_WHOLE * work and shares.get(PRODUCTS, 0.0) < _MOST_PRODUCTS * work
 
 
 def pair(found: ProfiledRun, problem: Problem) -> tuple[Profile, Profile] | None:
@@ -178,13 +187,16 @@ def memory_difference(own: Profile, other: Profile) -> MemoryDifference | None:
     """The difference of the peaks; None where the memory of one of the two is not seen."""
     if own.memory is None or other.memory is None:
         return None
-    shared = _sizes(own.memory) & _sizes(other.memory)
-    amounts = (list(_held(own, own.memory, shared)), list(_held(other, other.memory, shared)))
+    held = (at_peak(own), at_peak(other))
+    shared = _sizes(held[0]) & _sizes(held[1])
     return MemoryDifference(
         own=own,
         other=other,
         peaks=(own.memory.peak_bytes, other.memory.peak_bytes),
-        pieces=pieces(*amounts),
+        pieces=pieces(
+            _amounts(own.implementation, own.memory.kept_bytes, held[0], shared),
+            _amounts(other.implementation, other.memory.kept_bytes, held[1], shared),
+        ),
         shared_bytes=sum(size * count for (size, _), count in shared.items()),
     )
 
@@ -208,48 +220,45 @@ def _by_group(amounts: Iterable[Amount]) -> dict[str, list[Amount]]:
 
 
 _Size = tuple[int, str]
-"""Bytes and the shape of a tensor."""
+"""Bytes of a tensor with the sorted lengths of its axes but those of 1, and its dtype."""
 
 
-def _sizes(memory: MemoryProfile) -> Counter[_Size]:
+def _sizes(held: Iterable[HeldAtPeak]) -> Counter[_Size]:
     """How many tensors of each size and known shape are held."""
-    return Counter(size for each in memory.held if (size := _size(each))[1])
+    found: Counter[_Size] = Counter()
+    for each in held:
+        if each.shape:
+            found[_size(each)] += each.count
+    return found
 
 
-def _size(held: Held) -> _Size:
-    """Bytes with the sorted lengths of its axes but those of 1, and its dtype."""
-    lengths, _, dtype = held.shape.partition(" ")
-    axes = sorted(each for each in lengths.split("x") if each != "1")
-    return held.bytes, f"{'x'.join(axes)} {dtype}" if held.shape else ""
+def _size(each: HeldAtPeak) -> _Size:
+    lengths, _, dtype = each.shape.partition(" ")
+    axes = sorted(length for length in lengths.split("x") if length != "1")
+    return each.bytes // each.count, f"{'x'.join(axes)} {dtype}"
 
 
-def _held(profile: Profile, memory: MemoryProfile, shared: Counter[_Size]) -> Iterator[Amount]:
-    """What a profile holds at its peak, without tensors of a size and shape that both hold."""
+def _amounts(
+    name: str, kept_bytes: int, held: Iterable[HeldAtPeak], shared: Counter[_Size]
+) -> Iterator[Amount]:
+    """What an implementation holds, without tensors of a size and shape that both hold."""
     left = Counter(shared)
-    tree = Tree(profile)
-    for each in memory.held:
+    for each in held:
         size = _size(each)
-        if left[size]:
-            left[size] -= 1
-            continue
-        name = NO_OPERATOR if each.node == UNPLACED else _allocated_by(profile, each.node)
-        line = "" if each.line == UNPLACED else tree.line_of(each.line)
-        own = plain(name)
-        group = f"{own} of {profile.implementation}" if own in FILLS else own
-        yield Amount(group, name, line, each.bytes, each.shape)
-    if memory.kept_bytes:
-        yield Amount(KEPT, KEPT, "", memory.kept_bytes)
+        count = min(each.count, left[size]) if each.shape else 0
+        left[size] -= count
+        if rest := each.bytes - count * size[0]:
+            yield Amount(_allocated_by(each, name), each.operator, each.line, rest, each.shape)
+    if kept_bytes:
+        yield Amount(KEPT, KEPT, "", kept_bytes)
 
 
-def _allocated_by(profile: Profile, place: int) -> str:
-    """The operator that something is allocated for: the nearest one that does more than that.
-
-    Without one, the outermost operator that allocates.
-    """
-    above = profile.nodes[place].parent
-    while plain(profile.nodes[place].name) in FILLS and profile.nodes[above].kind == "operator":
-        place, above = above, profile.nodes[above].parent
-    return profile.nodes[place].name
+def _allocated_by(each: HeldAtPeak, name: str) -> str:
+    """The operator; one that only allocates says nothing, so it is compared with no other's."""
+    if not each.operator:
+        return NO_OPERATOR
+    own = each.operator.partition(" ")[0]  # without "in backward"
+    return f"{each.operator} of {name}" if plain(own) in FILLS else plain(each.operator)
 
 
 Merged = tuple[list[Piece], list[Piece]]

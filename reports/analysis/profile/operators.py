@@ -16,10 +16,11 @@ from typing import Final
 from reports.analysis.profile.tree import Tree
 from reports.analysis.run_analysis import Analysis
 from reports.rows.measurements import Measurement
+from reports.rows.panels import ATTENTION
 from reports.rows.sessions import median_ceilings
 from suites.records.operator_kinds import OperatorKind, kind_of, kind_of_kernel
 from suites.records.profile import ROOT, Node, Profile
-from suites.stats.ceilings import Ceiling
+from suites.stats.ceilings import Ceiling, work
 
 IDLE: Final = "idle device"
 """Time of a call on a GPU in which no kernel runs."""
@@ -91,21 +92,26 @@ def measured(profile: Profile, analysis: Analysis) -> Measurement | None:
     )
 
 
-def _with_whole(profile: Profile) -> tuple[Node, ...]:
+def _problem_flops(profile: Profile, analysis: Analysis) -> float | None:
+    """FLOPs of the problem, of a layer with its projections; None: of another function."""
+    panels = {entry.name: entry.panel for entry in analysis.plan.entries}
+    counted = work(profile.problem, panels.get(profile.implementation, ATTENTION))
+    return None if counted is None else float(counted[0])
+
+
+def _with_problem_flops(nodes: Sequence[Node], flops: float | None) -> tuple[Node, ...]:
     """The nodes; compiled code that computes the whole problem has its FLOPs.
 
     It does where the call runs no other product, and one compiled kernel takes most of the time.
     """
-    nodes = profile.nodes
     kinds = [kind_of(node.name) if node.kind == "operator" else "" for node in nodes]
     compiled = [place for place, kind in enumerate(kinds) if kind == "compiled code"]
-    if not compiled or any(kind in _BY_FLOPS for kind in kinds):
-        return nodes
+    if flops is None or not compiled or any(kind in _BY_FLOPS for kind in kinds):
+        return tuple(nodes)
     longest = max(compiled, key=lambda place: nodes[place].self_ns)
     if nodes[longest].self_ns < _MOST * sum(nodes[place].self_ns for place in compiled):
-        return nodes
-    whole = replace(nodes[longest], flops=float(profile.problem.flops))
-    return (*nodes[:longest], whole, *nodes[longest + 1 :])
+        return tuple(nodes)
+    return (*nodes[:longest], replace(nodes[longest], flops=flops), *nodes[longest + 1 :])
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +136,10 @@ class Operators:
     def __init__(self, profile: Profile, analysis: Analysis) -> None:
         self.profile = profile
         self.analysis = analysis
-        self.tree = Tree(replace(profile, nodes=_with_whole(profile)))
+        self._problem_flops = _problem_flops(profile, analysis)
+        self.tree = Tree(
+            replace(profile, nodes=_with_problem_flops(profile.nodes, self._problem_flops))
+        )
         self.on_device = any(node.kind == "kernel" for node in profile.nodes)
         self.host_ns = sum(node.self_ns for node in profile.nodes if node.kind != "kernel")
         self._parts = self._on_device() if self.on_device else self._on_host()
@@ -152,11 +161,21 @@ class Operators:
     @property
     def flops_ratio(self) -> float | None:
         """FLOPs of products and attention over those of the problem; None: not all are known."""
-        nodes = [node for node in self.tree.nodes if kind_of(node.name) in _BY_FLOPS]
+        nodes = [self.tree.nodes[place] for place in self._with_flops()]
         flops = [node.flops for node in nodes if node.flops is not None]
-        if not nodes or len(flops) < len(nodes):
+        if not nodes or len(flops) < len(nodes) or self._problem_flops is None:
             return None
-        return sum(flops) / self.profile.problem.flops
+        return sum(flops) / self._problem_flops
+
+    def _with_flops(self) -> list[int]:
+        """The operators that compute products, without those that only call another one."""
+        nodes = self.tree.nodes
+        every = {
+            place
+            for place, node in enumerate(nodes)
+            if node.kind == "operator" and kind_of(node.name) in _BY_FLOPS
+        }
+        return [place for place in every if not every & set(self.tree.below[place])]
 
     @cached_property
     def by_operator(self) -> list[Row]:

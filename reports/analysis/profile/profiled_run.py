@@ -40,9 +40,10 @@ class ProfiledRun:
     @property
     def longest(self) -> Problem | None:
         """The problem with the longest profiled call; None without a problem."""
-        return max(self.problems, key=self._longest_ns, default=None)
+        return max(self.problems, key=self.longest_ns, default=None)
 
-    def _longest_ns(self, problem: Problem) -> int:
+    def longest_ns(self, problem: Problem) -> int:
+        """The longest profiled call on a problem; 0 without one."""
         return max((each.nodes[ROOT].total_ns for each in self.on(problem)), default=0)
 
     def measurement(self, profile: Profile) -> Measurement | None:

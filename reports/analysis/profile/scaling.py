@@ -23,20 +23,21 @@ LEAST_SHARE: Final = 0.01
 class Growth:
     """An operator over lengths.
 
-    took_ns  its own time in one profiled call, by length; 0 where it does not run
+    took_ms  its own time, by length: its share of the profiled call, of the measured time of a
+             call; 0 where it does not run
     shares   of the call, by length
     lengths  the shortest and the longest one
     """
 
     name: str
-    took_ns: tuple[int, ...]
+    took_ms: tuple[float, ...]
     shares: tuple[float, ...]
     lengths: tuple[int, int]
 
     @property
     def exponent(self) -> float | None:
         """Of its time between the shortest and the longest length; None where it lacks one."""
-        first, last = self.took_ns[0], self.took_ns[-1]
+        first, last = self.took_ms[0], self.took_ms[-1]
         if not first or not last:
             return None
         shorter, longer = self.lengths
@@ -89,11 +90,14 @@ def _scaling(found: ProfiledRun, profiles: Iterable[Profile]) -> Scaling | None:
 def _operators(every: Sequence[Operators], lengths: Sequence[int]) -> Iterator[Growth]:
     sums = [_by_name(each) for each in every]
     names = dict.fromkeys(name for each in reversed(sums) for name in each)
-    for name in sorted(names, key=lambda name: -sums[-1].get(name, 0)):
-        took_ns = tuple(each.get(name, 0) for each in sums)
-        shares = tuple(ns / each.call_ns for ns, each in zip(took_ns, every, strict=True))
+    for name in sorted(names, key=lambda each: -sums[-1].get(each, 0)):
+        shares = tuple(
+            own.get(name, 0) / each.call_ns for own, each in zip(sums, every, strict=True)
+        )
         if max(shares) >= LEAST_SHARE:
-            yield Growth(name, took_ns, shares, (lengths[0], lengths[-1]))
+            both = zip(shares, every, strict=True)
+            took_ms = tuple(share * each.measured_ms for share, each in both)
+            yield Growth(name, took_ms, shares, (lengths[0], lengths[-1]))
 
 
 def _by_name(found: Operators) -> dict[str, int]:

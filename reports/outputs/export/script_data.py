@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 from reports.analysis.call_sites import Calls, CallSite, CallSites
+from reports.analysis.step_rest import kinds
 from reports.views.scripts.notes import notes
 from reports.views.scripts.sentences import commands, unit
+from suites.recording.raw_files import ProfiledStep
 
 FORMAT: Final = "attnbench script profile"
 VERSION: Final = 1
@@ -33,11 +36,19 @@ def of_script(found: CallSites, workload: Path) -> dict[str, Any]:
         "set_up_ms": found.set_up_ms,
         "outside_ms": found.outside_ms,
         "lines": [_line(site, found) for site in found.sites],
+        "profiled_step": _step(found.found.profiled),
         "compiled": list(found.found.compiled),
         "faults": list(found.found.faults),
         "notes": notes(found),
         "next": [command for _, command in commands(found, workload)],
     }
+
+
+def _step(step: ProfiledStep | None) -> dict[str, Any] | None:
+    """The profiled step by kind of operators; null where none was profiled."""
+    if step is None:
+        return None
+    return {"ms": step.took_ms, "kinds": [asdict(each) for each in kinds(step)]}
 
 
 def _line(site: CallSite, found: CallSites) -> dict[str, Any]:

@@ -30,6 +30,7 @@ SCRIPTS: Final = (
     "ends.js",
     "tiles.js",
     "icicles.js",
+    "heats.js",
     "charts.js",
     "tables.js",
     "terms.js",

@@ -1,13 +1,15 @@
-"""Charts, maps and icicles as data for the script of the page."""
+"""Charts, maps, icicles and heat maps as data for the script of the page."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from itertools import groupby
+from math import isfinite
 from typing import Any
 
 from reports.outputs.html.filters import Filters
 from reports.views.charts.chart import Icicle, Map, Series, Shown
+from reports.views.charts.heat import Heat, Panel
 from reports.views.charts.palette import Look, ink_on
 from reports.views.text import abbreviated, printable
 
@@ -98,6 +100,12 @@ def _parts(chart: Shown, shared: Shared) -> dict[str, Any]:
         }
     if isinstance(chart, Map):
         return {"tiles": _tiles(chart, shared)}
+    if isinstance(chart, Heat):
+        return {
+            "panels": [_panel(each) for each in chart.panels],
+            "most": chart.most,
+            "mark": chart.mark,
+        }
     return {
         "logX": chart.log_x,
         "logY": chart.log_y,
@@ -108,6 +116,24 @@ def _parts(chart: Shown, shared: Shared) -> dict[str, Any]:
         "clip": _rounded(chart.clip) if chart.clip else None,
         "series": [_series(series, shared) for series in chart.series],
     }
+
+
+def _panel(panel: Panel) -> dict[str, Any]:
+    """A heat map; a value without a place on the scale, as NaN, is no value."""
+    return {
+        "title": chart_text(panel.title),
+        "cells": [[_cell(value) for value in row] for row in panel.cells],
+        "word": chart_text(panel.word),
+        "signed": panel.signed,
+        "most": panel.most,
+        "sides": list(map(chart_text, panel.sides)),
+        "names": list(map(chart_text, panel.names)),
+    }
+
+
+def _cell(value: float | None) -> float | None:
+    """To four digits: a page has up to 200,000 cells."""
+    return None if value is None or not isfinite(value) else float(f"{value:.4g}")
 
 
 def _blocks(chart: Icicle, shared: Shared) -> dict[str, Any]:

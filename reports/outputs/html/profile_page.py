@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,9 +13,9 @@ from reports.outputs.html.page import MOST_CHARTS, section_parts, some_of_each
 from reports.outputs.html.saving import Report, saved
 from reports.outputs.html.templates import environment, frame
 from reports.outputs.png.formats import DEFAULT, Format
-from reports.views import machine, terms
+from reports.views import machine
 from reports.views.charts.chart import Chart
-from reports.views.profile import files
+from reports.views.profile import files, terms
 from reports.views.profile import page as views
 from reports.views.sections import Section
 
@@ -47,28 +47,21 @@ def _page(found: ProfiledRun, sections: Sequence[Section], folder: Path) -> str:
     templates.globals["anchor"] = _anchor
     return templates.get_template("profile.jinja").render(
         run=found.analysis.run,
+        find="bmm",
         title=views.title(found),
         faults=views.faults(found),
-        sentences=views.sentences(found),
+        answers=views.answers(found),
         notes=views.notes(found),
         files=files.of(found, lambda name: (folder / name).exists()),
         has_axes=any(isinstance(chart, Chart) and not chart.rows for chart in kept),
-        TERMS=terms.of_texts(_texts(found, sections), ()),
+        TERMS=terms.used(sections, (*views.sentences(found), *views.notes(found))),
         facts=machine.facts(found.analysis.run, found.analysis.records),
         sections=[section_parts(section, kept) for section in sections],
         **frame(kept, filters),
     )
 
 
-def _texts(found: ProfiledRun, sections: Sequence[Section]) -> Iterator[str]:
-    """The sentences in which terms are linked to their definitions."""
-    yield from (*views.sentences(found), *views.notes(found))
-    for section in sections:
-        yield from section.sentences
-        yield from (table.caption for table in section.tables)
-
-
 def _anchor(head: str) -> str:
-    """No definition: the terms of a run's page mean something else in the tables of a profile."""
-    del head
-    return ""
+    """The id of the definition of a heading; empty without one."""
+    term = terms.of_head(head)
+    return term.anchor if term else ""

@@ -10,7 +10,6 @@ from typing import Final
 from reports.outputs.folder import unwritable
 from reports.outputs.html.contents import Drawn
 from reports.outputs.png.formats import DEFAULT, FORMATS, Format
-from reports.views.charts.chart import Icicle
 
 NAME: Final = "report.html"
 
@@ -50,12 +49,11 @@ def saved(  # noqa: PLR0913 - a page, its charts, and which files of others stay
                 path.unlink(missing_ok=True)
         path = folder / name
         path.write_text(html, "utf-8")
-        drawable = [chart for chart in every if not isinstance(chart, Icicle)]
-        if not drawable:
+        if not every:
             return Report(path, ())
         from reports.outputs.png import files  # noqa: PLC0415 - a page without charts needs no matplotlib
 
-        return Report(path, tuple(files.draw(drawable, folder, stamp=stamp, formats=formats)))
+        return Report(path, tuple(files.draw(every, folder, stamp=stamp, formats=formats)))
     except OSError as error:
         raise unwritable(folder, error) from error
 

@@ -14,7 +14,8 @@ from reports.outputs.html.templates import environment, frame
 from reports.outputs.png.formats import DEFAULT, Format
 from reports.views import terms
 from reports.views.charts.call_sites import bar, icicle
-from reports.views.scripts import sentences
+from reports.views.charts.chart import Icicle
+from reports.views.scripts import rest, sentences
 from reports.views.scripts.names import title
 from reports.views.scripts.notes import notes
 from reports.views.scripts.tables import problem_table, site_table
@@ -31,7 +32,8 @@ def write(
     formats   of the image
     """
     html, drawn = _page(found, workload)
-    return saved(html, drawn, folder, sentences.stamp(found), formats=formats)
+    bars: Drawn = [chart for chart in drawn if not isinstance(chart, Icicle)]
+    return saved(html, bars, folder, sentences.stamp(found), formats=formats)
 
 
 def page(found: CallSites, workload: Path) -> str:
@@ -66,6 +68,7 @@ def _page(found: CallSites, workload: Path) -> tuple[str, Drawn]:
 def _sections(found: CallSites) -> Iterator[Section]:
     """Bar and table by line, the icicle, and the table of problems where a line has several."""
     yield Section("lines", "Time by line", charts=(bar(found),), tables=(site_table(found),))
+    yield from rest.sections(found)
     heading = f"From {sentences.one(found)} to the problem"
     yield Section("icicle", heading, charts=(icicle(found),))
     if len(found.calls) > len(found.sites):

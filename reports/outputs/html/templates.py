@@ -45,6 +45,7 @@ def environment(filters: Filters) -> Environment:
     made.globals |= {"filters": filters, "rows_of": table_rows.body}
     made.globals |= {
         "breakable": table_rows.breakable,
+        "profiled_against": table_rows.profiled_against,
         "is_numeric": table_rows.is_numeric,
         "MANY": MANY,
         "FEW": FEW,

@@ -14,12 +14,14 @@ from matplotlib.patches import Patch
 
 from reports.outputs.png.axes import INK, fill, heights, limits, mark_axes, style
 from reports.outputs.png.ends import named, places, write_ends
+from reports.outputs.png.heats import fill_heat
 from reports.outputs.png.icicles import fill_icicle
 from reports.outputs.png.rows import fill_rows
 from reports.outputs.png.sheet import MARGIN, SLIDE, Sheet, sheet
 from reports.outputs.png.text import LABEL, PLAIN, SMALL, TITLE, height, letters, plain, width
 from reports.outputs.png.tiles import fill_map
 from reports.views.charts.chart import SPANS, STACKED, Chart, Icicle, Map, Shown
+from reports.views.charts.heat import Heat
 
 SOFT: Final = "#59636e"
 _LABELS: Final = (0.62, 0.45)
@@ -65,6 +67,8 @@ def _fill(axes: Axes, chart: Shown, made: Sheet, numbers: Mapping[str, int]) -> 
         return fill_map(axes, chart, made.inches, numbers, made.tile_points)
     if isinstance(chart, Icicle):
         fill_icicle(axes, chart, made.inches)
+    elif isinstance(chart, Heat):
+        fill_heat(axes, chart)
     elif chart.rows:
         fill_rows(axes, chart)
     else:
@@ -171,6 +175,8 @@ def _keys_of(chart: Shown) -> Iterator[tuple[str, str, Artist]]:
     elif isinstance(chart, Icicle):
         for name, look in chart.legend:
             yield "", name, Patch(facecolor=look.light)
+    elif isinstance(chart, Heat):
+        return
     elif chart.rows:
         for series in chart.series:
             if series.drawn in (STACKED, SPANS):

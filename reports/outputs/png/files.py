@@ -17,6 +17,7 @@ from reports.outputs.png.figure import figure
 from reports.outputs.png.formats import DEFAULT, FORMATS, Format
 from reports.outputs.png.sheet import MOST_ON_ONE, columns_of
 from reports.views.charts.chart import Icicle, Map, Shown
+from reports.views.charts.heat import Heat
 
 Charts = Sequence[Shown]
 
@@ -136,6 +137,8 @@ def _bare_chart(chart: Shown) -> Shown:
     if isinstance(chart, Icicle):
         blocks = tuple(replace(block, hover="") for block in chart.blocks)
         return replace(chart, blocks=blocks, facets={})
+    if isinstance(chart, Heat):
+        return chart
     series = tuple(replace(each, hover=(), facets=()) for each in chart.series)
     return replace(chart, series=series, facets={})
 

@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeGuard
 
 from reports.outputs.png.ends import room
+from reports.outputs.png.heats import HEAT_INCHES
 from reports.outputs.png.icicles import LEVEL_INCHES, levels
 from reports.outputs.png.rows import ROW_INCHES, label_inches
 from reports.outputs.png.text import LABEL, PLAIN, SMALL, TITLE, height, wrapped
 from reports.outputs.png.tiles import tile_points
 from reports.views.charts.chart import Chart, Icicle, Map, Shown
+from reports.views.charts.heat import Heat
 
 SLIDE: Final = (13.33, 7.5)
 """Inches of a slide of 16 to 9."""
@@ -119,6 +121,8 @@ def sheet(shown: Sequence[Shown], part: str, stamp: str, *, legend_lines: int) -
         return _as_high(made, ROW_INCHES * max(len(chart.rows) for chart in with_rows))
     if icicles:
         return _as_high(made, LEVEL_INCHES * max(map(levels, icicles)))
+    if any(isinstance(chart, Heat) for chart in shown):
+        return _as_high(made, HEAT_INCHES)
     maps = [chart for chart in shown if isinstance(chart, Map)]
     return replace(made, tile_points=tile_points(maps, made.inches))
 
@@ -130,8 +134,10 @@ def _as_high(made: Sheet, inches: float) -> Sheet:
 
 
 def columns_of(shown: Sequence[Shown]) -> int:
-    """One column for charts with rows and icicles; else for each mask, if that fills all rows."""
-    if any(isinstance(each, Icicle) or (isinstance(each, Chart) and each.rows) for each in shown):
+    """One column for charts with rows, icicles and heat maps; else for each mask, if that fits."""
+    if any(
+        isinstance(each, Icicle | Heat) or (isinstance(each, Chart) and each.rows) for each in shown
+    ):
         return 1
     masks = len({chart.mask for chart in shown if not isinstance(chart, Icicle)})
     if 1 < masks <= 3 and len(shown) % masks == 0:

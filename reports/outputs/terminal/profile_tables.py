@@ -30,6 +30,8 @@ def profile_tables(found: ProfiledRun) -> Iterator[RenderableType]:
         yield Text(abbreviated(f"{fault.said}: {fault.why}", LONGEST_TEXT), style="red")
     for sentence in views.sentences(found):
         yield Text(sentence, style="bold")
+    for sentence in views.left_out(found):
+        yield Text(abbreviated(sentence, LONGEST_TEXT))
     for profile in found.on(found.longest) if found.longest else ():
         if not profile.unseen:
             yield _table(profile, Operators(profile, found.analysis))

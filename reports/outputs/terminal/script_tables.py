@@ -11,6 +11,7 @@ from rich.text import Text
 from reports.analysis.call_sites import CallSites
 from reports.outputs.terminal.blocks import Fitting
 from reports.outputs.terminal.grid_tables import Name, table
+from reports.views.scripts import rest
 from reports.views.scripts.notes import notes
 from reports.views.scripts.sentences import headline
 from reports.views.scripts.tables import site_table
@@ -35,6 +36,7 @@ def script_tables(found: CallSites) -> list[RenderableType]:
     return [
         Text(f"{capitalized(headline(found))}.", style="bold"),
         _table(found),
+        *_rest(found),
         *(Text(abbreviated(each, LONGEST_TEXT)) for each in _notes(found)),
     ]
 
@@ -60,6 +62,20 @@ def _rows(line: Mapping[str, Value], heads: Sequence[str]) -> Iterator[tuple[Nam
     by = f" by {line['function'].text}" if "function" in line and line["function"].text else ""
     if line["problem"].text:
         yield Name(f"  {line['problem'].text}{by}"), []
+
+
+def _rest(found: CallSites) -> Iterator[RenderableType]:
+    """The kinds of operators of a profiled step."""
+    for section in rest.sections(found):
+        content = section.tables[0]
+        made = table(section.heading)
+        made.add_column("", overflow="fold")
+        for head in content.head[1:5]:
+            made.add_column(head, justify="right", no_wrap=True)
+        for row in content.rows[:MOST_ROWS]:
+            made.add_row(*(cell.text for cell in row.cells[:5]))
+        yield Fitting(made)
+        yield from map(Text, section.sentences)
 
 
 def _notes(found: CallSites) -> Iterator[str]:

@@ -90,7 +90,7 @@ def icicle(found: CallSites) -> Icicle:
             "The height of a block is its time. A click on a block shows it alone, a click on the "
             f"path above it goes back. The grey block is everything else{_not_seen(found)}."
         ),
-        alt=f"{headline(found)}; the table below has the same figures",
+        alt=f"{headline(found)}; the tables have the same figures",
     )
 
 

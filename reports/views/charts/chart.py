@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from reports.views.charts.heat import Heat
 from reports.views.charts.palette import Look
 
 MEDIANS: Final = "points: median of the session medians; bars: the smallest to the largest"
@@ -202,5 +203,5 @@ class Icicle:
         return found
 
 
-Shown = Chart | Map | Icicle
+Shown = Chart | Map | Icicle | Heat
 """What a page draws."""

@@ -105,7 +105,7 @@ def of_memory(found: MemoryDifference) -> Table:
 def _table(caption: str, names: tuple[str, str], unit: str, rows: tuple[Row, ...]) -> Table:
     own, other = (f"{abbreviated(name, _LONGEST_NAME)} {unit}" for name in names)
     head = ("part", own, other, f"difference {unit}", "share of it", "operators", "source lines")
-    low = unit.lower()
-    numbers = (f"own_{low}", f"other_{low}", f"difference_{low}")
+    stored = "bytes" if unit == "MiB" else unit
+    numbers = (f"own_{stored}", f"other_{stored}", f"difference_{stored}")
     names_of_columns = ("part", *numbers, "share", "operators", "source_lines")
     return Table(caption, head, rows, shown=len(head), names=names_of_columns)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,6 +23,7 @@ from reports.views.text import abbreviated
 from suites.records.profile import Profile
 
 HEADING: Final = "Where the difference comes from"
+OF_LONGEST: Final = "On the problem with the longest call, {}; charts and tables have all of them:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +50,16 @@ def sections(found: ProfiledRun) -> list[Section]:
     every = list(_compared(found))
     if not every:
         return []
-    several = len(every) > 1
-    labels = [str(each.problem) if several else "" for each in every]
-    both = list(zip(every, labels, strict=True))
+    several, longest = len(every) > 1, _longest(found, every)
+    every = [longest, *(each for each in every if each is not longest)]
+    both = [(each, str(each.problem) if several else "") for each in every]
     return [
         Section(
             id="difference",
             heading=HEADING,
-            sentences=tuple(
-                f"{label}: {said}" if several else said
-                for each, label in both
-                for said in each.sentences
+            sentences=(
+                *([OF_LONGEST.format(longest.problem)] if several else []),
+                *longest.sentences,
             ),
             charts=(
                 *(time_views.chart(each.time, label) for each, label in both if each.time),
@@ -75,11 +75,16 @@ def sections(found: ProfiledRun) -> list[Section]:
 
 def answers(found: ProfiledRun) -> list[str]:
     """What the difference in time is made of, on the problem with the longest call."""
-    every = {each.problem: each for each in _compared(found)}
-    longest = every.get(found.longest) if found.longest else None
-    if longest is None:
+    every = list(_compared(found))
+    if not every:
         return []
+    longest = _longest(found, every)
     return time_views.parts(longest.time) if longest.time else [longest.lacking]
+
+
+def _longest(found: ProfiledRun, every: Sequence[_Compared]) -> _Compared:
+    """Of the problem with the longest call; where it has no pair, the first one."""
+    return next((each for each in every if each.problem == found.longest), every[0])
 
 
 def _compared(found: ProfiledRun) -> Iterator[_Compared]:

@@ -10,7 +10,7 @@ from reports.analysis.profile.profiled_run import ProfiledRun
 from reports.analysis.verdicts import VerdictRow
 from reports.rows.measurements import Measurement
 from reports.views.numbers import mebibytes, milliseconds, ratio, ratio_in
-from reports.views.problems import facets
+from reports.views.problems import facets, shared_words, without
 from reports.views.sections import Row, Section, Table, Value
 from reports.views.text import abbreviated, counted
 from reports.views.values import figure
@@ -33,8 +33,8 @@ _HEAD: Final = (
 
 def sentences(found: ProfiledRun) -> list[str]:
     """The time of each implementation, and its ratio to the baseline with the verdict."""
-    several = len(found.problems) > 1
-    said = (_sentence(found, each, several=several) for each in found.profiles)
+    shared = shared_words(found.problems)
+    said = (_sentence(found, each, shared) for each in found.profiles)
     every = [sentence for sentence in said if sentence]
     return every if len(found.problems) <= MOST_SENTENCES else []
 
@@ -75,13 +75,13 @@ def _rows(found: ProfiledRun) -> Iterator[Row]:
         yield Row(cells, facets(profile.problem, profile.implementation))
 
 
-def _sentence(found: ProfiledRun, profile: Profile, *, several: bool) -> str:
+def _sentence(found: ProfiledRun, profile: Profile, shared: frozenset[str]) -> str:
     timed, row = found.measurement(profile), found.verdict(profile)
     if timed is None:
         return ""
-    on = f" on {profile.problem}" if several else ""
     name = abbreviated(profile.implementation)
-    took = f"{name} takes {milliseconds(timed.median_ms)} ms{on}"
+    where = f"{name}, {without(profile.problem, shared)}," if shared else name
+    took = f"{where} takes {milliseconds(timed.median_ms)} ms"
     if row is None:
         return f"{took} ({_sessions(timed)})."
     return f"{took}, {_compared(row)} ({_sessions(timed)})."

@@ -106,8 +106,8 @@ def _peak(profiles: Sequence[Profile]) -> int:
 def _sentences(
     found: ProfiledRun, shown: Sequence[Profile], shared: frozenset[str]
 ) -> Iterator[str]:
-    """The peak of each shown profile; how it compares with the records; why others have none."""
-    for each in shown:
+    """The largest peaks; how all compare with the records; why some profiles have none."""
+    for each in (each for each in shown if each.problem == shown[0].problem):
         yield f"{label(found, each, shared)}: {peak_sentence(each)}."
     yield from _compared(found, shared)
     for each in found.profiles:

@@ -99,20 +99,18 @@ def _mib(value: float) -> str:
 
 
 def _made_of(found: MemoryDifference, whole: float) -> Iterator[str]:
+    """What each of the two holds more of, first the one with the higher peak."""
     own, other = _names(found)
-    pieces = named(found.pieces, whole)
-    if pieces:
-        said = [
-            f"{_mib(abs(each.difference))} from {name(each)}{beside(each, operator_names=False)}"
-            for each in pieces
-        ]
-        more = own if whole > 0 else other
-        yield f"Of these {_mib(abs(whole))}, {more} holds {', '.join(said)}."
+    if pieces := named(found.pieces, whole):
+        yield f"More in {own if whole > 0 else other}: {', '.join(map(_piece, pieces))}."
     piece = against(found.pieces, whole)
     if piece is not None:
-        more = other if piece.difference < 0 else own
-        text = beside(piece, operator_names=False)
-        yield f"{more} holds {_mib(abs(piece.difference))} more from {name(piece)}{text}."
+        yield f"More in {other if whole > 0 else own}: {_piece(piece)}."
+
+
+def _piece(piece: Piece) -> str:
+    """As "8.00 MiB from bmm (8x256x512 float32; impls/chunked.py:102)"."""
+    return f"{_mib(abs(piece.difference))} from {name(piece)}{beside(piece, operator_names=False)}"
 
 
 def _end(own: str, peak: int) -> Step:

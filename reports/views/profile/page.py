@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from reports.analysis.profile.profiled_run import ProfiledRun
 from reports.views import headline
@@ -23,16 +24,25 @@ from reports.views.sections import Section
 from reports.views.text import abbreviated, counted
 from suites.records.profile import Profile
 
-_EVERY = (time, flame, differences, memory, scaling, set_up, counters, measured)
+
+class Answer(NamedTuple):
+    """Sentences of one part of the answer."""
+
+    label: str
+    sentences: tuple[str, ...]
+
+
+_EVERY = (time, differences, flame, memory, scaling, set_up, counters, measured)
 
 
 def title(found: ProfiledRun) -> str:
     """As "Profile of chunked against sdpa_flash, b1 h8 t512 d64 full fp32 cpu"."""
-    names = " against ".join(map(abbreviated, found.names))
-    problems = found.problems
+    plan = found.analysis.plan
+    names = " against ".join(map(abbreviated, found.names or plan.named))
+    problems = found.problems or plan.problems
     if len(problems) == 1:
         return f"Profile of {names}, {problems[0]}"
-    shared = common_words(problems[0], shared_words(problems)) if problems else ""
+    shared = common_words(problems[0], shared_words(problems))
     return f"Profile of {names}, {counted(len(problems), 'problem')} ({shared})"
 
 
@@ -46,9 +56,20 @@ def _fault(profile: Profile) -> Fault:
     return Fault(f"{name} failed under the profiler on {profile.problem}", profile.fault, "")
 
 
+def answers(found: ProfiledRun) -> list[Answer]:
+    """How long it takes, what makes the difference, where time and memory go."""
+    every = (
+        Answer("Measured", tuple(measured.sentences(found))),
+        Answer("Difference", tuple(differences.answers(found))),
+        Answer("Time", tuple(_times(found))),
+        Answer("Memory", tuple(_peaks(found))),
+    )
+    return [answer for answer in every if answer.sentences]
+
+
 def sentences(found: ProfiledRun) -> list[str]:
-    """The answer: how long it takes, what makes the difference, what the time is spent in."""
-    return [*measured.sentences(found), *differences.answers(found), *_times(found)]
+    """The answers without their labels."""
+    return [sentence for answer in answers(found) for sentence in answer.sentences]
 
 
 def _times(found: ProfiledRun) -> Iterator[str]:
@@ -58,16 +79,24 @@ def _times(found: ProfiledRun) -> Iterator[str]:
             yield time.answer(profile, found.analysis)
 
 
+def _peaks(found: ProfiledRun) -> Iterator[str]:
+    """The peak memory and what holds it, on the same problem."""
+    for profile in found.on(found.longest) if found.longest else ():
+        if said := memory.peak_sentence(profile):
+            yield f"{abbreviated(profile.implementation)}: {said}."
+
+
 def notes(found: ProfiledRun) -> list[str]:
     """Machine, date and noise; why an implementation was not profiled on a problem."""
-    return [headline.preamble(found.analysis), *map(_left_out, _refused(found))]
+    return [headline.preamble(found.analysis), *left_out(found)]
 
 
-def _refused(found: ProfiledRun) -> list[NotMeasured]:
-    """What its limits or the machine keep from being measured."""
-    named = {*found.names, *found.analysis.plan.named}
+def left_out(found: ProfiledRun) -> list[str]:
+    """Why an implementation was not profiled on a problem: its limits, or the machine."""
+    plan = found.analysis.plan
+    named = {*found.names, *plan.named, plan.baseline}
     rows = not_measured(found.analysis)
-    return [row for row in rows if row.implementation in named and not row.is_fault]
+    return [_left_out(row) for row in rows if row.implementation in named and not row.is_fault]
 
 
 def _left_out(row: NotMeasured) -> str:

@@ -15,7 +15,7 @@ MOST_OPERATORS: Final = 3
 _LEAST_SHARE: Final = 0.2
 """The share of a piece from which a further operator or line is named in a sentence."""
 MOST_IN_TABLE: Final = 6
-LONGEST_LABEL: Final = 28
+LONGEST_LABEL: Final = 32
 """Characters of the name of a piece beside its bar."""
 MOST_NAMED: Final = 4
 """Pieces that a sentence names."""

@@ -25,7 +25,7 @@ FLAT: Final = 0.5
 _NOTE: Final = (
     "The exponent is the logarithm of the ratio of the times at the longest and the shortest "
     "length, over that of the lengths: 1 is linear growth, 2 quadratic. Fixed costs of a call make "
-    "it smaller at short lengths. Times are of one profiled call."
+    "it smaller at short lengths. Times are shares of a profiled call, of the measured time."
 )
 
 
@@ -57,7 +57,7 @@ def sentences(found: Scaling) -> Iterator[str]:
         [each for each in found.operators if _is_named(each) and low <= (each.exponent or 0) < high]
         for low, high in ((STEEP, float("inf")), (FLAT, STEEP), (float("-inf"), FLAT))
     ]
-    said = [_grows(each) for each in groups if each]
+    said = [grows(each) for each in groups if each]
     if said:
         yield f"{name} at T {last}: {'; '.join(said)}."
 
@@ -66,13 +66,13 @@ def _is_named(each: Growth) -> bool:
     return each.exponent is not None and each.shares[-1] >= LEAST_NAMED
 
 
-def _grows(alike: Sequence[Growth]) -> str:
+def grows(alike: Sequence[Growth]) -> str:
     """As "bmm, exp grow with T^1.9 to T^2.1 and make up 93 %"."""
     names = [shown(each.name) for each in alike]
     more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
     share = percent(sum(each.shares[-1] for each in alike))
-    exponents = sorted(f"{each.exponent:.1f}" for each in alike)
-    ends = dict.fromkeys(f"T^{each}" for each in (exponents[0], exponents[-1]))
+    exponents = [each.exponent for each in alike if each.exponent is not None]
+    ends = dict.fromkeys(f"T^{each:.1f}" for each in (min(exponents), max(exponents)))
     one = len(names) == 1
     return (
         f"{', '.join(names[:MOST_NAMED])}{more} {'grows' if one else 'grow'} with "
@@ -104,7 +104,7 @@ def _row(each: Growth) -> Row:
         (
             Value(shown(each.name)),
             figure(exponent, "" if exponent is None else f"{exponent:.2f}", "-"),
-            *(figure(ns / 1e6, milliseconds(ns / 1e6)) for ns in each.took_ns),
+            *(figure(ms, milliseconds(ms)) for ms in each.took_ms),
             *(figure(share, percent(share)) for share in shares),
         )
     )

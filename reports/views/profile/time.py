@@ -28,7 +28,7 @@ NAMED_ALONE: Final = 0.8
 LEAST_RATED: Final = 0.1
 """Shares from which an answer names the part of the ceiling."""
 
-_BY_NAME: Final = ("products", "attention", "softmax and exponentials", IDLE)
+_BY_NAME: Final = ("products", "attention", "softmax and exponentials")
 """Kinds whose operators are named in an answer; the names of others say less than the kind."""
 MORE_FLOPS: Final = 1.05
 """FLOPs of products over those of the visible pairs, from which the answer states them."""
@@ -78,10 +78,10 @@ def outside(profile: Profile, analysis: Analysis) -> str:
     row = measured(profile, analysis)
     took = row.median_ms if row else median(profile.plain_ms)
     resident = row.resident_bytes if row else None
-    memory = f", and adds {mebibytes(resident)} MiB to the process" if resident else ""
+    memory = f" A first call adds {mebibytes(resident)} MiB of resident memory." if resident else ""
     return (
         f"{_subject(profile, analysis)}: {profile.unseen}. From outside, a call takes "
-        f"{milliseconds(took)} ms{memory}."
+        f"{milliseconds(took)} ms.{memory}"
     )
 
 
@@ -104,6 +104,8 @@ def _named(found: Operators) -> Iterator[tuple[str, str]]:
 
 def _kind_name(row: Row) -> str:
     """The kind of operators, or the name of the one that stands for it."""
+    if row.name == IDLE:
+        return "no kernel"
     if row.category == "compiled code":
         return f"torch.compile's {row.name}"
     if row.name == row.category or row.category not in _BY_NAME:

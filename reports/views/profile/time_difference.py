@@ -55,10 +55,16 @@ def sentences(found: TimeDifference) -> list[str]:
 
 
 def parts(found: TimeDifference) -> list[str]:
-    """What the difference is made of, where one is shown, and how much is not explained."""
-    if not found.is_shown:
+    """What the difference is made of, and how much of one that is shown is not explained."""
+    if found.is_shown:
+        whole = found.measured_ms
+        made_of = [*_made_of(found, whole, f"Of the difference of {_ms(abs(whole))}")]
+        return [*made_of, *_opaque(found), *_against(found), _rest(found)]
+    if found.judged is not None and found.judged.verdict == "same":
         return list(_opaque(found))
-    return [*_made_of(found), *_opaque(found), *_against(found), _rest(found)]
+    whole = found.profiled_ms
+    start = f"Of the {_ms(abs(whole))} between the profiled calls"
+    return [*_made_of(found, whole, start), *_opaque(found)]
 
 
 def chart(found: TimeDifference, label: str) -> Chart:
@@ -137,9 +143,8 @@ def _ratio(found: TimeDifference) -> Iterator[str]:
         yield f"{ratio}: {both}. The verdict is “{row.verdict}”: no difference is shown."
 
 
-def _made_of(found: TimeDifference) -> Iterator[str]:
+def _made_of(found: TimeDifference, whole: float, start: str) -> Iterator[str]:
     """The largest pieces in the direction of the difference, with operators and source lines."""
-    whole = found.measured_ms
     pieces = [each for each in named(found.pieces, whole) if not _is_kernel(found, each)]
     if not pieces:
         return
@@ -150,7 +155,7 @@ def _made_of(found: TimeDifference) -> Iterator[str]:
         for each in pieces
     ]
     slower = own if whole > 0 else other
-    yield f"Of the difference of {_ms(abs(whole))}, {slower} spends {', '.join(said)}."
+    yield f"{start}, {slower} spends {', '.join(said)}."
 
 
 def _is_kernel(found: TimeDifference, piece: Piece) -> bool:
@@ -202,13 +207,16 @@ def _against(found: TimeDifference) -> Iterator[str]:
 
 def _rest(found: TimeDifference) -> str:
     """How much of the difference the profile does not explain."""
-    rest, share = _ms(abs(found.unexplained_ms)), percent(found.unexplained_share)
+    rest = f"{_ms(abs(found.unexplained_ms))} ({percent(found.unexplained_share)})"
+    is_more = found.unexplained_ms * found.measured_ms < 0
     if found.unexplained_share > MOST_UNEXPLAINED:
+        said = f"exceed the difference by {rest}" if is_more else f"lack {rest} of the difference"
         return (
-            f"The profile does not explain {rest} of the difference ({share}), more than a "
-            "quarter: the parts are a rough guide."
+            f"The profiled parts {said}, more than a quarter. The profile does not explain that: "
+            "the parts are a rough guide."
         )
-    return f"The profile explains the difference but for {rest} ({share})."
+    more = "the parts exceed it by" if is_more else "the parts lack"
+    return f"The profile explains the difference: {more} {rest}."
 
 
 def _end(own: str, ms: float) -> Step:

@@ -6,22 +6,14 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 from reports.analysis.call_sites import Calls, CallSite, CallSites
+from suites.recording.command import script_of
 
 
 def title(found: CallSites) -> str:
     """As "Attention in train.py"."""
-    return f"Attention in {script(found)}"
-
-
-def script(found: CallSites) -> str:
-    """The script or module without its folder and arguments."""
-    words = shlex.split(found.found.workload.header.command)
-    if "-m" in words[:-1]:
-        return words[words.index("-m") + 1]
-    return Path(next((word for word in words if word.endswith(".py")), words[-1])).name
+    return f"Attention in {script_of(shlex.split(found.found.workload.header.command))}"
 
 
 def labels(sites: Sequence[CallSite]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -44,18 +45,29 @@ def one(found: CallSites) -> str:
 
 def commands(found: CallSites, workload: Path) -> list[tuple[str, str]]:
     """The next commands, each with what it finds."""
-    path = shlex.quote(str(workload))
-    some = [("what would be faster", f"python run_bench.py run --workload {path}")]
+    return [*_measuring(found, workload), *_profiling_rest(found)]
+
+
+def _measuring(found: CallSites, workload: Path) -> Iterator[tuple[str, str]]:
+    """Commands on the problems of the script; none without a problem."""
+    if any(each.problem for each in found.calls):
+        path = shlex.quote(str(workload))
+        yield "what would be faster", f"python run_bench.py run --workload {path}"
     heaviest = next((each for each in found.calls if each.problem and measured_by(each.by)), None)
     if heaviest is not None:
         name = measured_by(heaviest.by)
-        some.append(
-            (
-                "where the heaviest call spends its own time",
-                f'python run_bench.py profile {name} --problem "{heaviest.problem}"',
-            )
-        )
-    return some if any(each.problem for each in found.calls) else []
+        command = f'python run_bench.py profile {name} --problem "{heaviest.problem}"'
+        yield "where the heaviest call spends its own time", command
+
+
+def _profiling_rest(found: CallSites) -> Iterator[tuple[str, str]]:
+    """The command that profiles a step, where that is possible and was not done."""
+    header = found.found.workload.header
+    on_cpu = header.machine.get("device") == "cpu"
+    trains = found.has_steps and any(each.backward_ms or each.unseen for each in found.calls)
+    if on_cpu and trains and not (found.found.profiled or found.found.unprofiled):
+        command = f"python run_bench.py profile --rest -- {header.command}"
+        yield "what the rest of a step is", command
 
 
 def facts(found: CallSites) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from suites.measure.kernels import GRAPH
-from suites.measure.profiler.events import EVALUATES, Event
+from suites.measure.profiler.events import ENGINE, Event
 from suites.measure.profiler.placing import Placed, shape_of
 from suites.measure.profiler.source_lines import Stack
 from suites.measure.profiler.work import Work
@@ -96,7 +96,7 @@ class CallTree:
         placed = self.placed[len(self.node_of)]
         node = self._at(parent, "operator", _named(event.name))
         self.node_of.append(node)
-        self.line_of.append(self._line(placed.stack))
+        self.line_of.append(self._line_above(node))
         within = [each for each in event.within if each.kind == "operator"]
         inner_ns = sum(each.took_ns for each in within)
         found = self._sums[node]
@@ -127,6 +127,12 @@ class CallTree:
             node = self._at(node, "line", line)
         return node
 
+    def _line_above(self, node: int) -> int:
+        """The line that a node belongs to; UNPLACED for none."""
+        while node != UNPLACED and self._sums[node].kind != "line":
+            node = self._sums[node].parent
+        return node
+
     def _at(self, parent: int, kind: Kind, name: str) -> int:
         key = (parent, kind, name)
         if key not in self._index:
@@ -143,7 +149,7 @@ class CallTree:
 
 def _named(name: str) -> str:
     """The name of an operator; one name for all that names a backward operator or a graph again."""
-    if name.startswith(EVALUATES):
+    if name.startswith(ENGINE):
         return ENGINE_NAME
     return GRAPH_NAME if name.startswith(GRAPH) else name
 

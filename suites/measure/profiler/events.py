@@ -10,15 +10,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from torch._C._profiler import RecordScope, _EventType, _RecordFunctionFast
+from torch._C._autograd import _supported_activities
+from torch._C._profiler import ProfilerActivity, RecordScope, _EventType, _RecordFunctionFast
 from torch.autograd.profiler import profile
 
 ANNOTATION: Final = "attnbench "
 """How the name of every annotation of this program starts."""
 CALL: Final = f"{ANNOTATION}call"
 """The name of the annotation around the profiled call."""
-EVALUATES: Final = "autograd::engine::evaluate_function: "
+ENGINE: Final = "autograd::engine::evaluate_function: "
 """How the name of autograd's own work around a backward operator starts."""
+
+MOST_EVENTS: Final = 300_000
+"""Events of one call that are read. Each takes some 75 us and 5 kB: 25 s and 1.5 GB for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +91,10 @@ def events_of(
 
     shapes  whether the inputs of operators are recorded, which takes time
     device  whose allocations are read: those of a host and of its GPU are apart
+
+    Raises ValueError for a call with more than MOST_EVENTS events.
     """
-    on_gpu = "cuda" if device == "cuda" else None
+    on_gpu = "cuda" if device == "cuda" and _has_kernels() else None
     # torch.profiler.profile would import the compiler, as in memory.py.
     with profile(
         use_kineto=True, use_device=on_gpu, profile_memory=True, record_shapes=shapes
@@ -97,8 +103,21 @@ def events_of(
             made = call()
         del made
     results = found.kineto_results
+    if (count := len(results.events())) > MOST_EVENTS:
+        raise ValueError(
+            f"one call has {count:,} operators and allocations; a profile reads at most "
+            f"{MOST_EVENTS:,}: profile a smaller problem"
+        )
     roots = [made for each in results.experimental_event_tree() for made in _read(each, device)]
     return _rooted(roots), results
+
+
+def _has_kernels() -> bool:
+    """Whether torch can record kernels of a GPU.
+
+    Without CUPTI it would record two events of the GPU around each operator instead, slowly.
+    """
+    return ProfilerActivity.CUDA in _supported_activities()
 
 
 def _rooted(roots: Sequence[Event]) -> Event:
@@ -132,7 +151,7 @@ def _read(each: Any, device: str) -> list[Event]:
             thread=each.start_tid,
             sequence=fields.sequence_number,
             is_backward=fields.scope == RecordScope.BACKWARD_FUNCTION
-            or each.name.startswith(EVALUATES),
+            or each.name.startswith(ENGINE),
             inputs=tuple(map(_input, fields.inputs)),
             correlation=each.correlation_id,
             within=within,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from typing import Final
@@ -12,6 +13,8 @@ from suites.records.profile import UNPLACED, Held, MemoryProfile
 
 MOST_CHANGES: Final = 10_000
 """Changes that a profile keeps, about: some 200 kB of its text."""
+MOST_HELD: Final = 1000
+"""Allocations at the peak that are kept one by one: some 80 kB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,17 @@ def _held(before: Sequence[Change], places: Places) -> tuple[tuple[Held, ...], i
         elif alive.pop(each.address, None) is None:
             released -= each.bytes
     held = [_one(place, each, places) for place, each in alive.values()]
-    return tuple(sorted(held, key=lambda each: -each.bytes)), released
+    return tuple(_merged(sorted(held, key=lambda each: -each.bytes))), released
+
+
+def _merged(held: Sequence[Held]) -> Iterator[Held]:
+    """The largest as they are; of all others the sum for each operator and line."""
+    yield from held[:MOST_HELD]
+    rest: Counter[tuple[int, int]] = Counter()
+    for each in held[MOST_HELD:]:
+        rest[each.node, each.line] += each.bytes
+    for (node, line), size in rest.most_common():
+        yield Held(bytes=size, node=node, line=line)
 
 
 def _one(place: int, change: Change, places: Places) -> Held:

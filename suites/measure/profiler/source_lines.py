@@ -8,6 +8,7 @@ import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -82,11 +83,17 @@ def stack_of(frame: FrameType | None) -> Stack:
     """The lines of a frame and of those that called it, without skipped folders."""
     lines = []
     while frame is not None:
-        if is_own(frame.f_code.co_filename):
-            name = frame.f_code.co_name
-            lines.append(f"{shown(frame.f_code.co_filename)}:{frame.f_lineno} {name}")
+        code = frame.f_code
+        if line := _line(code.co_filename, frame.f_lineno, code.co_name):
+            lines.append(line)
         frame = frame.f_back
     return tuple(reversed(lines))
+
+
+@cache
+def _line(file: str, number: int, name: str) -> str:
+    """As `file:line function`; empty for one of a skipped folder."""
+    return f"{shown(file)}:{number} {name}" if is_own(file) else ""
 
 
 def is_own(file: str) -> bool:

@@ -47,6 +47,8 @@ def work(
     calls       names of the operators that it calls
     """
     own, kind = kinds.plain(name), kinds.kind_of(name)
+    if "aten::fill_" in calls and own == "zero_":
+        return Work()
     if kind != "products" and _WITH_WORK & set(map(kinds.kind_of, calls)):
         return Work()
     if not inputs or (inputs[0] is None and kind != "copies"):

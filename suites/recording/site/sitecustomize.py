@@ -28,5 +28,9 @@ def run_shadowed() -> None:
 if folder := os.environ.get("ATTNBENCH_RECORD"):
     from attnbench_recorder.starting import start  # type: ignore[import-not-found] # beside this file
 
-    start(folder, keep=int(os.environ.get("ATTNBENCH_KEEP", "0")))
+    start(
+        folder,
+        keep=int(os.environ.get("ATTNBENCH_KEEP", "0")),
+        profiles="ATTNBENCH_PROFILE" in os.environ,
+    )
 run_shadowed()

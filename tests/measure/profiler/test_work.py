@@ -111,6 +111,7 @@ def test_an_operator_that_calls_others_leaves_the_work_to_them() -> None:
     for name in ("aten::clone", "aten::contiguous"):
         assert of(x.mT.contiguous, name) == Work()
     assert of(lambda: x @ x.mT, "aten::matmul") == Work()
+    assert of(lambda: torch.empty(10**5).zero_(), "aten::zero_") == Work()
     assert of(lambda: x.softmax(-1), "aten::softmax") == Work()
 
 

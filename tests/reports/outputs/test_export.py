@@ -20,15 +20,17 @@ from reports.analysis.ranking.dispatch import dispatch
 from reports.analysis.run_analysis import Analysis
 from reports.outputs.export import formats
 from reports.outputs.export.export import export, extension
-from reports.outputs.export.formats import names
+from reports.outputs.export.formats import as_json, names
 from reports.outputs.export.formats.as_pytest_benchmark import stats
 from reports.outputs.export.json_data import plain
 from reports.outputs.export.samples import SAMPLE_COLUMNS, samples
 from reports.rows.columns import PROBLEM_COLUMNS, problem_columns
 from reports.rows.measurements import MEASUREMENT_COLUMNS, measurements
-from suites.records.codec import to_data
+from suites.records.codec import from_json, to_data
+from suites.records.profile import Profile
 from suites.records.record import Record
 from suites.records.store import Run, Store
+from tests.reports.profile_by_hand import profile
 from tests.reports.row_data import rows_of
 from tests.saved_run import (
     PROBLEMS,
@@ -99,6 +101,16 @@ def test_json_holds_what_the_program_prints_for_programs_and_the_samples(tmp_pat
     assert data["run"] == run.name
     assert data["samples"] == samples(Analysis(run, records))
     assert {row["implementation"] for row in data["measurements"]}.isdisjoint(NEVER_OK)
+
+
+def test_json_of_a_run_with_profiles_holds_them(tmp_path: Path) -> None:
+    run, records = small_run()
+    store = stored(run, records)
+    made = profile("chunked")
+    store.add_profile(run.name, made)
+    (path,) = as_json.write(store, run, tmp_path / "run.json")
+    (found,) = json.loads(path.read_text())["profiles"]
+    assert from_json(Profile, json.dumps(found)) == made
 
 
 def test_a_pytest_benchmark_file_holds_every_sample_in_seconds(tmp_path: Path) -> None:

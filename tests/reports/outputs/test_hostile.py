@@ -33,6 +33,7 @@ from reports.views import text as texts
 from suites.records.bundles.reading import Bundle
 from suites.records.codec import from_json, to_data
 from suites.records.plan import Plan
+from suites.records.profile import Profile
 from suites.records.record import Record
 from suites.records.store import Run, Store
 from tests.reports.hostile_run import ATTACK, NAMES, hostile_run
@@ -202,6 +203,11 @@ class Unstored:
 
     def __init__(self, records: list[Record]) -> None:
         self._records = records
+
+    def profiles(self, run: str) -> list[Profile]:
+        """None."""
+        del run
+        return []
 
     def records(self, name: str) -> list[Record]:
         return self._records

@@ -128,6 +128,23 @@ def test_a_button_copies_a_command_and_says_so(view: Any, clipboard: str) -> Non
     until(view, f"document.getElementById('announced').textContent == 'Copied: {whole}'")
 
 
+def test_each_row_has_the_command_that_profiles_it_beside_the_baseline(view: Any) -> None:
+    row = "#all tbody tr:has(td:text-is('chunked'))"
+    said = view.text_content(f"{row} td:last-child > details:last-child")
+    problem = view.text_content(f"{row} th")
+    run = view.text_content(f"{row} td:last-child > details")
+    settings = run.partition(' --impl "chunked"')[2]
+    assert said == (
+        f'profilepython run_bench.py profile --problem "{problem}" "chunked"{settings} '
+        '--against "naive"'
+    )
+    base = view.text_content("#all tbody tr:has(td:text-is('naive')) details:last-child")
+    assert "--against" not in base
+    view.click(f"{row} td:last-child > details:last-child > summary")
+    view.click(f"{row} .copy + details:last-child >> xpath=preceding-sibling::button[1]")
+    until(view, f"document.getElementById('announced').textContent == 'Copied: {said[7:]}'")
+
+
 def test_a_browser_that_copies_nothing_is_reported(view: Any) -> None:
     view.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
     view.evaluate("document.execCommand = () => false")

@@ -328,6 +328,12 @@ def test_saved_names_stand_below_the_name_of_their_run(width: int) -> None:
     assert "saved" not in shown(listings.listed("runs", [RUN]), width=width)
 
 
+def test_a_run_with_profiles_says_so_below_its_name() -> None:
+    runs = [RUN, {**RUN, "name": "quick-0", "profiled": True}]
+    text = shown(listings.listed("runs", runs), width=140)
+    assert text.count("with profiles: report draws their page") == 1
+
+
 def test_the_capabilities_are_a_markdown_table() -> None:
     lines = capability_markdown(entries()).splitlines()
     assert len({line.count("|") for line in lines}) == 1
@@ -350,6 +356,7 @@ RUN = {
     "fault": "",
     "name": "quick-1",
     "saved_as": [],
+    "profiled": False,
     "suite": "quick",
     "machine": "Example CPU 9000",
     "devices": ["Example CPU 9000", "Example GPU"],

@@ -9,10 +9,10 @@ import pytest
 from reports.analysis.call_sites import CallSites, call_sites
 from reports.views.charts.call_sites import MOST_COLOURS, MOST_PROBLEMS, bar, icicle
 from reports.views.charts.chart import Icicle
-from reports.views.scripts import names, notes, sentences, tables
+from reports.views.scripts import names, notes, rest, sentences, tables
 from reports.views.sections import Table
 from suites.recording.collecting import Collected
-from tests.reports.script_by_hand import CALLS, TRAINED, call, dropout, script
+from tests.reports.script_by_hand import CALLS, PROFILED, TRAINED, call, dropout, script
 
 WORKLOAD = Path("out folder/workload.jsonl")
 
@@ -134,7 +134,8 @@ def test_two_functions_have_a_column() -> None:
         ("python src/train.py --epochs 2", "train.py"),
         ("torchrun --nproc 2 a/b.py", "b.py"),
         ("python -m package.serve --port 1", "package.serve"),
-        ("recorded()", "recorded()"),
+        ("python train.py -m fast", "train.py"),
+        ("python -c pass", "python"),
     ],
 )
 def test_a_script_is_named_without_folder_and_arguments(command: str, name: str) -> None:
@@ -142,11 +143,18 @@ def test_a_script_is_named_without_folder_and_arguments(command: str, name: str)
 
 
 def test_the_next_commands_measure_the_workload_and_profile_the_heaviest_call() -> None:
-    run, profile = (command for _, command in sentences.commands(call_sites(script()), WORKLOAD))
+    run, profile, other = (
+        command for _, command in sentences.commands(call_sites(script()), WORKLOAD)
+    )
     assert run == "python run_bench.py run --workload 'out folder/workload.jsonl'"
     assert profile == f'python run_bench.py profile sdpa --problem "{TRAINED}"'
-    layer = call_sites(script(call(by="MultiheadAttention")))
+    assert other == "python run_bench.py profile --rest -- python src/train.py --epochs 2"
+    layer = call_sites(script(call(by="MultiheadAttention"), steps=1))
     assert len(sentences.commands(layer, WORKLOAD)) == 1
+    decoding = call_sites(script(call("t1/64 full cpu", backward_ms=None)))
+    assert len(sentences.commands(decoding, WORKLOAD)) == 2
+    profiled = call_sites(script(profiled=PROFILED))
+    assert len(sentences.commands(profiled, WORKLOAD)) == 2
 
 
 def blocks(found: Icicle) -> dict[str, float]:
@@ -185,3 +193,35 @@ def test_problems_without_room_share_a_block() -> None:
     calls = (call(f"t{length} full train cpu") for length in range(1, MOST_PROBLEMS + 3))
     sums = blocks(icicle(call_sites(script(*calls))))
     assert sums["2 other problems"] == pytest.approx(2 * 20.0)
+
+
+def test_a_profiled_step_has_its_kinds_and_the_times_with_and_without_the_profiler() -> None:
+    (section,) = rest.sections(call_sites(script(profiled=PROFILED)))
+    assert " ".join(section.sentences) == (
+        "One later step under torch's profiler: 50 % matrix products, 35 % attention, 15 % Python "
+        "and what no operator covers. It took 200 ms, a step without the profiler takes 100 ms: "
+        "read shares, not times."
+    )
+    (table,) = section.tables
+    assert column(table, "share") == ["50.0 %", "35.0 %", "15.0 %"]
+    assert column(table, "forward ms") == ["60.0", "70.0", ""]
+    assert column(table, "backward ms") == ["40.0", "", ""]
+    assert column(table, "operators of most time") == ["aten::mm", "aten::bmm", ""]
+
+
+def test_a_script_without_a_profiled_step_has_no_such_section() -> None:
+    assert list(rest.sections(call_sites(script()))) == []
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        (script(profiled=PROFILED), ""),
+        (script(unprofiled="the script uses a profiler of its own"), "a profiler of its own"),
+        (script(), "expected a script with 4 steps of an optimizer or more"),
+    ],
+)
+def test_why_no_step_was_profiled(found: Collected, reason: str) -> None:
+    said = rest.unprofiled_step(call_sites(found))
+    assert said.endswith(reason)
+    assert bool(said) is bool(reason)

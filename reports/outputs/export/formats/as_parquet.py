@@ -36,6 +36,7 @@ _BYTES: Final = ("peak_bytes", "kept_bytes", "resident_bytes", "set_up_bytes")
 _FIGURES: Final = (
     "prepare_ms",
     "first_call_ms",
+    "compile_ms",
     "neighbour_ratio",
     "in_layer_faults",
     "host_ms",

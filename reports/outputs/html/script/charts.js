@@ -9,7 +9,7 @@ const kept = (series) => {
 const seriesOf = (chart) =>
   passes(chart.facets) ? chart.series.filter((s) => shows(s.of)).map(kept).filter((s) => s.x.length) : [];
 const tilesOf = (chart) => (passes(chart.facets) ? chart.tiles.filter((t) => shows(t.of)) : []);
-const isEmpty = (chart) => (chart.blocks ? !passes(chart.facets) : !(chart.tiles ? tilesOf(chart) : seriesOf(chart)).length);
+const isEmpty = (chart) => (chart.blocks || chart.panels ? !passes(chart.facets) : !(chart.tiles ? tilesOf(chart) : seriesOf(chart)).length);
 const sorted = (values) => [...new Set(values)].sort((a, b) => a - b);
 
 // Bars from the left, each upon those of the series before it.
@@ -146,6 +146,7 @@ const draw = (place) => {
   place.parentElement.querySelector(".note").textContent = chart.note;
   if (chart.tiles) { drawMap(place, chart); return; }
   if (chart.blocks) { drawIcicle(place, chart); return; }
+  if (chart.panels) { drawHeat(place, chart); return; }
   const bars = chart.rows.length ? "x" : "y";
   const series = seriesOf(chart).map(clipped(chart, bars));
   const marks = series.filter((s) => s.drawn !== "bare");

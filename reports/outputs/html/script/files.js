@@ -29,6 +29,18 @@ const copied = (text) => {
   if (!navigator.clipboard) return Promise.resolve(copySelected(text));
   return navigator.clipboard.writeText(text).then(() => true, () => copySelected(text));
 };
+// The command that profiles a row is made of the one that repeats it, and of the baseline of its verdict.
+const profiling = (command, against) =>
+  command.replace("run_bench.py run ", "run_bench.py profile ").replace(" --impl ", " ").replace(/ --tail(?= |$)/, "") + against;
+for (const table of all("[data-against]")) {
+  const options = JSON.parse(table.dataset.against);
+  for (const row of all("tr[data-p]", table)) {
+    const first = row.lastElementChild.querySelector("details");
+    const added = document.createElement("details");
+    added.append(Object.assign(document.createElement("summary"), { textContent: "profile" }), profiling(wholeText(first), options[row.dataset.p]));
+    first.after(added);
+  }
+}
 const copyButton = Object.assign(document.createElement("button"), { type: "button", className: "copy", textContent: "Copy" });
 for (const command of all(".repeated td:last-child > details, .command > pre")) command.before(copyButton.cloneNode(true));
 document.addEventListener("click", async ({ target }) => {

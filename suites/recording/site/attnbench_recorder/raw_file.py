@@ -8,6 +8,9 @@ A line is one of
     ["part", id, ns]        the time of attention alone, where a call computes more
     ["backward", id, ns]    a backward pass of a call; ns null: not timed
     ["step", number, start] the end of a step of the optimizer with that number
+    ["profiled", number, start] the same of the step that was profiled
+    {"profiled": ms, "operators": ...} its time, and its operators as `step_profile` lists them
+    {"unprofiled": text}    why no step was profiled
     {"compiled": place}     a use of torch.compile
     {"fault": text}         a call that could not be described
 Times are nanoseconds of `perf_counter_ns`, which the processes of a machine share.

@@ -21,6 +21,7 @@ from .kept import Kept
 from .masks import Masks
 from .places import place
 from .raw_file import RawFile
+from .step_profile import StepProfile
 
 Describe = Callable[..., Call | None]
 """A call from the arguments of a function; None: it is not recorded."""
@@ -42,7 +43,7 @@ class Recorder:
     undo    what takes the patches out again, in the order in which they came
     """
 
-    def __init__(self, folder: str, keep: int) -> None:
+    def __init__(self, folder: str, keep: int, *, profiles: bool = False) -> None:
         self.active = True
         self.calls = 0
         self.masks = Masks()
@@ -55,6 +56,7 @@ class Recorder:
         self._kept = Kept(folder, keep)
         self._local = threading.local()
         self._clock = DeviceClock(self._file.write)
+        self._profile = StepProfile(self._file.write) if profiles else None
         os.register_at_fork(after_in_child=self._forked)
 
     def wrapped(
@@ -99,7 +101,8 @@ class Recorder:
             call = describe(self, *args, **kwargs)
             if call is not None:
                 number = self.number(call)
-                self.write([number, started, None if on_device else took])
+                untimed = on_device or self._is_profiling()
+                self.write([number, started, None if untimed else took])
                 if on_device:
                     self._clock.between(["time", number], begun, ended)
                 if alone is not None and self._counts[number] in PROBED:
@@ -148,6 +151,23 @@ class Recorder:
             self._faults.add(text)
             self.write({"fault": text, "place": place()})
 
+    def step_begins(self, optimizer: int | None) -> None:
+        """Note the beginning of a step of an optimizer; None: of one that has not stepped yet."""
+        if self._profile is not None and optimizer is not None:
+            self._profile.step_begins(optimizer)
+
+    def step_ended(self, optimizer: int) -> bool:
+        """Note the end of a step of an optimizer; whether the step was profiled."""
+        try:
+            return self._profile is not None and self._profile.step_ended(optimizer)
+        except Exception as error:  # noqa: BLE001 - the script goes on whatever fails in here
+            self._profile = None
+            self.fault(error)
+            return False
+
+    def _is_profiling(self) -> bool:
+        return self._profile is not None and self._profile.active
+
     def finish(self) -> None:
         """Write the times that a device still owes."""
         if os.getpid() == self._clock.process:
@@ -194,7 +214,8 @@ class Recorder:
             if on_device:
                 self._clock.between(["backward", number], begun.pop(), self._clock.mark())
             else:
-                self.write(["backward", number, perf_counter_ns() - begun.pop()])
+                took = perf_counter_ns() - begun.pop()
+                self.write(["backward", number, None if self._is_profiling() else took])
 
         node.register_prehook(before)
         node.register_hook(after)
@@ -205,11 +226,12 @@ class Recorder:
         self._numbers.clear()
         self._counts.clear()
         self._clock.forget()
+        self._profile = None
 
 
-def begin(folder: str, keep: int) -> Recorder:
+def begin(folder: str, keep: int, *, profiles: bool = False) -> Recorder:
     """A recorder of this process for a folder; its last times are written at the exit."""
-    recorder = Recorder(folder, keep)
+    recorder = Recorder(folder, keep, profiles=profiles)
     atexit.register(recorder.finish)
     return recorder
 

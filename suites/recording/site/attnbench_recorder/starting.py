@@ -27,12 +27,13 @@ PATCHES: Final = {
 class Finder:
     """A finder of modules that patches the modules of `PATCHES` after they are imported.
 
-    folder  for the raw files
-    keep    distinct calls whose tensors are kept
+    folder    for the raw files
+    keep      distinct calls whose tensors are kept
+    profiles  whether one step of an optimizer is profiled
     """
 
-    def __init__(self, folder: str, keep: int) -> None:
-        self.folder, self.keep = folder, keep
+    def __init__(self, folder: str, keep: int, *, profiles: bool = False) -> None:
+        self.folder, self.keep, self.profiles = folder, keep, profiles
         self._recorder: Any = None
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
@@ -59,7 +60,8 @@ class Finder:
         """Patch an imported module."""
         package = __name__.rpartition(".")[0]
         if self._recorder is None:
-            self._recorder = import_module(f"{package}.recorder").begin(self.folder, self.keep)
+            begin = import_module(f"{package}.recorder").begin
+            self._recorder = begin(self.folder, self.keep, profiles=self.profiles)
         import_module(f"{package}.{PATCHES[module.__name__]}").patch(module, self._recorder)
 
     def install(self) -> None:
@@ -77,9 +79,10 @@ class Finder:
             self._recorder.end()
 
 
-def start(folder: str, *, keep: int = 0) -> None:
+def start(folder: str, *, keep: int = 0, profiles: bool = False) -> None:
     """Record this process from now on; raw files are written to the folder.
 
-    keep  distinct calls whose tensors are kept, too
+    keep      distinct calls whose tensors are kept, too
+    profiles  whether one step of an optimizer is profiled, too
     """
-    Finder(folder, keep).install()
+    Finder(folder, keep, profiles=profiles).install()

@@ -44,14 +44,19 @@ def noting_compile(original: Callable[..., Any], recorder: Recorder) -> Callable
 
 
 def _count_steps(recorder: Recorder) -> None:
-    """Note the end of every optimizer step."""
-    from torch.optim.optimizer import register_optimizer_step_post_hook  # noqa: PLC0415
+    """Note the beginning and the end of every optimizer step."""
+    from torch.optim import optimizer as hooks  # noqa: PLC0415
 
     numbers: dict[int, int] = {}
+
+    def begins(optimizer: Any, _: Any, __: Any) -> None:
+        recorder.step_begins(numbers.get(id(optimizer)))
 
     def stepped(optimizer: Any, _: Any, __: Any) -> None:
         if recorder.active and recorder.calls:
             number = numbers.setdefault(id(optimizer), len(numbers))
-            recorder.write(["step", number, perf_counter_ns()])
+            kind = "profiled" if recorder.step_ended(number) else "step"
+            recorder.write([kind, number, perf_counter_ns()])
 
-    recorder.undo.append(register_optimizer_step_post_hook(stepped).remove)
+    recorder.undo.append(hooks.register_optimizer_step_pre_hook(begins).remove)
+    recorder.undo.append(hooks.register_optimizer_step_post_hook(stepped).remove)

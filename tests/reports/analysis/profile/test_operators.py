@@ -8,6 +8,7 @@ import pytest
 
 from reports.analysis.profile.operators import IDLE, Operators, Row
 from reports.analysis.profile.profiled_run import ProfiledRun
+from reports.analysis.run_analysis import Analysis
 from suites.records.profile import Profile
 from tests.reports.profiled_by_hand import (
     GPU_NODES,
@@ -159,6 +160,25 @@ def test_flops_of_products_are_compared_with_the_problem() -> None:
     unknown = replace(NODES[5], flops=None)
     assert operators(profile(nodes=(*NODES[:5], unknown))).flops_ratio is None
     assert operators(profile(nodes=NODES[:3])).flops_ratio is None
+
+
+def test_an_operator_that_only_calls_an_attention_kernel_is_not_counted_twice() -> None:
+    nodes = (
+        *NODES[:1],
+        node(0, "operator", "aten::_scaled_dot_product_flash_attention"),
+        node(1, "operator", "aten::_flash_attention_forward", flops=2.0 * PROBLEM.flops),
+        node(2, "kernel", "pytorch_flash::flash_fwd_kernel", 900),
+    )
+    assert operators(profile(nodes=nodes, problem=ON_GPU)).flops_ratio == pytest.approx(2.0)
+
+
+def test_the_flops_of_another_function_are_not_known() -> None:
+    own = profile()
+    found = profiled(own)
+    entries = tuple(replace(each, panel="linear") for each in found.analysis.plan.entries)
+    run = replace(found.analysis.run, plan=replace(found.analysis.plan, entries=entries))
+    other = replace(found, analysis=Analysis(run, found.analysis.records))
+    assert operators(own, other).flops_ratio is None
 
 
 def test_the_time_of_a_call_is_that_of_the_run() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from reports.analysis.profile.operators import IDLE, Operators
+from reports.analysis.profile.operators import Operators
 from reports.views.charts.chart import Chart
 from reports.views.numbers import percent
 from reports.views.profile import operators, page, time
@@ -66,7 +66,9 @@ def test_products_of_hidden_pairs_are_stated() -> None:
 
 def test_on_a_gpu_the_answer_is_of_device_time() -> None:
     own = profile(nodes=GPU_NODES, problem=ON_GPU)
-    assert f"60 % of the device time in bmm at 40 % of the ceiling, 25 % in {IDLE}, " in answer(own)
+    assert "60 % of the device time in bmm at 40 % of the ceiling, 25 % in no kernel, " in answer(
+        own
+    )
     assert "launching takes the host 20 % of the call, and the device is idle for 25 %." in said(
         own
     )
@@ -161,5 +163,5 @@ def test_a_run_without_profiles_has_no_section() -> None:
     assert time.sections(profiled(failed)) == []
 
 
-def test_the_page_starts_with_the_answers() -> None:
-    assert page.sentences(profiled(profile()))[0] == answer(profile())
+def test_the_page_has_the_answers_among_its_first_sentences() -> None:
+    assert answer(profile()) in page.sentences(profiled(profile()))

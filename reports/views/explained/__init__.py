@@ -1,0 +1,1 @@
+"""Explanations of methods in words, tables and pictures."""
