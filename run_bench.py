@@ -18,6 +18,7 @@ from reports.outputs.export.formats import names as formats
 from reports.outputs.left import Left
 from reports.outputs.streams import OutputError, drop_output, open_streams
 from suites import VERSION
+from suites.learning.tasks import STEPS
 from suites.listing import LISTS, PROBLEMS
 from suites.recording.in_process import recorded
 from suites.records.address import DEFAULT_STORE
@@ -28,6 +29,7 @@ from suites.request.options import (
     CHECK_OPTIONS,
     FAIL_IF_SLOWER,
     JUDGE_OPTIONS,
+    LEARN_OPTIONS,
     OPTIONS,
     PROFILE_OPTIONS,
     SHOW_OPTIONS,
@@ -501,6 +503,37 @@ def _profile_script(
     ended = recording.profile(script, folder, steps=steps, rest=rest)
     output.report(ended, folder / recording.WORKLOAD, rest=rest, as_json=as_json)
     raise typer.Exit(ended.status)
+
+
+@app.command()
+@with_options(LEARN_OPTIONS)
+def learn(
+    context: typer.Context,  # noqa: ARG001 - says which options are given
+    names: parameters.Names = None,
+    *,
+    given: parameters.Given,
+    steps: parameters.TrainingSteps = STEPS,
+    out: parameters.Out = None,
+    as_json: parameters.Json = False,
+) -> None:
+    """Train small models with each implementation inside, and compare their first losses.
+
+    A vision transformer learns digits, a text classifier learns the sentiment of padded sentences.
+    Exit 1 when losses differ by more than rounding explains, as docs/learning.md states it.
+    """
+    from reports.outputs import learning as output
+    from reports.outputs.folder import RESULTS, expect_folder
+    from reports.outputs.terminal.console import console
+    from reports.outputs.terminal.screen import Screen
+    from suites import training
+    from suites.request.options import specs
+    from suites.request.planning import requested
+
+    expect_folder(out or RESULTS)
+    request = replace(requested(named("quick"), given), specs=specs(names) if names else None)
+    live = Screen(console(stderr=True), quiet=as_json)
+    found = training.learn(request, typed.command(), live, steps)
+    raise typer.Exit(output.report(found, out, as_json=as_json))
 
 
 @app.command()

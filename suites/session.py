@@ -33,6 +33,7 @@ from suites.engine.protocol import (
     Survey,
     TakeProfile,
     Task,
+    Train,
     Wait,
 )
 
@@ -72,6 +73,7 @@ def _work() -> dict[type[Task], Work]:
         check,
         describe,
         following_bench,
+        lessons,
         profiles,
         readings,
         timed_rounds,
@@ -93,6 +95,7 @@ def _work() -> dict[type[Task], Work]:
         Check: check.check,
         Measure: measure,
         TakeProfile: profiles.take_profile,
+        Train: lessons.train,
         ReadWeights: weights.read_weights,
         Calibrate: arms.calibrate,
         ReadInstruments: arms.read_instruments,

@@ -23,6 +23,11 @@ def repeat_command(problem: Problem, entry: Entry, files: Iterable[InputFile] = 
     return f"python run_bench.py run {subject} --impl {_spec(entry)}"
 
 
+def check_command(entry: Entry) -> str:
+    """The command that checks one implementation alone."""
+    return f"python run_bench.py check {_spec(entry)}"
+
+
 def interleaved_command(
     problem: Problem,
     base: Entry,

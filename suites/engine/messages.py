@@ -10,6 +10,7 @@ from impls.interface.reading import Reading
 from suites.records.codec import LimitsData, Milliseconds, ProblemText, message
 from suites.records.facts import SessionFacts
 from suites.records.input_files import InputFile
+from suites.records.learning import Training
 from suites.records.plan import Entry
 from suites.records.profile import Profile
 from suites.records.record import Record
@@ -104,6 +105,14 @@ class ProfileTaken:
 
     kind: Literal["profile"] = "profile"
     profile: Profile
+
+
+@message
+class Trained:
+    """A model that was trained."""
+
+    kind: Literal["trained"] = "trained"
+    training: Training
 
 
 @message
@@ -212,6 +221,7 @@ Message: TypeAlias = (
     | Uncapturable
     | Made
     | ProfileTaken
+    | Trained
     | WeightsRead
     | Surveyed
     | Listed

@@ -21,7 +21,7 @@ from impls.interface.reading import Reading
 from suites.agreement.refused_feature import cause_of
 from suites.engine.messages import Begin, LeftThreads, Made
 from suites.engine.pipe import Sender, one_line
-from suites.engine.protocol import Check, Measure, ReadWeights, TakeProfile
+from suites.engine.protocol import Check, Measure, ReadWeights, TakeProfile, Train
 from suites.measure import device_errors
 from suites.measure.affinity import on_all_cpus
 from suites.measure.device_errors import HINT
@@ -43,7 +43,7 @@ _USUAL_IMPORTS: Final = {
 }
 """Imports that files often leave out, by the name that they define."""
 
-OnProblem = Check | Measure | TakeProfile | ReadWeights
+OnProblem = Check | Measure | TakeProfile | Train | ReadWeights
 _NO_MEMORY: Final = ("can't allocate memory", "Failed to allocate")
 """Text of a plain RuntimeError where there is no memory: of torch's CPU allocator; of ONNX Runtime
 and OpenVINO."""

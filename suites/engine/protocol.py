@@ -191,6 +191,21 @@ class TakeProfile(_OnProblem):
 
 
 @message
+class Train(_OnProblem):
+    """Train a small model with one implementation inside.
+
+    learns   the task of the model, a name of suites.learning.tasks
+    steps    of the training
+    threads  OpenMP threads of the session
+    """
+
+    task: Literal["train"] = "train"
+    learns: str
+    steps: Count
+    threads: int
+
+
+@message
 class ReadWeights(_OnProblem):
     """Read the attention weights of one implementation out of its outputs."""
 
@@ -230,6 +245,7 @@ Task: TypeAlias = (
     | Check
     | Measure
     | TakeProfile
+    | Train
     | ReadWeights
     | Calibrate
     | ReadInstruments

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from impls.interface import Problem
-from suites.engine.protocol import Check, Measure, ReadWeights, Survey, TakeProfile
+from suites.engine.protocol import Check, Measure, ReadWeights, Survey, TakeProfile, Train
 from suites.engine.samplers import Samplers
 from suites.measure.ceilings import BUDGET_MS
 from suites.measure.rounds import FEWEST_IN_LAYERS
@@ -88,6 +88,20 @@ class Tasks:
             threads=self.plan.threads[0],
             folder=folder,
             stem=stem,
+            **self._on(problem, [name]),
+        )
+
+    def train(self, problem: Problem, name: str, learns: str, steps: int) -> Train:
+        """The training of a small model with an implementation inside.
+
+        problem  of the model's attention
+        learns   the task of the model
+        """
+        return Train(
+            session=CHECK,
+            threads=self.plan.threads[0],
+            learns=learns,
+            steps=steps,
             **self._on(problem, [name]),
         )
 

@@ -22,6 +22,7 @@ from suites.engine.protocol import (
     Survey,
     TakeProfile,
     Task,
+    Train,
 )
 from suites.measure.affinity import launching
 
@@ -45,7 +46,7 @@ def devices_of(task: Task) -> Iterator[None]:
 
 def _names(task: Task) -> tuple[str, ...]:
     """The devices that a task uses."""
-    if isinstance(task, Check | Measure | TakeProfile | ReadWeights):
+    if isinstance(task, Check | Measure | TakeProfile | Train | ReadWeights):
         return (task.problem.device,)
     if isinstance(task, Survey):
         return task.devices

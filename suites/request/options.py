@@ -128,6 +128,22 @@ OPTIONS: Final[dict[str, Option]] = {
 _CHECK_LIMITS: Final = ("--time-limit", "--prepare-limit", "--memory-limit", "--threads")
 CHECK_OPTIONS: Final = tuple(OPTIONS[name] for name in ("--inputs", "--with-peers", *_CHECK_LIMITS))
 """Those of `check`."""
+_LEARN_HELP: Final = {
+    "--with-peers": OPTIONS["--with-peers"].help,
+    "--device": "cpu, cuda or mps; by default the best one of this machine.",
+    "--dtype": "Of attention within the models, which are in float32.",
+    "--time-limit": "Seconds that one training may take.",
+    "--prepare-limit": OPTIONS["--prepare-limit"].help,
+    "--memory-limit": OPTIONS["--memory-limit"].help,
+    "--threads": "OpenMP threads, bound to CPUs; few, as the models are small.",
+}
+_LEARN_DEFAULTS: Final = {"--time-limit": "600", "--threads": "1"}
+"""Defaults that differ from those of `run`, as texts."""
+LEARN_OPTIONS: Final = tuple(
+    replace(OPTIONS[name], help=text, default=_LEARN_DEFAULTS.get(name, OPTIONS[name].default))
+    for name, text in _LEARN_HELP.items()
+)
+"""Those of `learn`, in its own words."""
 _JUDGE_HELP: Final = {
     "--problem": OPTIONS["--problem"].help,
     "--against": OPTIONS["--against"].help,

@@ -62,6 +62,9 @@ Steps = Annotated[
         help="Equal steps that the script has; without it, optimizer steps are counted.",
     ),
 ]
+TrainingSteps = Annotated[
+    int, typer.Option("--steps", metavar="N", min=1, help="Steps of each training.")
+]
 Rest = Annotated[
     bool,
     typer.Option(

@@ -1,0 +1,1 @@
+"""What models learnt: rows by task, and the verdict of the gate."""

@@ -1,0 +1,1 @@
+"""What models learnt, in words, tables and charts."""

@@ -1,0 +1,1 @@
+"""Small models that are trained with an implementation inside, and the gate on their losses."""

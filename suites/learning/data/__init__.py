@@ -1,0 +1,1 @@
+"""The examples of each task, one module a task."""
