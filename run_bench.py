@@ -6,6 +6,7 @@ Commands import what they need when they run, so that `--help` takes a tenth of 
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -555,11 +556,13 @@ def show(
     """
     from reports.outputs import showing as output
     from reports.outputs.folder import expect_folder
+    from reports.outputs.terminal.console import waiting
     from suites import showing
     from suites.request.planning import requested
 
     expect_folder(out or output.folder_of(name))
-    found = showing.show(name, requested(named("quick"), given), typed.command())
+    with nullcontext() if as_json else waiting("reading the weights"):
+        found = showing.show(name, requested(named("quick"), given), typed.command())
     raise typer.Exit(output.report(*found, out, as_json=as_json))
 
 

@@ -15,6 +15,7 @@ from impls.interface.limits import EVERY_MASK
 from suites.agreement.weights_readout import ReadOut, one_hot_values, read_out, summary
 from suites.measure.inputs import bind, make_inputs
 from suites.records.weights import MOST_CELLS, MOST_HEADS, MOST_POSITIONS, Weights
+from tests.stand_in.device import stand_in
 
 WINDOW = "b1 h2 t20 d8 window:5 fp32"
 
@@ -140,6 +141,12 @@ def test_an_approximation_has_no_bound() -> None:
     assert (found.approximate, found.agrees, found.deviations) == (True, False, ())
     assert found.largest is not None
     assert found.largest.off != 0.0
+
+
+def test_weights_are_read_out_on_an_nvidia_device() -> None:
+    with stand_in():
+        found = shown(named("naive"), "b1 h2 t20 d8 causal cuda")
+    assert found.agrees
 
 
 def test_one_hot_values_show_every_key_once() -> None:

@@ -10,6 +10,7 @@ from reports.views.charts.heat import Heat, Panel
 from reports.views.charts.palette import Look, looks
 from reports.views.explained.words import keys, number, table, vector, which_head
 from reports.views.sections import Section, Table
+from reports.views.text import counted
 from suites.explaining.steps import BlockStep, OnlineSoftmax
 
 TITLE = "The online softmax, block by block"
@@ -27,8 +28,8 @@ _HEAD = (
 def answer(found: OnlineSoftmax) -> str:
     """The comparison with the plain softmax."""
     return (
-        f"Query {found.query} reads its keys in {len(found.steps)} blocks and never needs all "
-        "scores at once: its output is that of the plain softmax, with a largest difference of "
+        f"Query {found.query} reads its keys in {counted(len(found.steps), 'block')}. Its output "
+        "equals that of the plain softmax within rounding: the largest difference is "
         f"{found.difference:.2g}."
     )
 

@@ -82,10 +82,10 @@ def _heat(found: Strips) -> Heat:
         key="window_strips",
         title="Which scores are computed",
         label="",
-        common=f"{found.problem}, blocks of {found.block} queries",
+        common=f"{found.problem}, blocks of {found.block} queries; {_STRENGTH}",
         x_title="key",
         y_title="query",
-        panels=(Panel(title=_STRENGTH, cells=_kinds(found), word="score", names=_KINDS),),
+        panels=(Panel(title="scores", cells=_kinds(found), word="score", names=_KINDS),),
         note="Rows of a block share a strip of keys: the pairs outside it are never computed.",
         alt="A picture of all pairs: skipped, computed and hidden by the mask, or visible.",
     )

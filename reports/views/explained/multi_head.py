@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from reports.views.explained.words import table
 from reports.views.numbers import percent
 from reports.views.sections import Section
+from reports.views.text import counted
 from suites.explaining.steps import Layer, LayerStep
 
 TITLE = "Shapes through multi-head attention"
@@ -19,8 +20,8 @@ def answer(found: Layer) -> str:
     width = problem.query_heads * problem.head_dim
     dense = sum(step.flops for step in found.steps if step.parameters)
     return (
-        f"Activations of width {width} become {problem.query_heads} heads of "
-        f"{problem.head_dim} and one width of {width} again; the projections take "
+        f"Activations of width {width} become {counted(problem.query_heads, 'head')} of "
+        f"{problem.head_dim}, and width {width} again. The projections take "
         f"{percent(dense / _flops(found))} of the FLOPs."
     )
 
@@ -37,7 +38,7 @@ def notes(found: Layer) -> Iterator[str]:
         )
     yield (
         "FLOPs of scores and heads grow with the square of the length, those of projections with "
-        "the length: long sequences are dominated by attention."
+        "the length. So attention takes most of them in long sequences."
     )
     yield "FLOPs count all pairs of queries and keys, as without a mask (arXiv 1706.03762)."
 

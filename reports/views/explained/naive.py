@@ -18,8 +18,8 @@ def answer(found: DenseSoftmax) -> str:
     """The size of the matrix of scores."""
     queries, length = len(found.scores), found.problem.key_length
     return (
-        f"The naive method computes all {queries} x {length} scores of a head, and keeps them: "
-        "its memory grows with the square of the length."
+        f"The naive method keeps all {queries} x {length} scores of a head. Its memory grows with "
+        "the square of the length."
     )
 
 
