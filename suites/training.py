@@ -176,7 +176,7 @@ def _taught(run: Run, pool: LocalPool, lesson: Lesson, steps: int) -> Training |
     is_reusable = False
     try:
         ending = process[1].ask(task, receive)
-        is_reusable = ending is None and not faults and not left
+        is_reusable = bool(found) and ending is None and not faults and not left
     finally:
         if is_reusable:
             pool.put_back(CHECK, process, own)
@@ -188,7 +188,7 @@ def _taught(run: Run, pool: LocalPool, lesson: Lesson, steps: int) -> Training |
         return faults[0]
     if found:
         return found[0]
-    return _fault(lesson, Ending("failed", "no_record", "its session ended without a result"))
+    return _fault(lesson, Ending("crashed", "no_record", "its session ended without a result"))
 
 
 def _fault(lesson: Lesson, ending: Ending) -> Record:
