@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from reports.outputs import drawing
+from reports.outputs.export.json_data import plain
 from reports.outputs.folder import RESULTS
 from reports.outputs.html import picture_page
 from reports.outputs.terminal.console import print_json, print_line, print_paths, print_tables
@@ -27,7 +28,7 @@ def report(name: str, found: Any, command: str, out: Path | None, *, as_json: bo
     folder = out or folder_of(name)
     made = None if drawing.missing() else picture_page.write(shown, folder, NAME)
     if as_json:
-        print_json({"answer": shown.answer, "notes": list(shown.notes), **to_data(found)})
+        print_json(plain({"answer": shown.answer, "notes": shown.notes, **to_data(found)}))
     else:
         print_tables(picture_text(shown))
         print_paths([*made.charts, made.page] if made else [])

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from rich.console import RenderableType
 from rich.text import Text
 
 from reports.outputs import drawing
+from reports.outputs.export.json_data import plain
 from reports.outputs.folder import RESULTS
 from reports.outputs.html import picture_page
 from reports.outputs.terminal.console import print_json, print_line, print_paths, print_tables
@@ -54,7 +55,8 @@ def report(run: Run, found: Weights, out: Path | None, *, as_json: bool) -> int:
 def of_weights(found: Weights) -> dict[str, Any]:
     """The weights as data, with the sentences about them."""
     said = [] if found.fault else sentences.notes(found)
-    return {"answer": sentences.answer(found), "notes": said, **to_data(found)}
+    made = {"answer": sentences.answer(found), "notes": said, **to_data(found)}
+    return cast("dict[str, Any]", plain(made))
 
 
 def _lines(found: Weights) -> Iterator[RenderableType]:

@@ -26,6 +26,7 @@ from suites.records.weights import (
     MOST_POSITIONS,
     Deviation,
     HeadWeights,
+    Kind,
     Weight,
     Weights,
 )
@@ -125,11 +126,18 @@ def visible_pairs(problem: Problem) -> Tensor:
 def _deviations(read: ReadOut, visible: Tensor) -> Iterator[Deviation]:
     """The ways in which weights are wrong, each with the weight that is furthest off."""
     top = read.expected.amax(-1, keepdim=True)
-    lost = read.wrong & visible & (read.found == 0) & (read.expected >= SIGNIFICANT * top)
-    hidden = read.wrong & ~visible
-    other = read.wrong & visible & ~lost
+    nan, wrong = read.found.isnan(), read.wrong & ~read.found.isnan()
+    lost = wrong & visible & (read.found == 0) & (read.expected >= SIGNIFICANT * top)
+    hidden = wrong & ~visible
+    other = wrong & visible & ~lost
     off = (read.found - read.expected).abs().nan_to_num(float("inf"))
-    for kind, which in (("hidden", hidden), ("lost", lost), ("other", other)):
+    ways: tuple[tuple[Kind, Tensor], ...] = (
+        ("nan", nan),
+        ("hidden", hidden),
+        ("lost", lost),
+        ("other", other),
+    )
+    for kind, which in ways:
         if which.any():
             worst = _weight(read, _worst(off.masked_fill(~which, -1.0)))
             yield Deviation(kind=kind, worst=worst, queries=int(which.any(-1).sum()))

@@ -27,7 +27,7 @@ from suites.records.kernels import UNSEEN
 from suites.records.profile import MemoryProfile, Profile
 
 FAULT_CALLS: Final = 5
-"""Plain calls over which page faults are averaged."""
+"""Plain calls over which page faults are averaged, at most."""
 COUNTED_MS: Final = 500.0
 """Time of plain calls over which hardware counters are averaged."""
 MOST_COUNTED: Final = 1000
@@ -62,10 +62,10 @@ def _take(task: TakeProfile, name: str, sender: Sender) -> None:
         timing.warm_up(call, clock)
         compile_ms = compilers.compile_ms()
         found = profiled(call, problem, clock, usage.kept_bytes or 0)
-        faults = _page_faults(call)
         snapshots = _write_snapshot(task, call)
-        calls = round(COUNTED_MS / max(median(found.plain_ms), COUNTED_MS / MOST_COUNTED))
-        counters = perf_counters.read(call, max(1, calls))
+        calls = counted_calls(median(found.plain_ms))
+        faults = _page_faults(call, min(calls, FAULT_CALLS))
+        counters = perf_counters.read(call, calls)
     reason = unseen(each) or usage.unseen
     trace = _write_trace(task, found)
     sender.send(
@@ -89,12 +89,17 @@ def _take(task: TakeProfile, name: str, sender: Sender) -> None:
     )
 
 
-def _page_faults(call: timing.Call) -> float:
-    """Minor page faults of one plain call, mean."""
+def counted_calls(call_ms: float) -> int:
+    """Plain calls over which counters are averaged; one where a call is long."""
+    return max(1, round(COUNTED_MS / max(call_ms, COUNTED_MS / MOST_COUNTED)))
+
+
+def _page_faults(call: timing.Call, calls: int) -> float:
+    """Minor page faults of plain calls, mean."""
     before = page_faults()
-    for _ in range(FAULT_CALLS):
+    for _ in range(calls):
         call()
-    return (page_faults() - before) / FAULT_CALLS
+    return (page_faults() - before) / calls
 
 
 def _with_system(found: MemoryProfile, faults: float, usage: memory.Usage) -> MemoryProfile:

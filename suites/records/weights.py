@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 from suites.records.codec import Count, ProblemText, message
 
@@ -12,6 +12,8 @@ MOST_POSITIONS: Final = 256
 """Queries and keys of a head that are drawn."""
 MOST_HEADS: Final = 8
 """Heads that are drawn, over all batch rows."""
+Kind = Literal["nan", "hidden", "lost", "other"]
+"""Ways in which a weight is wrong, the gravest first."""
 MOST_CELLS: Final = 1 << 16
 """Weights that are drawn, over all heads, unless a single head has more."""
 
@@ -37,12 +39,12 @@ class Weight:
 class Deviation:
     """Weights that are wrong in one way: the one that is furthest off, and how many queries.
 
-    kind     hidden: a key that the mask hides has a weight; lost: a visible key has none;
-             other: a visible key has another weight
+    kind     nan: a weight is NaN; hidden: a key that the mask hides has a weight; lost: a visible
+             key has none; other: a visible key has another weight
     queries  with such a weight, over all heads
     """
 
-    kind: str
+    kind: Kind
     worst: Weight
     queries: Count
 

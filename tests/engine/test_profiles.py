@@ -11,6 +11,7 @@ import pytest
 from impls.interface import Problem
 from suites.conducting import pool_of
 from suites.engine.catalogue import open_catalogue
+from suites.engine.profiles import COUNTED_MS, MOST_COUNTED, counted_calls
 from suites.profiling import taken_of
 from suites.records.kernels import UNSEEN
 from suites.records.plan import Plan
@@ -145,9 +146,18 @@ def test_an_implementation_that_fails_while_it_is_profiled_has_its_fault_alone(
     assert found.fault.isprintable()
 
 
-def test_an_implementation_beyond_its_memory_is_out_of_memory(file: Path, tmp_path: Path) -> None:
-    found = taken(f"{file}:honest", tmp_path, "b1 h8 t4096 d64 full", memory_limit=1 << 20)
-    assert found.fault.startswith("out_of_memory: "), found.fault
+@pytest.mark.parametrize(
+    ("call_ms", "calls"), [(0.01, MOST_COUNTED), (COUNTED_MS / 10, 10), (COUNTED_MS * 60, 1)]
+)
+def test_long_calls_are_counted_once_and_short_ones_a_limited_number_of_times(
+    call_ms: float, calls: int
+) -> None:
+    assert counted_calls(call_ms) == calls
+
+
+def test_an_implementation_beyond_its_memory_is_out_of_memory(tmp_path: Path) -> None:
+    found = taken("naive", tmp_path, "b1 h8 t4096 d64 full", memory_limit=1 << 28)
+    assert found.fault.startswith("out_of_memory: one call may add 0.25 GiB"), found.fault
 
 
 def test_an_implementation_that_runs_otherwise_when_annotated_has_no_lines(

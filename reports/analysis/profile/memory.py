@@ -122,6 +122,13 @@ def reference(found: ProfiledRun, profile: Profile) -> int | None:
     return next((peak for peak in peaks if peak is not None), None)
 
 
+def resident(found: ProfiledRun, profile: Profile) -> int | None:
+    """Growth of resident memory in a first call; from the run's record where that alone has it."""
+    own = profile.memory.resident_bytes if profile.memory else None
+    found_in = (record.resident_bytes for record in _records(found, profile))
+    return own if own is not None else next((each for each in found_in if each is not None), None)
+
+
 def unseen(found: ProfiledRun, profile: Profile) -> str:
     """Why torch's allocator does not see the memory; empty where it does."""
     return next((record.unseen for record in _records(found, profile) if record.unseen), "")

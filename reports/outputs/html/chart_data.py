@@ -122,7 +122,7 @@ def _panel(panel: Panel) -> dict[str, Any]:
     """A heat map; a value without a place on the scale, as NaN, is no value."""
     return {
         "title": chart_text(panel.title),
-        "cells": [[_cell(value) for value in row] for row in panel.cells],
+        "cells": [[_cell(value, 3 if panel.signed else 4) for value in row] for row in panel.cells],
         "word": chart_text(panel.word),
         "signed": panel.signed,
         "most": panel.most,
@@ -131,9 +131,9 @@ def _panel(panel: Panel) -> dict[str, Any]:
     }
 
 
-def _cell(value: float | None) -> float | None:
-    """To four digits: a page has up to 200,000 cells."""
-    return None if value is None or not isfinite(value) else float(f"{value:.4g}")
+def _cell(value: float | None, digits: int) -> float | None:
+    """To a few digits: a page has up to 200,000 cells."""
+    return None if value is None or not isfinite(value) else float(f"{value:.{digits}g}")
 
 
 def _blocks(chart: Icicle, shared: Shared) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from math import nan
 from typing import Final
 
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import LinearSegmentedColormap, Normalize, PowerNorm
+from matplotlib.ticker import MaxNLocator
 
 from reports.outputs.png.text import LABEL, PLAIN, plain
 from reports.views.charts.heat import Heat, Panel
@@ -45,7 +46,7 @@ def _fill(axes: Axes, chart: Heat, panel: Panel) -> None:
     scale = LinearSegmentedColormap.from_list("", list(_SCALES[panel.signed])).with_extremes(
         bad=_HIDDEN
     )
-    axes.imshow(cells, cmap=scale, vmin=-most if panel.signed else 0, vmax=most)
+    axes.imshow(cells, cmap=scale, norm=_norm(panel, most))
     rows, columns = chart.size
     if max(rows, columns) <= _LINES_UP_TO:
         axes.set_xticks([x + 0.5 for x in range(columns - 1)], minor=True)
@@ -54,8 +55,17 @@ def _fill(axes: Axes, chart: Heat, panel: Panel) -> None:
     if chart.mark:
         row, column = chart.mark
         axes.plot(column, row, "s", mfc="none", mec=_MARKED, mew=2, ms=10)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(integer=True))
     axes.tick_params(which="minor", length=0)
     axes.tick_params(labelsize=PLAIN, colors=INK, length=0)
     axes.spines[:].set_visible(False)
     axes.set_title(plain(panel.title), fontsize=LABEL, color=INK, loc="left")
     axes.set_xlabel(plain(chart.x_title), fontsize=PLAIN, color=INK)
+
+
+def _norm(panel: Panel, most: float) -> Normalize:
+    """Values as parts of the scale: square roots of weights, because most weights are small."""
+    if panel.signed:
+        return Normalize(-most, most)
+    return Normalize(0, most) if panel.names else PowerNorm(0.5, 0, most)

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PatchCollection
 from matplotlib.patches import Rectangle
 
-from reports.outputs.png.text import SMALL, letters, plain
+from reports.outputs.png.text import SMALL, plain, width
 from reports.views.charts.chart import Block, Icicle
 from reports.views.charts.palette import ink_on
 
@@ -37,9 +37,8 @@ def fill_icicle(axes: Axes, chart: Icicle, inches: tuple[float, float]) -> None:
     axes.add_collection(
         PatchCollection(boxes, facecolors=colours, edgecolors="white", linewidths=0.8)
     )
-    for block, start, depth, width in zip(chart.blocks, starts, depths, widths, strict=True):
-        room = letters(_TEXT_SHARE * inches[0] * width / widths[0], SMALL) if width else 0
-        if shown := _text(block, room):
+    for block, start, depth, own in zip(chart.blocks, starts, depths, widths, strict=True):
+        if shown := _text(block, _TEXT_SHARE * inches[0] * own / widths[0]):
             at = (start + 0.003 * widths[0], depth + 0.5)
             colour = ink_on(block.look.light)
             axes.text(*at, plain(shown), fontsize=SMALL, va="center", color=colour)
@@ -50,10 +49,11 @@ def fill_icicle(axes: Axes, chart: Icicle, inches: tuple[float, float]) -> None:
     axes.spines[:].set_visible(False)
 
 
-def _text(block: Block, room: int) -> str:
-    """The longest text that fits: name and share, the name, its first word; empty for none."""
-    texts = (f"{block.name}  {block.text}", block.name, block.name.partition(" ")[0])
-    return next((text for text in texts if len(text) <= room), "")
+def _text(block: Block, inches: float) -> str:
+    """The longest text that fits: name and share, the name, a line alone; empty for none."""
+    line, _, function = block.name.partition(" ")
+    texts = (f"{block.name}  {block.text}", block.name, line if function and ":" in line else "")
+    return next((text for text in texts if text and width(text, SMALL) <= inches), "")
 
 
 def _starts(chart: Icicle) -> list[float]:

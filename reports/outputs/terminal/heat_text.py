@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import isnan
+from math import isnan, sqrt
 from typing import Final
 
 from rich.text import Text
@@ -55,7 +55,7 @@ def _meanings(chart: Heat) -> Iterator[str]:
     for place, name in enumerate(names):
         yield f"{_shade(place / chart.most)} {name}"
     if plain and not names:
-        yield f"{_SHADES} from 0 to {chart.most:.3g}"
+        yield f"{_SHADES} from 0 to {chart.most:.3g}, by square roots"
     if chart.empty:
         yield f"blank: {chart.empty}"
     if len(plain) < len(chart.panels):
@@ -74,8 +74,9 @@ def _character(value: float | None, chart: Heat, panel: Panel, off: float | None
     if panel.signed:
         least = _SMALL * panel.most if off is None else off
         return "." if abs(value) < least else "+" if value > 0 else "-"
-    return _shade(value / chart.most)
+    share = max(0.0, value) / chart.most
+    return _shade(share if panel.names else sqrt(share))  # most weights are small
 
 
 def _shade(share: float) -> str:
-    return _SHADES[min(len(_SHADES) - 1, int(max(0.0, share) * len(_SHADES)))]
+    return _SHADES[min(len(_SHADES) - 1, int(share * len(_SHADES)))]

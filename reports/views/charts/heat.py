@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 
 Cells = tuple[tuple[float | None, ...], ...]
 """Rows of values; None where there is no value, as for a hidden key."""
@@ -28,10 +29,10 @@ class Panel:
 
     @property
     def most(self) -> float:
-        """The end of its scale of colours: the largest size of a value, or 1."""
+        """The end of its scale of colours: the largest size of a finite value, or 1."""
         if self.names:
             return len(self.names) - 1
-        values = [abs(x) for row in self.cells for x in row if x is not None]
+        values = [abs(x) for row in self.cells for x in row if x is not None and isfinite(x)]
         return max(values, default=0.0) or 1.0
 
 

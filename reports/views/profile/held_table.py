@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from reports.analysis.profile.memory import HeldAtPeak, at_peak, timeline
+from reports.analysis.profile.memory import HeldAtPeak, at_peak, resident, timeline
+from reports.analysis.profile.profiled_run import ProfiledRun
 from reports.views.numbers import mebibytes, number, percent
 from reports.views.problems import without
 from reports.views.sections import Row, Table, Value
@@ -71,7 +72,7 @@ def _shape(row: HeldAtPeak) -> str:
     return shape if row.count == 1 else f"{row.count} of {shape}"
 
 
-def summary(profiles: Sequence[Profile], shared: frozenset[str]) -> Table:
+def summary(found: ProfiledRun, profiles: Sequence[Profile], shared: frozenset[str]) -> Table:
     """The peak of every profiled call, with page faults and resident memory.
 
     shared  words that all problems have
@@ -79,13 +80,13 @@ def summary(profiles: Sequence[Profile], shared: frozenset[str]) -> Table:
     return Table(
         caption="Peaks of the profiled calls; resident memory is its growth in a first call.",
         head=_SUMMARY,
-        rows=tuple(_summed(each, shared) for each in profiles),
+        rows=tuple(_summed(each, resident(found, each), shared) for each in profiles),
         shown=len(_SUMMARY),
         names=_SUMMARY_NAMES,
     )
 
 
-def _summed(profile: Profile, shared: frozenset[str]) -> Row:
+def _summed(profile: Profile, resident_bytes: int | None, shared: frozenset[str]) -> Row:
     memory, line = profile.memory, timeline(profile)
     unseen = MemoryProfile() if memory is None else memory
     seen = memory is not None
@@ -96,7 +97,7 @@ def _summed(profile: Profile, shared: frozenset[str]) -> Row:
             figure(line.peak_share if line else None, percent(line.peak_share) if line else ""),
             figure(unseen.kept_bytes, mebibytes(unseen.kept_bytes) if seen else "", "not seen"),
             figure(unseen.page_faults, number(unseen.page_faults)),
-            figure(unseen.resident_bytes, mebibytes(unseen.resident_bytes)),
+            figure(resident_bytes, mebibytes(resident_bytes)),
             Value(without(profile.problem, shared)),
         ),
         facets={"implementation": profile.implementation},

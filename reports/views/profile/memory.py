@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -55,7 +56,7 @@ def sections(found: ProfiledRun) -> list[Section]:
             sentences=(*_sentences(found, shown, shared), *MEANINGS, *_snapshots(profiles)),
             charts=tuple(_charts(found, shared)),
             tables=(
-                held_table.summary(profiles, shared),
+                held_table.summary(found, profiles, shared),
                 *(_table(found, each, shared) for each in shown),
             ),
         )
@@ -69,11 +70,13 @@ def peak_sentence(profile: Profile) -> str:
         return ""
     if not memory_of.peak_bytes:
         return "torch's allocator gives out no memory"
-    rows = memory.at_peak(profile)
-    named = [f"{size(row.bytes)} of {what(row)}" for row in rows[:_NAMED]]
-    if rest := sum(row.bytes for row in rows[_NAMED:]):
-        others = counted(len(rows) - _NAMED, "other")
-        named.append(f"{size(rest)} of {others}")
+    places: Counter[str] = Counter()
+    for row in memory.at_peak(profile):
+        places[what(row)] += row.bytes
+    every = places.most_common()
+    named = [f"{size(held)} of {place}" for place, held in every[:_NAMED]]
+    if rest := sum(held for _, held in every[_NAMED:]):
+        named.append(f"{size(rest)} of {counted(len(every) - _NAMED, 'other')}")
     if memory_of.kept_bytes:
         named.append(f"{size(memory_of.kept_bytes)} {held_table.KEPT}")
     when = percent(line.peak_share) if line.peak_share else "the beginning"
@@ -88,7 +91,7 @@ def size(held: int) -> str:
 
 def what(row: HeldAtPeak) -> str:
     """As "bmm (impls/naive.py:48)"."""
-    operator = row.operator or held_table.PYTHON
+    operator = row.operator.removeprefix("_") or held_table.PYTHON
     return f"{operator} ({place})" if (place := row.line.partition(" ")[0]) else operator
 
 

@@ -13,6 +13,7 @@ from reports.rows.kernels import kernel_names
 from reports.views.charts.profile_time import chart
 from reports.views.machine import ceiling_rate
 from reports.views.numbers import attainable, known, mebibytes, milliseconds, percent, times
+from reports.views.problems import shared_words, without
 from reports.views.profile import operators
 from reports.views.sections import Section
 from reports.views.text import abbreviated
@@ -186,7 +187,7 @@ def _slowed(every: Sequence[Operators]) -> str:
     """How much longer a call takes with the profiler."""
     ratios = [
         f"{times(median(each.profile.profiled_ms) / median(each.profile.plain_ms))} "
-        f"({abbreviated(each.profile.implementation)})"
+        f"({_label(each, every)})"
         for each in every
     ]
     return f"With the profiler a call takes {', '.join(dict.fromkeys(ratios))} its time without it."
@@ -200,11 +201,15 @@ def _attained(every: Sequence[Operators]) -> Iterator[str]:
         if each.measured is not None and known(each.measured.share_of_attainable)
     ]
     if reached:
-        said = ", ".join(
-            f"{abbreviated(each.profile.implementation)} {attainable(share)}"
-            for each, share in reached
-        )
+        said = ", ".join(f"{_label(each, every)} {attainable(share)}" for each, share in reached)
         yield f"Part of the attainable rate that whole calls reach without the profiler: {said}."
+
+
+def _label(found: Operators, every: Sequence[Operators]) -> str:
+    """The implementation; of several problems, with the words that set its own apart."""
+    name = abbreviated(found.profile.implementation)
+    shared = shared_words({each.profile.problem for each in every})
+    return f"{name} {without(found.profile.problem, shared)}" if shared else name
 
 
 def _ceilings(every: Sequence[Operators]) -> Iterator[str]:

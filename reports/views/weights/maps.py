@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import Final
 
 from reports.views.charts.heat import Cells, Heat, Panel
@@ -73,8 +74,9 @@ def _differences(head: HeadWeights) -> Cells:
 
 
 def _most(head: HeadWeights) -> str:
-    """The largest difference of the drawn weights: the end of its scale of colours."""
-    return size(max(abs(x) for row in _differences(head) for x in row if x is not None))
+    """The largest difference of the drawn weights that are numbers."""
+    drawn = (x for row in _differences(head) for x in row if x is not None)
+    return size(max((abs(x) for x in drawn if isfinite(x)), default=0.0))
 
 
 def _sides(sums: Sequence[float]) -> tuple[str, ...]:
@@ -97,6 +99,7 @@ def _mark(head: HeadWeights, found: Weights) -> tuple[int, int] | None:
 def _note(head: HeadWeights, found: Weights) -> str:
     marked = " The frame marks the weight that the first sentence names."
     return (
-        f"Darker on a light page, lighter on a dark one: a larger weight. Grey: {HIDDEN}."
+        "Darker on a light page, lighter on a dark one: a larger weight. Colours follow its square "
+        f"root. Grey: {HIDDEN}."
         f"{marked if _mark(head, found) else ''}"
     )

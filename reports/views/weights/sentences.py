@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import isnan
 from typing import Final
 
 from reports.views.numbers import three_digits
@@ -43,6 +44,7 @@ def deviation(each: Deviation, found: Weights) -> str:
     worst = each.worst
     got, wanted = apart(worst)
     said = {
+        "nan": f"gives the weight NaN to key {worst.key}, expected {wanted}",
         "hidden": f"gives weight {got} to key {worst.key}, which the mask {_mask(found)} hides",
         "lost": f"gives no weight to key {worst.key}, expected {wanted}",
         "other": f"gives weight {got} to key {worst.key}, expected {wanted}",
@@ -94,6 +96,8 @@ def _sums(found: Weights) -> Iterator[str]:
 
 
 def _range(ends: tuple[float, float]) -> str:
+    if any(map(isnan, ends)):
+        return "NaN"
     low, high = (three_digits(round(value, 6)) for value in ends)
     if all(abs(value - 1) < SUM_OF_ONE for value in ends):
         return "1"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -90,6 +91,11 @@ def test_a_call_with_too_many_events_is_refused_in_words(
         events_of(lambda: (X + X).exp().sin(), shapes=False)
 
 
+def test_the_manual_states_how_many_events_a_call_may_have() -> None:
+    manual = (Path(__file__).parents[3] / "docs" / "profile.md").read_text()
+    assert f"more than {events.MOST_EVENTS:,} operators and allocations" in manual
+
+
 def test_allocations_of_the_host_do_not_mix_with_those_of_a_gpu() -> None:
     def node(device: str, size: int) -> Any:
         """An allocation in torch's event tree."""
@@ -116,3 +122,14 @@ def test_of_a_call_on_the_stand_in_no_allocation_of_the_host_is_read() -> None:
         on_host, _ = events_of(lambda: on_device @ on_device, shapes=False, device="cpu")
     assert allocated(on_cuda) == []
     assert sum(size for size in allocated(on_host) if size > 0) >= X.nbytes
+
+
+def test_events_of_other_threads_are_in_the_call_where_they_begin_within_it() -> None:
+    """As on a GPU, where autograd runs the backward pass in a thread of the device."""
+    forward = Event("operator", "aten::mul", 12, 20)
+    call = Event("annotation", events.CALL, 10, 100, within=[forward])
+    backward = Event("operator", "MulBackward0", 30, 60, thread=2)
+    late = Event("operator", "aten::exp", 101, 110, thread=2)
+    early = Event("operator", "aten::sin", 1, 9, thread=2)
+    root = events._rooted([early, backward, call, late])
+    assert [each.name for each in root.within] == ["aten::mul", "MulBackward0"]

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 import torch
 
+from suites.measure.profiler import placing
+from suites.measure.profiler.events import Event
 from suites.measure.profiler.placing import placed
+from suites.measure.profiler.source_lines import MARK, Lines
 from tests.measure.profiler import lines_by_hand
 from tests.measure.profiler.lines_by_hand import Call, line_of
 
@@ -148,3 +151,40 @@ def test_an_allocation_has_the_line_that_was_executed() -> None:
         f"{FILE}:{line_of('inner')}",
         f"{FILE}:{line_of('after inner')}",
     ]
+
+
+def test_a_backward_operator_in_another_thread_has_the_line_of_its_forward_operator(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As on a GPU. The line is found by the number that both operators share."""
+
+    def annotation(line: int, at: int) -> Event:
+        return Event("annotation", f"{MARK}{line}", at, at)
+
+    mul = Event("operator", "aten::mul", 12, 20, sequence=5)
+    exp = Event("operator", "aten::exp", 22, 29, sequence=6)
+    made = Event("memory", "", 41, 41, thread=2, changed=64)
+    grad = Event("operator", "aten::mul", 40, 45, thread=2, within=[made])
+    backward = Event(
+        "operator", "MulBackward0", 39, 50, thread=2, sequence=5, is_backward=True, within=[grad]
+    )
+    root = Event(
+        "annotation", "call", 10, 60,
+        within=[annotation(0, 11), mul, annotation(1, 21), exp, annotation(2, 30), backward],
+    )  # fmt: skip
+
+    def recorded(call: Any, **_: Any) -> tuple[Event, None]:
+        call()
+        return root, None
+
+    monkeypatch.setattr(placing, "events_of", recorded)
+    lines = Lines([("a.py:1 f",), ("a.py:2 f",), ("a.py:3 f",)])
+    monkeypatch.setattr(placing, "Lines", lambda: lines)
+    found = placed(lambda: None, "cuda")
+    assert [(each.event.name, each.stack[0]) for each in found.operators] == [
+        ("aten::mul", "a.py:1 f"),
+        ("aten::exp", "a.py:2 f"),
+        ("MulBackward0", "a.py:1 f"),
+        ("aten::mul", "a.py:1 f"),
+    ]
+    assert [(event.changed, stack) for event, stack in found.allocations] == [(64, ("a.py:1 f",))]

@@ -19,7 +19,7 @@ from reports.outputs.terminal.profile_tables import MOST_ROWS
 from suites.conducting import Conducted
 from suites.records.codec import from_json
 from suites.records.profile import Profile
-from tests.reports.browser import draw_all, opened
+from tests.reports.browser import Opened, draw_all, opened
 from tests.reports.profile_by_hand import LONGER, PROBLEM, found, profile
 from tests.saved_run import stored
 
@@ -211,6 +211,15 @@ def test_axe_finds_nothing(scheme: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.browser
+def await_true(seen: Opened, expression: str) -> None:
+    """Wait for a condition. Playwright's own `wait_for_function` breaks the page's policy."""
+    for _ in range(200):
+        if seen.view.evaluate(expression):
+            return
+        seen.view.wait_for_timeout(50)
+    pytest.fail(f"not true within 10 s: {expression}")
+
+
 def test_a_click_on_a_block_shows_it_alone_and_the_path_leads_back(tmp_path: Path) -> None:
     made = profiling.write(found(replace(profile())), tmp_path, quiet=True)
     assert made is not None
@@ -219,8 +228,8 @@ def test_a_click_on_a_block_shows_it_alone_and_the_path_leads_back(tmp_path: Pat
         level = "document.querySelector('[data-family=flame_other]').data[0].level"
         block = seen.view.locator("[data-family=flame_other] .slice", has_text="other.py:7")
         block.first.click()
-        seen.view.wait_for_function(f"{level} === '1'")
+        await_true(seen, f"{level} === '1'")
         path = seen.view.locator("[data-family=flame_other] .pathbar", has_text="call")
         path.first.click()
-        seen.view.wait_for_function(f"{level} !== '1'")
+        await_true(seen, f"{level} !== '1'")
         assert seen.complaints == []

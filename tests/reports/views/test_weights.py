@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
 
 import pytest
+from matplotlib.axes import Axes
 
 from impls.interface import Problem
+from reports.outputs.html.assets import script_json
 from reports.outputs.html.chart_data import chart_data
 from reports.outputs.html.filters import Filters
 from reports.outputs.png.figure import figure
 from reports.outputs.terminal.heat_text import fits, heat_text, legend
 from reports.views.charts.heat import Heat, Panel
 from reports.views.weights import maps, sentences
-from suites.records.weights import Deviation, HeadWeights, Weight, Weights
+from suites.records.weights import Deviation, HeadWeights, Kind, Weight, Weights
 
 WORST = Weight(batch_row=0, head=0, query=0, key=1, found=0.12, expected=0.0)
 HEAD = HeadWeights(
@@ -50,12 +53,13 @@ def test_agreement_has_the_largest_difference() -> None:
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
+        ("nan", "query 0 gives the weight NaN to key 1, expected 0"),
         ("hidden", "query 0 gives weight 0.12 to key 1, which the mask causal hides"),
         ("lost", "query 0 gives no weight to key 1, expected 0"),
         ("other", "query 0 gives weight 0.12 to key 1, expected 0"),
     ],
 )
-def test_a_deviation_names_query_key_and_weight(kind: str, said: str) -> None:
+def test_a_deviation_names_query_key_and_weight(kind: Kind, said: str) -> None:
     found = replace(HIDDEN, deviations=(Deviation(kind=kind, worst=WORST, queries=3),))
     assert sentences.answer(found) == (
         f"mine differs from the reference: {said} (head 0; 3 queries in all)."
@@ -128,10 +132,10 @@ def test_the_text_shows_sizes_blanks_and_signs() -> None:
     title, heads, first, second = (line.plain for line in heat_text(heat, 1e-3))
     assert title == "Weights of head 0"
     assert heads.split() == ["mine", "reference", "difference"]
-    assert first.split() == ["query", "0", "█·", "█", "-+"]
-    assert second.split() == ["query", "1", "▒▒", "▒▒", ".."]
+    assert first.split() == ["query", "0", "█░", "█", "-+"]
+    assert second.split() == ["query", "1", "▓▓", "▓▓", ".."]
     assert legend(heat) == (
-        "·░▒▓█ from 0 to 1; blank: hidden by the mask; + and -: above and below 0"
+        "·░▒▓█ from 0 to 1, by square roots; blank: hidden by the mask; + and -: above and below 0"
     )
 
 
@@ -163,11 +167,12 @@ def test_nan_is_no_value_on_the_page_and_a_question_mark_in_text() -> None:
     data = chart_data([heat], Filters(None))
     ((family,),) = data["families"].values()
     assert family["panels"][0]["cells"] == [[None, None], [0.5, 0.5]]
+    assert "NaN" not in script_json(data)
     assert "?" in [line.plain for line in heat_text(heat)][2]
 
 
 def test_an_image_has_the_three_panels() -> None:
     drawn = figure(maps.heats(HIDDEN))
     (outer,) = drawn.axes
-    titles = [each.get_title(loc="left") for each in outer.child_axes]
+    titles = [cast("Axes", each).get_title(loc="left") for each in outer.child_axes]
     assert titles == ["mine", "reference", "difference"]

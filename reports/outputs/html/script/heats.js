@@ -3,9 +3,15 @@
 const HEAT_GAP = 0.09;
 const HEAT_CELL = 34;
 const [HEAT_LOW, HEAT_HIGH] = [60, 560];
-const heatScale = (signed) => (signed
-  ? [[0, "#c25a00"], [0.5, dark.matches ? "#1d2733" : "#f4f6f8"], [1, dark.matches ? "#6cb8f2" : "#00659c"]]
-  : [[0, dark.matches ? "#132536" : "#edf5fb"], [0.5, dark.matches ? "#3d83b8" : "#5aa3d0"], [1, dark.matches ? "#d9f0ff" : "#003a61"]]);
+const HEAT_COLOURS = [["#edf5fb", "#a4cce6", "#5aa3d0", "#2d6f99", "#003a61"], ["#132536", "#285477", "#3d83b8", "#8bbadc", "#d9f0ff"]];
+// Weights have colours by their square roots: most weights of a long row are small.
+const heatScale = (panel) => {
+  if (panel.signed) return [[0, "#c25a00"], [0.5, dark.matches ? "#1d2733" : "#f4f6f8"], [1, dark.matches ? "#6cb8f2" : "#00659c"]];
+  return HEAT_COLOURS[dark.matches ? 1 : 0].map((colour, i) => [panel.names.length ? i / 4 : (i / 4) ** 2, colour]);
+};
+// At most so many ticks: every 1, 2, 5, 10, 20, ...
+const MOST_TICKS = 12;
+const tickStep = (count) => [1, 2, 5, 10, 20, 50, 100].find((step) => count / step <= MOST_TICKS) ?? 200;
 const axisName = (axis, i) => `${axis}${i ? i + 1 : ""}`;
 const heatOf = (chart) => (panel, i) => {
   const most = panel.signed ? panel.most : chart.most;
@@ -14,7 +20,7 @@ const heatOf = (chart) => (panel, i) => {
   const side = panel.sides.length && !panel.names.length ? "<br>%{text}" : "";
   return {
     type: "heatmap", z: panel.cells, text: words, xaxis: axisName("x", i), yaxis: axisName("y", i), name: panel.title,
-    colorscale: heatScale(panel.signed), zmin: panel.signed ? -most : 0, zmax: most, showscale: false, hoverongaps: false,
+    colorscale: heatScale(panel), zmin: panel.signed ? -most : 0, zmax: most, showscale: false, hoverongaps: false,
     xgap: panel.cells[0].length <= 48 ? 1 : 0, ygap: panel.cells.length <= 48 ? 1 : 0,
     hovertemplate: `${chart.y} %{y}, ${chart.x} %{x}<br>${value}${side}<extra></extra>`,
   };
@@ -40,7 +46,7 @@ const heatLayout = (place, chart) => {
     const bottom = 1 - (Math.floor(i / across) * (high + gap) + high) / inner;
     const right = left + Math.min(wide, cell * columns / (place.clientWidth - margin.l - margin.r));
     const ends = (count) => ({
-      showgrid: false, zeroline: false, linecolor: rule, fixedrange: narrow.matches, tick0: 0, dtick: Math.ceil(count / 12), tickformat: "d",
+      showgrid: false, zeroline: false, linecolor: rule, fixedrange: narrow.matches, tick0: 0, dtick: tickStep(count), tickformat: "d",
     });
     laid[axisName("xaxis", i)] = { ...ends(columns), domain: [left, right], anchor: axisName("y", i), range: [-0.5, columns - 0.5], title: { text: chart.x, standoff: 6 } };
     laid[axisName("yaxis", i)] = {

@@ -151,3 +151,15 @@ def test_on_a_gpu_the_note_and_the_reason_are_those_of_its_allocator() -> None:
     assert any(each.endswith(memory.ON_GPU) for each in section.sentences)
     (chart,) = section.charts
     assert "The time is that of the host" in chart.note
+
+
+def test_resident_memory_that_only_the_record_has_is_shown() -> None:
+    found = section_of(profile(memory=None), peak_bytes=None, resident_bytes=3 * MIB)
+    assert cells(found.tables[0])[0][5] == "3.00"
+    assert cells(section_of(profile(), resident_bytes=3 * MIB).tables[0])[0][5] == "64.0"
+
+
+def test_a_sentence_names_a_line_and_its_operator_once_for_all_shapes() -> None:
+    two = tuple(Held(bytes=size, node=2, line=1, shape=f"{size} int8") for size in (MIB, 2 * MIB))
+    said = memory.peak_sentence(profile(memory=MemoryProfile(peak_bytes=3 * MIB, held=two)))
+    assert said.endswith("of the call: 3.00 MiB of bmm (impls/mine.py:5)")
