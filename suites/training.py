@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from typing import Final, NamedTuple
 
@@ -152,31 +152,40 @@ def _trained(run: Run, pool: LocalPool, lesson: Lesson, live: Live, steps: int) 
     )
 
 
+@dataclass(slots=True)
+class _Heard:
+    """The messages of a process about one training."""
+
+    trainings: list[Training] = field(default_factory=list)
+    faults: list[Record] = field(default_factory=list)
+    left_threads: bool = False
+
+    def receive(self, message: Message) -> None:
+        """Keep what a message says."""
+        if isinstance(message, Trained):
+            self.trainings.append(message.training)
+        elif isinstance(message, Made):
+            self.faults.append(message.record)
+        self.left_threads |= isinstance(message, LeftThreads)
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the process may train the next model."""
+        return bool(self.trainings) and not self.faults and not self.left_threads
+
+
 def _taught(run: Run, pool: LocalPool, lesson: Lesson, steps: int) -> Training | Record:
     """What a process gave: the training, or the record of its failure.
 
     The next implementation gets the same process, unless this one failed or left threads there.
     """
-    found: list[Training] = []
-    faults: list[Record] = []
-    left: list[LeftThreads] = []
-
-    def receive(message: Message) -> None:
-        if isinstance(message, Trained):
-            found.append(message.training)
-        elif isinstance(message, Made):
-            faults.append(message.record)
-        elif isinstance(message, LeftThreads):
-            left.append(message)
-
-    problem, name = lesson.problem, lesson.entry.name
+    problem, name, heard = lesson.problem, lesson.entry.name, _Heard()
     task = Tasks(run, lambda _: None).train(problem, name, lesson.task.name, steps)
     own = run.plan.process_of(name)
-    process = pool.take(CHECK, run.plan.threads[0], own)
-    is_reusable = False
+    process, is_reusable = pool.take(CHECK, run.plan.threads[0], own), False
     try:
-        ending = process[1].ask(task, receive)
-        is_reusable = ending is None and not faults and not left
+        ending = process[1].ask(task, heard.receive)
+        is_reusable = ending is None and heard.is_sound
     finally:
         if is_reusable:
             pool.put_back(CHECK, process, own)
@@ -184,11 +193,11 @@ def _taught(run: Run, pool: LocalPool, lesson: Lesson, steps: int) -> Training |
             process[1].end()
     if ending is not None:
         return _fault(lesson, ending)
-    if faults:
-        return faults[0]
-    if found:
-        return found[0]
-    return _fault(lesson, Ending("failed", "no_record", "its session ended without a result"))
+    if heard.faults:
+        return heard.faults[0]
+    if heard.trainings:
+        return heard.trainings[0]
+    return _fault(lesson, Ending("crashed", "no_record", "its session ended without a result"))
 
 
 def _fault(lesson: Lesson, ending: Ending) -> Record:
