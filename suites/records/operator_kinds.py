@@ -81,6 +81,8 @@ _NAMES: Final[dict[OperatorKind, frozenset[str]]] = {
     "copies": COPIES,
     "fills and allocation": FILLS,
 }
+RELEASE_NAME: Final = "releasing memory"
+"""Time between operators after a large release: the system takes the pages back."""
 GENERATED: Final = re.compile(r"graph_\d+_|(cpp|triton)_\w*(fused|flex)")
 """Kernels that torch.compile generates."""
 _KERNELS: Final[tuple[tuple[OperatorKind, re.Pattern[str]], ...]] = (
@@ -109,6 +111,8 @@ def kind_of(name: str) -> OperatorKind:
         return "compiled code"
     if is_attention(name):
         return "other" if name == MATH else "attention"
+    if name == RELEASE_NAME:
+        return "fills and allocation"
     if not _LIBRARY.match(name):
         return "Python"
     return next((kind for kind, names in _NAMES.items() if plain(name) in names), "other")

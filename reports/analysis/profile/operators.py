@@ -201,7 +201,7 @@ class Operators:
             if node.kind == "operator"
         ]
         python = [
-            _Part(place, PYTHON, PYTHON, node.self_ns)
+            _Part(place, node.name, kind_of(node.name), node.self_ns)
             for place, node in enumerate(self.tree.nodes)
             if node.kind == "python"
         ]

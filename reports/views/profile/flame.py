@@ -142,7 +142,7 @@ class _Blocks:
     def _look(self, node: Node, own_share: float) -> Look:
         if node.kind in ("call", "line") or own_share < OWN_SHARE:
             return LINE
-        kind: OperatorKind = "Python" if node.kind == "python" else kind_of(node.name)
+        kind = kind_of(node.name)
         self.kinds.add(kind)
         return look_of_kind(kind)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from suites.measure.kernels import GRAPH
@@ -10,11 +10,14 @@ from suites.measure.profiler.events import ENGINE, Event
 from suites.measure.profiler.placing import Placed, shape_of
 from suites.measure.profiler.source_lines import Stack
 from suites.measure.profiler.work import Work
-from suites.records.operator_kinds import ENGINE_NAME, GRAPH_NAME
+from suites.records.operator_kinds import ENGINE_NAME, GRAPH_NAME, RELEASE_NAME
 from suites.records.profile import ROOT, UNPLACED, Kind, Node
 
 PYTHON = "Python"
 """The name of the nodes of time in which no operator runs."""
+LARGE = 128 << 10
+"""Bytes of a release from which glibc may return pages to the system (M_MMAP_THRESHOLD,
+M_TRIM_THRESHOLD in mallopt(3)). The time from such a release to the next event is its own."""
 
 WorkOf = Callable[[Placed, Event], Work]
 """Gives the work of an operator, from its inputs and from its event in the timed call."""
@@ -68,13 +71,13 @@ class CallTree:
         whole = self._at(UNPLACED, "call", "call")
         self._sums[whole].add(total_ns=root.span_ns, calls=1)
         self._add_kernels(root, whole)
-        at_ns, stack = root.start_ns, self.placed[0].stack if self.placed else ()
-        for each in (each for each in root.within if each.kind == "operator"):
-            stack = self.placed[len(self.node_of)].stack
-            self._add_python(stack, each.start_ns - at_ns)
-            self._add(each, self._line(stack))
-            at_ns = max(at_ns, each.end_ns)
-        self._add_python(stack, root.end_ns - at_ns)
+        stack = self.placed[0].stack if self.placed else ()
+        for gap, each in _gaps(root):
+            stack = self.placed[len(self.node_of)].stack if each else stack
+            for name, took_ns in gap:
+                self._add_python(self._line(stack), name, took_ns)
+            if each:
+                self._add(each, self._line(stack))
         self._sum_lines()
         return tuple(map(_node, self._sums))
 
@@ -85,10 +88,10 @@ class CallTree:
             node = None if node is None else self._index.get((node, "line", line))
         return node if stack else None
 
-    def _add_python(self, stack: Stack, took_ns: int) -> None:
+    def _add_python(self, below: int, name: str, took_ns: int) -> None:
         """Time before an operator, which belongs to the line that calls it."""
         if took_ns > 0:
-            node = self._at(self._line(stack), "python", PYTHON)
+            node = self._at(below, "python", name)
             self._sums[node].add(total_ns=took_ns, self_ns=took_ns, calls=1)
 
     def _add(self, event: Event, parent: int) -> None:
@@ -98,7 +101,7 @@ class CallTree:
         self.node_of.append(node)
         self.line_of.append(self._line_above(node))
         within = [each for each in event.within if each.kind == "operator"]
-        inner_ns = sum(each.took_ns for each in within)
+        inner_ns = sum(each.took_ns for each in within) + self._add_releases(event, node)
         found = self._sums[node]
         found.add(total_ns=event.took_ns, self_ns=max(0, event.took_ns - inner_ns), calls=1)
         found.add_work(self.work_of(placed, event))
@@ -108,6 +111,14 @@ class CallTree:
             below = self.placed[len(self.node_of)].stack
             own = node if below == placed.stack else self._line(below, node, placed.stack)
             self._add(each, own)
+
+    def _add_releases(self, event: Event, node: int) -> int:
+        """Time of releases between the operators of a function in Python, which is returned."""
+        if "::" in event.name:
+            return 0  # an operator's own release is part of its work
+        took_ns = [own for gap, _ in _gaps(event) for name, own in gap if name == RELEASE_NAME]
+        self._add_python(node, RELEASE_NAME, sum(took_ns))
+        return sum(took_ns)
 
     def _add_kernels(self, event: Event, parent: int) -> None:
         """The kernels that an event launched on a GPU."""
@@ -145,6 +156,25 @@ class CallTree:
         for each in reversed(self._sums):
             if each.parent > ROOT and self._sums[each.parent].kind == "line":
                 self._sums[each.parent].total_ns += each.total_ns
+
+
+Gap = list[tuple[str, int]]
+"""Pieces of time in which no operator runs, each with the name of its node."""
+
+
+def _gaps(event: Event) -> Iterator[tuple[Gap, Event | None]]:
+    """The time before each operator directly within an event, and that after the last one."""
+    name, at_ns, gap = PYTHON, event.start_ns, Gap()
+    for each in event.within:
+        if each.kind not in ("operator", "memory"):
+            continue
+        gap.append((name, max(0, each.start_ns - at_ns)))
+        at_ns = max(at_ns, each.end_ns)
+        name = RELEASE_NAME if each.changed <= -LARGE else PYTHON
+        if each.kind == "operator":
+            yield gap, each
+            gap = []
+    yield [*gap, (name, max(0, event.end_ns - at_ns))], None
 
 
 def _named(name: str) -> str:
