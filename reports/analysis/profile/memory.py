@@ -129,6 +129,17 @@ def resident(found: ProfiledRun, profile: Profile) -> int | None:
     return own if own is not None else next((each for each in found_in if each is not None), None)
 
 
+def page_faults(found: ProfiledRun, profile: Profile) -> float | None:
+    """Minor page faults per call: of the run's timed calls; without these, of plain calls beside.
+
+    They depend on what the allocator holds, which differs between processes: the run has several.
+    """
+    row = found.measurement(profile)
+    if row is not None and row.page_faults is not None:
+        return row.page_faults
+    return profile.memory.page_faults if profile.memory else None
+
+
 def unseen(found: ProfiledRun, profile: Profile) -> str:
     """Why torch's allocator does not see the memory; empty where it does."""
     return next((record.unseen for record in _records(found, profile) if record.unseen), "")

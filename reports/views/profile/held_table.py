@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from reports.analysis.profile.memory import HeldAtPeak, at_peak, resident, timeline
+from reports.analysis.profile.memory import HeldAtPeak, at_peak, page_faults, resident, timeline
 from reports.analysis.profile.profiled_run import ProfiledRun
 from reports.views.numbers import mebibytes, number, percent
 from reports.views.problems import without
@@ -80,24 +80,24 @@ def summary(found: ProfiledRun, profiles: Sequence[Profile], shared: frozenset[s
     return Table(
         caption="Peaks of the profiled calls; resident memory is its growth in a first call.",
         head=_SUMMARY,
-        rows=tuple(_summed(each, resident(found, each), shared) for each in profiles),
+        rows=tuple(_summed(found, each, shared) for each in profiles),
         shown=len(_SUMMARY),
         names=_SUMMARY_NAMES,
     )
 
 
-def _summed(profile: Profile, resident_bytes: int | None, shared: frozenset[str]) -> Row:
+def _summed(found: ProfiledRun, profile: Profile, shared: frozenset[str]) -> Row:
     memory, line = profile.memory, timeline(profile)
     unseen = MemoryProfile() if memory is None else memory
-    seen = memory is not None
+    seen, faults, grown = memory is not None, page_faults(found, profile), resident(found, profile)
     return Row(
         (
             Value(profile.implementation),
             figure(unseen.peak_bytes, mebibytes(unseen.peak_bytes) if seen else "", "not seen"),
             figure(line.peak_share if line else None, percent(line.peak_share) if line else ""),
             figure(unseen.kept_bytes, mebibytes(unseen.kept_bytes) if seen else "", "not seen"),
-            figure(unseen.page_faults, number(unseen.page_faults)),
-            figure(resident_bytes, mebibytes(resident_bytes)),
+            figure(faults, number(faults)),
+            figure(grown, mebibytes(grown)),
             Value(without(profile.problem, shared)),
         ),
         facets={"implementation": profile.implementation},

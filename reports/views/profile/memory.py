@@ -26,6 +26,8 @@ _LEAST_MIB: Final = 2**20 // 100
 """Bytes; less is not said in MiB."""
 _NAMED: Final = 3
 """Lines that a sentence names."""
+MANY_FAULTS: Final = 256
+"""Page faults of a call from which it is said that pages are mapped anew: 1 MiB of 4 KiB pages."""
 UNSEEN: Final = "torch's allocator does not see its memory"
 WHY: Final = "A record is of a first call, which may also allocate what later calls reuse."
 ON_GPU: Final = (
@@ -82,6 +84,16 @@ def peak_sentence(profile: Profile) -> str:
     when = percent(line.peak_share) if line.peak_share else "the beginning"
     peak = f"the peak of {size(memory_of.peak_bytes)} is reached at {when} of the call"
     return f"{peak}: {', '.join(named)}"
+
+
+def faults_sentence(found: ProfiledRun, profile: Profile) -> str:
+    """How many pages a call maps anew, and what avoids it; empty for few pages."""
+    faults = memory.page_faults(found, profile)
+    if faults is None or faults < MANY_FAULTS:
+        return ""
+    said = f"Each call maps {faults:,.0f} pages of memory anew"
+    plain = profile.problem.device == "cpu" and found.analysis.plan.allocator == "default"
+    return f"{said}; --allocator retain keeps them mapped." if plain else f"{said}."
 
 
 def size(held: int) -> str:

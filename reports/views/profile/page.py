@@ -83,7 +83,8 @@ def _peaks(found: ProfiledRun) -> Iterator[str]:
     """The peak memory and what holds it, on the same problem."""
     for profile in found.on(found.longest) if found.longest else ():
         if said := memory.peak_sentence(profile):
-            yield f"{abbreviated(profile.implementation)}: {said}."
+            faults = memory.faults_sentence(found, profile)
+            yield f"{abbreviated(profile.implementation)}: {said}. {faults}".rstrip()
 
 
 def notes(found: ProfiledRun) -> list[str]:

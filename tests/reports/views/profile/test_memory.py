@@ -18,6 +18,13 @@ def section_of(*profiles: object, **record: object) -> Section:
     return found
 
 
+def with_faults(count: float) -> ProfiledRun:
+    """A run whose timed calls had so many page faults each."""
+    found = profiled(profile())
+    records = [replace(each, page_faults=count) for each in found.analysis.records]
+    return ProfiledRun(Analysis(found.analysis.run, records), found.profiles)
+
+
 def cells(table: Table) -> list[list[str]]:
     return [[cell.text for cell in row.cells] for row in table.rows]
 
@@ -124,7 +131,8 @@ def test_several_problems_have_a_chart_each_and_tables_of_the_largest_peaks() ->
 
 
 def test_page_faults_and_resident_memory_stand_beside_the_peak() -> None:
-    (row,) = cells(section_of(profile()).tables[0])
+    found = with_faults(12.5)
+    (row,) = cells(memory.sections(found)[0].tables[0])
     assert row == ["base", "24.0", "50 %", "4.00", "12.5", "64.0", str(PROBLEM)]
 
 
@@ -163,3 +171,18 @@ def test_a_sentence_names_a_line_and_its_operator_once_for_all_shapes() -> None:
     two = tuple(Held(bytes=size, node=2, line=1, shape=f"{size} int8") for size in (MIB, 2 * MIB))
     said = memory.peak_sentence(profile(memory=MemoryProfile(peak_bytes=3 * MIB, held=two)))
     assert said.endswith("of the call: 3.00 MiB of bmm (impls/mine.py:5)")
+
+
+def test_pages_that_are_mapped_anew_are_said_with_what_avoids_it() -> None:
+    own = profile()
+    few = with_faults(memory.MANY_FAULTS - 1.0)
+    assert memory.faults_sentence(few, own) == ""
+    many = with_faults(float(memory.MANY_FAULTS))
+    assert memory.faults_sentence(many, own) == (
+        "Each call maps 256 pages of memory anew; --allocator retain keeps them mapped."
+    )
+    run = many.analysis.run
+    retained = replace(run, plan=replace(run.plan, allocator="retain"))
+    analysis = Analysis(retained, many.analysis.records)
+    said = memory.faults_sentence(ProfiledRun(analysis, many.profiles), own)
+    assert said == "Each call maps 256 pages of memory anew."
