@@ -64,7 +64,7 @@ def profile(
 
 
 def _stopped(done: Conducted) -> str:
-    """What is stored of a run whose profiles were stopped by hand."""
+    """The sentence on a run whose profiles were stopped by hand: its stored records."""
     count, name = len(done.store.profiles(done.run.name)), done.run.name
     url = "" if done.store.url == DEFAULT_STORE else f" --store {shlex.quote(done.store.shown)}"
     return (

@@ -175,7 +175,7 @@ class _Heard:
 
 
 def _taught(run: Run, pool: LocalPool, lesson: Lesson, steps: int) -> Training | Record:
-    """What a process gave: the training, or the record of its failure.
+    """The result of a process: the training, or the record of its failure.
 
     The next implementation gets the same process, unless this one failed or left threads there.
     """

@@ -1,4 +1,4 @@
-"""Where a recorded script spends its time in attention: per line, function and problem."""
+"""The time of a recorded script in attention, by line, function and problem."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Calls:
 
     @property
     def set_up_ms(self) -> float:
-        """What the first call took above a later one; 0 for a single call, which has no later."""
+        """Time of the first call above a later one; 0 for a single call, which has no later."""
         if self.first_ms is None or self.count == 1:
             return 0.0
         return max(0.0, self.first_ms - self.later_ms)
@@ -149,12 +149,12 @@ class CallSites:
 
     @property
     def set_up_ms(self) -> float:
-        """What first calls took above later ones; 0 of a step, since the first one is left out."""
+        """Time of first calls above later ones; 0 of a step, since the first one is left out."""
         return 0.0 if self.has_steps else sum(each.set_up_ms for each in self.calls)
 
     @property
     def whole_ms(self) -> float:
-        """What shares are of: a step or the script, and never less than its attention.
+        """The time that shares are of: a step or the script, and never less than its attention.
 
         The mean of attention can exceed the median of steps where steps differ.
         """

@@ -1,4 +1,4 @@
-"""What a profiled step of a script spends its time in, by kind of operator."""
+"""The time of a profiled step of a script, by kind of operator."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def interleaved_command(
 
 
 def against_option(problem: Problem, plan: Plan, base: str) -> str | None:
-    """What a repeat command needs to become the one that profiles the same: the baseline's option.
+    """The option that a repeat command needs to profile the same: that of the baseline.
 
     base  the name of the baseline; empty: none, and so is the option
 

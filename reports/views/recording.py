@@ -49,7 +49,7 @@ def attention_ms(work: Workload) -> float:
 
 
 def missing(found: Collected) -> Iterator[str]:
-    """What a measurement of the workload lacks, a line each."""
+    """Calls that a measurement of the workload lacks, a line each."""
     if found.workload.others:
         count = sum(each.count for each in found.workload.others)
         took = sum(each.took_ms for each in found.workload.others)

@@ -95,7 +95,7 @@ def one_hot_values(problem: Problem) -> Iterator[Tensor]:
 
 
 def summary(implementation: Implementation, name: str, problem: Problem, read: ReadOut) -> Weights:
-    """What is sent of the weights: how they compare, and those that are drawn."""
+    """The part of the weights that is sent: the comparison, and those that are drawn."""
     visible = visible_pairs(problem)
     approximate = implementation.approximates
     deviations = () if approximate else tuple(_deviations(read, visible))
@@ -117,7 +117,7 @@ def summary(implementation: Implementation, name: str, problem: Problem, read: R
 
 
 def visible_pairs(problem: Problem) -> Tensor:
-    """Which keys each query sees, [B, 1, Tq, Tk]."""
+    """Visible keys of each query, [B, 1, Tq, Tk]."""
     start, end = visible_intervals(problem)[:, None, :, None].unbind(-1)
     keys = torch.arange(problem.key_length)
     return (start <= keys) & (keys < end)

@@ -1,4 +1,4 @@
-"""Which methods have an explanation, and the explanation of one."""
+"""The methods with an explanation, and the explanation of one."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ class DenseSoftmax:
 
 @message
 class Strips:
-    """Which scores a sliding window computes.
+    """The scores that a sliding window computes.
 
     block    queries of a block
     reach    keys before a query and after it, at most, that it sees

@@ -1,4 +1,4 @@
-"""What a task needs for training: its examples, and the model that learns them."""
+"""The examples of a task, and the model that learns them."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ First = Callable[[str], AbstractContextManager[None]]
 
 
 class Learnt(NamedTuple):
-    """What a training gave, as in Training."""
+    """The result of a training, as in Training."""
 
     losses: tuple[float, ...]
     looks: tuple[Look, ...]

@@ -28,7 +28,7 @@ LONGEST_VARIANT: Final = 300
 """Characters of a variant: template arguments can take thousands."""
 
 GRAPH: Final = "## Call CompiledFxGraph"
-"""How the name of a graph that torch.compile made starts; a hash follows."""
+"""The start of the name of a graph that torch.compile made; a hash follows."""
 _BOOKKEEPING: Final = ("autograd::", "torch::autograd::")
 _WRAPPERS: Final = re.compile(r"cutlass::(device_kernel|Kernel2?)|flash::enable_\w+")
 """Kernels that are named by their first template argument."""

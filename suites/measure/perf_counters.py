@@ -93,7 +93,7 @@ class _Perf:
             raise _NoAnswerError(f"{_UNREAD}: {found}")
 
     def printed(self) -> str:
-        """What perf prints at its end."""
+        """The text that perf prints at its end."""
         self.process.send_signal(signal.SIGINT)
         return self._rest("print its counts")
 
@@ -148,7 +148,7 @@ def kernel_setting(path: Path = PARANOID) -> int | None:
 
 
 def why_not(printed: str) -> str:
-    """Why perf ended before it counted, from its messages."""
+    """The reason why perf ended before it counted, from its messages."""
     if any(word in printed.lower() for word in _DENIALS):
         return not_permitted(kernel_setting())
     return f"{_UNREAD}: perf ended before it counted and printed {message(printed)!r}"

@@ -61,7 +61,7 @@ def test_two_trainings_with_one_implementation_are_equal_bit_for_bit(task: str) 
 
 
 def test_honest_bfloat16_passes_the_gate_of_bfloat16(task: str) -> None:
-    """Where the problem is in bfloat16, the threshold comes from bfloat16 runs as well."""
+    """For a problem in bfloat16, the threshold comes from bfloat16 runs as well."""
     gate = gate_of(task, "bf16")
     assert (gate.allowed or 0) > (gate_of(task).allowed or 0)
     assert gate.passes(losses(task, impostors.right, "bf16")) is True

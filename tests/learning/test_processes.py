@@ -1,4 +1,4 @@
-"""Which process trains which model: one that failed is ended, others are used again."""
+"""Processes of trainings: one that failed is ended, others are used again."""
 
 from __future__ import annotations
 

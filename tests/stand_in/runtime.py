@@ -85,7 +85,7 @@ class Runtime:
         self.broken = ""
         """The error that every further call ends with."""
         self.allocator = "native"
-        """That of torch: or cudaMallocAsync."""
+        """The allocator: native or cudaMallocAsync."""
         self.history: list[dict[str, Any]] | None = None
         """Allocations and releases while they are recorded; None: they are not."""
         self.stream_now = Stream()

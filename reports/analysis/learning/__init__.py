@@ -1,1 +1,1 @@
-"""What models learnt: rows by task, and the verdict of the gate."""
+"""Results of learning: rows by task, and the verdict of the gate."""

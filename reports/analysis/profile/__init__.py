@@ -1,1 +1,1 @@
-"""What profiles mean: operators, differences, memory at the peak, set-up, growth."""
+"""Analysis of profiles: operators, differences, memory at the peak, set-up, growth."""

@@ -1,4 +1,4 @@
-"""Where the difference of two implementations comes from: time by operator, and held memory.
+"""The parts of the difference of two implementations: time by operator, and held memory.
 
 The difference in time is that of the run's medians, in which no profiler ran. Its pieces are
 differences of profiled time; what they do not add up to is not explained by the profile. Memory is
@@ -43,7 +43,7 @@ NO_OPERATOR: Final = "Python"
 
 
 class Amount(NamedTuple):
-    """What one operator at one source line takes: milliseconds, or bytes held at the peak.
+    """The amount of one operator at one source line: milliseconds, or bytes held at the peak.
 
     group  what it is compared as
     shape  of the largest tensor that is held, where it is known
@@ -66,12 +66,12 @@ class Piece:
 
     @property
     def own_value(self) -> float:
-        """What the first implementation takes."""
+        """The amount of the first implementation."""
         return sum(each.value for each in self.own)
 
     @property
     def other_value(self) -> float:
-        """What the second one takes."""
+        """The amount of the second one."""
         return sum(each.value for each in self.other)
 
     @property
@@ -125,7 +125,7 @@ class TimeDifference:
 
     @property
     def unexplained_ms(self) -> float:
-        """What the pieces lack to the measured difference."""
+        """The measured difference minus the sum of the pieces."""
         return self.measured_ms - self.profiled_ms
 
     @property
@@ -224,7 +224,7 @@ _Size = tuple[int, str]
 
 
 def _sizes(held: Iterable[HeldAtPeak]) -> Counter[_Size]:
-    """How many tensors of each size and known shape are held."""
+    """The count of held tensors by size and known shape."""
     found: Counter[_Size] = Counter()
     for each in held:
         if each.shape:
@@ -241,7 +241,7 @@ def _size(each: HeldAtPeak) -> _Size:
 def _amounts(
     name: str, kept_bytes: int, held: Iterable[HeldAtPeak], shared: Counter[_Size]
 ) -> Iterator[Amount]:
-    """What an implementation holds, without tensors of a size and shape that both hold."""
+    """Held memory of an implementation, without tensors of a size and shape that both hold."""
     left = Counter(shared)
     for each in held:
         size = _size(each)

@@ -43,7 +43,7 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True)
 class HeldAtPeak:
-    """What one source line holds at the peak by one operator, as tensors of one shape.
+    """Memory that one source line holds at the peak by one operator, as tensors of one shape.
 
     line      as `file:line function`; empty where it is not known
     operator  that the line called, without its library's name; empty where none allocated. One
@@ -87,7 +87,7 @@ def _kept(held: Sequence[int]) -> Iterator[int]:
 
 
 def at_peak(profile: Profile) -> list[HeldAtPeak]:
-    """What is held at the peak, the largest first; without what was kept before the call."""
+    """Memory held at the peak, the largest first; without memory kept since before the call."""
     if profile.memory is None:
         return []
     tree = Tree(profile)

@@ -1,4 +1,4 @@
-"""How the operators of a profile grow with the length."""
+"""Growth of the operators of a profile with the length."""
 
 from __future__ import annotations
 

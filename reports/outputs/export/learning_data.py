@@ -1,4 +1,4 @@
-"""What models learnt, as data for programs."""
+"""Results of learning, as data for programs."""
 
 from __future__ import annotations
 

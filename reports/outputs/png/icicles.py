@@ -57,7 +57,7 @@ def _text(block: Block, inches: float) -> str:
 
 
 def _starts(chart: Icicle) -> list[float]:
-    """Where each block begins: where the parts of its block before it end."""
+    """The left end of each block: the right end of the part before it."""
     widths, found, ends = chart.widths, [0.0], [0.0] * len(chart.blocks)
     for place, block in enumerate(chart.blocks[1:], 1):
         found.append(ends[block.parent])

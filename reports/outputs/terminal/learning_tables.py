@@ -1,4 +1,4 @@
-"""What models learnt, in the terminal: the verdicts, and a short table of each task."""
+"""Results of learning in the terminal: the verdicts, and a short table of each task."""
 
 from __future__ import annotations
 

@@ -250,7 +250,7 @@ def _saved_as(run: Mapping[str, Any]) -> list[str]:
 
 
 def _profiled(run: Mapping[str, Any]) -> list[str]:
-    """That a run has profiles, as a line below its name; none without them."""
+    """A line below the name of a run that has profiles; none without them."""
     return ["with profiles: report draws their page"] if run["profiled"] else []
 
 

@@ -204,4 +204,4 @@ class Icicle:
 
 
 Shown = Chart | Map | Icicle | Heat
-"""What a page draws."""
+"""Every kind of chart of a page."""

@@ -34,7 +34,7 @@ class Step:
 
     @property
     def kind(self) -> Kind:
-        """What its colour says."""
+        """The meaning of its colour."""
         if self.is_value:
             return "value"
         if self.is_unexplained:
@@ -96,7 +96,7 @@ def _series(steps: Sequence[Step], words: Words) -> Iterator[Series]:
 
 
 def _ends(steps: Sequence[Step]) -> Iterator[tuple[float, float]]:
-    """Where each bar begins and ends."""
+    """The two ends of each bar."""
     at = 0.0
     for step in steps:
         start, at = (0.0, step.amount) if step.is_value else (at, at + step.amount)

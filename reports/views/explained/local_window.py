@@ -17,7 +17,7 @@ _HEAD = ("queries", "strip of keys", "scores computed", "visible")
 
 
 def answer(found: Strips) -> str:
-    """How many scores are computed, of how many."""
+    """The number of computed scores, of all scores."""
     every = len(found.visible) * found.problem.key_length
     computed = sum(_computed(found))
     return (

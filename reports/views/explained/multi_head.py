@@ -27,7 +27,7 @@ def answer(found: Layer) -> str:
 
 
 def notes(found: Layer) -> Iterator[str]:
-    """How to read the shapes."""
+    """The legend of the shapes."""
     problem = found.problem
     yield "Splitting and merging heads only relabels the last axis: nothing is computed."
     group = problem.query_heads // problem.key_heads

@@ -1,4 +1,4 @@
-"""What explanations of all methods say alike."""
+"""Words that the explanations of all methods share."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> T
 
 
 def which_head(problem: Problem) -> str:
-    """What is shown of several heads; empty for one."""
+    """The sentence on heads that are not shown; empty for one head."""
     if problem.batch * problem.query_heads == 1:
         return ""
     return f"Shown is head 0 of batch row 0, of {problem.batch * problem.query_heads} heads in all."

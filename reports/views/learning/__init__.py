@@ -1,1 +1,1 @@
-"""What models learnt, in words, tables and charts."""
+"""Results of learning, in words, tables and charts."""

@@ -1,4 +1,4 @@
-"""What the page of learning shows: its title, its first sentences, and its sections."""
+"""The content of the page of learning: its title, its first sentences, and its sections."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def sentences(found: LearntRun) -> list[str]:
 
 
 def fault_rows(found: LearntRun) -> list[Fault]:
-    """What fails the gate, then what failed otherwise: each implementation once for each."""
+    """Faults: implementations that fail the gate, then those that failed otherwise."""
     rows = list(faults(found))
     failing = _by_name(row for row in rows if row.passes is False)
     failed = _by_name(row for row in rows if row.is_trained is False)

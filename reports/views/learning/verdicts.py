@@ -66,7 +66,7 @@ def sentence(found: LearntTask) -> str:
 
 
 def explanation(found: LearntTask) -> str:
-    """How the gate judges, in two sentences."""
+    """The rule of the gate, in two sentences."""
     honest = ", ".join(found.gate.honest) or "none"
     return (
         f"The gate compares the first {JUDGED_STEPS} losses with those of {honest}. Allowed is "

@@ -49,7 +49,7 @@ def sections(found: ProfiledRun) -> list[Section]:
 
 
 def _sentences(counted: Sequence[Profile]) -> list[str]:
-    """What the table cannot show, and why."""
+    """The counters that are not in the table, with the reason."""
     said = []
     for found in (each.counters for each in counted if each.counters):
         if found.reason:

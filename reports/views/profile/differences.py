@@ -40,7 +40,7 @@ class _Compared:
 
     @property
     def sentences(self) -> list[str]:
-        """What the differences are made of."""
+        """Sentences on the parts of the differences."""
         time = time_views.sentences(self.time) if self.time else [self.lacking]
         return [*time, *(memory_views.sentences(self.memory) if self.memory else [])]
 
@@ -74,7 +74,7 @@ def sections(found: ProfiledRun) -> list[Section]:
 
 
 def answers(found: ProfiledRun) -> list[str]:
-    """What the difference in time is made of, on the problem with the longest call."""
+    """The parts of the difference in time, on the problem with the longest call."""
     every = list(_compared(found))
     if not every:
         return []
@@ -96,7 +96,7 @@ def _compared(found: ProfiledRun) -> Iterator[_Compared]:
 
 
 def _lacking(found: ProfiledRun, *both: Profile) -> str:
-    """Why the difference in time has no parts."""
+    """The reason why the difference in time has no parts."""
     failed = [each for each in both if each.fault]
     unseen = [each for each in both if each.unseen or not each.nodes]
     if failed:

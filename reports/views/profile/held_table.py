@@ -34,7 +34,7 @@ _SUMMARY_NAMES: Final = (
 
 
 def table(profile: Profile, name: str) -> Table:
-    """What is held at the peak, the largest first; the last row is the sum.
+    """Memory held at the peak, the largest first; the last row is the sum.
 
     name  of the implementation, with its problem where there are several
     """

@@ -35,7 +35,7 @@ ON_GPU: Final = (
     "the record counts requested bytes."
 )
 SNAPSHOT: Final = ".memory.pickle"
-"""How the name of the file with the allocator's snapshot ends."""
+"""The end of the name of the file with the allocator's snapshot."""
 NO_SNAPSHOT: Final = "Torch's allocator cudaMallocAsync has no snapshot to write as a file."
 MEANINGS: Final = (
     "Bytes are those of torch's allocator, above the inputs.",
@@ -87,7 +87,7 @@ def peak_sentence(profile: Profile) -> str:
 
 
 def faults_sentence(found: ProfiledRun, profile: Profile) -> str:
-    """How many pages a call maps anew, and what avoids it; empty for few pages."""
+    """The pages that a call maps anew, and the option that avoids it; empty for few pages."""
     faults = memory.page_faults(found, profile)
     if faults is None or faults < MANY_FAULTS:
         return ""
@@ -133,7 +133,7 @@ def _sentences(
 
 
 def _compared(found: ProfiledRun, shared: frozenset[str]) -> Iterator[str]:
-    """Which peaks equal the run's records, and by how much others differ."""
+    """The number of peaks that equal the run's records, and the differences of others."""
     same = 0
     for each in found.profiles:
         recorded = memory.reference(found, each)
@@ -152,7 +152,7 @@ def _compared(found: ProfiledRun, shared: frozenset[str]) -> Iterator[str]:
 
 
 def _snapshots(profiles: Sequence[Profile]) -> Iterator[str]:
-    """How the snapshots of the caching allocator of an NVIDIA device are opened."""
+    """The way to open snapshots of the caching allocator of an NVIDIA device."""
     on_gpu = [each for each in profiles if each.problem.device == "cuda"]
     files = [file for each in on_gpu for file in each.files if file.endswith(SNAPSHOT)]
     if files:

@@ -55,7 +55,7 @@ def chart(
 
 
 def _at(line: Timeline, place: int, *, shares: bool) -> float:
-    """Where a step is on the x axis."""
+    """The position of a step on the x axis."""
     at = line.times_ms[place]
     return 100 * at / line.took_ms if shares and line.took_ms else at
 

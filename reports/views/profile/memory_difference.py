@@ -37,7 +37,7 @@ _NOTE: Final = (
 
 
 def sentences(found: MemoryDifference) -> list[str]:
-    """How large the difference of the peaks is, and what holds it."""
+    """The size of the difference of the peaks, and the operators that hold it."""
     own, other = _names(found)
     peaks = [_mib(each) for each in found.peaks]
     whole = float(found.peaks[0] - found.peaks[1])
@@ -85,7 +85,7 @@ def chart(found: MemoryDifference, label: str) -> Chart:
 
 
 def name(piece: Piece) -> str:
-    """What a piece is, as it is named in tables and beside bars."""
+    """The name of a piece in tables and beside bars."""
     return shown(piece.group)
 
 
@@ -99,7 +99,7 @@ def _mib(value: float) -> str:
 
 
 def _made_of(found: MemoryDifference, whole: float) -> Iterator[str]:
-    """What each of the two holds more of, first the one with the higher peak."""
+    """Memory that each of the two holds more of, first the one with the higher peak."""
     own, other = _names(found)
     if pieces := named(found.pieces, whole):
         yield f"More in {own if whole > 0 else other}: {', '.join(map(_piece, pieces))}."

@@ -96,7 +96,7 @@ def part(row: Row) -> str:
 
 
 CEILINGS: Final = {"matmul": "products", "read": "reading", "copy": "copying"}
-"""What a ceiling is the rate of."""
+"""The operation of each ceiling."""
 
 
 def _problems(every: Sequence[Operators]) -> list[Problem]:

@@ -47,7 +47,7 @@ def title(found: ProfiledRun) -> str:
 
 
 def faults(found: ProfiledRun) -> list[Fault]:
-    """What failed when it was measured, and then what failed under the profiler."""
+    """Faults: of the measurement first, then of the profiler."""
     return [*headline.faults(found.analysis), *map(_fault, found.faults)]
 
 
@@ -57,7 +57,7 @@ def _fault(profile: Profile) -> Fault:
 
 
 def answers(found: ProfiledRun) -> list[Answer]:
-    """How long it takes, what makes the difference, where time and memory go."""
+    """Sentences on the measured time, the difference, the parts of the time, and memory."""
     every = (
         Answer("Measured", tuple(measured.sentences(found))),
         Answer("Difference", tuple(differences.answers(found))),
@@ -73,7 +73,7 @@ def sentences(found: ProfiledRun) -> list[str]:
 
 
 def _times(found: ProfiledRun) -> Iterator[str]:
-    """What the time is spent in, on the problem with the longest call."""
+    """The largest parts of the time, on the problem with the longest call."""
     for profile in found.profiles:
         if profile.problem == found.longest and not profile.fault:
             yield time.answer(profile, found.analysis)
@@ -93,7 +93,7 @@ def notes(found: ProfiledRun) -> list[str]:
 
 
 def left_out(found: ProfiledRun) -> list[str]:
-    """Why an implementation was not profiled on a problem: its limits, or the machine."""
+    """Reasons for missing profiles: limits of an implementation, or the machine."""
     plan = found.analysis.plan
     named = {*found.names, *plan.named, plan.baseline}
     rows = not_measured(found.analysis)

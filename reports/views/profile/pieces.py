@@ -101,7 +101,7 @@ def against(pieces: Sequence[Piece], whole: float) -> Piece | None:
 
 
 def beside(piece: Piece, *, operator_names: bool) -> str:
-    """What a piece consists of, in brackets: (sub_, mul_; impls/chunked.py:105, :99)."""
+    """The operators and lines of a piece, in brackets: (sub_, mul_; impls/chunked.py:105, :99)."""
     side = longer(piece)
     parts = [
         ", ".join(operators(side)) if operator_names else "",

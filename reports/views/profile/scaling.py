@@ -46,7 +46,7 @@ def sections(found: ProfiledRun) -> list[Section]:
 
 
 def sentences(found: Scaling) -> Iterator[str]:
-    """How the call grows, and the operators that grow alike with their share of the call."""
+    """Growth of the call; operators that grow alike, with their share of the call."""
     name, last = abbreviated(found.implementation), found.lengths[-1]
     if found.measured is not None:
         yield (

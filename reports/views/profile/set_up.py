@@ -60,7 +60,7 @@ def sections(found: ProfiledRun) -> list[Section]:
 
 
 def sentences(found: ProfiledRun, row: SetUpRow) -> Iterator[str]:
-    """What set-up takes, and after how many calls it has paid for itself."""
+    """Time of set-up, and the calls after which it has paid for itself."""
     problem = row.profile.problem
     yield from _takes(row.own, _cold_ms(found, problem, row.own.implementation))
     if row.other is None or row.paid is None or row.baseline is None:

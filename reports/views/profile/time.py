@@ -62,7 +62,7 @@ def sections(found: ProfiledRun) -> list[Section]:
 
 
 def answer(profile: Profile, analysis: Analysis) -> str:
-    """What the time of a call is spent in, as one or two sentences."""
+    """The largest parts of the time of a call, as one or two sentences."""
     if profile.unseen:
         return outside(profile, analysis)
     found = Operators(profile, analysis)
@@ -75,7 +75,7 @@ def answer(profile: Profile, analysis: Analysis) -> str:
 
 
 def outside(profile: Profile, analysis: Analysis) -> str:
-    """That the profiler does not see the work, and what was measured from outside."""
+    """The reason why the profiler does not see the work; figures measured from outside."""
     row = measured(profile, analysis)
     took = row.median_ms if row else median(profile.plain_ms)
     resident = row.resident_bytes if row else None
@@ -172,7 +172,7 @@ def _ran(every: Sequence[Operators]) -> Iterator[str]:
 
 
 def _launching(every: Sequence[Operators]) -> Iterator[str]:
-    """What the host does while a GPU computes."""
+    """The host's share of a call on a GPU, and the idle time of the device."""
     for each in every:
         if each.on_device:
             idle = sum(row.share for row in each.by_operator if row.name == IDLE)
@@ -184,7 +184,7 @@ def _launching(every: Sequence[Operators]) -> Iterator[str]:
 
 
 def _slowed(every: Sequence[Operators]) -> str:
-    """How much longer a call takes with the profiler."""
+    """The time of a call with the profiler over that without it."""
     ratios = [
         f"{times(median(each.profile.profiled_ms) / median(each.profile.plain_ms))} "
         f"({_label(each, every)})"

@@ -50,12 +50,12 @@ _NOTE: Final = (
 
 
 def sentences(found: TimeDifference) -> list[str]:
-    """How large the difference is, what it is made of, and how much of it is not explained."""
+    """The size of the difference, its parts, and its unexplained part."""
     return [*_ratio(found), *parts(found)]
 
 
 def parts(found: TimeDifference) -> list[str]:
-    """What the difference is made of, and how much of one that is shown is not explained."""
+    """The parts of the difference; where a difference is shown, also its unexplained part."""
     if found.is_shown:
         whole = found.measured_ms
         made_of = [*_made_of(found, whole, f"Of the difference of {_ms(abs(whole))}")]
@@ -102,7 +102,7 @@ def chart(found: TimeDifference, label: str) -> Chart:
 
 
 def name(found: TimeDifference, piece: Piece) -> str:
-    """What a piece is, as it is named in tables and beside bars."""
+    """The name of a piece in tables and beside bars."""
     if found.opaque is not None and piece.group == PRODUCTS:
         return (
             "products - fused kernel" if found.opaque is found.other else "fused kernel - products"
@@ -164,7 +164,7 @@ def _is_kernel(found: TimeDifference, piece: Piece) -> bool:
 
 
 def _compared_with(found: TimeDifference) -> Iterator[str]:
-    """What one fused kernel is compared with."""
+    """A fused kernel beside the products of the other implementation."""
     if found.opaque is not None:
         eager = found.own if found.opaque is found.other else found.other
         fused, products = (_name(each) for each in (found.opaque, eager))
@@ -172,7 +172,7 @@ def _compared_with(found: TimeDifference) -> Iterator[str]:
 
 
 def _opaque(found: TimeDifference) -> Iterator[str]:
-    """How the products of one compare with the kernel of the other that contains them."""
+    """The products of one compared with the kernel of the other, which contains them."""
     if found.opaque is None:
         return
     piece = next((each for each in found.pieces if each.group == PRODUCTS), None)
@@ -206,7 +206,7 @@ def _against(found: TimeDifference) -> Iterator[str]:
 
 
 def _rest(found: TimeDifference) -> str:
-    """How much of the difference the profile does not explain."""
+    """The part of the difference that the profile does not explain."""
     rest = f"{_ms(abs(found.unexplained_ms))} ({percent(found.unexplained_share)})"
     is_more = found.unexplained_ms * found.measured_ms < 0
     if found.unexplained_share > MOST_UNEXPLAINED:

@@ -1,1 +1,1 @@
-"""What the terminal, the page and the image of a recorded script say."""
+"""Words of the terminal, the page and the image of a recorded script."""

@@ -1,4 +1,4 @@
-"""What a reader has to know of a script's figures: set-up, and attention that is not seen."""
+"""Notes on a script's figures: set-up, and attention that is not seen."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SLOW_START: Final = 2.0
 
 
 def notes(found: CallSites) -> list[str]:
-    """What a reader has to know of these figures, whole sentences."""
+    """Notes on these figures, whole sentences."""
     return [capitalized(f"{each}.") for each in _notes(found)]
 
 
@@ -63,7 +63,7 @@ def _first_calls(found: CallSites) -> Iterator[str]:
 
 
 def _left_out(found: CallSites) -> str:
-    """Where the set-up of first calls is counted."""
+    """The note on the set-up of first calls."""
     if found.has_steps:
         return "the first step, which has set-up in it, is in no figure of a step"
     return f"the difference counts as {SET_UP}"
@@ -83,7 +83,7 @@ def _unseen(found: CallSites) -> Iterator[str]:
 
 
 def _uneven(found: CallSites) -> Iterator[str]:
-    """Where shares are of another time, and where calls are outside of steps."""
+    """Notes on shares of another time, and on calls outside of steps."""
     if found.whole_ms > found.took_ms:
         yield (
             f"attention and its set-up take {milliseconds(found.whole_ms)} ms in the mean, more "

@@ -1,4 +1,4 @@
-"""What the time of a script's step outside attention is spent in."""
+"""The time of a script's step outside attention, by kind of operator."""
 
 from __future__ import annotations
 

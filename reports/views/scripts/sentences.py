@@ -14,7 +14,7 @@ from suites.records.workload import measured_by
 
 OUTSIDE: Final = "outside attention"
 SET_UP: Final = "set-up in first calls"
-"""What first calls took above later ones: compilation, allocation, and the like."""
+"""Time of first calls above later ones: compilation, allocation, and the like."""
 
 
 def headline(found: CallSites) -> str:
@@ -27,7 +27,7 @@ def headline(found: CallSites) -> str:
 
 
 def whole(found: CallSites) -> str:
-    """What shares are of: a step of 183 ms, the 3.2 s from the first call to the last."""
+    """The time that shares are of: a step of 183 ms, the 3.2 s from the first call to the last."""
     if found.has_steps:
         return f"a step of {milliseconds(found.took_ms)} ms"
     return f"the {seconds(found.span_ms)} from the first call to the last"
@@ -39,7 +39,7 @@ def unit(found: CallSites) -> str:
 
 
 def one(found: CallSites) -> str:
-    """What figures are of, with its article."""
+    """The unit of figures, with its article: a step, the whole script."""
     return "a step" if found.has_steps else "the whole script"
 
 

@@ -15,11 +15,11 @@ from torch._C._profiler import ProfilerActivity, RecordScope, _EventType, _Recor
 from torch.autograd.profiler import profile
 
 ANNOTATION: Final = "attnbench "
-"""How the name of every annotation of this program starts."""
+"""The start of the name of every annotation of this program."""
 CALL: Final = f"{ANNOTATION}call"
 """The name of the annotation around the profiled call."""
 ENGINE: Final = "autograd::engine::evaluate_function: "
-"""How the name of autograd's own work around a backward operator starts."""
+"""The start of the name of autograd's own work around a backward operator."""
 
 MOST_EVENTS: Final = 300_000
 """Events of one call that are read. Each takes some 75 us and 5 kB: 25 s and 1.5 GB for all."""

@@ -53,7 +53,7 @@ def changes(root: Event) -> list[Change]:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where allocations were made.
+    """The places of allocations.
 
     nodes   of each operator: its node and that of its line
     lines   nodes of the lines of allocations in Python, by their positions among the changes
@@ -98,7 +98,7 @@ def _shown(sums: Sequence[int], peak_at: int) -> list[int]:
 
 
 def _held(before: Sequence[Change], places: Places) -> tuple[tuple[Held, ...], int]:
-    """What is held after these changes, the largest first, and bytes released from before."""
+    """Memory held after these changes, the largest first, and bytes released from before."""
     alive: dict[int, tuple[int, Change]] = {}
     released = 0
     for place, each in enumerate(before):

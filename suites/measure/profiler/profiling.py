@@ -29,7 +29,7 @@ BUDGET_MS: Final = 5000.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profiled:
-    """What profiling a call gave; fields as in `Profile`.
+    """The result of profiling a call; fields as in `Profile`.
 
     results  torch's, of the call with the median time
     """
@@ -90,7 +90,7 @@ def _joined(root: Event, found: Placing) -> tuple[Placing, str]:
 
 
 def _places(tree: CallTree, changes: list[Change], found: Placing) -> Places:
-    """Where memory was allocated; shapes and lines of Python if both calls changed it alike."""
+    """The places of allocations; shapes and lines of Python if both calls changed memory alike."""
     nodes = list(zip(tree.node_of, tree.line_of, strict=True))
     if [each.bytes for each in changes] != [each.changed for each, _ in found.allocations]:
         return Places(nodes)

@@ -15,7 +15,7 @@ MOST_ENTRIES: Final = 100_000
 NATIVE: Final = "native"
 """The allocator of torch that has snapshots; cudaMallocAsync has none."""
 ENDING: Final = ".memory.pickle"
-"""How the name of the file ends."""
+"""The end of the name of the file."""
 
 
 def write(call: Callable[[], object], file: Path, cuda: Any) -> bool:

@@ -19,7 +19,7 @@ from torch._C._profiler import _RecordFunctionFast
 from suites.measure.profiler.events import ANNOTATION
 
 MARK: Final = f"{ANNOTATION}line "
-"""How the name of such an annotation starts; the number of its stack follows."""
+"""The start of the name of such an annotation; the number of its stack follows."""
 
 _ROOT: Final = Path(__file__).resolve().parents[3]
 _SKIPPED: Final = tuple(

@@ -1,4 +1,4 @@
-"""What a profile writes: the page, images, data, and the answer in the terminal."""
+"""The files of a profile: the page, images, data; and the answer in the terminal."""
 
 from __future__ import annotations
 

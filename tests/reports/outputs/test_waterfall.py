@@ -20,7 +20,7 @@ STEPS = (
     Step("mine\n4.5 ms", 4.5, "mine", is_value=True),
 )
 ENDS = ((0.0, 2.0), (2.0, 5.0), (4.0, 5.0), (4.0, 4.5), (0.0, 4.5))
-"""Where the bar of each step lies."""
+"""The ends of the bar of each step."""
 
 
 def chart() -> Chart:

@@ -1,4 +1,4 @@
-"""What models learnt, in words and tables, and the exit status."""
+"""Results of learning in words and tables, and the exit status."""
 
 from __future__ import annotations
 

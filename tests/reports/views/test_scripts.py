@@ -1,4 +1,4 @@
-"""What a recorded script's time in attention is said to be: sentences, names, tables, charts."""
+"""Views of a recorded script's time in attention: sentences, names, tables, charts."""
 
 from __future__ import annotations
 
