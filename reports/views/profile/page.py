@@ -62,6 +62,7 @@ def answers(found: ProfiledRun) -> list[Answer]:
         Answer("Measured", tuple(measured.sentences(found))),
         Answer("Difference", tuple(differences.answers(found))),
         Answer("Time", tuple(_times(found))),
+        Answer("Growth", tuple(scaling.answers(found))),
         Answer("Memory", tuple(_peaks(found))),
     )
     return [answer for answer in every if answer.sentences]

@@ -112,3 +112,11 @@ def test_calls_of_a_profile_are_not_those_of_percentiles() -> None:
     term = terms.of_head("calls")
     assert term is not None
     assert "profiled call" in term.definition
+
+
+def test_the_answer_of_several_lengths_says_what_grows() -> None:
+    assert "Growth" not in [each.label for each in page.answers(found())]
+    both = found(profile(), profile(problem=LONGER, scale=4))
+    (growth,) = [each for each in page.answers(both) if each.label == "Growth"]
+    assert growth.sentences
+    assert all("T^" in each for each in growth.sentences)
