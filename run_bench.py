@@ -39,6 +39,7 @@ from suites.request.suites import named
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from impls.bridges.model_attention import ModelAttention
     from impls.bridges.substitution import Substitution
     from reports.outputs.notebook.result import Result
     from suites.conducting import Conducted, Live
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 # The class of every error in a command line; not all releases of typer export it.
 COMMAND_LINE_ERROR = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[2])
 
-__all__ = ["app", "main", "recorded"]
+__all__ = ["app", "main", "recorded", "substituted", "use"]
 
 app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -701,6 +702,26 @@ def substituted(path: str | Path, *, quiet: bool = False) -> Substitution:
     if not quiet:
         sys.stderr.writelines(f"attnbench: {line}\n" for line in said)
     return Substitution(found.mix, Recogniser(), None if quiet else sys.stderr)
+
+
+def use(model: Any, implementation: str) -> ModelAttention:
+    """An implementation in the attention layers of a transformers model.
+
+        from run_bench import use
+
+        with use(model, "chunked"):
+            model(**batch)
+
+    implementation  NAME, NAME[CHOICE=...], or FILE.py:FUNCTION
+
+    Without `with` it stays until `undo()` of what this returns. A call that it cannot answer raises
+    ValueError with the layer and the reason. So does the end of the context where a layer was not
+    called. docs/models.md says what is understood.
+    """
+    from impls.bridges.model_attention import ModelAttention
+    from suites.recording.recognising import Recogniser
+
+    return ModelAttention(model, implementation, Recogniser())
 
 
 def main() -> None:
