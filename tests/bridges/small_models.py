@@ -99,7 +99,7 @@ MODELS: Final[dict[str, Callable[[], Made]]] = {
     "bert right": lambda: text("BertForSequenceClassification", hf.BertConfig(**SIZES), "right"),
     "modernbert window": lambda: text(
         "ModernBertForSequenceClassification",
-        hf.ModernBertConfig(**SIZES, local_attention=8, global_attn_every_n_layers=2),
+        configured("ModernBertConfig", **SIZES, local_attention=8, global_attn_every_n_layers=2),
         "right",
     ),
     "gpt2 packed qkv": lambda: text(
