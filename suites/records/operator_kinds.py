@@ -15,7 +15,7 @@ OperatorKind = Literal[
     "elementwise",
     "reductions",
     "copies",
-    "fills and allocation",
+    "memory and fills",
     "compiled code",
     "autograd",
     "Python",
@@ -79,7 +79,7 @@ _NAMES: Final[dict[OperatorKind, frozenset[str]]] = {
     "elementwise": ELEMENTWISE,
     "reductions": REDUCTIONS,
     "copies": COPIES,
-    "fills and allocation": FILLS,
+    "memory and fills": FILLS,
 }
 RELEASE_NAME: Final = "releasing memory"
 """Time between operators after a large release: the system takes the pages back."""
@@ -90,7 +90,7 @@ _KERNELS: Final[tuple[tuple[OperatorKind, re.Pattern[str]], ...]] = (
     ("attention", re.compile(r"flash_?(fwd|bwd)|fmha|sdpa")),
     ("products", re.compile(r"gemm|gemv|cutlass|cublas|nvjet|xmma|splitK")),
     ("softmax and exponentials", re.compile(r"(?i)softmax|exp_kernel")),
-    ("fills and allocation", re.compile(r"Memset|FillFunctor")),
+    ("memory and fills", re.compile(r"Memset|FillFunctor")),
     ("copies", re.compile(r"Memcpy|copy_kernel|CatArray")),
     ("reductions", re.compile(r"reduce_kernel")),
     ("elementwise", re.compile(r"elementwise_kernel")),
@@ -112,7 +112,7 @@ def kind_of(name: str) -> OperatorKind:
     if is_attention(name):
         return "other" if name == MATH else "attention"
     if name == RELEASE_NAME:
-        return "fills and allocation"
+        return "memory and fills"
     if not _LIBRARY.match(name):
         return "Python"
     return next((kind for kind, names in _NAMES.items() if plain(name) in names), "other")

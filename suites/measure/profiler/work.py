@@ -18,7 +18,7 @@ from suites.records import operator_kinds as kinds
 
 Inputs = Sequence[Input | None]
 
-_WITH_WORK: Final = frozenset(kinds.KINDS[: kinds.KINDS.index("fills and allocation")])
+_WITH_WORK: Final = frozenset(kinds.KINDS[: kinds.KINDS.index("memory and fills")])
 """Kinds of operators. An operator that calls one of them leaves the work to it."""
 _SECOND: Final = ("addmm", "_addmm_activation", "baddbmm", "addbmm", "addmv")
 """Products whose first input is added to the product of the next two."""
@@ -83,7 +83,7 @@ def _allocating(event: Event) -> Iterator[Event]:
     for each in event.within:
         if each.kind == "memory":
             yield each
-        elif each.kind == "operator" and kinds.kind_of(each.name) == "fills and allocation":
+        elif each.kind == "operator" and kinds.kind_of(each.name) == "memory and fills":
             yield from _allocating(each)
 
 

@@ -67,7 +67,7 @@ def test_one_kernel_is_compared_with_the_products_of_the_other_and_all_else_by_k
         "elementwise": 0.300,
         "products": 0.100,
         "other": 0.003,
-        "fills and allocation": -0.003,
+        "memory and fills": -0.003,
     }
 
 
