@@ -26,7 +26,7 @@ from impls.interface.mask import CAUSAL, FULL
 HARMLESS: Final = frozenset((
     "position_ids", "cache_position", "use_cache", "past_key_values", "past_key_value",
     "encoder_hidden_states", "encoder_attention_mask", "output_router_logits", "sliding_window",
-    "num_items_in_batch", "labels", "layer_idx", "cu_seq_lens_q", "cu_seq_lens_k", "is_causal",
+    "num_items_in_batch", "labels", "layer_idx",
 ))  # fmt: skip
 """Further arguments of the interface that do not change the result beside the mask."""
 OWN: Final = ("scaled_dot_product_attention", "softmax(", "baddbmm(")
@@ -109,6 +109,8 @@ class ModelAttention(AbstractContextManager["ModelAttention"]):
         layer = self._names.get(id(module), type(module).__name__)
         self._expect_expressible(layer, dropout, more)
         causal = is_causal if is_causal is not None else getattr(module, "is_causal", True)
+        if attention_mask is None and (more.get("sliding_window") or key.shape[2]) < key.shape[2]:
+            raise LayerRefusedError(f"{layer}: a window of {more['sliding_window']} without a mask")
         key, value, mask = self._seen(layer, (query, key, value), attention_mask, causal=causal)
         problem = _problem(layer, (query, key, value), mask, scaling, softcap, s_aux)
         function = self._function(layer, problem)(bias=None, sink=s_aux)

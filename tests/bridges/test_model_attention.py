@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
-
-pytest.importorskip("transformers")
-
 import transformers as hf
+from torch import Tensor
 
 from impls.bridges.model_attention import LayerRefusedError, ModelAttention
 from run_bench import use
@@ -124,7 +122,6 @@ def gradients(of: Made, within: Callable[[], Any]) -> dict[str, Tensor]:
 
 @pytest.mark.parametrize("name", ["llama left", "mistral window", "gemma2 softcap"])
 def test_gradients_of_all_parameters_are_the_same(name: str) -> None:
-    import contextlib
 
     of = MODELS[name]()
     expected = gradients(of, contextlib.nullcontext)
@@ -188,3 +185,17 @@ def test_a_refusal_leaves_the_model_with_its_own_attention() -> None:
 def test_a_module_of_another_library_is_refused() -> None:
     with pytest.raises(ValueError, match="Linear is no model of transformers"):
         use(torch.nn.Linear(2, 2), "naive")
+
+
+def test_a_window_without_a_mask_and_lengths_of_packing_are_refused() -> None:
+    of = MODELS["mistral window"]()
+    q, k = torch.zeros(1, 4, 1, 16), torch.zeros(1, 2, 12, 16)
+    layer = of.model.model.layers[0].self_attn
+    bridge = use(of.model, "naive")
+    with pytest.raises(LayerRefusedError, match="a window of 8 without a mask"):
+        bridge.attend(layer, q, k, k, None, sliding_window=8)
+    out, _ = bridge.attend(layer, q, k, k, None, sliding_window=12)
+    assert out.shape == (1, 1, 4, 16)
+    with pytest.raises(LayerRefusedError, match="cu_seq_lens_q is given"):
+        bridge.attend(layer, q, k, k, None, cu_seq_lens_q=torch.tensor([0, 1]))
+    bridge.undo()

@@ -1,4 +1,4 @@
-"""A difference in memory at the peak: what it is made of in words, and as a waterfall."""
+"""A difference in memory at the peak: its parts in words, and as a waterfall."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from reports.views.charts.waterfall import Step, Words, waterfall
 from reports.views.numbers import mebibytes
 from reports.views.profile.operators import shown
 from reports.views.profile.pieces import (
+    LEAST_BAR,
     LONGEST_LABEL,
+    MOST_BARS,
+    NAME_ON_CHART,
     against,
     beside,
     lines,
@@ -25,11 +28,6 @@ from reports.views.text import LONGEST_NAME, abbreviated, counted
 
 KEY: Final = "profile_memory_difference"
 SHARED: Final = "tensors of equal size that both hold"
-MOST_BARS: Final = 8
-LEAST_BAR: Final = 0.02
-"""The share of the largest piece below which a piece is one of the others."""
-_LONGEST_NAME: Final = 24
-"""Characters of an implementation's name on the chart."""
 _NOTE: Final = (
     "Bytes of torch's allocator above the inputs, held at the peak of each. The bars add up to the "
     "peaks, to the byte. Tensors of equal size that both hold have no bar."
@@ -53,7 +51,7 @@ def sentences(found: MemoryDifference) -> list[str]:
 
 def chart(found: MemoryDifference, label: str) -> Chart:
     """The waterfall from the peak of the second implementation to that of the first."""
-    own, other = _names(found, _LONGEST_NAME)
+    own, other = _names(found, NAME_ON_CHART)
     differing = [each for each in found.pieces if each.difference]
     pieces, others = merged(differing, LEAST_BAR, MOST_BARS)
     steps = [

@@ -15,6 +15,12 @@ MOST_OPERATORS: Final = 3
 _LEAST_SHARE: Final = 0.2
 """The share of a piece from which a further operator or line is named in a sentence."""
 MOST_IN_TABLE: Final = 6
+MOST_BARS: Final = 8
+"""Pieces with a bar of their own."""
+LEAST_BAR: Final = 0.02
+"""The share of the largest piece below which a piece is one of the others."""
+NAME_ON_CHART: Final = 24
+"""Characters of an implementation's name on the chart."""
 LONGEST_LABEL: Final = 32
 """Characters of the name of a piece beside its bar."""
 MOST_NAMED: Final = 4

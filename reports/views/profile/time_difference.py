@@ -1,4 +1,4 @@
-"""A difference in time: what it is made of in words, and as a waterfall."""
+"""A difference in time: its parts in words, and as a waterfall."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ from reports.views.charts.waterfall import Step, Words, waterfall
 from reports.views.numbers import milliseconds, percent, times_of
 from reports.views.profile.operators import shown
 from reports.views.profile.pieces import (
+    LEAST_BAR,
     LONGEST_LABEL,
+    MOST_BARS,
+    NAME_ON_CHART,
     against,
     beside,
     lines,
@@ -34,12 +37,6 @@ from reports.views.text import LONGEST_NAME, abbreviated, counted
 
 KEY: Final = "profile_time_difference"
 UNEXPLAINED: Final = "not explained by the profile"
-MOST_BARS: Final = 8
-"""Pieces with a bar of their own."""
-LEAST_BAR: Final = 0.02
-"""The share of the largest piece below which a piece is one of the others."""
-_LONGEST_NAME: Final = 24
-"""Characters of an implementation's name on the chart."""
 _BARS: Final = (
     "bars: profiled differences; the first and the last bar: measured without the profiler"
 )
@@ -69,7 +66,7 @@ def parts(found: TimeDifference) -> list[str]:
 
 def chart(found: TimeDifference, label: str) -> Chart:
     """The waterfall from the time of the second implementation to that of the first."""
-    own, other = _names(found, _LONGEST_NAME)
+    own, other = _names(found, NAME_ON_CHART)
     pieces, others = merged(found.pieces, LEAST_BAR, MOST_BARS)
     steps = [
         _end(other, found.other.measured_ms),

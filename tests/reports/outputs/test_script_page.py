@@ -95,8 +95,8 @@ def test_axe_finds_nothing(path: Path, scheme: Literal["light", "dark"]) -> None
 
         draw_all(seen)
         found = Axe().run(seen.view).response["violations"]
-    told = [each["id"] for each in found if each["impact"] in {"critical", "serious", "moderate"}]
-    assert told == []
+    faults = [each["id"] for each in found if each["impact"] in {"critical", "serious", "moderate"}]
+    assert faults == []
 
 
 @pytest.mark.browser
