@@ -12,6 +12,7 @@ import torch
 import transformers as hf
 from torch import Tensor
 
+from impls import one
 from impls.bridges.model_attention import LayerRefusedError, ModelAttention
 from run_bench import use
 from suites.recording.recognising import Recogniser
@@ -96,7 +97,7 @@ class ShiftsCache(ModelAttention):
 )
 def test_a_bridge_with_a_fault_changes_the_logits(kind: type[ModelAttention], name: str) -> None:
     of = MODELS[name]()
-    with torch.no_grad(), kind(of.model, "naive", Recogniser()):
+    with torch.no_grad(), kind(of.model, one("naive"), Recogniser()):
         found = of.logits(of.model)
     assert share(of, found) > 100
 
