@@ -53,7 +53,7 @@ def problem_of(  # noqa: PLR0913 - the arguments of the call
     if name not in DTYPES:
         raise NotReplacedError(f"dtype {name}")
     try:
-        problem = Problem(
+        return Problem(
             batch=batch,
             query_heads=heads,
             key_heads=key_heads,
@@ -70,9 +70,6 @@ def problem_of(  # noqa: PLR0913 - the arguments of the call
         )
     except ValueError as error:
         raise NotReplacedError(str(error)) from None
-    if problem.has_keyless_rows:
-        raise NotReplacedError("a query without a key, whose result torch does not define")
-    return problem
 
 
 def causal(q: Tensor, k: Tensor) -> Mask:
