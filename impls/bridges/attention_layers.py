@@ -6,6 +6,7 @@ the call of its processor (diffusers). Layers inside it have their own code.
 
 from __future__ import annotations
 
+import dis
 import inspect
 from collections.abc import Hashable, Iterator
 from enum import Enum
@@ -77,8 +78,8 @@ def names_of(module: nn.Module) -> set[str]:
         if function.__code__ in known:
             continue
         known.add(function.__code__)
-        read = set(_read(function.__code__))
-        names |= read
+        read = list(_read(function.__code__))
+        names |= {name for name, _ in read}
         if depth == DEEPEST:
             continue
         for value in _values(read, function, owners):
@@ -98,22 +99,26 @@ def _functions(value: Any) -> list[FunctionType]:
     return [found] if isinstance(found, FunctionType) else []
 
 
-def _read(code: CodeType) -> Iterator[str]:
-    """Global names, attributes and imports of a function and of the functions inside it."""
-    yield from code.co_names
-    for each in code.co_consts:
-        if isinstance(each, CodeType):
-            yield from _read(each)
+def _read(code: CodeType) -> Iterator[tuple[str, bool]]:
+    """Names that a function and those inside it read, and whether each is an attribute."""
+    for each in dis.get_instructions(code):
+        if each.opcode in dis.hasname:
+            yield str(each.argval), "ATTR" in each.opname or "METHOD" in each.opname
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield from _read(inner)
 
 
-def _values(names: set[str], function: FunctionType, owners: tuple[Any, ...]) -> Iterator[Any]:
-    """Functions and processors of these names: of the module, its class, and the globals."""
-    around = function.__globals__
-    modules = [around[name] for name in names if isinstance(around.get(name), ModuleType)]
-    for name in names:
-        found = [around.get(name), *(vars(each).get(name) for each in modules)]
+def _values(
+    read: list[tuple[str, bool]], function: FunctionType, owners: tuple[Any, ...]
+) -> Iterator[Any]:
+    """Functions and processors of these names: in the globals, in modules, and of the owners."""
+    found = [function.__globals__.get(name) for name, is_attribute in read if not is_attribute]
+    modules = [value for value in found if isinstance(value, ModuleType)]
+    for name in {name for name, is_attribute in read if is_attribute}:
+        found += [vars(each).get(name) for each in modules]
         found += [_attribute(owner, name) for owner in owners]
-        yield from (each for each in found if callable(each) and not isinstance(each, type))
+    yield from (each for each in found if callable(each) and not isinstance(each, type))
 
 
 def _attribute(owner: Any, name: str) -> Any:

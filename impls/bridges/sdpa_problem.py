@@ -47,7 +47,7 @@ def problem_of(  # noqa: PLR0913 - the arguments of the call
         raise NotReplacedError(f"dropout {dropout_p:g}")
     batch, heads, length, head_dim = q.shape
     key_heads, key_length = k.shape[1:3]
-    if heads != key_heads and not enable_gqa:
+    if heads != key_heads and key_heads > 1 and not enable_gqa:  # one head broadcasts
         raise NotReplacedError("q and k differ in heads without enable_gqa")
     name = str(dtype).removeprefix("torch.")
     if name not in DTYPES:

@@ -129,7 +129,8 @@ def of_encoder(make: Callable[[], nn.Module], layers: int) -> Made:
 
 def unet() -> nn.Module:
     """A network of Stable Diffusion's kind: convolutions, self-attention and cross-attention."""
-    return df.UNet2DConditionModel(
+    kind: Any = df.UNet2DConditionModel
+    model: nn.Module = kind(
         sample_size=8,
         block_out_channels=(8, 16),
         layers_per_block=1,
@@ -139,11 +140,13 @@ def unet() -> nn.Module:
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
     )
+    return model
 
 
 def dit() -> nn.Module:
     """A diffusion transformer."""
-    return df.DiTTransformer2DModel(
+    kind: Any = df.DiTTransformer2DModel
+    model: nn.Module = kind(
         num_attention_heads=HEADS,
         attention_head_dim=8,
         in_channels=4,
@@ -152,6 +155,7 @@ def dit() -> nn.Module:
         norm_num_groups=4,
         num_embeds_ada_norm=10,
     )
+    return model
 
 
 MODELS: Final[dict[str, Callable[[], Made]]] = {
@@ -176,9 +180,7 @@ MODELS: Final[dict[str, Callable[[], Made]]] = {
     ),
     "encoder layer right": lambda: of_encoder(encoder_layer, 1),
     "encoder right": lambda: of_encoder(encoder, 2),
-    "vision": lambda: Made(
-        seeded(VisionTransformer), lambda model: model(like(model, IMAGES)), 2
-    ),
+    "vision": lambda: Made(seeded(VisionTransformer), lambda model: model(like(model, IMAGES)), 2),
     "grouped": lambda: of_tokens(lambda: Blocks(key_heads=2)),
     "causal left": lambda: of_tokens(lambda: Blocks(causal_padded())),
 }
