@@ -26,8 +26,8 @@ class ModelKind:
     class_    the class of the library, as "transformers.LlamaForCausalLM"
     example   a problem of it, in words
     limits    the problems that its attention layers can have
+    decoded   a problem of one decoded token, in words; empty: it has no such step
     needs     fields that a problem of it has to set, as ("softcap",): its layers have no other
-    steps     steps with a cache that it has, beside the forward pass
     """
 
     name: str
@@ -35,15 +35,29 @@ class ModelKind:
     class_: str
     example: str
     limits: Limits
+    decoded: str = ""
     needs: tuple[str, ...] = ()
-    steps: tuple[str, ...] = ()
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """Its steps: forward, and those with a cache."""
+        return ("forward", *(STEPS if self.decoded else ()))
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """The example in each of its steps, in words: forward or prefill, a token, training."""
+        own = f"{self.example} model:{self.name}"
+        return (
+            f"{own}:prefill" if self.decoded else own,
+            *((f"{self.decoded} model:{self.name}:decode",) if self.decoded else ()),
+            *((f"{own} train",) if self.limits.backward else ()),
+        )
 
     def refusals(self, problem: Problem) -> tuple[str, ...]:
         """Every reason why no step of this model is the problem; empty: one is."""
         step = problem.model_step
-        known = ", ".join(("forward", *self.steps))
         checks = (
-            (step in ("forward", *self.steps), f"step {step}: it has {known}"),
+            (step in self.steps, f"step {step}: it has {', '.join(self.steps)}"),
             (
                 (step == "decode") == (problem.query_length == 1),
                 f"Tq {problem.query_length}: a decoded token is one query, as t1/512",
@@ -79,8 +93,8 @@ _KINDS: Final = (
         says="A decoder with grouped heads, rotary positions and a cache",
         class_="transformers.LlamaForCausalLM",
         example="b1 h8/2 t512 d64 causal",
+        decoded="b1 h8/2 t1/2048 d64 full",
         limits=_limits(*_CAUSAL, "full", grouped_heads=True, unequal_lengths=True),
-        steps=STEPS,
     ),
 )
 KINDS: Final = {kind.name: kind for kind in _KINDS}

@@ -111,6 +111,14 @@ def fault(errors: Sequence[TensorError]) -> str:
     return ""
 
 
+def changed(made: Tensor, own: Tensor) -> str:
+    """The fault of a timed answer beside that of the model's own attention; empty: none."""
+    apart = _rms(made.double() - own.double()) / max(_rms(own), 1e-300)
+    if apart <= torch.finfo(made.dtype).eps ** 0.5:
+        return ""
+    return f"agrees in the check, but not while timed: the answer of the model is {apart:.1%} off"
+
+
 def _in_float64(steps: ModelSteps, given: Given) -> Step:
     """The step with the definition in the layers of the model in float64."""
     wide = copy.deepcopy(steps.built.model).double()
