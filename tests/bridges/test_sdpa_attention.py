@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import sys
+import threading
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any, Final
@@ -85,6 +86,7 @@ class ChangesScale(SdpaAttention):
         (LosesMask, "unet cross-attention"),
         (LosesMask, "encoder right"),
         (LosesMask, "causal left"),
+        (LosesMask, "encoder decoder"),
         (ChangesScale, "dit"),
         (ChangesScale, "unet cross-attention"),
         (ChangesScale, "vision"),
@@ -247,6 +249,31 @@ def test_one_model_after_another_and_again() -> None:
             of.logits(of.model)
         assert bridge.calls.total() == 2
     assert not any(each._forward_hooks or each._forward_pre_hooks for each in of.model.modules())
+
+
+def test_a_model_in_another_thread_is_answered() -> None:
+    of = MODELS["vision"]()
+    q = torch.randn(1, 1, 4, 8)
+
+    def run() -> None:
+        with torch.no_grad():
+            of.logits(of.model)
+        functional.scaled_dot_product_attention(q, q, q, dropout_p=0.5)
+
+    with use(of.model, "naive") as bridge:
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join()
+    assert bridge.calls.total() == 2
+
+
+def test_a_bridge_that_ended_stays_ended() -> None:
+    of = MODELS["vision"]()
+    with torch.no_grad(), use(of.model, "naive") as bridge:
+        of.logits(of.model)
+        bridge.undo()
+        of.logits(of.model)
+    assert bridge.calls.total() == 2
 
 
 def test_after_an_exception_in_the_model_calls_outside_stay_with_torch() -> None:

@@ -158,6 +158,25 @@ def dit() -> nn.Module:
     return model
 
 
+def encoder_decoder() -> nn.Module:
+    """Torch's own encoder and decoder: self-attention, and cross-attention of unequal lengths."""
+    return nn.Transformer(WIDTH, HEADS, 1, 1, 48, dropout=0.0, batch_first=True)
+
+
+def translated(model: Any) -> Tensor:
+    """[B, 10, E]: the output of an encoder and a causal decoder for padded tokens."""
+    x, causal = like(model, TOKENS), nn.Transformer.generate_square_subsequent_mask(10)
+    out: Tensor = model(
+        x,
+        x[:, :10],
+        tgt_mask=like(model, causal),
+        tgt_is_causal=True,
+        src_key_padding_mask=PADDED,
+        memory_key_padding_mask=PADDED,
+    )
+    return out
+
+
 MODELS: Final[dict[str, Callable[[], Made]]] = {
     "dit": lambda: Made(
         seeded(dit),
@@ -180,6 +199,7 @@ MODELS: Final[dict[str, Callable[[], Made]]] = {
     ),
     "encoder layer right": lambda: of_encoder(encoder_layer, 1),
     "encoder right": lambda: of_encoder(encoder, 2),
+    "encoder decoder": lambda: Made(seeded(encoder_decoder), translated, 3),
     "vision": lambda: Made(seeded(VisionTransformer), lambda model: model(like(model, IMAGES)), 2),
     "grouped": lambda: of_tokens(lambda: Blocks(key_heads=2)),
     "causal left": lambda: of_tokens(lambda: Blocks(causal_padded())),
