@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any, Final, Protocol
 
@@ -96,6 +97,17 @@ def with_answers(
     return answer
 
 
+class _NoAnswers:
+    """Answers no call."""
+
+    def of(self, *_: Any) -> None:
+        """None: the call goes on."""
+
+    def claims(self) -> bool:
+        """False."""
+        return False
+
+
 class _Process:
     """The answers of this process, in the order in which they came."""
 
@@ -154,6 +166,17 @@ class _Process:
 
 
 _PROCESS: Final = _Process()
+
+
+@contextmanager
+def replaced() -> Iterator[None]:
+    """Within this it stays replaced, whichever answers come and go."""
+    nothing = _NoAnswers()
+    _PROCESS.add(nothing, claiming=False)
+    try:
+        yield
+    finally:
+        _PROCESS.remove(nothing)
 
 
 def answer_with(answers: Answers, *, claiming: bool = False) -> None:

@@ -10,6 +10,7 @@ from suites.engine.gauge import page_faults
 from suites.engine.outcome import send_failure
 from suites.engine.pipe import Sender
 from suites.engine.protocol import Measure
+from suites.engine.timed_model import surrounded
 from suites.engine.timed_rounds import Bench
 from suites.engine.together.following import Steps
 from suites.engine.together.link import connected
@@ -24,7 +25,7 @@ from suites.records.record import Conditions
 def follow(task: Measure, sender: Sender) -> None:
     """Send a record with times for every implementation; none for the twin of the baseline."""
     compilers.forget()
-    with connected(task.meeting) as link, ExitStack() as stack:
+    with surrounded(task.problem), connected(task.meeting) as link, ExitStack() as stack:
         own = sender.without_records() if task.role == "twin" else sender
         Steps(link, FollowingBench(Bench(task, own), stack)).follow()
 

@@ -13,6 +13,7 @@ from suites.engine.messages import Begin, Rest
 from suites.engine.outcome import clear_caches, recorded, resolve_in
 from suites.engine.pipe import Sender
 from suites.engine.protocol import Check
+from suites.engine.timed_model import surrounded
 from suites.measure import compilers, memory
 from suites.measure.preparing import Preparation
 from suites.measure.unseen import unseen
@@ -31,10 +32,11 @@ def check(task: Check, sender: Sender) -> None:
     sender.send(Rest())
     steps = ModelSteps(task.problem, task.seed)
     given = steps.given(SEED)
-    proof = expected(steps, given)
-    for name in task.implementations:
-        work = partial(_answered, task, name, sender, steps, given, proof)
-        recorded(task, name, sender, work)
+    with surrounded(task.problem):
+        proof = expected(steps, given)
+        for name in task.implementations:
+            work = partial(_answered, task, name, sender, steps, given, proof)
+            recorded(task, name, sender, work)
 
 
 def _answered(
@@ -73,6 +75,7 @@ def _check_one(
     ):
         made, usage = memory.measure(step, problem.device, given.tensors)
     spent_ms = 1e3 * (time.perf_counter() - began_s)
+    bridge.undo()
     bridge.expect_all_called()
     errors = proof.errors(made)
     wrong = fault(errors)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final, Literal, cast
 
 from torch import Tensor
 
+from impls.bridges import sdpa_calls
+from impls.interface import Problem
 from suites.engine.layer_arms import LayerArms
 from suites.engine.protocol import Measure
 from suites.engine.set_up import SetUp
@@ -25,6 +27,15 @@ BATCHES: Final = 2
 """Batches that the calls of a step take in turn."""
 FIRST_SEED: Final = 1000
 """Seeds of a session's batches begin at a multiple of it: the check has smaller ones."""
+
+
+def surrounded(problem: Problem) -> AbstractContextManager[None]:
+    """The context of all work on a problem.
+
+    In a model, scaled_dot_product_attention stays replaced: a bridge that came or went would look
+    like a change of the process by an implementation.
+    """
+    return sdpa_calls.replaced() if problem.model else nullcontext()
 
 
 class ModelBatches:

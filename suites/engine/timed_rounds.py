@@ -26,7 +26,7 @@ from suites.engine.second_checks import believed, wrong_when_timed
 from suites.engine.set_up import SetUp, keeping, resident_bytes, set_up_fields
 from suites.engine.timed_attention import TimedAttention
 from suites.engine.timed_inputs import TimedInputs
-from suites.engine.timed_model import ModelBatches, TimedModel
+from suites.engine.timed_model import ModelBatches, TimedModel, surrounded
 from suites.engine.together.leading import Follower, Followers, LostArmError
 from suites.engine.together.link import listening
 from suites.engine.together.resting import rest
@@ -53,7 +53,7 @@ def measure(task: Measure, sender: Sender) -> None:
     """
     if not task.settings.keep_compiled:
         compilers.forget()
-    with _others(task) as others:
+    with surrounded(task.problem), _others(task) as others:
         bench = Bench(task, sender, others)
         bench.set_all_up()
         others.set_up()

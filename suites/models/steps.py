@@ -9,8 +9,8 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from impls.bridges.model_attention import ModelAttention
-from impls.bridges.model_bridge import Around
+from impls.bridges.any_model import bridged
+from impls.bridges.model_bridge import Around, ModelBridge
 from impls.interface import Implementation, Problem
 from suites.measure.gradients import begin_gradients
 from suites.models.built import Batch, Built, build, twin
@@ -57,12 +57,9 @@ class ModelSteps:
         grad = torch.randn(shape, generator=generator).to(self.problem.device)
         return Given(batch, grad.to(getattr(torch, self.problem.dtype)))
 
-    def within(
-        self, implementation: Implementation, around: Around | None = None
-    ) -> ModelAttention:
+    def within(self, implementation: Implementation, around: Around | None = None) -> ModelBridge:
         """A copy of the model, whose attention layers an implementation answers."""
-        copied = twin(self.built.model)
-        return ModelAttention(copied, implementation, Recogniser(), around)
+        return bridged(twin(self.built.model), implementation, Recogniser(), around)
 
     def step(self, model: nn.Module, given: Given) -> Step:
         """The step of the problem on a batch."""
