@@ -66,17 +66,15 @@ def _check_one(
     clear_caches(each)
     compilers.forget()
     preparation = Preparation(each, partial(preparing, sender))
-    bridge = steps.within(each)
-    step = steps.step(bridge.model, given)
     began_s = time.perf_counter()
-    with (
-        limited_memory(task.settings.memory_limit, problem.device),
-        preparation.first(problem, problem),
-    ):
-        made, usage = memory.measure(step, problem.device, given.tensors)
+    with steps.within(each) as bridge:
+        step = steps.step(bridge.model, given)
+        with (
+            limited_memory(task.settings.memory_limit, problem.device),
+            preparation.first(problem, problem),
+        ):
+            made, usage = memory.measure(step, problem.device, given.tensors)
     spent_ms = 1e3 * (time.perf_counter() - began_s)
-    bridge.undo()
-    bridge.expect_all_called()
     errors = proof.errors(made)
     wrong = fault(errors)
     reason = unseen(each) or usage.unseen
