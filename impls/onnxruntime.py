@@ -24,7 +24,7 @@ from torch import Tensor, unflatten
 
 from impls.interface import AttentionFunction, BiasValues, Library, Limits, Problem, implementation
 from impls.interface.bias import bucket
-from impls.interface.limits import EVERY_BIAS, EVERY_MASK
+from impls.interface.limits import BY_DISTANCE, EVERY_MASK
 
 if TYPE_CHECKING:
     from onnx import NodeProto
@@ -48,7 +48,7 @@ LIMITS: Final = {
         Limits(
             **COMMON,
             masks=EVERY_MASK,
-            biases=EVERY_BIAS,
+            biases=BY_DISTANCE,
             own_value_dim=True,
             softcap=True,
         ),

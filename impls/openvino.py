@@ -22,7 +22,7 @@ from torch import Tensor
 
 from impls.interface import AttentionFunction, BiasValues, Library, Limits, Problem, implementation
 from impls.interface.bias import bucket
-from impls.interface.limits import EVERY_BIAS, EVERY_MASK
+from impls.interface.limits import BY_DISTANCE, EVERY_MASK
 
 if TYPE_CHECKING:
     import openvino as ov
@@ -41,7 +41,7 @@ PRECISIONS: Final = {"float32": "f32", "float16": "f32", "bfloat16": "bf16"}
         devices=("cpu",),
         dtypes=tuple(TYPES),
         masks=EVERY_MASK,
-        biases=EVERY_BIAS,
+        biases=BY_DISTANCE,
         grouped_heads=False,
         backward=False,
         own_value_dim=True,

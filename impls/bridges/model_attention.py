@@ -20,8 +20,8 @@ from torch import Tensor, nn
 
 from impls import load, select
 from impls.bridges.substitution import Recogniser
-from impls.interface import Implementation, Mask, Problem
-from impls.interface.mask import CAUSAL, FULL
+from impls.bridges.visible import Visible, visible_of
+from impls.interface import Bias, Implementation, Problem
 
 HARMLESS: Final = frozenset((
     "position_ids", "cache_position", "use_cache", "past_key_values", "past_key_value",
@@ -100,6 +100,7 @@ class ModelAttention(AbstractContextManager["ModelAttention"]):
         is_causal: bool | None = None,
         softcap: float | None = None,
         s_aux: Tensor | None = None,
+        position_bias: Tensor | None = None,
         **more: Any,
     ) -> tuple[Tensor, None]:
         """The function of the interface: out [B, Tq, H, Dv], and no weights.
@@ -111,14 +112,19 @@ class ModelAttention(AbstractContextManager["ModelAttention"]):
         causal = is_causal if is_causal is not None else getattr(module, "is_causal", True)
         if attention_mask is None and (more.get("sliding_window") or key.shape[2]) < key.shape[2]:
             raise LayerRefusedError(f"{layer}: a window of {more['sliding_window']} without a mask")
-        key, value, mask = self._seen(layer, (query, key, value), attention_mask, causal=causal)
-        problem = _problem(layer, (query, key, value), mask, scaling, softcap, s_aux)
-        function = self._function(layer, problem)(bias=None, sink=s_aux)
+        qkv = query, key, value
+        seen = self._visible(layer, qkv, attention_mask, position_bias, causal=causal)
+        sink = s_aux if s_aux is None else s_aux.repeat(seen.rows)
+        bias = seen.bias
+        problem = _problem(layer, seen, scaling, softcap, sink)
+        function = self._function(layer, problem)(bias=bias, sink=sink)
         self.calls[layer] += 1
-        out: Tensor = function(query, key, value)
-        if problem.training and s_aux is not None and s_aux.requires_grad:
-            self._expect_gradient(layer, problem, out, s_aux)
-        return out.transpose(1, 2), None
+        out: Tensor = function(seen.q, seen.k, seen.v)
+        if problem.training and problem not in self._with_gradient:
+            trained = {"sink": sink, "bias": None if bias is None else bias.values}
+            self._expect_gradients(layer, out, trained)
+            self._with_gradient.add(problem)
+        return seen.in_batch_rows(out).transpose(1, 2), None
 
     def _expect_expressible(self, layer: str, dropout: float, more: Mapping[str, Any]) -> None:
         if dropout:
@@ -133,48 +139,36 @@ class ModelAttention(AbstractContextManager["ModelAttention"]):
                 f"{layer}: {', '.join(unknown)} is given, which no problem expresses"
             )
 
-    def _expect_gradient(self, layer: str, problem: Problem, out: Tensor, sink: Tensor) -> None:
-        """Raise LayerRefusedError where no gradient reaches a trained sink; once for a problem."""
-        if problem in self._with_gradient:
-            return
-        (found,) = torch.autograd.grad(
-            out, [sink], torch.ones_like(out), retain_graph=True, allow_unused=True
-        )
-        if found is None:
-            raise LayerRefusedError(
-                f"{layer}: {self.implementation} gives no gradient of the sink, which is trained"
+    def _expect_gradients(
+        self, layer: str, out: Tensor, trained: Mapping[str, Tensor | None]
+    ) -> None:
+        """Raise LayerRefusedError where no gradient reaches a sink or a bias that is trained."""
+        for name, tensor in trained.items():
+            if tensor is None or not tensor.requires_grad:
+                continue
+            (found,) = torch.autograd.grad(
+                out, [tensor], torch.ones_like(out), retain_graph=True, allow_unused=True
             )
-        self._with_gradient.add(problem)
+            if found is None:
+                raise LayerRefusedError(
+                    f"{layer}: {self.implementation} gives no gradient of the {name}, which is "
+                    "trained"
+                )
 
-    def _seen(
+    def _visible(
         self,
         layer: str,
         qkv: tuple[Tensor, Tensor, Tensor],
         mask: Tensor | None,
+        bias: Tensor | None,
         *,
         causal: bool,
-    ) -> tuple[Tensor, Tensor, Mask]:
-        """Keys and values without those that no query sees, and the mask of the rest."""
-        q, k, v = qkv
-        queries, keys = q.shape[2], k.shape[2]
-        if mask is None:
-            if not causal or queries == 1:
-                return k, v, FULL
-            if queries > keys:
-                raise LayerRefusedError(f"{layer}: {queries} queries, {keys} keys and is_causal")
-            return k[:, :, :queries], v[:, :, :queries], CAUSAL
-        if mask.requires_grad:
-            raise LayerRefusedError(f"{layer}: a mask that is trained")
-        if mask.shape[-1] not in (1, keys):
-            raise LayerRefusedError(f"{layer}: a mask of {mask.shape[-1]} keys beside {keys}")
-        seen = self._recognise(mask, (len(q), q.shape[1], queries, keys))
-        if isinstance(seen, str) and 0 < (used := _used_keys(mask)) < keys:
-            # The end of a static cache is not written yet: no query sees it.
-            k, v = k[:, :, :used], v[:, :, :used]
-            seen = self._recognise(mask[..., :used], (len(q), q.shape[1], queries, used))
-        if isinstance(seen, str):
-            raise LayerRefusedError(f"{layer}: {seen}")
-        return k, v, seen
+    ) -> Visible:
+        """The keys that a call sees. Raises LayerRefusedError for a call that is no problem."""
+        try:
+            return visible_of(qkv, mask, bias, self._recognise, causal=causal)
+        except ValueError as error:
+            raise LayerRefusedError(f"{layer}: {error}") from None
 
     def _function(self, layer: str, problem: Problem) -> Callable[..., Any]:
         """The implementation, prepared for a problem."""
@@ -235,24 +229,17 @@ def _is_attention(module: nn.Module) -> bool:
     return "Attention" in type(module).__name__ and any(part in text for part in OWN)
 
 
-def _used_keys(mask: Tensor) -> int:
-    """Keys up to the last one that any query sees."""
-    visible = mask if mask.dtype == torch.bool else mask > torch.finfo(mask.dtype).min / 2
-    columns = visible.flatten(0, -2).any(0).nonzero()
-    return int(columns.max()) + 1 if len(columns) else 0
-
-
 def _problem(
     layer: str,
-    qkv: tuple[Tensor, Tensor, Tensor],
-    mask: Mask,
+    seen: Visible,
     scaling: float | None,
     softcap: float | None,
     sink: Tensor | None,
 ) -> Problem:
     """The problem of a call. Raises LayerRefusedError for one that no problem expresses."""
-    q, k, v = qkv
+    q, k, v = seen.q, seen.k, seen.v
     batch, heads, queries, head_dim = q.shape
+    differentiated = [q, k, v, *(() if seen.added is None else [seen.added])]
     usual = scaling is None or math.isclose(scaling, head_dim**-0.5, rel_tol=1e-6)
     try:
         return Problem(
@@ -263,13 +250,14 @@ def _problem(
             key_length=k.shape[2],
             head_dim=head_dim,
             value_dim=None if v.shape[3] == head_dim else v.shape[3],
-            mask=mask,
+            mask=seen.mask,
+            bias=Bias() if seen.added is None else Bias("dense"),
             scale=None if usual else scaling,
             softcap=softcap,
             sink=sink is not None,
             dtype=str(q.dtype).removeprefix("torch."),
             device=q.device.type,
-            training=torch.is_grad_enabled() and any(x.requires_grad for x in qkv),
+            training=torch.is_grad_enabled() and any(x.requires_grad for x in differentiated),
             layout="bthd" if heads > 1 and queries > 1 and q.stride(1) < q.stride(2) else "bhtd",
         )
     except ValueError as error:

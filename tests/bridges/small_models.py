@@ -42,6 +42,19 @@ ENCODER_DECODER: Final[dict[str, Any]] = {
 }
 
 
+T5: Final = hf.T5Config(
+    vocab_size=VOCABULARY,
+    d_model=64,
+    d_kv=16,
+    d_ff=64,
+    num_layers=2,
+    num_heads=4,
+    pad_token_id=0,
+    eos_token_id=2,
+    decoder_start_token_id=1,
+)
+
+
 def padding(side: str) -> Tensor:
     """[2, T]: the second row has 7 padded tokens on a side; "none": all are seen."""
     mask = torch.ones(2, LENGTH, dtype=torch.long)
@@ -78,6 +91,14 @@ def made(kind: str, config: Any) -> Any:
     ways = {"attn_implementation": "eager", "experts_implementation": "eager"}
     model = getattr(hf, kind)._from_config(config, **ways)
     return model.eval()
+
+
+def spread(model: Any) -> Any:
+    """The model with standard-normal tables of relative positions, as training spreads them."""
+    for name, parameter in model.named_parameters():
+        if "relative" in name:
+            torch.nn.init.normal_(parameter)
+    return model
 
 
 def like(model: Any, x: Tensor) -> Tensor:
@@ -158,6 +179,53 @@ MODELS: Final[dict[str, Callable[[], Made]]] = {
             ).logits
         ),
         6,
+    ),
+    "t5 position bias": lambda: Made(
+        spread(made("T5ForConditionalGeneration", T5)),
+        lambda model: (
+            model(
+                input_ids=TOKENS, attention_mask=padding("right"), decoder_input_ids=TOKENS[:, :12]
+            ).logits
+        ),
+        6,
+    ),
+    "swin shifted windows": lambda: Made(
+        spread(
+            made(
+                "SwinForImageClassification",
+                hf.SwinConfig(
+                    image_size=32,
+                    patch_size=2,
+                    embed_dim=16,
+                    depths=[2, 2],
+                    num_heads=[2, 4],
+                    window_size=4,
+                    drop_path_rate=0.0,
+                ),
+            )
+        ),
+        lambda model: model(like(model, IMAGES)).logits,
+        4,
+    ),
+    "beit relative bias": lambda: Made(
+        spread(
+            made(
+                "BeitForImageClassification",
+                configured(
+                    "BeitConfig",
+                    hidden_size=64,
+                    num_hidden_layers=2,
+                    num_attention_heads=4,
+                    intermediate_size=64,
+                    image_size=32,
+                    patch_size=8,
+                    use_relative_position_bias=True,
+                    out_indices=[1],
+                ),
+            )
+        ),
+        lambda model: model(like(model, IMAGES)).logits,
+        2,
     ),
     "vit": lambda: Made(
         made(

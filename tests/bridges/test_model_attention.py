@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ import transformers as hf
 from torch import Tensor
 
 from impls.bridges.model_attention import LayerRefusedError, ModelAttention
+from impls.bridges.visible import Visible
+from impls.interface import Mask
 from run_bench import use
 from suites.recording.recognising import Recogniser
 from tests.bridges.small_models import (
@@ -65,9 +68,9 @@ def test_the_logits_of_a_model_stay_equal(name: str) -> None:
 class LosesPadding(ModelAttention):
     """Gives the implementation the mask without its padding."""
 
-    def _seen(self, *given: Any, **more: Any) -> Any:
-        k, v, mask = super()._seen(*given, **more)
-        return k, v, type(mask)(left=mask.left, right=mask.right)
+    def _visible(self, *given: Any, **more: Any) -> Visible:
+        seen = super()._visible(*given, **more)
+        return replace(seen, mask=Mask(left=seen.mask.left, right=seen.mask.right))
 
 
 class DropsSink(ModelAttention):
@@ -80,9 +83,23 @@ class DropsSink(ModelAttention):
 class ShiftsCache(ModelAttention):
     """Reads keys one place further on."""
 
-    def _seen(self, *given: Any, **more: Any) -> Any:
-        k, v, mask = super()._seen(*given, **more)
-        return k.roll(1, dims=2), v.roll(1, dims=2), mask
+    def _visible(self, *given: Any, **more: Any) -> Visible:
+        seen = super()._visible(*given, **more)
+        return replace(seen, k=seen.k.roll(1, dims=2), v=seen.v.roll(1, dims=2))
+
+
+class DropsBias(ModelAttention):
+    """Calls without what is added to the scores."""
+
+    def _visible(self, *given: Any, **more: Any) -> Visible:
+        return replace(super()._visible(*given, **more), added=None)
+
+
+class BiasOfTheFirstWindow(ModelAttention):
+    """Gives all batch rows the bias of the first one."""
+
+    def _visible(self, layer: str, qkv: Any, mask: Any, bias: Any, **more: Any) -> Visible:
+        return super()._visible(layer, qkv, mask[:1], bias, **more)
 
 
 @pytest.mark.parametrize(
@@ -92,6 +109,11 @@ class ShiftsCache(ModelAttention):
         (LosesPadding, "bert right"),
         (DropsSink, "gpt-oss sinks"),
         (ShiftsCache, "llama"),
+        (DropsBias, "t5 position bias"),
+        (LosesPadding, "t5 position bias"),
+        (DropsBias, "swin shifted windows"),
+        (BiasOfTheFirstWindow, "swin shifted windows"),
+        (DropsBias, "beit relative bias"),
     ],
 )
 def test_a_bridge_with_a_fault_changes_the_logits(kind: type[ModelAttention], name: str) -> None:
@@ -157,14 +179,6 @@ def test_dropout_in_training_is_refused_with_the_layer() -> None:
         use(of.model, "naive"),
     ):
         of.logits(of.model)
-
-
-def test_a_position_bias_is_refused() -> None:
-    config = hf.T5Config(vocab_size=64, d_model=64, d_kv=16, d_ff=64, num_layers=1, num_heads=4)
-    model = made("T5EncoderModel", config)
-    said = "position_bias is given, which no problem"
-    with pytest.raises(LayerRefusedError, match=said), use(model, "naive"), torch.no_grad():
-        model(input_ids=TOKENS)
 
 
 def test_an_implementation_that_refuses_a_layer_says_which_and_why() -> None:

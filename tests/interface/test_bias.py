@@ -30,14 +30,14 @@ def by_logarithm(distance: int, buckets: int) -> int:
     return row + half * (distance < 0)
 
 
-@pytest.mark.parametrize("text", ["none", "alibi", "relative:32"])
+@pytest.mark.parametrize("text", ["none", "alibi", "relative:32", "dense"])
 def test_a_printed_bias_is_read_back_as_itself(text: str) -> None:
     assert str(Bias.parse(text)) == text
 
 
 def test_an_unknown_bias_names_the_known_ones() -> None:
     with pytest.raises(
-        ValueError, match="unknown bias 'rope'; expected none, alibi or relative:BUC"
+        ValueError, match="unknown bias 'rope'; expected none, alibi, relative:BUC"
     ):
         Bias.parse("rope")
 
