@@ -119,11 +119,8 @@ class ModelAttention(AbstractContextManager["ModelAttention"]):
         problem = _problem(layer, seen, scaling, softcap, sink)
         function = self._function(layer, problem)(bias=bias, sink=sink)
         self.calls[layer] += 1
-        out: Tensor = function(seen.q, seen.k, seen.v)
-        if problem.training and problem not in self._with_gradient:
-            trained = {"sink": sink, "bias": None if bias is None else bias.values}
-            self._expect_gradients(layer, out, trained)
-            self._with_gradient.add(problem)
+        given = {"sink": sink, "bias": None if bias is None else bias.values}
+        out = self._called(layer, problem, function, seen, given)
         return seen.in_batch_rows(out).transpose(1, 2), None
 
     def _expect_expressible(self, layer: str, dropout: float, more: Mapping[str, Any]) -> None:
@@ -139,21 +136,37 @@ class ModelAttention(AbstractContextManager["ModelAttention"]):
                 f"{layer}: {', '.join(unknown)} is given, which no problem expresses"
             )
 
-    def _expect_gradients(
-        self, layer: str, out: Tensor, trained: Mapping[str, Tensor | None]
-    ) -> None:
-        """Raise LayerRefusedError where no gradient reaches a sink or a bias that is trained."""
+    def _called(
+        self,
+        layer: str,
+        problem: Problem,
+        function: Callable[..., Tensor],
+        seen: Visible,
+        given: Mapping[str, Tensor | None],
+    ) -> Tensor:
+        """The output. The first call of a problem proves the gradients of what is trained.
+
+        given  the sink and the bias by name
+
+        Raises LayerRefusedError where no gradient reaches one that is trained.
+        """
+        trained = {n: x for n, x in given.items() if x is not None and x.requires_grad}
+        if not (problem.training and trained) or problem in self._with_gradient:
+            return function(seen.q, seen.k, seen.v)
+        without = f"{layer}: {self.implementation} gives no gradient of the"
+        try:
+            out = function(seen.q, seen.k, seen.v)
+        except RuntimeError as error:  # so torch refuses a kernel without that gradient
+            names = " and ".join(trained)
+            raise LayerRefusedError(f"{without} {names}, which is trained: {error}") from error
         for name, tensor in trained.items():
-            if tensor is None or not tensor.requires_grad:
-                continue
             (found,) = torch.autograd.grad(
                 out, [tensor], torch.ones_like(out), retain_graph=True, allow_unused=True
             )
             if found is None:
-                raise LayerRefusedError(
-                    f"{layer}: {self.implementation} gives no gradient of the {name}, which is "
-                    "trained"
-                )
+                raise LayerRefusedError(f"{without} {name}, which is trained")
+        self._with_gradient.add(problem)
+        return out
 
     def _visible(
         self,

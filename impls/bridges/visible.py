@@ -63,7 +63,7 @@ def visible_of(
     else:
         keys, seen, added = _of_tensor(mask, q, k, recognise)
     if bias is not None:
-        cut = bias[..., :keys]
+        cut = _narrow(bias)[..., :keys]
         added = cut if added is None else cut + added
     made = Visible(q, k[:, :, :keys], v[:, :, :keys], seen)
     return made if added is None else _with_bias(made, added)
@@ -85,14 +85,22 @@ def _of_tensor(
     queries, keys = q.shape[2], k.shape[2]
     if mask.shape[-1] not in (1, keys):
         raise ValueError(f"a mask of {mask.shape[-1]} keys beside {keys}")
-    if mask.requires_grad:
-        return keys, FULL, mask
+    if mask.requires_grad:  # also where it is still zero: it needs a gradient
+        return keys, FULL, _narrow(mask)
     seen = recognise(mask, (len(q), q.shape[1], queries, keys))
     if isinstance(seen, str) and mask.shape[-1] == keys and 0 < (used := _used_keys(mask)) < keys:
         # The end of a static cache is not written yet: no query sees it.
         keys, mask = used, mask[..., :used]
         seen = recognise(mask, (len(q), q.shape[1], queries, keys))
-    return (keys, FULL, _added(mask, q.dtype)) if isinstance(seen, str) else (keys, seen, None)
+    if not isinstance(seen, str):
+        return keys, seen, None
+    return keys, FULL, _added(_narrow(mask), q.dtype)
+
+
+def _narrow(x: Tensor) -> Tensor:
+    """The tensor with four dimensions, and with one batch row where rows are one expanded row."""
+    x = x[(None,) * (4 - x.dim())]
+    return x[:1] if x.stride(0) == 0 else x
 
 
 def _used_keys(mask: Tensor) -> int:
@@ -118,10 +126,9 @@ def _with_bias(made: Visible, added: Tensor) -> Visible:
 
     Raises ValueError for such a bias beside padding, which differs between batch rows, too.
     """
-    added = added[(None,) * (4 - added.dim())]
     batch, heads, queries = made.q.shape[:3]
-    if len(added) == 1 or added.stride(0) == 0:
-        return replace(made, added=added[:1])
+    if len(added) == 1:
+        return replace(made, added=added)
     if made.mask.padding is not None:
         raise ValueError("a bias for each batch row beside padding, which no problem expresses")
     q, k, v = (x.flatten(0, 1)[None] for x in (made.q, made.k, made.v))

@@ -26,6 +26,12 @@ TOKENS: Final = torch.randint(
     3, VOCABULARY, (2, LENGTH), generator=torch.Generator().manual_seed(0)
 )
 IMAGES: Final = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+HIDDEN: Final = torch.where(
+    torch.rand(2, 1, LENGTH, LENGTH, generator=torch.Generator().manual_seed(2)) < 0.5,
+    torch.finfo(torch.float32).min,
+    0.0,
+).masked_fill(torch.eye(LENGTH, dtype=torch.bool), 0.0)
+"""Added to the scores: half of the pairs are hidden, others in each batch row; no query is blind."""
 ENCODER_DECODER: Final[dict[str, Any]] = {
     "d_model": 64,
     "encoder_layers": 2,
@@ -268,6 +274,11 @@ MODELS: Final[dict[str, Callable[[], Made]]] = {
         ),
         lambda model: model(like(model, IMAGES)).logits,
         3,
+    ),
+    "llama dense masks": lambda: Made(
+        made("LlamaForCausalLM", decoder("Llama")),
+        lambda model: model(TOKENS, attention_mask=like(model, HIDDEN)).logits,
+        2,
     ),
     "llama packed": lambda: Made(
         made("LlamaForCausalLM", decoder("Llama")),
