@@ -121,7 +121,7 @@ def test_head_dimensions_in_words_name_the_last_one_that_works(sizes: range, wor
         ({"devices": ("tpu",)}, "limits: device 'tpu'; expected among cpu, cuda, mps"),
         ({"dtypes": ("bf16",)}, "limits: dtype 'bf16'; expected among float64, float32, float16"),
         ({"masks": ("padding+causal",)}, "limits: mask 'padding+causal'; expected among full, ca"),
-        ({"biases": ("rope",)}, "limits: bias 'rope'; expected among none, alibi, relative"),
+        ({"biases": ("rope",)}, "limits: bias 'rope'; expected among none, alibi, relative, dense"),
         ({"devices": "cpu"}, "limits: device 'c'; expected among cpu, cuda, mps"),
     ],
 )
