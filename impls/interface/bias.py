@@ -105,7 +105,7 @@ class BiasValues:
 
     @property
     def _first(self) -> int:
-        """The position of the first query of a dense bias: the last one lines up with the last key."""
+        """The position of the first query of a dense bias."""
         return self.values.shape[2] - self.values.shape[1]
 
 

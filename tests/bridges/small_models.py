@@ -31,7 +31,7 @@ HIDDEN: Final = torch.where(
     torch.finfo(torch.float32).min,
     0.0,
 ).masked_fill(torch.eye(LENGTH, dtype=torch.bool), 0.0)
-"""Added to the scores: half of the pairs are hidden, others in each batch row; no query is blind."""
+"""Added to the scores: half of the pairs are hidden, others in each batch row."""
 ENCODER_DECODER: Final[dict[str, Any]] = {
     "d_model": 64,
     "encoder_layers": 2,

@@ -23,8 +23,6 @@ from tests.bridges.small_models import (
     SIZES,
     TOKENS,
     Made,
-    decoder,
-    made,
     padding,
     text,
 )

@@ -36,9 +36,7 @@ def test_a_printed_bias_is_read_back_as_itself(text: str) -> None:
 
 
 def test_an_unknown_bias_names_the_known_ones() -> None:
-    with pytest.raises(
-        ValueError, match="unknown bias 'rope'; expected none, alibi, relative:BUC"
-    ):
+    with pytest.raises(ValueError, match="unknown bias 'rope'; expected none, alibi, relative:BUC"):
         Bias.parse("rope")
 
 
