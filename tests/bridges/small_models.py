@@ -48,19 +48,6 @@ ENCODER_DECODER: Final[dict[str, Any]] = {
 }
 
 
-T5: Final = hf.T5Config(
-    vocab_size=VOCABULARY,
-    d_model=64,
-    d_kv=16,
-    d_ff=64,
-    num_layers=2,
-    num_heads=4,
-    pad_token_id=0,
-    eos_token_id=2,
-    decoder_start_token_id=1,
-)
-
-
 def padding(side: str) -> Tensor:
     """[2, T]: the second row has 7 padded tokens on a side; "none": all are seen."""
     mask = torch.ones(2, LENGTH, dtype=torch.long)
@@ -120,6 +107,20 @@ def configured(kind: str, **values: Any) -> Any:
 def decoder(name: str, **more: Any) -> Any:
     """The configuration of a decoder with grouped heads."""
     return configured(f"{name}Config", **{**GROUPED, **more})
+
+
+T5: Final = configured(
+    "T5Config",
+    vocab_size=VOCABULARY,
+    d_model=64,
+    d_kv=16,
+    d_ff=64,
+    num_layers=2,
+    num_heads=4,
+    pad_token_id=0,
+    eos_token_id=2,
+    decoder_start_token_id=1,
+)
 
 
 MODELS: Final[dict[str, Callable[[], Made]]] = {
