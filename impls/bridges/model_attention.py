@@ -57,7 +57,7 @@ class ModelAttention(AbstractContextManager["ModelAttention"]):
         self.model, self._recognise = model, recognise
         self._names = {id(module): name for name, module in model.named_modules()}
         self._prepared: dict[Problem, Callable[..., Any]] = {}
-        self._with_gradient: set[Problem] = set()
+        self._with_gradient: set[tuple[Problem | str, ...]] = set()
         self._before = _implementation_of(model)
         _set(model, _registered(self.attend))
 
@@ -114,7 +114,7 @@ class ModelAttention(AbstractContextManager["ModelAttention"]):
             raise LayerRefusedError(f"{layer}: a window of {more['sliding_window']} without a mask")
         qkv = query, key, value
         seen = self._visible(layer, qkv, attention_mask, position_bias, causal=causal)
-        sink = s_aux if s_aux is None else s_aux.repeat(seen.rows)
+        sink = s_aux if s_aux is None or seen.rows == 1 else s_aux.repeat(seen.rows)
         bias = seen.bias
         problem = _problem(layer, seen, scaling, softcap, sink)
         function = self._function(layer, problem)(bias=bias, sink=sink)
@@ -151,7 +151,8 @@ class ModelAttention(AbstractContextManager["ModelAttention"]):
         Raises LayerRefusedError where no gradient reaches one that is trained.
         """
         trained = {n: x for n, x in given.items() if x is not None and x.requires_grad}
-        if not (problem.training and trained) or problem in self._with_gradient:
+        proven = (problem, *trained)
+        if not (problem.training and trained) or proven in self._with_gradient:
             return function(seen.q, seen.k, seen.v)
         without = f"{layer}: {self.implementation} gives no gradient of the"
         try:
@@ -165,7 +166,7 @@ class ModelAttention(AbstractContextManager["ModelAttention"]):
             )
             if found is None:
                 raise LayerRefusedError(f"{without} {name}, which is trained")
-        self._with_gradient.add(problem)
+        self._with_gradient.add(proven)
         return out
 
     def _visible(

@@ -38,7 +38,7 @@ class Visible:
 
     def in_batch_rows(self, out: Tensor) -> Tensor:
         """The output with the batch rows of the call, [B, Hq, Tq, Dv]."""
-        return out if self.rows == 1 else out[0].unflatten(0, (self.rows, -1))
+        return out if self.rows == 1 else torch.unflatten(out[0], 0, (self.rows, -1))
 
 
 def visible_of(
