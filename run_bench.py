@@ -718,10 +718,11 @@ def use(model: Any, implementation: str) -> ModelAttention:
     ValueError with the layer and the reason. So does the end of the context where a layer was not
     called. docs/models.md says what is understood.
     """
+    from impls import one
     from impls.bridges.model_attention import ModelAttention
     from suites.recording.recognising import Recogniser
 
-    return ModelAttention(model, implementation, Recogniser())
+    return ModelAttention(model, one(implementation), Recogniser())
 
 
 def main() -> None:

@@ -103,6 +103,16 @@ def select(
     return list(selected.values())
 
 
+def one(spec: str) -> Implementation:
+    """The implementation of a spec. Raises ValueError for several, and for one that is missing."""
+    found = select([spec], load())
+    if len(found) > 1:
+        raise ValueError(f"{spec!r} names {len(found)} implementations; expected one")
+    if not isinstance(found[0], Implementation):
+        raise ValueError(f"{found[0].name} is missing here: {found[0].reason}")  # noqa: TRY004 - one line for users
+    return found[0]
+
+
 def name_and_spec(text: str) -> tuple[str, str]:
     """The two parts of NAME=SPEC; an empty name and the text for a spec alone."""
     name, equals, spec = text.strip().partition("=")

@@ -74,6 +74,7 @@ def _work() -> dict[type[Task], Work]:
         describe,
         following_bench,
         lessons,
+        model_check,
         profiles,
         readings,
         timed_rounds,
@@ -85,6 +86,10 @@ def _work() -> dict[type[Task], Work]:
         leads = task.role == "leads"
         (timed_rounds.measure if leads else following_bench.follow)(task, sender)
 
+    def check_(task: Check, sender: Sender) -> None:
+        """Check an attention call, or a model around it."""
+        (model_check if task.problem.model else check).check(task, sender)
+
     return {
         Wait: lambda _, __: None,
         ListImplementations: describe.list_implementations,
@@ -92,7 +97,7 @@ def _work() -> dict[type[Task], Work]:
         ChooseReadings: readings.choose_readings,
         DescribeInputs: describe.describe_inputs,
         Survey: describe.survey,
-        Check: check.check,
+        Check: check_,
         Measure: measure,
         TakeProfile: profiles.take_profile,
         Train: lessons.train,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from itertools import count
 from typing import Any, Final
@@ -18,7 +18,6 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from impls import load, select
 from impls.bridges.substitution import Recogniser
 from impls.bridges.visible import Visible, visible_of
 from impls.interface import Bias, Implementation, Problem
@@ -35,6 +34,11 @@ THROUGH: Final = "ALL_ATTENTION_FUNCTIONS"
 """Text in the forward method of a layer that calls the interface."""
 _NUMBERS: Final = count(1)
 
+Attention = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""Of q, k and v, [B, H, T, D]."""
+Around = Callable[[str, Attention], Attention]
+"""The function that is called for a layer, by the layer's name and its function."""
+
 
 class LayerRefusedError(ValueError):
     """An attention layer whose call the implementation does not answer; the message says why."""
@@ -44,15 +48,22 @@ class ModelAttention(AbstractContextManager["ModelAttention"]):
     """A model whose attention layers an implementation answers, until `undo` or the context's end.
 
     model      a model of transformers; its configuration gets the name of the interface
-    spec       the implementation: NAME, NAME[CHOICE=...], or FILE.py:FUNCTION
     recognise  finds out what a mask tensor is
+    around     returns the function that is called for a layer, around its function of q, k and v;
+               None: that function itself
 
     At the end of the context every attention layer must have been called: ValueError otherwise.
     Raises ValueError for transformers without the interface, and for a model of another library.
     """
 
-    def __init__(self, model: nn.Module, spec: str, recognise: Recogniser) -> None:
-        (self.implementation,) = _implementations(spec)
+    def __init__(
+        self,
+        model: nn.Module,
+        implementation: Implementation,
+        recognise: Recogniser,
+        around: Around | None = None,
+    ) -> None:
+        self.implementation, self._around = implementation, around
         self.calls: Counter[str] = Counter()
         self.model, self._recognise = model, recognise
         self._names = {id(module): name for name, module in model.named_modules()}
@@ -119,6 +130,8 @@ class ModelAttention(AbstractContextManager["ModelAttention"]):
         problem = _problem(layer, seen, scaling, softcap, sink)
         function = self._function(layer, problem)(bias=bias, sink=sink)
         self.calls[layer] += 1
+        if self._around is not None:
+            function = self._around(layer, function)
         given = {"sink": sink, "bias": None if bias is None else bias.values}
         out = self._called(layer, problem, function, seen, given)
         return seen.in_batch_rows(out).transpose(1, 2), None
@@ -194,13 +207,6 @@ class ModelAttention(AbstractContextManager["ModelAttention"]):
                 )
             self._prepared[problem] = self.implementation.prepared(problem)
         return self._prepared[problem]
-
-
-def _implementations(spec: str) -> Iterator[Implementation]:
-    for each in select([spec], load()):
-        if not isinstance(each, Implementation):
-            raise ValueError(f"{each.name} is missing here: {each.reason}")  # noqa: TRY004 - one line for users
-        yield each
 
 
 def _registered(attend: Callable[..., Any]) -> str:

@@ -174,7 +174,8 @@ class Implementation:
     ) -> tuple[str, ...]:
         """Every reason why this problem is not supported, those of `inner` included."""
         inner = self.inner.refusals(problem, capability) if self.inner else ()
-        return (*refusals(self.limits, problem, capability), *(f"inner {r}" for r in inner))
+        own = refusals(self.limits, problem, capability)
+        return (*of_panel(problem, self.panel), *own, *(f"inner {r}" for r in inner))
 
     def prepared(self, problem: Problem) -> Callable[..., AttentionFunction]:
         """Do the set-up for a problem; returns `bound(bias=..., sink=...)`, as `bind` calls it.
@@ -316,6 +317,13 @@ def refusals(
         (each.distance(problem, capability), each.refusals(problem, capability)) for each in limits
     ]
     return min(reasons, key=lambda each: (len(each[1]) > 0, each[0], len(each[1])))[1]
+
+
+def of_panel(problem: Problem, panel: str) -> tuple[str, ...]:
+    """The reason why no implementation of a panel takes part in a model; empty without one."""
+    if not problem.model or panel == "attention":
+        return ()
+    return (f"model:{problem.model}: its layers take exact attention, and this is of {panel}",)
 
 
 def implementation(  # noqa: PLR0913 - each is a property that a file may declare

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
@@ -19,6 +19,8 @@ DEVICES: Final = ("cpu", "cuda", "mps")
 LAYOUTS: Final = ("bhtd", "bthd")
 _BIASES: Final = ("alibi", "relative", "dense")
 _MASKS: Final = ("full", "causal", "window", "padding", "documents", "rows")
+STEPS: Final = ("prefill", "decode")
+"""Steps of a model with a cache of keys and values; without one of them it is a forward pass."""
 _EXAMPLE: Final = "b2 h32/8 t4096 d128 causal bf16 train cuda"
 _BOTH: Final = {
     "length": ("query_length", "key_length"),
@@ -47,6 +49,9 @@ class Problem:
                (arXiv 2508.10925)
     training   forward and backward (gradients of q, k and v), else forward alone
     layout     bhtd: contiguous [B, H, T, D]; bthd: the strided view that models hand over
+    model      empty: the call alone. Else the model whose attention layers make this call, as
+               `llama`, or with a step of its cache, `llama:prefill` and `llama:decode`: the whole
+               step is measured, and the other fields describe its attention
 
     `str(problem)` and `Problem.parse` are inverses. Raises ValueError for sizes that make no sense.
     """
@@ -67,6 +72,7 @@ class Problem:
     value_dim: int | None = None
     softcap: float | None = None
     sink: bool = False
+    model: str = ""
 
     def __post_init__(self) -> None:
         self._check_sizes()
@@ -86,6 +92,8 @@ class Problem:
                 f"value_dim is {self.value_dim}, expected at least 1 and another than head_dim, "
                 f"{self.head_dim}; leave it out where they are the same"
             )
+        if self.model_step != "forward" and self.training:
+            raise ValueError(f"model:{self.model} with train; a {self.model_step} has no gradients")
 
     def _check_sizes(self) -> None:
         sizes = ("batch", "query_heads", "key_heads", "query_length", "key_length", "head_dim")
@@ -129,6 +137,21 @@ class Problem:
             )
         if self.bias.kind != "none":
             raise ValueError(f"rows beside the bias {self.bias}, expected no bias")
+
+    @property
+    def model_name(self) -> str:
+        """The model without its step; empty for a call alone."""
+        return self.model.removesuffix(f":{self.model_step}")
+
+    @property
+    def model_step(self) -> str:
+        """The step of the model that is measured: forward, prefill or decode."""
+        return next((step for step in STEPS if self.model.endswith(f":{step}")), "forward")
+
+    @property
+    def attention(self) -> Problem:
+        """The attention call alone, without a model around it."""
+        return replace(self, model="") if self.model else self
 
     @property
     def softmax_scale(self) -> float:
@@ -251,6 +274,7 @@ class Problem:
                 DTYPES[self.dtype],
                 *(("train",) if self.training else ()),
                 *(() if self.layout == "bhtd" else (self.layout,)),
+                *((f"model:{self.model}",) if self.model else ()),
                 self.device,
             )
         )
@@ -362,9 +386,10 @@ _NUMBERED: Final[tuple[tuple[str, Callable[[re.Match[str]], dict[str, Any]]], ..
     (r"d(\d+)", lambda found: {"head_dim": int(found[1])}),
     (r"dv(\d+)", lambda found: {"value_dim": int(found[1])}),
     (r"([ht])(\d+)(?:/(\d+))?", _lengths),
+    (r"model:(\S+)", lambda found: {"model": found[1]}),
     (
         r"(scale|softcap)((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)",
         lambda found: {found[1]: float(found[2])},
     ),
 )
-"""Words that hold numbers, and the fields that each sets."""
+"""Words that hold numbers or a name, and the fields that each sets."""

@@ -77,8 +77,11 @@ class Capturing:
         return (f"{CAUSE}: {why}",) if why else ()
 
     def _wanted(self, arms: Sequence[Arm]) -> bool:
-        """Whether graphs are tried: as session 1 decided, or when the fastest call is short."""
-        if self.uncapturable or self.task.settings.tail or not arms:
+        """Whether graphs are tried: as session 1 decided, or when the fastest call is short.
+
+        Not for a model, whose library calls the host between its kernels.
+        """
+        if self.uncapturable or self.task.settings.tail or not arms or self.task.problem.model:
             return False
         if self.task.sampler:
             return self.task.sampler == "graph"

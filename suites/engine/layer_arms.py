@@ -34,11 +34,12 @@ class LayerArms:
 
     Calls of all but the baseline come after the look-up of a substitution, as in a script with it.
     On a CPU only: how layers around a call act on a GPU was not measured. None where layers take
-    too long, either.
+    too long, either, and none in a model, which has its own.
     """
 
     def __init__(self, task: Measure, clock: Clock) -> None:
-        wanted = task.in_layer and task.problem.device == "cpu" and is_short(task.problem)
+        alone = task.in_layer and not task.problem.model
+        wanted = alone and task.problem.device == "cpu" and is_short(task.problem)
         self._layers = Layers(task.problem) if wanted else None
         self._clock, self._current = clock, task.twin_of
         self.arms: dict[str, Arm] = {}

@@ -121,7 +121,7 @@ def _kinds(part: Implementation, problems: Iterable[Problem]) -> Iterator[Proble
     found: dict[Problem, None] = {}
     for problem in problems:
         plain = replace(
-            problem,
+            problem.attention,
             training=False,
             layout="bhtd",
             value_dim=None,

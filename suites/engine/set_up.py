@@ -55,7 +55,7 @@ def set_up_fields(
     if spent_ms >= compile_ms_before:  # else the implementation has reset torch's clocks
         spent_ms -= compile_ms_before
     return {
-        "prepare_ms": preparation.took_ms[problem] if preparation.is_two_steps else None,
+        "prepare_ms": preparation.took_ms.get(problem),  # in a model its layers prepare it
         "compilations": (graphs or 0) - before if known else None,
         "compile_ms": spent_ms if known else None,
     }

@@ -17,15 +17,16 @@ from suites.engine.call_limits import limited_memory, preparing, quiet
 from suites.engine.capturing import Capturing
 from suites.engine.cross_checking import cross_checked
 from suites.engine.gauge import Gauge, depends_on_host, page_faults, usual_probe
-from suites.engine.layer_arms import TWIN, LayerArms, implementation_of
+from suites.engine.layer_arms import TWIN, implementation_of
 from suites.engine.neighbours import neighbour_ratios
 from suites.engine.outcome import clear_caches, recorded, resolve_in, send_failure
 from suites.engine.pipe import Sender
 from suites.engine.protocol import Measure
 from suites.engine.second_checks import believed, wrong_when_timed
 from suites.engine.set_up import SetUp, keeping, resident_bytes, set_up_fields
-from suites.engine.timed_inputs import TimedInputs, timed_sets
-from suites.engine.timed_outputs import TimedOutputs
+from suites.engine.timed_attention import TimedAttention
+from suites.engine.timed_inputs import TimedInputs
+from suites.engine.timed_model import ModelBatches, TimedModel
 from suites.engine.together.leading import Follower, Followers, LostArmError
 from suites.engine.together.link import listening
 from suites.engine.together.resting import rest
@@ -34,7 +35,6 @@ from suites.measure import compilers, timing
 from suites.measure.affinity import unbound
 from suites.measure.devices import Device, device
 from suites.measure.gradients import GradientMode
-from suites.measure.inputs import call_of
 from suites.measure.interference import Waits
 from suites.measure.preparing import Preparation
 from suites.measure.rounds import Arm, nested, run_rounds, schedule
@@ -89,26 +89,21 @@ class Bench:
     twin: Arm | None = None
     conditions: Conditions | None = None
     neighbours: dict[str, float] = field(default_factory=dict)
-    inputs: TimedInputs = field(init=False)
     capturing: Capturing = field(init=False)
     _found: dict[str, SetUp] = field(default_factory=dict)
-    _layers: LayerArms = field(init=False)
     _device: Device = field(init=False)
-    _outputs: TimedOutputs = field(init=False)
+    _timed: TimedAttention | TimedModel = field(init=False)
 
     def __post_init__(self) -> None:
         self._device = device(self.problem.device, cold=self.task.settings.cache == "cold")
-        sets = timed_sets(
-            self.problem,
-            self._device.input_sets(self.problem),
-            session=self.task.session,
-            seed=self.task.seed,
-            files=self.task.inputs,
-        )
-        self.inputs = TimedInputs(sets, self.task.seed, keep_scores=bool(self.task.inputs))
-        self._layers = LayerArms(self.task, self._device.clock)
+        kind = TimedModel if self.problem.model else TimedAttention
+        self._timed = kind(self.task, self._device, self.limited)
         self.capturing = Capturing(self.task, self.sender, self.inputs.watched)
-        self._outputs = TimedOutputs(self.task, self.inputs, self._device.clock, self.limited)
+
+    @property
+    def inputs(self) -> TimedInputs | ModelBatches:
+        """The inputs of the calls."""
+        return self._timed.inputs
 
     @property
     def problem(self) -> Problem:
@@ -138,11 +133,10 @@ class Bench:
         """An arm for an implementation: its first call apart, then warm."""
         preparation = Preparation(each, partial(preparing, self.sender))
         graphs, compile_ms = compilers.compilations(), compilers.compile_ms()
-        mode, sets = GradientMode(), self.inputs.sets
+        mode = GradientMode()
         held = resident_bytes()
         with self.limited():
-            functions = [preparation.bind(self.problem, x) for x in sets]
-            calls = [call_of(each, x, mode=mode) for each, x in zip(functions, sets, strict=True)]
+            calls = self._timed.calls(preparation, mode)
         latest: list[Tensor] = []
         expected_ms = self.task.expected_ms.get(name, 0.0)
         with self.limited():
@@ -184,12 +178,10 @@ class Bench:
             arm.times_ms, arm.faults = [call_ms], [page_faults() - before]
             arm.energy_mj = [] if warm_mj is None else [warm_mj]
             self._found[name].alone = arm
-            self._found[name].fault = self._outputs.fault(
-                self._found[name], self.inputs.sets[-1], latest, again=False
-            )
+            self._found[name].fault = self._timed.long_fault(self._found[name], latest)
         else:
             with self.limited():
-                self._layers.add(arm, functions, sets, mode)
+                self._timed.add_beside(arm, preparation, mode)
         return arm
 
     def capture(self) -> bool:
@@ -232,13 +224,13 @@ class Bench:
         """The record of an implementation; its output is checked again when it is too fast."""
         arm, found = self.arms[name], self._found[name]
         fault = found.fault
-        if not found.alone and self._outputs.are_compared(arm):
-            fault = self._outputs.last_fault(arm, found)
+        if not found.alone and self._timed.are_compared(arm):
+            fault = self._timed.last_fault(arm, found)
         if fault:
             return wrong_when_timed(self.task, name, fault)
         twin = self.twin if self.twin is not None and self.twin.name == TWIN + name else None
         paired = found.alone is None
-        layer = self._layers.arms.get(name)
+        layer = self._timed.layers.arms.get(name)
         in_rounds = [each for each in (arm, twin, layer) if each and paired]
         made = Record(
             session=self.task.session,
@@ -249,8 +241,9 @@ class Bench:
             times_ms=tuple(arm.times_ms),
             twin_ms=tuple(twin.times_ms) if twin else (),
             again_ms=self._again_ms(name) if paired else (),
-            in_layer_ms=self._layers.times_ms(name) if paired else (),
-            in_layer_faults=self._layers.faults(name) if paired else None,
+            in_layer_ms=self._timed.layers.times_ms(name) if paired else (),
+            in_layer_faults=self._timed.layers.faults(name) if paired else None,
+            in_model=self._timed.in_model(name),
             process=self.task.process,
             unbound=unbound() if self.task.meeting and self.problem.device == "cpu" else "",
             in_rounds=paired,
@@ -258,7 +251,7 @@ class Bench:
             threads=self.task.threads,
             calls_per_sample=arm.count,
             clock=arm.sampler.name,
-            inputs_from=self._device.inputs_from(self.problem, arm.count),
+            inputs_from=self._timed.inputs_from(arm),
             **{"energy_mj": arm.call_mj, **found.beside},
             page_faults=fmean(arm.faults) / arm.count,
             neighbour_ratio=self.neighbours.get(name) if paired else None,
@@ -343,7 +336,7 @@ class Bench:
             self.twin = self.arms[original].again()
             self.twin.name = TWIN + original
         twins = [self.twin] if self.twin else []
-        return [*(self.arms[name] for name in names), *twins, *self._layers.fresh(names)]
+        return [*(self.arms[name] for name in names), *twins, *self._timed.layers.fresh(names)]
 
     def names_in_rounds(self) -> list[str]:
         """The implementations whose samples are taken in rounds, not apart."""

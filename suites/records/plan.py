@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Final
 
 from impls.interface import Problem
-from impls.interface.implementation import refusals
+from impls.interface.implementation import of_panel, refusals
 from impls.interface.reading import Reading
 from suites.records.cases import Case, Step
 from suites.records.codec import STRICT, TOO_LARGE, LimitsData, ProblemText
@@ -101,7 +101,10 @@ class Entry:
 
     def refusals(self, problem: Problem, capability: tuple[int, int] | None) -> tuple[str, ...]:
         """Every reason this problem is out of reach, in words; empty means "I can"."""
-        own = refusals(self.limits, problem, capability)
+        own = (
+            *of_panel(problem, self.panel),
+            *refusals(self.limits, problem, capability),
+        )
         if not self.inner_limits:
             return own
         return (*own, *(f"inner {r}" for r in refusals(self.inner_limits, problem, capability)))

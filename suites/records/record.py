@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Final, Literal, get_args
 
 from impls.interface import Problem
 from suites.records.codec import STRICT, Average, Bytes, Count, Growth, Milliseconds, ProblemText
+from suites.records.in_model import InModel
 from suites.records.kernels import Kernel
 from suites.stats.pairing import counted
 
@@ -223,6 +224,7 @@ class Record:
                       in a row, a sample for each of the same rounds; empty where no savings in a
                       script are estimated
     in_layer_faults   minor page faults for one call and its layer, over those samples
+    in_model          times of attention within a model's steps; None for a call alone
     process           the process of the session; empty: the first one
     unbound           why the threads of this process are not bound to CPUs, so that its samples do
                       not pair with those of other processes; empty when they are, or pair with none
@@ -283,6 +285,7 @@ class Record:
     again_ms: tuple[Milliseconds, ...] = field(default=())
     in_layer_ms: tuple[Milliseconds, ...] = field(default=())
     in_layer_faults: Average | None = None
+    in_model: InModel | None = None
     process: str = ""
     unbound: str = ""
     in_rounds: bool = True

@@ -8,6 +8,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from impls.interface import Problem
+from suites.models import kinds
 from suites.records.cases import Case
 from suites.records.input_files import InputFile
 from suites.request.suites.suite import BFLOAT16_FROM, Gpu, unlabelled
@@ -77,6 +78,7 @@ def _expect_possible(
     if request.settings.get("cuda_device"):
         _expect_cuda(request.settings["cuda_device"], problems, devices)
     for problem in problems:
+        kinds.expect_possible(problem)
         if (
             problem.device not in devices
             and request.suite.origin

@@ -40,8 +40,10 @@ class Ceiling:
 def work(problem: Problem, panel: str = "attention") -> tuple[int, int] | None:
     """FLOPs and fewest bytes of a call; those of a layer include its projections.
 
-    None in other panels: another function needs another number of operations.
+    None in other panels, and for models: other functions need other numbers of operations.
     """
+    if problem.model:
+        return None
     if panel == "attention":
         return problem.flops, problem.fewest_bytes
     if panel.startswith("layers"):  # with or without positions, which take few operations

@@ -13,6 +13,7 @@ import torch
 import transformers as hf
 from torch import Tensor
 
+from impls import one
 from impls.bridges.model_attention import LayerRefusedError, ModelAttention
 from impls.bridges.visible import Visible
 from impls.interface import Mask
@@ -118,7 +119,7 @@ class BiasOfTheFirstWindow(ModelAttention):
 )
 def test_a_bridge_with_a_fault_changes_the_logits(kind: type[ModelAttention], name: str) -> None:
     of = MODELS[name]()
-    with torch.no_grad(), kind(of.model, "naive", Recogniser()):
+    with torch.no_grad(), kind(of.model, one("naive"), Recogniser()):
         found = of.logits(of.model)
     assert share(of, found) > 100
 
@@ -198,7 +199,7 @@ class HalvesGradients(ModelAttention):
 def test_a_wrong_gradient_of_a_bias_is_found(name: str) -> None:
     of = MODELS[name]()
     found = gradients(
-        of.model, of.logits, lambda model: HalvesGradients(model, "naive", Recogniser())
+        of.model, of.logits, lambda model: HalvesGradients(model, one("naive"), Recogniser())
     )
     wrong = {name for name, share in shares(of, found).items() if share > 100}
     assert wrong == {n for n, _ in of.model.named_parameters() if "relative" in n}

@@ -1,0 +1,96 @@
+"""The check of implementations within a model: its answers stay equal; memory of a step."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+
+import torch
+
+from impls.bridges.model_attention import LayerRefusedError
+from suites.engine.call_limits import limited_memory, preparing
+from suites.engine.messages import Begin, Rest
+from suites.engine.outcome import clear_caches, recorded, resolve_in
+from suites.engine.pipe import Sender
+from suites.engine.protocol import Check
+from suites.measure import compilers, memory
+from suites.measure.preparing import Preparation
+from suites.measure.unseen import unseen
+from suites.models.proof import Expected, expected, fault
+from suites.models.steps import Given, ModelSteps
+from suites.records.kernels import UNSEEN
+from suites.records.record import CHECK, Agreement, Record
+
+SEED = 1
+"""Of the batch whose answers are compared."""
+
+
+def check(task: Check, sender: Sender) -> None:
+    """Send a record of the proof and of memory for every implementation."""
+    memory.self_check()
+    sender.send(Rest())
+    steps = ModelSteps(task.problem, task.seed)
+    given = steps.given(SEED)
+    proof = expected(steps, given)
+    for name in task.implementations:
+        work = partial(_answered, task, name, sender, steps, given, proof)
+        recorded(task, name, sender, work)
+
+
+def _answered(
+    task: Check, name: str, sender: Sender, steps: ModelSteps, given: Given, proof: Expected
+) -> Record:
+    """The record of an implementation; of its refusal where it refuses a layer's problem."""
+    try:
+        return _check_one(task, name, sender, steps, given, proof)
+    except LayerRefusedError as refused:
+        return Record(
+            session=CHECK,
+            problem=task.problem,
+            implementation=name,
+            status="refused",
+            cause="limits",
+            reason=str(refused),
+        )
+
+
+def _check_one(
+    task: Check, name: str, sender: Sender, steps: ModelSteps, given: Given, proof: Expected
+) -> Record:
+    each, problem = resolve_in(task, name), task.problem
+    sender.send(Rest())
+    memory.settle(problem.device, getattr(torch, problem.dtype))
+    sender.send(Begin(problem=problem, implementation=name))
+    clear_caches(each)
+    compilers.forget()
+    preparation = Preparation(each, partial(preparing, sender))
+    bridge = steps.within(each)
+    step = steps.step(bridge.model, given)
+    began_s = time.perf_counter()
+    with (
+        limited_memory(task.settings.memory_limit, problem.device),
+        preparation.first(problem, problem),
+    ):
+        made, usage = memory.measure(step, problem.device, given.tensors)
+    spent_ms = 1e3 * (time.perf_counter() - began_s)
+    bridge.expect_all_called()
+    errors = proof.errors(made)
+    wrong = fault(errors)
+    reason = unseen(each) or usage.unseen
+    return Record(
+        session=CHECK,
+        problem=problem,
+        implementation=name,
+        status="wrong" if wrong else "ok",
+        cause="wrong_output" if wrong else "",
+        reason=wrong,
+        agreement=Agreement(tensors=errors),
+        peak_bytes=None if reason else usage.peak_bytes,
+        kept_bytes=None if reason else usage.kept_bytes,
+        resident_bytes=usage.resident_bytes,
+        unseen=reason,
+        kernels=usage.kernels,
+        notes=(*each.remarks(problem.attention), *([] if usage.kernels else [UNSEEN])),
+        spent_ms=spent_ms,
+        calls_ms=spent_ms,
+    )

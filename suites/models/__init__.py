@@ -1,0 +1,1 @@
+"""Models of published architectures in small sizes, whose attention an implementation answers."""
