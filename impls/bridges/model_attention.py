@@ -68,7 +68,7 @@ class ModelAttention(AbstractContextManager["ModelAttention"]):
         self.model, self._recognise = model, recognise
         self._names = {id(module): name for name, module in model.named_modules()}
         self._prepared: dict[Problem, Callable[..., Any]] = {}
-        self._with_gradient: set[tuple[Problem | str, ...]] = set()
+        self._with_gradient: set[tuple[Problem, tuple[str, ...]]] = set()
         self._before = _implementation_of(model)
         _set(model, _registered(self.attend))
 
@@ -164,7 +164,7 @@ class ModelAttention(AbstractContextManager["ModelAttention"]):
         Raises LayerRefusedError where no gradient reaches one that is trained.
         """
         trained = {n: x for n, x in given.items() if x is not None and x.requires_grad}
-        proven = (problem, *trained)
+        proven = problem, tuple(trained)
         if not (problem.training and trained) or proven in self._with_gradient:
             return function(seen.q, seen.k, seen.v)
         without = f"{layer}: {self.implementation} gives no gradient of the"
