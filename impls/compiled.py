@@ -105,9 +105,12 @@ def _hidden(mask: Mask, sizes: tuple[int, int, int], device: torch.device) -> Te
 
 
 def _added(bias: BiasValues | None, queries: int, keys: int) -> Tensor | None:
-    """The bias of every distance, from Tk - 1 down to 1 - Tq, [Hq, Tq + Tk - 1]."""
-    if bias is None:
-        return None
+    """The bias of every distance, from Tk - 1 down to 1 - Tq, [Hq, Tq + Tk - 1].
+
+    A dense bias stays as it is, [Hq, Tq, Tk].
+    """
+    if bias is None or bias.kind == "dense":
+        return None if bias is None else bias.values
     return bias.at(torch.arange(keys - 1, -queries, -1, device=bias.values.device))
 
 
@@ -129,7 +132,7 @@ def _attention(  # noqa: PLR0913, PLR0917 - the arguments of the contract
     if softcap is not None:
         scores = softcap * torch.tanh(scores / softcap)
     if added is not None:
-        by_pair = added.unfold(1, k.shape[2], 1).flip(1)
+        by_pair = added if added.dim() == 3 else added.unfold(1, k.shape[2], 1).flip(1)
         scores = scores + by_pair.to(scores.dtype)
     if hidden is not None:
         # The least finite number, not -inf: rows without keys and their gradients stay finite.

@@ -29,6 +29,9 @@ from impls.interface import AttentionFunction, BiasValues, Limits, Problem, impl
 from impls.interface.limits import EVERY_BIAS, EVERY_MASK
 
 MaskMod = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+_Places = tuple[Tensor, int, int]
+"""Where a flat bias has the value of row 0 and key 0 of each head, [Hq], and the steps from a row
+to the next, and from a key to the next."""
 
 FEATURES: Final[dict[str, Any]] = {
     "masks": EVERY_MASK,
@@ -66,15 +69,28 @@ def flex(problem: Problem, *, block: int = 128) -> AttentionFunction:
     with torch.inference_mode(mode=False):
         blocks = _block_mask(problem, block, device)
         distances = torch.arange(1 - problem.query_length, problem.key_length, device=device)
-        heads = torch.arange(problem.query_heads, device=device)
-        origins = heads * len(distances) + problem.key_length - 1
+        places = _places(problem, device)
 
     def attention(q: Tensor, k: Tensor, v: Tensor, bias: BiasValues | None = None) -> Tensor:
-        added = None if bias is None else bias.at(distances).flatten()
+        added = None if bias is None else _added(bias, distances)
         compiled = _compiled(torch.get_num_threads())
-        return compiled(q, k, v, blocks, problem.softmax_scale, problem.softcap, added, origins)
+        return compiled(q, k, v, blocks, problem.softmax_scale, problem.softcap, added, places)
 
     return attention
+
+
+def _added(bias: BiasValues, distances: Tensor) -> Tensor:
+    """The values of a dense bias, or those of all distances from 1 - Tq to Tk - 1; flat."""
+    return (bias.values if bias.kind == "dense" else bias.at(distances)).flatten()
+
+
+def _places(problem: Problem, device: torch.device) -> _Places:
+    """The places of pairs in what `_added` returns."""
+    queries, keys = problem.query_length, problem.key_length
+    heads = torch.arange(problem.query_heads, device=device)
+    if problem.bias.kind == "dense":
+        return heads * (queries * keys), keys, 1
+    return heads * (queries + keys - 1) + keys - 1, 1, -1
 
 
 @lru_cache(maxsize=16)
@@ -99,18 +115,19 @@ def _attention(  # noqa: PLR0913, PLR0917 - the inputs of the compiled code
     scale: float,
     softcap: float | None,
     added: Tensor | None,
-    origins: Tensor,
+    places: _Places,
 ) -> Tensor:
     """The call that is compiled.
 
-    added    biases of all distances from 1 - Tq to Tk - 1, [Hq * (Tq + Tk - 1)]
-    origins  of each head: the place in `added` of row 0 with key 0, [Hq]
+    added   values of the bias, flat
+    places  where they are in `added`
     """
+    origins, down, across = places
 
     def score_mod(score: Tensor, b: Tensor, h: Tensor, row: Tensor, key: Tensor) -> Tensor:  # noqa: ARG001 - as FlexAttention calls it
         if softcap is not None:
             score = softcap * torch.tanh(score / softcap)
-        return score if added is None else score + added[origins[h] + row - key]
+        return score if added is None else score + added[origins[h] + down * row + across * key]
 
     out: Tensor = flex_attention(
         q,

@@ -23,7 +23,7 @@ from impls.interface import (
     Problem,
     implementation,
 )
-from impls.interface.limits import EVERY_BIAS
+from impls.interface.limits import BY_DISTANCE
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 LIBRARY: Final = Library(distribution="local-attention", module="local_attention", extra="peers")
 WINDOWS: Final[dict[str, Any]] = {
     "masks": ("window", "window+padding"),
-    "biases": EVERY_BIAS,
+    "biases": BY_DISTANCE,
     "grouped_heads": False,
     "unequal_lengths": False,
     "own_value_dim": True,

@@ -21,14 +21,14 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from impls.interface import BiasValues, Limits, Mask, implementation
-from impls.interface.limits import EVERY_BIAS, EVERY_MASK
+from impls.interface.limits import BY_DISTANCE, EVERY_MASK
 
 
 @implementation(
     Limits(
         # Each row would need strips of its own.
         masks=tuple(k for k in EVERY_MASK if k.startswith("window") and "rows" not in k),
-        biases=EVERY_BIAS,
+        biases=BY_DISTANCE,
         own_value_dim=True,
         softcap=True,
         sink=True,

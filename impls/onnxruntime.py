@@ -121,7 +121,7 @@ def onnxruntime(problem: Problem, operator: str = "Attention") -> AttentionFunct
         if problem.layout == "bthd":
             given = {name: x.transpose(1, 2).flatten(2) for name, x in given.items()}
         if bias is not None:
-            given["bias"] = bias.values if bias.kind == "relative" else bias.values[:, None, None]
+            given["bias"] = _bound_bias(bias, q.dtype)
         if sink is not None:
             given["sink"] = sink.to(q.dtype)
         given = {name: x.contiguous() for name, x in given.items()}  # copies neither layout
@@ -148,6 +148,13 @@ def _options() -> SessionOptions:
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return options
+
+
+def _bound_bias(bias: BiasValues, dtype: torch.dtype) -> Tensor:
+    """The values of a bias in the shape and dtype of `_inputs`."""
+    if bias.kind == "dense":
+        return bias.values.to(dtype)
+    return bias.values if bias.kind == "relative" else bias.values[:, None, None]
 
 
 def _bind(bind: Any, name: str, x: Tensor) -> None:
@@ -186,7 +193,10 @@ def _inputs(problem: Problem) -> Tensors:
         name: torch.empty(_shape(p, *shape, packed=packed), dtype=dtype, device="meta")
         for name, shape in shapes.items()
     }
-    if p.bias.kind != "none":
+    if p.bias.kind == "dense":
+        sizes = p.query_heads, p.query_length, p.key_length
+        inputs["bias"] = torch.empty(sizes, dtype=dtype, device="meta")
+    elif p.bias.kind != "none":
         shape = (p.bias.buckets,) if p.bias.kind == "relative" else (1, 1)
         wide = torch.promote_types(dtype, torch.float32)
         inputs["bias"] = torch.empty((p.query_heads, *shape), dtype=wide, device="meta")
@@ -284,6 +294,10 @@ def _bias(problem: Problem, *, masked: bool) -> list[NodeProto]:
     """The bias of all pairs, [Hq, Tq, Tk], in the dtype of q; with the mask where there is one."""
     from onnx.helper import make_node, np_dtype_to_tensor_dtype  # noqa: PLC0415 - as above
 
+    if problem.bias.kind == "dense":
+        if masked:
+            return [make_node("Add", ["bias", "hidden"], ["added"])]
+        return [make_node("Identity", ["bias"], ["added"])]
     if problem.bias.kind == "alibi":
         found = make_node("Mul", ["bias", "places"], ["found"])
     else:

@@ -68,7 +68,7 @@ def openvino(problem: Problem) -> AttentionFunction:
         if problem.layout == "bthd":
             given = [x.transpose(1, 2) for x in given]
         if bias is not None:
-            given.append(bias.values)
+            given.append(bias.values.to(q.dtype) if bias.kind == "dense" else bias.values)
         given = [x.contiguous() for x in given]  # copies neither layout
         for place, x in enumerate(given):
             request.set_input_tensor(place, _shared(x))
@@ -115,8 +115,8 @@ def _model(problem: Problem) -> ov.Model:
         tensors = [nodes.transpose(x, [0, 2, 1, 3]) for x in inputs]
     added, seen = None, _seen(problem)
     if problem.bias.kind != "none":
-        buckets = [problem.bias.buckets] if problem.bias.kind == "relative" else []
-        inputs.append(nodes.parameter([problem.query_heads, *buckets], ov.Type.f32))
+        wide = number_type if problem.bias.kind == "dense" else ov.Type.f32
+        inputs.append(nodes.parameter(_bias_shape(problem), wide))
         added = nodes.convert(_bias(problem, inputs[-1]), number_type)
     if seen is not None:
         term = torch.zeros(seen.shape).masked_fill_(~seen, float("-inf"))
@@ -143,10 +143,22 @@ def _shapes(problem: Problem) -> list[list[int]]:
     return [[p.batch, p.query_heads, length, each] for length, each in columns]
 
 
+def _bias_shape(problem: Problem) -> list[int]:
+    """The shape of the values of a bias."""
+    of_a_head = {
+        "alibi": [],
+        "relative": [problem.bias.buckets],
+        "dense": [problem.query_length, problem.key_length],
+    }
+    return [problem.query_heads, *of_a_head[problem.bias.kind]]
+
+
 def _bias(problem: Problem, values: Node) -> Node:
     """The bias of all pairs, [1, H, Tq, Tk]."""
     from openvino import opset13 as nodes  # noqa: PLC0415 - importing takes seconds
 
+    if problem.bias.kind == "dense":
+        return nodes.unsqueeze(values, [0])
     positions = torch.arange(problem.key_length - problem.query_length, problem.key_length)
     distances = positions[:, None] - torch.arange(problem.key_length)
     if problem.bias.kind == "alibi":

@@ -46,7 +46,7 @@ def attention(  # noqa: PLR0913 - the arguments of the contract
     keys, values = (x.repeat_interleave(group, dim=1) for x in (k, v))
     columns = torch.arange(k.shape[2], device=q.device)
     seen = visible(mask, rows, positions, columns)
-    added = None if bias is None else bias.at(positions[:, None] - columns).to(q.dtype)
+    added = None if bias is None else bias.of_pairs(positions[:, None], columns).to(q.dtype)
     every = scores(scale * (q @ keys.mT), seen=seen, softcap=softcap, added=added)
     column = None if sink is None else sink.to(q.dtype)[:, None, None]
     return weights(every, column) @ values

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import count
 from typing import Any, Final
 
@@ -25,8 +26,8 @@ from impls.bridges.model_bridge import (
 )
 from impls.bridges.sdpa_calls import by_implementation
 from impls.bridges.substitution import Recogniser
-from impls.interface import Implementation, Mask, Problem
-from impls.interface.mask import CAUSAL, FULL
+from impls.bridges.visible import Visible, visible_of
+from impls.interface import Bias, Implementation, Problem
 
 HARMLESS: Final = frozenset((
     "position_ids", "cache_position", "use_cache", "past_key_values", "past_key_value",
@@ -63,7 +64,7 @@ class ModelAttention(ModelBridge):
         self.model, self._recognise = model, recognise
         self._names = {id(module): name for name, module in model.named_modules()}
         self._prepared: dict[Problem, Callable[..., Any]] = {}
-        self._with_gradient: set[Problem] = set()
+        self._with_gradient: set[tuple[Problem, tuple[str, ...]]] = set()
         self._before = _implementation_of(model)
         _set(model, _registered(self.attend))
 
@@ -89,6 +90,7 @@ class ModelAttention(ModelBridge):
         is_causal: bool | None = None,
         softcap: float | None = None,
         s_aux: Tensor | None = None,
+        position_bias: Tensor | None = None,
         **more: Any,
     ) -> tuple[Tensor, None]:
         """The function of the interface: out [B, Tq, H, Dv], and no weights.
@@ -100,16 +102,19 @@ class ModelAttention(ModelBridge):
         causal = is_causal if is_causal is not None else getattr(module, "is_causal", True)
         if attention_mask is None and (more.get("sliding_window") or key.shape[2]) < key.shape[2]:
             raise LayerRefusedError(f"{layer}: a window of {more['sliding_window']} without a mask")
-        key, value, mask = self._seen(layer, (query, key, value), attention_mask, causal=causal)
-        problem = _problem(layer, (query, key, value), mask, scaling, softcap, s_aux)
-        function = self._function(layer, problem)(bias=None, sink=s_aux)
+        qkv = query, key, value
+        seen = self._visible(layer, qkv, attention_mask, position_bias, causal=causal)
+        sink = s_aux if s_aux is None or seen.rows == 1 else s_aux.repeat(seen.rows)
+        bias = seen.bias
+        problem = _problem(layer, seen, scaling, softcap, sink)
+        function = self._function(layer, problem)(bias=bias, sink=sink)
         self.calls[layer] += 1
         if self._around is not None:
             function = self._around(layer, function)
-        out = by_implementation(function, query, key, value)
-        if problem.training and s_aux is not None and s_aux.requires_grad:
-            self._expect_gradient(layer, problem, out, s_aux)
-        return out.transpose(1, 2), None
+        given = {"sink": sink, "bias": None if bias is None else bias.values}
+        call = partial(by_implementation, function)
+        out = self._called(layer, problem, call, seen, given)
+        return seen.in_batch_rows(out).transpose(1, 2), None
 
     def _expect_expressible(self, layer: str, dropout: float, more: Mapping[str, Any]) -> None:
         expect_no_dropout(layer, dropout)
@@ -120,48 +125,53 @@ class ModelAttention(ModelBridge):
                 f"{layer}: {', '.join(unknown)} is given, which no problem expresses"
             )
 
-    def _expect_gradient(self, layer: str, problem: Problem, out: Tensor, sink: Tensor) -> None:
-        """Raise LayerRefusedError where no gradient reaches a trained sink; once for a problem."""
-        if problem in self._with_gradient:
-            return
-        (found,) = torch.autograd.grad(
-            out, [sink], torch.ones_like(out), retain_graph=True, allow_unused=True
-        )
-        if found is None:
-            raise LayerRefusedError(
-                f"{layer}: {self.implementation} gives no gradient of the sink, which is trained"
-            )
-        self._with_gradient.add(problem)
+    def _called(
+        self,
+        layer: str,
+        problem: Problem,
+        function: Callable[..., Tensor],
+        seen: Visible,
+        given: Mapping[str, Tensor | None],
+    ) -> Tensor:
+        """The output. The first call of a problem proves the gradients of what is trained.
 
-    def _seen(
+        given  the sink and the bias by name
+
+        Raises LayerRefusedError where no gradient reaches one that is trained.
+        """
+        trained = {n: x for n, x in given.items() if x is not None and x.requires_grad}
+        proven = problem, tuple(trained)
+        if not (problem.training and trained) or proven in self._with_gradient:
+            return function(seen.q, seen.k, seen.v)
+        without = f"{layer}: {self.implementation} gives no gradient of the"
+        try:
+            out = function(seen.q, seen.k, seen.v)
+        except RuntimeError as error:  # so torch refuses a kernel without that gradient
+            names = " and ".join(trained)
+            raise LayerRefusedError(f"{without} {names}, which is trained: {error}") from error
+        for name, tensor in trained.items():
+            (found,) = torch.autograd.grad(
+                out, [tensor], torch.ones_like(out), retain_graph=True, allow_unused=True
+            )
+            if found is None:
+                raise LayerRefusedError(f"{without} {name}, which is trained")
+        self._with_gradient.add(proven)
+        return out
+
+    def _visible(
         self,
         layer: str,
         qkv: tuple[Tensor, Tensor, Tensor],
         mask: Tensor | None,
+        bias: Tensor | None,
         *,
         causal: bool,
-    ) -> tuple[Tensor, Tensor, Mask]:
-        """Keys and values without those that no query sees, and the mask of the rest."""
-        q, k, v = qkv
-        queries, keys = q.shape[2], k.shape[2]
-        if mask is None:
-            if not causal or queries == 1:
-                return k, v, FULL
-            if queries > keys:
-                raise LayerRefusedError(f"{layer}: {queries} queries, {keys} keys and is_causal")
-            return k[:, :, :queries], v[:, :, :queries], CAUSAL
-        if mask.requires_grad:
-            raise LayerRefusedError(f"{layer}: a mask that is trained")
-        if mask.shape[-1] not in (1, keys):
-            raise LayerRefusedError(f"{layer}: a mask of {mask.shape[-1]} keys beside {keys}")
-        seen = self._recognise(mask, (len(q), q.shape[1], queries, keys))
-        if isinstance(seen, str) and 0 < (used := _used_keys(mask)) < keys:
-            # The end of a static cache is not written yet: no query sees it.
-            k, v = k[:, :, :used], v[:, :, :used]
-            seen = self._recognise(mask[..., :used], (len(q), q.shape[1], queries, used))
-        if isinstance(seen, str):
-            raise LayerRefusedError(f"{layer}: {seen}")
-        return k, v, seen
+    ) -> Visible:
+        """The keys that a call sees. Raises LayerRefusedError for a call that is no problem."""
+        try:
+            return visible_of(qkv, mask, bias, self._recognise, causal=causal)
+        except ValueError as error:
+            raise LayerRefusedError(f"{layer}: {error}") from None
 
     def _function(self, layer: str, problem: Problem) -> Callable[..., Any]:
         """The implementation, prepared for a problem."""
@@ -204,24 +214,17 @@ def _set(model: Any, name: str) -> None:
     model.set_attn_implementation(name)
 
 
-def _used_keys(mask: Tensor) -> int:
-    """Keys up to the last one that any query sees."""
-    visible = mask if mask.dtype == torch.bool else mask > torch.finfo(mask.dtype).min / 2
-    columns = visible.flatten(0, -2).any(0).nonzero()
-    return int(columns.max()) + 1 if len(columns) else 0
-
-
 def _problem(
     layer: str,
-    qkv: tuple[Tensor, Tensor, Tensor],
-    mask: Mask,
+    seen: Visible,
     scaling: float | None,
     softcap: float | None,
     sink: Tensor | None,
 ) -> Problem:
     """The problem of a call. Raises LayerRefusedError for one that no problem expresses."""
-    q, k, v = qkv
+    q, k, v = seen.q, seen.k, seen.v
     batch, heads, queries, head_dim = q.shape
+    differentiated = [q, k, v, *(() if seen.added is None else [seen.added])]
     usual = scaling is None or math.isclose(scaling, head_dim**-0.5, rel_tol=1e-6)
     try:
         return Problem(
@@ -232,13 +235,14 @@ def _problem(
             key_length=k.shape[2],
             head_dim=head_dim,
             value_dim=None if v.shape[3] == head_dim else v.shape[3],
-            mask=mask,
+            mask=seen.mask,
+            bias=Bias() if seen.added is None else Bias("dense"),
             scale=None if usual else scaling,
             softcap=softcap,
             sink=sink is not None,
             dtype=str(q.dtype).removeprefix("torch."),
             device=q.device.type,
-            training=torch.is_grad_enabled() and any(x.requires_grad for x in qkv),
+            training=torch.is_grad_enabled() and any(x.requires_grad for x in differentiated),
             layout="bthd" if heads > 1 and queries > 1 and q.stride(1) < q.stride(2) else "bhtd",
         )
     except ValueError as error:

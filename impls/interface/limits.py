@@ -20,7 +20,9 @@ OPTIONAL: Final[dict[str, Any]] = {"softcap": 2.0, "sink": True}
 """Optional fields of a problem, each with a value to try. A function supports one by a parameter of
 that name, and Limits has a field of that name; discovery and tables read this declaration."""
 WINDOWS: Final = ("any", "causal", "symmetric")
-EVERY_BIAS: Final = ("none", "alibi", "relative")
+BY_DISTANCE: Final = ("none", "alibi", "relative")
+"""Biases that depend on the distance of query and key alone."""
+EVERY_BIAS: Final = (*BY_DISTANCE, "dense")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ DTYPES: Final = {"float64": "fp64", "float32": "fp32", "float16": "fp16", "bfloa
 DTYPE_BYTES: Final = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}
 DEVICES: Final = ("cpu", "cuda", "mps")
 LAYOUTS: Final = ("bhtd", "bthd")
-_BIASES: Final = ("alibi", "relative")
+_BIASES: Final = ("alibi", "relative", "dense")
 _MASKS: Final = ("full", "causal", "window", "padding", "documents", "rows")
 STEPS: Final = ("prefill", "decode")
 """Steps of a model with a cache of keys and values; without one of them it is a forward pass."""
@@ -202,16 +202,23 @@ class Problem:
         columns = self.head_dim + self.value_size
         queries = self.batch * self.query_heads * self.query_length * columns  # q, out
         keys = self.batch * self.key_heads * self.key_length * columns  # k, v
-        # Training adds the gradients of all four.
-        return (queries + keys) * (1 + self.training) * DTYPE_BYTES[self.dtype]
+        # Training adds the gradients of all four, and none of a bias.
+        moved = (queries + keys) * (1 + self.training) + self._bias_entries
+        return moved * DTYPE_BYTES[self.dtype]
 
     @property
     def input_bytes(self) -> int:
-        """Bytes of q, k and v, and in training of the gradient of the output."""
+        """Bytes of q, k, v and a dense bias, and in training of the gradient of the output."""
         values = self.value_size if self.training else 0
         queries = self.batch * self.query_heads * self.query_length * (self.head_dim + values)
         keys = self.batch * self.key_heads * self.key_length * (self.head_dim + self.value_size)
-        return (queries + keys) * DTYPE_BYTES[self.dtype]
+        return (queries + keys + self._bias_entries) * DTYPE_BYTES[self.dtype]
+
+    @property
+    def _bias_entries(self) -> int:
+        """Entries of a dense bias; the tensors of others are small, and count as none."""
+        dense = self.bias.kind == "dense"
+        return dense * self.query_heads * self.query_length * self.key_length
 
     @property
     def projection_flops(self) -> int:

@@ -80,7 +80,7 @@ def right_bias(observation: Observation) -> Tensor | None:
     bias = observation.inputs.bias
     if bias is None:
         return None
-    return bias.at(observation.positions[:, None] - observation.keys)
+    return bias.of_pairs(observation.positions[:, None], observation.keys)
 
 
 def right_weigh(observation: Observation) -> Weigh:

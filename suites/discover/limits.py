@@ -174,6 +174,7 @@ def features(base: Problem) -> tuple[Feature, ...]:
         Feature("own_scale", True, (changed(scale=0.3),)),
         Feature("biases", "alibi", (changed(bias=Bias("alibi")),)),
         Feature("biases", "relative", (changed(bias=Bias("relative", 32)),)),
+        Feature("biases", "dense", (changed(bias=Bias("dense")),)),
         Feature("own_value_dim", True, (changed(value_dim=d // 2), changed(value_dim=d + d // 2))),
         *(Feature(name, True, (changed(**{name: value}),)) for name, value in OPTIONAL.items()),
         *(Feature("head_dims", size, (changed(head_dim=size),)) for size in HEAD_DIMS),

@@ -37,8 +37,8 @@ class Explained:
         if problem.softcap is not None:
             products = problem.softcap * torch.tanh(products / problem.softcap)
         if inputs.bias is not None:
-            distances = self.position(query) - torch.arange(problem.key_length)[None]
-            products = products + inputs.bias.at(distances)[0, 0].double()
+            keys = torch.arange(problem.key_length)
+            products = products + inputs.bias.of_pairs(self.position(query), keys)[0].double()
         start, end = self.interval(query)
         hidden = torch.ones(problem.key_length, dtype=torch.bool)
         hidden[start:end] = False

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from impls.interface import BiasValues, Problem
 from impls.interface.problem import DTYPES, parse_word
-from suites.measure.inputs import Inputs, bias_of, laid_out, small_tensor
+from suites.measure.inputs import Inputs, bias_of, dense_bias, laid_out, small_tensor
 from suites.records.input_files import FORMAT, VERSION, InputFile, hash_of
 
 _NEEDED: Final = ("q", "k", "v")
@@ -62,9 +62,19 @@ class Call:
                     f"its problem {self.words!r} has {field} {getattr(found, field)}, its tensors "
                     f"have {value}"
                 )
-        if found.bias.kind == "relative" and "bias" not in self.tensors:
-            raise ValueError(f"its problem {self.words!r} needs 'bias', which it lacks")
+        self._expect_bias(found)
         return found
+
+    def _expect_bias(self, problem: Problem) -> None:
+        """Raise ValueError for a bias whose values are missing, or of another shape."""
+        kind = problem.bias.kind
+        if kind not in ("relative", "dense"):
+            return
+        if "bias" not in self.tensors:
+            raise ValueError(f"its problem {self.words!r} needs 'bias', which it lacks")
+        if kind == "dense":
+            sizes = problem.query_heads, problem.query_length, problem.key_length
+            _expect_shape("bias", self.tensors["bias"], sizes)
 
     def _named(self) -> dict[str, Any]:
         """The fields that its words set."""
@@ -85,6 +95,8 @@ class Call:
         kind = problem.bias.kind
         if kind == "none" or "bias" not in self.tensors:
             return bias_of(problem, torch.Generator())  # slopes of ALiBi: nothing is drawn
+        if kind == "dense":
+            return dense_bias(self.tensors["bias"], problem)
         return BiasValues(kind, small_tensor(self.tensors["bias"], problem))
 
 

@@ -29,7 +29,7 @@ class Inputs:
     k      [B, Hk, Tk, D]
     v      [B, Hk, Tk, Dv]
     grad   [B, Hq, Tq, Dv], the gradient of the output; None without training
-    bias   of the problem's positional encoding; None without one
+    bias   of the problem's positional encoding, or a dense one; None without one
     sink   [Hq] logits; None without a sink
     """
 
@@ -78,14 +78,23 @@ def bind(
 
 
 def bias_of(problem: Problem, generator: torch.Generator) -> BiasValues | None:
-    """Slopes 2^(-8/H), 2^(-16/H), ... (arXiv 2108.12409), or a standard-normal table."""
+    """Slopes 2^(-8/H), 2^(-16/H), ... (arXiv 2108.12409), or standard-normal numbers."""
     if problem.bias.kind == "none":
         return None
+    if problem.bias.kind == "dense":
+        shape = (problem.query_heads, problem.query_length, problem.key_length)
+        return dense_bias(torch.randn(shape, generator=generator), problem)
     heads = torch.arange(1, problem.query_heads + 1)
     values = 2.0 ** (-8 * heads / problem.query_heads)
     if problem.bias.kind == "relative":
         values = torch.randn(problem.query_heads, problem.bias.buckets, generator=generator)
     return BiasValues(problem.bias.kind, small_tensor(values, problem))
+
+
+def dense_bias(values: Tensor, problem: Problem) -> BiasValues:
+    """The values [Hq, Tq, Tk] on the problem's device and in its dtype, as models have them."""
+    dtype = getattr(torch, problem.dtype)
+    return BiasValues("dense", values.to(problem.device, dtype).contiguous())
 
 
 def _sink(problem: Problem, generator: torch.Generator) -> Tensor | None:

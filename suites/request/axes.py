@@ -41,7 +41,9 @@ AXES: Final = {
     "--device": Axis("device", "cpu, cuda, mps; cuda:1: the second NVIDIA GPU.", choices=DEVICES),
     "--dtype": Axis("dtype", "float32,bfloat16,float16,float64.", choices=tuple(DTYPES)),
     "--mask": Axis("mask", "full,causal,window:256.", expected="full,causal,window:256"),
-    "--bias": Axis("bias", "none,alibi,relative:32.", expected="none,alibi,relative:32"),
+    "--bias": Axis(
+        "bias", "none,alibi,relative:32,dense.", expected="none,alibi,relative:32,dense"
+    ),
     "--pass": Axis("training", "forward,training.", choices=("forward", "training")),
 }
 

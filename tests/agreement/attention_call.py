@@ -18,7 +18,7 @@ from impls.interface.implementation import from_function
 class AttentionCall:
     """The arguments of one call.
 
-    bias  anything with BiasValues' `at`
+    bias  anything with BiasValues' `of_pairs`
     """
 
     q: Tensor

@@ -170,7 +170,7 @@ def test_visible_keys_that_are_never_read_are_found() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["fp64", "fp32", "fp16", "bf16"])
-@pytest.mark.parametrize("bias", ["alibi", "relative:8", "relative:32"])
+@pytest.mark.parametrize("bias", ["alibi", "relative:8", "relative:32", "dense"])
 @pytest.mark.parametrize("shape", ["b2 h2 t33 causal", "b2 h4/2 t33/65 window:20:20"])
 def test_the_given_bias_is_read_out(shape: str, bias: str, dtype: str) -> None:
     problem, inputs, function = setting(f"{shape} d16 {bias} {dtype}", attend)

@@ -53,7 +53,7 @@ def test_honest_outputs_pass_on_every_kind_of_problem(name: str, text: str) -> N
     assert found(named(name), text) == ""
 
 
-@pytest.mark.parametrize("bias", ["alibi", "relative:8"])
+@pytest.mark.parametrize("bias", ["alibi", "relative:8", "dense"])
 def test_honest_outputs_pass_with_a_bias(bias: str) -> None:
     text = f"b2 h4/2 t33 d16 causal {bias} fp32 cpu"
     assert not named("naive").refusals(Problem.parse(text))

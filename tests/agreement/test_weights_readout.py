@@ -78,7 +78,7 @@ def test_the_weights_of_right_implementations_are_the_references(name: str, text
     assert abs(made.largest.off) < (1e-2 if problem.dtype == "bfloat16" else 1e-6)
 
 
-@pytest.mark.parametrize("more", ["alibi", "relative:8", "softcap5.0", "dv3", "bthd"])
+@pytest.mark.parametrize("more", ["alibi", "relative:8", "dense", "softcap5.0", "dv3", "bthd"])
 def test_a_bias_a_softcap_and_other_value_sizes_are_those_of_the_problem(more: str) -> None:
     assert shown(named("chunked"), f"b1 h2 t20 d8 causal {more}").agrees
 

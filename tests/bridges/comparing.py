@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Callable
 from typing import Any, Final
@@ -35,9 +36,32 @@ def share(of: Made, found: Tensor) -> float:
     return float((found - exact).abs().max()) / (FACTOR * (error + rounding))
 
 
-def gradients(of: Made, within: Callable[[], Any]) -> dict[str, Tensor]:
-    """The gradients of all parameters, by name, for the sum of squared logits."""
-    of.model.zero_grad()
-    with within():
-        of.logits(of.model).pow(2).sum().backward()  # type: ignore[no-untyped-call] # torch's
-    return {n: p.grad.clone() for n, p in of.model.named_parameters() if p.grad is not None}
+def gradients(
+    model: Any, logits: Callable[[Any], Tensor], within: Callable[[Any], Any]
+) -> dict[str, Tensor]:
+    """The gradient of every parameter that has one, by name."""
+    model.zero_grad()
+    with within(model):
+        logits(model).pow(2).sum().backward()  # type: ignore[no-untyped-call] # torch's
+    return {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+
+
+def shares(of: Made, found: dict[str, Tensor]) -> dict[str, float]:
+    """The error of each parameter's gradient over what is allowed, as `share` has it.
+
+    A thousandth of the rounding of the largest gradient is for those that are zero in exact
+    arithmetic: a constant that is added to all keys changes no weight.
+    """
+    own = gradients(of.model, of.logits, contextlib.nullcontext)
+    double = copy.deepcopy(of.model).double()
+    exact = gradients(double, of.logits, lambda model: use(model, "naive"))
+    assert found.keys() == own.keys() == exact.keys()
+    eps = torch.finfo(torch.float32).eps
+    largest = eps * max(float(each.abs().max()) for each in exact.values())
+    result = {}
+    for name, right in exact.items():
+        rounding = eps * float(right.abs().max()) + largest / 1000
+        error = float((own[name] - right).abs().max())
+        assert error <= ROUNDINGS * rounding, name
+        result[name] = float((found[name] - right).abs().max()) / (FACTOR * (error + rounding))
+    return result

@@ -26,6 +26,12 @@ TOKENS: Final = torch.randint(
     3, VOCABULARY, (2, LENGTH), generator=torch.Generator().manual_seed(0)
 )
 IMAGES: Final = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+HIDDEN: Final = torch.where(
+    torch.rand(2, 1, LENGTH, LENGTH, generator=torch.Generator().manual_seed(2)) < 0.5,
+    torch.finfo(torch.float32).min,
+    0.0,
+).masked_fill(torch.eye(LENGTH, dtype=torch.bool), 0.0)
+"""Added to the scores: half of the pairs are hidden, others in each batch row."""
 ENCODER_DECODER: Final[dict[str, Any]] = {
     "d_model": 64,
     "encoder_layers": 2,
@@ -80,6 +86,14 @@ def made(kind: str, config: Any) -> Any:
     return model.eval()
 
 
+def spread(model: Any) -> Any:
+    """The model with standard-normal tables of relative positions, as training spreads them."""
+    for name, parameter in model.named_parameters():
+        if "relative" in name:
+            torch.nn.init.normal_(parameter)
+    return model
+
+
 def like(model: Any, x: Tensor) -> Tensor:
     """The tensor in the dtype of the model."""
     return x.to(next(model.parameters()).dtype)
@@ -93,6 +107,20 @@ def configured(kind: str, **values: Any) -> Any:
 def decoder(name: str, **more: Any) -> Any:
     """The configuration of a decoder with grouped heads."""
     return configured(f"{name}Config", **{**GROUPED, **more})
+
+
+T5: Final = configured(
+    "T5Config",
+    vocab_size=VOCABULARY,
+    d_model=64,
+    d_kv=16,
+    d_ff=64,
+    num_layers=2,
+    num_heads=4,
+    pad_token_id=0,
+    eos_token_id=2,
+    decoder_start_token_id=1,
+)
 
 
 MODELS: Final[dict[str, Callable[[], Made]]] = {
@@ -159,6 +187,53 @@ MODELS: Final[dict[str, Callable[[], Made]]] = {
         ),
         6,
     ),
+    "t5 position bias": lambda: Made(
+        spread(made("T5ForConditionalGeneration", T5)),
+        lambda model: (
+            model(
+                input_ids=TOKENS, attention_mask=padding("right"), decoder_input_ids=TOKENS[:, :12]
+            ).logits
+        ),
+        6,
+    ),
+    "swin shifted windows": lambda: Made(
+        spread(
+            made(
+                "SwinForImageClassification",
+                hf.SwinConfig(
+                    image_size=32,
+                    patch_size=2,
+                    embed_dim=16,
+                    depths=[2, 2],
+                    num_heads=[2, 4],
+                    window_size=4,
+                    drop_path_rate=0.0,
+                ),
+            )
+        ),
+        lambda model: model(like(model, IMAGES)).logits,
+        4,
+    ),
+    "beit relative bias": lambda: Made(
+        spread(
+            made(
+                "BeitForImageClassification",
+                configured(
+                    "BeitConfig",
+                    hidden_size=64,
+                    num_hidden_layers=2,
+                    num_attention_heads=4,
+                    intermediate_size=64,
+                    image_size=32,
+                    patch_size=8,
+                    use_relative_position_bias=True,
+                    out_indices=[1],
+                ),
+            )
+        ),
+        lambda model: model(like(model, IMAGES)).logits,
+        2,
+    ),
     "vit": lambda: Made(
         made(
             "ViTForImageClassification",
@@ -200,6 +275,11 @@ MODELS: Final[dict[str, Callable[[], Made]]] = {
         ),
         lambda model: model(like(model, IMAGES)).logits,
         3,
+    ),
+    "llama dense masks": lambda: Made(
+        made("LlamaForCausalLM", decoder("Llama")),
+        lambda model: model(TOKENS, attention_mask=like(model, HIDDEN)).logits,
+        2,
     ),
     "llama packed": lambda: Made(
         made("LlamaForCausalLM", decoder("Llama")),

@@ -102,8 +102,8 @@ def test_a_bridge_with_a_fault_changes_the_outputs(kind: type[SdpaAttention], na
 @pytest.mark.parametrize("name", ["dit", "unet cross-attention", "encoder right", "causal left"])
 def test_gradients_of_all_parameters_are_the_same(name: str) -> None:
     of = MODELS[name]()
-    expected = gradients(of, contextlib.nullcontext)
-    found = gradients(of, lambda: use(of.model, "chunked"))
+    expected = gradients(of.model, of.logits, contextlib.nullcontext)
+    found = gradients(of.model, of.logits, lambda model: use(model, "chunked"))
     assert found.keys() == expected.keys()
     largest = max(float(own.abs().max()) for own in expected.values())
     for each, own in expected.items():
@@ -118,9 +118,9 @@ def test_a_recomputed_layer_is_answered_in_the_backward_pass_too() -> None:
             return x
 
     of = of_tokens(Checkpointed)
-    expected = gradients(of, contextlib.nullcontext)
+    expected = gradients(of.model, of.logits, contextlib.nullcontext)
     with use(of.model, "chunked") as bridge:
-        found = gradients(of, contextlib.nullcontext)
+        found = gradients(of.model, of.logits, contextlib.nullcontext)
     assert bridge.calls.total() == 4
     for each, own in expected.items():
         assert torch.allclose(found[each], own, rtol=1e-3, atol=1e-5), each

@@ -55,6 +55,7 @@ def test_the_problems_have_every_feature_of_the_contract() -> None:
     for has in (
         lambda p: p.bias.kind == "alibi",
         lambda p: p.bias.kind == "relative",
+        lambda p: p.bias.kind == "dense",
         lambda p: p.value_dim is not None,
         lambda p: p.softcap is not None,
         lambda p: p.sink,
@@ -87,7 +88,7 @@ def test_it_refuses_required_features_with_a_reason_only(each: Implementation) -
     required = (
         *("full", "causal", "window:16", "full train", "h4/2", "t33/129", "t129/33 causal train"),
         *("padding:0.5", "causal+documents:512x2", "causal+rows:4x1/33+9/65"),
-        *("alibi", "relative:32"),
+        *("alibi", "relative:32", "dense"),
         *("dv32", "softcap30", "sink"),
     )
     for device in ("cpu", "cuda"):

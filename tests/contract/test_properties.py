@@ -83,7 +83,7 @@ def problems(draw: st.DrawFn) -> Problem:
         batch, (queries, keys) = 1, band.packed_lengths or (0, 0)
     head_dim = draw(st.sampled_from((8, 16, 1, 3, 24, 33, 64)))
     value_dims = st.sampled_from((1, 5, 16, 40)).filter(lambda size: size != head_dim)
-    biases = (Bias(), Bias("alibi"), Bias("relative", 8), Bias("relative", 32))
+    biases = (Bias(), Bias("alibi"), Bias("relative", 8), Bias("relative", 32), Bias("dense"))
     return Problem(
         batch=batch,
         query_heads=key_heads * group,

@@ -18,6 +18,7 @@ PROBLEMS = (
     "b1 h1 t12 d8 causal",
     "b1 h1 t12 d8 full",
     "b2 h4/2 t7/20 d8 causal alibi",
+    "b2 h4/2 t7/20 d8 causal dense",
     "b1 h2 t12 d8 window:3:2 relative:8 softcap5.0",
     "b1 h1 t12 d8 causal sink",
     "b2 h1 t12 d8 causal+padding:0.5",

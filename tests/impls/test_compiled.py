@@ -28,6 +28,7 @@ def test_the_full_formula_is_replaced_by_sdpa_and_recorded_as_such() -> None:
     [
         "b1 h2 t64 d16 causal",
         "b2 h4/2 t33/65 d16 dv8 causal+padding:0.3 alibi softcap5.0 sink train",
+        "b2 h4/2 t33/65 d16 causal+padding:0.3 dense train",
     ],
 )
 def test_masked_formulas_stay_own_loops(words: str) -> None:

@@ -54,7 +54,7 @@ def test_padding_agrees_with_every_other_mask() -> None:
         assert fault(f"b2 h4/2 t65 d16 {mask}") == "", mask
 
 
-@pytest.mark.parametrize("bias", ["alibi", "relative:8"])
+@pytest.mark.parametrize("bias", ["alibi", "relative:8", "dense"])
 def test_biases_agree_with_a_softcap_a_value_dimension_and_strided_inputs(bias: str) -> None:
     assert fault(f"b2 h4/2 t33/65 d16 dv24 causal {bias} softcap3.0 bf16 bthd") == ""
 

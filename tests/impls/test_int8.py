@@ -24,6 +24,7 @@ NEAR = 0.05
         "b2 h4/2 t512 d64 causal bf16",
         "h2 t300/700 d64 window:128 alibi",
         "b2 h2 t256 d64 causal+padding:0.5 fp16",
+        "h2 t300/256 d64 full dense",
     ],
 )
 def test_the_check_measures_a_small_error(text: str) -> None:

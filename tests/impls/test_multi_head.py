@@ -284,6 +284,7 @@ BESIDE = [
     "b3 h4 t33 d8 causal+padding:0.5+documents:10/23",
     "b2 h4 t33/9 d8 causal alibi",
     "b3 h4 t9/33 d8 relative:8",
+    "b3 h4 t33/9 d8 causal+padding:0.5 dense",
     "b3 h4 t33 d8 window:5+padding:0-0/0-20/13-33 relative:8",
 ]
 

@@ -30,6 +30,8 @@ PROBLEMS = (
     "b2 h4 t65 d16 causal relative:8 bthd",
     "b2 h4 t9 d16 causal+documents:4/3/2 relative:8",
     "h2 t33/65 d16 full alibi",
+    "b2 h4 t33/65 d16 full dense",
+    "b3 h4 t33/65 d16 causal+padding:0.5 dense bthd",
 )
 
 

@@ -35,6 +35,8 @@ PROBLEMS = [
     "b1 h1 t6 d1 causal scale3",
     "b2 h4/2 t4/9 d4 dv3 causal alibi",
     "b2 h4/2 t9/4 d4 relative:8",
+    "b2 h4/2 t4/9 d4 dv3 causal dense softcap2",
+    "b2 h4/2 t9/4 d4 dense",
     "b1 h2 t6 d4 window:3:1 softcap2",
     "b2 h4/2 t5/3 d4 dv6 causal+padding:0-3/2-2 sink",
     "b2 h4/2 t7 d4 causal+documents:3/4 relative:4 softcap1.5 sink",
@@ -60,7 +62,10 @@ def beside(problem: Problem) -> tuple[BiasValues | None, Tensor | None]:
     """The bias and the sink of a problem, float64."""
     generator = torch.Generator().manual_seed(8)
     kind, heads = problem.bias.kind, problem.query_heads
-    shape = (heads,) if kind == "alibi" else (heads, problem.bias.buckets)
+    shape = {
+        "alibi": (heads,),
+        "dense": (heads, problem.query_length, problem.key_length),
+    }.get(kind, (heads, problem.bias.buckets))
     numbers = torch.randn(shape, dtype=torch.float64, generator=generator)
     sink = torch.randn(heads, dtype=torch.float64, generator=generator)
     return None if kind == "none" else BiasValues(kind, numbers), sink if problem.sink else None
@@ -94,14 +99,19 @@ def seen_by(problem: Problem) -> Tensor:
     return seen
 
 
-def score(problem: Problem, rows: tuple[list[float], list[float]], head: int, apart: int) -> float:
+def score(
+    problem: Problem, rows: tuple[list[float], list[float]], head: int, pair: tuple[int, int]
+) -> float:
     """Of a row of queries and one of keys: scaled, capped, then biased."""
+    apart = pair[0] + problem.key_length - problem.query_length - pair[1]
     number = problem.softmax_scale * math.fsum(x * y for x, y in zip(*rows, strict=True))
     if problem.softcap is not None:
         number = problem.softcap * math.tanh(number / problem.softcap)
     bias, _ = beside(problem)
     if bias is not None and bias.kind == "alibi":
         number -= float(bias.values[head]) * abs(apart)
+    elif bias is not None and bias.kind == "dense":
+        number += float(bias.values[head, pair[0], pair[1]])
     elif bias is not None:
         number += float(bias.values[head, bucket(apart, problem.bias.buckets)])
     return number
@@ -112,15 +122,12 @@ def by_hand(problem: Problem, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     seen = seen_by(problem)
     out = torch.zeros(*q.shape[:3], v.shape[3], dtype=q.dtype)
     group = problem.query_heads // problem.key_heads
-    offset = problem.key_length - problem.query_length
     _, sink = beside(problem)
     rows = [range(n) for n in out.shape[:3]]
     for b, h, i in ((b, h, i) for b in rows[0] for h in rows[1] for i in rows[2]):
         keys = [j for j in range(problem.key_length) if seen[b, 0, i, j]]
         row = q[b, h, i].tolist()
-        scores = [
-            score(problem, (row, k[b, h // group, j].tolist()), h, i + offset - j) for j in keys
-        ]
+        scores = [score(problem, (row, k[b, h // group, j].tolist()), h, (i, j)) for j in keys]
         logits = [*scores, *([] if sink is None else [float(sink[h])])]
         exponentials = [math.exp(number - max(logits)) for number in logits]
         total = math.fsum(exponentials)
@@ -143,7 +150,7 @@ def test_it_agrees_with_torch_in_float64(text: str) -> None:
     hidden: Tensor = seen_by(problem)
     if bias is not None:
         positions = torch.arange(problem.query_length) + problem.key_length - problem.query_length
-        added = bias.at(positions[:, None] - torch.arange(problem.key_length))
+        added = bias.of_pairs(positions[:, None], torch.arange(problem.key_length))
         hidden = added.masked_fill(~hidden, float("-inf"))
     with sdpa_kernel(SDPBackend.MATH):
         expected = scaled_dot_product_attention(

@@ -24,6 +24,7 @@ PROBLEMS = [
     "b3 h2 t33 d8 window:4+padding:0.5+documents:10/23",
     "b2 h4/2 t33 d8 alibi",
     "b2 h4/2 t33 d8 causal relative:32",
+    "b3 h4/2 t33/9 d8 causal+padding:0.5 dense",
     "b3 h4/2 t33/9 d8 causal+padding:0-0/0-5/3-9 relative:8",
     "b3 h2 t300 d8 window:4+padding:0-0/0-99/99-300 alibi",
 ]

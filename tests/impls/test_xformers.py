@@ -128,20 +128,22 @@ def test_a_tensor_hides_exactly_what_the_mask_hides_but_for_blind_queries(text: 
     assert torch.equal(made == float("-inf"), ~seen)
 
 
-@pytest.mark.parametrize("text", ["alibi", "relative:8 causal", "alibi window:3+padding:0.5 bf16"])
+@pytest.mark.parametrize(
+    "text", ["alibi", "relative:8 causal", "alibi window:3+padding:0.5 bf16", "dense causal bf16"]
+)
 def test_a_tensor_holds_the_bias_in_the_dtype_of_the_queries(text: str) -> None:
     problem = Problem.parse(f"b2 h3 t5/9 d8 {text}")
     x = make_inputs(problem, purpose="test")
     assert x.bias is not None
     made, blind = tensor_bias(resolved(problem), x.bias, x.q, x.k, hidden_pairs)
-    distances = torch.arange(4, 9)[:, None] - torch.arange(9)
     hidden = ~(seen_by(problem) | blind)
-    wanted = x.bias.at(distances).to(x.q.dtype).expand(2, 3, 5, 9)
+    every = x.bias.of_pairs(torch.arange(4, 9)[:, None], torch.arange(9))
+    wanted = every.to(x.q.dtype).expand(2, 3, 5, 9)
     assert made.dtype == x.q.dtype
     assert torch.equal(made, wanted.masked_fill(hidden, float("-inf")))
 
 
-@pytest.mark.parametrize("text", ["alibi", "padding:0.5", "relative:4 padding:0.5"])
+@pytest.mark.parametrize("text", ["alibi", "padding:0.5", "relative:4 padding:0.5", "dense"])
 @pytest.mark.parametrize("length", [1, 7, 8, 13])
 def test_rows_of_a_tensor_begin_where_the_library_wants_them(text: str, length: int) -> None:
     problem = Problem.parse(f"b2 h3 t{length} d8 {text} bf16")

@@ -30,15 +30,13 @@ def by_logarithm(distance: int, buckets: int) -> int:
     return row + half * (distance < 0)
 
 
-@pytest.mark.parametrize("text", ["none", "alibi", "relative:32"])
+@pytest.mark.parametrize("text", ["none", "alibi", "relative:32", "dense"])
 def test_a_printed_bias_is_read_back_as_itself(text: str) -> None:
     assert str(Bias.parse(text)) == text
 
 
 def test_an_unknown_bias_names_the_known_ones() -> None:
-    with pytest.raises(
-        ValueError, match="unknown bias 'rope'; expected none, alibi or relative:BUC"
-    ):
+    with pytest.raises(ValueError, match="unknown bias 'rope'; expected none, alibi, relative:BUC"):
         Bias.parse("rope")
 
 
@@ -118,3 +116,39 @@ def test_what_lies_between_queries_and_keys_is_what_is_at_their_distances(
     positions, columns = range(first, first + queries), range(first_key, first_key + keys)
     distances = torch.tensor(list(positions))[:, None] - torch.tensor(list(columns))
     assert torch.equal(bias.between(positions, columns), bias.at(distances))
+
+
+DENSE = BiasValues("dense", torch.randn(3, 4, 9, generator=torch.Generator().manual_seed(4)))
+"""Four queries over nine keys: the first query has position 5."""
+
+
+def test_a_dense_bias_has_a_number_for_each_pair() -> None:
+    positions, keys = torch.arange(5, 9), torch.arange(9)
+    assert torch.equal(DENSE.of_pairs(positions[:, None], keys), DENSE.values)
+    assert torch.equal(DENSE.of_pairs(6, keys), DENSE.values[:, 1])
+    assert torch.equal(DENSE.between(range(5, 9), range(9)), DENSE.values)
+    assert torch.equal(DENSE.between(range(6, 8), range(2, 5)), DENSE.values[:, 1:3, 2:5])
+
+
+def test_keys_of_the_padding_of_a_kernel_get_no_dense_bias() -> None:
+    found = DENSE.between(range(5, 9), range(16))
+    assert torch.equal(found[..., :9], DENSE.values)
+    assert not found[..., 9:].any()
+
+
+def test_more_queries_than_keys_have_negative_positions_in_a_dense_bias() -> None:
+    bias = BiasValues("dense", DENSE.values.mT)
+    assert torch.equal(bias.between(range(-5, 4), range(4)), bias.values)
+    assert torch.equal(bias.of_pairs(torch.tensor([-5, 3]), 1), bias.values[:, [0, 8], 1])
+
+
+@pytest.mark.parametrize("kind", ["alibi", "relative"])
+def test_the_bias_of_pairs_is_that_of_their_distances(kind: str) -> None:
+    positions, keys = torch.arange(-3, 5)[:, None], torch.arange(6)
+    bias = values(kind)
+    assert torch.equal(bias.of_pairs(positions, keys), bias.at(positions - keys))
+
+
+def test_a_dense_bias_has_no_value_for_a_distance() -> None:
+    with pytest.raises(ValueError, match=r"a dense bias has no value for a distance: call bias\."):
+        DENSE.at(torch.tensor([0]))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from impls.interface import Limits, Problem
 from impls.interface.implementation import refusals
-from impls.interface.limits import EVERY_BIAS, EVERY_MASK, words_of
+from impls.interface.limits import BY_DISTANCE, EVERY_BIAS, EVERY_MASK, words_of
 
 NARROW = Limits(
     devices=("cuda",),
@@ -121,7 +121,7 @@ def test_head_dimensions_in_words_name_the_last_one_that_works(sizes: range, wor
         ({"devices": ("tpu",)}, "limits: device 'tpu'; expected among cpu, cuda, mps"),
         ({"dtypes": ("bf16",)}, "limits: dtype 'bf16'; expected among float64, float32, float16"),
         ({"masks": ("padding+causal",)}, "limits: mask 'padding+causal'; expected among full, ca"),
-        ({"biases": ("rope",)}, "limits: bias 'rope'; expected among none, alibi, relative"),
+        ({"biases": ("rope",)}, "limits: bias 'rope'; expected among none, alibi, relative, dense"),
         ({"devices": "cpu"}, "limits: device 'c'; expected among cpu, cuda, mps"),
     ],
 )
@@ -133,6 +133,13 @@ def test_limits_name_only_what_exists(given_limits: dict[str, tuple[str]], sente
 def test_limits_without_a_head_dimension_are_refused_when_they_are_written() -> None:
     with pytest.raises(ValueError, match="head dim"):
         Limits(head_dims=range(8, 8))
+
+
+def test_a_bias_that_depends_on_the_distance_alone_can_be_required() -> None:
+    limits = Limits(biases=BY_DISTANCE)
+    assert limits.refusals(Problem.parse("relative:4")) == ()
+    reasons = limits.refusals(Problem.parse("dense"))
+    assert reasons == ("bias dense: takes none, alibi, relative",)
 
 
 def test_every_mask_and_every_bias_can_be_permitted() -> None:

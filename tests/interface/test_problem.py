@@ -16,7 +16,9 @@ UNHURRIED = settings(deadline=None)
 SIZES = st.integers(1, 4096)
 SCALES = st.none() | st.floats(1e-30, 1e15, allow_subnormal=False)
 CAPS = st.none() | st.floats(0, 1e300, exclude_min=True)
-BIASES = st.sampled_from(["none", "alibi"]).map(Bias) | SIZES.map(lambda n: Bias("relative", 2 * n))
+BIASES = st.sampled_from(["none", "alibi", "dense"]).map(Bias) | SIZES.map(
+    lambda n: Bias("relative", 2 * n)
+)
 BANDS = st.sampled_from(["full", "causal", "window:3", "window:*:2", "causal+padding:0.25"])
 
 
@@ -306,6 +308,8 @@ def test_flops_follow_the_visible_area(text: str, flops: int) -> None:
         ("b2 h4/2 t3/5 d8 fp16 train", 4 * 192 + 4 * 160, 2),
         ("b1 h1 t1 d1 fp64 train", 8, 8),
         ("b2 h4/2 t3/5 d8 dv2 fp16", 192 + 160 + 48 + 40, 2),
+        ("b2 h4/2 t3/5 d8 dense bf16", 2 * 192 + 2 * 160 + 4 * 3 * 5, 2),
+        ("b2 h4/2 t3/5 d8 dense fp16 train", 4 * 192 + 4 * 160 + 4 * 3 * 5, 2),
     ],
 )
 def test_fewest_bytes_are_each_input_and_output_once(text: str, elements: int, size: int) -> None:
@@ -318,6 +322,7 @@ def test_fewest_bytes_are_each_input_and_output_once(text: str, elements: int, s
         ("b1 h1 t1 d1 fp32", 3, 4),
         ("b2 h4/2 t3/5 d8 bf16", 192 + 2 * 160, 2),
         ("b2 h4/2 t3/5 d8 dv2 fp16 train", 192 + 48 + 160 + 40, 2),
+        ("b2 h4/2 t3/5 d8 dense bf16", 192 + 2 * 160 + 4 * 3 * 5, 2),
     ],
 )
 def test_input_bytes_are_those_of_all_large_inputs(text: str, elements: int, size: int) -> None:

@@ -34,6 +34,10 @@ def saved(folder: Path, content: object) -> str:
         (tensors(), "b1 h4 t6 d8 full fp32 cpu"),
         (tensors(keys=9, heads=2, mask="causal"), "b1 h4/2 t6/9 d8 causal fp32 cpu"),
         (tensors(problem="window:3 alibi"), "b1 h4 t6 d8 window:3 alibi fp32 cpu"),
+        (
+            tensors(problem="dense", bias=torch.ones(4, 6, 6)),
+            "b1 h4 t6 d8 full dense fp32 cpu",
+        ),
         (tensors(grad=torch.ones(1, 4, 6, 8)), "b1 h4 t6 d8 full fp32 train cpu"),
         (tensors(sink=torch.ones(4)), "b1 h4 t6 d8 full sink fp32 cpu"),
         (tensors(v=torch.ones(1, 4, 6, 3)), "b1 h4 t6 d8 dv3 full fp32 cpu"),
@@ -76,6 +80,11 @@ def test_the_problem_is_read_from_shapes_and_words(
         (tensors(format="attnbench call", version=2), "has version 2, this release reads 1"),
         (tensors(problem="train"), "its problem 'train' needs 'grad', which it lacks"),
         (tensors(problem="relative:4"), "its problem 'relative:4' needs 'bias', which it lacks"),
+        (tensors(problem="dense"), "its problem 'dense' needs 'bias', which it lacks"),
+        (
+            tensors(problem="dense", bias=torch.ones(4, 6, 5)),
+            "its bias has shape [4, 6, 5], expected [4, 6, 6]",
+        ),
         (tensors(problem="t7"), "its problem 't7' has query_length 7, its tensors have 6"),
         (tensors(problem="causl"), "'causl' is not understood"),
         (tensors(q=torch.full((1, 4, 6, 8), float("nan"))), "its q is nan at [0, 0, 0, 0]; exp"),

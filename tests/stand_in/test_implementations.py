@@ -47,6 +47,7 @@ PROBLEMS = [
         "b2 h4 t33/65 d16 causal+padding:0.5 alibi fp16",
         "b2 h4 t65 d16 causal+documents:33/32 scale0.3",
         "b1 h4/2 t1/65 d16 full bf16",
+        "b2 h4 t33/65 d16 causal+padding:0.5 dense bf16 train",
         "b2 h4 t65 d16 window:9:8 fp16",
         "b2 h4 t65 d16 window:9+padding:0.5 train",
         "b2 h4 t65 d16 padding:0.5+documents:33/32 bf16",

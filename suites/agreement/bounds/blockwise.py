@@ -96,7 +96,7 @@ class Scores:
         self.added = self.sink = None
         if given.bias is not None:
             values = given.bias.values[block.heads].to(self.q.dtype)
-            added = BiasValues(given.bias.kind, values).at(positions[:, None] - keys)
+            added = BiasValues(given.bias.kind, values).of_pairs(positions[:, None], keys)
             self.added = unflatten(added, 0, (-1, self._group))
         if given.sink is not None:
             self.sink = given.sink[block.heads].reshape(-1, self._group, 1, 1).to(self.q.dtype)

@@ -105,8 +105,8 @@ def _expected(problem: Problem, bias: BiasValues) -> Tensor:
 
 def _values(problem: Problem, bias: BiasValues) -> Tensor:
     """The bias of every pair in float64, [Hq, Tq, Tk]."""
-    distances = _positions(problem)[:, None] - torch.arange(problem.key_length)
-    return BiasValues(bias.kind, bias.values.double().cpu()).at(distances)
+    wide = BiasValues(bias.kind, bias.values.double().cpu())
+    return wide.of_pairs(_positions(problem)[:, None], torch.arange(problem.key_length))
 
 
 def _positions(problem: Problem) -> Tensor:

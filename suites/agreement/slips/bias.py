@@ -31,18 +31,20 @@ def _suspects(observation: Observation) -> Iterator[Suspect]:
 
 def _others(observation: Observation, bias: BiasValues) -> Iterator[Other]:
     """Other values of the bias."""
-    distances = observation.positions[:, None] - observation.keys
-    added, named = bias.at(distances), f"the bias ({bias.kind})"
+    positions = observation.positions[:, None]
+    added = bias.of_pairs(positions, observation.keys)
+    named = f"the bias ({bias.kind})"
     yield "bias_ignored", f"{named} is ignored", f"{ADD}, or state {NO_BIAS}", 0 * added
     yield "bias_sign", f"{named} has the wrong sign: it is subtracted", ADD, -added
     scaled = observation.problem.softmax_scale * added
     yield "bias_scaled", f"{named} is multiplied by the scale, too", ADD, scaled
-    if observation.problem.query_length != observation.problem.key_length:
+    unequal = observation.problem.query_length != observation.problem.key_length
+    if unequal and bias.kind != "dense":
         yield _top_left(observation, bias, named)
     reverse = f"{named} is that of the heads in reverse: head 0 gets the last one"
     yield "bias_of_other_heads", reverse, "use bias.values[h] for query head h", added.flip(0)
     if bias.kind == "alibi":
-        yield from _of_alibi(bias, distances)
+        yield from _of_alibi(bias, positions - observation.keys)
 
 
 def _top_left(observation: Observation, bias: BiasValues, named: str) -> Other:
@@ -74,7 +76,7 @@ def _before_softcap(observation: Observation, bias: BiasValues) -> Iterator[Susp
     softcap, scale = observation.problem.softcap, observation.problem.softmax_scale
     if softcap is None:
         return
-    added = bias.at(observation.positions[:, None] - observation.keys)
+    added = bias.of_pairs(observation.positions[:, None], observation.keys)
 
     def within(raw: Tensor) -> Tensor:
         return softcap * torch.tanh((raw * scale + added) / softcap)

@@ -172,9 +172,13 @@ class Added:
 
     at: Callable[[Tensor], Tensor]
 
+    def of_pairs(self, positions: Tensor, keys: Tensor) -> Tensor:
+        return self.at(positions - keys)
+
 
 @rejected("h4 t64 d16 causal alibi", "(out|the bias) is wrong", by="bias_readout")
 @rejected("h4 t64 d16 full relative:8", "(out|the bias) is wrong", by="bias_readout")
+@rejected("h4 t64 d16 full dense", "(out|the bias) is wrong", by="bias_readout")
 def bias_ignored(call: AttentionCall) -> Tensor:
     return attend(replace(call, bias=None))
 
@@ -193,6 +197,7 @@ def bias_off_by_one_position(call: AttentionCall) -> Tensor:
 
 @rejected("h4 t64 d16 causal alibi", "(out|the bias) is wrong", by="bias_readout")
 @rejected("h4 t64 d16 full relative:8", "(out|the bias) is wrong", by="bias_readout")
+@rejected("h4 t64 d16 full dense", "(out|the bias) is wrong", by="bias_readout")
 def bias_of_the_next_head(call: AttentionCall) -> Tensor:
     return attend(replace(call, bias=replace(call.bias, values=call.bias.values.roll(-1, 0))))
 
@@ -200,6 +205,17 @@ def bias_of_the_next_head(call: AttentionCall) -> Tensor:
 @rejected("h4 t64 d16 full relative:8", "(out|the bias) is wrong", by="bias_readout")
 def bias_mirrored(call: AttentionCall) -> Tensor:
     return attend(replace(call, bias=Added(lambda distances: call.bias.at(-distances))))
+
+
+@rejected("h4 t64 d16 full dense", "(out|the bias) is wrong", by="bias_readout")
+@rejected("h4 t64 d16 causal dense", "(out|the bias) is wrong", by="bias_readout")
+def bias_transposed(call: AttentionCall) -> Tensor:
+    return attend(replace(call, bias=replace(call.bias, values=call.bias.values.mT)))
+
+
+@rejected("b2 h4/2 t33/65 d16 full dense", "(out|the bias) is wrong", by="bias_readout")
+def bias_of_the_query_before(call: AttentionCall) -> Tensor:
+    return attend(replace(call, bias=replace(call.bias, values=call.bias.values.roll(1, 1))))
 
 
 @rejected("h4 t64 d64 causal alibi bf16", "(out|the bias) is wrong", by="bias_readout")

@@ -27,6 +27,9 @@ class Other:
         found: Tensor = self.change(self.given, distances)
         return found
 
+    def of_pairs(self, positions: Tensor, keys: Tensor) -> Tensor:
+        return self.at(positions - keys)
+
 
 def biased(name: str, change: Any) -> Form:
     """A function whose bias is a function of the given one and of distances."""
@@ -60,7 +63,17 @@ def aligned_to_the_first_key(call: AttentionCall) -> Tensor:
     return attend(replace(call, bias=changed))
 
 
+def of_the_heads_in_reverse(call: AttentionCall) -> Tensor:
+    other = None if call.bias is None else replace(call.bias, values=call.bias.values.flip(0))
+    return attend(replace(call, bias=other))
+
+
+def without_bias(call: AttentionCall) -> Tensor:
+    return attend(replace(call, bias=None))
+
+
 ALIBI = "h4 t64 d16 causal alibi"
+DENSE = "h4 t33/64 d16 full dense"
 TABLE = "h4 t64 d16 full relative:32"
 CASES = (
     traced(biased("ignored", lambda bias, apart: 0 * bias.at(apart)), ALIBI, "bias_ignored",
@@ -78,6 +91,10 @@ CASES = (
     traced(biased("signed", lambda bias, apart: -bias.values[:, None, None] * apart),
            "h4 t64 d16 full alibi", "bias_without_abs",
            "minus slope times q - k, expected", ".abs()"),
+    traced(without_bias, DENSE, "bias_ignored", "the bias (dense) is ignored",
+           "Limits(biases=('none',))"),
+    traced(of_the_heads_in_reverse, DENSE, "bias_of_other_heads", "heads in reverse",
+           "bias.values[h]"),
     traced(added_before_the_softcap, "h4 t64 d16 full softcap2.0 relative:32",
            "bias_before_softcap", "before the softcap", "+ bias"),
 )  # fmt: skip
