@@ -48,14 +48,18 @@ def grouped(problem: Problem) -> dict[str, Any]:
     }
 
 
+def configured(config: str, **values: Any) -> Any:
+    """A configuration by the name of its class, which takes more than its signature states."""
+    return getattr(hf, config)(**values)
+
+
 def made(kind: str, config: str, **values: Any) -> nn.Module:
     """A model with random weights and its own eager attention.
 
     kind    the name of its class
     config  the name of the class of its configuration, with these values
     """
-    configuration = getattr(hf, config)(**values)
     # Experts in one grouped product have no float64.
     ways = {"attn_implementation": "eager", "experts_implementation": "eager"}
-    model: nn.Module = getattr(hf, kind)._from_config(configuration, **ways)  # noqa: SLF001 - there is no public name
+    model: nn.Module = getattr(hf, kind)._from_config(configured(config, **values), **ways)  # noqa: SLF001 - there is no public name
     return model.eval()

@@ -100,7 +100,7 @@ _DECODERS: Final = (
         name="jamba",
         says="A decoder of a recurrent (Mamba) and an attention layer, without positions",
         class_="transformers.JambaForCausalLM",
-        example="b1 h4/2 t256 d64 causal",
+        example="b1 h4/2 t128 d64 causal",
         limits=limits("causal", "causal+padding", grouped_heads=True),
     ),
 )
@@ -110,7 +110,7 @@ _ENCODER_DECODERS: Final = (
         says="Translation with an encoder and a decoder: the problem is the attention from Tq "
         "words to Tk padded words of the source",
         class_="transformers.MarianMTModel",
-        example="b4 h8 t64/128 d64 padding:0.5",
+        example="b2 h8 t64/128 d64 padding:0.5",
         limits=limits("full", "padding", unequal_lengths=True),
         rules=(width_multiple(2),),
     ),

@@ -9,7 +9,7 @@ from torch import nn
 from impls.interface import Problem
 from suites.models.built import Built, answer
 from suites.models.caches import decoder
-from suites.models.configured import SPECIAL, grouped, made, sizes
+from suites.models.configured import SPECIAL, grouped, made, sizes, width_of
 from suites.models.kinds import WINDOW_SHARE
 from suites.models.words import words
 
@@ -78,6 +78,7 @@ def gpt_oss(problem: Problem) -> Built:
     values = {
         **_alternating(problem),
         "rope_parameters": {"rope_type": "default", "rope_theta": ROPE_THETA},
+        "intermediate_size": width_of(problem),
         "num_local_experts": EXPERTS,
         "num_experts_per_tok": EXPERTS,
     }

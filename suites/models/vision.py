@@ -7,11 +7,10 @@ from math import isqrt
 from typing import Final
 
 import torch
-import transformers as hf
 
 from impls.interface import Problem
 from suites.models.built import Batch, Built, answer
-from suites.models.configured import EXPANSION, made, sizes, width_of
+from suites.models.configured import EXPANSION, configured, made, sizes, width_of
 from suites.models.kinds import LAYERS
 
 PATCH: Final = 16
@@ -33,7 +32,8 @@ def vit(problem: Problem) -> Built:
 
 def detr(problem: Problem) -> Built:
     """A detector of objects, after a convolutional network with random weights."""
-    backbone = hf.ResNetConfig(
+    backbone = configured(
+        "ResNetConfig",
         embedding_size=CHANNELS,
         hidden_sizes=[CHANNELS, CHANNELS],
         depths=[1, 1],
