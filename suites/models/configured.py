@@ -35,8 +35,18 @@ def sizes(problem: Problem) -> dict[str, Any]:
         "hidden_dropout_prob": 0.0,
         "attention_probs_dropout_prob": 0.0,
         "attention_dropout": 0.0,
+        "initializer_range": spread_of(width),
         **SPECIAL,
     }
+
+
+def spread_of(width: int) -> float:
+    """The standard deviation of random weights that gives scores one of about 1.
+
+    Smaller weights, as a training begins with, give every key nearly the same weight: values of
+    the wrong keys would change little.
+    """
+    return float(width**-0.5)
 
 
 def grouped(problem: Problem) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import torch
 
 from impls.interface import Problem
 from suites.models.built import Batch, Built, answer
-from suites.models.configured import EXPANSION, SPECIAL, WORDS, made, width_of
+from suites.models.configured import EXPANSION, SPECIAL, WORDS, made, spread_of, width_of
 from suites.models.kinds import LAYERS
 from suites.models.words import drawn, words
 
@@ -80,6 +80,7 @@ def _sizes(problem: Problem) -> dict[str, Any]:
         "attention_dropout": 0.0,
         "activation_dropout": 0.0,
         "decoder_start_token_id": BEGIN,
+        "init_std": spread_of(width),
         **SPECIAL,
     }
     for part in ("encoder", "decoder"):

@@ -10,7 +10,7 @@ import torch
 
 from impls.interface import Problem
 from suites.models.built import Batch, Built, answer
-from suites.models.configured import EXPANSION, configured, made, sizes, width_of
+from suites.models.configured import EXPANSION, configured, made, sizes, spread_of, width_of
 from suites.models.kinds import LAYERS
 
 PATCH: Final = 16
@@ -54,6 +54,7 @@ def detr(problem: Problem) -> Built:
         encoder_ffn_dim=EXPANSION * width,
         decoder_ffn_dim=EXPANSION * width,
         num_queries=problem.query_length,
+        init_std=spread_of(width),
         dropout=0.0,
     )
     side = STRIDE * isqrt(problem.key_length)
