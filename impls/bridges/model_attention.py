@@ -12,7 +12,6 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from itertools import count
 from typing import Any, Final
 
@@ -91,10 +90,6 @@ class ModelAttention(AbstractContextManager["ModelAttention"]):
     def problems(self) -> tuple[Problem, ...]:
         """The problems of the calls so far, each of them once."""
         return tuple(self._prepared)
-
-    def has_answered(self, problem: Problem) -> bool:
-        """Whether a call so far was the attention of a problem, in whatever layout."""
-        return _comparable(problem) in map(_comparable, self.problems)
 
     def expect_all_called(self) -> None:
         """Raise ValueError where an attention layer was not called."""
@@ -251,22 +246,6 @@ def _is_attention(module: nn.Module) -> bool:
     return "Attention" in type(module).__name__ and any(part in text for part in OWN)
 
 
-def _comparable(problem: Problem) -> Problem:
-    """The attention of a problem without what has several forms: layout, padding, the scale."""
-    return replace(
-        problem.attention,
-        layout="bhtd",
-        mask=problem.mask.resolved(problem.batch, problem.key_length),
-        scale=_own_scale(problem.scale, problem.head_dim),
-    )
-
-
-def _own_scale(scale: float | None, head_dim: int) -> float | None:
-    """The scale, None for the usual one of a head dimension."""
-    usual = scale is None or math.isclose(scale, head_dim**-0.5, rel_tol=1e-6)
-    return None if usual else scale
-
-
 def _used_keys(mask: Tensor) -> int:
     """Keys up to the last one that any query sees."""
     visible = mask if mask.dtype == torch.bool else mask > torch.finfo(mask.dtype).min / 2
@@ -285,6 +264,7 @@ def _problem(
     """The problem of a call. Raises LayerRefusedError for one that no problem expresses."""
     q, k, v = qkv
     batch, heads, queries, head_dim = q.shape
+    usual = scaling is None or math.isclose(scaling, head_dim**-0.5, rel_tol=1e-6)
     try:
         return Problem(
             batch=batch,
@@ -295,7 +275,7 @@ def _problem(
             head_dim=head_dim,
             value_dim=None if v.shape[3] == head_dim else v.shape[3],
             mask=mask,
-            scale=_own_scale(scaling, head_dim),
+            scale=None if usual else scaling,
             softcap=softcap,
             sink=sink is not None,
             dtype=str(q.dtype).removeprefix("torch."),

@@ -16,11 +16,11 @@ _WITHOUT_CACHE: Final = ("causal+documents", "window+padding")
 class Rule(NamedTuple):
     """A condition on problems beside the limits.
 
-    reason  why a problem `p` does not meet it, as a template: "Tk {p.key_length}: ..."
+    unmet  why a problem `p` does not meet it, as a template: "Tk {p.key_length}: ..."
     """
 
     holds: Callable[[Problem], bool]
-    reason: str
+    unmet: str
 
 
 def is_square(number: int) -> bool:
@@ -103,7 +103,7 @@ class ModelKind:
                 (bool(getattr(problem, field)), f"no {field}: its layers have one")
                 for field in self.needs
             ),
-            *((rule.holds(problem), rule.reason.format(p=problem)) for rule in self.rules),
+            *((rule.holds(problem), rule.unmet.format(p=problem)) for rule in self.rules),
         )
         reasons = self._limits_of(step).refusals(problem)
         return (*(why for holds, why in checks if not holds), *reasons)
