@@ -86,11 +86,6 @@ class ModelAttention(AbstractContextManager["ModelAttention"]):
         """The attention layers of the model, by the text of their forward methods."""
         return [name for name, module in self.model.named_modules() if _is_attention(module)]
 
-    @property
-    def problems(self) -> tuple[Problem, ...]:
-        """The problems of the calls so far, each of them once."""
-        return tuple(self._prepared)
-
     def expect_all_called(self) -> None:
         """Raise ValueError where an attention layer was not called."""
         every = self.layers
@@ -204,6 +199,11 @@ class ModelAttention(AbstractContextManager["ModelAttention"]):
                 )
             self._prepared[problem] = self.implementation.prepared(problem)
         return self._prepared[problem]
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """The problems of the calls so far, each of them once."""
+        return tuple(self._prepared)
 
 
 def _registered(attend: Callable[..., Any]) -> str:
