@@ -20,7 +20,7 @@ from impls.interface import Implementation, Limits, implementation
 from impls.interface.limits import EVERY_BIAS, EVERY_MASK
 from impls.reference import attention
 from suites.models.built import like
-from suites.models.steps import Given, ModelSteps, Step
+from suites.models.steps import Given, ModelSteps
 from suites.recording.recognising import Recogniser
 from suites.records.record import TensorError
 
@@ -87,7 +87,7 @@ def expected(steps: ModelSteps, given: Given) -> Expected:
     Raises ValueError where the model's own attention is not that of the definition.
     """
     own = steps.step(steps.built.model, given)()
-    exact = _in_float64(steps, given)()
+    exact = _in_float64(steps, given)
     rounding = torch.finfo(own[0].dtype).eps * float(exact[0].abs().max())
     errors = _errors(own, exact)
     if not errors[1] <= ROUNDINGS * rounding:
@@ -119,12 +119,12 @@ def changed(made: Tensor, own: Tensor) -> str:
     return f"agrees in the check, but not while timed: the answer of the model is {apart:.1%} off"
 
 
-def _in_float64(steps: ModelSteps, given: Given) -> Step:
-    """The step with the definition in the layers of the model in float64."""
+def _in_float64(steps: ModelSteps, given: Given) -> tuple[Tensor, ...]:
+    """What the step gives with the definition in the layers of the model in float64."""
     wide = copy.deepcopy(steps.built.model).double()
-    bridge = ModelAttention(wide, definition(), Recogniser())
     grad = None if given.grad is None else given.grad.double()
-    return steps.step(bridge.model, Given(like(wide, given.batch), grad))
+    with ModelAttention(wide, definition(), Recogniser()) as bridge:
+        return steps.step(bridge.model, Given(like(wide, given.batch), grad))()
 
 
 def definition() -> Implementation:
