@@ -17,8 +17,10 @@ from impls.interface import Problem
 from suites.models.kinds import is_file
 
 FAMILIES: Final = {
-    "bert": "text",
-    "llama": "text",
+    **dict.fromkeys(("bert", "modernbert", "llama", "mistral", "gemma2", "gpt_oss"), "text"),
+    **dict.fromkeys(("lfm2", "jamba"), "hybrids"),
+    **dict.fromkeys(("marian", "whisper"), "encoder_decoders"),
+    **dict.fromkeys(("vit", "detr"), "vision"),
 }
 """The module of this folder that builds a model: its function has the model's name."""
 EXTRA: Final = "pip install attnbench[models]"

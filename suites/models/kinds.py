@@ -1,102 +1,155 @@
 """The models that a problem can name, as data: what each one has, and the problems that it takes.
 
 A problem with `model:llama` has the sizes of the model's attention layers; the width of the model
-is heads times D.
+is heads times D. Where layers differ, the problem is that of one of them, which `says` names.
 """
 
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
 from typing import Final
 
-from impls.interface import Limits, Problem
-from impls.interface.problem import STEPS
+from impls.interface import Problem
+from suites.models.kind import (
+    SQUARE_KEYS,
+    UNSCALED,
+    WINDOW_WITHIN,
+    ModelKind,
+    Rule,
+    is_square,
+    width_multiple,
+)
+from suites.models.kind import limits_of_models as limits
 
 LAYERS: Final = 2
 """Layers of a stack: models with two kinds of layers have one of each."""
+WINDOW_SHARE: Final = 4
+"""Keys of a decoded token over the window, in models that alternate windows with full layers."""
 _CAUSAL: Final = ("causal", "causal+padding", "causal+documents")
+_WINDOW: Final = ("window", "window+padding")
+_EVEN: Final = range(2, 1025, 2)
+"""Rotary positions turn pairs of numbers."""
+_ROTARY: Final = {"grouped_heads": True, "head_dims": _EVEN}
+_WINDOWS: Final = {**_ROTARY, "windows": "causal"}
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelKind:
-    """A model by its configuration class, with random weights.
-
-    says      its mechanism, in a sentence
-    class_    the class of the library, as "transformers.LlamaForCausalLM"
-    example   a problem of it, in words
-    limits    the problems that its attention layers can have
-    decoded   a problem of one decoded token, in words; empty: it has no such step
-    needs     fields that a problem of it has to set, as ("softcap",): its layers have no other
-    """
-
-    name: str
-    says: str
-    class_: str
-    example: str
-    limits: Limits
-    decoded: str = ""
-    needs: tuple[str, ...] = ()
-
-    @property
-    def steps(self) -> tuple[str, ...]:
-        """Its steps: forward, and those with a cache."""
-        return ("forward", *(STEPS if self.decoded else ()))
-
-    @property
-    def problems(self) -> tuple[str, ...]:
-        """The example in each of its steps, in words: forward or prefill, a token, training."""
-        own = f"{self.example} model:{self.name}"
-        return (
-            f"{own}:prefill" if self.decoded else own,
-            *((f"{self.decoded} model:{self.name}:decode",) if self.decoded else ()),
-            *((f"{own} train",) if self.limits.backward else ()),
-        )
-
-    def refusals(self, problem: Problem) -> tuple[str, ...]:
-        """Every reason why no step of this model is the problem; empty: one is."""
-        step = problem.model_step
-        checks = (
-            (step in self.steps, f"step {step}: it has {', '.join(self.steps)}"),
-            (
-                (step == "decode") == (problem.query_length == 1),
-                f"Tq {problem.query_length}: a decoded token is one query, as t1/512",
-            ),
-            (
-                problem.layout == "bhtd",
-                f"layout {problem.layout}: a model lays its own tensors out",
-            ),
-            *(
-                (bool(getattr(problem, field)), f"no {field}: its layers have one")
-                for field in self.needs
-            ),
-        )
-        return (*(why for holds, why in checks if not holds), *self.limits.refusals(problem))
-
-
-def _limits(*masks: str, **more: object) -> Limits:
-    """Limits of models: equal lengths, and the usual scale, unless stated otherwise."""
-    values = {"own_scale": False, "unequal_lengths": False, "grouped_heads": False, **more}
-    return Limits(masks=masks, **values)  # type: ignore[arg-type] # checked by Limits
-
-
-_KINDS: Final = (
+_ENCODERS: Final = (
     ModelKind(
         name="bert",
         says="An encoder that classifies padded sentences",
         class_="transformers.BertForSequenceClassification",
         example="b4 h4 t128 d64 padding:0.75",
-        limits=_limits("full", "padding"),
+        limits=limits("full", "padding"),
     ),
+    ModelKind(
+        name="modernbert",
+        says="An encoder whose layers alternate full attention with the problem's local window",
+        class_="transformers.ModernBertForSequenceClassification",
+        example="b2 h6 t256 d64 window:33:32+padding:0.5",
+        limits=limits(*_WINDOW, head_dims=_EVEN, windows="symmetric"),
+        rules=(WINDOW_WITHIN,),
+    ),
+)
+_DECODERS: Final = (
     ModelKind(
         name="llama",
         says="A decoder with grouped heads, rotary positions and a cache",
         class_="transformers.LlamaForCausalLM",
         example="b1 h8/2 t512 d64 causal",
         decoded="b1 h8/2 t1/2048 d64 full",
-        limits=_limits(*_CAUSAL, "full", grouped_heads=True, unequal_lengths=True),
+        limits=limits(*_CAUSAL, **_ROTARY),
+    ),
+    ModelKind(
+        name="mistral",
+        says="A decoder with a window in every layer; the keys of a decoded token are its window",
+        class_="transformers.MistralForCausalLM",
+        example="b1 h8/2 t512 d64 window:128",
+        decoded="b1 h8/2 t1/1024 d64 full",
+        limits=limits(*_WINDOW, **_WINDOWS),
+        rules=(WINDOW_WITHIN,),
+    ),
+    ModelKind(
+        name="gemma2",
+        says="A decoder that caps scores; layers alternate the problem's window with causal "
+        "attention, and a decoded token is that of a layer without a window",
+        class_="transformers.Gemma2ForCausalLM",
+        example="b1 h8/4 t512 d64 window:128 softcap50",
+        decoded="b1 h8/4 t1/2048 d64 full softcap50",
+        limits=limits(*_WINDOW, **_WINDOWS, softcap=True),
+        needs=("softcap",),
+        rules=(WINDOW_WITHIN,),
+    ),
+    ModelKind(
+        name="gpt_oss",
+        says="A decoder with a sink for each head and two experts; layers alternate the problem's "
+        "window with causal attention, and a decoded token is that of a layer without a window",
+        class_="transformers.GptOssForCausalLM",
+        example="b1 h8/2 t512 d64 window:128 sink",
+        decoded="b1 h8/2 t1/2048 d64 full sink",
+        limits=limits(*_WINDOW, **_WINDOWS, sink=True),
+        needs=("sink",),
+        rules=(WINDOW_WITHIN,),
+    ),
+    ModelKind(
+        name="lfm2",
+        says="A decoder of a short convolution and an attention layer",
+        class_="transformers.Lfm2ForCausalLM",
+        example="b1 h8/2 t512 d64 causal",
+        limits=limits("causal", "causal+padding", **_ROTARY),
+    ),
+    ModelKind(
+        name="jamba",
+        says="A decoder of a recurrent (Mamba) and an attention layer, without positions",
+        class_="transformers.JambaForCausalLM",
+        example="b1 h4/2 t128 d64 causal",
+        limits=limits("causal", "causal+padding", grouped_heads=True),
     ),
 )
+_ENCODER_DECODERS: Final = (
+    ModelKind(
+        name="marian",
+        says="Translation with an encoder and a decoder: the problem is the attention from Tq "
+        "words to Tk padded words of the source",
+        class_="transformers.MarianMTModel",
+        example="b2 h8 t64/128 d64 padding:0.5",
+        limits=limits("full", "padding", unequal_lengths=True),
+        rules=(width_multiple(2),),
+    ),
+    ModelKind(
+        name="whisper",
+        says="Speech to text: the problem is the attention from Tq words to Tk frames of sound, "
+        "with queries that are scaled before",
+        class_="transformers.WhisperForConditionalGeneration",
+        example="b1 h6 t64/500 d64 full scale1.0",
+        limits=limits("full", own_scale=True, unequal_lengths=True),
+        rules=(UNSCALED, width_multiple(2)),
+    ),
+)
+_VISION: Final = (
+    ModelKind(
+        name="vit",
+        says="Image classification with a token for each of T - 1 patches and one for the class",
+        class_="transformers.ViTForImageClassification",
+        example="b2 h6 t197 d64 full",
+        limits=limits("full", least_key_length=2),
+        rules=(
+            Rule(
+                lambda p: is_square(p.key_length - 1),
+                "T {p.key_length}: one more than the patches of a square image, as 65 or 197",
+            ),
+        ),
+    ),
+    ModelKind(
+        name="detr",
+        says="Detection after a convolutional network: the problem is the attention from Tq "
+        "objects to Tk places of the image",
+        class_="transformers.DetrForObjectDetection",
+        example="b2 h8 t100/400 d32 full",
+        limits=limits("full", unequal_lengths=True, backward=False),
+        rules=(SQUARE_KEYS, width_multiple(4)),
+    ),
+)
+
+_KINDS: Final = (*_ENCODERS, *_DECODERS, *_ENCODER_DECODERS, *_VISION)
 KINDS: Final = {kind.name: kind for kind in _KINDS}
 """By name, in the order in which they are listed."""
 

@@ -119,16 +119,12 @@ def changed(made: Tensor, own: Tensor) -> str:
     return f"agrees in the check, but not while timed: the answer of the model is {apart:.1%} off"
 
 
-def _in_float64(steps: ModelSteps, given: Given) -> Sequence[Tensor]:
+def _in_float64(steps: ModelSteps, given: Given) -> tuple[Tensor, ...]:
     """The result of the step with the definition in the layers of the model in float64."""
     wide = copy.deepcopy(steps.built.model).double()
-    bridge = bridged(wide, definition(), Recogniser())
     grad = None if given.grad is None else given.grad.double()
-    step = steps.step(wide, Given(like(wide, given.batch), grad))
-    try:
-        return step()
-    finally:
-        bridge.undo()
+    with bridged(wide, definition(), Recogniser()) as bridge:
+        return steps.step(bridge.model, Given(like(wide, given.batch), grad))()
 
 
 def definition() -> Implementation:

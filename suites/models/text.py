@@ -2,132 +2,94 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
-import torch
-import transformers as hf
-from torch import Tensor, nn
+from torch import nn
 
 from impls.interface import Problem
-from suites.models.built import Batch, Built, answer, like
-from suites.models.kinds import LAYERS
+from suites.models.built import Built, answer
+from suites.models.caches import decoder
+from suites.models.configured import SPECIAL, grouped, made, sizes, width_of
+from suites.models.kinds import WINDOW_SHARE
+from suites.models.words import words
 
-WORDS: Final = 1024
-"""Words of the vocabulary."""
-EXPANSION: Final = 4
-"""Width of a feed-forward network, as a multiple of the model's."""
+ALTERNATING: Final = ["sliding_attention", "full_attention"]
+"""Kinds of the layers of a model with a window in every other one."""
+EXPERTS: Final = 2
+ROPE_THETA: Final = 150_000.0
+"""Of GPT-OSS, whose configuration otherwise stretches positions to 32 times a length."""
 
 
 def bert(problem: Problem) -> Built:
     """A classifier of sentences."""
-    return _encoder("BertForSequenceClassification", hf.BertConfig(**_sizes(problem)), problem)
+    model = made("BertForSequenceClassification", "BertConfig", **sizes(problem))
+    return _classifier(model, problem)
+
+
+def modernbert(problem: Problem) -> Built:
+    """A classifier of sentences whose first layer has a window."""
+    values: dict[str, Any] = {
+        **sizes(problem),
+        "local_attention": 2 * (problem.mask.right or 0),
+        "layer_types": ALTERNATING,
+        "cls_token_id": SPECIAL["bos_token_id"],
+        "sep_token_id": SPECIAL["eos_token_id"],
+        # The first word is padding in rows that are padded on the left.
+        "classifier_pooling": "mean",
+    }
+    model = made("ModernBertForSequenceClassification", "ModernBertConfig", **values)
+    return _classifier(model, problem)
 
 
 def llama(problem: Problem) -> Built:
     """A decoder with a cache."""
-    return _decoder("LlamaForCausalLM", hf.LlamaConfig(**_grouped(problem)), problem)
+    return decoder(
+        made("LlamaForCausalLM", "LlamaConfig", **grouped(problem)), problem, problem.key_length
+    )
 
 
-def _sizes(problem: Problem) -> dict[str, Any]:
-    """The fields of a configuration that most models share."""
-    width = problem.query_heads * problem.head_dim
-    return {
-        "vocab_size": WORDS,
-        "hidden_size": width,
-        "num_hidden_layers": LAYERS,
-        "num_attention_heads": problem.query_heads,
-        "intermediate_size": EXPANSION * width,
-        "max_position_embeddings": problem.key_length,
-        "hidden_dropout_prob": 0.0,
-        "attention_probs_dropout_prob": 0.0,
-        "attention_dropout": 0.0,
-        "pad_token_id": 0,
-        "bos_token_id": 1,
-        "eos_token_id": 2,
+def mistral(problem: Problem) -> Built:
+    """A decoder with windows; a token is decoded after twice as many."""
+    window = problem.mask.left or problem.key_length
+    context = problem.key_length if problem.mask.left else 2 * window
+    values = {
+        **grouped(problem),
+        "sliding_window": window,
+        "max_position_embeddings": context,
     }
+    return decoder(made("MistralForCausalLM", "MistralConfig", **values), problem, context)
 
 
-def _grouped(problem: Problem) -> dict[str, Any]:
-    return {
-        **_sizes(problem),
-        "num_key_value_heads": problem.key_heads,
-        "head_dim": problem.head_dim,
+def gemma2(problem: Problem) -> Built:
+    """A decoder with capped scores, and a window in every other layer."""
+    values = {
+        **_alternating(problem),
+        "attn_logit_softcapping": problem.softcap,
+        "query_pre_attn_scalar": problem.head_dim,
     }
+    return decoder(made("Gemma2ForCausalLM", "Gemma2Config", **values), problem, problem.key_length)
 
 
-def made(kind: str, config: Any) -> nn.Module:
-    """A model with random weights and its own eager attention."""
-    model: nn.Module = getattr(hf, kind)._from_config(config, attn_implementation="eager")  # noqa: SLF001 - there is no public name
-    return model.eval()
+def gpt_oss(problem: Problem) -> Built:
+    """A decoder with sinks, and a window in every other layer.
+
+    Every token takes all experts: which ones it takes cannot depend on rounding.
+    """
+    values = {
+        **_alternating(problem),
+        "rope_parameters": {"rope_type": "default", "rope_theta": ROPE_THETA},
+        "intermediate_size": width_of(problem),
+        "num_local_experts": EXPERTS,
+        "num_experts_per_tok": EXPERTS,
+    }
+    return decoder(made("GptOssForCausalLM", "GptOssConfig", **values), problem, problem.key_length)
 
 
-def _encoder(kind: str, config: Any, problem: Problem) -> Built:
-    return Built(model=made(kind, config), draw=_tokens(problem, problem.key_length), answer=answer)
+def _alternating(problem: Problem) -> dict[str, Any]:
+    """The sizes of a model with windows in every other layer."""
+    window = problem.mask.left or max(problem.key_length // WINDOW_SHARE, 2)
+    return {**grouped(problem), "sliding_window": window, "layer_types": ALTERNATING}
 
 
-def _decoder(kind: str, config: Any, problem: Problem) -> Built:
-    model = made(kind, config)
-    if problem.model_step == "decode":
-        return Built(model=model, draw=_with_cache(model, problem), answer=_decoded)
-    if problem.model_step == "prefill":
-        options = {"use_cache": True, "logits_to_keep": 1}
-    else:
-        options = {"use_cache": False}
-    return Built(model=model, draw=_tokens(problem, problem.key_length, **options), answer=answer)
-
-
-def _tokens(problem: Problem, length: int, **options: Any) -> Callable[[int], Batch]:
-    """Draws words, with the padding and the documents of the problem's mask."""
-    mask = problem.mask.resolved(problem.batch, length)
-
-    def draw(seed: int) -> Batch:
-        generator = torch.Generator().manual_seed(seed)
-        words = torch.randint(3, WORDS, (problem.batch, length), generator=generator)
-        batch: dict[str, Any] = {"input_ids": words, **options}
-        if isinstance(mask.padding, tuple):
-            batch["attention_mask"] = _kept(mask.padding, length)
-        if mask.documents is not None:
-            places = torch.cat([torch.arange(size) for size in mask.documents])
-            batch["position_ids"] = places.expand(problem.batch, -1)
-        return batch
-
-    return draw
-
-
-def _kept(padding: tuple[tuple[int, int], ...], length: int) -> Tensor:
-    """[B, T], 1 for words and 0 for padding."""
-    places = torch.arange(length)
-    return torch.stack([(places >= start) & (places < end) for start, end in padding]).long()
-
-
-def _with_cache(model: nn.Module, problem: Problem) -> Callable[[int], Batch]:
-    """Draws a word after a cache of the others, which the model's own attention has filled."""
-    earlier = _tokens(problem, problem.key_length - 1, use_cache=True, logits_to_keep=1)
-
-    def draw(seed: int) -> Batch:
-        batch = earlier(seed)
-        with torch.no_grad():
-            filled = model(**like(model, batch)).past_key_values
-        word = batch["input_ids"][:, :1]
-        return {"input_ids": word, "past_key_values": filled, "use_cache": True}
-
-    return draw
-
-
-def _decoded(model: nn.Module, batch: Batch) -> Tensor:
-    """The logits of one token; the cache of the batch stays as it is."""
-    return answer(model, {**batch, "past_key_values": _reused(batch["past_key_values"])})
-
-
-def _reused(cache: Any) -> Any:
-    """A cache with the same tensors, to which a token is appended: that makes new tensors."""
-    found = type(cache)()
-    found.__dict__ = {**cache.__dict__, "layers": [_layer(each) for each in cache.layers]}
-    return found
-
-
-def _layer(layer: Any) -> Any:
-    made = object.__new__(type(layer))
-    made.__dict__ = dict(layer.__dict__)
-    return made
+def _classifier(model: nn.Module, problem: Problem) -> Built:
+    return Built(model=model, draw=words(problem, problem.key_length), answer=answer)
