@@ -11,7 +11,7 @@ from impls.bridges.model_attention import ModelAttention
 from impls.bridges.model_bridge import Around, ModelBridge
 from impls.bridges.sdpa_attention import SdpaAttention
 from impls.bridges.substitution import Recogniser
-from impls.interface import Implementation
+from impls.interface import Implementation, Problem
 
 
 def bridged(
@@ -70,6 +70,11 @@ class MixedAttention(ModelBridge):
     def layers(self) -> list[str]:
         """The attention layers of either way."""
         return list(dict.fromkeys((*self._interface.layers, *self._torch.layers)))
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """The problems of either way."""
+        return tuple(dict.fromkeys((*self._interface.problems, *self._torch.problems)))
 
     def undo(self) -> None:
         """Give the model its own attention back."""

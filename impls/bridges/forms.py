@@ -68,6 +68,11 @@ class Forms:
         self._prepared: dict[tuple[str, str, Problem], Attention] = {}
         self._earlier: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
 
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """The problems of the calls so far that an implementation answers."""
+        return tuple(dict.fromkeys(problem for _, _, problem in self._prepared))
+
     def of(  # noqa: PLR0913, PLR0917 - a class for these takes half as long as the look-up itself
         self,
         q: Tensor,

@@ -11,7 +11,7 @@ from typing import ClassVar
 from torch import nn
 
 from impls.bridges.sdpa_calls import Attention
-from impls.interface import Implementation
+from impls.interface import Implementation, Problem
 
 Around = Callable[[str, Attention], Attention]
 """The function that is called for a layer, by the layer's name and its function."""
@@ -48,6 +48,11 @@ class ModelBridge(AbstractContextManager["ModelBridge"]):
     @abstractmethod
     def layers(self) -> list[str]:
         """The names of the attention layers of the model."""
+
+    @property
+    @abstractmethod
+    def problems(self) -> tuple[Problem, ...]:
+        """The problems of the calls so far, each of them once."""
 
     def expect_all_called(self) -> None:
         """Raise ValueError where an attention layer was not called."""

@@ -27,7 +27,7 @@ from impls.bridges.model_bridge import (
 )
 from impls.bridges.sdpa_calls import Attention, answer_no_more, answer_with
 from impls.bridges.substitution import Recogniser, seen_mask
-from impls.interface import Implementation
+from impls.interface import Implementation, Problem
 
 Hook = Callable[..., None]
 
@@ -102,6 +102,11 @@ class SdpaAttention(ModelBridge):
             if (name in self._kinds or type(module) in calling)
             and (self.calls[name] or name not in self._covered)
         ]
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """The problems of the calls so far, each of them once."""
+        return self._forms.problems
 
     def of(  # noqa: PLR0913, PLR0917 - the parameters of scaled_dot_product_attention
         self,

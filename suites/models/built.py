@@ -21,6 +21,7 @@ FAMILIES: Final = {
     **dict.fromkeys(("lfm2", "jamba"), "hybrids"),
     **dict.fromkeys(("marian", "whisper"), "encoder_decoders"),
     **dict.fromkeys(("vit", "detr"), "vision"),
+    "dit": "diffusion",
 }
 """The module of this folder that builds a model: its function has the model's name."""
 EXTRA: Final = "pip install attnbench[models]"
@@ -62,9 +63,9 @@ def build(problem: Problem, seed: int) -> Built:
         torch.manual_seed(seed)
         made = make(problem)
     dtype = getattr(torch, problem.dtype)
-    return Built(
-        model=made.model.to(problem.device, dtype).eval(), draw=made.draw, answer=made.answer
-    )
+    # The method of diffusers' models warns of modules in float32, of which it lists none.
+    model = nn.Module.to(made.model, problem.device, dtype)
+    return Built(model=model.eval(), draw=made.draw, answer=made.answer)
 
 
 def twin(model: nn.Module) -> nn.Module:

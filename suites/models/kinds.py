@@ -148,8 +148,18 @@ _VISION: Final = (
         rules=(SQUARE_KEYS, width_multiple(4)),
     ),
 )
+_DIFFUSION: Final = (
+    ModelKind(
+        name="dit",
+        says="A step of diffusion, with a token for each of T patches of a latent image",
+        class_="diffusers.DiTTransformer2DModel",
+        example="b2 h6 t256 d64 full",
+        limits=limits("full", backward=False),
+        rules=(SQUARE_KEYS, width_multiple(4)),
+    ),
+)
 
-_KINDS: Final = (*_ENCODERS, *_DECODERS, *_ENCODER_DECODERS, *_VISION)
+_KINDS: Final = (*_ENCODERS, *_DECODERS, *_ENCODER_DECODERS, *_VISION, *_DIFFUSION)
 KINDS: Final = {kind.name: kind for kind in _KINDS}
 """By name, in the order in which they are listed."""
 

@@ -47,6 +47,7 @@ SMALL: Final = (
     "b2 h4 t12/20 d16 full scale1.0 model:whisper train",
     "b2 h4 t17 d16 full model:vit train",
     "b2 h4 t6/16 d16 full model:detr",
+    "b2 h4 t16 d16 full model:dit",
 )
 """A problem of each kind in each of its steps, small."""
 WITHOUT_GRADIENT: Final = {"gpt_oss": "chunked"}
