@@ -19,8 +19,8 @@ from suites.models.kinds import is_file
 FAMILIES: Final = {
     **dict.fromkeys(("bert", "modernbert", "llama", "mistral", "gemma2", "gpt_oss"), "text"),
     **dict.fromkeys(("lfm2", "jamba"), "hybrids"),
-    **dict.fromkeys(("marian", "whisper"), "encoder_decoders"),
-    **dict.fromkeys(("vit", "detr"), "vision"),
+    **dict.fromkeys(("marian", "t5", "whisper"), "encoder_decoders"),
+    **dict.fromkeys(("vit", "swin", "detr"), "vision"),
     "dit": "diffusion",
 }
 """The module of this folder that builds a model: its function has the model's name."""

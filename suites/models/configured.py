@@ -73,3 +73,11 @@ def made(kind: str, config: str, **values: Any) -> nn.Module:
     ways = {"attn_implementation": "eager", "experts_implementation": "eager"}
     model: nn.Module = getattr(hf, kind)._from_config(configured(config, **values), **ways)  # noqa: SLF001 - there is no public name
     return model.eval()
+
+
+def with_spread_biases(model: nn.Module) -> nn.Module:
+    """The model with standard-normal tables of relative positions, which begin near zero."""
+    for name, parameter in model.named_parameters():
+        if "relative" in name:
+            nn.init.normal_(parameter)
+    return model

@@ -9,7 +9,15 @@ import torch
 
 from impls.interface import Problem
 from suites.models.built import Batch, Built, answer
-from suites.models.configured import EXPANSION, SPECIAL, WORDS, made, spread_of, width_of
+from suites.models.configured import (
+    EXPANSION,
+    SPECIAL,
+    WORDS,
+    made,
+    spread_of,
+    width_of,
+    with_spread_biases,
+)
 from suites.models.kinds import LAYERS
 from suites.models.words import drawn, words
 
@@ -28,6 +36,25 @@ def marian(problem: Problem) -> Built:
     lengths = {"max_position_embeddings": max(problem.query_length, problem.key_length)}
     model = made("MarianMTModel", "MarianConfig", **_sizes(problem), **lengths)
     return Built(model=model, draw=_translation(problem), answer=answer)
+
+
+def t5(problem: Problem) -> Built:
+    """A translator whose scores get a bias by the distance of words."""
+    width = width_of(problem)
+    model = made(
+        "T5ForConditionalGeneration",
+        "T5Config",
+        vocab_size=WORDS,
+        d_model=width,
+        d_kv=problem.head_dim,
+        d_ff=EXPANSION * width,
+        num_layers=LAYERS,
+        num_heads=problem.query_heads,
+        dropout_rate=0.0,
+        decoder_start_token_id=BEGIN,
+        **SPECIAL,
+    )
+    return Built(model=with_spread_biases(model), draw=_translation(problem), answer=answer)
 
 
 def whisper(problem: Problem) -> Built:

@@ -115,6 +115,15 @@ _ENCODER_DECODERS: Final = (
         rules=(width_multiple(2),),
     ),
     ModelKind(
+        name="t5",
+        says="Translation with a bias by the distance of words: the problem is the attention of "
+        "the encoder",
+        class_="transformers.T5ForConditionalGeneration",
+        example="b2 h8 t128 d64 padding:0.5 dense scale1.0",
+        limits=limits("full", "padding", biases=("dense",), own_scale=True),
+        rules=(UNSCALED,),
+    ),
+    ModelKind(
         name="whisper",
         says="Speech to text: the problem is the attention from Tq words to Tk frames of sound, "
         "with queries that are scaled before",
@@ -136,6 +145,18 @@ _VISION: Final = (
                 lambda p: is_square(p.key_length - 1),
                 "T {p.key_length}: one more than the patches of a square image, as 65 or 197",
             ),
+        ),
+    ),
+    ModelKind(
+        name="swin",
+        says="Image classification in B windows of one image, of T patches each, with a bias by "
+        "their distance; the second layer has windows across the borders of the first",
+        class_="transformers.SwinForImageClassification",
+        example="b64 h3 t49 d32 full dense",
+        limits=limits("full", biases=("dense",)),
+        rules=(
+            SQUARE_KEYS,
+            Rule(lambda p: is_square(p.batch), "batch {p.batch}: its windows fill a square image"),
         ),
     ),
     ModelKind(

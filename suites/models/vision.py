@@ -10,11 +10,21 @@ import torch
 
 from impls.interface import Problem
 from suites.models.built import Batch, Built, answer
-from suites.models.configured import EXPANSION, configured, made, sizes, spread_of, width_of
+from suites.models.configured import (
+    EXPANSION,
+    configured,
+    made,
+    sizes,
+    spread_of,
+    width_of,
+    with_spread_biases,
+)
 from suites.models.kinds import LAYERS
 
 PATCH: Final = 16
 """Pixels of a side of a patch."""
+SWIN_PATCH: Final = 4
+"""The same for `swin`."""
 STRIDE: Final = 8
 """Pixels of a side of a place, after the convolutional network of `detr`."""
 CHANNELS: Final = 64
@@ -28,6 +38,26 @@ def vit(problem: Problem) -> Built:
     values = {**sizes(problem), "image_size": side, "patch_size": PATCH, "num_labels": LABELS}
     model = made("ViTForImageClassification", "ViTConfig", **values)
     return Built(model=model, draw=images(problem.batch, side), answer=answer)
+
+
+def swin(problem: Problem) -> Built:
+    """A classifier of one image by its windows, of which the second layer shifts the borders."""
+    window = isqrt(problem.key_length)
+    side = SWIN_PATCH * window * isqrt(problem.batch)
+    model = made(
+        "SwinForImageClassification",
+        "SwinConfig",
+        image_size=side,
+        patch_size=SWIN_PATCH,
+        embed_dim=width_of(problem),
+        depths=[LAYERS],
+        num_heads=[problem.query_heads],
+        window_size=window,
+        drop_path_rate=0.0,
+        num_labels=LABELS,
+        initializer_range=spread_of(width_of(problem)),
+    )
+    return Built(model=with_spread_biases(model), draw=images(1, side), answer=answer)
 
 
 def detr(problem: Problem) -> Built:

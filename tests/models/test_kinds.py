@@ -46,12 +46,16 @@ SMALL: Final = (
     "b2 h4 t12/20 d16 padding:0.5 model:marian train",
     "b2 h4 t12/20 d16 full scale1.0 model:whisper train",
     "b2 h4 t17 d16 full model:vit train",
+    "b2 h4 t20 d16 padding:0.5 dense scale1.0 model:t5",
+    "b2 h4 t20 d16 padding:0.5 dense scale1.0 model:t5 train",
+    "b4 h2 t16 d16 full dense model:swin",
+    "b4 h2 t16 d16 full dense model:swin train",
     "b2 h4 t6/16 d16 full model:detr",
     "b2 h4 t16 d16 full model:dit",
 )
 """A problem of each kind in each of its steps, small."""
-WITHOUT_GRADIENT: Final = {"gpt_oss": "chunked"}
-"""Implementations that give no gradient of the sink, which this kind trains."""
+WITHOUT_GRADIENT: Final = dict.fromkeys(("gpt_oss", "t5", "swin"), "chunked")
+"""Implementations that give no gradient of the sink or the bias, which these kinds train."""
 IMPOSTOR: Final = {"float32": 100.0, "bfloat16": 10.0}
 """An attention with a fault errs at least so many times as much as is allowed. No answer is 100
 times as far off as bfloat16 rounds."""
@@ -164,6 +168,10 @@ def test_no_answer_of_a_forward_pass_depends_on_padded_words(text: str) -> None:
         ("h4 t8/16 d16 full model:whisper", "scale 0.25: its layers have scale1.0"),
         ("h3 t8/16 d5 full model:marian", "3 heads of 5: its width is a multiple of 2"),
         ("h4 t16 d16 full model:vit", "T 16: one more than the patches of a square image"),
+        ("b4 h4 t15 d16 full dense model:swin", "Tk 15: its places are those of a square"),
+        ("b5 h4 t16 d16 full dense model:swin", "batch 5: its windows fill a square image"),
+        ("b4 h4 t16 d16 full model:swin", "bias none: takes dense"),
+        ("h4 t16 d16 full dense model:t5", "scale 0.25: its layers have scale1.0"),
         ("h4 t8/15 d16 full model:detr", "Tk 15: its places are those of a square"),
         ("h4 t8/16 d16 full train model:detr", "training: forward only"),
         ("h4 t16 d16 full scale0.5 model:bert", r"scale 0.5: takes 1/sqrt\(D\) only"),
