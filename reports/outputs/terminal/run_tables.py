@@ -22,6 +22,7 @@ from reports.outputs.terminal.grid_tables import (
     table,
     with_numbers,
 )
+from reports.outputs.terminal.in_models_table import in_models_table
 from reports.outputs.terminal.longest_table import longest_table
 from reports.outputs.terminal.not_measured import not_measured_tables
 from reports.outputs.terminal.ordering_table import ordering_table
@@ -79,6 +80,7 @@ def summary(analysis: Analysis, *, every: bool = False) -> list[RenderableType]:
         *_lines([left_out(analysis, panels)]),
         *([] if alone else legend(shown)),
         *_verdicts(analysis, panels, every=every),
+        *in_models_table(analysis, every=every),
         *own_inputs_table(analysis, every=every),
         *tail_table(analysis),
         *ordering_table(analysis, every=every),
@@ -99,7 +101,7 @@ def main_panels(analysis: Analysis) -> list[str]:
     """
     plan = analysis.plan
     wanted = {*plan.named, *([plan.baseline] if plan.across else [])}
-    named = {entry.panel for entry in plan.entries if entry.name in wanted}
+    named = {row.panel for row in analysis.outcomes if row.implementation in wanted}
     timed = {row.panel for row in analysis.outcomes if row.timed}
     found = [panel for panel in panels_of(plan) if panel in timed]
     return [panel for panel in found if panel in named] or found[:1]
@@ -130,8 +132,8 @@ def _verdicts(analysis: Analysis, panels: Collection[str], *, every: bool) -> li
 
 def also_measured(analysis: Analysis, panels: Collection[str]) -> str:
     """How many implementations of other panels have times; empty where all are shown."""
-    timed = {row.implementation: row.panel for row in analysis.outcomes if row.timed}
-    counts = Counter(panel for panel in timed.values() if panel not in panels)
+    timed = {(row.implementation, row.panel) for row in analysis.outcomes if row.timed}
+    counts = Counter(panel for _, panel in timed if panel not in panels)
     said = [counted(counts[p], one_of(p)) for p in panels_of(analysis.plan) if counts[p]]
     return f"Also measured: {', '.join(said)} (see --all)." if said else ""
 
