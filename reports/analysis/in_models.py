@@ -6,7 +6,7 @@ its times of attention is that of the baseline minus its own, over the step of t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final, Literal
@@ -16,6 +16,7 @@ from reports.analysis.run_analysis import Analysis
 from reports.analysis.verdicts import VerdictRow
 from reports.rows.measurements import Measurement
 from suites.records.in_model import InModel, LayerTime
+from suites.records.plan import Plan
 from suites.records.record import Record
 
 APART: Final = 1.5
@@ -45,6 +46,7 @@ class InModelRow:
     by_attention  what its times of attention save of the baseline's step, in the sessions that
                   measured both; None for the baseline
     judged        against the baseline; None for the baseline
+    delta         the smallest part of a step that counts
     """
 
     problem: Problem
@@ -57,6 +59,7 @@ class InModelRow:
     free: Part | None
     by_attention: Part | None
     judged: VerdictRow | None
+    delta: float
 
     @property
     def saved(self) -> float | None:
@@ -75,12 +78,15 @@ class InModelRow:
     def beside(self) -> Beside:
         """Whether the whole interval of the measured saving is beyond the times of attention.
 
-        These have the spread of their sessions; of a single session nothing is concluded.
+        These have the spread of their sessions. What lies beyond counts from delta on; of a single
+        session nothing is concluded.
         """
         ends, own = self.saved_in, self.by_attention
         if ends is None or own is None or self.measured.sessions < 2:
             return ""
-        return "more" if ends[0] > own.high else "less" if ends[1] < own.low else ""
+        if ends[0] > own.high + self.delta:
+            return "more"
+        return "less" if ends[1] < own.low - self.delta else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,14 +110,13 @@ def in_models(analysis: Analysis) -> list[InModelRow]:
     """One for each model, step and implementation with times, the baseline first of each step."""
     judged = {(r.problem, r.threads, r.implementation): r for r in analysis.verdicts}
     measured = {(r.problem, r.threads, r.implementation): r for r in analysis.measurements}
-    rows = []
-    for (problem, threads), found in analysis.timed.items():
-        if problem.model and found:
-            baseline = analysis.plan.baseline_of(found, problem.device)
-            for name in sorted(found, key=lambda each: each != baseline):
-                place = (problem, threads, name)
-                rows.append(_row(found, baseline, measured[place], judged.get(place)))
-    return rows
+    return [
+        _row(analysis.plan, found, measured[place], judged.get(place))
+        for (problem, threads), found in analysis.timed.items()
+        if problem.model
+        for name in _baseline_first(analysis.plan, problem, found)
+        if (place := (problem, threads, name))
+    ]
 
 
 def layers(analysis: Analysis) -> list[LayerRow]:
@@ -125,13 +130,18 @@ def layers(analysis: Analysis) -> list[LayerRow]:
     ]
 
 
+def _baseline_first(plan: Plan, problem: Problem, found: Collection[str]) -> list[str]:
+    baseline = plan.baseline_of(found, problem.device)
+    return sorted(found, key=lambda name: name != baseline)
+
+
 def _row(
+    plan: Plan,
     found: Mapping[str, Sequence[Record]],
-    baseline: str,
     measured: Measurement,
     judged: VerdictRow | None,
 ) -> InModelRow:
-    name = measured.implementation
+    name, baseline = measured.implementation, plan.baseline_of(found, measured.problem.device)
     own, base = _by_session(found[name]), _by_session(found[baseline])
     return InModelRow(
         problem=measured.problem,
@@ -144,6 +154,7 @@ def _row(
         free=_part(each.share for each in base.values()),
         by_attention=None if name == baseline else _part(_savings(base, own)),
         judged=judged,
+        delta=plan.delta,
     )
 
 

@@ -99,7 +99,8 @@ def _of_step(own: Sequence[InModelRow], named: Mapping[Problem, str]) -> str:
     base, step_of = own[0], named[own[0].problem]
     if base.free is None:
         return ""
-    said = f"{step_of}: attention is {part(base.free)} of the step with {_short(base.baseline)}"
+    share = f"attention is {part(base.free)} of the step with {_short(base.baseline)}"
+    said = f"{step_of}: {share}, the most to save"
     faster = [row for row in own if row.judged and verdict(row.judged) == "faster"]
     if not faster:
         others = len(own) > 1
@@ -111,9 +112,9 @@ def _of_step(own: Sequence[InModelRow], named: Mapping[Problem, str]) -> str:
 def _outside(row: InModelRow, named: Mapping[Problem, str]) -> str:
     rest = "less" if row.beside == "more" else "more"
     return (
-        f"{named[row.problem]}: {_short(row.implementation)} saves {saved(row)}, {row.beside} than "
-        f"the {part(row.by_attention)} by its attention: outside its attention calls the step "
-        f"takes {rest} time than with {_short(row.baseline)}."
+        f"{named[row.problem]}: the measured saving by {_short(row.implementation)}, {saved(row)}, "
+        f"is {row.beside} than the {part(row.by_attention)} by its attention: outside its "
+        f"attention calls the step takes {rest} time than with {_short(row.baseline)}."
     )
 
 

@@ -42,7 +42,7 @@ def one_of(panel: str) -> str:
     if panel == APPROXIMATIONS:
         return panel.removesuffix("s")
     if panel == MODELS:
-        return "implementation in models"
+        return "model-step implementation"
     return "attention implementation" if panel == ATTENTION else "other function"
 
 

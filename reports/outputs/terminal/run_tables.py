@@ -29,7 +29,7 @@ from reports.outputs.terminal.ordering_table import ordering_table
 from reports.outputs.terminal.own_inputs import own_inputs_table
 from reports.outputs.terminal.tail_table import tail_table
 from reports.outputs.terminal.verdict_tables import across_tables, verdict_tables
-from reports.rows.panels import panels_of
+from reports.rows.panels import MODELS, panels_of
 from reports.views import choices, disturbance, neighbours, nvidia, processes
 from reports.views import notes as call_notes
 from reports.views.commands import labels
@@ -97,14 +97,16 @@ def summary(analysis: Analysis, *, every: bool = False) -> list[RenderableType]:
 def main_panels(analysis: Analysis) -> list[str]:
     """The panels of the implementations that were named; without names, the first with times.
 
-    With --against, the panel of the baseline too.
+    With --against, the panel of the baseline too. Steps of models are in the plan by name only.
     """
     plan = analysis.plan
     wanted = {*plan.named, *([plan.baseline] if plan.across else [])}
     named = {row.panel for row in analysis.outcomes if row.implementation in wanted}
     timed = {row.panel for row in analysis.outcomes if row.timed}
     found = [panel for panel in panels_of(plan) if panel in timed]
-    return [panel for panel in found if panel in named] or found[:1]
+    return [panel for panel in found if panel in named] or [
+        panel for panel in found if panel in (found[0], MODELS)
+    ]
 
 
 def shown_grids(analysis: Analysis, panels: Collection[str]) -> list[Grid]:

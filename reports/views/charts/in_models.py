@@ -98,7 +98,7 @@ def _note(left: int) -> Iterator[str]:
 
 def _beside(row: InModelRow) -> str:
     """The second line beside a bar: the time of the step, and what it saves."""
-    own = f", saves {saved(row)}" if row.judged and saved(row) else ""
+    own = f", saved {saved(row)}" if row.judged and saved(row) else ""
     return f"{_ms(row)} ms{own}"
 
 

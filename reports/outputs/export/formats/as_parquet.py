@@ -20,7 +20,8 @@ from reports.rows.columns import PROBLEM_COLUMNS, problem_columns
 from reports.rows.measurements import CASE
 from reports.rows.panels import panel_on
 from reports.views.cases import joined, labels_of
-from suites.records.codec import to_data
+from suites.records.codec import from_json, to_data
+from suites.records.in_model import InModel
 from suites.records.record import CAUSES, CHECK
 from suites.records.store import Run, Store
 
@@ -224,19 +225,20 @@ def _is_sound(found: pa.Table, rows: Sequence[Mapping[Any, Any]]) -> bool:
         *(compute.fill_null(compute.greater_equal(found[n], 0), fill_value=True) for n in _BYTES),
     )
     shares = compute.struct_field(compute.list_flatten(found["kernels"]), "share")
-    every = [*figures, shares, *(found[name] for name in _FIGURES), *_in_model(found["in_model"])]
+    in_models = (each for each in found["in_model"].to_pylist() if each is not None)
+    every = [*figures, shares, *(found[name] for name in _FIGURES)]
     sound = all(map(_are_figures, every)) and all(map(_holds, rules))
-    return sound and _has_causes(found) and all(map(_is_problem, found["problem"].to_pylist()))
+    sound = sound and _has_causes(found) and all(map(_is_in_model, in_models))
+    return sound and all(map(_is_problem, found["problem"].to_pylist()))
 
 
-def _in_model(column: Any) -> list[Any]:
-    """Every figure of the steps of models."""
-    from pyarrow import compute  # noqa: PLC0415 - an extra of its own
-
-    each = compute.list_flatten(compute.struct_field(column, "layers"))
-    steps = [compute.struct_field(column, name) for name in ("step_ms", "attention_ms")]
-    names = ("calls", "forward_ms", "backward_ms")
-    return [*steps, *(compute.struct_field(each, name) for name in names)]
+def _is_in_model(data: Mapping[str, Any]) -> bool:
+    """Whether a struct of the column in_model has every field of one, as a record holds it."""
+    try:
+        from_json(InModel, json.dumps(data))
+    except ValueError:
+        return False
+    return True
 
 
 def _has_causes(found: pa.Table) -> bool:
