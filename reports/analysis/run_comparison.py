@@ -92,7 +92,7 @@ def _between(base: _Side, new: _Side, delta: float) -> Iterator[ComparisonRow]:
     for place in (place for place in base.timed if place in new.timed):
         either = base.timed[place] | new.timed[place]
         both = base.timed[place].keys() & new.timed[place].keys() & unchanged
-        for _, panel in panels(new.run.plan, either):
+        for _, panel in panels(new.run.plan, place[0], either):
             names = [entry.name for entry in planned if entry.name in panel]
             yield from _of_panel((base, new), place, names, both & panel.keys(), delta)
 

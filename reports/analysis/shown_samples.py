@@ -11,6 +11,7 @@ from typing import Final
 
 from impls.interface import Problem
 from reports.rows.answers import Timed
+from reports.rows.panels import panel_on
 from suites.records.plan import Plan
 from suites.records.record import Record
 from suites.stats.pairing import share_rounds
@@ -119,7 +120,8 @@ def _groups(plan: Plan, timed: Timed) -> Iterator[Group]:
         for panel, names in plan.panels(found).items():
             own = {name: found[name] for name in names}
             if sum(map(len, own.values())) > 1:  # a single record has none to be seen beside
-                yield Group(problem, panel, plan.baseline_of(names, problem.device), own)
+                baseline = plan.baseline_of(names, problem.device)
+                yield Group(problem, panel_on(panel, problem.model), baseline, own)
 
 
 def _fitting(problems: Iterable[Problem], groups: Sequence[Group], room: int) -> Iterator[Problem]:

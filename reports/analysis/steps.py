@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -16,11 +16,14 @@ from reports.analysis.sums.estimates import estimated
 from reports.analysis.sums.rows import StepCase, StepRow
 from reports.analysis.sums.summing import Sums
 from reports.analysis.sums.times import Timed, Times, Untimed
-from reports.rows.panels import APPROXIMATIONS, panels_of
+from reports.rows.panels import APPROXIMATIONS, MODELS, panels_of
 from suites.records.cases import Case, Step
 
 if TYPE_CHECKING:
     from reports.analysis.run_analysis import Analysis
+
+_OTHERS: Final = (MODELS, APPROXIMATIONS)
+"""Panels that answer no step of a script."""
 
 
 def steps(analysis: Analysis) -> list[StepRow]:
@@ -47,9 +50,9 @@ def _by_step(cases: Sequence[Case], recorded: Iterable[str]) -> list[tuple[str, 
 
 
 def _panel(analysis: Analysis) -> str:
-    """The first panel with times, attention before layers; not of the approximations."""
+    """The first panel with times, attention before layers; not of models and approximations."""
     timed = {row.panel for row in analysis.measurements}
-    every = [each for each in panels_of(analysis.plan) if not each.startswith(APPROXIMATIONS)]
+    every = [each for each in panels_of(analysis.plan) if not each.startswith(_OTHERS)]
     return next((each for each in every if each in timed), next(iter(every), ""))
 
 

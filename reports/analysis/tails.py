@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from impls.interface import Problem
 from reports.rows.answers import Timed
+from reports.rows.panels import panel_on
 from suites.records.plan import Plan
 from suites.records.record import Record
 from suites.stats.percentiles import Percentile, nearest_rank, percentile
@@ -67,7 +68,7 @@ def tails(plan: Plan, timed: Timed) -> list[TailRow]:
         return []
     panels = {entry.name: entry.panel for entry in plan.entries}
     return [
-        _row(problem, name, panels[name], threads, single)
+        _row(problem, name, panel_on(panels[name], problem.model), threads, single)
         for (problem, threads), found in timed.items()
         for name, records in found.items()
         if (single := [record for record in records if record.calls_per_sample == 1])

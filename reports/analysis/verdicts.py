@@ -17,6 +17,7 @@ from impls.interface import Problem
 from reports.analysis import processes
 from reports.analysis.processes import Twins
 from reports.rows.answers import Timed
+from reports.rows.panels import panel_on
 from suites.records.plan import Plan
 from suites.records.record import Record
 from suites.stats.disturbance import judge_pair
@@ -126,7 +127,7 @@ def verdicts(plan: Plan, timed: Timed, same: Mapping[Place, str] | None = None) 
         if ran.get((row.problem, row.implementation)) == row.baseline
         else row
         for place, found in timed.items()
-        for name, panel in panels(plan, found)
+        for name, panel in panels(plan, place[0], found)
         if (baseline := plan.baseline_of(panel, place[0].device))
         for row in _against(plan, place, name, panel, baseline, twins_of(found))
     ]
@@ -205,10 +206,10 @@ def shared_fields(row: Judged, kind: type[Judged]) -> dict[str, Any]:
     return {field.name: getattr(row, field.name) for field in fields(kind)}
 
 
-def panels(plan: Plan, found: dict[str, list[Record]]) -> list[tuple[str, Panel]]:
-    """What may be ranked together, by panel."""
+def panels(plan: Plan, problem: Problem, found: dict[str, list[Record]]) -> list[tuple[str, Panel]]:
+    """What may be ranked together on a problem, by panel."""
     return [
-        (panel, {name: found[name] for name in names})
+        (panel_on(panel, problem.model), {name: found[name] for name in names})
         for panel, names in plan.panels(found).items()
     ]
 

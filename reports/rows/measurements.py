@@ -11,6 +11,7 @@ from reports.rows.answers import answers, with_times
 from reports.rows.columns import PROBLEM_COLUMNS, columns, problem_columns
 from reports.rows.evidence import Evidence, evidence
 from reports.rows.kernels import kernel_names, kernels_of, same_kernels
+from reports.rows.panels import panel_on
 from reports.rows.sessions import ceilings
 from reports.rows.timings import by_threads, timing
 from suites.records.kernels import Kernel
@@ -129,9 +130,9 @@ def measurements(run: Run, records: Iterable[Record]) -> list[Measurement]:
         Measurement(
             problem=problem,
             implementation=name,
-            panel=panels[name],
+            panel=panel_on(panels[name], problem.model),
             threads=threads,
-            **timing(problem, timed, best, panels[name]),
+            **timing(problem, timed, best, panel_on(panels[name], problem.model)),
             **_memory(found if threads == most else []),
             unseen=next((r.unseen for r in found if r.unseen and threads == most), ""),
             evidence=evidence(found, panels[name]),

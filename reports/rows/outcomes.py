@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from impls.interface import Problem
 from reports.rows.answers import STATES, Ending, State, answers, state, with_times
 from reports.rows.evidence import Evidence, evidence
+from reports.rows.panels import panel_on
 from suites.records.record import Record
 from suites.records.store import Run
 
@@ -41,7 +42,7 @@ def outcomes(run: Run, records: Iterable[Record]) -> list[Outcome]:
     """One row for each planned problem and implementation, in the plan's order."""
     panels = {entry.name: entry.panel for entry in run.plan.entries}
     return [
-        _outcome(problem, name, panels[name], found)
+        _outcome(problem, name, panel_on(panels[name], problem.model), found)
         for (problem, name), found in answers(run, records).items()
     ]
 

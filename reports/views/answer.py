@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
+from impls.interface import Problem
 from reports.analysis.ranking.ranking import Ranking, with_first
 from reports.analysis.ranking.recommendations import Recommendation, Span, recommendations
 from reports.analysis.run_analysis import Analysis
 from reports.rows.families import LENGTH, Axis
-from reports.rows.panels import ATTENTION
+from reports.rows.panels import ATTENTION, MODELS
 from reports.views import across
 from reports.views.families import size_text
 from reports.views.leads import MOST_NAMES, lead, memory, sized, some, undecided
+from reports.views.model_titles import title
 from reports.views.panels import subject
 from reports.views.problems import uneven_words, unsized_words
 from reports.views.text import abbreviated, counted
@@ -94,7 +96,8 @@ def _compares(found: Recommendation) -> bool:
 def _labels(found: Sequence[Recommendation]) -> Iterator[str]:
     """The mask of each kind, with the words that set it apart from the others.
 
-    Kinds of a panel that would read alike have their grouped heads or unequal lengths, too.
+    Kinds of a panel that would read alike have their grouped heads or unequal lengths, too. Those
+    of models begin with the model and the step.
     """
     words = [unsized_words(each.largest) for each in found]
     shared = set.intersection(*map(set, words)) if words else set[str]()
@@ -106,13 +109,21 @@ def _labels(found: Sequence[Recommendation]) -> Iterator[str]:
     alike = Counter((each.panel, label) for each, label in zip(found, labels, strict=True))
     for each, label in zip(found, labels, strict=True):
         uneven = uneven_words(each.largest) if alike[each.panel, label] > 1 else []
-        yield " ".join([label, *uneven])
+        yield _titled(each.largest, " ".join([label, *uneven]))
+
+
+def _titled(problem: Problem, label: str) -> str:
+    """The label behind the model and the step of its problem: llama, prefill, causal."""
+    if not problem.model:
+        return label
+    own = (word for word in label.split() if word != "train" and not word.startswith("model:"))
+    return f"{title(problem)}, {' '.join(own)}"
 
 
 def _of_panel(
     analysis: Analysis, panel: str, own: Sequence[Recommendation], labels: dict[int, str]
 ) -> Iterator[Answer]:
-    start = "" if panel == ATTENTION else subject(panel)
+    start = "" if panel in (ATTENTION, MODELS) else subject(panel)
     only = {_only(each) for each in own}
     if start and len(own) > 1 and len(only) == 1 and "" not in only:
         yield _of_all(analysis, own, start)

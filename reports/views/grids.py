@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -13,7 +13,7 @@ from reports.analysis.run_analysis import Analysis
 from reports.rows.answers import STATES, State
 from reports.rows.measurements import Measurement
 from reports.rows.outcomes import Outcome
-from reports.rows.panels import APPROXIMATIONS
+from reports.rows.panels import APPROXIMATIONS, names_of, problems_of
 from reports.views.cases import labelled, labels_of
 from reports.views.commands import labels
 from reports.views.evidence import sentence
@@ -263,8 +263,8 @@ def agreement_grid(analysis: Analysis) -> Grid:
         title="Agreement with the reference",
         unit="share of the gate",
         columns=names,
-        rows=_rows(analysis, names, cells),
-        shared=_shared(analysis),
+        rows=_rows(analysis, analysis.plan.problems, names, cells),
+        shared=_shared(analysis.plan.problems),
     )
 
 
@@ -302,30 +302,32 @@ def _of_panel(
 
     Problems that every implementation refuses have no row.
     """
-    names = tuple(entry.name for entry in analysis.plan.entries if entry.panel == panel)
+    names, problems = tuple(names_of(analysis.plan, panel)), problems_of(analysis.plan, panel)
     ended = {(row.problem, row.implementation): _ending_cell(row) for row in analysis.outcomes}
-    rows = _rows(analysis, names, {**ended, **found})
+    rows = _rows(analysis, problems, names, {**ended, **found})
     rows = tuple(row for row in rows if not _is_refused(row.cells))
-    return Grid(title=title, unit=unit, columns=names, rows=rows, shared=_shared(analysis))
+    return Grid(title=title, unit=unit, columns=names, rows=rows, shared=_shared(problems))
 
 
 def _rows(
-    analysis: Analysis, names: tuple[str, ...], cells: Mapping[Pair, Cell]
+    analysis: Analysis,
+    problems: Sequence[Problem],
+    names: tuple[str, ...],
+    cells: Mapping[Pair, Cell],
 ) -> tuple[GridRow, ...]:
-    """A row for each problem of the plan."""
-    shared, named = shared_words(analysis.plan.problems), labels_of(analysis.plan)
+    """A row for each of these problems."""
+    shared, named = shared_words(problems), labels_of(analysis.plan)
     return tuple(
         GridRow(
             label=labelled(problem, without(problem, shared), named, between="\n"),
             cells=tuple(cells[problem, name] for name in names),
             problem=problem,
         )
-        for problem in analysis.plan.problems
+        for problem in problems
     )
 
 
-def _shared(analysis: Analysis) -> str:
-    problems = analysis.plan.problems
+def _shared(problems: Sequence[Problem]) -> str:
     return common_words(problems[0], shared_words(problems)) if problems else ""
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from reports.analysis.run_analysis import Analysis
+from reports.rows.panels import names_of
 from reports.views import kernels, launches, versions
 from reports.views.text import LONGEST_TEXT, abbreviated
 from suites.records.record import Record
@@ -16,7 +17,8 @@ _NUMBER: Final = re.compile(r"\b\d[\d.]*(?:e[-+]?\d+)?")
 
 def sentences(analysis: Analysis, *, panel: str | None = None) -> list[str]:
     """Sentences for each implementation with such notes; None: of all panels."""
-    names = [e.name for e in analysis.plan.entries if panel in (None, e.panel)]
+    plan = analysis.plan
+    names = [e.name for e in plan.entries] if panel is None else names_of(plan, panel)
     said = {name: notes_of(analysis.records, name) for name in names}
     notes = [f"{abbreviated(name)}: {notes}." for name, notes in said.items() if notes]
     named = versions.sentences(analysis.plan, panel=panel)

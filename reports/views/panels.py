@@ -6,11 +6,14 @@ import re
 from hashlib import sha256
 from typing import Final
 
-from reports.rows.panels import APPROXIMATIONS, ATTENTION, LAYERS
+from reports.rows.panels import APPROXIMATIONS, ATTENTION, LAYERS, MODELS
 from reports.views.text import capitalized
 
 _NOTES: Final = {
     ATTENTION: "",
+    MODELS: "The whole step of a model is measured, with an implementation in its attention "
+    "layers. The words of a problem describe the attention of these layers. Memory is above that "
+    "of the model and its inputs.",
     LAYERS: "A layer is attention with its projections around it: it does more work for the same "
     "problem, so it is compared with layers only.",
     APPROXIMATIONS: "An approximation computes another function that is close to attention. Its "
@@ -26,7 +29,9 @@ def is_layers(panel: str) -> bool:
 
 
 def subject(panel: str) -> str:
-    """A panel in words: `attention`, `layers`, `functions like dense_linear`."""
+    """A panel in words: `attention`, `model steps`, `layers`, `functions like dense_linear`."""
+    if panel == MODELS:
+        return "model steps"
     return panel if panel in _NOTES or is_layers(panel) else f"functions like {panel}"
 
 
@@ -36,6 +41,8 @@ def one_of(panel: str) -> str:
         return panel.replace(LAYERS, "layer", 1)
     if panel == APPROXIMATIONS:
         return panel.removesuffix("s")
+    if panel == MODELS:
+        return "model-step implementation"
     return "attention implementation" if panel == ATTENTION else "other function"
 
 

@@ -61,7 +61,12 @@ def optional_words(problem: Problem) -> dict[str, str]:
 
 def _optional(name: str, value: Any) -> str:
     """An optional field that is not at its default, in words."""
-    words = {"bias": f"{value} bias", "sink": "a sink", "value_dim": f"value dimension {value}"}
+    words = {
+        "bias": f"{value} bias",
+        "sink": "a sink",
+        "value_dim": f"value dimension {value}",
+        "model": f"in {value}",
+    }
     number = f"{value:g}" if isinstance(value, float) else value
     return words.get(name, f"{name.replace('_', ' ')} {number}")
 

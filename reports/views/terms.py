@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from reports.analysis.tails import PERCENTS
-from reports.views import kernels, launches, tails
+from reports.views import in_models, kernels, launches, tails
 from reports.views.disturbance import DEFINITION, RULE, definition
 from reports.views.repeats import INDEPENDENT
 from suites.records.plan import Plan
@@ -35,7 +35,8 @@ class Term:
 
 def of_plan(plan: Plan) -> list[Term]:
     """The terms that the page of a run may use."""
-    own = (term for term in TERMS if plan.tail or term not in OF_TAILS)
+    left = (*(() if plan.tail else OF_TAILS), *(() if _has_models(plan) else OF_MODELS))
+    own = (term for term in TERMS if term not in left)
     disturbed = f"{definition(plan)} {RULE}"
     return [replace(t, definition=disturbed) if t.word == "disturbed" else t for t in own]
 
@@ -50,6 +51,10 @@ def of_texts(texts: Iterable[str], heads: Iterable[str]) -> list[Term]:
 def of_head(head: str) -> Term | None:
     """The term that a heading of a table stands for; None without a definition."""
     return _BY_HEAD.get(re.sub(r" \d+", " N", head))
+
+
+def _has_models(plan: Plan) -> bool:
+    return any(problem.model for problem in plan.problems)
 
 
 OF_TAILS: Final = (
@@ -68,6 +73,30 @@ OF_TAILS: Final = (
     Term("in disturbed rounds", "How many of these calls were in disturbed rounds."),
 )
 """Terms of a run with --tail alone."""
+OF_MODELS: Final = (
+    Term("model", "The model and its step; its attention layers take the implementation."),
+    Term(
+        in_models.SHARE,
+        "The time of attention over the time of the step, median over the sessions, from steps "
+        "with clocks at both ends of each attention call. In parentheses is the spread.",
+    ),
+    Term(
+        in_models.BOUND,
+        "What a free attention saves of the baseline's step, and the speed-up that this is: "
+        "Amdahl's law with the baseline's share of attention.",
+    ),
+    Term(
+        in_models.BY_ATTENTION,
+        "Attention of the baseline minus its own, over the step of the baseline.",
+    ),
+    Term(in_models.MEASURED, "1 minus the ratio of the whole steps, with its 95 % interval."),
+    Term(
+        in_models.BESIDE,
+        "Whether the whole interval of the measured saving is more or less than any session's "
+        "saving by attention, by more than delta.",
+    ),
+)
+"""Terms of a run with steps of models alone."""
 TERMS: Final = (
     Term(
         "problem",
@@ -215,5 +244,6 @@ TERMS: Final = (
     Term("hard inputs", "Number of small problems with large scores, outliers and the like."),
     Term("repeat", "The command that measures the row again; and one that profiles it."),
     *OF_TAILS,
+    *OF_MODELS,
 )
 _BY_HEAD: Final = {head: term for term in TERMS for head in (term.word, *term.heads)}

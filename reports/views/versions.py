@@ -8,13 +8,15 @@ from pathlib import Path, PurePath
 
 from impls import FOLDER
 from reports.analysis.comparison import Comparison
+from reports.rows.panels import names_of
 from reports.views.text import abbreviated
 from suites.records.plan import Entry, Plan
 
 
 def sentences(plan: Plan, *, panel: str | None = None) -> list[str]:
     """A line for each name of the run and each file with a commit; None: of all panels."""
-    entries = [entry for entry in plan.entries if panel in (None, entry.panel)]
+    own = None if panel is None else names_of(plan, panel)
+    entries = [entry for entry in plan.entries if own is None or entry.name in own]
     return [*_stand_for(entries), *_same_bytes(entries)]
 
 

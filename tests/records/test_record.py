@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from impls.interface import Problem
 from suites.records.codec import from_json, to_data, to_json
+from suites.records.in_model import InModel, LayerTime
 from suites.records.kernels import Kernel
 from suites.records.record import (
     ANSWERS,
@@ -34,6 +35,14 @@ TIMES = st.floats(min_value=0, allow_nan=False, allow_infinity=False)
 COUNTS = st.integers(0, 2**63 - 1)
 PROBLEM = Problem.parse("t8")
 KERNELS = st.builds(Kernel, name=st.text(), share=TIMES, calls=COUNTS, variant=st.text())
+
+
+LAYERS = st.builds(
+    LayerTime, layer=st.text(), calls=COUNTS, forward_ms=TIMES, backward_ms=st.none() | TIMES
+)
+IN_MODELS = st.builds(
+    InModel, step_ms=TIMES, attention_ms=TIMES, layers=st.lists(LAYERS, max_size=2).map(tuple)
+)
 
 
 def errors() -> st.SearchStrategy[TensorError]:
@@ -71,6 +80,7 @@ def anything_recorded(draw: st.DrawFn) -> Record:
         agreement=draw(st.none() | agreements()),
         first_call_ms=draw(st.none() | TIMES) if timed else None,
         times_ms=draw(st.lists(TIMES, min_size=1).map(tuple)) if timed else (),
+        in_model=draw(st.none() | IN_MODELS),
         calls_per_sample=draw(st.none() | COUNTS),
         peak_bytes=draw(st.none() | COUNTS),
         resident_bytes=draw(st.none() | COUNTS),
@@ -208,6 +218,7 @@ def test_an_unknown_field_of_a_stored_record_is_named() -> None:
         read(surprise=1)
 
 
+LAYER = {"layer": "a", "calls": 1, "forward_ms": 1.0}
 ODD: dict[str, tuple[Any, ...]] = {
     "session": (True, -1, 2**63, 1.0, "1", None),
     "problem": (5, None, ["t8"], "t8 t9", "d" * 9),
@@ -235,6 +246,17 @@ ODD: dict[str, tuple[Any, ...]] = {
     "again_ms": (1.0, ["fast", "fast"], [math.nan, 1.0], [-1.0, 1.0], [1.0]),
     "in_layer_ms": (1.0, ["slow", "slow"], [math.nan, 1.0], [-1.0, 1.0], [1.0]),
     "in_layer_faults": (True, -0.5, math.nan, math.inf, "1"),
+    "in_model": (
+        1.0,
+        {},
+        {"step_ms": 1.0, "attention_ms": 0.5},
+        {"step_ms": math.nan, "attention_ms": 0.5, "layers": []},
+        {"step_ms": 1.0, "attention_ms": -0.5, "layers": []},
+        {"step_ms": 1.0, "attention_ms": 0.5, "layers": [{"layer": "a", "calls": 1}]},
+        {"step_ms": 1.0, "attention_ms": 0.5, "layers": [LAYER | {"calls": -1}]},
+        {"step_ms": 1.0, "attention_ms": 0.5, "layers": [LAYER | {"forward_ms": math.inf}]},
+        {"step_ms": 1.0, "attention_ms": 0.5, "layers": [LAYER | {"backward_ms": -1.0}]},
+    ),
     "process": (None, 1),
     "unbound": (None, True),
     "in_rounds": (1, "yes", None),

@@ -11,7 +11,7 @@ from impls.interface.problem import Fields
 from reports.analysis.run_analysis import Analysis
 from reports.rows.families import LENGTH, Group, groups
 from reports.rows.outcomes import Outcome
-from reports.rows.panels import panels_of
+from reports.rows.panels import MODELS, panels_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,12 @@ class Family:
 
 
 def families(analysis: Analysis) -> list[Family]:
-    """The families of a run with two lengths or more, in the order of its charts."""
-    return [family for panel in panels_of(analysis.plan) for family in _of_panel(analysis, panel)]
+    """The families of a run with two lengths or more, in the order of its charts.
+
+    Steps of models have none: the growth of their other layers is not that of attention.
+    """
+    panels = (panel for panel in panels_of(analysis.plan) if panel != MODELS)
+    return [family for panel in panels for family in _of_panel(analysis, panel)]
 
 
 def _of_panel(analysis: Analysis, panel: str) -> Iterator[Family]:

@@ -11,7 +11,7 @@ and `high` of a 95 % interval over sessions, `apart`: whether the verdict on it 
 `same_kernel`: the milliseconds of those that ran its kernel, which are not ranked themselves. The
 fastest is decided where every other one of its panel is apart from it or has no time because of
 its own limits or faults; implementations not reached before the run or its budget ended leave it
-open.
+open. Steps of models are left out: the table is of calls alone.
 
 A run of cases with steps has two lists more, which `mixes` describes: `mix` and `steps`. The mix
 is put into a script with `run_bench.substituted`.
@@ -55,7 +55,11 @@ def dispatch(analysis: Analysis) -> dict[str, Any]:
             **{field: getattr(plan, field) for field in labelling()},
             "threads": plan.threads,
         },
-        "problems": [_problem(place, found) for place, found in rankings(analysis).items()],
+        "problems": [
+            _problem(place, found)
+            for place, found in rankings(analysis).items()
+            if not place[0].model
+        ],
         **mixes.data(analysis),
     }
 

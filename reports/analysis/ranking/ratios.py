@@ -14,6 +14,7 @@ from impls.interface import Problem
 from reports.analysis import processes
 from reports.analysis.processes import Twins
 from reports.analysis.verdicts import twins_of
+from reports.rows.panels import panel_on
 from suites.records.record import Record
 from suites.stats.disturbance import DECIDED, judge_pair
 from suites.stats.intervals import noise_floor
@@ -89,7 +90,7 @@ Place = tuple[Problem, int, str]
 def ratios_of(analysis: Analysis) -> Mapping[Place, Ratios]:
     """The ratios of every problem on which a panel has times, in the plan's order."""
     return {
-        (problem, threads, panel): _ratios(
+        (problem, threads, panel_on(panel, problem.model)): _ratios(
             {name: found[name] for name in names},
             analysis.plan.delta,
             twins_of(found),

@@ -12,6 +12,7 @@ from impls.interface import Problem
 from reports.analysis.comparison import Comparison, ComparisonRow
 from reports.analysis.gate import Gate
 from reports.analysis.history import History, series
+from reports.analysis.in_models import in_model_columns, in_models, layers
 from reports.analysis.run_analysis import Analysis
 from reports.analysis.tails import tail_columns
 from reports.analysis.verdicts import AcrossRow
@@ -40,6 +41,8 @@ def of_run(analysis: Analysis) -> dict[str, Any]:
     unread              why stored rows belong to no problem, one text a row
     implementations     their names, what these stand for, and the commits of their files
     left_out            implementations that take no part because of their slow start
+    in_models, layers   steps of models: share of attention, what implementations save of a step;
+                        attention of each layer. Empty without a model
     tails               percentiles of single calls with their intervals; empty without --tail
     across              ratios across panels, with what is computed and its relative RMS error
     own_inputs          errors on the user's own inputs and on random ones; empty without --inputs
@@ -68,6 +71,8 @@ def of_run(analysis: Analysis) -> dict[str, Any]:
         "measurements": list(map(plain, measured_columns(analysis.plan, analysis.measurements))),
         "verdicts": [plain(_with_reason(columns(row))) for row in analysis.verdicts],
         "across": [plain(_across(row)) for row in analysis.across],
+        "in_models": [plain(in_model_columns(row)) for row in in_models(analysis)],
+        "layers": [plain(columns(row)) for row in layers(analysis)],
         "tails": [plain(tail_columns(row)) for row in analysis.tails],
         "own_inputs": [plain(columns(row)) for row in own_inputs(analysis.run, analysis.records)],
         "outcomes": [plain(_outcome(row)) for row in analysis.outcomes],

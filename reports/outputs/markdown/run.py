@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final
 
+from reports.analysis.in_models import in_models
 from reports.analysis.run_analysis import Analysis
 from reports.outputs.markdown.text import block, code, details, escaped, table
 from reports.rows.panels import ATTENTION
@@ -13,7 +14,20 @@ from reports.views import answer, headline, steps
 from reports.views.brief import Brief, BriefRow, briefs
 from reports.views.cases import Labels, labelled, labels_of
 from reports.views.commands import labels
+from reports.views.in_models import (
+    BOUND,
+    BY_ATTENTION,
+    HOW,
+    MEASURED,
+    SAVES,
+    SHARE,
+    bound,
+    outside,
+    part,
+    saved,
+)
 from reports.views.machine import machine_facts
+from reports.views.model_titles import titles
 from reports.views.not_measured import not_measured
 from reports.views.numbers import NOT_SEEN, mebibytes, milliseconds, ratio_in
 from reports.views.panels import heading
@@ -41,6 +55,7 @@ def of_run(analysis: Analysis) -> str:
         *(_panel(each, named) for each in shown[:1]),
         f"<sub>{escaped(headline.preamble(analysis))}</sub>",
         _further(shown[1:], named),
+        _in_models(analysis),
         details("Machine, date, command", _details(analysis)),
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
@@ -53,6 +68,27 @@ def _further(others: Sequence[Brief], named: Labels) -> str:
     return details(
         ", ".join(heading(each.panel) for each in others), (_panel(each, named) for each in others)
     )
+
+
+def _in_models(analysis: Analysis) -> str:
+    """What implementations save of steps of models; empty without times of attention."""
+    rows = [each for each in in_models(analysis) if each.attention]
+    if not rows:
+        return ""
+    names = titles(row.problem for row in rows)
+    lines = [
+        [
+            escaped(names[row.problem]),
+            code(row.implementation),
+            *map(escaped, (part(row.attention), bound(row), part(row.by_attention), saved(row))),
+        ]
+        for row in rows
+        if row.threads == analysis.most_threads
+    ]
+    head = ("problem", "implementation", SHARE, BOUND, BY_ATTENTION, MEASURED)
+    beyond = [f"* {escaped(each)}" for each in outside(rows)]
+    parts = filter(None, [table(head, lines), escaped(HOW), "\n".join(beyond)])
+    return details(f"{SAVES} of a model's step", parts)
 
 
 def _faults(analysis: Analysis) -> Iterator[str]:

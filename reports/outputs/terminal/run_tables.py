@@ -22,13 +22,14 @@ from reports.outputs.terminal.grid_tables import (
     table,
     with_numbers,
 )
+from reports.outputs.terminal.in_models_table import in_models_table
 from reports.outputs.terminal.longest_table import longest_table
 from reports.outputs.terminal.not_measured import not_measured_tables
 from reports.outputs.terminal.ordering_table import ordering_table
 from reports.outputs.terminal.own_inputs import own_inputs_table
 from reports.outputs.terminal.tail_table import tail_table
 from reports.outputs.terminal.verdict_tables import across_tables, verdict_tables
-from reports.rows.panels import panels_of
+from reports.rows.panels import MODELS, panels_of
 from reports.views import choices, disturbance, neighbours, nvidia, processes
 from reports.views import notes as call_notes
 from reports.views.commands import labels
@@ -79,6 +80,7 @@ def summary(analysis: Analysis, *, every: bool = False) -> list[RenderableType]:
         *_lines([left_out(analysis, panels)]),
         *([] if alone else legend(shown)),
         *_verdicts(analysis, panels, every=every),
+        *in_models_table(analysis, every=every),
         *own_inputs_table(analysis, every=every),
         *tail_table(analysis),
         *ordering_table(analysis, every=every),
@@ -95,14 +97,16 @@ def summary(analysis: Analysis, *, every: bool = False) -> list[RenderableType]:
 def main_panels(analysis: Analysis) -> list[str]:
     """The panels of the implementations that were named; without names, the first with times.
 
-    With --against, the panel of the baseline too.
+    With --against, the panel of the baseline too. Steps of models are in the plan by name only.
     """
     plan = analysis.plan
     wanted = {*plan.named, *([plan.baseline] if plan.across else [])}
-    named = {entry.panel for entry in plan.entries if entry.name in wanted}
+    named = {row.panel for row in analysis.outcomes if row.implementation in wanted}
     timed = {row.panel for row in analysis.outcomes if row.timed}
     found = [panel for panel in panels_of(plan) if panel in timed]
-    return [panel for panel in found if panel in named] or found[:1]
+    return [panel for panel in found if panel in named] or [
+        panel for panel in found if panel in (found[0], MODELS)
+    ]
 
 
 def shown_grids(analysis: Analysis, panels: Collection[str]) -> list[Grid]:
@@ -130,8 +134,8 @@ def _verdicts(analysis: Analysis, panels: Collection[str], *, every: bool) -> li
 
 def also_measured(analysis: Analysis, panels: Collection[str]) -> str:
     """How many implementations of other panels have times; empty where all are shown."""
-    timed = {row.implementation: row.panel for row in analysis.outcomes if row.timed}
-    counts = Counter(panel for panel in timed.values() if panel not in panels)
+    timed = {(row.implementation, row.panel) for row in analysis.outcomes if row.timed}
+    counts = Counter(panel for _, panel in timed if panel not in panels)
     said = [counted(counts[p], one_of(p)) for p in panels_of(analysis.plan) if counts[p]]
     return f"Also measured: {', '.join(said)} (see --all)." if said else ""
 

@@ -80,7 +80,7 @@ _GREY_KINDS: Final[dict[OperatorKind, tuple[str, str]]] = {
     "Python": NEUTRAL[0],
     "other": NEUTRAL[1],
 }
-Rank = tuple[bool, tuple[int, str], bool, str]
+Rank = tuple[bool, tuple[float, str], bool, str]
 """A key to sort implementations by."""
 
 

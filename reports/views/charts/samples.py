@@ -14,6 +14,7 @@ from reports.analysis.shown_samples import (
     over_median,
     ratios,
 )
+from reports.rows.panels import MODELS
 from reports.views.cases import labelled, labels_of
 from reports.views.charts.chart import Chart, Series
 from reports.views.charts.palette import NEUTRAL, Look
@@ -169,7 +170,7 @@ def _chart(  # noqa: PLR0913 - the texts of a chart, all of them keywords
     note: str,
 ) -> Chart:
     problem = labelled(group.problem, without(group.problem, shared), labels_of(plan))
-    label = problem + of_panel(group.panel)
+    label = problem + (of_panel(group.panel) if group.panel != MODELS else "")
     samples = sum(len(each.x) for each in series if each.implementation)
     names = ", ".join(abbreviated(each.name) for each in series)
     return Chart(

@@ -1,7 +1,7 @@
-"""csv: measurements and samples; percentiles, errors on own inputs and sums of steps where known.
+"""csv: measurements and samples; percentiles, errors on own inputs, sums of steps, steps of models.
 
-The files beside it are NAME-samples.csv, NAME-tails.csv, NAME-own-inputs.csv, NAME-steps.csv and
-NAME-cases.csv.
+The files beside it are NAME-samples.csv, NAME-tails.csv, NAME-own-inputs.csv, NAME-steps.csv,
+NAME-cases.csv, NAME-in-models.csv and NAME-layers.csv; each exists where it has rows.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import pandas as pd
 
+from reports.analysis.in_models import COLUMNS as IN_MODELS
+from reports.analysis.in_models import LAYER_COLUMNS, in_model_columns, in_models, layers
 from reports.analysis.run_analysis import Analysis
 from reports.analysis.tails import COLUMNS, tail_columns
 from reports.outputs.export.samples import SAMPLE_COLUMNS, samples
@@ -38,6 +40,8 @@ def write(store: Store, run: Run, path: Path) -> tuple[Path, ...]:
         "own-inputs": _own_inputs(analysis),
         "steps": _table(sum_rows(analysis), SUM_COLUMNS) if analysis.steps else "",
         "cases": _table(case_rows(analysis), CASE_COLUMNS) if analysis.steps else "",
+        "in-models": _some(map(in_model_columns, in_models(analysis)), IN_MODELS),
+        "layers": _some(map(columns, layers(analysis)), LAYER_COLUMNS),
     }
     files = {path.with_name(f"{path.stem}-{name}{path.suffix}"): further[name] for name in further}
     for file, text in files.items():
@@ -50,6 +54,12 @@ def _own_inputs(analysis: Analysis) -> str:
     """The errors on the user's own inputs; empty for a run with random inputs alone."""
     rows = own_inputs(analysis.run, analysis.records)
     return _table(map(columns, rows), OWN_COLUMNS) if rows else ""
+
+
+def _some(rows: Iterable[Mapping[str, Any]], names: Sequence[str]) -> str:
+    """A table of these rows; empty without a row."""
+    found = list(rows)
+    return _table(found, names) if found else ""
 
 
 def _table(rows: Iterable[Mapping[str, Any]], names: Sequence[str]) -> str:

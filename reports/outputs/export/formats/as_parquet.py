@@ -18,8 +18,10 @@ from impls.interface import Problem
 from reports.outputs.export.parquet_tables import tables_beside
 from reports.rows.columns import PROBLEM_COLUMNS, problem_columns
 from reports.rows.measurements import CASE
+from reports.rows.panels import panel_on
 from reports.views.cases import joined, labels_of
-from suites.records.codec import to_data
+from suites.records.codec import from_json, to_data
+from suites.records.in_model import InModel
 from suites.records.record import CAUSES, CHECK
 from suites.records.store import Run, Store
 
@@ -53,11 +55,11 @@ _FIGURES: Final = (
 def write(store: Store, run: Run, path: Path) -> tuple[Path, ...]:
     """Write the records of a run, in the order they were made.
 
-    The columns are the fields of a Record, with samples as a list and agreement and conditions as
-    structs, then the fields of its problem, its panel, and the labels of its cases where the run
-    has any. The file appears when it is complete. Beside it are the percentiles of a run with
-    --tail in NAME-tails.parquet, and the sums of a run with steps in NAME-steps.parquet and
-    NAME-cases.parquet. Raises ValueError without pyarrow.
+    The columns are the fields of a Record, with samples as a list, and in_model, agreement and
+    conditions as structs; then the fields of its problem, its panel, and the labels of its cases
+    where the run has any. The file appears when it is complete. Beside it are the percentiles of a
+    run with --tail in NAME-tails.parquet, and the sums of a run with steps in NAME-steps.parquet
+    and NAME-cases.parquet. Raises ValueError without pyarrow.
     """
     try:
         from pyarrow import parquet  # noqa: PLC0415 - an extra of its own
@@ -100,6 +102,10 @@ def _schema() -> pa.Schema:
         ]
     )
     kernel = pa.struct([("name", text), ("share", real), ("calls", whole), ("variant", text)])
+    layer = [("layer", text), ("calls", whole), ("forward_ms", real), ("backward_ms", real)]
+    in_model = pa.struct(
+        [("step_ms", real), ("attention_ms", real), ("layers", pa.list_(pa.struct(layer)))]
+    )
     gauges = ("sm_mhz", "memory_mhz", "power_w", "temperature_c")
     throttled = ("throttled_ms", pa.map_(text, real))
     device = pa.struct([*((name, real) for name in gauges), ("reasons", pa.list_(text)), throttled])
@@ -133,6 +139,7 @@ def _schema() -> pa.Schema:
             ("in_layer_ms", pa.list_(real)),
             *((name, real) for name in _FIGURES),
             *((name, whole) for name in _BYTES),
+            ("in_model", in_model),
             ("agreement", agreement),
             ("conditions", conditions),
         ]
@@ -218,9 +225,20 @@ def _is_sound(found: pa.Table, rows: Sequence[Mapping[Any, Any]]) -> bool:
         *(compute.fill_null(compute.greater_equal(found[n], 0), fill_value=True) for n in _BYTES),
     )
     shares = compute.struct_field(compute.list_flatten(found["kernels"]), "share")
+    in_models = (each for each in found["in_model"].to_pylist() if each is not None)
     every = [*figures, shares, *(found[name] for name in _FIGURES)]
     sound = all(map(_are_figures, every)) and all(map(_holds, rules))
-    return sound and _has_causes(found) and all(map(_is_problem, found["problem"].to_pylist()))
+    sound = sound and _has_causes(found) and all(map(_is_in_model, in_models))
+    return sound and all(map(_is_problem, found["problem"].to_pylist()))
+
+
+def _is_in_model(data: Mapping[str, Any]) -> bool:
+    """Whether a struct of the column in_model has every field of one, as a record holds it."""
+    try:
+        from_json(InModel, json.dumps(data))
+    except ValueError:
+        return False
+    return True
 
 
 def _has_causes(found: pa.Table) -> bool:
@@ -257,6 +275,15 @@ def _are_figures(values: Any) -> bool:
     return not nan and (ends["min"] is None or 0 <= ends["min"] <= ends["max"] < math.inf)
 
 
+def _panels(found: pa.Table, panels: Mapping[str, str]) -> pa.Array:
+    """The panel of each record: that of its implementation, or of steps of models."""
+    import pyarrow as pa  # noqa: PLC0415 - an extra of its own
+
+    pairs = zip(found["implementation"].to_pylist(), found["model"].to_pylist(), strict=True)
+    kinds = _texts(panel_on(panels.get(name, ""), model) for name, model in pairs)
+    return pa.chunked_array([kinds])
+
+
 def _with_columns(found: pa.Table, panels: Mapping[str, str], cases: Mapping[str, str]) -> pa.Table:
     """The table with the fields of each problem, its labels, and each implementation's panel."""
     import pyarrow as pa  # noqa: PLC0415 - an extra of its own
@@ -269,9 +296,7 @@ def _with_columns(found: pa.Table, panels: Mapping[str, str], cases: Mapping[str
     for name in PROBLEM_COLUMNS:
         values = pa.array((row[name] for row in columns), _kind(name))
         found = found.append_column(name, values.take(problems.indices))
-    names = coded["implementation"]
-    kinds = _texts(panels.get(name, "") for name in names.dictionary.to_pylist())
-    found = found.append_column("panel", kinds.take(names.indices))
+    found = found.append_column("panel", _panels(found, panels))
     if not cases:
         return found
     labels = _texts(cases.get(text, "") for text in problems.dictionary.to_pylist())
