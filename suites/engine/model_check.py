@@ -7,6 +7,7 @@ from functools import partial
 
 import torch
 
+from impls.bridges.model_attention import LayerRefusedError
 from suites.engine.call_limits import limited_memory, preparing
 from suites.engine.messages import Begin, Rest
 from suites.engine.outcome import clear_caches, recorded, resolve_in
@@ -32,8 +33,25 @@ def check(task: Check, sender: Sender) -> None:
     given = steps.given(SEED)
     proof = expected(steps, given)
     for name in task.implementations:
-        work = partial(_check_one, task, name, sender, steps, given, proof)
+        work = partial(_answered, task, name, sender, steps, given, proof)
         recorded(task, name, sender, work)
+
+
+def _answered(
+    task: Check, name: str, sender: Sender, steps: ModelSteps, given: Given, proof: Expected
+) -> Record:
+    """The record of an implementation; of its refusal where it refuses a layer's problem."""
+    try:
+        return _check_one(task, name, sender, steps, given, proof)
+    except LayerRefusedError as refused:
+        return Record(
+            session=CHECK,
+            problem=task.problem,
+            implementation=name,
+            status="refused",
+            cause="limits",
+            reason=str(refused),
+        )
 
 
 def _check_one(
