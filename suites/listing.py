@@ -90,7 +90,7 @@ def _problems(suite: Suite) -> dict[str, Any]:
 
 
 def _models(_: str) -> list[dict[str, Any]]:
-    """Every model of the word `model`; `example` is a problem of it, `problems` are of its steps."""
+    """Every model of the word `model`; `example` is a problem of it, `problems` has its steps."""
     return [
         {
             "name": kind.name,

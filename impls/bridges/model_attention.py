@@ -200,6 +200,11 @@ class ModelAttention(AbstractContextManager["ModelAttention"]):
             self._prepared[problem] = self.implementation.prepared(problem)
         return self._prepared[problem]
 
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """The problems of the calls so far, each of them once."""
+        return tuple(self._prepared)
+
 
 def _registered(attend: Callable[..., Any]) -> str:
     """A new name in both interfaces of transformers.

@@ -27,7 +27,7 @@ from suites.measure.profiler.model_layers import LayerFrames
 from suites.measure.profiler.profiling import Profiled, profiled
 from suites.measure.profiler.source_lines import CALL, Frames
 from suites.measure.unseen import unseen
-from suites.models.steps import ModelSteps
+from suites.models.steps import ModelSteps, Step
 from suites.records.kernels import UNSEEN
 from suites.records.profile import MemoryProfile, Profile
 
@@ -101,7 +101,7 @@ class _Subject(NamedTuple):
 
     held: Sequence[Tensor]
     frames: Frames
-    prepared: Callable[[], tuple[timing.Call, int]]
+    prepared: Callable[[], tuple[Step, int]]
 
 
 def _call(task: TakeProfile, preparation: Preparation) -> _Subject:
@@ -110,7 +110,7 @@ def _call(task: TakeProfile, preparation: Preparation) -> _Subject:
     inputs = make_inputs(problem, purpose="profile", session=task.session, seed=task.seed)
     held = [x for x in (inputs.q, inputs.k, inputs.v, inputs.grad) if x is not None]
 
-    def prepared() -> tuple[timing.Call, int]:
+    def prepared() -> tuple[Step, int]:
         prepare = partial(preparation.bound, problem)
         kept = memory.kept_by(prepare, problem.device) if each.prepares else 0
         return call_of(preparation.bind(problem, inputs), inputs), kept

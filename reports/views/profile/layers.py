@@ -43,13 +43,13 @@ def sections(found: ProfiledRun) -> list[Section]:
         return []
     several = len({profile.problem for profile, _ in every}) > 1
     first = ("implementation", *(["problem"] if several else []))
-    rows = [
+    made = [
         _row(profile.implementation, profile.problem, several, row)
         for profile, own in every
         for row in own
     ]
     head, names = (*first, *HEAD), (*first, *_NAMES)
-    table = Table(_CAPTION, head, tuple(rows), shown=len(head), names=names)
+    table = Table(_CAPTION, head, tuple(made), shown=len(head), names=names)
     return [Section("layers", HEADING, tuple(_apart(every)), tables=(table,))]
 
 

@@ -65,7 +65,8 @@ class LayerFrames(Frames):
         A backward pass in Python is below no module: it has all of its lines, and its operator
         has the layer.
         """
-        lines, in_model = [], False
+        lines: list[str] = []
+        in_model = False
         while frame is not None:
             if frame.f_code is _IN_LAYER:
                 layer = frame.f_locals["self"].layer
