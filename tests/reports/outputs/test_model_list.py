@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from typing import Any
+
+from rich.console import Console
 
 from impls.interface import Problem
 from reports.outputs.terminal.listings import listed
 from suites import listing
 from suites.models.kinds import KINDS, expect_possible
-from tests.reports.outputs.rendered import rendered
 
 
 def models() -> list[dict[str, Any]]:
@@ -27,7 +29,9 @@ def test_every_model_is_listed_with_problems_that_it_has() -> None:
 
 
 def test_the_text_has_the_mechanism_the_class_and_an_example() -> None:
-    text = " ".join(rendered(listed("models", models())).split())
+    console = Console(width=100, file=StringIO(), record=True)
+    console.print(listed("models", models()))
+    text = " ".join(console.export_text().split())
     for each in models():
         assert f"{each['name']} {each['says']}" in text
         assert each["class"] in text
