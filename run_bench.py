@@ -39,7 +39,7 @@ from suites.request.suites import named
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from impls.bridges.model_attention import ModelAttention
+    from impls.bridges.model_bridge import ModelBridge
     from impls.bridges.substitution import Substitution
     from reports.outputs.notebook.result import Result
     from suites.conducting import Conducted, Live
@@ -704,14 +704,15 @@ def substituted(path: str | Path, *, quiet: bool = False) -> Substitution:
     return Substitution(found.mix, Recogniser(), None if quiet else sys.stderr)
 
 
-def use(model: Any, implementation: str) -> ModelAttention:
-    """An implementation in the attention layers of a transformers model.
+def use(model: Any, implementation: str) -> ModelBridge:
+    """An implementation in the attention layers of a model.
 
         from run_bench import use
 
         with use(model, "chunked"):
             model(**batch)
 
+    model           of transformers, or any torch module that calls scaled_dot_product_attention
     implementation  NAME, NAME[CHOICE=...], or FILE.py:FUNCTION
 
     Without `with` it stays until `undo()` of what this returns. A call that it cannot answer raises
@@ -719,10 +720,10 @@ def use(model: Any, implementation: str) -> ModelAttention:
     called. docs/models.md says what is understood.
     """
     from impls import one
-    from impls.bridges.model_attention import ModelAttention
+    from impls.bridges.any_model import bridged
     from suites.recording.recognising import Recogniser
 
-    return ModelAttention(model, one(implementation), Recogniser())
+    return bridged(model, one(implementation), Recogniser())
 
 
 def main() -> None:

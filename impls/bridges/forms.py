@@ -11,11 +11,11 @@ from torch import Tensor
 
 from impls import load, select
 from impls.bridges.mix import Mix
+from impls.bridges.sdpa_calls import Attention
 from impls.bridges.sdpa_problem import NotReplacedError, causal, problem_of
-from impls.interface import Mask, Problem
+from impls.interface import Implementation, Mask, Problem
 from impls.interface.mask import FULL
 
-Attention = Callable[[Tensor, Tensor, Tensor], Tensor]
 MOST_FORMS: Final = 4096
 """Forms that are kept: a decoder makes a new one for each token."""
 
@@ -54,19 +54,18 @@ class Form:
 
 
 class Forms:
-    """The forms so far; each is looked up in the mix and prepared once.
+    """The forms so far; for each an implementation is chosen and prepared once.
 
-    mix  the name of an implementation by problem; NAME, or FILE.py:FUNCTION
+    choose        returns the implementation for a problem; raises NotReplacedError if there is none
+    keyless_rows  whether a query without a key is part of a problem: its output is zeros
     """
 
-    def __init__(self, mix: Mapping[Problem, str]) -> None:
-        known = load() if mix else {}
+    def __init__(
+        self, choose: Callable[[Problem], Implementation], *, keyless_rows: bool = False
+    ) -> None:
         self._found: dict[Hashable, Form] = {}
-        self._mix = Mix(mix)
-        self._implementations = {
-            name: each for name in set(mix.values()) for each in select([name], known)
-        }
-        self._prepared: dict[tuple[str, Problem], Attention] = {}
+        self._choose, self._keyless_rows = choose, keyless_rows
+        self._prepared: dict[tuple[str, str, Problem], Attention] = {}
         self._earlier: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
 
     def of(  # noqa: PLR0913, PLR0917 - a class for these takes half as long as the look-up itself
@@ -79,8 +78,8 @@ class Forms:
         is_causal: bool,  # noqa: FBT001 - likewise
         scale: float | None,
         enable_gqa: bool,  # noqa: FBT001 - likewise
-    ) -> Attention | None:
-        """The function that answers a call; None: torch does. The call is counted."""
+    ) -> Form:
+        """The form of a call, which is counted."""
         training = torch.is_grad_enabled() and (
             q.requires_grad or k.requires_grad or v.requires_grad
         )
@@ -94,7 +93,7 @@ class Forms:
             call = Call(q, k, v, seen, dropout_p, is_causal, scale, enable_gqa, training)
             found = self._found[key] = self._new(call)
         found.count += 1
-        return found.function
+        return found
 
     def counts(self, *, replaced: bool) -> Counter[str]:
         """Calls by label, of implementations or of torch."""
@@ -108,11 +107,12 @@ class Forms:
         self._drop()
         try:
             problem = _problem(call)
-            name = self._chosen(problem)
+            implementation = self._chosen(problem)
         except NotReplacedError as reason:
             return Form(None, str(reason), call.seen)
-        function = self._attention(name, problem)
-        return Form(_adapted(function, call, problem), f"{problem}: {name}", call.seen)
+        function = self._attention(implementation, problem)
+        label = f"{problem}: {implementation}"
+        return Form(_adapted(function, call, problem), label, call.seen)
 
     def _drop(self) -> None:
         """Leave out the older half of too many forms; their counts stay."""
@@ -122,24 +122,42 @@ class Forms:
             form = self._found.pop(key)
             self._earlier[form.function is not None][form.label] += form.count
 
-    def _chosen(self, problem: Problem) -> str:
-        name, reason = self._mix.choose(problem)
-        if not name:
-            raise NotReplacedError(f"{problem}: {reason}")
-        refused = self._implementations[name].refusals(problem, _capability(problem))
+    def _chosen(self, problem: Problem) -> Implementation:
+        if problem.has_keyless_rows and not self._keyless_rows:
+            raise NotReplacedError("a query without a key, whose result torch does not define")
+        found = self._choose(problem)
+        refused = found.refusals(problem, _capability(problem))
         if refused:
-            raise NotReplacedError(f"{problem}: {name} refuses it: {'; '.join(refused)}")
-        return name
+            raise NotReplacedError(f"{problem}: {found} refuses it: {'; '.join(refused)}")
+        return found
 
-    def _attention(self, name: str, problem: Problem) -> Attention:
+    def _attention(self, implementation: Implementation, problem: Problem) -> Attention:
         """The implementation, prepared for the problem."""
-        found = self._prepared.get((name, problem))
+        key = implementation.file, str(implementation), problem
+        found = self._prepared.get(key)
         if found is None:
             if len(self._prepared) >= MOST_FORMS:
                 self._prepared.clear()
-            found = self._implementations[name].prepared(problem)()
-            self._prepared[name, problem] = found
+            found = self._prepared[key] = implementation.prepared(problem)()
         return found
+
+
+def of_mix(mix: Mapping[Problem, str]) -> Callable[[Problem], Implementation]:
+    """The choice of a mix.
+
+    mix  the name of an implementation by problem; NAME, or FILE.py:FUNCTION
+    """
+    known = load() if mix else {}
+    implementations = {name: each for name in set(mix.values()) for each in select([name], known)}
+    choose = Mix(mix).choose
+
+    def chosen(problem: Problem) -> Implementation:
+        name, reason = choose(problem)
+        if not name:
+            raise NotReplacedError(f"{problem}: {reason}")
+        return implementations[name]
+
+    return chosen
 
 
 def _problem(call: Call) -> Problem:

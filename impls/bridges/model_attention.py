@@ -7,17 +7,23 @@ own. A call becomes a problem; what no problem expresses is refused, with the la
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from itertools import count
 from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 
+from impls.bridges.attention_layers import attention_kinds
+from impls.bridges.model_bridge import (
+    Around,
+    LayerRefusedError,
+    ModelBridge,
+    expect_no_dropout,
+)
+from impls.bridges.sdpa_calls import by_implementation
 from impls.bridges.substitution import Recogniser
 from impls.interface import Implementation, Mask, Problem
 from impls.interface.mask import CAUSAL, FULL
@@ -28,23 +34,10 @@ HARMLESS: Final = frozenset((
     "num_items_in_batch", "labels", "layer_idx",
 ))  # fmt: skip
 """Further arguments of the interface that do not change the result beside the mask."""
-OWN: Final = ("scaled_dot_product_attention", "softmax(", "baddbmm(")
-"""Text in the forward method of a layer that computes attention itself."""
-THROUGH: Final = "ALL_ATTENTION_FUNCTIONS"
-"""Text in the forward method of a layer that calls the interface."""
 _NUMBERS: Final = count(1)
 
-Attention = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""Of q, k and v, [B, H, T, D]."""
-Around = Callable[[str, Attention], Attention]
-"""The function that is called for a layer, by the layer's name and its function."""
 
-
-class LayerRefusedError(ValueError):
-    """An attention layer whose call the implementation does not answer; the message says why."""
-
-
-class ModelAttention(AbstractContextManager["ModelAttention"]):
+class ModelAttention(ModelBridge):
     """A model whose attention layers an implementation answers, until `undo` or the context's end.
 
     model      a model of transformers; its configuration gets the name of the interface
@@ -55,6 +48,8 @@ class ModelAttention(AbstractContextManager["ModelAttention"]):
     At the end of the context every attention layer must have been called: ValueError otherwise.
     Raises ValueError for transformers without the interface, and for a model of another library.
     """
+
+    BYPASS = "computes attention by itself: transformers only reports the name that was set"
 
     def __init__(
         self,
@@ -72,31 +67,14 @@ class ModelAttention(AbstractContextManager["ModelAttention"]):
         self._before = _implementation_of(model)
         _set(model, _registered(self.attend))
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self.undo()
-        if kind is None:
-            self.expect_all_called()
-
     def undo(self) -> None:
         """Give the model its own attention back."""
         _set(self.model, self._before)
 
     @property
     def layers(self) -> list[str]:
-        """The attention layers of the model, by the text of their forward methods."""
-        return [name for name, module in self.model.named_modules() if _is_attention(module)]
-
-    def expect_all_called(self) -> None:
-        """Raise ValueError where an attention layer was not called."""
-        every = self.layers
-        missed = [name for name in every if not self.calls[name]]
-        if missed or not self.calls:
-            kinds = sorted({type(self.model.get_submodule(name)).__name__ for name in missed})
-            raise ValueError(
-                f"{len(every) - len(missed)} of {len(every)} attention layers were called; "
-                f"{', '.join(kinds) or type(self.model).__name__} computes attention by itself: "
-                "transformers only reports the name that was set"
-            )
+        """The attention layers of the model, by the code of their forward methods."""
+        return list(attention_kinds(self.model))
 
     def attend(  # noqa: PLR0913 - the parameters of the interface
         self,
@@ -128,17 +106,13 @@ class ModelAttention(AbstractContextManager["ModelAttention"]):
         self.calls[layer] += 1
         if self._around is not None:
             function = self._around(layer, function)
-        out: Tensor = function(query, key, value)
+        out = by_implementation(function, query, key, value)
         if problem.training and s_aux is not None and s_aux.requires_grad:
             self._expect_gradient(layer, problem, out, s_aux)
         return out.transpose(1, 2), None
 
     def _expect_expressible(self, layer: str, dropout: float, more: Mapping[str, Any]) -> None:
-        if dropout:
-            raise LayerRefusedError(
-                f"{layer}: dropout {dropout:g} in training; set the attention dropout of the "
-                "model's configuration to 0"
-            )
+        expect_no_dropout(layer, dropout)
         others = [name for name, given in more.items() if given is not None]
         unknown = [n for n in others if n not in HARMLESS and more[n] is not False]
         if unknown:
@@ -233,17 +207,6 @@ def _implementation_of(model: nn.Module) -> str:
 
 def _set(model: Any, name: str) -> None:
     model.set_attn_implementation(name)
-
-
-def _is_attention(module: nn.Module) -> bool:
-    """Whether the forward method of a module itself computes attention, or calls the interface."""
-    try:
-        text = inspect.getsource(type(module).forward)
-    except (OSError, TypeError):
-        return False
-    if THROUGH in text:
-        return True
-    return "Attention" in type(module).__name__ and any(part in text for part in OWN)
 
 
 def _used_keys(mask: Tensor) -> int:

@@ -47,13 +47,13 @@ def problem_of(  # noqa: PLR0913 - the arguments of the call
         raise NotReplacedError(f"dropout {dropout_p:g}")
     batch, heads, length, head_dim = q.shape
     key_heads, key_length = k.shape[1:3]
-    if heads != key_heads and not enable_gqa:
+    if heads != key_heads and key_heads > 1 and not enable_gqa:  # one head broadcasts
         raise NotReplacedError("q and k differ in heads without enable_gqa")
     name = str(dtype).removeprefix("torch.")
     if name not in DTYPES:
         raise NotReplacedError(f"dtype {name}")
     try:
-        problem = Problem(
+        return Problem(
             batch=batch,
             query_heads=heads,
             key_heads=key_heads,
@@ -70,9 +70,6 @@ def problem_of(  # noqa: PLR0913 - the arguments of the call
         )
     except ValueError as error:
         raise NotReplacedError(str(error)) from None
-    if problem.has_keyless_rows:
-        raise NotReplacedError("a query without a key, whose result torch does not define")
-    return problem
 
 
 def causal(q: Tensor, k: Tensor) -> Mask:

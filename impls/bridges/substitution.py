@@ -9,7 +9,6 @@ torch's fused layers, compiled code and modules in C call their own attention: i
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -20,8 +19,9 @@ import torch
 from torch import Tensor
 
 from impls.bridges import forms
-from impls.bridges.forms import Forms
+from impls.bridges.forms import Forms, of_mix
 from impls.bridges.patches import Patches
+from impls.bridges.sdpa_calls import Attention, answer_no_more, answer_with, with_answers
 from impls.interface import Mask, Problem
 
 Function = Callable[..., Any]
@@ -42,10 +42,17 @@ class Recogniser(Protocol):
         """
 
 
-class _Inside(threading.local):
-    """Whether this thread is in an implementation of the mix."""
-
-    active = False
+def seen_mask(
+    q: Tensor, k: Tensor, mask: Tensor | None, recognise: Recogniser
+) -> Mask | str | None:
+    """The mask of a call, or why it is none; None without a tensor."""
+    if mask is None:
+        return None
+    if mask.requires_grad:
+        return "a mask that is trained"
+    if q.dim() < 3 or k.dim() < 2:
+        return f"a tensor of the shape {tuple(q.shape)}"
+    return recognise(mask, (len(q), q.shape[-3], q.shape[-2], k.shape[-2]))
 
 
 class Substitution(AbstractContextManager["Substitution"]):
@@ -59,10 +66,9 @@ class Substitution(AbstractContextManager["Substitution"]):
     def __init__(
         self, mix: Mapping[Problem, str], recognise: Recogniser, report: TextIO | None = None
     ) -> None:
-        self._forms, self._recognise, self._report = Forms(mix), recognise, report
+        self._forms, self._recognise, self._report = Forms(of_mix(mix)), recognise, report
         self._fused: Counter[str] = Counter()
         self._patches = Patches()
-        self._inside = _Inside()
 
     @property
     def replaced(self) -> Counter[str]:
@@ -75,59 +81,40 @@ class Substitution(AbstractContextManager["Substitution"]):
         return self._forms.counts(replaced=False) + self._fused
 
     def __enter__(self) -> Self:
-        original = torch.nn.functional.scaled_dot_product_attention
-        self._patches.replace_everywhere(original, self.answering(original))
+        answer_with(self)
         for name, words in FUSED.items():
             self._patches.replace(torch, name, self._counting(getattr(torch, name), words))
         return self
 
     def __exit__(self, *_: object) -> None:
+        answer_no_more(self)
         self._patches.undo()
         if self._report is not None:
             every = forms.lines(self.replaced, self.left)
             self._report.write("".join(f"attnbench: {line}\n" for line in every))
 
-    def answering(self, original: Function) -> Function:
-        """scaled_dot_product_attention with the mix in front of it."""
-        is_compiling = torch.compiler.is_compiling
-        inside, answering = self._inside, self._forms.of
+    def of(  # noqa: PLR0913, PLR0917 - the parameters of scaled_dot_product_attention
+        self,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        mask: Tensor | None,
+        dropout_p: float,
+        is_causal: bool,  # noqa: FBT001 - likewise
+        scale: float | None,
+        enable_gqa: bool,  # noqa: FBT001 - likewise
+    ) -> Attention | None:
+        """The function of the mix that answers a call; None: torch does."""
+        seen: Mask | str | None
+        if mask is not None and mask.is_inference():
+            seen = "a mask made in inference mode: torch does not say when it changes"
+        else:
+            seen = seen_mask(q, k, mask, self._recognise)
+        return self._forms.of(q, k, v, seen, dropout_p, is_causal, scale, enable_gqa).function
 
-        @wraps(original)
-        def answer(  # noqa: PLR0913, PLR0917 - its own parameters
-            query: Tensor,
-            key: Tensor,
-            value: Tensor,
-            attn_mask: Tensor | None = None,
-            dropout_p: float = 0.0,
-            is_causal: bool = False,  # noqa: FBT001, FBT002 - its own parameter
-            scale: float | None = None,
-            enable_gqa: bool = False,  # noqa: FBT001, FBT002 - its own parameter
-        ) -> Tensor:
-            function = None
-            if not (is_compiling() or inside.active):
-                seen = None if attn_mask is None else self._seen(query, key, attn_mask)
-                options = (dropout_p, is_causal, scale, enable_gqa)
-                function = answering(query, key, value, seen, *options)
-            if function is None:
-                given = (query, key, value, attn_mask, dropout_p, is_causal)
-                out: Tensor = original(*given, scale=scale, enable_gqa=enable_gqa)
-                return out
-            inside.active = True  # an implementation may call the patched function
-            try:
-                return function(query, key, value)
-            finally:
-                inside.active = False
-
-        return answer
-
-    def _seen(self, q: Tensor, k: Tensor, mask: Tensor) -> Mask | str:
-        if mask.requires_grad:
-            return "a mask that is trained"
-        if mask.is_inference():
-            return "a mask made in inference mode: torch does not say when it changes"
-        if q.dim() < 3 or k.dim() < 2:
-            return f"a tensor of the shape {tuple(q.shape)}"
-        return self._recognise(mask, (len(q), q.shape[-3], q.shape[-2], k.shape[-2]))
+    def claims(self) -> bool:
+        """Calls of compiled code and of fused layers stay with torch."""
+        return False
 
     def _counting(self, original: Function, words: str) -> Function:
         @wraps(original)
@@ -145,4 +132,4 @@ def looked_up(function: Function) -> Function:
     no implementation and calls the function.
     """
     without_mix = Substitution({}, lambda _, __: "no mask is given")
-    return without_mix.answering(lambda q, k, v, *_, **__: function(q, k, v))
+    return with_answers(lambda q, k, v, *_, **__: function(q, k, v), [without_mix])

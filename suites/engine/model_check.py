@@ -9,7 +9,7 @@ from functools import partial
 
 import torch
 
-from impls.bridges.model_attention import LayerRefusedError
+from impls.bridges.model_bridge import LayerRefusedError
 from impls.interface import Problem
 from suites.engine.call_limits import limited_memory, preparing
 from suites.engine.messages import Begin, Made, Rest

@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 import torch
 from torch import Tensor
 
-from impls.bridges.model_attention import Attention
+from impls.bridges.sdpa_calls import Attention
 from suites.measure.instruments import instrument_for
 from suites.records.in_model import InModel, LayerTime
 

@@ -9,7 +9,8 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from impls.bridges.model_attention import Around, ModelAttention
+from impls.bridges.model_attention import ModelAttention
+from impls.bridges.model_bridge import Around
 from impls.interface import Implementation, Problem
 from suites.measure.gradients import begin_gradients
 from suites.models.built import Batch, Built, build, twin

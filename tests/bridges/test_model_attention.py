@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import copy
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 import transformers as hf
-from torch import Tensor
 
 from impls import one
-from impls.bridges.model_attention import LayerRefusedError, ModelAttention
+from impls.bridges.model_attention import ModelAttention
+from impls.bridges.model_bridge import LayerRefusedError
 from run_bench import use
 from suites.recording.recognising import Recogniser
+from tests.bridges.comparing import gradients, share
 from tests.bridges.small_models import (
     MODELS,
     SIZES,
     TOKENS,
-    Made,
     decoder,
     made,
     padding,
@@ -28,29 +26,6 @@ from tests.bridges.small_models import (
 )
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
-
-
-FACTOR = 4.0
-"""An honest implementation errs at most so many times as much as the model's own attention, with
-so many roundings of the largest logit beside it."""
-ROUNDINGS = 100.0
-"""Most roundings that the model's own attention errs by: more would be another function."""
-
-
-@torch.no_grad()
-def share(of: Made, found: Tensor) -> float:
-    """The error of logits over what is allowed.
-
-    Errors are against the model in float64, with the definition in its layers: eager attention
-    takes its softmax in float32.
-    """
-    own = of.logits(of.model)
-    with use(copy.deepcopy(of.model).double(), "naive") as bridge:
-        exact = of.logits(bridge.model)
-    rounding = torch.finfo(own.dtype).eps * float(exact.abs().max())
-    error = float((own - exact).abs().max())
-    assert error <= ROUNDINGS * rounding
-    return float((found - exact).abs().max()) / (FACTOR * (error + rounding))
 
 
 @pytest.mark.parametrize("name", list(MODELS))
@@ -112,13 +87,6 @@ def test_generated_tokens_are_the_same(cache: str) -> None:
     expected = model.generate(**prompt, **options)
     with use(model, "chunked"):
         assert torch.equal(model.generate(**prompt, **options), expected)
-
-
-def gradients(of: Made, within: Callable[[], Any]) -> dict[str, Tensor]:
-    of.model.zero_grad()
-    with within():
-        of.logits(of.model).pow(2).sum().backward()  # type: ignore[no-untyped-call] # torch's
-    return {n: p.grad.clone() for n, p in of.model.named_parameters() if p.grad is not None}
 
 
 @pytest.mark.parametrize("name", ["llama left", "mistral window", "gemma2 softcap"])
@@ -183,16 +151,11 @@ def test_a_refusal_leaves_the_model_with_its_own_attention() -> None:
     assert of.model.config._attn_implementation == before
 
 
-def test_a_module_of_another_library_is_refused() -> None:
-    with pytest.raises(ValueError, match="Linear is no model of transformers"):
-        use(torch.nn.Linear(2, 2), "naive")
-
-
 def test_a_window_without_a_mask_and_lengths_of_packing_are_refused() -> None:
     of = MODELS["mistral window"]()
     q, k = torch.zeros(1, 4, 1, 16), torch.zeros(1, 2, 12, 16)
     layer = of.model.model.layers[0].self_attn
-    bridge = use(of.model, "naive")
+    bridge = ModelAttention(of.model, one("naive"), Recogniser())
     with pytest.raises(LayerRefusedError, match="a window of 8 without a mask"):
         bridge.attend(layer, q, k, k, None, sliding_window=8)
     out, _ = bridge.attend(layer, q, k, k, None, sliding_window=12)

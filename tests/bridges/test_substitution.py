@@ -181,6 +181,29 @@ def test_key_heads_that_are_one_expanded_head_are_a_grouped_problem() -> None:
     torch.testing.assert_close(out, expected)
 
 
+def test_one_key_head_that_broadcasts_is_a_grouped_problem() -> None:
+    q, k, v = tensors(2, 4, LENGTH, DIM)
+    k, v = (x[:, :1] for x in (k, v))
+    expected = TORCH[0](q, k, v, is_causal=True)
+    with mixed({f"b2 h4/1 t{LENGTH} d{DIM} causal": "chunked"}) as found:
+        out = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+    assert found.replaced.total() == 1
+    torch.testing.assert_close(out, expected)
+
+
+def test_mixes_end_in_any_order() -> None:
+    q, k, v = tensors(2, HEADS, LENGTH, DIM)
+    one, two = mixed({SIZES: "naive"}), mixed({SIZES: "chunked"})
+    one.__enter__()
+    two.__enter__()
+    functional.scaled_dot_product_attention(q, k, v)
+    one.__exit__(None, None, None)
+    functional.scaled_dot_product_attention(q, k, v)
+    two.__exit__(None, None, None)
+    assert (one.replaced.total(), two.replaced.total()) == (0, 2)
+    assert functional.scaled_dot_product_attention is TORCH[0]
+
+
 def test_under_autocast_the_products_are_in_its_dtype() -> None:
     q, k, v = tensors(2, HEADS, LENGTH, DIM)
     with torch.autocast("cpu", torch.bfloat16):
