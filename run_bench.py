@@ -606,7 +606,7 @@ def list_(
     what: Annotated[
         str,
         typer.Argument(
-            help="implementations, suites, problems, runs or machine.",
+            help="implementations, suites, problems, models, runs or machine.",
             autocompletion=completion.words((*LISTS, PROBLEMS)),
         ),
     ] = "implementations",
@@ -615,7 +615,7 @@ def list_(
     store: parameters.StoreUrl = DEFAULT_STORE,
     as_json: parameters.Json = False,
 ) -> None:
-    """List implementations, suites, the problems of a suite, stored runs, or this machine."""
+    """List implementations, suites, the problems of a suite, models, runs, or this machine."""
     from reports.outputs.terminal.console import print_json, print_tables
     from suites import listing
 

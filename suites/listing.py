@@ -1,4 +1,4 @@
-"""The lists that `list` shows, as plain data: implementations, suites, problems, runs, machine."""
+"""The lists that `list` shows, as plain data: implementations, suites, models, runs, machine."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from suites.models.kinds import KINDS
 from suites.records.address import DEFAULT_STORE
 from suites.request.suites import SUITES, kind_of, named
 from suites.request.suites.suite import Gpu, Suite
@@ -88,6 +89,21 @@ def _problems(suite: Suite) -> dict[str, Any]:
     return {**about, "cases": cases}
 
 
+def _models(_: str) -> list[dict[str, Any]]:
+    """Every model of the word `model`; `example` is a problem of it, `problems` has its steps."""
+    return [
+        {
+            "name": kind.name,
+            "says": kind.says,
+            "class": kind.class_,
+            "steps": [*kind.steps, *(["training"] if kind.limits.backward else [])],
+            "example": kind.problems[0],
+            "problems": list(kind.problems),
+        }
+        for kind in KINDS.values()
+    ]
+
+
 def _runs(store: str) -> list[dict[str, Any]]:
     """Every stored run, the newest first."""
     from suites.records.store import Store  # noqa: PLC0415 - the other lists do not need it
@@ -123,6 +139,7 @@ def _machine(_: str) -> dict[str, Any]:
 LISTS: Final[dict[str, Callable[[str], list[dict[str, Any]] | dict[str, Any]]]] = {
     "implementations": _implementations,
     "suites": _suites,
+    "models": _models,
     "runs": _runs,
     "machine": _machine,
 }

@@ -50,7 +50,10 @@ def show(name: str, request: Request, command: str) -> Shown:
 def _only_problem(plan: Plan) -> Problem:
     if len(plan.problems) != 1:
         raise ValueError(f"{len(plan.problems)} problems to show; expected one")
-    return plan.problems[0]
+    (problem,) = plan.problems
+    if problem.model:
+        raise ValueError(f"show draws the weights of one call; leave out model:{problem.model}")
+    return problem
 
 
 def _only_entry(plan: Plan, name: str) -> Entry:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import Final
+from typing import Final, NamedTuple
 
 import torch
+from torch import Tensor
 
 from suites.engine.call_limits import limited_memory, preparing, quiet
 from suites.engine.gauge import page_faults
@@ -21,8 +23,11 @@ from suites.measure.devices import device
 from suites.measure.inputs import call_of, make_inputs
 from suites.measure.preparing import Preparation
 from suites.measure.profiler import snapshot
+from suites.measure.profiler.model_layers import LayerFrames
 from suites.measure.profiler.profiling import Profiled, profiled
+from suites.measure.profiler.source_lines import CALL, Frames
 from suites.measure.unseen import unseen
+from suites.models.steps import ModelSteps, Step
 from suites.records.kernels import UNSEEN
 from suites.records.profile import MemoryProfile, Profile
 
@@ -49,19 +54,16 @@ def _take(task: TakeProfile, name: str, sender: Sender) -> None:
     clear_caches(each)
     clock = device(problem.device, cold=False).clock
     preparation = Preparation(each, partial(preparing, sender))
-    inputs = make_inputs(problem, purpose="profile", session=task.session, seed=task.seed)
-    held = [x for x in (inputs.q, inputs.k, inputs.v, inputs.grad) if x is not None]
+    subject = (_step if problem.model else _call)(task, preparation)
     memory.settle(problem.device, getattr(torch, problem.dtype))
     with limited_memory(task.settings.memory_limit, problem.device):
-        prepare = partial(preparation.bound, problem)
-        prepared = memory.kept_by(prepare, problem.device) if each.prepares else 0
-        call = call_of(preparation.bind(problem, inputs), inputs)
+        call, prepared = subject.prepared()
         with preparation.first(problem, problem):
-            made, usage = memory.measure(call, problem.device, held, prepared)
+            made, usage = memory.measure(call, problem.device, subject.held, prepared)
         del made
         timing.warm_up(call, clock)
         compile_ms = compilers.compile_ms()
-        found = profiled(call, problem, clock, usage.kept_bytes or 0)
+        found = profiled(call, problem, clock, usage.kept_bytes or 0, frames=subject.frames)
         snapshots = _write_snapshot(task, call)
         calls = counted_calls(median(found.plain_ms))
         faults = _page_faults(call, min(calls, FAULT_CALLS))
@@ -77,6 +79,7 @@ def _take(task: TakeProfile, name: str, sender: Sender) -> None:
                 plain_ms=found.plain_ms,
                 profiled_ms=found.profiled_ms,
                 compile_ms=compile_ms or None,
+                in_model=found.in_model,
                 nodes=found.nodes,
                 memory=None if reason else _with_system(found.memory, faults, usage),
                 kernels=found.kernels,
@@ -87,6 +90,40 @@ def _take(task: TakeProfile, name: str, sender: Sender) -> None:
             )
         )
     )
+
+
+class _Subject(NamedTuple):
+    """A call, or a step of a model, before it is profiled.
+
+    held      tensors that it gets
+    prepared  makes the call; returns it with the bytes that its preparation keeps
+    """
+
+    held: Sequence[Tensor]
+    frames: Frames
+    prepared: Callable[[], tuple[Step, int]]
+
+
+def _call(task: TakeProfile, preparation: Preparation) -> _Subject:
+    """The call of a problem."""
+    problem, each = task.problem, preparation.implementation
+    inputs = make_inputs(problem, purpose="profile", session=task.session, seed=task.seed)
+    held = [x for x in (inputs.q, inputs.k, inputs.v, inputs.grad) if x is not None]
+
+    def prepared() -> tuple[Step, int]:
+        prepare = partial(preparation.bound, problem)
+        kept = memory.kept_by(prepare, problem.device) if each.prepares else 0
+        return call_of(preparation.bind(problem, inputs), inputs), kept
+
+    return _Subject(held, CALL, prepared)
+
+
+def _step(task: TakeProfile, preparation: Preparation) -> _Subject:
+    """The step of the model of a problem; its layers prepare the implementation."""
+    steps, frames = ModelSteps(task.problem, task.seed), LayerFrames()
+    given = steps.given(task.session)
+    model = steps.within(preparation.implementation, frames.around).model
+    return _Subject(given.tensors, frames, lambda: (steps.step(model, given), 0))
 
 
 def counted_calls(call_ms: float) -> int:

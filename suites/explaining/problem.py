@@ -65,7 +65,12 @@ class Explained:
 
 
 def explained(problem: Problem) -> Explained:
-    """The problem with its inputs. Raises ValueError for training, and for too many positions."""
+    """The problem with its inputs.
+
+    Raises ValueError for training, within a model, and for too many positions.
+    """
+    if problem.model:
+        raise ValueError(f"explain walks through one call; leave out model:{problem.model}")
     if problem.training:
         raise ValueError(f"{problem} is in training; an explanation is of a forward pass")
     longest = max(problem.query_length, problem.key_length)

@@ -7,14 +7,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
-from pathlib import Path
 from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 
 from impls.interface import Problem
+from suites.models import own_file
 from suites.models.kinds import is_file
+from suites.models.packages import EXTRA, MissingPackageError, expect_interface
 
 FAMILIES: Final = {
     **dict.fromkeys(("bert", "modernbert", "llama", "mistral", "gemma2", "gpt_oss"), "text"),
@@ -24,7 +25,6 @@ FAMILIES: Final = {
     "dit": "diffusion",
 }
 """The module of this folder that builds a model: its function has the model's name."""
-EXTRA: Final = "pip install attnbench[models]"
 
 Batch = Mapping[str, Any]
 """Arguments of a model by name."""
@@ -51,14 +51,16 @@ class Built:
 def build(problem: Problem, seed: int) -> Built:
     """The model that a problem names; equal weights for equal seeds.
 
-    Raises ValueError where transformers is missing, and for a user's function that returns no
-    model with a batch.
+    Raises MissingPackageError where transformers is missing or too old, and ValueError for a user's
+    function that returns no model with a batch.
     """
     name = problem.model_name
+    expect_interface(problem)
     try:
         make = _of_file(name) if is_file(name) else _of_family(name)
     except ImportError as error:
-        raise ValueError(f"model:{name} needs another package ({error}): {EXTRA}") from None
+        need = f"model:{name} needs another package ({error})"
+        raise MissingPackageError(need if is_file(name) else f"{need}: {EXTRA}") from None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         made = make(problem)
@@ -104,20 +106,33 @@ def _of_family(name: str) -> Callable[[Problem], Built]:
 
 def _of_file(spec: str) -> Callable[[Problem], Built]:
     """The model of a user's function of a problem, which returns a model and its batch."""
-    path, _, function = spec.rpartition(":")
-    space: dict[str, Any] = {"__name__": Path(path).stem, "__file__": path}
-    exec(compile(Path(path).read_text(), path, "exec"), space)  # noqa: S102 - the user's own file
-    if function not in space:
-        raise ValueError(f"{path} has no {function}; expected a function of a problem")
-    return partial(_users, spec, space[function])
+    return partial(_users, spec, own_file.loaded(spec))
 
 
 def _users(spec: str, make: Callable[[Problem], Any], problem: Problem) -> Built:
     made = make(problem)
-    if not (isinstance(made, tuple) and len(made) == 2 and isinstance(made[0], nn.Module)):
-        raise ValueError(f"{spec} returned {type(made).__name__}; expected a model and its batch")
-    model, batch = made
-    return Built(model=model, draw=lambda _: batch, answer=answer)
+    model, batch = made if isinstance(made, tuple) and len(made) == 2 else (made, None)
+    if not (isinstance(model, nn.Module) and isinstance(batch, Mapping)):
+        raise ValueError(  # noqa: TRY004 - a mistake in a file, as others
+            f"model:{spec}: it returned {_words(made)}; expected a model and its batch, the "
+            'arguments of a call by name, as: return model, {"input_ids": ids}'
+        )
+    return Built(model=model, draw=lambda _: batch, answer=_of_words)
+
+
+def _of_words(model: nn.Module, batch: Batch) -> Tensor:
+    """The answer, with zeros at padding: a query of padding may see no key at all."""
+    out, kept = answer(model, batch), batch.get("attention_mask")
+    if isinstance(kept, Tensor) and kept.dim() == 2 and kept.shape == out.shape[:-1]:
+        return out.masked_fill(~kept.bool()[..., None], 0.0)
+    return out
+
+
+def _words(made: object) -> str:
+    """The type of a result, as "a tuple of BertModel and Tensor"."""
+    if isinstance(made, tuple):
+        return f"a tuple of {' and '.join(type(each).__name__ for each in made) or 'nothing'}"
+    return type(made).__name__
 
 
 def answer(model: nn.Module, batch: Batch) -> Tensor:

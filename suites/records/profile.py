@@ -5,10 +5,17 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from suites.records.codec import Bytes, Count, Growth, Milliseconds, ProblemText, message
+from suites.records.in_model import InModel
 from suites.records.kernels import Kernel
 from suites.records.perf_counters import PerfCounters
 
-Kind = Literal["call", "line", "operator", "kernel", "python"]
+Kind = Literal["call", "layer", "line", "operator", "kernel", "python"]
+PLACES: Final = frozenset(("layer", "line"))
+"""Kinds of places in a program, as operators have them."""
+LAYER: Final = "layer "
+"""The start of the entry of a layer in a stack of lines."""
+REST: Final = "the rest of the model"
+"""The name of the node beside the layers of a model."""
 ROOT: Final = 0
 """The index of the node of the whole call."""
 UNPLACED: Final = -1
@@ -20,10 +27,12 @@ class Node:
     """A place of the call tree, with all calls that came to it by the same path.
 
     parent    index of the node above; UNPLACED for the root
-    kind      call: the whole call; line: a source line of the implementation; operator: of torch;
-              kernel: of a GPU; python: time of its line in which no operator runs
-    name      `file:line function` of a line; the operator's or the kernel's name
-    calls     how often; 0 for lines
+    kind      call: the whole call; layer: an attention layer of a model, or the rest of the model;
+              line: a source line of the implementation; operator: of torch; kernel: of a GPU;
+              python: time of its line in which no operator runs
+    name      `file:line function` of a line, after the layer's name for a layer; the operator's or
+              the kernel's name
+    calls     how often; 0 for lines and layers
     total_ns  time in it, in what it called, too
     self_ns   time in it alone
     flops     floating-point operations that follow from the shapes; None: not known
@@ -101,6 +110,7 @@ class Profile:
     counters     hardware counters of plain calls; None: not read
     compile_ms   time that torch took to compile, without code from earlier; None: it compiles
                  nothing
+    in_model     times of attention in a model's step, by layer; None: no model, or no lines
     no_lines     why source lines are not known; empty when they are
     unseen       why the profiler sees nothing of it; empty when it does
     fault        status and reason where it failed; nothing else is known then
@@ -117,6 +127,7 @@ class Profile:
     kernels: tuple[Kernel, ...] = ()
     counters: PerfCounters | None = None
     compile_ms: Milliseconds | None = None
+    in_model: InModel | None = None
     no_lines: str = ""
     unseen: str = ""
     fault: str = ""

@@ -8,7 +8,8 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from impls.interface import Problem
-from suites.models import kinds
+from suites.models import kinds, own_file
+from suites.models.packages import expect_installed
 from suites.records.cases import Case
 from suites.records.input_files import InputFile
 from suites.request.suites.suite import BFLOAT16_FROM, Gpu, unlabelled
@@ -79,6 +80,9 @@ def _expect_possible(
         _expect_cuda(request.settings["cuda_device"], problems, devices)
     for problem in problems:
         kinds.expect_possible(problem)
+        expect_installed(problem)
+        if kinds.is_file(problem.model_name):
+            own_file.expect_function(problem.model_name)
         if (
             problem.device not in devices
             and request.suite.origin

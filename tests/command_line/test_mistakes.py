@@ -130,6 +130,18 @@ MISTAKES = {
     "tables beside the JSON of a run": (("run", "--all", "--json"), r"--all beside --json; expect"),
     "tables beside the JSON of a report": (("report", "--all", "--json"), r"--all beside --json"),
     "an unknown list": (("list", "everything"), r"unknown list 'everything'; expected one of"),
+    "the weights of a model": (
+        ("show", "naive", "--problem", "b1 h2/1 t16 d8 causal model:llama"),
+        r"show draws the weights of one call; leave out model:llama",
+    ),
+    "a walk through a model": (
+        ("explain", "chunked", "--problem", "b1 h2/1 t16 d8 causal model:llama"),
+        r"explain walks through one call; leave out model:llama",
+    ),
+    "a model of a file that is not there": (
+        ("run", "--problem", "b1 h2 t16 d8 model:none.py:make"),
+        r"model:none.py:make: No such file or directory: none.py; expected a path from",
+    ),
     "a name that Python cannot use": (
         ("new", "my-impl"),
         r"'my-impl' cannot name a function",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
-from suites.records.profile import ROOT, UNPLACED, Node, Profile
+from suites.records.profile import PLACES, ROOT, UNPLACED, Node, Profile
 
 
 class Tree:
@@ -45,7 +45,7 @@ class Tree:
     def line_of(self, place: int) -> str:
         """The source line that a node belongs to, as `file:line function`; empty for none."""
         while place != UNPLACED:
-            if self.nodes[place].kind == "line":
+            if self.nodes[place].kind in PLACES:
                 return self.nodes[place].name
             place = self.nodes[place].parent
         return ""

@@ -1,4 +1,4 @@
-"""The tables of `list`: implementations, suites, problems of a suite, runs, the machine."""
+"""The tables of `list`: implementations, suites, problems of a suite, models, runs, the machine."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from impls.interface.limits import EVERY_BIAS, EVERY_MASK, OPTIONAL, words_of
 from impls.interface.problem import DEVICES, DTYPES
 from reports.outputs.terminal.blocks import Fitting, block
 from reports.outputs.terminal.grid_tables import GAP, ByWidth, table
+from reports.outputs.terminal.model_list import models_list
 from reports.views import ran_on
 from reports.views.machine import machine_facts
 from reports.views.text import abbreviated, counted, printable
@@ -322,6 +323,7 @@ TABLES: Final[dict[str, Callable[[Any], RenderableType]]] = {
     ),
     "suites": suites_tables,
     "problems": problems_list,
+    "models": models_list,
     "runs": runs_table,
     "machine": machine_table,
 }
@@ -329,5 +331,5 @@ TABLES: Final[dict[str, Callable[[Any], RenderableType]]] = {
 
 
 def listed(what: str, data: Any) -> RenderableType:
-    """The data of a list as tables: implementations, suites, problems, runs or machine."""
+    """The data of a list as tables: implementations, suites, problems, models, runs or machine."""
     return TABLES[what](data)

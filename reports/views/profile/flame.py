@@ -16,7 +16,7 @@ from reports.views.problems import facets, shared_words, without
 from reports.views.sections import Section
 from reports.views.text import abbreviated, counted
 from suites.records.operator_kinds import KINDS, OperatorKind, kind_of
-from suites.records.profile import ROOT, UNPLACED, Node, Profile
+from suites.records.profile import PLACES, ROOT, UNPLACED, Node, Profile
 
 LEAST_SHARE: Final = 0.001
 """Of the call; narrower blocks are about a pixel wide, so those of one parent are one block."""
@@ -31,8 +31,9 @@ OWN_SHARE: Final = 0.1
 HEADING: Final = "Call tree"
 ON_DEVICE: Final = "On a GPU, width is the time of the kernels; the host's time is not drawn."
 _SAID: Final = (
-    "Width is time. Below the whole call are source lines of the implementation, and below each "
-    "line the operators that it calls. A click on a block shows it alone."
+    "Width is time. Below the whole call are source lines of the implementation, in a model below "
+    "its layers, and below each line the operators that it calls. A click on a block shows it "
+    "alone."
 )
 
 
@@ -140,7 +141,7 @@ class _Blocks:
         )
 
     def _look(self, node: Node, own_share: float) -> Look:
-        if node.kind in ("call", "line") or own_share < OWN_SHARE:
+        if node.kind in {"call", *PLACES} or own_share < OWN_SHARE:
             return LINE
         kind = kind_of(node.name)
         self.kinds.add(kind)
@@ -179,6 +180,8 @@ def share(value: float) -> str:
 
 def short(node: Node) -> str:
     """The name on a block: a line without its folder, an operator without `aten::`."""
+    if node.kind == "layer":
+        return node.name.partition(" ")[0] if "." in node.name.partition(" ")[2] else node.name
     return short_line(node.name) if node.kind == "line" else node.name.removeprefix("aten::")
 
 
@@ -192,7 +195,7 @@ def _largest(profile: Profile) -> str:
     """The three names with the largest time of their own, in words."""
     tree, own = Tree(profile), Counter[str]()
     for node in profile.nodes:
-        if node.kind == "kernel" if tree.on_device else node.kind not in ("call", "line"):
+        if node.kind == "kernel" if tree.on_device else node.kind not in {"call", *PLACES}:
             own[short(node)] += node.self_ns
     whole = tree.widths_ns[ROOT] or 1
     return ", ".join(f"{share(ns / whole)} {name}" for name, ns in own.most_common(3))

@@ -14,6 +14,7 @@ from reports.views.profile import (
     counters,
     differences,
     flame,
+    layers,
     measured,
     memory,
     scaling,
@@ -32,7 +33,7 @@ class Answer(NamedTuple):
     sentences: tuple[str, ...]
 
 
-_EVERY = (time, differences, flame, memory, scaling, set_up, counters, measured)
+_EVERY = (layers, time, differences, flame, memory, scaling, set_up, counters, measured)
 
 
 def title(found: ProfiledRun) -> str:
@@ -61,6 +62,7 @@ def answers(found: ProfiledRun) -> list[Answer]:
     every = (
         Answer("Measured", tuple(measured.sentences(found))),
         Answer("Difference", tuple(differences.answers(found))),
+        Answer("Layers", tuple(layers.answers(found))),
         Answer("Time", tuple(_times(found))),
         Answer("Growth", tuple(scaling.answers(found))),
         Answer("Memory", tuple(_peaks(found))),

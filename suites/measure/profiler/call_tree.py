@@ -11,7 +11,7 @@ from suites.measure.profiler.placing import Placed, shape_of
 from suites.measure.profiler.source_lines import Stack
 from suites.measure.profiler.work import Work
 from suites.records.operator_kinds import ENGINE_NAME, GRAPH_NAME, RELEASE_NAME
-from suites.records.profile import ROOT, UNPLACED, Kind, Node
+from suites.records.profile import LAYER, PLACES, ROOT, UNPLACED, Kind, Node
 
 PYTHON = "Python"
 """The name of the nodes of time in which no operator runs."""
@@ -72,7 +72,7 @@ class CallTree:
         self._sums[whole].add(total_ns=root.span_ns, calls=1)
         self._add_kernels(root, whole)
         stack = self.placed[0].stack if self.placed else ()
-        for gap, each in _gaps(root):
+        for gap, each in gaps(root):
             stack = self.placed[len(self.node_of)].stack if each else stack
             for name, took_ns in gap:
                 self._add_python(self._line(stack), name, took_ns)
@@ -85,7 +85,7 @@ class CallTree:
         """The node of a line, where the call tree has it."""
         node: int | None = ROOT
         for line in stack:
-            node = None if node is None else self._index.get((node, "line", line))
+            node = None if node is None else self._index.get((node, *_entry(line)))
         return node if stack else None
 
     def _add_python(self, below: int, name: str, took_ns: int) -> None:
@@ -116,7 +116,7 @@ class CallTree:
         """Time of releases between the operators of a function in Python, which is returned."""
         if "::" in event.name:
             return 0  # an operator's own release is part of its work
-        took_ns = [own for gap, _ in _gaps(event) for name, own in gap if name == RELEASE_NAME]
+        took_ns = [own for gap, _ in gaps(event) for name, own in gap if name == RELEASE_NAME]
         self._add_python(node, RELEASE_NAME, sum(took_ns))
         return sum(took_ns)
 
@@ -135,12 +135,12 @@ class CallTree:
         node = below
         start = len(known) if stack[: len(known)] == known else 0
         for line in stack[start:]:
-            node = self._at(node, "line", line)
+            node = self._at(node, *_entry(line))
         return node
 
     def _line_above(self, node: int) -> int:
         """The line that a node belongs to; UNPLACED for none."""
-        while node != UNPLACED and self._sums[node].kind != "line":
+        while node != UNPLACED and self._sums[node].kind not in PLACES:
             node = self._sums[node].parent
         return node
 
@@ -154,7 +154,7 @@ class CallTree:
     def _sum_lines(self) -> None:
         """Give each line the time of what is below it."""
         for each in reversed(self._sums):
-            if each.parent > ROOT and self._sums[each.parent].kind == "line":
+            if each.parent > ROOT and self._sums[each.parent].kind in PLACES:
                 self._sums[each.parent].total_ns += each.total_ns
 
 
@@ -162,7 +162,7 @@ Gap = list[tuple[str, int]]
 """Pieces of time in which no operator runs, each with the name of its node."""
 
 
-def _gaps(event: Event) -> Iterator[tuple[Gap, Event | None]]:
+def gaps(event: Event) -> Iterator[tuple[Gap, Event | None]]:
     """The time before each operator directly within an event, and that after the last one."""
     name, at_ns, gap = PYTHON, event.start_ns, Gap()
     for each in event.within:
@@ -175,6 +175,11 @@ def _gaps(event: Event) -> Iterator[tuple[Gap, Event | None]]:
             yield gap, each
             gap = []
     yield [*gap, (name, max(0, event.end_ns - at_ns))], None
+
+
+def _entry(line: str) -> tuple[Kind, str]:
+    """The kind and the name of the node of an entry of a stack."""
+    return ("layer", line.removeprefix(LAYER)) if line.startswith(LAYER) else ("line", line)
 
 
 def _named(name: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from suites.measure.profiler.events import Event, Input, events_of
-from suites.measure.profiler.source_lines import Lines, Stack, annotated
+from suites.measure.profiler.source_lines import CALL, Frames, Lines, Stack, annotated
 
 OTHER_PATH: Final = (
     "source lines are not known: with lines annotated, its call runs other operators"
@@ -45,12 +45,12 @@ class Placing:
     shapes: dict[int | None, str] = field(default_factory=dict)
 
 
-def placed(call: Callable[[], object], device: str) -> Placing:
+def placed(call: Callable[[], object], device: str, frames: Frames = CALL) -> Placing:
     """The operators of one further call, with their lines and the shapes of their inputs."""
     lines = Lines()
 
     def annotated_call() -> object:
-        with annotated(lines):
+        with annotated(lines, frames):
             return call()
 
     root, _ = events_of(annotated_call, shapes=True, device=device)

@@ -15,9 +15,12 @@ from suites.measure.profiler.call_tree import CallTree
 from suites.measure.profiler.device_kernels import add_kernels
 from suites.measure.profiler.events import Event, events_of
 from suites.measure.profiler.held_memory import Change, Places
+from suites.measure.profiler.model_layers import LayerFrames, in_model
 from suites.measure.profiler.placing import OTHER_PATH, Placed, Placing, operators, placed
+from suites.measure.profiler.source_lines import CALL, Frames
 from suites.measure.profiler.work import Work, made_bytes, work
 from suites.measure.timing import Clock, one_call_ms
+from suites.records.in_model import InModel
 from suites.records.kernels import Kernel
 from suites.records.profile import MemoryProfile, Node
 
@@ -39,6 +42,7 @@ class Profiled:
     nodes: tuple[Node, ...]
     memory: MemoryProfile
     kernels: tuple[Kernel, ...]
+    in_model: InModel | None
     no_lines: str
     results: Any
 
@@ -49,10 +53,12 @@ def profiled(
     clock: Clock,
     kept_bytes: int,
     now_ns: Callable[[], int] = time.perf_counter_ns,
+    frames: Frames = CALL,
 ) -> Profiled:
     """The profile of a warm call.
 
     kept_bytes  held before it, above the inputs
+    frames      gives the lines of its operators; of a model's step, the layers, too
 
     Raises ValueError for a call with more events than are read.
     """
@@ -66,7 +72,7 @@ def profiled(
         tries.append((root, results))
     tries.sort(key=lambda each: each[0].span_ns)
     root, results = tries[(len(tries) - 1) // 2]
-    found, no_lines = _joined(root, placed(call, problem.device))
+    found, no_lines = _joined(root, _placed(call, problem.device, frames))
     tree = CallTree(found.operators, partial(_work, problem))
     nodes = tree.build(root)
     changes = held_memory.changes(root)
@@ -76,9 +82,24 @@ def profiled(
         nodes=nodes,
         memory=held_memory.profiled(changes, kept_bytes, _places(tree, changes, found)),
         kernels=kernels.of(results.events()),
+        in_model=_in_model(root, found, frames, no_lines),
         no_lines=no_lines,
         results=results,
     )
+
+
+def _placed(call: Callable[[], object], device: str, frames: Frames) -> Placing:
+    """The operators of one further call, whose layers alone are counted."""
+    if isinstance(frames, LayerFrames):
+        frames.calls.clear()
+    return placed(call, device, frames)
+
+
+def _in_model(root: Event, found: Placing, frames: Frames, no_lines: str) -> InModel | None:
+    """The times of the layers of a model's step; None for a call, and without lines."""
+    if no_lines or not isinstance(frames, LayerFrames):
+        return None
+    return in_model(root, found.operators, frames.calls)
 
 
 def _joined(root: Event, found: Placing) -> tuple[Placing, str]:

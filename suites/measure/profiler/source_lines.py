@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any, Final
 
 import torch
@@ -57,19 +57,35 @@ class Lines:
         return self._numbers[stack]
 
 
+class Frames:
+    """Frames of Python as stacks of lines."""
+
+    def is_traced(self, code: CodeType) -> bool:
+        """Whether the lines of a function are annotated."""
+        return is_own(code.co_filename)
+
+    def stack_of(self, frame: FrameType | None) -> Stack:
+        """The lines of a frame and of those that called it, without skipped folders."""
+        return stack_of(frame)
+
+
+CALL: Final = Frames()
+"""The frames of a call."""
+
+
 @contextmanager
-def annotated(lines: Lines) -> Iterator[None]:
+def annotated(lines: Lines, frames: Frames = CALL) -> Iterator[None]:
     """Within this, every line that is executed is annotated, except those of skipped folders."""
 
     def local(frame: FrameType, event: str, argument: Any) -> Any:  # noqa: ARG001 - sys.settrace
         at = frame if event == "line" else frame.f_back
         if event in ("line", "return") and at is not None:
-            with _RecordFunctionFast(f"{MARK}{lines.number(stack_of(at))}"):
+            with _RecordFunctionFast(f"{MARK}{lines.number(frames.stack_of(at))}"):
                 pass
         return local
 
     def enter(frame: FrameType, event: str, argument: Any) -> Any:  # noqa: ARG001 - sys.settrace
-        return local if is_own(frame.f_code.co_filename) else None
+        return local if frames.is_traced(frame.f_code) else None
 
     before = sys.gettrace()
     sys.settrace(enter)
@@ -83,11 +99,20 @@ def stack_of(frame: FrameType | None) -> Stack:
     """The lines of a frame and of those that called it, without skipped folders."""
     lines = []
     while frame is not None:
-        code = frame.f_code
-        if line := _line(code.co_filename, frame.f_lineno, code.co_name):
+        if line := line_of(frame):
             lines.append(line)
         frame = frame.f_back
     return tuple(reversed(lines))
+
+
+def line_of(frame: FrameType, *, qualified: bool = False) -> str:
+    """The line of a frame as `file:line function`; empty for one of a skipped folder.
+
+    qualified  whether the function has the name of its class before it
+    """
+    code = frame.f_code
+    name = code.co_qualname if qualified else code.co_name
+    return _line(code.co_filename, frame.f_lineno, name)
 
 
 @cache
