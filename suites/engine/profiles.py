@@ -18,6 +18,7 @@ from suites.engine.messages import ProfileTaken
 from suites.engine.outcome import clear_caches, recorded, resolve_in
 from suites.engine.pipe import Sender
 from suites.engine.protocol import TakeProfile
+from suites.engine.timed_model import surrounded
 from suites.measure import compilers, memory, perf_counters, timing
 from suites.measure.devices import device
 from suites.measure.inputs import call_of, make_inputs
@@ -44,7 +45,7 @@ def take_profile(task: TakeProfile, sender: Sender) -> None:
     (name,) = task.implementations
     compilers.forget()
     compilers.name_kernels()
-    with compilers.cold(), quiet():
+    with compilers.cold(), quiet(), surrounded(task.problem):
         recorded(task, name, sender, partial(_take, task, name, sender))
 
 
