@@ -44,6 +44,6 @@ SUITE: Final = Suite(
     sessions=5,
     round_budget_ms=1500.0,
     budget_s=10 * 60.0,
-    names=("naive", "chunked", "local_window", "sdpa", "sdpa_flash", "sdpa_padded"),
+    names=("naive", "chunked", "local_window", "sdpa", "sdpa_flash"),
     baselines=("sdpa", "naive"),
 )
