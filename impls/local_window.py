@@ -1,16 +1,13 @@
 """Exact window attention, linear in T: blocks of queries with strips of keys (arXiv 2004.05150).
 
-A block of queries sees one contiguous strip of keys: its own keys and the reach to both sides.
-Strips overlap, but they lie at equal distances in memory, so the products of several blocks are one
-batched product of views. A group of blocks is as large as the cache: scores and weights are
-computed in place, in a buffer that the next group uses again.
+A block of queries sees one strip of keys: its own keys and the reach to both sides. Strips overlap,
+but lie at equal distances in memory, so the products of several blocks are one batched product of
+views. Such a group fits the cache: its scores are computed in place, in a buffer for all groups.
 
 The band and the bias depend on distances only. They are computed for one block and its strip, and
 the product of queries and keys is added to them. Padding and documents need no mask: they bound the
-keys of some rows, and a strip ends there.
-
-The backward pass recomputes the weights from the saved logarithm of the softmax sum (arXiv
-2205.14135). A window without a limit on one side is correct, but not linear.
+keys of some rows, and a strip ends there. The backward pass recomputes the weights from the saved
+logarithm of their sum (arXiv 2205.14135). Without a limit on one side it is correct, not linear.
 """
 
 from __future__ import annotations
@@ -18,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise, product
-from math import isqrt, log2, e
+from math import isqrt, log
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,10 +26,10 @@ from torch.autograd.function import once_differentiable
 from impls.interface import BiasValues, Limits, Mask, implementation
 from impls.interface.limits import EVERY_BIAS, EVERY_MASK
 
-LOG2_E: Final = log2(e)
-"""Scores are logarithms of base 2: on a CPU torch.exp is slow where a weight is 0, exp2 is not."""
+LN_2: Final = log(2)
+"""Scores are in units of ln 2: torch.exp takes 4 times as long for results of 0, exp2 does not."""
 ALIGNED: Final = 32
-"""Strips have a multiple of these keys, since torch reduces whole vectors of a row faster."""
+"""Keys of a strip are a multiple of this: torch reduces rows of whole vectors faster."""
 L2: Final = Path("/sys/devices/system/cpu/cpu0/cache/index2/size")
 
 
@@ -59,15 +56,18 @@ def local_window(  # noqa: PLR0913 - the arguments of the contract
 ) -> Tensor:
     """Window attention of every query block with its key strip.
 
-    q       [B, Hq, Tq, D]
-    k       [B, Hk, Tk, D]; the query heads of a key head are rows of one product
-    v       [B, Hk, Tk, Dv]
-    sink    [Hq]
-    out     [B, Hq, Tq, Dv] in q's dtype; half precision is computed in float32
+    q     [B, Hq, Tq, D]
+    k, v  [B, Hk, Tk, D or Dv]; the query heads of a key head are rows of one product
+    sink  [Hq]
+    out   [B, Hq, Tq, Dv] in q's dtype; half precision is computed in float32
     """
     grouped = torch.unflatten(q, 1, (k.shape[1], -1))
-    logits = None if sink is None else torch.unflatten(sink, 0, grouped.shape[1:3])
-    settings = _Settings(mask, scale, softcap, *_strip(mask, bias, grouped, k.shape[2]))
+    back, added = _strip(mask, bias, grouped, k.shape[2])
+    logits = None if sink is None else sink.to(added.dtype).view(grouped.shape[1:3]) / LN_2
+    # Without padding and with Tq <= Tk every row sees its own key at least.
+    if logits is None and (mask.padding is not None or q.shape[2] > k.shape[2]):
+        logits = added.new_full(grouped.shape[1:3], torch.finfo(added.dtype).min)
+    settings = _Settings(mask, scale / LN_2, softcap, back, added)
     out: Tensor = _LocalWindow.apply(grouped, k, v, logits, settings)  # type: ignore[no-untyped-call]  # torch leaves it untyped
     return out.flatten(1, 2)
 
@@ -89,22 +89,17 @@ class _Settings:
 
 
 class _LocalWindow(torch.autograd.Function):
-    """The autograd function. q [B, Hk, G, Tq, D], G = Hq / Hk; k [B, Hk, Tk, D], v [..., Dv]."""
+    """q [B, Hk, G, Tq, D], G = Hq / Hk; sink [Hk, G], -1e38 where only rows may be without keys."""
 
     @staticmethod
     def forward(ctx: Any, *inputs: Any) -> Tensor:
         q, k, v, sink, settings = inputs
-        groups, buffer, sums = _groups(settings, q, k, v)
-        # Without padding and with Tq <= Tk every row sees its own key at least.
-        keyless = settings.mask.padding is not None or q.shape[3] > k.shape[2]
-        new = q.new_zeros if keyless else q.new_empty
-        out: Tensor = new((*q.shape[:-1], v.shape[-1]))
+        out: Tensor = q.new_zeros((*q.shape[:-1], v.shape[-1]))
         tops, totals = settings.added.new_zeros((2, *q.shape[:-1], 1))
-        for group in groups:
-            weights, _ = group.scores(buffer, q, k)
+        scores, sums = _buffers(settings, q, v)
+        for group in _groups(settings, q, k, v):
+            weights, _ = group.scores(scores, q, k)
             top = torch.amax(weights, -1, keepdim=True, out=group.rows(tops))
-            if keyless:
-                top.clamp_min_(torch.finfo(top.dtype).min)
             if sink is not None:
                 torch.maximum(top, group.logits(sink), out=top)
             weights.sub_(top).exp2_()
@@ -112,10 +107,8 @@ class _LocalWindow(torch.autograd.Function):
             if sink is not None:
                 total += (group.logits(sink) - top).exp2_()
             summed = group.product(sums, weights, group.strips(v))
-            # The maximum adds 1 to the total of a row that sees a key; others have 0 / 1.
-            torch.div(summed, total.clamp_min(1.0) if keyless else total, out=group.rows(out))
-        log_sums = tops.add_(totals.log2()).masked_fill_(totals == 0, float("inf"))
-        ctx.save_for_backward(q, k, v, sink, out, log_sums)
+            torch.div(summed, total, out=group.rows(out))
+        ctx.save_for_backward(q, k, v, sink, out, tops.add_(totals.log2_()))
         ctx.settings = settings
         return out
 
@@ -123,19 +116,20 @@ class _LocalWindow(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, dout: Tensor) -> tuple[Tensor | None, ...]:
         q, k, v, sink, out, log_sums = ctx.saved_tensors
-        scale, dtype = ctx.settings.scale, ctx.settings.added.dtype
-        groups, first, sums = _groups(ctx.settings, q, k, v)
+        settings, scale = ctx.settings, ctx.settings.scale * LN_2
+        dtype = settings.added.dtype
+        first, sums = _buffers(settings, q, q)
         second, dq = torch.empty_like(first), torch.zeros_like(q)
         dk, dv = (torch.zeros(x.shape, dtype=dtype, device=x.device) for x in (k, v))
-        dsink = None if sink is None else torch.zeros_like(sink)
-        for group in groups:
+        dsink = torch.zeros_like(sink) if ctx.needs_input_grad[3] else None
+        for group in _groups(settings, q, k, v):
             log_sum, drows = group.rows(log_sums), group.rows(dout).to(dtype)
             weights, slope = group.scores(first, q, k)
             weights.sub_(log_sum).exp2_()
             shift = (drows * group.rows(out)).sum(-1, keepdim=True)
             if dsink is not None:
                 lost = (group.logits(sink) - log_sum).exp2_().mul_(shift)
-                dsink[group.heads] -= lost.sum((1, 3, 4))
+                dsink[group.heads] -= lost.sum((1, 3, 4)) * LN_2
             dscores = group.product(second, drows, group.strips(v).mT).sub_(shift).mul_(weights)
             if slope is not None:
                 dscores.mul_(slope)
@@ -147,12 +141,11 @@ class _LocalWindow(torch.autograd.Function):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Group:
-    """Adjacent blocks of H key heads of a batch row: N = `count` blocks of R = `size` rows.
+    """N = `count` adjacent blocks of R = `size` rows, of H key heads of a batch row.
 
     row     first row of the first block
-    key     first key of the first strip; every further strip begins R keys later
+    key     first key of the first strip, column `column` of `added`; the next begins R keys later
     length  keys of a strip, L
-    column  of a strip's first key in `added`
     """
 
     settings: _Settings
@@ -167,8 +160,11 @@ class _Group:
 
     def rows(self, x: Tensor) -> Tensor:
         """Rows of [B, Hk, G, Tq, C] as a view, [H, N, G, R, C]."""
-        rows = x[self.batch, self.heads, :, self.row : self.row + self.count * self.size]
-        return rows.unflatten(2, (self.count, self.size)).transpose(1, 2)
+        batch, head, group, time, column = x.stride()
+        start = self.batch * batch + self.heads.start * head + self.row * time
+        shape = (self.heads.stop - self.heads.start, self.count, x.shape[2], self.size, x.shape[4])
+        steps = (head, self.size * time, group, time, column)
+        return x.as_strided(shape, steps, x.storage_offset() + start)
 
     def strips(self, x: Tensor) -> Tensor:
         """Strips of [B, Hk, Tk, C], [H, N, L, C]: a view, in half precision of a float32 copy."""
@@ -177,8 +173,7 @@ class _Group:
         return keys.unfold(1, self.length, self.size).mT
 
     def logits(self, sink: Tensor) -> Tensor:
-        """Sinks [Hk, G] as logarithms of base 2, [H, 1, G, 1, 1]."""
-        return sink[self.heads, None, :, None, None].to(self.settings.added.dtype) * LOG2_E
+        return sink[self.heads, None, :, None, None]
 
     def scores(self, buffer: Tensor, q: Tensor, k: Tensor) -> tuple[Tensor, Tensor | None]:
         """Scores [H, N, G, R, L] in the buffer, and the derivative of a softcap."""
@@ -187,15 +182,15 @@ class _Group:
         added = added if len(added) == 1 else added[self.heads]
         queries, keys = self.rows(q).to(added.dtype), self.strips(k).mT
         if softcap is None:
-            return self.product(buffer, queries, keys, scale * LOG2_E, added), None
-        capped = self.product(buffer, queries, keys, scale / softcap).tanh_()
+            return self.product(buffer, queries, keys, scale, added), None
+        capped = self.product(buffer, queries, keys, scale * LN_2 / softcap).tanh_()
         slope = 1.0 - capped.square()
-        return capped.mul_(softcap * LOG2_E).add_(added), slope
+        return capped.mul_(softcap / LN_2).add_(added), slope
 
     def product(
         self, buffer: Tensor, a: Tensor, b: Tensor, alpha: float = 1.0, added: Tensor | None = None
     ) -> Tensor:
-        """added + alpha a @ b in the buffer: a [H, N, G, R, M], b [H, N, M, C] for all of G."""
+        """Compute added + alpha a @ b in the buffer: a [H, N, G, R, M], b [H, N, M, C]."""
         shape = torch.Size((*a.shape[:-1], b.shape[-1]))
         result = buffer[: shape.numel()].view(shape)
         if added is not None:
@@ -204,10 +199,7 @@ class _Group:
         return result
 
     def add_to_keys(self, x: Tensor, a: Tensor, b: Tensor, alpha: float = 1.0) -> None:
-        """Add alpha a^T @ b to the strips of x [B, Hk, Tk, C], part by part of all strips.
-
-        Strips overlap, but parts as long as a block are disjoint at one place of their strips.
-        """
+        """Add alpha a^T @ b to the strips of x, part by part: the same parts do not overlap."""
         part = self.size if self.count > 1 else self.length
         a, b = a.flatten(2, 3).mT, b.flatten(2, 3)
         for start in range(0, self.length, part):
@@ -216,7 +208,7 @@ class _Group:
 
 
 def _add_product(into: Tensor, a: Tensor, b: Tensor, alpha: float, beta: float) -> None:
-    """beta * into + alpha * a @ b in place, [H, N, ...]: heads are one batch if N = 1."""
+    """Set `into` to beta * into + alpha * a @ b, [H, N, ...]: a batch of N, or of H if N = 1."""
     if into.shape[1] == 1:
         into, a, b = (x.transpose(0, 1) for x in (into, a, b))
     for each, left, right in zip(into, a, b, strict=True):
@@ -237,24 +229,32 @@ def _strip(mask: Mask, bias: BiasValues | None, q: Tensor, key_length: int) -> t
     dtype = torch.promote_types(q.dtype, torch.float32)
     added = torch.zeros(1, 1, 1, *band.shape, dtype=dtype, device=q.device)
     if bias is not None:
-        added = torch.unflatten(bias.between(rows, columns), 0, heads)[:, None].to(dtype) * LOG2_E
+        added = torch.unflatten(bias.between(rows, columns), 0, heads)[:, None].to(dtype) / LN_2
     return back, added.masked_fill(~band, float("-inf"))
 
 
-def _groups(
-    settings: _Settings, q: Tensor, k: Tensor, v: Tensor
-) -> tuple[list[_Group], Tensor, Tensor]:
-    """Groups with every row that sees a key once; buffers for scores, and for rows of q or v."""
-    most = _most_scores(settings.added, q[..., 0].numel() * v.shape[-1])
-    groups = [
-        each
-        for segment in _segments(settings.mask, len(q), q.shape[3], k.shape[2])
-        for each in _walk(settings, *segment, q.shape[1:3], k.shape[2] - q.shape[3], most)
-    ]
-    rows = [(g.heads.stop - g.heads.start) * g.count * q.shape[2] * g.size for g in groups]
-    scores = max((r * g.length for r, g in zip(rows, groups, strict=True)), default=0)
-    columns = max(rows, default=0) * max(q.shape[-1], v.shape[-1])
-    return groups, settings.added.new_empty(scores), settings.added.new_empty(columns)
+def _groups(settings: _Settings, q: Tensor, k: Tensor, v: Tensor) -> Iterator[_Group]:
+    """Groups with every row that sees a key once.
+
+    Blocks whose strips are cut short, and a last block of fewer rows, are groups of their own.
+    """
+    (heads, group, length), (block, strip) = q.shape[1:4], settings.added.shape[-2:]
+    most = _most_scores(settings, q, v)
+    for batch, rows, keys in _segments(settings.mask, len(q), length, k.shape[2]):
+        row = rows.start
+        while row < rows.stop:
+            size = min(block, rows.stop - row)
+            first = row + k.shape[2] - length - settings.back
+            start, end = max(first, keys.start), min(first + strip, keys.stop)
+            count, scores = 1, group * size * max(end - start, 1)
+            if size == block and end - start == strip:
+                fits = (rows.stop - row) // block, (keys.stop - end) // block + 1, most // scores
+                count = max(min(fits), 1)
+            step = max(most // (scores * count), 1)
+            for head in range(0, heads if start < end else 0, step):
+                here = batch, slice(head, min(head + step, heads))
+                yield _Group(settings, *here, count, size, row, start, end - start, start - first)
+            row += count * size
 
 
 def _segments(
@@ -270,38 +270,23 @@ def _segments(
         yield row, queries, range(max(keys.start, start), min(keys.stop, end))
 
 
-def _walk(  # noqa: PLR0913, PLR0917 - bounds of the walk
-    settings: _Settings, batch: int, rows: range, keys: range, shape: Any, offset: int, most: int
-) -> Iterator[_Group]:
-    """The groups of a segment.
+def _most_scores(settings: _Settings, q: Tensor, v: Tensor) -> int:
+    """Scores of a group: they fill twice the second-level caches, or are a quarter of the output.
 
-    Blocks whose strips `keys` cut short, and a last block of fewer rows, are groups of their own.
+    A CPU's caches are those of all threads; 1 MiB each where Linux does not report the size.
     """
-    block, strip = settings.added.shape[-2:]
-    row = rows.start
-    while row < rows.stop:
-        size, first = min(block, rows.stop - row), row + offset - settings.back
-        start, end = max(first, keys.start), min(first + strip, keys.stop)
-        count, each = 1, shape[1] * size * max(end - start, 1)
-        if size == block and end - start == strip:
-            count = min((rows.stop - row) // block, (keys.stop - end) // block + 1)
-            count = min(count, max(most // each, 1))
-        heads = max(most // (each * count), 1)
-        for head in range(0, shape[0] if start < end else 0, heads):
-            here = slice(head, min(head + heads, shape[0]))
-            at = count, size, row, start, end - start, start - first
-            yield _Group(settings, batch, here, *at)
-        row += count * size
-
-
-def _most_scores(like: Tensor, outputs: int) -> int:
-    """Scores of a group: twice the second-level cache of all threads, or a quarter of the output.
-
-    1 MiB for each thread where Linux does not report the size.
-    """
-    if like.device.type == "cuda":
-        cache = int(torch.cuda.get_device_properties(like.device).L2_cache_size)
+    if q.is_cuda:
+        cache = int(torch.cuda.get_device_properties(q.device).L2_cache_size)
     else:
         reported = L2.read_text().strip() if L2.exists() else "1024K"
         cache = int(reported.removesuffix("K")) * 1024 * torch.get_num_threads()
-    return max(min(2 * cache // like.element_size(), outputs // 4), 1)
+    quarter = q[..., 0].numel() * v.shape[-1] // 4
+    return max(min(2 * cache // settings.added.element_size(), quarter), 1)
+
+
+def _buffers(settings: _Settings, q: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+    """Room for the scores of any group, and for its rows with the columns of v."""
+    (heads, group), (block, strip) = q.shape[1:3], settings.added.shape[-2:]
+    most = max(_most_scores(settings, q, v), group * block * strip)
+    rows = max(most // strip, heads * group * block)
+    return settings.added.new_empty(most), settings.added.new_empty(rows * v.shape[-1])
