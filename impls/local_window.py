@@ -94,7 +94,8 @@ class _LocalWindow(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, *inputs: Any) -> Tensor:
         q, k, v, sink, settings = inputs
-        out: Tensor = q.new_zeros((*q.shape[:-1], v.shape[-1]))
+        # With sinks there may be rows that no group has.
+        out: Tensor = (q.new_empty if sink is None else q.new_zeros)((*q.shape[:-1], v.shape[-1]))
         tops, totals = settings.added.new_zeros((2, *q.shape[:-1], 1))
         scores, sums = _buffers(settings, q, v)
         for group in _groups(settings, q, k, v):
