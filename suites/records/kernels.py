@@ -35,7 +35,7 @@ _ATTENTION: Final = re.compile(
 """Attention kernels of libraries: torch, FlashAttention, CUTLASS in torch and xformers, cuDNN."""
 _LIGHT: Final = ("aten::", "at::native::", "Memcpy", "Memset", COMPILED)
 """Starts of names of kernels that copy, fill and compute elementwise, unless _HEAVY matches."""
-_HEAVY: Final = re.compile(r"::\w*(mm|mv|dot)$|_softmax|SoftMax|gemm|mkldnn")
+_HEAVY: Final = re.compile(r"::\w*(mm|mv|dot)_?$|_softmax|SoftMax|gemm|mkldnn")
 """Products and softmax. aten::softmax, matmul and linear are left out: they call these."""
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
 
+from impls import local_window as module
 from impls import reference
 from impls.interface import Implementation, Problem
 from impls.interface.implementation import from_function
@@ -92,7 +95,8 @@ def test_queries_without_keys_give_zeros_and_take_no_gradient(beside: str) -> No
     assert all(each.isfinite().all() for each in (dk, dv))
 
 
-@pytest.mark.parametrize("text", ["b1 h2 t64/256 d8 window:64", "b1 h2 t64/256 d8 window:20:20"])
+# Blocks of 32 with strips of 96 keys, which end exactly where the reach ends.
+@pytest.mark.parametrize("text", ["b1 h2 t64/256 d8 window:65", "b1 h2 t64/256 d8 window:45:20"])
 def test_keys_that_no_strip_reaches_are_never_touched(text: str) -> None:
     problem = Problem.parse(text)
     x = inputs(problem)
@@ -140,7 +144,12 @@ def test_values_of_hidden_keys_weigh_exactly_nothing() -> None:
     ],
 )
 @pytest.mark.parametrize("training", [False, True], ids=["forward", "training"])
-def test_memory_grows_exactly_linearly(text: str, training: bool) -> None:  # noqa: FBT001 - a parameter
+def test_memory_grows_exactly_linearly(
+    text: str,
+    training: bool,  # noqa: FBT001 - a parameter
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_most_scores", lambda *_: 8192)  # a full group at every length
     lengths = (1024, 1536, 2048)
     texts = {t: text.replace("documents:512", f"documents:512x{t // 512}") for t in lengths}
     peaks = [_peak(Problem.parse(f"b1 h4/2 t{t} d16 {texts[t]} fp32"), training) for t in lengths]
@@ -159,6 +168,85 @@ def _peak(problem: Problem, training: bool) -> int:  # noqa: FBT001 - as above
     peak = measure(step, "cpu")[1].peak_bytes
     assert peak is not None
     return peak
+
+
+@pytest.mark.parametrize("training", [False, True], ids=["forward", "training"])
+def test_memory_of_the_forward_pass_is_at_most_half_of_the_output_above_it(training: bool) -> None:  # noqa: FBT001 - a parameter
+    problem = Problem.parse("b1 h4 t8192 d64 window:256")
+    x = inputs(problem, torch.float32)
+    call = bind(local_window, problem, make_inputs(problem, purpose="test"))
+    with torch.set_grad_enabled(training):
+        call(*x)
+        peak = measure(lambda: (call(*x),), "cpu")[1].peak_bytes
+    output = 4 * 8192 * 64 * 4
+    assert peak is not None
+    assert output < peak <= 1.5 * output
+
+
+@pytest.mark.parametrize("most", [1, 5_000, 40_000, 10**9])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "b2 h4/2 t200 d8 window:40:9 relative:8 softcap2 sink bthd",
+        "b3 h4 t150/190 d8 window:9+padding:0.25",
+        "b1 h3 t300 d8 window:70+documents:20/180/100",
+    ],
+)
+def test_the_size_of_a_group_changes_nothing(
+    most: int, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem = Problem.parse(text)
+    x = inputs(problem)
+    monkeypatch.setattr(module, "_most_scores", lambda *_: most)
+    for got, wanted in zip(answers(problem, x), expected(problem, x), strict=True):
+        torch.testing.assert_close(got, wanted, rtol=0, atol=2e-12)
+
+
+@pytest.mark.parametrize("lengths", ["200", "200/70", "33/129"])
+def test_a_trained_sink_gets_its_gradient(lengths: str) -> None:
+    problem = Problem.parse(f"b2 h4/2 t{lengths} d8 window:40:3 sink")
+    x = inputs(problem)
+    sink = torch.randn(4, dtype=torch.float64, requires_grad=True)
+    made = []
+    for function in (local_window, from_function(reference.attention)):
+        out = function.prepared(problem)(bias=None, sink=sink)(*x)
+        made.append(torch.autograd.grad(out, [sink, *x], torch.ones_like(out).cumsum(-1)))
+    for got, wanted in zip(*made, strict=True):
+        torch.testing.assert_close(got, wanted, rtol=0, atol=2e-11)
+
+
+def test_an_expanded_gradient_of_the_output_is_read_as_it_is() -> None:
+    problem = Problem.parse("b1 h2 t129 d8 window:20")
+    x = inputs(problem)
+    out = bind(local_window, problem, make_inputs(problem, purpose="test"))(*x)
+    expanded = torch.ones((), dtype=out.dtype).expand_as(out)
+    made = torch.autograd.grad(out, x, expanded, retain_graph=True)
+    for got, wanted in zip(made, torch.autograd.grad(out, x, torch.ones_like(out)), strict=True):
+        torch.testing.assert_close(got, wanted, rtol=0, atol=1e-13)
+
+
+def test_it_calls_products_only_and_no_attention_of_torch() -> None:
+    problem = Problem.parse("b1 h2 t256 d8 window:40 train")
+    with torch.profiler.profile() as profile:
+        answers(problem, inputs(problem))
+    called = {event.key for event in profile.key_averages()}
+    assert "aten::baddbmm_" in called
+    assert not [name for name in called if "attention" in name]
+
+
+@pytest.mark.parametrize(("text", "kibibytes"), [("512K\n", 512), (None, 1024)])
+def test_a_group_fills_the_caches_of_all_threads(
+    text: str | None, kibibytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = tmp_path / "size"
+    if text is not None:
+        size.write_text(text)
+    monkeypatch.setattr(module, "L2", size)
+    x = torch.empty(1, 64, 1, 1 << 14, 64, device="meta")
+    settings = module._Settings(Problem.parse("window:9").mask, 1.0, None, 8, torch.zeros(1))
+    threads = torch.get_num_threads()
+    assert module._most_scores(settings, x, x) == 2 * kibibytes * 1024 * threads // 4
+    assert module._most_scores(settings, x[:, :1, :, :64], x) == 64 * 64 // 4
 
 
 def test_only_windows_are_within_its_reach_with_all_that_goes_with_them() -> None:

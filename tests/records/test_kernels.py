@@ -37,6 +37,7 @@ def test_the_way_a_kernel_is_called_makes_no_other_kernel(beside: list[str]) -> 
         "aten::bmm",
         "aten::mm",
         "aten::addmm",
+        "aten::baddbmm_",
         "aten::_softmax",
         "aten::_softmax_backward_data",
         "aten::mkldnn_linear",
