@@ -11,7 +11,6 @@ fits the cache and has a head for each thread. docs/kernels.md has the measureme
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import log, prod
 from typing import Any, Final
@@ -22,11 +21,13 @@ from torch.autograd.function import once_differentiable
 
 from impls.interface import BiasValues, Limits, Mask, implementation
 from impls.interface.limits import EVERY_BIAS, EVERY_MASK
-from impls.interface.tiles import Sizes, Tile, fitting_sizes, tiles
+from impls.interface.tiles import Tile, fitting_sizes, parts_of
 
 BLOCKS: Final = (64, 128, 256, 512, 1024)
 """Rows of a block that are worth trying."""
 LOG2E: Final = 1 / log(2)
+FEW: Final = 32
+"""Rows of queries up to which keys times queries is faster than queries times keys."""
 LARGEST_SUM: Final = 2.0**12
 """A tile with a larger sum of exp(score - reference) in a row raises the references."""
 
@@ -56,9 +57,13 @@ def chunked(  # noqa: PLR0913 - the arguments of the contract and two settings
     out     [B, Hq, Tq, Dv] in q's dtype; half precision is computed in float32
     """
     grouped = torch.unflatten(q, 1, (k.shape[1], -1))
-    sizes = fitting_sizes(grouped.shape[:4], k.shape[2], mask, (block_q, block_k), q.device)
-    parts = list(_parts(grouped, k, sizes, mask, bias, scale, softcap))
-    room = prod(sizes) * grouped.shape[2]
+    group, sizes = grouped.shape[2], fitting_sizes(grouped, k, mask, (block_q, block_k))
+    parts = []
+    for batch, heads, tiles in parts_of(mask, grouped, k, sizes):
+        of_heads = slice(heads.start * group, heads.stop * group)
+        own = bias and replace(bias, values=bias.values[of_heads])
+        parts.append(_Part(batch, heads, group, scale, softcap, own, tiles))
+    room = prod(sizes) * group
     out: Tensor = _Chunked.apply(grouped, k, v, sink, parts, room)  # type: ignore[no-untyped-call]  # torch leaves it untyped
     return out.flatten(1, 2)
 
@@ -69,7 +74,8 @@ class _Chunked(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, *inputs: Any) -> Tensor:
         q, k, v, sink, ctx.parts, ctx.room = inputs
-        dtype, least = _sum_dtype(q), torch.finfo(_sum_dtype(q)).min
+        dtype = torch.promote_types(q.dtype, torch.float32)
+        least = torch.finfo(dtype).min
         # The layout of q. Tensor.dim_order() would import sympy, 0.5 s once a process.
         order = sorted(range(q.dim()), key=q.stride, reverse=True)
         shape = (*q.shape[:-1], v.shape[-1])
@@ -84,13 +90,13 @@ class _Chunked(torch.autograd.Function):
             for tile in part.tiles:
                 rows, at = tile.rows(part.group), tile.columns
                 top, total, block = tops[:, rows], totals[:, rows], summed[:, rows]
-                tiled = queries[:, rows], keys[:, at], buffer, tile
+                tiled = queries[:, rows], keys[:, at].to(dtype), buffer, tile
                 weights = part.scores(*tiled)
-                low = tile.first or q.device.type != "cpu"  # a GPU would have to wait for sums
-                if not low:
-                    sums = weights.sub_(top).exp2_().sum(-1, keepdim=True)
-                    low = not sums.amax() < LARGEST_SUM
-                    weights = part.scores(*tiled) if low else weights
+                # The sums say whether the references are too low. A GPU would have to wait for them.
+                low = tile.first or q.device.type != "cpu"
+                sums = top if low else weights.sub_(top).exp2_().sum(-1, keepdim=True)
+                if not low and not sums.amax() < LARGEST_SUM:
+                    low, weights = True, part.scores(*tiled)
                 if low:
                     new_top = torch.maximum(top, weights.amax(-1, keepdim=True))
                     _raise(top, new_top, () if tile.first else (total, block))
@@ -169,7 +175,8 @@ class _Part:
 
     def rows(self, x: Tensor) -> Tensor:
         """[N, Tq * G, ...] of [B, Hk, G, Tq, ...], in the accumulation dtype."""
-        return self.take(x).transpose(1, 2).flatten(1, 2).to(_sum_dtype(x))
+        x = self.take(x).transpose(1, 2).flatten(1, 2)
+        return x.to(torch.promote_types(x.dtype, torch.float32))
 
     def spread(self, x: Tensor) -> Tensor:
         """[batch rows, heads, T, G, ...] of [N, T * G, ...]."""
@@ -181,7 +188,7 @@ class _Part:
 
     def logits(self, sink: Tensor, like: Tensor) -> Tensor:
         """The sink of every row in units of log 2, [N, T * G, 1]."""
-        of_heads = sink.unflatten(0, (-1, self.group))[self.heads, None, :, None]
+        of_heads = torch.unflatten(sink, 0, (-1, self.group))[self.heads, None, :, None]
         return of_heads.mul(LOG2E).expand_as(self.spread(like)).reshape(like.shape)
 
     def products(self, queries: Tensor, keys: Tensor, buffer: Tensor) -> Tensor:
@@ -189,39 +196,20 @@ class _Part:
         softcap, shape = self.softcap, (*queries.shape[:2], keys.shape[1])
         made = buffer[: prod(shape)].view(shape)
         factor = self.scale * (LOG2E if softcap is None else 1 / softcap)
-        torch.baddbmm(made, queries, keys.to(made.dtype).mT, beta=0, alpha=factor, out=made)
+        if shape[1] <= FEW:
+            torch.mul(torch.bmm(keys, queries.mT).mT, factor, out=made)
+        else:
+            torch.baddbmm(made, queries, keys.mT, beta=0, alpha=factor, out=made)
         return made if softcap is None else made.tanh_().mul_(softcap * LOG2E)
 
     def scores(self, queries: Tensor, keys: Tensor, buffer: Tensor, tile: Tile) -> Tensor:
         """The products with the bias and the mask."""
         products = self.products(queries, keys, buffer)
         if self.bias is not None:
-            added = self.bias.between(tile.positions, tile.keys).unflatten(0, (-1, self.group))
-            self.spread(products).add_(added.transpose(1, 2), alpha=LOG2E)
+            added = self.bias.between(tile.positions, tile.keys)
+            added = torch.unflatten(added, 0, (-1, self.group)).transpose(1, 2)
+            self.spread(products).add_(added, alpha=LOG2E)
         if tile.limit is not None:  # 4 times as fast as masked_fill_
             partly = self.spread(products)[..., tile.partly_columns]
             torch.minimum(partly, tile.limit, out=partly)
         return products
-
-
-def _parts(
-    q: Tensor, k: Tensor, sizes: Sizes, mask: Mask, bias: BiasValues | None, *factors: float | None
-) -> Iterator[_Part]:
-    group, lengths = q.shape[2], (q.shape[3], k.shape[2])
-    made: dict[Mask, list[Tile]] = {}
-    for batch in (slice(b, b + sizes[0]) for b in range(0, len(q), sizes[0])):
-        ranges = mask.padding[batch] if isinstance(mask.padding, tuple) else None
-        own = replace(mask, padding=ranges)
-        if own not in made:
-            made[own] = list(tiles(own, lengths, sizes[2:], q.device))
-        for first in range(0, k.shape[1], sizes[1]):
-            heads = slice(first, min(first + sizes[1], k.shape[1]))
-            own_bias = bias
-            if bias is not None:
-                values = bias.values[first * group : heads.stop * group]
-                own_bias = replace(bias, values=values)
-            yield _Part(batch, heads, group, *factors, own_bias, made[own])
-
-
-def _sum_dtype(x: Tensor) -> torch.dtype:
-    return torch.promote_types(x.dtype, torch.float32)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from math import ceil
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -18,8 +18,12 @@ if TYPE_CHECKING:
 
 CORE_CACHE_BYTES: Final = 1 << 20
 """A core's second-level cache where the system does not report it."""
-CACHES = 2
-RF, RC = 256, 128
+CACHES: Final = 2
+"""Second-level caches that the scores of a tile may fill: fewer, larger tiles were faster."""
+MOST_ROWS: Final = 512
+"""Queries of a tile with a full mask: products of fewer rows are slower."""
+LEAST_ROWS: Final = 128
+"""Queries of a tile with another mask: fewer of their scores are hidden."""
 STEP: Final = 16
 """Blocks of keys but the last have a multiple of this length, for vectors of the CPU."""
 
@@ -88,31 +92,48 @@ def tiles(
             yield Tile(queries, positions, keys, keys.start == start, partly, most)
 
 
-def fitting_sizes(
-    shape: tuple[int, ...],
-    key_length: int,
-    mask: Mask,
-    blocks: tuple[int | None, int | None],
-    device: torch.device,
-) -> Sizes:
+def parts_of(
+    mask: Mask, q: Tensor, k: Tensor, sizes: Sizes
+) -> Iterator[tuple[slice, slice, list[Tile]]]:
+    """Batch rows and key heads that are computed together, with their tiles.
+
+    q  [B, Hk, G, Tq, D]
+    k  [B, Hk, Tk, D]
+
+    Batch rows with padding of their own have tiles of their own.
+    """
+    made: dict[Mask, list[Tile]] = {}
+    for row in range(0, len(q), sizes[0]):
+        batch, own = slice(row, min(row + sizes[0], len(q))), mask
+        if isinstance(mask.padding, tuple):
+            own = replace(mask, padding=mask.padding[batch])
+        if own not in made:
+            made[own] = list(tiles(own, (q.shape[3], k.shape[2]), sizes[2:], q.device))
+        for head in range(0, k.shape[1], sizes[1]):
+            yield batch, slice(head, min(head + sizes[1], k.shape[1])), made[own]
+
+
+def fitting_sizes(q: Tensor, k: Tensor, mask: Mask, blocks: tuple[int | None, int | None]) -> Sizes:
     """Sizes with which the float32 scores of a head's tile fill CACHES second-level caches.
 
-    shape   B, Hk, G and Tq of queries in groups of G heads for a key head
+    q       [B, Hk, G, Tq, D]: queries in groups of G heads for a key head
+    k       [B, Hk, Tk, D]
     blocks  chosen queries and keys of a tile; None: by the cache
 
     A tile holds at least a head for each thread of a CPU, and more heads where tiles are small.
+    Half precision is converted: then the keys of a tile fit, too.
     """
     import torch  # noqa: PLC0415 - the contract imports without torch
 
-    batch, heads, group, length = shape
-    threads = torch.get_num_threads() if device.type == "cpu" else 1
-    room = CACHES * core_cache_bytes(device) // 4
-    reach = min(key_length, mask.left or key_length)
-    fitting = 512 if mask.is_full else min(512, max(128, reach // 16))
-    rows = blocks[0] or max(1, fitting // group)
-    queries = min(length, rows)
-    keys = min(key_length, blocks[1] or max(64, room // (queries * group) // STEP * STEP))
-    count = max(threads, threads * room // (group * queries * keys))
+    batch, heads, group, length, width = q.shape
+    threads = torch.get_num_threads() if q.device.type == "cpu" else 1
+    room = CACHES * core_cache_bytes(q.device) // 4
+    reach = min(k.shape[2], mask.left or k.shape[2])
+    fitting = MOST_ROWS if mask.is_full else min(MOST_ROWS, max(LEAST_ROWS, reach // 16))
+    queries = min(length, blocks[0] or max(1, fitting // group))
+    rows = max(group * queries, 1 if q.element_size() >= 4 else width)
+    keys = min(k.shape[2], blocks[1] or max(STEP, room // rows // STEP * STEP))
+    count = max(threads, threads * room // (rows * keys))
     return min(batch, max(1, count // heads)), min(heads, count), queries, keys
 
 
@@ -159,7 +180,7 @@ def _outside(keys: range, seen: tuple[int, int]) -> range:
 
 def _shifted(mask: Mask, positions: range, keys: range) -> tuple[range, range]:
     """The same pairs of a band, with keys from 0; other masks depend on the place."""
-    by = keys.start if mask.padding is mask.documents is mask.rows is None else 0
+    by = keys.start if mask == Mask(mask.left, mask.right) else 0
     return range(positions.start - by, positions.stop - by), range(keys.start - by, keys.stop - by)
 
 
