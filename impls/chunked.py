@@ -86,13 +86,13 @@ class _Chunked(torch.autograd.Function):
             queries, keys, values = part.rows(q), part.take(k), part.take(v)
             tops = queries.new_full((*queries.shape[:2], 1), least)
             totals = torch.zeros_like(tops)
-            summed = queries.new_zeros((*queries.shape[:2], v.shape[-1]))
+            summed = part.rows(out).zero_()  # of out itself where its dtype and layout allow
             for tile in part.tiles:
                 rows, at = tile.rows(part.group), tile.columns
                 top, total, block = tops[:, rows], totals[:, rows], summed[:, rows]
                 tiled = queries[:, rows], keys[:, at].to(dtype), buffer, tile
                 weights = part.scores(*tiled)
-                # The sums say whether the references are too low. A GPU would have to wait for them.
+                # The sums say whether references are too low. A GPU would have to wait for them.
                 low = tile.first or q.device.type != "cpu"
                 sums = top if low else weights.sub_(top).exp2_().sum(-1, keepdim=True)
                 if not low and not sums.amax() < LARGEST_SUM:
@@ -124,7 +124,7 @@ class _Chunked(torch.autograd.Function):
         for part in ctx.parts:
             queries, douts, log_sum = (part.rows(x) for x in (q, dout, log_sums))
             shift = part.rows(out).mul(douts).sum(-1, keepdim=True)
-            dqueries = torch.zeros_like(queries)
+            dqueries = part.rows(dq).zero_()
             keys, values, dkeys, dvalues = (part.take(x) for x in (k, v, dk, dv))
             for tile in part.tiles:
                 rows, at = tile.rows(part.group), tile.columns

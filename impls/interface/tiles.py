@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from math import ceil
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from impls.interface.mask import Mask
@@ -128,11 +129,12 @@ def fitting_sizes(q: Tensor, k: Tensor, mask: Mask, blocks: tuple[int | None, in
     batch, heads, group, length, width = q.shape
     threads = torch.get_num_threads() if q.device.type == "cpu" else 1
     room = CACHES * core_cache_bytes(q.device) // 4
-    reach = min(k.shape[2], mask.left or k.shape[2])
+    is_window = mask.left is not None and mask.right is not None
+    reach = min(k.shape[2], (mask.left or 0) + (mask.right or 0)) if is_window else k.shape[2]
     fitting = MOST_ROWS if mask.is_full else min(MOST_ROWS, max(LEAST_ROWS, reach // 16))
     queries = min(length, blocks[0] or max(1, fitting // group))
     rows = max(group * queries, 1 if q.element_size() >= 4 else width)
-    keys = min(k.shape[2], blocks[1] or max(STEP, room // rows // STEP * STEP))
+    keys = min(reach + queries, k.shape[2], blocks[1] or max(STEP, room // rows // STEP * STEP))
     count = max(threads, threads * room // (rows * keys))
     return min(batch, max(1, count // heads)), min(heads, count), queries, keys
 
@@ -144,8 +146,9 @@ def core_cache_bytes(device: torch.device) -> int:
 
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).L2_cache_size
-    name = "SC_LEVEL2_CACHE_SIZE"
-    return (os.sysconf(name) if name in os.sysconf_names else 0) or CORE_CACHE_BYTES
+    path = Path("/sys/devices/system/cpu/cpu0/cache/index2/size")
+    found = re.fullmatch(r"(\d+)K", path.read_text().strip()) if path.exists() else None
+    return int(found[1]) << 10 if found else CORE_CACHE_BYTES
 
 
 def _query_blocks(mask: Mask, length: int, size: int) -> Iterator[range]:
