@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 CORE_CACHE_BYTES: Final = 1 << 20
-"""A core's second-level cache where the system does not report it."""
+"""A core's second-level cache where the system does not report it, and the least to count with:
+smaller tiles lose more time between operators than they save in the cache."""
 CACHES: Final = 2
 """Second-level caches that the scores of a tile may fill: fewer, larger tiles were faster."""
 MOST_ROWS: Final = 512
@@ -43,8 +44,8 @@ class Tile:
     first      whether no tile before it has these queries
     partly     the smallest range of its keys outside of which every query sees every key
     limit      the largest score of the pairs with keys `partly`, -inf where the mask hides them,
-               else inf; float32, [B, 1, R, 1, keys] with padding, else [1, 1, R, 1, keys]; None
-               where it hides none
+               else inf; float32, [B, 1, R, 1, keys] with padding, else [R, 1, keys]; None where
+               it hides none
     """
 
     queries: range
@@ -141,14 +142,14 @@ def fitting_sizes(q: Tensor, k: Tensor, mask: Mask, blocks: tuple[int | None, in
 
 @lru_cache(maxsize=8)
 def core_cache_bytes(device: torch.device) -> int:
-    """Bytes of the second-level cache of a CPU's core, or of a GPU."""
+    """Bytes of the second-level cache of a CPU's core, at least CORE_CACHE_BYTES, or of a GPU."""
     import torch  # noqa: PLC0415 - the contract imports without torch
 
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).L2_cache_size
     path = Path("/sys/devices/system/cpu/cpu0/cache/index2/size")
     found = re.fullmatch(r"(\d+)K", path.read_text().strip()) if path.exists() else None
-    return int(found[1]) << 10 if found else CORE_CACHE_BYTES
+    return max(CORE_CACHE_BYTES, int(found[1]) << 10 if found else 0)
 
 
 def _query_blocks(mask: Mask, length: int, size: int) -> Iterator[range]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -131,14 +132,33 @@ def test_gradients_of_all_parameters_are_the_same(name: str) -> None:
         assert torch.allclose(found[each], own, rtol=1e-3, atol=1e-4 * float(own.abs().max())), each
 
 
-def test_a_trained_sink_without_a_gradient_is_refused() -> None:
+WITHOUT_SINK_GRADIENT = """
+from impls.interface import Limits, implementation
+from impls.interface.limits import EVERY_MASK
+from impls.naive import naive
+
+
+@implementation(Limits(masks=EVERY_MASK, sink=True))
+def constant_sink(q, k, v, *, mask, scale, sink=None):
+    return naive.bound(mask=mask, scale=scale, sink=sink.detach())(q, k, v)
+"""
+
+
+def test_a_trained_sink_without_a_gradient_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "constant_sink.py").write_text(WITHOUT_SINK_GRADIENT)
     of = MODELS["gpt-oss sinks"]()
     said = "gives no gradient of the sink, which is trained"
-    with pytest.raises(LayerRefusedError, match=said), use(of.model, "chunked"):
+    file = str(tmp_path / "constant_sink.py")
+    with pytest.raises(LayerRefusedError, match=said), use(of.model, file):
         of.logits(of.model)
-    with use(of.model, "naive"):
-        of.logits(of.model).sum().backward()  # type: ignore[no-untyped-call] # torch's
-    assert of.model.model.layers[0].self_attn.sinks.grad is not None
+
+
+def test_a_trained_sink_has_the_gradient_of_the_definition() -> None:
+    of = MODELS["gpt-oss sinks"]()
+    expected, found = (gradients(of, lambda n=n: use(of.model, n)) for n in ("naive", "chunked"))
+    name = "model.layers.0.self_attn.sinks"
+    assert (expected[name] != 0).any()
+    assert torch.allclose(found[name], expected[name], rtol=1e-3, atol=1e-5)
 
 
 def test_a_model_that_never_calls_the_interface_is_named_with_its_count() -> None:
