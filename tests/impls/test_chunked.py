@@ -184,8 +184,13 @@ def test_no_attention_operator_of_torch_runs_inside(beside: str) -> None:
 
 
 def test_no_reference_is_raised_where_sums_stay_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    raised = []
-    monkeypatch.setattr("impls.chunked._raise", lambda *given: raised.append(raise_(*given)))
+    raised: list[Tensor] = []
+
+    def spy(top: Tensor, new_top: Tensor, sums: tuple[Tensor, ...]) -> None:
+        raised.append(new_top)
+        raise_(top, new_top, sums)
+
+    monkeypatch.setattr("impls.chunked._raise", spy)
     problem = Problem.parse("b1 h1 t64/512 d8")
     x = inputs(problem)
     SMALL.bound(mask=problem.mask, scale=0.3)(*x)
@@ -202,7 +207,8 @@ def test_no_reference_is_raised_where_sums_stay_small(monkeypatch: pytest.Monkey
 )
 def test_the_sink_gets_its_gradient(text: str) -> None:
     problem = Problem.parse(f"b2 h4/2 d8 {text} sink")
-    x, found = inputs(problem), []
+    x = inputs(problem)
+    found: list[Tensor] = []
     for each in (SMALL, DEFINITION):
         given = make_inputs(problem, purpose="test")
         sink = torch.linspace(-2, 3, 4, dtype=torch.float64, requires_grad=True)
