@@ -184,10 +184,8 @@ class _Part:
         return x.view(len(x) // heads, heads, length, self.group, x.shape[2])
 
     def put(self, x: Tensor, rows: Tensor) -> None:
-        """Write rows to x [B, Hk, G, Tq, ...], unless they are its own memory."""
-        place = x[self.batch, self.heads]
-        if place.data_ptr() != rows.data_ptr():
-            place.copy_(self.spread(rows).transpose(2, 3))
+        """Write rows to x [B, Hk, G, Tq, ...]; they may be its own memory, with equal strides."""
+        x[self.batch, self.heads].squeeze().copy_(self.spread(rows).transpose(2, 3).squeeze())
 
     def logits(self, sink: Tensor, like: Tensor) -> Tensor:
         """The sink of every row in units of log 2, [N, T * G, 1]."""
