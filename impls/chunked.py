@@ -1,18 +1,19 @@
-"""Exact attention block by block, never holding all Tq x Tk scores (arXiv 2112.05682, 2205.14135).
+"""Exact attention tile by tile, never holding all Tq x Tk scores (arXiv 2112.05682, 2205.14135).
 
-Online softmax: the maximum and the sum of a row are updated block by block. When a block raises the
-maximum, the partial sums are scaled by exp(old maximum - new maximum). The forward pass saves the
-output and the logarithm of the sum; the backward pass recomputes the weights of a block as
-exp(score - log of sum).
+Online softmax: a row of queries has a reference score, and sums of exp(score - reference). A tile
+whose scores exceed the reference by far raises it to their maximum, and scales the sums so far by
+exp(old - new). The quotient of the sums is the same for every reference. The backward pass
+recomputes the weights of a tile as exp(score - log of sum).
 
-Fully hidden blocks are skipped, and fully visible blocks are not masked. A bias is computed block
-by block. A sink initializes the maximum and the sum of every row.
+Scores are in units of log 2: exp of torch takes 4 times as long for -inf, exp2 does not. A tile
+fits the cache and has a head for each thread. docs/kernels.md has the measurements.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from math import log, prod
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -20,13 +21,15 @@ from torch.autograd.function import once_differentiable
 
 from impls.interface import BiasValues, Limits, Mask, implementation
 from impls.interface.limits import EVERY_BIAS, EVERY_MASK
-from impls.interface.rows import slices
+from impls.interface.tiles import Tile, fitting_sizes, parts_of
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-BLOCKS = (64, 128, 256, 512, 1024)
+BLOCKS: Final = (64, 128, 256, 512, 1024)
 """Rows of a block that are worth trying."""
+LOG2E: Final = 1 / log(2)
+FEW: Final = 32
+"""Rows of queries up to which keys times queries is faster than queries times keys."""
+LARGEST_SUM: Final = 2.0**12
+"""A tile with a larger sum of exp(score - reference) in a row raises the references."""
 
 
 @implementation(
@@ -43,183 +46,171 @@ def chunked(  # noqa: PLR0913 - the arguments of the contract and two settings
     bias: BiasValues | None = None,
     softcap: float | None = None,
     sink: Tensor | None = None,
-    block_q: int = 256,
-    block_k: int = 512,
+    block_q: int | None = None,
+    block_k: int | None = None,
 ) -> Tensor:
-    """Attention in blocks of `block_q` queries and `block_k` keys.
+    """Attention in tiles of `block_q` queries and `block_k` keys; None: by the size of the cache.
 
     q       [B, Hq, Tq, D]
     k       [B, Hk, Tk, D]; queries that share a key head are multiplied with a block together
     v       [B, Hk, Tk, Dv]
-    out     [B, Hq, Tq, Dv] in q's dtype; half precision accumulates in float32
+    out     [B, Hq, Tq, Dv] in q's dtype; half precision is computed in float32
     """
     grouped = torch.unflatten(q, 1, (k.shape[1], -1))
-    settings = _Settings(mask, scale, bias, softcap, sink, (block_q, block_k))
-    out: Tensor = _Chunked.apply(grouped, k, v, settings)  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    group, sizes = grouped.shape[2], fitting_sizes(grouped, k, mask, (block_q, block_k))
+    parts = []
+    for batch, heads, tiles in parts_of(mask, grouped, k, sizes):
+        of_heads = slice(heads.start * group, heads.stop * group)
+        own = bias and replace(bias, values=bias.values[of_heads])
+        parts.append(_Part(batch, heads, group, scale, softcap, own, tiles))
+    room = prod(sizes) * group
+    out: Tensor = _Chunked.apply(grouped, k, v, sink, parts, room)  # type: ignore[no-untyped-call]  # torch leaves it untyped
     return out.flatten(1, 2)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Settings:
-    """The arguments without gradients; `blocks` are the sizes of query and key blocks."""
-
-    mask: Mask
-    scale: float
-    bias: BiasValues | None
-    softcap: float | None
-    sink: Tensor | None
-    blocks: tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Tile:
-    """A block of keys for a block of R queries.
-
-    hidden  pairs that the mask hides, [B or 1, 1, 1, R, keys]; None for none
-    added   the bias, [Hk, G, R, keys]; None without one
-    """
-
-    keys: slice
-    hidden: Tensor | None
-    added: Tensor | None
 
 
 class _Chunked(torch.autograd.Function):
     """The autograd function. q [B, Hk, G, Tq, D], G = Hq / Hk; k [B, Hk, Tk, D], v [..., Dv]."""
 
     @staticmethod
-    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, settings: _Settings) -> Tensor:
-        shape = (*q.shape[:-1], v.shape[-1])
+    def forward(ctx: Any, *inputs: Any) -> Tensor:
+        q, k, v, sink, ctx.parts, ctx.room = inputs
+        dtype = torch.promote_types(q.dtype, torch.float32)
+        least = torch.finfo(dtype).min
         # The layout of q. Tensor.dim_order() would import sympy, 0.5 s once a process.
         order = sorted(range(q.dim()), key=q.stride, reverse=True)
+        shape = (*q.shape[:-1], v.shape[-1])
         out = torch.empty_permuted(shape, order, dtype=q.dtype, device=q.device)
-        log_sums = torch.empty(q.shape[:-1], dtype=_sum_dtype(q.dtype), device=q.device)
-        for rows, tiles in _tiles(settings, q, k):
-            queries = _rows(q, rows).mul(settings.scale)
-            top, total = _initial(settings.sink, queries, k.shape[1])
-            summed = queries.new_zeros((*queries.shape[:-1], v.shape[-1]))
-            for tile in tiles:
-                products = _capped(queries @ _keys(k, tile.keys).mT, settings.softcap)
-                weights = _scores(products, tile)
-                new_top = torch.maximum(top, weights.amax(-1, keepdim=True))
-                weights.sub_(new_top).exp_()
-                shrink = (top - new_top).exp_()
-                total.mul_(shrink).add_(weights.sum(-1, keepdim=True))
-                summed.mul_(shrink).add_(weights @ _keys(v, tile.keys))
-                top = new_top
-            # The maximum adds 1 to the total. Without a visible key total and weights are 0.
-            log_sum = top.add_(total.log()).masked_fill_(total == 0, float("inf"))
-            _put(log_sums.unsqueeze(-1), rows, log_sum)
-            _put(out, rows, summed.div_(total.clamp_min_(1.0)))
-        ctx.save_for_backward(q, k, v, out, log_sums)
-        ctx.settings = settings
+        log_sums = torch.empty((*q.shape[:-1], 1), dtype=dtype, device=q.device)
+        buffer = log_sums.new_empty(ctx.room)
+        for part in ctx.parts:
+            queries, keys, values = part.rows(q), part.take(k), part.take(v)
+            tops = queries.new_full((*queries.shape[:2], 1), least)
+            totals = torch.zeros_like(tops)
+            summed = part.rows(out).zero_()  # of out itself where its dtype and layout allow
+            for tile in part.tiles:
+                rows, at = tile.rows(part.group), tile.columns
+                top, total, block = tops[:, rows], totals[:, rows], summed[:, rows]
+                tiled = queries[:, rows], keys[:, at].to(dtype), buffer, tile
+                weights = part.scores(*tiled)
+                # The sums say whether references are too low. A GPU would have to wait for them.
+                low = tile.first or q.device.type != "cpu"
+                sums = top if low else weights.sub_(top).exp2_().sum(-1, keepdim=True)
+                if not low and not sums.amax() < LARGEST_SUM:
+                    low, weights = True, part.scores(*tiled)
+                if low:
+                    new_top = torch.maximum(top, weights.amax(-1, keepdim=True))
+                    _raise(top, new_top, () if tile.first else (total, block))
+                    sums = weights.sub_(top).exp2_().sum(-1, keepdim=True)
+                total.add_(sums)
+                torch.baddbmm(block, weights, values[:, at].to(dtype), out=block)
+            if sink is not None:  # one more score of every row, without a value
+                logits = part.logits(sink.to(dtype).clamp_min(least), tops)
+                _raise(tops, torch.maximum(tops, logits), (totals, summed))
+                totals.add_(logits.sub(tops).exp2_())
+            empty = totals == 0  # no visible key
+            part.put(out, summed.div_(totals.masked_fill(empty, 1.0)))
+            part.put(log_sums, tops.add_(totals.log2_()).masked_fill_(empty, float("inf")))
+        ctx.save_for_backward(q, k, v, sink, out, log_sums)
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, dout: Tensor) -> tuple[Tensor | None, ...]:
-        q, k, v, out, log_sums = ctx.saved_tensors
-        settings: _Settings = ctx.settings
-        dq = torch.empty_like(q)
-        dk, dv = (torch.zeros(x.shape, dtype=_sum_dtype(x.dtype), device=x.device) for x in (k, v))
-        for rows, tiles in _tiles(settings, q, k):
-            queries, dblock = _rows(q, rows).mul(settings.scale), _rows(dout, rows)
-            log_sum = _rows(log_sums.unsqueeze(-1), rows)
-            shift = (dblock * _rows(out, rows)).sum(-1, keepdim=True)
-            dqueries = torch.zeros_like(queries)
-            for tile in tiles:
-                block = _keys(k, tile.keys)
-                products = _capped(queries @ block.mT, settings.softcap)
-                slope = _slope(products, settings.softcap)
-                weights = _scores(products, tile).sub_(log_sum).exp_()
-                dv[:, :, tile.keys] += weights.mT @ dblock
-                dscores = (dblock @ _keys(v, tile.keys).mT).sub_(shift).mul_(weights)
-                dproducts = dscores if slope is None else dscores.mul_(slope)
-                dk[:, :, tile.keys] += dproducts.mT @ queries
-                dqueries += dproducts @ block
-            _put(dq, rows, dqueries.mul_(settings.scale))
-        return dq, dk.to(k.dtype), dv.to(v.dtype), None
+        q, k, v, sink, out, log_sums = ctx.saved_tensors
+        dq, dtype = torch.empty_like(q), log_sums.dtype
+        dk, dv = (log_sums.new_zeros(x.shape) for x in (k, v))
+        dsink = None if sink is None else log_sums.new_zeros(q.shape[1:3])
+        buffers = log_sums.new_empty((2, ctx.room))
+        for part in ctx.parts:
+            queries, douts, log_sum = (part.rows(x) for x in (q, dout, log_sums))
+            shift = part.rows(out).mul(douts).sum(-1, keepdim=True)
+            dqueries = part.rows(dq).zero_()
+            keys, values, dkeys, dvalues = (part.take(x) for x in (k, v, dk, dv))
+            for tile in part.tiles:
+                rows, at = tile.rows(part.group), tile.columns
+                query, key = queries[:, rows], keys[:, at].to(dtype)
+                weights = part.scores(query, key, buffers[0], tile)
+                weights.sub_(log_sum[:, rows]).exp2_()
+                dvalue, dkey, dquery = dvalues[:, at], dkeys[:, at], dqueries[:, rows]
+                torch.baddbmm(dvalue, weights.mT, douts[:, rows], out=dvalue)
+                dscores = buffers[1, : weights.numel()].view_as(weights)
+                torch.bmm(douts[:, rows], values[:, at].to(dtype).mT, out=dscores)
+                dscores.sub_(shift[:, rows]).mul_(weights)
+                if part.softcap is not None:  # the derivative of the cap is 1 - tanh^2
+                    tanh = part.products(query, key, buffers[0]).div_(part.softcap * LOG2E)
+                    dscores.addcmul_(dscores, tanh.square_(), value=-1)
+                torch.baddbmm(dkey, dscores.mT, query, alpha=part.scale, out=dkey)
+                torch.baddbmm(dquery, dscores, key, alpha=part.scale, out=dquery)
+            part.put(dq, dqueries)
+            if dsink is not None:
+                weights = part.logits(sink.to(dtype), shift).sub(log_sum).exp2_()
+                dsink[part.heads] -= part.spread(weights.mul_(shift)).sum((0, 2, 4))
+        dsink = dsink if dsink is None else dsink.flatten().to(sink.dtype)
+        return dq, dk.to(k.dtype), dv.to(v.dtype), dsink, None, None
 
 
-def _tiles(settings: _Settings, q: Tensor, k: Tensor) -> Iterator[tuple[slice, Iterator[_Tile]]]:
-    """Each block of query rows with the key blocks that it sees."""
-    offset = k.shape[-2] - q.shape[-2]
-    for rows in _query_blocks(settings, q.shape[-2]):
-        positions = range(rows.start + offset, rows.stop + offset)
-        yield rows, _key_blocks(settings, q, k.shape[-2], positions)
+def _raise(top: Tensor, new_top: Tensor, sums: tuple[Tensor, ...]) -> None:
+    """Raise the references `top`, and scale the sums so far."""
+    shrink = top.sub_(new_top).exp2_()
+    for each in sums:
+        each.mul_(shrink)
+    top.copy_(new_top)
 
 
-def _query_blocks(settings: _Settings, length: int) -> Iterator[slice]:
-    """Blocks of queries, each within one row of a packed batch: a block then sees its keys only."""
-    packed = settings.mask.rows
-    for part in [slice(0, length)] if packed is None else [each for each, _ in slices(packed)]:
-        for start in range(part.start, part.stop, settings.blocks[0]):
-            yield slice(start, min(start + settings.blocks[0], part.stop))
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Batch rows and key heads that are computed together, N = batch rows * heads."""
 
+    batch: slice
+    heads: slice
+    group: int
+    scale: float
+    softcap: float | None
+    bias: BiasValues | None
+    tiles: list[Tile]
 
-def _key_blocks(
-    settings: _Settings, q: Tensor, key_length: int, positions: range
-) -> Iterator[_Tile]:
-    mask, bias = settings.mask, settings.bias
-    first, last = positions[0], positions[-1]
-    start, end = mask.span(first, last, key_length)
-    batch = torch.arange(len(q), device=q.device)[:, None, None, None, None]
-    for begin in range(start, end, settings.blocks[1]):
-        keys = range(begin, min(begin + settings.blocks[1], end))
-        hidden = None
-        if not mask.covers(first, last, keys.start, keys.stop, key_length):
-            queries = torch.arange(first, last + 1, device=q.device)[:, None]
-            columns = torch.arange(keys.start, keys.stop, device=q.device)
-            hidden = ~mask.visible(batch, queries, columns)
-        added = (
-            None
-            if bias is None
-            else torch.unflatten(bias.between(positions, keys), 0, q.shape[1:3])
-        )
-        yield _Tile(slice(keys.start, keys.stop), hidden, added)
+    def take(self, x: Tensor) -> Tensor:
+        """[N, ...] of [B, Hk, ...]."""
+        return x[self.batch, self.heads].flatten(0, 1)
 
+    def rows(self, x: Tensor) -> Tensor:
+        """[N, Tq * G, ...] of [B, Hk, G, Tq, ...], in the accumulation dtype."""
+        x = self.take(x).transpose(1, 2).flatten(1, 2)
+        return x.to(torch.promote_types(x.dtype, torch.float32))
 
-def _initial(sink: Tensor | None, queries: Tensor, heads: int) -> tuple[Tensor, Tensor]:
-    """Initial maximum and sum of every row, each [B, Hk, G * R, 1]."""
-    top = torch.full_like(queries[..., :1], torch.finfo(queries.dtype).min)
-    if sink is None:
-        return top, torch.zeros_like(top)
-    logits = torch.unflatten(sink.to(top.dtype), 0, (heads, -1))[..., None, None]
-    torch.unflatten(top, 2, (logits.shape[1], -1)).clamp_min_(logits)
-    return top, torch.ones_like(top)
+    def spread(self, x: Tensor) -> Tensor:
+        """[batch rows, heads, T, G, ...] of [N, T * G, ...]."""
+        heads, length = self.heads.stop - self.heads.start, x.shape[1] // self.group
+        return x.view(len(x) // heads, heads, length, self.group, x.shape[2])
 
+    def put(self, x: Tensor, rows: Tensor) -> None:
+        """Write rows to x [B, Hk, G, Tq, ...]; they may be its own memory, with equal strides."""
+        x[self.batch, self.heads].squeeze().copy_(self.spread(rows).transpose(2, 3).squeeze())
 
-def _capped(products: Tensor, softcap: float | None) -> Tensor:
-    return products if softcap is None else products.div_(softcap).tanh_().mul_(softcap)
+    def logits(self, sink: Tensor, like: Tensor) -> Tensor:
+        """The sink of every row in units of log 2, [N, T * G, 1]."""
+        of_heads = torch.unflatten(sink, 0, (-1, self.group))[self.heads, None, :, None]
+        return of_heads.mul(LOG2E).expand_as(self.spread(like)).reshape(like.shape)
 
+    def products(self, queries: Tensor, keys: Tensor, buffer: Tensor) -> Tensor:
+        """Scaled and capped products in units of log 2, [N, R * G, keys], in the buffer."""
+        softcap, shape = self.softcap, (*queries.shape[:2], keys.shape[1])
+        made = buffer[: prod(shape)].view(shape)
+        factor = self.scale * (LOG2E if softcap is None else 1 / softcap)
+        if shape[1] <= FEW:
+            torch.mul(torch.bmm(keys, queries.mT).mT, factor, out=made)
+        else:
+            torch.baddbmm(made, queries, keys.mT, beta=0, alpha=factor, out=made)
+        return made if softcap is None else made.tanh_().mul_(softcap * LOG2E)
 
-def _slope(capped: Tensor, softcap: float | None) -> Tensor | None:
-    """Derivative of the capped product, 1 - tanh^2; None without a softcap, where it is 1."""
-    return None if softcap is None else (capped / softcap).square_().neg_().add_(1)
-
-
-def _scores(products: Tensor, tile: _Tile) -> Tensor:
-    """Scores, [B, Hk, G * R, keys]: adds the bias and the mask to the products in place."""
-    if tile.added is not None:
-        torch.unflatten(products, 2, (-1, tile.added.shape[-2])).add_(tile.added)
-    if tile.hidden is not None:
-        spread = torch.unflatten(products, 2, (-1, tile.hidden.shape[-2]))
-        spread.masked_fill_(tile.hidden, float("-inf"))
-    return products
-
-
-def _rows(x: Tensor, rows: slice) -> Tensor:
-    """Rows of [B, Hk, G, Tq, D] as [B, Hk, G * R, D], in the accumulation dtype."""
-    return x[:, :, :, rows].flatten(2, 3).to(_sum_dtype(x.dtype))
-
-
-def _put(x: Tensor, rows: slice, block: Tensor) -> None:
-    x[:, :, :, rows] = torch.unflatten(block, 2, (x.shape[2], -1))
-
-
-def _keys(x: Tensor, keys: slice) -> Tensor:
-    return x[:, :, keys].to(_sum_dtype(x.dtype))
-
-
-def _sum_dtype(dtype: torch.dtype) -> torch.dtype:
-    return torch.promote_types(dtype, torch.float32)
+    def scores(self, queries: Tensor, keys: Tensor, buffer: Tensor, tile: Tile) -> Tensor:
+        """The products with the bias and the mask."""
+        products = self.products(queries, keys, buffer)
+        if self.bias is not None:
+            added = self.bias.between(tile.positions, tile.keys)
+            added = torch.unflatten(added, 0, (-1, self.group)).transpose(1, 2)
+            self.spread(products).add_(added, alpha=LOG2E)
+        if tile.limit is not None:  # 4 times as fast as masked_fill_
+            partly = self.spread(products)[..., tile.partly_columns]
+            torch.minimum(partly, tile.limit, out=partly)
+        return products
