@@ -54,7 +54,7 @@ SMALL: Final = (
     "b2 h4 t16 d16 full model:dit",
 )
 """A problem of each kind in each of its steps, small."""
-WITHOUT_GRADIENT: Final = dict.fromkeys(("gpt_oss", "t5", "swin"), "chunked")
+WITHOUT_GRADIENT: Final = dict.fromkeys(("t5", "swin"), "chunked")
 """Implementations that give no gradient of the sink or the bias, which these kinds train."""
 IMPOSTOR: Final = {"float32": 100.0, "bfloat16": 10.0}
 """An attention with a fault errs at least so many times as much as is allowed. No answer is 100
