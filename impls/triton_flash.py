@@ -11,10 +11,10 @@ are skipped, and only blocks at the edges are masked. Kernels take strides: noth
 Products are of the inputs' dtype, with float32 sums; those of float32 are not rounded to TF32.
 
 It never ran on a GPU. Results are tested with Triton's interpreter; tiles are chosen by what
-compiles for compute capability 8.0 and 9.0 without spilled registers.
+compiles for compute capability 8.0 and 9.0 with few spilled registers.
 """
 
-# mypy: disable-error-code="no-untyped-def"
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,possibly-undefined"
 # ruff: noqa: ANN001, ANN202, ARG001, PLR0913, PLR0917 - arguments of kernels are Triton's
 from __future__ import annotations
 
@@ -62,13 +62,13 @@ def triton_flash(
     for usual, kernel, turn in zip(_usual_tiles(problem), kernels, (1, 1, -1), strict=True):
         tile = [own or other for own, other in zip(chosen, usual, strict=True)]
         launches.append(_launcher(kernel, problem, tile, turn))
-    return lambda q, k, v: _TritonFlash.apply(q, k, v, launches)  # type: ignore[no-any-return, no-untyped-call]  # torch leaves it untyped
+    return lambda q, k, v: _TritonFlash.apply(q, k, v, launches)
 
 
 def _usual_tiles(problem: Problem) -> tuple[tuple[int, int, int, int], ...]:
     """block_m, block_n, warps and stages: for the output, for dq, and for dk with dv."""
     if problem.dtype == "float32":
-        return ((32, 32, 4, 2),) * 3
+        return ((32, 32, 8, 1),) * 3
     if problem.head_dim <= 64:
         return (128, 64, 8, 3), (128, 64, 8, 2), (128, 32, 8, 2)
     return (128, 64, 8, 2), (128, 32, 8, 2), (64, 32, 8, 2)

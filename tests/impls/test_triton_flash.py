@@ -14,6 +14,7 @@ import pytest
 
 import impls
 from impls.interface import Implementation, Mask, Problem
+from suites.measure.compilers import compilers
 
 CUDA = (9, 0)
 CASES = (
@@ -25,6 +26,8 @@ CASES = (
     "b2 h2 t1/70 d16 causal scale0.3",
     "[block_m=32,block_n=64] b1 h1 t70/100 d64 window:40:9 train",
 )
+HARD = ("b1 h2 t20 d16 causal bf16",)
+"""Cases that are checked on hard inputs too, which takes many calls."""
 
 
 def triton_flash() -> Implementation:
@@ -40,7 +43,7 @@ def findings() -> dict[str, str]:
         if "triton" in os.environ.get("ATTNBENCH_REQUIRE", ""):
             pytest.fail("ATTNBENCH_REQUIRE names triton: it is not installed")
         pytest.skip("triton is not installed")
-    program = [sys.executable, "-m", "tests.impls.triton_interpreter", *CASES]
+    program = [sys.executable, "-m", "tests.impls.triton_interpreter", *CASES, "hard", *HARD]
     environment = {**os.environ, "TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"}
     child = subprocess.run(program, env=environment, capture_output=True, text=True, check=False)
     assert child.returncode == 0, child.stderr
@@ -48,7 +51,7 @@ def findings() -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", [*CASES, *HARD])
 def test_it_agrees_in_the_interpreter(case: str, findings: dict[str, str]) -> None:
     assert findings[case] == ""
 
@@ -83,6 +86,10 @@ def test_it_says_that_it_never_ran_on_a_device() -> None:
     assert triton_flash().ran_on == ""
 
 
+def test_it_is_known_to_compile() -> None:
+    assert compilers(triton_flash()) == {"triton"}
+
+
 def test_loading_the_file_does_not_import_triton() -> None:
     program = "import sys, impls; impls.load([impls.FOLDER / 'triton_flash.py']); "
     program += "sys.exit('triton' in sys.modules)"
@@ -95,7 +102,7 @@ MASKS = [(None, None), (None, 0), (9, 0), (9, 8), (1, 0), (40, 3), (None, 5), (7
 @pytest.mark.parametrize(("left", "right"), MASKS)
 @pytest.mark.parametrize(("rows", "columns"), [(65, 65), (33, 70), (70, 33), (1, 50), (50, 1)])
 @pytest.mark.parametrize(("block", "step"), [(16, 8), (8, 16), (32, 32)])
-def test_ranges_hold_what_a_block_sees(  # noqa: PLR0913, PLR0917 - a mask, lengths and a tile
+def test_ranges_hold_what_a_block_sees(
     left: int | None, right: int | None, rows: int, columns: int, block: int, step: int
 ) -> None:
     module: Any = importlib.import_module("impls.triton_flash")

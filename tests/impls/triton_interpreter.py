@@ -1,7 +1,8 @@
 """A program that checks `triton_flash` with Triton's interpreter: problems to findings, as JSON.
 
-A case is a problem, with settings in brackets before it: `[block_m=32] t65 causal`. A process of
-its own: Triton reads TRITON_INTERPRET at its import.
+A case is a problem, with settings in brackets before it: `[block_m=32] t65 causal`. The argument
+`hard` adds hard inputs to the cases after it. A process of its own: Triton reads TRITON_INTERPRET
+at its import.
 
 The interpreter has no arithmetic of bfloat16: its products multiply the bit patterns, and its
 conversions truncate. Both are replaced here by what a GPU does: products of the values with float32
@@ -22,7 +23,6 @@ import torch
 import impls
 from impls.interface import Implementation, Problem
 from suites.agreement.checker import Checker
-from suites.agreement.hard_checks import HardFindings
 
 MODULE = "triton.runtime.interpreter"
 
@@ -30,12 +30,14 @@ MODULE = "triton.runtime.interpreter"
 def main(cases: list[str]) -> None:
     """Print the reason of each case: empty where it agrees."""
     give_bfloat16()
-    shared: HardFindings = {}
+    labels: tuple[str, ...] | None = ()
     found = {}
     for case in cases:
+        if case == "hard":
+            labels = None
+            continue
         settings, _, text = case.rpartition("] ")
-        labels = () if settings else None  # hard inputs once for each set of features
-        checker = Checker(Problem.parse(text), seed=3, hard_findings=shared, labels=labels)
+        checker = Checker(Problem.parse(text), seed=3, labels=labels)
         found[case] = checker.check(triton_flash(settings)).reason
     sys.stdout.write(json.dumps(found))
 
