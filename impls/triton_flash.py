@@ -32,17 +32,13 @@ if TYPE_CHECKING:
     import triton.language as tl  # noqa: TC004 - `_kernels` imports it, which takes 0.4 s
     from triton.language import constexpr
 
+DTYPES = ("float16", "bfloat16", "float32")
 BLOCKS = (32, 64, 128)
 UNLIMITED = 1 << 30
 
 
 @implementation(
-    Limits(
-        devices=("cuda",),
-        dtypes=("float16", "bfloat16", "float32"),
-        head_dims=range(1, 129),
-        cuda_capability=(8, 0),
-    ),
+    Limits(devices=("cuda",), dtypes=DTYPES, head_dims=range(1, 129), cuda_capability=(8, 0)),
     choices={"block_m": BLOCKS, "block_n": BLOCKS, "warps": (4, 8), "stages": (1, 2, 3, 4)},
     slow_start=True,
     ran_on="",
@@ -84,20 +80,17 @@ def _launcher(kernel: Any, problem: Problem, tile: list[int], turn: int) -> Call
     after = UNLIMITED if mask.right is None else mask.right + lengths[1] - lengths[0]
     sizes = (*lengths[::turn], *(before, after)[::turn])
     ranges = _ranges(*sizes, *tile[:2]).to(problem.device)
-    group, dim = problem.query_heads // problem.key_heads, problem.head_dim
-    constants = {"D": dim, "M": tile[0], "N": tile[1], "TURN": turn}
-    constants["P"] = max(16, 1 << (dim - 1).bit_length())  # tl.dot takes powers of two from 16
+    heads, dim = (problem.query_heads, problem.key_heads), problem.head_dim
+    group = heads[0] // heads[1]
+    numbers = (ranges, len(ranges), heads[::turn][0], group, *sizes, problem.softmax_scale)
+    padded = max(16, 1 << (dim - 1).bit_length())  # tl.dot takes powers of two from 16
+    constants = {"D": dim, "P": padded, "M": tile[0], "N": tile[1], "TURN": turn}
+    options = {"num_warps": tile[2], "num_stages": tile[3]}
 
     def launch(tensors: tuple[Tensor, ...], *sums: Tensor) -> None:
-        batch, heads = tensors[0].shape[:2]
-        kernel[len(ranges) * batch * heads,](
-            tuple((x, *x.stride()) for x in tensors),
-            sums,
-            (ranges, len(ranges), heads, group, *sizes, problem.softmax_scale),
-            **constants,
-            num_warps=tile[2],
-            num_stages=tile[3],
-        )
+        programs = len(tensors[0]) * heads[::turn][0] * len(ranges)
+        strided = tuple((x, *x.stride()) for x in tensors)
+        kernel[programs,](strided, sums, numbers, **constants, **options)
 
     return launch
 
