@@ -25,6 +25,7 @@ _DECORATORS: Final = {
     ("torch", "compile"): "torch",
     ("jax", "jit"): "jax",
     ("numba", "njit"): "numba",
+    ("triton", "jit"): "triton",
 }
 """Compilers by a module and a name in it that code uses together."""
 _WHOLE_COMPILATION: Final = ("entire_frame_compile", "entire_backward_compile")

@@ -17,7 +17,7 @@ from tests.contract.found import FOUND, KNOWN, WRITTEN
 from tests.stand_in.runtime import Runtime
 
 CAPABILITY = (9, 0)
-NOT_EMULATED = ("xformers", "flex", "compiled")
+NOT_EMULATED = ("xformers", "flex", "compiled", "triton_flash")
 """Implementations whose kernels the stand-in does not have; no compiler writes for it."""
 CHOSEN = impls.select(
     [
