@@ -54,10 +54,16 @@ def attend(q, k, v, scale, window):
 """
 
 
+OWN: Final = ("triton_flash",)
+"""Of this program, for devices that the tests lack: docs/kernels.md has them."""
+
+
 def is_peer(each: Implementation | Missing) -> bool:
     """Of another library, of a compiler, for devices that the tests lack, or a part of torch."""
     if isinstance(each, Missing):
         return True
+    if each.name in OWN:
+        return False
     foreign = each.library is not None or each.slow_start or each.ran_on is not None
     return foreign or each.name.startswith("sdpa")
 

@@ -344,7 +344,7 @@ def test_the_capabilities_are_a_markdown_table() -> None:
 
 
 def test_what_few_take_is_named_in_one_column() -> None:
-    limits = Limits(biases=("none", "alibi", "relative"), own_value_dim=True, sink=True)
+    limits = Limits(biases=EVERY_BIAS, own_value_dim=True, sink=True)
     (_, row) = listings.capability_rows(
         (Entry(name="a", limits=ANY), Entry(name="b", limits=(limits,)))
     )

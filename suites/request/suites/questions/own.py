@@ -41,4 +41,8 @@ SUITE: Final = Suite(
     budget_s=12 * 60.0,
     slow_starts=True,
     names=("chunked", "local_window", "triton_flash", "sdpa_flash", "flex"),
+    left_out=(
+        "naive: it holds all scores, and other suites have it",
+        "multi_head: a layer is compared with layers, in the suite quick",
+    ),
 )
