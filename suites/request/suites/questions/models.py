@@ -40,10 +40,10 @@ SUITE: Final = Suite(
     description="small models of transformers and diffusers with random weights, one for each "
     "mechanism: forward pass or prefill, one decoded token, training step without optimizer",
     cases=_cases,
-    minutes=12.0,
+    minutes=20.0,
     sessions=5,
     round_budget_ms=1500.0,
-    budget_s=10 * 60.0,
+    budget_s=18 * 60.0,
     names=("naive", "chunked", "local_window", "sdpa", "sdpa_flash"),
     baselines=("sdpa", "naive"),
     left_out=(
