@@ -91,7 +91,7 @@ def test_steps_are_timed_in_rounds_with_their_attention(problem: Problem) -> Non
     task = Measure(
         session=1,
         **fields(problem, "naive", "chunked"),
-        round_budget_ms=60.0,
+        round_budget_ms=1_000.0,
         threads=2,
         twin_of="naive",
     )

@@ -7,6 +7,7 @@ a build without CUDA. A function mode translates "cuda" into it, and back where 
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, Final
@@ -171,6 +172,20 @@ def skip_beside_a_device() -> None:
 
 
 @contextmanager
+def _without_triton() -> Iterator[None]:
+    """Its do_bench is missing: it looks for NVIDIA's driver, which the stand-in is not."""
+    name, nothing = "triton.testing", object()
+    before = sys.modules.get(name, nothing)
+    sys.modules[name] = None  # type: ignore[assignment] # so that its import fails
+    try:
+        yield
+    finally:
+        del sys.modules[name]
+        if before is not nothing:
+            sys.modules[name] = before  # type: ignore[assignment] # a module
+
+
+@contextmanager
 def stand_in(**settings: Any) -> Iterator[Runtime]:
     """Within this, "cuda" is the stand-in, and torch.cuda its runtime.
 
@@ -191,6 +206,7 @@ def stand_in(**settings: Any) -> Iterator[Runtime]:
         stack.enter_context(patch("suites.measure.graph.GRAPH_CALLS", GRAPH_CALLS))
         stack.enter_context(patch("suites.measure.ceilings.SAMPLE_MS", CEILING_MS))
         stack.enter_context(patch.object(StandIn, "_current", StandIn(runtime)))
+        stack.enter_context(_without_triton())
         stack.enter_context(kernels_of_torch())
         stack.enter_context(_Dispatch())  # type: ignore[no-untyped-call] # torch's
         stack.enter_context(_Translate())
