@@ -21,6 +21,7 @@ from impls.interface.template import template
 from suites.agreement.checker import Checker
 from suites.agreement.hard_checks import HardFindings
 from suites.request.suites import named
+from tests.contract.covering import few
 
 KNOWN = impls.load()
 FOUND = impls.select([n for n, each in KNOWN.items() if isinstance(each, Implementation)], KNOWN)
@@ -32,6 +33,10 @@ SLOW = [each for each in FOUND if each.slow_start]
 """Those whose set-up takes seconds, for every size: the contract tests them on a few problems."""
 FEW: Final = 3
 """Problems of the agreement suite for one of SLOW."""
+EVERYWHERE: Final = ("naive", "chunked", "local_window")
+"""The program's own tiles and their judge get every problem that they accept. Others get problems
+that have each feature TIMES times: `run_bench.py run agreement` gives them every one."""
+TIMES: Final = 2
 HERE = "cuda" if torch.cuda.is_available() else "cpu"
 ANSWERED: HardFindings = {}
 """Problems with the same features share one check on hard inputs, as in a run."""
@@ -69,10 +74,10 @@ def problems(device: str = "cpu") -> list[Problem]:
 
 
 def pairs(group: Sequence[Implementation]) -> pytest.MarkDecorator:
-    """Parameters `problem` and `each`: every problem with every implementation that accepts it.
+    """Parameters `problem` and `each`: the problems that an implementation accepts.
 
-    Problems come in the outer loop, so that only one reference is in memory. One of SLOW gets a
-    FEW of them.
+    Problems come in the outer loop, so that only one reference is in memory. Those of
+    EVERYWHERE get all, those of SLOW a FEW, others a selection.
     """
     cases: list[Any] = [
         pytest.param(problem, each, id=f"{problem}-{each}")
@@ -84,12 +89,14 @@ def pairs(group: Sequence[Implementation]) -> pytest.MarkDecorator:
 def _accepted(
     group: Sequence[Implementation], device: str, capability: tuple[int, int] | None = None
 ) -> list[tuple[Problem, Implementation]]:
-    """Every problem with every implementation that accepts it, and a FEW for one of SLOW."""
+    """The problems that each implementation accepts: all, a selection, or a FEW for SLOW."""
     every = problems(device)
     accepted = {str(one): [p for p in every if not one.refusals(p, capability)] for one in group}
-    for one in SLOW:
-        if found := accepted.get(str(one)):
-            accepted[str(one)] = [*_few(found)]
+    for one in group:
+        if one in SLOW:
+            accepted[str(one)] = [*_few(accepted[str(one)])]
+        elif one.name not in EVERYWHERE:
+            accepted[str(one)] = few(accepted[str(one)], TIMES)
     return [(problem, one) for problem in every for one in group if problem in accepted[str(one)]]
 
 

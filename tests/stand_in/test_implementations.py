@@ -13,6 +13,7 @@ from impls.interface.problem import DTYPES
 from suites.agreement.bounds import expected
 from suites.agreement.checker import Checker
 from suites.agreement.hard_checks import HardFindings
+from tests.contract.covering import features, few
 from tests.contract.found import FOUND, KNOWN, WRITTEN
 from tests.stand_in.runtime import Runtime
 
@@ -57,28 +58,9 @@ SAMPLED = Problem.parse("b1 h4 t300 d16 causal bf16 train cuda")
 """Its query rows are sampled where that begins at fewer scores."""
 
 
-def features(problem: Problem) -> set[object]:
-    """Features that an implementation needs for a problem."""
-    lengths = problem.query_length - problem.key_length
-    parts = ("value_dim", "softcap", "sink", "scale", "has_keyless_rows")
-    return {
-        *problem.mask.kind.split("+"),
-        *(name for name in parts if getattr(problem, name)),
-        *(("bias", problem.bias.kind), ("training", problem.training)),
-        *(problem.dtype, problem.layout),
-        *((lengths > 0) - (lengths < 0), ("grouped", problem.query_heads > problem.key_heads)),
-    }
-
-
 def covering(each: Implementation) -> list[Problem]:
     """Few problems with every feature that an implementation takes."""
-    accepted = [p for p in PROBLEMS if not each.refusals(p, CAPABILITY)]
-    left = set().union(*map(features, accepted))
-    chosen: list[Problem] = []
-    while left:
-        chosen.append(max(accepted, key=lambda p: len(features(p) & left)))
-        left -= features(chosen[-1])
-    return chosen
+    return few([p for p in PROBLEMS if not each.refusals(p, CAPABILITY)])
 
 
 CASES = [(problem, each) for each in EVERY for problem in covering(each)]
