@@ -149,6 +149,18 @@ def test_repeats_stay_finite_and_leave_the_inputs(each: Implementation, text: st
     )
 
 
+def test_the_floor_of_half_precision_is_that_of_float32(monkeypatch: Any) -> None:
+    asked, calls_of = [], operators.calls_of
+
+    def watched(each: Implementation, problem: Problem) -> Any:
+        asked.append((str(each), problem.dtype))
+        return calls_of(each, problem)
+
+    monkeypatch.setattr(operators, "calls_of", watched)
+    assert "floor of chunked" in child.arms_of("h1 t8 d8 full bf16").calls
+    assert asked == [("sdpa_flash", "bfloat16"), ("chunked", "bfloat16"), ("chunked", "float32")]
+
+
 def test_the_arms_of_attention() -> None:
     full, window = (child.arms_of(f"h2 t40 d8 {mask}") for mask in ("full", "window:8"))
     assert set(full.calls) == {"sdpa_flash", "chunked", "floor of chunked"}
@@ -231,8 +243,8 @@ def test_the_default_problems_can_be_measured() -> None:
 
 def session(number: int, slow: float) -> Session:
     return Session(
-        task=Task(problem="b1", session=number, rounds=3),
-        times_ms={"a": (3 * slow, 3.0 * slow, 90.0), "b": (1.0, 1.0, 1.0), "c": (0.5, 0.5, 0.5)},
+        task=Task(problem="b1", session=number, rounds=4),
+        times_ms={"a": (3 * slow, 3 * slow, 90.0, 90.0), "b": (1.0,) * 4, "c": (0.5,) * 4},
         quiet=(0, 1),
         pairs=(("a", ("b",)), ("a", ("b", "c"))),
     )
