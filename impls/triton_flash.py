@@ -14,23 +14,19 @@ It never ran on a GPU. Results are tested with Triton's interpreter; tiles are c
 compiles for compute capability 8.0 and 9.0 with few spilled registers.
 """
 
-# mypy: disable-error-code="no-untyped-def,no-untyped-call,possibly-undefined"
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,possibly-undefined,name-defined"
 # ruff: noqa: ANN001, ANN202, ARG001, PLR0913, PLR0917 - arguments of kernels are Triton's
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from impls.interface import Limits, Problem, implementation
-
-if TYPE_CHECKING:
-    import triton.language as tl  # noqa: TC004 - `_kernels` imports it, which takes 0.4 s
-    from triton.language import constexpr
+from impls.interface import Library, Limits, Problem, implementation
 
 DTYPES = ("float16", "bfloat16", "float32")
 BLOCKS = (32, 64, 128)
@@ -40,6 +36,7 @@ UNLIMITED = 1 << 30
 @implementation(
     Limits(devices=("cuda",), dtypes=DTYPES, head_dims=range(1, 129), cuda_capability=(8, 0)),
     choices={"block_m": BLOCKS, "block_n": BLOCKS, "warps": (4, 8), "stages": (1, 2, 3, 4)},
+    library=Library(distribution="triton", module="triton"),
     slow_start=True,
     ran_on="",
 )
@@ -81,15 +78,14 @@ def _launcher(kernel: Any, problem: Problem, tile: list[int], turn: int) -> Call
     sizes = (*lengths[::turn], *(before, after)[::turn])
     ranges = _ranges(*sizes, *tile[:2]).to(problem.device)
     heads, dim = (problem.query_heads, problem.key_heads), problem.head_dim
-    group = heads[0] // heads[1]
-    numbers = (ranges, len(ranges), heads[::turn][0], group, *sizes, problem.softmax_scale)
+    numbers = (ranges, len(ranges), heads[0] // heads[1], *sizes, problem.softmax_scale)
     padded = max(16, 1 << (dim - 1).bit_length())  # tl.dot takes powers of two from 16
     constants = {"D": dim, "P": padded, "M": tile[0], "N": tile[1], "TURN": turn}
     options = {"num_warps": tile[2], "num_stages": tile[3]}
 
     def launch(tensors: tuple[Tensor, ...], *sums: Tensor) -> None:
         programs = len(tensors[0]) * heads[::turn][0] * len(ranges)
-        strided = tuple((x, *x.stride()) for x in tensors)
+        strided = tuple((x, x.shape[1], *x.stride()) for x in tensors)
         kernel[programs,](strided, sums, numbers, **constants, **options)
 
     return launch
@@ -138,46 +134,14 @@ class _TritonFlash(torch.autograd.Function):
 @lru_cache(maxsize=1)
 def _kernels() -> tuple[Any, Any, Any]:
     """The kernels of the output, of dq, and of dk with dv. Triton compiles them when called."""
-    import triton  # noqa: PLC0415 - torch brings it for NVIDIA devices, and not elsewhere
+    global tl, constexpr, blocks  # noqa: PLW0603 - Triton looks their names up in this module
+    import triton  # noqa: PLC0415 - importing it takes 0.4 s
 
-    globals().update({"tl": triton.language, "constexpr": triton.language.constexpr})
-    parts = (_block, _pointers, _load, _store, _hidden)
-    globals().update({each.__name__: triton.jit(each) for each in parts})
+    from impls.interface import triton_blocks as blocks  # noqa: PLC0415 - likewise
+
+    tl, constexpr = triton.language, triton.language.constexpr
     gradients = triton.jit(_triton_flash_gradients)
     return triton.jit(_triton_flash_out), gradients, gradients
-
-
-def _block(ranges, blocks):
-    """The head of this program, its first row, and the ends of its three ranges of columns."""
-    at = ranges + 5 * (tl.program_id(0) % blocks)
-    ends = (tl.load(at + 1), tl.load(at + 2), tl.load(at + 3), tl.load(at + 4))
-    return tl.program_id(0) // blocks, tl.load(at), ends
-
-
-def _pointers(x, batch, head, first, rows, length, D: constexpr, P: constexpr):
-    """Pointers to rows of a head from `first`, [rows, P], and which of them are inside."""
-    dims = tl.arange(0, P)
-    start = batch.to(tl.int64) * x[1] + head.to(tl.int64) * x[2]
-    start += (tl.full((), 0, tl.int64) + first) * x[3]
-    inside = (first + rows < length)[:, None] & (dims < D)[None, :]
-    return x[0] + start + (rows[:, None] * x[3] + dims[None, :] * x[4]), inside
-
-
-def _load(x, batch, head, first, rows, length, D: constexpr, P: constexpr):
-    pointers, inside = _pointers(x, batch, head, first, rows, length, D, P)
-    return tl.load(pointers, mask=inside, other=0.0)
-
-
-def _store(x, tile, batch, head, first, rows, length, D: constexpr, P: constexpr):
-    pointers, inside = _pointers(x, batch, head, first, rows, length, D, P)
-    tl.store(pointers, tile.to(x[0].dtype.element_ty), mask=inside)
-
-
-def _hidden(scores, row, column, before, after, columns):
-    """Scores, -inf where the row does not see the column."""
-    distance = column[None, :] - row[:, None]
-    seen = (distance >= -before) & (distance <= after) & (column < columns)[None, :]
-    return tl.where(seen, scores, float("-inf"))
 
 
 def _triton_flash_out(
@@ -185,34 +149,32 @@ def _triton_flash_out(
 ):
     """The output of a block of queries, and the logarithms of their sums."""
     q, k, v, out = tensors
-    ranges, blocks, heads, group, rows, columns, before, after, scale = numbers
-    number, first, ends = _block(ranges, blocks)
-    batch, head, log_scale = number // heads, number % heads, scale * 1.4426950408889634
-    own, step = tl.arange(0, M), tl.arange(0, N)
-    q_tile = _load(q, batch, head, first, own, rows, D, P)
+    ranges, count, group, rows, columns, before, after, scale = numbers
+    head, first, ends = blocks.ranges_of_program(ranges, count)
+    own, step, log_scale = tl.arange(0, M), tl.arange(0, N), scale * 1.4426950408889634
+    q_tile = blocks.load(q, head, first, own, rows, D, P)
     top = tl.full((M,), -3.4e38, tl.float32)  # finite, so that hidden keys weigh exp2(-inf) = 0
     total = tl.zeros((M,), tl.float32)
     summed = tl.zeros((M, P), tl.float32)
     for part in tl.static_range(3):  # all rows see the columns of the middle one
         for start in range(ends[part], ends[part + 1], N):
-            k_tile = _load(k, batch, head // group, start, step, columns, D, P)
+            k_tile = blocks.load(k, head // group, start, step, columns, D, P)
             scores = tl.dot(q_tile, tl.trans(k_tile), input_precision="ieee")
             if part != 1:
-                scores = _hidden(scores, first + own, start + step, before, after, columns)
+                scores = blocks.band(scores, first + own, start + step, before, after, columns)
             new_top = tl.maximum(top, tl.max(scores, 1) * log_scale)
             weights = tl.exp2(scores * log_scale - new_top[:, None])
             shrink = tl.exp2(top - new_top)
             total = total * shrink + tl.sum(weights, 1)
-            v_tile = _load(v, batch, head // group, start, step, columns, D, P)
+            v_tile = blocks.load(v, head // group, start, step, columns, D, P)
             weights = weights.to(v_tile.dtype)
             summed = tl.dot(weights, v_tile, summed * shrink[:, None], input_precision="ieee")
             top = new_top
     keyless = total == 0.0
     total = tl.where(keyless, 1.0, total)
-    _store(out, summed / total[:, None], batch, head, first, own, rows, D, P)
+    blocks.store(out, summed / total[:, None], head, first, own, rows, D, P)
     log_sum = tl.where(keyless, float("inf"), top + tl.log2(total))
-    at = sums[0] + number.to(tl.int64) * rows + first + own
-    tl.store(at, log_sum, mask=first + own < rows)
+    blocks.store_sums(sums[0], log_sum, head, first, own, rows)
 
 
 def _triton_flash_gradients(
@@ -223,40 +185,36 @@ def _triton_flash_gradients(
     x and y are q and dout where rows or columns are queries, and k and v where they are keys.
     """
     x, other_x, y, other_y, dx, last = tensors
-    ranges, blocks, heads, group, rows, columns, before, after, scale = numbers
-    number, first, ends = _block(ranges, blocks)
-    batch, head, log_scale = number // heads, number % heads, scale * 1.4426950408889634
-    own, step = tl.arange(0, M), tl.arange(0, N)
-    x_tile = _load(x, batch, head, first, own, rows, D, P)
-    y_tile = _load(y, batch, head, first, own, rows, D, P)
+    ranges, count, group, rows, columns, before, after, scale = numbers
+    head, first, ends = blocks.ranges_of_program(ranges, count)
+    own, step, log_scale = tl.arange(0, M), tl.arange(0, N), scale * 1.4426950408889634
+    x_tile = blocks.load(x, head, first, own, rows, D, P)
+    y_tile = blocks.load(y, head, first, own, rows, D, P)
     dx_sum = tl.zeros((M, P), tl.float32)
     dy_sum = tl.zeros((M, P), tl.float32)
-    at, inside = number.to(tl.int64) * rows + first + own, first + own < rows
     if TURN == 1:
-        out_tile = _load(last, batch, head, first, own, rows, D, P).to(tl.float32)
-        shift = tl.sum(y_tile.to(tl.float32) * out_tile, 1)[:, None]
-        tl.store(sums[1] + at[:, None], shift, mask=inside[:, None])
-        log_sum = tl.load(sums[0] + at, mask=inside, other=float("inf"))[:, None]
+        out_tile = blocks.load(last, head, first, own, rows, D, P).to(tl.float32)
+        shift = tl.sum(y_tile.to(tl.float32) * out_tile, 1)
+        blocks.store_sums(sums[1], shift, head, first, own, rows)
+        log_sum, shift = blocks.load_sums(sums[0], head, first, own, rows)[:, None], shift[:, None]
     for member in range(1 if TURN == 1 else group):
         other = head // group if TURN == 1 else head * group + member
-        query_head = number.to(tl.int64) * group + member
         for part in tl.static_range(3):
             for start in range(ends[part], ends[part + 1], N):
-                a = _load(other_x, batch, other, start, step, columns, D, P)
-                b = _load(other_y, batch, other, start, step, columns, D, P)
+                a = blocks.load(other_x, other, start, step, columns, D, P)
+                b = blocks.load(other_y, other, start, step, columns, D, P)
                 if TURN == -1:
-                    there, valid = query_head * columns + start + step, start + step < columns
-                    log_sum = tl.load(sums[0] + there, mask=valid, other=float("inf"))[None, :]
-                    shift = tl.load(sums[1] + there, mask=valid, other=0.0)[None, :]
+                    log_sum = blocks.load_sums(sums[0], other, start, step, columns)[None, :]
+                    shift = blocks.load_sums(sums[1], other, start, step, columns)[None, :]
                 scores = tl.dot(x_tile, tl.trans(a), input_precision="ieee")
                 if part != 1:
-                    scores = _hidden(scores, first + own, start + step, before, after, columns)
+                    scores = blocks.band(scores, first + own, start + step, before, after, columns)
                 weights = tl.exp2(scores * log_scale - log_sum)
                 if TURN == -1:
                     dy_sum = tl.dot(weights.to(b.dtype), b, dy_sum, input_precision="ieee")
                 dweights = tl.dot(y_tile, tl.trans(b), input_precision="ieee")
                 dscores = (weights * (dweights - shift)).to(a.dtype)
                 dx_sum = tl.dot(dscores, a, dx_sum, input_precision="ieee")
-    _store(dx, dx_sum * scale, batch, head, first, own, rows, D, P)
+    blocks.store(dx, dx_sum * scale, head, first, own, rows, D, P)
     if TURN == -1:
-        _store(last, dy_sum, batch, head, first, own, rows, D, P)
+        blocks.store(last, dy_sum, head, first, own, rows, D, P)

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+CACHE_SIZE: Final = Path("/sys/devices/system/cpu/cpu0/cache/index2/size")
+"""Where Linux reports the second-level cache of a core."""
 CORE_CACHE_BYTES: Final = 1 << 20
-"""A core's second-level cache where the system does not report it, and the least to count with:
-smaller tiles lose more time between operators than they save in the cache."""
+"""A core's second-level cache where the system does not report it, and the least to make tiles for:
+smaller ones lose more time between operators than they save in the cache."""
 CACHES: Final = 2
 """Second-level caches that the scores of a tile may fill: fewer, larger tiles were faster."""
 MOST_ROWS: Final = 512
@@ -129,7 +131,7 @@ def fitting_sizes(q: Tensor, k: Tensor, mask: Mask, blocks: tuple[int | None, in
 
     batch, heads, group, length, width = q.shape
     threads = torch.get_num_threads() if q.device.type == "cpu" else 1
-    room = CACHES * core_cache_bytes(q.device) // 4
+    room = CACHES * max(core_cache_bytes(q.device), CORE_CACHE_BYTES) // 4
     is_window = mask.left is not None and mask.right is not None
     reach = min(k.shape[2], (mask.left or 0) + (mask.right or 0)) if is_window else k.shape[2]
     fitting = MOST_ROWS if mask.is_full else min(MOST_ROWS, max(LEAST_ROWS, reach // 16))
@@ -142,14 +144,13 @@ def fitting_sizes(q: Tensor, k: Tensor, mask: Mask, blocks: tuple[int | None, in
 
 @lru_cache(maxsize=8)
 def core_cache_bytes(device: torch.device) -> int:
-    """Bytes of the second-level cache of a CPU's core, at least CORE_CACHE_BYTES, or of a GPU."""
+    """Bytes of the second-level cache: of a CPU's core, or of a GPU."""
     import torch  # noqa: PLC0415 - the contract imports without torch
 
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).L2_cache_size
-    path = Path("/sys/devices/system/cpu/cpu0/cache/index2/size")
-    found = re.fullmatch(r"(\d+)K", path.read_text().strip()) if path.exists() else None
-    return max(CORE_CACHE_BYTES, int(found[1]) << 10 if found else 0)
+    found = re.fullmatch(r"(\d+)K\n?", CACHE_SIZE.read_text()) if CACHE_SIZE.exists() else None
+    return int(found[1]) << 10 if found else CORE_CACHE_BYTES
 
 
 def _query_blocks(mask: Mask, length: int, size: int) -> Iterator[range]:

@@ -60,10 +60,10 @@ OWN: Final = ("triton_flash",)
 
 def is_peer(each: Implementation | Missing) -> bool:
     """Of another library, of a compiler, for devices that the tests lack, or a part of torch."""
-    if isinstance(each, Missing):
-        return True
     if each.name in OWN:
         return False
+    if isinstance(each, Missing):
+        return True
     foreign = each.library is not None or each.slow_start or each.ran_on is not None
     return foreign or each.name.startswith("sdpa")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 from torch import Tensor
@@ -234,19 +232,20 @@ def test_it_calls_products_only_and_no_attention_of_torch() -> None:
     assert not [name for name in called if "attention" in name]
 
 
-@pytest.mark.parametrize(("text", "kibibytes"), [("512K\n", 512), (None, 1024)])
-def test_a_group_fills_the_caches_of_all_threads(
-    text: str | None, kibibytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    size = tmp_path / "size"
-    if text is not None:
-        size.write_text(text)
-    monkeypatch.setattr(module, "L2", size)
-    x = torch.empty(1, 64, 1, 1 << 14, 64, device="meta")
-    settings = module._Settings(Problem.parse("window:9").mask, 1.0, None, 8, torch.zeros(1))
+def test_a_group_fills_the_caches_of_all_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "core_cache_bytes", lambda _: 512 << 10)
+    x = torch.empty(1, 64, 1, 1 << 14, 64)
     threads = torch.get_num_threads()
-    assert module._most_scores(settings, x, x) == 2 * kibibytes * 1024 * threads // 4
-    assert module._most_scores(settings, x[:, :1, :, :64], x) == 64 * 64 // 4
+    assert module._most_scores(x, x, torch.zeros(1)) == 2 * (512 << 10) * threads // 4
+    assert module._most_scores(x[:, :1, :, :64], x, torch.zeros(1)) == 64 * 64 // 4
+
+
+@pytest.mark.parametrize("sizes", ["d8 dv64", "d64 dv8"])
+def test_the_gradient_of_full_groups_fits_their_buffers(sizes: str) -> None:
+    problem = Problem.parse(f"b1 h2 t512 {sizes} window:9 train")
+    x = inputs(problem)
+    for got, wanted in zip(answers(problem, x), expected(problem, x), strict=True):
+        torch.testing.assert_close(got, wanted, rtol=0, atol=2e-12)
 
 
 def test_only_windows_are_within_its_reach_with_all_that_goes_with_them() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import impls
-from impls.interface import Implementation, Mask, Problem
+from impls.interface import Implementation, Mask, Missing, Problem, library
 from suites.measure.compilers import compilers
 
 CUDA = (9, 0)
@@ -31,7 +31,8 @@ HARD = ("b1 h2 t20 d16 causal bf16",)
 
 
 def triton_flash() -> Implementation:
-    (found,) = impls.load([impls.FOLDER / "triton_flash.py"]).values()
+    """The implementation, also where Triton is not installed."""
+    found = importlib.import_module("impls.triton_flash").triton_flash
     assert isinstance(found, Implementation)
     return found
 
@@ -94,6 +95,17 @@ def test_loading_the_file_does_not_import_triton() -> None:
     program = "import sys, impls; impls.load([impls.FOLDER / 'triton_flash.py']); "
     program += "sys.exit('triton' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_without_triton_it_is_missing_with_its_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(library, "_version", lambda _: "")
+    (found,) = impls.load([impls.FOLDER / "triton_flash.py"]).values()
+    assert found == Missing(
+        "triton_flash",
+        "triton is not installed; install it with: python -m pip install triton",
+        ran_on="",
+    )
+    assert found.limits == triton_flash().limits
 
 
 MASKS = [(None, None), (None, 0), (9, 0), (9, 8), (1, 0), (40, 3), (None, 5), (7, None)]

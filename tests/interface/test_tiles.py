@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from impls.interface import Mask
+from impls.interface import tiles as module
 from impls.interface.tiles import CACHES, CORE_CACHE_BYTES, fitting_sizes, parts_of, tiles
 
 CPU = torch.device("cpu")
@@ -92,3 +95,28 @@ def test_chosen_blocks_are_kept() -> None:
     q, k = torch.empty(1, 2, 1, 500, 8), torch.empty(1, 2, 400, 8)
     assert fitting_sizes(q, k, Mask(), (64, 128))[2:] == (64, 128)
     assert fitting_sizes(q, k, Mask(), (1024, 1024))[2:] == (500, 400)
+
+
+@pytest.mark.parametrize(
+    ("text", "kibibytes"), [("512K\n", 512), ("2048K\n", 2048), ("", 1024), (None, 1024)]
+)
+def test_the_cache_of_a_core_is_what_linux_reports_or_a_mebibyte(
+    text: str | None, kibibytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = tmp_path / "size"
+    if text is not None:
+        size.write_text(text)
+    monkeypatch.setattr(module, "CACHE_SIZE", size)
+    module.core_cache_bytes.cache_clear()
+    assert module.core_cache_bytes(CPU) == kibibytes << 10
+    module.core_cache_bytes.cache_clear()
+
+
+def test_tiles_are_made_for_a_mebibyte_at_least(monkeypatch: pytest.MonkeyPatch) -> None:
+    q, k = torch.empty(1, 64, 1, 8192, 64), torch.empty(1, 64, 8192, 64)
+    made = {}
+    for kibibytes in (256, 1024, 4096):
+        monkeypatch.setattr(module, "core_cache_bytes", lambda _, size=kibibytes: size << 10)
+        made[kibibytes] = fitting_sizes(q, k, Mask(), (None, None))
+    assert made[256] == made[1024]
+    assert made[4096][3] == 4 * made[1024][3]
