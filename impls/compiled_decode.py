@@ -30,7 +30,7 @@ from impls.interface import AttentionFunction, Limits, Problem, implementation
 from impls.interface.limits import EVERY_MASK
 
 COMPILER: Final = "g++"
-FLAGS: Final = ("-O3", "-march=native", "-fopenmp", "-fno-math-errno", "-shared", "-fPIC")
+FLAGS: Final = ("-O3", "-march=native", "-fopenmp", "-shared", "-fPIC")
 KEYS: Final = 64
 """Keys of a block: scores of a block, and the exponential of them, are computed together."""
 PARTS_PER_THREAD: Final = 4
@@ -72,13 +72,13 @@ def compiled_decode(problem: Problem) -> AttentionFunction:
         rows, width = seen.shape[1], v.shape[3]
         parts = _parts(batch * heads, keys)
         queries = (q.float() * factor).reshape(batch, heads, rows, dim).contiguous()
-        sizes = (batch, heads, rows, keys, dim, width, parts, torch.get_num_threads())
-        numbers = (c_int64 * 14)(*sizes, *k.stride()[:3], *v.stride()[:3])
         padded = -(-width // 8) * 8
+        sizes = (batch, heads, rows, keys, dim, width, padded, parts, torch.get_num_threads())
+        strides = (*k.stride()[:3], *v.stride()[:3])
         sums = torch.empty((batch, heads, parts, rows, padded))
         tops, totals = torch.empty((2, batch, heads, parts, rows, 1))
-        pointers = (x.data_ptr() for x in (queries, k, v, seen, sums, tops, totals))
-        kernel(numbers, *map(c_void_p, pointers))
+        pointers = [x.data_ptr() for x in (queries, k, v, seen, sums, tops, totals)]
+        kernel((c_int64 * 15)(*sizes, *strides), (c_void_p * 7)(*pointers))
         out = _merged(sums[..., :width], tops, totals)
         return out.to(q.dtype).reshape(*q.shape[:3], width)
 
@@ -121,8 +121,8 @@ def _library() -> CDLL:
     with TemporaryDirectory(prefix="attnbench-decode-") as folder:
         source, library = Path(folder, "decode.cpp"), Path(folder, "decode.so")
         source.write_text(SOURCE)
-        command = [COMPILER, *FLAGS, str(source), "-o", str(library)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        command = [COMPILER, *FLAGS, f"-DKEYS=INT64_C({KEYS})", str(source), "-o", str(library)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - words of this file
         if done.returncode:
             lines = [line for line in done.stderr.splitlines() if "error" in line]
             raise RuntimeError(f"{COMPILER} does not compile the kernel: {' '.join(lines[:1])}")
@@ -138,23 +138,29 @@ SOURCE: Final = r"""
 #include <cstring>
 
 #define UNROLLED _Pragma("GCC unroll 4")
+#define STEP template <int R, int K, int P, class T> __attribute__((noinline)) static void
 typedef float Floats __attribute__((vector_size(32)));
 typedef int32_t Ints __attribute__((vector_size(32)));
-const int64_t KEYS = 64;      // of a block
-const int64_t AHEAD = 4096;   // bytes that are prefetched before they are read
+const int64_t AHEAD = 8;  // keys from those that are read to those that are prefetched
 struct Sizes {
-    int64_t batch, heads, rows, keys, dim, width, parts, threads;
+    int64_t batch, heads, rows, keys, dim, width, padded, parts, threads;
     int64_t k_batch, k_head, k_key, v_batch, v_head, v_key;  // strides in elements
+};
+struct Tensors {
+    const float* q;
+    const void *k, *v;
+    const int32_t* seen;  // the first key of each row, and the one after the last
+    float *out, *tops, *totals;
 };
 
 static Floats load(const float* x) { Floats y; std::memcpy(&y, x, 32); return y; }
-static float one(float x) { return x; }
 static Floats load(const uint16_t* x) {  // bfloat16 has the upper bits of a float
     uint16_t __attribute__((vector_size(16))) y;
     std::memcpy(&y, x, 16);
     return (Floats)(__builtin_convertvector(y, Ints) << 16);
 }
-static float one(uint16_t x) { uint32_t y = uint32_t(x) << 16; float z; std::memcpy(&z, &y, 4); return z; }
+static float one(float x) { return x; }
+static float one(uint16_t x) { return ((Floats)(Ints{} + (int32_t(x) << 16)))[0]; }
 
 // 2^x for x <= 0: 2^round(x) by its bits, times a polynomial. Zero below 2^-126; NaN stays NaN.
 static Floats exp2_of(Floats x) {
@@ -168,101 +174,108 @@ static Floats exp2_of(Floats x) {
     return (y * rest + 1.0f) * (Floats)(((Ints)whole << 23) + (127 << 23));
 }
 
-// Sums of four vectors in the first four elements, in two steps; halves of 128 bits stay apart.
+// Sums of four vectors in the first four elements.
 static Floats folded(Floats x, Floats y) {
     const Ints even = {0, 8, 1, 9, 4, 12, 5, 13}, odd = {2, 10, 3, 11, 6, 14, 7, 15};
     return __builtin_shuffle(x, y, even) + __builtin_shuffle(x, y, odd);
 }
-static Floats summed(Floats a, Floats b, Floats c, Floats d) {
+static Floats summed(const Floats (&x)[4]) {
     const Ints low = {0, 1, 8, 9, 4, 5, 12, 13}, high = {2, 3, 10, 11, 6, 7, 14, 15};
-    Floats x = folded(a, b), y = folded(c, d);
-    x = __builtin_shuffle(x, y, low) + __builtin_shuffle(x, y, high);
-    return x + __builtin_shuffle(x, Ints{4, 5, 6, 7, 0, 1, 2, 3});
+    Floats a = folded(x[0], x[1]), b = folded(x[2], x[3]);
+    a = __builtin_shuffle(a, b, low) + __builtin_shuffle(a, b, high);
+    return a + __builtin_shuffle(a, Ints{4, 5, 6, 7, 0, 1, 2, 3});
 }
 
-// Scores of R rows and K keys (4 or 1). P lines from `next` are prefetched for each vector.
-template <int R, int K, int P, class T> __attribute__((noinline)) void multiply(
-    const float* q, const T* k, int64_t step, int64_t dim, float* scores, const char* next, int line) {
+// The next P lines of 64 bytes of later keys. `row` begins one, `at` is the place in it.
+template <int P, class T>
+static void prefetch(const T*& row, int64_t& at, int64_t length, int64_t stride) {
+    UNROLLED for (int i = 0; i < P; i++) {
+        __builtin_prefetch(row + at);
+        at += 64 / sizeof(T);
+        if (at >= length) at = 0, row += stride;
+    }
+}
+
+// Scores of R rows and K keys, which is 4 or 1.
+struct Multiply { STEP step(const float* q, const T* k, int64_t stride, int64_t dim, float* scores,
+                            int64_t row, const T* next) {
     Floats sums[R][4] = {};
-    int64_t d = 0;
+    int64_t d = 0, at = 0;
     for (; d + 8 <= dim; d += 8) {
-        UNROLLED for (int i = 0; i < P; i++, next += line) __builtin_prefetch(next);
+        prefetch<P>(next, at, dim, stride);
         UNROLLED for (int j = 0; j < K; j++) {
-            Floats key = load(k + j * step + d);
+            Floats key = load(k + j * stride + d);
             UNROLLED for (int i = 0; i < R; i++) sums[i][j] += load(q + i * dim + d) * key;
         }
     }
     UNROLLED for (int i = 0; i < R; i++) {
-        Floats x = summed(sums[i][0], sums[i][1], sums[i][2], sums[i][3]);
-        std::memcpy(scores + i * KEYS, &x, 4 * K);
+        Floats x = summed(sums[i]);
+        std::memcpy(scores + i * row, &x, 4 * K);
     }
     for (; d < dim; d++)
         for (int i = 0; i < R; i++)
-            for (int j = 0; j < K; j++) scores[i * KEYS + j] += q[i * dim + d] * one(k[j * step + d]);
-}
+            for (int j = 0; j < K; j++)
+                scores[i * row + j] += q[i * dim + d] * one(k[j * stride + d]);
+}};
 
-// Adds K values with the weights of R rows to their sums, whose rows have `padded` elements.
-template <int R, int K, int P, class T> __attribute__((noinline)) void add(
-    const float* weights, const T* v, int64_t step, int64_t width, float* out, const char* next, int line) {
+// Adds K values with the weights of R rows to their sums.
+struct Add { STEP step(const float* weights, const T* v, int64_t stride, int64_t width, float* out,
+                       int64_t row, const T* next) {
     Floats factors[R][K];
     UNROLLED for (int i = 0; i < R; i++)
         UNROLLED for (int j = 0; j < K; j++) factors[i][j] = Floats{} + weights[i * KEYS + j];
-    int64_t d = 0, padded = (width + 7) / 8 * 8;
+    int64_t d = 0, at = 0;
     for (; d + 8 <= width; d += 8) {
         Floats sums[R];
-        UNROLLED for (int i = 0; i < P; i++, next += line) __builtin_prefetch(next);
-        UNROLLED for (int i = 0; i < R; i++) sums[i] = *(Floats*)(out + i * padded + d);
+        prefetch<P>(next, at, width, stride);
+        UNROLLED for (int i = 0; i < R; i++) sums[i] = *(Floats*)(out + i * row + d);
         UNROLLED for (int j = 0; j < K; j++) {
-            Floats value = load(v + j * step + d);
+            Floats value = load(v + j * stride + d);
             UNROLLED for (int i = 0; i < R; i++) sums[i] += factors[i][j] * value;
         }
-        UNROLLED for (int i = 0; i < R; i++) *(Floats*)(out + i * padded + d) = sums[i];
+        UNROLLED for (int i = 0; i < R; i++) *(Floats*)(out + i * row + d) = sums[i];
     }
     for (; d < width; d++)
         for (int i = 0; i < R; i++)
             for (int j = 0; j < K; j++)
-                out[i * padded + d] += weights[i * KEYS + j] * one(v[j * step + d]);
-}
+                out[i * row + d] += weights[i * KEYS + j] * one(v[j * stride + d]);
+}};
 
-// `add` or `multiply` for all rows, two by two. The first four rows prefetch four later keys.
-template <bool ADD, int R, int K, int P, class T> constexpr auto step = ADD ? add<R, K, P, T> : multiply<R, K, P, T>;
-template <bool ADD, class T> void rows_by_keys(
-    const Sizes& n, int64_t first, int64_t end, const float* x, const T* cache, float* y) {
-    const int LINES = sizeof(T) / 2;  // of four keys, for each vector of one
-    int64_t keys = ADD ? n.v_key : n.k_key, dim = ADD ? n.width : n.dim, key = first;
-    int64_t x_row = ADD ? KEYS : dim, y_row = ADD ? (dim + 7) / 8 * 8 : KEYS;
-    int line = keys == dim ? 64 : 0;  // keys apart from each other: the processor's own prefetch
-    for (; key + 4 <= end; key += 4) {
-        const T* four = cache + key * keys;
-        const char* next = (const char*)four + (line ? AHEAD : 0);
-        const float* from = ADD ? x + key - first : x;
-        float* to = ADD ? y : y + key - first;
-        if (n.rows <= 2) {
-            (n.rows == 1 ? step<ADD, 1, 4, LINES, T> : step<ADD, 2, 4, LINES, T>)(from, four, keys, dim, to, next, line);
-            continue;
+// A step for all rows, two by two, and all keys, four by four. The first four rows prefetch.
+template <class S, class T> void steps(
+    int64_t rows, int64_t keys, const float* x, int64_t x_row, int64_t x_key, const T* cache,
+    int64_t stride, int64_t length, float* y, int64_t y_row, int64_t y_key) {
+    for (int64_t j = 0, four = 4; j < keys; j += four) {
+        if (j + 4 > keys) four = 1;
+        const T *now = cache + j * stride, *next = now + AHEAD * stride;
+        for (int64_t r = 0, pair = 2; r < rows; r += pair) {
+            pair = four == 4 ? std::min<int64_t>(rows - r, 2) : 1;
+            auto step = four == 1 ? S::template step<1, 1, 0, T>
+                : pair == 1 ? S::template step<1, 4, 2, T>
+                : rows == 2 ? S::template step<2, 4, 2, T>
+                : r < 4 ? S::template step<2, 4, 1, T> : S::template step<2, 4, 0, T>;
+            const float* from = x + r * x_row + j * x_key;
+            step(from, now, stride, length, y + r * y_row + j * y_key, y_row, next + r * stride);
         }
-        for (int64_t r = 0; r < n.rows; r += 2)
-            (r + 1 == n.rows ? step<ADD, 1, 4, 1, T> : r < 2 * LINES ? step<ADD, 2, 4, 1, T> : step<ADD, 2, 4, 0, T>)(
-                from + r * x_row, four, keys, dim, to + r * y_row, next + r * dim * 4, line);
     }
-    for (; key < end; key++)
-        for (int64_t r = 0; r < n.rows; r++)
-            step<ADD, 1, 1, 0, T>((ADD ? x + key - first : x) + r * x_row, cache + key * keys, keys, dim,
-                                  (ADD ? y : y + key - first) + r * y_row, nullptr, 0);
 }
 
-// Weights instead of scores of one row, of which keys [start, end) are seen. Sums are rescaled.
-static void weigh(float* scores, int64_t start, int64_t end, float& top, float& total, float* out, int64_t padded) {
+// Weights instead of scores of one row, which sees keys [start, end) of the block.
+static void weigh(float* scores, int64_t start, int64_t end, float& top, float& total, float* out,
+                  int64_t padded) {
     std::fill(scores, scores + start, -INFINITY);
     std::fill(scores + end, scores + KEYS, -INFINITY);
-    Floats most = load(scores), sums = {};
-    for (int64_t j = 8; j < KEYS; j += 8) { Floats x = load(scores + j); most = x > most ? x : most; }
+    Floats most = load(scores), sums[4] = {};
+    for (int64_t j = 8; j < KEYS; j += 8) {
+        Floats x = load(scores + j);
+        most = x > most ? x : most;
+    }
     float highest = top;
     for (int i = 0; i < 8; i++) highest = most[i] > highest ? most[i] : highest;
     for (int64_t j = 0; j < KEYS; j += 8) {
         Floats x = exp2_of(load(scores + j) - highest);
         std::memcpy(scores + j, &x, 32);
-        sums += x;
+        sums[0] += x;
     }
     if (highest != top) {
         float shrink = exp2_of(Floats{} + top - highest)[0];
@@ -270,47 +283,50 @@ static void weigh(float* scores, int64_t start, int64_t end, float& top, float& 
         total *= shrink;
         top = highest;
     }
-    total += summed(sums, sums, sums, sums)[0];
+    total += summed(sums)[0];
 }
 
-template <class T> void part(const Sizes& n, const float* q, const T* k, const T* v, const int32_t* seen,
-                             int64_t first, int64_t end, float* out, float* tops, float* totals) {
-    int64_t padded = (n.width + 7) / 8 * 8, least = end, most = first;
-    std::fill(out, out + n.rows * padded, 0.0f);
-    std::fill(tops, tops + n.rows, -FLT_MAX);
-    std::fill(totals, totals + n.rows, 0.0f);
-    for (int64_t r = 0; r < n.rows; r++) {
-        if (seen[2 * r] < seen[2 * r + 1]) least = std::min<int64_t>(least, seen[2 * r]);
-        most = std::max<int64_t>(most, seen[2 * r + 1]);
-    }
+// Sums, maxima and totals of the rows of one key head over the keys [first, end).
+template <class T>
+void part(const Sizes& n, const Tensors& x, const T* k, const T* v, int64_t first, int64_t end) {
     float* scores = (float*)aligned_alloc(64, n.rows * KEYS * sizeof(float));
-    for (first = std::max(first, least), end = std::min(end, most); first < end; first += KEYS) {
-        int64_t last = std::min(first + KEYS, end);
-        rows_by_keys<false>(n, first, last, q, k, scores);
+    std::fill(x.out, x.out + n.rows * n.padded, 0.0f);
+    std::fill(x.tops, x.tops + n.rows, -FLT_MAX);
+    std::fill(x.totals, x.totals + n.rows, 0.0f);
+    int64_t least = end, most = first;
+    for (int64_t r = 0; r < n.rows; r++) {
+        if (x.seen[2 * r] < x.seen[2 * r + 1]) least = std::min<int64_t>(least, x.seen[2 * r]);
+        most = std::max<int64_t>(most, x.seen[2 * r + 1]);
+    }
+    end = std::min(end, most);
+    for (first = std::max(first, least); first < end; first += KEYS) {
+        int64_t keys = std::min(KEYS, end - first), stride = n.k_key;
+        const T *now = k + first * stride, *values = v + first * n.v_key;
+        steps<Multiply>(n.rows, keys, x.q, n.dim, 0, now, stride, n.dim, scores, KEYS, 1);
         for (int64_t r = 0; r < n.rows; r++) {
-            int64_t start = std::clamp<int64_t>(seen[2 * r] - first, 0, last - first);
-            int64_t stop = std::clamp<int64_t>(seen[2 * r + 1] - first, start, last - first);
-            weigh(scores + r * KEYS, start, stop, tops[r], totals[r], out + r * padded, padded);
+            int64_t start = std::clamp<int64_t>(x.seen[2 * r] - first, 0, keys);
+            int64_t stop = std::clamp<int64_t>(x.seen[2 * r + 1] - first, start, keys);
+            float* out = x.out + r * n.padded;
+            weigh(scores + r * KEYS, start, stop, x.tops[r], x.totals[r], out, n.padded);
         }
-        rows_by_keys<true>(n, first, last, scores, v, out);
+        steps<Add>(n.rows, keys, scores, KEYS, 1, values, n.v_key, n.width, x.out, n.padded, 0);
     }
     free(scores);
 }
 
-template <class T> void decode(const Sizes& n, const float* q, const T* k, const T* v, const int32_t* seen,
-                               float* out, float* tops, float* totals) {
+template <class T> void decode(const Sizes& n, const Tensors& all) {
     int64_t length = ((n.keys + n.parts - 1) / n.parts + KEYS - 1) / KEYS * KEYS;
-    int64_t padded = (n.width + 7) / 8 * 8;
 #pragma omp parallel for schedule(dynamic) num_threads(n.threads)
     for (int64_t i = 0; i < n.batch * n.heads * n.parts; i++) {
-        int64_t head = i / n.parts, b = head / n.heads, h = head % n.heads, first = i % n.parts * length;
-        part(n, q + head * n.rows * n.dim, k + b * n.k_batch + h * n.k_head, v + b * n.v_batch + h * n.v_head,
-             seen + b * n.rows * 2, first, std::min(first + length, n.keys), out + i * n.rows * padded,
-             tops + i * n.rows, totals + i * n.rows);
+        int64_t head = i / n.parts, b = head / n.heads, h = head % n.heads, at = i * n.rows;
+        int64_t first = i % n.parts * length, end = std::min(first + length, n.keys);
+        Tensors x = {all.q + head * n.rows * n.dim, all.k, all.v, all.seen + 2 * b * n.rows,
+                     all.out + at * n.padded, all.tops + at, all.totals + at};
+        part(n, x, (const T*)x.k + b * n.k_batch + h * n.k_head,
+             (const T*)x.v + b * n.v_batch + h * n.v_head, first, end);
     }
 }
-extern "C" void float32(const Sizes* n, const float* q, const float* k, const float* v, const int32_t* seen,
-                        float* out, float* tops, float* totals) { decode(*n, q, k, v, seen, out, tops, totals); }
-extern "C" void bfloat16(const Sizes* n, const float* q, const uint16_t* k, const uint16_t* v, const int32_t* seen,
-                         float* out, float* tops, float* totals) { decode(*n, q, k, v, seen, out, tops, totals); }
+extern "C" void float32(const Sizes* n, const Tensors* x) { decode<float>(*n, *x); }
+extern "C" void bfloat16(const Sizes* n, const Tensors* x) { decode<uint16_t>(*n, *x); }
 """
+"""The kernels. Rows are the query rows of a key head, all queries of a head after each other."""
