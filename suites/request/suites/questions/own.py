@@ -1,4 +1,4 @@
-"""The implementations of this program that loop over tiles or keys, beside the fastest of others."""
+"""The implementations of this program with loops of their own, beside the fastest of others."""
 
 from __future__ import annotations
 
