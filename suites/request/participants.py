@@ -31,6 +31,7 @@ def left_out(
         for each in entries
         if each.slow_start
         and not each.missing
+        and each.name not in request.suite.variants
         and not _is_baseline(each, request)
         and each.accepts_any(problems, capability)
     )

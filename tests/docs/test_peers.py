@@ -54,8 +54,8 @@ def attend(q, k, v, scale, window):
 """
 
 
-OWN: Final = ("triton_flash",)
-"""Of this program, for devices that the tests lack: docs/kernels.md has them."""
+OWN: Final = ("compiled_decode", "triton_flash")
+"""Of this program, compiled or for devices that the tests lack: docs/kernels.md has them."""
 
 
 def is_peer(each: Implementation | Missing) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -108,6 +109,13 @@ def test_a_slow_start_takes_part_where_it_is_named() -> None:
         ["base", "layer", "slow", "absent", "gpu"],
         (),
     )
+
+
+def test_a_slow_start_takes_part_where_the_suite_names_it_as_a_variant() -> None:
+    slow = tuple(replace(each, name="compiled_decode") for each in SLOW if each.name == "slow")
+    plan = plan_of(requested(SUITES["decode"], {}), MACHINE, (*SLOW, *slow), CORES)
+    names = [each.name for each in plan.entries]
+    assert (names.count("compiled_decode"), plan.left_out) == (1, ("slow",))
 
 
 def test_peers_has_slow_starts_and_attention_alone_unless_others_are_named() -> None:

@@ -55,6 +55,7 @@ SUITE: Final = Suite(
     minutes=6.0,
     budget_s=5 * 60.0,
     panels=("attention",),
+    variants=("compiled_decode",),  # compiled in 2 s for all problems of a process
     left_out=(
         "batches on a CPU: their caches would not fit the minutes; --batch 8 measures them",
         "paged caches: no implementation here reads one",

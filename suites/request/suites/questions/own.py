@@ -1,4 +1,4 @@
-"""The implementations of this program that loop over tiles, beside the fastest of others."""
+"""The implementations of this program with loops of their own, beside the fastest of others."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def _cases(devices: tuple[str, ...], gpu: Gpu) -> tuple[Case, ...]:
 SUITE: Final = Suite(
     name="own",
     asks="How close do the implementations of this program come to the fastest ones?",
-    description="chunked, local_window and triton_flash beside sdpa_flash and compiled Flex: full, "
-    "causal, windows, training, one query over long keys, bfloat16",
+    description="chunked, local_window, compiled_decode and triton_flash beside sdpa_flash and "
+    "compiled Flex: full, causal, windows, training, one query over long keys, bfloat16",
     cases=_cases,
     minutes=14.0,
     round_budget_ms=1000.0,
     budget_s=12 * 60.0,
     slow_starts=True,
-    names=("chunked", "local_window", "triton_flash", "sdpa_flash", "flex"),
+    names=("chunked", "local_window", "compiled_decode", "triton_flash", "sdpa_flash", "flex"),
     left_out=(
         "naive: it holds all scores, and other suites have it",
         "multi_head: a layer is compared with layers, in the suite quick",
