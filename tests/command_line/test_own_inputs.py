@@ -11,7 +11,7 @@ from zipfile import ZipFile
 import pytest
 import torch
 
-from tests.command_line.program import start
+from tests.command_line.program import run_here
 
 SAVED: Final = ("--save", "own", "--out", "page")
 
@@ -29,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save(path / "a.pt", mask="causal")
     save(path / "b.pt", grad=torch.ones(1, 2, 32, 16))
     impls = ("--impl", "naive", "--impl", "sdpa_flash")
-    made = start("run", "--inputs", "a.pt", "--inputs", "b.pt", *impls, "--sessions", "2",
+    made = run_here("run", "--inputs", "a.pt", "--inputs", "b.pt", *impls, "--sessions", "2",
                  "--dtype", "float64", *SAVED, cwd=path)  # fmt: skip
     assert (made.returncode, made.stderr) == (0, "")
     (path / "out.txt").write_text(made.stdout)
@@ -60,7 +60,7 @@ def test_the_page_has_them_and_repeats_with_the_file(folder: Path) -> None:
 
 
 def test_exports_have_them(folder: Path) -> None:
-    assert start("export", "own", "--to", "own.csv", cwd=folder).returncode == 0
+    assert run_here("export", "own", "--to", "own.csv", cwd=folder).returncode == 0
     rows = list(csv.DictReader((folder / "own-own-inputs.csv").read_text().splitlines()))
     assert len(rows) == 10
     assert all(0 < float(row["error"]) < 1e-13 for row in rows)
@@ -70,10 +70,10 @@ def test_exports_have_them(folder: Path) -> None:
 
 
 def test_a_bundle_has_no_tensors_unless_they_are_wanted(folder: Path) -> None:
-    without = start("export", "own", "--format", "bundle", "--to", "a.zip", cwd=folder)
+    without = run_here("export", "own", "--format", "bundle", "--to", "a.zip", cwd=folder)
     assert without.returncode == 0
     assert without.stderr.count("a bundle has no tensors of yours; --format bundle-with-") == 2
-    whole = start("export", "own", "--format", "bundle-with-inputs", "--to", "b.zip", cwd=folder)
+    whole = run_here("export", "own", "--format", "bundle-with-inputs", "--to", "b.zip", cwd=folder)
     assert (whole.returncode, whole.stderr) == (0, "")
     found = [name for name in ZipFile(folder / "a.zip").namelist() if name.endswith(".pt")]
     assert found == []
@@ -81,10 +81,10 @@ def test_a_bundle_has_no_tensors_unless_they_are_wanted(folder: Path) -> None:
     assert sorted(Path(name).name for name in found) == ["a.pt", "b.pt"]
     for name in ("a.zip", "b.zip"):
         assert str(folder) not in ZipFile(folder / name).read("plan.json").decode()
-    refused = start("rerun", "a.zip", cwd=folder)
+    refused = run_here("rerun", "a.zip", cwd=folder)
     assert refused.returncode == 2
     assert "are not here; expected SHA-256" in refused.stderr
-    again = start("rerun", "b.zip", "--json", cwd=folder)
+    again = run_here("rerun", "b.zip", "--json", cwd=folder)
     assert again.returncode == 0
     last = json.loads(again.stdout.splitlines()[-1])
     assert len(last["own_inputs"]) == 10
@@ -95,7 +95,7 @@ def test_a_changed_file_is_refused_in_one_line(folder: Path) -> None:
     try:
         save(folder / "a.pt")
         for words in (("rerun", "own"), ("run", "--resume", "own")):
-            found = start(*words, cwd=folder)
+            found = run_here(*words, cwd=folder)
             assert (found.returncode, found.stdout) == (2, "")
             assert found.stderr.startswith(f"attnbench: the inputs {folder}/a.pt have changed")
             assert found.stderr.count("\n") == 1
@@ -108,7 +108,7 @@ def test_a_check_shows_them_for_a_file_of_the_user(folder: Path) -> None:
         "def mine(q, k, v):\n    return (q @ k.mT / 4).clamp(max=9).softmax(-1) @ v\n"
     )
     save(folder / "large.pt", q=torch.full((1, 2, 32, 16), 9.0))
-    found = start("check", "mine.py", "--inputs", "large.pt", "--json", cwd=folder)
+    found = run_here("check", "mine.py", "--inputs", "large.pt", "--json", cwd=folder)
     assert found.returncode == 1
     (row,) = json.loads(found.stdout)["outcomes"]
     assert row["status"] == "wrong"
@@ -138,8 +138,8 @@ def test_bad_input_is_one_line(tmp_path: Path, words: tuple[str, ...], said: str
     (tmp_path / "bad.pt").write_text("hello")
     if words[0] == "export":
         small = ("--problem", "h1 t16 d8", "--impl", "naive", "--sessions", "1")
-        assert start("run", *small, cwd=tmp_path).returncode == 0
-    found = start(*words, cwd=tmp_path)
+        assert run_here("run", *small, cwd=tmp_path).returncode == 0
+    found = run_here(*words, cwd=tmp_path)
     assert (found.returncode, found.stdout) == (2, "")
     assert found.stderr.startswith("attnbench: ")
     assert said in found.stderr

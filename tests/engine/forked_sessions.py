@@ -14,13 +14,17 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any, Final, Self, cast
 from unittest import mock
+
+import torch
 
 from suites.engine import local_session
 
 PROGRAM: Final = Path(__file__).with_name("session_server.py")
+SESSION: Final = "suites.session"
+"""A word of the command line of sessions, by which `tests/stand_in/on_path` recognises them."""
 PR_SET_CHILD_SUBREAPER: Final = 36
 """From linux/prctl.h."""
 MOST_SERVERS: Final = 3
@@ -38,7 +42,7 @@ class Server:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", str(PROGRAM), str(theirs.fileno())],
+                [sys.executable, "-P", str(PROGRAM), str(theirs.fileno()), SESSION],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),
@@ -136,6 +140,20 @@ def forked_sessions() -> Iterator[None]:
         TimeoutExpired=subprocess.TimeoutExpired,
     )
     with mock.patch.object(local_session, "subprocess", replaced):
+        yield
+
+
+@contextmanager
+def forked_where_possible(module: ModuleType) -> Iterator[None]:
+    """Sessions of the tests of a module are forked.
+
+    A module with FRESH_SESSIONS tests how a session starts: its sessions start as for a user.
+    Beside a GPU all do.
+    """
+    if getattr(module, "FRESH_SESSIONS", False) or torch.cuda.is_available():
+        yield
+        return
+    with forked_sessions():
         yield
 
 

@@ -15,6 +15,7 @@ from suites.engine.watch import Ending, Watch
 
 FRESH_SESSIONS = True
 
+
 class Stuck:
     """A process within a call of a driver: SIGKILL does not end it."""
 
