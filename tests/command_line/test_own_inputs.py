@@ -11,8 +11,18 @@ from zipfile import ZipFile
 import pytest
 import torch
 
+from suites.records.store import Store
 from tests.command_line.program import run_here
+from tests.saved_run import small_run
 
+CLAMPS: Final = """
+from impls.interface import Limits, implementation
+
+@implementation(Limits(masks=("full",), grouped_heads=False))
+def mine(q, k, v, **_):
+    return (q @ k.mT / 4).clamp(max=9).softmax(-1) @ v
+"""
+"""It states Limits, so that `check` does not search for them."""
 SAVED: Final = ("--save", "own", "--out", "page")
 
 
@@ -29,8 +39,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save(path / "a.pt", mask="causal")
     save(path / "b.pt", grad=torch.ones(1, 2, 32, 16))
     impls = ("--impl", "naive", "--impl", "sdpa_flash")
-    made = run_here("run", "--inputs", "a.pt", "--inputs", "b.pt", *impls, "--sessions", "2",
-                 "--dtype", "float64", *SAVED, cwd=path)  # fmt: skip
+    made = run_here("run", "--inputs", "a.pt", "--inputs", "b.pt", *impls, "--sessions", "1",
+                    "--threads", "1", "--dtype", "float64", *SAVED, cwd=path)  # fmt: skip
     assert (made.returncode, made.stderr) == (0, "")
     (path / "out.txt").write_text(made.stdout)
     return path
@@ -104,9 +114,7 @@ def test_a_changed_file_is_refused_in_one_line(folder: Path) -> None:
 
 
 def test_a_check_shows_them_for_a_file_of_the_user(folder: Path) -> None:
-    (folder / "mine.py").write_text(
-        "def mine(q, k, v):\n    return (q @ k.mT / 4).clamp(max=9).softmax(-1) @ v\n"
-    )
+    (folder / "mine.py").write_text(CLAMPS)
     save(folder / "large.pt", q=torch.full((1, 2, 32, 16), 9.0))
     found = run_here("check", "mine.py", "--inputs", "large.pt", "--json", cwd=folder)
     assert found.returncode == 1
@@ -137,8 +145,11 @@ def test_bad_input_is_one_line(tmp_path: Path, words: tuple[str, ...], said: str
     save(tmp_path / "nan.pt", q=torch.full((1, 2, 32, 16), float("nan")))
     (tmp_path / "bad.pt").write_text("hello")
     if words[0] == "export":
-        small = ("--problem", "h1 t16 d8", "--impl", "naive", "--sessions", "1")
-        assert run_here("run", *small, cwd=tmp_path).returncode == 0
+        run, records = small_run(problems=("h1 t16 d8",), sessions=1)
+        (tmp_path / "results").mkdir()
+        store = Store.open(f"sqlite:///{tmp_path / 'results' / 'bench.db'}")
+        store.begin(run)
+        store.add(run.name, *records)
     found = run_here(*words, cwd=tmp_path)
     assert (found.returncode, found.stdout) == (2, "")
     assert found.stderr.startswith("attnbench: ")
