@@ -43,7 +43,7 @@ def test_resume_keeps_which_implementations_were_named(
 
 def test_a_run_without_a_terminal_prints_nothing_on_stderr(tmp_path: Path) -> None:
     words = ("--problem", "h2 t64 d16", "--sessions", "1", "--threads", "1")
-    result = start("run", "--impl", "naive", *words, cwd=tmp_path)
+    result = run_here("run", "--impl", "naive", *words, cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
 
 
