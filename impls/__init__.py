@@ -67,10 +67,7 @@ def load_file(path: Path, function: str = "") -> list[Implementation]:
     Without decorated ones, these are the public functions of (q, k, v, ...). Raises ValueError when
     the file does not exist, does not import or has no such function.
     """
-    if not path.is_file():
-        raise ValueError(
-            f"no file {str(path)!r}; expected a Python file with an attention function"
-        )
+    _expect_file(path)
     try:
         module = _import(path.resolve())
     except (Exception, SystemExit) as error:
@@ -101,6 +98,21 @@ def select(
         for each in _expand(spec, known):
             selected.setdefault(str(each), each)
     return list(selected.values())
+
+
+def expect_known(specs: Iterable[str]) -> None:
+    """Raise ValueError for a spec whose mistake is seen without an import.
+
+    These are a file that does not exist, and several names in one spec.
+    """
+    for spec in specs:
+        match = _SPEC.fullmatch(name_and_spec(spec)[1].strip())
+        name = match["name"] if match else ""
+        file, colon, _ = name.partition(":")
+        if file.endswith(".py"):
+            _expect_file(Path(file))
+        elif "," in name and not colon and "@" not in name:
+            raise ValueError(_several(name))
 
 
 def one(spec: str) -> Implementation:
@@ -238,6 +250,17 @@ def _expand(spec: str, known: dict[str, Implementation | Missing]) -> list[Imple
     return expanded
 
 
+def _expect_file(path: Path) -> None:
+    if not path.is_file():
+        raise ValueError(
+            f"no file {str(path)!r}; expected a Python file with an attention function"
+        )
+
+
+def _several(name: str) -> str:
+    return f"unknown implementation {name!r}: expected one name at a time"
+
+
 def _with_inner(
     layer: Implementation, inner: list[Implementation], known: dict[str, Implementation | Missing]
 ) -> list[Implementation]:
@@ -264,7 +287,7 @@ def _named(name: str, known: dict[str, Implementation | Missing]) -> list[Implem
         )
     if found is None:
         if "," in name:
-            raise ValueError(f"unknown implementation {name!r}: expected one name at a time")
+            raise ValueError(_several(name))
         near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.4)
         hint = f"did you mean {near[0]!r}?" if near else "or a file ending in .py?"
         raise ValueError(

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 
-from impls import fingerprint
+from impls import expect_known, fingerprint
 from impls.interface import Problem
 from suites.discover.discovery import Discovery, discover
 from suites.engine.catalogue import (
@@ -23,10 +23,11 @@ from suites.engine.conductor import AHEAD, Conductor, Listener
 from suites.engine.local_pool import LocalPool
 from suites.engine.time_left import TimeLeft
 from suites.records.address import DEFAULT_STORE
+from suites.records.database import expect_url
 from suites.records.plan import Plan
 from suites.records.record import CHECK, Record
 from suites.records.store import Run, Store, now
-from suites.request import planning, processes
+from suites.request import planning, problems, processes
 from suites.request.planning import Request
 from suites.versions import revisions
 
@@ -93,6 +94,7 @@ def begin(
 
     Raises ValueError for a name that no run can be given, before anything is measured.
     """
+    expect_url(url)
     with pool_for(request) as pool:
         plan, machine = callable_plan(request, pool)
         store = Store.open(url)
@@ -217,7 +219,12 @@ def _with_files(request: Request, machine: Mapping[str, Any], pool: LocalPool | 
 
 
 def pool_for(request: Request) -> LocalPool:
-    """Processes under the request's limits; the check's is started, and the first sessions'."""
+    """Processes under the request's limits; the check's is started, and the first sessions'.
+
+    Raises ValueError for a mistake that is seen without a process.
+    """
+    expect_known(request.specs or ())
+    problems.expect_model_files(request.problems)
     threads = planning.threads_of(request, cores())
     pool = unstarted_pool(request)
     pool.start(CHECK, max(threads))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final, NamedTuple
 
@@ -38,6 +39,7 @@ def show(name: str, request: Request, command: str) -> Shown:
     """
     problems = request.problems or (() if request.inputs else (USUAL,))
     asked = replace(request, specs=(name,), problems=problems)
+    _expect_one_call(problems)
     with pool_for(asked) as pool:
         planned, machine = callable_plan(asked, pool)
         plan = replace(planned, seed=SEED, sessions=0)
@@ -47,13 +49,17 @@ def show(name: str, request: Request, command: str) -> Shown:
         return Shown(run, _read(run, pool, problem, entry))
 
 
+def _expect_one_call(problems: Iterable[str]) -> None:
+    """Raise ValueError for a problem within a model."""
+    for text in problems:
+        if model := Problem.parse(text, device="cpu").model:
+            raise ValueError(f"show draws the weights of one call; leave out model:{model}")
+
+
 def _only_problem(plan: Plan) -> Problem:
     if len(plan.problems) != 1:
         raise ValueError(f"{len(plan.problems)} problems to show; expected one")
-    (problem,) = plan.problems
-    if problem.model:
-        raise ValueError(f"show draws the weights of one call; leave out model:{problem.model}")
-    return problem
+    return plan.problems[0]
 
 
 def _only_entry(plan: Plan, name: str) -> Entry:

@@ -77,23 +77,20 @@ def connect(url: str, *, create: bool) -> sa.Engine:
 
     Raises StoreError for a URL that leads nowhere, and for a file that is not there.
     """
-    try:
-        parsed = sa.make_url(url)
-        with warnings.catch_warnings():  # of an argument that would be ignored
-            warnings.simplefilter("error", SAWarning)
-            engine = sa.create_engine(parsed, connect_args=_arguments(parsed))
-    except (SQLAlchemyError, SAWarning, ImportError, ValueError) as error:
-        hint = "" if not url or "://" in url else f"did you mean sqlite:///{url}? "
-        raise StoreError(
-            f"--store {without_password(url)!r}: {cause(error)}; {hint}"
-            f"expected a URL like {DEFAULT_STORE}"
-        ) from error
-    if _is_sqlite(parsed):
+    engine = _engine(url)
+    if _is_sqlite(engine.url):
         sa.event.listen(engine, "connect", _set_up)
         sa.event.listen(engine, "begin", _begin)
-    if _is_sqlite(parsed) and not re.match(r"(:memory:|file:.*)?$", parsed.database or ""):
-        _prepare_file(Path(str(parsed.database)), create=create)
+    if _is_file(engine.url):
+        _prepare_file(Path(str(engine.url.database)), create=create)
     return engine
+
+
+def expect_url(url: str) -> None:
+    """Raise StoreError for a URL that leads nowhere or to a folder; nothing is opened or made."""
+    parsed = _engine(url).url
+    if _is_file(parsed):
+        _expect_no_folder(Path(str(parsed.database)))
 
 
 def is_made(connection: sa.Connection, shown: str) -> bool:
@@ -156,8 +153,27 @@ def _expect_format(connection: sa.Connection, shown: str) -> None:
     )
 
 
+def _engine(url: str) -> sa.Engine:
+    """An engine that has not connected. Raises StoreError for a URL that leads nowhere."""
+    try:
+        parsed = sa.make_url(url)
+        with warnings.catch_warnings():  # of an argument that would be ignored
+            warnings.simplefilter("error", SAWarning)
+            return sa.create_engine(parsed, connect_args=_arguments(parsed))
+    except (SQLAlchemyError, SAWarning, ImportError, ValueError) as error:
+        hint = "" if not url or "://" in url else f"did you mean sqlite:///{url}? "
+        raise StoreError(
+            f"--store {without_password(url)!r}: {cause(error)}; {hint}"
+            f"expected a URL like {DEFAULT_STORE}"
+        ) from error
+
+
 def _is_sqlite(url: sa.URL) -> bool:
     return url.get_backend_name() == "sqlite"
+
+
+def _is_file(url: sa.URL) -> bool:
+    return _is_sqlite(url) and not re.match(r"(:memory:|file:.*)?$", url.database or "")
 
 
 def _arguments(url: sa.URL) -> dict[str, Any]:
@@ -181,8 +197,7 @@ def _begin(connection: sa.Connection) -> None:
 
 
 def _prepare_file(path: Path, *, create: bool) -> None:
-    if path.is_dir():
-        raise StoreError(f"the store {path} is a folder; name another --store")
+    _expect_no_folder(path)
     if not create and not path.is_file():
         raise StoreError(f"no store at {path}; python run_bench.py makes one")
     try:
@@ -191,3 +206,8 @@ def _prepare_file(path: Path, *, create: bool) -> None:
         raise StoreError(
             f"the folder {path.parent} of the store cannot be made: {error.strerror}"
         ) from error
+
+
+def _expect_no_folder(path: Path) -> None:
+    if path.is_dir():
+        raise StoreError(f"the store {path} is a folder; name another --store")

@@ -40,6 +40,17 @@ def cases_of(request: Request, machine: Mapping[str, Any]) -> tuple[Case, ...]:
     return tuple(found)
 
 
+def expect_model_files(texts: Iterable[str]) -> None:
+    """Raise ValueError for a problem whose model is of a file that is not there.
+
+    texts  as typed; they are understood
+    """
+    for text in texts:
+        model = Problem.parse(text, device="cpu").model_name
+        if kinds.is_file(model):
+            own_file.expect_function(model)
+
+
 def inputs_of(request: Request, cases: Iterable[Case]) -> tuple[InputFile, ...]:
     """The files of a request, once for each problem that its axes make of them.
 

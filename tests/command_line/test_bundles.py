@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_line.program import RIGHT, call, start
+from tests.command_line.program import RIGHT, call, run_here
 from tests.records.bundles import members, rewritten
 
 PROBLEM = ("--problem", "b1 h2 t64 d16", "--sessions", "2", "--threads", "1")
@@ -21,9 +21,9 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     first = tmp_path_factory.mktemp("first")
     (first / "mine.py").write_text(RIGHT)
     impls = ("--impl", "mine.py", "--impl", "naive")
-    made = start("run", *impls, *PROBLEM, cwd=first)
+    made = run_here("run", *impls, *PROBLEM, cwd=first)
     assert made.returncode == 0, made.stderr
-    exported = start("export", "--format", "bundle", "--to", "a.zip", cwd=first)
+    exported = run_here("export", "--format", "bundle", "--to", "a.zip", cwd=first)
     assert (exported.returncode, exported.stdout, exported.stderr) == (0, "a.zip\n", "")
     second = tmp_path_factory.mktemp("second")
     shutil.move(first / "a.zip", second / "a.zip")
@@ -32,7 +32,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_bundle_is_reported_without_a_store(bundle: Path, tmp_path: Path) -> None:
-    made = start("report", str(bundle), "--json", cwd=tmp_path)
+    made = run_here("report", str(bundle), "--json", cwd=tmp_path)
     assert (made.returncode, made.stderr) == (0, "")
     data = json.loads(made.stdout)
     assert {row["implementation"] for row in data["measurements"]} == {"mine", "naive"}
@@ -41,17 +41,17 @@ def test_a_bundle_is_reported_without_a_store(bundle: Path, tmp_path: Path) -> N
 
 
 def test_a_bundle_is_measured_again_elsewhere(bundle: Path, tmp_path: Path) -> None:
-    made = start("rerun", str(bundle), cwd=tmp_path)
+    made = run_here("rerun", str(bundle), cwd=tmp_path)
     assert made.returncode == 0, made.stderr
     (line,) = made.stderr.splitlines()
     found = re.fullmatch(r"runs with your rights: (results/bundles/.*/files/mine\.py)", line)
     assert found
     assert (tmp_path / found[1]).read_text() == RIGHT
     assert "mine" in made.stdout
-    both = start("report", str(bundle), "latest", "--json", cwd=tmp_path)
+    both = run_here("report", str(bundle), "latest", "--json", cwd=tmp_path)
     assert both.returncode == 0, both.stderr
     assert [len(each["points"]) for each in json.loads(both.stdout)["series"]] == [2, 2]
-    compared = start("compare", str(bundle), "latest", "--json", cwd=tmp_path)
+    compared = run_here("compare", str(bundle), "latest", "--json", cwd=tmp_path)
     assert compared.returncode == 0, compared.stderr
     assert {row["implementation"] for row in json.loads(compared.stdout)["rows"]} == {
         "mine",
@@ -123,5 +123,5 @@ def test_a_damaged_bundle_is_one_line_and_nothing_is_written(
 
 
 def test_the_help_of_rerun_says_that_a_bundle_is_code(tmp_path: Path) -> None:
-    shown = " ".join(start("rerun", "--help", cwd=tmp_path).stdout.split())
+    shown = " ".join(run_here("rerun", "--help", cwd=tmp_path).stdout.split())
     assert "The files of a bundle are code and run with all your rights" in shown

@@ -6,12 +6,12 @@ import json
 import shutil
 from pathlib import Path
 
-from tests.command_line.program import PROGRAM, ROOT, WRONG, start
+from tests.command_line.program import PROGRAM, ROOT, WRONG, run_here, start
 
 
 def test_check_of_a_plain_function_prints_its_faults_and_its_limits(tmp_path: Path) -> None:
     (tmp_path / "bad.py").write_text(WRONG)
-    result = start("check", "bad.py", "--threads", "1", cwd=tmp_path)
+    result = run_here("check", "bad.py", "--threads", "1", cwd=tmp_path)
     said = " ".join(result.stdout.split())
     assert result.returncode == 1
     assert result.stdout.startswith("ignores_the_mask is wrong: ")

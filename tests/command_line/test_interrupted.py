@@ -11,7 +11,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from tests.command_line.program import PROGRAM, SLOW, start
+from tests.command_line.program import PROGRAM, SLOW, run_here
 
 
 def records(store: Path) -> list[tuple[int, str, str]]:
@@ -41,12 +41,12 @@ def test_a_killed_run_is_resumed_and_nothing_stored_is_lost(tmp_path: Path) -> N
     assert 8 <= len(kept) < 18
     with closing(sqlite3.connect(store)) as connection:
         assert connection.execute("pragma integrity_check").fetchone() == ("ok",)
-    resumed = start("run", "--resume", cwd=tmp_path)
+    resumed = run_here("run", "--resume", cwd=tmp_path)
     assert resumed.returncode == 0, resumed.stderr
     after = records(store)
     assert after[: len(kept)] == kept
     assert len(after) == 6 * 3
-    again = start("run", "--resume", "latest", "--json", cwd=tmp_path)
+    again = run_here("run", "--resume", "latest", "--json", cwd=tmp_path)
     assert again.returncode == 0
     (line,) = again.stdout.splitlines()  # every record is stored: only the line of the run
     assert json.loads(line)["kind"] == "run"

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.command_line.program import start
+from tests.command_line.program import run_here
 from tests.judging import cheats
 
 HONEST = """
@@ -95,7 +95,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Judgement:
 
 
 def _lines(folder: Path, *files: str) -> list[Line]:
-    ended = start("judge", *files, *WORDS, "--json", cwd=folder)
+    ended = run_here("judge", *files, *WORDS, "--json", cwd=folder)
     assert (ended.returncode, ended.stderr) == (0, "")
     return [json.loads(line) for line in ended.stdout.splitlines()]
 
@@ -164,7 +164,7 @@ def test_a_command_again_measures_nothing_anew(judged: Judgement) -> None:
 
 def test_people_see_a_line_for_each_candidate_and_a_score(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text(FILES["broken.py"])
-    ended = start("judge", "broken.py", "--problem", "t64", "--threads", "1", cwd=tmp_path)
+    ended = run_here("judge", "broken.py", "--problem", "t64", "--threads", "1", cwd=tmp_path)
     assert ended.returncode == 1
     head, line, score = ended.stdout.splitlines()
     assert head.startswith("candidate  verdict ")

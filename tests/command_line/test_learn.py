@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from suites import training
-from tests.command_line.program import call, start
+from tests.command_line.program import call, run_here
 
 needs_sklearn = pytest.mark.skipif(
     find_spec("sklearn") is None, reason="the extra `models` is not installed"
@@ -40,7 +40,7 @@ def learnt(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, dict[str, Any
     folder = tmp_path_factory.mktemp("learn")
     (folder / "faulty.py").write_text(FILE)
     words = ("faulty.py", "onnxruntime", "--steps", "10", "--out", "found", "--json")
-    ended = start("learn", *words, cwd=folder, timeout_s=900)
+    ended = run_here("learn", *words, cwd=folder)
     assert ended.stdout, ended.stderr
     return ended.returncode, json.loads(ended.stdout), folder / "found"
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
+from suites.engine.local_pool import LocalPool
 from tests.command_line.program import call, start
 
 MISTAKES = {
@@ -234,6 +236,35 @@ MISTAKES = {
         r"the report cannot be written to /proc/nowhere: .*; name another --out",
     ),
 }
+
+
+WITHOUT_A_SESSION = (
+    "several implementations at once",
+    "a store with an argument that means nothing",
+    "a store that is a folder",
+    "a store of no kind",
+    "the weights of a model",
+    "a model of a file that is not there",
+    "a file that is not there",
+)
+"""Mistakes that are seen before the seconds in which a session imports torch."""
+
+
+@pytest.mark.parametrize("mistake", WITHOUT_A_SESSION)
+def test_a_mistake_that_needs_no_session_starts_none(
+    mistake: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def started(*_: object) -> NoReturn:
+        raise AssertionError("a session was started")
+
+    monkeypatch.setattr(LocalPool, "_started", started)
+    words, expected = MISTAKES[mistake]
+    ended = call(*words, monkeypatch=monkeypatch, capsys=capsys, cwd=tmp_path)
+    assert ended.status == 2
+    assert re.search(expected, ended.stderr), ended.stderr
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)

@@ -11,8 +11,18 @@ from zipfile import ZipFile
 import pytest
 import torch
 
-from tests.command_line.program import start
+from suites.records.store import Store
+from tests.command_line.program import run_here
+from tests.saved_run import small_run
 
+CLAMPS: Final = """
+from impls.interface import Limits, implementation
+
+@implementation(Limits(masks=("full",), grouped_heads=False))
+def mine(q, k, v, **_):
+    return (q @ k.mT / 4).clamp(max=9).softmax(-1) @ v
+"""
+"""It states Limits, so that `check` does not search for them."""
 SAVED: Final = ("--save", "own", "--out", "page")
 
 
@@ -29,8 +39,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save(path / "a.pt", mask="causal")
     save(path / "b.pt", grad=torch.ones(1, 2, 32, 16))
     impls = ("--impl", "naive", "--impl", "sdpa_flash")
-    made = start("run", "--inputs", "a.pt", "--inputs", "b.pt", *impls, "--sessions", "2",
-                 "--dtype", "float64", *SAVED, cwd=path)  # fmt: skip
+    made = run_here("run", "--inputs", "a.pt", "--inputs", "b.pt", *impls, "--sessions", "1",
+                    "--threads", "1", "--dtype", "float64", *SAVED, cwd=path)  # fmt: skip
     assert (made.returncode, made.stderr) == (0, "")
     (path / "out.txt").write_text(made.stdout)
     return path
@@ -60,7 +70,7 @@ def test_the_page_has_them_and_repeats_with_the_file(folder: Path) -> None:
 
 
 def test_exports_have_them(folder: Path) -> None:
-    assert start("export", "own", "--to", "own.csv", cwd=folder).returncode == 0
+    assert run_here("export", "own", "--to", "own.csv", cwd=folder).returncode == 0
     rows = list(csv.DictReader((folder / "own-own-inputs.csv").read_text().splitlines()))
     assert len(rows) == 10
     assert all(0 < float(row["error"]) < 1e-13 for row in rows)
@@ -70,10 +80,10 @@ def test_exports_have_them(folder: Path) -> None:
 
 
 def test_a_bundle_has_no_tensors_unless_they_are_wanted(folder: Path) -> None:
-    without = start("export", "own", "--format", "bundle", "--to", "a.zip", cwd=folder)
+    without = run_here("export", "own", "--format", "bundle", "--to", "a.zip", cwd=folder)
     assert without.returncode == 0
     assert without.stderr.count("a bundle has no tensors of yours; --format bundle-with-") == 2
-    whole = start("export", "own", "--format", "bundle-with-inputs", "--to", "b.zip", cwd=folder)
+    whole = run_here("export", "own", "--format", "bundle-with-inputs", "--to", "b.zip", cwd=folder)
     assert (whole.returncode, whole.stderr) == (0, "")
     found = [name for name in ZipFile(folder / "a.zip").namelist() if name.endswith(".pt")]
     assert found == []
@@ -81,10 +91,10 @@ def test_a_bundle_has_no_tensors_unless_they_are_wanted(folder: Path) -> None:
     assert sorted(Path(name).name for name in found) == ["a.pt", "b.pt"]
     for name in ("a.zip", "b.zip"):
         assert str(folder) not in ZipFile(folder / name).read("plan.json").decode()
-    refused = start("rerun", "a.zip", cwd=folder)
+    refused = run_here("rerun", "a.zip", cwd=folder)
     assert refused.returncode == 2
     assert "are not here; expected SHA-256" in refused.stderr
-    again = start("rerun", "b.zip", "--json", cwd=folder)
+    again = run_here("rerun", "b.zip", "--json", cwd=folder)
     assert again.returncode == 0
     last = json.loads(again.stdout.splitlines()[-1])
     assert len(last["own_inputs"]) == 10
@@ -95,7 +105,7 @@ def test_a_changed_file_is_refused_in_one_line(folder: Path) -> None:
     try:
         save(folder / "a.pt")
         for words in (("rerun", "own"), ("run", "--resume", "own")):
-            found = start(*words, cwd=folder)
+            found = run_here(*words, cwd=folder)
             assert (found.returncode, found.stdout) == (2, "")
             assert found.stderr.startswith(f"attnbench: the inputs {folder}/a.pt have changed")
             assert found.stderr.count("\n") == 1
@@ -104,11 +114,9 @@ def test_a_changed_file_is_refused_in_one_line(folder: Path) -> None:
 
 
 def test_a_check_shows_them_for_a_file_of_the_user(folder: Path) -> None:
-    (folder / "mine.py").write_text(
-        "def mine(q, k, v):\n    return (q @ k.mT / 4).clamp(max=9).softmax(-1) @ v\n"
-    )
+    (folder / "mine.py").write_text(CLAMPS)
     save(folder / "large.pt", q=torch.full((1, 2, 32, 16), 9.0))
-    found = start("check", "mine.py", "--inputs", "large.pt", "--json", cwd=folder)
+    found = run_here("check", "mine.py", "--inputs", "large.pt", "--json", cwd=folder)
     assert found.returncode == 1
     (row,) = json.loads(found.stdout)["outcomes"]
     assert row["status"] == "wrong"
@@ -137,9 +145,12 @@ def test_bad_input_is_one_line(tmp_path: Path, words: tuple[str, ...], said: str
     save(tmp_path / "nan.pt", q=torch.full((1, 2, 32, 16), float("nan")))
     (tmp_path / "bad.pt").write_text("hello")
     if words[0] == "export":
-        small = ("--problem", "h1 t16 d8", "--impl", "naive", "--sessions", "1")
-        assert start("run", *small, cwd=tmp_path).returncode == 0
-    found = start(*words, cwd=tmp_path)
+        run, records = small_run(problems=("h1 t16 d8",), sessions=1)
+        (tmp_path / "results").mkdir()
+        store = Store.open(f"sqlite:///{tmp_path / 'results' / 'bench.db'}")
+        store.begin(run)
+        store.add(run.name, *records)
+    found = run_here(*words, cwd=tmp_path)
     assert (found.returncode, found.stdout) == (2, "")
     assert found.stderr.startswith("attnbench: ")
     assert said in found.stderr

@@ -13,7 +13,7 @@ import pytest
 
 from suites.records.profile import Profile
 from suites.records.store import Store
-from tests.command_line.program import PROGRAM, call, start
+from tests.command_line.program import PROGRAM, call, run_here
 
 FILE = """
 import sys
@@ -79,7 +79,7 @@ def test_a_mistake_is_one_line(
 
 
 def test_both_sides_of_several_problems_are_stored_with_their_run(folder: Path) -> None:
-    done = start(
+    done = run_here(
         "profile", "mine.py:honest", "--against", "sdpa_flash", "--problem", ONE, "--problem", TWO,
         *SMALL, "--out", "out", "--json", cwd=folder,
     )  # fmt: skip
@@ -95,7 +95,7 @@ def test_both_sides_of_several_problems_are_stored_with_their_run(folder: Path) 
 
 
 def test_a_problem_that_is_refused_has_its_reasons_and_no_profile(folder: Path) -> None:
-    done = start("profile", "local_window", "--problem", ONE, *SMALL, cwd=folder)
+    done = run_here("profile", "local_window", "--problem", ONE, *SMALL, cwd=folder)
     assert done.returncode == 1
     assert "local_window was not profiled" in done.stdout
     assert "mask full" in done.stdout
@@ -105,7 +105,7 @@ def test_a_problem_that_is_refused_has_its_reasons_and_no_profile(folder: Path) 
 def test_an_implementation_that_fails_is_stored_alone_without_its_baseline_and_exits_with_1(
     folder: Path,
 ) -> None:
-    done = start("profile", "mine.py:raises", "--problem", ONE, *SMALL, cwd=folder)
+    done = run_here("profile", "mine.py:raises", "--problem", ONE, *SMALL, cwd=folder)
     assert done.returncode == 1
     assert "ValueError: planted" in " ".join(done.stdout.split())
     (profile,) = stored(folder)
@@ -132,4 +132,4 @@ def test_ctrl_c_while_it_is_profiled_leaves_the_run_and_says_how_to_see_it(folde
     assert "stopped; the run is complete, and 0 of its profiles are stored" in said
     assert "Traceback" not in said
     assert stored(folder) == []
-    assert start("report", cwd=folder).returncode == 0
+    assert run_here("report", cwd=folder).returncode == 0

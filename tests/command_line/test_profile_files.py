@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_line.program import WRONG, call, start
+from tests.command_line.program import WRONG, call, run_here
 
 PROBLEM = ("--problem", "b1 h2 t64 d16", "--threads", "1", "--sessions", "1")
 CRASHING = """
@@ -49,7 +49,7 @@ def test_a_mistake_is_one_line_and_status_2(
 
 def test_a_profile_has_its_page_its_files_and_its_run(tmp_path: Path) -> None:
     words = ("profile", "chunked", "--against", "naive", *PROBLEM)
-    done = start(*words, "--out", "out", cwd=tmp_path)
+    done = run_here(*words, "--out", "out", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0].startswith("chunked takes ")
@@ -61,11 +61,11 @@ def test_a_profile_has_its_page_its_files_and_its_run(tmp_path: Path) -> None:
     for name in traces:
         assert "traceEvents" in json.loads((tmp_path / "out" / name).read_text())
         assert f'<a href="{name}">' in html
-    listed = start("list", "runs", cwd=tmp_path).stdout
+    listed = run_here("list", "runs", cwd=tmp_path).stdout
     assert "with profiles" in listed
-    (run,) = json.loads(start("list", "runs", "--json", cwd=tmp_path).stdout)
+    (run,) = json.loads(run_here("list", "runs", "--json", cwd=tmp_path).stdout)
     assert run["profiled"] is True
-    again = start("report", "latest", "--out", "again", cwd=tmp_path)
+    again = run_here("report", "latest", "--out", "again", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     assert "again/profile.html" in again.stdout.splitlines()
     page = (tmp_path / "again" / "report.html").read_text()
@@ -75,7 +75,7 @@ def test_a_profile_has_its_page_its_files_and_its_run(tmp_path: Path) -> None:
 def test_a_wrong_implementation_is_not_profiled(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(WRONG)
     words = ("--problem", "b1 h2 t64 d16 causal", *PROBLEM[2:])
-    done = start("profile", "mine.py", *words, "--json", cwd=tmp_path)
+    done = run_here("profile", "mine.py", *words, "--json", cwd=tmp_path)
     assert done.returncode == 1
     data = json.loads(done.stdout)
     assert data["profiles"] == []
@@ -84,7 +84,7 @@ def test_a_wrong_implementation_is_not_profiled(tmp_path: Path) -> None:
 
 def test_a_crash_under_the_profiler_is_its_record_and_the_rest_is_there(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(CRASHING)
-    done = start("profile", "mine.py", "--against", "naive", *PROBLEM, "--json", cwd=tmp_path)
+    done = run_here("profile", "mine.py", "--against", "naive", *PROBLEM, "--json", cwd=tmp_path)
     assert done.returncode == 1, done.stderr
     data = json.loads(done.stdout)
     crashed, naive = data["profiles"]

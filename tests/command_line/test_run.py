@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_line.program import RIGHT, TINY, WRONG, start
+from tests.command_line.program import RIGHT, TINY, WRONG, run_here, start
 
 SUMMARIES = ("summary.md", "main.md")
 """What `run --summary` and `export --format markdown` write."""
@@ -37,24 +37,24 @@ def test_resume_keeps_which_implementations_were_named(
     made: subprocess.CompletedProcess[str], folder: Path
 ) -> None:
     assert made.returncode == 1
-    resumed = start("run", "--resume", "--json", cwd=folder)
+    resumed = run_here("run", "--resume", "--json", cwd=folder)
     assert (resumed.returncode, resumed.stderr) == (1, made.stderr)
 
 
 def test_a_run_without_a_terminal_prints_nothing_on_stderr(tmp_path: Path) -> None:
     words = ("--problem", "h2 t64 d16", "--sessions", "1", "--threads", "1")
-    result = start("run", "--impl", "naive", *words, cwd=tmp_path)
+    result = run_here("run", "--impl", "naive", *words, cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
 
 
 def test_the_verdicts_are_counted_on_demand_and_of_a_single_run_only(
     made: subprocess.CompletedProcess[str], folder: Path
 ) -> None:
-    every = start("report", "--all", "--out", "every", cwd=folder)
+    every = run_here("report", "--all", "--out", "every", cwd=folder)
     assert every.returncode == 0
     assert "Where nothing differs, 5 % of intervals exclude 1" in " ".join(every.stdout.split())
     assert "Where nothing differs" not in made.stdout
-    several = start("report", "latest", "latest", "--all", cwd=folder)
+    several = run_here("report", "latest", "latest", "--all", cwd=folder)
     assert several.returncode == 2
     assert several.stderr == (
         "attnbench: --all beside 2 runs; it prints the tables of a single run\n"
@@ -78,33 +78,33 @@ def test_a_run_measures_reports_and_prints_the_paths(
 def test_a_stored_run_is_reported_again_listed_and_read_by_programs(
     made: subprocess.CompletedProcess[str], folder: Path
 ) -> None:
-    again = start("report", "latest", "--out", "elsewhere", "--json", cwd=folder)
+    again = run_here("report", "latest", "--out", "elsewhere", "--json", cwd=folder)
     assert again.returncode == 0, again.stderr
     data = json.loads(again.stdout)
     assert (folder / data["page"]).is_file()
     medians = {(m["problem"], m["implementation"]): m["median_ms"] for m in data["measurements"]}
     assert len(medians) == 8
     assert all(value > 0 for value in medians.values())
-    runs = json.loads(start("list", "runs", "--json", cwd=folder).stdout)
+    runs = json.loads(run_here("list", "runs", "--json", cwd=folder).stdout)
     assert [run["name"] for run in runs] == [data["run"]]
     assert (runs[0]["problems"], runs[0]["implementations"], runs[0]["records"]) == (4, 3, 28)
     assert runs[0]["ended"]
-    assert data["run"] in start("list", "runs", cwd=folder).stdout
+    assert data["run"] in run_here("list", "runs", cwd=folder).stdout
 
 
 def test_a_saved_run_is_named_listed_compared_and_exported(
     made: subprocess.CompletedProcess[str], folder: Path
 ) -> None:
     assert made.returncode == 1
-    (listed,) = json.loads(start("list", "runs", "--json", cwd=folder).stdout)
+    (listed,) = json.loads(run_here("list", "runs", "--json", cwd=folder).stdout)
     assert listed["saved_as"] == ["main"]
     gate = ("--fail-if-slower", "90%", "--summary", "gate.md")
-    compared = start("compare", "--run", "main", "sdpa_flash", "sdpa_flash", *gate, cwd=folder)
+    compared = run_here("compare", "--run", "main", "sdpa_flash", "sdpa_flash", *gate, cwd=folder)
     assert compared.returncode == 1  # the samples tie: nothing is judged
     line = compared.stdout.splitlines()[-1]
     assert line.startswith("GATE 90 %: unsure; none of 4 comparisons was judged: ")
     assert (folder / "gate.md").read_text().startswith(f"**{line}**\n")
-    exported = start("export", "main", "--format", "markdown", "--to", "main.md", cwd=folder)
+    exported = run_here("export", "main", "--format", "markdown", "--to", "main.md", cwd=folder)
     assert exported.stdout == "main.md\n"
     visible = [(folder / name).read_text().split("<details>")[0] for name in SUMMARIES]
     assert visible[0] == visible[1] != ""
@@ -114,9 +114,9 @@ def test_a_summary_is_appended_to(made: subprocess.CompletedProcess[str], folder
     assert made.returncode == 1
     (folder / "steps.md").write_text("before\n")
     for _ in range(2):
-        ended = start("report", "main", "--summary", "steps.md", "--out", "again", cwd=folder)
+        ended = run_here("report", "main", "--summary", "steps.md", "--out", "again", cwd=folder)
         assert ended.returncode == 0, ended.stderr
-    start("export", "main", "--format", "markdown", "--to", "once.md", cwd=folder)
+    run_here("export", "main", "--format", "markdown", "--to", "once.md", cwd=folder)
     once = (folder / "once.md").read_text()
     assert (folder / "steps.md").read_text() == f"before\n\n{once}\n{once}"
 
@@ -125,19 +125,21 @@ def test_a_name_that_is_given_again_says_which_run_had_it(
     made: subprocess.CompletedProcess[str], folder: Path
 ) -> None:
     assert made.returncode == 1
-    (old,) = [run["name"] for run in json.loads(start("list", "runs", "--json", cwd=folder).stdout)]
+    (old,) = [
+        run["name"] for run in json.loads(run_here("list", "runs", "--json", cwd=folder).stdout)
+    ]
     words = ("--problem", "h2 t64 d16", "--sessions", "1", "--threads", "1", "--save", "main")
-    clash = start("run", "--impl", "naive", *words[:-1], old, cwd=folder)
+    clash = run_here("run", "--impl", "naive", *words[:-1], old, cwd=folder)
     assert (clash.returncode, clash.stdout) == (2, "")
     assert clash.stderr == (
         f"attnbench: --save {old}: a stored run has this name; name it otherwise\n"
     )
-    again = start("run", "--impl", "naive", *words, cwd=folder)
+    again = run_here("run", "--impl", "naive", *words, cwd=folder)
     assert (again.returncode, again.stderr) == (0, f"main was {old} until now\n")
 
 
 def test_a_wrong_implementation_is_reported_wrong_and_never_timed(folder: Path) -> None:
-    result = start(
+    result = run_here(
         "run", "--impl", "bad.py", "--problem", "h4 t64 d16 causal", "--json", "--out", "bad",
         "--store", "sqlite:///bad.db", cwd=folder,
     )  # fmt: skip
@@ -158,7 +160,7 @@ def test_a_wrong_implementation_is_reported_wrong_and_never_timed(folder: Path) 
 
 
 def test_a_run_with_only_refused_records_ends_with_a_message_and_status_1(tmp_path: Path) -> None:
-    result = start("run", "--impl", "sdpa_cudnn", *TINY, cwd=tmp_path)
+    result = run_here("run", "--impl", "sdpa_cudnn", *TINY, cwd=tmp_path)
     assert result.returncode == 1
     assert "nothing was measured" in result.stderr
     assert "device cpu: runs on cuda" in result.stdout

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.command_line.program import RIGHT, call, start
+from tests.command_line.program import RIGHT, call, run_here
 from tests.reports.browser import draw_all, opened
 
 SHIFTED = RIGHT.replace("def mine", "def shifted").replace(
@@ -32,7 +32,7 @@ TEXT = "b1 h2 t12 d8 causal"
 def test_an_implementation_that_agrees_is_drawn_in_text_on_a_page_and_as_images(
     tmp_path: Path,
 ) -> None:
-    ended = start("show", "chunked", "--problem", TEXT, "--threads", "1", cwd=tmp_path)
+    ended = run_here("show", "chunked", "--problem", TEXT, "--threads", "1", cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
     first, *rest = ended.stdout.splitlines()
     assert first.startswith("chunked agrees with the reference: the largest difference")
@@ -57,7 +57,7 @@ def test_an_implementation_that_agrees_is_drawn_in_text_on_a_page_and_as_images(
 
 def test_a_shifted_mask_is_seen_in_the_sentence_and_marked_on_the_page(tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(SHIFTED)
-    ended = start("show", "own.py", "--problem", TEXT, "--json", cwd=tmp_path)
+    ended = run_here("show", "own.py", "--problem", TEXT, "--json", cwd=tmp_path)
     assert (ended.returncode, ended.stderr) == (0, "")
     found = json.loads(ended.stdout)
     worst = found["deviations"][0]["worst"]
@@ -83,7 +83,7 @@ def test_a_shifted_mask_is_seen_in_the_sentence_and_marked_on_the_page(tmp_path:
 )
 def test_a_failure_is_one_line_and_status_one(text: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(text)
-    ended = start("show", "own.py", "--problem", TEXT, "--time-limit", "2", cwd=tmp_path)
+    ended = run_here("show", "own.py", "--problem", TEXT, "--time-limit", "2", cwd=tmp_path)
     assert (ended.returncode, ended.stdout) == (1, "")
     (line,) = ended.stderr.splitlines()
     assert line.startswith(said)
@@ -91,7 +91,7 @@ def test_a_failure_is_one_line_and_status_one(text: str, said: str, tmp_path: Pa
 
 
 def test_a_layer_has_no_weights_to_show(tmp_path: Path) -> None:
-    ended = start("show", "multi_head", cwd=tmp_path)
+    ended = run_here("show", "multi_head", cwd=tmp_path)
     assert ended.returncode == 1
     assert ended.stderr.endswith("mix the values, so that no output is the weight of one key\n")
 
@@ -99,7 +99,7 @@ def test_a_layer_has_no_weights_to_show(tmp_path: Path) -> None:
 def test_the_users_own_queries_and_keys_are_shown(tmp_path: Path) -> None:
     q = torch.zeros(1, 1, 5, 4)
     torch.save({"q": q, "k": q, "v": q, "problem": "causal"}, tmp_path / "call.pt")
-    ended = start("show", "naive", "--inputs", "call.pt", "--json", cwd=tmp_path)
+    ended = run_here("show", "naive", "--inputs", "call.pt", "--json", cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
     (head,) = json.loads(ended.stdout)["heads"]
     assert head["weights"][3] == pytest.approx([0.25, 0.25, 0.25, 0.25, 0.0])

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.command_line.program import ROOT, start
+from tests.command_line.program import ROOT, run_here, start
 
 SCRIPT = """
 import torch
@@ -47,10 +47,10 @@ def test_a_script_is_recorded_measured_and_given_the_mix(tmp_path: Path) -> None
     assert recorded.returncode == 0, recorded.stderr
 
     words = ("--workload", "workload.jsonl", "--impl", "naive", "--sessions", "2")
-    ran = start("run", *words, "--out", "page", cwd=tmp_path)
+    ran = run_here("run", *words, "--out", "page", cwd=tmp_path)
     assert ran.returncode == 0, ran.stderr
     assert "step of script.py: attention takes" in ran.stdout
-    exported = start("export", "--format", "dispatch", "--to", "dispatch.json", cwd=tmp_path)
+    exported = run_here("export", "--format", "dispatch", "--to", "dispatch.json", cwd=tmp_path)
     assert exported.returncode == 0, exported.stderr
     table = json.loads((tmp_path / "dispatch.json").read_text())
     (step,) = table["steps"]

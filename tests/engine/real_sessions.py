@@ -18,6 +18,7 @@ from suites.records.plan import Plan
 from suites.records.record import Record
 from suites.records.store import Run, Store, now
 from suites.request import processes
+from tests.engine import forked_sessions
 from tests.stand_in import machine
 
 FOLDER = Path(__file__).with_name("hostile")
@@ -112,7 +113,9 @@ def assert_equal_neighbours(records: Records) -> None:
 
 def surviving_processes() -> list[int]:
     """Processes of these runs that still exist, wherever they are in the process tree."""
-    return [each.pid for each in psutil.process_iter() if MARK in _variables(each)]
+    servers = forked_sessions.SERVERS.pids()
+    found = (each for each in psutil.process_iter() if each.pid not in servers)
+    return [each.pid for each in found if MARK in _variables(each)]
 
 
 def _variables(process: psutil.Process) -> dict[str, str]:

@@ -63,8 +63,8 @@ def test_onnxruntime_is_measured_on_all_cpus_and_its_memory_is_not_seen(
     cpus = tmp_path / "cpus"
     monkeypatch.setenv("ATTNBENCH_TEST_CPUS", str(cpus))
     made = records_of("with_onnxruntime.py", threads=2)["with_onnxruntime"]
-    check, timed = made
     assert [record.status for record in made] == ["ok", "ok"], made
+    check, timed = made
     assert check.unseen == "memory of onnxruntime is not seen by torch's allocator"
     assert (check.peak_bytes, check.kept_bytes) == (None, None)
     assert check.resident_bytes is not None

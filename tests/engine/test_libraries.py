@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
@@ -48,13 +49,19 @@ FAULTS = {
 """By fault: the version that is installed, what the module does, and the reason that is given."""
 
 
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of `site`, one for all tests: their sessions have equal variables."""
+    return tmp_path_factory.mktemp("site")
+
+
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that new processes search for packages, before those that are installed."""
-    folder = tmp_path / "site"
-    folder.mkdir()
-    monkeypatch.setenv("PYTHONPATH", str(folder))
-    return folder
+def site(searched: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder that new processes search for packages, before those that are installed."""
+    for path in searched.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    monkeypatch.setenv("PYTHONPATH", str(searched))
+    return searched
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from suites.engine.local_session import Session, compiling, has_c_compiler
 from suites.engine.protocol import Wait
 from suites.engine.watch import Ending, Watch
 
+FRESH_SESSIONS = True
+
 
 class Stuck:
     """A process within a call of a driver: SIGKILL does not end it."""
