@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from tests.cpu_places import places
+from tests.engine import forked_sessions
 from tests.stand_in.device import register
 
 
@@ -87,3 +88,16 @@ def _ctrl_c_is_not_ignored() -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _forked_sessions(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Sessions fork from a process that has imported torch, where their start is not tested."""
+    with forked_sessions.forked_where_possible(request.module):
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_server_is_left() -> Iterator[None]:
+    yield
+    forked_sessions.SERVERS.end()
