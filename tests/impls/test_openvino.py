@@ -102,9 +102,7 @@ def test_the_model_has_torch_s_threads_and_the_precision_of_the_problem(
 
     problem = Problem.parse(f"h2 t9 d16 causal {dtype}")
     core = openvino.Core()
-    compiled = core.compile_model(
-        adapter._model(problem), "CPU", adapter.settings(problem)
-    )
+    compiled = core.compile_model(adapter._model(problem), "CPU", adapter.settings(problem))
     assert compiled.get_property("INFERENCE_NUM_THREADS") == torch.get_num_threads()
     assert compiled.get_property("NUM_STREAMS") == 1
     assert compiled.get_property("ENABLE_CPU_PINNING") is False
