@@ -9,6 +9,7 @@ import ast
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,6 +54,7 @@ for name in sys.argv[1:]:
 """
 
 
+@cache
 def listed() -> list[Path]:
     """The Python files that git tracks or would take, relative to the root."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.py"]
@@ -91,6 +93,7 @@ def prints(tree: ast.AST) -> Iterator[int]:
                 yield node.lineno
 
 
+@cache
 def tree_of(path: Path) -> ast.Module:
     return ast.parse((ROOT / path).read_text(), filename=str(path))
 
