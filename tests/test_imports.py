@@ -70,9 +70,13 @@ def module_of(path: Path) -> str:
     return ".".join(path.with_suffix("").parts).removesuffix(".__init__")
 
 
-def imported(tree: ast.AST, path: Path) -> Iterator[str]:
+@cache
+def imported(tree: ast.AST, path: Path) -> tuple[str, ...]:
     """Every module a file imports, wherever it does, with the names taken from each."""
-    package = path.parent.parts
+    return tuple(_imported(tree, path.parent.parts))
+
+
+def _imported(tree: ast.AST, package: tuple[str, ...]) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (each.name for each in node.names)
