@@ -9,6 +9,7 @@ import ast
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,6 +54,7 @@ for name in sys.argv[1:]:
 """
 
 
+@cache
 def listed() -> list[Path]:
     """The Python files that git tracks or would take, relative to the root."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.py"]
@@ -68,9 +70,13 @@ def module_of(path: Path) -> str:
     return ".".join(path.with_suffix("").parts).removesuffix(".__init__")
 
 
-def imported(tree: ast.AST, path: Path) -> Iterator[str]:
+@cache
+def imported(tree: ast.AST, path: Path) -> tuple[str, ...]:
     """Every module a file imports, wherever it does, with the names taken from each."""
-    package = path.parent.parts
+    return tuple(_imported(tree, path.parent.parts))
+
+
+def _imported(tree: ast.AST, package: tuple[str, ...]) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (each.name for each in node.names)
@@ -91,6 +97,7 @@ def prints(tree: ast.AST) -> Iterator[int]:
                 yield node.lineno
 
 
+@cache
 def tree_of(path: Path) -> ast.Module:
     return ast.parse((ROOT / path).read_text(), filename=str(path))
 

@@ -38,14 +38,22 @@ def verdict(checker: Checker, implementation: Implementation) -> str:
         return f"{type(error).__name__}: {error}"
 
 
-@cache
 def probe_alone(rejection: Rejection) -> Checker:
-    """A checker with the rejection's probe alone, on its hard input or the problem itself."""
+    """A checker with the rejection's probe alone, on its hard input or the problem itself.
+
+    Rejections of the same problem by the same probe share it, with its reference values.
+    """
     probes = tuple(filter(None, (NEEDS.get(rejection.by), rejection.by)))
     labels = (*rejection.after, rejection.on) if rejection.on else ()
     if rejection.on in NUMBERS:  # its numbers overwrite those of the plain one
         labels = (PLAIN, *labels)
-    return Checker(Problem.parse(rejection.problem), SEED, probes=probes, labels=labels)
+    return _limited(rejection.problem, probes, labels)
+
+
+@cache
+def _limited(problem: str, probes: tuple[str, ...], labels: tuple[str, ...]) -> Checker:
+    """A checker with these probes, and hard inputs of these labels, alone."""
+    return Checker(Problem.parse(problem), SEED, probes=probes, labels=labels)
 
 
 @cache

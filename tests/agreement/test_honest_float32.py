@@ -9,7 +9,7 @@ from tests.agreement.honest import HONEST, keys_shuffled_anew_each_time
 from tests.agreement.honest_checks import check
 from tests.agreement.honest_storage import STORAGE
 
-PROBLEMS = ("b2 h4/2 t70 d32 window:9:5 train", "b2 h2 t65 d16 causal+padding:0.5 bthd")
+PROBLEMS = ("b2 h4/2 t70 d16 window:9:5 train", "b2 h2 t65 d16 causal+padding:0.5 bthd")
 
 
 @pytest.mark.parametrize("problem", PROBLEMS)

@@ -9,7 +9,7 @@ from tests.agreement.honest import HONEST
 from tests.agreement.honest_checks import check
 from tests.agreement.honest_storage import STORAGE
 
-PROBLEMS = ("b1 h2 t97 d64 causal bf16 train", "b2 h4 t64 d64 full fp16 train")
+PROBLEMS = ("b1 h2 t97 d16 causal bf16 train", "b2 h4 t64 d16 full fp16 train")
 
 
 @pytest.mark.parametrize("problem", PROBLEMS)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from itertools import combinations, product
 from typing import Any, Final
 
 import pytest
 import torch
+from torch import Tensor
 
 from impls import reference
 from impls.interface import Implementation, Mask, Problem
 from impls.interface.implementation import from_function
 from impls.sdpa import sdpa_cudnn, sdpa_efficient, sdpa_flash, sdpa_math
 from suites.agreement.checker import Checker
-from suites.measure.inputs import bind, make_inputs
+from suites.measure.inputs import Inputs, bind, make_inputs
 from tests.stand_in.device import stand_in
 
 FUSED = (sdpa_flash, sdpa_efficient, sdpa_cudnn)
@@ -44,7 +46,13 @@ def test_the_whole_check_passes(words: str, each: Implementation) -> None:
     problem = Problem.parse(f"b2 {heads} {length} d16 {words} cuda")
     assert each.refusals(problem, (9, 0)) == ()
     with stand_in(capability=(9, 0), kernel_us=0.0):
-        assert Checker(problem, seed=3).check(each).reason == ""
+        assert _checker(problem).check(each).reason == ""
+
+
+@cache
+def _checker(problem: Problem) -> Checker:
+    """One for all implementations: reference values are computed once."""
+    return Checker(problem, seed=3)
 
 
 @pytest.mark.parametrize("words", CHECKED)
@@ -109,14 +117,20 @@ def test_limits_accept_what_the_kernel_computes_rightly_and_nothing_else(
 
 def _is_right(each: Implementation, problem: Problem) -> bool:
     """Whether a call is not refused by torch, and gives the output of the definition."""
-    x = make_inputs(problem, purpose="test")
+    x, exact = _inputs_and_output(problem)
     leaves = [tensor.detach().requires_grad_(problem.training) for tensor in (x.q, x.k, x.v)]
     try:
         out = bind(each, problem, x)(*leaves)
     except RuntimeError as error:
         assert str(error) == "No available kernel. Aborting execution."  # noqa: PT017 - others fail
         return False
+    return bool(((out.detach() - exact).abs() < 0.05).all())
+
+
+@cache
+def _inputs_and_output(problem: Problem) -> tuple[Inputs, Tensor]:
+    """They are the same for every implementation and capability."""
+    x = make_inputs(problem, purpose="test")
     with torch.no_grad():
         wide = [tensor.double() for tensor in (x.q, x.k, x.v)]
-        exact = bind(DEFINITION, problem, x)(*wide)
-        return bool(((out - exact).abs() < 0.05).all())
+        return x, bind(DEFINITION, problem, x)(*wide)

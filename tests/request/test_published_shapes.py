@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any, NamedTuple
 
 import pytest
@@ -83,9 +84,14 @@ def band(window: int | None, causal: bool, queries: int, keys: int) -> Mask:  # 
 
 def expected(suite: str, step: str) -> Calls:
     """The calls that the cases of a step state."""
-    cases = [case for case in SUITES[suite].cases(("cpu",), Gpu()) if case.step == step]
-    assert cases, {case.step for case in SUITES[suite].cases(("cpu",), Gpu())}
+    cases = [case for case in cases_of(suite) if case.step == step]
+    assert cases, {case.step for case in cases_of(suite)}
     return Counter({seen(case): int(case.count) for case in cases})
+
+
+@cache
+def cases_of(suite: str) -> tuple[Case, ...]:
+    return tuple(SUITES[suite].cases(("cpu",), Gpu()))
 
 
 def seen(case: Case) -> Seen:
@@ -101,11 +107,17 @@ def seen(case: Case) -> Seen:
     )
 
 
-def model(name: str, **config: Any) -> Any:
+@cache
+def model(name: str, **config: int) -> Any:
     """A model on the meta device, which answers with the registered function."""
-    made = getattr(transformers, f"{name}Config")(**config)
+    return _made(name, config)
+
+
+def _made(name: str, config: dict[str, Any]) -> Any:
+    fields = getattr(transformers, f"{name}Config")(**config)
     kind = getattr(transformers, f"{name}Model")
-    return kind._from_config(made, attn_implementation=SPY, dtype=torch.bfloat16).eval()
+    with torch.device("meta"), torch.no_grad():
+        return kind._from_config(fields, attn_implementation=SPY, dtype=torch.bfloat16).eval()
 
 
 def ids(batch: int, length: int, name: str = "input_ids") -> dict[str, Any]:
@@ -226,8 +238,9 @@ GENERATED: list[tuple[str, str, dict[str, int], int, int]] = [
 def test_the_calls_of_a_pass_are_those_of_the_model(
     calls: Calls, suite: str, step: str, name: str, config: dict[str, Any], inputs: Inputs
 ) -> None:
+    made = model(name, **config)
     with torch.device("meta"), torch.no_grad():
-        model(name, **config)(**inputs())
+        made(**inputs())
     assert calls == expected(suite, step)
 
 
@@ -238,8 +251,8 @@ def test_the_calls_of_a_pass_are_those_of_the_model(
 def test_the_calls_of_a_prompt_and_of_a_token_are_those_of_the_model(
     calls: Calls, step: str, name: str, config: dict[str, int], before: int, new: int
 ) -> None:
+    made = model(name, **config)
     with torch.device("meta"), torch.no_grad():
-        made = model(name, **config)
         cache = transformers.DynamicCache(config=made.config)
         for past, length in ((0, before), (before, new)):
             calls.clear()
@@ -251,8 +264,9 @@ def test_the_calls_of_a_prompt_and_of_a_token_are_those_of_the_model(
 
 def test_the_calls_of_detr_are_those_of_the_model(calls: Calls) -> None:
     backbone = transformers.ResNetConfig(out_features=["stage4"])
+    made = _made("Detr", {"backbone_config": backbone})
     with torch.device("meta"), torch.no_grad():
-        model("Detr", backbone_config=backbone)(**image(800, 1066))
+        made(**image(800, 1066))
     assert calls == expected("vision", "DETR R50, forward pass, 1 image of 640 x 480")
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -51,6 +53,55 @@ def test_a_browser_that_is_required_and_not_there_is_a_failure(
         browser.binary()
 
 
+OWN, BARE = points().series
+AGAIN = replace(OWN, x=(128, 128, 512), low=(), high=())
+LINED = replace(OWN, name="lined", drawn="line", low=(), high=())
+CLOSE = tuple(
+    replace(OWN, name=name, implementation=name, y=(1.0, 2.0, 4.0 + place / 1000))
+    for place, name in enumerate(("naive", "chunked", "sdpa_flash", "sdpa_math"))
+)
+FAR = replace(OWN, y=(1.0, 2.1, 4e6), low=(), high=())
+ZERO = replace(OWN, y=(0.0, 2.0, 4.0), low=(), high=())
+BAR = replace(OWN, x=(1.5,), y=(1,), low=(1.2,), high=(1.9,), hover=("a",))
+DECIDED = replace(winners().tiles[0], lead="next 1.90x")
+MANY = tuple(replace(winners().tiles[1], x=2**step) for step in range(12))
+POOR = replace(points(), key="several", label="poor", note="The poor one.", series=(BARE,))
+RICH = replace(points(), key="several", label="rich", note="The rich one.")
+CHARTS: tuple[Chart | Map, ...] = (
+    points(),
+    replace(
+        points(),
+        key="over_sizes",
+        series=(BARE, AGAIN, LINED),
+        sizes=(32.0, 128.0, 256.0, 512.0, 2048.0),
+    ),
+    replace(points(), key="close", series=CLOSE),
+    replace(points(), key="beyond", series=(FAR,), clip=(1.0, 4.0)),
+    replace(points(), key="on_axis", series=(ZERO,), log_y=False, log_x=False),
+    replace(winners(), key="tiles", tiles=(DECIDED, *winners().tiles[1:])),
+    replace(winners(), key="many_tiles", tiles=(DECIDED, *MANY)),
+    *(POOR, RICH, POOR),
+    replace(points(), key="in_rows", series=(BAR,), rows=("first", "naive\n1.50x")),
+)
+"""Charts made by hand. Each key is a family on the page."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """All that the tests ask of a page with CHARTS, read in one visit.
+
+    families  the traces, the layout, the legend and the note of each family made by hand
+    buttons   the boxes of the buttons of charts
+    titles    of those buttons
+    drawn     the boxes of legends and of the areas with lines
+    """
+
+    families: dict[str, Any]
+    buttons: list[dict[str, float]]
+    titles: list[str]
+    drawn: list[dict[str, float]]
+
+
 def boxes(view: Any, selector: str) -> list[dict[str, float]]:
     """The boxes of the visible elements."""
     found: list[dict[str, float]] = view.evaluate(
@@ -61,25 +112,55 @@ def boxes(view: Any, selector: str) -> list[dict[str, float]]:
     return [each for each in found if each["width"]]
 
 
-@pytest.mark.parametrize("width", [1280, 400])
-def test_the_buttons_of_a_chart_cover_neither_its_legend_nor_its_lines(
-    width: int, tmp_path: Path
-) -> None:
-    path = tmp_path / NAME
-    path.write_text(page(Analysis(*small_run())), "utf-8")
-    with opened(path, viewport={"width": width, "height": 900}) as seen:
-        draw_all(seen)
-        buttons = boxes(seen.view, ".modebar-group")
-        named = seen.view.evaluate(
-            "[...document.querySelectorAll('.modebar-btn')].map(each => each.dataset.title)"
-        )
-        drawn = boxes(seen.view, ".chart .legend .bg, .chart .legendtext, .chart .nsewdrag")
-    assert len(drawn) > 10
+FAMILY = """key => {
+  const place = document.querySelector(`[data-family=${key}]`);
+  return {
+    data: place.data,
+    layout: place.layout,
+    legend: [...place.querySelectorAll(".legendtext")].map(each => each.textContent),
+    note: place.parentElement.querySelector(".note")?.textContent,
+  };
+}"""
+
+
+@cache
+def by_hand_page() -> str:
+    further = [replace(by_hand(), charts=CHARTS)]
+    return page(Analysis(*small_run()), further=further)
+
+
+@cache
+def read(width: int) -> Seen:
+    """The page with CHARTS in a window of this width."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / NAME
+        path.write_text(by_hand_page(), "utf-8")
+        with opened(path, viewport={"width": width, "height": 900}) as seen:
+            draw_all(seen)
+            view = seen.view
+            titles = "[...document.querySelectorAll('.modebar-btn')].map(e => e.dataset.title)"
+            found = Seen(
+                families={each.key: view.evaluate(FAMILY, each.key) for each in CHARTS},
+                buttons=boxes(view, ".modebar-group"),
+                titles=view.evaluate(titles),
+                drawn=boxes(view, ".chart .legend .bg, .chart .legendtext, .chart .nsewdrag"),
+            )
+            assert seen.complaints == []
+    return found
+
+
+DESK, PHONE = 1280, 390
+
+
+@pytest.mark.parametrize("width", [DESK, PHONE])
+def test_the_buttons_of_a_chart_cover_neither_its_legend_nor_its_lines(width: int) -> None:
+    seen = read(width)
+    assert len(seen.drawn) > 10
     wide = {"Reset axes", "Zoom", "Pan", "Download plot as a PNG"}  # none sends anything away
-    assert set(named) == (wide if width == 1280 else set())
-    assert bool(buttons) is (width == 1280)
-    for button in buttons:
-        assert not [each for each in drawn if overlap(button, each)]
+    assert set(seen.titles) == (wide if width == DESK else set())
+    assert bool(seen.buttons) is (width == DESK)
+    for button in seen.buttons:
+        assert not [each for each in seen.drawn if overlap(button, each)]
 
 
 def overlap(one: dict[str, float], other: dict[str, float]) -> bool:
@@ -91,66 +172,26 @@ def overlap(one: dict[str, float], other: dict[str, float]) -> bool:
     )
 
 
-def test_a_page_draws_all_points_over_all_sizes_with_reference_lines_last_in_the_legend(
-    tmp_path: Path,
-) -> None:
-    own, line = points().series
-    twice = replace(own, x=(128, 128, 512), low=(), high=())
-    lined = replace(own, name="lined", drawn="line", low=(), high=())
-    sizes = (32.0, 128.0, 256.0, 512.0, 2048.0)
-    chart = replace(points(), series=(line, twice, lined), sizes=sizes)
-    analysis = Analysis(*small_run())
-    further = [replace(by_hand(), charts=(chart,))]
-    path = tmp_path / NAME
-    path.write_text(page(analysis, further=further), "utf-8")
-    with opened(path, viewport={"width": 1280, "height": 900}) as seen:
-        draw_all(seen)
-        drawn = "document.querySelector('[data-family=points]')"
-        assert seen.view.locator("[data-family=points] .legendtext").all_text_contents() == [
-            "ceiling",
-        ]
-        named = seen.view.evaluate(f"{drawn}.layout.annotations.map(each => each.text)")
-        assert sorted(named) == ["lined", "naive"]
-        ys = seen.view.evaluate(f"{drawn}.data.map(each => each.y)")
-        low, high = seen.view.evaluate(f"{drawn}.layout.xaxis.range")
-        assert seen.complaints == []
-    assert ys == [list(line.y), list(twice.y), [None, *lined.y, None]]
+def test_a_page_draws_all_points_over_all_sizes_with_reference_lines_last_in_the_legend() -> None:
+    found = read(DESK).families["over_sizes"]
+    assert found["legend"] == ["ceiling"]
+    named = [each["text"] for each in found["layout"]["annotations"]]
+    assert sorted(named) == ["lined", "naive"]
+    ys = [each["y"] for each in found["data"]]
+    assert ys == [list(BARE.y), list(AGAIN.y), [None, *LINED.y, None]]
+    low, high = found["layout"]["xaxis"]["range"]
     assert 10**low < 32
     assert 10**high > 2048
 
 
-def drawn_with(tmp_path: Path, *charts: Chart | Map, width: int = 1280) -> Any:
-    """The first family of charts made by hand, as the page draws it."""
-    further = [replace(by_hand(), charts=charts)]
-    path = tmp_path / NAME
-    path.write_text(page(Analysis(*small_run()), further=further), "utf-8")
-    with opened(path, viewport={"width": width, "height": 900}) as seen:
-        draw_all(seen)
-        place = f"document.querySelector('[data-family={charts[0].key}]')"
-        legend = seen.view.locator(f"[data-family={charts[0].key}] .legendtext")
-        found = {
-            "data": seen.view.evaluate(f"{place}.data"),
-            "layout": seen.view.evaluate(f"{place}.layout"),
-            "legend": legend.all_text_contents(),
-            "note": seen.view.evaluate(f"{place}.parentElement.querySelector('.note').textContent"),
-        }
-        assert seen.complaints == []
-    return found
-
-
-def test_a_phone_has_no_room_for_names_at_line_ends_and_keeps_the_legend(tmp_path: Path) -> None:
-    found = drawn_with(tmp_path, points(), width=390)
+def test_a_phone_has_no_room_for_names_at_line_ends_and_keeps_the_legend() -> None:
+    found = read(PHONE).families["points"]
     assert found["legend"] == ["naive", "ceiling"]
     assert not found["layout"].get("annotations")
 
 
-def test_names_at_line_ends_are_shifted_apart_on_the_page(tmp_path: Path) -> None:
-    own = points().series[0]
-    many = tuple(
-        replace(own, name=name, implementation=name, y=(1.0, 2.0, 4.0 + place / 1000))
-        for place, name in enumerate(("naive", "chunked", "sdpa_flash", "sdpa_math"))
-    )
-    found = drawn_with(tmp_path, replace(points(), series=many))
+def test_names_at_line_ends_are_shifted_apart_on_the_page() -> None:
+    found = read(DESK).families["close"]
     named = found["layout"]["annotations"]
     assert [each["text"] for each in named] == ["naive", "chunked", "sdpa_flash", "sdpa_math"]
     heights = sorted(-each["ay"] for each in named)
@@ -158,10 +199,8 @@ def test_names_at_line_ends_are_shifted_apart_on_the_page(tmp_path: Path) -> Non
     assert found["legend"] == []
 
 
-def test_a_point_beyond_the_axis_is_an_arrow_at_its_edge_on_the_page(tmp_path: Path) -> None:
-    far = replace(points().series[0], y=(1.0, 2.1, 4e6), low=(), high=())
-    chart = replace(points(), series=(far,), clip=(1.0, 4.0))
-    found = drawn_with(tmp_path, chart)
+def test_a_point_beyond_the_axis_is_an_arrow_at_its_edge_on_the_page() -> None:
+    found = read(DESK).families["beyond"]
     line, arrow = found["data"]
     assert line["y"] == [1.0, 2.1, 4.0]
     assert (arrow["x"], arrow["y"]) == ([512], [4.0])
@@ -171,39 +210,31 @@ def test_a_point_beyond_the_axis_is_an_arrow_at_its_edge_on_the_page(tmp_path: P
     assert 4 < 10**high < 10
 
 
-def test_no_point_lies_on_an_axis_of_the_page(tmp_path: Path) -> None:
-    zero = replace(points().series[0], y=(0.0, 2.0, 4.0), low=(), high=())
-    chart = replace(points(), series=(zero,), log_y=False, log_x=False)
-    layout = drawn_with(tmp_path, chart)["layout"]
+def test_no_point_lies_on_an_axis_of_the_page() -> None:
+    layout = read(DESK).families["on_axis"]["layout"]
     assert layout["yaxis"]["range"][0] < 0
     assert layout["yaxis"]["range"][1] > 4
     assert layout["xaxis"]["range"][0] < 128
     assert layout["xaxis"]["range"][1] > 512
 
 
-def test_a_tile_of_the_page_says_its_lead_or_a_number(tmp_path: Path) -> None:
-    decided = replace(winners().tiles[0], lead="next 1.90x")
-    wide = replace(winners(), tiles=(decided, *winners().tiles[1:]))
-    (naive, flash) = drawn_with(tmp_path, wide)["data"]
+def test_a_tile_of_the_page_says_its_lead_or_a_number() -> None:
+    naive, flash = read(DESK).families["tiles"]["data"]
     assert naive["text"] == ["naive<br>next 1.90x", "naive ?"]
     assert naive["textfont"]["color"][0] in {"#000000", "#ffffff"}
-    many = tuple(replace(winners().tiles[1], x=2**step) for step in range(12))
-    found = drawn_with(tmp_path, replace(winners(), tiles=(decided, *many)), width=390)
+    assert flash["name"] == "sdpa_flash"
+    found = read(PHONE).families["many_tiles"]
     assert found["data"][1]["text"] == ["2"] * 12
     assert found["legend"][1] == "2  sdpa_flash"
-    assert flash["name"] == "sdpa_flash"
 
 
-def test_a_family_opens_on_the_chart_with_most_implementations_and_points(tmp_path: Path) -> None:
-    poor = replace(points(), label="poor", note="The poor one.", series=points().series[1:])
-    rich = replace(points(), label="rich", note="The rich one.")
-    assert drawn_with(tmp_path, poor, rich, poor)["note"] == "The rich one."
-    assert poor.richness < rich.richness
+def test_a_family_opens_on_the_chart_with_most_implementations_and_points() -> None:
+    assert read(DESK).families["several"]["note"] == "The rich one."
+    assert POOR.richness < RICH.richness
 
 
-def test_a_chart_with_rows_has_a_text_for_each_and_bars_along_x(tmp_path: Path) -> None:
-    own = replace(points().series[0], x=(1.5,), y=(1,), low=(1.2,), high=(1.9,), hover=("a",))
-    found = drawn_with(tmp_path, replace(points(), series=(own,), rows=("first", "naive\n1.50x")))
+def test_a_chart_with_rows_has_a_text_for_each_and_bars_along_x() -> None:
+    found = read(DESK).families["in_rows"]
     assert found["layout"]["yaxis"]["ticktext"] == ["first", "naive<br>1.50x"]
     assert found["layout"]["yaxis"]["range"] == [1.5, -0.5]
     assert found["data"][0]["error_x"]["array"] == pytest.approx([0.4])

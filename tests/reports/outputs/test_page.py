@@ -25,6 +25,7 @@ from suites.records.record import Record
 from suites.records.store import Run
 from tests.reports.browser import draw_all, opened, until
 from tests.reports.section_by_hand import by_hand
+from tests.reports.small_page import small_page
 from tests.saved_run import (
     MACHINE,
     PROBLEMS,
@@ -79,7 +80,7 @@ class Outline(HTMLParser):
 
 @pytest.fixture(scope="module")
 def whole() -> str:
-    return page(Analysis(*small_run()))
+    return small_page()
 
 
 def hostile_run() -> tuple[Run, list[Record]]:
@@ -444,7 +445,7 @@ def test_a_hostile_name_is_shown_as_text(tmp_path: Path) -> None:
 @pytest.mark.browser
 def test_only_what_is_near_the_window_is_drawn_until_it_is_printed(tmp_path: Path) -> None:
     path = tmp_path / NAME
-    path.write_text(page(Analysis(*small_run())), "utf-8")
+    path.write_text(small_page(), "utf-8")
     with opened(path, viewport={"width": 1200, "height": 900}) as found:
         found.view.wait_for_selector(".chart .main-svg")
         undrawn = (
@@ -462,7 +463,7 @@ def test_only_what_is_near_the_window_is_drawn_until_it_is_printed(tmp_path: Pat
 @pytest.mark.browser
 def test_the_page_fits_a_narrow_dark_screen(tmp_path: Path) -> None:
     path = tmp_path / NAME
-    path.write_text(page(Analysis(*small_run())), "utf-8")
+    path.write_text(small_page(), "utf-8")
     with opened(path, viewport={"width": 360, "height": 740}, color_scheme="dark") as found:
         assert not found.view.is_visible("#filters form")
         found.view.click("#filters > summary")

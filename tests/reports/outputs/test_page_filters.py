@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -13,6 +13,7 @@ from reports.analysis.run_analysis import Analysis
 from reports.outputs.html import contents
 from reports.outputs.html.page import page
 from reports.outputs.html.saving import NAME
+from reports.views.charts.sizes import charts
 from tests.reports.browser import DRAW_ALL, Opened, draw_all, opened, until
 from tests.reports.section_by_hand import by_hand
 from tests.saved_run import small_run
@@ -20,12 +21,22 @@ from tests.saved_run import small_run
 pytestmark = pytest.mark.browser
 
 
+FAMILIES = ("time_vs_length", "time_vs_heads", "layers_time_vs_length")
+
+
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A page of a small run, with one more section made by hand."""
+    """A page of a small run, with one more section made by hand.
+
+    It has three of the run's families of charts: every filter draws all charts anew.
+    """
     made = tmp_path_factory.mktemp("plain") / NAME
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(contents, "sections_of", lambda *_: [by_hand()])
+        patch.setattr(contents, "rankings_charts", lambda *_: [])
+        patch.setattr(
+            contents, "charts", lambda own: [each for each in charts(own) if each.key in FAMILIES]
+        )
         made.write_text(page(Analysis(*small_run())), "utf-8")
     return made
 
@@ -195,53 +206,67 @@ def test_a_heading_sorts_and_a_word_finds(view: Any) -> None:
     view.fill("[data-filter=verdicts-attention]", "")
 
 
-def test_paper_has_no_column_of_commands(seen: Opened) -> None:
-    heads = (
-        "[...document.querySelectorAll('.sortable thead th')]"
-        ".filter(head => getComputedStyle(head).display != 'none').map(head => head.textContent)"
-    )
-    on_screen = seen.view.evaluate(heads)
-    seen.view.emulate_media(media="print")
-    on_paper = seen.view.evaluate(heads)
-    seen.view.emulate_media(media="screen")
-    assert on_screen.count("repeat") == 4  # measurements, verdicts of two panels, one by hand
-    assert on_paper == [head for head in on_screen if head != "repeat"]
+HEADS = (
+    "[...document.querySelectorAll('.sortable thead th')]"
+    ".filter(head => getComputedStyle(head).display != 'none').map(head => head.textContent)"
+)
+LINES = (
+    "[...document.querySelectorAll('.reasons tbody th span, .reasons tbody th')]"
+    ".map(each => each.clientHeight / parseFloat(getComputedStyle(each).lineHeight))"
+)
+BROKEN = """[...document.querySelectorAll("#all td[data-v], .numbers td")].filter((cell) => {
+  const range = document.createRange();
+  range.selectNodeContents(cell);
+  return range.getClientRects().length > 1;
+}).map((cell) => cell.textContent.trim()).filter((text) => !text.includes(" "))"""
 
 
-def print_all(view: Any, *, wanted: bool) -> None:
-    """Have every section on paper, or the summary alone."""
-    view.evaluate("on => { document.getElementById('print-all').checked = on }", wanted)
+class Paper(NamedTuple):
+    """The page as it is printed, read in one change of medium: each draws all charts anew.
+
+    on_screen  the headings of sortable tables before
+    heads      those that are printed
+    has_all    whether the table of all measurements is printed
+    lines      the heights of names beside reasons, in lines of text
+    broken     numbers on more than one line, on narrow paper
+    """
+
+    on_screen: list[str]
+    heads: list[str]
+    has_all: bool
+    lines: list[float]
+    broken: list[str]
 
 
-def test_no_number_breaks_on_paper(seen: Opened) -> None:
-    print_all(seen.view, wanted=True)
-    seen.view.emulate_media(media="print")
-    assert seen.view.is_visible("#all")
-    seen.view.set_viewport_size({"width": 680, "height": 900})
-    broken = seen.view.evaluate(
-        """[...document.querySelectorAll("#all td[data-v], .numbers td")].filter((cell) => {
-          const range = document.createRange();
-          range.selectNodeContents(cell);
-          return range.getClientRects().length > 1;
-        }).map((cell) => cell.textContent.trim()).filter((text) => !text.includes(" "))"""
-    )
-    seen.view.set_viewport_size({"width": 1200, "height": 900})
-    seen.view.emulate_media(media="screen")
-    print_all(seen.view, wanted=False)
-    assert broken == []
+@pytest.fixture(scope="module")
+def paper(seen: Opened) -> Paper:
+    """Every section is on paper, not the summary alone."""
+    view, wanted = seen.view, "on => { document.getElementById('print-all').checked = on }"
+    on_screen = view.evaluate(HEADS)
+    view.evaluate(wanted, True)
+    view.emulate_media(media="print")
+    heads, has_all, lines = view.evaluate(HEADS), view.is_visible("#all"), view.evaluate(LINES)
+    view.set_viewport_size({"width": 680, "height": 900})
+    broken = view.evaluate(BROKEN)
+    view.emulate_media(media="screen")
+    view.evaluate(wanted, False)
+    view.set_viewport_size({"width": 1200, "height": 900})
+    return Paper(on_screen, heads, has_all, lines, broken)
 
 
-def test_a_name_beside_a_reason_is_on_one_line_on_paper(seen: Opened) -> None:
-    print_all(seen.view, wanted=True)
-    seen.view.emulate_media(media="print")
-    lines = seen.view.evaluate(
-        "[...document.querySelectorAll('.reasons tbody th span, .reasons tbody th')]"
-        ".map(each => each.clientHeight / parseFloat(getComputedStyle(each).lineHeight))"
-    )
-    seen.view.emulate_media(media="screen")
-    print_all(seen.view, wanted=False)
-    assert min(lines) > 0
-    assert max(lines) < 2
+def test_paper_has_no_column_of_commands(paper: Paper) -> None:
+    assert paper.on_screen.count("repeat") == 4  # measurements, verdicts of two panels, by hand
+    assert paper.heads == [head for head in paper.on_screen if head != "repeat"]
+
+
+def test_no_number_breaks_on_paper(paper: Paper) -> None:
+    assert paper.has_all
+    assert paper.broken == []
+
+
+def test_a_name_beside_a_reason_is_on_one_line_on_paper(paper: Paper) -> None:
+    assert min(paper.lines) > 0
+    assert max(paper.lines) < 2
 
 
 def test_a_page_that_turns_dark_draws_its_charts_anew(seen: Opened) -> None:

@@ -19,7 +19,7 @@ from reports.outputs.terminal.profile_tables import MOST_ROWS
 from suites.conducting import Conducted
 from suites.records.codec import from_json
 from suites.records.profile import Profile
-from tests.reports.browser import Opened, draw_all, opened
+from tests.reports.browser import DRAW_ALL, draw_all, opened, until
 from tests.reports.profile_by_hand import LONGER, PROBLEM, found, profile
 from tests.saved_run import stored
 
@@ -173,63 +173,58 @@ def test_a_report_of_a_run_with_profiles_writes_and_links_their_page(
     assert 'href="profile.html"' not in (tmp_path / "plain" / "report.html").read_text()
 
 
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of two implementations, the first at two lengths."""
+    own = found(profile(), profile(problem=LONGER, scale=4), profile("base"))
+    made = profiling.write(own, tmp_path_factory.mktemp("profile"), quiet=True)
+    assert made is not None
+    return made.page
+
+
+PAPER = {"light": "#ffffff", "dark": "#14171c"}
+"""The background of a chart by the colour scheme of the screen."""
+CHART = "document.querySelector('[data-family=flame_other]')"
+PAPER_OF_CHART = f"{CHART}.layout?.paper_bgcolor"
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [1400, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_works_in_a_browser_without_a_network(
-    width: int, scheme: str, tmp_path: Path
-) -> None:
-    own = found(profile(), profile(problem=LONGER, scale=4), profile("base"))
-    made = profiling.write(own, tmp_path, quiet=True)
-    assert made is not None
-    looks: dict[str, Any] = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
-    with opened(made.page, **looks) as seen:
-        draw_all(seen)
-        across = seen.view.evaluate("document.documentElement.scrollWidth")
-        blocks = seen.view.evaluate(
-            "document.querySelector('[data-family=flame_other]').data[0].labels"
-        )
+def test_the_page_works_in_a_browser_without_a_network(width: int, written: Path) -> None:
+    with opened(written, viewport={"width": width, "height": 900}) as seen:
+        for scheme, paper in PAPER.items():
+            seen.view.emulate_media(color_scheme=scheme)
+            until(seen.view, f"({DRAW_ALL}, {PAPER_OF_CHART} == '{paper}')")
+            across = seen.view.evaluate("document.documentElement.scrollWidth")
+            blocks = seen.view.evaluate(f"{CHART}.data[0].labels")
+            assert across <= width
+            assert blocks[:3] == ["call", "other.py:7 other", "matmul"]
         assert seen.complaints == []
         assert [each for each in seen.requests if not each.startswith(("file:", "data:"))] == []
-    assert across <= width
-    assert blocks[:3] == ["call", "other.py:7 other", "matmul"]
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(scheme: str, tmp_path: Path) -> None:
-    made = profiling.write(found(), tmp_path, quiet=True)
-    assert made is not None
-    looks: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "color_scheme": scheme}
-    with opened(made.page, **looks) as seen:
-        from axe_playwright_python.sync_playwright import Axe
+def test_axe_finds_nothing(written: Path) -> None:
+    from axe_playwright_python.sync_playwright import Axe
 
-        draw_all(seen)
-        violations = Axe().run(seen.view).response["violations"]
     counted = {"critical", "serious", "moderate"}
-    assert [each for each in violations if each["impact"] in counted] == []
+    with opened(written, viewport={"width": 390, "height": 844}) as seen:
+        for scheme, paper in PAPER.items():
+            seen.view.emulate_media(color_scheme=scheme)
+            until(seen.view, f"({DRAW_ALL}, {PAPER_OF_CHART} == '{paper}')")
+            violations = Axe().run(seen.view).response["violations"]
+            assert [each for each in violations if each["impact"] in counted] == []
 
 
 @pytest.mark.browser
-def await_true(seen: Opened, expression: str) -> None:
-    """Wait for a condition. Playwright's own `wait_for_function` breaks the page's policy."""
-    for _ in range(200):
-        if seen.view.evaluate(expression):
-            return
-        seen.view.wait_for_timeout(50)
-    pytest.fail(f"not true within 10 s: {expression}")
-
-
-def test_a_click_on_a_block_shows_it_alone_and_the_path_leads_back(tmp_path: Path) -> None:
-    made = profiling.write(found(replace(profile())), tmp_path, quiet=True)
-    assert made is not None
-    with opened(made.page, viewport={"width": 1400, "height": 900}) as seen:
+def test_a_click_on_a_block_shows_it_alone_and_the_path_leads_back(written: Path) -> None:
+    with opened(written, viewport={"width": 1400, "height": 900}) as seen:
         draw_all(seen)
         level = "document.querySelector('[data-family=flame_other]').data[0].level"
         block = seen.view.locator("[data-family=flame_other] .slice", has_text="other.py:7")
         block.first.click()
-        await_true(seen, f"{level} === '1'")
+        until(seen.view, f"{level} === '1'")
         path = seen.view.locator("[data-family=flame_other] .pathbar", has_text="call")
         path.first.click()
-        await_true(seen, f"{level} !== '1'")
+        until(seen.view, f"{level} !== '1'")
         assert seen.complaints == []
