@@ -357,6 +357,28 @@ def export(
 
 
 @app.command()
+def copy(
+    run: parameters.RunName,
+    *,
+    to: Annotated[str, typer.Option("--to", metavar="URL", help="The store that gets the run.")],
+    from_: Annotated[
+        str, typer.Option("--from", metavar="URL", help="The store that has the run.")
+    ] = DEFAULT_STORE,
+) -> None:
+    """Copy a run with its records and profiles to another store: from a laptop to the team's."""
+    from reports.outputs.terminal.console import print_line
+    from suites.records.copying import copy_run
+    from suites.records.store import Store
+
+    copied = copy_run(run, Store.open(from_, create=False), to)
+    so_far = "" if copied.ended else " so far: it has not ended"
+    print_line(
+        f"{copied.run}: {copied.records} records and {copied.profiles} profiles copied to "
+        f"{copied.to}{so_far}"
+    )
+
+
+@app.command()
 def rerun(
     name: parameters.RunOrBundle,
     *,

@@ -163,7 +163,7 @@ def _engine(url: str) -> sa.Engine:
     except (SQLAlchemyError, SAWarning, ImportError, ValueError) as error:
         hint = "" if not url or "://" in url else f"did you mean sqlite:///{url}? "
         raise StoreError(
-            f"--store {without_password(url)!r}: {cause(error)}; {hint}"
+            f"the store {without_password(url)!r}: {cause(error)}; {hint}"
             f"expected a URL like {DEFAULT_STORE}"
         ) from error
 

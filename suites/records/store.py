@@ -63,13 +63,17 @@ class Store:
         and a store of another format; the file is left as it was.
         """
         store = cls(url, connect(url, create=create))
-        with store._transaction("opened") as connection:
+        with store.transaction("opened") as connection:
             made = is_made(connection, store.shown)
         if create and not made:
-            with store._transaction("made") as connection:
+            with store.transaction("made") as connection:
                 if not is_made(connection, store.shown):  # another process may have been first
                     make(connection)
         return store
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._engine.dispose()
 
     def unused_name(self, suite: str) -> str:
         """A name for a new run: the suite and this moment, and a number when that is taken."""
@@ -84,7 +88,7 @@ class Store:
             expect_name(run.name)
         except ValueError as error:
             raise StoreError(f"a run cannot be stored: {error}") from error
-        with self._transaction("written") as connection:
+        with self.transaction("written") as connection:
             connection.execute(
                 RUNS.insert().values(
                     name=run.name,
@@ -100,7 +104,7 @@ class Store:
         """Commit records of a run; all of them, or none when one is there already."""
         if not made:
             return
-        with self._transaction("written") as connection:
+        with self.transaction("written") as connection:
             row = connection.scalar(sa.select(RUNS.c.id).where(RUNS.c.name == run))
             if row is None:
                 raise StoreError(f"no run {run!r} in {self.shown}; begin it before its records")
@@ -108,7 +112,7 @@ class Store:
 
     def note(self, run: str, facts: SessionFacts) -> None:
         """Commit the facts that a process of a session reported."""
-        with self._transaction("written") as connection:
+        with self.transaction("written") as connection:
             row = connection.scalar(sa.select(RUNS.c.id).where(RUNS.c.name == run))
             connection.execute(
                 SESSIONS.insert().values(run=row, session=facts.session, data=to_json(facts))
@@ -116,17 +120,17 @@ class Store:
 
     def add_profile(self, run: str, profile: Profile) -> None:
         """Commit a profile of a run."""
-        with self._transaction("written") as connection:
+        with self.transaction("written") as connection:
             stored_profiles.add(connection, run, profile)
 
     def profiles(self, run: str) -> list[Profile]:
         """The profiles of a run, in the order they were stored."""
-        with self._transaction("read") as connection:
+        with self.transaction("read") as connection:
             return stored_profiles.of_run(connection, run)
 
     def profiled_runs(self) -> set[str]:
         """The names of the runs that have profiles."""
-        with self._transaction("read") as connection:
+        with self.transaction("read") as connection:
             return stored_profiles.runs(connection)
 
     def sessions(self, run: str) -> list[SessionFacts]:
@@ -137,19 +141,19 @@ class Store:
             .where(RUNS.c.name == run)
             .order_by(SESSIONS.c.id)
         )
-        with self._transaction("read") as connection:
+        with self.transaction("read") as connection:
             rows = connection.execute(query).all()
         return [facts_of(session, data) for session, data in rows]
 
     def end(self, run: str) -> None:
         """Mark a run as finished."""
-        with self._transaction("written") as connection:
+        with self.transaction("written") as connection:
             connection.execute(RUNS.update().where(RUNS.c.name == run).values(ended=now()))
 
     def save(self, name: str, run: str) -> str:
         """Give a run a name, which later commands take; the run that had it, or an empty text."""
         self.expect_saveable(name)
-        with self._transaction("written") as connection:
+        with self.transaction("written") as connection:
             return save(connection, name, run)
 
     def expect_saveable(self, name: str) -> None:
@@ -158,19 +162,19 @@ class Store:
 
     def saved(self) -> dict[str, str]:
         """The run of each name that was given to one."""
-        with self._transaction("read") as connection:
+        with self.transaction("read") as connection:
             return saved(connection)
 
     def timed_on(self, names: Iterable[str], device: str) -> dict[str, str]:
         """By implementation: the device's name and the day of its newest times; "" for none."""
-        with self._transaction("read") as connection:
+        with self.transaction("read") as connection:
             if not is_made(connection, self.shown):
                 return dict.fromkeys(names, "")
             return {name: timed_on(connection, name, device) for name in names}
 
     def runs(self) -> list[Run]:
         """Every run, oldest first, without its facts; one that cannot be read has its `fault`."""
-        with self._transaction("read") as connection:
+        with self.transaction("read") as connection:
             if not is_made(connection, self.shown):
                 return []
             rows = connection.execute(sa.select(RUNS).order_by(RUNS.c.id)).mappings().all()
@@ -181,8 +185,8 @@ class Store:
 
         Raises StoreError for no run, and for one whose plan cannot be read.
         """
-        wanted = self._found(self.saved().get(name, name), self._names())
-        with self._transaction("read") as connection:
+        wanted = self.resolved(name)
+        with self.transaction("read") as connection:
             row = connection.execute(sa.select(RUNS).where(RUNS.c.name == wanted)).mappings().one()
         found = run_of(row)
         if found.fault:
@@ -192,6 +196,13 @@ class Store:
             )
         facts, faults = self.sessions(found.name), self._unread(found.name)
         return replace(found, facts=tuple(facts), unread=tuple(faults))
+
+    def resolved(self, name: str) -> str:
+        """The own name of a run, from that, a saved name, `latest` or `latest~N`.
+
+        Raises StoreError for no run.
+        """
+        return self._found(self.saved().get(name, name), self._names())
 
     def newest(self, count: int) -> list[str]:
         """The names of the newest runs, the oldest of them first.
@@ -205,7 +216,7 @@ class Store:
 
     def _names(self) -> list[str]:
         """The names of all runs, oldest first."""
-        with self._transaction("read") as connection:
+        with self.transaction("read") as connection:
             if not is_made(connection, self.shown):
                 return []
             return list(connection.execute(sa.select(RUNS.c.name).order_by(RUNS.c.id)).scalars())
@@ -244,7 +255,7 @@ class Store:
             .order_by(RECORDS.c.id)
             .execution_options(yield_per=AT_ONCE)
         )
-        with self._transaction("read") as connection:
+        with self.transaction("read") as connection:
             yield from connection.execute(query).mappings().partitions()
 
     def read(self, rows: Iterable[Mapping[Any, Any]]) -> list[Record]:
@@ -260,7 +271,7 @@ class Store:
             .where(RUNS.c.name == run)
             .order_by(RECORDS.c.id)
         )
-        with self._transaction("read") as connection:
+        with self.transaction("read") as connection:
             rows = connection.execute(query).mappings()
             return [fault for row in rows if (fault := unread(row))]
 
@@ -271,13 +282,17 @@ class Store:
             .join(RECORDS, RUNS.c.id == RECORDS.c.run, isouter=True)
             .group_by(RUNS.c.id)
         )
-        with self._transaction("read") as connection:
+        with self.transaction("read") as connection:
             if not is_made(connection, self.shown):
                 return {}
             return {row[0]: row[1] for row in connection.execute(query)}
 
     @contextmanager
-    def _transaction(self, deed: str) -> Iterator[sa.Connection]:
+    def transaction(self, deed: str) -> Iterator[sa.Connection]:
+        """A connection whose changes are committed together at the end, or not at all.
+
+        deed  `read`, `made` or `written`: a word of the message of StoreError
+        """
         try:
             engine = self._engine.execution_options(writes=deed in ("made", "written"))
             with engine.begin() as connection:

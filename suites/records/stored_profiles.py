@@ -38,6 +38,20 @@ def add(connection: sa.Connection, run: str, profile: Profile) -> None:
     connection.execute(_PROFILES.insert().values(values))
 
 
+def copy(reads: sa.Connection, writes: sa.Connection, run: str) -> int:
+    """Copy the profiles of a run to another store, as they are; their number."""
+    if not sa.inspect(reads).has_table(_PROFILES.name):
+        return 0
+    query = sa.select(_PROFILES).where(_PROFILES.c.run == run).order_by(_PROFILES.c.id)
+    rows = [{**row} for row in reads.execute(query).mappings()]
+    for row in rows:
+        del row["id"]
+    if rows:
+        _METADATA.create_all(writes)
+        writes.execute(_PROFILES.insert(), rows)
+    return len(rows)
+
+
 def of_run(connection: sa.Connection, run: str) -> list[Profile]:
     """The profiles of a run, in the order they were stored."""
     return [from_json(Profile, data) for data in _column(connection, _PROFILES.c.data, run)]

@@ -98,7 +98,7 @@ MISTAKES = {
     ),
     "a store with an argument that means nothing": (
         ("run", "--store", "sqlite:///x.db?mode=ro", "--seq", "64"),
-        r"--store 'sqlite:///x.db\?mode=ro': Query string argument\(s\) 'mode' are not accepted",
+        r"the store 'sqlite:///x.db\?mode=ro': Query string argument\(s\) 'mode' are not accepted",
     ),
     "a store that is a folder": (
         ("run", "--store", "sqlite:///.", "--seq", "64"),
@@ -201,7 +201,7 @@ MISTAKES = {
     ),
     "a store of no kind": (
         ("run", "--store", "bench.db", "--seq", "64"),
-        r"--store 'bench.db': .*did you mean sqlite:///bench.db\? expected a URL like sqlite:///re",
+        r"the store 'bench.db': .*did you mean sqlite:///bench.db\? expected a URL like sqlite:///re",
     ),
     "a summary in a folder that is not there": (
         ("run", "--summary", "nowhere/summary.md", "--seq", "64"),
@@ -226,6 +226,11 @@ MISTAKES = {
     "a saved name that no folder can have": (
         ("run", "--save", "../main", "--seq", "64"),
         r"--save: its name, '\.\./main', cannot be a folder's; expected letters",
+    ),
+    "a copy to nowhere": (("copy", "latest"), r"Missing option '--to'"),
+    "a copy from a store that is not there": (
+        ("copy", "latest", "--from", "sqlite:///nowhere.db", "--to", "sqlite:///new.db"),
+        r"no store at nowhere.db",
     ),
     "a strict gate without a limit": (
         ("compare", "a", "b", "--fail-if-unsure"),

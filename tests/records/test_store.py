@@ -434,14 +434,14 @@ def test_a_file_named_in_sqlite_s_own_way_leaves_no_folder_behind(
 )
 def test_a_bad_url_is_an_error_that_shows_a_good_one(bad: str) -> None:
     with pytest.raises(
-        StoreError, match=f"^--store {bad!r}: .* expected a URL like sqlite:///resu"
+        StoreError, match=f"^the store {bad!r}: .* expected a URL like sqlite:///resu"
     ):
         Store.open(bad)
 
 
 def test_a_port_that_is_no_number_is_a_bad_url() -> None:
     with pytest.raises(
-        StoreError, match=r"^--store 'postgresql://host:port/bench': .*; expected a URL"
+        StoreError, match=r"^the store 'postgresql://host:port/bench': .*; expected a URL"
     ):
         Store.open("postgresql://host:port/bench")
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from suites.records.copying import copy_run
 from suites.records.facts import SessionFacts
 from suites.records.record import CHECK
 from suites.records.store import Store, StoreError
@@ -152,3 +153,19 @@ def test_profiles_are_kept_in_their_order_by_both_stores(opened: Callable[[], St
         store.add_profile("first", each)
     assert opened().profiles("first") == profiles
     assert store.profiled_runs() == {"first"}
+
+
+def test_a_run_is_copied_from_a_file_to_a_server_and_back(
+    opened: Callable[[], Store], url: str, tmp_path: Path
+) -> None:
+    local = Store.open(f"sqlite:///{tmp_path / 'local.db'}")
+    local.begin(run("first"))
+    local.add("first", record(CHECK), record(1))
+    local.note("first", SessionFacts(session=1, environment={"a": "b"}))
+    local.add_profile("first", made())
+    copy_run("latest", local, url)
+    copy_run("first", opened(), f"sqlite:///{tmp_path / 'back.db'}")
+    for store in (opened(), Store.open(f"sqlite:///{tmp_path / 'back.db'}")):
+        assert store.run("first") == local.run("first")
+        assert store.records("first") == local.records("first")
+        assert store.profiles("first") == local.profiles("first")
