@@ -379,6 +379,19 @@ def copy(
 
 
 @app.command()
+def migrate(*, store: parameters.StoreUrl = DEFAULT_STORE) -> None:
+    """Bring a store of an earlier version to this version's format, in one transaction."""
+    from reports.outputs.terminal.console import print_line
+    from suites.records.migrations import migrate as migrated
+
+    done = migrated(store)
+    if done.before == done.now:
+        print_line(f"the store {done.shown} has format {done.now} already")
+    else:
+        print_line(f"the store {done.shown} had format {done.before} and has {done.now} now")
+
+
+@app.command()
 def rerun(
     name: parameters.RunOrBundle,
     *,

@@ -100,16 +100,41 @@ def is_made(connection: sa.Connection, shown: str) -> bool:
 
     Raises StoreError for another format, another program's tables, and a store that lacks its own.
     """
-    tables = set(sa.inspect(connection).get_table_names())
-    if not tables:
+    found = has_format(connection, shown)
+    if found is None:
         return False
+    if found < FORMAT:
+        by = WRITTEN_BY.get(found, "an older version")
+        raise StoreError(
+            f"the store {shown} has format {found}, of attnbench {by}; "
+            f"python run_bench.py migrate --store {shown} brings it to format {FORMAT}, which "
+            "that version cannot read"
+        )
+    if lacking := sorted(METADATA.tables.keys() - _tables(connection)):
+        raise StoreError(f"the store {shown} lacks its table {lacking[0]!r}; {_DAMAGED}")
+    return True
+
+
+def has_format(connection: sa.Connection, shown: str) -> int | None:
+    """The format of a store, of this version or an earlier one; None for an empty database.
+
+    Raises StoreError for a later format, another program's tables, and a store without a number.
+    """
+    tables = _tables(connection)
+    if not tables:
+        return None
     if FORMATS.name not in tables:
         some = ", ".join(map(repr, sorted(tables)[:3]))
         raise StoreError(f"{shown} holds another program's tables ({some}); name another --store")
-    _expect_format(connection, shown)
-    if lacking := sorted(METADATA.tables.keys() - tables):
-        raise StoreError(f"the store {shown} lacks its table {lacking[0]!r}; {_DAMAGED}")
-    return True
+    found = connection.execute(sa.select(sa.func.max(FORMATS.c.format))).scalar()
+    if not isinstance(found, int):
+        raise StoreError(f"the store {shown} has no format number; {_DAMAGED}")
+    if found > FORMAT:
+        raise StoreError(
+            f"the store {shown} is of format {found}, this version reads {FORMAT}; "
+            "update attnbench or name another --store"
+        )
+    return found
 
 
 def make(connection: sa.Connection) -> None:
@@ -135,22 +160,8 @@ def cause(error: Exception) -> str:
     return said.splitlines()[0] if said else type(original).__name__
 
 
-def _expect_format(connection: sa.Connection, shown: str) -> None:
-    found = connection.execute(sa.select(sa.func.max(FORMATS.c.format))).scalar()
-    if not isinstance(found, int):
-        raise StoreError(f"the store {shown} has no format number; {_DAMAGED}")
-    if found == FORMAT:
-        return
-    if found > FORMAT:
-        raise StoreError(
-            f"the store {shown} is of format {found}, this version reads {FORMAT}; "
-            "update attnbench or name another --store"
-        )
-    reader = WRITTEN_BY.get(found, "an older version")
-    raise StoreError(
-        f"the store {shown} was written by attnbench {reader} (format {found}), which reads it; "
-        f"this version reads format {FORMAT}: name another --store"
-    )
+def _tables(connection: sa.Connection) -> set[str]:
+    return set(sa.inspect(connection).get_table_names())
 
 
 def _engine(url: str) -> sa.Engine:

@@ -63,12 +63,11 @@ class Store:
         and a store of another format; the file is left as it was.
         """
         store = cls(url, connect(url, create=create))
-        with store.transaction("opened") as connection:
-            made = is_made(connection, store.shown)
-        if create and not made:
-            with store.transaction("made") as connection:
-                if not is_made(connection, store.shown):  # another process may have been first
-                    make(connection)
+        try:
+            store._expect_made(create=create)
+        except StoreError:
+            store.close()
+            raise
         return store
 
     def close(self) -> None:
@@ -286,6 +285,15 @@ class Store:
             if not is_made(connection, self.shown):
                 return {}
             return {row[0]: row[1] for row in connection.execute(query)}
+
+    def _expect_made(self, *, create: bool) -> None:
+        """Make the tables where there are none and `create` is set."""
+        with self.transaction("opened") as connection:
+            made = is_made(connection, self.shown)
+        if create and not made:
+            with self.transaction("made") as connection:
+                if not is_made(connection, self.shown):  # another process may have been first
+                    make(connection)
 
     @contextmanager
     def transaction(self, deed: str) -> Iterator[sa.Connection]:

@@ -325,10 +325,8 @@ def test_a_store_of_the_version_before_is_refused_and_names_the_version_that_rea
         connection.execute("UPDATE attnbench_format SET format = 2")
         connection.commit()
     said = refused(path, create=create)
-    assert said.endswith(
-        "was written by attnbench 0.1.0 (format 2), which reads it; this version reads format "
-        f"{FORMAT}: name another --store"
-    )
+    assert "has format 2, of attnbench 0.1.0; python run_bench.py migrate --store sqlite" in said
+    assert said.endswith(f"brings it to format {FORMAT}, which that version cannot read")
 
 
 def test_every_format_names_the_version_that_writes_it() -> None:

@@ -412,7 +412,7 @@ def test_the_table_that_a_store_lacks_is_named(path: Path, table: str, *, create
         ),
         (
             FORMAT - 1,
-            rf"was written by attnbench 0.1.0 \(format {FORMAT - 1}\), which reads it; this ve",
+            rf"has format {FORMAT - 1}, of attnbench 0.1.0; python run_bench.py migrate --store",
         ),
         (None, "has no format number; the file is damaged"),
     ],

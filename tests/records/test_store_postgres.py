@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import pwd
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from suites.records.copying import copy_run
+from suites.records.database import RECORDS
 from suites.records.facts import SessionFacts
+from suites.records.migrations import migrate
 from suites.records.record import CHECK
 from suites.records.store import Store, StoreError
 from tests.records.made_profile import made
@@ -67,8 +72,6 @@ def server() -> Iterator[Path]:
 @pytest.fixture
 def url(server: Path, request: pytest.FixtureRequest) -> str:
     """A database that is empty."""
-    import sqlalchemy as sa
-
     address = f"postgresql+psycopg://postgres@/{{}}?host={server}"
     name = f"bench_{abs(hash(request.node.name))}"
     engine = sa.create_engine(address.format("postgres"), isolation_level="AUTOCOMMIT")
@@ -169,3 +172,21 @@ def test_a_run_is_copied_from_a_file_to_a_server_and_back(
         assert store.run("first") == local.run("first")
         assert store.records("first") == local.records("first")
         assert store.profiles("first") == local.profiles("first")
+
+
+def test_a_store_of_an_earlier_format_is_migrated(opened: Callable[[], Store], url: str) -> None:
+    store = opened()
+    store.begin(run("first"))
+    refused = replace(record(CHECK), status="refused", cause="limits", reason="mask full: takes")
+    store.add("first", refused)
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        old = json.loads(connection.scalar(sa.select(RECORDS.c.data)) or "")
+        del old["cause"]
+        connection.execute(sa.update(RECORDS).values(data=json.dumps(old)))
+        connection.execute(sa.text("UPDATE attnbench_format SET format = 2"))
+    engine.dispose()
+    with pytest.raises(StoreError, match=r"has format 2, of attnbench 0\.1\.0; python run_bench"):
+        Store.open(url)
+    assert migrate(url).before == 2
+    assert opened().records("first") == [refused]
