@@ -132,7 +132,7 @@ def example() -> str:
 
 def test_every_file_that_readme_links_to_exists() -> None:
     named = re.findall(r"\]\(((?!http)[^)#]+)\)", README)
-    assert sum(name.endswith(".png") for name in named) == 1
+    assert sum(name.endswith(".png") for name in named) == 2
     for name in named:
         assert (ROOT / name).exists(), name
 
