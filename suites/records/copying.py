@@ -14,7 +14,7 @@ from suites.records.store import AT_ONCE, Store
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copied:
-    """What was copied.
+    """A run that was copied, with the numbers of its rows.
 
     run       its name, the same in both stores
     to        the target as messages show it

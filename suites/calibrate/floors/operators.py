@@ -33,7 +33,7 @@ _EXPONENTIALS: Final = (torch.ops.aten.exp_, torch.ops.aten.exp2_)
 
 @dataclass(frozen=True, slots=True)
 class Arms:
-    """What is timed on a problem.
+    """The calls that are timed on a problem, and their ratios.
 
     calls  by name: the same call on sets of inputs
     pairs  an arm, and the arms whose times together are the base of its ratio
