@@ -40,6 +40,8 @@ class Limits:
     forward_only_dims  head dimensions without a backward pass
     forward_only_on  compute capabilities that forward_only_dims is for, as "8.6"; (): all
     unequal_masks    kinds of mask with Tq != Tk; a mask that hides no key counts as full
+    ranks            whether a group of processes computes it, each with a part of the sequence: it
+                     takes 2 ranks and more; False: 1 rank
     softcap, sink    scores capped by tanh, and a logit per head in the sum of the softmax
     cuda_capability  least compute capability of an NVIDIA device
     cuda_capability_below  the first compute capability that is not supported; None: no such
@@ -69,6 +71,7 @@ class Limits:
     forward_only_dims: range = range(0)
     forward_only_on: tuple[str, ...] = ()
     unequal_masks: tuple[str, ...] = EVERY_MASK
+    ranks: bool = False
     softcap: bool = False
     sink: bool = False
     cuda_capability: tuple[int, int] = (0, 0)
@@ -147,6 +150,11 @@ class Limits:
                 p.value_size in self.value_dims
                 or (p.head_dim not in dims if p.value_dim is None else not self.own_value_dim),
                 f"value dimension {p.value_size}: takes {words_of(self.value_dims)}",
+            ),
+            (
+                self.ranks == (p.ranks > 1),
+                f"{p.ranks} rank{'s' if p.ranks > 1 else ''}: "
+                + ("needs a group of 2 and more (ranksN)" if self.ranks else "runs in one process"),
             ),
             (self.softcap or p.softcap is None, f"softcap {p.softcap}: takes scores as they are"),
             (self.sink or not p.sink, "sink: takes a softmax over the keys alone"),

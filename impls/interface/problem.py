@@ -49,6 +49,7 @@ class Problem:
                (arXiv 2508.10925)
     training   forward and backward (gradients of q, k and v), else forward alone
     layout     bhtd: contiguous [B, H, T, D]; bthd: the strided view that models hand over
+    ranks      processes that compute it together, each with a part of the sequence; 1: one process
     model      empty: the call alone. Else the model whose attention layers make this call, as
                `llama`, or with a step of its cache, `llama:prefill` and `llama:decode`: the whole
                step is measured, and the other fields describe its attention
@@ -72,6 +73,7 @@ class Problem:
     value_dim: int | None = None
     softcap: float | None = None
     sink: bool = False
+    ranks: int = 1
     model: str = ""
 
     def __post_init__(self) -> None:
@@ -94,6 +96,7 @@ class Problem:
             )
         if self.model_step != "forward" and self.training:
             raise ValueError(f"model:{self.model} with train; a {self.model_step} has no gradients")
+        self._check_ranks()
 
     def _check_sizes(self) -> None:
         sizes = ("batch", "query_heads", "key_heads", "query_length", "key_length", "head_dim")
@@ -119,6 +122,18 @@ class Problem:
                 f"padding of {len(padding)} rows up to key {max(end for _, end in padding)}; "
                 f"expected {self.batch} rows within {self.key_length} keys"
             )
+
+    def _check_ranks(self) -> None:
+        if self.ranks < 1:
+            raise ValueError(f"ranks is {self.ranks}, expected at least 1")
+        for name in ("query_length", "key_length"):
+            if getattr(self, name) % self.ranks:
+                raise ValueError(
+                    f"{name} {getattr(self, name)} does not divide by {self.ranks} ranks; "
+                    f"expected a multiple of {self.ranks}"
+                )
+        if self.ranks > 1 and self.model:
+            raise ValueError(f"model:{self.model} with ranks; a model runs in one process")
 
     def _check_rows(self) -> None:
         if self.mask.rows is None:
@@ -275,6 +290,7 @@ class Problem:
                 *(("train",) if self.training else ()),
                 *(() if self.layout == "bhtd" else (self.layout,)),
                 *((f"model:{self.model}",) if self.model else ()),
+                *((f"ranks{self.ranks}",) if self.ranks > 1 else ()),
                 self.device,
             )
         )
@@ -384,6 +400,7 @@ _NAMED: Final[dict[str, tuple[str, Any]]] = {
 _NUMBERED: Final[tuple[tuple[str, Callable[[re.Match[str]], dict[str, Any]]], ...]] = (
     (r"b(\d+)", lambda found: {"batch": int(found[1])}),
     (r"d(\d+)", lambda found: {"head_dim": int(found[1])}),
+    (r"ranks(\d+)", lambda found: {"ranks": int(found[1])}),
     (r"dv(\d+)", lambda found: {"value_dim": int(found[1])}),
     (r"([ht])(\d+)(?:/(\d+))?", _lengths),
     (r"model:(\S+)", lambda found: {"model": found[1]}),

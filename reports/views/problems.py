@@ -66,6 +66,7 @@ def _optional(name: str, value: Any) -> str:
         "sink": "a sink",
         "value_dim": f"value dimension {value}",
         "model": f"in {value}",
+        "ranks": f"{value} ranks",
     }
     number = f"{value:g}" if isinstance(value, float) else value
     return words.get(name, f"{name.replace('_', ' ')} {number}")

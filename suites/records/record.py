@@ -13,6 +13,7 @@ from impls.interface import Problem
 from suites.records.codec import STRICT, Average, Bytes, Count, Growth, Milliseconds, ProblemText
 from suites.records.in_model import InModel
 from suites.records.kernels import Kernel
+from suites.records.on_rank import OnRank
 from suites.stats.pairing import counted
 
 Status = Literal[
@@ -224,6 +225,8 @@ class Record:
                       in a row, a sample for each of the same rounds; empty where no savings in a
                       script are estimated
     in_layer_faults   minor page faults for one call and its layer, over those samples
+    on_ranks          each rank's part of the call; empty: one process computed it
+    host              name of the machine that it was made on; empty in older records
     in_model          times of attention within a model's steps; None for a call alone
     process           the process of the session; empty: the first one
     unbound           why the threads of this process are not bound to CPUs, so that its samples do
@@ -285,6 +288,8 @@ class Record:
     again_ms: tuple[Milliseconds, ...] = field(default=())
     in_layer_ms: tuple[Milliseconds, ...] = field(default=())
     in_layer_faults: Average | None = None
+    on_ranks: tuple[OnRank, ...] = ()
+    host: str = ""
     in_model: InModel | None = None
     process: str = ""
     unbound: str = ""

@@ -162,7 +162,7 @@ def test_a_scale_or_softcap_that_is_no_number_is_named(word: str) -> None:
     ("first", "second"),
     [("t8", "t9/8"), ("b1", "b1"), ("cpu", "cuda"), ("fp32", "float32"), ("full", "causal"),
      ("train", "forward"), ("alibi", "relative:4"), ("h8", "h8/4"), ("scale1", "scale2"),
-     ("softcap1", "softcap2"), ("sink", "sink"), ("dv3", "dv4")],
+     ("softcap1", "softcap2"), ("sink", "sink"), ("dv3", "dv4"), ("ranks2", "ranks4")],
 )  # fmt: skip
 def test_saying_a_thing_twice_is_refused(first: str, second: str) -> None:
     with pytest.raises(ValueError, match=f"{second!r} sets a field that is set already"):
@@ -367,3 +367,14 @@ def test_new_tokens_are_the_queries_and_older_ones_have_keys_only(
 ) -> None:
     problem = Problem.parse(text)
     assert (problem.new_tokens, problem.has_older_tokens) == (tokens, older)
+
+
+def test_ranks_are_printed_and_parsed_and_divide_the_lengths() -> None:
+    assert str(Problem.parse("t64 causal ranks4")) == "b1 h8 t64 d64 causal fp32 ranks4 cpu"
+    assert Problem.parse("t64 ranks1") == Problem.parse("t64")
+    with pytest.raises(ValueError, match="query_length 62 does not divide by 4 ranks; expected a"):
+        Problem.parse("t62 ranks4")
+    with pytest.raises(ValueError, match="ranks is 0, expected at least 1"):
+        Problem.parse("t64 ranks0")
+    with pytest.raises(ValueError, match="model:llama with ranks; a model runs in one process"):
+        Problem.parse("t64 model:llama ranks2")

@@ -246,6 +246,18 @@ ODD: dict[str, tuple[Any, ...]] = {
     "again_ms": (1.0, ["fast", "fast"], [math.nan, 1.0], [-1.0, 1.0], [1.0]),
     "in_layer_ms": (1.0, ["slow", "slow"], [math.nan, 1.0], [-1.0, 1.0], [1.0]),
     "in_layer_faults": (True, -0.5, math.nan, math.inf, "1"),
+    "on_ranks": (
+        1,
+        [1],
+        [{"call_ms": 1.0}],
+        [{"rank": -1}],
+        [{"rank": 0, "call_ms": math.nan}],
+        [{"rank": 0, "sent_bytes": -1}],
+        [{"rank": 0, "peak_bytes": 1.5}],
+        [{"rank": 0, "communication_ms": "1"}],
+        [{"rank": 0, "surprise": 1}],
+    ),
+    "host": (None, 1),
     "in_model": (
         1.0,
         {},

@@ -286,6 +286,7 @@ def _cuda(limits: Limits) -> str:
 
 def _optional(limits: Limits) -> Iterator[tuple[str, bool]]:
     """Optional features, and whether these limits include them."""
+    yield "ranks", limits.ranks
     yield "value dim", limits.own_value_dim
     yield from ((name, getattr(limits, name)) for name in OPTIONAL)
 

@@ -36,7 +36,6 @@ def with_onnxruntime(problem: Problem) -> Callable[..., Tensor]:
 
     def call(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         tensors = zip(names, (q, k, v), strict=True)
-        out = torch.from_numpy(session.run(None, {n: x.numpy() for n, x in tensors})[0])
-        return out
+        return torch.from_numpy(session.run(None, {n: x.numpy() for n, x in tensors})[0])
 
     return call

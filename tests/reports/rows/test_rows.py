@@ -300,6 +300,7 @@ def test_a_row_has_every_field_of_its_problem_as_a_column() -> None:
         "value_dim": 32,
         "softcap": 20.0,
         "sink": True,
+        "ranks": 1,
         "model": "",
     }
 

@@ -11,6 +11,7 @@ import io
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import starmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +23,7 @@ from reports.rows.panels import panel_on
 from reports.views.cases import joined, labels_of
 from suites.records.codec import from_json, to_data
 from suites.records.in_model import InModel
+from suites.records.on_rank import OnRank
 from suites.records.record import CAUSES, CHECK
 from suites.records.store import Run, Store
 
@@ -106,6 +108,8 @@ def _schema() -> pa.Schema:
     in_model = pa.struct(
         [("step_ms", real), ("attention_ms", real), ("layers", pa.list_(pa.struct(layer)))]
     )
+    of_rank = [("rank", whole), ("call_ms", real), ("sent_bytes", whole), ("peak_bytes", whole)]
+    of_rank += [("communication_ms", real), ("arithmetic_ms", real)]
     gauges = ("sm_mhz", "memory_mhz", "power_w", "temperature_c")
     throttled = ("throttled_ms", pa.map_(text, real))
     device = pa.struct([*((name, real) for name in gauges), ("reasons", pa.list_(text)), throttled])
@@ -122,7 +126,7 @@ def _schema() -> pa.Schema:
         [
             ("session", whole),
             *((name, text) for name in (*_NAMES, "cause", "reason", "slip", "cure")),
-            *((name, text) for name in ("process", "unbound", "clock", "inputs_from")),
+            *((name, text) for name in ("process", "unbound", "host", "clock", "inputs_from")),
             *((name, text) for name in ("operator", "fallback")),
             ("kernels", pa.list_(kernel)),
             ("threads", whole),
@@ -140,6 +144,7 @@ def _schema() -> pa.Schema:
             *((name, real) for name in _FIGURES),
             *((name, whole) for name in _BYTES),
             ("in_model", in_model),
+            ("on_ranks", pa.list_(pa.struct(of_rank))),
             ("agreement", agreement),
             ("conditions", conditions),
         ]
@@ -225,17 +230,20 @@ def _is_sound(found: pa.Table, rows: Sequence[Mapping[Any, Any]]) -> bool:
         *(compute.fill_null(compute.greater_equal(found[n], 0), fill_value=True) for n in _BYTES),
     )
     shares = compute.struct_field(compute.list_flatten(found["kernels"]), "share")
-    in_models = (each for each in found["in_model"].to_pylist() if each is not None)
+    parts: list[tuple[type, Any]] = [
+        (InModel, each) for each in found["in_model"].to_pylist() if each is not None
+    ]
+    parts += [(OnRank, each) for all_of in found["on_ranks"].to_pylist() for each in all_of or ()]
     every = [*figures, shares, *(found[name] for name in _FIGURES)]
     sound = all(map(_are_figures, every)) and all(map(_holds, rules))
-    sound = sound and _has_causes(found) and all(map(_is_in_model, in_models))
+    sound = sound and _has_causes(found) and all(starmap(_reads_as, parts))
     return sound and all(map(_is_problem, found["problem"].to_pylist()))
 
 
-def _is_in_model(data: Mapping[str, Any]) -> bool:
-    """Whether a struct of the column in_model has every field of one, as a record holds it."""
+def _reads_as(kind: type, data: Mapping[str, Any]) -> bool:
+    """Whether a struct of a column has every field of its type, as a record holds it."""
     try:
-        from_json(InModel, json.dumps(data))
+        from_json(kind, json.dumps(data))
     except ValueError:
         return False
     return True
