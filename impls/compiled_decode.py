@@ -7,7 +7,7 @@ some (split-KV of Flash-Decoding); torch merges their sums by the maxima of thei
 (arXiv 2307.08691, 2311.01282).
 
 g++ compiles the kernel for this processor once a process, in about 2 s. Its vectors are GCC's own
-(`vector_size`), not intrinsics. Any number of queries is right; it is made for up to 16.
+(`vector_size`), not intrinsics. It is made for up to 16 queries; other ways are faster with many.
 docs/kernels.md has the measurements.
 """
 
@@ -33,6 +33,8 @@ COMPILER: Final = "g++"
 FLAGS: Final = ("-O3", "-march=native", "-fopenmp", "-shared", "-fPIC")
 KEYS: Final = 64
 """Keys of a block: scores of a block, and the exponential of them, are computed together."""
+MOST_QUERIES: Final = 128
+"""Queries that it takes, a step of chunked prefill: with 4096 a call takes seconds."""
 PARTS_PER_THREAD: Final = 4
 """Parts of the work for each thread, where there is more than one: threads wait for the last."""
 
@@ -49,6 +51,7 @@ def _lacking() -> str:
         devices=("cpu",),
         dtypes=("float32", "bfloat16"),
         masks=EVERY_MASK,
+        most_queries=MOST_QUERIES,
         own_value_dim=True,
         backward=False,
         unavailable=_lacking(),

@@ -49,6 +49,7 @@ class Limits:
     head_multiple    query heads and key heads are multiples of this
     queries_at_most_keys  Tq <= Tk only
     least_key_length  least Tk
+    most_queries     largest Tq; None: no such limit
     most_batch       largest batch; None: no such limit
     windows          any; causal: `right` is 0; symmetric: `left` is `right` + 1
     keyless_rows     queries that see no key: their rows of the output are zero
@@ -80,6 +81,7 @@ class Limits:
     head_multiple: int = 1
     queries_at_most_keys: bool = False
     least_key_length: int = 1
+    most_queries: int | None = None
     most_batch: int | None = None
     windows: str = "any"
     keyless_rows: bool = True
@@ -212,6 +214,10 @@ class Limits:
         yield (
             lengths[1] >= self.least_key_length,
             f"Tk {lengths[1]}: takes {self.least_key_length} or more",
+        )
+        yield (
+            self.most_queries is None or lengths[0] <= self.most_queries,
+            f"Tq {lengths[0]}: takes {self.most_queries} or fewer",
         )
         yield (
             self.most_batch is None or p.batch <= self.most_batch,

@@ -199,6 +199,7 @@ def test_limits_for_the_problem_s_device_answer_alone(devices: set[str], asked: 
     ("given_limits", "text", "reason"),
     [
         ({"least_key_length": 2}, "t3/1", "Tk 1: takes 2 or more"),
+        ({"most_queries": 4}, "t5/9", "Tq 5: takes 4 or fewer"),
         ({"most_batch": 4}, "b5 t3", "batch 5: takes 4 or fewer"),
         (
             {"forward_only_dims": range(9, 17)},
@@ -228,6 +229,7 @@ def test_sizes_beyond_the_limits_are_refused_in_words(
     ("given_limits", "text"),
     [
         ({"least_key_length": 2}, "t1/2"),
+        ({"most_queries": 4}, "t4/9"),
         ({"most_batch": 4}, "b4 t3"),
         ({"forward_only_dims": range(9, 17)}, "d16 t3"),
         ({"forward_only_dims": range(9, 17)}, "d17 t3 train"),
