@@ -220,7 +220,10 @@ def report(  # noqa: PLR0913 - each parameter is an option of the command line
     summary: parameters.Summary = None,
     as_json: parameters.Json = False,
 ) -> None:
-    """Make the page and the charts of a run, the history of several, or machines side by side."""
+    """Make the page and the charts of a run, the history of several, or machines side by side.
+
+    Where RUN ran on several kinds of machine, its page has all of them; RUN@KIND is one alone.
+    """
     from reports.outputs import reporting
     from reports.outputs.png.formats import formats
     from reports.outputs.summary import expect_file
@@ -233,22 +236,33 @@ def report(  # noqa: PLR0913 - each parameter is an option of the command line
     expect_file(summary)
     kinds = formats(charts)
     wanted = Store.open(store, create=False).newest(last) if last else names or ["latest"]
-    sides = by_name.runs(wanted, store)
-    if len(sides) == 1:
-        reporting.report(
-            *sides[0],
+    if len(wanted) > 1:
+        if every:
+            said = "it prints the tables of a single run"
+            raise ValueError(f"--all beside {len(wanted)} runs; {said}")
+        reporting.report_several(
+            by_name.runs(wanted, store),
             out,
+            anyway=anyway,
             as_json=as_json,
-            every=every,
             summary=summary,
             formats=kinds,
-            profiles=by_name.profiles(wanted[0], store),
         )
         return
-    if every:
-        raise ValueError(f"--all beside {len(wanted)} runs; it prints the tables of a single run")
-    reporting.report_several(
-        sides, out, anyway=anyway, as_json=as_json, summary=summary, formats=kinds
+    sides = by_name.standing_for(wanted[0], store)
+    if len(sides) > 1:
+        reporting.report_kinds(
+            sides, out, as_json=as_json, every=every, summary=summary, formats=kinds
+        )
+        return
+    reporting.report(
+        *sides[0],
+        out,
+        as_json=as_json,
+        every=every,
+        summary=summary,
+        formats=kinds,
+        profiles=by_name.profiles(wanted[0], store),
     )
 
 

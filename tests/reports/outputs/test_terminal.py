@@ -335,7 +335,7 @@ def test_the_runs_of_a_group_stand_below_its_name(width: int) -> None:
     runs = [RUN, *({**RUN, **own, "name": name} for name in names), {**RUN, "name": "quick-0"}]
     lines = shown(listings.listed("runs", runs), width=width).splitlines()
     place = next(at for at, line in enumerate(lines) if line.startswith("quick-2 "))
-    assert "2 kinds of machine" in lines[place]
+    assert "2 kinds of" in lines[place]
     below = [line for line in lines[place:] if line.startswith("  quick-2@")]
     assert [line.split()[0] for line in below] == list(names)
     assert sum("saved as main" in line for line in lines) == len(names)
