@@ -18,7 +18,7 @@ from reports.views import headline, machine, machines
 from reports.views.leads import MOST_NAMES
 from reports.views.numbers import floor, milliseconds, ratio_in, spread
 from reports.views.panels import heading
-from reports.views.problems import facets
+from reports.views.problems import common_words, facets, shared_words, without
 from reports.views.sections import Row, Section, Table, Value
 from reports.views.text import abbreviated, counted
 from suites.records.record import Record
@@ -33,12 +33,13 @@ CAPTION: Final = (
     "brackets, and the ratio of its time to that of the baseline of the same machine. Names joined "
     "by “or” are not distinguished."
 )
+_NOT_MEASURED: Final = "not measured"
 _ABSENT: Final = float("nan")
 """Sorts a cell without a number last."""
 _SHOWN: Final = 8
 _MOST_HOSTS: Final = 8
 """Hosts that are named; more are counted."""
-HEADS: Final = ("fastest", "ms [sessions]", "ratio [95 %]")
+HEADS: Final = ("fastest", "ms", "ratio [95 %]")
 
 
 def title(found: Machines) -> str:
@@ -84,7 +85,7 @@ def machines_table(found: Machines) -> Table:
         "Each machine with its own baseline, noise floor and ceilings.",
         ("fact", *(side.label for side in found.sides)),
         tuple(
-            Row((Value(name), *(Value(each.get(name, machine.ABSENT)) for each in own)))
+            Row((Value(name), *(Value(each.get(name, _NOT_MEASURED)) for each in own)))
             for name in names
         ),
         shown=1 + len(found.sides),
@@ -105,7 +106,7 @@ def facts(side: Side) -> dict[str, str]:
         "cores": machine.text(run.machine.get("cores")),
         "threads": ", ".join(map(str, plan.threads)),
         "hosts": hosts(side.analysis.records),
-        "baseline": machine.baselines_of(plan),
+        "baseline": _baselines(side),
         "noise floor": floor(side.analysis.floor) or "no twin was measured",
         **{
             " ".join(
@@ -115,6 +116,12 @@ def facts(side: Side) -> dict[str, str]:
         },
         "run": run.name,
     }
+
+
+def _baselines(side: Side) -> str:
+    """The baselines that its ratios have; those of the plan where it has no ratio."""
+    names = sorted({name for _, name in side.baselines})
+    return ", ".join(map(abbreviated, names)) or machine.baselines_of(side.run.plan)
 
 
 def hosts(records: Iterable[Record]) -> str:
@@ -129,19 +136,25 @@ def fastest_tables(found: Machines) -> Iterator[Table]:
     """A table for each panel: a row for each problem, three columns for each machine."""
     every = columns(found)
     for panel, problems in rows(every).items():
+        texts = list(map(without_device, problems))
+        shared = shared_words(texts)
+        all_have = f" Every problem: {common_words(texts[0], shared)}." if shared else ""
         yield Table(
-            f"{heading(panel)}: {CAPTION} {machines.baselines(found, panel)}",
+            f"{heading(panel)}: {CAPTION} {machines.baselines(found, panel)}{all_have}",
             ("problem", *(f"{column.label} {head}" for column in every for head in HEADS)),
-            tuple(_row(every, problem, panel) for problem in problems),
+            tuple(
+                _row(every, problem, panel, without(text, shared))
+                for problem, text in zip(problems, texts, strict=True)
+            ),
             shown=_SHOWN,
         )
 
 
-def _row(every: list[Column], problem: Problem, panel: str) -> Row:
+def _row(every: list[Column], problem: Problem, panel: str, text: str) -> Row:
     own = facets(problem)
     return Row(
         cells=(
-            Value(without_device(problem)),
+            Value(text),
             *(cell for column in every for cell in cells(column, problem, panel)),
         ),
         facets={name: text for name, text in own.items() if name != "device"},

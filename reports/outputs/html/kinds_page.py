@@ -105,7 +105,7 @@ def _page(name: str, found: Machines, parts: Sequence[_Part]) -> str:
     return templates.get_template("kinds.jinja").render(
         name=name,
         title=machine_kinds.title(found),
-        sides=[side_parts(side) for side in found.sides],
+        sides=[{**side_parts(part.side), "id": f"on-{part.slug}-summary"} for part in parts],
         sections=[section_parts(section, kept) for section in sections],
         parts=made,
         **frame(

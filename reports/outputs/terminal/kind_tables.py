@@ -54,6 +54,7 @@ def _machines(found: Machines) -> RenderableType:
 def _fastest(found: Machines) -> Iterator[RenderableType]:
     """A table for each panel: below each problem a line for each machine."""
     every = columns(found)
+    most = max(1, MOST_ROWS // len(every))
     for panel, problems in rows(every).items():
         texts = [machine_kinds.without_device(problem) for problem in problems]
         shared = shared_words(texts)
@@ -63,12 +64,12 @@ def _fastest(found: Machines) -> Iterator[RenderableType]:
         made.add_column("", overflow="fold", min_width=max(map(len, labels)))
         for head in machine_kinds.HEADS:
             made.add_column(head, justify="left" if head == "fastest" else "right", overflow="fold")
-        for problem, text in list(zip(problems, texts, strict=True))[:MOST_ROWS]:
+        for problem, text in zip(problems[:most], texts[:most], strict=True):
             made.add_row(Name(without(text, shared)), *[""] * len(machine_kinds.HEADS))
             for column, label in zip(every, labels, strict=True):
                 cells = machine_kinds.cells(column, problem, panel)
                 made.add_row(Name(label), *(Text(cell.text) for cell in cells))
         yield Fitting(made)
-        left = len(problems) - MOST_ROWS
+        left = len(problems) - most
         said = f"Not shown: {counted(left, 'more problem')}; the page has all."
         yield from lines([machines.baselines(found, panel), *([said] if left > 0 else [])])
