@@ -356,13 +356,23 @@ def export(
     ] = None,
     store: parameters.StoreUrl = DEFAULT_STORE,
 ) -> None:
-    """Write a stored run in another format."""
+    """Write a stored run in another format.
+
+    Where RUN ran on several kinds of machine, `dispatch` has a section for each; other formats
+    take one of its runs, RUN@KIND.
+    """
     from reports.outputs.export import export as exports
     from reports.outputs.folder import RESULTS
     from reports.outputs.terminal.console import print_line, print_paths
+    from suites.records.groups import group_of
     from suites.records.store import Store
 
     kept = Store.open(store, create=False)
+    names = kept.standing_for(run) if exports.takes_groups(form) else ()
+    if len(names) > 1:
+        target = to or RESULTS / group_of(names[0]) / f"{form}.{exports.extension(form)}"
+        print_paths(exports.export_group(kept, list(map(kept.run, names)), form, target))
+        return
     stored = kept.run(run)
     target = to or RESULTS / stored.name / f"{form}.{exports.extension(form)}"
     print_paths(exports.export(kept, stored, form, target))
@@ -734,17 +744,18 @@ def substituted(path: str | Path, *, quiet: bool = False) -> Substitution:
         with substituted("results/RUN/dispatch.json"):
             train()
 
-    path   of `export --format dispatch` for a run of a workload
+    path   of `export --format dispatch` for a run of a workload; of one with a section for each of
+           several machines, the section for this machine is used
     quiet  whether the summary at the end is left out: calls that were replaced or not, and why
 
     A mix that changes nothing is no error: a line says so. Raises ValueError for a file of a run
-    without a workload.
+    without a workload, and for one without a section for this machine.
     """
     from impls.bridges.substitution import Substitution
     from reports.analysis.ranking.dispatch import Dispatch
     from suites.recording.recognising import Recogniser
 
-    found = Dispatch.read(Path(path))
+    found = Dispatch.read(Path(path), _this_machine)
     if not found.has_steps:
         raise ValueError(f"{path} has no mix: its run has no workload")
     said = found.doubts if found.mix else [f"{path}: its mix changes nothing"]
@@ -773,6 +784,14 @@ def use(model: Any, implementation: str) -> ModelBridge:
     from suites.recording.recognising import Recogniser
 
     return bridged(model, one(implementation), Recogniser())
+
+
+def _this_machine() -> dict[str, Any]:
+    """The facts of this machine, as `list machine --json` prints them."""
+    from suites.engine.catalogue import cores
+    from suites.measure.machine import describe
+
+    return describe(cores=cores(), threads=cores())
 
 
 def main() -> None:
