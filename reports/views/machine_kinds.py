@@ -36,7 +36,6 @@ CAPTION: Final = (
 _NOT_MEASURED: Final = "not measured"
 _ABSENT: Final = float("nan")
 """Sorts a cell without a number last."""
-_SHOWN: Final = 8
 _MOST_HOSTS: Final = 8
 """Hosts that are named; more are counted."""
 HEADS: Final = ("fastest", "ms", "ratio [95 %]")
@@ -146,7 +145,7 @@ def fastest_tables(found: Machines) -> Iterator[Table]:
                 _row(every, problem, panel, without(text, shared))
                 for problem, text in zip(problems, texts, strict=True)
             ),
-            shown=_SHOWN,
+            shown=1 + len(HEADS) * len(every),
         )
 
 

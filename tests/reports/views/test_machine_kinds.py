@@ -71,6 +71,11 @@ def test_the_winner_of_each_machine_is_named_with_its_time_and_its_ratio_there()
     assert row[f"{H200} ms"] == f"{numbers.milliseconds(own.median_ms)} [{ends}]"
 
 
+def test_every_machine_is_shown_at_first() -> None:
+    (table,) = views.fastest_tables(kinds(three()))
+    assert table.shown == len(table.head) == 1 + 3 * len(KINDS)
+
+
 def test_a_problem_is_the_same_one_on_a_cpu_and_on_a_gpu() -> None:
     (table,) = views.fastest_tables(kinds(group()))
     assert len(table.rows) == len(SIZES)
