@@ -220,7 +220,10 @@ def report(  # noqa: PLR0913 - each parameter is an option of the command line
     summary: parameters.Summary = None,
     as_json: parameters.Json = False,
 ) -> None:
-    """Make the page and the charts of a run, the history of several, or machines side by side."""
+    """Make the page and the charts of a run, the history of several, or machines side by side.
+
+    Where RUN ran on several kinds of machine, its page has all of them; RUN@KIND is one alone.
+    """
     from reports.outputs import reporting
     from reports.outputs.png.formats import formats
     from reports.outputs.summary import expect_file
@@ -233,22 +236,33 @@ def report(  # noqa: PLR0913 - each parameter is an option of the command line
     expect_file(summary)
     kinds = formats(charts)
     wanted = Store.open(store, create=False).newest(last) if last else names or ["latest"]
-    sides = by_name.runs(wanted, store)
-    if len(sides) == 1:
-        reporting.report(
-            *sides[0],
+    if len(wanted) > 1:
+        if every:
+            said = "it prints the tables of a single run"
+            raise ValueError(f"--all beside {len(wanted)} runs; {said}")
+        reporting.report_several(
+            by_name.runs(wanted, store),
             out,
+            anyway=anyway,
             as_json=as_json,
-            every=every,
             summary=summary,
             formats=kinds,
-            profiles=by_name.profiles(wanted[0], store),
         )
         return
-    if every:
-        raise ValueError(f"--all beside {len(wanted)} runs; it prints the tables of a single run")
-    reporting.report_several(
-        sides, out, anyway=anyway, as_json=as_json, summary=summary, formats=kinds
+    sides = by_name.standing_for(wanted[0], store)
+    if len(sides) > 1:
+        reporting.report_kinds(
+            sides, out, as_json=as_json, every=every, summary=summary, formats=kinds
+        )
+        return
+    reporting.report(
+        *sides[0],
+        out,
+        as_json=as_json,
+        every=every,
+        summary=summary,
+        formats=kinds,
+        profiles=by_name.profiles(wanted[0], store),
     )
 
 
@@ -342,13 +356,23 @@ def export(
     ] = None,
     store: parameters.StoreUrl = DEFAULT_STORE,
 ) -> None:
-    """Write a stored run in another format."""
+    """Write a stored run in another format.
+
+    Where RUN ran on several kinds of machine, `dispatch` has a section for each; other formats
+    take one of its runs, RUN@KIND.
+    """
     from reports.outputs.export import export as exports
     from reports.outputs.folder import RESULTS
     from reports.outputs.terminal.console import print_line, print_paths
+    from suites.records.groups import group_of
     from suites.records.store import Store
 
     kept = Store.open(store, create=False)
+    names = kept.standing_for(run) if exports.takes_groups(form) else ()
+    if len(names) > 1:
+        target = to or RESULTS / group_of(names[0]) / f"{form}.{exports.extension(form)}"
+        print_paths(exports.export_group(kept, list(map(kept.run, names)), form, target))
+        return
     stored = kept.run(run)
     target = to or RESULTS / stored.name / f"{form}.{exports.extension(form)}"
     print_paths(exports.export(kept, stored, form, target))
@@ -720,17 +744,18 @@ def substituted(path: str | Path, *, quiet: bool = False) -> Substitution:
         with substituted("results/RUN/dispatch.json"):
             train()
 
-    path   of `export --format dispatch` for a run of a workload
+    path   of `export --format dispatch` for a run of a workload; of one with a section for each of
+           several machines, the section for this machine is used
     quiet  whether the summary at the end is left out: calls that were replaced or not, and why
 
     A mix that changes nothing is no error: a line says so. Raises ValueError for a file of a run
-    without a workload.
+    without a workload, and for one without a section for this machine.
     """
     from impls.bridges.substitution import Substitution
     from reports.analysis.ranking.dispatch import Dispatch
     from suites.recording.recognising import Recogniser
 
-    found = Dispatch.read(Path(path))
+    found = Dispatch.read(Path(path), _this_machine)
     if not found.has_steps:
         raise ValueError(f"{path} has no mix: its run has no workload")
     said = found.doubts if found.mix else [f"{path}: its mix changes nothing"]
@@ -759,6 +784,14 @@ def use(model: Any, implementation: str) -> ModelBridge:
     from suites.recording.recognising import Recogniser
 
     return bridged(model, one(implementation), Recogniser())
+
+
+def _this_machine() -> dict[str, Any]:
+    """The facts of this machine, as `list machine --json` prints them."""
+    from suites.engine.catalogue import cores
+    from suites.measure.machine import describe
+
+    return describe(cores=cores(), threads=cores())
 
 
 def main() -> None:

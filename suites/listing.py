@@ -105,15 +105,25 @@ def _models(_: str) -> list[dict[str, Any]]:
 
 
 def _runs(store: str) -> list[dict[str, Any]]:
-    """Every stored run, the newest first."""
+    """Every stored run, the newest first; those of a group stand together."""
+    from suites.records.groups import group_of, kind_of, together  # noqa: PLC0415 - likewise
     from suites.records.store import Store  # noqa: PLC0415 - the other lists do not need it
 
     kept = Store.open(store, create=False)
     counts, saved, profiled = kept.counts(), kept.saved(), kept.profiled_runs()
+    runs = kept.runs()
+    groups = together([run.name for run in runs])
+    place = {name: at for at, names in enumerate(groups) for name in names}
     return [
         {
             "name": run.name,
-            "saved_as": [name for name, saved_run in saved.items() if saved_run == run.name],
+            "group": group_of(run.name),
+            "kind": kind_of(run.name),
+            "saved_as": [
+                name
+                for name, saved_run in saved.items()
+                if saved_run in (run.name, group_of(run.name))
+            ],
             "suite": run.plan.suite,
             "started": run.started,
             "ended": run.ended,
@@ -126,7 +136,7 @@ def _runs(store: str) -> list[dict[str, Any]]:
             "command": run.command,
             "fault": run.fault,
         }
-        for run in reversed(kept.runs())
+        for run in sorted(runs, key=lambda run: place[run.name], reverse=True)
     ]
 
 

@@ -19,6 +19,7 @@ from reports.analysis.verdicts import VerdictRow
 from reports.rows.measurements import Measurement
 from reports.rows.outcomes import Outcome
 from reports.rows.panels import panels_of
+from suites.records.groups import kind_of
 from suites.records.record import Record
 from suites.records.store import Run
 
@@ -35,9 +36,12 @@ Pair = tuple[Problem, str]
 
 @dataclass(frozen=True)
 class Side:
-    """A run with the letter it has on the page; figures are those with its most threads."""
+    """A run with its label on the page; figures are those with its most threads.
 
-    letter: str
+    label  a letter, or of a run RUN@KIND its kind of machine
+    """
+
+    label: str
     analysis: Analysis
 
     @property
@@ -109,6 +113,11 @@ def machines(stored: Iterable[tuple[Run, list[Record]]]) -> Machines:
         raise ValueError(f"{len(every)} runs side by side; expected {MOST} at most")
     letters = zip(ascii_uppercase, every, strict=False)
     return Machines(tuple(Side(letter, Analysis(*each)) for letter, each in letters))
+
+
+def kinds(stored: Iterable[tuple[Run, list[Record]]]) -> Machines:
+    """The runs RUN@KIND of a group side by side, each with the label of its kind of machine."""
+    return Machines(tuple(Side(kind_of(run.name), Analysis(run, own)) for run, own in stored))
 
 
 def are_of_one_machine(runs: Sequence[Run]) -> bool:

@@ -8,18 +8,20 @@ from pathlib import Path
 from typing import Any, Final
 
 from reports.analysis.history import history
-from reports.analysis.machines import are_of_one_machine, machines
+from reports.analysis.machines import are_of_one_machine, kinds, machines
 from reports.analysis.profile.profiled_run import ProfiledRun
 from reports.analysis.run_analysis import Analysis
 from reports.outputs import drawing, profiling
 from reports.outputs.exit_status import expect_comparable
 from reports.outputs.export import json_data
 from reports.outputs.export.json_lines import Stream
+from reports.outputs.export.machines_data import of_kinds as kinds_data
 from reports.outputs.export.machines_data import of_machines
 from reports.outputs.folder import RESULTS
-from reports.outputs.html import machines_page, page
+from reports.outputs.html import kinds_page, machines_page, page
 from reports.outputs.html.saving import Report
 from reports.outputs.markdown.comparison import of_history
+from reports.outputs.markdown.kinds import of_kinds
 from reports.outputs.markdown.run import of_run
 from reports.outputs.markdown.text import escaped
 from reports.outputs.png.formats import DEFAULT, Format
@@ -34,10 +36,12 @@ from reports.outputs.terminal.console import (
     waiting,
 )
 from reports.outputs.terminal.history_tables import history_tables
+from reports.outputs.terminal.kind_tables import kind_tables
 from reports.outputs.terminal.machine_tables import machine_tables
 from reports.views import history_summary
 from reports.views.history import section
 from reports.views.machines import name as machine_name
+from suites.records.groups import group_of
 from suites.records.named import Stored
 from suites.records.profile import Profile
 from suites.records.record import Record
@@ -151,6 +155,35 @@ def report_machines(
         print_json({**of_machines(found), **_files(made)})
         return
     print_tables(machine_tables(found))
+    print_paths(_paths(made))
+
+
+def report_kinds(
+    sides: Sequence[Stored],
+    out: Path | None,
+    *,
+    as_json: bool,
+    every: bool = False,
+    summary: Path | None = None,
+    formats: Sequence[Format] = DEFAULT,
+) -> None:
+    """Write the page of a run over several kinds of machine, and print what is fastest where.
+
+    sides    its runs, RUN@KIND
+    every    print all tables of each machine
+    summary  a file to which the tables and the answer of each machine are appended as markdown
+
+    Raises ValueError where the packages that draw pages are not installed.
+    """
+    drawing.expect_possible()
+    found, name = kinds(sides), group_of(sides[0][0].name)
+    with nullcontext() if as_json else waiting("writing the page and the charts"):
+        made = kinds_page.write(name, found, out or RESULTS / name, formats=formats)
+    append(summary, of_kinds(name, found))
+    if as_json:
+        print_json({**kinds_data(name, found), **_files(made)})
+        return
+    print_tables(kind_tables(found, every=every))
     print_paths(_paths(made))
 
 

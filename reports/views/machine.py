@@ -91,7 +91,7 @@ def settings(plan: Plan) -> Facts:
     numbers = ", ".join(map(str, plan.threads))
     precision = f"{percent(plan.precision)} requested" if plan.precision else "none requested"
     return [
-        ("baseline", _baselines(plan)),
+        ("baseline", baselines_of(plan)),
         ("delta", f"{percent(plan.delta)}: smaller differences do not count"),
         ("precision", precision),
         *(
@@ -103,7 +103,7 @@ def settings(plan: Plan) -> Facts:
     ]
 
 
-def _baselines(plan: Plan) -> str:
+def baselines_of(plan: Plan) -> str:
     """`sdpa_flash on cpu, sdpa_cudnn or sdpa_efficient on cuda`; of one device the name alone."""
     found = {device: " or ".join(names) for device, names in plan.wanted_baselines.items()}
     if len(found) == 1:

@@ -67,7 +67,7 @@ def name(side: Side) -> str:
     ]
     cpu = str(run.machine.get("cpu") or "a machine without recorded facts")
     parts = [*devices, cpu, counted(cores, "core") if isinstance(cores, int) else ""]
-    return ", ".join([side.letter, *map(abbreviated, filter(None, parts))])
+    return ", ".join([side.label, *map(abbreviated, filter(None, parts))])
 
 
 def legend(found: Machines) -> list[str]:
@@ -114,12 +114,12 @@ def notes(side: Side) -> list[str]:
 def unlike(found: Machines) -> Iterator[str]:
     """What differs between the first machine and each of the others, in sentences."""
     for first, other, each in found.differences:
-        yield f"{differences.sentence(each, first.letter, other.letter)}."
+        yield f"{differences.sentence(each, first.label, other.label)}."
 
 
 def times(found: Machines, panel: str) -> Table:
     """A row for each problem and implementation of a panel, two columns for each machine."""
-    heads = (f"{side.letter} {head}" for side in found.sides for head in ("ms", "ratio [95 %]"))
+    heads = (f"{side.label} {head}" for side in found.sides for head in ("ms", "ratio [95 %]"))
     rows = tuple(
         Row(
             cells=(
@@ -133,7 +133,7 @@ def times(found: Machines, panel: str) -> Table:
     )
     caption = (
         f"{heading(panel)}: median times, and ratios to the baseline of the same machine. "
-        f"{_baselines(found, panel)}"
+        f"{baselines(found, panel)}"
     )
     return Table(caption, ("problem", "implementation", *heads), rows, shown=_SHOWN)
 
@@ -158,11 +158,11 @@ def _absent(side: Side, pair: Pair) -> str:
     return "not timed" if found.status == "ok" else STATUS_WORDS[found.status]
 
 
-def _baselines(found: Machines, panel: str) -> str:
+def baselines(found: Machines, panel: str) -> str:
     """The baselines of a panel, for each machine where they differ: A naive, B sdpa_flash."""
     pairs = set(found.panels[panel])
     own = {
-        side.letter: ", ".join(sorted({abbreviated(each) for _, each in side.baselines & pairs}))
+        side.label: ", ".join(sorted({abbreviated(each) for _, each in side.baselines & pairs}))
         or "none"
         for side in found.sides
     }
@@ -179,7 +179,7 @@ def _facts(found: Machines) -> Table:
     ordered = sorted(rows, key=lambda row: len(set(row[1])) == 1)
     return Table(
         "Facts of the machines and their runs; those that differ come first.",
-        ("fact", *(each.letter for each in found.sides)),
+        ("fact", *(each.label for each in found.sides)),
         tuple(Row((Value(fact), *map(Value, values))) for fact, values in ordered),
         shown=_SHOWN,
     )
@@ -223,7 +223,7 @@ def _chart(
         ),
         note=_CHART_NOTE,
         alt=f"Times of {counted(len(lines), 'line')}: implementations on {families.where(group)}, "
-        f"on machines {', '.join(each.letter for each in found.sides)}.",
+        f"on machines {', '.join(each.label for each in found.sides)}.",
         facets=common_facets(each.row.problem for each in group.drawn),
     )
 
@@ -232,7 +232,7 @@ def _line(side: Side, rows: list[Measurement], look: Look, dashes: str) -> Serie
     rows = sorted(rows, key=lambda row: LENGTH.size(row.problem))
     implementation = rows[0].implementation
     return Series(
-        name=f"{implementation}, {side.letter}",
+        name=f"{implementation}, {side.label}",
         x=tuple(LENGTH.size(row.problem) for row in rows),
         y=tuple(row.median_ms for row in rows),
         low=tuple(row.low_ms for row in rows),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from reports.analysis.tails import PERCENTS
-from reports.views import in_models, kernels, launches, tails
+from reports.views import in_models, kernels, launches, ranks, tails
 from reports.views.disturbance import DEFINITION, RULE, definition
 from reports.views.repeats import INDEPENDENT
 from suites.records.plan import Plan
@@ -35,7 +35,11 @@ class Term:
 
 def of_plan(plan: Plan) -> list[Term]:
     """The terms that the page of a run may use."""
-    left = (*(() if plan.tail else OF_TAILS), *(() if _has_models(plan) else OF_MODELS))
+    left = (
+        *(() if plan.tail else OF_TAILS),
+        *(() if _has_models(plan) else OF_MODELS),
+        *(() if any(problem.ranks > 1 for problem in plan.problems) else OF_RANKS),
+    )
     own = (term for term in TERMS if term not in left)
     disturbed = f"{definition(plan)} {RULE}"
     return [replace(t, definition=disturbed) if t.word == "disturbed" else t for t in own]
@@ -73,6 +77,8 @@ OF_TAILS: Final = (
     Term("in disturbed rounds", "How many of these calls were in disturbed rounds."),
 )
 """Terms of a run with --tail alone."""
+OF_RANKS: Final = tuple(Term(word, ranks.MEANINGS[word]) for word in ranks.MEANINGS)
+"""Terms of a run with problems of several ranks alone."""
 OF_MODELS: Final = (
     Term("model", "The model and its step; its attention layers take the implementation."),
     Term(
@@ -245,5 +251,6 @@ TERMS: Final = (
     Term("repeat", "The command that measures the row again; and one that profiles it."),
     *OF_TAILS,
     *OF_MODELS,
+    *OF_RANKS,
 )
 _BY_HEAD: Final = {head: term for term in TERMS for head in (term.word, *term.heads)}

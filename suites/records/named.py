@@ -27,6 +27,16 @@ def runs(names: Iterable[str], url: str) -> list[Stored]:
     return [_of(name, kept) for name in names]
 
 
+def standing_for(name: str, url: str) -> list[Stored]:
+    """All runs that a name stands for, with their records: several for a group's name.
+
+    url  of the store; it is opened only for a name that is no bundle
+    """
+    if is_bundle(name):
+        return runs([name], url)
+    return runs(Store.open(url, create=False).standing_for(name), url)
+
+
 def profiles(name: str, url: str) -> list[Profile]:
     """The profiles of a run of the store; none of a bundle, which has no profiles."""
     if is_bundle(name):

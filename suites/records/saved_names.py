@@ -12,6 +12,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from suites.records.groups import MARK, members
 from suites.records.reading import expect_name
 
 _METADATA: Final = sa.MetaData()
@@ -31,8 +32,10 @@ def expect_saveable(name: str, runs: Collection[str] = ()) -> None:
     """
     if _LATEST.fullmatch(name):
         raise ValueError(f"--save {name}: {name!r} means the newest runs; name it otherwise")
-    if name in runs:
+    if members(name, runs):
         raise ValueError(f"--save {name}: a stored run has this name; name it otherwise")
+    if MARK in name:
+        raise ValueError(f"--save {name}: {MARK} marks a kind of machine; name it otherwise")
     try:
         expect_name(name)
     except ValueError as error:

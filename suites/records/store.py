@@ -31,6 +31,7 @@ from suites.records.database import (
 )
 from suites.records.device_runs import timed_on
 from suites.records.facts import SessionFacts
+from suites.records.groups import group_of, members, together
 from suites.records.profile import Profile
 from suites.records.reading import Run, expect_name, facts_of, record_of, run_of, unread
 from suites.records.record import Record
@@ -77,7 +78,8 @@ class Store:
     def unused_name(self, suite: str) -> str:
         """A name for a new run: the suite and this moment, and a number when that is taken."""
         name = f"{suite}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-        taken = [*self._names(), *self.saved()]
+        names = self._names()
+        taken = [*names, *map(group_of, names), *self.saved()]
         numbered = (f"{name}-{number}" for number in range(2, len(taken) + 3))
         return name if name not in taken else next(n for n in numbered if n not in taken)
 
@@ -199,6 +201,20 @@ class Store:
     def resolved(self, name: str) -> str:
         """The own name of a run, from that, a saved name, `latest` or `latest~N`.
 
+        Raises StoreError for no run, and for a name that stands for several.
+        """
+        found = self.standing_for(name)
+        if len(found) > 1:
+            raise StoreError(
+                f"{name!r} stands for {len(found)} runs, one on each kind of machine; "
+                f"name one of them: {', '.join(found)}"
+            )
+        return found[0]
+
+    def standing_for(self, name: str) -> tuple[str, ...]:
+        """The own names of all runs that a name stands for, as `resolved` reads it.
+
+        They are several for the name of a group, and for `latest` where its newest run is of one.
         Raises StoreError for no run.
         """
         return self._found(self.saved().get(name, name), self._names())
@@ -220,21 +236,23 @@ class Store:
                 return []
             return list(connection.execute(sa.select(RUNS.c.name).order_by(RUNS.c.id)).scalars())
 
-    def _found(self, name: str, names: list[str]) -> str:
-        """Which of the names is meant by one of them, `latest` or `latest~N`."""
+    def _found(self, name: str, names: list[str]) -> tuple[str, ...]:
+        """The names that are meant by one of them, a group, `latest` or `latest~N`."""
         if not names:
             raise StoreError(f"the store {self.shown} holds no run; python run_bench.py makes one")
         word, _, back = name.partition("~")
         if word == "latest" and (back.isdecimal() or not back):
-            if int(back or 0) < len(names):
-                return names[-1 - int(back or 0)]
-            raise StoreError(f"no run {name!r}: the store {self.shown} holds {len(names)}")
-        if name not in names:
+            every = together(names)
+            if int(back or 0) < len(every):
+                return every[-1 - int(back or 0)]
+            raise StoreError(f"no run {name!r}: the store {self.shown} holds {len(every)}")
+        found = members(name, names)
+        if not found:
             raise StoreError(
                 f"no run {name!r} in {self.shown}; the newest is {names[-1]!r} "
                 "(python run_bench.py list runs)"
             )
-        return name
+        return found
 
     def records(self, run: str) -> list[Record]:
         """The records of a run, in the order they were made.

@@ -27,13 +27,15 @@ def words(every: Iterable[str]) -> Completion:
 
 
 def runs(ctx: typer.Context, incomplete: str) -> list[str]:
-    """`latest`, saved names, and runs, the newest first; no words without a store."""
+    """`latest`, saved names, and groups and runs, the newest first; no words without a store."""
+    from suites.records.groups import group_of  # noqa: PLC0415 - likewise
     from suites.records.store import Store, StoreError  # noqa: PLC0415 - the others do not need it
 
     try:
         store = Store.open(ctx.params.get("store") or DEFAULT_STORE, create=False)
         names = [run.name for run in reversed(store.runs())]
-        return _beginning(["latest", *store.saved(), *names], incomplete)
+        groups = filter(None, dict.fromkeys(map(group_of, names)))
+        return _beginning(["latest", *store.saved(), *groups, *names], incomplete)
     except StoreError:
         return []
 

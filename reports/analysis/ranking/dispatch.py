@@ -20,13 +20,13 @@ is put into a script with `run_bench.substituted`.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
 from impls.interface import Problem
-from reports.analysis.ranking import mixes
+from reports.analysis.ranking import mixes, sections
 from reports.analysis.ranking.ranking import Ranking, Rival, rankings
 from reports.analysis.ranking.ratios import Place
 from reports.analysis.run_analysis import Analysis
@@ -37,6 +37,9 @@ from suites.records.settings import labelling
 FORMAT: Final = "attnbench dispatch"
 VERSION: Final = 1
 _MAKE: Final = "make one with: python run_bench.py export RUN --format dispatch"
+OF_MACHINES: Final = "attnbench dispatch of machines"
+"""The format of a file with a table for each of several machines, as `dispatch_group` makes it."""
+Machine = Mapping[str, Any] | Callable[[], Mapping[str, Any]]
 Basis = Literal["measured", "nearest length", "between"]
 
 
@@ -194,20 +197,31 @@ class Dispatch:
         self.doubts = mixes.doubts(data.get("steps", ()))
 
     @classmethod
-    def read(cls, path: Path) -> Self:
-        """The table of a file. Raises ValueError with one line for a file that holds none."""
+    def read(cls, path: Path, machine: Machine | None = None) -> Self:
+        """The table of a file.
+
+        machine  the facts of this machine, as `list machine --json` prints them, or a function that
+                 reads them; only a file of several machines needs them
+
+        Raises ValueError with one line for a file that holds none, and for a file of several
+        machines without a section for this one.
+        """
         try:
             data = json.loads(Path(path).read_text(encoding="utf-8"))
         except OSError as error:
             raise ValueError(f"{path} cannot be read: {error.strerror or error}") from error
         except ValueError as error:  # neither UTF-8 nor JSON
             raise ValueError(f"{path} is no JSON: {error}; {_MAKE}") from error
-        if not isinstance(data, dict) or data.get("format") != FORMAT:
+        if not isinstance(data, dict) or data.get("format") not in (FORMAT, OF_MACHINES):
             raise ValueError(f"{path} is no table of the fastest; {_MAKE}")
         if (version := data.get("version")) != VERSION:
             raise ValueError(f"{path} is of version {version!r}, expected {VERSION}; {_MAKE}")
         try:
+            if data["format"] == OF_MACHINES:
+                data = sections.section_for(data, _facts(machine))
             return cls(data)
+        except sections.NoSectionError as error:
+            raise ValueError(f"{path}: {error}") from error
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ValueError(f"{path} is damaged ({error!r}); {_MAKE}") from error
 
@@ -246,6 +260,16 @@ class Dispatch:
                 f'measure it: python run_bench.py run --problem "{wanted}"'
             )
         return _nearest(found, wanted.key_length)
+
+
+def _facts(machine: Machine | None) -> Mapping[str, Any]:
+    """The facts of this machine. Raises NoSectionError where the caller gives none."""
+    if machine is None:
+        raise sections.NoSectionError(
+            "it has a section for each of several machines; expected the facts of this machine as "
+            "machine=, as `python run_bench.py list machine --json` prints them"
+        )
+    return machine() if callable(machine) else machine
 
 
 def _nearest(choices: Sequence[Choice], length: int) -> Choice:

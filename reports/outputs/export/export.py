@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -28,17 +29,35 @@ def export(store: Store, run: Run, format_name: str, path: Path) -> tuple[Path, 
     Raises ValueError for an unknown format, and for a path that cannot be written or is a database.
     """
     module = _module(format_name)
+    return _written(partial(module.write, store, run), path)
+
+
+def takes_groups(format_name: str) -> bool:
+    """Whether a format holds the runs of a group in one file. Raises ValueError as `export`."""
+    return hasattr(_module(format_name), "write_group")
+
+
+def export_group(
+    store: Store, runs: Sequence[Run], format_name: str, path: Path
+) -> tuple[Path, ...]:
+    """Write the runs RUN@KIND of a group as one file. Raises ValueError as `export`.
+
+    format_name  of a format that `takes_groups`
+    """
+    return _written(partial(_module(format_name).write_group, store, runs), path)
+
+
+def _written(write: Callable[[Path], tuple[Path, ...]], path: Path) -> tuple[Path, ...]:
     if not path.name:
         raise ValueError(f"--to {str(path)!r}: expected the name of a file")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _expect_no_database(path)
-        written: tuple[Path, ...] = module.write(store, run, path)
+        return write(path)
     except OSError as error:
         raise ValueError(
             f"the export cannot be written to {path}: {error.strerror or error}; name another --to"
         ) from error
-    return written
 
 
 def doubts(run: Run, format_name: str) -> list[str]:

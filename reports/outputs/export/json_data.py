@@ -21,6 +21,7 @@ from reports.rows.columns import columns
 from reports.rows.measurements import Measurement, measured_columns
 from reports.rows.outcomes import Outcome
 from reports.rows.own_inputs import own_inputs
+from reports.rows.ranks import ranks
 from reports.rows.sessions import median_ceilings, share_inside_calls
 from reports.views import across, comparison, differences, versions
 from reports.views import gate as gates
@@ -45,6 +46,7 @@ def of_run(analysis: Analysis) -> dict[str, Any]:
                         attention of each layer. Empty without a model
     tails               percentiles of single calls with their intervals; empty without --tail
     across              ratios across panels, with what is computed and its relative RMS error
+    ranks               each rank's part of a call of a group of processes; empty without a group
     own_inputs          errors on the user's own inputs and on random ones; empty without --inputs
     cases, steps        labels, sources and counts; time in attention per step. Only of a run that
                         has them, and its measurements have the labels as `case`
@@ -74,6 +76,7 @@ def of_run(analysis: Analysis) -> dict[str, Any]:
         "in_models": [plain(in_model_columns(row)) for row in in_models(analysis)],
         "layers": [plain(columns(row)) for row in layers(analysis)],
         "tails": [plain(tail_columns(row)) for row in analysis.tails],
+        "ranks": [plain(columns(row)) for row in ranks(analysis.run, analysis.records)],
         "own_inputs": [plain(columns(row)) for row in own_inputs(analysis.run, analysis.records)],
         "outcomes": [plain(_outcome(row)) for row in analysis.outcomes],
         "not_measured": [plain(_not_measured(row)) for row in not_measured(analysis)],

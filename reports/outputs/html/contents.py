@@ -38,6 +38,11 @@ class Contents:
         return {chart.key for chart in self.first.figures}
 
     @property
+    def top_section(self) -> Section:
+        """The charts of the first screen as a section."""
+        return Section(id="first", heading=self.first.title, charts=self.first.figures)
+
+    @property
     def in_panels(self) -> set[str]:
         """The keys of the charts of the panels."""
         return {chart.key for chart in self.charts}
@@ -52,6 +57,18 @@ class Contents:
         """Those with a file of their own: without the sections that are opened on demand."""
         open_ones = [section for section in self.sections if not section.on_demand]
         return [*self.first.figures, *self.charts, *_charts_of(open_ones)]
+
+    def keyed(self, prefix: str) -> Contents:
+        """The same contents with a prefix before the key of every chart."""
+        return Contents(
+            first=replace(self.first, figures=_keyed(self.first.figures, prefix)),
+            charts=[replace(chart, key=f"{prefix}{chart.key}") for chart in self.charts],
+            sections=[replace(each, charts=_keyed(each.charts, prefix)) for each in self.sections],
+        )
+
+
+def _keyed(charts: Sequence[Shown], prefix: str) -> tuple[Shown, ...]:
+    return tuple(replace(chart, key=f"{prefix}{chart.key}") for chart in charts)
 
 
 def _charts_of(sections: Sequence[Section]) -> Iterator[Shown]:

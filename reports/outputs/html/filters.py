@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from reports.views.charts.chart import Chart, Map
@@ -13,15 +13,15 @@ from suites.records.plan import Plan
 
 
 class Filters:
-    """The values of every facet that occur in a run, in the order of its plan; without one, none.
+    """The values of every facet that occur in runs, in the order of their plans; else none.
 
     The script of the page uses positions of values, so names never become part of a selector.
     """
 
-    def __init__(self, plan: Plan | None, sections: Iterable[Section] = ()) -> None:
+    def __init__(self, plans: Sequence[Plan] = (), sections: Iterable[Section] = ()) -> None:
         self.values: dict[str, dict[str, int]] = {name: {} for name in FACETS}
-        own = (facets(problem) for problem in (plan.problems if plan else ()))
-        names = ({"implementation": entry.name} for entry in (plan.entries if plan else ()))
+        own = (facets(problem) for plan in plans for problem in plan.problems)
+        names = ({"implementation": entry.name} for plan in plans for entry in plan.entries)
         for each in chain(own, names, *map(_facets_of, sections)):
             for name, text in each.items():
                 self.values[name].setdefault(text, len(self.values[name]))

@@ -33,7 +33,7 @@ def write(found: LearntRun, folder: Path, *, formats: Sequence[Format] = DEFAULT
 def page(found: LearntRun) -> str:
     """The whole page as text."""
     sections = views.sections(found)
-    filters = Filters(found.run.plan, sections)
+    filters = Filters([found.run.plan], sections)
     every: Drawn = [chart for section in sections for chart in section.charts]
     kept, _ = some_of_each(every, MOST_CHARTS)
     return (

@@ -14,6 +14,7 @@ from reports.outputs.html.saving import Report, saved
 from reports.outputs.html.templates import environment, frame
 from reports.outputs.png.formats import DEFAULT, Format
 from reports.views import machine, machines
+from reports.views.panels import slug
 
 
 def write(found: Machines, folder: Path, *, formats: Sequence[Format] = DEFAULT) -> Report:
@@ -31,9 +32,10 @@ def page(found: Machines) -> str:
     return _page(found)[0]
 
 
-def _side(side: Side) -> dict[str, Any]:
+def side_parts(side: Side) -> dict[str, Any]:
+    """The answer of one machine as the template reads it."""
     return {
-        "id": f"machine-{side.letter.lower()}",
+        "id": f"machine-{slug(side.label.lower())}",
         "name": machines.name(side),
         "faults": machines.faults(side),
         "answers": machines.answers(side),
@@ -43,7 +45,7 @@ def _side(side: Side) -> dict[str, Any]:
 
 def _page(found: Machines) -> tuple[str, Drawn]:
     sections = machines.sections(found)
-    filters = Filters(found.sides[0].analysis.plan, sections)
+    filters = Filters([side.analysis.plan for side in found.sides], sections)
     every: Drawn = [chart for section in sections for chart in section.charts]
     kept, _ = some_of_each(every, MOST_CHARTS)
     html = (
@@ -53,7 +55,7 @@ def _page(found: Machines) -> tuple[str, Drawn]:
             title=machines.title(found),
             why=machines.WHY,
             not_judged=machines.NOT_JUDGED,
-            sides=list(map(_side, found.sides)),
+            sides=list(map(side_parts, found.sides)),
             sections=[section_parts(section, kept) for section in sections],
             **frame(kept, filters),
         )

@@ -90,42 +90,55 @@ def page(analysis: Analysis, *, further: Sequence[Section] = ()) -> str:
 
 def _page(analysis: Analysis, made: Contents, profile: str = "") -> str:
     """The page as text; profile: the file of the run's profiles, empty for none."""
-    top = Section(id="first", heading=made.first.title, charts=made.first.figures)
-    filters = Filters(analysis.plan, [top, *made.sections])
-    medians_only = len(analysis.measurements) > MOST_DETAILED
-    most = max(1, MOST_CHARTS // _FEWER) if medians_only else MOST_CHARTS
-    kept, dropped = some_of_each(made.drawn, most)
+    filters = Filters([analysis.plan], [made.top_section, *made.sections])
+    kept, parts = run_parts(analysis, made)
     return (
         environment(filters)
         .get_template("page.jinja")
         .render(
-            run=analysis.run,
             profile=profile,
             TERMS=terms.of_plan(analysis.plan),
-            first=made.first,
-            first_figures=families([chart for chart in kept if chart.key in made.top]),
-            limits=_limits(analysis, medians_only=medians_only, dropped=dropped, most=most),
-            panels=[
-                _panel(analysis, [each for each in kept if each.key in made.in_panels], name)
-                for name in panels_of(analysis.plan)
-            ],
-            verdicts=[(name, table_rows.capped(table)) for name, table in verdict_tables(analysis)],
-            concluded=verdicts.conclusions(analysis),
-            choices=choices.sentences(analysis)[: table_rows.MOST_ROWS],
-            early=[section_parts(each, kept) for each in made.sections if each.early],
-            sections=[section_parts(each, kept) for each in made.sections if not each.early],
-            unknown=limitations.sentences(analysis),
-            inside=machine.inside_calls(analysis.run, analysis.records),
-            measurements=table_rows.capped(measurement_table(analysis)),
-            agreement=_grid(agreement_grid(analysis)),
-            evidence=summaries(analysis),
-            reasons=_reasons(analysis),
-            slow_starts=left_out.sentence(analysis.plan),
-            not_in_suite=left_out.of_suite(analysis.plan),
-            facts=machine.facts(analysis.run, analysis.records),
-            **frame(kept, filters, medians_only=medians_only),
+            **parts,
+            **frame(kept, filters, medians_only=has_medians_only(analysis)),
         )
     )
+
+
+def run_parts(analysis: Analysis, made: Contents, at: str = "") -> tuple[Drawn, dict[str, Any]]:
+    """The charts of a run that a page shows, and all of its parts as the templates read them.
+
+    at  begins the ids of the run's sections, on a page of several runs
+    """
+    medians_only = has_medians_only(analysis)
+    most = max(1, MOST_CHARTS // _FEWER) if medians_only else MOST_CHARTS
+    kept, dropped = some_of_each(made.drawn, most)
+    in_panels = [each for each in kept if each.key in made.in_panels]
+    return kept, {
+        "run": analysis.run,
+        "first": made.first,
+        "first_figures": families([chart for chart in kept if chart.key in made.top]),
+        "limits": _limits(analysis, medians_only=medians_only, dropped=dropped, most=most),
+        "panels": [_panel(analysis, in_panels, name, at) for name in panels_of(analysis.plan)],
+        "verdicts": [(name, table_rows.capped(table)) for name, table in verdict_tables(analysis)],
+        "concluded": verdicts.conclusions(analysis),
+        "choices": choices.sentences(analysis)[: table_rows.MOST_ROWS],
+        "early": [section_parts(each, kept, at) for each in made.sections if each.early],
+        "sections": [section_parts(each, kept, at) for each in made.sections if not each.early],
+        "unknown": limitations.sentences(analysis),
+        "inside": machine.inside_calls(analysis.run, analysis.records),
+        "measurements": table_rows.capped(measurement_table(analysis)),
+        "agreement": _grid(agreement_grid(analysis)),
+        "evidence": summaries(analysis),
+        "reasons": _reasons(analysis),
+        "slow_starts": left_out.sentence(analysis.plan),
+        "not_in_suite": left_out.of_suite(analysis.plan),
+        "facts": machine.facts(analysis.run, analysis.records),
+    }
+
+
+def has_medians_only(analysis: Analysis) -> bool:
+    """Whether a run has so many measurements that its charts show medians only."""
+    return len(analysis.measurements) > MOST_DETAILED
 
 
 def some_of_each(every: Drawn, most: int) -> tuple[Drawn, int]:
@@ -154,12 +167,12 @@ def _limits(analysis: Analysis, *, medians_only: bool, dropped: int, most: int) 
     return said
 
 
-def _panel(analysis: Analysis, drawn: Drawn, name: str) -> dict[str, Any]:
+def _panel(analysis: Analysis, drawn: Drawn, name: str, at: str) -> dict[str, Any]:
     kinds = (time_grid, token_grid, stream_grid, memory_grid, read_grid, error_grid)
     grids = [make(analysis, panel=name) for make in kinds]
     return {
         "name": name,
-        "id": panels.slug(name),
+        "id": f"{at}{panels.slug(name)}",
         "heading": panels.heading(name),
         "note": panels.note(name),
         "grids": [_grid(grid) for grid in grids if not grid.is_empty],
@@ -192,11 +205,11 @@ def _grid(grid: Grid) -> dict[str, Any]:
     return {"grid": grid, "rows": grid.rows[:most], "left_out": left}
 
 
-def section_parts(section: Section, kept: Drawn) -> dict[str, Any]:
+def section_parts(section: Section, kept: Drawn, at: str = "") -> dict[str, Any]:
     """A section as its template reads it, with those of its charts that the page shows."""
     own = {chart.key for chart in section.charts}
     return {
-        "id": panels.slug(section.id),
+        "id": f"{at}{panels.slug(section.id)}",
         "heading": section.heading,
         "sentences": section.sentences,
         "on_demand": section.on_demand,

@@ -28,7 +28,7 @@ def write(
 
 def page(shown: Picture) -> str:
     """The whole page as text."""
-    drawn, filters = _drawn(shown), Filters(None)
+    drawn, filters = _drawn(shown), Filters()
     return (
         environment(filters)
         .get_template("picture.jinja")

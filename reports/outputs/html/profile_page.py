@@ -40,7 +40,7 @@ def page(found: ProfiledRun, folder: Path) -> str:
 
 
 def _page(found: ProfiledRun, sections: Sequence[Section], folder: Path) -> str:
-    filters = Filters(found.analysis.plan, sections)
+    filters = Filters([found.analysis.plan], sections)
     every: Drawn = [chart for section in sections for chart in section.charts]
     kept, _ = some_of_each(every, MOST_CHARTS)
     templates = environment(filters)

@@ -32,6 +32,7 @@ def saved(  # noqa: PLR0913 - a page, its charts, and which files of others stay
     formats: Sequence[Format] = DEFAULT,
     name: str = NAME,
     keep: Sequence[Path] = (),
+    further: Sequence[tuple[Drawn, str]] = (),
 ) -> Report:
     """Write a page and its charts into a folder; an icicle has no file.
 
@@ -39,6 +40,7 @@ def saved(  # noqa: PLR0913 - a page, its charts, and which files of others stay
     left_over  keys of charts whose files are removed, besides earlier charts by this program
     name       of the page
     keep       charts of another page in the folder, which stay
+    further    more charts of the page, each list with a stamp of its own
 
     Raises ValueError with one sentence when the folder cannot be written.
     """
@@ -49,13 +51,21 @@ def saved(  # noqa: PLR0913 - a page, its charts, and which files of others stay
                 path.unlink(missing_ok=True)
         path = folder / name
         path.write_text(html, "utf-8")
-        if not every:
-            return Report(path, ())
-        from reports.outputs.png import files  # noqa: PLC0415 - a page without charts needs no matplotlib
-
-        return Report(path, tuple(files.draw(every, folder, stamp=stamp, formats=formats)))
+        charts = [
+            file
+            for own, whose in ((every, stamp), *further)
+            if own
+            for file in _drawn(own, folder, whose, formats)
+        ]
+        return Report(path, tuple(charts))
     except OSError as error:
         raise unwritable(folder, error) from error
+
+
+def _drawn(own: Drawn, folder: Path, stamp: str, formats: Sequence[Format]) -> list[Path]:
+    from reports.outputs.png import files  # noqa: PLC0415 - a page without charts needs no matplotlib
+
+    return files.draw(own, folder, stamp=stamp, formats=formats)
 
 
 def _left_over(own: Sequence[str], folder: Path) -> list[Path]:

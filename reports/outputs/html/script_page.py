@@ -46,7 +46,7 @@ def _page(found: CallSites, workload: Path) -> tuple[str, Drawn]:
     drawn: Drawn = [chart for section in sections for chart in section.charts]
     said = notes(found)
     heads = [head for each in sections for table in each.tables for head in table.head]
-    filters = Filters(None)
+    filters = Filters()
     html = (
         environment(filters)
         .get_template("script.jinja")

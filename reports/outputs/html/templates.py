@@ -51,6 +51,8 @@ def environment(filters: Filters) -> Environment:
         "FEW": FEW,
     }
     made.globals |= {"MOST_ANSWERS": MOST_ANSWERS, "MOST_FAULTS": MOST_FAULTS}
+    # Of one machine of several: before its ids, in labels, and behind its headings.
+    made.globals |= {"at": "", "whose": "", "of": ""}
     made.globals |= {"unbroken": unbroken}
     made.globals |= {"linked": term_links.linked, "anchor": term_links.anchor}
     made.globals |= {"TERMS": terms.TERMS, "MOST_ROWS": table_rows.MOST_ROWS}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any, Final
 
 from rich.console import Group, RenderableType
@@ -210,20 +211,17 @@ def _about(case: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def runs_table(runs: Iterable[Mapping[str, Any]]) -> RenderableType:
-    """The table of `list runs`, from their data, in their order.
+    """The table of `list runs`, from their data, in their order; the runs of a group are indented.
 
     Where there is room, a run is one line, and the name of its machine is shortened.
     """
     numbers = ("problems", "implementations", "records")
-    rows = [
-        (
-            "\n  ".join([abbreviated(each["name"]), *_saved_as(each), *_profiled(each)]),
-            _machine(each),
-            *(str(each[name]) for name in numbers),
-            printable(each["fault"]) or ("ended" if each["ended"] else "not ended"),
-        )
-        for each in runs
-    ]
+    rows: list[tuple[str, ...]] = []
+    for group, of_group in groupby(runs, key=lambda each: each["group"]):
+        own = list(of_group)
+        if group:
+            rows.append(_group(group, len(own), len(numbers)))
+        rows += [(*_names(each), *(str(each[n]) for n in numbers), _state(each)) for each in own]
     if not rows:
         return Text("no runs; python run_bench.py makes one")
     heads = ("run", "machine", *numbers, "state")
@@ -243,6 +241,22 @@ def machine_table(machine: Mapping[str, Any]) -> Table:
     for name, value in machine_facts(machine):
         made.add_row(Text(printable(name), style="dim"), Text(printable(value)))
     return made
+
+
+def _group(group: str, kinds: int, numbers: int) -> tuple[str, ...]:
+    """The line of a group above its runs."""
+    return (abbreviated(group), f"{counted(kinds, 'kind')} of machine", *[""] * numbers, "")
+
+
+def _names(run: Mapping[str, Any]) -> tuple[str, str]:
+    """The name of a run with the lines below it, and its machine."""
+    indent = "  " if run["group"] else ""
+    lines = [abbreviated(run["name"]), *_saved_as(run), *_profiled(run)]
+    return indent + f"\n  {indent}".join(lines), _machine(run)
+
+
+def _state(run: Mapping[str, Any]) -> str:
+    return printable(run["fault"]) or ("ended" if run["ended"] else "not ended")
 
 
 def _saved_as(run: Mapping[str, Any]) -> list[str]:

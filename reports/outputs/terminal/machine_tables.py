@@ -26,10 +26,10 @@ def machine_tables(found: Machines) -> list[RenderableType]:
     more = [f"Not shown: {counted(left, 'more row')}; the page has all."] if left > 0 else []
     return [
         Text(f"\n{machines.HEADING}", style="bold"),
-        *_lines([*machines.legend(found), machines.WHY]),
+        *lines([*machines.legend(found), machines.WHY]),
         *([_times(found, pairs[:MOST_ROWS])] if pairs else []),
-        *_lines([*more, machines.NOT_JUDGED]),
-        *(part for side in found.sides for part in _answer(side)),
+        *lines([*more, machines.NOT_JUDGED]),
+        *(part for side in found.sides for part in answer_of(side)),
     ]
 
 
@@ -41,8 +41,8 @@ def _times(found: Machines, pairs: list[Pair]) -> RenderableType:
     rows = list(_rows(found, pairs, shared))
     made.add_column("", overflow="fold", min_width=max(name.least for name, _ in rows))
     for side in found.sides:
-        made.add_column(f"{side.letter} ms", justify="right", no_wrap=True)
-        made.add_column(f"{side.letter} ratio [95 %]", justify="right", no_wrap=True)
+        made.add_column(f"{side.label} ms", justify="right", no_wrap=True)
+        made.add_column(f"{side.label} ratio [95 %]", justify="right", no_wrap=True)
     for name, values in rows:
         made.add_row(name, *values)
     return Fitting(made)
@@ -60,10 +60,12 @@ def _rows(
         yield Name(f"  {abbreviated(name, MOST)}"), [Text(value.text) for value in values]
 
 
-def _answer(side: Side) -> list[RenderableType]:
+def answer_of(side: Side) -> list[RenderableType]:
+    """The machine, its faults and its answer."""
     said = [*machines.notes(side), *machines.faults(side), *machines.answers(side)]
-    return [Text(f"\n{machines.name(side)}", style="bold"), *_lines(said)]
+    return [Text(f"\n{machines.name(side)}", style="bold"), *lines(said)]
 
 
-def _lines(sentences: list[str]) -> list[RenderableType]:
+def lines(sentences: list[str]) -> list[RenderableType]:
+    """A line for each sentence."""
     return [Text(abbreviated(each, LONGEST_TEXT)) for each in sentences]

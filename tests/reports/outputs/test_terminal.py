@@ -328,6 +328,19 @@ def test_saved_names_stand_below_the_name_of_their_run(width: int) -> None:
     assert "saved" not in shown(listings.listed("runs", [RUN]), width=width)
 
 
+@pytest.mark.parametrize("width", [80, 140])
+def test_the_runs_of_a_group_stand_below_its_name(width: int) -> None:
+    own = {"group": "quick-2", "saved_as": ["main"]}
+    names = ("quick-2@amd", "quick-2@h200")
+    runs = [RUN, *({**RUN, **own, "name": name} for name in names), {**RUN, "name": "quick-0"}]
+    lines = shown(listings.listed("runs", runs), width=width).splitlines()
+    place = next(at for at, line in enumerate(lines) if line.startswith("quick-2 "))
+    assert "2 kinds of" in lines[place]
+    below = [line for line in lines[place:] if line.startswith("  quick-2@")]
+    assert [line.split()[0] for line in below] == list(names)
+    assert sum("saved as main" in line for line in lines) == len(names)
+
+
 def test_a_run_with_profiles_says_so_below_its_name() -> None:
     runs = [RUN, {**RUN, "name": "quick-0", "profiled": True}]
     text = shown(listings.listed("runs", runs), width=140)
@@ -355,6 +368,8 @@ def test_what_few_take_is_named_in_one_column() -> None:
 RUN = {
     "fault": "",
     "name": "quick-1",
+    "group": "",
+    "kind": "",
     "saved_as": [],
     "profiled": False,
     "suite": "quick",

@@ -59,7 +59,7 @@ def test_the_colour_says_what_a_bar_is() -> None:
 
 def test_the_page_has_both_ends_of_each_bar() -> None:
     run, _ = small_run()
-    made = chart_data([chart()], Filters(run.plan, []))
+    made = chart_data([chart()], Filters([run.plan]))
     (family,) = made["families"]["waterfall"]
     assert {each["drawn"] for each in family["series"]} == {SPANS}
     more = next(each for each in family["series"] if each["name"] == "mine takes more")

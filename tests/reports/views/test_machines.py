@@ -97,9 +97,9 @@ def test_each_machine_has_its_times_and_the_ratio_to_its_own_baseline() -> None:
             if row.panel != "attention":
                 continue
             own = rows[str(row.problem), row.implementation]
-            assert own[f"{side.letter} ms"].order == row.median_ms
+            assert own[f"{side.label} ms"].order == row.median_ms
             verdict = verdicts.get((row.problem, row.implementation))
-            text = own[f"{side.letter} ratio [95 %]"].text
+            text = own[f"{side.label} ratio [95 %]"].text
             if verdict is not None:
                 assert text == numbers.ratio_in(verdict.ratio, verdict.low, verdict.high)
             else:
@@ -244,7 +244,7 @@ def test_a_run_is_there_once_and_there_are_as_many_runs_as_letters() -> None:
     many = [on(two(1.5), f"run-{place}") for place in range(27)]
     with pytest.raises(ValueError, match="27 runs side by side; expected 26 at most"):
         machines(many)
-    assert [side.letter for side in machines(many[:26]).sides][-1] == "Z"
+    assert [side.label for side in machines(many[:26]).sides][-1] == "Z"
 
 
 def test_runs_that_only_check_have_no_times(tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ def test_several_numbers_of_threads_show_the_times_with_the_most() -> None:
 def test_the_page_and_the_png_have_a_row_for_each_text(tmp_path: Path) -> None:
     analysis = made(ONE, TIMES)
     drawn = rankings_charts(analysis)
-    (own,) = chart_data(drawn, Filters(analysis.plan, ()))["families"]["ranking"]
+    (own,) = chart_data(drawn, Filters([analysis.plan]))["families"]["ranking"]
     assert [row.split("<br>")[0] for row in own["rows"]] == ["quick", "middle", "slow"]
     (path,) = files.draw(drawn, tmp_path)
     assert path.name == "ranking.png"

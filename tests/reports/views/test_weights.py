@@ -164,7 +164,7 @@ def test_kinds_have_their_names_in_the_legend() -> None:
 def test_nan_is_no_value_on_the_page_and_a_question_mark_in_text() -> None:
     broken = replace(HEAD, weights=((float("nan"), 0.0), (0.5, 0.5)))
     (heat,) = maps.heats(replace(HIDDEN, heads=(broken,)))
-    data = chart_data([heat], Filters(None))
+    data = chart_data([heat], Filters())
     ((family,),) = data["families"].values()
     assert family["panels"][0]["cells"] == [[None, None], [0.5, 0.5]]
     assert "NaN" not in script_json(data)

@@ -2,7 +2,9 @@
 
 A module has `EXTENSION`, of its file, and `write(store, run, path)`, which writes the file and
 returns the paths written. It raises OSError for a path that cannot be written. It may have
-`doubts(run)`: a line for each thing that the file cannot hold. A new module is found by itself.
+`doubts(run)`: a line for each thing that the file cannot hold; and
+`write_group(store, runs, path)`, which writes the runs RUN@KIND of a group as one file. A new
+module is found by itself.
 """
 
 from __future__ import annotations

@@ -48,10 +48,9 @@ const recall = () => {
 };
 const updateCounts = () => {
   const figures = boxes.filter((place) => !place.closest("figure").hidden).length;
-  const body = document.getElementById("all")?.tBodies[0];
-  const rows = body ? [...body.rows] : [];
+  const rows = all("table.all").flatMap((table) => [...table.tBodies[0].rows]);
   const count = rows.filter((row) => !row.hidden).length;
-  const measured = body ? `${count} of ${rows.length} measurements, ` : "";
+  const measured = rows.length ? `${count} of ${rows.length} measurements, ` : "";
   document.getElementById("shown").textContent = `${measured}${figures} of ${boxes.length} figures shown`;
 };
 const apply = () => {

@@ -66,8 +66,8 @@ const figureOf = (cell) => {
   if (Number.isNaN(value)) return null;
   return typeof value === "number" ? value : wholeText(cell);
 };
-const measured = () => {
-  const table = document.getElementById("all");
+const measured = (id) => {
+  const table = document.getElementById(id);
   const heads = [...table.tHead.rows[0].cells];
   const rows = [...table.tBodies[0].rows];
   const shown = rows.filter((row) => !row.hidden);
@@ -93,8 +93,8 @@ for (const button of all("[data-download]")) {
   button.addEventListener("click", () => {
     const kind = button.dataset.download;
     const [type, format] = formats[kind];
-    const [rows, count] = measured();
-    const name = `attnbench-${printButton.dataset.file}.${kind}`;
+    const [rows, count] = measured(button.dataset.of);
+    const name = `attnbench-${button.dataset.file}.${kind}`;
     save(name, type, format(rows));
     announce(`${name}: ${rows.length} of ${count} measurements`);
   });
