@@ -42,6 +42,7 @@ class Limits:
     unequal_masks    kinds of mask with Tq != Tk; a mask that hides no key counts as full
     ranks            whether a group of processes computes it, each with a part of the sequence: it
                      takes 2 ranks and more; False: 1 rank
+    rank_multiple    of a group: Tq and Tk are multiples of this times the number of ranks
     softcap, sink    scores capped by tanh, and a logit per head in the sum of the softmax
     cuda_capability  least compute capability of an NVIDIA device
     cuda_capability_below  the first compute capability that is not supported; None: no such
@@ -72,6 +73,7 @@ class Limits:
     forward_only_on: tuple[str, ...] = ()
     unequal_masks: tuple[str, ...] = EVERY_MASK
     ranks: bool = False
+    rank_multiple: int = 1
     softcap: bool = False
     sink: bool = False
     cuda_capability: tuple[int, int] = (0, 0)
@@ -102,7 +104,7 @@ class Limits:
             raise ValueError(
                 f"limits: windows {self.windows!r}; expected one of {', '.join(WINDOWS)}"
             )
-        for name in ("length_multiple", "head_multiple", "least_key_length"):
+        for name in ("length_multiple", "head_multiple", "least_key_length", "rank_multiple"):
             if getattr(self, name) < 1:
                 raise ValueError(f"limits: {name} {getattr(self, name)}; expected 1 or more")
 
@@ -194,6 +196,11 @@ class Limits:
     def _refusals_of_sizes(self, p: Problem) -> Iterator[tuple[bool, str]]:
         """Whether lengths and heads are permitted, each with the reason if not."""
         lengths, heads = (p.query_length, p.key_length), (p.query_heads, p.key_heads)
+        of_ranks = self.rank_multiple * p.ranks
+        yield (
+            not self.ranks or not any(length % of_ranks for length in lengths),
+            f"Tq {lengths[0]} and Tk {lengths[1]}: takes multiples of {of_ranks} for {p.ranks} ranks",
+        )
         yield (
             not any(length % self.length_multiple for length in lengths),
             f"Tq {lengths[0]} and Tk {lengths[1]}: takes multiples of {self.length_multiple}",
