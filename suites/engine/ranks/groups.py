@@ -55,7 +55,7 @@ class Groups:
         """Have a group carry out an order; see `Group.ask`."""
         replies = self.running(ranks, device).ask(order, limit_s, stated_s)
         if isinstance(order, (Forward, Backward)):
-            before = self.spent_ms or [0.0] * ranks
+            before = self.spent_ms if len(self.spent_ms) == ranks else [0.0] * ranks
             pairs = zip(before, replies, strict=True)
             self.spent_ms = [spent + reply.call_ms for spent, reply in pairs]
         return replies
