@@ -152,6 +152,11 @@ class Implementation:
         return self.reference is None and self.projections is None and not self.approximates
 
     @property
+    def division(self) -> str:
+        """How a sequence is divided among its ranks: its setting `shards`, or what it declares."""
+        return str(dict(self.chosen).get("shards", self.shards))
+
+    @property
     def takes_group(self) -> bool:
         """Whether it computes with the other processes of a group."""
         return GROUP in _parameters(self.function)

@@ -20,7 +20,7 @@ from suites.measure.inputs import Inputs, call_of
 def count_bytes(own: OwnRank, each: Implementation, order: Forward) -> Reply:
     """Peak bytes of a whole call, then the sent bytes of another one."""
     memory.self_check()
-    call = whole_call(own, each, order, own.inputs(order, each.shards))
+    call = whole_call(own, each, order, own.inputs(order, each.division))
     call()  # what a function makes once and keeps is no part of a call
     own.begin_together()
     peak = memory.peak_of_one_call(call, order.problem.device)

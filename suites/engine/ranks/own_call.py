@@ -108,7 +108,7 @@ class OwnRank:
 
     def forward(self, order: Forward, each: Implementation) -> float:
         """Call the function and write the rows; milliseconds of the call."""
-        given = self.inputs(order, each.shards)
+        given = self.inputs(order, each.division)
         before = [x.clone() for x in (given.q, given.k, given.v)]
         function = self.bound(each, order.problem, given)
         leaves = [
@@ -124,10 +124,10 @@ class OwnRank:
             if not torch.equal(x.detach(), old):
                 raise WrongFormError(f"wrote to its input {name}")
         self.expect_form(out, given)
-        queries = ranges_of(order.problem, each.shards)[0][self.rank]
+        queries = ranges_of(order.problem, each.division)[0][self.rank]
         put(self.tensors.whole(order.out), queries, out)
         if order.token:
-            self.kept[order.token] = Kept(order.problem, each.shards, out, leaves)
+            self.kept[order.token] = Kept(order.problem, each.division, out, leaves)
         return took_ms
 
     def backward(self, order: Backward) -> float:

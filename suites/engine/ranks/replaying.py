@@ -32,7 +32,7 @@ MOST: Final = 9
 
 def time_parts(own: OwnRank, each: Implementation, order: Forward) -> Reply:
     """Milliseconds of the transfers and of the arithmetic of one call; None where not possible."""
-    given = own.inputs(order, each.shards)
+    given = own.inputs(order, each.division)
     call = whole_call(own, each, order, given)
     recording, known = Recording(), True
     try:
@@ -104,7 +104,7 @@ def _finished(x: Any) -> Any:
 def _arithmetic_ms(own: OwnRank, each: Implementation, order: Forward) -> float | None:
     """None where the function refuses the group, or does not send through it."""
     fake = _fake_group()
-    call = whole_call(own, each, order, own.inputs(order, each.shards), fake)
+    call = whole_call(own, each, order, own.inputs(order, each.division), fake)
     try:
         recording = Recording()
         with recording:
