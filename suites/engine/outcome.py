@@ -107,8 +107,6 @@ def _conclude(
 
 def _failed(task: OnProblem, name: str, raised: BaseException) -> Record:
     error = device_errors.surfaced(raised)
-    if isinstance(error, GroupError):
-        return _of_group(task, name, error)
     status, cause, reason = _fault(error, task.settings.memory_limit)
     found = cause_of(error) if cause == "exception" else None
     return Record(
@@ -120,18 +118,6 @@ def _failed(task: OnProblem, name: str, raised: BaseException) -> Record:
         reason=found.reason(reason) if found else reason,
         slip=found.slip if found else "",
         cure=found.cure if found else "",
-    )
-
-
-def _of_group(task: OnProblem, name: str, error: GroupError) -> Record:
-    """The record of a fault of one rank, which the message names."""
-    return Record(
-        session=task.session,
-        problem=task.problem,
-        implementation=name,
-        status=error.status,
-        cause=error.cause,
-        reason=one_line(str(error), MOST_OF_A_GROUP),
     )
 
 
@@ -149,6 +135,8 @@ def no_memory(error: BaseException) -> bool:
 
 
 def _fault(error: BaseException, memory_limit: int) -> tuple[Status, Cause, str]:
+    if isinstance(error, GroupError):
+        return error.status, error.cause, one_line(str(error), MOST_OF_A_GROUP)
     kind, text = one_line(type(error).__name__), _message(error)
     if isinstance(error, DisturbedError):
         return "failed", "process_state", text

@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from suites.engine.local_session import PROFILER_OUTPUT
 from suites.engine.pipe import one_line
 from suites.engine.ranks.messages import Reply
 from suites.measure.group_errors import GroupError
 
 STACKS_S: Final = 2.0
 """Seconds in which a process writes its stack after the signal."""
+OF_LIMIT: Final = "(80 % of --time-limit)"
 _FRAME: Final = re.compile(r'^  File "(.+)", line (\d+) in (.+)$')
 _WAITS: Final = re.compile(r"\.wait\(")
 """A line that waits for a transfer: `Work.wait` is in C++, and has no frame."""
@@ -66,7 +68,8 @@ def _of_dead(rank: int, process: subprocess.Popen[bytes], ranks: int, folder: Pa
 def _last_line(path: Path) -> str:
     with suppress(OSError):
         lines = path.read_text(errors="replace").splitlines()
-        return next((x for x in map(one_line, reversed(lines)) if x), "")
+        own = (x for x in reversed(lines) if not any(part in x for part in PROFILER_OUTPUT))
+        return next((x for x in map(one_line, own) if x), "")
     return ""
 
 
@@ -81,7 +84,7 @@ def raised(faults: Mapping[int, Reply], ranks: int, *, ended: bool) -> GroupErro
     said = "; ".join(f"{_named(found, ranks)}: {text}" for text, found in texts.items())
     if any(reply.memory for reply in faults.values()):
         return GroupError(said, "out_of_memory", "memory_limit", ended=ended)
-    return GroupError(said, ended=False)
+    return GroupError(said, ended=ended)
 
 
 def hung(late: Mapping[int, int], ranks: int, folder: Path, limit_s: float) -> GroupError:
@@ -94,8 +97,11 @@ def hung(late: Mapping[int, int], ranks: int, folder: Path, limit_s: float) -> G
     waiting = [rank for rank in places if rank not in busy]
     done = [rank for rank in range(ranks) if rank not in late]
     named = busy or waiting
-    parts = [f"{_named(named, ranks)} did not finish within {limit_s:g} s"]
-    parts[0] += ": " + "; ".join(f"{_verb(rank, named)} {places[rank].text}" for rank in named)
+    if len(waiting) == ranks:
+        parts = [f"no rank of {ranks} finished within {limit_s:g} s {OF_LIMIT}: "]
+    else:
+        parts = [f"{_several(named)} of {ranks} did not finish within {limit_s:g} s {OF_LIMIT}: "]
+    parts[0] += ", ".join(_at(rank, places[rank], alone=len(named) == 1) for rank in named)
     if busy and waiting:
         parts.append(
             f"{_several(waiting)} wait{'s' if len(waiting) == 1 else ''} for a transfer at "
@@ -106,8 +112,9 @@ def hung(late: Mapping[int, int], ranks: int, folder: Path, limit_s: float) -> G
     return GroupError("; ".join(parts), "timed_out", "time_limit", ended=True)
 
 
-def _verb(rank: int, named: list[int]) -> str:
-    return "it is at" if len(named) == 1 else f"rank {rank} is at"
+def _at(rank: int, place: Place, *, alone: bool) -> str:
+    """Where a rank is, as `it is at ...` or `rank 0 waits at ...`."""
+    return f"{'it' if alone else f'rank {rank}'} {'waits' if place.waits else 'is'} at {place.text}"
 
 
 def _place(pid: int, stack: Path) -> Place:
