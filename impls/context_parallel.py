@@ -56,7 +56,7 @@ def context_parallel(
     out    [B, Hq, T/N, D] in q's dtype
     """
     if not torch.is_grad_enabled():
-        return _attention(q, k, v, mask, scale, group)
+        return _attend(q, k, v, mask, scale, group)
     out: Tensor = _InContext.apply(q, k, v, mask, scale, group)  # type: ignore[no-untyped-call]  # torch leaves it untyped
     return out
 
@@ -69,7 +69,7 @@ class _InContext(torch.autograd.Function):
         *qkv, ctx.mask, scale, ctx.group = inputs
         with torch.enable_grad():
             ctx.leaves = q, k, v = [x.detach().requires_grad_() for x in qkv]
-            ctx.out = _attention(q, k, v, ctx.mask, scale, ctx.group)
+            ctx.out = _attend(q, k, v, ctx.mask, scale, ctx.group)
         return ctx.out.detach()
 
     @staticmethod
@@ -80,7 +80,7 @@ class _InContext(torch.autograd.Function):
         return *found, None, None, None
 
 
-def _attention(
+def _attend(
     q: Tensor, k: Tensor, v: Tensor, mask: Mask, scale: float, group: ProcessGroup
 ) -> Tensor:
     kernel = SDPBackend.MATH if q.device.type == "cpu" else SDPBackend.FLASH_ATTENTION
