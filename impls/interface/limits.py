@@ -48,6 +48,7 @@ class Limits:
     cuda_capability_below  the first compute capability that is not supported; None: no such
     length_multiple  Tq and Tk are multiples of this
     head_multiple    query heads and key heads are multiples of this
+    heads_divide_by_ranks  query heads and key heads are multiples of the ranks
     queries_at_most_keys  Tq <= Tk only
     least_key_length  least Tk
     most_batch       largest batch; None: no such limit
@@ -80,6 +81,7 @@ class Limits:
     cuda_capability_below: tuple[int, int] | None = None
     length_multiple: int = 1
     head_multiple: int = 1
+    heads_divide_by_ranks: bool = False
     queries_at_most_keys: bool = False
     least_key_length: int = 1
     most_batch: int | None = None
@@ -210,6 +212,13 @@ class Limits:
             (
                 f"{heads[0]} query heads and {heads[1]} key heads: takes multiples of "
                 f"{self.head_multiple}"
+            ),
+        )
+        yield (
+            not self.heads_divide_by_ranks or not any(count % p.ranks for count in heads),
+            (
+                f"{heads[0]} query heads and {heads[1]} key heads: takes multiples of the "
+                f"{p.ranks} ranks"
             ),
         )
         yield (
