@@ -139,7 +139,8 @@ def check(
         found = []
         with probing:
             for entry in plan.entries:
-                if entry.states_limits or entry.missing or entry.fault:
+                of_a_group = any(each.ranks for each in entry.limits)
+                if entry.states_limits or entry.missing or entry.fault or of_a_group:
                     continue
                 probing.search(entry.name)
                 found.append(discover(entry, run, records, conduct))

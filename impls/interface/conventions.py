@@ -18,6 +18,7 @@ from impls.interface.call_forms import by_position, first_of, in_layout, in_orde
 from impls.interface.dense_mask import dense_mask
 from impls.interface.limits import EVERY_MASK, Limits
 from impls.interface.problem import DTYPE_BYTES
+from impls.interface.ranks import GROUP
 from impls.interface.reading import LAYOUTS, MASK_DIMS, MEANINGS, NATIVE, Reading
 from impls.interface.signatures import IN_ORDER, LAYER, Signature, is_apply, signature_of
 
@@ -240,7 +241,7 @@ def convention_of(function: Callable[..., Any], *, decorated: bool = False) -> C
 
 def _is_native(signature: Signature, *, decorated: bool) -> bool:
     """Whether it is a function of the contract: it takes a `Mask`, or anything."""
-    if {"inner", "bias", "sink"} & set(signature.names):
+    if {"inner", "bias", "sink", GROUP} & set(signature.names):
         return True
     annotation = signature.annotated.get("mask", "")
     if annotation.rpartition(".")[2].split(" ")[0] == "Mask":

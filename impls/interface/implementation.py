@@ -7,17 +7,19 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import product
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 from impls.interface.call_forms import in_layout, move
 from impls.interface.conventions import Convention, convention_of
 from impls.interface.identity import identity_of
 from impls.interface.library import Library
 from impls.interface.limits import EVERY_BIAS, EVERY_MASK, OPTIONAL, Limits
+from impls.interface.ranks import GROUP, chunks_of_a_rank
 from impls.interface.reading import NATIVE, Reading
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from torch.distributed import ProcessGroup
 
     from impls.interface.bias import BiasValues
     from impls.interface.mask import Mask
@@ -34,6 +36,19 @@ Values: TypeAlias = tuple[Any, ...] | Mapping[Any, tuple[Limits, ...]]
 
 Projections: TypeAlias = Callable[[int, int], "tuple[Tensor, Tensor, Tensor, Tensor]"]
 """Widths of queries and keys to float64 weights of q, k, v and out, each [width, width]."""
+
+
+class GroupCall(Protocol):
+    """Calls a function of a group on whole tensors: in processes that the engine starts."""
+
+    def start(self, problem: Problem) -> None:
+        """Have the processes of this problem running."""
+
+    def prepared(self, problem: Problem) -> Callable[..., AttentionFunction]:
+        """`bound(bias=..., sink=...)`, which returns a function of whole q, k and v."""
+
+    def forget(self) -> None:
+        """Empty the caches of its files in every process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +82,9 @@ class Implementation:
     apart        why it is measured in a process of its own; "" shares one with the others
     ran_on       for devices that its authors lack: where and when they ran it, "" for never; None
                  where the tests run it
+    shards       of a function of a group: how a sequence is divided among its ranks, contiguous or
+                 zigzag
+    group_call   of a function of a group: calls it in its processes; None within one of these
     inner        of a layer with a parameter `inner`: the attention inside it
     file         the file that defines it
     module       the name of the module that it was imported as
@@ -93,6 +111,8 @@ class Implementation:
     prepares: bool = False
     convention: Convention | None = None
     layout: str = "bhtd"
+    shards: str = "contiguous"
+    group_call: GroupCall | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         settings = ",".join(f"{name}={value}" for name, value in self.chosen)
@@ -130,6 +150,16 @@ class Implementation:
     def is_attention(self) -> bool:
         """Whether it computes softmax attention itself, exactly."""
         return self.reference is None and self.projections is None and not self.approximates
+
+    @property
+    def division(self) -> str:
+        """How a sequence is divided among its ranks: its setting `shards`, or what it declares."""
+        return str(dict(self.chosen).get("shards", self.shards))
+
+    @property
+    def takes_group(self) -> bool:
+        """Whether it computes with the other processes of a group."""
+        return GROUP in _parameters(self.function)
 
     def reading(self, reading: Reading | None) -> Implementation:
         """A copy that is called by this reading; None leaves it. NATIVE is the contract itself."""
@@ -181,7 +211,10 @@ class Implementation:
         """Do the set-up for a problem; returns `bound(bias=..., sink=...)`, as `bind` calls it.
 
         What that returns is a function of q, k and v, [B, H, T, D] whatever the function's layout.
+        One of a group gets whole tensors here, in the processes of `group_call`.
         """
+        if self.group_call is not None:
+            return self.group_call.prepared(problem)
         move(self.function, problem.device)
         if self.convention is None and not self.prepares:
             mask = problem.mask.resolved(problem.batch, problem.key_length)
@@ -218,6 +251,10 @@ class Implementation:
         taken = {n: value for n, value in given.items() if n in _parameters(self.function)}
         return partial(self.function, **taken, **dict(self.chosen))
 
+    def in_own_layout(self, call: AttentionFunction) -> AttentionFunction:
+        """A function of [B, H, T, D] that calls this one in the function's layout."""
+        return in_layout(call, self.layout)
+
     def _in_layout(
         self, bound: Callable[..., AttentionFunction]
     ) -> Callable[..., AttentionFunction]:
@@ -233,19 +270,21 @@ class Implementation:
         bias: BiasValues | None = None,
         softcap: float | None = None,
         sink: Tensor | None = None,
+        group: ProcessGroup | None = None,
     ) -> AttentionFunction:
         """The function of q, k and v alone: all other arguments are fixed before timing.
 
         bias     added to the scores after softcap
         softcap  scores become softcap * tanh(score / softcap)
         sink     [Hq] logits that join the sum of the softmax and carry no value
+        group    the processes that compute together; q, k and v are the parts of this rank then
 
         A layer passes the optional arguments to its inner attention. Raises ValueError for an
         optional argument that the function does not take: it is never dropped.
         """
         parameters = _parameters(self.function)
         takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-        values: dict[str, Any] = {"bias": bias, "softcap": softcap, "sink": sink}
+        values: dict[str, Any] = {"bias": bias, "softcap": softcap, "sink": sink, GROUP: group}
         optional = {name: value for name, value in values.items() if value is not None}
         arguments: dict[str, Any] = {"mask": mask, "scale": scale}
         if self.inner:
@@ -339,12 +378,15 @@ def implementation(  # noqa: PLR0913 - each is a property that a file may declar
     apart: str = "",
     ran_on: str | None = None,
     layout: str = "bhtd",
+    shards: str = "contiguous",
 ) -> Callable[[Callable[..., Any]], Implementation]:
     """A decorator that makes an Implementation of a function, with the function's name.
 
     Raises TypeError for a reference that is no function, since its panel is named after the
-    function, and for two settings with limits of their own.
+    function, and for two settings with limits of their own. Raises ValueError for a word of
+    `shards` that is unknown, and where `ranks` of the limits contradicts the parameters.
     """
+    multiple = chunks_of_a_rank(shards)
     if reference is not None and not inspect.isroutine(reference):
         raise TypeError(
             f"reference: {type(reference).__name__}; expected a function of (q, k, v, ...)"
@@ -354,10 +396,14 @@ def implementation(  # noqa: PLR0913 - each is a property that a file may declar
         raise TypeError(f"choices: {', '.join(limiting)} have limits each; expected one setting")
 
     def wrap(function: Callable[..., Any]) -> Implementation:
+        takes_group = GROUP in _parameters(function)
+        _expect_ranks(function.__name__, limits, takes_group=takes_group)
         return Implementation(
             name=function.__name__,
             function=function,
-            limits=limits or (Limits(),),
+            limits=tuple(
+                _of_ranks(each, multiple) for each in limits or (Limits(ranks=takes_group),)
+            ),
             choices=dict(choices or {}),
             projections=projections,
             reference=reference,
@@ -373,9 +419,26 @@ def implementation(  # noqa: PLR0913 - each is a property that a file may declar
             if takes_a_problem(function)
             else convention_of(function, decorated=True),
             layout=layout,
+            shards=shards,
         )
 
     return wrap
+
+
+def _of_ranks(limits: Limits, multiple: int) -> Limits:
+    """The limits with the chunks of each rank, where they are of a group."""
+    return replace(limits, rank_multiple=multiple) if limits.ranks else limits
+
+
+def _expect_ranks(name: str, limits: tuple[Limits, ...], *, takes_group: bool) -> None:
+    """Raise ValueError where a parameter `group` and `ranks` of the limits do not go together."""
+    for each in limits:
+        if each.ranks != takes_group:
+            stated = f"Limits(ranks={each.ranks})"
+            raise ValueError(
+                f"{name}: {stated} and {'a' if takes_group else 'no'} parameter {GROUP!r}; a "
+                "function of a group has both: Limits(ranks=True) and the parameter"
+            )
 
 
 def takes_a_problem(function: Callable[..., Any]) -> bool:
@@ -412,7 +475,9 @@ def _native_limits(function: AttentionFunction) -> Limits:
     )
     optional: dict[str, Any] = {name: takes_any or name in parameters for name in OPTIONAL}
     biases = EVERY_BIAS if takes_any or "bias" in parameters else ("none",)
-    return Limits(masks=EVERY_MASK, biases=biases, own_value_dim=True, **optional)
+    ranks = GROUP in parameters
+    masks = tuple(kind for kind in EVERY_MASK if not (ranks and "rows" in kind))  # no one length
+    return Limits(masks=masks, biases=biases, own_value_dim=True, ranks=ranks, **optional)
 
 
 def _parameters(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:

@@ -42,11 +42,13 @@ class Limits:
     unequal_masks    kinds of mask with Tq != Tk; a mask that hides no key counts as full
     ranks            whether a group of processes computes it, each with a part of the sequence: it
                      takes 2 ranks and more; False: 1 rank
+    rank_multiple    of a group: Tq and Tk are multiples of this times the number of ranks
     softcap, sink    scores capped by tanh, and a logit per head in the sum of the softmax
     cuda_capability  least compute capability of an NVIDIA device
     cuda_capability_below  the first compute capability that is not supported; None: no such
     length_multiple  Tq and Tk are multiples of this
     head_multiple    query heads and key heads are multiples of this
+    heads_divide_by_ranks  query heads and key heads are multiples of the ranks
     queries_at_most_keys  Tq <= Tk only
     least_key_length  least Tk
     most_queries     largest Tq; None: no such limit
@@ -73,12 +75,14 @@ class Limits:
     forward_only_on: tuple[str, ...] = ()
     unequal_masks: tuple[str, ...] = EVERY_MASK
     ranks: bool = False
+    rank_multiple: int = 1
     softcap: bool = False
     sink: bool = False
     cuda_capability: tuple[int, int] = (0, 0)
     cuda_capability_below: tuple[int, int] | None = None
     length_multiple: int = 1
     head_multiple: int = 1
+    heads_divide_by_ranks: bool = False
     queries_at_most_keys: bool = False
     least_key_length: int = 1
     most_queries: int | None = None
@@ -104,7 +108,7 @@ class Limits:
             raise ValueError(
                 f"limits: windows {self.windows!r}; expected one of {', '.join(WINDOWS)}"
             )
-        for name in ("length_multiple", "head_multiple", "least_key_length"):
+        for name in ("length_multiple", "head_multiple", "least_key_length", "rank_multiple"):
             if getattr(self, name) < 1:
                 raise ValueError(f"limits: {name} {getattr(self, name)}; expected 1 or more")
 
@@ -196,6 +200,11 @@ class Limits:
     def _refusals_of_sizes(self, p: Problem) -> Iterator[tuple[bool, str]]:
         """Whether lengths and heads are permitted, each with the reason if not."""
         lengths, heads = (p.query_length, p.key_length), (p.query_heads, p.key_heads)
+        of_ranks = self.rank_multiple * p.ranks
+        yield (
+            not self.ranks or not any(length % of_ranks for length in lengths),
+            f"Tq {lengths[0]} and Tk {lengths[1]}: takes multiples of {of_ranks} for {p.ranks} ranks",
+        )
         yield (
             not any(length % self.length_multiple for length in lengths),
             f"Tq {lengths[0]} and Tk {lengths[1]}: takes multiples of {self.length_multiple}",
@@ -205,6 +214,13 @@ class Limits:
             (
                 f"{heads[0]} query heads and {heads[1]} key heads: takes multiples of "
                 f"{self.head_multiple}"
+            ),
+        )
+        yield (
+            not self.heads_divide_by_ranks or not any(count % p.ranks for count in heads),
+            (
+                f"{heads[0]} query heads and {heads[1]} key heads: takes multiples of the "
+                f"{p.ranks} ranks"
             ),
         )
         yield (

@@ -28,7 +28,7 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
 xformers and transformers."""
 LAYER: Final = "module"
 """A first parameter of this name takes the layer that calls the function, as in transformers."""
-CONTRACT: Final = ("mask", "scale", "bias", "softcap", "sink", "inner")
+CONTRACT: Final = ("mask", "scale", "bias", "softcap", "sink", "inner", "group")
 """Parameters of the contract's own functions."""
 _FAMILIES: Final = (r"x?_?q|quer", r"x?_?k|key", r"x?_?v|val")
 IN_ORDER: Final = (0, 1, 2)

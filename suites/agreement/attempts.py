@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from suites.measure.device_errors import ends_cuda, is_out_of_memory
+from suites.measure.group_errors import GroupError
 
 Result = TypeVar("Result")
 
@@ -25,8 +26,8 @@ class OtherDeviceError(Exception):
 def attempt(call: Callable[[], Result]) -> Result | Raised:
     """The result of a call, or the exception that it raised.
 
-    Raises errors that refuse no size: too little memory, the end of the use of CUDA, and faults of
-    the check itself.
+    Raises errors that refuse no size: too little memory, the end of the use of CUDA or of a group
+    of processes, and faults of the check itself.
     """
     try:
         return call()
@@ -37,6 +38,8 @@ def attempt(call: Callable[[], Result]) -> Result | Raised:
 
 
 def concerns_the_process(error: Exception) -> bool:
-    """Whether the implementation is not to blame: no memory, no CUDA, or a fault of the check."""
+    """Whether no size is refused: no memory, no CUDA, a fault of the check, a group that ended."""
+    if isinstance(error, GroupError) and (error.ended or error.status == "out_of_memory"):
+        return True
     no_fault = isinstance(error, (MemoryError, OtherDeviceError))
     return no_fault or is_out_of_memory(error) or ends_cuda(error)

@@ -126,7 +126,8 @@ class Checker:
         trial, usage = self._measured_trial(caller, prober)
         with traced(caller, [self.problem]):
             fault = first_fault(trial, self._probes)
-            ran = () if fault else _kernels(trial, usage)
+            of_group = implementation.takes_group  # its kernels run in other processes
+            ran = () if fault or of_group else _kernels(trial, usage)
         own = OwnFinding() if fault else check_own_inputs(self._files, caller, self._cases)
         fault = fault or own.fault
         hard = HardFinding("", 0) if fault else self._on_hard_inputs(preparation)

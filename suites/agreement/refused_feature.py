@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from math import ceil
+from math import ceil, lcm
 from typing import Any, Final
 
 from impls.interface import FULL, Bias, Problem
@@ -179,8 +179,9 @@ def _multiple(caller: Caller, problem: Problem) -> Diagnosis | None:
     if problem.mask.packed_lengths is not None:
         return None
     for multiple in MULTIPLES:
+        unit = lcm(multiple, problem.ranks)
         sizes = [
-            ceil(length / multiple) * multiple
+            ceil(length / unit) * unit
             for length in (problem.query_length, problem.key_length)
         ]
         other = replace(problem, query_length=sizes[0], key_length=sizes[1])

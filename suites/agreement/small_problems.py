@@ -152,7 +152,7 @@ class SmallProblems:
 
     def _lengths(self, queries: int, keys: int) -> tuple[int, int]:
         """Both lengths as multiples, in the same relation, so long that a kept mask hides keys."""
-        more, multiple = self._more(keys), self.sizes.multiple
+        more, multiple = self._more(keys), lcm(self.sizes.multiple, self._of_ranks)
         keys = _rounded_up(keys + more, multiple)
         if self.relation == "one query":
             return 1, keys
@@ -162,6 +162,11 @@ class SmallProblems:
         if self.relation == "fewer":
             return queries, max(keys, queries + multiple)
         return max(queries, keys + multiple), keys
+
+    @property
+    def _of_ranks(self) -> int:
+        """Lengths of a group are multiples of this: each rank may hold two chunks."""
+        return 1 if self.problem.ranks == 1 else 2 * self.problem.ranks
 
     def _more(self, keys: int) -> int:
         """By how much lengths grow for a mask that keeps its reaches."""
@@ -188,7 +193,8 @@ class SmallProblems:
 def _multiples(problem: Problem, implementation: Implementation) -> tuple[int, int]:
     """Multiples of lengths and of heads that the limits require, those of `inner` included."""
     limits = _limits_for(problem, implementation)
-    lengths, heads = limits.length_multiple, limits.head_multiple
+    of_ranks = problem.ranks if limits.heads_divide_by_ranks else 1
+    lengths, heads = limits.length_multiple, lcm(limits.head_multiple, of_ranks)
     if implementation.inner is None:
         return lengths, heads
     inner = _multiples(problem, implementation.inner)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from impls.interface import Implementation, Problem
+from suites.agreement import by_rank
 from suites.agreement.calls import Caller
 from suites.agreement.cases import Case
 from suites.agreement.gate import errors_of
@@ -120,8 +121,19 @@ class Probe:
 
 
 def first_fault(trial: Trial, probes: Iterable[Probe]) -> str:
-    """The fault of the first probe that finds one, as text; empty: none does."""
+    """The fault of the first probe that finds one, as text; empty: none does.
+
+    Of a group it names the ranks whose rows are wrong.
+    """
     for probe in probes:
         if probe.applies(trial) and (fault := probe.find(trial)):
-            return fault
+            return f"{fault}; {ranks}" if (ranks := _wrong_ranks(trial)) else fault
     return ""
+
+
+def _wrong_ranks(trial: Trial) -> str:
+    """The ranks whose rows of an output are wrong, as text; empty for one process."""
+    own, given = trial.outputs, trial.inputs
+    if trial.problem.ranks == 1 or own[0].shape[:3] != given.q.shape[:3]:
+        return ""
+    return by_rank.named(own, trial.case.expected, trial.problem, trial.implementation)

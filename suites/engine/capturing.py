@@ -79,9 +79,12 @@ class Capturing:
     def _wanted(self, arms: Sequence[Arm]) -> bool:
         """Whether graphs are tried: as session 1 decided, or when the fastest call is short.
 
-        Not for a model, whose library calls the host between its kernels.
+        Not for a model, whose library calls the host between its kernels, and not for a group,
+        whose kernels run in other processes.
         """
-        if self.uncapturable or self.task.settings.tail or not arms or self.task.problem.model:
+        problem = self.task.problem
+        in_parts = bool(problem.model) or problem.ranks > 1
+        if self.uncapturable or self.task.settings.tail or not arms or in_parts:
             return False
         if self.task.sampler:
             return self.task.sampler == "graph"

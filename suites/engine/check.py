@@ -16,6 +16,7 @@ from suites.engine.messages import Begin, Rest, Risk
 from suites.engine.outcome import clear_caches, recorded, resolve_in
 from suites.engine.pipe import Sender
 from suites.engine.protocol import Check
+from suites.engine.ranks.readings import in_check, peak_bytes, ranks_of
 from suites.measure import compilers, memory
 from suites.measure.allocator import give_back
 from suites.measure.memory import Usage
@@ -51,10 +52,13 @@ def _check_one(task: Check, name: str, sender: Sender, checker: Checker) -> Reco
     clear_caches(each)
     compilers.forget()
     found = checker.check(each)
-    usage = found.usage
-    if reason := unseen(each) or usage.unseen:
+    usage, on_ranks = found.usage, ()
+    if (ranks := ranks_of(each)) and not found.fault:
+        on_ranks = in_check(ranks, task.problem, task.seed)
+        usage = Usage(peak_bytes(on_ranks), None)
+    elif reason := unseen(each) or usage.unseen:
         usage = Usage(None, None, usage.resident_bytes, reason)
-    named = found.operator or found.kernels or found.fault
+    named = found.operator or found.kernels or found.fault or each.takes_group
     return Record(
         session=CHECK,
         problem=task.problem,
@@ -74,6 +78,7 @@ def _check_one(task: Check, name: str, sender: Sender, checker: Checker) -> Reco
         fallback=fallback(found.operator, found.kernels),
         notes=(*each.remarks(task.problem), *found.notes, *([] if named else [UNSEEN])),
         mask_bytes=each.convention.mask_bytes(task.problem) if each.convention else None,
+        on_ranks=on_ranks,
         spent_ms=found.call_ms,
         calls_ms=found.calls_ms,
     )

@@ -22,13 +22,18 @@ from suites.agreement.refused_feature import cause_of
 from suites.engine.messages import Begin, LeftThreads, Made
 from suites.engine.pipe import Sender, one_line
 from suites.engine.protocol import Check, Measure, ReadWeights, TakeProfile, Train
+from suites.engine.ranks.group_call import Limited, grouped
+from suites.engine.ranks.messages import Source
 from suites.measure import device_errors
 from suites.measure.affinity import on_all_cpus
 from suites.measure.device_errors import HINT
+from suites.measure.group_errors import GroupError
 from suites.process_state.state import DisturbedError, ProcessState
 from suites.process_state.watched import Watched
 from suites.records.record import Cause, Record, Status
 
+MOST_OF_A_GROUP: Final = 600
+"""Characters of a reason that says what each rank of a group did."""
 MOST_NOTES: Final = 3
 """Notes of an exception that a reason quotes."""
 
@@ -116,7 +121,22 @@ def _failed(task: OnProblem, name: str, raised: BaseException) -> Record:
     )
 
 
+def said(error: BaseException) -> str:
+    """Type and message of an exception on one line."""
+    kind, text = one_line(type(error).__name__), _message(error)
+    return f"{kind}: {text}" if text else kind
+
+
+def no_memory(error: BaseException) -> bool:
+    """Whether an exception says that there is too little memory."""
+    if isinstance(error, MemoryError) or device_errors.is_out_of_memory(error):
+        return True
+    return any(text in _message(error) for text in _NO_MEMORY)
+
+
 def _fault(error: BaseException, memory_limit: int) -> tuple[Status, Cause, str]:
+    if isinstance(error, GroupError):
+        return error.status, error.cause, one_line(str(error), MOST_OF_A_GROUP)
     kind, text = one_line(type(error).__name__), _message(error)
     if isinstance(error, DisturbedError):
         return "failed", "process_state", text
@@ -156,13 +176,12 @@ def _missing_import(error: NameError) -> str:
 
 
 def resolve_in(task: OnProblem, name: str) -> Implementation:
-    """The implementation that a task names."""
-    return resolve(
-        task.specs.get(name, name),
-        task.files[name],
-        task.readings.get(name, {}),
-        task.hashes.get(name, {}),
-    )
+    """The implementation that a task names; one of a group can be called in its processes."""
+    spec, files = task.specs.get(name, name), task.files[name]
+    readings, hashes = task.readings.get(name, {}), task.hashes.get(name, {})
+    limited = Limited(task.settings.time_limit_s, task.settings.memory_limit)
+    source = Source(spec=spec, files=files, readings=readings, hashes=hashes)
+    return grouped(resolve(spec, files, readings, hashes), source, limited)
 
 
 def resolve(
@@ -215,6 +234,8 @@ def fault_of(work: Callable[[], str]) -> tuple[str, bool]:
 
 def clear_caches(each: Implementation) -> None:
     """Empty the caches of its files, so that its first call on every problem includes set-up."""
+    if each.group_call is not None:
+        each.group_call.forget()
     for part in filter(None, (each, each.inner)):
         for value in list(vars(sys.modules[part.module]).values()):
             if isinstance(value, functools._lru_cache_wrapper):  # noqa: SLF001 - the type's only name

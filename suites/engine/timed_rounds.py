@@ -22,6 +22,9 @@ from suites.engine.neighbours import neighbour_ratios
 from suites.engine.outcome import clear_caches, recorded, resolve_in, send_failure
 from suites.engine.pipe import Sender
 from suites.engine.protocol import Measure
+from suites.engine.ranks.groups import groups
+from suites.engine.ranks.readings import in_session, ranks_of
+from suites.engine.ranks.sampler import RanksClock, RanksSampler
 from suites.engine.second_checks import believed, wrong_when_timed
 from suites.engine.set_up import SetUp, keeping, resident_bytes, set_up_fields
 from suites.engine.timed_attention import TimedAttention
@@ -39,6 +42,7 @@ from suites.measure.interference import Waits
 from suites.measure.preparing import Preparation
 from suites.measure.rounds import Arm, nested, run_rounds, schedule
 from suites.process_state.state import ProcessState
+from suites.records.on_rank import OnRank
 from suites.records.record import Conditions, Record
 
 HANDOVERS: Final = 30
@@ -138,25 +142,25 @@ class Bench:
         with self.limited():
             calls = self._timed.calls(preparation, mode)
         latest: list[Tensor] = []
+        clock, sampler = self._instruments(each)
         expected_ms = self.task.expected_ms.get(name, 0.0)
         with self.limited():
             with preparation.first(self.problem, self.problem):
-                first_ms = timing.one_call_ms(calls[0], self._device.clock)
+                first_ms = timing.one_call_ms(calls[0], clock)
             before = page_faults()
             if meter := self._device.meter():
                 meter.start()
             if timing.WARM_MS < expected_ms <= timing.LONG_MS:
                 warm_ms, call_ms = [], expected_ms  # its first call warmed it up
             else:
-                warm_ms = timing.warm_up(keeping(calls[-1], latest), self._device.clock)
+                warm_ms = timing.warm_up(keeping(calls[-1], latest), clock)
                 call_ms = median(warm_ms[len(warm_ms) // 2 :])
             warm_mj = meter.stop() if meter else None
-            sampler = self._device.sampler()
             if call_ms <= timing.LONG_MS:
                 call_ms = self._device.settled_ms(sampler, calls, call_ms)
             beside = (
                 self._device.beside(calls[0], call_ms, under_load=self.task.settings.sustained)
-                if self.task.session == 1
+                if self.task.session == 1 and not each.takes_group
                 else {}
             )
         beside |= set_up_fields(preparation, self.problem, graphs, compile_ms)
@@ -183,6 +187,26 @@ class Bench:
             with self.limited():
                 self._timed.add_beside(arm, preparation, mode)
         return arm
+
+    def _instruments(self, each: Implementation) -> tuple[timing.Clock, timing.Sampler]:
+        """The clock and the sampler of its calls; those of a group are timed within its ranks.
+
+        Raises ValueError for cold caches of a group: those of its ranks are not emptied.
+        """
+        if not each.takes_group:
+            return self._device.clock, self._device.sampler()
+        if self.task.settings.cache == "cold":
+            raise ValueError("--cache cold: caches of ranks are not emptied; expected hot")
+        clock = RanksClock(groups())
+        return clock, RanksSampler(clock)
+
+    def _on_ranks(self, arm: Arm, found: SetUp) -> tuple[OnRank, ...]:
+        """The times of every rank of a group; empty for one process."""
+        ranks = ranks_of(found.implementation)
+        if ranks is None or not isinstance(arm.sampler, RanksSampler):
+            return ()
+        inputs = self.inputs.sets[0]
+        return in_session(ranks, self.problem, inputs, arm.sampler.samples)
 
     def capture(self) -> bool:
         """Choose one sampler for all arms in the rounds; whether it is that of CUDA graphs."""
@@ -232,6 +256,7 @@ class Bench:
         paired = found.alone is None
         layer = self._timed.layers.arms.get(name)
         in_rounds = [each for each in (arm, twin, layer) if each and paired]
+        on_ranks = self._on_ranks(arm, found)
         made = Record(
             session=self.task.session,
             problem=self.task.problem,
@@ -253,7 +278,8 @@ class Bench:
             clock=arm.sampler.name,
             inputs_from=self._timed.inputs_from(arm),
             **{"energy_mj": arm.call_mj, **found.beside},
-            page_faults=fmean(arm.faults) / arm.count,
+            page_faults=None if on_ranks else fmean(arm.faults) / arm.count,
+            on_ranks=on_ranks,
             neighbour_ratio=self.neighbours.get(name) if paired else None,
             unhidden=self._device.unhidden(arm.sampler),
             notes=(*found.mode.notes, *self.capturing.notes(name)),

@@ -64,6 +64,11 @@ def unbound() -> str:
     return ""
 
 
+def every_place() -> tuple[frozenset[int], ...]:
+    """The CPUs of every place that OpenMP found, in order; empty where it says nothing."""
+    return _places()
+
+
 def openmp_cpus() -> frozenset[int]:
     """The CPUs that OpenMP binds its threads to; empty where it binds none."""
     return frozenset[int]().union(*_places()[: torch.get_num_threads()])

@@ -92,6 +92,14 @@ def measure(
     return made, replace(usage, peak_bytes=peak, kept_bytes=kept)
 
 
+def peak_of_one_call(call: Callable[[], Made], device: str) -> int:
+    """Requested bytes of exactly one call at their peak, for the ranks of a group.
+
+    A second call on one rank alone would wait for the others for ever.
+    """
+    return _reader(device)(call)[1].peak
+
+
 def kept_by(prepare: Callable[[], object], device: str) -> int:
     """Bytes that preparing keeps, such as block masks."""
 

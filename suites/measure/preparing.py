@@ -47,7 +47,11 @@ class Preparation:
         """What it returned when it prepared for the problem, now or earlier.
 
         Without a step of its own nothing is kept: a kept mask would hide caches keyed by its `id`.
+        The processes of a group are started here.
         """
+        if self.implementation.group_call is not None:
+            with self._setting_up(announce=True):
+                self.implementation.group_call.start(problem)
         if not self.is_two_steps:
             return self.implementation.prepared(problem)
         if problem not in self._bound:

@@ -45,6 +45,7 @@ AXES: Final = {
         "bias", "none,alibi,relative:32,dense.", expected="none,alibi,relative:32,dense"
     ),
     "--pass": Axis("training", "forward,training.", choices=("forward", "training")),
+    "--ranks": Axis("ranks", "Processes of a group: 2,4.", "ranks{}", expected="2,4"),
 }
 
 

@@ -215,7 +215,7 @@ def _of_run(
     keys = problem.key_length
     if problem.mask.right == 0:  # no row sees a key behind the last row's last key
         keys = max(1, int(run[-1]) + 1 + problem.key_length - problem.query_length)
-    of_run = replace(problem, query_length=len(run), key_length=keys)
+    of_run = replace(problem, query_length=len(run), key_length=keys, ranks=1)
     return _call(reference, of_run, _part(inputs, run, keys))(), keys
 
 
@@ -243,7 +243,9 @@ def _separable(reference: AttentionFunction, problem: Problem) -> bool:
     if not plain or not (mask.is_full or mask.right == 0):
         return False
     queries = SMALL if problem.query_length == problem.key_length else SMALL - 4
-    small = replace(problem, batch=1, query_length=queries, key_length=SMALL, training=False)
+    small = replace(
+        problem, batch=1, query_length=queries, key_length=SMALL, training=False, ranks=1
+    )
     return _rows_stand_alone(reference, replace(small, dtype="float64", device="cpu"))
 
 

@@ -11,7 +11,17 @@ from suites.request.suites.suite import Gpu, Suite, unlabelled
 
 
 def _cases(devices: tuple[str, ...], gpu: Gpu) -> tuple[Case, ...]:  # noqa: ARG001 - equal on every GPU
-    return unlabelled(Problem.parse(text, device=d) for d in devices for text in _agreement_texts())
+    every = [Problem.parse(text, device=d) for d in devices for text in _agreement_texts()]
+    return unlabelled([*every, *(Problem.parse(text, device="cpu") for text in _OF_RANKS)])
+
+
+_OF_RANKS: Final = (
+    *("b2 h4/2 t64 d16 full ranks2 train", "b1 h4 t128 d32 causal ranks2 train"),
+    *("b1 h4/2 t128 d16 window:16 ranks2 train", "b1 h4 t64 d16 causal bf16 ranks2 train"),
+    *("b1 h4/2 t128 d16 full ranks4", "b1 h4/2 t256 d16 causal bthd ranks4 train"),
+    *("b2 h4 t64 d32 full scale0.3 ranks4 train", "b1 h4/2 t64 d16 window:9:5 ranks4 train"),
+)
+"""For functions of a group; on the CPU, where ranks may be more than cores."""
 
 
 def _agreement_texts() -> Iterator[str]:
@@ -92,6 +102,6 @@ SUITE: Final = Suite(
     description="small and awkward problems that show whether an implementation is right: "
     "what `check` runs",
     cases=_cases,
-    minutes=8.0,
+    minutes=9.0,
     sessions=0,
 )
