@@ -8,16 +8,15 @@ from impls.interface import Problem
 from suites.stats.scaling.seconds import Rates
 
 H200: Final = Rates(
-    flops=0.6 * 989e12,
+    flops=574e12,
     node=8,
     link=450e9 * 153 / 160,
     network=43e9,
     memory_bytes=141e9,
 )
-"""Published rates of H200 nodes, with published efficiencies of comparable devices.
+"""A cluster of H200 nodes.
 
-flops    60 % of the dense bfloat16 peak (arXiv 2407.08608, section 3.2): Ulysses in figures of
-         MagiAttention, 573 to 620 TFLOP/s on H100
+flops    measured on one H200: sdpa, h16 t8192 d128 causal bf16, forward (docs/gpu.md)
 link     NVLink, one direction, with 153 of 160 GB/s reached on H800 (DeepEP, docs/legacy.md)
 network  InfiniBand of 400 Gb/s, 43 of 50 GB/s reached by the same source with 16 ranks
 """
