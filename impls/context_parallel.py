@@ -5,10 +5,11 @@ is ring attention then, for kernels without a tensor mask, forward and backward.
 "load balance" is zig-zag positions, for causal masks only; the keys are gathered at once by
 default (`allgather`). All that is read in torch's source: it never ran here on CUDA.
 
-On a CPU torch 2.13 has no sharding rules for its flash kernel, so that a causal mask and a backward
-pass raise NotImplementedError: only a full mask forward is computed. `math` computes it here, on
-gathered keys. For `flash`, torch tries the placements of every operator in its decomposition
-first, which takes a minute of CPU time for each new shape.
+On a CPU torch 2.13 has no sharding rules for its flash kernel: a causal mask and a backward pass
+raise NotImplementedError, and a full mask forward first takes a minute of CPU time for each new
+shape, in which torch tries the placements of every operator of a decomposition. `math` is used
+here instead, with a full mask: the keys are gathered, and T/N x T scores are held. With a causal
+mask, it raises RuntimeError.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from impls.interface import CAUSAL, Limits, Mask, implementation
 
 
 @implementation(
-    Limits(devices=("cpu",), masks=("full",), backward=False, ranks=True, unequal_lengths=False),
+    Limits(devices=("cpu",), masks=("full",), ranks=True, unequal_lengths=False),
     Limits(  # of the flash kernel: check_head_dim_size_flash, cuda/sdp_utils.cpp
         devices=("cuda",),
         dtypes=("float16", "bfloat16"),
@@ -44,6 +45,7 @@ from impls.interface import CAUSAL, Limits, Mask, implementation
         cuda_capability=(8, 0),
         cuda_capability_below=(12, 2),
     ),
+    shards="zigzag",
 )
 def context_parallel(
     q: Tensor, k: Tensor, v: Tensor, *, mask: Mask, scale: float, group: ProcessGroup

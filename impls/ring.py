@@ -49,6 +49,7 @@ aten: Final = torch.ops.aten
         cuda_capability=(8, 0),
         cuda_capability_below=(12, 2),
     ),
+    shards="zigzag",
 )
 def ring(
     q: Tensor,

@@ -401,7 +401,9 @@ def implementation(  # noqa: PLR0913 - each is a property that a file may declar
         return Implementation(
             name=function.__name__,
             function=function,
-            limits=tuple(_of_ranks(each, multiple) for each in limits or (Limits(ranks=takes_group),)),
+            limits=tuple(
+                _of_ranks(each, multiple) for each in limits or (Limits(ranks=takes_group),)
+            ),
             choices=dict(choices or {}),
             projections=projections,
             reference=reference,

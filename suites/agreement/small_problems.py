@@ -193,7 +193,8 @@ class SmallProblems:
 def _multiples(problem: Problem, implementation: Implementation) -> tuple[int, int]:
     """Multiples of lengths and of heads that the limits require, those of `inner` included."""
     limits = _limits_for(problem, implementation)
-    lengths, heads = limits.length_multiple, limits.head_multiple
+    of_ranks = problem.ranks if limits.heads_divide_by_ranks else 1
+    lengths, heads = limits.length_multiple, lcm(limits.head_multiple, of_ranks)
     if implementation.inner is None:
         return lengths, heads
     inner = _multiples(problem, implementation.inner)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from impls.interface import Problem
@@ -10,6 +10,8 @@ from suites.records.plan import Entry
 
 VENDORS: Final = ("sdpa_flash", "sdpa_cudnn", "sdpa_efficient", "sdpa_math")
 """The kernels that models call, the usual one first; each is torch's or NVIDIA's."""
+RING: Final = "ring"
+"""The function of a group that people compare with (arXiv 2310.01889)."""
 
 
 def by_device(
@@ -34,9 +36,10 @@ def ordered(
     capability: tuple[int, int] | None,
     wanted: Sequence[str] = (),
 ) -> tuple[str, ...]:
-    """The wanted ones and VENDORS that accept any of these problems; see `by_device`.
+    """The wanted ones, VENDORS and functions of groups that accept any of these; see `by_device`.
 
-    Of VENDORS, those that accept more problems come first.
+    Of VENDORS, those that accept more problems come first. None of them accepts a problem with
+    ranks, for which `ring` is the baseline, or the first function of a group without it.
 
     One baseline for all problems keeps their ratios comparable, so a kernel that accepts every
     problem precedes a faster one that does not.
@@ -44,12 +47,19 @@ def ordered(
     able = {entry.name: entry for entry in entries if not entry.missing and not entry.fault}
     accepted = {
         name: sum(not able[name].refusals(problem, capability) for problem in problems)
-        for name in (*wanted, *VENDORS)
+        for name in (*wanted, *VENDORS, *_of_groups(able.values()))
         if name in able
     }
-    return tuple(
-        sorted(
-            filter(accepted.get, accepted),
-            key=lambda name: (name not in wanted, name not in wanted and -accepted[name]),
-        )
-    )
+
+    def place(name: str) -> tuple[int, int]:
+        if name in wanted:
+            return 0, 0
+        return (1, -accepted[name]) if name in VENDORS else (2, 0)
+
+    return tuple(sorted(filter(accepted.get, accepted), key=place))
+
+
+def _of_groups(entries: Iterable[Entry]) -> list[str]:
+    """The functions of groups, RING first."""
+    names = [entry.name for entry in entries if any(limits.ranks for limits in entry.limits)]
+    return sorted(names, key=lambda name: name != RING)

@@ -15,7 +15,7 @@ from suites.records import lengths
 from suites.records.cases import Case
 from suites.records.input_files import InputFile, paths_of
 from suites.records.plan import FEWEST_SPLIT, Entry, Plan
-from suites.request import axes, baselines, options, participants, processes
+from suites.request import axes, baselines, options, participants, processes, ranks
 from suites.request.axes import AXES, Values
 from suites.request.participants import is_meant
 from suites.request.problems import capability, cases_of, inputs_of
@@ -203,13 +203,17 @@ def _added(request: Request) -> list[str]:
 def plan_of(
     request: Request, machine: Mapping[str, Any], entries: tuple[Entry, ...], cores: int
 ) -> Plan:
-    """The plan for a machine. Raises ValueError for a device or a baseline that it lacks.
+    """The plan for a machine.
+
+    Raises ValueError for a device or a baseline that it lacks, and for ranks beyond its cores.
 
     machine  as suites.measure.machine reads it
     entries  the implementations, as data
     """
     cases = cases_of(request, machine)
     problems = _measured(request, cases)
+    if _sessions(request):
+        ranks.expect_places(problems, machine, cores)
     left_out = participants.left_out(request, entries, problems, capability(machine))
     taking_part = participants.of(request, entries, left_out)
     entries = processes.assigned(taking_part, request.apart)

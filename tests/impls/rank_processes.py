@@ -21,12 +21,12 @@ from typing import Any, Final
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from impls.interface import Implementation, Problem, implementation
 from impls.interface.ranks import positions_of
 from suites.agreement.cases import Case, Cases
 from suites.agreement.gate import judge
+from suites.engine.ranks.transfers import Recording
 from suites.measure.inputs import make_inputs
 from suites.records.record import TensorError
 
@@ -41,7 +41,7 @@ NAMES: Final = ("out", "dq", "dk", "dv")
 class OfRank:
     """What a rank computed: out, and in training dq, dk and dv, of its own positions.
 
-    sent_bytes  by its forward pass, and by its backward pass, to other ranks
+    sent_bytes  to other ranks, by its forward pass and by its backward pass
     """
 
     tensors: list[Tensor]
@@ -198,31 +198,13 @@ def _called(
     inputs = make_inputs(replace(problem, ranks=1), purpose="check", seed=SEED)
     own = [x[:, :, rows].requires_grad_(problem.training) for x in (inputs.q, inputs.k, inputs.v)]
     call = function.function if isinstance(function, Implementation) else function
-    with _SentBytes() as forward, torch.set_grad_enabled(problem.training):
+    with Recording() as forward, torch.set_grad_enabled(problem.training):
         out = call(*own, mask=problem.mask, scale=problem.softmax_scale, group=group, **settings)
     if inputs.grad is None:
-        return [out], (forward.total, 0)
-    with _SentBytes() as backward:
+        return [out], (forward.sent_bytes, 0)
+    with Recording() as backward:
         found = torch.autograd.grad(out, own, inputs.grad[:, :, rows])
-    return [out.detach(), *found], (forward.total, backward.total)
-
-
-class _SentBytes(TorchDispatchMode):
-    """Adds the bytes that this rank sends to others, by the operators of torch.distributed."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.total = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name = str(func)
-        if name.startswith("c10d.send"):
-            self.total += sum(x.nbytes for x in args[0])
-        elif name.startswith("c10d.alltoall_base_"):
-            self.total += args[1].nbytes - args[1].nbytes // args[2].size()
-        elif name.startswith("c10d") and not name.startswith("c10d.recv_"):
-            raise NotImplementedError(f"bytes of {name}")
-        return func(*args, **(kwargs or {}))
+    return [out.detach(), *found], (forward.sent_bytes, backward.sent_bytes)
 
 
 def with_defaults(words: str) -> str:

@@ -17,6 +17,8 @@ from suites.request.suites.suite import MEMORY_SHARE, Gpu, Suite
 H100 = Gpu((9, 0), 80 << 30)
 PLACES = ((("cpu",), Gpu()), (("cuda", "cpu"), H100), (("cuda", "cpu"), Gpu((7, 5), 16 << 30)))
 QUESTIONS = [suite for suite in SUITES.values() if kind_of(suite.name) == "questions"]
+ON_CPU = ("threads", "ranks")
+"""Suites whose problems are on the CPU, whatever the machine has."""
 SMALL_MACHINE = 8 << 30
 """Bytes of memory of a machine on which the suites run."""
 
@@ -62,8 +64,8 @@ def test_no_problem_is_twice_in_a_step_of_a_suite_by_question(
 def test_a_suite_on_a_gpu_has_problems_of_the_gpu_in_16_bits_but_threads_has_the_cpu() -> None:
     for suite in QUESTIONS:
         found = suite.problems(("cuda", "cpu"), H100)
-        assert {each.device for each in found} == {"cpu" if suite.name == "threads" else "cuda"}
-        if suite.name not in ("threads", "dtypes"):
+        assert {each.device for each in found} == {"cpu" if suite.name in ON_CPU else "cuda"}
+        if suite.name not in (*ON_CPU, "dtypes"):
             assert {each.dtype for each in found} == {"bfloat16"}
     old = SUITES["dtypes"].problems(("cuda", "cpu"), Gpu((7, 5)))
     assert {each.dtype for each in old} == {"float32", "float16"}

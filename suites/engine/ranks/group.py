@@ -22,7 +22,7 @@ from suites.measure.group_errors import GroupError
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 START_LIMIT_S: Final = 180.0
-"""Seconds in which all ranks have to import torch and to join."""
+"""Seconds in which all ranks have to import torch and to join, or to import a file."""
 GRACE_S: Final = 1.0
 """Seconds after the first fault of a rank in which the others may answer or end as well: the first
 message is often of a rank that lost its peer."""

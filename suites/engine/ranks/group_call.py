@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from impls.interface import AttentionFunction, BiasValues, Implementation, Problem
+from suites.engine.ranks.group import START_LIMIT_S, Group
 from suites.engine.ranks.groups import Groups, groups
 from suites.engine.ranks.messages import (
     Backward,
@@ -20,6 +21,7 @@ from suites.engine.ranks.messages import (
     Drop,
     Forget,
     Forward,
+    Load,
     Order,
     Reply,
     Shared,
@@ -66,10 +68,14 @@ class Ranks:
     spent_s: dict[Problem, float] = field(default_factory=dict)
     _tokens: Any = field(default_factory=lambda: itertools.count(1))
     _dropped: list[int] = field(default_factory=list)
+    _loaded: weakref.WeakSet[Group] = field(default_factory=weakref.WeakSet)
 
     def start(self, problem: Problem) -> None:
-        """Have the processes of this problem running."""
-        self.groups.running(problem.ranks, problem.device)
+        """Have the processes of this problem running, with the files of this implementation."""
+        group = self.groups.running(problem.ranks, problem.device)
+        if group not in self._loaded:
+            group.ask(Load(source=self.source), START_LIMIT_S, START_LIMIT_S)
+            self._loaded.add(group)
 
     def forget(self) -> None:
         """Empty the caches of its files in every process."""

@@ -41,6 +41,13 @@ class Shared:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """Import the files of an implementation, before any of its calls."""
+
+    source: Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Forward:
     """Call the function on the parts of this rank, and write its rows of the output.
 
@@ -105,7 +112,7 @@ class TimeParts:
     call: Forward
 
 
-Order = Forward | Backward | Drop | Forget | CountBytes | TimeParts
+Order = Load | Forward | Backward | Drop | Forget | CountBytes | TimeParts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

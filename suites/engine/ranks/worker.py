@@ -24,6 +24,7 @@ from suites.engine.ranks.messages import (
     Drop,
     Forget,
     Forward,
+    Load,
     Order,
     Reply,
     Source,
@@ -70,12 +71,13 @@ class Worker:
         import torch  # noqa: PLC0415 - the connection is open before it
         import torch.distributed as dist  # noqa: PLC0415 - likewise
 
+        from suites.engine import call_limits, outcome  # noqa: F401, PLC0415 - before any call
+        from suites.engine.ranks import counting, replaying  # noqa: F401, PLC0415 - before any call
         from suites.engine.ranks.own_call import OwnRank  # noqa: PLC0415 - likewise
         from suites.engine.ranks.parts import SharedTensors  # noqa: PLC0415 - likewise
-        from suites.measure import memory, precision  # noqa: PLC0415 - likewise
+        from suites.measure import precision  # noqa: PLC0415 - likewise
 
         precision.settle()
-        memory.self_check()
         if device == "cuda":
             device = f"cuda:{rank}"
             torch.cuda.set_device(rank)
@@ -90,6 +92,7 @@ class Worker:
         self._own = OwnRank(rank, ranks, device, SharedTensors(folder), control)
         self._known: dict[Any, Implementation] = {}
         self._work: dict[type, Callable[[Any], Reply]] = {
+            Load: self._load,
             Forward: self._forward,
             Backward: self._backward,
             Drop: self._drop,
@@ -117,6 +120,10 @@ class Worker:
                 source.spec, source.files, source.readings, source.hashes
             )
         return self._known[source.key]
+
+    def _load(self, order: Load) -> Reply:
+        self._resolved(order.source)
+        return Reply()
 
     def _forward(self, order: Forward) -> Reply:
         from suites.engine.call_limits import limited_memory  # noqa: PLC0415 - torch is loaded

@@ -1,0 +1,47 @@
+"""The context parallelism of torch agrees where it claims to, and refuses the rest in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from impls.context_parallel import context_parallel
+from impls.interface import Problem
+from tests.impls.rank_processes import RankProcesses, rank_processes, with_defaults
+
+PEER = "impls.context_parallel:context_parallel"
+TEXTS = ("full", "h4/2", "b2", "bf16", "fp16", "fp64", "scale0.9", "bthd h4/2", "t8", "t512 d64")
+REFUSED = {
+    "causal": "mask causal: takes full",
+    "window:9": "mask window: takes full",
+    "cuda bf16 train window:9": "mask window: takes full, causal",
+    "cuda": "dtype float32: takes float16, bfloat16",
+    "cuda bf16 h8/4": "8 query heads over 4 key heads: needs as many of both",
+}
+
+
+@pytest.fixture(scope="module")
+def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RankProcesses]:
+    with rank_processes(tmp_path_factory.mktemp("ranks")) as started:
+        yield started
+
+
+@pytest.mark.parametrize("ranks", [2, 4])
+@pytest.mark.parametrize("words", TEXTS)
+def test_a_full_mask_agrees(processes: RankProcesses, words: str, ranks: int) -> None:
+    problem = f"{with_defaults(words)} train ranks{ranks}"
+    assert context_parallel.refusals(Problem.parse(problem)) == ()
+    assert processes.call(PEER, problem).judged()[1] == ""
+
+
+@pytest.mark.parametrize(("words", "reason"), REFUSED.items())
+def test_what_torch_does_not_compute_is_refused(words: str, reason: str) -> None:
+    problem = Problem.parse(f"t128 d64 ranks2 {words}")
+    assert context_parallel.refusals(problem, (9, 0)) == (reason,)
+
+
+def test_a_causal_mask_is_an_exception_of_torch(processes: RankProcesses) -> None:
+    """A version of torch that computes it makes this test fail: the limits can be wider then."""
+    with pytest.raises(RuntimeError, match="got mixed torch.Tensor and DTensor"):
+        processes.call(PEER, "t128 h4 d16 causal ranks2")
