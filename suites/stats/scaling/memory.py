@@ -9,8 +9,8 @@ from suites.stats.scaling.parts import Part
 def peak_bytes(problem: Problem, ulysses: int = 1) -> int:
     """Bytes of one call at its peak, inputs and outputs included.
 
-    In training the peak is that of the backward pass. Workspace of kernels and the partial results
-    of a step are not counted.
+    In training the peak is that of the backward pass. Workspace of kernels and copies that an
+    all-to-all sends from are not counted.
     """
     part = Part(problem=problem, ulysses=ulysses)
     return _backward_peak(part) if problem.training else _forward_peak(part)
@@ -27,8 +27,8 @@ def saved_bytes(problem: Problem, ulysses: int = 1) -> int:
 
 
 def _forward_peak(part: Part) -> int:
-    """Saved tensors, blocks that visit and arrive, and the sum of outputs of a ring."""
-    sums = part.summed(part.out) if part.ring > 1 else 0
+    """Saved tensors, blocks that visit and arrive, the sum of outputs, and those of a step."""
+    sums = part.summed(part.out) + part.out if part.ring > 1 else 0
     return saved_bytes(part.problem, part.ulysses) + _visitors(part) + sums
 
 
@@ -36,8 +36,10 @@ def _backward_peak(part: Part) -> int:
     """Saved tensors, dout, sums of dq, blocks with their gradients, and the final gradients."""
     inputs = part.queries + part.block
     gradients = inputs
-    if part.ring > 1:  # dk and dv of the own block, of a visitor, and those that arrive
-        gradients = part.summed(part.queries) + 3 * part.summed(part.block)
+    if part.ring > 1:
+        # Of k and v: those of the own block, of the visitor, those on their way out and in.
+        sums = part.summed(part.queries) + (1 + min(part.ring, 3)) * part.summed(part.block)
+        gradients = sums + inputs  # and those of a step
     final = inputs if part.ulysses > 1 or gradients > inputs else 0
     douts = (1 + (part.ulysses > 1)) * part.out
     saved = saved_bytes(part.problem, part.ulysses)

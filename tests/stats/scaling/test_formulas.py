@@ -79,8 +79,11 @@ def test_operations_are_those_of_the_problem(words: str) -> None:
 def test_memory_of_a_forward_pass() -> None:
     forward = replace(SMALL, training=False)
     assert saved_bytes(forward) == 3 * 48 + 32
-    # With a block that visits, one that arrives, and the float32 sum of the output.
-    assert peak_bytes(forward) == 3 * 48 + 32 + 2 * 48 + 2 * 48
+    # A block that visits, one that arrives, the float32 sum of the output, the output of a step.
+    assert peak_bytes(forward) == 3 * 48 + 32 + 2 * 48 + 2 * 48 + 48
+    # Two ranks: no block arrives while another one visits.
+    two = 2 * (3 * 48 + 32) + 2 * 48 + 2 * 2 * 48 + 2 * 48
+    assert peak_bytes(replace(forward, ranks=2)) == two
     assert peak_bytes(replace(forward, ranks=1)) == 4 * (3 * 48 + 32)
 
 
@@ -90,9 +93,10 @@ def test_memory_of_an_all_to_all_is_twice_the_tensors() -> None:
 
 
 def test_memory_of_a_backward_pass() -> None:
-    # Saved; dout; two blocks; dq, and three blocks of dk and dv in float32; dq, dk and dv at last.
-    expected = (3 * 48 + 32) + 48 + 2 * 48 + 2 * 48 + 3 * 2 * 48 + 2 * 48
-    assert peak_bytes(SMALL) == expected
+    # Saved; dout; two blocks; dq, four of dk and dv in float32; those of a step, and of the call.
+    assert peak_bytes(SMALL) == 3 * 48 + 32 + 48 + 2 * 48 + 2 * 48 + 4 * 2 * 48 + 2 * 48 + 2 * 48
+    two = 2 * (3 * 48 + 32 + 48 + 48 + 2 * 48 + 3 * 2 * 48 + 2 * 48 + 2 * 48)
+    assert peak_bytes(replace(SMALL, ranks=2)) == two
 
 
 def test_a_ring_hides_transfers_that_take_less_than_a_step() -> None:
