@@ -7,7 +7,7 @@ from pathlib import Path
 
 import suites.stats
 
-FILES = sorted(Path(suites.stats.__file__).parent.glob("*.py"))
+FILES = sorted(Path(suites.stats.__file__).parent.rglob("*.py"))
 
 
 def imported(file: Path) -> set[str]:
