@@ -30,7 +30,7 @@ NO_PLAN: Final = Plan(
     threads=(1,),
 )
 """Stands in for a plan that cannot be read."""
-_NAME: Final = re.compile(r"(?!latest$)(?!.*\.$)[A-Za-z0-9_][A-Za-z0-9_.+-]{0,199}")
+_NAME: Final = re.compile(r"(?!latest$)(?!.*\.$)[A-Za-z0-9_][A-Za-z0-9_.+@-]{0,199}")
 _DEVICES: Final = r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)"
 """File names that some systems reserve for devices."""
 _MACHINE: Final = {
@@ -47,7 +47,7 @@ _LONGEST: Final = 300
 class Run:
     """All records of one invocation, and what they were made on.
 
-    name            of letters, digits and . _ + -: its reports stand in a folder of that name
+    name            of letters, digits and . _ + - @: its reports stand in a folder of that name
     started, ended  ISO 8601, UTC; ended is None for a run that was interrupted
     command         the command line that started it
     machine         hardware, versions, threads and allocator, as suites.measure.machine reads them
@@ -72,7 +72,7 @@ def expect_name(name: str) -> None:
     if not _NAME.fullmatch(name) or re.match(_DEVICES, name):
         raise ValueError(
             f"its name, {reprlib.repr(name)}, cannot be a folder's; "
-            "expected letters, digits and . _ + -, at most 200"
+            "expected letters, digits and . _ + - @, at most 200"
         )
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from suites.engine.catalogue import open_catalogue
-from suites.engine.cluster.jobs import Begins, DoSession, News
+from suites.engine.cluster.jobs import Begins, DoSession, Kept, News
 from suites.engine.conductor import Conductor
 from suites.engine.pools import Pool
 from suites.records.facts import SessionFacts
@@ -25,18 +25,23 @@ Send = Callable[[News], None]
 class Sending(Store):
     """A store in memory that sends the records and facts that it is given."""
 
-    send: Send = staticmethod(lambda _: None)
+    _send: Send | None = None
+
+    def forward(self, send: Send) -> None:
+        """Send what is kept from now on."""
+        self._send = send
 
     def add(self, run: str, *made: Record) -> None:
         """Keep records, and send them."""
         super().add(run, *made)
-        for record in made:
-            self.send(record)
+        if self._send is not None and made:
+            self._send(Kept(records=made))
 
     def note(self, run: str, facts: SessionFacts) -> None:
         """Keep facts of a session's process, and send them."""
         super().note(run, facts)
-        self.send(facts)
+        if self._send is not None:
+            self._send(facts)
 
 
 class _Silent:
@@ -58,7 +63,7 @@ def carry_out(work: DoSession, plan: Plan, pool: Pool, send: Send) -> None:
     store = Sending.open("sqlite://")
     store.begin(run)
     store.add(run.name, *work.records)
-    store.send = send  # type: ignore[method-assign] # from here on
+    store.forward(send)
     Conductor(
         run=run,
         store=store,

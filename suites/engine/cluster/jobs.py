@@ -81,7 +81,14 @@ class Begins:
     left: TimeLeft
 
 
-News = Planned | Refused | Begins | Record | SessionFacts
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """Records that were made, and are stored together."""
+
+    records: tuple[Record, ...]
+
+
+News = Planned | Refused | Begins | Kept | SessionFacts
 """What a job sends. Records and facts are sent when they are made."""
 
 

@@ -66,5 +66,4 @@ def _opened(path: Path) -> int:
     try:
         return os.open(path, os.O_RDONLY)
     except FileNotFoundError:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
-        return descriptor
+        return os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)

@@ -133,7 +133,9 @@ def _last_line(errors: IO[bytes]) -> str:
 def _cpu() -> str:
     """The model of the CPU, as the system states it."""
     try:
-        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.M)
+        found = re.search(
+            r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE
+        )
     except OSError:
         found = None
     return found[1].strip() if found else platform.machine()
@@ -143,7 +145,7 @@ def _gpus() -> list[str]:
     """The models of the NVIDIA devices, as the driver states them."""
     found = []
     for file in sorted(GPU_FOLDER.glob("*/information")):
-        model = re.search(r"^Model:\s*(.+)$", file.read_text(), re.M)
+        model = re.search(r"^Model:\s*(.+)$", file.read_text(), re.MULTILINE)
         found.append(model[1].strip() if model else "NVIDIA GPU")
     return found
 

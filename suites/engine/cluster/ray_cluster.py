@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import shutil
 import socket
@@ -58,7 +59,7 @@ class RayCluster:
                     address=named or "auto",
                     runtime_env={"working_dir": str(staged)},
                     log_to_driver=False,
-                    logging_level="critical",
+                    logging_level=logging.CRITICAL,
                     configure_logging=False,
                 )
         except (ConnectionError, RuntimeError, ValueError) as error:
@@ -86,7 +87,7 @@ class RayCluster:
 
         Raises ValueError for a node that cannot run this program.
         """
-        known = [each for each in ray.nodes() if each["Alive"] and each["Resources"].get("CPU")]
+        known = [each for each in _listed() if each["Alive"] and each["Resources"].get("CPU")]
         looked = [
             ray.remote(look)
             .options(num_cpus=0, max_retries=0, scheduling_strategy=_on(each["NodeID"]))
@@ -98,7 +99,9 @@ class RayCluster:
         except RayError as error:
             raise ValueError(f"a node of the cluster does not answer: {_line(error)}") from None
         return [
-            place for each, found in zip(known, facts, strict=True) for place in _places(each, found)
+            place
+            for each, found in zip(known, facts, strict=True)
+            for place in _places(each, found)
         ]
 
     def begin(self, node: Node, job: Job) -> Any:
@@ -153,8 +156,13 @@ def _on(key: str) -> NodeAffinitySchedulingStrategy:
     return NodeAffinitySchedulingStrategy(key, soft=False)
 
 
+def _listed() -> list[dict[str, Any]]:
+    """Every node that the cluster has or had."""
+    return ray.nodes()  # type: ignore[no-untyped-call] # Ray's
+
+
 def _is_alive(key: str) -> bool:
-    return any(each["NodeID"] == key and each["Alive"] for each in ray.nodes())
+    return any(each["NodeID"] == key and each["Alive"] for each in _listed())
 
 
 def _places(node: dict[str, Any], facts: dict[str, Any]) -> list[Node]:
