@@ -158,7 +158,8 @@ def _on(key: str) -> NodeAffinitySchedulingStrategy:
 
 def _listed() -> list[dict[str, Any]]:
     """Every node that the cluster has or had."""
-    return ray.nodes()  # type: ignore[no-untyped-call] # Ray's
+    listed: Any = ray.nodes  # Ray states no types
+    return list(listed())
 
 
 def _is_alive(key: str) -> bool:
