@@ -44,8 +44,11 @@ if TYPE_CHECKING:
     from reports.outputs.notebook.result import Result
     from suites.conducting import Conducted, Live
     from suites.engine.conductor import Listener
+    from suites.on_cluster import OnRay
     from suites.request.functions import Implementations
     from suites.request.planning import Request
+
+    Conduct = Callable[[Live, Listener | None, str], Conducted | list[Conducted]]
 
 # The class of every error in a command line; not all releases of typer export it.
 COMMAND_LINE_ERROR = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[2])
@@ -89,19 +92,24 @@ def run(  # noqa: PLR0913 - each parameter is an option of the command line
     summary: parameters.Summary = None,
     resume: parameters.Resume = None,
     every: parameters.Every = False,
+    engine: parameters.Engine = "local",
+    address: parameters.Address = "",
+    on: parameters.OnKinds = "",
     as_json: parameters.Lines = False,
 ) -> None:
     """Check agreement, measure time and memory, and leave a page and charts."""
+    from suites.on_cluster import engine_of
     from suites.request.files.chosen import chosen
     from suites.request.planning import requested
 
     _expect_tables(every=every, as_json=as_json)
+    cluster = engine_of(engine, address, on)
     left = Left(out, save, summary, every=every, as_json=as_json)
     suite_given = is_given(context, "suite")
     if resume is not None:
         _expect_no_plan_options([*(["SUITE"] if suite_given else []), *given])
-        _resume(resume, store, left)
-    _begin(requested(chosen(suite, given, is_typed=suite_given), given), store, left)
+        _resume(resume, store, left, cluster)
+    _begin(requested(chosen(suite, given, is_typed=suite_given), given), store, left, cluster)
 
 
 @app.command()
@@ -818,22 +826,31 @@ def main() -> None:
         sys.exit(status)
 
 
-def _begin(request: Request, url: str, left: Left) -> NoReturn:
-    """Plan a run, carry it out, and report it."""
+def _begin(request: Request, url: str, left: Left, cluster: OnRay | None = None) -> NoReturn:
+    """Plan a run, carry it out, and report it.
+
+    cluster  where its sessions are; None: this machine
+    """
     from suites.conducting import begin
+    from suites.on_cluster import begin as begin_there
 
     _expect_kept(url)
+    if cluster is not None:
+        _carry_out(partial(begin_there, request, url, typed.command(), engine=cluster), left)
     _carry_out(partial(begin, request, url, typed.command()), left)
 
 
-def _resume(name: str, url: str, left: Left) -> NoReturn:
+def _resume(name: str, url: str, left: Left, cluster: OnRay | None) -> NoReturn:
     """Carry out the plan of a stored run, minus its records, and report it."""
     from suites.conducting import resume
+    from suites.on_cluster import resume as resume_there
 
+    if cluster is not None:
+        _carry_out(partial(resume_there, name, url, engine=cluster), left)
     _carry_out(partial(resume, name, url), left)
 
 
-def _carry_out(conduct: Callable[[Live, Listener | None, str], Conducted], left: Left) -> NoReturn:
+def _carry_out(conduct: Conduct, left: Left) -> NoReturn:
     from reports.outputs.export.json_lines import Stream
     from reports.outputs.terminal.console import console, print_line
     from reports.outputs.terminal.screen import Screen
@@ -848,6 +865,8 @@ def _carry_out(conduct: Callable[[Live, Listener | None, str], Conducted], left:
         raise
     from reports.outputs import ended
 
+    if isinstance(done, list):
+        raise typer.Exit(ended.of_runs(done, left, lines))
     raise typer.Exit(ended.of_run(done, left, lines))
 
 

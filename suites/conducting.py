@@ -265,13 +265,7 @@ def pool_of(plan: Plan) -> LocalPool:
 def _expect_unchanged(run: Run) -> None:
     """Raise ValueError when a run's files or machine are not what they were when it began."""
     expect_inputs(run.plan)
-    for entry in run.plan.entries:
-        for name, path in entry.files.items():
-            if not Path(path).is_file() or fingerprint(path) != entry.hashes[name]:
-                raise ValueError(
-                    f"{path} has changed since run {run.name!r} began; its records would not "
-                    "belong together: start a new run"
-                )
+    expect_files(run)
     machine, _ = open_catalogue(
         [],
         threads=max(run.plan.threads),
@@ -285,6 +279,17 @@ def _expect_unchanged(run: Run) -> None:
                 f"run {run.name!r} began with {fact} {ours}, here it is "
                 f"{theirs}; its records would not belong together: start a new run"
             )
+
+
+def expect_files(run: Run) -> None:
+    """Raise ValueError for a file of an implementation that is gone or has changed."""
+    for entry in run.plan.entries:
+        for name, path in entry.files.items():
+            if not Path(path).is_file() or fingerprint(path) != entry.hashes[name]:
+                raise ValueError(
+                    f"{path} has changed since run {run.name!r} began; its records would not "
+                    "belong together: start a new run"
+                )
 
 
 def expect_inputs(plan: Plan) -> None:
@@ -305,7 +310,7 @@ def conducted(
     except KeyboardInterrupt:
         if store.url == NOT_KEPT:
             raise
-        raise StoppedError(_how_to_finish(run, store)) from None
+        raise StoppedError(how_to_finish(run, store)) from None
 
 
 def expect_saveable_in(store: Store, save: str) -> None:
@@ -320,7 +325,8 @@ def finished(store: Store, name: str, records: list[Record], save: str) -> Condu
     return Conducted(store.run(name), store, records, replaced)
 
 
-def _how_to_finish(run: Run, store: Store) -> str:
+def how_to_finish(run: Run, store: Store) -> str:
+    """What is stored of a run, and the command that finishes it."""
     url = "" if store.url == DEFAULT_STORE else f" --store {shlex.quote(store.shown)}"
     return (
         f"stopped; {len(store.records(run.name))} records are stored; finish with: "

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,6 +13,8 @@ import torch
 from tests.cpu_places import places
 from tests.engine import forked_sessions
 from tests.stand_in.device import register
+
+CLUSTER = Path(__file__).parent / "cluster"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -101,3 +104,9 @@ def _forked_sessions(request: pytest.FixtureRequest) -> Iterator[None]:
 def _no_server_is_left() -> Iterator[None]:
     yield
     forked_sessions.SERVERS.end()
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave tests/cluster out unless a path names it: starting Ray takes a minute."""
+    named = any("cluster" in word for word in config.invocation_params.args)
+    return True if collection_path == CLUSTER and not named else None

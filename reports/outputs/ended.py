@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from reports.analysis.run_analysis import Analysis
@@ -41,6 +42,24 @@ def of_run(done: Conducted, left: Left, lines: Stream | None) -> int:
         command = shlex.join(["python", "run_bench.py", "check", str(file)])
         print_line(f"{name} states no Limits; find its limits with: {command}", stderr=True)
     return exit_status(done.records, named=done.run.plan.named)
+
+
+def of_runs(every: Sequence[Conducted], left: Left, lines: Stream | None) -> int:
+    """Report the runs of a cluster, one for each kind of machine; the largest exit status."""
+    if len(every) == 1:
+        return of_run(every[0], left, lines)
+    statuses, base = [], ""
+    for done in every:
+        base, _, kind = done.run.name.rpartition("@")
+        own = replace(
+            left,
+            out=left.out and left.out / kind,
+            save=left.save and f"{left.save}@{kind}",
+        )
+        statuses.append(of_run(done, own, lines))
+    if lines is None:
+        print_line(f"side by side: python run_bench.py report {base}", stderr=True)
+    return max(statuses)
 
 
 def of_check(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import ceil
 from random import Random
 from typing import Final, Literal, Protocol
 
@@ -41,9 +43,12 @@ class Listener(Protocol):
 class Conductor:
     """Carries out the plan of one run, without the records that are stored already.
 
-    pool    the processes of its sessions
-    begins  called before each task with its problem and the time left of the run
-    now_s   a clock, seconds
+    pool     the processes of its sessions
+    begins   called before each task with its problem and the time left of the run
+    now_s    a clock, seconds
+    only     the one session that is carried out, 0 for the check; the run goes on after it. None:
+             all of them, to the end of the run
+    at_once  timed sessions that share the time left: others go on elsewhere
     """
 
     run: Run
@@ -52,6 +57,8 @@ class Conductor:
     pool: Pool
     begins: Callable[[Problem, TimeLeft], None] = lambda *_: None
     now_s: Callable[[], float] = time.monotonic
+    only: int | None = None
+    at_once: int = 1
     _records: list[Record] = field(default_factory=list)
     _forecast: Forecast = field(default_factory=lambda: Forecast(()))
     _pace: dict[Kind, Pace] = field(default_factory=lambda: {"check": Pace(), "measure": Pace()})
@@ -83,20 +90,31 @@ class Conductor:
         self._began_s = self.now_s()
         self._deadline_s = self._began_s + (self.plan.budget_s or float("inf"))
         try:
-            self._settle()
-            self._start_ahead()
-            self._check()
-            self.pool.settle()
-            for session in self.plan.session_numbers:
-                if not self._is_enough(session):
-                    began_s = self.now_s()
-                    self._measure(session)
-                    self._session_s = self.now_s() - began_s
-            self._list_unmeasured()
+            if self.only is None:
+                self._do_all()
+            elif self.only == CHECK:
+                self._settle()
+                self._check()
+            else:
+                self._measure(self.only)
         finally:
             self._dispatcher.end_session()
-        self.store.end(self.run.name)
+        if self.only is None:
+            self.store.end(self.run.name)
         return self._records
+
+    def _do_all(self) -> None:
+        """The check, then the timed sessions."""
+        self._settle()
+        self._start_ahead()
+        self._check()
+        self.pool.settle()
+        for session in self.plan.session_numbers:
+            if not self._is_enough(session):
+                began_s = self.now_s()
+                self._measure(session)
+                self._session_s = self.now_s() - began_s
+        self._list_unmeasured()
 
     def _settle(self) -> None:
         """Store what is known before anything runs."""
@@ -137,7 +155,7 @@ class Conductor:
         self._warm_up(session, total)
         self._start_on_gpu(session)
         self.listener.phase(self._title(session), total)
-        sessions_left = len(self.plan.session_numbers) - session + 1
+        sessions_left = ceil((len(self.plan.session_numbers) - session + 1) / self.at_once)
         until_s = self.now_s() + (self._deadline_s - self.now_s()) / sessions_left
         whole_s = self._seconds(self._costs("measure", waiting, session + 1))
         start_s = self._start_s
@@ -299,27 +317,34 @@ class Conductor:
 
     def _list_unmeasured(self) -> None:
         """Record the pairs that agree and that no session had time for."""
-        if not self.plan.sessions:
-            return
-        timed = {r.pair for r in self._records if r.session != CHECK}
-        reason = f"the budget of {self._budget_min:g} min ended before it was timed (--budget)"
-        ended = Foreseen("timed_out", "budget", reason)
-        left = [
-            ended.record(1, (problem, name))
-            for problem, names in self.plan.untimed(self._records, 1)
-            for name in names
-            if (problem, name) not in timed
-        ]
-        self._keep(*left)
+        self._keep(*unmeasured(self.plan, self._records))
 
     def _keep(self, *made: Record) -> None:
         if not made:
             return
+        host = socket.gethostname()
+        made = tuple(replace(record, host=host) for record in made)
         self.store.add(self.run.name, *made)
         for record in made:
             self._records.append(record)
             self._forecast.learn(record)
             self.listener.record(record)
+
+
+def unmeasured(plan: Plan, records: list[Record]) -> list[Record]:
+    """Records of the pairs that agree and that no session of the run had time for."""
+    if not plan.sessions:
+        return []
+    timed = {record.pair for record in records if record.session != CHECK}
+    minutes = (plan.budget_s or 0) / 60
+    reason = f"the budget of {minutes:g} min ended before it was timed (--budget)"
+    ended = Foreseen("timed_out", "budget", reason)
+    return [
+        ended.record(1, (problem, name))
+        for problem, names in plan.untimed(records, 1)
+        for name in names
+        if (problem, name) not in timed
+    ]
 
 
 def _checking(waiting: list[Work]) -> str:

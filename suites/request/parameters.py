@@ -178,6 +178,28 @@ Resume = Annotated[
         autocompletion=completion.runs,
     ),
 ]
+Engine = Annotated[
+    str,
+    typer.Option(
+        "--engine", metavar="NAME", help="local: this machine; ray: the nodes of a Ray cluster."
+    ),
+]
+Address = Annotated[
+    str,
+    typer.Option(
+        "--address",
+        metavar="HOST:PORT",
+        help="The Ray cluster; by default RAY_ADDRESS, or one that runs here.",
+    ),
+]
+OnKinds = Annotated[
+    str,
+    typer.Option(
+        "--on",
+        metavar="KINDS",
+        help="Kinds of machine of the cluster, as amd-epyc,nvidia-h200; by default all of them.",
+    ),
+]
 StoreUrl = Annotated[str, typer.Option("--store", metavar="URL", help="Database that keeps runs.")]
 Anyway = Annotated[
     bool, typer.Option("--anyway", help="Compare runs of machines or settings that differ.")

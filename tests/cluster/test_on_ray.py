@@ -1,0 +1,174 @@
+"""Runs on a real Ray cluster of three nodes. Its sessions measure one after another: one host."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from suites.records.record import CHECK
+from suites.records.store import Store
+from tests.cluster.program import MINE, Nodes, ended, line_of, on_nodes, started, stored
+from tests.records.test_store_postgres import server, url  # noqa: F401 - fixtures
+
+PROBLEM = ("--problem", "b1 h2 t64 d16 causal")
+QUICK = (*PROBLEM, "--threads", "1", "--sessions", "2")
+PATIENT_S = 300.0
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "mine.py").write_text(MINE)
+    return tmp_path
+
+
+def test_two_kinds_give_two_runs_with_a_file_that_only_the_driver_has(
+    nodes: Nodes, folder: Path
+) -> None:
+    words = ("--threads", "2", "--sessions", "2", "--impl", "naive", "--impl", "mine.py")
+    status, _, said = nodes.ended(folder, *PROBLEM, *words)
+    assert status == 0, said
+    assert "raylet" not in said.lower()
+    found = stored(folder)
+    base = next(iter(found)).partition("@")[0]
+    assert set(found) == {f"{base}@alpha", f"{base}@beta"}
+    for run, records in found.values():
+        assert [entry.name for entry in run.plan.entries] == ["naive", "mine"]
+        assert run.plan.entries[1].files == {"mine": str(folder / "mine.py")}
+        assert {(r.session, r.implementation, r.status, r.host) for r in records} == {
+            (session, name, "ok", socket.gethostname())
+            for session in (0, 1, 2)
+            for name in ("naive", "mine")
+        }
+        assert len(records) == 6
+        assert {facts.environment["OMP_NUM_THREADS"] for facts in run.facts} == {"2"}
+        assert run.ended is not None
+
+
+def test_a_node_that_is_killed_costs_no_stored_record(nodes: Nodes, folder: Path) -> None:
+    words = ("--on", "alpha", "--json", "--impl", "naive", "--impl", "mine.py")
+    program = nodes.started(folder, *PROBLEM, "--threads", "1", "--sessions", "4", *words)
+    before = [json.loads(line_of(program.stdout)) for _ in range(3)]
+    nodes.do("kill")
+    try:
+        status, _, said = ended(program)
+    finally:
+        nodes.do("add")
+    assert status == 0, said
+    ((run, records),) = stored(folder).values()
+    assert run.name.endswith("@alpha")
+    assert sorted((r.session, r.implementation) for r in records) == sorted(
+        (session, name) for session in range(5) for name in ("naive", "mine")
+    )
+    kept = [(r.session, r.implementation, list(r.times_ms)) for r in records[:3]]
+    assert kept == [(r["session"], r["implementation"], r["times_ms"]) for r in before]
+
+
+def test_ctrl_c_ends_every_process_and_the_local_engine_finishes_the_run(
+    nodes: Nodes, folder: Path
+) -> None:
+    words = ("--on", "alpha", "--json", "--impl", "naive", "--impl", "mine.py", "--threads", "2")
+    program = nodes.started(folder, *PROBLEM, "--sessions", "3", *words)
+    line_of(program.stdout)
+    assert on_nodes()
+    program.send_signal(signal.SIGINT)
+    status, _, said = ended(program)
+    assert status == 130
+    assert "finish with: python run_bench.py run --resume" in said
+    deadline_s = time.monotonic() + PATIENT_S
+    while on_nodes() and time.monotonic() < deadline_s:
+        time.sleep(0.2)
+    assert on_nodes() == []
+    ((run, records),) = stored(folder).values()
+    assert run.ended is None
+    assert f"stopped; {len(records)} records are stored" in said
+    status, _, said = ended(started(folder, "--resume", run.name))
+    assert status == 0, said
+    ((after, finished),) = stored(folder).values()
+    assert after.ended is not None
+    assert finished[: len(records)] == records
+    assert len(finished) == 8
+
+
+def test_two_runs_at_once_into_postgresql(nodes: Nodes, folder: Path, url: str) -> None:  # noqa: F811 - the fixture
+    words = ("--store", url, "--impl", "naive", "--impl", "mine.py", "--on")
+    programs = [nodes.started(folder, *QUICK, *words, kind) for kind in ("alpha", "alpha")]
+    for status, _, said in map(ended, programs):
+        assert status == 0, said
+    store = Store.open(url, create=False)
+    names = [run.name for run in store.runs()]
+    assert len(names) == 2
+    for name in names:
+        assert len({r.key for r in store.records(name)}) == len(store.records(name)) == 6
+    store.close()
+
+
+PLANTED = """
+import torch.nn.functional as F
+
+
+def _spin(count):
+    for _ in range(count):
+        pass
+
+
+def base(q, k, v, is_causal=False):
+    _spin(20000)
+    return F.scaled_dot_product_attention(q, k, v, is_causal=is_causal)
+
+
+def same(q, k, v, is_causal=False):
+    _spin(20000)
+    return F.scaled_dot_product_attention(q, k, v, is_causal=is_causal)
+
+
+def slower(q, k, v, is_causal=False):
+    _spin(23000)
+    return F.scaled_dot_product_attention(q, k, v, is_causal=is_causal)
+"""
+
+
+def test_verdicts_on_planted_pairs_are_those_of_the_local_engine(
+    nodes: Nodes, folder: Path
+) -> None:
+    (folder / "planted.py").write_text(PLANTED)
+    words = (*PROBLEM, "--threads", "1", "--sessions", "4", "--json")
+    words = (*words, "--impl", "planted.py", "--against", "base")
+    there = nodes.ended(folder, *words, "--on", "beta")
+    here = ended(started(folder, *words))
+    assert verdicts(there[1]) == verdicts(here[1]) == {"same": "same", "slower": "slower"}
+
+
+def verdicts(printed: str) -> dict[str, str]:
+    """The verdict of each implementation, in the last line of a run's JSON."""
+    run = json.loads(printed.splitlines()[-1])
+    (problem,) = run["problems"]
+    return {each["implementation"]: each["verdict"] for each in problem["verdicts"]}
+
+
+def test_a_session_has_a_record_of_the_check_first(nodes: Nodes, folder: Path) -> None:
+    words = ("--on", "alpha", "--impl", "naive", "--sessions", "3")
+    assert nodes.ended(folder, *PROBLEM, "--threads", "1", *words)[0] == 0
+    ((_, records),) = stored(folder).values()
+    assert records[0].session == CHECK
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--on", "gamma"), "--on is 'gamma'; the cluster has alpha (2 nodes), beta (1 node)"),
+        (("--on", "beta", "--device", "cuda"), "this machine has cpu"),
+    ],
+)
+def test_what_the_cluster_lacks_is_one_line(
+    nodes: Nodes, folder: Path, words: tuple[str, ...], said: str
+) -> None:
+    status, printed, line = nodes.ended(folder, *QUICK, "--impl", "naive", *words)
+    assert (status, printed) == (2, "")
+    assert said in line
+    assert line.count("\n") == 1
+    assert not (folder / "results" / "bench.db").exists()
