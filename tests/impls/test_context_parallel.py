@@ -43,5 +43,5 @@ def test_what_torch_does_not_compute_is_refused(words: str, reason: str) -> None
 
 def test_a_causal_mask_is_an_exception_of_torch(processes: RankProcesses) -> None:
     """A version of torch that computes it makes this test fail: the limits can be wider then."""
-    with pytest.raises(RuntimeError, match="got mixed torch.Tensor and DTensor"):
+    with pytest.raises(RuntimeError, match="got mixed"):
         processes.call(PEER, "t128 h4 d16 causal ranks2")
