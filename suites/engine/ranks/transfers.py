@@ -145,6 +145,8 @@ class Recording(TorchDispatchMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         """Record a transfer, and let everything happen."""
+        if any(each.__name__ == "DTensor" for each in types):
+            return NotImplemented  # its own dispatch calls the operators that transfer
         named = kwargs or {}
         name = func._schema.name.split("::")[1]  # noqa: SLF001 - the operator's own name
         if func.namespace in NAMESPACES:
