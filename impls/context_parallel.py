@@ -6,7 +6,7 @@ is ring attention then, for kernels without a tensor mask, forward and backward.
 default (`allgather`). All that is read in torch's source: it never ran here on CUDA.
 
 On a CPU torch 2.13 has no sharding rules for its flash kernel: a causal mask and a backward pass
-raise NotImplementedError, and a full mask forward first takes a minute of CPU time for each new
+raise NotImplementedError, and a full mask forward first takes 47 s of CPU time for each new
 shape, in which torch tries the placements of every operator of a decomposition. `math` is used
 here instead, with a full mask: the keys are gathered, and T/N x T scores are held. With a causal
 mask, it raises RuntimeError.

@@ -203,7 +203,10 @@ class Limits:
         of_ranks = self.rank_multiple * p.ranks
         yield (
             not self.ranks or not any(length % of_ranks for length in lengths),
-            f"Tq {lengths[0]} and Tk {lengths[1]}: takes multiples of {of_ranks} for {p.ranks} ranks",
+            (
+                f"Tq {lengths[0]} and Tk {lengths[1]}: takes multiples of {of_ranks} for {p.ranks} "
+                "ranks"
+            ),
         )
         yield (
             not any(length % self.length_multiple for length in lengths),

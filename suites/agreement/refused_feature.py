@@ -181,8 +181,7 @@ def _multiple(caller: Caller, problem: Problem) -> Diagnosis | None:
     for multiple in MULTIPLES:
         unit = lcm(multiple, problem.ranks)
         sizes = [
-            ceil(length / unit) * unit
-            for length in (problem.query_length, problem.key_length)
+            ceil(length / unit) * unit for length in (problem.query_length, problem.key_length)
         ]
         other = replace(problem, query_length=sizes[0], key_length=sizes[1])
         if other != problem and not _raises(caller, other):

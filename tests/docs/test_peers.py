@@ -65,7 +65,7 @@ def is_peer(each: Implementation | Missing) -> bool:
     if isinstance(each, Missing):
         return True
     foreign = each.library is not None or each.slow_start or each.ran_on is not None
-    return foreign or each.name.startswith("sdpa")
+    return foreign or each.name.startswith("sdpa") or each.name == "context_parallel"
 
 
 PEERS: Final = sorted(name for name, each in impls.load().items() if is_peer(each))

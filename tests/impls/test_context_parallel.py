@@ -35,6 +35,14 @@ def test_a_full_mask_agrees(processes: RankProcesses, words: str, ranks: int) ->
     assert processes.call(PEER, problem).judged()[1] == ""
 
 
+@pytest.mark.parametrize("ranks", [2, 4])
+def test_it_sends_the_keys_and_their_gradients(processes: RankProcesses, ranks: int) -> None:
+    """Keys and values are gathered forward and backward; their gradients are reduced."""
+    called = processes.call(PEER, f"b2 t128 h4 d16 train ranks{ranks}")
+    keys = (ranks - 1) / ranks * 2 * 2 * 4 * 128 * 16 * 4
+    assert [rank.sent_bytes for rank in called.ranks] == [(keys, 2 * keys)] * ranks
+
+
 @pytest.mark.parametrize(("words", "reason"), REFUSED.items())
 def test_what_torch_does_not_compute_is_refused(words: str, reason: str) -> None:
     problem = Problem.parse(f"t128 d64 ranks2 {words}")

@@ -247,3 +247,11 @@ def test_sizes_within_the_limits_are_accepted(given_limits: dict[str, Any], text
 def test_what_is_unavailable_supports_no_problem_and_says_why() -> None:
     limits = Limits(unavailable="the package fast is not installed")
     assert limits.refusals(Problem.parse("t9")) == ("the package fast is not installed",)
+
+
+def test_heads_have_to_divide_by_the_ranks_where_limits_say_so() -> None:
+    limits = Limits(ranks=True, heads_divide_by_ranks=True)
+    assert limits.refusals(Problem.parse("h8/4 t128 ranks4")) == ()
+    assert limits.refusals(Problem.parse("h8/2 t128 ranks4")) == (
+        "8 query heads and 2 key heads: takes multiples of the 4 ranks",
+    )

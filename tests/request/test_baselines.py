@@ -109,3 +109,18 @@ def test_a_plan_of_an_older_version_keeps_its_baseline() -> None:
     assert old.baselines == {}
     assert old.baseline_of(["naive", "sdpa_flash"], "cpu") == "sdpa_flash"
     assert old.wanted_baselines == {"cpu": ["sdpa_flash"]}
+
+
+def test_a_problem_with_ranks_has_ring_as_its_baseline() -> None:
+    plan = planned(CPU, suite="ranks")
+    able = timed(plan)
+    chosen = {plan.baseline_of(able[str(problem)], "cpu") for problem in plan.problems}
+    assert chosen == {"ring"}
+
+
+def test_ranks_do_not_change_the_baseline_of_problems_without() -> None:
+    plan = planned(CPU, given={"--problem": ["h2 t64 cpu", "h2 t64 ranks2 cpu"]})
+    able = timed(plan)
+    alone, in_group = plan.problems
+    assert plan.baseline_of(able[str(alone)], "cpu") == "sdpa_flash"
+    assert plan.baseline_of(able[str(in_group)], "cpu") == "ring"

@@ -40,9 +40,7 @@ class Place:
     waits: bool
 
 
-def died(
-    ended: Mapping[int, subprocess.Popen[bytes]], ranks: int, folder: Path
-) -> GroupError:
+def died(ended: Mapping[int, subprocess.Popen[bytes]], ranks: int, folder: Path) -> GroupError:
     """The error of ranks that ended; those that a signal killed are the cause of others' ends."""
     with suppress(subprocess.TimeoutExpired):
         for process in ended.values():

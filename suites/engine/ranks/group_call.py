@@ -129,9 +129,7 @@ class Ranks:
         whole = self.limited.memory_bytes
         return whole if problem.device == "cuda" else whole // problem.ranks
 
-    def _whole(
-        self, problem: Problem, values: Mapping[str, Tensor | None], *qkv: Tensor
-    ) -> Tensor:
+    def _whole(self, problem: Problem, values: Mapping[str, Tensor | None], *qkv: Tensor) -> Tensor:
         self.start(problem)
         requires = tuple(torch.is_grad_enabled() and x.requires_grad for x in qkv)
         if not any(requires):

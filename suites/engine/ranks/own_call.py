@@ -14,7 +14,7 @@ from torch import Tensor
 
 from impls.interface import BiasValues, Implementation, Problem
 from impls.interface.ranks import GROUP
-from suites.engine.ranks.messages import Backward, Forward, Shared
+from suites.engine.ranks.messages import Backward, Forward
 from suites.engine.ranks.parts import SharedTensors, part_of, put, ranges_of
 from suites.measure.inputs import Inputs
 
@@ -193,5 +193,3 @@ def _deterministic(mode: int) -> Iterator[None]:
     finally:
         if mode != before:
             torch.set_deterministic_debug_mode(before)
-
-

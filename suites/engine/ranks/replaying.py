@@ -124,5 +124,3 @@ def _fake_group() -> dist.ProcessGroup:
 
     made: dist.ProcessGroup = dist.new_group(backend="fake")
     return made
-
-

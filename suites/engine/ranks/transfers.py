@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import torch
 import torch.distributed as dist
@@ -29,7 +29,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 NAMESPACES: Final = ("c10d", "_c10d_functional")
 WAITS: Final = ("wait_tensor",)
 """Operators of these namespaces that transfer nothing."""
-SILENT: Final = ("_wrap_tensor_autograd", "barrier", "monitored_barrier_", "recv_", "recv_any_source_")
+WRAPPERS: Final = ("_wrap_tensor_autograd",)
+"""Operators of these namespaces that belong to no group."""
+SILENT: Final = ("barrier", "monitored_barrier_", "recv_", "recv_any_source_")
 """Operators of these namespaces that send no tensor."""
 
 
@@ -97,6 +99,8 @@ def _all_to_all(call: _Call) -> Fraction:
     return Fraction(sum(sizes) - sizes[call.rank], max(1, sum(sizes))) * call.given
 
 
+_RESOLVE: Final[Any] = getattr(dist.distributed_c10d, "_resolve_process_group")  # noqa: B009 - no public name
+
 Rule = tuple[int, Callable[[_Call], Fraction]]
 """The place of the tensors that are sent among the arguments, and the bytes."""
 RULES: Final[dict[str, Rule]] = {
@@ -141,16 +145,18 @@ class Recording(TorchDispatchMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         """Record a transfer, and let everything happen."""
+        if any(each.__name__ == "DTensor" for each in types):
+            return NotImplemented  # its own dispatch calls the operators that transfer
         named = kwargs or {}
         name = func._schema.name.split("::")[1]  # noqa: SLF001 - the operator's own name
         if func.namespace in NAMESPACES:
             if name in WAITS:
                 self.events.append(Wait())
-            elif name not in (*SILENT[:3],):
+            elif name not in WRAPPERS:
                 self.events.append(_transfer(func, name, args, named))
         return func(*args, **named)
 
-    def __enter__(self) -> Recording:
+    def __enter__(self) -> Self:
         """Also see `Work.wait`, which is no operator."""
         self._wait = dist.Work.wait
         events, wait = self.events, self._wait
@@ -159,8 +165,8 @@ class Recording(TorchDispatchMode):
             events.append(Wait())
             return wait(work, *given, **named)
 
-        dist.Work.wait = waited  # type: ignore[method-assign] # put back on exit
-        super().__enter__()
+        dist.Work.wait = waited  # type: ignore[method-assign, assignment] # put back on exit
+        super().__enter__()  # type: ignore[no-untyped-call] # torch's
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -203,7 +209,8 @@ def _group(args: tuple[Any, ...], named: dict[str, Any]) -> dist.ProcessGroup:
                 continue  # another object, as a reduction
     for each in reversed((*args, *named.values())):
         if isinstance(each, str):
-            return dist.distributed_c10d._resolve_process_group(each)  # noqa: SLF001 - no public name
+            found: dist.ProcessGroup = _RESOLVE(each)
+            return found
     raise UnknownTransferError("a transfer without a process group")
 
 
