@@ -135,8 +135,8 @@ def test_verdicts_on_planted_pairs_are_those_of_the_local_engine(
     nodes: Nodes, folder: Path
 ) -> None:
     (folder / "planted.py").write_text(PLANTED)
-    words = (*PROBLEM, "--threads", "1", "--sessions", "5", "--json")
-    words = (*words, "--impl", "planted.py", "--against", "base")
+    settings = ("--threads", "1", "--sessions", "5", "--json")
+    words = (*PROBLEM, *settings, "--impl", "planted.py", "--against", "base")
     for _, printed, said in (
         nodes.ended(folder, *words, "--on", "beta"),
         ended(started(folder, *words)),

@@ -41,9 +41,14 @@ def of_nodes() -> list[int]:
     return found
 
 
-def make_plan(*specs: str, device: str = "cpu") -> Job:
-    words = {"--problem": ["b1 h1 t64 d16 causal"], "--impl": list(specs), "--device": device}
-    given = {**words, "--sessions": "1", "--threads": "1"}
+def make_plan(*specs: str) -> Job:
+    given: dict[str, str | list[str]] = {
+        "--problem": ["b1 h1 t64 d16 causal"],
+        "--impl": list(specs),
+        "--device": "cpu",
+        "--sessions": "1",
+        "--threads": "1",
+    }
     return Job(work=MakePlan(request=requested(named("quick"), given)))
 
 
