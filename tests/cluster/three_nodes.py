@@ -11,12 +11,12 @@ from typing import Any
 
 from ray.cluster_utils import Cluster
 
-ALPHA = {"num_cpus": 1, "labels": {"attnbench-kind": "alpha"}}
-BETA = {"num_cpus": 1, "labels": {"attnbench-kind": "beta"}}
+ALPHA: dict[str, Any] = {"num_cpus": 1, "labels": {"attnbench-kind": "alpha"}}
+BETA: dict[str, Any] = {"num_cpus": 1, "labels": {"attnbench-kind": "beta"}}
 
 
 def main() -> None:
-    cluster = Cluster(initialize_head=True, head_node_args=ALPHA)
+    cluster: Any = Cluster(initialize_head=True, head_node_args=ALPHA)
     second: Any = cluster.add_node(**ALPHA)
     cluster.add_node(**BETA)
     sys.stdout.write(f"{cluster.address}\n")

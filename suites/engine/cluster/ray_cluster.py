@@ -30,6 +30,8 @@ LOOK_S: Final = 300.0
 """Seconds within which a node answers: its first process imports Ray, on a busy machine too."""
 STAGED: Final = ("impls", "suites")
 """Folders of the program that travel to the nodes."""
+MOST_SAID: Final = 300
+"""Characters of an error of Ray."""
 START: Final = "start one with: ray start --head"
 
 
@@ -62,9 +64,12 @@ class RayCluster:
                     logging_level=logging.CRITICAL,
                     configure_logging=False,
                 )
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except ConnectionError as error:
             where = f"at {named}" if named else "here"
             raise ValueError(f"no Ray cluster {where} ({_line(error)}); {START}") from None
+        except (RuntimeError, ValueError) as error:  # other versions of Python or Ray, for example
+            said = " ".join(str(error).split())[:MOST_SAID]
+            raise ValueError(f"the Ray cluster cannot be used: {said}") from None
         finally:
             shutil.rmtree(staged, ignore_errors=True)
         return cls()

@@ -6,12 +6,22 @@ import os
 import socket
 import time
 from collections.abc import Generator
+from contextlib import suppress
 
 import psutil
 import pytest
 
 from suites.engine.cluster import process
-from suites.engine.cluster.jobs import DoSession, Job, Kept, MakePlan, Planned, Refused, decoded
+from suites.engine.cluster.jobs import (
+    Begins,
+    DoSession,
+    Job,
+    Kept,
+    MakePlan,
+    Planned,
+    Refused,
+    decoded,
+)
 from suites.engine.cluster.jobs import encoded as encoded_job
 from suites.records.store import Run
 from suites.request.planning import requested
@@ -20,17 +30,25 @@ from suites.request.suites import named
 PATIENT_S = 120.0
 
 
-def of_nodes() -> set[int]:
-    return {
-        each.pid
-        for each in psutil.process_iter(["cmdline"])
-        if "suites.on_node" in (each.info["cmdline"] or ())
+def of_nodes() -> list[int]:
+    """The processes of jobs that this program's folder has started, and those of their sessions."""
+    found = []
+    for each in psutil.process_iter():
+        with suppress(psutil.Error):
+            ours = each.environ().get("PYTHONPATH", "").startswith(str(process.ROOT))
+            if ours and "suites.on_node" in each.cmdline():
+                found += [each.pid, *(child.pid for child in each.children(recursive=True))]
+    return found
+
+
+def make_plan(*specs: str) -> Job:
+    given: dict[str, str | list[str]] = {
+        "--problem": ["b1 h1 t64 d16 causal"],
+        "--impl": list(specs),
+        "--device": "cpu",
+        "--sessions": "1",
+        "--threads": "1",
     }
-
-
-def make_plan(*specs: str, device: str = "cpu") -> Job:
-    words = {"--problem": ["b1 h1 t64 d16 causal"], "--impl": list(specs), "--device": device}
-    given = {**words, "--sessions": "1", "--threads": "1"}
     return Job(work=MakePlan(request=requested(named("quick"), given)))
 
 
@@ -42,11 +60,14 @@ def planned() -> Planned:
 
 
 def checked(planned: Planned, **facts: str) -> list[object]:
-    """What the check of a plan sends, on a machine with these facts."""
+    """What the check of a plan sends, for a run that began on a machine with these facts."""
+    return list(map(decoded, process.carry_out(encoded_job(check_of(planned, **facts)), 1)))
+
+
+def check_of(planned: Planned, **facts: str) -> Job:
     machine = {**planned.machine, **facts}
     run = Run(name="r@k", started="", command="", plan=planned.plan, machine=machine)
-    job = Job(work=DoSession(run=run, session=0, verifies=True))
-    return list(map(decoded, process.carry_out(encoded_job(job), 1)))
+    return Job(work=DoSession(run=run, session=0, verifies=True))
 
 
 def test_a_job_makes_a_plan_and_another_its_check(planned: Planned) -> None:
@@ -72,16 +93,17 @@ def test_a_process_that_ends_early_is_an_error_with_its_last_line() -> None:
         list(process.carry_out(b"no pickle", 1))
 
 
-def test_a_task_that_is_cancelled_ends_the_process_of_its_job() -> None:
-    before = of_nodes()
-    frames = process.carry_out(encoded_job(make_plan("naive")), 1)
-    next(frames)  # the last frame is not read
+def test_a_task_that_is_cancelled_ends_the_processes_of_its_job(planned: Planned) -> None:
+    frames = process.carry_out(encoded_job(check_of(planned)), 1)
+    assert isinstance(decoded(next(frames)), Begins)
+    started = of_nodes()
+    assert started
     assert isinstance(frames, Generator)
     frames.close()
     deadline_s = time.monotonic() + PATIENT_S
-    while of_nodes() - before and time.monotonic() < deadline_s:
+    while any(map(psutil.pid_exists, started)) and time.monotonic() < deadline_s:
         time.sleep(0.1)
-    assert of_nodes() - before == set()
+    assert not any(map(psutil.pid_exists, started))
 
 
 def test_ray_s_number_of_threads_is_not_passed_on() -> None:

@@ -35,9 +35,13 @@ def node(key: str) -> Node:
 
 
 def kept(session: int, name: str) -> Kept:
-    times = {"times_ms": (1.0,)} if session else {}
     made = Record(
-        session=session, problem=PROBLEM, implementation=name, status="ok", host="h", **times
+        session=session,
+        problem=PROBLEM,
+        implementation=name,
+        status="ok",
+        host="h",
+        times_ms=(1.0,) if session else (),
     )
     return Kept(records=(made,))
 
