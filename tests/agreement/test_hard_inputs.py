@@ -230,3 +230,16 @@ def test_limits_are_read_with_the_capability_of_the_problem_s_device(
     assert devices == ["cuda", "cuda"]
     assert accepts(new, on_cpu)
     assert len(devices) == 2
+
+
+@pytest.mark.parametrize("ranks", [2, 3, 4])
+def test_hard_inputs_of_a_group_divide_by_two_chunks_for_each_rank(ranks: int) -> None:
+    length = 96 * ranks
+    limits = Limits(ranks=True, rank_multiple=2, heads_divide_by_ranks=True)
+    group = replace(HONEST, limits=(limits,))
+    found = of(f"h{2 * ranks} t{length} causal train ranks{ranks}", group)
+    assert {PLAIN, RISING, "lengths 129"} <= found.keys()
+    for each in found.values():
+        assert each.problem.ranks == ranks
+        assert each.problem.query_length % (2 * ranks) == 0
+        assert each.problem.query_heads % ranks == 0

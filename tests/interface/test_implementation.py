@@ -341,3 +341,49 @@ def test_exact_attention_layers_and_approximations_have_panels_of_their_own() ->
 def test_a_reference_that_is_no_function_is_refused() -> None:
     with pytest.raises(TypeError, match="reference: partial; expected a function of"):
         implementation(reference=partial(other_reference, mask=None))
+
+
+def group_function(*qkv: Any, mask: Any, scale: float, group: Any) -> Any:
+    return qkv, group
+
+
+def test_a_parameter_group_makes_a_function_one_of_a_group() -> None:
+    def plain(q: Any, k: Any, v: Any, *, mask: Any, scale: float, group: Any) -> Any:
+        return q, group
+
+    for each in (implementation()(plain), from_function(plain)):
+        assert each.takes_group
+        assert each.limits[0].ranks
+        assert each.refusals(Problem()) != ()
+        assert each.refusals(Problem(ranks=2)) == ()
+        assert each.bound(mask=FULL, scale=1.0, group="the group")(1, 2, 3) == (1, "the group")
+
+
+def test_zigzag_takes_two_chunks_for_each_rank() -> None:
+    each = implementation(Limits(ranks=True), shards="zigzag")(group_function)
+    assert each.division == "zigzag"
+    assert each.refusals(Problem(query_length=12, key_length=12, ranks=2)) == ()
+    (reason,) = each.refusals(Problem(query_length=6, key_length=6, ranks=2))
+    assert reason == "Tq 6 and Tk 6: takes multiples of 4 for 2 ranks"
+
+
+def test_ranks_of_limits_and_the_parameter_group_go_together() -> None:
+    with pytest.raises(ValueError, match="a function of a group has both"):
+        implementation(Limits())(group_function)
+    with pytest.raises(ValueError, match="a function of a group has both"):
+        implementation(Limits(ranks=True))(tensors_only)
+    with pytest.raises(ValueError, match="shards 'striped'; expected one of contiguous, zigzag"):
+        implementation(Limits(ranks=True), shards="striped")
+
+
+def test_a_function_of_a_group_is_called_on_whole_tensors_by_its_group_call() -> None:
+    class Call:
+        def start(self, problem: Problem) -> None: ...
+
+        def prepared(self, problem: Problem) -> Any:
+            return lambda **_: f"in {problem.ranks} processes"
+
+        def forget(self) -> None: ...
+
+    each = replace(implementation(Limits(ranks=True))(group_function), group_call=Call())
+    assert each.prepared(Problem(ranks=2))() == "in 2 processes"
