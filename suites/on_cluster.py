@@ -25,6 +25,8 @@ from suites.engine.cluster.pool import Cluster, Done, Lost
 from suites.engine.cluster.schedule import LOOK_EVERY_S, OnKind, Schedule
 from suites.engine.conductor import Listener
 from suites.records.database import StoreError, expect_url
+from suites.records.groups import group_of, name_on
+from suites.records.groups import kind_of as kind_in_name
 from suites.records.store import Run, Store, now
 from suites.request import problems
 from suites.request.planning import Request
@@ -36,8 +38,6 @@ if TYPE_CHECKING:
 RAY: Final = "ray"
 ENGINES: Final = ("local", RAY)
 INSTALL: Final = 'python -m pip install -c constraints.txt -e ".[cluster]"'
-AT: Final = "@"
-"""Between the name of a run and the kind of machine it is made on."""
 _NAMES: Final = 5
 """Names that are tried for a run: another run may begin in the same second."""
 
@@ -109,17 +109,13 @@ def begin(
         kinds = chosen(cluster.nodes(), engine.on)
         planned = _planned(request, kinds, cluster)
         store = Store.open(url)
-        for kind in kinds:
-            expect_saveable_in(store, _saved(save, kind, kinds))
+        expect_saveable_in(store, save)
         runs = _begun(store, command, planned)
         every = [
             OnKind(runs[kind], kinds[kind], [], verified={kinds[kind][0].key}) for kind in kinds
         ]
         _conducted(every, cluster, store, live, lines, engine)
-    return [
-        finished(store, each.run.name, each.records, _saved(save, kind, kinds))
-        for kind, each in zip(kinds, every, strict=True)
-    ]
+    return _finished(store, every, save)
 
 
 def resume(
@@ -201,7 +197,7 @@ def _begun(store: Store, command: str, planned: dict[str, Planned]) -> dict[str,
         base = _unused(store, suite)
         runs = {
             kind: Run(
-                name=f"{base}{AT}{kind}",
+                name=name_on(base, kind),
                 started=now(),
                 command=command,
                 plan=made.plan,
@@ -223,7 +219,7 @@ def _begun(store: Store, command: str, planned: dict[str, Planned]) -> dict[str,
 def _unused(store: Store, suite: str) -> str:
     """A name for runs of this moment, which no run has before its kind."""
     name = store.unused_name(suite)
-    taken = {each.partition(AT)[0] for each in _names(store)}
+    taken = {group_of(each) or each for each in _names(store)}
     numbered = (f"{name}-{number}" for number in range(2, len(taken) + 3))
     return name if name not in taken else next(each for each in numbered if each not in taken)
 
@@ -260,15 +256,19 @@ def _how_to_finish(every: Iterable[OnKind], store: Store, engine: OnRay) -> str:
     return "; ".join(f"{how_to_finish(each.run, store)}{engine.options}" for each in every)
 
 
-def _saved(save: str, kind: str, kinds: Sequence[str] | dict[str, list[Node]]) -> str:
-    """The saved name of a run: with its kind where there are several."""
-    return f"{save}{AT}{kind}" if save and len(kinds) > 1 else save
+def _finished(store: Store, every: Sequence[OnKind], save: str) -> list[Conducted]:
+    """The finished runs; a saved name stands for all of them."""
+    if len(every) == 1:
+        return [finished(store, every[0].run.name, every[0].records, save)]
+    found = [finished(store, each.run.name, each.records, "") for each in every]
+    replaced = store.save(save, group_of(found[0].run.name)) if save else ""
+    return [found[0]._replace(replaced=replaced), *found[1:]]
 
 
 def _kind_of(run: Run) -> str:
     """The kind of machine of a run: the end of its name, or that of its machine."""
-    if AT in run.name:
-        return run.name.rpartition(AT)[2]
+    if named := kind_in_name(run.name):
+        return named
     gpus = [each["name"] for each in run.machine.get("devices") or () if "uuid" in each]
     return kind_of(str(run.machine.get("cpu", "")), gpus)
 
