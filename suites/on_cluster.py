@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 RAY: Final = "ray"
 ENGINES: Final = ("local", RAY)
 INSTALL: Final = 'python -m pip install -c constraints.txt -e ".[cluster]"'
+SILENT: Final = {"RAY_DEDUP_LOGS": "1", "RAY_DEDUP_LOGS_SKIP_REGEX": "^"}
+"""Variables that Ray reads when it is imported: it prints the log of a node that died to standard
+output, and skips lines that match."""
 _NAMES: Final = 5
 """Names that are tried for a run: another run may begin in the same second."""
 
@@ -55,6 +59,7 @@ class OnRay:
 
     def connected(self) -> RayCluster:
         """The cluster. Raises ValueError without Ray, and without a cluster."""
+        os.environ.update(SILENT)
         try:
             from suites.engine.cluster.ray_cluster import RayCluster  # noqa: PLC0415 - an extra
         except ModuleNotFoundError as error:

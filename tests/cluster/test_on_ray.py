@@ -54,10 +54,12 @@ def test_a_node_that_is_killed_costs_no_stored_record(nodes: Nodes, folder: Path
     before = [json.loads(line_of(program.stdout)) for _ in range(3)]
     nodes.do("kill")
     try:
-        status, _, said = ended(program)
+        status, printed, said = ended(program)
     finally:
         nodes.do("add")
     assert status == 0, said
+    assert {json.loads(line)["kind"] for line in printed.splitlines()} == {"record", "run"}
+    assert "raylet" not in said
     ((run, records),) = stored(folder).values()
     assert run.name.endswith("@alpha")
     assert sorted((r.session, r.implementation) for r in records) == sorted(
