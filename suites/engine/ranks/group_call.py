@@ -201,7 +201,7 @@ class _Whole(torch.autograd.Function):
     """The call of a group in torch's graph: its backward pass is the group's."""
 
     @staticmethod
-    def forward(  # type: ignore[override] # torch's takes anything
+    def forward(
         ctx: Any,
         ranks: Ranks,
         problem: Problem,
@@ -217,7 +217,7 @@ class _Whole(torch.autograd.Function):
         return out
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:  # type: ignore[override] # torch's
+    def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
         """The whole gradients of q, k and v."""
         ranks, problem, token, requires = ctx.of
         made = ranks.backward(problem, token, grad, requires)

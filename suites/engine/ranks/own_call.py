@@ -96,7 +96,7 @@ class OwnRank:
         Every call gets a mask of its own, so that no cache keyed by `id(mask)` is right by chance.
         """
         mask = replace(problem.mask.resolved(problem.batch, problem.key_length))
-        arguments = {
+        arguments: dict[str, Any] = {
             "mask": mask,
             "scale": problem.softmax_scale,
             "softcap": problem.softcap,
