@@ -386,6 +386,9 @@ def test_a_function_of_a_group_is_called_on_whole_tensors_by_its_group_call() ->
 
         def forget(self) -> None: ...
 
-    each = replace(implementation(Limits(ranks=True))(group_function), group_call=Call())
+    without = implementation(Limits(ranks=True))(group_function)
+    with pytest.raises(ValueError, match="group_function needs a group of processes"):
+        without.prepared(Problem(ranks=2))
+    each = replace(without, group_call=Call())
     made: Any = each.prepared(Problem(ranks=2))()
     assert made == "in 2 processes"
