@@ -211,10 +211,13 @@ class Implementation:
         """Do the set-up for a problem; returns `bound(bias=..., sink=...)`, as `bind` calls it.
 
         What that returns is a function of q, k and v, [B, H, T, D] whatever the function's layout.
-        One of a group gets whole tensors here, in the processes of `group_call`.
+        One of a group gets whole tensors here, in the processes of `group_call`. Raises ValueError
+        where it has none.
         """
         if self.group_call is not None:
             return self.group_call.prepared(problem)
+        if self.takes_group:
+            raise ValueError(f"{self} needs a group of processes, which `check` and `run` start")
         move(self.function, problem.device)
         if self.convention is None and not self.prepares:
             mask = problem.mask.resolved(problem.batch, problem.key_length)

@@ -22,6 +22,7 @@ from suites.measure.allocator import give_back
 from suites.measure.memory import Usage
 from suites.measure.unseen import unseen
 from suites.records.kernels import UNSEEN, fallback
+from suites.records.on_rank import OnRank
 from suites.records.record import CHECK, Record
 
 
@@ -52,7 +53,8 @@ def _check_one(task: Check, name: str, sender: Sender, checker: Checker) -> Reco
     clear_caches(each)
     compilers.forget()
     found = checker.check(each)
-    usage, on_ranks = found.usage, ()
+    usage = found.usage
+    on_ranks: tuple[OnRank, ...] = ()
     if (ranks := ranks_of(each)) and not found.fault:
         on_ranks = in_check(ranks, task.problem, task.seed)
         usage = Usage(peak_bytes(on_ranks), None)

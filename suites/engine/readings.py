@@ -94,6 +94,8 @@ def choose_readings(task: ChooseReadings, sender: Sender) -> None:
 
 
 def _chosen(part: Implementation, kinds: Sequence[Problem], seed: int) -> ReadingsChosen:
+    if part.takes_group:  # it follows the contract
+        return ReadingsChosen(readings={})
     trials = list(_tried(part, kinds, seed))
     if not trials:
         return ReadingsChosen(readings={})

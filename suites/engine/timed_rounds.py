@@ -203,10 +203,12 @@ class Bench:
     def _on_ranks(self, arm: Arm, found: SetUp) -> tuple[OnRank, ...]:
         """The times of every rank of a group; empty for one process."""
         ranks = ranks_of(found.implementation)
+        inputs = self.inputs
         if ranks is None or not isinstance(arm.sampler, RanksSampler):
             return ()
-        inputs = self.inputs.sets[0]
-        return in_session(ranks, self.problem, inputs, arm.sampler.samples)
+        if not isinstance(inputs, TimedInputs):
+            raise TypeError("a model around a group; its problem has no ranks")
+        return in_session(ranks, self.problem, inputs.sets[0], arm.sampler.samples)
 
     def capture(self) -> bool:
         """Choose one sampler for all arms in the rounds; whether it is that of CUDA graphs."""

@@ -356,7 +356,8 @@ def test_a_parameter_group_makes_a_function_one_of_a_group() -> None:
         assert each.limits[0].ranks
         assert each.refusals(Problem()) != ()
         assert each.refusals(Problem(ranks=2)) == ()
-        assert each.bound(mask=FULL, scale=1.0, group="the group")(1, 2, 3) == (1, "the group")
+        group: Any = "the group"
+        assert each.bound(mask=FULL, scale=1.0, group=group)(1, 2, 3) == (1, "the group")
 
 
 def test_zigzag_takes_two_chunks_for_each_rank() -> None:
@@ -385,5 +386,9 @@ def test_a_function_of_a_group_is_called_on_whole_tensors_by_its_group_call() ->
 
         def forget(self) -> None: ...
 
-    each = replace(implementation(Limits(ranks=True))(group_function), group_call=Call())
-    assert each.prepared(Problem(ranks=2))() == "in 2 processes"
+    without = implementation(Limits(ranks=True))(group_function)
+    with pytest.raises(ValueError, match="group_function needs a group of processes"):
+        without.prepared(Problem(ranks=2))
+    each = replace(without, group_call=Call())
+    made: Any = each.prepared(Problem(ranks=2))()
+    assert made == "in 2 processes"

@@ -122,6 +122,7 @@ class Ranks:
             mode="grad" if any(requires) else mode,
             deterministic=torch.get_deterministic_debug_mode(),
             memory_limit=self._memory(problem),
+            together=self.groups.is_timed,
         )
 
     def _memory(self, problem: Problem) -> int:
@@ -165,8 +166,13 @@ class Ranks:
             if required
         }
         written = shared.written("grad", grad)
-        memory = self._memory(problem)
-        order = Backward(token=token, grad=written, gradients=wanted, memory_limit=memory)
+        order = Backward(
+            token=token,
+            grad=written,
+            gradients=wanted,
+            memory_limit=self._memory(problem),
+            together=self.groups.is_timed,
+        )
         self._ask(problem, order)
         return {name[1:]: self._read(problem, each) for name, each in wanted.items()}
 
@@ -195,7 +201,7 @@ class _Whole(torch.autograd.Function):
     """The call of a group in torch's graph: its backward pass is the group's."""
 
     @staticmethod
-    def forward(  # type: ignore[override] # torch's takes anything
+    def forward(
         ctx: Any,
         ranks: Ranks,
         problem: Problem,
@@ -211,7 +217,7 @@ class _Whole(torch.autograd.Function):
         return out
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:  # type: ignore[override] # torch's
+    def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
         """The whole gradients of q, k and v."""
         ranks, problem, token, requires = ctx.of
         made = ranks.backward(problem, token, grad, requires)

@@ -22,10 +22,12 @@ Kind = tuple[int, str]
 class Groups:
     """Running groups; one that ended is started again when it is needed.
 
-    spent_ms  milliseconds that each rank spent in calls since `restart_clock`
+    spent_ms  milliseconds that each rank spent in calls since `start_clock`
+    is_timed  whether the clock runs
     """
 
     spent_ms: list[float] = field(default_factory=list)
+    is_timed: bool = False
     _running: dict[Kind, tuple[Group, SharedTensors]] = field(default_factory=dict)
 
     def running(self, ranks: int, device: str) -> Group:
@@ -45,9 +47,14 @@ class Groups:
         self.running(ranks, device)
         return self._running[ranks, device][1]
 
-    def restart_clock(self) -> None:
+    def start_clock(self) -> None:
         """Count the milliseconds of every rank from zero."""
-        self.spent_ms = []
+        self.spent_ms, self.is_timed = [], True
+
+    def stop_clock(self) -> tuple[float, ...]:
+        """The milliseconds of every rank since the start."""
+        self.is_timed = False
+        return tuple(self.spent_ms)
 
     def ask(
         self, ranks: int, device: str, order: Order, limit_s: float, stated_s: float

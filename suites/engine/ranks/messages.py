@@ -58,6 +58,7 @@ class Forward:
     mode           grad, no_grad or inference
     deterministic  torch's mode, which fills new memory with NaN
     memory_limit   bytes that the call may add on this rank
+    together       whether all ranks begin at one instant, to be timed
     """
 
     source: Source
@@ -69,6 +70,7 @@ class Forward:
     mode: str = "no_grad"
     deterministic: int = 0
     memory_limit: int
+    together: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +84,7 @@ class Backward:
     grad: Shared
     gradients: dict[str, Shared]
     memory_limit: int
+    together: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

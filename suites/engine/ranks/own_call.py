@@ -96,7 +96,7 @@ class OwnRank:
         Every call gets a mask of its own, so that no cache keyed by `id(mask)` is right by chance.
         """
         mask = replace(problem.mask.resolved(problem.batch, problem.key_length))
-        arguments = {
+        arguments: dict[str, Any] = {
             "mask": mask,
             "scale": problem.softmax_scale,
             "softcap": problem.softcap,
@@ -116,7 +116,8 @@ class OwnRank:
             for x, requires in zip((given.q, given.k, given.v), order.requires, strict=True)
         ]
         with MODES[order.mode](), _deterministic(order.deterministic):
-            self.begin_together()
+            if order.together:
+                self.begin_together()
             began = self.now_ns()
             out = function(*leaves)
             took_ms = (self.now_ns() - began) / 1e6
@@ -140,7 +141,8 @@ class OwnRank:
         on_cpu = replace(kept.problem, device="cpu")
         grad = part_of(self.tensors.whole(order.grad), queries, on_cpu, self.device)
         wanted = [x for x in kept.leaves if x.requires_grad]
-        self.begin_together()
+        if order.together:
+            self.begin_together()
         began = self.now_ns()
         made = torch.autograd.grad(
             kept.out, wanted, grad, retain_graph=True, materialize_grads=True

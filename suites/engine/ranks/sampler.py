@@ -22,11 +22,11 @@ class RanksClock:
 
     def start(self) -> None:
         """Count from zero."""
-        self.groups.restart_clock()
+        self.groups.start_clock()
 
     def stop(self) -> float:
         """Milliseconds that the slowest rank spent in its calls since `start`."""
-        self.by_rank = tuple(self.groups.spent_ms)
+        self.by_rank = self.groups.stop_clock()
         return max(self.by_rank, default=0.0)
 
 

@@ -65,8 +65,8 @@ def test_output_and_gradients_of_a_group_are_those_of_one_process() -> None:
     inputs = make_inputs(TRAINING, purpose="test")
     made = call_of(ring().prepared(TRAINING)(), inputs)()
 
-    def alone(*qkv: torch.Tensor) -> torch.Tensor:
-        return scaled_dot_product_attention(*qkv, is_causal=True, enable_gqa=True)
+    def alone(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+        return scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
 
     for one, other in zip(made, call_of(alone, inputs)(), strict=True):
         torch.testing.assert_close(one, other)
