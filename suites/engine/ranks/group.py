@@ -16,6 +16,8 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Final
 
+import psutil
+
 from suites.engine.ranks import endings
 from suites.engine.ranks.messages import Order, Reply
 from suites.measure.group_errors import GroupError
@@ -28,6 +30,8 @@ GRACE_S: Final = 1.0
 message is often of a rank that lost its peer."""
 IN_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - the folder is made by mkdtemp within it
 """A file system in memory, for the tensors that are handed over."""
+PREFIX: Final = "attnbench-ranks-"
+"""Start of the name of a folder with shared tensors; the process id of its session follows."""
 
 
 class Group:
@@ -42,8 +46,9 @@ class Group:
     def __init__(
         self, ranks: int, device: str, threads: int, cpus: Sequence[frozenset[int]]
     ) -> None:
-        place = IN_MEMORY if os.access(IN_MEMORY, os.W_OK) else None
-        self.folder = Path(tempfile.mkdtemp(prefix="attnbench-ranks-", dir=place))
+        place = IN_MEMORY if os.access(IN_MEMORY, os.W_OK) else Path(tempfile.gettempdir())
+        _delete_left(place)
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=place))
         self.ranks = ranks
         self._connections: list[Connection] = []
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -138,6 +143,14 @@ class Group:
             connection.close()
         self._processes, self._connections = [], []
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _delete_left(place: Path) -> None:
+    """Delete folders of sessions that were killed: their tensors take memory."""
+    for each in place.glob(f"{PREFIX}*-*"):
+        pid = each.name.removeprefix(PREFIX).partition("-")[0]
+        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
+            shutil.rmtree(each, ignore_errors=True)
 
 
 def _received(connection: Connection) -> Reply | None:
