@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from impls import expect_known, fingerprint
 from suites.conducting import (
@@ -167,8 +167,7 @@ def _planned(
         inputs=tuple(luggage.place(path) for path in placed.request.inputs),
     )
     job = Job(work=MakePlan(request=sent), files=luggage.packed())
-    jobs = {cluster.begin(nodes[0], job): kind for kind, nodes in kinds.items()}
-    found = _answers(jobs, kinds, cluster)
+    found = _answers(job, kinds, cluster)
     plans = {}
     for kind, made in found.items():
         plan = luggage.received(made.plan)
@@ -177,21 +176,32 @@ def _planned(
     return plans
 
 
-def _answers(
-    jobs: dict[Any, str], kinds: dict[str, list[Node]], cluster: Cluster
-) -> dict[str, Planned]:
-    """The plans that jobs make. Raises ValueError for the first that makes none."""
+def _answers(job: Job, kinds: dict[str, list[Node]], cluster: Cluster) -> dict[str, Planned]:
+    """The plan that the first node of each kind makes.
+
+    A node that is lost meanwhile leaves `kinds`; the next one of its kind makes the plan. Raises
+    ValueError for a job that makes no plan, and where no node of a kind is left.
+    """
+    jobs = {cluster.begin(nodes[0], job): kind for kind, nodes in kinds.items()}
     found: dict[str, Planned] = {}
     left = set(jobs)
     while left:
-        for job, event in cluster.events(LOOK_EVERY_S):
+        for each, event in cluster.events(LOOK_EVERY_S):
+            kind = jobs[each]
             if isinstance(event, Planned):
-                found[jobs[job]] = event
-            elif isinstance(event, (Refused, Lost)):
-                where = f"{kinds[jobs[job]][0].host}, {jobs[job]}" if job in jobs else ""
-                raise ValueError(f"{event.reason} (on {where})")  # noqa: TRY004 - one line for users
+                found[kind] = event
+            elif isinstance(event, Refused):
+                raise ValueError(f"{event.reason} (on {kinds[kind][0].host}, {kind})")  # noqa: TRY004 - one line for users
+            elif isinstance(event, Lost):
+                lost = kinds[kind].pop(0)
+                if not kinds[kind]:
+                    raise ValueError(f"{event.reason} (on {lost.host}, {kind}); no node is left")
+                left.discard(each)
+                again = cluster.begin(kinds[kind][0], job)
+                jobs[again] = kind
+                left.add(again)
             elif isinstance(event, Done):
-                left.discard(job)
+                left.discard(each)
     return {kind: found[kind] for kind in kinds}
 
 

@@ -10,7 +10,11 @@ from pathlib import Path
 import pytest
 
 from suites import on_cluster
+from suites.engine.cluster.jobs import Job, MakePlan, Planned
+from suites.engine.cluster.nodes import Node
+from suites.engine.cluster.pool import Done, Event, Lost
 from suites.on_cluster import OnRay, engine_of
+from suites.records.reading import NO_PLAN
 from suites.request.planning import requested
 from suites.request.suites import named
 from tests.command_line.program import call
@@ -77,7 +81,6 @@ def test_what_does_not_travel_is_refused(given: dict[str, str | list[str]], said
 
 
 def test_the_kind_of_a_run_is_that_of_its_name_or_of_its_machine() -> None:
-    from suites.records.reading import NO_PLAN
     from suites.records.store import Run
 
     run = Run(name="r@big.one", started="", command="", plan=NO_PLAN, machine={"cpu": "AMD EPYC"})
@@ -85,3 +88,47 @@ def test_the_kind_of_a_run_is_that_of_its_name_or_of_its_machine() -> None:
     assert on_cluster._kind_of(replace(run, name="r")) == "amd-epyc"
     gpu = {"devices": [{"device": "cuda", "name": "NVIDIA H200", "uuid": "x"}]}
     assert on_cluster._kind_of(replace(run, name="r", machine=gpu)) == "nvidia-h200"
+
+
+class Planning:
+    """A stand-in for a cluster whose nodes make a plan, or are lost meanwhile.
+
+    lost  the nodes that are lost
+    """
+
+    def __init__(self, *lost: str) -> None:
+        self.lost = lost
+        self.asked: list[str] = []
+
+    def begin(self, node: Node, job: Job) -> str:
+        assert isinstance(job.work, MakePlan)
+        self.asked.append(node.key)
+        return node.key
+
+    def events(self, within_s: float) -> list[tuple[str, Event]]:
+        assert within_s > 0
+        key = self.asked[-1]
+        if key in self.lost:
+            return [(key, Lost(reason="the node died", gone=True))]
+        return [(key, Planned(plan=NO_PLAN, machine={"cpu": key})), (key, Done())]
+
+    def stop(self) -> None:
+        raise AssertionError("nothing is stopped")
+
+
+def planned_by(cluster: Planning, kinds: dict[str, list[Node]]) -> dict[str, Planned]:
+    job = Job(work=MakePlan(request=requested(named("quick"), {})), files={})
+    return on_cluster._answers(job, kinds, cluster)
+
+
+def test_a_node_that_is_lost_while_it_plans_is_replaced_by_the_next_of_its_kind() -> None:
+    nodes = [Node(key=key, host=f"host-{key}", kind="big", cpus=1) for key in "abc"]
+    kinds, cluster = {"big": list(nodes)}, Planning("a")
+    assert planned_by(cluster, kinds)["big"].machine == {"cpu": "b"}
+    assert (cluster.asked, kinds["big"]) == (["a", "b"], nodes[1:])
+
+
+def test_a_kind_whose_nodes_are_all_lost_while_they_plan_is_one_line() -> None:
+    kinds = {"big": [Node(key=key, host=f"host-{key}", kind="big", cpus=1) for key in "ab"]}
+    with pytest.raises(ValueError, match=r"the node died \(on host-b, big\); no node is left"):
+        planned_by(Planning("a", "b"), kinds)
