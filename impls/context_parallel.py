@@ -45,6 +45,7 @@ from impls.interface import CAUSAL, Limits, Mask, implementation
         cuda_capability=(8, 0),
         cuda_capability_below=(12, 2),
     ),
+    slow_start=True,  # torch traces every operator for every new shape
     shards="zigzag",
 )
 def context_parallel(
