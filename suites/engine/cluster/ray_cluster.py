@@ -90,7 +90,8 @@ class RayCluster:
     def nodes(self) -> list[Node]:
         """The places for jobs: every node with CPUs, or each GPU of a node.
 
-        Raises ValueError for a node that cannot run this program.
+        A node that leaves the cluster meanwhile has none. Raises ValueError for one that stays and
+        does not answer, and for one that cannot run this program.
         """
         known = [each for each in _listed() if each["Alive"] and each["Resources"].get("CPU")]
         looked = [
@@ -99,15 +100,15 @@ class RayCluster:
             .remote()
             for each in known
         ]
-        try:
-            facts = ray.get(looked, timeout=LOOK_S)
-        except RayError as error:
-            raise ValueError(f"a node of the cluster does not answer: {_line(error)}") from None
-        return [
-            place
-            for each, found in zip(known, facts, strict=True)
-            for place in _places(each, found)
-        ]
+        ray.wait(looked, num_returns=len(looked), timeout=LOOK_S)
+        places = []
+        for each, facts in zip(known, looked, strict=True):
+            try:
+                places += _places(each, ray.get(facts, timeout=0))
+            except RayError as error:
+                if _is_alive(each["NodeID"]):
+                    raise ValueError(f"a node does not answer: {_line(error)}") from None
+        return places
 
     def begin(self, node: Node, job: Job) -> Any:
         """Begin a job on a node."""
