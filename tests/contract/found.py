@@ -20,11 +20,18 @@ from impls.interface import Implementation, Limits, Problem
 from impls.interface.template import template
 from suites.agreement.checker import Checker
 from suites.agreement.hard_checks import HardFindings
+from suites.engine.ranks.group_call import Limited, grouped
+from suites.engine.ranks.messages import Source
 from suites.request.suites import named
 from tests.contract.covering import few
 
 KNOWN = impls.load()
-FOUND = impls.select([n for n, each in KNOWN.items() if isinstance(each, Implementation)], KNOWN)
+OF_A_GROUP: Final = Limited(time_s=600.0, memory_bytes=1 << 32)
+"""Limits of one that a group of processes computes."""
+FOUND = [
+    grouped(each, Source(spec=str(each), files={each.name: str(each.file)}), OF_A_GROUP)
+    for each in impls.select([n for n, e in KNOWN.items() if isinstance(e, Implementation)], KNOWN)
+]
 LAYERS = [each for each in FOUND if each.projections]
 OWN_REFERENCE = [each for each in FOUND if each.reference is not None]
 ATTENTION = [each for each in FOUND if not each.projections and each.reference is None]

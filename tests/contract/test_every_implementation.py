@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 import torch
@@ -31,7 +32,10 @@ def accepted(each: Implementation) -> list[Problem]:
     """The problems of any device that an implementation accepts."""
     capability = (9, 0)  # of an H100; torch's kernels refuse devices newer than they know
     devices = ("cpu", "cuda", "mps")
-    return [p for d in devices for p in problems(d) if not each.refusals(p, capability)]
+    # The suite has problems of a group on the CPU alone, where ranks may be more than cores.
+    of_groups = [replace(p, device="cuda") for p in problems() if p.ranks > 1]
+    every = [*(p for d in devices for p in problems(d)), *of_groups]
+    return [p for p in every if not each.refusals(p, capability)]
 
 
 def test_every_file_of_the_folder_imports_here() -> None:

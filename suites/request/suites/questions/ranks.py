@@ -26,7 +26,6 @@ SUITE: Final = Suite(
     minutes=6.0,
     budget_s=5 * 60.0,
     names=("ring", "ulysses", "context_parallel"),
-    slow_starts=True,
     baselines=("ring",),
     left_out=(
         "four ranks and more: they need a core each (--ranks 4)",
