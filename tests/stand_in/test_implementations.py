@@ -32,7 +32,9 @@ CHOSEN = impls.select(
 EVERY = [
     each
     for each in (*FOUND, *WRITTEN)
-    if each.name not in NOT_EMULATED and any("cuda" in limits.devices for limits in each.limits)
+    if each.name not in NOT_EMULATED
+    and not each.takes_group  # its ranks need NCCL
+    and any("cuda" in limits.devices for limits in each.limits)
 ]
 PROBLEMS = [
     Problem.parse(f"{words} cuda")
