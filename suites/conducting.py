@@ -326,7 +326,7 @@ def finished(store: Store, name: str, records: list[Record], save: str) -> Condu
 
 
 def how_to_finish(run: Run, store: Store) -> str:
-    """What is stored of a run, and the command that finishes it."""
+    """A sentence with the number of stored records, and the command that finishes the run."""
     url = "" if store.url == DEFAULT_STORE else f" --store {shlex.quote(store.shown)}"
     return (
         f"stopped; {len(store.records(run.name))} records are stored; finish with: "

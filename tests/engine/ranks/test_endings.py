@@ -1,4 +1,4 @@
-"""What is said of ranks that died, raised or hang."""
+"""The messages for ranks that died, raised an exception, or hang."""
 
 from __future__ import annotations
 
