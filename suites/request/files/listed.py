@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +21,16 @@ _LINE: Final = re.compile(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line with a problem: its place in the file, and its parts as they are written."""
+
+    place: str
+    problem: str
+    count: str | None
+    label: str | None
+
+
 def suite_of(path: Path) -> Suite:
     """The suite of a file with one problem a line; a count before it, `# label` after it.
 
@@ -30,10 +40,10 @@ def suite_of(path: Path) -> Suite:
     lines = list(_lines(path))
     if not lines:
         raise ValueError(f"{path} has no problem; expected one a line, as b1 h8 t512 d64 causal")
-    step = path.name if any(found["count"] for _, found in lines) else ""
+    step = path.name if any(line.count for line in lines) else ""
 
     def cases(devices: tuple[str, ...], gpu: Gpu) -> tuple[Case, ...]:  # noqa: ARG001 - the file decides
-        return _merged(_case(place, found, step, devices[0]) for place, found in lines)
+        return _merged(_case(line, step, devices[0]) for line in lines)
 
     cases(("cpu",), Gpu())  # refuses a wrong line before anything starts
     return Suite(
@@ -52,8 +62,7 @@ def sessions_for(problems: int) -> int:
     return 5 if problems < MANY else 3
 
 
-def _lines(path: Path) -> Iterator[tuple[str, re.Match[str]]]:
-    """Each line with a problem: its place, and its parts."""
+def _lines(path: Path) -> Iterator[_Line]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -61,7 +70,7 @@ def _lines(path: Path) -> Iterator[tuple[str, re.Match[str]]]:
     for number, line in enumerate(lines, 1):
         found = _LINE.fullmatch(line.strip())
         if found and found["problem"]:
-            yield f"{path}, line {number}", found
+            yield _Line(f"{path}, line {number}", **found.groupdict())
 
 
 def _merged(cases: Iterable[Case]) -> tuple[Case, ...]:
@@ -73,12 +82,12 @@ def _merged(cases: Iterable[Case]) -> tuple[Case, ...]:
     return tuple(replace(case, count=count) for case, count in counts.items())
 
 
-def _case(place: str, found: re.Match[str], step: str, device: str) -> Case:
+def _case(line: _Line, step: str, device: str) -> Case:
     try:
-        problem = Problem.parse(found["problem"], device=device)
+        problem = Problem.parse(line.problem, device=device)
     except ValueError as error:
-        raise ValueError(f"{place}: {error}") from None
-    count = float(found["count"] or 1)
+        raise ValueError(f"{line.place}: {error}") from None
+    count = float(line.count or 1)
     if not count:
-        raise ValueError(f"{place}: 0 calls; expected more than 0")
-    return Case(problem=problem, label=found["label"] or "", step=step, count=count)
+        raise ValueError(f"{line.place}: 0 calls; expected more than 0")
+    return Case(problem=problem, label=line.label or "", step=step, count=count)
