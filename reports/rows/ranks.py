@@ -41,6 +41,9 @@ class RankRow:
     overlap: float | None
 
 
+COLUMNS = tuple(RankRow.__dataclass_fields__)
+
+
 def ranks(run: Run, records: Iterable[Record]) -> list[RankRow]:
     """A row for each rank of what was answered by a group, in the plan's order.
 

@@ -7,7 +7,6 @@ import signal
 import socket
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -110,27 +109,26 @@ def test_two_runs_at_once_into_postgresql(nodes: Nodes, folder: Path, url: str) 
 
 
 PLANTED = """
+import time
+
 import torch.nn.functional as F
 
 
-def _spin(count):
-    for _ in range(count):
-        pass
-
-
 def base(q, k, v, is_causal=False):
-    _spin(20000)
     return F.scaled_dot_product_attention(q, k, v, is_causal=is_causal)
 
 
 def same(q, k, v, is_causal=False):
-    _spin(20000)
     return F.scaled_dot_product_attention(q, k, v, is_causal=is_causal)
 
 
 def slower(q, k, v, is_causal=False):
-    _spin(23000)
-    return F.scaled_dot_product_attention(q, k, v, is_causal=is_causal)
+    start = time.perf_counter()
+    out = F.scaled_dot_product_attention(q, k, v, is_causal=is_causal)
+    end = start + 1.03 * (time.perf_counter() - start)
+    while time.perf_counter() < end:
+        pass
+    return out
 """
 
 
@@ -138,22 +136,22 @@ def test_verdicts_on_planted_pairs_are_those_of_the_local_engine(
     nodes: Nodes, folder: Path
 ) -> None:
     (folder / "planted.py").write_text(PLANTED)
-    settings = ("--threads", "1", "--sessions", "5", "--json")
-    words = (*PROBLEM, *settings, "--impl", "planted.py", "--against", "base")
+    precise = ("--precision", "0.8%", "--delta", "1.5%", "--sessions", "20", "--json")
+    pairs = ("--impl", "planted.py", "--against", "base")
+    words = ("--problem", "b1 h1 t128 d32", "--threads", "1", *precise, *pairs)
     for _, printed, said in (
         nodes.ended(folder, *words, "--on", "beta"),
         ended(started(folder, *words)),
     ):
         found = verdicts(printed)
-        assert set(found) == {"same", "slower"}, said
-        assert found["slower"]["verdict"] == "slower"
-        assert found["same"]["ratio"] < found["slower"]["ratio"]
+        assert found["slower"] == "slower", said
+        assert found["same"] in ("same", "inconclusive"), said
 
 
-def verdicts(printed: str) -> dict[str, dict[str, Any]]:
-    """The verdict and ratio of each implementation, in the last line of a run's JSON."""
+def verdicts(printed: str) -> dict[str, str]:
+    """The verdict on each implementation, in the last line of a run's JSON."""
     run = json.loads(printed.splitlines()[-1])
-    return {each["implementation"]: each for each in run["verdicts"]}
+    return {each["implementation"]: each["verdict"] for each in run["verdicts"]}
 
 
 @pytest.mark.parametrize(

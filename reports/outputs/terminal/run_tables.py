@@ -27,6 +27,7 @@ from reports.outputs.terminal.longest_table import longest_table
 from reports.outputs.terminal.not_measured import not_measured_tables
 from reports.outputs.terminal.ordering_table import ordering_table
 from reports.outputs.terminal.own_inputs import own_inputs_table
+from reports.outputs.terminal.ranks_table import ranks_table
 from reports.outputs.terminal.tail_table import tail_table
 from reports.outputs.terminal.verdict_tables import across_tables, verdict_tables
 from reports.rows.panels import MODELS, panels_of
@@ -83,6 +84,7 @@ def summary(analysis: Analysis, *, every: bool = False) -> list[RenderableType]:
         *in_models_table(analysis, every=every),
         *own_inputs_table(analysis, every=every),
         *tail_table(analysis),
+        *ranks_table(analysis),
         *ordering_table(analysis, every=every),
         *counterpart_tables(analysis, every=every),
         *longest_table(analysis),

@@ -1,24 +1,31 @@
-"""Each rank of a group of processes: its row on the page and in the JSON."""
+"""Each rank of a group of processes: its row on the page, in the terminal and in exports."""
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
 from itertools import chain
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
 
 from impls.interface import Limits, Problem
 from reports.analysis.run_analysis import Analysis
+from reports.outputs.export.export import export
 from reports.outputs.export.json_data import of_run
 from reports.outputs.html.page import page
-from reports.rows.ranks import RankRow, ranks
+from reports.outputs.terminal.run_tables import summary
+from reports.rows.ranks import COLUMNS, RankRow, ranks
 from reports.views import terms
 from reports.views.parts import ranks as part
-from reports.views.ranks import HEADS, MEANINGS
+from reports.views.ranks import HEADING, HEADS, MEANINGS
 from suites.records.on_rank import OnRank
 from suites.records.plan import Entry
 from suites.records.record import CHECK, Record
 from suites.records.store import Run
-from tests.saved_run import small_run
+from tests.saved_run import small_run, stored
 
 ALONE, TOGETHER = map(Problem.parse, ("h8 t1024 fp32 cpu", "h8 t1024 fp32 cpu ranks2"))
 ABLE = tuple(Entry(name=name, limits=(Limits(ranks=True),)) for name in ("base", "other"))
@@ -119,6 +126,7 @@ def test_a_run_without_a_group_has_neither_table_nor_terms() -> None:
     assert part.section(analysis) is None
     assert not {term.word for term in terms.of_plan(analysis.plan)} & set(MEANINGS)
     assert of_run(analysis)["ranks"] == []
+    assert HEADING not in terminal(analysis)
 
 
 def test_programs_read_each_rank() -> None:
@@ -127,3 +135,32 @@ def test_programs_read_each_rank() -> None:
         chain.from_iterable(((0, name), (1, name)) for name in ("base", "other"))
     )
     assert set(data["ranks"][0]) == set(RankRow.__dataclass_fields__)
+
+
+def terminal(analysis: Analysis) -> str:
+    """What the end of a run prints."""
+    kept = io.StringIO()
+    Console(file=kept, width=100).print(*summary(analysis), sep="\n")
+    return kept.getvalue()
+
+
+def test_the_terminal_has_a_row_for_each_rank() -> None:
+    printed = terminal(Analysis(*run_with_ranks()))
+    lines = printed[printed.index(f"{HEADING} of {TOGETHER}") :].splitlines()
+    rows = [line.split() for line in lines if line.split()[:1] in (["base"], ["other"])]
+    assert rows[:2] == [
+        ["base", "0", "4.10", "1.00", "2.00", "2.00", "3.00", "45", "%"],
+        ["base", "1", "5.20", "2.00", "2.00", "2.00", "-", "-"],
+    ]
+    assert [row[:2] for row in rows[2:4]] == [["other", "0"], ["other", "1"]]
+
+
+def test_the_csv_has_a_file_of_ranks_with_a_group_alone(tmp_path: Path) -> None:
+    run, records = run_with_ranks()
+    export(stored(run, records), run, "csv", tmp_path / "run.csv")
+    table = pd.read_csv(tmp_path / "run-ranks.csv")
+    assert tuple(table.columns) == COLUMNS
+    assert list(table["sent_bytes"]) == [2**20, 2**21] * 2
+    alone, records = small_run(problems=(ALONE,), made=ABLE)
+    written = export(stored(alone, records), alone, "csv", tmp_path / "alone.csv")
+    assert "alone-ranks.csv" not in {each.name for each in written}

@@ -1,7 +1,8 @@
-"""csv: measurements and samples; percentiles, errors on own inputs, sums of steps, steps of models.
+"""csv: measurements and samples; percentiles, ranks, errors on own inputs, steps and models.
 
-The files beside it are NAME-samples.csv, NAME-tails.csv, NAME-own-inputs.csv, NAME-steps.csv,
-NAME-cases.csv, NAME-in-models.csv and NAME-layers.csv; each exists where it has rows.
+The files beside it are NAME-samples.csv, NAME-tails.csv, NAME-ranks.csv, NAME-own-inputs.csv,
+NAME-steps.csv, NAME-cases.csv, NAME-in-models.csv and NAME-layers.csv; each exists where it has
+rows.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from reports.rows.columns import columns
 from reports.rows.measurements import measured_columns, measurement_head
 from reports.rows.own_inputs import COLUMNS as OWN_COLUMNS
 from reports.rows.own_inputs import own_inputs
+from reports.rows.ranks import COLUMNS as RANK_COLUMNS
+from reports.rows.ranks import ranks
 from reports.views.text import printable
 from suites.records.store import Run, Store
 
@@ -37,6 +40,7 @@ def write(store: Store, run: Run, path: Path) -> tuple[Path, ...]:
     beside.write_text(_table(samples(analysis), SAMPLE_COLUMNS), encoding="utf-8")
     further = {
         "tails": _table(map(tail_columns, analysis.tails), COLUMNS) if analysis.tails else "",
+        "ranks": _some(map(columns, ranks(analysis.run, analysis.records)), RANK_COLUMNS),
         "own-inputs": _own_inputs(analysis),
         "steps": _table(sum_rows(analysis), SUM_COLUMNS) if analysis.steps else "",
         "cases": _table(case_rows(analysis), CASE_COLUMNS) if analysis.steps else "",
