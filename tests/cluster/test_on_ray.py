@@ -80,10 +80,7 @@ def test_ctrl_c_ends_every_process_and_the_local_engine_finishes_the_run(
     status, _, said = ended(program)
     assert status == 130
     assert "finish with: python run_bench.py run --resume" in said
-    deadline_s = time.monotonic() + PATIENT_S
-    while on_nodes() and time.monotonic() < deadline_s:
-        time.sleep(0.2)
-    assert on_nodes() == []
+    expect_no_process_left()
     ((run, records),) = stored(folder).values()
     assert run.ended is None
     assert f"stopped; {len(records)} records are stored" in said
@@ -93,6 +90,32 @@ def test_ctrl_c_ends_every_process_and_the_local_engine_finishes_the_run(
     assert after.ended is not None
     assert finished[: len(records)] == records
     assert len(finished) == 8
+
+
+def test_a_killed_driver_leaves_no_process_and_its_run_goes_on_from_its_records(
+    nodes: Nodes, folder: Path
+) -> None:
+    words = ("--on", "beta", "--json", "--impl", "naive", "--impl", "mine.py", "--threads", "1")
+    program = nodes.started(folder, *PROBLEM, "--sessions", "2", *words)
+    line_of(program.stdout)
+    program.kill()
+    assert ended(program)[0] == -signal.SIGKILL
+    expect_no_process_left()
+    ((run, records),) = stored(folder).values()
+    status, _, said = nodes.ended(folder, "--resume", run.name)
+    assert status == 0, said
+    ((after, finished),) = stored(folder).values()
+    assert after.ended is not None
+    assert finished[: len(records)] == records
+    assert len({record.key for record in finished}) == len(finished) == 6
+
+
+def expect_no_process_left() -> None:
+    """Wait until every process of a job on a node has ended."""
+    deadline_s = time.monotonic() + PATIENT_S
+    while on_nodes() and time.monotonic() < deadline_s:
+        time.sleep(0.2)
+    assert on_nodes() == []
 
 
 def test_two_runs_at_once_into_postgresql(nodes: Nodes, folder: Path, url: str) -> None:  # noqa: F811 - the fixture
