@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from reports.rows.ranks import RankRow
+from reports.rows.ranks import WIDEST, RankRow
 from reports.views.numbers import mebibytes, milliseconds, percent
 
 HEADING: Final = "Ranks"
@@ -42,9 +42,11 @@ MEANINGS: Final[Mapping[str, str]] = {
     "communication ms": "Milliseconds of the transfers of one call alone, without arithmetic.",
     "arithmetic ms": "Milliseconds of one call whose transfers move nothing.",
     "overlap": "Share of the shorter of communication and arithmetic that the other one hides. "
-    "100 %: the call takes as long as the longer of the two. 0 %: as long as both in turn.",
+    "100 %: the call takes as long as the longer of the two. 0 %: as long as both in turn. Not "
+    f"resolved: its 95 % interval over the sessions is wider than ± {percent(WIDEST)}.",
 }
 """Definitions of the heads."""
+UNRESOLVED: Final = "not resolved"
 Cell = tuple[str, float | None]
 
 
@@ -57,5 +59,11 @@ def values(row: RankRow) -> tuple[Cell, ...]:
         (mebibytes(row.peak_bytes), row.peak_bytes),
         (milliseconds(row.communication_ms), row.communication_ms),
         (milliseconds(row.arithmetic_ms), row.arithmetic_ms),
-        (percent(row.overlap), row.overlap),
+        (_overlap(row), row.overlap),
     )
+
+
+def _overlap(row: RankRow) -> str:
+    if row.overlap is None and None not in (row.communication_ms, row.arithmetic_ms):
+        return UNRESOLVED
+    return percent(row.overlap)

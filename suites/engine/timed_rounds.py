@@ -338,6 +338,7 @@ class Bench:
                     self._device,
                     partial(depends_on_host, self._device, own),
                     self.others.waits if distant else None,
+                    in_ranks=self.problem.ranks > 1,
                 ),
                 refresh=refresh,
                 announce=turn,

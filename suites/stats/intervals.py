@@ -129,6 +129,16 @@ def within_process(log_ratios: Sequence[float]) -> Interval | Unsettled:
     )
 
 
+def mean_half_width(values: Sequence[float]) -> float | None:
+    """Half-width of the 95 % interval of a mean over sessions, in the unit of the values.
+
+    For quantities that are no ratios of times. Student's t; None for fewer than two values.
+    """
+    if len(values) < 2:
+        return None
+    return _half_width(_spreads([values])) if _has_spread([values]) else 0.0
+
+
 def noise_floor(twin_log_ratios: Sequence[float], sessions: int) -> float | None:
     """The noise floor: the relative difference that identical code stays below in 95 % of runs.
 

@@ -1,4 +1,4 @@
-"""Which rounds depend on the host: those of a CPU, and those that wait for launches."""
+"""Rounds that depend on the host: those of a CPU, and those that wait for launches."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import torch
 
+from suites.engine import gauge as gauge_module
 from suites.engine.gauge import LAUNCH_BOUND, Gauge, depends_on_host, usual_probe
-from suites.measure.interference import Probe
+from suites.measure.interference import Probe, Snapshot
 from suites.measure.rounds import Arm
 from suites.measure.timing import HostClock, HotSampler
 
@@ -63,6 +64,21 @@ def test_a_slow_host_disturbs_only_rounds_that_depend_on_it(*, on_host: bool) ->
     gauge = Gauge(SlowProbe(), device, lambda: on_host)
     gauge.start()
     assert ("the probe took 2.00 ms" in gauge.stop().disturbed) == on_host
+
+
+@pytest.mark.parametrize("in_ranks", [True, False])
+def test_waits_of_a_session_whose_ranks_compute_do_not_disturb_a_round(
+    monkeypatch: pytest.MonkeyPatch, *, in_ranks: bool
+) -> None:
+    waited = iter((Snapshot(0.0, 0, 0.0), Snapshot(90.0, 4, 100.0)))
+    monkeypatch.setattr(gauge_module, "snapshot", lambda: next(waited))
+    device: Any = FakeDevice()
+    gauge = Gauge(Probe(), device, in_ranks=in_ranks)
+    gauge.start()
+    found = gauge.stop()
+    assert found.involuntary_switches == 4
+    assert (found.run_delay_ms is None) == in_ranks
+    assert ("waited 90.0 ms for a CPU" not in found.disturbed) == in_ranks
 
 
 @pytest.mark.parametrize(("device", "expected"), [("cpu", 3), ("cuda", 1)])

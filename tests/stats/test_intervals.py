@@ -17,6 +17,7 @@ from suites.stats.intervals import (
     Unsettled,
     between_runs,
     log_ratio,
+    mean_half_width,
     noise_floor,
     over_sessions,
     sessions_for,
@@ -52,6 +53,12 @@ def test_a_drift_that_both_share_leaves_the_paired_ratio_alone() -> None:
 def test_pairs_of_unequal_counts_are_refused() -> None:
     with pytest.raises(ValueError, match="2 samples beside 3 of the baseline; expected as many"):
         log_ratio([1, 1, 1], [1, 1], paired=True)
+
+
+def test_the_half_width_of_a_mean_is_that_of_student() -> None:
+    assert mean_half_width([1.0, 2.0, 3.0]) == pytest.approx(4.302653 / math.sqrt(3))
+    assert mean_half_width([2.0, 2.0]) == 0.0
+    assert mean_half_width([2.0]) is None
 
 
 @pytest.mark.parametrize("paired", [True, False])

@@ -29,7 +29,7 @@ def ranks_table(analysis: Analysis) -> list[RenderableType]:
     made = table(f"{HEADING} of {largest}")
     made.add_column("", overflow="fold", min_width=max(name.least for name in names))
     for head in HEADS:
-        made.add_column(head, justify="right")
+        made.add_column(head, justify="right", min_width=max(map(len, head.split())))
     for name, row in zip(names, own, strict=True):
         made.add_row(name, *(text or "-" for text, _ in values(row)))
     left = len(rows) - len(own)

@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 
 import pandas as pd
+import pytest
 from rich.console import Console
 
 from impls.interface import Limits, Problem
@@ -20,7 +21,7 @@ from reports.outputs.terminal.run_tables import summary
 from reports.rows.ranks import COLUMNS, RankRow, ranks
 from reports.views import terms
 from reports.views.parts import ranks as part
-from reports.views.ranks import HEADING, HEADS, MEANINGS
+from reports.views.ranks import HEADING, HEADS, MEANINGS, values
 from suites.records.on_rank import OnRank
 from suites.records.plan import Entry
 from suites.records.record import CHECK, Record
@@ -65,7 +66,7 @@ def test_a_row_has_the_bytes_of_the_check_and_the_medians_of_the_sessions() -> N
         peak_bytes=2**21,
         communication_ms=2.0,
         arithmetic_ms=3.0,
-        overlap=(5.0 - 4.1) / 2.0,
+        overlap=pytest.approx((5.0 - 4.1) / 2.0),
     )
     assert (second.rank, second.call_ms, second.sent_bytes) == (1, 5.2, 2**21)
     assert (second.arithmetic_ms, second.overlap) == (None, None)
@@ -76,6 +77,28 @@ def test_times_are_those_with_the_most_threads() -> None:
     run, records = run_with_ranks(threads=(1, 2))
     sessions = [each for each in run.plan.session_numbers if run.plan.threads_of(each) == 2]
     assert {row.sessions for row in ranks(run, records)} == {len(sessions)}
+
+
+def test_an_overlap_that_the_sessions_do_not_tell_is_not_resolved() -> None:
+    run, records = run_with_ranks()
+    wide = [
+        replace(
+            each,
+            on_ranks=tuple(replace(p, communication_ms=0.1 * each.session) for p in each.on_ranks),
+        )
+        if each.session != CHECK
+        else each
+        for each in records
+    ]
+    (row, *_) = ranks(run, wide)
+    assert (row.arithmetic_ms, row.overlap) == (3.0, None)
+    assert values(row)[-1] == ("not resolved", None)
+
+
+def test_one_session_resolves_no_overlap() -> None:
+    run, records = run_with_ranks()
+    (row, *_) = ranks(run, [each for each in records if each.session < 2])
+    assert (row.sessions, row.arithmetic_ms, row.overlap) == (1, 3.0, None)
 
 
 def test_a_check_alone_has_the_bytes() -> None:
