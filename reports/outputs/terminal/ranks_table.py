@@ -16,6 +16,13 @@ from reports.views.text import abbreviated, counted
 
 MOST_ROWS: Final = 12
 """Ranks; more are counted."""
+SHORT: Final = {
+    "rank ms": "ms",
+    "rank peak MiB": "peak MiB",
+    "communication ms": "commun. ms",
+    "arithmetic ms": "arithm. ms",
+}
+"""Heads that fit a narrow terminal."""
 
 
 def ranks_table(analysis: Analysis) -> list[RenderableType]:
@@ -28,7 +35,7 @@ def ranks_table(analysis: Analysis) -> list[RenderableType]:
     names = [Name(abbreviated(row.implementation, MOST)) for row in own]
     made = table(f"{HEADING} of {largest}")
     made.add_column("", overflow="fold", min_width=max(name.least for name in names))
-    for head in HEADS:
+    for head in (SHORT.get(each, each) for each in HEADS):
         made.add_column(head, justify="right", min_width=max(map(len, head.split())))
     for name, row in zip(names, own, strict=True):
         made.add_row(name, *(text or "-" for text, _ in values(row)))
