@@ -47,6 +47,7 @@ def profile(
     and its profiles so far are stored then.
     """
     asked = replace(request, specs=(name,), problems=request.problems or (USUAL,))
+    _expect_one_process(asked, name)
     profiles: list[Profile] = []
 
     def then(done: Conducted, pool: LocalPool) -> None:
@@ -61,6 +62,18 @@ def profile(
 
     done = begin(asked, url, command, live, None, save, partial(then))
     return ProfiledRun(done, profiles)
+
+
+def _expect_one_process(request: Request, name: str) -> None:
+    """Raise ValueError for a problem of a group: this process only hands its tensors over."""
+    typed = (Problem.parse(text, device="cpu").ranks for text in request.problems)
+    axis = (values["ranks"] for values in request.axes.get("--ranks", ()))
+    ranks = max((*typed, *axis))
+    if ranks > 1:
+        raise ValueError(
+            f"profile takes no group of processes, as ranks{ranks}; transfers, arithmetic and "
+            f"memory of every rank are results of: python run_bench.py run ranks --impl {name}"
+        )
 
 
 def _stopped(done: Conducted) -> str:

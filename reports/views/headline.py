@@ -48,7 +48,7 @@ def _compared(analysis: Analysis) -> str:
     plan = analysis.plan
     baselines = list(dict.fromkeys(chain.from_iterable(plan.wanted_baselines.values())))
     names = list(plan.named) or [entry.name for entry in plan.entries if not entry.missing]
-    others = [name for name in names if name not in baselines]
+    others = [name for name in names if name not in baselines] if plan.named else names
     if not others or len(others) > MOST_NAMES:
         return counted(len(names), "implementation")
     shown = " and ".join(filter(None, (", ".join(others[:-1]), others[-1])))

@@ -42,7 +42,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "communication ms": "Milliseconds of the transfers of one call alone, without arithmetic.",
     "arithmetic ms": "Milliseconds of one call whose transfers move nothing.",
     "overlap": "Share of the shorter of communication and arithmetic that the other one hides. "
-    "100 %: the call takes as long as the longer of the two. 0 %: as long as both in turn. Not "
+    "100 %: the call takes as long as the longer of the two. 0 %: as long as both in turn. "
+    "Below 0 %: longer than that. Not "
     f"resolved: its 95 % interval over the sessions is wider than ± {percent(WIDEST)}.",
 }
 """Definitions of the heads."""

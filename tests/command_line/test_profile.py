@@ -63,6 +63,8 @@ def stored(folder: Path) -> list[Profile]:
         (["naive", "chunked"], "2 implementations to profile: naive, chunked; expected one"),
         (["chunkd"], "did you mean 'chunked'?"),
         (["naive", "--problem", "t8 t9"], "t8 t9"),
+        (["ring", "--problem", "h2 t64 ranks2"], "profile takes no group of processes, as ranks2"),
+        (["ring", "--ranks", "1,4"], "profile takes no group of processes, as ranks4"),
     ],
 )
 def test_a_mistake_is_one_line(

@@ -12,8 +12,9 @@ from tests.saved_run import small_run, two
 def test_one_problem_is_named_with_what_was_compared_on_it() -> None:
     run, records = two(1.3, named=("other",), baseline="base")
     assert title(Analysis(run, records)) == "other against base, b1 h8 t256 d64 full fp32 cpu"
-    plain, records = two(1.3)
-    assert title(Analysis(plain, records)).startswith("base and other, b1 h8 t256")
+    for baseline in ("", "base"):
+        plain, records = two(1.3, baseline=baseline)
+        assert title(Analysis(plain, records)).startswith("base and other, b1 h8 t256")
 
 
 def test_a_suite_is_named_with_its_problems() -> None:
