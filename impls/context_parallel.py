@@ -8,7 +8,9 @@ by itself, with a result that depends on the sizes. So the functions behind the 
 with the flash kernel of the CPU: the same ring, without its DTensors.
 
 Its default "load balance" is zig-zag positions, for causal masks only. The keys of all ranks are
-gathered at once by default; their gradients go round. Outputs are merged in float32.
+gathered at once by default; their gradients go round. Outputs are merged in float32, as
+out - w (out - block): where the block has nearly all the weight, large earlier outputs cancel. On
+outliers single elements were 170 times the rounding bound off, those of `ring` 1.3 times.
 """
 
 from __future__ import annotations
@@ -52,6 +54,7 @@ BACKWARD: Final = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_bac
         cuda_capability=(8, 0),
         cuda_capability_below=(12, 2),
     ),
+    inexact_on=("one dominant key", "outliers"),
     shards="zigzag",
 )
 def context_parallel(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 from impls.interface.call_forms import in_layout, move
 from impls.interface.conventions import Convention, convention_of
+from impls.interface.hard_numbers import HARD_NUMBERS
 from impls.interface.identity import identity_of
 from impls.interface.library import Library
 from impls.interface.limits import EVERY_BIAS, EVERY_MASK, OPTIONAL, Limits
@@ -72,6 +73,8 @@ class Implementation:
     reference    of a function other than attention: its plain, dense definition, called in float64
                  like an attention function; None is impls.reference
     approximates whether it only approximates its reference: its error is reported, not judged
+    inexact_on   hard inputs, of HARD_NUMBERS, on which it is known to lose digits: it is not
+                 checked on them, and its results say so
     operator     returns the name of the kernel that a library picks for q, k and v
     remark       returns a note on how it computes a problem, shown beside its results; "" for none;
                  it gets the chosen settings that it has parameters for
@@ -97,6 +100,7 @@ class Implementation:
     projections: Projections | None = None
     reference: AttentionFunction | None = None
     approximates: bool = False
+    inexact_on: tuple[str, ...] = ()
     operator: Callable[..., str] | None = None
     remark: Callable[..., str] | None = None
     library: Library | None = None
@@ -186,13 +190,19 @@ class Implementation:
         converted = self.convention.said(problem) if self.convention is not None else ()
         own = self._remark(problem)
         inner = self.inner.remarks(problem) if self.inner is not None else ()
-        return (*converted, *filter(None, [own]), *inner)
+        left = f"not checked on {', '.join(self.inexact_on)}" if self.inexact_on else ""
+        return (*converted, *filter(None, [own, left]), *inner)
 
     def _remark(self, problem: Problem) -> str:
         if self.remark is None:
             return ""
         taken = {n: value for n, value in self.chosen if n in _parameters(self.remark)}
         return self.remark(problem, **taken)
+
+    @property
+    def all_inexact_on(self) -> tuple[str, ...]:
+        """The hard inputs that it is not checked on, those of `inner` included."""
+        return (*self.inexact_on, *(self.inner.all_inexact_on if self.inner else ()))
 
     @property
     def takes_inner(self) -> bool:
@@ -374,6 +384,7 @@ def implementation(  # noqa: PLR0913 - each is a property that a file may declar
     projections: Projections | None = None,
     reference: AttentionFunction | None = None,
     approximates: bool = False,
+    inexact_on: tuple[str, ...] = (),
     operator: Callable[..., str] | None = None,
     remark: Callable[..., str] | None = None,
     library: Library | None = None,
@@ -387,9 +398,13 @@ def implementation(  # noqa: PLR0913 - each is a property that a file may declar
 
     Raises TypeError for a reference that is no function, since its panel is named after the
     function, and for two settings with limits of their own. Raises ValueError for a word of
-    `shards` that is unknown, and where `ranks` of the limits contradicts the parameters.
+    `shards` or of `inexact_on` that is unknown, and where `ranks` of the limits contradicts the
+    parameters.
     """
     multiple = chunks_of_a_rank(shards)
+    for label in inexact_on:
+        if label not in HARD_NUMBERS:
+            raise ValueError(f"inexact_on: {label!r}; expected some of {', '.join(HARD_NUMBERS)}")
     if reference is not None and not inspect.isroutine(reference):
         raise TypeError(
             f"reference: {type(reference).__name__}; expected a function of (q, k, v, ...)"
@@ -411,6 +426,7 @@ def implementation(  # noqa: PLR0913 - each is a property that a file may declar
             projections=projections,
             reference=reference,
             approximates=approximates,
+            inexact_on=inexact_on,
             operator=operator,
             remark=remark,
             library=library,

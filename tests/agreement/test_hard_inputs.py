@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from impls.interface import Implementation, Limits, Problem
+from impls.interface.hard_numbers import HARD_NUMBERS
 from suites.agreement.hard_inputs import PLAIN, HardInput, accepts, hard_inputs, poisoned
 from suites.agreement.hard_numbers import HIGHEST, NUMBERS, RISING, TWICE
 from suites.agreement.small_problems import Sizes, SmallProblems, kind_of, sizes_of
@@ -39,6 +40,18 @@ def test_hard_inputs_beyond_the_limits_are_left_out() -> None:
     plain = "causal d16 scale0.25"  # the scale that 1/sqrt(D) is
     missing = of(plain).keys() - of(plain, narrow).keys()
     assert missing == {"another scale"}
+
+
+def test_the_contract_names_every_hard_input_with_numbers_of_its_own() -> None:
+    assert set(HARD_NUMBERS) == NUMBERS.keys() - {TWICE}
+
+
+@pytest.mark.parametrize("text", ["full", "causal", "window:9"])
+def test_hard_inputs_on_which_it_is_inexact_are_left_out(text: str) -> None:
+    inexact = replace(HONEST, inexact_on=HARD_NUMBERS)
+    layer = replace(HONEST, inner=replace(inexact, inexact_on=HARD_NUMBERS[:2]))
+    assert of(text).keys() - of(text, inexact).keys() == set(HARD_NUMBERS)
+    assert of(text).keys() - of(text, layer).keys() == set(HARD_NUMBERS[:2])
 
 
 RELATIONS = {

@@ -338,6 +338,17 @@ def test_exact_attention_layers_and_approximations_have_panels_of_their_own() ->
     assert not near.is_attention
 
 
+def test_hard_inputs_on_which_it_is_inexact_are_in_its_remarks() -> None:
+    inexact = implementation(inexact_on=("outliers", "equal scores"))(tensors_only)
+    assert inexact.remarks(Problem()) == ("not checked on outliers, equal scores",)
+    assert implementation()(tensors_only).remarks(Problem()) == ()
+
+
+def test_an_unknown_hard_input_is_refused() -> None:
+    with pytest.raises(ValueError, match="inexact_on: 'outlier'; expected some of one dominant"):
+        implementation(inexact_on=("outlier",))
+
+
 def test_a_reference_that_is_no_function_is_refused() -> None:
     with pytest.raises(TypeError, match="reference: partial; expected a function of"):
         implementation(reference=partial(other_reference, mask=None))
