@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from torch import Tensor
 
@@ -16,14 +17,17 @@ from suites.engine.ranks.transfers import Recording, UnknownTransferError
 from suites.measure import memory
 from suites.measure.inputs import Inputs, call_of
 
+CALLS: Final = 5
+ENOUGH_S: Final = 2.0
+"""Calls whose peak is read, and seconds after which no further one begins."""
+
 
 def count_bytes(own: OwnRank, each: Implementation, order: Forward) -> Reply:
     """Peak bytes of a whole call, then the sent bytes of another one."""
     memory.self_check()
     call = whole_call(own, each, order, own.inputs(order, each.division))
     call()  # what a function makes once and keeps is no part of a call
-    own.begin_together()
-    peak = memory.peak_of_one_call(call, order.problem.device)
+    peak = _peak(own, call, order.problem.device)
     own.begin_together()
     recording = Recording()
     try:
@@ -33,6 +37,20 @@ def count_bytes(own: OwnRank, each: Implementation, order: Forward) -> Reply:
     except UnknownTransferError:
         sent = None
     return Reply(found={"peak_bytes": peak, "sent_bytes": sent})
+
+
+def _peak(own: OwnRank, call: Callable[[], tuple[Tensor, ...]], device: str) -> int:
+    """The smallest peak of several calls.
+
+    A tensor whose last holder is gloo's thread is released there, where the instrument does not see
+    it: of 16 calls of `ulysses` 4 read one tensor too much.
+    """
+    until = time.monotonic() + ENOUGH_S
+    peaks: list[int] = []
+    while len(peaks) < CALLS and own.agree(well=not peaks or time.monotonic() < until):
+        own.begin_together()
+        peaks.append(memory.peak_of_one_call(call, device))
+    return min(peaks)
 
 
 def whole_call(
