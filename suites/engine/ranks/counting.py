@@ -17,8 +17,8 @@ from suites.engine.ranks.transfers import Recording, UnknownTransferError
 from suites.measure import memory
 from suites.measure.inputs import Inputs, call_of
 
-CALLS: Final = 5
-ENOUGH_S: Final = 2.0
+CALLS: Final = 8
+ENOUGH_S: Final = 4.0
 """Calls whose peak is read, and seconds after which no further one begins."""
 
 
