@@ -30,6 +30,8 @@ ON_GPU: Final = (
 RULE: Final = (
     "Figures use the quiet rounds of a session where at least half are quiet, otherwise all rounds."
 )
+ALL_USED: Final = "figures use all rounds"
+BUSY: Final = "Other work ran on this machine: run again when it is idle"
 LEAST: Final = 0.001
 """A smaller relative difference of ratios has no digit among those that are shown."""
 MOST_WITHHELD: Final = 3
@@ -61,7 +63,10 @@ def meaning(analysis: Analysis) -> list[str]:
         return []
     rows = [*analysis.verdicts, *analysis.across]
     uses_all = all(len(record.rounds) == len(record.times_ms) for record in analysis.records)
-    said = _of_one(rows[0]) if len(rows) == 1 else _of_several(rows, uses_all=uses_all)
+    used = ALL_USED if uses_all else ""
+    if uses_all and 2 * disturbed > tried:
+        used = f"{ALL_USED}. {BUSY}"
+    said = _of_one(rows[0]) if len(rows) == 1 else _of_several(rows, used)
     found = f"{disturbed} of {counted(tried, 'round')} were disturbed"
     return [f"{'; '.join(filter(None, [found, said]))}.", *_withheld(rows)]
 
@@ -103,10 +108,10 @@ def _of_one(row: VerdictRow) -> str:
     return f"{said}: the verdict stands" if row.verdict in DECIDED else said
 
 
-def _of_several(rows: Sequence[VerdictRow], *, uses_all: bool) -> str:
+def _of_several(rows: Sequence[VerdictRow], used: str) -> str:
     """How far ratios with the disturbed rounds are off, and whether the verdicts stand.
 
-    uses_all  whether figures use the disturbed rounds of every session
+    used  the sentence where figures use the disturbed rounds of every session; else empty
     """
     both = [(row.ratio, row.ratio_all) for row in rows if row.ratio and row.ratio_all]
     decided = sum(row.verdict in DECIDED for row in rows)
@@ -115,9 +120,8 @@ def _of_several(rows: Sequence[VerdictRow], *, uses_all: bool) -> str:
         return ""
     off = max(_apart(*each) for each in both)
     said = f"with and without them the ratios differ by {_most(off)}"
-    if uses_all:
-        said = "figures use all rounds. Other work ran on this machine: run again when it is idle"
-        return said if not kept_back else f"{said}; {_kept_back(kept_back, decided)}"
+    if used:
+        return used if not kept_back else f"{used}; {_kept_back(kept_back, decided)}"
     if kept_back:
         return f"{said}: {_kept_back(kept_back, decided)}"
     return f"{said}: every verdict stands" if decided else said

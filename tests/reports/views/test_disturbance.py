@@ -99,6 +99,17 @@ def test_a_run_of_several_comparisons_says_how_far_ratios_move_and_whether_verdi
     assert found.endswith(stands)
 
 
+def test_one_disturbed_session_of_several_is_no_advice_to_run_again() -> None:
+    run, records = with_disturbed(small_run(), 0, 1, 2, 3, 4)
+    quiet = Conditions(disturbed=("",) * 5)
+    mixed = [
+        replace(each, conditions=quiet) if each.times_ms and each.session > 1 else each
+        for each in records
+    ]
+    found, _ = sentences(Analysis(run, mixed))
+    assert found.endswith("rounds were disturbed; figures use all rounds.")
+
+
 def test_rounds_that_implementations_share_count_once() -> None:
     run, records = with_disturbed(two(1.3), 0)
     assert rounds(records) == (5, 25)
