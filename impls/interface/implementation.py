@@ -190,8 +190,14 @@ class Implementation:
         converted = self.convention.said(problem) if self.convention is not None else ()
         own = self._remark(problem)
         inner = self.inner.remarks(problem) if self.inner is not None else ()
-        left = f"not checked on {', '.join(self.inexact_on)}" if self.inexact_on else ""
-        return (*converted, *filter(None, [own, left]), *inner)
+        return (*converted, *filter(None, [own, self._unchecked]), *inner)
+
+    @property
+    def _unchecked(self) -> str:
+        """The note on the hard inputs that are left out; empty without one."""
+        if not self.inexact_on:
+            return ""
+        return f"not checked on hard inputs where it loses digits: {', '.join(self.inexact_on)}"
 
     def _remark(self, problem: Problem) -> str:
         if self.remark is None:

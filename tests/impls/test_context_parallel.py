@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+import torch
+from torch.distributed.tensor.experimental._context_parallel import _attention
 
 from impls.context_parallel import context_parallel
 from impls.interface import Problem
@@ -49,3 +51,13 @@ def test_it_sends_the_keys_and_their_gradients(processes: RankProcesses, ranks: 
 def test_what_torch_does_not_compute_is_refused(words: str, reason: str) -> None:
     problem = Problem.parse(f"t128 d64 ranks2 {words}")
     assert context_parallel.refusals(problem, (9, 0)) == (reason,)
+
+
+def test_its_merge_loses_digits_where_a_later_block_has_all_the_weight() -> None:
+    """A version of torch that keeps them makes this test fail: `inexact_on` can go then."""
+    merger = _attention._SDPAMerger(convert_to_f32=True, seq_dim=2)
+    for value, log_sum in ((12345.678, 0.0), (0.1, 100.0)):
+        out, log_sums = torch.full((1, 1, 2, 1), value), torch.full((1, 1, 2), log_sum)
+        merger.step(out, log_sums, partial=False)
+    error = (merger.results()[0] - 0.1).abs().max()
+    assert error > 16 * torch.finfo(torch.float32).eps * 0.1
